@@ -1,0 +1,48 @@
+// A growing string. See buf.h.
+#include "base/buf.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void reserve(Buf *b, size_t extra) {
+  if (b->n + extra + 1 <= b->cap) return;
+  size_t cap = b->cap ? b->cap : 128;
+  while (cap < b->n + extra + 1) cap *= 2;
+  char *s = realloc(b->s, cap);
+  if (!s) {
+    fputs("calmc: out of memory\n", stderr);
+    exit(1);
+  }
+  b->s = s;
+  b->cap = cap;
+}
+
+void buf_write(Buf *b, const void *s, size_t n) {
+  reserve(b, n);
+  if (n) memcpy(b->s + b->n, s, n);
+  b->n += n;
+  b->s[b->n] = 0;
+}
+
+void buf_putc(Buf *b, char c) { buf_write(b, &c, 1); }
+
+void buf_puts(Buf *b, const char *s) { buf_write(b, s, strlen(s)); }
+
+void buf_printf(Buf *b, const char *fmt, ...) {
+  va_list ap;
+  va_start(ap, fmt);
+  int n = vsnprintf(NULL, 0, fmt, ap);
+  va_end(ap);
+  if (n < 0) abort();
+  reserve(b, (size_t)n);
+  va_start(ap, fmt);
+  vsnprintf(b->s + b->n, (size_t)n + 1, fmt, ap);
+  va_end(ap);
+  b->n += (size_t)n;
+}
+
+void buf_free(Buf *b) {
+  free(b->s);
+  *b = (Buf){0};
+}

@@ -1,0 +1,58 @@
+// The syntax tree: one uniform node, so that printing, walking and comparing are written once. ast.def says what each
+// kind keeps in which field.
+#ifndef CALM_DSL_AST_H
+#define CALM_DSL_AST_H
+#include <stdbool.h>
+
+#include "base/buf.h"
+#include "dsl/diag.h"
+#include "dsl/source.h"
+
+typedef enum AstKind {
+#define X(kind, name, fields) AST_##kind,
+#include "dsl/ast.def"
+#undef X
+  AST_COUNT
+} AstKind;
+
+typedef struct Ast Ast;
+struct Ast {
+  AstKind kind;
+  bool is_int;           // NUMBER: written without point or exponent
+  Loc loc;               // the whole construct
+  Loc name_loc;          // the name inside it, where there is one
+  const char *name;
+  const char *str, *str2;
+  double num;
+  Ast **kid;             // entries may be NULL where ast.def says [optional]
+  int nkid, cap;
+};
+
+const char *ast_kind_name(AstKind k);
+void ast_print(const Ast *a, Buf *out);   // complete and deterministic: what --emit=tree shows
+
+// A parsed spec with everything it can see: its own declarations, those of `use`d files, and the standard library.
+typedef struct Spec {
+  Ast *file;             // the spec itself
+  Ast **lib;             // parsed library files (std and used ones), in order
+  int nlib, caplib;
+  Sources *sources;
+} Spec;
+
+// Parses path, the files it uses, and the embedded library; checks names, arity and duplicates. Errors go to d; the
+// result is usable only when d->errors is 0. Never NULL.
+Spec *spec_parse(Arena *a, Sources *s, Diags *d, const char *path);
+// Parses one text (tests, fuzzing).
+Ast *ast_parse(Arena *a, Sources *s, Diags *d, uint32_t file);
+// Finds a declaration by kind and name in the spec, then in the library; NULL when there is none.
+const Ast *spec_find(const Spec *s, AstKind kind, const char *name);
+// The arch that serves a Hugging Face "architectures" string; NULL when there is none.
+const Ast *spec_find_arch(const Spec *s, const char *architecture);
+
+// The embedded standard library: name ("llama.calm") and text; name NULL ends the table.
+typedef struct StdFile {
+  const char *name;
+  const char *text;
+} StdFile;
+extern const StdFile std_files[];
+#endif
