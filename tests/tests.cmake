@@ -1,0 +1,30 @@
+# All tests. A unit test is one file tests/unit/NAME.c, one cmocka executable.
+enable_testing()
+find_library(CMOCKA_LIB cmocka)
+function(calm_unit_test name)
+  if(NOT CMOCKA_LIB)
+    return()
+  endif()
+  add_executable(${name} EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/tests/unit/${name}.c)
+  target_include_directories(${name} PRIVATE ${INC})
+  target_link_libraries(${name} PRIVATE ${ARGN} ${CMOCKA_LIB})
+  target_compile_definitions(${name} PRIVATE CALM_SOURCE_DIR="${CMAKE_SOURCE_DIR}" CALM_BINARY_DIR="${CMAKE_BINARY_DIR}")
+  add_test(NAME ${name} COMMAND ${name})
+  set_property(GLOBAL APPEND PROPERTY CALM_TESTS ${name})
+endfunction()
+
+# --- dsl
+
+# --- graph, autodiff
+
+# --- model, build
+
+# --- passes, plan
+
+# --- llvm
+
+# --- runtime
+
+# --- everything a test run needs built
+get_property(calm_tests GLOBAL PROPERTY CALM_TESTS)
+add_custom_target(tests DEPENDS ${calm_tests})
