@@ -1,0 +1,145 @@
+// The graph: typed SSA tensor operations over one ragged token dimension. Nodes are appended in topological order (an
+// input's index is always smaller than its user's). ops.def says everything about an op.
+//
+// Shapes. dim[0] of an activation is a row symbol (number of real tokens of one model, of labelled rows, of cached rows);
+// all other extents are static. Weights, parameters and constants have static extents only. Only attention mixes rows.
+#ifndef CALM_GRAPH_GRAPH_H
+#define CALM_GRAPH_GRAPH_H
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+
+typedef int32_t NodeId;                      // index into Graph.node; -1 = none
+enum { NODE_NONE = -1, MAX_RANK = 5, MAX_IN = 8, MAX_OUT = 3 };
+
+typedef enum Dtype { DT_F32, DT_F16, DT_BF16, DT_I32, DT_MASK } Dtype;   // DT_MASK: an interval per query row, see op mask
+const char *dtype_name(Dtype t);             // "f32" …
+int dtype_size(Dtype t);                     // bytes; 0 for DT_MASK
+
+// Row symbols: what dim[0] may stand for.
+typedef enum SymKind {
+  SYM_TOKENS,                                // "T.<model>": tokens of a model in this step
+  SYM_ROWS,                                  // "R": rows of the anchor that matter (labelled in train/loss, wanted in step/score)
+  SYM_CACHE,                                 // "C.<model>": rows of a model's cache: sequences * context
+  SYM_FLAT,                                  // "P": the flat parameter vector in rows of FLAT_WIDTH (the optimizer's graph)
+} SymKind;
+enum { FLAT_WIDTH = 1024 };
+typedef struct Sym {
+  SymKind kind;
+  const char *name;
+  int model;                                 // index into Graph.model, -1 for P
+} Sym;
+
+typedef struct Type {
+  Dtype dt;
+  int rank;                                  // 0 = scalar
+  int64_t dim[MAX_RANK];                     // >= 0 static extent; < 0 a symbol: -(sym + 1). Only dim[0] may be a symbol.
+} Type;
+static inline bool dim_is_sym(int64_t d) { return d < 0; }
+static inline int dim_sym(int64_t d) { return (int)(-d - 1); }
+static inline int64_t sym_dim(int sym) { return -(int64_t)sym - 1; }
+bool type_equal(const Type *a, const Type *b);
+int type_row_sym(const Type *t);             // symbol of dim[0], or -1 when all extents are static
+int64_t type_row_elems(const Type *t);       // product of the static extents (all of them when there is no symbol)
+
+typedef enum OpId {
+#define X(id, ...) OP_##id,
+#include "graph/ops.def"
+#undef X
+  OP_COUNT
+} OpId;
+
+// Binding time, found by analysis (passes/stage.c).
+typedef enum Stage { STAGE_CONSTANT, STAGE_FROZEN, STAGE_LIVE } Stage;
+
+typedef struct Attr {
+  int64_t i[4];                              // meaning per op: ops.def
+  double f[2];
+  const char *name;                          // inputs, weights, parameters
+  const double *data;                        // OP_const: the values (type's element count)
+} Attr;
+
+typedef struct Node {
+  OpId op;
+  int nin;
+  NodeId in[MAX_IN];
+  Type type;                                 // of result 0
+  int nout;                                  // results; > 1 only for ops with several, which are read through `part` nodes
+  Type out[MAX_OUT];                         // out[0] == type
+  Attr attr;
+  bool backward;                             // made by autodiff (recomputation and scheduling look at it)
+  uint32_t loc[3];                           // source place (file, begin, end) for messages; 0 = none
+} Node;
+
+typedef struct Output {                      // what an entry gives back, in order
+  const char *name;                          // "nll", "logits", "hidden.base.4", "grad.code.8->base.4.wq", "state.p" …
+  NodeId node;
+} Output;
+
+typedef struct ModelInfo {
+  const char *name;                          // "base"
+} ModelInfo;
+
+typedef struct Graph {
+  Arena *arena;
+  const char *name;                          // entry: "train", "loss", "step", "score", "update"
+  Node *node;
+  int n, cap;
+  Sym *sym;
+  int nsym, capsym;
+  ModelInfo *model;
+  int nmodel, capmodel;
+  Output *out;
+  int nout, capout;
+} Graph;
+
+Graph *graph_new(Arena *a, const char *name);
+Graph *graph_copy(const Graph *g, Arena *a, const char *name);
+int graph_add_model(Graph *g, const char *name);
+int graph_add_sym(Graph *g, SymKind kind, int model);          // returns the existing one when it is there
+void graph_output(Graph *g, const char *name, NodeId node);
+
+// Appends a node after inferring its type with the op's shape rule. On a shape error returns NODE_NONE and sets *why
+// (arena text, in terms of shapes; the caller adds the place). why may be NULL: then an error is a compiler bug and aborts.
+NodeId graph_add(Graph *g, OpId op, const NodeId *in, int nin, const Attr *attr, const char **why);
+// Sources carry their own type.
+NodeId graph_source(Graph *g, OpId op, Type type, const Attr *attr);
+NodeId graph_const(Graph *g, double v);                        // scalar f32
+NodeId graph_const_vec(Graph *g, const double *v, int64_t n);  // [n] f32; values are copied
+static inline Node *graph_node(Graph *g, NodeId id) { return &g->node[id]; }
+// Short forms that abort on a shape error (the compiler's own graphs).
+NodeId graph_un(Graph *g, OpId op, NodeId a);
+NodeId graph_bin(Graph *g, OpId op, NodeId a, NodeId b);
+NodeId graph_part(Graph *g, NodeId n, int k);                  // result k of a node with several
+
+// Printer, reader and verifier. The text form reads back to an equal graph:
+//   graph train
+//   model base
+//   sym T.base
+//   %0 = input T.base x i32 "ids.base"
+//   %1 = weight 512x64xf32 "base.model.embed_tokens.weight"
+//   %2 = lookup %0 %1 : T.base x 64 x f32
+//   output "nll" %9
+void graph_print(const Graph *g, Buf *out);
+Graph *graph_parse(Arena *a, const char *text, const char **why);   // NULL and *why ("line 3: …") on bad text
+// Returns NULL when the graph is well-formed (types re-inferred and equal, inputs before users, only attention mixes rows,
+// no gradient of a frozen weight …), otherwise what is wrong (arena text).
+const char *graph_verify(const Graph *g, Arena *a);
+
+const char *op_name(OpId op);
+const char *op_formula(OpId op);
+typedef enum OpClass {                       // how the planner sees an op
+  OPC_SOURCE,                                // input, weight, param, const, mask
+  OPC_ROW,                                   // elementwise and last-axis work: fuses into row kernels and gemm epilogues
+  OPC_VIEW,                                  // reshape, part: no work
+  OPC_GEMM,                                  // linear, linear_dx: token rows times a static matrix
+  OPC_DW,                                    // linear_dw: sums over rows into a static matrix
+  OPC_ATTENTION, OPC_ATTENTION_GRAD,
+  OPC_GATHER, OPC_SCATTER,                   // lookup, take | lookup_dw, untake, append
+  OPC_COLSUM,                                // sums over rows into a static vector
+  OPC_LOSS,                                  // cross entropy over a vocabulary head, forward and gradients
+} OpClass;
+OpClass op_class(OpId op);
+#endif
