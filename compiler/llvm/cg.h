@@ -1,0 +1,124 @@
+// Code generation helpers over the LLVM C API: types, loops, masked vectors of 16 floats. Only this folder includes llvm-c/.
+// All float vectors are <16 x float> whatever the instruction set (LLVM splits them for AVX2), so that reductions have the same
+// lanes and tree everywhere; fused multiply-add is written out (cg_fma), never contracted.
+#ifndef CALM_LLVM_CG_H
+#define CALM_LLVM_CG_H
+#include <llvm-c/Core.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "plan/plan.h"
+
+enum { LANES = 16 };
+typedef struct Isa {
+  const char *name;            // suffix of kernel symbols
+  const char *cpu;             // LLVM target-cpu, "x86-64-v4"
+  const char *features;        // LLVM target-features, with prefer-512 where it matters
+} Isa;
+extern const Isa isas[];       // best first; name NULL ends the table
+
+typedef struct Cg {
+  LLVMContextRef ctx;
+  LLVMModuleRef mod;
+  LLVMBuilderRef b;
+  const Isa *isa;
+  LLVMValueRef fn;             // the function being emitted
+  LLVMTypeRef void_t, i1, i8, i16, i32, i64, f32, f64, ptr, v16f32, v16i32, v16i1;
+  int64_t scratch;             // most scratch bytes asked for so far (cg_need_scratch)
+} Cg;
+
+// Kernel parameters of the function being emitted.
+LLVMValueRef cg_task(Cg *g);                                 // i64
+LLVMValueRef cg_rows(Cg *g);                                 // args[0]
+LLVMValueRef cg_arg_ptr(Cg *g, int i);                       // pointer argument i (args[1 + i])
+LLVMValueRef cg_arg_word(Cg *g, int word);                   // raw i64 word
+LLVMValueRef cg_scratch(Cg *g, int64_t offset);              // pointer into the thread's scratch
+void cg_need_scratch(Cg *g, int64_t bytes);
+
+// Integers (i64 unless said).
+LLVMValueRef cg_i64(Cg *g, int64_t v);
+LLVMValueRef cg_i32(Cg *g, int32_t v);
+LLVMValueRef cg_add(Cg *g, LLVMValueRef a, LLVMValueRef b);
+LLVMValueRef cg_sub(Cg *g, LLVMValueRef a, LLVMValueRef b);
+LLVMValueRef cg_mul(Cg *g, LLVMValueRef a, LLVMValueRef b);
+LLVMValueRef cg_udiv(Cg *g, LLVMValueRef a, LLVMValueRef b);
+LLVMValueRef cg_urem(Cg *g, LLVMValueRef a, LLVMValueRef b);
+LLVMValueRef cg_ceildiv(Cg *g, LLVMValueRef a, int64_t b);
+LLVMValueRef cg_min(Cg *g, LLVMValueRef a, LLVMValueRef b);   // signed
+LLVMValueRef cg_max(Cg *g, LLVMValueRef a, LLVMValueRef b);
+LLVMValueRef cg_lt(Cg *g, LLVMValueRef a, LLVMValueRef b);    // signed, i1
+LLVMValueRef cg_select(Cg *g, LLVMValueRef c, LLVMValueRef a, LLVMValueRef b);
+
+// Memory. p is a pointer, offsets are in elements of the given type.
+LLVMValueRef cg_at(Cg *g, LLVMTypeRef elem, LLVMValueRef p, LLVMValueRef index);
+LLVMValueRef cg_load(Cg *g, LLVMTypeRef t, LLVMValueRef p);                     // natural alignment of the element
+void cg_store(Cg *g, LLVMValueRef v, LLVMValueRef p);
+LLVMValueRef cg_load16(Cg *g, LLVMValueRef p);                                   // 16 floats, align 4
+void cg_store16(Cg *g, LLVMValueRef v, LLVMValueRef p);
+LLVMValueRef cg_mask16(Cg *g, LLVMValueRef n);                                   // lanes < n (i64), <16 x i1>
+LLVMValueRef cg_load16_mask(Cg *g, LLVMValueRef p, LLVMValueRef mask);           // others 0, untouched memory
+void cg_store16_mask(Cg *g, LLVMValueRef v, LLVMValueRef p, LLVMValueRef mask);
+
+// Loops: for (i = lo; i < hi; i += step). Loop-carried values are mutable variables (allocas at function entry; mem2reg removes them).
+typedef struct CgLoop {
+  LLVMBasicBlockRef head, body, exit;
+  LLVMValueRef var, i, step;
+} CgLoop;
+CgLoop cg_loop(Cg *g, LLVMValueRef lo, LLVMValueRef hi, int64_t step);          // positions in the body; .i is the index
+void cg_loop_end(Cg *g, CgLoop *l);                                              // positions after
+typedef struct CgIf {
+  LLVMBasicBlockRef otherwise, exit;
+  bool has_else;
+} CgIf;
+CgIf cg_if(Cg *g, LLVMValueRef cond);
+void cg_else(Cg *g, CgIf *i);
+void cg_endif(Cg *g, CgIf *i);
+LLVMValueRef cg_var(Cg *g, LLVMTypeRef t, LLVMValueRef init);                    // alloca in the entry block, init stored here
+LLVMValueRef cg_get(Cg *g, LLVMTypeRef t, LLVMValueRef var);
+void cg_set(Cg *g, LLVMValueRef var, LLVMValueRef v);
+
+// Floats: scalars or vectors alike, unless said.
+LLVMValueRef cg_f32(Cg *g, double v);
+LLVMValueRef cg_splat(Cg *g, LLVMValueRef scalar);                               // to <16 x float>
+LLVMValueRef cg_splatc(Cg *g, double v);
+LLVMValueRef cg_fadd(Cg *g, LLVMValueRef a, LLVMValueRef b);
+LLVMValueRef cg_fsub(Cg *g, LLVMValueRef a, LLVMValueRef b);
+LLVMValueRef cg_fmul(Cg *g, LLVMValueRef a, LLVMValueRef b);
+LLVMValueRef cg_fdiv(Cg *g, LLVMValueRef a, LLVMValueRef b);
+LLVMValueRef cg_fma(Cg *g, LLVMValueRef a, LLVMValueRef b, LLVMValueRef c);      // a * b + c, one rounding
+LLVMValueRef cg_fmax(Cg *g, LLVMValueRef a, LLVMValueRef b);                     // a > b ? a : b
+LLVMValueRef cg_fneg(Cg *g, LLVMValueRef a);
+LLVMValueRef cg_sqrt(Cg *g, LLVMValueRef a);
+LLVMValueRef cg_sum16(Cg *g, LLVMValueRef v);                                    // fixed tree: 8+8, 4+4, 2+2, 1+1
+LLVMValueRef cg_max16(Cg *g, LLVMValueRef v);
+LLVMValueRef cg_call(Cg *g, LLVMTypeRef fnty, LLVMValueRef f, LLVMValueRef *args, int n);
+LLVMValueRef cg_intrinsic(Cg *g, const char *name, LLVMTypeRef *overload, int nov, LLVMValueRef *args, int n);
+
+// Elementary functions on <16 x float> (or f32): own polynomials, <= 2 ulp, correct at infinities and NaN (vmath.c).
+LLVMValueRef cg_vexp(Cg *g, LLVMValueRef x);
+LLVMValueRef cg_vlog(Cg *g, LLVMValueRef x);
+LLVMValueRef cg_vtanh(Cg *g, LLVMValueRef x);
+LLVMValueRef cg_verf(Cg *g, LLVMValueRef x);
+LLVMValueRef cg_vsigmoid(Cg *g, LLVMValueRef x);
+void cg_vsincos(Cg *g, LLVMValueRef x, LLVMValueRef *s, LLVMValueRef *c);
+
+// The matrix micro-kernels, generated once per instruction set when calm is built (mm.c), in the runtime library as calm_mm_<isa>:
+//   C[M, N] (+)= A[M, K] B[K, N]     strides in floats: A at m * ars + k * aks; B column panel p of 16: p * bps + k * bks + (n % 16);
+//   C row stride crs. Each output is one chain of fused multiply-adds over k in order, starting from 0 or (acc != 0) from C, so its bits do not
+//   depend on M, N or its place. N need not be a multiple of 16: columns beyond N are neither read past the panel nor written; B panels
+//   must be readable for 16 floats per k unless N ends inside (then masked). K = 0 stores zeros (or leaves C). M = 0 or N = 0 does nothing.
+void cg_mm(Cg *g, LLVMValueRef A, LLVMValueRef ars, LLVMValueRef aks, LLVMValueRef B, LLVMValueRef bks, LLVMValueRef bps, LLVMValueRef C,
+           LLVMValueRef crs, LLVMValueRef M, LLVMValueRef N, LLVMValueRef K, LLVMValueRef acc /* i64 0 or 1 */);
+
+// Kernel emitters, one per class: body of a function whose parameters are set up; ends with the builder in a block without terminator
+// (the caller adds ret). tasks emits, inside an entry function, the number of tasks (i64) given rows (i64) and the loaded argument
+// pointers (for the mask of an attention).
+typedef struct KernelEmitter {
+  void (*body)(Cg *g, const Kernel *k);
+  LLVMValueRef (*tasks)(Cg *g, const Kernel *k, LLVMValueRef rows, LLVMValueRef *ptr);
+} KernelEmitter;
+extern const KernelEmitter kernel_emitters[K_COUNT];         // emitters.c; K_DW has no body
+#define X(id, name, what) void emit_##id(Cg *g, const Kernel *k); LLVMValueRef tasks_##id(Cg *g, const Kernel *k, LLVMValueRef rows, LLVMValueRef *ptr);
+#include "plan/kernels.def"
+#undef X
+#endif

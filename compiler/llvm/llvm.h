@@ -1,0 +1,14 @@
+// The back end's whole interface; needs no LLVM headers. Errors here are compiler bugs and abort.
+#ifndef CALM_LLVM_LLVM_H
+#define CALM_LLVM_LLVM_H
+#include <stdbool.h>
+
+#include "base/buf.h"
+#include "plan/plan.h"
+
+typedef enum EmitKind { EMIT_LLVM, EMIT_ASM, EMIT_OBJ } EmitKind;
+// Compiles a plan and its description (JSON text, embedded) to LLVM text, assembler or an object file, appended to out. Deterministic.
+void llvm_emit(const Plan *p, const char *json, EmitKind what, Buf *out);
+// The matrix micro-kernels of every instruction set, as an object (used by the build of calm itself: tool calm-mkgen).
+void llvm_emit_mm(EmitKind what, Buf *out);
+#endif

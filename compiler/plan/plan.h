@@ -1,0 +1,134 @@
+// The plan: fused kernels, their calls in order, and where every value lives. Target-neutral: it speaks of rows, tiles and heads,
+// not of threads or vectors. One plan holds all entries of a program, so that kernels and packed weights are shared.
+//
+// Entries: init (packs frozen matrices, once at load), prepare (packs live matrices, after every change of the parameters), train,
+// loss, step, score, norm, update. A call runs one kernel over `rows` rows: a row symbol's extent at run time, or a static count.
+#ifndef CALM_PLAN_PLAN_H
+#define CALM_PLAN_PLAN_H
+#include "graph/graph.h"
+
+// ---- row programs: a straight line of values over one row (static extents only; the row symbol is implied)
+typedef enum RowSrc {
+  RV_OP,                       // an elementwise or last-axis op of ops.def on earlier values
+  RV_LOAD,                     // argument `arg`
+  RV_ACC,                      // gemm epilogues only: the product's tile of matrix `arg`
+  RV_IMM,                      // literal `imm`
+} RowSrc;
+typedef struct RowVal {
+  RowSrc src;
+  OpId op;                     // RV_OP: add … rotate, sum, float
+  int in[2];                   // earlier values
+  int rank;                    // static extents of this value: 0 = one scalar per row
+  int64_t dim[MAX_RANK];
+  bool shared;                 // the same for all rows (a static operand)
+  int arg;                     // RV_LOAD, RV_ACC
+  double imm;
+  int store;                   // kernel argument this value is written to, or -1
+} RowVal;
+typedef struct RowProg {
+  RowVal *v;
+  int n;
+} RowProg;
+
+// ---- kernels
+typedef enum KernelClass {
+#define X(id, name, what) K_##id,
+#include "plan/kernels.def"
+#undef X
+  K_COUNT
+} KernelClass;
+const char *kernel_class_name(KernelClass c);
+
+typedef struct KArg {          // a pointer argument
+  Dtype dt;
+  bool per_row;                // row r lies at r * elems elements; otherwise the same data for every row
+  bool written;
+  int64_t elems;               // per row, or in all
+} KArg;
+
+enum { MAX_MATS = 4, PANEL = 16 };   // packed matrices: [ceil(N / PANEL)][K][PANEL] f32, the last panel padded with zeros
+typedef struct Kernel {
+  int id;
+  KernelClass cls;
+  const char *key;             // complete text form: equal keys are one kernel; layer-dependent values are run-time arguments
+  KArg *arg;                   // words of a call: args[0] = rows, args[1 + i] = pointer i. kernels.def says which argument is what.
+  int narg;
+  int64_t dim[8];              // per class: kernels.def
+  double f[2];
+  int nmat;                    // gemm: matrices that share the left operand
+  int64_t N[MAX_MATS];
+  RowProg prog[MAX_MATS];      // row: prog[0]. gemm: epilogue of matrix i; paired: prog[0] for all (equal N), others empty. n = 0: plain store
+  bool paired;
+} Kernel;
+
+// ---- buffers
+typedef enum BufKind {
+  BUF_INPUT,                   // the runtime gives it: ids.M pos.M rows labels gscale slots.M, lr …; int or f32 arrays
+  BUF_MASK,                    // the runtime gives an RtMask (rt_abi.h)
+  BUF_WEIGHT,                  // a tensor of a model's file, mapped, stored dtype
+  BUF_PACKED,                  // a frozen matrix in panels, filled by init
+  BUF_PARAM,                   // a slice of the flat parameter vector
+  BUF_GRAD,                    // the same slice of the flat gradient vector (accumulated into; the runtime zeroes it)
+  BUF_LIVE,                    // a live matrix in panels, filled by prepare
+  BUF_CACHE,                   // cached rows
+  BUF_CONST,                   // f32 literals, in the program
+  BUF_ACT,                     // placed in the entry's arena
+} BufKind;
+const char *buf_kind_name(BufKind k);
+typedef struct PBuf {
+  int id;
+  BufKind kind;
+  const char *name;            // inputs, weights, parameters, caches: the graph's name; outputs: the output's name; else ""
+  Dtype dt;
+  int sym;                     // row symbol (index into Plan.sym), or -1: static
+  int64_t elems;               // per row, or in all
+  int source;                  // BUF_PACKED, BUF_LIVE: the buffer it is packed from; else -1
+  int entry;                   // BUF_ACT: its entry
+  int64_t offset;              // BUF_ACT: see below. BUF_PARAM, BUF_GRAD: elements into the flat vector
+  const double *data;          // BUF_CONST
+  int64_t mask[4];             // BUF_MASK: query sym, key sym, window, query model
+} PBuf;
+// An activation lies at   region(entry, sym) + offset * extent(sym),   where region(entry, s) = sum over syms s' < s of
+// bytes_per_row[s'] * extent(s') after the static region (sym -1, offset in bytes). Offsets are multiples of 64 bytes; the runtime
+// rounds extents (caps) up to a multiple of 16 rows, so that everything is 64-byte aligned. Affine in the caps; the same for every step.
+
+typedef struct Call {
+  int kernel;
+  int sym;                     // rows = extent of sym, or `rows` when -1
+  int64_t rows;
+  int *buf;                    // one per kernel argument
+  bool accumulate;             // dw: adds to what is there
+} Call;
+typedef struct PlanEntry {
+  const char *name;
+  Call *call;
+  int ncall, capcall;
+  Output *out;                 // node field holds the buffer id
+  int nout;
+  int64_t static_bytes;
+  int64_t *bytes_per_row;      // per sym
+} PlanEntry;
+
+typedef struct Plan {
+  Arena *arena;
+  Sym *sym;                    // union over the entries' graphs, by name
+  int nsym;
+  ModelInfo *model;
+  int nmodel;
+  Kernel *kernel;
+  int nkernel, capkernel;
+  PBuf *buf;
+  int nbuf, capbuf;
+  PlanEntry *entry;
+  int nentry, capentry;
+  int64_t theta;               // elements of the flat vector: every parameter starts at a multiple of 16; total a multiple of FLAT_WIDTH
+} Plan;
+
+Plan *plan_new(Arena *a);
+// Lowers one entry graph (passes already run) and adds it. Returns NULL or a message about something not supported.
+const char *plan_add(Plan *p, const Graph *g);
+// Adds init and prepare after the last plan_add, and checks the whole: every buffer written before it is read, no two live
+// activations overlap, no activation of train or loss grows as T*T or T*V. Aborts on a violation (a compiler bug).
+void plan_finish(Plan *p);
+void plan_print(const Plan *p, Buf *out);    // what --emit=plan shows: kernels with their programs, calls per entry, buffers
+#endif
