@@ -1,0 +1,65 @@
+// From the checked syntax tree to graphs: reads each model's config.json and safetensors headers (never a payload), evaluates
+// the architecture's and the ops' text with compile-time values, and makes one graph per entry. Shapes, layer maps, weights and
+// cycles are checked here and answered at the spec's (or the library's) own places.
+//
+// Entries (graph name: inputs -> outputs). M = a model's name; names of inputs and masks are the runtime's contract:
+//   all      ids.M [T.M] i32, pos.M [T.M] i32 (place in the sequence), masks
+//   train    + rows [R] i32 (rows of the anchor whose next token is labelled), labels [R] i32, gscale [R] f32
+//            -> "nll" [R] (result 1 of cross_entropy_grad), "grad.P" per parameter of sum_r gscale[r] * nll[r]
+//   loss     + rows, labels -> "nll" [R]
+//   step     + rows (wanted rows), slots.M [T.M] i32 (row of the cache each token goes to), caches "cache.N" [C.M, …]: whatever feeds
+//            a key or a value is appended to its cache, masks have key symbol C.M -> "logits" [R, V]
+//   score    + rows -> "logits" [R, V], "hidden.M.k" [T.M, D] for every block k (0 = embedding output) of every model, after additions
+//   norm     grad [P, FLAT_WIDTH] -> "norm2" [1]: sum of squares
+//   update   theta, grad, m, v [P, FLAT_WIDTH] and scalars adamw.clip .decay .beta1 .rest1 .beta2 .rest2 .bias2 .eps .step
+//            -> "theta", "m", "v" (written in place):  g = clip*grad; m = beta1*m + rest1*g; v = beta2*v + rest2*g*g;
+//               theta = decay*theta - step * m / (sqrt(v)*bias2 + eps)       (Loshchilov & Hutter; bit-for-bit order of torch.optim.AdamW)
+// The label rows are taken (op take) just before the head; pass `rows` moves the take down to the last attention.
+#ifndef CALM_BUILD_BUILD_H
+#define CALM_BUILD_BUILD_H
+#include <jansson.h>
+
+#include "dsl/ast.h"
+#include "graph/graph.h"
+
+typedef enum Role { ROLE_ANCHOR, ROLE_AUGMENT, ROLE_MODEL } Role;    // MODEL: made from nothing, trained whole, is the anchor
+typedef struct BModel {
+  const char *name, *dir;            // dir: absolute; NULL for a model made from nothing
+  Role role;
+  const char *arch;                  // arch name
+  json_t *config;                    // config.json as it is; for a model made from nothing: what export writes
+  const char *tokenizer;             // absolute path of tokenizer.json, NULL when there is none
+  int64_t blocks, width, vocab, context;
+  Loc loc;
+} BModel;
+typedef struct BParam {
+  const char *name;                  // "code.8->base.4.wq"; of a model made from nothing: "kv.model.embed_tokens.weight"
+  int model;                         // of a model made from nothing; else -1
+  int rank;
+  int64_t dim[MAX_RANK];
+  int64_t fan_in;                    // product of the inner extents (all but the first axis group): see README
+  const char *init;                  // "zeros", "ones", "normal", "uniform", "fan_in", "constant"
+  double a;                          // standard deviation, bound, gain or value
+} BParam;
+typedef struct BConnection {
+  int from, from_layer, to, to_layer;   // models and blocks
+  const char *op;
+  const char *name;                  // "code.8->base.4"
+} BConnection;
+
+typedef struct Program {
+  BModel *model;
+  int nmodel, anchor;
+  BParam *param;
+  int nparam;
+  BConnection *conn;
+  int nconn;
+  Graph **entry;                     // in the order train, loss, step, score, norm, update (train, norm, update only with parameters)
+  int nentry;
+  json_t *train;                     // the train block's settings: {"steps": 100, "batch": {"n": 4096, "unit": "tokens"}, "optimizer": {"name": "adamw", "lr": …}, …}
+  json_t *evals;                     // [{"title": …, "data": …, "metric": …}]
+} Program;
+
+// NULL after errors (in d). Relative model paths are taken from the spec's own folder.
+Program *program_build(Arena *a, const Spec *spec, Diags *d);
+#endif
