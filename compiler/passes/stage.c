@@ -1,0 +1,26 @@
+// Stage analysis: when is a node's value known? constant: from weights and literals alone. frozen: from tokens and frozen weights.
+// live: reached by a trainable parameter (or by the optimizer's own vectors).
+#include <string.h>
+
+#include "passes/passes.h"
+
+static Stage source_stage(const Node *n) {
+  switch (n->op) {
+    case OP_weight:
+    case OP_const: return STAGE_CONSTANT;
+    case OP_param: return STAGE_LIVE;
+    default: return type_row_sym(&n->type) >= 0 || n->op == OP_mask ? STAGE_FROZEN : STAGE_LIVE;
+  }
+}
+
+const Stage *stage_analyse(const Graph *g, Arena *a) {
+  Stage *s = ARENA_ARRAY(a, Stage, g->n ? g->n : 1);
+  for (int i = 0; i < g->n; i++) {
+    const Node *n = &g->node[i];
+    if (op_class(n->op) == OPC_SOURCE) s[i] = source_stage(n);
+    for (int k = 0; k < n->nin; k++) {
+      if (s[n->in[k]] > s[i]) s[i] = s[n->in[k]];
+    }
+  }
+  return s;
+}

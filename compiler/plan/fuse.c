@@ -1,0 +1,323 @@
+// Levels, units and what must be stored. See fuse.h.
+#include "plan/fuse.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct Fuser {
+  const Graph *g;
+  Arena *a;
+  Fusion *f;
+  bool forward_only;
+  int *home;                   // gemm unit whose epilogue a row node joined, or -1
+  int *uses;                   // users of each node, outputs included
+} Fuser;
+
+NodeId fuse_root(const Graph *g, NodeId n) {
+  while (g->node[n].op == OP_reshape) n = g->node[n].in[0];
+  return n;
+}
+
+bool fuse_is_static_row(const Graph *g, NodeId n) {
+  return op_class(g->node[n].op) == OPC_ROW && type_row_sym(&g->node[n].type) < 0;
+}
+
+bool fuse_grad_param(const Output *o, const char **param) {
+  if (strncmp(o->name, "grad.", 5)) return false;
+  *param = o->name + 5;
+  return true;
+}
+
+void fuse_grad_leaves(const Graph *g, NodeId n, void (*f)(void *user, NodeId leaf), void *user) {
+  const Node *x = &g->node[n];
+  const Node *p = &g->node[x->in[0]], *q = &g->node[x->in[1]];
+  if (x->op == OP_add && type_equal(&p->type, &x->type) && type_equal(&q->type, &x->type)) {
+    fuse_grad_leaves(g, x->in[0], f, user);
+    fuse_grad_leaves(g, x->in[1], f, user);
+  } else {
+    f(user, n);
+  }
+}
+
+static bool skip(const Fuser *z, NodeId n) { return z->forward_only && z->g->node[n].backward; }
+
+static bool is_row(const Graph *g, NodeId n) {
+  return op_class(g->node[n].op) == OPC_ROW && type_row_sym(&g->node[n].type) >= 0;
+}
+
+static bool is_heavy(const Graph *g, NodeId n) {
+  OpClass c = op_class(g->node[n].op);
+  return c != OPC_SOURCE && c != OPC_ROW && c != OPC_VIEW;
+}
+
+// ---- levels
+static void levels_asap(Fuser *z) {
+  const Graph *g = z->g;
+  for (NodeId i = 0; i < g->n; i++) {
+    const Node *n = &g->node[i];
+    int l = 0;
+    for (int k = 0; k < n->nin; k++) l = z->f->level[n->in[k]] > l ? z->f->level[n->in[k]] : l;
+    if (is_heavy(g, i)) l++;
+    if (n->op == OP_reshape && op_class(g->node[fuse_root(g, i)].op) == OPC_ROW) l++;   // a view of row work starts a new group
+    z->f->level[i] = l;
+  }
+}
+
+// Backward row work that hangs on forward values alone (recomputation) runs as late as its users allow: run early it would keep
+// its result alive from the forward pass on.
+static void levels_alap(Fuser *z) {
+  const Graph *g = z->g;
+  int *level = z->f->level, forward = 0;
+  for (NodeId i = 0; i < g->n; i++) {
+    if (!g->node[i].backward && level[i] > forward) forward = level[i];
+  }
+  int *late = ARENA_ARRAY(z->a, int, g->n + 1);
+  for (NodeId i = 0; i < g->n; i++) late[i] = -1;
+  for (NodeId i = g->n - 1; i >= 0; i--) {
+    const Node *n = &g->node[i];
+    if (n->backward && is_row(g, i) && level[i] <= forward && late[i] > level[i]) level[i] = late[i];
+    for (int k = 0; k < n->nin; k++) {
+      NodeId in = n->in[k];
+      bool steps = is_heavy(g, i) || (n->op == OP_reshape && op_class(g->node[fuse_root(g, i)].op) == OPC_ROW);
+      int need = level[i] - steps;
+      if (late[in] < 0 || need < late[in]) late[in] = need;
+    }
+  }
+}
+
+// ---- units
+static int unit_new(Fuser *z, UnitKind kind, int level, int sym, NodeId first) {
+  Unit u = {.kind = kind, .level = level, .sym = sym, .first = first};
+  ARENA_PUSH(z->a, z->f->u, z->f->n, z->f->cap, u);
+  return z->f->n - 1;
+}
+
+static void unit_push(Fuser *z, int id, NodeId n) {
+  Unit *u = &z->f->u[id];
+  ARENA_PUSH(z->a, u->node, u->n, u->cap, n);
+  z->f->unit[n] = id;
+}
+
+enum { MOST_MATS = 4 };
+// Products of one input share a unit, so that the input is read once and their results may meet in one epilogue.
+static int gemm_unit(Fuser *z, NodeId i) {
+  const Graph *g = z->g;
+  const Node *n = &g->node[i];
+  for (int k = 0; n->op == OP_linear && k < z->f->n; k++) {
+    const Unit *u = &z->f->u[k];
+    if (u->kind != UNIT_GEMM || u->level != z->f->level[i] || u->nheavy == MOST_MATS) continue;
+    const Node *m = &g->node[u->node[0]];
+    if (m->op == OP_linear && fuse_root(g, m->in[0]) == fuse_root(g, n->in[0])) return k;
+  }
+  return unit_new(z, UNIT_GEMM, z->f->level[i], -1, i);
+}
+
+static void heavy_units(Fuser *z) {
+  for (NodeId i = 0; i < z->g->n; i++) {
+    if (!is_heavy(z->g, i) || skip(z, i)) continue;
+    bool gemm = op_class(z->g->node[i].op) == OPC_GEMM;
+    int u = gemm ? gemm_unit(z, i) : unit_new(z, UNIT_HEAVY, z->f->level[i], -1, i);
+    unit_push(z, u, i);
+    z->f->u[u].nheavy++;
+  }
+}
+
+// ---- epilogues
+static int64_t static_elems(const Type *t) { return type_row_elems(t); }
+
+static bool same_extents(const Type *x, const Type *y) {
+  if (x->rank != y->rank) return false;
+  for (int i = 0; i < x->rank; i++) {
+    if (x->dim[i] != y->dim[i]) return false;
+  }
+  return true;
+}
+
+// A shared operand of an epilogue: a scalar, or one value per column.
+static bool shared_ok(const Graph *g, NodeId n, int64_t cols) {
+  const Node *x = &g->node[n];
+  int64_t e = static_elems(&x->type);
+  if (e != 1 && e != cols) return false;
+  if (!fuse_is_static_row(g, n)) return true;
+  if (x->op == OP_sum || x->op == OP_rotate) return false;
+  for (int k = 0; k < x->nin; k++) {
+    if (!shared_ok(g, x->in[k], cols)) return false;
+  }
+  return true;
+}
+
+// The unit that makes a value during level `level`, or -1 when it is there before.
+static int made_by(const Fuser *z, NodeId n, int level) {
+  NodeId r = fuse_root(z->g, n);
+  if (z->g->node[r].op == OP_part) r = z->g->node[r].in[0];
+  if (z->f->level[r] < level || op_class(z->g->node[r].op) == OPC_SOURCE) return -1;
+  return z->f->unit[r];
+}
+
+// The gemm unit whose epilogue row node i may join, or -1.
+static int epilogue_home(const Fuser *z, NodeId i) {
+  const Graph *g = z->g;
+  const Node *n = &g->node[i];
+  if (n->op == OP_sum || n->op == OP_rotate || n->op == OP_float) return -1;
+  int target = -1, level = z->f->level[i];
+  for (int k = 0; k < n->nin; k++) {
+    if (type_row_sym(&g->node[n->in[k]].type) < 0) continue;
+    int u = made_by(z, n->in[k], level);
+    if (u >= 0 && z->f->u[u].kind == UNIT_GEMM && (target < 0 || z->f->u[u].first > z->f->u[target].first)) target = u;
+  }
+  if (target < 0) return -1;
+  int64_t cols = static_elems(&n->type);
+  for (int k = 0; k < n->nin; k++) {
+    const Node *x = &g->node[n->in[k]];
+    if (type_row_sym(&x->type) < 0) {
+      if (!shared_ok(g, n->in[k], cols)) return -1;
+      continue;
+    }
+    if (!same_extents(&x->type, &n->type)) return -1;
+    if (x->op == OP_reshape && made_by(z, n->in[k], level) >= 0) return -1;
+    int u = made_by(z, n->in[k], level);
+    bool row_later = z->f->level[n->in[k]] == level && op_class(x->op) == OPC_ROW && z->home[n->in[k]] < 0;
+    if (row_later || (u >= 0 && u != target && z->f->u[u].first > z->f->u[target].first)) return -1;
+  }
+  return target;
+}
+
+// The products (as a bit set) that row or product node n of unit u rests on.
+static unsigned products(const Fuser *z, int u, NodeId n) {
+  const Unit *x = &z->f->u[u];
+  for (int m = 0; m < x->nheavy; m++) {
+    if (x->node[m] == n) return 1u << m;
+  }
+  if (z->home[n] != u) return 0;
+  unsigned set = 0;
+  const Node *node = &z->g->node[n];
+  for (int k = 0; k < node->nin; k++) set |= products(z, u, node->in[k]);
+  return set;
+}
+
+static bool may_pair(const Fuser *z, int u) {
+  const Unit *x = &z->f->u[u];
+  for (int m = 1; m < x->nheavy; m++) {
+    if (!same_extents(&z->g->node[x->node[m]].type, &z->g->node[x->node[0]].type)) return false;
+  }
+  return true;
+}
+
+static void epilogues(Fuser *z) {
+  for (NodeId i = 0; i < z->g->n; i++) {
+    z->home[i] = -1;
+    if (!is_row(z->g, i) || skip(z, i)) continue;
+    int u = epilogue_home(z, i);
+    if (u < 0) continue;
+    z->home[i] = u;
+    unsigned set = products(z, u, i);
+    bool several = set & (set - 1);
+    if (!set || (several && !may_pair(z, u))) {
+      z->home[i] = -1;
+      continue;
+    }
+    if (several) z->f->u[u].paired = true;
+    unit_push(z, u, i);
+  }
+}
+
+static void row_units(Fuser *z) {
+  for (NodeId i = 0; i < z->g->n; i++) {
+    if (!is_row(z->g, i) || skip(z, i) || z->home[i] >= 0) continue;
+    int sym = type_row_sym(&z->g->node[i].type), u = -1;
+    for (int k = 0; k < z->f->n && u < 0; k++) {
+      const Unit *x = &z->f->u[k];
+      if (x->kind == UNIT_ROW && x->level == z->f->level[i] && x->sym == sym) u = k;
+    }
+    if (u < 0) u = unit_new(z, UNIT_ROW, z->f->level[i], sym, i);
+    unit_push(z, u, i);
+  }
+}
+
+// ---- what must be stored
+static void want(Fuser *z, NodeId n) {
+  n = fuse_root(z->g, n);
+  if (z->g->node[n].op == OP_part) {
+    z->f->stored[n] = true;
+    return;
+  }
+  if (op_class(z->g->node[n].op) == OPC_SOURCE) return;
+  z->f->stored[n] = true;
+}
+
+static void want_inline(Fuser *z, NodeId n);
+
+// A user outside n's unit reads n: from memory, or, for static row work, by repeating it.
+static void want_from_row(Fuser *z, NodeId n) {
+  NodeId r = fuse_root(z->g, n);
+  if (r == n && fuse_is_static_row(z->g, n)) want_inline(z, n);
+  else want(z, n);
+}
+
+static void want_inline(Fuser *z, NodeId n) {
+  for (int k = 0; k < z->g->node[n].nin; k++) want_from_row(z, z->g->node[n].in[k]);
+}
+
+static void want_leaf(void *user, NodeId leaf) {
+  Fuser *z = user;
+  if (z->g->node[leaf].op == OP_linear_dw && z->uses[leaf] == 1) return;    // adds straight to the gradient
+  want(z, leaf);
+}
+
+static void stored(Fuser *z) {
+  const Graph *g = z->g;
+  for (int i = 0; i < g->nout; i++) {
+    const char *param;
+    if (skip(z, g->out[i].node)) continue;
+    if (fuse_grad_param(&g->out[i], &param)) fuse_grad_leaves(g, g->out[i].node, want_leaf, z);
+    else want(z, g->out[i].node);
+  }
+  for (NodeId i = 0; i < g->n; i++) {
+    if (skip(z, i)) continue;
+    const Node *n = &g->node[i];
+    for (int k = 0; k < n->nin; k++) {
+      if (is_heavy(g, i)) want(z, n->in[k]);
+      else if (is_row(g, i) && (z->f->unit[i] != z->f->unit[n->in[k]] || z->f->unit[i] < 0)) want_from_row(z, n->in[k]);
+    }
+  }
+  for (NodeId i = g->n - 1; i >= 0; i--) {                                   // static row work that must stand in memory
+    if (!z->f->stored[i] || !fuse_is_static_row(g, i) || skip(z, i)) continue;
+    unit_push(z, unit_new(z, UNIT_STATIC, z->f->level[i], -1, i), i);
+    want_inline(z, i);
+  }
+}
+
+static int by_time(const void *x, const void *y, void *user) {
+  const Fusion *f = user;
+  const Unit *u = &f->u[*(const int *)x], *v = &f->u[*(const int *)y];
+  if (u->level != v->level) return u->level < v->level ? -1 : 1;
+  int ku = u->kind == UNIT_ROW ? 2 : u->kind == UNIT_STATIC ? 1 : 0, kv = v->kind == UNIT_ROW ? 2 : v->kind == UNIT_STATIC ? 1 : 0;
+  if (ku != kv) return ku - kv;
+  return (u->first > v->first) - (u->first < v->first);
+}
+
+Fusion *fuse(const Graph *g, Arena *a, bool forward_only) {
+  Fusion *f = ARENA_NEW(a, Fusion);
+  size_t n = (size_t)g->n + 1;
+  f->level = ARENA_ARRAY(a, int, n);
+  f->unit = ARENA_ARRAY(a, int, n);
+  f->stored = ARENA_ARRAY(a, bool, n);
+  Fuser z = {.g = g, .a = a, .f = f, .forward_only = forward_only};
+  z.home = ARENA_ARRAY(a, int, n);
+  z.uses = ARENA_ARRAY(a, int, n);
+  for (NodeId i = 0; i < g->n; i++) {
+    f->unit[i] = -1;
+    for (int k = 0; k < g->node[i].nin; k++) z.uses[g->node[i].in[k]]++;
+  }
+  for (int i = 0; i < g->nout; i++) z.uses[g->out[i].node]++;
+  levels_asap(&z);
+  levels_alap(&z);
+  heavy_units(&z);
+  epilogues(&z);
+  row_units(&z);
+  stored(&z);
+  f->order = ARENA_ARRAY(a, int, f->n + 1);
+  for (int i = 0; i < f->n; i++) f->order[i] = i;
+  if (f->n) qsort_r(f->order, (size_t)f->n, sizeof(int), by_time, f);
+  return f;
+}
