@@ -1,0 +1,128 @@
+// Buffers: where each value lives, made on first use.
+#include <string.h>
+
+#include "plan/lower.h"
+
+int plan_buf(Plan *p, const PBuf *b) {
+  PBuf n = *b;
+  n.id = p->nbuf;
+  if (!n.name) n.name = "";
+  ARENA_PUSH(p->arena, p->buf, p->nbuf, p->capbuf, n);
+  return n.id;
+}
+
+int plan_named_buf(Plan *p, BufKind kind, const char *name, const Type *t, int sym) {
+  for (int i = 0; i < p->nbuf; i++) {
+    if (p->buf[i].kind == kind && !strcmp(p->buf[i].name, name)) return i;
+  }
+  PBuf b = {.kind = kind, .name = arena_strdup(p->arena, name), .dt = t->dt, .sym = sym, .elems = type_row_elems(t), .source = -1, .entry = -1};
+  return plan_buf(p, &b);
+}
+
+int lower_sym(const Lower *l, const Type *t) {
+  int s = type_row_sym(t);
+  return s < 0 ? -1 : l->sym[s];
+}
+
+int lower_new_act(Lower *l, Dtype dt, int sym, int64_t elems) {
+  PBuf b = {.kind = BUF_ACT, .dt = dt, .sym = sym, .elems = elems, .source = -1, .entry = l->entry};
+  return plan_buf(l->p, &b);
+}
+
+static int const_buf(Lower *l, const Node *n) {
+  Plan *p = l->p;
+  int64_t elems = type_row_elems(&n->type);
+  for (int i = 0; i < p->nbuf; i++) {
+    const PBuf *b = &p->buf[i];
+    if (b->kind == BUF_CONST && b->elems == elems && !memcmp(b->data, n->attr.data, (size_t)elems * sizeof(double))) return i;
+  }
+  double *data = ARENA_ARRAY(p->arena, double, elems);
+  memcpy(data, n->attr.data, (size_t)elems * sizeof(double));
+  PBuf b = {.kind = BUF_CONST, .dt = DT_F32, .sym = -1, .elems = elems, .source = -1, .entry = -1, .data = data};
+  return plan_buf(p, &b);
+}
+
+static int mask_buf(Lower *l, const int64_t mask[4]) {
+  Plan *p = l->p;
+  for (int i = 0; i < p->nbuf; i++) {
+    if (p->buf[i].kind == BUF_MASK && !memcmp(p->buf[i].mask, mask, sizeof p->buf[i].mask)) return i;
+  }
+  PBuf b = {.kind = BUF_MASK, .dt = DT_MASK, .sym = -1, .source = -1, .entry = -1};
+  memcpy(b.mask, mask, sizeof b.mask);
+  b.name = arena_printf(p->arena, "mask.%s.%s", p->sym[mask[0]].name, p->sym[mask[1]].name);
+  if (mask[2]) b.name = arena_printf(p->arena, "%s.w%lld", b.name, (long long)mask[2]);
+  return plan_buf(p, &b);
+}
+
+// A mask node, or the rows taken of one.
+static int lower_mask(Lower *l, NodeId n) {
+  const Node *x = &l->g->node[n];
+  const Node *m = x->op == OP_take ? &l->g->node[x->in[0]] : x;
+  int64_t mask[4] = {lower_sym(l, &x->type), l->sym[m->attr.i[1]], m->attr.i[2], m->attr.i[3]};
+  return mask_buf(l, mask);
+}
+
+static int source_buf(Lower *l, NodeId n) {
+  const Node *x = &l->g->node[n];
+  int sym = lower_sym(l, &x->type);
+  switch (x->op) {
+    case OP_input: return plan_named_buf(l->p, BUF_INPUT, x->attr.name, &x->type, sym);
+    case OP_weight: return plan_named_buf(l->p, BUF_WEIGHT, x->attr.name, &x->type, -1);
+    case OP_param: return plan_named_buf(l->p, BUF_PARAM, x->attr.name, &x->type, -1);
+    case OP_cache: return plan_named_buf(l->p, BUF_CACHE, x->attr.name, &x->type, sym);
+    case OP_const: return const_buf(l, x);
+    default: return lower_mask(l, n);
+  }
+}
+
+// An output named like an input is written in place.
+static int output_in_place(Lower *l, NodeId n) {
+  const Graph *g = l->g;
+  for (int i = 0; i < g->nout; i++) {
+    if (fuse_root(g, g->out[i].node) != n) continue;
+    for (NodeId k = 0; k < g->n; k++) {
+      const Node *x = &g->node[k];
+      if (x->op == OP_input && !strcmp(x->attr.name, g->out[i].name)) return source_buf(l, k);
+    }
+  }
+  return -1;
+}
+
+int lower_buf(Lower *l, NodeId n) {
+  n = fuse_root(l->g, n);
+  if (l->buf[n] >= 0) return l->buf[n];
+  const Node *x = &l->g->node[n];
+  int b = -1;
+  if (op_class(x->op) == OPC_SOURCE || (x->op == OP_take && x->type.dt == DT_MASK)) b = source_buf(l, n);
+  else if (x->op == OP_append) b = lower_buf(l, x->in[0]);
+  else b = output_in_place(l, n);
+  if (b < 0) b = lower_new_act(l, x->type.dt, lower_sym(l, &x->type), type_row_elems(&x->type));
+  return l->buf[n] = b;
+}
+
+// Panels are shared by all entries when the matrix is a tensor or a parameter; a computed matrix is packed where it is computed.
+int lower_packed(Lower *l, NodeId w, int64_t N, int64_t K) {
+  Plan *p = l->p;
+  NodeId r = fuse_root(l->g, w);
+  int source = lower_buf(l, r);
+  BufKind from = p->buf[source].kind;
+  int64_t elems = (N + PANEL - 1) / PANEL * PANEL * K;
+  if (from == BUF_ACT) {
+    if (l->dup[r] >= 0) return l->dup[r];
+    int b = lower_new_act(l, DT_F32, -1, elems);
+    l->dup[r] = b;
+    KernelDraft d = {.k = {.cls = K_PACK, .dim = {N, K}}};
+    draft_arg_rows(l, &d, source, false, false, N * K);
+    draft_arg_rows(l, &d, b, true, true, PANEL * K);
+    lower_call(l, &d, -1, (N + PANEL - 1) / PANEL);
+    return b;
+  }
+  BufKind kind = from == BUF_PARAM ? BUF_LIVE : BUF_PACKED;
+  for (int i = 0; i < p->nbuf; i++) {
+    if (p->buf[i].kind == kind && p->buf[i].source == source && p->buf[i].mask[1] == K) return i;
+  }
+  PBuf b = {.kind = kind, .name = p->buf[source].name, .dt = DT_F32, .sym = -1, .elems = elems, .source = source, .entry = -1};
+  b.mask[0] = N;
+  b.mask[1] = K;
+  return plan_buf(p, &b);
+}

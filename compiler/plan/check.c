@@ -1,0 +1,86 @@
+// What must hold of every plan. A violation is a compiler bug: it aborts, naming entry, call and buffer.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "plan/lower.h"
+
+static _Noreturn void bug(const Plan *p, int entry, int call, int buf, const char *what) {
+  fprintf(stderr, "calmc: bug: plan of entry %s, call %d, buffer b%d (%s): %s\n", p->entry[entry].name, call, buf, p->buf[buf].name, what);
+  abort();
+}
+
+// Every activation is written by an earlier call before it is read.
+static void check_order(const Plan *p, int entry) {
+  const PlanEntry *e = &p->entry[entry];
+  bool *ready = ARENA_ARRAY(p->arena, bool, p->nbuf + 1);
+  for (int c = 0; c < e->ncall; c++) {
+    const Kernel *k = &p->kernel[e->call[c].kernel];
+    for (int i = 0; i < k->narg; i++) {
+      int b = e->call[c].buf[i];
+      if (p->buf[b].kind == BUF_ACT && !k->arg[i].written && !ready[b]) bug(p, entry, c, b, "read before it is written");
+      if (p->buf[b].kind == BUF_ACT && p->buf[b].entry != entry) bug(p, entry, c, b, "belongs to another entry");
+      if (k->arg[i].written && (p->buf[b].kind == BUF_WEIGHT || p->buf[b].kind == BUF_CONST)) bug(p, entry, c, b, "a frozen tensor is written");
+    }
+    for (int i = 0; i < k->narg; i++) {
+      if (k->arg[i].written) ready[e->call[c].buf[i]] = true;
+    }
+  }
+  for (int i = 0; i < e->nout; i++) {
+    int b = e->out[i].node;
+    if (p->buf[b].kind == BUF_ACT && !ready[b]) bug(p, entry, e->ncall, b, "an output nobody writes");
+  }
+}
+
+// No two activations that live at the same time share bytes.
+static void check_overlap(const Plan *p, int entry) {
+  const PlanEntry *e = &p->entry[entry];
+  int *first = ARENA_ARRAY(p->arena, int, p->nbuf + 1), *last = ARENA_ARRAY(p->arena, int, p->nbuf + 1);
+  int *used = ARENA_ARRAY(p->arena, int, p->nbuf + 1), n = 0;
+  for (int i = 0; i < p->nbuf; i++) first[i] = -1;
+  for (int c = 0; c < e->ncall; c++) {
+    for (int k = 0; k < p->kernel[e->call[c].kernel].narg; k++) {
+      int b = e->call[c].buf[k];
+      if (p->buf[b].kind != BUF_ACT) continue;
+      if (first[b] < 0) {
+        first[b] = c;
+        used[n++] = b;
+      }
+      last[b] = c;
+    }
+  }
+  for (int i = 0; i < e->nout; i++) last[e->out[i].node] = e->ncall;
+  for (int i = 0; i < n; i++) {
+    for (int k = 0; k < i; k++) {
+      const PBuf *x = &p->buf[used[i]], *y = &p->buf[used[k]];
+      if (x->sym != y->sym || last[used[i]] < first[used[k]] || last[used[k]] < first[used[i]]) continue;
+      int64_t sx = x->elems * dtype_size(x->dt), sy = y->elems * dtype_size(y->dt);
+      if (x->offset < y->offset + sy && y->offset < x->offset + sx) bug(p, entry, first[used[i]], used[i], "overlaps another live buffer");
+    }
+  }
+}
+
+// In train and loss nothing grows as tokens times tokens (a buffer has one row symbol, so that cannot even be said) or as tokens times
+// vocabulary: the matrix of the head, which the loss kernels walk through in chunks, is never multiplied into a buffer.
+static void check_head(const Plan *p, int entry) {
+  const PlanEntry *e = &p->entry[entry];
+  if (strcmp(e->name, "train") && strcmp(e->name, "loss")) return;
+  for (int c = 0; c < e->ncall; c++) {
+    KernelClass cls = p->kernel[e->call[c].kernel].cls;
+    if (cls != K_XENT && cls != K_XENT_GRAD) continue;
+    for (int o = 0; o < e->ncall; o++) {
+      const Kernel *k = &p->kernel[e->call[o].kernel];
+      for (int m = 0; k->cls == K_GEMM && m < k->nmat; m++) {
+        if (e->call[o].buf[1 + m] == e->call[c].buf[1]) bug(p, entry, o, e->call[o].buf[1 + m], "a row of logits per token");
+      }
+    }
+  }
+}
+
+void plan_check(const Plan *p) {
+  for (int i = 0; i < p->nentry; i++) {
+    check_order(p, i);
+    check_overlap(p, i);
+    check_head(p, i);
+  }
+}

@@ -1,0 +1,108 @@
+// One entry graph to calls: recomputation, fusion, then every unit in its order.
+#include "plan/lower.h"
+
+#include <string.h>
+
+#include "plan/recompute.h"
+
+static int entry_sym(Plan *p, const Graph *g, int s) {
+  for (int i = 0; i < p->nsym; i++) {
+    if (!strcmp(p->sym[i].name, g->sym[s].name)) return i;
+  }
+  Sym *all = ARENA_ARRAY(p->arena, Sym, p->nsym + 1);
+  if (p->nsym) memcpy(all, p->sym, (size_t)p->nsym * sizeof *all);
+  all[p->nsym] = g->sym[s];
+  p->sym = all;
+  return p->nsym++;
+}
+
+static void row_unit(Lower *l, const Unit *u) {
+  KernelDraft d = {.k = {.cls = K_ROW}};
+  ProgBuilder b = prog_begin(l, &d, u, 0);
+  for (int i = 0; i < u->n; i++) prog_value(&b, u->node[i]);
+  for (int i = 0; i < u->n; i++) {
+    if (l->f->stored[u->node[i]]) prog_store(&b, u->node[i]);
+  }
+  lower_call(l, &d, l->sym[u->sym], 0);
+}
+
+// Row work over static tensors alone: the leading extent counts the rows, a vector or a scalar is one row.
+static void static_unit(Lower *l, const Unit *u) {
+  const Type *t = &l->g->node[u->node[0]].type;
+  KernelDraft d = {.k = {.cls = K_ROW}};
+  ProgBuilder b = prog_begin(l, &d, u, 0);
+  b.has_lead = t->rank >= 2;
+  b.lead = t->dim[0];
+  prog_value(&b, u->node[0]);
+  prog_store(&b, u->node[0]);
+  lower_call(l, &d, -1, b.has_lead ? b.lead : 1);
+}
+
+typedef struct GradUse {
+  Lower *l;
+  const Unit *u;
+  const char *param;
+} GradUse;
+
+static void grad_leaf(void *user, NodeId leaf) {
+  GradUse *x = user;
+  Lower *l = x->l;
+  NodeId made = fuse_root(l->g, leaf);
+  if (l->g->node[made].op == OP_part) made = l->g->node[made].in[0];
+  if (l->f->unit[made] >= 0 && &l->f->u[l->f->unit[made]] == x->u) lower_grad(l, leaf, x->param);
+}
+
+// As soon as an addend of a gradient is there it goes to the flat gradient, so that its own buffer lives shortly.
+static void unit_grads(Lower *l, const Unit *u) {
+  for (int i = 0; i < l->g->nout; i++) {
+    GradUse x = {.l = l, .u = u};
+    if (fuse_grad_param(&l->g->out[i], &x.param)) fuse_grad_leaves(l->g, l->g->out[i].node, grad_leaf, &x);
+  }
+}
+
+static bool direct_grad(const Lower *l, NodeId n) { return l->g->node[n].op == OP_linear_dw && !l->f->stored[n]; }
+
+static void lower_unit(Lower *l, const Unit *u) {
+  switch (u->kind) {
+    case UNIT_ROW: row_unit(l, u); break;
+    case UNIT_STATIC: static_unit(l, u); break;
+    case UNIT_GEMM: lower_gemm(l, u); break;
+    case UNIT_HEAVY:
+      if (!direct_grad(l, u->node[0])) lower_heavy(l, u->node[0]);
+      break;
+  }
+  unit_grads(l, u);
+}
+
+static void outputs(Lower *l) {
+  PlanEntry *e = &l->p->entry[l->entry];
+  e->out = ARENA_ARRAY(l->p->arena, Output, l->g->nout ? l->g->nout : 1);
+  for (int i = 0; i < l->g->nout; i++) {
+    const char *param;
+    if (fuse_grad_param(&l->g->out[i], &param)) continue;
+    e->out[e->nout++] = (Output){arena_strdup(l->p->arena, l->g->out[i].name), lower_buf(l, l->g->out[i].node)};
+  }
+}
+
+const char *plan_add(Plan *p, const Graph *graph) {
+  Arena *a = p->arena;
+  if (!p->nmodel) {
+    p->model = graph->model;
+    p->nmodel = graph->nmodel;
+  }
+  const Graph *g = recompute(graph, a);
+  PlanEntry e = {.name = g->name};
+  ARENA_PUSH(a, p->entry, p->nentry, p->capentry, e);
+  Lower l = {.p = p, .g = g, .f = fuse(g, a, false), .entry = p->nentry - 1};
+  l.sym = ARENA_ARRAY(a, int, g->nsym + 1);
+  for (int i = 0; i < g->nsym; i++) l.sym[i] = entry_sym(p, g, i);
+  l.buf = ARENA_ARRAY(a, int, g->n + 1);
+  l.dup = ARENA_ARRAY(a, int, g->n + 1);
+  for (NodeId i = 0; i < g->n; i++) l.buf[i] = l.dup[i] = -1;
+  for (NodeId i = 0; i < g->n; i++) {                       // parameters keep the graph's order in the flat vector
+    if (g->node[i].op == OP_param) lower_buf(&l, i);
+  }
+  for (int i = 0; i < l.f->n && !l.error; i++) lower_unit(&l, &l.f->u[l.f->order[i]]);
+  outputs(&l);
+  return l.error;
+}

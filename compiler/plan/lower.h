@@ -1,0 +1,61 @@
+// Shared by the files that lower one entry graph to calls. See lower.c.
+#ifndef CALM_PLAN_LOWER_H
+#define CALM_PLAN_LOWER_H
+#include "plan/fuse.h"
+#include "plan/plan.h"
+
+typedef struct Lower {
+  Plan *p;
+  const Graph *g;              // after recomputation
+  const Fusion *f;
+  int entry;
+  int *sym;                    // graph symbol -> plan symbol
+  int *buf;                    // node -> buffer of its value, -1
+  int *dup;                    // node (linear weight operand) -> packed buffer, -1
+  const char *error;           // first thing that is not supported
+} Lower;
+
+// A kernel under construction: arguments are added as programs name them.
+typedef struct KernelDraft {
+  Kernel k;
+  int *buf;                    // buffer per argument
+  int capbuf, caparg;
+} KernelDraft;
+
+// buffers (buffers.c)
+int plan_buf(Plan *p, const PBuf *b);                              // appends
+int plan_named_buf(Plan *p, BufKind kind, const char *name, const Type *t, int sym);   // finds or appends
+int lower_buf(Lower *l, NodeId n);                                 // buffer of a node's value; makes the source's buffer when needed
+int lower_new_act(Lower *l, Dtype dt, int sym, int64_t elems);     // an unnamed activation
+int lower_sym(const Lower *l, const Type *t);                      // plan symbol of a type's rows, -1
+int lower_packed(Lower *l, NodeId w, int64_t N, int64_t K);        // packed panels of static matrix w[N, K]
+
+// kernels and calls (calls.c)
+int draft_arg(Lower *l, KernelDraft *d, int buf, bool written);    // argument index
+int draft_arg_rows(Lower *l, KernelDraft *d, int buf, bool written, bool per_row, int64_t elems);
+void lower_call(Lower *l, KernelDraft *d, int sym, int64_t rows);  // interns the kernel and appends the call
+void plan_call(Plan *p, int entry, KernelDraft *d, int sym, int64_t rows);
+
+// row programs (rowprog.c)
+typedef struct ProgBuilder {
+  Lower *l;
+  KernelDraft *d;
+  const Unit *u;
+  int prog;                    // which of d->k.prog
+  int cap;
+  int64_t lead;                // static units: extent that is the row count; 0 = none
+  bool has_lead;
+  int *value;                  // node -> value index, -1
+} ProgBuilder;
+ProgBuilder prog_begin(Lower *l, KernelDraft *d, const Unit *u, int prog);
+int prog_value(ProgBuilder *b, NodeId n);
+void prog_store(ProgBuilder *b, NodeId n);                         // the value also goes to its buffer
+
+// heavy ops (lower_heavy.c)
+void lower_heavy(Lower *l, NodeId n);
+void lower_gemm(Lower *l, const Unit *u);
+void lower_grad(Lower *l, NodeId leaf, const char *param);         // adds a gradient's addend to the flat gradient
+
+void plan_place(Plan *p, int entry);                               // memory.c
+void plan_check(const Plan *p);                                    // check.c
+#endif

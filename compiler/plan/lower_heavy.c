@@ -1,0 +1,251 @@
+// Heavy ops: which kernel, which arguments, in the order kernels.def says.
+#include <stdlib.h>
+
+#include "plan/lower.h"
+
+typedef struct In {            // a node's input: buffer, and extents within a row
+  int buf;
+  const Type *t;
+} In;
+
+static In in(Lower *l, const Node *n, int k) { return (In){lower_buf(l, n->in[k]), &l->g->node[n->in[k]].type}; }
+
+static int64_t product(const int64_t *d, int n) {
+  int64_t p = 1;
+  for (int i = 0; i < n; i++) p *= d[i];
+  return p;
+}
+
+// w[out…, in…]: N = product of out…, K = product of the last `inner` extents.
+static void matrix_extents(const Type *w, int inner, int64_t *N, int64_t *K) {
+  *N = product(w->dim, w->rank - inner);
+  *K = product(w->dim + w->rank - inner, inner);
+}
+
+// The buffer of result k of a node with several; one nobody asked for is still written, to a buffer of its own.
+static int result(Lower *l, NodeId n, int k) {
+  const Graph *g = l->g;
+  for (NodeId i = n + 1; i < g->n; i++) {
+    if (g->node[i].op == OP_part && g->node[i].in[0] == n && g->node[i].attr.i[0] == k) return lower_buf(l, i);
+  }
+  const Type *t = &g->node[n].out[k];
+  return lower_new_act(l, t->dt, lower_sym(l, t), type_row_elems(t));
+}
+
+static void call(Lower *l, KernelDraft *d, const Type *rows) { lower_call(l, d, lower_sym(l, rows), 0); }
+
+// Arguments of a heavy kernel stay as they are listed, also when one buffer stands for two.
+static void arg(Lower *l, KernelDraft *d, int buf, bool written) {
+  const PBuf *b = &l->p->buf[buf];
+  KArg a = {.dt = b->dt, .per_row = b->sym >= 0, .written = written, .elems = b->elems};
+  int nbuf = d->k.narg;
+  ARENA_PUSH(l->p->arena, d->k.arg, d->k.narg, d->caparg, a);
+  ARENA_PUSH(l->p->arena, d->buf, nbuf, d->capbuf, buf);
+}
+
+static void do_dw(Lower *l, const Node *n, int out, bool accumulate) {
+  In dy = in(l, n, 0), x = in(l, n, 1);
+  KernelDraft d = {.k = {.cls = K_DW, .dim = {type_row_elems(dy.t), type_row_elems(x.t)}}};
+  arg(l, &d, dy.buf, false);
+  arg(l, &d, x.buf, false);
+  arg(l, &d, out, true);
+  call(l, &d, dy.t);
+  PlanEntry *e = &l->p->entry[l->entry];
+  e->call[e->ncall - 1].accumulate = accumulate;
+}
+
+static void do_lookup(Lower *l, NodeId id, const Node *n) {
+  In ids = in(l, n, 0), table = in(l, n, 1);
+  KernelDraft d = {.k = {.cls = K_LOOKUP, .dim = {table.t->dim[0], type_row_elems(&n->type)}}};
+  arg(l, &d, ids.buf, false);
+  arg(l, &d, table.buf, false);
+  arg(l, &d, lower_buf(l, id), true);
+  call(l, &d, ids.t);
+}
+
+static void do_lookup_dw(Lower *l, NodeId id, const Node *n) {
+  In ids = in(l, n, 0), dy = in(l, n, 1);
+  KernelDraft d = {.k = {.cls = K_LOOKUP_DW, .dim = {n->type.dim[0], type_row_elems(dy.t)}}};
+  arg(l, &d, ids.buf, false);
+  arg(l, &d, dy.buf, false);
+  arg(l, &d, lower_buf(l, id), true);
+  call(l, &d, ids.t);
+}
+
+static void do_take(Lower *l, NodeId id, const Node *n) {
+  In x = in(l, n, 0), idx = in(l, n, 1);
+  if (n->type.dt == DT_MASK) return;                        // the runtime gives the mask of the taken rows
+  KernelDraft d = {.k = {.cls = K_TAKE, .dim = {type_row_elems(x.t), dtype_size(x.t->dt)}}};
+  arg(l, &d, x.buf, false);
+  arg(l, &d, idx.buf, false);
+  arg(l, &d, lower_buf(l, id), true);
+  call(l, &d, idx.t);
+}
+
+static void do_untake(Lower *l, NodeId id, const Node *n) {
+  In dy = in(l, n, 0), idx = in(l, n, 1);
+  KernelDraft d = {.k = {.cls = K_UNTAKE, .dim = {type_row_elems(dy.t)}}};
+  arg(l, &d, dy.buf, false);
+  arg(l, &d, idx.buf, false);
+  arg(l, &d, lower_buf(l, id), true);
+  call(l, &d, &n->type);
+}
+
+static void do_append(Lower *l, const Node *n) {
+  In cache = in(l, n, 0), x = in(l, n, 1), slots = in(l, n, 2);
+  KernelDraft d = {.k = {.cls = K_APPEND, .dim = {type_row_elems(x.t)}}};
+  arg(l, &d, x.buf, false);
+  arg(l, &d, slots.buf, false);
+  arg(l, &d, cache.buf, true);
+  call(l, &d, x.t);
+}
+
+static void do_colsum(Lower *l, NodeId id, const Node *n) {
+  In x = in(l, n, 0);
+  KernelDraft d = {.k = {.cls = K_COLSUM, .dim = {type_row_elems(x.t)}}};
+  arg(l, &d, x.buf, false);
+  arg(l, &d, lower_buf(l, id), true);
+  call(l, &d, x.t);
+}
+
+static void do_attention(Lower *l, NodeId id, const Node *n) {
+  bool grad = n->op == OP_attention_grad;
+  int q = grad;                                             // inputs: [out',] q, k, v, mask [, out, lse]
+  const Type *tq = in(l, n, q).t, *tk = in(l, n, q + 1).t, *tv = in(l, n, q + 2).t;
+  KernelDraft d = {.k = {.cls = grad ? K_ATTN_GRAD : K_ATTN, .dim = {tq->dim[1], tk->dim[1], tq->dim[2], tv->dim[2]},
+                         .f = {n->attr.f[0], n->attr.f[1]}}};
+  for (int k = 0; k < n->nin; k++) arg(l, &d, in(l, n, k).buf, false);
+  for (int k = 0; k < n->nout; k++) arg(l, &d, result(l, id, k), true);
+  call(l, &d, tq);
+}
+
+static void do_loss(Lower *l, NodeId id, const Node *n) {
+  In h = in(l, n, 0);
+  const Type *w = in(l, n, 1).t;
+  KernelClass cls = n->op == OP_xent ? K_XENT : n->op == OP_xent_grad ? K_XENT_GRAD : K_XENT_DW;
+  KernelDraft d = {.k = {.cls = cls, .dim = {type_row_elems(h.t), w->dim[0]}, .f = {0, n->attr.f[1]}}};
+  int packed = lower_packed(l, n->in[1], w->dim[0], type_row_elems(h.t));
+  arg(l, &d, h.buf, false);
+  arg(l, &d, packed, false);
+  for (int k = 2; k < n->nin; k++) arg(l, &d, in(l, n, k).buf, false);
+  if (n->nout == 1) arg(l, &d, lower_buf(l, id), true);
+  else for (int k = 0; k < n->nout; k++) arg(l, &d, result(l, id, k), true);
+  call(l, &d, h.t);
+}
+
+void lower_heavy(Lower *l, NodeId id) {
+  const Node *n = &l->g->node[id];
+  switch (op_class(n->op)) {
+    case OPC_DW: do_dw(l, n, lower_buf(l, id), false); break;
+    case OPC_GATHER: n->op == OP_lookup ? do_lookup(l, id, n) : do_take(l, id, n); break;
+    case OPC_SCATTER:
+      if (n->op == OP_append) do_append(l, n);
+      else if (n->op == OP_untake) do_untake(l, id, n);
+      else do_lookup_dw(l, id, n);
+      break;
+    case OPC_COLSUM: do_colsum(l, id, n); break;
+    case OPC_ATTENTION:
+    case OPC_ATTENTION_GRAD: do_attention(l, id, n); break;
+    case OPC_LOSS: do_loss(l, id, n); break;
+    default: abort();
+  }
+}
+
+// ---- products
+// Which product an epilogue value belongs to (paired units: all go to program 0).
+static int product_of(const Lower *l, const Unit *u, NodeId n) {
+  for (int m = 0; m < u->nheavy; m++) {
+    if (u->node[m] == n) return m;
+  }
+  const Node *x = &l->g->node[n];
+  for (int k = 0; k < x->nin; k++) {
+    if (l->f->unit[x->in[k]] < 0 || &l->f->u[l->f->unit[x->in[k]]] != u) continue;
+    int m = product_of(l, u, x->in[k]);
+    if (m >= 0) return m;
+  }
+  return -1;
+}
+
+static void epilogue(Lower *l, KernelDraft *d, const Unit *u, int prog) {
+  ProgBuilder b = prog_begin(l, d, u, prog);
+  bool any = false;
+  for (int i = 0; i < u->n; i++) {
+    if (!u->paired && product_of(l, u, u->node[i]) != prog) continue;
+    any |= i >= u->nheavy;
+  }
+  if (!any && !u->paired) {                                 // a plain store
+    draft_arg(l, d, lower_buf(l, u->node[prog]), true);
+    return;
+  }
+  for (int i = 0; i < u->n; i++) {
+    if (u->paired || product_of(l, u, u->node[i]) == prog) prog_value(&b, u->node[i]);
+  }
+  for (int i = 0; i < u->n; i++) {
+    if ((u->paired || product_of(l, u, u->node[i]) == prog) && l->f->stored[u->node[i]]) prog_store(&b, u->node[i]);
+  }
+}
+
+// A unit whose plain stores do not sit at argument 1 + nmat + i would be misread: every product gets an epilogue or none does.
+static bool has_epilogue(const Lower *l, const Unit *u, int m) {
+  for (int i = u->nheavy; i < u->n; i++) {
+    if (product_of(l, u, u->node[i]) == m) return true;
+  }
+  return false;
+}
+
+static void trivial_epilogue(Lower *l, KernelDraft *d, const Unit *u, int m) {
+  ProgBuilder b = prog_begin(l, d, u, m);
+  prog_store(&b, u->node[m]);
+}
+
+void lower_gemm(Lower *l, const Unit *u) {
+  const Node *first = &l->g->node[u->node[0]];
+  In x = in(l, first, 0);
+  bool forward = first->op == OP_linear;
+  KernelDraft d = {.k = {.cls = forward ? K_GEMM : K_GEMM_T, .dim = {type_row_elems(x.t)}, .nmat = u->nheavy, .paired = u->paired}};
+  int packed[MAX_MATS];
+  for (int m = 0; m < u->nheavy; m++) {
+    const Node *n = &l->g->node[u->node[m]];
+    int64_t N, K;
+    matrix_extents(&l->g->node[n->in[1]].type, (int)n->attr.i[0], &N, &K);
+    d.k.N[m] = forward ? N : K;
+    packed[m] = lower_packed(l, n->in[1], N, K);
+  }
+  arg(l, &d, x.buf, false);
+  for (int m = 0; m < u->nheavy; m++) arg(l, &d, packed[m], false);
+  bool any = false;
+  for (int m = 0; m < u->nheavy; m++) any |= has_epilogue(l, u, m);
+  if (u->paired) {
+    epilogue(l, &d, u, 0);
+  } else {
+    for (int m = 0; m < u->nheavy; m++) {
+      if (any && !has_epilogue(l, u, m)) trivial_epilogue(l, &d, u, m);
+      else epilogue(l, &d, u, m);
+    }
+  }
+  call(l, &d, x.t);
+}
+
+// ---- gradients of parameters
+static void accumulate(Lower *l, NodeId leaf, int grad) {
+  const Type *t = &l->g->node[leaf].type;
+  bool lead = t->rank >= 2;
+  int64_t rows = lead ? t->dim[0] : 1, elems = type_row_elems(t) / (rows ? rows : 1);
+  KernelDraft d = {.k = {.cls = K_ROW}};
+  RowVal v[3] = {{.src = RV_LOAD, .rank = 1, .dim = {elems}, .store = -1}, {.src = RV_LOAD, .rank = 1, .dim = {elems}, .store = -1},
+                 {.src = RV_OP, .op = OP_add, .in = {0, 1}, .rank = 1, .dim = {elems}}};
+  v[0].arg = draft_arg_rows(l, &d, grad, false, true, elems);
+  v[1].arg = draft_arg_rows(l, &d, lower_buf(l, leaf), false, true, elems);
+  v[2].store = draft_arg_rows(l, &d, grad, true, true, elems);
+  d.k.prog[0].v = ARENA_ARRAY(l->p->arena, RowVal, 3);
+  for (int i = 0; i < 3; i++) d.k.prog[0].v[i] = v[i];
+  d.k.prog[0].n = 3;
+  lower_call(l, &d, -1, rows);
+}
+
+void lower_grad(Lower *l, NodeId leaf, const char *param) {
+  const Node *n = &l->g->node[leaf];
+  int grad = plan_named_buf(l->p, BUF_GRAD, param, &n->type, -1);
+  if (n->op == OP_linear_dw && !l->f->stored[leaf]) do_dw(l, n, grad, true);
+  else accumulate(l, leaf, grad);
+}

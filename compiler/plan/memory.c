@@ -1,0 +1,83 @@
+// Placing activations: one region per row symbol and one for static data. Two values that live at the same time never overlap; within a
+// region the first gap that fits is taken, values in the order in which they begin to live.
+#include <stdlib.h>
+#include <string.h>
+
+#include "plan/lower.h"
+
+typedef struct Life {
+  int buf, first, last;        // calls
+  int64_t size;                // bytes, per row of the region
+} Life;
+
+static int by_first(const void *x, const void *y) {
+  const Life *a = x, *b = y;
+  if (a->first != b->first) return a->first < b->first ? -1 : 1;
+  if (a->size != b->size) return a->size > b->size ? -1 : 1;
+  return a->buf - b->buf;
+}
+
+// When each activation of the entry is first and last touched; outputs live to the end.
+static int lives(const Plan *p, int entry, Life *life) {
+  const PlanEntry *e = &p->entry[entry];
+  int *at = ARENA_ARRAY(p->arena, int, p->nbuf + 1), n = 0;
+  for (int i = 0; i < p->nbuf; i++) at[i] = -1;
+  for (int c = 0; c < e->ncall; c++) {
+    for (int k = 0; k < p->kernel[e->call[c].kernel].narg; k++) {
+      int b = e->call[c].buf[k];
+      if (p->buf[b].kind != BUF_ACT) continue;
+      if (at[b] < 0) {
+        at[b] = n;
+        int64_t unit = p->buf[b].sym < 0 ? 64 : 4;         // static data starts at cache lines; rows: extents are multiples of 16
+        int64_t bytes = p->buf[b].elems * dtype_size(p->buf[b].dt);
+        life[n++] = (Life){b, c, c, (bytes + unit - 1) / unit * unit};
+      }
+      life[at[b]].last = c;
+    }
+  }
+  for (int i = 0; i < e->nout; i++) {
+    if (at[e->out[i].node] >= 0) life[at[e->out[i].node]].last = e->ncall;
+  }
+  return n;
+}
+
+typedef struct Placed {
+  int64_t begin, end;
+} Placed;
+
+static int by_begin(const void *x, const void *y) {
+  const Placed *a = x, *b = y;
+  return (a->begin > b->begin) - (a->begin < b->begin);
+}
+
+// First gap of `size` among the values of the same region that are alive together with life[i].
+static int64_t first_gap(const Plan *p, const Life *life, int i, Placed *busy) {
+  int n = 0;
+  for (int k = 0; k < i; k++) {
+    if (p->buf[life[k].buf].sym != p->buf[life[i].buf].sym || life[k].last < life[i].first) continue;
+    int64_t at = p->buf[life[k].buf].offset;
+    busy[n++] = (Placed){at, at + life[k].size};
+  }
+  if (n) qsort(busy, (size_t)n, sizeof *busy, by_begin);
+  int64_t at = 0;
+  for (int k = 0; k < n; k++) {
+    if (busy[k].begin - at >= life[i].size) break;
+    if (busy[k].end > at) at = busy[k].end;
+  }
+  return at;
+}
+
+void plan_place(Plan *p, int entry) {
+  PlanEntry *e = &p->entry[entry];
+  Life *life = ARENA_ARRAY(p->arena, Life, p->nbuf + 1);
+  Placed *busy = ARENA_ARRAY(p->arena, Placed, p->nbuf + 1);
+  e->bytes_per_row = ARENA_ARRAY(p->arena, int64_t, p->nsym + 1);
+  int n = lives(p, entry, life);
+  if (n) qsort(life, (size_t)n, sizeof *life, by_first);
+  for (int i = 0; i < n; i++) {
+    PBuf *b = &p->buf[life[i].buf];
+    b->offset = first_gap(p, life, i, busy);
+    int64_t end = b->offset + life[i].size, *top = b->sym < 0 ? &e->static_bytes : &e->bytes_per_row[b->sym];
+    if (end > *top) *top = end;
+  }
+}
