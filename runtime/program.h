@@ -16,6 +16,8 @@
 #ifndef CALM_RUNTIME_PROGRAM_H
 #define CALM_RUNTIME_PROGRAM_H
 #include <jansson.h>
+#include <stddef.h>
+#include <stdint.h>
 
 #include "runtime/rt_error.h"
 
@@ -33,8 +35,8 @@ typedef struct ProgParam {
 typedef enum ProgBufKind { PB_INPUT, PB_MASK, PB_WEIGHT, PB_PACKED, PB_PARAM, PB_GRAD, PB_LIVE, PB_CACHE, PB_CONST, PB_ACT } ProgBufKind;
 typedef struct ProgBuf {
   ProgBufKind kind;
-  const char *name;
-  int dtype_size;
+  const char *name, *dtype;    // dtype: "f32", "f16", "bf16", "i32", "mask"
+  int dtype_size;              // bytes; 0 for a mask
   int sym, entry, source;
   int64_t elems, offset, mask[4];
   json_t *data;
@@ -62,7 +64,9 @@ typedef struct Prog {
 
 // Reads the description compiled into this program. It is trusted: a wrong one is a compiler bug and aborts.
 Prog *prog_open(void);
+Prog *prog_parse(const char *text, size_t len);           // the same from any text (tests)
 int prog_entry(const Prog *p, const char *name);          // -1 when there is none
 int prog_output(const Prog *p, int entry, const char *name);   // buffer id, -1
+int prog_model(const Prog *p, const char *name);          // -1 when there is none
 void prog_close(Prog *p);
 #endif

@@ -24,6 +24,7 @@ endfunction()
 # --- llvm
 
 # --- runtime
+calm_unit_test(test_pool calm_rt)
 
 # --- everything a test run needs built
 get_property(calm_tests GLOBAL PROPERTY CALM_TESTS)
