@@ -26,6 +26,7 @@ struct Ast {
   double num;
   Ast **kid;             // entries may be NULL where ast.def says [optional]
   int nkid, cap;
+  int height;            // longest way down; at most 256, so walks may recurse
 };
 
 const char *ast_kind_name(AstKind k);
@@ -34,8 +35,9 @@ void ast_print(const Ast *a, Buf *out);   // complete and deterministic: what --
 // A parsed spec with everything it can see: its own declarations, those of `use`d files, and the standard library.
 typedef struct Spec {
   Ast *file;             // the spec itself
-  Ast **lib;             // parsed library files (std and used ones), in order
+  Ast **lib;             // parsed library files: used ones (nused of them, in order), then the embedded ones
   int nlib, caplib;
+  int nused;
   Sources *sources;
 } Spec;
 

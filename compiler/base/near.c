@@ -1,0 +1,44 @@
+// Did you mean: optimal string alignment distance over at most MAX_WORD bytes. See near.h.
+#include "base/near.h"
+
+#include <ctype.h>
+#include <string.h>
+
+enum { MAX_WORD = 64 };
+
+static int min2(int a, int b) { return a < b ? a : b; }
+static char lower(char c) { return (char)tolower((unsigned char)c); }
+
+int near_distance(const char *a, const char *b, int limit) {
+  size_t la = strlen(a), lb = strlen(b);
+  size_t gap = la > lb ? la - lb : lb - la;
+  if (la > MAX_WORD || lb > MAX_WORD || gap >= (size_t)limit) return limit;
+  int row[3][MAX_WORD + 1];                       // the row in work and the two before it
+  for (size_t j = 0; j <= lb; j++) row[0][j] = (int)j;
+  for (size_t i = 1; i <= la; i++) {
+    int *cur = row[i % 3], *up = row[(i + 2) % 3], *up2 = row[(i + 1) % 3];
+    cur[0] = (int)i;
+    for (size_t j = 1; j <= lb; j++) {
+      char ca = lower(a[i - 1]), cb = lower(b[j - 1]);
+      int d = min2(up[j - 1] + (ca != cb), min2(up[j], cur[j - 1]) + 1);
+      if (i > 1 && j > 1 && ca == lower(b[j - 2]) && lower(a[i - 2]) == cb) d = min2(d, up2[j - 2] + 1);
+      cur[j] = d;
+    }
+  }
+  return min2(row[la % 3][lb], limit);
+}
+
+Near near_begin(const char *word) {
+  // A third of the word may be wrong: one letter of three, two of six, never a whole short word.
+  int limit = (int)(strlen(word) + 2) / 3 + 1;
+  return (Near){word, NULL, limit > 4 ? 4 : limit};
+}
+
+void near_offer(Near *n, const char *candidate) {
+  if (!candidate || !strcmp(candidate, n->word) || strlen(n->word) < 2) return;
+  int d = near_distance(n->word, candidate, n->distance);
+  if (d < n->distance) {
+    n->distance = d;
+    n->best = candidate;
+  }
+}

@@ -1,0 +1,17 @@
+// Did you mean: the candidate nearest to a misspelt word.
+#ifndef CALM_BASE_NEAR_H
+#define CALM_BASE_NEAR_H
+
+typedef struct Near {
+  const char *word;      // what was written
+  const char *best;      // the nearest candidate so far, NULL when none is near enough
+  int distance;
+} Near;
+
+Near near_begin(const char *word);
+// Offers a candidate; it must outlive n. A tie keeps the first.
+void near_offer(Near *n, const char *candidate);
+// Edits (insert, delete, replace, swap neighbours; a change of case counts as none) between a and b, or `limit` when there are
+// that many or more.
+int near_distance(const char *a, const char *b, int limit);
+#endif

@@ -1,0 +1,198 @@
+// Words a syntax error: what was found, what was expected, where the open bracket stands, and what was probably meant. The parser
+// tells every token that could have stood there; here they become a user's words.
+#include <string.h>
+
+#include "base/near.h"
+#include "dsl/parse.h"
+#include "parser.h"
+
+enum { MAX_CODE = T_SPREAD + 1, MAX_PIECES = 16 };
+
+typedef struct Expected {
+  bool has[MAX_CODE];
+  const char *piece[MAX_PIECES];
+  int n;
+} Expected;
+
+// After token `before`, where `expects` could stand, the text says it all. connect: only inside a connect.
+typedef struct Hint {
+  int before, expects;
+  bool connect;
+  const char *text;
+} Hint;
+
+static const Hint hints[] = {
+  {T_ANCHOR, T_NAME, false, "a name for the model, as in anchor base = \"directory\""},
+  {T_AUGMENT, T_NAME, false, "a name for the model, as in augment code = \"directory\""},
+  {T_MODEL, T_NAME, false, "a name for the model, as in model kv = llama { hidden_size = 128 } tokenizer \"tokenizer.json\""},
+  {T_USE, T_STRING, false, "the path of a .calm file in quotes"},
+  {T_EVAL, T_STRING, false, "a title in quotes, as in eval \"held out\" { data = \"test.jsonl\" }"},
+  {T_FOR, T_STRING, false, "an architecture in quotes, such as \"LlamaForCausalLM\""},
+  {T_UNDER, T_STRING, false, "what the weights' names begin with, such as \"layers.{i}.\""},
+  {T_TOKENIZER, T_STRING, false, "the path of a tokenizer.json in quotes"},
+  {T_PREFIX, T_STRING, false, "what weight names may begin with, such as \"model.\" | \"\""},
+  {T_PARAM, T_NAME, false, "a parameter with its shape, such as wq[heads, D]"},
+  {T_WITH, T_NAME, false, "an op with its arguments, such as cross_attention(heads = 4)"},
+  {T_CONNECT, T_NAME, false, "the model to read from, as in connect code[every 4] -> base[spread]"},
+  {T_ARROW, T_NAME, true, "the model to add to, and its layers, such as base[spread]"},
+  {T_ARROW, T_NAME, false, "a name and shape for the result, such as delta[N, D]"},
+  {T_NAME, '[', true, "a layer selector such as [every 2]"},
+  {'[', T_SPREAD, true, "a layer selector such as [every 2], [4, 8], [4..16 step 4], [all], [last] or [spread]"},
+  {']', T_ARROW, true, "'->' and the model to add to"},
+  {']', T_WITH, true, "'with' and an op, such as with cross_attention(heads = 4)"},
+  {':', T_NAME, false, "a type: int, float, string or bool"},
+};
+
+// Sets of tokens that one phrase names. The set is recognised by its first token (and `also`, where not 0).
+typedef struct Group {
+  int mark, also;
+  const char *text;
+  int tokens[14];        // 0 ends
+} Group;
+
+static const Group groups[] = {
+  {T_ANCHOR, 0, "a declaration (anchor, augment, model, connect, train, eval, op, fn, arch or use)",
+   {T_ANCHOR, T_AUGMENT, T_USE, T_MODEL, T_CONNECT, T_TRAIN, T_EVAL, T_OP, T_FN, T_ARCH}},
+  {T_CONFIG, 0, "a section (config, prefix, init, fn, embed, layers or head)",
+   {T_CONFIG, T_PREFIX, T_INIT, T_FN, T_EMBED, T_LAYERS, T_HEAD}},
+  {T_RETURN, 0, "a statement (name = value, param or return)", {T_NAME, T_PARAM, T_RETURN}},
+  {T_REQUIRE, 0, "name = value, require or ignore", {T_NAME, T_REQUIRE, T_IGNORE}},
+  {T_NUMBER, 0, "a value", {T_NUMBER, T_STRING, T_NAME, T_TRUE, T_FALSE, T_NONE, T_WEIGHT_OPT, '(', '[', '-', T_NOT}},
+  {T_STRING, '}', "a rule such as \"*.bias\" = zeros", {T_STRING}},
+  {T_NAME, '}', "a setting such as steps = 100", {T_NAME}},
+  {T_NAME, 0, "a name", {T_NAME}},
+  {T_STRING, 0, "a string in quotes", {T_STRING}},
+};
+
+static const int operators[] = {'?', T_OR, T_AND, T_NOT, T_EQ, T_NE, '<', T_LE, '>', T_GE, T_IN, T_DEFAULT, '+', '-', '*', '/', '%',
+                                '^', '[', '(', '.', '|'};
+enum { NOPERATORS = sizeof operators / sizeof *operators };
+
+// A token as it is written.
+static const char *spell(Parse *ps, int code) {
+  const char *word = token_word(code);
+  if (word) return word;
+  switch (code) {
+    case T_END: return "the end of the file";
+    case T_ARROW: return "->";
+    case T_DOTDOT: return "..";
+    case T_DEFAULT: return "??";
+    case T_EQ: return "==";
+    case T_NE: return "!=";
+    case T_LE: return "<=";
+    case T_GE: return ">=";
+    case T_WEIGHT_OPT: return "weight?";
+    default: return arena_printf(ps->arena, "%c", code);
+  }
+}
+
+static const char *quoted(Parse *ps, int code) {
+  return code == T_END ? spell(ps, code) : arena_printf(ps->arena, "'%s'", spell(ps, code));
+}
+
+static const char *describe(Parse *ps, const Token *t) {
+  switch (t->kind) {
+    case T_NAME: return arena_printf(ps->arena, "the name '%s'", t->val.text);
+    case T_NUMBER: return arena_printf(ps->arena, "the number %.17g", t->val.ast->num);
+    case T_STRING:
+      return strlen(t->val.text) < 40 ? arena_printf(ps->arena, "the string \"%s\"", t->val.text) : "a string";
+    default: return quoted(ps, t->kind);
+  }
+}
+
+static void add_piece(Expected *e, const char *text) {
+  if (e->n < MAX_PIECES) e->piece[e->n++] = text;
+}
+
+static void drop(Expected *e, const int *codes, int n) {
+  for (int i = 0; i < n && codes[i]; i++) e->has[codes[i]] = false;
+}
+
+static const char *find_hint(const Parse *ps, const Expected *e) {
+  for (size_t i = 0; i < sizeof hints / sizeof *hints; i++) {
+    const Hint *h = &hints[i];
+    if (h->before == ps->prev.kind && e->has[h->expects] && (!h->connect || ps->in_connect) && !e->has['+']) return h->text;
+  }
+  return NULL;
+}
+
+static void find_pieces(Parse *ps, Expected *e) {
+  const char *hint = find_hint(ps, e);
+  if (hint) {
+    add_piece(e, hint);
+    return;
+  }
+  bool after_value = e->has['+'];
+  if (after_value) drop(e, operators, NOPERATORS);
+  if (e->has[T_ANCHOR]) e->has[T_END] = false;
+  for (size_t g = 0; g < sizeof groups / sizeof *groups; g++) {
+    const Group *group = &groups[g];
+    if (!e->has[group->mark] || (group->also && !e->has[group->also])) continue;
+    add_piece(e, group->text);
+    drop(e, group->tokens, 14);
+  }
+  for (int code = 0; code < MAX_CODE; code++)
+    if (e->has[code]) add_piece(e, quoted(ps, code));
+  if (!e->n) add_piece(e, after_value ? "an operator" : "something else");
+}
+
+static const char *join(Parse *ps, const Expected *e) {
+  Buf b = {0};
+  for (int i = 0; i < e->n; i++) {
+    if (i) buf_puts(&b, i + 1 == e->n ? " or " : ", ");
+    buf_puts(&b, e->piece[i]);
+  }
+  const char *text = arena_strndup(ps->arena, b.s, b.n);
+  buf_free(&b);
+  return text;
+}
+
+// What was probably meant: "; did you mean 'x'?" or another remark; "" when nothing comes to mind.
+static const char *suggest(Parse *ps, const Expected *e, const Token *found) {
+  static const int comparisons[] = {T_EQ, T_NE, '<', T_LE, '>', T_GE, T_IN};
+  if (found->kind == T_NAME) {
+    Near near = near_begin(found->val.text);
+    for (int i = 0, kind; (kind = token_nth_word(i)); i++)
+      if (e->has[kind]) near_offer(&near, token_word(kind));
+    if (near.best) return arena_printf(ps->arena, "; did you mean '%s'?", near.best);
+    if (!strcmp(found->val.text, "if")) return "; a choice is written condition ? this : that";
+  }
+  if (ps->prev.kind == T_NAME && (e->has['='] || e->has['[']) && !e->has['+']) {   // a misspelt keyword was taken for a name
+    Near near = near_begin(ps->prev.val.text);
+    for (int i = 0, kind; (kind = token_nth_word(i)); i++) near_offer(&near, token_word(kind));
+    if (near.best) return arena_printf(ps->arena, "; did you mean '%s' instead of '%s'?", near.best, ps->prev.val.text);
+  }
+  if (found->kind == '=' && e->has[T_EQ]) return "; a comparison is written '=='";
+  if (e->has[T_NAME] && token_word(found->kind))
+    return arena_printf(ps->arena, "; '%s' is a word of the language here, not a name", token_word(found->kind));
+  if (e->has['+'])
+    for (size_t i = 0; i < sizeof comparisons / sizeof *comparisons; i++)
+      if (found->kind == comparisons[i]) return "; comparisons do not chain: join them with 'and'";
+  return "";
+}
+
+static void note_open(Parse *ps, Open o) {
+  diag_note(ps->diags, o.loc, "this '%c' is not closed yet", o.bracket);
+}
+
+void report_syntax(Parse *ps, const int *expected, int n) {
+  const Token *found = ps->is_virtual ? &ps->held : &ps->last;
+  Expected e = {0};
+  for (int i = 0; i < n; i++) e.has[expected[i]] = true;
+  const char *remark = suggest(ps, &e, found);
+  bool closers = e.has[')'] || e.has[']'] || e.has['}'];
+  find_pieces(ps, &e);
+  diag_error(ps->diags, found->loc, "found %s, expected %s%s", describe(ps, found), join(ps, &e), remark);
+  bool opens = !ps->is_virtual && (found->kind == '(' || found->kind == '[' || found->kind == '{');
+  int depth = ps->nopen - opens;
+  if (ps->is_virtual) note_open(ps, ps->closing);
+  else if (closers && depth && !ps->stray && found->kind == T_END) note_open(ps, ps->open[depth - 1]);
+  ps->told = ps->told || ps->is_virtual;
+  ps->panic = !ps->is_virtual && !tokens_sync(ps);
+  ps->panic_depth = depth;
+}
+
+void report_unclosed(Parse *ps, Open o) {
+  diag_error(ps->diags, ps->held.loc, "found %s, expected '%c'", describe(ps, &ps->held), closing_bracket(o.bracket));
+  note_open(ps, o);
+}

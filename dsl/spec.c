@@ -1,0 +1,127 @@
+// A spec and all it can see: the files it uses, each read once, and the embedded library. See ast.h.
+#include <stdlib.h>
+#include <string.h>
+
+#include "dsl/ast.h"
+#include "dsl/resolve.h"
+
+// A file on the way from the spec to the one being read; `use` is NULL for the spec.
+typedef struct Step {
+  const struct Step *from;
+  const Ast *use;
+  const char *real;      // canonical path
+} Step;
+
+typedef struct Loader {
+  Arena *arena;
+  Sources *sources;
+  Diags *diags;
+  Spec *spec;
+  const char **seen;     // canonical paths of all files read
+  int nseen, capseen;
+} Loader;
+
+// Relative to the folder of the file that says `use`.
+static const char *resolve_path(Loader *l, const char *from, const char *path) {
+  const char *slash = strrchr(from, '/');
+  if (path[0] == '/' || !slash) return path;
+  return arena_printf(l->arena, "%.*s/%s", (int)(slash - from), from, path);
+}
+
+static const char *canonical(Loader *l, const char *path) {
+  char *real = realpath(path, NULL);
+  const char *kept = arena_strdup(l->arena, real ? real : path);
+  free(real);
+  return kept;
+}
+
+static bool in_cycle(Loader *l, const Step *step, const Ast *use, const char *real) {
+  const Step *s = step;
+  while (s && strcmp(s->real, real)) s = s->from;
+  if (!s) return false;
+  diag_error(l->diags, use->loc, "'%s' is used by itself: files may not use each other in a circle", use->str);
+  for (; step && step != s; step = step->from) diag_note(l->diags, step->use->loc, "by way of this");
+  return true;
+}
+
+static Ast *load(Loader *l, const char *path, const Step *step);
+
+static void load_uses(Loader *l, const Ast *file, const char *path, const Step *step) {
+  for (int i = 0; i < file->nkid; i++) {
+    const Ast *use = file->kid[i];
+    if (use->kind != AST_USE) continue;
+    const char *target = resolve_path(l, path, use->str);
+    Step next = {step, use, canonical(l, target)};
+    if (in_cycle(l, step, use, next.real)) continue;
+    bool seen = false;
+    for (int k = 0; k < l->nseen; k++) seen = seen || !strcmp(l->seen[k], next.real);
+    if (seen) continue;
+    Ast *lib = load(l, target, &next);
+    if (lib) ARENA_PUSH(l->arena, l->spec->lib, l->spec->nlib, l->spec->caplib, lib);
+  }
+}
+
+static Ast *load(Loader *l, const char *path, const Step *step) {
+  const char *why = NULL;
+  uint32_t index = sources_read(l->sources, path, &why);
+  if (!index) {
+    diag_error(l->diags, step->use ? step->use->loc : (Loc){0}, "cannot read '%s': %s", path, why);
+    return NULL;
+  }
+  ARENA_PUSH(l->arena, l->seen, l->nseen, l->capseen, step->real);
+  Ast *file = ast_parse(l->arena, l->sources, l->diags, index);
+  load_uses(l, file, path, step);
+  return file;
+}
+
+static void load_std(Loader *l) {
+  for (const StdFile *f = std_files; f->name; f++) {
+    const char *path = arena_printf(l->arena, "<std>/%s", f->name);
+    uint32_t index = sources_add(l->sources, path, f->text, strlen(f->text));
+    Ast *file = ast_parse(l->arena, l->sources, l->diags, index);
+    ARENA_PUSH(l->arena, l->spec->lib, l->spec->nlib, l->spec->caplib, file);
+  }
+}
+
+Spec *spec_parse(Arena *a, Sources *s, Diags *d, const char *path) {
+  Spec *spec = ARENA_NEW(a, Spec);
+  spec->sources = s;
+  Loader l = {.arena = a, .sources = s, .diags = d, .spec = spec};
+  Step root = {.real = canonical(&l, path)};
+  int before = d->errors;
+  spec->file = load(&l, path, &root);
+  if (!spec->file) {
+    spec->file = ARENA_NEW(a, Ast);
+    spec->file->kind = AST_FILE;
+  }
+  spec->nused = spec->nlib;
+  load_std(&l);
+  resolve(spec, d, d->errors != before);
+  return spec;
+}
+
+static bool serves(const Ast *arch, const char *architecture) {
+  const Ast *served = arch->kid[0];
+  for (int i = 0; i < served->nkid; i++)
+    if (!strcmp(served->kid[i]->str, architecture)) return true;
+  return false;
+}
+
+// In one file, by name or, with by_service, by the architecture an arch serves.
+static const Ast *find_in(const Ast *file, AstKind kind, const char *name, bool by_service) {
+  for (int i = 0; i < file->nkid; i++) {
+    const Ast *a = file->kid[i];
+    if (a->kind != kind) continue;
+    if (by_service ? serves(a, name) : a->name && !strcmp(a->name, name)) return a;
+  }
+  return NULL;
+}
+
+static const Ast *find(const Spec *s, AstKind kind, const char *name, bool by_service) {
+  const Ast *found = find_in(s->file, kind, name, by_service);
+  for (int i = 0; i < s->nlib && !found; i++) found = find_in(s->lib[i], kind, name, by_service);
+  return found;
+}
+
+const Ast *spec_find(const Spec *s, AstKind kind, const char *name) { return find(s, kind, name, false); }
+const Ast *spec_find_arch(const Spec *s, const char *architecture) { return find(s, AST_ARCH, architecture, true); }
