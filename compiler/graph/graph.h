@@ -113,6 +113,8 @@ static inline Node *graph_node(Graph *g, NodeId id) { return &g->node[id]; }
 NodeId graph_un(Graph *g, OpId op, NodeId a);
 NodeId graph_bin(Graph *g, OpId op, NodeId a, NodeId b);
 NodeId graph_part(Graph *g, NodeId n, int k);                  // result k of a node with several
+// Other static extents, same product; the row symbol, if any, stays in front. why as in graph_add.
+NodeId graph_reshape(Graph *g, NodeId n, const int64_t *ext, int rank, const char **why);
 
 // Printer, reader and verifier. The text form reads back to an equal graph:
 //   graph train

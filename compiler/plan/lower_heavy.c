@@ -102,10 +102,11 @@ static void do_append(Lower *l, const Node *n) {
 
 static void do_colsum(Lower *l, NodeId id, const Node *n) {
   In x = in(l, n, 0);
-  KernelDraft d = {.k = {.cls = K_COLSUM, .dim = {type_row_elems(x.t)}}};
+  int64_t width = type_row_elems(&n->type);
+  KernelDraft d = {.k = {.cls = K_COLSUM, .dim = {width}}};
   arg(l, &d, x.buf, false);
   arg(l, &d, lower_buf(l, id), true);
-  call(l, &d, x.t);
+  lower_call(l, &d, lower_sym(l, x.t), lower_sym(l, x.t) < 0 ? x.t->dim[0] : 0);
 }
 
 static void do_attention(Lower *l, NodeId id, const Node *n) {

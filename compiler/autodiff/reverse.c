@@ -1,0 +1,99 @@
+// Reverse mode: activity, then the nodes backwards, each asking its op's rule. See autodiff.h.
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "autodiff/autodiff.h"
+#include "autodiff/rules.h"
+
+static GradRule *const rule[] = {
+#define X(id, name, cls, lo, hi, attrs, shape, grad, eval, formula) grad_##grad,
+#include "graph/ops.def"
+#undef X
+};
+
+const bool *autodiff_activity(const Graph *g, NodeId loss, const NodeId *wrt, int nwrt) {
+  size_t n = (size_t)g->n + 1;
+  bool *reached = ARENA_ARRAY(g->arena, bool, n), *reaches = ARENA_ARRAY(g->arena, bool, n);
+  for (int i = 0; i < nwrt; i++) reached[wrt[i]] = true;
+  for (NodeId i = 0; i < g->n; i++) {
+    for (int k = 0; k < g->node[i].nin; k++) reached[i] |= reached[g->node[i].in[k]];
+  }
+  reaches[loss] = true;
+  for (NodeId i = g->n - 1; i >= 0; i--) {
+    for (int k = 0; reaches[i] && k < g->node[i].nin; k++) reaches[g->node[i].in[k]] = true;
+  }
+  for (NodeId i = 0; i < g->n; i++) reached[i] &= reaches[i];
+  return reached;
+}
+
+bool grad_wanted(const Reverse *r, NodeId id, int input) { return r->active[r->g->node[id].in[input]]; }
+
+void grad_give(Reverse *r, NodeId id, int input, NodeId dx) {
+  NodeId x = r->g->node[id].in[input];
+  if (!r->active[x]) return;
+  if (!type_equal(&r->g->node[dx].type, &r->g->node[x].type)) abort();
+  r->grad[x] = r->grad[x] < 0 ? dx : graph_bin(r->g, OP_add, r->grad[x], dx);
+}
+
+// Sums the static extents of dx down to `to` (aligned at the right, 1 where it was stretched).
+static NodeId sum_extents(Graph *g, NodeId dx, const Type *to) {
+  int rows = type_row_sym(to) >= 0;
+  for (;;) {
+    const Type t = g->node[dx].type;
+    int first = type_row_sym(&t) >= 0, nt = t.rank - first, nto = to->rank - rows, axis = -1;
+    for (int i = 0; i < nt; i++) {                          // i counts from the right
+      int64_t want = i < nto ? to->dim[to->rank - 1 - i] : 1;
+      if (t.dim[t.rank - 1 - i] != want && axis < 0) axis = nt - 1 - i;
+    }
+    if (axis < 0) return nt == nto ? dx : graph_reshape(g, dx, to->dim + rows, nto, NULL);
+    if (axis == nt - 1) {
+      dx = graph_un(g, OP_sum, dx);
+      continue;
+    }
+    if (axis == 0 && !first) {
+      dx = graph_un(g, OP_colsum, dx);
+      continue;
+    }
+    fprintf(stderr, "calmc: bug: the gradient of an operand stretched along a middle extent is not supported\n");
+    abort();
+  }
+}
+
+void grad_give_summed(Reverse *r, NodeId id, int input, NodeId dx) {
+  Graph *g = r->g;
+  NodeId x = g->node[id].in[input];
+  if (!r->active[x]) return;
+  const Type to = g->node[x].type;
+  if (type_row_sym(&g->node[dx].type) >= 0 && type_row_sym(&to) < 0) dx = graph_un(g, OP_colsum, dx);
+  grad_give(r, id, input, sum_extents(g, dx, &to));
+}
+
+static void mark_backward(Graph *g, NodeId from) {
+  for (NodeId i = from; i < g->n; i++) {
+    if (g->node[i].op != OP_part || op_class(g->node[g->node[i].in[0]].op) != OPC_ATTENTION) g->node[i].backward = true;
+  }
+}
+
+void autodiff_reverse(Graph *g, NodeId loss, NodeId seed, const NodeId *wrt, int nwrt, NodeId *grad) {
+  int forward = g->n;
+  size_t n = (size_t)forward + 1;
+  Reverse r = {.g = g, .active = autodiff_activity(g, loss, wrt, nwrt), .grad = ARENA_ARRAY(g->arena, NodeId, n)};
+  for (int k = 0; k < MAX_OUT; k++) r.part[k] = ARENA_ARRAY(g->arena, NodeId, n);
+  for (int i = 0; i < forward; i++) {
+    r.grad[i] = NODE_NONE;
+    for (int k = 0; k < MAX_OUT; k++) r.part[k][i] = NODE_NONE;
+  }
+  if (r.active[loss]) r.grad[loss] = seed;
+  for (NodeId i = forward - 1; i >= 0; i--) {
+    const Node *x = &g->node[i];
+    if (!r.active[i]) continue;
+    if (x->op == OP_part) {
+      r.part[x->attr.i[0]][x->in[0]] = r.grad[i];
+      if (x->attr.i[0] == 0 && r.grad[i] >= 0) r.grad[x->in[0]] = r.grad[i];
+    } else if (r.grad[i] >= 0 && op_class(x->op) != OPC_SOURCE) {
+      rule[x->op](&r, i, r.grad[i]);
+    }
+  }
+  mark_backward(g, forward);
+  for (int i = 0; i < nwrt; i++) grad[i] = r.grad[wrt[i]];
+}

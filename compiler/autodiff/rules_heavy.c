@@ -1,0 +1,67 @@
+// Gradients of products, rows by index, attention and the loss.
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "autodiff/rules.h"
+
+static NodeId in(const Reverse *r, NodeId id, int k) { return r->g->node[id].in[k]; }
+
+_Noreturn static void refuse(const Reverse *r, NodeId id) {
+  fprintf(stderr, "calmc: bug: gradient of op %s asked for\n", op_name(r->g->node[id].op));
+  abort();
+}
+
+void grad_none(Reverse *r, NodeId y, NodeId dy) {
+  (void)dy;
+  refuse(r, y);
+}
+
+void grad_linear(Reverse *r, NodeId y, NodeId dy) {
+  NodeId x = in(r, y, 0), w = in(r, y, 1);
+  Attr inner = {.i = {r->g->node[y].attr.i[0]}};
+  if (grad_wanted(r, y, 0)) grad_give(r, y, 0, graph_add(r->g, OP_linear_dx, (NodeId[]){dy, w}, 2, &inner, NULL));
+  if (grad_wanted(r, y, 1)) grad_give(r, y, 1, graph_add(r->g, OP_linear_dw, (NodeId[]){dy, x}, 2, &inner, NULL));
+}
+
+// y = x W (W[out, in], x over out): x' = linear(dy, W), W' = x^T dy
+void grad_linear_dx(Reverse *r, NodeId y, NodeId dy) {
+  NodeId x = in(r, y, 0), w = in(r, y, 1);
+  Attr inner = {.i = {r->g->node[y].attr.i[0]}};
+  if (grad_wanted(r, y, 0)) grad_give(r, y, 0, graph_add(r->g, OP_linear, (NodeId[]){dy, w}, 2, &inner, NULL));
+  if (grad_wanted(r, y, 1)) grad_give(r, y, 1, graph_add(r->g, OP_linear_dw, (NodeId[]){x, dy}, 2, &inner, NULL));
+}
+
+void grad_lookup(Reverse *r, NodeId y, NodeId dy) {
+  Attr rows = {.i = {r->g->node[in(r, y, 1)].type.dim[0]}};
+  if (grad_wanted(r, y, 1)) grad_give(r, y, 1, graph_add(r->g, OP_lookup_dw, (NodeId[]){in(r, y, 0), dy}, 2, &rows, NULL));
+}
+
+void grad_take(Reverse *r, NodeId y, NodeId dy) {
+  Attr sym = {.i = {type_row_sym(&r->g->node[in(r, y, 0)].type)}};
+  grad_give(r, y, 0, graph_add(r->g, OP_untake, (NodeId[]){dy, in(r, y, 1)}, 2, &sym, NULL));
+}
+
+void grad_untake(Reverse *r, NodeId y, NodeId dy) {
+  grad_give(r, y, 0, graph_bin(r->g, OP_take, dy, in(r, y, 1)));
+}
+
+// dy is the gradient of result 0; the log-sum-exp (result 1) is for the backward pass only.
+void grad_attention(Reverse *r, NodeId y, NodeId dy) {
+  Graph *g = r->g;
+  if (r->part[1][y] >= 0) refuse(r, y);
+  NodeId out = graph_part(g, y, 0), lse = graph_part(g, y, 1);
+  g->node[out].backward = g->node[lse].backward = false;    // they name forward values
+  NodeId inputs[7] = {dy, in(r, y, 0), in(r, y, 1), in(r, y, 2), in(r, y, 3), out, lse};
+  Attr attr = {.f = {g->node[y].attr.f[0], g->node[y].attr.f[1]}};
+  NodeId d = graph_add(g, OP_attention_grad, inputs, 7, &attr, NULL);
+  for (int k = 0; k < 3; k++) {
+    if (grad_wanted(r, y, k)) grad_give(r, y, k, graph_part(g, d, k));
+  }
+}
+
+void grad_xent(Reverse *r, NodeId y, NodeId dy) {
+  NodeId inputs[4] = {in(r, y, 0), in(r, y, 1), in(r, y, 2), dy};
+  Attr attr = {.f = {0, r->g->node[y].attr.f[1]}};
+  if (grad_wanted(r, y, 0)) grad_give(r, y, 0, graph_part(r->g, graph_add(r->g, OP_xent_grad, inputs, 4, &attr, NULL), 0));
+  if (grad_wanted(r, y, 1)) grad_give(r, y, 1, graph_add(r->g, OP_xent_dw, inputs, 4, &attr, NULL));
+}

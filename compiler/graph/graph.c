@@ -1,0 +1,141 @@
+// Building graphs. See graph.h.
+#include "graph/graph.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "graph/ops.h"
+
+const char *dtype_name(Dtype t) {
+  static const char *const name[] = {"f32", "f16", "bf16", "i32", "mask"};
+  return name[t];
+}
+
+int dtype_size(Dtype t) {
+  static const int size[] = {4, 2, 2, 4, 0};
+  return size[t];
+}
+
+bool type_equal(const Type *a, const Type *b) {
+  if (a->dt != b->dt || a->rank != b->rank) return false;
+  for (int i = 0; i < a->rank; i++) {
+    if (a->dim[i] != b->dim[i]) return false;
+  }
+  return true;
+}
+
+int type_row_sym(const Type *t) { return t->rank > 0 && dim_is_sym(t->dim[0]) ? dim_sym(t->dim[0]) : -1; }
+
+int64_t type_row_elems(const Type *t) {
+  int64_t n = 1;
+  for (int i = type_row_sym(t) >= 0; i < t->rank; i++) {
+    if (__builtin_mul_overflow(n, t->dim[i], &n)) abort();   // extents come from checked headers
+  }
+  return n;
+}
+
+Graph *graph_new(Arena *a, const char *name) {
+  Graph *g = ARENA_NEW(a, Graph);
+  g->arena = a;
+  g->name = arena_strdup(a, name);
+  return g;
+}
+
+Graph *graph_copy(const Graph *g, Arena *a, const char *name) {
+  Graph *c = graph_new(a, name);
+  for (int i = 0; i < g->nmodel; i++) graph_add_model(c, g->model[i].name);
+  for (int i = 0; i < g->nsym; i++) graph_add_sym(c, g->sym[i].kind, g->sym[i].model);
+  for (int i = 0; i < g->n; i++) ARENA_PUSH(a, c->node, c->n, c->cap, g->node[i]);
+  for (int i = 0; i < g->nout; i++) graph_output(c, g->out[i].name, g->out[i].node);
+  return c;
+}
+
+int graph_add_model(Graph *g, const char *name) {
+  for (int i = 0; i < g->nmodel; i++) {
+    if (!strcmp(g->model[i].name, name)) return i;
+  }
+  ModelInfo m = {arena_strdup(g->arena, name)};
+  ARENA_PUSH(g->arena, g->model, g->nmodel, g->capmodel, m);
+  return g->nmodel - 1;
+}
+
+int graph_add_sym(Graph *g, SymKind kind, int model) {
+  for (int i = 0; i < g->nsym; i++) {
+    if (g->sym[i].kind == kind && g->sym[i].model == model) return i;
+  }
+  Sym s = {.kind = kind, .model = model};
+  switch (kind) {
+    case SYM_TOKENS: s.name = arena_printf(g->arena, "T.%s", g->model[model].name); break;
+    case SYM_CACHE: s.name = arena_printf(g->arena, "C.%s", g->model[model].name); break;
+    case SYM_ROWS: s.name = "R"; break;
+    case SYM_FLAT: s.name = "P"; break;
+  }
+  ARENA_PUSH(g->arena, g->sym, g->nsym, g->capsym, s);
+  return g->nsym - 1;
+}
+
+void graph_output(Graph *g, const char *name, NodeId node) {
+  Output o = {arena_strdup(g->arena, name), node};
+  ARENA_PUSH(g->arena, g->out, g->nout, g->capout, o);
+}
+
+static NodeId push(Graph *g, const Node *n) {
+  ARENA_PUSH(g->arena, g->node, g->n, g->cap, *n);
+  return g->n - 1;
+}
+
+NodeId graph_add(Graph *g, OpId op, const NodeId *in, int nin, const Attr *attr, const char **why) {
+  Node n = {.op = op, .nin = nin};
+  if (attr) n.attr = *attr;
+  for (int i = 0; i < nin; i++) n.in[i] = in[i];
+  const char *error = op_infer(g, &n);
+  if (!error) return push(g, &n);
+  if (!why) {
+    fprintf(stderr, "calmc: bug: graph %s, node %d: %s\n", g->name, g->n, error);
+    abort();
+  }
+  *why = error;
+  return NODE_NONE;
+}
+
+NodeId graph_source(Graph *g, OpId op, Type type, const Attr *attr) {
+  Node n = {.op = op, .type = type, .nout = 1};
+  n.out[0] = type;
+  if (attr) n.attr = *attr;
+  if (n.attr.name) n.attr.name = arena_strdup(g->arena, n.attr.name);
+  return push(g, &n);
+}
+
+static NodeId constant(Graph *g, Type t, const double *v) {
+  int64_t n = type_row_elems(&t);
+  double *data = ARENA_ARRAY(g->arena, double, n);
+  memcpy(data, v, (size_t)n * sizeof *v);
+  return graph_source(g, OP_const, t, &(Attr){.data = data});
+}
+
+NodeId graph_const(Graph *g, double v) { return constant(g, (Type){.dt = DT_F32}, &v); }
+
+NodeId graph_const_vec(Graph *g, const double *v, int64_t n) { return constant(g, (Type){.dt = DT_F32, .rank = 1, .dim = {n}}, v); }
+
+NodeId graph_un(Graph *g, OpId op, NodeId a) { return graph_add(g, op, &a, 1, NULL, NULL); }
+
+NodeId graph_bin(Graph *g, OpId op, NodeId a, NodeId b) {
+  NodeId in[2] = {a, b};
+  return graph_add(g, op, in, 2, NULL, NULL);
+}
+
+NodeId graph_part(Graph *g, NodeId n, int k) { return graph_add(g, OP_part, &n, 1, &(Attr){.i = {k}}, NULL); }
+
+NodeId graph_reshape(Graph *g, NodeId n, const int64_t *ext, int rank, const char **why) {
+  const Type *t = &g->node[n].type;
+  Node r = {.op = OP_reshape, .nin = 1, .in = {n}};
+  r.type.dt = t->dt;
+  if (type_row_sym(t) >= 0) r.type.dim[r.type.rank++] = t->dim[0];
+  for (int i = 0; i < rank && r.type.rank < MAX_RANK; i++) r.type.dim[r.type.rank++] = ext[i];
+  const char *error = op_infer(g, &r);
+  if (!error) return push(g, &r);
+  if (!why) abort();
+  *why = error;
+  return NODE_NONE;
+}

@@ -1,0 +1,58 @@
+// ops.def as tables.
+#include "graph/ops.h"
+
+#include <string.h>
+
+#include "graph/shape.h"
+
+typedef struct OpRow {
+  const char *name;
+  OpClass cls;
+  int min_in, max_in;
+  const char *attrs;
+  ShapeRule *shape;
+  const char *formula;
+} OpRow;
+
+static const OpRow row[] = {
+#define X(id, name, cls, lo, hi, attrs, shape, grad, eval, formula) {name, cls, lo, hi, attrs, shape_##shape, formula},
+#include "graph/ops.def"
+#undef X
+};
+
+const char *op_name(OpId op) { return row[op].name; }
+const char *op_formula(OpId op) { return row[op].formula; }
+OpClass op_class(OpId op) { return row[op].cls; }
+const char *op_attr_spec(OpId op) { return row[op].attrs; }
+int op_min_in(OpId op) { return row[op].min_in; }
+int op_max_in(OpId op) { return row[op].max_in; }
+
+OpId op_find(const char *name) {
+  for (int i = 0; i < OP_COUNT; i++) {
+    if (!strcmp(row[i].name, name)) return (OpId)i;
+  }
+  return OP_COUNT;
+}
+
+const char *op_infer(const Graph *g, Node *n) {
+  const OpRow *r = &row[n->op];
+  if (n->nin < r->min_in || n->nin > r->max_in)
+    return arena_printf(g->arena, "%s takes %d operands, found %d", r->name, r->min_in, n->nin);
+  n->nout = 1;
+  const char *error = r->shape(g, n);
+  if (!error && n->nout == 1) n->out[0] = n->type;
+  if (!error) n->type = n->out[0];
+  return error;
+}
+
+const char *type_text(const Graph *g, const Type *t) {
+  Buf b = {0};
+  for (int i = 0; i < t->rank; i++) {
+    if (dim_is_sym(t->dim[i])) buf_printf(&b, "%s x ", g->sym[dim_sym(t->dim[i])].name);
+    else buf_printf(&b, "%lld x ", (long long)t->dim[i]);
+  }
+  buf_puts(&b, dtype_name(t->dt));
+  char *s = arena_strdup(g->arena, b.s);
+  buf_free(&b);
+  return s;
+}

@@ -1,0 +1,17 @@
+// The op table at work: everything ops.def says, looked up by op.
+#ifndef CALM_GRAPH_OPS_H
+#define CALM_GRAPH_OPS_H
+#include "graph/graph.h"
+
+// Infers n's result types from its inputs and attributes (for sources and reshape: checks the type that is there). Returns NULL, or
+// what is wrong, in terms of shapes (arena text).
+const char *op_infer(const Graph *g, Node *n);
+const char *op_attr_spec(OpId op);           // the attribute column of ops.def
+int op_min_in(OpId op);
+int op_max_in(OpId op);
+OpId op_find(const char *name);              // OP_COUNT when there is none
+const char *type_text(const Graph *g, const Type *t);   // "T.base x 8 x 64 x f32" (arena)
+
+// The shape rules, one per distinct name in ops.def.
+typedef const char *ShapeRule(const Graph *g, Node *n);
+#endif
