@@ -1,8 +1,275 @@
-// Checks of a parsed spec. See resolve.h.
+// Checks of declarations: which there are, that names are unique, and that what they refer to exists. See resolve.h.
 #include "dsl/resolve.h"
 
+#include <string.h>
+
+const char *did_you_mean(Check *c, Near near) {
+  return near.best ? arena_printf(c->d->arena, "; did you mean '%s'?", near.best) : "";
+}
+
+void check_unique(Check *c, const Ast *list, AstKind kind, const char *what) {
+  for (int i = 0; i < list->nkid; i++)
+    for (int k = 0; k < i; k++) {
+      const Ast *a = list->kid[k], *b = list->kid[i];
+      if (a->kind != kind || b->kind != kind || strcmp(a->name, b->name)) continue;
+      diag_error(c->d, b->name_loc, "%s '%s' stands here a second time", what, b->name);
+      diag_note(c->d, a->name_loc, "the first one is here");
+      break;
+    }
+}
+
+static bool is_model(const Ast *a) { return a->kind == AST_ANCHOR || a->kind == AST_AUGMENT || a->kind == AST_MODEL; }
+
+// ---- all declarations, of the spec and of the files it uses, in one list
+typedef struct Decls {
+  const Ast **v;
+  int n, cap;
+} Decls;
+
+static void collect(Check *c, Decls *all, const Ast *file) {
+  for (int i = 0; i < file->nkid; i++) ARENA_PUSH(c->d->arena, all->v, all->n, all->cap, file->kid[i]);
+}
+
+// What may not stand twice: the kind of thing, NULL for kinds that may; and by what it is told apart.
+static const char *unique_kind(const Ast *a, const char **name) {
+  *name = a->name;
+  switch (a->kind) {
+    case AST_ANCHOR: case AST_AUGMENT: case AST_MODEL: return "model";
+    case AST_OP: return "op";
+    case AST_FN: return "fn";
+    case AST_ARCH: return "arch";
+    case AST_EVAL: *name = a->str; return "eval";
+    default: return NULL;
+  }
+}
+
+static Loc name_place(const Ast *a) { return a->name_loc.file ? a->name_loc : a->loc; }
+
+static void check_duplicates(Check *c, const Decls *all) {
+  for (int i = 0; i < all->n; i++) {
+    const char *name, *other, *what = unique_kind(all->v[i], &name);
+    for (int k = 0; what && k < i; k++) {
+      const char *kind = unique_kind(all->v[k], &other);
+      if (!kind || strcmp(kind, what) || strcmp(name, other)) continue;
+      diag_error(c->d, name_place(all->v[i]), "there is a%s %s '%s' already", strchr("aeo", what[0]) ? "n" : "", what, name);
+      diag_note(c->d, name_place(all->v[k]), "it is declared here");
+      break;
+    }
+  }
+}
+
+// No two archs of the user may serve one architecture (the user's go before the library's).
+static void check_served(Check *c, const Decls *all) {
+  Decls served = {0};
+  for (int i = 0; i < all->n; i++)
+    if (all->v[i]->kind == AST_ARCH) collect(c, &served, all->v[i]->kid[0]);
+  for (int i = 0; i < served.n; i++)
+    for (int k = 0; k < i; k++) {
+      if (strcmp(served.v[i]->str, served.v[k]->str)) continue;
+      diag_error(c->d, served.v[i]->loc, "\"%s\" is served already", served.v[i]->str);
+      diag_note(c->d, served.v[k]->loc, "it is served here");
+      break;
+    }
+}
+
+// A file that others use is a library: it declares what can be used, no experiment.
+static void check_used_file(Check *c, const Ast *file) {
+  for (int i = 0; i < file->nkid; i++) {
+    const Ast *a = file->kid[i];
+    if (a->kind == AST_OP || a->kind == AST_FN || a->kind == AST_ARCH || a->kind == AST_USE) continue;
+    diag_error(c->d, a->loc, "found '%s' in a file that another one uses: only op, fn, arch and use may stand there",
+               ast_kind_name(a->kind));
+  }
+}
+
+// A spec is about one model: an anchor, or one made from nothing.
+static void check_anchor(Check *c, const Ast *file) {
+  const Ast *first = NULL;
+  for (int i = 0; i < file->nkid; i++) {
+    const Ast *a = file->kid[i];
+    if (a->kind != AST_ANCHOR && a->kind != AST_MODEL) continue;
+    if (!first) {
+      first = a;
+      continue;
+    }
+    if (a->kind == AST_ANCHOR && first->kind == AST_ANCHOR)
+      diag_error(c->d, a->name_loc, "a second anchor: a spec has one; other models are declared with 'augment'");
+    else
+      diag_error(c->d, a->name_loc, "a second model to work on: a spec has one anchor, or one model made from nothing");
+    diag_note(c->d, first->name_loc, "'%s' is declared here", first->name);
+  }
+  Loc start = {file->loc.file, 0, 0};
+  if (!first && !c->partial)
+    diag_error(c->d, start, "no model to work on: expected anchor NAME = \"directory\", or model NAME = ARCH { … } tokenizer \"file\"");
+}
+
+// ---- settings
+
+typedef struct SettingRow {
+  AstKind block;
+  const char *name;
+  bool units;
+} SettingRow;
+static const SettingRow known_settings[] = {
+#define X(block, name, units) {AST_##block, name, units},
+#include "dsl/settings.def"
+#undef X
+};
+enum { NSETTINGS = sizeof known_settings / sizeof *known_settings };
+
+static void check_setting(Check *c, AstKind block, const Ast *setting) {
+  Near near = near_begin(setting->name);
+  const char *block_name = ast_kind_name(block);
+  for (int i = 0; i < NSETTINGS; i++) {
+    if (known_settings[i].block != block) continue;
+    if (!strcmp(known_settings[i].name, setting->name)) {
+      if (setting->str && !known_settings[i].units)
+        diag_error(c->d, setting->loc, "found '%s' after the value of '%s', which takes no unit", setting->str, setting->name);
+      return;
+    }
+    near_offer(&near, known_settings[i].name);
+  }
+  diag_error(c->d, setting->name_loc, "%s has no setting '%s'%s", block_name, setting->name, did_you_mean(c, near));
+  if (near.best) return;
+  Buf names = {0};
+  for (int i = 0; i < NSETTINGS; i++)
+    if (known_settings[i].block == block) buf_printf(&names, "%s%s", names.n ? ", " : "", known_settings[i].name);
+  diag_note(c->d, setting->name_loc, "the settings of %s are %s", block_name, names.s);
+  buf_free(&names);
+}
+
+static void check_settings(Check *c, const Ast *block) {
+  check_unique(c, block, AST_SETTING, "setting");
+  for (int i = 0; i < block->nkid; i++) check_setting(c, block->kind, block->kid[i]);
+}
+
+// A setting of a model is a config key: any name, but no unit.
+static void check_model(Check *c, const Ast *model) {
+  const Ast *settings = model->kid[0];
+  check_unique(c, settings, AST_SETTING, "setting");
+  for (int i = 0; i < settings->nkid; i++)
+    if (settings->kid[i]->str)
+      diag_error(c->d, settings->kid[i]->loc, "found '%s' after the value of a config key, which takes no unit", settings->kid[i]->str);
+  if (c->partial || spec_find(c->spec, AST_ARCH, model->str)) return;
+  Near near = near_begin(model->str);
+  for (int f = -1; f < c->spec->nlib; f++) {
+    const Ast *file = f < 0 ? c->spec->file : c->spec->lib[f];
+    for (int i = 0; i < file->nkid; i++)
+      if (file->kid[i]->kind == AST_ARCH) near_offer(&near, file->kid[i]->name);
+  }
+  diag_error(c->d, settings->loc, "no arch is called '%s'%s", model->str, did_you_mean(c, near));
+}
+
+static void check_once(Check *c, const Ast *file, AstKind kind) {
+  const Ast *first = NULL;
+  for (int i = 0; i < file->nkid; i++) {
+    if (file->kid[i]->kind != kind) continue;
+    if (first) {
+      diag_error(c->d, file->kid[i]->loc, "a second '%s' block: a spec has one", ast_kind_name(kind));
+      diag_note(c->d, first->loc, "the first one is here");
+    } else {
+      first = file->kid[i];
+    }
+  }
+}
+
+// ---- connect
+
+static const Ast *find_model(Check *c, const Ast *layers, bool speak) {
+  Near near = near_begin(layers->name);
+  for (int i = 0; i < c->spec->file->nkid; i++) {
+    const Ast *a = c->spec->file->kid[i];
+    if (!is_model(a)) continue;
+    if (!strcmp(a->name, layers->name)) return a;
+    near_offer(&near, a->name);
+  }
+  if (speak && !c->partial)
+    diag_error(c->d, layers->name_loc, "no model is called '%s'%s", layers->name, did_you_mean(c, near));
+  return NULL;
+}
+
+// Selectors know numbers only: a name in one is a misspelt word.
+static void check_selector(Check *c, const Ast *a) {
+  if (a->kind == AST_NAME) {
+    static const char *const known[] = {"every", "all", "last", "spread"};
+    Near near = near_begin(a->name);
+    for (int i = 0; i < 4; i++) near_offer(&near, known[i]);
+    diag_error(c->d, a->loc, "'%s' means nothing in a layer selector, expected numbers, every N, all, last or spread%s", a->name,
+               did_you_mean(c, near));
+  }
+  for (int i = 0; i < a->nkid; i++)
+    if (a->kid[i]) check_selector(c, a->kid[i]);
+}
+
+static void check_connect(Check *c, const Ast *connect) {
+  const Ast *from = connect->kid[0], *to = connect->kid[1], *call = connect->kid[2];
+  find_model(c, from, true);
+  find_model(c, to, true);
+  check_selector(c, from->kid[0]);
+  check_selector(c, to->kid[0]);
+  if (from->kid[0]->kind == AST_SEL_SPREAD && to->kid[0]->kind == AST_SEL_SPREAD)
+    diag_error(c->d, to->kid[0]->loc, "both sides say spread: one must say how many layers, such as [every 4]");
+  const Ast *op = spec_find(c->spec, AST_OP, call->name);
+  if (op) {
+    check_arguments(c, call, op, 2);
+    return;
+  }
+  if (c->partial) return;
+  const Ast *fn = spec_find(c->spec, AST_FN, call->name);
+  Near near = near_begin(call->name);
+  for (int f = -1; f < c->spec->nlib; f++) {
+    const Ast *file = f < 0 ? c->spec->file : c->spec->lib[f];
+    for (int i = 0; i < file->nkid; i++)
+      if (file->kid[i]->kind == AST_OP) near_offer(&near, file->kid[i]->name);
+  }
+  if (fn) {
+    diag_error(c->d, call->name_loc, "'%s' is a fn, expected an op: connect adds what an op returns", call->name);
+    diag_note(c->d, fn->name_loc, "it is declared here");
+  } else {
+    diag_error(c->d, call->name_loc, "no op is called '%s'%s", call->name, did_you_mean(c, near));
+  }
+}
+
+static void check_unconnected(Check *c, const Ast *file) {
+  for (int i = 0; i < file->nkid; i++) {
+    const Ast *model = file->kid[i];
+    if (model->kind != AST_AUGMENT) continue;
+    bool used = false;
+    for (int k = 0; k < file->nkid; k++) {
+      const Ast *connect = file->kid[k];
+      if (connect->kind != AST_CONNECT) continue;
+      used = used || find_model(c, connect->kid[0], false) == model || find_model(c, connect->kid[1], false) == model;
+    }
+    if (!used) diag_warn(c->d, model->name_loc, "no connect mentions the augment '%s', so it has no effect", model->name);
+  }
+}
+
+static void check_decl(Check *c, const Ast *a) {
+  switch (a->kind) {
+    case AST_MODEL: check_model(c, a); break;
+    case AST_CONNECT: check_connect(c, a); break;
+    case AST_TRAIN: case AST_EVAL: check_settings(c, a); break;
+    case AST_OP: check_op(c, a); break;
+    case AST_FN: check_fn(c, a); break;
+    case AST_ARCH: check_arch(c, a); break;
+    default: break;
+  }
+}
+
 void resolve(const Spec *spec, Diags *d, bool partial) {
-  (void)spec;
-  (void)d;
-  (void)partial;
+  Check c = {spec, d, partial, NULL};
+  Decls all = {0};
+  for (int i = 0; i < spec->nused; i++) {
+    check_used_file(&c, spec->lib[i]);
+    collect(&c, &all, spec->lib[i]);
+  }
+  collect(&c, &all, spec->file);
+  check_anchor(&c, spec->file);
+  check_once(&c, spec->file, AST_TRAIN);
+  check_duplicates(&c, &all);
+  check_served(&c, &all);
+  for (int i = 0; i < all.n; i++) check_decl(&c, all.v[i]);
+  for (int f = spec->nused; f < spec->nlib; f++)
+    for (int i = 0; i < spec->lib[f]->nkid; i++) check_decl(&c, spec->lib[f]->kid[i]);
+  if (!partial) check_unconnected(&c, spec->file);
 }
