@@ -1,0 +1,100 @@
+// The verifier: what must hold of every graph, whoever made it.
+#include <string.h>
+
+#include "graph/ops.h"
+
+static const char *wrong(Arena *a, const Graph *g, NodeId id, const char *what) {
+  return arena_printf(a, "node %%%d (%s): %s", id, op_name(g->node[id].op), what);
+}
+
+static bool names_rows_itself(OpId op) {     // ops whose operands may be of different rows, by their own shape rule
+  switch (op_class(op)) {
+    case OPC_ATTENTION:
+    case OPC_ATTENTION_GRAD:
+    case OPC_SCATTER: return true;
+    default: return op == OP_take;
+  }
+}
+
+// Row by row: all operands that have rows have the same rows.
+static const char *check_rows(const Graph *g, Arena *a, NodeId id) {
+  const Node *n = &g->node[id];
+  int sym = -1;
+  for (int k = 0; k < n->nin && !names_rows_itself(n->op); k++) {
+    int s = type_row_sym(&g->node[n->in[k]].type);
+    if (s >= 0 && sym >= 0 && s != sym) return wrong(a, g, id, "mixes rows; only attention may");
+    if (s >= 0) sym = s;
+  }
+  return NULL;
+}
+
+static const char *check_types(const Graph *g, Arena *a, NodeId id) {
+  const Node *n = &g->node[id];
+  Node again = *n;
+  const char *error = op_infer(g, &again);
+  if (error) return wrong(a, g, id, error);
+  if (again.nout != n->nout || !type_equal(&n->type, &n->out[0])) return wrong(a, g, id, "has another number of results than its op");
+  for (int k = 0; k < n->nout; k++) {
+    if (!type_equal(&again.out[k], &n->out[k])) return wrong(a, g, id, arena_printf(a, "has type %s, its op gives %s", type_text(g, &n->out[k]), type_text(g, &again.out[k])));
+  }
+  return NULL;
+}
+
+static bool is_gradient_op(OpId op) {
+  OpClass c = op_class(op);
+  return op == OP_linear_dw || op == OP_lookup_dw || op == OP_xent_dw || op == OP_xent_grad || c == OPC_ATTENTION_GRAD;
+}
+
+static const char *check_node(const Graph *g, Arena *a, NodeId id) {
+  const Node *n = &g->node[id];
+  if ((int)n->op < 0 || n->op >= OP_COUNT) return arena_printf(a, "node %%%d: no such op", id);
+  for (int k = 0; k < n->nin; k++) {
+    if (n->in[k] < 0 || n->in[k] >= id) return wrong(a, g, id, "uses a node that does not come before it");
+  }
+  for (int k = 0; k < n->type.rank; k++) {
+    if (dim_is_sym(n->type.dim[k]) && (k || dim_sym(n->type.dim[k]) >= g->nsym)) return wrong(a, g, id, "has a bad row symbol");
+  }
+  if (is_gradient_op(n->op) && !n->backward) return wrong(a, g, id, "is a gradient outside the backward pass");
+  const char *error = check_types(g, a, id);
+  return error ? error : check_rows(g, a, id);
+}
+
+// A gradient is one of a parameter that the graph has, and of its type: nothing frozen has one.
+static const char *check_gradient(const Graph *g, Arena *a, const Output *o) {
+  const char *param = o->name + strlen("grad.");
+  for (NodeId i = 0; i < g->n; i++) {
+    const Node *n = &g->node[i];
+    if (n->op == OP_param && !strcmp(n->attr.name, param))
+      return type_equal(&n->type, &g->node[o->node].type) ? NULL : arena_printf(a, "output \"%s\" has another type than its parameter", o->name);
+    if (n->op == OP_weight && !strcmp(n->attr.name, param)) return arena_printf(a, "output \"%s\" is the gradient of a frozen weight", o->name);
+  }
+  return arena_printf(a, "output \"%s\" names no parameter", o->name);
+}
+
+// Nothing is differentiated that no parameter reaches: a backward product with a matrix carries the gradient of something live.
+static const char *check_live(const Graph *g, Arena *a) {
+  bool *used = arena_alloc(a, (size_t)g->n + 1, sizeof *used);
+  for (int i = 0; i < g->nout; i++) used[g->out[i].node] = true;
+  for (NodeId i = g->n - 1; i >= 0; i--) {
+    for (int k = 0; k < g->node[i].nin; k++) used[g->node[i].in[k]] |= used[i];
+  }
+  bool any_gradient = false;
+  for (int i = 0; i < g->nout; i++) any_gradient |= !strncmp(g->out[i].name, "grad.", 5);
+  for (NodeId i = 0; i < g->n; i++) {
+    if (g->node[i].backward && used[i] && !any_gradient) return wrong(a, g, i, "is a backward node in a graph without gradients");
+  }
+  return NULL;
+}
+
+const char *graph_verify(const Graph *g, Arena *a) {
+  for (NodeId i = 0; i < g->n; i++) {
+    const char *error = check_node(g, a, i);
+    if (error) return error;
+  }
+  for (int i = 0; i < g->nout; i++) {
+    if (g->out[i].node < 0 || g->out[i].node >= g->n) return arena_printf(a, "output \"%s\" names no node", g->out[i].name);
+    const char *error = strncmp(g->out[i].name, "grad.", 5) ? NULL : check_gradient(g, a, &g->out[i]);
+    if (error) return error;
+  }
+  return check_live(g, a);
+}
