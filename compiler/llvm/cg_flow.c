@@ -1,0 +1,58 @@
+// Code generation helpers: variables, loops and branches.
+#include "llvm/cg.h"
+
+static LLVMBasicBlockRef block(Cg *g) { return LLVMAppendBasicBlockInContext(g->ctx, g->fn, ""); }
+
+LLVMValueRef cg_var(Cg *g, LLVMTypeRef t, LLVMValueRef init) {
+  LLVMBasicBlockRef here = LLVMGetInsertBlock(g->b), entry = LLVMGetEntryBasicBlock(g->fn);
+  LLVMValueRef first = LLVMGetFirstInstruction(entry);
+  if (first) LLVMPositionBuilderBefore(g->b, first);
+  else LLVMPositionBuilderAtEnd(g->b, entry);
+  LLVMValueRef var = LLVMBuildAlloca(g->b, t, "");
+  LLVMPositionBuilderAtEnd(g->b, here);
+  cg_set(g, var, init);
+  return var;
+}
+
+LLVMValueRef cg_get(Cg *g, LLVMTypeRef t, LLVMValueRef var) { return LLVMBuildLoad2(g->b, t, var, ""); }
+void cg_set(Cg *g, LLVMValueRef var, LLVMValueRef v) { LLVMBuildStore(g->b, v, var); }
+
+CgLoop cg_loop(Cg *g, LLVMValueRef lo, LLVMValueRef hi, int64_t step) {
+  CgLoop l = {.head = block(g), .body = block(g), .exit = block(g), .step = cg_i64(g, step)};
+  l.var = cg_var(g, g->i64, lo);
+  LLVMBuildBr(g->b, l.head);
+  LLVMPositionBuilderAtEnd(g->b, l.head);
+  l.i = cg_get(g, g->i64, l.var);
+  LLVMBuildCondBr(g->b, cg_lt(g, l.i, hi), l.body, l.exit);
+  LLVMPositionBuilderAtEnd(g->b, l.body);
+  return l;
+}
+
+void cg_loop_end(Cg *g, CgLoop *l) {
+  cg_set(g, l->var, cg_add(g, l->i, l->step));
+  LLVMBuildBr(g->b, l->head);
+  LLVMPositionBuilderAtEnd(g->b, l->exit);
+}
+
+CgIf cg_if(Cg *g, LLVMValueRef cond) {
+  CgIf i = {.otherwise = block(g), .exit = block(g)};
+  LLVMBasicBlockRef then = block(g);
+  LLVMBuildCondBr(g->b, cond, then, i.otherwise);
+  LLVMPositionBuilderAtEnd(g->b, then);
+  return i;
+}
+
+void cg_else(Cg *g, CgIf *i) {
+  LLVMBuildBr(g->b, i->exit);
+  LLVMPositionBuilderAtEnd(g->b, i->otherwise);
+  i->has_else = true;
+}
+
+void cg_endif(Cg *g, CgIf *i) {
+  LLVMBuildBr(g->b, i->exit);
+  if (!i->has_else) {
+    LLVMPositionBuilderAtEnd(g->b, i->otherwise);
+    LLVMBuildBr(g->b, i->exit);
+  }
+  LLVMPositionBuilderAtEnd(g->b, i->exit);
+}

@@ -1,0 +1,47 @@
+// Code generation helpers: memory. Rows of masked lanes touch nothing beyond the mask.
+#include "llvm/cg.h"
+
+LLVMValueRef cg_at(Cg *g, LLVMTypeRef elem, LLVMValueRef p, LLVMValueRef index) {
+  return LLVMBuildInBoundsGEP2(g->b, elem, p, &index, 1, "");
+}
+
+static unsigned natural(Cg *g, LLVMTypeRef t) {
+  if (LLVMGetTypeKind(t) == LLVMVectorTypeKind) t = LLVMGetElementType(t);
+  if (t == g->i8 || t == g->i1) return 1;
+  if (LLVMGetTypeKind(t) == LLVMHalfTypeKind || LLVMGetTypeKind(t) == LLVMBFloatTypeKind || t == g->i16) return 2;
+  return t == g->f32 || t == g->i32 ? 4 : 8;
+}
+
+LLVMValueRef cg_load(Cg *g, LLVMTypeRef t, LLVMValueRef p) {
+  LLVMValueRef v = LLVMBuildLoad2(g->b, t, p, "");
+  LLVMSetAlignment(v, natural(g, t));
+  return v;
+}
+
+void cg_store(Cg *g, LLVMValueRef v, LLVMValueRef p) {
+  LLVMSetAlignment(LLVMBuildStore(g->b, v, p), natural(g, LLVMTypeOf(v)));
+}
+
+LLVMValueRef cg_load16(Cg *g, LLVMValueRef p) { return cg_load(g, g->v16f32, p); }
+void cg_store16(Cg *g, LLVMValueRef v, LLVMValueRef p) { cg_store(g, v, p); }
+
+LLVMValueRef cg_mask16(Cg *g, LLVMValueRef n) {
+  LLVMValueRef lane[LANES];
+  for (int i = 0; i < LANES; i++) lane[i] = cg_i32(g, i);
+  LLVMValueRef n32 = LLVMBuildTrunc(g->b, cg_min(g, n, cg_i64(g, LANES)), g->i32, "");
+  LLVMValueRef one = LLVMBuildInsertElement(g->b, LLVMGetPoison(g->v16i32), n32, cg_i32(g, 0), "");
+  LLVMValueRef all = LLVMBuildShuffleVector(g->b, one, LLVMGetPoison(g->v16i32), LLVMConstNull(g->v16i32), "");
+  return LLVMBuildICmp(g->b, LLVMIntSLT, LLVMConstVector(lane, LANES), all, "");
+}
+
+LLVMValueRef cg_load16_mask(Cg *g, LLVMValueRef p, LLVMValueRef mask) {
+  LLVMTypeRef t[2] = {g->v16f32, g->ptr};
+  LLVMValueRef args[4] = {p, cg_i32(g, 4), mask, LLVMConstNull(g->v16f32)};
+  return cg_intrinsic(g, "llvm.masked.load", t, 2, args, 4);
+}
+
+void cg_store16_mask(Cg *g, LLVMValueRef v, LLVMValueRef p, LLVMValueRef mask) {
+  LLVMTypeRef t[2] = {g->v16f32, g->ptr};
+  LLVMValueRef args[4] = {v, p, cg_i32(g, 4), mask};
+  cg_intrinsic(g, "llvm.masked.store", t, 2, args, 4);
+}
