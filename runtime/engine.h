@@ -1,0 +1,64 @@
+// A running program: what was compiled, the models it belongs to, threads, memory, and the parameters. Opened in two steps: `info`, `tokenize` and
+// `export` need no weights.
+#ifndef CALM_RUNTIME_ENGINE_H
+#define CALM_RUNTIME_ENGINE_H
+#include <stddef.h>
+
+#include "runtime/blas.h"
+#include "runtime/hfdir.h"
+#include "runtime/pool.h"
+#include "runtime/program.h"
+#include "runtime/safetensors.h"
+#include "runtime/step.h"
+#include "runtime/tokenizer.h"
+
+typedef struct Region {        // anonymous memory, zeroed, 64-byte aligned, touched only where used
+  void *data;
+  size_t bytes;
+} Region;
+
+typedef struct Engine {
+  Prog *prog;
+  const RtIsa *isa;
+  RtPool *pool;
+  Blas *blas;                  // training only
+  const char **dir;            // per model: its directory (--model NAME=DIR or the compiled one), NULL when made from nothing
+  const char **tokfile;        // per model: its tokenizer.json, NULL when it has none
+  Tokenizer *tok;              // the anchor's, or NULL
+  HfDir *hf;                   // the anchor's facts
+  int64_t context, vocab;      // smallest over the models (vocab: ids must be below it)
+
+  Safetensors **weights;       // per model, NULL when made from nothing
+  void **buf;                  // by buffer id
+  int64_t *sym;                // extents of this step
+  int64_t *tokens, *rows;      // per entry: most tokens and wanted rows of a step
+  int64_t slots, slot_rows;    // caches: sequences, and rows each
+  float *theta, *grad, *m, *v; // flat, prog->theta each; m and v only when training
+  Region flat, packed, arena, cache, consts;
+  int e_train, e_loss, e_step, e_score, e_norm, e_update, e_prepare, e_init;    // entries, -1 when absent
+} Engine;
+
+// overrides: "NAME=DIR" strings. threads 0: CALM_THREADS or the processors. NULL and an error.
+Engine *engine_open(const char *const *overrides, int n, int threads, RtError *e);
+void engine_close(Engine *en);
+
+// Maps and packs the weights and makes room for parameters (zeros) and, with `training`, gradients and moments; opens the BLAS.
+bool engine_load(Engine *en, bool training, RtError *e);
+// To be called after the parameters changed: packs what depends on them.
+void engine_prepare(Engine *en);
+// Caps: most tokens and wanted rows of a step of an entry; and the caches. engine_place makes the room; pointers of outputs change.
+void engine_cap(Engine *en, int entry, int64_t tokens, int64_t rows);
+void engine_caches(Engine *en, int64_t slots, int64_t slot_rows);
+bool engine_place(Engine *en, RtError *e);
+size_t engine_bytes(const Engine *en);                          // all the memory above
+
+// Runs an entry over a step (NULL for entries without tokens).
+void engine_run(Engine *en, int entry, Step *s);
+// Where an output of an entry lies; NULL when it has no such output.
+float *engine_output(Engine *en, int entry, const char *name);
+// Binds the scalar input `name` (one f32 owned by the engine) of norm and update to a value.
+void engine_scalar(Engine *en, const char *name, float value);
+
+bool region_new(Region *r, size_t bytes, const char *what, RtError *e);
+void region_free(Region *r);
+#endif
