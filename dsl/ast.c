@@ -144,7 +144,7 @@ void ast_print(const Ast *a, Buf *out) {
 Ast *ast_parse(Arena *a, Sources *s, Diags *d, uint32_t file) {
   const char *text = s->v[file].text;
   size_t len = s->v[file].len, bad = utf8_check(text, len);
-  Parse ps = {.arena = a, .diags = d, .file = file};
+  Parse ps = {.arena = a, .diags = d, .file = file, .text = text, .told_at = UINT32_MAX};
   Loc start = {file, 0, 0};
   if (bad != len) {
     Loc at = {file, (uint32_t)bad, (uint32_t)bad + 1};

@@ -277,7 +277,7 @@ void check_op(Check *c, const Ast *op) {
     Loc at = i < formals->nkid ? formals->kid[i]->loc : op->name_loc;
     diag_error(c->d, at, "an op begins with two states, the one to add to and the one to read, as in op %s(b[N, D], a[M, E], …)",
                op->name);
-    break;
+    return;
   }
   check_expr(c, &s, result->kid[0]);
   check_body(c, &s, op->kid[2]);

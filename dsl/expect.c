@@ -10,37 +10,43 @@ enum { MAX_CODE = T_SPREAD + 1, MAX_PIECES = 16 };
 
 typedef struct Expected {
   bool has[MAX_CODE];
+  int total;             // how many it has
   const char *piece[MAX_PIECES];
   int n;
 } Expected;
 
-// After token `before`, where `expects` could stand, the text says it all. connect: only inside a connect.
+// After token `before`, where `expects` could stand, the text says it all.
 typedef struct Hint {
   int before, expects;
-  bool connect;
+  enum { ANYWHERE, IN_CONNECT, ALONE } when;   // ALONE: nothing else could stand there
   const char *text;
 } Hint;
 
 static const Hint hints[] = {
-  {T_ANCHOR, T_NAME, false, "a name for the model, as in anchor base = \"directory\""},
-  {T_AUGMENT, T_NAME, false, "a name for the model, as in augment code = \"directory\""},
-  {T_MODEL, T_NAME, false, "a name for the model, as in model kv = llama { hidden_size = 128 } tokenizer \"tokenizer.json\""},
-  {T_USE, T_STRING, false, "the path of a .calm file in quotes"},
-  {T_EVAL, T_STRING, false, "a title in quotes, as in eval \"held out\" { data = \"test.jsonl\" }"},
-  {T_FOR, T_STRING, false, "an architecture in quotes, such as \"LlamaForCausalLM\""},
-  {T_UNDER, T_STRING, false, "what the weights' names begin with, such as \"layers.{i}.\""},
-  {T_TOKENIZER, T_STRING, false, "the path of a tokenizer.json in quotes"},
-  {T_PREFIX, T_STRING, false, "what weight names may begin with, such as \"model.\" | \"\""},
-  {T_PARAM, T_NAME, false, "a parameter with its shape, such as wq[heads, D]"},
-  {T_WITH, T_NAME, false, "an op with its arguments, such as cross_attention(heads = 4)"},
-  {T_CONNECT, T_NAME, false, "the model to read from, as in connect code[every 4] -> base[spread]"},
-  {T_ARROW, T_NAME, true, "the model to add to, and its layers, such as base[spread]"},
-  {T_ARROW, T_NAME, false, "a name and shape for the result, such as delta[N, D]"},
-  {T_NAME, '[', true, "a layer selector such as [every 2]"},
-  {'[', T_SPREAD, true, "a layer selector such as [every 2], [4, 8], [4..16 step 4], [all], [last] or [spread]"},
-  {']', T_ARROW, true, "'->' and the model to add to"},
-  {']', T_WITH, true, "'with' and an op, such as with cross_attention(heads = 4)"},
-  {':', T_NAME, false, "a type: int, float, string or bool"},
+  {T_ANCHOR, T_NAME, ANYWHERE, "a name for the model, as in anchor base = \"directory\""},
+  {T_AUGMENT, T_NAME, ANYWHERE, "a name for the model, as in augment code = \"directory\""},
+  {T_MODEL, T_NAME, ANYWHERE, "a name for the model, as in model kv = llama { hidden_size = 128 } tokenizer \"tokenizer.json\""},
+  {T_USE, T_STRING, ANYWHERE, "the path of a .calm file in quotes"},
+  {T_EVAL, T_STRING, ANYWHERE, "a title in quotes, as in eval \"held out\" { data = \"test.jsonl\" }"},
+  {T_FOR, T_STRING, ANYWHERE, "an architecture in quotes, such as \"LlamaForCausalLM\""},
+  {T_UNDER, T_STRING, ANYWHERE, "what the weights' names begin with, such as \"layers.{i}.\""},
+  {T_TOKENIZER, T_STRING, ANYWHERE, "the path of a tokenizer.json in quotes"},
+  {T_PREFIX, T_STRING, ANYWHERE, "what weight names may begin with, such as \"model.\" | \"\""},
+  {T_PARAM, T_NAME, ANYWHERE, "a parameter with its shape, such as wq[heads, D]"},
+  {T_WITH, T_NAME, ANYWHERE, "an op with its arguments, such as cross_attention(heads = 4)"},
+  {T_CONNECT, T_NAME, ANYWHERE, "the model to read from, as in connect code[every 4] -> base[spread]"},
+  {T_ARROW, T_NAME, IN_CONNECT, "the model to add to, and its layers, such as base[spread]"},
+  {T_ARROW, T_NAME, ANYWHERE, "a name and shape for the result, such as delta[N, D]"},
+  {T_NAME, '[', IN_CONNECT, "a layer selector such as [every 2]"},
+  {'[', T_SPREAD, IN_CONNECT, "a layer selector such as [every 2], [4, 8], [4..16 step 4], [all], [last] or [spread]"},
+  {']', T_ARROW, IN_CONNECT, "'->' and the model to add to"},
+  {']', T_WITH, IN_CONNECT, "'with' and an op, such as with cross_attention(heads = 4)"},
+  {T_NAME, '(', ALONE, "the arguments in parentheses, such as (heads = 4)"},
+  {T_NAME, '[', ALONE, "its shape in brackets, such as [N, D]"},
+  {T_NAME, T_FOR, ALONE, "'for' and the architectures it serves, such as for \"LlamaForCausalLM\""},
+  {')', T_ARROW, ALONE, "'->' and the result, such as -> delta[N, D]"},
+  {'}', T_TOKENIZER, ALONE, "'tokenizer' and the path of a tokenizer.json"},
+  {':', T_NAME, ANYWHERE, "a type: int, float, string or bool"},
 };
 
 // Sets of tokens that one phrase names. The set is recognised by its first token (and `also`, where not 0).
@@ -111,7 +117,8 @@ static void drop(Expected *e, const int *codes, int n) {
 static const char *find_hint(const Parse *ps, const Expected *e) {
   for (size_t i = 0; i < sizeof hints / sizeof *hints; i++) {
     const Hint *h = &hints[i];
-    if (h->before == ps->prev.kind && e->has[h->expects] && (!h->connect || ps->in_connect) && !e->has['+']) return h->text;
+    bool here = h->when == ANYWHERE || (h->when == ALONE ? e->total == 1 : ps->in_connect);
+    if (here && h->before == ps->prev.kind && e->has[h->expects] && !e->has['+']) return h->text;
   }
   return NULL;
 }
@@ -147,27 +154,38 @@ static const char *join(Parse *ps, const Expected *e) {
   return text;
 }
 
+// The word nearest to `written` among those that may begin something (or, with e, among those expected).
+static const char *nearest_word(const char *written, const Expected *e) {
+  Near near = near_begin(written);
+  for (int i = 0, kind; (kind = token_nth_word(i)); i++) {
+    bool begins = kind == T_RETURN || kind == T_PARAM || kind == T_REQUIRE || kind == T_IGNORE || (kind >= T_ANCHOR && kind <= T_HEAD);
+    if (e ? e->has[kind] : begins) near_offer(&near, token_word(kind));
+  }
+  return near.best;
+}
+
+// A keyword that was taken for a name, because it is misspelt: the name stands alone before what the keyword would be followed by.
+static bool may_be_misspelt(const Parse *ps, const Expected *e, const Token *found) {
+  bool follows = found->kind == T_NAME || found->kind == T_STRING || found->kind == T_NUMBER || found->kind == '{' || found->kind == '(';
+  return follows && ps->prev.kind == T_NAME && !ps->in_connect && e->has['='] && !e->has['+'];
+}
+
 // What was probably meant: "; did you mean 'x'?" or another remark; "" when nothing comes to mind.
 static const char *suggest(Parse *ps, const Expected *e, const Token *found) {
-  static const int comparisons[] = {T_EQ, T_NE, '<', T_LE, '>', T_GE, T_IN};
-  if (found->kind == T_NAME) {
-    Near near = near_begin(found->val.text);
-    for (int i = 0, kind; (kind = token_nth_word(i)); i++)
-      if (e->has[kind]) near_offer(&near, token_word(kind));
-    if (near.best) return arena_printf(ps->arena, "; did you mean '%s'?", near.best);
-    if (!strcmp(found->val.text, "if")) return "; a choice is written condition ? this : that";
-  }
-  if (ps->prev.kind == T_NAME && (e->has['='] || e->has['[']) && !e->has['+']) {   // a misspelt keyword was taken for a name
-    Near near = near_begin(ps->prev.val.text);
-    for (int i = 0, kind; (kind = token_nth_word(i)); i++) near_offer(&near, token_word(kind));
-    if (near.best) return arena_printf(ps->arena, "; did you mean '%s' instead of '%s'?", near.best, ps->prev.val.text);
-  }
+  const char *prev = ps->prev.kind == T_NAME ? ps->prev.val.text : "", *word = NULL;
+  if (found->kind == T_NAME && (word = nearest_word(found->val.text, e))) return arena_printf(ps->arena, "; did you mean '%s'?", word);
+  if (may_be_misspelt(ps, e, found) && (word = nearest_word(prev, NULL)))
+    return arena_printf(ps->arena, "; did you mean '%s' instead of '%s'?", word, prev);
+  if (found->kind == T_NAME && (!strcmp(prev, "if") || !strcmp(found->val.text, "if")))
+    return "; a choice is written condition ? this : that";
+  if (found->kind == '=' && *prev && e->has['+'] && token_begins_line(ps, ps->prev.loc, false))
+    return arena_printf(ps->arena, "; is a value missing before '%s'?", prev);
   if (found->kind == '=' && e->has[T_EQ]) return "; a comparison is written '=='";
-  if (e->has[T_NAME] && token_word(found->kind))
-    return arena_printf(ps->arena, "; '%s' is a word of the language here, not a name", token_word(found->kind));
-  if (e->has['+'])
-    for (size_t i = 0; i < sizeof comparisons / sizeof *comparisons; i++)
-      if (found->kind == comparisons[i]) return "; comparisons do not chain: join them with 'and'";
+  if (e->has[T_NAME] && token_reserved(found->kind))
+    return arena_printf(ps->arena, "; '%s' is a word of the language, never a name", token_word(found->kind));
+  static const int comparisons[] = {T_EQ, T_NE, '<', T_LE, '>', T_GE, T_IN};
+  for (size_t i = 0; e->has['+'] && i < sizeof comparisons / sizeof *comparisons; i++)
+    if (found->kind == comparisons[i]) return "; comparisons do not chain: join them with 'and'";
   return "";
 }
 
@@ -175,24 +193,37 @@ static void note_open(Parse *ps, Open o) {
   diag_note(ps->diags, o.loc, "this '%c' is not closed yet", o.bracket);
 }
 
+static bool same_line(const Parse *ps, Loc a, Loc b) {
+  for (uint32_t i = a.begin; i < b.begin; i++)
+    if (ps->text[i] == '\n') return false;
+  return true;
+}
+
 void report_syntax(Parse *ps, const int *expected, int n) {
   const Token *found = ps->is_virtual ? &ps->held : &ps->last;
-  Expected e = {0};
+  bool opens = found->kind == '(' || found->kind == '[' || found->kind == '{';
+  int depth = ps->nopen - (opens && !ps->is_virtual);
+  bool repeated = found->loc.begin == ps->told_at;
+  ps->told_at = found->loc.begin;
+  ps->told = ps->told || ps->is_virtual;
+  ps->mistaken = ps->stray && depth && ps->open[depth - 1].bracket != '{';
+  ps->panic = !ps->is_virtual && !ps->mistaken && !tokens_sync(ps);
+  ps->panic_depth = depth;
+  if (repeated) return;
+  Expected e = {.total = n};
   for (int i = 0; i < n; i++) e.has[expected[i]] = true;
   const char *remark = suggest(ps, &e, found);
   bool closers = e.has[')'] || e.has[']'] || e.has['}'];
   find_pieces(ps, &e);
   diag_error(ps->diags, found->loc, "found %s, expected %s%s", describe(ps, found), join(ps, &e), remark);
-  bool opens = !ps->is_virtual && (found->kind == '(' || found->kind == '[' || found->kind == '{');
-  int depth = ps->nopen - opens;
   if (ps->is_virtual) note_open(ps, ps->closing);
-  else if (closers && depth && !ps->stray && found->kind == T_END) note_open(ps, ps->open[depth - 1]);
-  ps->told = ps->told || ps->is_virtual;
-  ps->panic = !ps->is_virtual && !tokens_sync(ps);
-  ps->panic_depth = depth;
+  else if (closers && depth && ps->open[depth - 1].bracket != '{' && !same_line(ps, ps->open[depth - 1].loc, found->loc))
+    note_open(ps, ps->open[depth - 1]);
 }
 
 void report_unclosed(Parse *ps, Open o) {
+  if (ps->held.loc.begin == ps->told_at) return;
+  ps->told_at = ps->held.loc.begin;
   diag_error(ps->diags, ps->held.loc, "found %s, expected '%c'", describe(ps, &ps->held), closing_bracket(o.bracket));
   note_open(ps, o);
 }

@@ -1,10 +1,10 @@
 // What the lexer makes of a token's bytes: strings with their escapes, numbers, and bytes that begin no token.
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "dsl/parse.h"
 #include "dsl/utf8.h"
+#include "parser.h"
 
 // Reads \u{hex}: s points at the '{'. Returns the length of "{hex}", 0 when it is malformed.
 static size_t code_point(const char *s, size_t n, uint32_t *c) {
@@ -60,23 +60,41 @@ Ast *lex_number(Parse *ps, const char *s, size_t n, bool is_int, Loc loc) {
   return a;
 }
 
-void lex_stray(Parse *ps, const char *s, size_t n, Loc loc) {
-  static const struct {
-    const char *found, *instead;
-  } known[] = {
-    {";", "nothing between statements"},
-    {"&&", "'and'"}, {"&", "'and'"}, {"||", "'or'"}, {"!", "'not', or '!=' between values"},
-    {"//", "'#' before a comment"}, {"**", "'^' for a power"}, {"'", "'\"' around a string"}, {"`", "'\"' around a string"},
-    {"\xe2\x80\x9c", "'\"' around a string"}, {"\xe2\x80\x9d", "'\"' around a string"},
-    {"\xe2\x80\xa6", "the values themselves, or a range such as 0..12"}, {"\xe2\x86\x92", "'->'"},
-  };
+char *lex_quoted(Parse *ps, const char *s, size_t n, size_t quote, Loc loc) {
+  diag_error(ps->diags, loc, "a string stands in double quotes: write \"%.*s\"", (int)(n - 2 * quote), s + quote);
+  return arena_strndup(ps->arena, s + quote, n - 2 * quote);
+}
+
+// What people write out of habit, and what it is here.
+static const struct Stray {
+  const char *found;
+  int meant;             // goes on as this token, 0 = as nothing
+  const char *text;
+} strays[] = {
+  {";", 0, "nothing separates statements: leave ';' out"},
+  {"&&", T_AND, "write 'and' for '&&'"},
+  {"&", T_AND, "write 'and' for '&'"},
+  {"||", T_OR, "write 'or' for '||'"},
+  {"!", T_NOT, "write 'not' for '!'"},
+  {"**", '^', "write '^' for '**'"},
+  {"\xe2\x86\x92", T_ARROW, "write '->' for '\xe2\x86\x92'"},
+  {"\xe2\x80\xa6", 0, "'\xe2\x80\xa6' means nothing here: write the values, or a range such as 0..12"},
+};
+
+int lex_stray(Parse *ps, const char *s, size_t n, Loc loc) {
+  if (n >= 2 && s[0] == '/' && s[1] == '/') {
+    loc.end = loc.begin + 2;
+    diag_error(ps->diags, loc, "a comment begins with '#', not with '//'");
+    return 0;
+  }
   const char *found = arena_strndup(ps->arena, s, n);
-  for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-    if (!strcmp(known[i].found, found)) {
-      diag_error(ps->diags, loc, "found %s: write %s", found, known[i].instead);
-      return;
+  for (size_t i = 0; i < sizeof strays / sizeof *strays; i++)
+    if (!strcmp(strays[i].found, found)) {
+      diag_error(ps->diags, loc, "%s", strays[i].text);
+      return strays[i].meant;
     }
   unsigned char c = (unsigned char)s[0];
   if (c < 0x20 || c == 0x7f) diag_error(ps->diags, loc, "a control character (0x%02x) stands here", c);
   else diag_error(ps->diags, loc, "'%s' means nothing here: it may only stand in a string or a comment", found);
+  return 0;
 }

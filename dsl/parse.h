@@ -27,6 +27,7 @@ typedef struct Parse {
   Arena *arena;
   Diags *diags;
   uint32_t file;
+  const char *text;      // of the file
   void *scanner;
   uint32_t at;           // lexer: bytes read
   Token next;            // one token of look-ahead, raw
@@ -38,7 +39,9 @@ typedef struct Parse {
   bool is_virtual;       // last is a closing bracket that nobody wrote,
   Open closing;          // for this one
   bool stray;            // last is a closing bracket that closes nothing
+  bool mistaken;         // it stood for another one, which goes out next
   bool told;             // a missing closing bracket was reported before held
+  uint32_t told_at;      // where the last syntax error was reported: a token is complained about once
   bool panic;            // an error was reported: skip to where the grammar can go on
   int panic_depth;       // brackets open where the error was
   bool in_connect, in_arch;
@@ -54,10 +57,13 @@ void lexer_end(Parse *ps);
 int calm_lex(Value *val, Loc *loc, Parse *ps);          // what the parser calls
 char *lex_string(Parse *ps, const char *s, size_t n, Loc loc);   // the text between the quotes, escapes resolved
 Ast *lex_number(Parse *ps, const char *s, size_t n, bool is_int, Loc loc);
-void lex_stray(Parse *ps, const char *s, size_t n, Loc loc);     // reports bytes that begin no token
+char *lex_quoted(Parse *ps, const char *s, size_t n, size_t quote, Loc loc);   // a string in wrong quotes, `quote` bytes each
+int lex_stray(Parse *ps, const char *s, size_t n, Loc loc);      // reports bytes that begin no token; the one meant, or 0
 bool tokens_sync(const Parse *ps);                      // can the grammar go on at ps->last after an error?
 const char *token_word(int kind);                       // spelling of a keyword token, NULL for others
 int token_nth_word(int i);                              // the i-th keyword token, 0 after the last
+bool token_reserved(int kind);                          // a keyword everywhere
+bool token_begins_line(const Parse *ps, Loc loc, bool at_margin);   // at_margin: and is not indented
 char closing_bracket(char open);
 // expect.c: reports that ps->last was found where only the expected tokens (token codes of parser.h) can stand.
 void report_syntax(Parse *ps, const int *expected, int n);

@@ -43,13 +43,13 @@ static Ast *binary(Parse *ps, Loc loc, const char *op, Ast *l, Ast *r) {
 }
 static Ast *unary(Parse *ps, Loc loc, const char *op, Ast *x) { return ADD(with_str(NEW(UNARY, loc), op), x); }
 
-// In a list, after an error: drop the look-ahead unless the list can go on there.
-#define RECOVER              \
-  do {                       \
-    if (!tokens_sync(ps)) {  \
-      yyclearin;             \
-      yyerrok;               \
-    }                        \
+// In a list, after an error that makes tokens.c skip: what it skips to is where the list goes on.
+#define RECOVER       \
+  do {                \
+    if (ps->panic) {  \
+      yyclearin;      \
+      yyerrok;        \
+    }                 \
   } while (0)
 }
 
@@ -75,7 +75,7 @@ static Ast *unary(Parse *ps, Loc loc, const char *op, Ast *x) { return ADD(with_
 %right '^'
 
 %type <ast> decls decl anchor augment use model connect train eval op fn arch
-%type <ast> layers_of selector exprs settings setting tokenizer init_opt init rules rule
+%type <ast> layers_of selector exprs settings setting keys tokenizer init_opt init rules rule
 %type <ast> formals formal_list formal one_formal type_default dims dims_opt dim_list result body block stmts stmt params param
 %type <ast> sections section config items item names strings prefixes embed layers head served
 %type <ast> expr primary postfix string call args arg_list arg list
@@ -94,12 +94,13 @@ anchor: ANCHOR NAME '=' STRING { $$ = with_str(NAMED(ANCHOR, @$, $2, @2), $4); }
 augment: AUGMENT NAME '=' STRING { $$ = with_str(NAMED(AUGMENT, @$, $2, @2), $4); };
 use: USE STRING { $$ = with_str(NEW(USE, @$), $2); };
 
-model: MODEL NAME '=' NAME '{' settings '}' tokenizer init_opt {
+model: MODEL NAME '=' NAME keys tokenizer init_opt {
     $$ = with_str(NAMED(MODEL, @$, $2, @2), $4);
-    $$->str2 = $8->str;
-    $6->loc = @4;                     // the place of the arch's name, for whoever complains about it
-    ADD(ADD($$, $6), $9);
+    $$->str2 = $6->str;
+    $5->loc = @4;                     // the place of the arch's name, for whoever complains about it
+    ADD(ADD($$, $5), $7);
   };
+keys: '{' settings '}' { $$ = $2; };
 tokenizer: TOKENIZER STRING { $$ = with_str(NEW(STRING, @2), $2); };
 init_opt: %empty { $$ = NULL; } | init;
 

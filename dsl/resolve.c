@@ -271,5 +271,5 @@ void resolve(const Spec *spec, Diags *d, bool partial) {
   for (int i = 0; i < all.n; i++) check_decl(&c, all.v[i]);
   for (int f = spec->nused; f < spec->nlib; f++)
     for (int i = 0; i < spec->lib[f]->nkid; i++) check_decl(&c, spec->lib[f]->kid[i]);
-  if (!partial) check_unconnected(&c, spec->file);
+  if (!d->errors) check_unconnected(&c, spec->file);
 }

@@ -35,6 +35,13 @@ const char *token_word(int kind) {
   return w ? w->text : NULL;
 }
 int token_nth_word(int i) { return i < NWORDS ? words[i].kind : 0; }
+bool token_reserved(int kind) { return class_of(kind) == CLASS_RESERVED; }
+
+bool token_begins_line(const Parse *ps, Loc loc, bool at_margin) {
+  uint32_t i = loc.begin;
+  while (!at_margin && i > 0 && (ps->text[i - 1] == ' ' || ps->text[i - 1] == '\t')) i--;
+  return i == 0 || ps->text[i - 1] == '\n';
+}
 
 char closing_bracket(char open) { return open == '(' ? ')' : open == '[' ? ']' : '}'; }
 static bool is_opener(int kind) { return kind == '(' || kind == '[' || kind == '{'; }
@@ -53,7 +60,7 @@ static bool ends_something(int kind) {
   }
 }
 
-// Inside braces a declaration's word counts only if what follows fits: then a closing brace is missing, or it is an arch's fn.
+// Where no declaration can begin its word counts only if what follows fits: then something before it is missing, or it is an arch's fn.
 static bool decl_fits(int kind, int next) {
   if (kind == T_USE || kind == T_EVAL) return next == T_STRING;
   return kind == T_TRAIN ? next == '{' : next == T_NAME;
@@ -71,7 +78,8 @@ static int classify(const Parse *ps, const Token *t) {
     case CLASS_RESERVED: return w->kind;
     case CLASS_SELECTOR: return ps->in_connect && ps->last.kind == '[' ? w->kind : T_NAME;
     case CLASS_DECL:
-      if (!ends_something(ps->last.kind)) return T_NAME;
+      if (!ends_something(ps->last.kind))   // cut short: the line above was not finished
+        return token_begins_line(ps, t->loc, true) && decl_fits(w->kind, next) ? w->kind : T_NAME;
       return !ps->nopen || decl_fits(w->kind, next) ? w->kind : T_NAME;
     default:
       if ((w->kind == T_WITH || w->kind == T_STEP) && !ps->in_connect) return T_NAME;
@@ -82,13 +90,13 @@ static int classify(const Parse *ps, const Token *t) {
 static Token scan(Parse *ps) {
   Token t = {0};
   t.kind = calm_scan(ps, &t.val, &t.loc, ps->scanner);
-  if (!t.kind) t.loc = (Loc){ps->file, ps->at, ps->at};
   return t;
 }
 
 static Token take(Parse *ps) {
   Token t = ps->next;
   if (t.kind) ps->next = scan(ps);
+  else t.loc = (Loc){ps->file, ps->last.loc.end, ps->last.loc.end};   // the end is where the last token ends
   t.kind = classify(ps, &t);
   return t;
 }
@@ -99,7 +107,7 @@ static Token take(Parse *ps) {
 // A closing bracket without its opening one leaves all open: the grammar will refuse it.
 static int may_stay_open(const Parse *ps, const Token *t) {
   WordClass class = class_of(t->kind);
-  if (t->kind == T_END || (class == CLASS_DECL && t->kind != T_FN)) return 0;
+  if (t->kind == T_END || (class == CLASS_DECL && (t->kind != T_FN || !ps->in_arch))) return 0;
   if (class == CLASS_SECTION || t->kind == T_FN) return ps->in_arch && ps->nopen > 1 ? 1 : ps->nopen;
   bool statement = t->kind == T_RETURN || t->kind == T_PARAM;
   if (!statement && !is_closer(t->kind)) return ps->nopen;
@@ -120,6 +128,7 @@ static int hand_out(Parse *ps, Token t, Value *val, Loc *loc) {
     ARENA_PUSH(ps->arena, ps->open, ps->nopen, ps->capopen, o);
   } else if (is_closer(t.kind) && ps->nopen && closing_bracket(ps->open[ps->nopen - 1].bracket) == t.kind) {
     ps->nopen--;
+    if (!ps->nopen && t.kind == '}') ps->in_arch = false;
   } else if (is_closer(t.kind)) {
     ps->stray = true;
   }
@@ -188,12 +197,16 @@ int calm_lex(Value *val, Loc *loc, Parse *ps) {
   }
   ps->is_virtual = false;
   if (ps->held.kind < 0) {
-    ps->told = ps->panic;
+    ps->told = ps->panic || ps->mistaken;
     ps->held = ps->panic ? skip(ps) : take(ps);
     ps->panic = false;
     ps->close_to = may_stay_open(ps, &ps->held);
+    if (ps->told && ps->nopen > ps->close_to) ps->told_at = ps->held.loc.begin;
   }
-  if (ps->nopen > ps->close_to) return hand_out_virtual(ps, val, loc);
+  if (ps->nopen > ps->close_to || ps->mistaken) {
+    ps->mistaken = false;
+    return hand_out_virtual(ps, val, loc);
+  }
   Token t = ps->held;
   ps->held.kind = -1;
   return hand_out(ps, t, val, loc);

@@ -14,6 +14,7 @@ function(calm_unit_test name)
 endfunction()
 
 # --- dsl
+calm_unit_test(test_dsl calm_dsl)
 
 # --- graph, autodiff
 
