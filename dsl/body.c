@@ -4,21 +4,17 @@
 
 #include "dsl/resolve.h"
 
-static const char *const functions[] = {
-#define FUNCTION(name) #name,
-#define CONSTANT(name)
+typedef struct Builtin {
+  const char *name, *params;
+} Builtin;
+static const Builtin builtins[] = {
+  {"weight", "name"},
+#define X(name, params, text) {#name, params},
 #include "dsl/builtins.def"
-#undef FUNCTION
-#undef CONSTANT
+#undef X
 };
-static const char *const constants[] = {
-#define FUNCTION(name)
-#define CONSTANT(name) #name,
-#include "dsl/builtins.def"
-#undef FUNCTION
-#undef CONSTANT
-};
-enum { NFUNCTIONS = sizeof functions / sizeof *functions, NCONSTANTS = sizeof constants / sizeof *constants };
+static const char *const constants[] = {"pi", "zeros", "ones", "fan_in"};
+enum { NBUILTINS = sizeof builtins / sizeof *builtins, NCONSTANTS = sizeof constants / sizeof *constants };
 
 // Names bound so far, innermost last.
 typedef struct Names {
@@ -69,10 +65,29 @@ static const Ast *find_fn(Check *c, const char *name) {
   return spec_find(c->spec, AST_FN, name);
 }
 
-static bool is_function(const char *name) {
-  for (int i = 0; i < NFUNCTIONS; i++)
-    if (!strcmp(functions[i], name)) return true;
-  return false;
+// A builtin as a fn without body, so that calls are checked alike; NULL when there is none.
+static const Ast *find_builtin(Check *c, const char *name) {
+  const Builtin *found = NULL;
+  for (int i = 0; i < NBUILTINS && !found; i++)
+    if (!strcmp(builtins[i].name, name)) found = &builtins[i];
+  if (!found) return NULL;
+  Arena *arena = c->d->arena;
+  Ast *fn = ARENA_NEW(arena, Ast), *formals = ARENA_NEW(arena, Ast), *none = ARENA_NEW(arena, Ast);
+  fn->kind = AST_FN;
+  fn->name = found->name;
+  none->kind = AST_NONE;
+  ARENA_PUSH(arena, fn->kid, fn->nkid, fn->cap, formals);
+  for (const char *p = found->params; *p; p += strspn(p, " ?")) {
+    size_t n = strcspn(p, " ?");
+    Ast *formal = ARENA_NEW(arena, Ast);
+    formal->kind = AST_FORMAL;
+    formal->name = arena_strndup(arena, p, n);
+    p += n;
+    ARENA_PUSH(arena, formal->kid, formal->nkid, formal->cap, NULL);
+    ARENA_PUSH(arena, formal->kid, formal->nkid, formal->cap, *p == '?' ? none : NULL);
+    ARENA_PUSH(arena, formals->kid, formals->nkid, formals->cap, formal);
+  }
+  return fn;
 }
 
 static void offer_fns(Near *near, const Ast *list) {
@@ -91,7 +106,7 @@ static void unknown_callee(Check *c, const Ast *call) {
   offer_fns(&near, c->arch);
   offer_fns(&near, c->spec->file);
   for (int i = 0; i < c->spec->nlib; i++) offer_fns(&near, c->spec->lib[i]);
-  for (int i = 0; i < NFUNCTIONS; i++) near_offer(&near, functions[i]);
+  for (int i = 0; i < NBUILTINS; i++) near_offer(&near, builtins[i].name);
   diag_error(c->d, call->name_loc, "no fn is called '%s'%s", call->name, did_you_mean(c, near));
 }
 
@@ -106,14 +121,17 @@ static bool fits_type(const Ast *value, const char *type) {
 }
 
 // Says what the callee takes: "cross_attention takes (heads: int)".
-static void note_formals(Check *c, const Ast *callee, int given) {
+static void note_formals(Check *c, const Ast *call, const Ast *callee, int given) {
   const Ast *formals = callee->kid[0];
   Buf b = {0};
   for (int i = given; i < formals->nkid; i++) {
     const Ast *f = formals->kid[i];
     buf_printf(&b, "%s%s%s%s%s", i > given ? ", " : "", f->name, f->str ? ": " : "", f->str ? f->str : "", f->kid[1] ? " = …" : "");
   }
-  diag_note(c->d, callee->name_loc, "'%s' is declared here and takes (%s)", callee->name, b.s ? b.s : "");
+  if (callee->name_loc.file)
+    diag_note(c->d, callee->name_loc, "'%s' is declared here and takes (%s)", callee->name, b.s ? b.s : "");
+  else
+    diag_note(c->d, call->name_loc, "'%s' takes (%s)", callee->name, b.s ? b.s : "");
   buf_free(&b);
 }
 
@@ -124,12 +142,12 @@ static int formal_index(const Ast *formals, int from, const char *name) {
 }
 
 // Which formal an argument is for; -1 after an error.
-static int place_argument(Check *c, const Ast *arg, const Ast *callee, int given, int position) {
+static int place_argument(Check *c, const Ast *call, const Ast *arg, const Ast *callee, int given, int position) {
   const Ast *formals = callee->kid[0];
   if (arg->kind != AST_NAMED) {
     if (position < formals->nkid) return position;
     diag_error(c->d, arg->loc, "too many arguments: '%s' takes %d", callee->name, formals->nkid - given);
-    note_formals(c, callee, given);
+    note_formals(c, call, callee, given);
     return -1;
   }
   int i = formal_index(formals, given, arg->name);
@@ -137,7 +155,7 @@ static int place_argument(Check *c, const Ast *arg, const Ast *callee, int given
   Near near = near_begin(arg->name);
   for (int k = given; k < formals->nkid; k++) near_offer(&near, formals->kid[k]->name);
   diag_error(c->d, arg->name_loc, "'%s' takes no argument '%s'%s", callee->name, arg->name, did_you_mean(c, near));
-  note_formals(c, callee, given);
+  note_formals(c, call, callee, given);
   return -1;
 }
 
@@ -150,7 +168,7 @@ void check_arguments(Check *c, const Ast *call, const Ast *callee, int given) {
     const Ast *arg = call->kid[i];
     if (arg->kind == AST_NAMED) named = arg;
     else if (named) diag_error(c->d, arg->loc, "found an argument without a name after '%s = …': named arguments come last", named->name);
-    int k = place_argument(c, arg, callee, given, position);
+    int k = place_argument(c, call, arg, callee, given, position);
     position += arg->kind != AST_NAMED;
     fits = fits && k >= 0;
     if (k < 0) continue;
@@ -166,10 +184,10 @@ void check_arguments(Check *c, const Ast *call, const Ast *callee, int given) {
       diag_note(c->d, formal->name_loc, "it is declared here");
     }
   }
-  for (int k = given; fits && k < formals->nkid; k++) {
+  for (int k = given; fits && !c->partial && k < formals->nkid; k++) {
     if (got[k] || formals->kid[k]->kid[1]) continue;
     diag_error(c->d, call->loc, "argument '%s' of '%s' is missing", formals->kid[k]->name, callee->name);
-    note_formals(c, callee, given);
+    note_formals(c, call, callee, given);
     return;
   }
 }
@@ -178,8 +196,9 @@ static void check_expr(Check *c, Names *s, const Ast *e);
 
 static void check_call(Check *c, Names *s, const Ast *call) {
   const Ast *fn = find_fn(c, call->name);
+  if (!fn) fn = find_builtin(c, call->name);
   if (fn) check_arguments(c, call, fn, 0);
-  else if (!is_function(call->name) && !c->partial) unknown_callee(c, call);
+  else if (!c->partial) unknown_callee(c, call);
   for (int i = 0; i < call->nkid; i++) check_expr(c, s, call->kid[i]);
 }
 
