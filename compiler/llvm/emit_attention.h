@@ -1,0 +1,50 @@
+// Internal to the attention emitters: blocking, masks as lanes, and the transposing copy of key rows. The contract on masks is
+// runtime/rt_abi.h; the semantics are those of `attention` in graph/ops.def.
+#ifndef CALM_LLVM_EMIT_ATTENTION_H
+#define CALM_LLVM_EMIT_ATTENTION_H
+#include "llvm/cg.h"
+
+// Keys go in blocks of ATTN_BK, cut at multiples of ATTN_BK of the row's own sequence. A row's maxima and sums are taken per block in
+// 16 fixed lanes, so a row's bits depend on its own keys only; keys that it may not see count exactly nothing (exp(-inf) = 0,
+// rescaling by exactly 1), whoever else made them part of a block.
+enum { ATTN_BK = 64 };
+
+// A region of the thread's scratch, in floats; regions start at cache lines.
+typedef struct AttnScratch {
+  int64_t used;
+} AttnScratch;
+int64_t attn_region(AttnScratch *s, int64_t floats);                 // returns its offset in bytes
+int64_t attn_round16(int64_t n);
+
+// Field of a struct in memory, widened to i64 when narrower.
+LLVMValueRef attn_field_i32(Cg *g, LLVMValueRef p, int64_t offset);
+LLVMValueRef attn_field_i64(Cg *g, LLVMValueRef p, int64_t offset);
+LLVMValueRef attn_field_ptr(Cg *g, LLVMValueRef p, int64_t offset);
+LLVMValueRef attn_index_i32(Cg *g, LLVMValueRef p, LLVMValueRef i); // p[i] of an int32_t array, as i64
+
+LLVMValueRef attn_floor(Cg *g, LLVMValueRef a, int64_t multiple);    // a >= 0
+LLVMValueRef attn_ceil(Cg *g, LLVMValueRef a, int64_t multiple);
+
+// The keys that any of `count` query rows from `first` may see: [*lo, *hi), *lo >= *hi when none.
+void attn_span(Cg *g, LLVMValueRef lo, LLVMValueRef hi, LLVMValueRef first, LLVMValueRef count, LLVMValueRef *min, LLVMValueRef *max);
+
+// A row's interval relative to a key block, ready for comparing lanes.
+typedef struct AttnRow {
+  LLVMValueRef lo, width;      // i32; width 0 when empty
+} AttnRow;
+AttnRow attn_row(Cg *g, LLVMValueRef lo, LLVMValueRef hi, LLVMValueRef row, LLVMValueRef block);
+LLVMValueRef attn_visible(Cg *g, AttnRow r, LLVMValueRef col);       // lanes col … col + 15 of the block, <16 x i1>
+
+// Copies rows src[key][0 … D) (row stride `stride` floats), keys [first, n) of a block, to panels dst[key / 16][D][16]. first is a multiple of 16;
+// a last partial panel is filled up with copies of key n - 1 (its columns are masked later). n > first.
+void attn_pack(Cg *g, LLVMValueRef dst, LLVMValueRef src, int64_t stride, int64_t D, LLVMValueRef first, LLVMValueRef n);
+
+// Stores zeros to n floats (a constant) of each of `rows` rows.
+void attn_zero(Cg *g, LLVMValueRef p, LLVMValueRef stride, LLVMValueRef rows, int64_t n);
+
+// Vectors over the n floats (a constant) of a row: whole ones in a loop, then one masked. mask is NULL for whole ones.
+typedef void AttnEach(Cg *g, void *user, LLVMValueRef at, LLVMValueRef mask);
+void attn_each16(Cg *g, int64_t n, AttnEach *f, void *user);
+LLVMValueRef attn_load(Cg *g, LLVMValueRef p, LLVMValueRef at, LLVMValueRef mask);
+void attn_store(Cg *g, LLVMValueRef v, LLVMValueRef p, LLVMValueRef at, LLVMValueRef mask);
+#endif

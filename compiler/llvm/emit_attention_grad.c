@@ -1,0 +1,191 @@
+// Attention backward, without the matrix of probabilities: it is recomputed from lse (Dao et al., arXiv 2205.14135). One task is a sequence
+// and one key head: it owns dk and dv of all its key rows and dq of its query rows for the heads of the group, and writes all of them.
+// Per key block: keys and values are packed once; per chunk of query rows and head
+//   S = q k^T   dP = dout v^T   P = exp(cap(scale S) - lse)   dS = scale P (dP - delta) cap'   delta = sum_e dout out
+//   dv += P^T dout   dk += dS^T q   dq += dS k
+// always in the same order: key blocks, chunks of rows, heads.
+#include <stddef.h>
+
+#include "llvm/emit_attention.h"
+#include "runtime/rt_abi.h"
+
+enum { A_DOUT, A_Q, A_K, A_V, A_MASK, A_OUT, A_LSE, A_DQ, A_DK, A_DV, A_COUNT };
+enum { QB = 32 };              // query rows of a chunk
+
+typedef struct Bwd {
+  int64_t H, K, G, D, E;
+  double scale, cap;
+  LLVMValueRef arg[A_COUNT];
+  LLVMValueRef lo, hi;         // of all query rows
+  LLVMValueRef q0, nq, key0, nk, kh;
+  LLVMValueRef k, v, dk, dv;   // key row 0 of the sequence, this head
+  int64_t kt, vt, P, dS;       // scratch: packed keys and values; S, then P; dP, then dS: [QB][ATTN_BK]
+} Bwd;
+
+typedef struct Tile {          // a chunk of query rows against the keys [a, n) of a key block
+  LLVMValueRef kb, a, first, n;    // first: a rounded down to 16
+  LLVMValueRef row, m;         // absolute first query row, number of rows
+  LLVMValueRef head;           // absolute query head
+} Tile;
+
+static LLVMValueRef floats_at(Cg *g, int64_t offset, LLVMValueRef index) { return cg_at(g, g->f32, cg_scratch(g, offset), index); }
+static LLVMValueRef scaled(Cg *g, LLVMValueRef i, int64_t by) { return cg_mul(g, i, cg_i64(g, by)); }
+
+// [row][head] of an array [.][heads][n].
+static LLVMValueRef row_of(Cg *g, LLVMValueRef p, LLVMValueRef row, int64_t heads, LLVMValueRef head, int64_t n) {
+  return cg_at(g, g->f32, p, scaled(g, cg_add(g, scaled(g, row, heads), head), n));
+}
+
+static void layout(Cg *g, Bwd *b) {
+  AttnScratch s = {0};
+  b->kt = attn_region(&s, b->D * ATTN_BK);
+  b->vt = attn_region(&s, b->E * ATTN_BK);
+  b->P = attn_region(&s, QB * ATTN_BK);
+  b->dS = attn_region(&s, QB * ATTN_BK);
+  cg_need_scratch(g, s.used);
+}
+
+static Bwd begin(Cg *g, const Kernel *k) {
+  Bwd b = {.H = k->dim[0], .K = k->dim[1], .G = k->dim[0] / k->dim[1], .D = k->dim[2], .E = k->dim[3], .scale = k->f[0], .cap = k->f[1]};
+  layout(g, &b);
+  for (int i = 0; i < A_COUNT; i++) b.arg[i] = cg_arg_ptr(g, i);
+  LLVMValueRef mask = b.arg[A_MASK], at = scaled(g, cg_udiv(g, cg_task(g), cg_i64(g, b.K)), sizeof(RtSeq));
+  LLVMValueRef seq = cg_at(g, g->i8, attn_field_ptr(g, mask, offsetof(RtMask, seq)), at);
+  b.kh = cg_urem(g, cg_task(g), cg_i64(g, b.K));
+  b.lo = attn_field_ptr(g, mask, offsetof(RtMask, lo));
+  b.hi = attn_field_ptr(g, mask, offsetof(RtMask, hi));
+  b.q0 = attn_field_i32(g, seq, offsetof(RtSeq, q0));
+  b.nq = attn_field_i32(g, seq, offsetof(RtSeq, nq));
+  b.key0 = attn_field_i32(g, seq, offsetof(RtSeq, key0));
+  b.nk = attn_field_i32(g, seq, offsetof(RtSeq, nk));
+  b.k = row_of(g, b.arg[A_K], b.key0, b.K, b.kh, b.D);
+  b.v = row_of(g, b.arg[A_V], b.key0, b.K, b.kh, b.E);
+  b.dk = row_of(g, b.arg[A_DK], b.key0, b.K, b.kh, b.D);
+  b.dv = row_of(g, b.arg[A_DV], b.key0, b.K, b.kh, b.E);
+  return b;
+}
+
+// ---- the elementwise part of a tile
+
+typedef struct Dot {
+  LLVMValueRef a, b, sum;
+} Dot;
+
+static void dot_vector(Cg *g, void *user, LLVMValueRef at, LLVMValueRef mask) {
+  const Dot *d = user;
+  LLVMValueRef a = attn_load(g, d->a, at, mask), b = attn_load(g, d->b, at, mask);
+  cg_set(g, d->sum, cg_fma(g, a, b, cg_get(g, g->v16f32, d->sum)));
+}
+
+static LLVMValueRef dot(Cg *g, LLVMValueRef a, LLVMValueRef b, int64_t n) {
+  Dot d = {a, b, cg_var(g, g->v16f32, cg_splatc(g, 0))};
+  attn_each16(g, n, dot_vector, &d);
+  return cg_sum16(g, cg_get(g, g->v16f32, d.sum));
+}
+
+// 16 columns: scores become probabilities, dP becomes dS. An empty row's lse is -inf: its columns are all hidden, so exp's infinity is
+// never taken.
+static void columns(Cg *g, const Bwd *b, LLVMValueRef visible, LLVMValueRef s_at, LLVMValueRef d_at, LLVMValueRef lse, LLVMValueRef delta) {
+  LLVMValueRef s = cg_load16(g, s_at), slope = cg_splatc(g, b->scale), zero = cg_splatc(g, 0);
+  if (b->cap != 0) {
+    LLVMValueRef t = cg_vtanh(g, cg_fmul(g, s, cg_splatc(g, b->scale / b->cap)));
+    s = cg_fmul(g, t, cg_splatc(g, b->cap));
+    slope = cg_fmul(g, slope, cg_fsub(g, cg_splatc(g, 1), cg_fmul(g, t, t)));
+  } else {
+    s = cg_fmul(g, s, slope);
+  }
+  LLVMValueRef p = cg_select(g, visible, cg_vexp(g, cg_fsub(g, s, lse)), zero);
+  LLVMValueRef ds = cg_fmul(g, cg_fmul(g, p, cg_fsub(g, cg_load16(g, d_at), delta)), slope);
+  cg_store16(g, p, s_at);
+  cg_store16(g, cg_select(g, visible, ds, zero), d_at);
+}
+
+static void elementwise(Cg *g, const Bwd *b, const Tile *t) {
+  CgLoop r = cg_loop(g, cg_i64(g, 0), t->m, 1);
+  LLVMValueRef q = cg_add(g, t->row, r.i), at = scaled(g, r.i, ATTN_BK);
+  AttnRow row = attn_row(g, b->lo, b->hi, q, t->kb);
+  LLVMValueRef lse = cg_splat(g, cg_load(g, g->f32, row_of(g, b->arg[A_LSE], q, b->H, t->head, 1)));
+  LLVMValueRef dout = row_of(g, b->arg[A_DOUT], q, b->H, t->head, b->E), out = row_of(g, b->arg[A_OUT], q, b->H, t->head, b->E);
+  LLVMValueRef delta = cg_splat(g, dot(g, dout, out, b->E));
+  CgLoop l = cg_loop(g, t->first, t->n, LANES);
+  LLVMValueRef col = cg_add(g, at, l.i);
+  columns(g, b, attn_visible(g, row, l.i), floats_at(g, b->P, col), floats_at(g, b->dS, col), lse, delta);
+  cg_loop_end(g, &l);
+  cg_loop_end(g, &r);
+}
+
+// ---- products
+
+// dst[m, cols] = rows of x times the packed rows [D][16].
+static void scores(Cg *g, const Tile *t, LLVMValueRef x, int64_t stride, int64_t packed, int64_t D, int64_t dst) {
+  LLVMValueRef cols = cg_sub(g, attn_ceil(g, t->n, PANEL), t->first);
+  cg_mm(g, x, cg_i64(g, stride), cg_i64(g, 1), floats_at(g, packed, scaled(g, t->first, D)), cg_i64(g, PANEL), cg_i64(g, D * PANEL),
+        floats_at(g, dst, t->first), cg_i64(g, ATTN_BK), t->m, cols, cg_i64(g, D), cg_i64(g, 0));
+}
+
+// dst[keys, D] += the transposed tile times rows of x.
+static void to_keys(Cg *g, const Tile *t, int64_t tile, LLVMValueRef x, int64_t stride, LLVMValueRef dst, int64_t dst_stride, int64_t D) {
+  LLVMValueRef to = cg_at(g, g->f32, dst, scaled(g, cg_add(g, t->kb, t->a), dst_stride));
+  cg_mm(g, floats_at(g, tile, t->a), cg_i64(g, 1), cg_i64(g, ATTN_BK), x, cg_i64(g, stride), cg_i64(g, PANEL), to, cg_i64(g, dst_stride),
+        cg_sub(g, t->n, t->a), cg_i64(g, D), t->m, cg_i64(g, 1));
+}
+
+static void tile(Cg *g, const Bwd *b, const Tile *t) {
+  int64_t qs = b->H * b->D, os = b->H * b->E, ks = b->K * b->D, vs = b->K * b->E;
+  LLVMValueRef q = row_of(g, b->arg[A_Q], t->row, b->H, t->head, b->D), dq = row_of(g, b->arg[A_DQ], t->row, b->H, t->head, b->D);
+  LLVMValueRef dout = row_of(g, b->arg[A_DOUT], t->row, b->H, t->head, b->E);
+  scores(g, t, q, qs, b->kt, b->D, b->P);
+  scores(g, t, dout, os, b->vt, b->E, b->dS);
+  elementwise(g, b, t);
+  to_keys(g, t, b->P, dout, os, b->dv, vs, b->E);
+  to_keys(g, t, b->dS, q, qs, b->dk, ks, b->D);
+  LLVMValueRef keys = cg_at(g, g->f32, b->k, scaled(g, cg_add(g, t->kb, t->a), ks));
+  cg_mm(g, floats_at(g, b->dS, t->a), cg_i64(g, ATTN_BK), cg_i64(g, 1), keys, cg_i64(g, ks), cg_i64(g, PANEL), dq, cg_i64(g, qs), t->m,
+        cg_i64(g, b->D), cg_sub(g, t->n, t->a), cg_i64(g, 1));
+}
+
+// ---- loops
+
+static void clear(Cg *g, const Bwd *b) {
+  LLVMValueRef dq = row_of(g, b->arg[A_DQ], b->q0, b->K, b->kh, b->G * b->D);   // the group's heads lie together
+  attn_zero(g, dq, cg_i64(g, b->H * b->D), b->nq, b->G * b->D);
+  attn_zero(g, b->dk, cg_i64(g, b->K * b->D), b->nk, b->D);
+  attn_zero(g, b->dv, cg_i64(g, b->K * b->E), b->nk, b->E);
+}
+
+// Query rows c0 … of a key block.
+static void chunk(Cg *g, const Bwd *b, LLVMValueRef kb, LLVMValueRef keys, LLVMValueRef c0) {
+  LLVMValueRef lo, hi, zero = cg_i64(g, 0);
+  Tile t = {.kb = kb, .row = cg_add(g, b->q0, c0), .m = cg_min(g, cg_i64(g, QB), cg_sub(g, b->nq, c0))};
+  attn_span(g, b->lo, b->hi, t.row, t.m, &lo, &hi);
+  t.a = cg_max(g, cg_sub(g, lo, kb), zero);
+  t.n = cg_min(g, cg_sub(g, hi, kb), keys);
+  t.first = attn_floor(g, t.a, PANEL);
+  CgIf some = cg_if(g, cg_lt(g, t.a, t.n));
+  CgLoop l = cg_loop(g, zero, cg_i64(g, b->G), 1);
+  t.head = cg_add(g, scaled(g, b->kh, b->G), l.i);
+  tile(g, b, &t);
+  cg_loop_end(g, &l);
+  cg_endif(g, &some);
+}
+
+void emit_ATTN_GRAD(Cg *g, const Kernel *k) {
+  Bwd b = begin(g, k);
+  LLVMValueRef lo, hi, zero = cg_i64(g, 0);
+  clear(g, &b);
+  attn_span(g, b.lo, b.hi, b.q0, b.nq, &lo, &hi);
+  LLVMValueRef end = cg_min(g, hi, b.nk);
+  CgLoop l = cg_loop(g, attn_floor(g, lo, ATTN_BK), end, ATTN_BK);
+  LLVMValueRef keys = cg_min(g, cg_sub(g, end, l.i), cg_i64(g, ATTN_BK));
+  attn_pack(g, cg_scratch(g, b.kt), cg_at(g, g->f32, b.k, scaled(g, l.i, b.K * b.D)), b.K * b.D, b.D, zero, keys);
+  attn_pack(g, cg_scratch(g, b.vt), cg_at(g, g->f32, b.v, scaled(g, l.i, b.K * b.E)), b.K * b.E, b.E, zero, keys);
+  CgLoop c = cg_loop(g, zero, b.nq, QB);
+  chunk(g, &b, l.i, keys, c.i);
+  cg_loop_end(g, &c);
+  cg_loop_end(g, &l);
+}
+
+LLVMValueRef tasks_ATTN_GRAD(Cg *g, const Kernel *k, LLVMValueRef rows, LLVMValueRef *ptr) {
+  (void)rows;
+  return scaled(g, attn_field_i64(g, ptr[A_MASK], offsetof(RtMask, nseq)), k->dim[1]);
+}
