@@ -33,7 +33,8 @@ Ast *ast_name(Parse *ps, AstKind kind, Loc loc, const char *name, Loc name_loc) 
 
 Ast *ast_add(Parse *ps, Ast *parent, Ast *kid) {
   if (kid && kid->height >= AST_MAX_DEPTH) {
-    if (!ps->too_deep) diag_error(ps->diags, kid->loc, "this is nested too deeply: at most %d levels", (int)AST_MAX_DEPTH);
+    if (!ps->too_deep)
+      diag_error(ps->diags, kid->loc, "this is nested too deeply: at most %d levels", (int)AST_MAX_DEPTH);
     ps->too_deep = true;
     kid = ast_new(ps, AST_NONE, kid->loc);
   }
@@ -116,7 +117,8 @@ static bool print_flat(const Ast *a, Buf *out, size_t room) {
 static bool always_tall(const Ast *a) {
   AstKind k = a->kind;
   if (k == AST_BLOCK && (a->kid[0]->kind == AST_FORMAL || a->kid[0]->kind == AST_STRING)) return false;
-  return k == AST_FILE || k == AST_BLOCK || k == AST_ARCH || k == AST_TRAIN || k == AST_EVAL || k == AST_CONFIG || k == AST_INITS;
+  return k == AST_FILE || k == AST_BLOCK || k == AST_ARCH || k == AST_TRAIN || k == AST_EVAL || k == AST_CONFIG ||
+         k == AST_INITS;
 }
 
 static void print_at(const Ast *a, Buf *out, int indent) {

@@ -1,5 +1,6 @@
-// Checks of what ops, fns and archs hold: every name is bound before it is used, calls fit their formals, blocks return, sections are
-// complete. In an arch a name may always be a config key, so that only calls are checked there. See resolve.h.
+// Checks of what ops, fns and archs hold: every name is bound before it is used, calls fit their formals, blocks
+// return, sections are complete. In an arch a name may always be a config key, so that only calls are checked there.
+// See resolve.h.
 #include <string.h>
 
 #include "dsl/resolve.h"
@@ -37,7 +38,8 @@ static bool is_bound(const Names *s, const char *name) {
 static const Ast *bound_later(const Names *s, const char *name) {
   const Ast *b = s->body;
   for (int i = 0; b && b->kind == AST_BLOCK && i < b->nkid; i++)
-    if ((b->kid[i]->kind == AST_BIND || b->kid[i]->kind == AST_PARAM) && !strcmp(b->kid[i]->name, name)) return b->kid[i];
+    if ((b->kid[i]->kind == AST_BIND || b->kid[i]->kind == AST_PARAM) && !strcmp(b->kid[i]->name, name))
+      return b->kid[i];
   return NULL;
 }
 
@@ -126,7 +128,8 @@ static void note_formals(Check *c, const Ast *call, const Ast *callee, int given
   Buf b = {0};
   for (int i = given; i < formals->nkid; i++) {
     const Ast *f = formals->kid[i];
-    buf_printf(&b, "%s%s%s%s%s", i > given ? ", " : "", f->name, f->str ? ": " : "", f->str ? f->str : "", f->kid[1] ? " = …" : "");
+    buf_printf(&b, "%s%s%s%s%s", i > given ? ", " : "", f->name, f->str ? ": " : "", f->str ? f->str : "",
+               f->kid[1] ? " = …" : "");
   }
   if (callee->name_loc.file)
     diag_note(c->d, callee->name_loc, "'%s' is declared here and takes (%s)", callee->name, b.s ? b.s : "");
@@ -167,7 +170,9 @@ void check_arguments(Check *c, const Ast *call, const Ast *callee, int given) {
   for (int i = 0, position = given; i < call->nkid; i++) {
     const Ast *arg = call->kid[i];
     if (arg->kind == AST_NAMED) named = arg;
-    else if (named) diag_error(c->d, arg->loc, "found an argument without a name after '%s = …': named arguments come last", named->name);
+    else if (named)
+      diag_error(c->d, arg->loc, "found an argument without a name after '%s = …': named arguments come last",
+                 named->name);
     int k = place_argument(c, call, arg, callee, given, position);
     position += arg->kind != AST_NAMED;
     fits = fits && k >= 0;
@@ -179,8 +184,8 @@ void check_arguments(Check *c, const Ast *call, const Ast *callee, int given) {
     }
     got[k] = arg;
     if (formal->str && !fits_type(value, formal->str)) {
-      diag_error(c->d, value->loc, "found a %s, but '%s' of '%s' is %s %s", ast_kind_name(value->kind), formal->name, callee->name,
-                 formal->str[0] == 'i' ? "an" : "a", formal->str);
+      diag_error(c->d, value->loc, "found a %s, but '%s' of '%s' is %s %s", ast_kind_name(value->kind), formal->name,
+                 callee->name, formal->str[0] == 'i' ? "an" : "a", formal->str);
       diag_note(c->d, formal->name_loc, "it is declared here");
     }
   }
@@ -238,7 +243,8 @@ static void check_formal(Check *c, Names *s, const Ast *f) {
   for (int i = 0; i < 4; i++) {
     if (!strcmp(types[i], f->str)) {
       if (f->kid[1] && !fits_type(f->kid[1], f->str))
-        diag_error(c->d, f->kid[1]->loc, "found a %s, but '%s' is declared as %s", ast_kind_name(f->kid[1]->kind), f->name, f->str);
+        diag_error(c->d, f->kid[1]->loc, "found a %s, but '%s' is declared as %s", ast_kind_name(f->kid[1]->kind),
+                   f->name, f->str);
       return;
     }
     near_offer(&near, types[i]);
@@ -284,7 +290,8 @@ static void check_body(Check *c, Names *s, const Ast *body) {
     else bind(c, s, stmt->name);
   }
   Loc end = {body->loc.file, body->loc.end - 1, body->loc.end};
-  if (!returned && !c->partial) diag_error(c->d, end, "found '}', expected 'return' and a value: this block must end with one");
+  if (!returned && !c->partial)
+    diag_error(c->d, end, "found '}', expected 'return' and a value: this block must end with one");
 }
 
 void check_op(Check *c, const Ast *op) {
@@ -294,7 +301,8 @@ void check_op(Check *c, const Ast *op) {
   for (int i = 0; i < 2 && !c->partial; i++) {
     if (i < formals->nkid && formals->kid[i]->kid[0] && !formals->kid[i]->str) continue;
     Loc at = i < formals->nkid ? formals->kid[i]->loc : op->name_loc;
-    diag_error(c->d, at, "an op begins with two states, the one to add to and the one to read, as in op %s(b[N, D], a[M, E], …)",
+    diag_error(c->d, at,
+               "an op begins with two states, the one to add to and the one to read, as in op %s(b[N, D], a[M, E], …)",
                op->name);
     return;
   }

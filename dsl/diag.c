@@ -31,7 +31,8 @@ DEFINE(diag_error, DIAG_ERROR)
 DEFINE(diag_warn, DIAG_WARNING)
 DEFINE(diag_note, DIAG_NOTE)
 
-// The line that holds loc, cut to SHOW_BYTES around it, and carets under the part of loc on that line. One caret a code point.
+// The line that holds loc, cut to SHOW_BYTES around it, and carets under the part of loc on that line. One caret a code
+// point.
 static void print_line(const Source *src, Loc loc, int line, Buf *out) {
   size_t at = loc.begin < src->len ? loc.begin : src->len, from = at, to = at;
   while (from > 0 && src->text[from - 1] != '\n') from--;

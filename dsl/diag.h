@@ -28,6 +28,7 @@ typedef struct Diags {
 void diags_init(Diags *d, Sources *s);
 void diag_error(Diags *d, Loc loc, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 void diag_warn(Diags *d, Loc loc, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-void diag_note(Diags *d, Loc loc, const char *fmt, ...) __attribute__((format(printf, 3, 4)));   // belongs to the one before
+// A note belongs to the diagnostic before it.
+void diag_note(Diags *d, Loc loc, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 void diags_print(const Diags *d, Buf *out);   // all of them, with source line and caret
 #endif

@@ -1,5 +1,5 @@
-// Words a syntax error: what was found, what was expected, where the open bracket stands, and what was probably meant. The parser
-// tells every token that could have stood there; here they become a user's words.
+// Words a syntax error: what was found, what was expected, where the open bracket stands, and what was probably meant.
+// The parser tells every token that could have stood there; here they become a user's words.
 #include <string.h>
 
 #include "base/near.h"
@@ -25,7 +25,8 @@ typedef struct Hint {
 static const Hint hints[] = {
   {T_ANCHOR, T_NAME, ANYWHERE, "a name for the model, as in anchor base = \"directory\""},
   {T_AUGMENT, T_NAME, ANYWHERE, "a name for the model, as in augment code = \"directory\""},
-  {T_MODEL, T_NAME, ANYWHERE, "a name for the model, as in model kv = llama { hidden_size = 128 } tokenizer \"tokenizer.json\""},
+  {T_MODEL, T_NAME, ANYWHERE,
+   "a name for the model, as in model kv = llama { hidden_size = 128 } tokenizer \"tokenizer.json\""},
   {T_USE, T_STRING, ANYWHERE, "the path of a .calm file in quotes"},
   {T_EVAL, T_STRING, ANYWHERE, "a title in quotes, as in eval \"held out\" { data = \"test.jsonl\" }"},
   {T_FOR, T_STRING, ANYWHERE, "an architecture in quotes, such as \"LlamaForCausalLM\""},
@@ -70,8 +71,8 @@ static const Group groups[] = {
   {T_STRING, 0, "a string in quotes", {T_STRING}},
 };
 
-static const int operators[] = {'?', T_OR, T_AND, T_NOT, T_EQ, T_NE, '<', T_LE, '>', T_GE, T_IN, T_DEFAULT, '+', '-', '*', '/', '%',
-                                '^', '[', '(', '.', '|'};
+static const int operators[] = {'?', T_OR, T_AND, T_NOT, T_EQ, T_NE, '<', T_LE, '>', T_GE, T_IN, T_DEFAULT, '+', '-',
+                                '*', '/', '%', '^', '[', '(', '.', '|'};
 enum { NOPERATORS = sizeof operators / sizeof *operators };
 
 // A token as it is written.
@@ -158,22 +159,26 @@ static const char *join(Parse *ps, const Expected *e) {
 static const char *nearest_word(const char *written, const Expected *e) {
   Near near = near_begin(written);
   for (int i = 0, kind; (kind = token_nth_word(i)); i++) {
-    bool begins = kind == T_RETURN || kind == T_PARAM || kind == T_REQUIRE || kind == T_IGNORE || (kind >= T_ANCHOR && kind <= T_HEAD);
+    bool begins = kind == T_RETURN || kind == T_PARAM || kind == T_REQUIRE || kind == T_IGNORE;
+    begins = begins || (kind >= T_ANCHOR && kind <= T_HEAD);
     if (e ? e->has[kind] : begins) near_offer(&near, token_word(kind));
   }
   return near.best;
 }
 
-// A keyword that was taken for a name, because it is misspelt: the name stands alone before what the keyword would be followed by.
+// A keyword that was taken for a name, because it is misspelt: the name stands alone before what the keyword would be
+// followed by.
 static bool may_be_misspelt(const Parse *ps, const Expected *e, const Token *found) {
-  bool follows = found->kind == T_NAME || found->kind == T_STRING || found->kind == T_NUMBER || found->kind == '{' || found->kind == '(';
+  int k = found->kind;
+  bool follows = k == T_NAME || k == T_STRING || k == T_NUMBER || k == '{' || k == '(';
   return follows && ps->prev.kind == T_NAME && !ps->in_connect && e->has['='] && !e->has['+'];
 }
 
 // What was probably meant: "; did you mean 'x'?" or another remark; "" when nothing comes to mind.
 static const char *suggest(Parse *ps, const Expected *e, const Token *found) {
   const char *prev = ps->prev.kind == T_NAME ? ps->prev.val.text : "", *word = NULL;
-  if (found->kind == T_NAME && (word = nearest_word(found->val.text, e))) return arena_printf(ps->arena, "; did you mean '%s'?", word);
+  if (found->kind == T_NAME && (word = nearest_word(found->val.text, e)))
+    return arena_printf(ps->arena, "; did you mean '%s'?", word);
   if (may_be_misspelt(ps, e, found) && (word = nearest_word(prev, NULL)))
     return arena_printf(ps->arena, "; did you mean '%s' instead of '%s'?", word, prev);
   if (found->kind == T_NAME && (!strcmp(prev, "if") || !strcmp(found->val.text, "if")))
@@ -217,8 +222,9 @@ void report_syntax(Parse *ps, const int *expected, int n) {
   find_pieces(ps, &e);
   diag_error(ps->diags, found->loc, "found %s, expected %s%s", describe(ps, found), join(ps, &e), remark);
   if (ps->is_virtual) note_open(ps, ps->closing);
-  else if (closers && depth && ps->open[depth - 1].bracket != '{' && !same_line(ps, ps->open[depth - 1].loc, found->loc))
-    note_open(ps, ps->open[depth - 1]);
+  if (ps->is_virtual || !closers || !depth) return;
+  Open inner = ps->open[depth - 1];   // a brace may stay open for many lines, the others seldom
+  if (inner.bracket != '{' && !same_line(ps, inner.loc, found->loc)) note_open(ps, inner);
 }
 
 void report_unclosed(Parse *ps, Open o) {

@@ -57,8 +57,8 @@ void lexer_end(Parse *ps);
 int calm_lex(Value *val, Loc *loc, Parse *ps);          // what the parser calls
 char *lex_string(Parse *ps, const char *s, size_t n, Loc loc);   // the text between the quotes, escapes resolved
 Ast *lex_number(Parse *ps, const char *s, size_t n, bool is_int, Loc loc);
-char *lex_quoted(Parse *ps, const char *s, size_t n, size_t quote, Loc loc);   // a string in wrong quotes, `quote` bytes each
-int lex_stray(Parse *ps, const char *s, size_t n, Loc loc);      // reports bytes that begin no token; the one meant, or 0
+char *lex_quoted(Parse *ps, const char *s, size_t n, size_t quote, Loc loc);   // in wrong quotes, `quote` bytes each
+int lex_stray(Parse *ps, const char *s, size_t n, Loc loc);   // reports bytes that begin no token; the one meant, or 0
 bool tokens_sync(const Parse *ps);                      // can the grammar go on at ps->last after an error?
 const char *token_word(int kind);                       // spelling of a keyword token, NULL for others
 int token_nth_word(int i);                              // the i-th keyword token, 0 after the last

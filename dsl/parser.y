@@ -1,5 +1,5 @@
-/* The grammar (README.md). Pure: all state is in Parse. The tree's layout is ast.def's. After an error tokens.c skips to the end of
-   the innermost bracket or to the next statement, so `error` stands in every bracket and every list. */
+/* The grammar (README.md). Pure: all state is in Parse. The tree's layout is ast.def's. After an error tokens.c skips
+   to the end of the innermost bracket or to the next statement, so `error` stands in every bracket and every list. */
 %define api.pure full
 %define api.prefix {calm_}
 %define api.token.prefix {T_}
@@ -76,7 +76,7 @@ static Ast *unary(Parse *ps, Loc loc, const char *op, Ast *x) { return ADD(with_
 
 %type <ast> decls decl anchor augment use model connect train eval op fn arch
 %type <ast> layers_of selector exprs settings setting keys tokenizer init_opt init rules rule
-%type <ast> formals formal_list formal one_formal type_default dims dims_opt dim_list result body block stmts stmt params param
+%type <ast> formals formal_list formal one_formal type_default dims dims_opt result body block stmts stmt params param
 %type <ast> sections section config items item names strings prefixes embed layers head served
 %type <ast> expr primary postfix string call args arg_list arg list
 %type <text> unit type_opt
@@ -140,7 +140,6 @@ one_formal: '(' formal ')' { $$ = $2; }
   | '(' error ')' { $$ = NAMED(FORMAL, @$, "x", @$); ADD(ADD($$, NULL), NULL); yyerrok; };
 dims: '[' exprs comma_opt ']' { $2->kind = AST_DIMS; $$ = $2; $$->loc = @$; }
   | '[' error ']' { $$ = NEW(DIMS, @$); yyerrok; };
-dim_list: dims;
 dims_opt: %empty { $$ = NULL; } | dims;
 comma_opt: %empty | ',';
 
@@ -154,7 +153,7 @@ stmt: NAME dims_opt '=' expr { $$ = ADD(ADD(NAMED(BIND, @$, $1, @1), $2), $4); }
   | RETURN expr { $$ = ADD(NEW(RETURN, @$), $2); };
 params: param { $$ = ADD(NEW(LIST, @$), $1); }
   | params ',' param { $$ = ADD($1, $3); };
-param: NAME dim_list type_default { $$ = ADD(ADD(NAMED(PARAM, @$, $1, @1), $2), $3); };
+param: NAME dims type_default { $$ = ADD(ADD(NAMED(PARAM, @$, $1, @1), $2), $3); };
 
 arch: ARCH NAME FOR served '{' sections '}' {
     $$ = NAMED(ARCH, @$, $2, @2);

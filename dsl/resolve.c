@@ -51,7 +51,8 @@ static void check_duplicates(Check *c, const Decls *all) {
     for (int k = 0; what && k < i; k++) {
       const char *kind = unique_kind(all->v[k], &other);
       if (!kind || strcmp(kind, what) || strcmp(name, other)) continue;
-      diag_error(c->d, name_place(all->v[i]), "there is a%s %s '%s' already", strchr("aeo", what[0]) ? "n" : "", what, name);
+      diag_error(c->d, name_place(all->v[i]), "there is a%s %s '%s' already", strchr("aeo", what[0]) ? "n" : "", what,
+                 name);
       diag_note(c->d, name_place(all->v[k]), "it is declared here");
       break;
     }
@@ -100,7 +101,8 @@ static void check_anchor(Check *c, const Ast *file) {
   }
   Loc start = {file->loc.file, 0, 0};
   if (!first && !c->partial)
-    diag_error(c->d, start, "no model to work on: expected anchor NAME = \"directory\", or model NAME = ARCH { … } tokenizer \"file\"");
+    diag_error(c->d, start, "no model to work on: expected anchor NAME = \"directory\", "
+                            "or model NAME = ARCH { … } tokenizer \"file\"");
 }
 
 // ---- settings
@@ -124,7 +126,8 @@ static void check_setting(Check *c, AstKind block, const Ast *setting) {
     if (known_settings[i].block != block) continue;
     if (!strcmp(known_settings[i].name, setting->name)) {
       if (setting->str && !known_settings[i].units)
-        diag_error(c->d, setting->loc, "found '%s' after the value of '%s', which takes no unit", setting->str, setting->name);
+        diag_error(c->d, setting->loc, "found '%s' after the value of '%s', which takes no unit", setting->str,
+                   setting->name);
       return;
     }
     near_offer(&near, known_settings[i].name);
@@ -149,7 +152,8 @@ static void check_model(Check *c, const Ast *model) {
   check_unique(c, settings, AST_SETTING, "setting");
   for (int i = 0; i < settings->nkid; i++)
     if (settings->kid[i]->str)
-      diag_error(c->d, settings->kid[i]->loc, "found '%s' after the value of a config key, which takes no unit", settings->kid[i]->str);
+      diag_error(c->d, settings->kid[i]->loc, "found '%s' after the value of a config key, which takes no unit",
+                 settings->kid[i]->str);
   if (c->partial || spec_find(c->spec, AST_ARCH, model->str)) return;
   Near near = near_begin(model->str);
   for (int f = -1; f < c->spec->nlib; f++) {
@@ -194,7 +198,8 @@ static void check_selector(Check *c, const Ast *a) {
     static const char *const known[] = {"every", "all", "last", "spread"};
     Near near = near_begin(a->name);
     for (int i = 0; i < 4; i++) near_offer(&near, known[i]);
-    diag_error(c->d, a->loc, "'%s' means nothing in a layer selector, expected numbers, every N, all, last or spread%s", a->name,
+    diag_error(c->d, a->loc,
+               "'%s' means nothing in a layer selector, expected numbers, every N, all, last or spread%s", a->name,
                did_you_mean(c, near));
   }
   for (int i = 0; i < a->nkid; i++)
@@ -240,7 +245,8 @@ static void check_unconnected(Check *c, const Ast *file) {
       if (connect->kind != AST_CONNECT) continue;
       used = used || find_model(c, connect->kid[0], false) == model || find_model(c, connect->kid[1], false) == model;
     }
-    if (!used) diag_warn(c->d, model->name_loc, "no connect mentions the augment '%s', so it has no effect", model->name);
+    if (!used)
+      diag_warn(c->d, model->name_loc, "no connect mentions the augment '%s', so it has no effect", model->name);
   }
 }
 

@@ -1,4 +1,5 @@
-// Source files and locations. A location is a file index and a byte range; lines and columns are computed only when shown.
+// Source files and locations. A location is a file index and a byte range; lines and columns are computed only when
+// shown.
 #ifndef CALM_DSL_SOURCE_H
 #define CALM_DSL_SOURCE_H
 #include <stdbool.h>

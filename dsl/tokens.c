@@ -1,12 +1,15 @@
-// Between lexer and parser: which words are keywords where they stand (tokens.def), which brackets are open, and where to go on
-// after an error. The parser never sees unbalanced brackets: where a declaration, a section, `return`, the end of the file or another
-// closing bracket shows that a bracket was forgotten, the missing ones are handed out first ("virtual"), and the error is reported once.
+// Between lexer and parser: which words are keywords where they stand (tokens.def), which brackets are open, and where
+// to go on after an error. The parser never sees unbalanced brackets: where a declaration, a section, `return`, the end
+// of the file or another closing bracket shows that a bracket was forgotten, the missing ones are handed out first
+// ("virtual"), and the error is reported once.
 #include <string.h>
 
 #include "dsl/parse.h"
 #include "parser.h"
 
-typedef enum WordClass { CLASS_NONE, CLASS_RESERVED, CLASS_DECL, CLASS_SECTION, CLASS_STATEMENT, CLASS_SELECTOR } WordClass;
+typedef enum WordClass {
+  CLASS_NONE, CLASS_RESERVED, CLASS_DECL, CLASS_SECTION, CLASS_STATEMENT, CLASS_SELECTOR
+} WordClass;
 
 typedef struct Word {
   int kind;
@@ -60,7 +63,8 @@ static bool ends_something(int kind) {
   }
 }
 
-// Where no declaration can begin its word counts only if what follows fits: then something before it is missing, or it is an arch's fn.
+// Where no declaration can begin its word counts only if what follows fits: then something before it is missing, or it
+// is an arch's fn.
 static bool decl_fits(int kind, int next) {
   if (kind == T_USE || kind == T_EVAL) return next == T_STRING;
   return kind == T_TRAIN ? next == '{' : next == T_NAME;
@@ -103,8 +107,8 @@ static Token take(Parse *ps) {
 
 // ---- brackets
 
-// How many brackets may stay open when t is handed out; fewer than are open means that some closing bracket is missing before t.
-// A closing bracket without its opening one leaves all open: the grammar will refuse it.
+// How many brackets may stay open when t is handed out; fewer than are open means that some closing bracket is missing
+// before t. A closing bracket without its opening one leaves all open: the grammar will refuse it.
 static int may_stay_open(const Parse *ps, const Token *t) {
   WordClass class = class_of(t->kind);
   if (t->kind == T_END || (class == CLASS_DECL && (t->kind != T_FN || !ps->in_arch))) return 0;
@@ -163,8 +167,9 @@ bool tokens_sync(const Parse *ps) {
   return is_closer(ps->last.kind) ? !ps->stray : syncs(ps, &ps->last);
 }
 
-// Skips to the token the grammar can go on with: in ( and [ their end, in { the next statement, outside the next declaration; or
-// whatever shows that the bracket was never closed. Brackets opened meanwhile are forgotten: the parser has not seen them.
+// Skips to the token the grammar can go on with: in ( and [ their end, in { the next statement, outside the next
+// declaration; or whatever shows that the bracket was never closed. Brackets opened meanwhile are forgotten: the parser
+// has not seen them.
 static Token skip(Parse *ps) {
   int depth = ps->panic_depth;
   char in = depth ? ps->open[depth - 1].bracket : 0;

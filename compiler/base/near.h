@@ -11,7 +11,7 @@ typedef struct Near {
 Near near_begin(const char *word);
 // Offers a candidate; it must outlive n. A tie keeps the first.
 void near_offer(Near *n, const char *candidate);
-// Edits (insert, delete, replace, swap neighbours; a change of case counts as none) between a and b, or `limit` when there are
-// that many or more.
+// Edits (insert, delete, replace, swap neighbours; a change of case counts as none) between a and b, or `limit` when
+// there are that many or more.
 int near_distance(const char *a, const char *b, int limit);
 #endif

@@ -1,5 +1,5 @@
-// The language: the library parses, trees and error texts equal their goldens (CALM_BLESS=1 writes them anew), layout does not matter,
-// and no mutation of any of these files crashes the parser or the checks.
+// The language: the library parses, trees and error texts equal their goldens (CALM_BLESS=1 writes them anew), layout
+// does not matter, and no mutation of any of these files crashes the parser or the checks.
 #include <glob.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -163,7 +163,8 @@ static void lookups(void **state) {
   assert_true(fd >= 0);
   const char text[] =
     "anchor base = \"x\"\nfn silu(x) = x\n"
-    "arch mine for \"Mine\", \"LlamaForCausalLM\" { embed(i) = i  layers i in 0..1 under \"\" (x) { return x }  head(x) = x }\n";
+    "arch mine for \"Mine\", \"LlamaForCausalLM\" {\n"
+    "  embed(i) = i  layers i in 0..1 under \"\" (x) { return x }  head(x) = x\n}\n";
   assert_int_equal(write(fd, text, sizeof text - 1), (ssize_t)sizeof text - 1);
   close(fd);
   Spec *s = spec_parse(w.arena, &w.sources, &w.diags, path);
@@ -225,7 +226,8 @@ static uint32_t random_below(uint32_t n) {
   return random_state % n;
 }
 
-// The piece [*from, *to) of a text to delete, double or move: a byte, or what stands between two places where tokens may meet.
+// The piece [*from, *to) of a text to delete, double or move: a byte, or what stands between two places where tokens
+// may meet.
 static void choose_piece(const char *s, size_t n, size_t *from, size_t *to) {
   *from = random_below((uint32_t)n);
   *to = *from + 1;
@@ -235,8 +237,9 @@ static void choose_piece(const char *s, size_t n, size_t *from, size_t *to) {
 }
 
 static char *mutate(const char *s, size_t n, size_t *m) {
-  static const char *const junk[] = {"(", ")", "[", "]", "{", "}", "\"", "=", "->", "..", "fn ", "return ", "layers ", "connect ", "?",
-                                     "weight?", "#", "\\u{", "1e", "\xc3", "\xff", " for ", " in ", "train {", "head(", ",", "|", "."};
+  static const char *const junk[] = {"(", ")", "[", "]", "{", "}", "\"", "=", "->", "..", "fn ", "return ", "layers ",
+                                     "connect ", "?", "weight?", "#", "\\u{", "1e", "\xc3", "\xff", " for ", " in ",
+                                     "train {", "head(", ",", "|", "."};
   size_t a, b;
   choose_piece(s, n, &a, &b);
   Buf out = {0};
@@ -312,8 +315,9 @@ static void mutations(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(library_parses), cmocka_unit_test(trees),        cmocka_unit_test(layout_is_free), cmocka_unit_test(errors),
-    cmocka_unit_test(lookups),        cmocka_unit_test(deep_nesting), cmocka_unit_test(near_words),     cmocka_unit_test(mutations),
+    cmocka_unit_test(library_parses), cmocka_unit_test(trees),      cmocka_unit_test(layout_is_free),
+    cmocka_unit_test(errors),         cmocka_unit_test(lookups),    cmocka_unit_test(deep_nesting),
+    cmocka_unit_test(near_words),     cmocka_unit_test(mutations),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
