@@ -7,7 +7,10 @@ LLVMValueRef cg_task(Cg *g) { return LLVMGetParam(g->fn, 0); }
 
 LLVMValueRef cg_arg_word(Cg *g, int word) {
   LLVMValueRef p = cg_at(g, g->i64, LLVMGetParam(g->fn, 1), cg_i64(g, word));
-  return cg_load(g, g->i64, p);
+  LLVMValueRef v = cg_load(g, g->i64, p);
+  // arguments do not change while a kernel runs: without saying so, every store might alias them
+  LLVMSetMetadata(v, LLVMGetMDKindIDInContext(g->ctx, "invariant.load", 14), LLVMMetadataAsValue(g->ctx, LLVMMDNodeInContext2(g->ctx, NULL, 0)));
+  return v;
 }
 
 LLVMValueRef cg_rows(Cg *g) { return cg_arg_word(g, 0); }
@@ -98,16 +101,4 @@ LLVMValueRef cg_intrinsic(Cg *g, const char *name, LLVMTypeRef *overload, int no
   unsigned id = LLVMLookupIntrinsicID(name, strlen(name));
   LLVMValueRef f = LLVMGetIntrinsicDeclaration(g->mod, id, overload, (size_t)nov);
   return cg_call(g, LLVMIntrinsicGetType(g->ctx, id, overload, (size_t)nov), f, args, n);
-}
-
-void cg_mm(Cg *g, LLVMValueRef A, LLVMValueRef ars, LLVMValueRef aks, LLVMValueRef B, LLVMValueRef bks, LLVMValueRef bps, LLVMValueRef C,
-           LLVMValueRef crs, LLVMValueRef M, LLVMValueRef N, LLVMValueRef K, LLVMValueRef acc) {
-  LLVMTypeRef par[12] = {g->ptr, g->i64, g->i64, g->ptr, g->i64, g->i64, g->ptr, g->i64, g->i64, g->i64, g->i64, g->i64};
-  LLVMTypeRef t = LLVMFunctionType(g->void_t, par, 12, false);
-  char name[64] = "calm_mm_";
-  strncat(name, g->isa->name, sizeof name - strlen(name) - 1);
-  LLVMValueRef f = LLVMGetNamedFunction(g->mod, name);
-  if (!f) f = LLVMAddFunction(g->mod, name, t);
-  LLVMValueRef args[12] = {A, ars, aks, B, bks, bps, C, crs, M, N, K, acc};
-  cg_call(g, t, f, args, 12);
 }

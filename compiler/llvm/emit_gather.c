@@ -1,0 +1,189 @@
+// Rows by index: lookup, take, untake, append, lookup_dw; and sums over rows.
+#include <stdlib.h>
+
+#include "llvm/cg.h"
+
+enum { COLUMNS = 64, ROWS = 64 };    // columns of a column task, rows of a row task
+
+static LLVMValueRef index_at(Cg *g, int arg, LLVMValueRef i) {
+  return LLVMBuildSExt(g->b, cg_load(g, g->i32, cg_at(g, g->i32, cg_arg_ptr(g, arg), i)), g->i64, "");
+}
+
+static LLVMValueRef row_at(Cg *g, LLVMTypeRef t, int arg, LLVMValueRef row, int64_t width) {
+  return cg_at(g, t, cg_arg_ptr(g, arg), cg_mul(g, row, cg_i64(g, width)));
+}
+
+static LLVMValueRef to_f32(Cg *g, Dtype dt, LLVMValueRef v) {
+  LLVMValueRef shift[LANES];
+  switch (dt) {
+    case DT_F32: return v;
+    case DT_F16: return LLVMBuildFPExt(g->b, v, g->v16f32, "");
+    case DT_BF16:
+      for (int i = 0; i < LANES; i++) shift[i] = cg_i32(g, 16);
+      v = LLVMBuildShl(g->b, LLVMBuildZExt(g->b, v, g->v16i32, ""), LLVMConstVector(shift, LANES), "");
+      return LLVMBuildBitCast(g->b, v, g->v16f32, "");
+    default: abort();
+  }
+}
+
+static LLVMTypeRef stored(Cg *g, Dtype dt) {
+  return dt == DT_F32 ? g->f32 : dt == DT_F16 ? LLVMHalfTypeInContext(g->ctx) : g->i16;
+}
+
+// 16 elements of type dt at p as f32; mask NULL = all.
+static LLVMValueRef load_as_f32(Cg *g, Dtype dt, LLVMValueRef p, LLVMValueRef mask) {
+  LLVMTypeRef vec = LLVMVectorType(stored(g, dt), LANES), over[2] = {vec, g->ptr};
+  if (!mask) return to_f32(g, dt, cg_load(g, vec, p));
+  LLVMValueRef args[4] = {p, cg_i32(g, dtype_size(dt)), mask, LLVMConstNull(vec)};
+  return to_f32(g, dt, cg_intrinsic(g, "llvm.masked.load", over, 2, args, 4));
+}
+
+typedef void Lanes(Cg *g, void *user, LLVMValueRef col, LLVMValueRef mask);
+// Columns lo … hi - 1 (values), 16 at a time, the tail masked.
+static void columns(Cg *g, LLVMValueRef lo, LLVMValueRef hi, Lanes *f, void *user) {
+  LLVMValueRef lanes = cg_i64(g, LANES);
+  LLVMValueRef full = cg_add(g, lo, cg_mul(g, cg_udiv(g, cg_sub(g, hi, lo), lanes), lanes));
+  CgLoop l = cg_loop(g, lo, full, LANES);
+  f(g, user, l.i, NULL);
+  cg_loop_end(g, &l);
+  CgIf tail = cg_if(g, cg_lt(g, full, hi));
+  f(g, user, full, cg_mask16(g, cg_sub(g, hi, full)));
+  cg_endif(g, &tail);
+}
+
+static void store_lanes(Cg *g, LLVMValueRef v, LLVMValueRef p, LLVMValueRef mask) {
+  if (mask) cg_store16_mask(g, v, p, mask);
+  else cg_store16(g, v, p);
+}
+
+// ---- tasks of ROWS rows
+static CgLoop row_loop(Cg *g) {
+  LLVMValueRef first = cg_mul(g, cg_task(g), cg_i64(g, ROWS));
+  return cg_loop(g, first, cg_min(g, cg_add(g, first, cg_i64(g, ROWS)), cg_rows(g)), 1);
+}
+
+static LLVMValueRef row_tasks(Cg *g, LLVMValueRef rows) { return cg_ceildiv(g, rows, ROWS); }
+
+typedef struct Copy {
+  Dtype dt;
+  LLVMValueRef from, to;
+} Copy;
+
+static void copy_lanes(Cg *g, void *user, LLVMValueRef col, LLVMValueRef mask) {
+  const Copy *c = user;
+  LLVMValueRef v = load_as_f32(g, c->dt, cg_at(g, stored(g, c->dt), c->from, col), mask);
+  store_lanes(g, v, cg_at(g, g->f32, c->to, col), mask);
+}
+
+LLVMValueRef tasks_LOOKUP(Cg *g, const Kernel *k, LLVMValueRef rows, LLVMValueRef *ptr) {
+  (void)k, (void)ptr;
+  return row_tasks(g, rows);
+}
+
+void emit_LOOKUP(Cg *g, const Kernel *k) {
+  int64_t width = k->dim[1];
+  Dtype dt = k->arg[1].dt;
+  CgLoop r = row_loop(g);
+  Copy c = {dt, row_at(g, stored(g, dt), 1, index_at(g, 0, r.i), width), row_at(g, g->f32, 2, r.i, width)};
+  columns(g, cg_i64(g, 0), cg_i64(g, width), copy_lanes, &c);
+  cg_loop_end(g, &r);
+}
+
+LLVMValueRef tasks_TAKE(Cg *g, const Kernel *k, LLVMValueRef rows, LLVMValueRef *ptr) {
+  (void)k, (void)ptr;
+  return row_tasks(g, rows);
+}
+
+// Rows are moved as bits: 4-byte elements, whatever they mean.
+void emit_TAKE(Cg *g, const Kernel *k) {
+  if (k->dim[1] != 4) abort();
+  CgLoop r = row_loop(g);
+  Copy c = {DT_F32, row_at(g, g->f32, 0, index_at(g, 1, r.i), k->dim[0]), row_at(g, g->f32, 2, r.i, k->dim[0])};
+  columns(g, cg_i64(g, 0), cg_i64(g, k->dim[0]), copy_lanes, &c);
+  cg_loop_end(g, &r);
+}
+
+LLVMValueRef tasks_APPEND(Cg *g, const Kernel *k, LLVMValueRef rows, LLVMValueRef *ptr) {
+  (void)k, (void)ptr;
+  return row_tasks(g, rows);
+}
+
+void emit_APPEND(Cg *g, const Kernel *k) {
+  CgLoop r = row_loop(g);
+  Copy c = {DT_F32, row_at(g, g->f32, 0, r.i, k->dim[0]), row_at(g, g->f32, 2, index_at(g, 1, r.i), k->dim[0])};
+  columns(g, cg_i64(g, 0), cg_i64(g, k->dim[0]), copy_lanes, &c);
+  cg_loop_end(g, &r);
+}
+
+// ---- tasks of COLUMNS columns: each goes through all rows in order, so that sums have one order whatever the threads
+static LLVMValueRef column_tasks(Cg *g, int64_t width) { return cg_i64(g, (width + COLUMNS - 1) / COLUMNS); }
+
+static void column_range(Cg *g, int64_t width, LLVMValueRef *lo, LLVMValueRef *hi) {
+  *lo = cg_mul(g, cg_task(g), cg_i64(g, COLUMNS));
+  *hi = cg_min(g, cg_add(g, *lo, cg_i64(g, COLUMNS)), cg_i64(g, width));
+}
+
+static void zero_lanes(Cg *g, void *user, LLVMValueRef col, LLVMValueRef mask) {
+  store_lanes(g, cg_splatc(g, 0), cg_at(g, g->f32, (LLVMValueRef)user, col), mask);
+}
+
+static void zero_rows(Cg *g, int arg, LLVMValueRef rows, int64_t width, LLVMValueRef lo, LLVMValueRef hi) {
+  CgLoop r = cg_loop(g, cg_i64(g, 0), rows, 1);
+  columns(g, lo, hi, zero_lanes, row_at(g, g->f32, arg, r.i, width));
+  cg_loop_end(g, &r);
+}
+
+LLVMValueRef tasks_UNTAKE(Cg *g, const Kernel *k, LLVMValueRef rows, LLVMValueRef *ptr) {
+  (void)rows, (void)ptr;
+  return column_tasks(g, k->dim[0]);
+}
+
+void emit_UNTAKE(Cg *g, const Kernel *k) {
+  int64_t width = k->dim[0];
+  LLVMValueRef lo, hi;
+  column_range(g, width, &lo, &hi);
+  zero_rows(g, 2, cg_rows(g), width, lo, hi);
+  CgLoop r = cg_loop(g, cg_i64(g, 0), cg_arg_word(g, 1 + k->narg), 1);
+  Copy c = {DT_F32, row_at(g, g->f32, 0, r.i, width), row_at(g, g->f32, 2, index_at(g, 1, r.i), width)};
+  columns(g, lo, hi, copy_lanes, &c);
+  cg_loop_end(g, &r);
+}
+
+static void add_lanes(Cg *g, void *user, LLVMValueRef col, LLVMValueRef mask) {
+  const Copy *c = user;
+  LLVMValueRef to = cg_at(g, g->f32, c->to, col);
+  LLVMValueRef v = load_as_f32(g, DT_F32, cg_at(g, g->f32, c->from, col), mask);
+  store_lanes(g, cg_fadd(g, load_as_f32(g, DT_F32, to, mask), v), to, mask);
+}
+
+LLVMValueRef tasks_LOOKUP_DW(Cg *g, const Kernel *k, LLVMValueRef rows, LLVMValueRef *ptr) {
+  (void)rows, (void)ptr;
+  return column_tasks(g, k->dim[1]);
+}
+
+void emit_LOOKUP_DW(Cg *g, const Kernel *k) {
+  int64_t width = k->dim[1];
+  LLVMValueRef lo, hi;
+  column_range(g, width, &lo, &hi);
+  zero_rows(g, 2, cg_i64(g, k->dim[0]), width, lo, hi);
+  CgLoop r = cg_loop(g, cg_i64(g, 0), cg_rows(g), 1);
+  Copy c = {DT_F32, row_at(g, g->f32, 1, r.i, width), row_at(g, g->f32, 2, index_at(g, 0, r.i), width)};
+  columns(g, lo, hi, add_lanes, &c);
+  cg_loop_end(g, &r);
+}
+
+LLVMValueRef tasks_COLSUM(Cg *g, const Kernel *k, LLVMValueRef rows, LLVMValueRef *ptr) {
+  (void)rows, (void)ptr;
+  return column_tasks(g, k->dim[0]);
+}
+
+void emit_COLSUM(Cg *g, const Kernel *k) {
+  int64_t width = k->dim[0];
+  LLVMValueRef lo, hi, out = cg_arg_ptr(g, 1);
+  column_range(g, width, &lo, &hi);
+  columns(g, lo, hi, zero_lanes, out);
+  CgLoop r = cg_loop(g, cg_i64(g, 0), cg_rows(g), 1);
+  Copy c = {DT_F32, row_at(g, g->f32, 0, r.i, width), out};
+  columns(g, lo, hi, add_lanes, &c);
+  cg_loop_end(g, &r);
+}

@@ -1,0 +1,174 @@
+// Modules: set-up, the kernels and tables of a program, optimisation, output.
+#include "llvm/object.h"
+
+#include <llvm-c/Analysis.h>
+#include <llvm-c/Target.h>
+#include <llvm-c/TargetMachine.h>
+#include <llvm-c/Transforms/PassBuilder.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void cg_begin(Cg *g, const char *module_name) {
+  *g = (Cg){.ctx = LLVMContextCreate()};
+  LLVMContextRef c = g->ctx;
+  g->mod = LLVMModuleCreateWithNameInContext(module_name, c);
+  g->b = LLVMCreateBuilderInContext(c);
+  g->void_t = LLVMVoidTypeInContext(c);
+  g->i1 = LLVMInt1TypeInContext(c);
+  g->i8 = LLVMInt8TypeInContext(c);
+  g->i16 = LLVMInt16TypeInContext(c);
+  g->i32 = LLVMInt32TypeInContext(c);
+  g->i64 = LLVMInt64TypeInContext(c);
+  g->f32 = LLVMFloatTypeInContext(c);
+  g->f64 = LLVMDoubleTypeInContext(c);
+  g->ptr = LLVMPointerTypeInContext(c, 0);
+  g->v16f32 = LLVMVectorType(g->f32, LANES);
+  g->v16i32 = LLVMVectorType(g->i32, LANES);
+  g->v16i1 = LLVMVectorType(g->i1, LANES);
+}
+
+static void attribute(Cg *g, LLVMValueRef fn, const char *key, const char *value) {
+  LLVMAttributeRef a = LLVMCreateStringAttribute(g->ctx, key, (unsigned)strlen(key), value, (unsigned)strlen(value));
+  LLVMAddAttributeAtIndex(fn, LLVMAttributeFunctionIndex, a);
+}
+
+LLVMValueRef cg_function(Cg *g, const char *name, LLVMTypeRef type, const Isa *isa, bool external) {
+  LLVMValueRef fn = LLVMGetNamedFunction(g->mod, name);
+  if (!fn) fn = LLVMAddFunction(g->mod, name, type);
+  LLVMSetLinkage(fn, external ? LLVMExternalLinkage : LLVMInternalLinkage);
+  unsigned nounwind = LLVMGetEnumAttributeKindForName("nounwind", 8);
+  LLVMAddAttributeAtIndex(fn, LLVMAttributeFunctionIndex, LLVMCreateEnumAttribute(g->ctx, nounwind, 0));
+  if (isa) {
+    attribute(g, fn, "target-cpu", isa->cpu);
+    if (isa->features[0]) attribute(g, fn, "target-features", isa->features);
+    attribute(g, fn, "prefer-vector-width", "512");
+    attribute(g, fn, "min-legal-vector-width", "512");
+  }
+  g->fn = fn;
+  g->isa = isa;
+  LLVMPositionBuilderAtEnd(g->b, LLVMAppendBasicBlockInContext(g->ctx, fn, "entry"));
+  return fn;
+}
+
+static void fail(const char *what, char *text) {
+  fprintf(stderr, "calmc: bug: %s: %s\n", what, text ? text : "");
+  abort();
+}
+
+static LLVMTargetMachineRef machine(Cg *g) {
+  LLVMInitializeX86TargetInfo();
+  LLVMInitializeX86Target();
+  LLVMInitializeX86TargetMC();
+  LLVMInitializeX86AsmPrinter();
+  const char *triple = "x86_64-unknown-linux-gnu";
+  LLVMTargetRef target;
+  char *error = NULL;
+  if (LLVMGetTargetFromTriple(triple, &target, &error)) fail("no x86-64 target in LLVM", error);
+  LLVMTargetMachineRef tm = LLVMCreateTargetMachine(target, triple, "x86-64", "", LLVMCodeGenLevelDefault, LLVMRelocPIC, LLVMCodeModelDefault);
+  LLVMSetTarget(g->mod, triple);
+  LLVMTargetDataRef layout = LLVMCreateTargetDataLayout(tm);
+  LLVMSetModuleDataLayout(g->mod, layout);
+  LLVMDisposeTargetData(layout);
+  return tm;
+}
+
+// What hand-laid vector code needs and no more: variables to registers, common addresses, constants out of loops.
+static const char pipeline[] =
+    "function(sroa,early-cse<memssa>,instcombine<no-verify-fixpoint>,simplifycfg,"
+    "loop-mssa(loop-instsimplify,loop-simplifycfg,licm),gvn,instcombine<no-verify-fixpoint>,simplifycfg)";
+
+static void optimise(Cg *g, LLVMTargetMachineRef tm) {
+  LLVMPassBuilderOptionsRef o = LLVMCreatePassBuilderOptions();
+  LLVMErrorRef e = LLVMRunPasses(g->mod, pipeline, tm, o);
+  if (e) fail("LLVM passes", LLVMGetErrorMessage(e));
+  LLVMDisposePassBuilderOptions(o);
+}
+
+void cg_finish(Cg *g, EmitKind what, Buf *out) {
+  char *error = NULL;
+  LLVMTargetMachineRef tm = machine(g);
+  if (LLVMVerifyModule(g->mod, LLVMReturnStatusAction, &error)) fail("malformed LLVM module", error);
+  LLVMDisposeMessage(error);
+  optimise(g, tm);
+  if (what == EMIT_LLVM) {
+    char *text = LLVMPrintModuleToString(g->mod);
+    buf_puts(out, text);
+    LLVMDisposeMessage(text);
+  } else {
+    LLVMMemoryBufferRef m;
+    if (LLVMTargetMachineEmitToMemoryBuffer(tm, g->mod, what == EMIT_ASM ? LLVMAssemblyFile : LLVMObjectFile, &error, &m))
+      fail("LLVM code generation", error);
+    buf_write(out, LLVMGetBufferStart(m), LLVMGetBufferSize(m));
+    LLVMDisposeMemoryBuffer(m);
+  }
+  LLVMDisposeTargetMachine(tm);
+  LLVMDisposeBuilder(g->b);
+  LLVMDisposeModule(g->mod);
+  LLVMContextDispose(g->ctx);
+}
+
+// ---- a program
+static LLVMValueRef emit_kernel(Cg *g, const Kernel *k, const Isa *isa) {
+  if (!kernel_emitters[k->cls].body) return LLVMConstNull(g->ptr);
+  char name[64];
+  snprintf(name, sizeof name, "k%d_%s_%s", k->id, kernel_class_name(k->cls), isa->name);
+  LLVMTypeRef par[3] = {g->i64, g->ptr, g->ptr};
+  LLVMValueRef fn = cg_function(g, name, LLVMFunctionType(g->void_t, par, 3, false), isa, false);
+  kernel_emitters[k->cls].body(g, k);
+  LLVMBuildRetVoid(g->b);
+  return fn;
+}
+
+static LLVMValueRef constant(Cg *g, const char *name, LLVMValueRef init, bool external) {
+  LLVMValueRef v = LLVMAddGlobal(g->mod, LLVMTypeOf(init), name);
+  LLVMSetInitializer(v, init);
+  LLVMSetGlobalConstant(v, true);
+  if (!external) LLVMSetLinkage(v, LLVMInternalLinkage);
+  return v;
+}
+
+static LLVMValueRef kernel_table(Cg *g, const Plan *p, const Isa *isa) {
+  LLVMValueRef *fn = calloc((size_t)p->nkernel + 1, sizeof *fn);
+  if (!fn) abort();
+  for (int i = 0; i < p->nkernel; i++) fn[i] = emit_kernel(g, &p->kernel[i], isa);
+  char name[64];
+  snprintf(name, sizeof name, "kernels_%s", isa->name);
+  LLVMValueRef table = constant(g, name, LLVMConstArray2(g->ptr, fn, (uint64_t)p->nkernel), false);
+  free(fn);
+  return table;
+}
+
+static LLVMValueRef text(Cg *g, const char *name, const char *s) {
+  return constant(g, name, LLVMConstStringInContext2(g->ctx, s, strlen(s), false), false);
+}
+
+static void isa_tables(Cg *g, const Plan *p) {
+  enum { MOST = 8 };
+  LLVMValueRef row[MOST];
+  int64_t n = 0;
+  LLVMTypeRef pair_t[2] = {g->ptr, g->ptr};
+  for (const Isa *isa = isas; isa->name; isa++) {
+    char name[64];
+    snprintf(name, sizeof name, "isa_%s", isa->name);
+    LLVMValueRef pair[2] = {text(g, name, isa->name), kernel_table(g, p, isa)};
+    row[n++] = LLVMConstStructInContext(g->ctx, pair, 2, false);
+  }
+  constant(g, "calm_isas", LLVMConstArray2(LLVMStructTypeInContext(g->ctx, pair_t, 2, false), row, (uint64_t)n), true);
+  constant(g, "calm_isa_count", cg_i64(g, n), true);
+}
+
+void llvm_emit(const Plan *p, const char *json, EmitKind what, Buf *out) {
+  Cg g;
+  cg_begin(&g, "calm");
+  isa_tables(&g, p);
+  LLVMValueRef *entry = calloc((size_t)p->nentry + 1, sizeof *entry);
+  if (!entry) abort();
+  emit_entries(&g, p, entry);
+  constant(&g, "calm_entries", LLVMConstArray2(g.ptr, entry, (uint64_t)p->nentry), true);
+  free(entry);
+  constant(&g, "calm_scratch_bytes", cg_i64(&g, g.scratch), true);
+  constant(&g, "calm_program_json", LLVMConstStringInContext2(g.ctx, json, strlen(json), false), true);
+  constant(&g, "calm_program_json_len", cg_i64(&g, (int64_t)strlen(json)), true);
+  cg_finish(&g, what, out);
+}

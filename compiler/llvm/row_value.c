@@ -1,0 +1,165 @@
+// The value of a row program at 16 lanes: loads with broadcasting, literals, results of the present loop, and what earlier loops kept.
+#include <stdlib.h>
+
+#include "llvm/emit_row.h"
+
+int64_t rowval_elems(const RowVal *v) {
+  int64_t n = 1;
+  for (int i = 0; i < v->rank; i++) n *= v->dim[i];
+  return n;
+}
+
+static LLVMTypeRef elem_type(Cg *g, Dtype t) {
+  switch (t) {
+    case DT_F32: return g->f32;
+    case DT_I32: return g->i32;
+    case DT_F16: return LLVMHalfTypeInContext(g->ctx);
+    case DT_BF16: return g->i16;
+    default: abort();
+  }
+}
+
+// Stored numbers to f32, scalars and vectors alike.
+static LLVMValueRef widen(Cg *g, Dtype t, LLVMValueRef v, bool vector) {
+  LLVMTypeRef f = vector ? g->v16f32 : g->f32, i = vector ? g->v16i32 : g->i32;
+  switch (t) {
+    case DT_I32: return LLVMBuildSIToFP(g->b, v, f, "");
+    case DT_F16: return LLVMBuildFPExt(g->b, v, f, "");
+    case DT_BF16: {
+      LLVMValueRef shift = cg_i32(g, 16);
+      if (vector) {
+        LLVMValueRef lane[LANES];
+        for (int k = 0; k < LANES; k++) lane[k] = shift;
+        shift = LLVMConstVector(lane, LANES);
+      }
+      return LLVMBuildBitCast(g->b, LLVMBuildShl(g->b, LLVMBuildZExt(g->b, v, i, ""), shift, ""), f, "");
+    }
+    default: return v;
+  }
+}
+
+static LLVMValueRef load_lanes(Cg *g, Dtype t, LLVMValueRef p, LLVMValueRef mask) {
+  if (t == DT_F32) return mask ? cg_load16_mask(g, p, mask) : cg_load16(g, p);
+  LLVMTypeRef vec = LLVMVectorType(elem_type(g, t), LANES);
+  if (!mask) return widen(g, t, cg_load(g, vec, p), true);
+  LLVMTypeRef over[2] = {vec, g->ptr};
+  LLVMValueRef args[4] = {p, cg_i32(g, dtype_size(t)), mask, LLVMConstNull(vec)};
+  return widen(g, t, cg_intrinsic(g, "llvm.masked.load", over, 2, args, 4), true);
+}
+
+// Element offset of value v at pos (of its first lane), and whether all lanes read the same element.
+static LLVMValueRef offset_of(Cg *g, const RowVal *v, const RowPos *pos, bool *same) {
+  *same = rowval_elems(v) == 1;
+  if (*same) return cg_i64(g, 0);
+  if (pos->flat) return pos->inner;
+  LLVMValueRef at = cg_i64(g, 0);
+  int64_t stride = 1;
+  for (int i = 0; i < v->rank; i++) {                       // from the right
+    int64_t n = v->dim[v->rank - 1 - i];
+    int axis = pos->rank - 1 - i;
+    if (n != 1) at = cg_add(g, at, cg_mul(g, i ? pos->outer[axis] : pos->inner, cg_i64(g, stride)));
+    stride *= n;
+  }
+  *same = v->dim[v->rank - 1] == 1;
+  return at;
+}
+
+typedef struct Place {         // memory that holds a value's row
+  LLVMValueRef p;
+  Dtype dt;
+} Place;
+
+static Place arg_place(RowEmit *e, int arg, LLVMValueRef row) {
+  Cg *g = e->g;
+  const KArg *a = &e->k->arg[arg];
+  LLVMValueRef p = cg_arg_ptr(g, arg);
+  if (a->per_row) p = cg_at(g, elem_type(g, a->dt), p, cg_mul(g, row, cg_i64(g, a->elems)));
+  return (Place){p, a->dt};
+}
+
+static Place place_of(RowEmit *e, int i, LLVMValueRef row) {
+  const RowVal *v = &e->p->v[i];
+  if (v->src == RV_LOAD) return arg_place(e, v->arg, row);
+  if (e->keep[i].kind == KEEP_ARG) return arg_place(e, v->store, row);
+  if (e->keep[i].kind != KEEP_SCRATCH) abort();
+  return (Place){cg_scratch(e->g, e->keep[i].offset), DT_F32};
+}
+
+static LLVMValueRef from_memory(RowEmit *e, int i, const RowPos *pos, LLVMValueRef shift) {
+  Cg *g = e->g;
+  bool same;
+  Place m = place_of(e, i, pos->row);
+  LLVMValueRef at = offset_of(g, &e->p->v[i], pos, &same);
+  if (shift) at = cg_add(g, at, shift);
+  LLVMValueRef p = cg_at(g, elem_type(g, m.dt), m.p, at);
+  if (same) return cg_splat(g, widen(g, m.dt, cg_load(g, elem_type(g, m.dt), p), false));
+  return load_lanes(g, m.dt, p, pos->mask);
+}
+
+static LLVMValueRef from_tile(RowEmit *e, const RowVal *v, const RowPos *pos) {
+  Cg *g = e->g;
+  LLVMValueRef r = cg_sub(g, pos->row, e->acc_row), c = cg_sub(g, pos->inner, e->acc_col);
+  LLVMValueRef p = cg_at(g, g->f32, e->acc[v->arg], cg_add(g, cg_mul(g, r, e->acc_stride), c));
+  return pos->mask ? cg_load16_mask(g, p, pos->mask) : cg_load16(g, p);
+}
+
+// y[j] = j < n/2 ? -x[j + n/2] : x[j - n/2]. The loop visits the two halves apart; outer[rank - 1] holds the half (a constant).
+static LLVMValueRef rotated(RowEmit *e, const RowVal *v, const RowPos *pos) {
+  Cg *g = e->g;
+  int64_t half = v->dim[v->rank - 1] / 2;
+  bool first = LLVMConstIntGetZExtValue(pos->outer[pos->rank - 1]) == 0;
+  LLVMValueRef x = from_memory(e, v->in[0], pos, cg_i64(g, first ? half : -half));
+  return first ? cg_fneg(g, x) : x;
+}
+
+LLVMValueRef row_op(Cg *g, OpId op, LLVMValueRef a, LLVMValueRef b) {
+  LLVMTypeRef t = LLVMTypeOf(a);
+  LLVMValueRef one = t == g->v16f32 ? cg_splatc(g, 1) : cg_f32(g, 1), s, c;
+  switch (op) {
+    case OP_add: return cg_fadd(g, a, b);
+    case OP_sub: return cg_fsub(g, a, b);
+    case OP_mul: return cg_fmul(g, a, b);
+    case OP_div: return cg_fdiv(g, a, b);
+    case OP_neg: return cg_fneg(g, a);
+    case OP_exp: return cg_vexp(g, a);
+    case OP_log: return cg_vlog(g, a);
+    case OP_sqrt: return cg_sqrt(g, a);
+    case OP_rsqrt: return cg_fdiv(g, one, cg_sqrt(g, a));
+    case OP_tanh: return cg_vtanh(g, a);
+    case OP_erf: return cg_verf(g, a);
+    case OP_sigmoid: return cg_vsigmoid(g, a);
+    case OP_cos: cg_vsincos(g, a, &s, &c); return c;
+    case OP_sin: cg_vsincos(g, a, &s, &c); return s;
+    case OP_float: return a;                                // loads widen
+    default: abort();
+  }
+}
+
+LLVMValueRef row_value(RowEmit *e, int i, const RowPos *pos) {
+  const RowVal *v = &e->p->v[i];
+  if (e->cur[i]) return e->cur[i];
+  LLVMValueRef r;
+  if (v->src == RV_IMM) r = cg_splatc(e->g, v->imm);
+  else if (v->src == RV_ACC) r = from_tile(e, v, pos);
+  else if (v->src == RV_LOAD) r = from_memory(e, i, pos, NULL);
+  else if (e->keep[i].kind == KEEP_VAR && e->loop[i] != e->now) r = cg_splat(e->g, cg_get(e->g, e->g->f32, e->keep[i].var));
+  else if (!v->shared && e->loop[i] >= 0 && e->loop[i] < e->now) r = from_memory(e, i, pos, NULL);
+  else if (v->op == OP_rotate) r = rotated(e, v, pos);
+  else {
+    LLVMValueRef a = row_value(e, v->in[0], pos), b = v->in[1] >= 0 ? row_value(e, v->in[1], pos) : NULL;
+    r = row_op(e->g, v->op, a, b);
+  }
+  return e->cur[i] = r;
+}
+
+void row_store(RowEmit *e, int i, LLVMValueRef v, const RowPos *pos) {
+  Cg *g = e->g;
+  bool same;
+  Place m = arg_place(e, e->p->v[i].store, pos->row);
+  LLVMValueRef at = offset_of(g, &e->p->v[i], pos, &same);
+  LLVMValueRef p = cg_at(g, g->f32, m.p, at);
+  if (m.dt != DT_F32 || (same && rowval_elems(&e->p->v[i]) > 1)) abort();
+  if (same) cg_store(g, LLVMBuildExtractElement(g->b, v, cg_i32(g, 0), ""), p);
+  else if (pos->mask) cg_store16_mask(g, v, p, pos->mask);
+  else cg_store16(g, v, p);
+}
