@@ -1,0 +1,96 @@
+// Reference evaluation of elementwise and last-axis work.
+#include <math.h>
+#include <string.h>
+
+#include "graph/eval_ops.h"
+
+typedef double Binary(double a, double b);
+typedef double Unary(double a);
+
+// Offset in an operand of element `at` of row r of the result: extents align at the right, 1 stretches, no row symbol = shared.
+static int64_t operand_index(const Type *to, const Type *t, int64_t r, int64_t at) {
+  int rows = type_row_sym(t) >= 0, to_rows = type_row_sym(to) >= 0;
+  int64_t index = 0, stride = 1;
+  for (int i = 0; i < to->rank - to_rows; i++) {            // from the right
+    int64_t extent = to->dim[to->rank - 1 - i], coord = at % extent;
+    at /= extent;
+    if (i >= t->rank - rows) continue;
+    int64_t n = t->dim[t->rank - 1 - i];
+    if (n != 1) index += coord * stride;
+    stride *= n;
+  }
+  return rows ? r * type_row_elems(t) + index : index;
+}
+
+static void binary(Eval *e, NodeId id, Binary *f) {
+  const Type *t = &e->g->node[id].type;
+  double *y = eval_out(e, id, 0);
+  int64_t n = type_row_elems(t);
+  for (int64_t r = 0; r < eval_rows(e, t); r++) {
+    for (int64_t i = 0; i < n; i++)
+      y[r * n + i] = f(eval_in(e, id, 0)[operand_index(t, eval_type(e, id, 0), r, i)], eval_in(e, id, 1)[operand_index(t, eval_type(e, id, 1), r, i)]);
+  }
+}
+
+static void unary(Eval *e, NodeId id, Unary *f) {
+  double *y = eval_out(e, id, 0);
+  for (int64_t i = 0; i < eval_elems(e, &e->g->node[id].type); i++) y[i] = f(eval_in(e, id, 0)[i]);
+}
+
+static double f_add(double a, double b) { return a + b; }
+static double f_sub(double a, double b) { return a - b; }
+static double f_mul(double a, double b) { return a * b; }
+static double f_div(double a, double b) { return a / b; }
+static double f_neg(double a) { return -a; }
+static double f_rsqrt(double a) { return 1 / sqrt(a); }
+static double f_sigmoid(double a) { return 1 / (1 + exp(-a)); }
+static double f_same(double a) { return a; }
+
+void eval_add(Eval *e, NodeId id) { binary(e, id, f_add); }
+void eval_sub(Eval *e, NodeId id) { binary(e, id, f_sub); }
+void eval_mul(Eval *e, NodeId id) { binary(e, id, f_mul); }
+void eval_div(Eval *e, NodeId id) { binary(e, id, f_div); }
+void eval_neg(Eval *e, NodeId id) { unary(e, id, f_neg); }
+void eval_exp(Eval *e, NodeId id) { unary(e, id, exp); }
+void eval_log(Eval *e, NodeId id) { unary(e, id, log); }
+void eval_sqrt(Eval *e, NodeId id) { unary(e, id, sqrt); }
+void eval_rsqrt(Eval *e, NodeId id) { unary(e, id, f_rsqrt); }
+void eval_tanh(Eval *e, NodeId id) { unary(e, id, tanh); }
+void eval_erf(Eval *e, NodeId id) { unary(e, id, erf); }
+void eval_sigmoid(Eval *e, NodeId id) { unary(e, id, f_sigmoid); }
+void eval_cos(Eval *e, NodeId id) { unary(e, id, cos); }
+void eval_sin(Eval *e, NodeId id) { unary(e, id, sin); }
+void eval_float(Eval *e, NodeId id) { unary(e, id, f_same); }
+void eval_reshape(Eval *e, NodeId id) { unary(e, id, f_same); }
+
+void eval_sum(Eval *e, NodeId id) {
+  const Type *t = eval_type(e, id, 0);
+  int64_t n = t->dim[t->rank - 1];
+  double *y = eval_out(e, id, 0);
+  for (int64_t r = 0; r < eval_elems(e, &e->g->node[id].type); r++) {
+    for (int64_t i = 0; i < n; i++) y[r] += eval_in(e, id, 0)[r * n + i];
+  }
+}
+
+void eval_rotate(Eval *e, NodeId id) {
+  const Type *t = &e->g->node[id].type;
+  int64_t n = t->dim[t->rank - 1], total = eval_elems(e, t);
+  const double *x = eval_in(e, id, 0);
+  double *y = eval_out(e, id, 0);
+  for (int64_t i = 0; i < total; i++) y[i] = i % n < n / 2 ? -x[i + n / 2] : x[i - n / 2];
+}
+
+void eval_part(Eval *e, NodeId id) {
+  const Node *n = &e->g->node[id];
+  const double *x = e->value[(size_t)n->in[0] * MAX_OUT + (size_t)n->attr.i[0]];
+  memcpy(eval_out(e, id, 0), x, (size_t)eval_elems(e, &n->type) * sizeof *x);
+}
+
+void eval_colsum(Eval *e, NodeId id) {
+  const Type *t = eval_type(e, id, 0);
+  int64_t n = type_row_elems(&e->g->node[id].type), rows = type_row_sym(t) >= 0 ? eval_rows(e, t) : t->dim[0];
+  double *y = eval_out(e, id, 0);
+  for (int64_t r = 0; r < rows; r++) {
+    for (int64_t i = 0; i < n; i++) y[i] += eval_in(e, id, 0)[r * n + i];
+  }
+}
