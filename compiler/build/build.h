@@ -62,4 +62,6 @@ typedef struct Program {
 
 // NULL after errors (in d). Relative model paths are taken from the spec's own folder.
 Program *program_build(Arena *a, const Spec *spec, Diags *d);
+// Releases the JSON a program holds; the rest is the arena's.
+void program_close(Program *p);
 #endif

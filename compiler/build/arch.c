@@ -1,0 +1,208 @@
+// An architecture's text: its config section (names, requirements, keys that are not known), and its parts applied to tensors.
+#include <string.h>
+
+#include "base/near.h"
+#include "build/ctx.h"
+
+// ---- keys of config.json that the text does not know
+
+// Does the text mention key? A member (a.b) counts for nested keys only.
+static bool mentions(const Ast *a, const char *key, AstKind as) {
+  if (!a) return false;
+  if (a->kind == as && a->name && !strcmp(a->name, key)) return true;
+  for (int i = 0; i < a->nkid; i++)
+    if (mentions(a->kid[i], key, as)) return true;
+  return false;
+}
+
+static bool ignored(const Ast *config, const char *key) {
+  for (int i = 0; config && i < config->nkid; i++)
+    if (config->kid[i]->kind == AST_IGNORE && mentions(config->kid[i], key, AST_NAME)) return true;
+  return false;
+}
+
+static Loc key_place(const MInst *m, const char *key) {
+  const Ast *settings = m->decl->kind == AST_MODEL ? m->decl->kid[0] : NULL;
+  for (int i = 0; settings && i < settings->nkid; i++)
+    if (!strcmp(settings->kid[i]->name, key)) return settings->kid[i]->name_loc;
+  return m->decl->loc;
+}
+
+static void unknown_key(Build *b, const MInst *m, const char *top, const char *path) {
+  Near near = near_begin(path);
+  for (int i = 0; i < m->config->nkid; i++)
+    if (m->config->kid[i]->kind == AST_BIND) {
+      const Ast *e = m->config->kid[i]->kid[1];
+      while (e->kind == AST_BINARY || e->kind == AST_MEMBER) e = e->kid[0];
+      if (e->kind == AST_NAME && !json_object_get(m->keys, e->name)) near_offer(&near, e->name);
+    }
+  diag_error(b->d, key_place(m, top), "config key '%s' of model '%s' (%s) is not known to arch '%s'%s%s%s: it may change what the model computes",
+             path, m->pub->name, m->config_path, m->arch->name, near.best ? "; did you mean '" : "", near.best ? near.best : "",
+             near.best ? "'?" : "");
+  diag_note(b->d, m->arch->name_loc, "arch '%s' is declared here; a key that changes nothing is listed in its config under 'ignore'", m->arch->name);
+}
+
+static void check_keys(Build *b, MInst *m) {
+  const char *key, *inner;
+  json_t *v, *w;
+  json_object_foreach(m->keys, key, v) {
+    if (json_is_null(v) || inert_key(key) || ignored(m->config, key)) continue;
+    if (!mentions(m->arch, key, AST_NAME)) {
+      unknown_key(b, m, key, key);
+      continue;
+    }
+    json_object_foreach(v, inner, w)
+      if (!json_is_null(w) && !inert_key(inner) && !mentions(m->arch, inner, AST_MEMBER))
+        unknown_key(b, m, key, arena_printf(b->a, "%s.%s", key, inner));
+  }
+}
+
+// ---- config section
+
+static void failed_requirement(Ev *ev, Scope *s, const Ast *r) {
+  const Ast *e = r->kid[0];
+  const char *found = "", *why = r->nkid > 1 && r->kid[1] ? r->kid[1]->str : NULL;
+  if (e->kind == AST_BINARY && strcmp(e->str, "and") && strcmp(e->str, "or")) {
+    Value left = eval(ev, s, e->kid[0]);
+    found = arena_printf(ev->b->a, "; %s is %s", source_text(ev->b, e->kid[0]->loc), v_text(ev, &left));
+  }
+  const MInst *m = ev->m;
+  if (!fail_at(ev->b, m->decl->loc, "model '%s' (%s) does not meet what arch '%s' requires: %s%s%s%s", m->pub->name, m->config_path,
+               m->arch->name, source_text(ev->b, e->loc), found, why ? ": " : "", why ? why : ""))
+    return;
+  diag_note(ev->b->d, r->loc, "required here");
+}
+
+static bool eval_config(Build *b, MInst *m) {
+  Ev ev = {.b = b, .m = m};
+  m->scope = scope_new(b, NULL);
+  m->scope->keys = m;
+  bool ok = true;
+  for (int i = 0; i < m->config->nkid; i++) {
+    const Ast *k = m->config->kid[i];
+    if (k->kind == AST_BIND) {
+      Value v = eval(&ev, m->scope, k->kid[1]);
+      scope_bind(b, m->scope, k->name, v, k->name_loc);
+      ok = ok && v.kind != V_POISON;
+    } else if (k->kind == AST_REQUIRE) {
+      Value v = eval(&ev, m->scope, k->kid[0]);
+      if (v.kind == V_BOOL && v.b) continue;
+      ok = false;
+      if (v.kind == V_BOOL) failed_requirement(&ev, m->scope, k);
+      else if (v.kind != V_POISON) fail(&ev, k->kid[0]->loc, "expected true or false; found %s", v_text(&ev, &v));
+    }
+  }
+  return ok;
+}
+
+static bool find_sections(Build *b, MInst *m) {
+  static const Ast no_config = {.kind = AST_CONFIG};
+  m->config = &no_config;
+  for (int i = 1; i < m->arch->nkid; i++) {
+    const Ast *k = m->arch->kid[i];
+    switch (k->kind) {
+      case AST_CONFIG: m->config = k; break;
+      case AST_PREFIX: m->prefix = k; break;
+      case AST_INITS: m->init = k; break;
+      case AST_EMBED: m->embed = k; break;
+      case AST_BLOCKS: m->blocks = k; break;
+      case AST_HEAD: m->head = k; break;
+      default: break;
+    }
+  }
+  const char *lacks = !m->embed ? "embed(ids[T]) = …" : !m->blocks ? "layers i in 0..n under \"…\" (x[T, D]) { … }" : !m->head ? "head(x[T, D]) { … }" : NULL;
+  if (lacks) fail_at(b, m->arch->name_loc.file ? m->arch->name_loc : m->arch->loc, "arch '%s' has no '%s'", m->arch->name, lacks);
+  return !lacks;
+}
+
+static int64_t whole_or(Build *b, MInst *m, const char *name, int64_t other) {
+  const Binding *x = scope_find(m->scope, name);
+  int64_t n;
+  (void)b;
+  if (x && v_whole(&x->v, &n)) return n;
+  json_t *j = json_object_get(m->keys, name);
+  return json_is_integer(j) ? json_integer_value(j) : other;
+}
+
+static bool count_blocks(Build *b, MInst *m) {
+  Ev ev = {.b = b, .m = m};
+  Value lo = eval(&ev, m->scope, m->blocks->kid[0]), hi = eval(&ev, m->scope, m->blocks->kid[1]);
+  if (lo.kind == V_POISON || hi.kind == V_POISON) return false;
+  if (!v_whole(&lo, &m->lo) || !v_whole(&hi, &m->hi) || m->hi < m->lo || m->hi - m->lo > 100000) {
+    fail(&ev, m->blocks->kid[1]->loc, "the blocks of model '%s' run from %s to %s: expected whole numbers", m->pub->name, v_text(&ev, &lo), v_text(&ev, &hi));
+    return false;
+  }
+  m->pub->blocks = m->hi - m->lo;
+  m->pub->arch = m->arch->name;
+  m->pub->context = whole_or(b, m, "context", whole_or(b, m, "max_position_embeddings", 2048));
+  return true;
+}
+
+bool model_setup(Build *b, MInst *m) {
+  if (!find_sections(b, m)) return false;
+  int before = b->d->errors;
+  check_keys(b, m);
+  return eval_config(b, m) && count_blocks(b, m) && b->d->errors == before;
+}
+
+// ---- parts
+
+// Evaluates a part of the arch with its formal bound to x.
+static NodeId apply(Ev *ev, MInst *m, Scope *s, const Ast *formal, const Ast *body, NodeId x, Loc loc) {
+  NodeId r = NODE_NONE;
+  ev->m = m;
+  if (bind_formal(ev, s, formal, v_tensor(x), formal->loc)) {
+    Value v = eval_body(ev, s, body);
+    if (v.kind == V_TENSOR) r = v.node;
+    else if (v.kind != V_POISON) fail(ev, loc, "expected a tensor; found %s", v_text(ev, &v));
+  }
+  ev->m = NULL;
+  return r;
+}
+
+NodeId arch_embed(Ev *ev, MInst *m) {
+  Type t = {.dt = DT_I32, .rank = 1, .dim = {sym_dim(graph_add_sym(ev->g, SYM_TOKENS, m->index))}};
+  NodeId ids = t_input(ev, arena_printf(ev->b->a, "ids.%s", m->pub->name), &t);
+  NodeId x = apply(ev, m, scope_new(ev->b, m->scope), m->embed->kid[0], m->embed->kid[1], ids, m->embed->loc);
+  if (x == NODE_NONE) return x;
+  const Type *tx = t_type(ev, x);
+  if (tx->rank != 2 || type_row_sym(tx) != type_row_sym(&t)) {
+    ev->m = m;
+    fail(ev, m->embed->loc, "embed gives [T, D]; found %s", show_type(ev->b, ev->g, tx));
+    ev->m = NULL;
+    return NODE_NONE;
+  }
+  m->pub->width = tx->dim[1];
+  return x;
+}
+
+static void remember_under(Ev *ev, MInst *m, const char *under) {
+  int n = m->prefix ? m->prefix->nkid : 0;
+  for (int i = 0; i < (n ? n : 1); i++) {
+    const char *full = arena_printf(ev->b->a, "%s%s", n ? m->prefix->kid[i]->str : "", under);
+    ARENA_PUSH(ev->b->a, m->under, m->nunder, m->capunder, full);
+  }
+}
+
+NodeId arch_block(Ev *ev, MInst *m, int64_t i, NodeId x) {
+  if (x == NODE_NONE) return x;
+  const Ast *k = m->blocks;
+  Scope *s = scope_new(ev->b, m->scope);
+  scope_bind(ev->b, s, k->name, v_int(i), k->name_loc);
+  Value under = eval_string(ev, s, k->str, k->loc);
+  if (under.kind != V_STRING) return NODE_NONE;
+  if (ev->entry == ENTRY_SCORE && under.s[0]) remember_under(ev, m, under.s);
+  ev->under = under.s;
+  NodeId y = apply(ev, m, s, k->kid[2], k->kid[3], x, k->loc);
+  ev->under = NULL;
+  if (y == NODE_NONE || type_equal(t_type(ev, x), t_type(ev, y))) return y;
+  ev->m = m;
+  fail(ev, k->loc, "a block gives what it was given: %s; found %s", show_type(ev->b, ev->g, t_type(ev, x)), show_type(ev->b, ev->g, t_type(ev, y)));
+  ev->m = NULL;
+  return NODE_NONE;
+}
+
+NodeId arch_head(Ev *ev, MInst *m, NodeId x) {
+  if (x == NODE_NONE) return x;
+  return apply(ev, m, scope_new(ev->b, m->scope), m->head->kid[0], m->head->kid[1], x, m->head->loc);
+}

@@ -1,0 +1,74 @@
+// program_build: models, layer maps, then one graph per entry. The score entry comes first, for it builds everything: all errors of the
+// text are found there.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "build/ctx.h"
+
+static void check_vocabulary(Build *b) {
+  const MInst *anchor = &b->model[b->anchor];
+  for (int i = 0; i < b->nmodel; i++) {
+    const MInst *m = &b->model[i];
+    if (m->pub->vocab >= anchor->pub->vocab) continue;
+    if (fail_at(b, m->decl->loc, "model '%s' knows %lld tokens, fewer than the %lld of model '%s' whose ids it reads", m->pub->name,
+                (long long)m->pub->vocab, (long long)anchor->pub->vocab, anchor->pub->name))
+      note_model(b, anchor);
+  }
+}
+
+static void add_entry(Build *b, Graph *g) {
+  const char *wrong = b->d->errors ? NULL : graph_verify(g, b->a);
+  if (wrong) {
+    fprintf(stderr, "calmc: bug: build made a malformed graph '%s': %s\n", g->name, wrong);
+    abort();
+  }
+  b->prog->entry[b->prog->nentry++] = g;
+}
+
+static void publish_params(Build *b) {
+  b->prog->nparam = b->nparam;
+  b->prog->param = ARENA_ARRAY(b->a, BParam, b->nparam + 1);
+  for (int i = 0; i < b->nparam; i++) b->prog->param[i] = b->param[i].pub;
+}
+
+static bool make_entries(Build *b) {
+  Graph *score = entry_build(b, ENTRY_SCORE);
+  if (b->d->errors) return false;
+  check_vocabulary(b);
+  for (int i = 0; i < b->nmodel; i++) check_unused_tensors(b, &b->model[i]);
+  if (b->d->errors) return false;
+  b->prog->entry = ARENA_ARRAY(b->a, Graph *, 6);
+  if (b->nparam) add_entry(b, entry_build(b, ENTRY_TRAIN));
+  add_entry(b, entry_build(b, ENTRY_LOSS));
+  add_entry(b, entry_build(b, ENTRY_STEP));
+  add_entry(b, score);
+  if (b->nparam) {
+    add_entry(b, graph_norm(b->a));
+    add_entry(b, graph_update(b->a));
+  }
+  publish_params(b);
+  return !b->d->errors;
+}
+
+Program *program_build(Arena *a, const Spec *spec, Diags *d) {
+  Program *p = ARENA_NEW(a, Program);
+  Build b = {.a = a, .spec = spec, .d = d, .prog = p};
+  bool ok = models_load(&b) && connections_make(&b);
+  if (b.anchor >= 0) {
+    p->train = settings_train(&b);
+    p->evals = settings_evals(&b);
+  }
+  ok = ok && make_entries(&b) && !d->errors;
+  for (int i = 0; i < b.nmodel; i++) model_close(b.model[i].file);
+  if (ok) return p;
+  program_close(p);
+  return NULL;
+}
+
+void program_close(Program *p) {
+  if (!p) return;
+  for (int i = 0; i < p->nmodel; i++) json_decref(p->model[i].config);
+  json_decref(p->train);
+  json_decref(p->evals);
+}

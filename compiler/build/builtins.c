@@ -1,0 +1,322 @@
+// The functions of the language, from the table builtins.def.
+#include <math.h>
+#include <string.h>
+
+#include "base/near.h"
+#include "build/ctx.h"
+
+enum { MAX_ARGS = 8 };
+typedef struct Args {
+  const Ast *call;
+  Value v[MAX_ARGS];                 // V_NONE where left out
+  Loc at[MAX_ARGS];
+} Args;
+typedef Value Builtin(Ev *ev, Args *a);
+
+static NodeId operand(Ev *ev, const Args *a, int i) { return t_operand(ev, a->at[i], a->v[i]); }
+static Value need_tensor(Ev *ev, const Args *a, int i) {
+  if (a->v[i].kind == V_TENSOR) return a->v[i];
+  return v_tensor(t_operand(ev, a->at[i], a->v[i]));
+}
+
+// ---- products and attention
+
+// The extents of x that are not rows are the inner ones of w.
+static Value call_linear(Ev *ev, Args *a) {
+  Build *b = ev->b;
+  NodeId x = operand(ev, a, 0);
+  Value w = need_tensor(ev, a, 1);
+  if (x == NODE_NONE || w.kind != V_TENSOR) return v_poison();
+  Type tx = *t_type(ev, x), tw = *t_type(ev, w.node);
+  if (type_row_sym(&tx) < 0) return fail(ev, a->at[0], "linear takes rows of tokens; found %s", v_text(ev, &a->v[0]));
+  if (type_row_sym(&tw) >= 0) return fail(ev, a->at[1], "linear takes a weight or a parameter; found %s", v_text(ev, &w));
+  int inner = tx.rank - 1;
+  bool fits = tw.rank > inner;
+  for (int i = 0; fits && i < inner; i++) fits = tw.dim[tw.rank - inner + i] == tx.dim[1 + i];
+  if (!fits) {
+    const char *want = show_dims(b, ev->g, tx.dim + 1, inner);
+    return fail(ev, a->at[1], "linear: the weight is %s, expected [out…, %s for x %s", show_type(b, ev->g, &tw), want + 1,
+                show_type(b, ev->g, &tx));
+  }
+  param_used(ev, w.node, inner);
+  NodeId in[2] = {x, w.node};
+  NodeId y = t_add(ev, a->call->loc, OP_linear, in, 2, &(Attr){.i = {inner}});
+  if (a->v[2].kind == V_NONE) return v_tensor(y);
+  NodeId bias = operand(ev, a, 2);
+  if (y == NODE_NONE || bias == NODE_NONE) return v_poison();
+  const Type *tb = t_type(ev, bias), *ty = t_type(ev, y);
+  fits = tb->rank == ty->rank - 1;
+  for (int i = 0; fits && i < tb->rank; i++) fits = tb->dim[i] == ty->dim[i + 1];
+  if (!fits)
+    return fail(ev, a->at[2], "linear: the bias is %s, expected %s", show_type(b, ev->g, tb), show_dims(b, ev->g, ty->dim + 1, ty->rank - 1));
+  return v_tensor(t_bin(ev, a->call->loc, OP_add, y, bias));
+}
+
+// A compile-time number, or `other` where the argument is none.
+static bool number_or(Ev *ev, const Args *a, int i, double other, double *out) {
+  *out = other;
+  if (a->v[i].kind == V_NONE && !a->v[i].s) return true;
+  if (v_number(&a->v[i], out)) return true;
+  if (a->v[i].kind == V_NONE) return true;                     // a config key that is not there
+  fail(ev, a->at[i], "expected a number or none; found %s", v_text(ev, &a->v[i]));
+  return false;
+}
+
+static bool heads(Ev *ev, const Args *a, int i, NodeId n) {
+  const Type *t = t_type(ev, n);
+  if (t->rank == 3 && type_row_sym(t) >= 0) return true;
+  fail(ev, a->at[i], "attention takes [tokens, heads, width]; found %s: declare the heads, as in q[T, H, D] = linear(…)",
+       show_type(ev->b, ev->g, t));
+  return false;
+}
+
+static Value call_attention(Ev *ev, Args *a) {
+  NodeId in[4];
+  double scale, softcap, window;
+  for (int i = 0; i < 3; i++) {
+    in[i] = operand(ev, a, i);
+    if (in[i] == NODE_NONE || !heads(ev, a, i, in[i])) return v_poison();
+  }
+  Type q = *t_type(ev, in[0]), k = *t_type(ev, in[1]), v = *t_type(ev, in[2]);
+  if (k.dim[0] != v.dim[0] || k.dim[1] != v.dim[1] || q.dim[2] != k.dim[2] || q.dim[1] % k.dim[1])
+    return fail(ev, a->call->loc, "attention: q %s, k %s and v %s do not fit: expected q[Tq, H, D], k[Tk, K, D], v[Tk, K, E], H a multiple of K",
+                show_type(ev->b, ev->g, &q), show_type(ev->b, ev->g, &k), show_type(ev->b, ev->g, &v));
+  if (!number_or(ev, a, 3, 1 / sqrt((double)q.dim[2]), &scale) || !number_or(ev, a, 4, 0, &softcap) || !number_or(ev, a, 5, 0, &window))
+    return v_poison();
+  if (softcap < 0 || window < 0 || window != floor(window))
+    return fail(ev, a->call->loc, "attention: softcap is positive and window a whole number of tokens");
+  if (ev->entry == ENTRY_STEP) {
+    in[1] = t_cache(ev, in[1]);
+    in[2] = t_cache(ev, in[2]);
+  }
+  in[3] = t_mask(ev, type_row_sym(&q), type_row_sym(t_type(ev, in[1])), (int64_t)window);
+  NodeId n = t_add(ev, a->call->loc, OP_attention, in, 4, &(Attr){.f = {scale, softcap}});
+  return n == NODE_NONE ? v_poison() : v_tensor(graph_part(ev->g, n, 0));
+}
+
+static Value call_lookup(Ev *ev, Args *a) {
+  Value ids = need_tensor(ev, a, 0), table = need_tensor(ev, a, 1);
+  if (ids.kind != V_TENSOR || table.kind != V_TENSOR) return v_poison();
+  Type ti = *t_type(ev, ids.node), tt = *t_type(ev, table.node);
+  if (ti.dt != DT_I32 || ti.rank != 1) return fail(ev, a->at[0], "lookup takes ids; found %s", v_text(ev, &ids));
+  if (tt.rank < 2 || type_row_sym(&tt) >= 0) return fail(ev, a->at[1], "lookup takes a table [V, …]; found %s", v_text(ev, &table));
+  if (ev->m && ev->g->node[ids.node].op == OP_input && (!ev->m->pub->vocab || tt.dim[0] < ev->m->pub->vocab))
+    ev->m->pub->vocab = tt.dim[0];
+  NodeId in[2] = {ids.node, table.node};
+  return v_tensor(t_add(ev, a->call->loc, OP_lookup, in, 2, NULL));
+}
+
+static Value call_positions(Ev *ev, Args *a) {
+  Value x = need_tensor(ev, a, 0);
+  if (x.kind != V_TENSOR) return x;
+  Type t = *t_type(ev, x.node);
+  int sym = type_row_sym(&t);
+  if (sym < 0) return fail(ev, a->at[0], "positions takes rows of tokens; found %s", v_text(ev, &x));
+  int model = ev->g->sym[sym].model;
+  Type ids = {.dt = DT_I32, .rank = 1, .dim = {sym_dim(graph_add_sym(ev->g, SYM_TOKENS, model))}};
+  NodeId pos = t_input(ev, arena_printf(ev->b->a, "pos.%s", ev->g->model[model].name), &ids);
+  if (ev->g->sym[sym].kind == SYM_ROWS) {
+    NodeId in[2] = {pos, ev->rows};
+    pos = t_add(ev, a->call->loc, OP_take, in, 2, NULL);
+  }
+  pos = t_un(ev, a->call->loc, OP_float, pos);
+  for (int i = 1; i < t.rank; i++) t.dim[i] = 1;
+  return v_tensor(t_reshape(ev, a->call->loc, pos, t.dim, t.rank));
+}
+
+// ---- rows, and elementwise functions of tensors or numbers
+
+static Value call_rotate_half(Ev *ev, Args *a) {
+  NodeId x = operand(ev, a, 0);
+  return v_tensor(x == NODE_NONE ? x : t_un(ev, a->call->loc, OP_rotate, x));
+}
+
+static Value call_sum(Ev *ev, Args *a) {
+  if (a->v[0].kind == V_LIST) {
+    double s = 0, x;
+    for (int i = 0; i < a->v[0].n; i++) {
+      if (!v_number(&a->v[0].v[i], &x)) return fail(ev, a->at[0], "sum takes numbers; element %d is %s", i, v_text(ev, &a->v[0].v[i]));
+      s += x;
+    }
+    return v_float(s);
+  }
+  NodeId x = operand(ev, a, 0);
+  return v_tensor(x == NODE_NONE ? x : t_un(ev, a->call->loc, OP_sum, x));
+}
+
+static Value call_mean(Ev *ev, Args *a) {
+  NodeId x = operand(ev, a, 0);
+  if (x == NODE_NONE) return v_poison();
+  const Type *t = t_type(ev, x);
+  if (t->rank == 0 || dim_is_sym(t->dim[t->rank - 1]))
+    return fail(ev, a->at[0], "mean runs over the last extent; found %s", show_type(ev->b, ev->g, t));
+  double n = (double)t->dim[t->rank - 1];
+  NodeId s = t_un(ev, a->call->loc, OP_sum, x);
+  return v_tensor(t_bin(ev, a->call->loc, OP_div, s, graph_const(ev->g, n)));
+}
+
+// One function of a number, of a tensor's elements, or of a list's.
+static Value elementwise(Ev *ev, Args *a, OpId op, double f(double)) {
+  double x;
+  if (!v_number(&a->v[0], &x)) {
+    NodeId n = operand(ev, a, 0);
+    return v_tensor(n == NODE_NONE ? n : t_un(ev, a->call->loc, op, n));
+  }
+  double y = f(x);
+  if (!isfinite(y)) return fail(ev, a->call->loc, "%s of %s is not a finite number", a->call->name, v_text(ev, &a->v[0]));
+  return v_float(y);
+}
+static double number_rsqrt(double x) { return 1 / sqrt(x); }
+static double number_sigmoid(double x) { return 1 / (1 + exp(-x)); }
+#define ELEMENTWISE(name, op, f) \
+  static Value call_##name(Ev *ev, Args *a) { return elementwise(ev, a, op, f); }
+ELEMENTWISE(exp, OP_exp, exp)
+ELEMENTWISE(log, OP_log, log)
+ELEMENTWISE(sqrt, OP_sqrt, sqrt)
+ELEMENTWISE(rsqrt, OP_rsqrt, number_rsqrt)
+ELEMENTWISE(tanh, OP_tanh, tanh)
+ELEMENTWISE(erf, OP_erf, erf)
+ELEMENTWISE(sigmoid, OP_sigmoid, number_sigmoid)
+ELEMENTWISE(cos, OP_cos, cos)
+ELEMENTWISE(sin, OP_sin, sin)
+
+// ---- compile-time values
+
+static bool number_arg(Ev *ev, const Args *a, int i, double *x) {
+  if (v_number(&a->v[i], x)) return true;
+  fail(ev, a->at[i], "%s takes numbers known at compile time; found %s", a->call->name, v_text(ev, &a->v[i]));
+  return false;
+}
+
+static Value to_whole(Ev *ev, const Args *a, double f(double)) {
+  double x;
+  if (!number_arg(ev, a, 0, &x)) return v_poison();
+  return fabs(x) < 9e15 ? v_int((int64_t)f(x)) : v_float(f(x));
+}
+static Value call_floor(Ev *ev, Args *a) { return to_whole(ev, a, floor); }
+static Value call_ceil(Ev *ev, Args *a) { return to_whole(ev, a, ceil); }
+static Value call_round(Ev *ev, Args *a) { return to_whole(ev, a, nearbyint); }
+
+static Value call_abs(Ev *ev, Args *a) {
+  double x;
+  if (!number_arg(ev, a, 0, &x)) return v_poison();
+  if (a->v[0].kind == V_INT && a->v[0].i != INT64_MIN) return v_int(a->v[0].i < 0 ? -a->v[0].i : a->v[0].i);
+  return v_float(fabs(x));
+}
+
+static Value smaller(Ev *ev, Args *a, bool want_min) {
+  double x, y;
+  if (!number_arg(ev, a, 0, &x) || !number_arg(ev, a, 1, &y)) return v_poison();
+  return a->v[(x <= y) == want_min ? 0 : 1];
+}
+static Value call_min(Ev *ev, Args *a) { return smaller(ev, a, true); }
+static Value call_max(Ev *ev, Args *a) { return smaller(ev, a, false); }
+
+static Value call_len(Ev *ev, Args *a) {
+  if (a->v[0].kind == V_LIST) return v_int(a->v[0].n);
+  return fail(ev, a->at[0], "len takes a list; found %s", v_text(ev, &a->v[0]));
+}
+
+static Value distribution(Ev *ev, Args *a, const char *name, double other) {
+  double x = other;
+  if (a->v[0].kind != V_NONE && !number_arg(ev, a, 0, &x)) return v_poison();
+  if (x < 0) return fail(ev, a->at[0], "%s takes a number that is not negative", name);
+  return (Value){.kind = V_DIST, .s = name, .f = x};
+}
+static Value call_normal(Ev *ev, Args *a) { return distribution(ev, a, "normal", 1); }
+static Value call_uniform(Ev *ev, Args *a) { return distribution(ev, a, "uniform", 1); }
+static Value call_fan_in(Ev *ev, Args *a) { return distribution(ev, a, "fan_in", 1); }
+
+// ---- the table and its use
+
+static const struct {
+  const char *name, *params;
+  Builtin *call;
+} table[] = {
+#define X(name, params, what) {#name, params, call_##name},
+#include "build/builtins.def"
+#undef X
+};
+enum { N_BUILTINS = sizeof table / sizeof *table };
+
+bool builtin_constant(const char *name, Value *v) {
+  const struct { const char *name; Value v; } constants[] = {
+      {"pi", v_float(3.14159265358979323846)},
+      {"zeros", {.kind = V_DIST, .s = "zeros"}},
+      {"ones", {.kind = V_DIST, .s = "ones", .f = 1}},
+      {"fan_in", {.kind = V_DIST, .s = "fan_in", .f = 1}},
+  };
+  for (size_t i = 0; i < sizeof constants / sizeof *constants; i++)
+    if (!strcmp(constants[i].name, name)) {
+      *v = constants[i].v;
+      return true;
+    }
+  return false;
+}
+
+const char *nearest_name(Build *b, const Scope *s, const char *name) {
+  Near near = near_begin(name);
+  for (; s; s = s->up)
+    for (int i = 0; i < s->n; i++) near_offer(&near, s->v[i].name);
+  for (int i = 0; i < N_BUILTINS; i++) near_offer(&near, table[i].name);
+  for (int f = 0; f <= b->spec->nlib; f++) {
+    const Ast *file = f ? b->spec->lib[f - 1] : b->spec->file;
+    for (int i = 0; i < file->nkid; i++)
+      if (file->kid[i]->kind == AST_FN) near_offer(&near, file->kid[i]->name);
+  }
+  return near.best;
+}
+
+// Place of parameter `name` (n bytes) in a parameter list, -1; *count is the length of the list.
+static int param_slot(const char *params, const char *name, int *count, unsigned *optional) {
+  int slot = -1, i = 0;
+  *optional = 0;
+  for (const char *p = params; *p; i++) {
+    size_t n = strcspn(p, " ");
+    size_t bare = n && p[n - 1] == '?' ? n - 1 : n;
+    if (bare < n) *optional |= 1u << i;
+    if (name && strlen(name) == bare && !strncmp(p, name, bare)) slot = i;
+    p += n + (p[n] == ' ');
+  }
+  *count = i;
+  return slot;
+}
+
+static bool read_args(Ev *ev, Scope *s, const Ast *e, const char *params, Args *a) {
+  int count, next = 0;
+  unsigned optional, given = 0;
+  param_slot(params, NULL, &count, &optional);
+  for (int i = 0; i < e->nkid; i++) {
+    const Ast *k = e->kid[i];
+    bool named = k->kind == AST_NAMED;
+    unsigned ignored;
+    int slot = named ? param_slot(params, k->name, &count, &ignored) : next++;
+    if (slot < 0 || slot >= count || (given >> slot & 1)) {
+      fail(ev, k->loc, named && slot < 0 ? "'%s' takes no such argument; its arguments are: %s"
+           : slot >= count ? "'%s' takes fewer arguments: %s" : "'%s': this argument is given twice; its arguments are: %s", e->name, params);
+      return false;
+    }
+    a->v[slot] = eval(ev, s, named ? k->kid[0] : k);
+    a->at[slot] = k->loc;
+    given |= 1u << slot;
+    if (a->v[slot].kind == V_POISON) return false;
+  }
+  unsigned need = ((1u << count) - 1) & ~optional;
+  if ((given & need) == need) return true;
+  fail(ev, e->loc, "'%s' needs more arguments: %s", e->name, params);
+  return false;
+}
+
+Value call_builtin(Ev *ev, Scope *s, const Ast *e) {
+  for (int i = 0; i < N_BUILTINS; i++) {
+    if (strcmp(table[i].name, e->name)) continue;
+    Args a = {.call = e};
+    for (int k = 0; k < MAX_ARGS; k++) {
+      a.v[k] = v_none(NULL);
+      a.at[k] = e->loc;
+    }
+    return read_args(ev, s, e, table[i].params, &a) ? table[i].call(ev, &a) : v_poison();
+  }
+  const char *near = nearest_name(ev->b, s, e->name);
+  return fail(ev, e->loc, "no function '%s'%s%s%s", e->name, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+}

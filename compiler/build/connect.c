@@ -1,0 +1,190 @@
+// Layer maps: selectors to layers, the two sides paired in order, and no way round in a circle.
+#include <string.h>
+
+#include "build/ctx.h"
+
+typedef struct Layers {
+  int *v;
+  int n, cap;
+} Layers;
+
+static const MInst *model_named(const Build *b, const char *name) {
+  for (int i = 0; i < b->nmodel; i++)
+    if (!strcmp(b->model[i].pub->name, name)) return &b->model[i];
+  return NULL;
+}
+
+// A whole number in a selector, checked against [lo, hi]; false after an error.
+static bool number(Build *b, const Ast *e, const MInst *m, int64_t lo, int64_t hi, int64_t *out) {
+  Ev ev = {.b = b};
+  Value v = eval(&ev, NULL, e);
+  if (v.kind == V_POISON) return false;
+  if (!v_whole(&v, out)) {
+    fail_at(b, e->loc, "a layer is a whole number; found %s", v_text(&ev, &v));
+    return false;
+  }
+  if (*out >= lo && *out <= hi) return true;
+  if (fail_at(b, e->loc, "no layer %lld in model '%s': it has %lld blocks (layer 0 is the embedding output)", (long long)*out, m->pub->name,
+              (long long)m->pub->blocks))
+    note_model(b, m);
+  return false;
+}
+
+static void add(Build *b, Layers *l, int64_t k) { ARENA_PUSH(b->a, l->v, l->n, l->cap, (int)k); }
+
+// All selectors but spread, which waits for the other side.
+static bool select_layers(Build *b, const Ast *sel, const MInst *m, Layers *out) {
+  int64_t L = m->pub->blocks, x, y, step = 1;
+  switch (sel->kind) {
+    case AST_SEL_LIST:
+      for (int i = 0; i < sel->nkid; i++) {
+        if (!number(b, sel->kid[i], m, 0, L, &x)) return false;
+        add(b, out, x);
+      }
+      return true;
+    case AST_SEL_RANGE:
+      if (!number(b, sel->kid[0], m, 0, L, &x) || !number(b, sel->kid[1], m, 0, L, &y)) return false;
+      if (sel->nkid > 2 && sel->kid[2] && !number(b, sel->kid[2], m, 1, L, &step)) return false;
+      if (y < x) {
+        fail_at(b, sel->loc, "this range is empty: it runs from %lld to %lld", (long long)x, (long long)y);
+        return false;
+      }
+      for (int64_t k = x; k <= y; k += step) add(b, out, k);
+      return true;
+    case AST_SEL_EVERY:
+      if (!number(b, sel->kid[0], m, 1, L, &step)) return false;
+      for (int64_t k = step; k <= L; k += step) add(b, out, k);
+      return true;
+    case AST_SEL_ALL:
+      for (int64_t k = 1; k <= L; k++) add(b, out, k);
+      return true;
+    case AST_SEL_LAST: add(b, out, L); return true;
+    default: return false;
+  }
+}
+
+// n layers, evenly: floor(L * (i + 1) / n).
+static bool spread(Build *b, const Ast *sel, const MInst *m, int n, Layers *out) {
+  int64_t L = m->pub->blocks;
+  if (n > L) {
+    if (fail_at(b, sel->loc, "%d layers cannot be spread over the %lld blocks of model '%s'", n, (long long)L, m->pub->name)) note_model(b, m);
+    return false;
+  }
+  for (int i = 0; i < n; i++) add(b, out, L * (i + 1) / n);
+  return true;
+}
+
+static const Conn *same_name(const Build *b, const char *name) {
+  for (int i = 0; i < b->nconn; i++)
+    if (!strcmp(b->conn[i].pub.name, name)) return &b->conn[i];
+  return NULL;
+}
+
+static void add_connection(Build *b, const Ast *decl, const Ast *op, const MInst *from, int k, const MInst *to, int j) {
+  const char *name = arena_printf(b->a, "%s.%d->%s.%d", from->pub->name, k, to->pub->name, j);
+  const Conn *other = same_name(b, name);
+  if (other) {
+    if (fail_at(b, decl->loc, "%s is connected twice", name)) diag_note(b->d, other->decl->loc, "the first time here");
+    return;
+  }
+  Conn c = {{from->index, k, to->index, j, op->name, name}, decl, op};
+  ARENA_PUSH(b->a, b->conn, b->nconn, b->capconn, c);
+}
+
+static void connect(Build *b, const Ast *decl) {
+  const Ast *side[2] = {decl->kid[0], decl->kid[1]}, *call = decl->kid[2];
+  const Ast *op = spec_find(b->spec, AST_OP, call->name);
+  const MInst *m[2];
+  Layers l[2] = {{0}, {0}};
+  bool spreads[2];
+  if (!op) {
+    fail_at(b, call->loc, "no op is called '%s'", call->name);
+    return;
+  }
+  for (int i = 0; i < 2; i++) {
+    m[i] = model_named(b, side[i]->name);
+    spreads[i] = side[i]->kid[0]->kind == AST_SEL_SPREAD;
+    if (!m[i]) {
+      fail_at(b, side[i]->loc, "no model is called '%s'", side[i]->name);
+      return;
+    }
+    if (!spreads[i] && !select_layers(b, side[i]->kid[0], m[i], &l[i])) return;
+  }
+  if (spreads[0] && spreads[1]) {
+    fail_at(b, decl->loc, "both sides say spread: one must say how many layers, such as [every 4]");
+    return;
+  }
+  for (int i = 0; i < 2; i++)
+    if (spreads[i] && !spread(b, side[i]->kid[0], m[i], l[1 - i].n, &l[i])) return;
+  if (l[0].n != l[1].n) {
+    fail_at(b, decl->loc, "%d layers of model '%s' cannot meet %d of model '%s': expected as many on both sides (one side may say [spread])", l[0].n,
+            m[0]->pub->name, l[1].n, m[1]->pub->name);
+    return;
+  }
+  if (!l[0].n) fail_at(b, decl->loc, "this connects no layers");
+  for (int i = 0; i < l[0].n; i++) add_connection(b, decl, op, m[0], l[0].v[i], m[1], l[1].v[i]);
+}
+
+// ---- circles: depth first over layers; a layer needs the one below it and what is added to it
+
+typedef struct Walk {
+  Build *b;
+  char **mark;                 // per model and layer: 0 new, 1 open, 2 done
+  const Conn **path;           // connections on the way
+  int *path_model, *path_layer;   // where each was entered
+  int n;
+  bool found;
+} Walk;
+
+static void report_circle(Walk *w, int model, int layer) {
+  int first = w->n - 1;
+  while (first > 0 && !(w->path_model[first] == model && w->path_layer[first] <= layer)) first--;
+  Buf t = {0};
+  for (int i = w->n - 1; i >= first; i--) buf_printf(&t, "%s%s", i < w->n - 1 ? ", " : "", w->path[i]->pub.name);
+  const Conn *c = w->path[w->n - 1];
+  fail_at(w->b, c->decl->loc, "connections run in a circle: %s", t.s);
+  for (int i = first; i < w->n - 1; i++)
+    if (w->path[i]->decl != c->decl) diag_note(w->b->d, w->path[i]->decl->loc, "%s comes from here", w->path[i]->pub.name);
+  buf_free(&t);
+  w->found = true;
+}
+
+static void visit(Walk *w, int model, int layer) {
+  Build *b = w->b;
+  if (w->found || w->mark[model][layer] == 2) return;
+  w->mark[model][layer] = 1;
+  if (layer > 0) visit(w, model, layer - 1);
+  for (int i = 0; i < b->nconn && !w->found; i++) {
+    const Conn *c = &b->conn[i];
+    if (c->pub.to != model || c->pub.to_layer != layer) continue;
+    w->path[w->n] = c;
+    w->path_model[w->n] = model;
+    w->path_layer[w->n++] = layer;
+    if (w->mark[c->pub.from][c->pub.from_layer] == 1) report_circle(w, c->pub.from, c->pub.from_layer);
+    else visit(w, c->pub.from, c->pub.from_layer);
+    w->n--;
+  }
+  w->mark[model][layer] = 2;
+}
+
+static bool no_circle(Build *b) {
+  Walk w = {.b = b};
+  w.mark = ARENA_ARRAY(b->a, char *, b->nmodel);
+  w.path = ARENA_ARRAY(b->a, const Conn *, b->nconn + 1);
+  w.path_model = ARENA_ARRAY(b->a, int, b->nconn + 1);
+  w.path_layer = ARENA_ARRAY(b->a, int, b->nconn + 1);
+  for (int i = 0; i < b->nmodel; i++) w.mark[i] = ARENA_ARRAY(b->a, char, b->model[i].pub->blocks + 1);
+  for (int i = 0; i < b->nmodel && !w.found; i++) visit(&w, i, (int)b->model[i].pub->blocks);
+  return !w.found;
+}
+
+bool connections_make(Build *b) {
+  int before = b->d->errors;
+  for (int i = 0; i < b->spec->file->nkid; i++)
+    if (b->spec->file->kid[i]->kind == AST_CONNECT) connect(b, b->spec->file->kid[i]);
+  if (b->d->errors != before || !no_circle(b)) return false;
+  b->prog->conn = ARENA_ARRAY(b->a, BConnection, b->nconn + 1);
+  b->prog->nconn = b->nconn;
+  for (int i = 0; i < b->nconn; i++) b->prog->conn[i] = b->conn[i].pub;
+  return true;
+}

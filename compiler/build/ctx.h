@@ -1,0 +1,196 @@
+// What the files of this folder share: values of the language, scopes, the state of a build, and the functions between them.
+// Not for other folders (build.h is).
+#ifndef CALM_BUILD_CTX_H
+#define CALM_BUILD_CTX_H
+#include "build/build.h"
+#include "model/model.h"
+
+// ---- values: compile-time ones and tensors (graph nodes) in one type
+typedef enum ValKind {
+  V_POISON,                    // an error was reported; whatever uses it stays silent
+  V_NONE,                      // none, or a config key that is not there (s = its name)
+  V_BOOL, V_INT, V_FLOAT, V_STRING,
+  V_LIST,                      // v, n
+  V_NAMES,                     // alternative names: a list of strings
+  V_CONFIG,                    // an object of config.json: json, s = its path
+  V_EXTENT,                    // a row symbol as an extent: i = the dim (negative)
+  V_DIST,                      // an initial distribution: s = name, f = its number
+  V_WEIGHT,                    // weight("x") before its shape is declared: v, n = the names asked for; b = weight?
+  V_TENSOR,                    // node
+} ValKind;
+typedef struct Value Value;
+struct Value {
+  ValKind kind;
+  bool b;
+  int64_t i;
+  double f;
+  const char *s;
+  const Value *v;
+  int n;
+  json_t *json;                // borrowed
+  NodeId node;
+};
+
+typedef struct Binding {
+  const char *name;
+  Value v;
+  Loc loc;
+} Binding;
+typedef struct MInst MInst;
+typedef struct Scope Scope;
+struct Scope {
+  Scope *up;
+  MInst *keys;                 // names not found here or above are config keys of this model
+  Binding *v;
+  int n, cap;
+};
+
+// ---- the build
+struct MInst {                 // a model of the spec
+  int index;
+  BModel *pub;
+  const Ast *decl, *arch;
+  Model *file;                 // NULL: made from nothing
+  json_t *keys;                // the configuration names are looked up in
+  const char *config_path;     // as messages name it
+  Scope *scope;                // names the arch's config section binds
+  const Ast *config, *prefix, *embed, *blocks, *head, *init, *own_init;
+  int64_t lo, hi;              // block indices
+  const char **under;          // weight-name prefixes of blocks met so far (unused tensors under them are errors)
+  int nunder, capunder;
+};
+typedef struct Conn {          // one line of a layer map
+  BConnection pub;
+  const Ast *decl, *op;        // CONNECT and OP nodes
+} Conn;
+typedef struct ParamInfo {
+  BParam pub;
+  Loc loc;
+  bool fan_known;              // fan_in was taken from a linear
+} ParamInfo;
+typedef struct Build {
+  Arena *a;
+  const Spec *spec;
+  Diags *d;
+  Program *prog;
+  MInst *model;
+  int nmodel;
+  Conn *conn;
+  int nconn, capconn;
+  ParamInfo *param;
+  int nparam, capparam;
+  Loc *seen;                   // places an error was reported at: each speaks once
+  int nseen, capseen;
+  int anchor;
+} Build;
+
+typedef enum EntryKind { ENTRY_SCORE, ENTRY_TRAIN, ENTRY_LOSS, ENTRY_STEP } EntryKind;
+typedef struct Memo {          // one source node per name
+  const char *name;
+  NodeId node;
+} Memo;
+typedef struct Ev {            // evaluation of text for one entry's graph (g NULL: compile-time values only)
+  Build *b;
+  Graph *g;
+  EntryKind entry;
+  MInst *m;                    // whose weights and config keys the text sees; NULL inside an op
+  const Conn *conn;            // whose parameters the text declares; NULL inside an arch
+  const char *under;           // weight-name prefix of the block
+  int depth;                   // nested calls
+  NodeId rows;                 // the rows input, or NODE_NONE
+  Memo *memo;
+  int nmemo, capmemo;
+  NodeId **state;              // per model, per layer: its residual stream; NODE_NONE = not built
+} Ev;
+
+// ---- value.c
+Value v_none(const char *key);
+Value v_bool(bool b);
+Value v_int(int64_t i);
+Value v_float(double f);
+Value v_string(const char *s);
+Value v_tensor(NodeId n);
+Value v_poison(void);
+Value v_list(Build *b, const Value *v, int n);
+Value v_json(Build *b, json_t *j, const char *path);          // JSON null is none
+bool v_number(const Value *v, double *x);                     // int or float
+bool v_whole(const Value *v, int64_t *x);                     // int, or a float without fraction
+const char *v_text(const Ev *ev, const Value *v);             // for messages: "3", "\"silu\"", "a tensor [T.base, 64]"
+const char *show_type(Build *b, const Graph *g, const Type *t);
+const char *show_dims(Build *b, const Graph *g, const int64_t *dim, int n);
+const char *source_text(Build *b, Loc loc);                   // the spec's own words at loc
+
+// ---- scope.c
+Scope *scope_new(Build *b, Scope *up);
+void scope_bind(Build *b, Scope *s, const char *name, Value v, Loc loc);
+const Binding *scope_find(const Scope *s, const char *name);
+MInst *scope_keys(const Scope *s);
+
+// ---- diagnostics: false when this place has spoken already
+bool fail_at(Build *b, Loc loc, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+Value fail(Ev *ev, Loc loc, const char *fmt, ...) __attribute__((format(printf, 3, 4)));   // reports and returns poison
+void note_model(Build *b, const MInst *m);                    // "model 'base' is declared here"
+
+// ---- expr.c
+Value eval(Ev *ev, Scope *s, const Ast *e);
+Value eval_body(Ev *ev, Scope *s, const Ast *body);           // an expression, or a block with return
+Value eval_string(Ev *ev, Scope *s, const char *text, Loc loc);   // {name} interpolated
+// Evaluates extents. bind: names not bound yet take the extent they meet in `met` (n_met extents), as formals do.
+int eval_dims(Ev *ev, Scope *s, const Ast *dims, const int64_t *met, int n_met, int64_t *out);   // count, -1 after an error
+bool bind_formal(Ev *ev, Scope *s, const Ast *formal, Value v, Loc at);
+Value call_fn(Ev *ev, Scope *up, const Ast *fn, const Value *arg, const Loc *at, int n, Loc loc);
+
+// ---- number.c: arithmetic of compile-time values
+Value num_binary(Ev *ev, const Ast *e, Value x, Value y);
+Value num_unary(Ev *ev, const Ast *e, Value x);
+bool v_same(const Value *x, const Value *y);
+
+// ---- tensor.c: nodes with places and messages
+NodeId t_add(Ev *ev, Loc loc, OpId op, const NodeId *in, int nin, const Attr *attr);   // NODE_NONE after a reported error
+NodeId t_un(Ev *ev, Loc loc, OpId op, NodeId x);
+NodeId t_bin(Ev *ev, Loc loc, OpId op, NodeId x, NodeId y);
+NodeId t_operand(Ev *ev, Loc loc, Value v);                  // number, list of numbers or tensor as an f32 node
+NodeId t_reshape(Ev *ev, Loc loc, NodeId x, const int64_t *dim, int n);
+NodeId t_input(Ev *ev, const char *name, const Type *t);     // one node per name
+NodeId t_mask(Ev *ev, int q, int k, int64_t window);
+NodeId t_cache(Ev *ev, NodeId x);                            // step: x appended to its cache
+Value t_binary(Ev *ev, const Ast *e, Value x, Value y);
+Value t_unary(Ev *ev, const Ast *e, Value x);
+const Type *t_type(const Ev *ev, NodeId n);
+int t_model(const Ev *ev, NodeId n);                         // model of its rows, -1
+NodeId t_memo(const Ev *ev, const char *name);
+void t_remember(Ev *ev, const char *name, NodeId n);
+
+// ---- weight.c
+Value weight_named(Ev *ev, Scope *s, const Ast *call);       // weight(…), weight?(…)
+Value weight_shaped(Ev *ev, const Ast *e, Value w, const int64_t *dim, int n);
+NodeId param_node(Ev *ev, const char *name, const int64_t *dim, int n, const Value *init, int model, Loc loc);
+void param_used(Ev *ev, NodeId w, int inner);                // a linear reads it: its fan_in is known
+void check_unused_tensors(Build *b, MInst *m);
+
+// ---- builtins.c
+bool builtin_constant(const char *name, Value *v);
+Value call_builtin(Ev *ev, Scope *s, const Ast *call);
+const char *nearest_name(Build *b, const Scope *s, const char *name);   // for suggestions; NULL
+
+// ---- arch.c
+bool model_setup(Build *b, MInst *m);                        // config section, sections found, blocks counted
+NodeId arch_embed(Ev *ev, MInst *m);
+NodeId arch_block(Ev *ev, MInst *m, int64_t i, NodeId x);
+NodeId arch_head(Ev *ev, MInst *m, NodeId x);
+
+// ---- load.c
+bool models_load(Build *b);
+
+// ---- connect.c, op.c
+bool connections_make(Build *b);
+NodeId op_apply(Ev *ev, const Conn *c, NodeId to, NodeId from);   // what is to be added; NODE_NONE after an error
+
+// ---- entries.c, optim.c, settings.c
+Graph *entry_build(Build *b, EntryKind kind);
+Graph *graph_norm(Arena *a);
+Graph *graph_update(Arena *a);
+json_t *settings_train(Build *b);
+json_t *settings_evals(Build *b);
+json_t *value_json(Ev *ev, Loc loc, const Value *v);
+#endif

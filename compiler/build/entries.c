@@ -1,0 +1,126 @@
+// One graph per entry of the program: the residual streams of all models, joined by the connections, and what the entry wants.
+#include <string.h>
+
+#include "autodiff/autodiff.h"
+#include "build/ctx.h"
+
+// Layer k of a model after additions. A block reads the layer below; every addition to a layer reads the layer before any of them.
+static NodeId state_at(Ev *ev, int model, int k) {
+  Build *b = ev->b;
+  if (ev->state[model][k] != NODE_NONE) return ev->state[model][k];
+  MInst *m = &b->model[model];
+  NodeId x = k == 0 ? arch_embed(ev, m) : arch_block(ev, m, m->lo + k - 1, state_at(ev, model, k - 1)), y = x;
+  for (int i = 0; i < b->nconn && x != NODE_NONE; i++) {
+    const Conn *c = &b->conn[i];
+    if (c->pub.to != model || c->pub.to_layer != k) continue;
+    NodeId d = op_apply(ev, c, x, state_at(ev, c->pub.from, c->pub.from_layer));
+    y = d == NODE_NONE || y == NODE_NONE ? NODE_NONE : t_bin(ev, c->decl->loc, OP_add, y, d);
+  }
+  return ev->state[model][k] = y;
+}
+
+static NodeId rows_input(Ev *ev, const char *name, Dtype dt) {
+  Type t = {.dt = dt, .rank = 1, .dim = {sym_dim(graph_add_sym(ev->g, SYM_ROWS, ev->b->anchor))}};
+  return t_input(ev, name, &t);
+}
+
+// The anchor's head on the rows that matter; also the state before the head is evaluated on them.
+static NodeId head_on_rows(Ev *ev) {
+  MInst *m = &ev->b->model[ev->b->anchor];
+  NodeId x = state_at(ev, m->index, (int)m->pub->blocks);
+  if (x == NODE_NONE) return x;
+  ev->rows = rows_input(ev, "rows", DT_I32);
+  NodeId in[2] = {x, ev->rows};
+  return arch_head(ev, m, t_add(ev, m->head->loc, OP_take, in, 2, NULL));
+}
+
+// ---- loss
+
+// The head ends in linear(h, W): the loss takes h and W, and never makes the logits.
+static NodeId loss_node(Ev *ev, NodeId logits) {
+  const MInst *m = &ev->b->model[ev->b->anchor];
+  Node n = ev->g->node[logits];
+  if (n.op != OP_linear || n.type.rank != 2 || n.attr.i[0] != 1) {
+    if (fail_at(ev->b, m->head->loc, "the head must end in linear(x, weight) with a weight [V, D]: training never holds all logits")) note_model(ev->b, m);
+    return NODE_NONE;
+  }
+  NodeId in[3] = {n.in[0], n.in[1], rows_input(ev, "labels", DT_I32)};
+  return t_add(ev, m->head->loc, OP_xent, in, 3, NULL);
+}
+
+// The second result of the gradient of the loss is the loss again: with it the logits are computed once. NODE_NONE when the head's input
+// is not differentiated.
+static NodeId loss_again(const Graph *g, NodeId loss) {
+  const Node *x = &g->node[loss];
+  for (NodeId i = loss + 1; i < g->n; i++) {
+    const Node *n = &g->node[i];
+    if (n->op == OP_xent_grad && n->in[0] == x->in[0] && n->in[1] == x->in[1] && n->in[2] == x->in[2]) return i;
+  }
+  return NODE_NONE;
+}
+
+static void add_gradients(Ev *ev, NodeId loss) {
+  Build *b = ev->b;
+  NodeId *wrt = ARENA_ARRAY(b->a, NodeId, b->nparam + 1), *grad = ARENA_ARRAY(b->a, NodeId, b->nparam + 1);
+  int *which = ARENA_ARRAY(b->a, int, b->nparam + 1), n = 0;
+  for (int i = 0; i < b->nparam; i++) {
+    NodeId p = t_memo(ev, b->param[i].pub.name);
+    if (p != NODE_NONE) {
+      which[n] = i;
+      wrt[n++] = p;
+    } else {
+      fail_at(b, b->param[i].loc, "parameter '%s' does not reach the loss: nothing the anchor computes depends on it", b->param[i].pub.name);
+    }
+  }
+  NodeId seed = rows_input(ev, "gscale", DT_F32);
+  autodiff_reverse(ev->g, loss, seed, wrt, n, grad);
+  NodeId again = loss_again(ev->g, loss);
+  graph_output(ev->g, "nll", again == NODE_NONE ? loss : graph_part(ev->g, again, 1));
+  for (int i = 0; i < n; i++) {
+    const ParamInfo *p = &b->param[which[i]];
+    if (grad[i] == NODE_NONE) fail_at(b, p->loc, "parameter '%s' does not reach the loss", p->pub.name);
+    else graph_output(ev->g, arena_printf(b->a, "grad.%s", p->pub.name), grad[i]);
+  }
+}
+
+// ---- entries
+
+static void score(Ev *ev) {
+  Build *b = ev->b;
+  NodeId logits = head_on_rows(ev);
+  if (logits != NODE_NONE) graph_output(ev->g, "logits", logits);
+  for (int i = 0; i < b->nmodel; i++)
+    for (int k = 0; k <= (int)b->model[i].pub->blocks; k++) {
+      NodeId x = state_at(ev, i, k);
+      if (x == NODE_NONE) break;
+      graph_output(ev->g, arena_printf(b->a, "hidden.%s.%d", b->model[i].pub->name, k), x);
+    }
+}
+
+static void wanted(Ev *ev) {
+  NodeId logits = head_on_rows(ev);
+  if (logits == NODE_NONE) return;
+  if (ev->entry == ENTRY_STEP) {
+    graph_output(ev->g, "logits", logits);
+    return;
+  }
+  NodeId loss = loss_node(ev, logits);
+  if (loss == NODE_NONE) return;
+  if (ev->entry == ENTRY_TRAIN) add_gradients(ev, loss);
+  else graph_output(ev->g, "nll", loss);
+}
+
+Graph *entry_build(Build *b, EntryKind kind) {
+  static const char *const names[] = {[ENTRY_SCORE] = "score", [ENTRY_TRAIN] = "train", [ENTRY_LOSS] = "loss", [ENTRY_STEP] = "step"};
+  Ev ev = {.b = b, .entry = kind, .rows = NODE_NONE, .g = graph_new(b->a, names[kind])};
+  ev.state = ARENA_ARRAY(b->a, NodeId *, b->nmodel);
+  for (int i = 0; i < b->nmodel; i++) {
+    int n = (int)b->model[i].pub->blocks + 1;
+    graph_add_model(ev.g, b->model[i].pub->name);
+    ev.state[i] = ARENA_ARRAY(b->a, NodeId, n);
+    for (int k = 0; k < n; k++) ev.state[i][k] = NODE_NONE;
+  }
+  if (kind == ENTRY_SCORE) score(&ev);
+  else wanted(&ev);
+  return ev.g;
+}

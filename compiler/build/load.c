@@ -1,0 +1,123 @@
+// The models of the spec: directories opened, configuration and arch found, tokenizers compared.
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "build/ctx.h"
+
+// A path of the spec, from the spec's own folder.
+static const char *spec_path(Build *b, const char *path) {
+  uint32_t file = b->spec->file->loc.file;
+  const char *spec = b->spec->sources->v[file].path, *slash = strrchr(spec, '/');
+  if (path[0] == '/' || !slash) return path;
+  return arena_printf(b->a, "%.*s/%s", (int)(slash - spec), spec, path);
+}
+
+static const char *absolute(Build *b, const char *path) {
+  char *real = realpath(path, NULL);
+  const char *kept = real ? arena_strdup(b->a, real) : path;
+  free(real);
+  return kept;
+}
+
+static Role role_of(const Ast *decl) {
+  return decl->kind == AST_ANCHOR ? ROLE_ANCHOR : decl->kind == AST_AUGMENT ? ROLE_AUGMENT : ROLE_MODEL;
+}
+
+static bool open_directory(Build *b, MInst *m) {
+  RtError e;
+  const char *shown = spec_path(b, m->decl->str), *dir = absolute(b, shown);
+  m->file = model_open(b->a, dir, shown, &e);
+  if (!m->file) {
+    fail_at(b, m->decl->loc, "%s", e.text);
+    return false;
+  }
+  m->keys = m->file->config;
+  m->config_path = m->file->config_path;
+  m->pub->dir = m->file->dir;
+  m->pub->config = json_incref(m->file->hf->config);
+  m->pub->tokenizer = m->file->hf->tokenizer ? absolute(b, m->file->hf->tokenizer) : NULL;
+  const char *architecture = model_architecture(m->file);
+  if (!architecture) {
+    fail_at(b, m->decl->loc, "%s names no architecture: expected \"architectures\": [\"…\"]", m->config_path);
+    return false;
+  }
+  m->arch = spec_find_arch(b->spec, architecture);
+  if (!m->arch)
+    fail_at(b, m->decl->loc, "no arch serves \"%s\" (%s): expected 'arch NAME for \"%s\" { … }' in this spec or a file it uses", architecture,
+            m->config_path, architecture);
+  return m->arch != NULL;
+}
+
+// The settings of the model's block are its configuration.
+static bool make_config(Build *b, MInst *m) {
+  Ev ev = {.b = b};
+  const Ast *settings = m->decl->kid[0];
+  json_t *c = json_object();
+  m->keys = c;
+  m->pub->config = c;
+  m->config_path = b->spec->sources->v[m->decl->loc.file].path;
+  m->own_init = m->decl->nkid > 1 ? m->decl->kid[1] : NULL;
+  m->arch = spec_find(b->spec, AST_ARCH, m->decl->str);
+  if (!m->arch) {
+    fail_at(b, m->decl->loc, "no arch is called '%s'", m->decl->str);
+    return false;
+  }
+  const Ast *served = m->arch->kid[0];
+  json_object_set_new(c, "architectures", json_pack("[s]", served->nkid ? served->kid[0]->str : m->arch->name));
+  json_object_set_new(c, "model_type", json_string(m->arch->name));
+  for (int i = 0; i < settings->nkid; i++) {
+    Value v = eval(&ev, NULL, settings->kid[i]->kid[0]);
+    json_t *j = value_json(&ev, settings->kid[i]->loc, &v);
+    if (!j) return false;
+    json_object_set_new(c, settings->kid[i]->name, j);
+  }
+  m->pub->tokenizer = m->decl->str2 ? absolute(b, spec_path(b, m->decl->str2)) : NULL;
+  return true;
+}
+
+static void same_tokenizers(Build *b) {
+  const MInst *anchor = &b->model[b->anchor];
+  for (int i = 0; i < b->nmodel; i++) {
+    const MInst *m = &b->model[i];
+    bool readable;
+    if (i == b->anchor || !m->pub->tokenizer || !anchor->pub->tokenizer) continue;
+    if (same_file(m->pub->tokenizer, anchor->pub->tokenizer, &readable)) continue;
+    const char *p = m->pub->tokenizer, *q = anchor->pub->tokenizer;
+    if (!readable && fail_at(b, m->decl->loc, "cannot compare the tokenizers %s and %s: one of them cannot be read", p, q)) continue;
+    if (fail_at(b, m->decl->loc, "model '%s' has another tokenizer (%s) than model '%s' (%s): this is not supported yet", m->pub->name, p,
+                anchor->pub->name, q))
+      note_model(b, anchor);
+  }
+}
+
+bool models_load(Build *b) {
+  const Ast *file = b->spec->file;
+  b->anchor = -1;
+  for (int i = 0; i < file->nkid; i++) {
+    AstKind k = file->kid[i]->kind;
+    b->nmodel += k == AST_ANCHOR || k == AST_AUGMENT || k == AST_MODEL;
+  }
+  b->model = ARENA_ARRAY(b->a, MInst, b->nmodel + 1);
+  b->prog->model = ARENA_ARRAY(b->a, BModel, b->nmodel + 1);
+  bool ok = true;
+  for (int i = 0, n = 0; i < file->nkid; i++) {
+    const Ast *d = file->kid[i];
+    if (d->kind != AST_ANCHOR && d->kind != AST_AUGMENT && d->kind != AST_MODEL) continue;
+    MInst *m = &b->model[n];
+    m->index = n;
+    m->decl = d;
+    m->pub = &b->prog->model[n++];
+    *m->pub = (BModel){.name = d->name, .role = role_of(d), .loc = d->loc};
+    if (d->kind != AST_AUGMENT) b->anchor = m->index;
+    ok = (d->kind == AST_MODEL ? make_config(b, m) : open_directory(b, m)) && model_setup(b, m) && ok;
+  }
+  b->prog->nmodel = b->nmodel;
+  b->prog->anchor = b->anchor;
+  if (b->anchor < 0) {
+    fail_at(b, file->loc, "this spec names no anchor: expected 'anchor NAME = \"directory\"' or 'model NAME = arch { … }'");
+    return false;
+  }
+  if (ok) same_tokenizers(b);
+  return ok && !b->d->errors;
+}

@@ -1,0 +1,34 @@
+// The optimizer as graphs over the flat parameter vector in rows of FLAT_WIDTH: the sum of squares for clipping, and AdamW
+// (Loshchilov & Hutter, arXiv 1711.05101) in the order of operations of torch.optim.AdamW.
+#include "build/ctx.h"
+
+static NodeId flat(Graph *g, const char *name) {
+  Type t = {.dt = DT_F32, .rank = 2, .dim = {sym_dim(graph_add_sym(g, SYM_FLAT, -1)), FLAT_WIDTH}};
+  return graph_source(g, OP_input, t, &(Attr){.name = name});
+}
+static NodeId scalar(Graph *g, const char *name) { return graph_source(g, OP_input, (Type){.dt = DT_F32}, &(Attr){.name = name}); }
+static NodeId mul(Graph *g, NodeId x, NodeId y) { return graph_bin(g, OP_mul, x, y); }
+static NodeId plus(Graph *g, NodeId x, NodeId y) { return graph_bin(g, OP_add, x, y); }
+
+Graph *graph_norm(Arena *a) {
+  Graph *g = graph_new(a, "norm");
+  NodeId x = flat(g, "grad");
+  graph_output(g, "norm2", graph_un(g, OP_colsum, graph_un(g, OP_sum, mul(g, x, x))));
+  return g;
+}
+
+// g = clip grad; m = beta1 m + rest1 g; v = beta2 v + rest2 g g; theta = decay theta - step m / (sqrt(v) bias2 + eps)
+Graph *graph_update(Arena *a) {
+  Graph *g = graph_new(a, "update");
+  NodeId theta = flat(g, "theta"), grad = flat(g, "grad"), m = flat(g, "m"), v = flat(g, "v");
+  grad = mul(g, scalar(g, "adamw.clip"), grad);
+  m = plus(g, mul(g, scalar(g, "adamw.beta1"), m), mul(g, scalar(g, "adamw.rest1"), grad));
+  v = plus(g, mul(g, scalar(g, "adamw.beta2"), v), mul(g, mul(g, scalar(g, "adamw.rest2"), grad), grad));
+  NodeId root = plus(g, mul(g, graph_un(g, OP_sqrt, v), scalar(g, "adamw.bias2")), scalar(g, "adamw.eps"));
+  NodeId move = graph_bin(g, OP_div, mul(g, scalar(g, "adamw.step"), m), root);
+  theta = graph_bin(g, OP_sub, mul(g, scalar(g, "adamw.decay"), theta), move);
+  graph_output(g, "theta", theta);
+  graph_output(g, "m", m);
+  graph_output(g, "v", v);
+  return g;
+}

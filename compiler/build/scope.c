@@ -1,0 +1,81 @@
+// Scopes, and errors that speak once per place (a block's text is evaluated for every layer and every entry).
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "build/ctx.h"
+
+Scope *scope_new(Build *b, Scope *up) {
+  Scope *s = ARENA_NEW(b->a, Scope);
+  s->up = up;
+  return s;
+}
+
+void scope_bind(Build *b, Scope *s, const char *name, Value v, Loc loc) {
+  for (int i = 0; i < s->n; i++)
+    if (!strcmp(s->v[i].name, name)) {
+      s->v[i].v = v;
+      s->v[i].loc = loc;
+      return;
+    }
+  Binding x = {name, v, loc};
+  ARENA_PUSH(b->a, s->v, s->n, s->cap, x);
+}
+
+const Binding *scope_find(const Scope *s, const char *name) {
+  for (; s; s = s->up)
+    for (int i = 0; i < s->n; i++)
+      if (!strcmp(s->v[i].name, name)) return &s->v[i];
+  return NULL;
+}
+
+MInst *scope_keys(const Scope *s) {
+  for (; s; s = s->up)
+    if (s->keys) return s->keys;
+  return NULL;
+}
+
+static bool first_time(Build *b, Loc loc) {
+  if (!loc.file) return true;
+  for (int i = 0; i < b->nseen; i++)
+    if (b->seen[i].file == loc.file && b->seen[i].begin == loc.begin && b->seen[i].end == loc.end) return false;
+  ARENA_PUSH(b->a, b->seen, b->nseen, b->capseen, loc);
+  return true;
+}
+
+static bool report(Build *b, Loc loc, const char *fmt, va_list ap) {
+  if (!first_time(b, loc)) return false;
+  va_list again;
+  va_copy(again, ap);
+  int n = vsnprintf(NULL, 0, fmt, ap);
+  char *text = ARENA_ARRAY(b->a, char, n + 1);
+  vsnprintf(text, (size_t)n + 1, fmt, again);
+  va_end(again);
+  diag_error(b->d, loc, "%s", text);
+  return true;
+}
+
+bool fail_at(Build *b, Loc loc, const char *fmt, ...) {
+  va_list ap;
+  va_start(ap, fmt);
+  bool first = report(b, loc, fmt, ap);
+  va_end(ap);
+  return first;
+}
+
+Value fail(Ev *ev, Loc loc, const char *fmt, ...) {
+  va_list ap;
+  va_start(ap, fmt);
+  bool first = report(ev->b, loc, fmt, ap);
+  va_end(ap);
+  // text of the library speaks for a model or a connection of the spec: say which
+  if (first && loc.file && ev->m && ev->m->decl->loc.file != loc.file) note_model(ev->b, ev->m);
+  if (first && ev->conn && ev->conn->decl->loc.file != loc.file)
+    diag_note(ev->b->d, ev->conn->decl->loc, "for connection '%s'", ev->conn->pub.name);
+  return v_poison();
+}
+
+void note_model(Build *b, const MInst *m) {
+  Loc loc = m->decl->name_loc.file ? m->decl->name_loc : m->decl->loc;
+  diag_note(b->d, loc, "model '%s' is declared here", m->pub->name);
+}

@@ -1,0 +1,159 @@
+// train and eval blocks as JSON for the program: numbers, words, and calls such as adamw(lr = 3e-4) as {"name": "adamw", "lr": 3e-4}.
+#include <string.h>
+
+#include "base/near.h"
+#include "build/ctx.h"
+
+typedef enum SettingKind { TEXT, COUNT, AMOUNT, CALLED, WORD } SettingKind;
+typedef struct SettingRow {
+  AstKind block;
+  const char *name;
+  SettingKind kind;
+  const char *expected;
+} SettingRow;
+static const SettingRow settings[] = {
+#define X(block, name, kind, expected) {AST_##block, name, kind, expected},
+#include "build/settings.def"
+#undef X
+};
+// What may stand in the parentheses of a call, and how many numbers each takes.
+static const struct { const char *call, *arg; int numbers; } arguments[] = {
+    {"adamw", "lr", 1},      {"adamw", "betas", 2},  {"adamw", "weight_decay", 1}, {"adamw", "eps", 1},
+    {"cosine", "warmup", 1}, {"cosine", "floor", 1}, {"constant", "warmup", 1},    {"constant", "floor", 1},
+};
+enum { N_SETTINGS = sizeof settings / sizeof *settings, N_ARGUMENTS = sizeof arguments / sizeof *arguments };
+static const struct { const char *setting, *word; } words[] = {
+    {"optimizer", "adamw"}, {"schedule", "cosine"}, {"schedule", "constant"}, {"metric", "exact_match"}, {"metric", "loss"},
+};
+
+json_t *value_json(Ev *ev, Loc loc, const Value *v) {
+  switch (v->kind) {
+    case V_BOOL: return json_boolean(v->b);
+    case V_INT: return json_integer(v->i);
+    case V_FLOAT: return json_real(v->f);
+    case V_STRING: return json_string(v->s);
+    case V_NONE: return json_null();
+    case V_LIST: break;
+    case V_POISON: return NULL;
+    default: fail(ev, loc, "expected a number, a string, true, false or a list; found %s", v_text(ev, v)); return NULL;
+  }
+  json_t *list = json_array();
+  for (int i = 0; i < v->n; i++) {
+    json_t *j = value_json(ev, loc, &v->v[i]);
+    if (!j) {
+      json_decref(list);
+      return NULL;
+    }
+    json_array_append_new(list, j);
+  }
+  return list;
+}
+
+static bool known_word(Ev *ev, const SettingRow *row, const char *word, Loc loc) {
+  Near near = near_begin(word);
+  for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+    if (strcmp(words[i].setting, row->name)) continue;
+    if (!strcmp(words[i].word, word)) return true;
+    near_offer(&near, words[i].word);
+  }
+  fail(ev, loc, "%s: found '%s', expected %s%s%s%s", row->name, word, row->expected, near.best ? "; did you mean '" : "", near.best ? near.best : "",
+       near.best ? "'?" : "");
+  return false;
+}
+
+static bool add_argument(Ev *ev, json_t *o, const char *call, const Ast *arg) {
+  if (arg->kind != AST_NAMED) {
+    fail(ev, arg->loc, "arguments of %s are named, as in %s(%s = …)", call, call, !strcmp(call, "adamw") ? "lr" : "warmup");
+    return false;
+  }
+  Near near = near_begin(arg->name);
+  for (int i = 0; i < N_ARGUMENTS; i++) {
+    if (strcmp(arguments[i].call, call)) continue;
+    near_offer(&near, arguments[i].arg);
+    if (strcmp(arguments[i].arg, arg->name)) continue;
+    Value v = eval(ev, NULL, arg->kid[0]);
+    double x;
+    bool fits = arguments[i].numbers == 1 ? v_number(&v, &x) : v.kind == V_LIST && v.n == arguments[i].numbers;
+    for (int k = 0; fits && v.kind == V_LIST && k < v.n; k++) fits = v_number(&v.v[k], &x);
+    if (v.kind == V_POISON) return false;
+    if (!fits) {
+      fail(ev, arg->kid[0]->loc, "%s takes %s; found %s", arg->name, arguments[i].numbers == 1 ? "a number" : "two numbers, as in (0.9, 0.95)", v_text(ev, &v));
+      return false;
+    }
+    json_object_set_new(o, arg->name, value_json(ev, arg->loc, &v));
+    return true;
+  }
+  fail(ev, arg->loc, "%s takes no '%s'%s%s%s", call, arg->name, near.best ? "; did you mean '" : "", near.best ? near.best : "", near.best ? "'?" : "");
+  return false;
+}
+
+// adamw(…) or adamw
+static json_t *named_json(Ev *ev, const SettingRow *row, const Ast *e) {
+  if (e->kind != AST_NAME && e->kind != AST_CALL && e->kind != AST_STRING) {
+    fail(ev, e->loc, "%s: expected %s", row->name, row->expected);
+    return NULL;
+  }
+  const char *name = e->kind == AST_STRING ? e->str : e->name;
+  if (!known_word(ev, row, name, e->loc)) return NULL;
+  if (row->kind == WORD) return json_string(name);
+  json_t *o = json_pack("{s:s}", "name", name);
+  for (int i = 0; e->kind == AST_CALL && i < e->nkid; i++)
+    if (!add_argument(ev, o, name, e->kid[i])) {
+      json_decref(o);
+      return NULL;
+    }
+  return o;
+}
+
+static const char *path_text(Build *b, const char *path) {
+  const char *spec = b->spec->sources->v[b->spec->file->loc.file].path, *slash = strrchr(spec, '/');
+  return path[0] == '/' || !slash ? path : arena_printf(b->a, "%.*s/%s", (int)(slash - spec), spec, path);
+}
+
+static json_t *setting_json(Ev *ev, const SettingRow *row, const Ast *s) {
+  const Ast *e = s->kid[0];
+  if (row->kind == CALLED || row->kind == WORD) return named_json(ev, row, e);
+  Value v = eval(ev, NULL, e);
+  int64_t n;
+  double x;
+  bool fits = row->kind == TEXT ? v.kind == V_STRING : row->kind == COUNT ? v_whole(&v, &n) && n >= 0 : v_number(&v, &x) && x >= 0;
+  if (v.kind == V_POISON) return NULL;
+  if (!fits) {
+    fail(ev, e->loc, "%s: expected %s; found %s", row->name, row->expected, v_text(ev, &v));
+    return NULL;
+  }
+  if (row->kind == TEXT) return json_string(path_text(ev->b, v.s));
+  if (row->kind == COUNT) return s->str ? json_pack("{s:I, s:s}", "n", (json_int_t)n, "unit", s->str) : json_integer(n);
+  return value_json(ev, e->loc, &v);
+}
+
+static json_t *block_json(Build *b, const Ast *block) {
+  Ev ev = {.b = b};
+  json_t *o = json_object();
+  for (int i = 0; i < block->nkid; i++)
+    for (int k = 0; k < N_SETTINGS; k++) {
+      if (settings[k].block != block->kind || strcmp(settings[k].name, block->kid[i]->name)) continue;
+      json_t *v = setting_json(&ev, &settings[k], block->kid[i]);
+      if (v) json_object_set_new(o, settings[k].name, v);
+    }
+  return o;
+}
+
+json_t *settings_train(Build *b) {
+  const Ast *file = b->spec->file;
+  for (int i = 0; i < file->nkid; i++)
+    if (file->kid[i]->kind == AST_TRAIN) return block_json(b, file->kid[i]);
+  return json_object();
+}
+
+json_t *settings_evals(Build *b) {
+  const Ast *file = b->spec->file;
+  json_t *list = json_array();
+  for (int i = 0; i < file->nkid; i++) {
+    if (file->kid[i]->kind != AST_EVAL) continue;
+    json_t *o = block_json(b, file->kid[i]);
+    json_object_set_new(o, "title", json_string(file->kid[i]->str));
+    json_array_append_new(list, o);
+  }
+  return list;
+}

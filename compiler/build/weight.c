@@ -1,0 +1,203 @@
+// Weights and parameters as source nodes. A weight of a file is checked against its header; a weight of a model made from nothing
+// becomes a parameter with an initial distribution.
+#include <fnmatch.h>
+#include <string.h>
+
+#include "build/ctx.h"
+
+// ---- names
+
+// All names a spelling may mean, in the order they are tried: prefixes of the arch, then of the block; "/x" stands outside both.
+static void add_names(Ev *ev, const char *name, Value *out, int *n, int cap) {
+  const Ast *prefix = ev->m->prefix;
+  int np = prefix && name[0] != '/' ? prefix->nkid : 0;
+  for (int i = 0; i < (np ? np : 1) && *n < cap; i++) {
+    const char *full = name[0] == '/' ? name + 1
+                                      : arena_printf(ev->b->a, "%s%s%s", np ? prefix->kid[i]->str : "", ev->under ? ev->under : "", name);
+    out[(*n)++] = v_string(full);
+  }
+}
+
+Value weight_named(Ev *ev, Scope *s, const Ast *call) {
+  enum { MAX_NAMES = 32 };
+  if (!ev->g) return fail(ev, call->loc, "weights can be used in embed, layers and head only");
+  if (!ev->m) return fail(ev, call->loc, "an op has no weights of its own: declare a 'param'");
+  if (call->nkid != 1 || call->kid[0]->kind == AST_NAMED) return fail(ev, call->loc, "weight takes one argument: the tensor's name");
+  Value x = eval(ev, s, call->kid[0]);
+  if (x.kind == V_POISON) return x;
+  if (x.kind != V_STRING && x.kind != V_NAMES) return fail(ev, call->kid[0]->loc, "a weight's name is a string; found %s", v_text(ev, &x));
+  Value *name = ARENA_ARRAY(ev->b->a, Value, MAX_NAMES);
+  int n = 0;
+  if (x.kind == V_STRING) add_names(ev, x.s, name, &n, MAX_NAMES);
+  for (int i = 0; x.kind == V_NAMES && i < x.n; i++) add_names(ev, x.v[i].s, name, &n, MAX_NAMES);
+  bool optional = call->str && call->str[0] == '?';
+  Value w = {.kind = V_WEIGHT, .v = name, .n = n, .b = optional};
+  if (optional) {
+    bool there = false;
+    for (int i = 0; ev->m->file && i < n; i++) there = there || st_find(ev->m->file->st, name[i].s);
+    if (!there) return v_none(NULL);
+  }
+  return w;
+}
+
+// ---- parameters
+
+static ParamInfo *param_find(Build *b, const char *name) {
+  for (int i = 0; i < b->nparam; i++)
+    if (!strcmp(b->param[i].pub.name, name)) return &b->param[i];
+  return NULL;
+}
+
+NodeId param_node(Ev *ev, const char *name, const int64_t *dim, int n, const Value *init, int model, Loc loc) {
+  Build *b = ev->b;
+  Type t = {.dt = DT_F32, .rank = n};
+  memcpy(t.dim, dim, (size_t)n * sizeof *dim);
+  for (int i = 0; i < n; i++)
+    if (dim_is_sym(dim[i])) {
+      fail(ev, loc, "parameter '%s' has the extent %s, known only at run time", name, ev->g->sym[dim_sym(dim[i])].name);
+      return NODE_NONE;
+    }
+  NodeId node = t_memo(ev, name);
+  if (node != NODE_NONE) return t_reshape(ev, loc, node, dim, n);
+  if (!param_find(b, name)) {
+    ParamInfo p = {.pub = {.name = name, .model = model, .rank = n, .fan_in = n ? dim[n - 1] : 1, .init = init ? init->s : "fan_in",
+                           .a = init ? init->f : 1}, .loc = loc};
+    memcpy(p.pub.dim, dim, (size_t)n * sizeof *dim);
+    ARENA_PUSH(b->a, b->param, b->nparam, b->capparam, p);
+  }
+  Attr attr = {.name = name};
+  node = graph_source(ev->g, OP_param, t, &attr);
+  t_remember(ev, name, node);
+  return node;
+}
+
+void param_used(Ev *ev, NodeId w, int inner) {
+  const Node *node = &ev->g->node[w];
+  ParamInfo *p = node->op == OP_param ? param_find(ev->b, node->attr.name) : NULL;
+  if (!p || p->fan_known) return;
+  p->fan_known = true;
+  p->pub.fan_in = 1;
+  for (int i = node->type.rank - inner; i < node->type.rank; i++) p->pub.fan_in *= node->type.dim[i];
+}
+
+// ---- a model made from nothing
+
+static const Ast *init_rule(const Ast *rules, const char *name) {
+  for (int i = 0; rules && i < rules->nkid; i++)
+    if (!fnmatch(rules->kid[i]->str, name, 0)) return rules->kid[i]->kid[0];
+  return NULL;
+}
+
+static bool init_value(Ev *ev, const char *name, Value *out) {
+  const Ast *e = init_rule(ev->m->own_init, name);
+  if (!e) e = init_rule(ev->m->init, name);
+  if (!e) {
+    *out = (Value){.kind = V_DIST, .s = "fan_in", .f = 1};
+    return true;
+  }
+  double x;
+  *out = eval(ev, ev->m->scope, e);
+  if (v_number(out, &x)) *out = (Value){.kind = V_DIST, .s = "constant", .f = x};
+  if (out->kind == V_DIST) return true;
+  if (out->kind != V_POISON)
+    fail(ev, e->loc, "an initial value is zeros, ones, normal(s), uniform(a), fan_in(gain) or a number; found %s", v_text(ev, out));
+  return false;
+}
+
+static Value weight_made(Ev *ev, const Ast *e, const char *name, const int64_t *dim, int n) {
+  Value init;
+  if (!init_value(ev, name, &init)) return v_poison();
+  const char *full = arena_printf(ev->b->a, "%s.%s", ev->m->pub->name, name);
+  return v_tensor(param_node(ev, full, dim, n, &init, ev->m->index, e->loc));
+}
+
+// ---- a weight of a file
+
+static const char *shape_text(Build *b, const int64_t *dim, int n) {
+  Buf t = {0};
+  buf_puts(&t, n ? "" : "a scalar");
+  for (int i = 0; i < n; i++) buf_printf(&t, "%s%lld", i ? "x" : "", (long long)dim[i]);
+  const char *s = arena_strdup(b->a, t.s);
+  buf_free(&t);
+  return s;
+}
+
+static Value not_there(Ev *ev, const Ast *e, const Value *w) {
+  const char *near = model_nearest_tensor(ev->m->file, w->v[0].s), *also = "";
+  for (int i = 1; i < w->n; i++) also = arena_printf(ev->b->a, "%s%s'%s'", also, i > 1 ? ", " : "", w->v[i].s);
+  return fail(ev, e->loc, "model '%s' has no weight '%s' in %s%s%s%s%s%s%s", ev->m->pub->name, w->v[0].s, ev->m->file->shown,
+              w->n > 1 ? " (nor " : "", also, w->n > 1 ? ")" : "", near ? "; the nearest name there is '" : "", near ? near : "",
+              near ? "'" : "");
+}
+
+// Equal element counts with the file's extents obtained by joining neighbouring declared ones.
+static bool joins(const StTensor *t, const int64_t *dim, int n) {
+  int i = 0, j = 0;
+  while (i < t->rank || j < n) {
+    int64_t p = i < t->rank ? t->shape[i++] : 1, q = j < n ? dim[j++] : 1;
+    while (p != q) {
+      if (p < q && i < t->rank) p *= t->shape[i++];
+      else if (q < p && j < n) q *= dim[j++];
+      else return false;
+      if (p <= 0 || q <= 0) return false;
+    }
+  }
+  return true;
+}
+
+static bool stored_dtype(const StTensor *t, Dtype *out) {
+  static const Dtype map[] = {[ST_F32] = DT_F32, [ST_F16] = DT_F16, [ST_BF16] = DT_BF16};
+  if (t->dtype > ST_BF16) return false;
+  *out = map[t->dtype];
+  return true;
+}
+
+Value weight_shaped(Ev *ev, const Ast *e, Value w, const int64_t *dim, int n) {
+  Build *b = ev->b;
+  for (int i = 0; i < n; i++)
+    if (dim_is_sym(dim[i])) return fail(ev, e->loc, "a weight's extents are fixed; %s is known only at run time", ev->g->sym[dim_sym(dim[i])].name);
+  if (!ev->m->file) return weight_made(ev, e, w.v[0].s, dim, n);
+  const StTensor *t = NULL;
+  for (int i = 0; i < w.n && !t; i++) t = model_tensor(ev->m->file, w.v[i].s);
+  if (!t) return not_there(ev, e, &w);
+  if (!joins(t, dim, n)) {
+    int64_t elems = 1;
+    for (int i = 0; i < n; i++) elems *= dim[i];
+    return fail(ev, e->loc, "weight '%s' of model '%s' is %s in %s, expected %s = %s (%lld elements)", t->name, ev->m->pub->name,
+                shape_text(b, t->shape, t->rank), model_file_of(ev->m->file, b->a, t),
+                source_text(b, (Loc){e->loc.file, e->kid[0]->loc.end, e->loc.end}), shape_text(b, dim, n), (long long)elems);
+  }
+  Type type = {.rank = n};
+  if (!stored_dtype(t, &type.dt))
+    return fail(ev, e->loc, "weight '%s' of model '%s' is stored as %s; F32, F16 and BF16 are supported", t->name, ev->m->pub->name, t->dtype_name);
+  memcpy(type.dim, dim, (size_t)n * sizeof *dim);
+  const char *name = arena_printf(b->a, "%s.%s", ev->m->pub->name, t->name);
+  NodeId node = t_memo(ev, name);
+  if (node != NODE_NONE) return v_tensor(t_reshape(ev, e->loc, node, dim, n));
+  Attr attr = {.name = name};
+  node = graph_source(ev->g, OP_weight, type, &attr);
+  t_remember(ev, name, node);
+  return v_tensor(node);
+}
+
+// ---- tensors that nothing asked for
+
+void check_unused_tensors(Build *b, MInst *m) {
+  if (!m->file) return;
+  const char *first = NULL, *stray = NULL;
+  int count = 0;
+  for (int i = 0; i < st_count(m->file->st); i++) {
+    const char *name = st_at(m->file->st, i)->name;
+    if (m->file->used[i] || inert_tensor(name)) continue;
+    if (!first) first = name;
+    count++;
+    for (int k = 0; k < m->nunder && !stray; k++)
+      if (!strncmp(name, m->under[k], strlen(m->under[k]))) stray = name;
+  }
+  if (stray)
+    fail_at(b, m->decl->loc, "weight '%s' of model '%s' is not used by arch '%s', which serves it: the result would not be the model's",
+            stray, m->pub->name, m->arch->name);
+  else if (count)
+    diag_warn(b->d, m->decl->loc, "%d tensor%s of model '%s' %s not used by arch '%s' ('%s'%s)", count, count == 1 ? "" : "s",
+              m->pub->name, count == 1 ? "is" : "are", m->arch->name, first, count > 1 ? ", …" : "");
+}

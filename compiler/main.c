@@ -1,0 +1,105 @@
+// calmc: command line.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "driver.h"
+#include "passes/passes.h"
+
+enum { FLAG, TEXT };
+typedef struct OptionRow {
+  const char *name;
+  char letter;
+  int kind;
+  const char *arg, *help;
+  size_t at;
+} OptionRow;
+static const OptionRow rows[] = {
+#define X(field, kind, name, letter, arg, help) {name, letter, kind, arg, help, offsetof(Options, field)},
+#include "options.def"
+#undef X
+};
+enum { N_ROWS = sizeof rows / sizeof *rows };
+
+static void help(FILE *f) {
+  Buf kinds = {0};
+  emit_list(&kinds);
+  fputs("calmc: compiles a model composition to a native program\n\n"
+        "usage: calmc build SPEC.calm [-o PROGRAM] [options]\n\noptions:\n", f);
+  for (int i = 0; i < N_ROWS; i++) {
+    char left[64];
+    snprintf(left, sizeof left, "%c%c%s--%s%s%s", rows[i].letter ? '-' : ' ', rows[i].letter ? rows[i].letter : ' ',
+             rows[i].letter ? ", " : "  ", rows[i].name, rows[i].arg ? "=" : "", rows[i].arg ? rows[i].arg : "");
+    fprintf(f, "  %-20s %s\n", left, rows[i].help);
+  }
+  fputs("\npasses (for --dump):\n", f);
+  for (const Pass *p = passes; p->name; p++) fprintf(f, "  %-20s %s\n", p->name, p->what);
+  fprintf(f, "\n--emit kinds: %s\nexit status: 0 fine, 1 an error in the input, 2 wrong usage\n", kinds.s);
+  buf_free(&kinds);
+}
+
+static int usage(const char *what, const char *arg) {
+  fprintf(stderr, "calmc: %s%s%s%s\n", what, *arg ? " '" : "", arg, *arg ? "'" : "");
+  fputs("usage: calmc build SPEC.calm [-o PROGRAM] [options]; calmc --help says more\n", stderr);
+  return 2;
+}
+
+// Reads the option argv[*i]; returns 0, or 2 after a message.
+static int read_option(Options *o, int argc, char **argv, int *i) {
+  const char *a = argv[*i];
+  bool is_long = a[1] == '-';
+  const char *name = a + 1 + is_long, *eq = is_long ? strchr(name, '=') : NULL;
+  size_t n = eq ? (size_t)(eq - name) : is_long ? strlen(name) : 1;
+  for (int k = 0; k < N_ROWS; k++) {
+    const OptionRow *r = &rows[k];
+    if (is_long ? strlen(r->name) != n || strncmp(r->name, name, n) : r->letter != name[0]) continue;
+    char *at = (char *)o + r->at;
+    if (r->kind == FLAG) {
+      if (eq || (!is_long && name[1])) return usage("this option takes no value:", a);
+      *(bool *)(void *)at = true;
+      return 0;
+    }
+    const char *value = eq ? eq + 1 : !is_long && name[1] ? name + 1 : NULL;
+    if (!value && *i + 1 >= argc) return usage("this option needs a value:", a);
+    *(const char **)(void *)at = value ? value : argv[++*i];
+    return 0;
+  }
+  return usage("no option", a);
+}
+
+static bool known_pass(const char *name) {
+  for (const Pass *p = passes; p->name; p++)
+    if (!strcmp(p->name, name)) return true;
+  return false;
+}
+
+int main(int argc, char **argv) {
+  Options o = {0};
+  const char *command = NULL;
+  for (int i = 1; i < argc; i++) {
+    if (argv[i][0] == '-' && argv[i][1]) {
+      int bad = read_option(&o, argc, argv, &i);
+      if (bad) return bad;
+    } else if (!command) {
+      command = argv[i];
+    } else if (!o.spec) {
+      o.spec = argv[i];
+    } else {
+      return usage("one spec at a time; found", argv[i]);
+    }
+  }
+  if (o.help) {
+    help(stdout);
+    return 0;
+  }
+  if (o.version) {
+    puts("calmc " CALM_VERSION);
+    return 0;
+  }
+  if (!command) return usage("no command: expected build", "");
+  if (strcmp(command, "build")) return usage("the only command is build; found", command);
+  if (!o.spec) return usage("no spec: expected the path of a .calm file", "");
+  if (o.emit && !emit_known(o.emit)) return usage("--emit takes tree, graph, plan, llvm, asm or obj; found", o.emit);
+  if (o.dump && !known_pass(o.dump)) return usage("no such pass (calmc --help lists them):", o.dump);
+  return driver_build(&o);
+}

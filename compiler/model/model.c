@@ -1,0 +1,103 @@
+// Opening a model directory and looking tensors up. See model.h.
+#include "model/model.h"
+
+#include <fnmatch.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/near.h"
+
+Model *model_open(Arena *a, const char *dir, const char *shown, RtError *e) {
+  HfDir *hf = hfdir_open(dir, e);
+  if (!hf) return NULL;
+  Safetensors *st = st_open_dir(dir, true, e);
+  if (!st) {
+    hfdir_free(hf);
+    return NULL;
+  }
+  Model *m = ARENA_NEW(a, Model);
+  m->dir = arena_strdup(a, dir);
+  m->shown = arena_strdup(a, shown);
+  m->config_path = arena_printf(a, "%s/config.json", shown);
+  m->hf = hf;
+  m->st = st;
+  m->config = hf->text;
+  m->used = ARENA_ARRAY(a, bool, st_count(st) + 1);
+  return m;
+}
+
+void model_close(Model *m) {
+  if (!m) return;
+  st_close(m->st);
+  hfdir_free(m->hf);
+  m->st = NULL;
+  m->hf = NULL;
+}
+
+const char *model_architecture(const Model *m) {
+  return json_string_value(json_array_get(json_object_get(m->hf->config, "architectures"), 0));
+}
+
+const StTensor *model_tensor(Model *m, const char *name) {
+  const StTensor *t = st_find(m->st, name);
+  if (t) m->used[t - st_at(m->st, 0)] = true;
+  return t;
+}
+
+const char *model_file_of(const Model *m, Arena *a, const StTensor *t) {
+  const char *path = st_shard_path(m->st, t->shard);
+  const char *slash = strrchr(path, '/');
+  return arena_printf(a, "%s/%s", m->shown, slash ? slash + 1 : path);
+}
+
+const char *model_nearest_tensor(const Model *m, const char *name) {
+  Near near = near_begin(name);
+  for (int i = 0; i < st_count(m->st); i++) near_offer(&near, st_at(m->st, i)->name);
+  return near.best;
+}
+
+static bool listed(const char *const *pattern, const char *name) {
+  for (; *pattern; pattern++)
+    if (!fnmatch(*pattern, name, 0)) return true;
+  return false;
+}
+
+bool inert_key(const char *key) {
+  static const char *const keys[] = {
+#define KEY(p) p,
+#define TENSOR(p)
+#include "model/inert.def"
+#undef KEY
+#undef TENSOR
+      NULL};
+  return listed(keys, key);
+}
+
+bool inert_tensor(const char *name) {
+  static const char *const names[] = {
+#define KEY(p)
+#define TENSOR(p) p,
+#include "model/inert.def"
+#undef KEY
+#undef TENSOR
+      NULL};
+  return listed(names, name);
+}
+
+bool same_file(const char *p, const char *q, bool *readable) {
+  *readable = true;
+  if (!strcmp(p, q)) return true;
+  FILE *f = fopen(p, "rb"), *g = fopen(q, "rb");
+  bool same = true;
+  *readable = f && g;
+  while (*readable && same) {
+    char x[4096], y[4096];
+    size_t n = fread(x, 1, sizeof x, f), m = fread(y, 1, sizeof y, g);
+    same = n == m && !memcmp(x, y, n);
+    if (n < sizeof x || m < sizeof y) break;
+  }
+  if (f) fclose(f);
+  if (g) fclose(g);
+  return same && *readable;
+}

@@ -1,0 +1,37 @@
+// A Hugging Face model directory as the compiler sees it: configuration, tensors by name (headers only), tokenizer.
+#ifndef CALM_MODEL_MODEL_H
+#define CALM_MODEL_MODEL_H
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "base/arena.h"
+#include "runtime/hfdir.h"
+#include "runtime/safetensors.h"
+
+typedef struct Model {
+  const char *dir;             // absolute
+  const char *shown;           // as messages name it
+  const char *config_path;     // shown + "/config.json"
+  HfDir *hf;
+  Safetensors *st;
+  json_t *config;              // the language model's part (borrowed from hf)
+  bool *used;                  // per tensor: some part of the arch asked for it
+} Model;
+
+// Opens dir (absolute); `shown` names it in messages. NULL and an error naming the file. Close with model_close.
+Model *model_open(Arena *a, const char *dir, const char *shown, RtError *e);
+void model_close(Model *m);
+// The first string of "architectures"; NULL when there is none.
+const char *model_architecture(const Model *m);
+// A tensor by its full name, marked as used; NULL when there is none.
+const StTensor *model_tensor(Model *m, const char *name);
+// Path of the file that holds t, as messages name it.
+const char *model_file_of(const Model *m, Arena *a, const StTensor *t);
+// The name most like `name` among the tensors; NULL when nothing is near.
+const char *model_nearest_tensor(const Model *m, const char *name);
+
+bool inert_key(const char *key);         // keys of config.json that change no arithmetic (inert.def)
+bool inert_tensor(const char *name);
+// True when both files hold the same bytes; *readable is false when one cannot be read.
+bool same_file(const char *p, const char *q, bool *readable);
+#endif
