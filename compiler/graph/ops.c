@@ -40,7 +40,6 @@ const char *op_infer(const Graph *g, Node *n) {
     return arena_printf(g->arena, "%s takes %d operands, found %d", r->name, r->min_in, n->nin);
   n->nout = 1;
   const char *error = r->shape(g, n);
-  if (!error && n->nout == 1) n->out[0] = n->type;
   if (!error) n->type = n->out[0];
   return error;
 }
