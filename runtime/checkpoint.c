@@ -76,7 +76,7 @@ static bool check_belongs(const Engine *en, const json_t *theirs, const char *pa
 
 // ---- directories
 
-static bool make_dirs(const char *path, RtError *e) {
+bool checkpoint_dirs(const char *path, RtError *e) {
   char *s = rt_strdup(path);
   bool ok = true;
   for (char *c = s + 1; ok; c++) {
@@ -162,7 +162,7 @@ bool checkpoint_save(const Engine *en, const char *dir, const TrainState *s, con
   char *parent = file_dirname(dir), *tmp;
   if (asprintf(&tmp, "%s.tmp.%ld", dir, (long)getpid()) < 0) abort();
   json_t *about = describe(en, s, settings, e);
-  bool ok = about && make_dirs(parent, e) && make_dirs(tmp, e) && save_into(en, tmp, about, moments, e) && exchange(tmp, dir, e);
+  bool ok = about && checkpoint_dirs(parent, e) && checkpoint_dirs(tmp, e) && save_into(en, tmp, about, moments, e) && exchange(tmp, dir, e);
   if (!ok) remove_dir(tmp);
   json_decref(about);
   free(parent), free(tmp);

@@ -23,4 +23,6 @@ bool checkpoint_resume(Engine *en, const char *dir, bool force, TrainState *s, j
 // --params: a checkpoint directory or a safetensors file (with theta.json beside it, or unchecked with a warning). force: a program
 // built from another spec text may use them too (models and tokenizers must still be the same).
 bool checkpoint_params(Engine *en, const char *path, bool force, RtError *e);
+// Makes a directory and those above it.
+bool checkpoint_dirs(const char *path, RtError *e);
 #endif

@@ -25,6 +25,7 @@ typedef struct Options {
 #include "runtime/options.def"
 #undef X
   const char *program;                             // argv[0]
+  int run_command;                                 // its bit
   const char **word;                               // what is no option, in order
   int nword;
 } Options;

@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "runtime/file.h"
-#include "runtime/rt_abi.h"
 
 static _Noreturn void bad(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 static void bad(const char *fmt, ...) {
@@ -53,6 +52,7 @@ static void read_model(ProgModel *m, const json_t *o) {
   m->role = get_string(o, "role");
   m->dir = opt_string(o, "dir");
   m->arch = get_string(o, "arch");
+  m->architecture = opt_string(o, "architecture");
   m->tokenizer = opt_string(o, "tokenizer");
   m->blocks = get_int(o, "blocks");
   m->width = get_int(o, "width");
@@ -137,8 +137,6 @@ Prog *prog_parse(const char *text, size_t len) {
 #undef READ_ALL
   return p;
 }
-
-Prog *prog_open(void) { return prog_parse(calm_program_json, (size_t)calm_program_json_len); }
 
 int prog_entry(const Prog *p, const char *name) {
   for (int i = 0; i < p->nentry; i++)

@@ -22,7 +22,7 @@
 #include "runtime/rt_error.h"
 
 typedef struct ProgModel {
-  const char *name, *role, *dir, *arch, *tokenizer;
+  const char *name, *role, *dir, *arch, *architecture, *tokenizer;
   int64_t blocks, width, vocab, context;
   json_t *config;
 } ProgModel;

@@ -26,6 +26,9 @@ calm_unit_test(test_dsl calm_dsl)
 
 # --- runtime
 calm_unit_test(test_pool calm_rt)
+calm_unit_test(test_batch calm_rt)
+calm_unit_test(test_checkpoint calm_rt)
+calm_unit_test(test_sample calm_rt)
 
 # --- everything a test run needs built
 get_property(calm_tests GLOBAL PROPERTY CALM_TESTS)

@@ -1,0 +1,146 @@
+// generate: continues a prompt. The completion and a newline go to standard output as whole characters settle; all else to standard error.
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/commands.h"
+#include "runtime/decode.h"
+#include "runtime/file.h"
+#include "runtime/sample.h"
+
+enum { PROMPT_CHUNK = 512 };
+
+// Text on its way out: what might begin a stop text is held back.
+typedef struct Printer {
+  const OptList *stop;
+  char *held;
+  size_t n;
+  bool stopped;
+} Printer;
+
+static size_t longest_start(const Printer *p) {
+  size_t most = 0;
+  for (int i = 0; i < p->stop->n; i++) {
+    size_t len = strlen(p->stop->v[i]);
+    for (size_t k = len ? len - 1 : 0; k > most; k--)
+      if (k <= p->n && !memcmp(p->held + p->n - k, p->stop->v[i], k)) most = k;
+  }
+  return most;
+}
+
+static void emit(Printer *p, const char *text, size_t n, bool last) {
+  if (p->stopped) return;
+  p->held = rt_realloc(p->held, p->n + n + 1, 1);
+  memcpy(p->held + p->n, text, n);
+  p->held[p->n += n] = 0;
+  size_t out = last ? p->n : p->n - longest_start(p), first = p->n + 1;
+  for (int i = 0; i < p->stop->n; i++) {
+    const char *hit = *p->stop->v[i] ? memmem(p->held, p->n, p->stop->v[i], strlen(p->stop->v[i])) : NULL;
+    if (hit && (size_t)(hit - p->held) < first) first = (size_t)(hit - p->held);
+  }
+  if (first <= p->n) out = first, p->stopped = true;
+  fwrite(p->held, 1, out, stdout);
+  fflush(stdout);
+  memmove(p->held, p->held + out, p->n - out);
+  p->n -= out;
+}
+
+static bool read_prompt(const Options *o, char **text, size_t *n, RtError *e) {
+  if (o->prompt_file) {
+    FileMap m;
+    if (!file_map(&m, o->prompt_file, e)) return false;
+    *text = rt_strndup(m.data ? (const char *)m.data : "", *n = m.size);
+    file_unmap(&m);
+    return true;
+  }
+  if (!o->prompt) return rt_fail(e, "give --prompt TEXT (\"\" starts from the beginning-of-text token)");
+  *text = rt_strdup(o->prompt);
+  *n = strlen(o->prompt);
+  return true;
+}
+
+// The post-processor's prefix (BOS) and the prompt's ids.
+static bool encode_prompt(const Engine *en, const Options *o, int32_t **ids, int64_t *n, RtError *e) {
+  char *text;
+  size_t len;
+  if (!read_prompt(o, &text, &len, e)) return false;
+  int32_t *mine = NULL;
+  int64_t k = tokenizer_encode(en->tok, text, len, false, &mine, NULL, e);
+  free(text);
+  if (k < 0) return false;
+  const int32_t *prefix;
+  int np = tokenizer_prefix(en->tok, &prefix);
+  *ids = rt_alloc((size_t)(np + k), sizeof **ids);
+  if (np) memcpy(*ids, prefix, (size_t)np * sizeof **ids);
+  if (k) memcpy(*ids + np, mine, (size_t)k * sizeof **ids);
+  free(mine);
+  *n = np + k;
+  if (*n == 0) return rt_fail(e, "an empty prompt, and the tokenizer has no beginning-of-text token to start from");
+  if (*n >= en->context) return rt_fail(e, "the prompt is %lld tokens long; the context holds %lld", (long long)*n, (long long)en->context);
+  for (int64_t i = 0; i < *n; i++)
+    if ((*ids)[i] >= en->vocab) return rt_fail(e, "the prompt holds token id %d; the models know ids below %lld", (int)(*ids)[i], (long long)en->vocab);
+  return true;
+}
+
+static bool ends(const Engine *en, const Options *o, int32_t id) {
+  for (int i = 0; i < en->hf->n_eos && !o->ignore_eos; i++)
+    if (en->hf->eos[i] == id) return true;
+  return false;
+}
+
+static bool run(Engine *en, const Options *o, const int32_t *ids, int64_t n, RtError *e) {
+  int64_t room = en->context - n, most = opt_int(o->max_tokens, room), made = 0;
+  if (most > room) most = room;
+  Sampling how = {.temperature = isnan(o->temperature) ? 0 : o->temperature, .top_k = opt_int(o->top_k, 0),
+                  .top_p = isnan(o->top_p) ? 1 : o->top_p, .seed = (uint64_t)opt_int(o->seed, 0)};
+  Decoder *d = decoder_new(en, 1, n + most, n < PROMPT_CHUNK ? n : PROMPT_CHUNK, PROMPT_CHUNK, false, e);
+  if (!d) return false;
+  DecodeSeq *s = decoder_open(d, ids, n, NULL);
+  Sampler *sampler = sampler_new(&how);
+  TokStream *ts = tokstream_new(en->tok, ids, n);
+  Printer out = {.stop = &o->stop};
+  double start = cmd_now(), first = 0;
+  bool ok = true, end = false;
+  size_t len;
+  while (made < most && !end && !out.stopped) {
+    if (!decoder_step(d)) break;
+    if (!s->logits) continue;                      // the prompt is not through yet
+    if (!made) first = cmd_now() - start;
+    int32_t id = sampler_pick(sampler, s->logits, en->prog->model[en->prog->anchor].vocab, (uint64_t)s->n);
+    if (id < 0) {
+      ok = rt_fail(e, "no logit is a number after %lld tokens", (long long)s->n);
+      break;
+    }
+    if ((end = ends(en, o, id))) break;
+    made++;
+    decoder_push(s, id);
+    const char *text = tokstream_push(ts, id, &len);
+    emit(&out, text, len, false);
+  }
+  const char *rest = tokstream_end(ts, &len);
+  emit(&out, rest, len, true);
+  putchar('\n');
+  double seconds = cmd_now() - start - first;
+  fprintf(stderr, "%lld prompt tokens in %.2f s, %lld tokens at %.1f a second; stopped by %s\n", (long long)n, first, (long long)made,
+          made > 1 && seconds > 0 ? (double)(made - 1) / seconds : 0.0,
+          end ? "end of text" : out.stopped ? "--stop" : made >= room ? "the end of the context" : "--max-tokens");
+  free(out.held);
+  tokstream_free(ts);
+  sampler_free(sampler);
+  decoder_free(d);
+  return ok;
+}
+
+int cmd_generate(const Options *o) {
+  RtError e;
+  Engine *en = cmd_open(o, &e);
+  int32_t *ids = NULL;
+  int64_t n = 0;
+  bool ok = en != NULL;
+  if (ok && !en->tok) ok = rt_fail(&e, "generate needs a tokenizer, and %s has no tokenizer.json", en->prog->model[en->prog->anchor].name);
+  ok = ok && encode_prompt(en, o, &ids, &n, &e) && cmd_load(en, o, false, &e) && run(en, o, ids, n, &e);
+  free(ids);
+  engine_close(en);
+  return ok ? 0 : cmd_fail(&e);
+}

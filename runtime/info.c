@@ -1,0 +1,118 @@
+// info: what this program is made of: models, shapes, connections, parameters frozen and trained, hashes.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/checkpoint.h"
+#include "runtime/commands.h"
+#include "runtime/file.h"
+
+// Parameters of a model's files (headers only); -1 when they cannot be read here.
+static int64_t frozen_params(const Engine *en, int m) {
+  RtError e;
+  Safetensors *s = en->dir[m] ? st_open_dir(en->dir[m], true, &e) : NULL;
+  if (!s) return en->dir[m] ? -1 : 0;
+  int64_t n = 0;
+  for (int i = 0; i < st_count(s); i++) n += st_at(s, i)->elems;
+  st_close(s);
+  return n;
+}
+
+static int64_t trained_params(const Prog *p) {
+  int64_t n = 0;
+  for (int i = 0; i < p->nparam; i++) n += p->param[i].elems;
+  return n;
+}
+
+static json_t *model_json(const Engine *en, int m, const json_t *hashes) {
+  const ProgModel *pm = &en->prog->model[m];
+  json_t *o = json_pack("{s:s, s:s, s:s?, s:s, s:s?, s:s?, s:I, s:I, s:I, s:I}", "name", pm->name, "role", pm->role, "dir", en->dir[m], "arch", pm->arch,
+                        "architecture", pm->architecture, "tokenizer", en->tokfile[m], "blocks", (json_int_t)pm->blocks, "width", (json_int_t)pm->width,
+                        "vocab", (json_int_t)pm->vocab, "context", (json_int_t)pm->context);
+  int64_t frozen = frozen_params(en, m);
+  json_object_set_new(o, "frozen", frozen < 0 ? json_null() : json_integer(frozen));
+  json_t *mine = json_object_get(json_object_get(hashes, "models"), pm->name);
+  json_object_set(o, "sha256", mine ? mine : json_null());
+  return o;
+}
+
+static json_t *describe(const Engine *en) {
+  const Prog *p = en->prog;
+  RtError e;
+  json_t *hashes = belongs_to(en, &e);
+  if (!hashes) fprintf(stderr, "warning: %s\n", e.text);
+  json_t *o = json_pack("{s:s, s:s, s:s, s:i}", "spec", p->spec, "spec_sha256", p->spec_sha256, "isa", en->isa->name, "threads", pool_threads(en->pool));
+  json_t *models = json_array(), *params = json_array();
+  for (int i = 0; i < p->nmodel; i++) json_array_append_new(models, model_json(en, i, hashes));
+  for (int i = 0; i < p->nparam; i++) {
+    json_t *shape = json_array();
+    for (int k = 0; k < p->param[i].rank; k++) json_array_append_new(shape, json_integer(p->param[i].shape[k]));
+    json_array_append_new(params, json_pack("{s:s, s:o, s:s}", "name", p->param[i].name, "shape", shape, "init", p->param[i].init));
+  }
+  json_object_set_new(o, "models", models);
+  json_object_set(o, "connections", p->connections);
+  json_object_set_new(o, "params", params);
+  json_object_set_new(o, "trained", json_integer(trained_params(p)));
+  json_object_set(o, "train", p->train ? p->train : json_null());
+  json_object_set(o, "evals", p->evals ? p->evals : json_null());
+  json_object_set(o, "kernels", json_object_get(p->root, "kernels"));
+  json_decref(hashes);
+  return o;
+}
+
+static const char *text(const json_t *o, const char *key) {
+  const char *s = json_string_value(json_object_get(o, key));
+  return s ? s : "-";
+}
+static long long number(const json_t *o, const char *key) { return json_integer_value(json_object_get(o, key)); }
+
+static void print_models(const json_t *o) {
+  size_t i;
+  json_t *m, *hash;
+  const char *file;
+  json_array_foreach(json_object_get(o, "models"), i, m) {
+    printf("\n%s %s (%s): %lld blocks, %lld wide, vocabulary %lld, context %lld", text(m, "role"), text(m, "name"), text(m, "architecture"),
+           number(m, "blocks"), number(m, "width"), number(m, "vocab"), number(m, "context"));
+    if (number(m, "frozen")) printf(", %lld parameters, frozen", number(m, "frozen"));
+    printf("\n  directory  %s\n  tokenizer  %s\n", text(m, "dir"), text(m, "tokenizer"));
+    json_object_foreach(json_object_get(m, "sha256"), file, hash) printf("  sha256     %s  %s\n", json_string_value(hash), file);
+  }
+}
+
+static void print_params(const Prog *p) {
+  printf("\ntrained: %lld parameters in %d tensors\n", (long long)trained_params(p), p->nparam);
+  for (int i = 0; i < p->nparam; i++) {
+    printf("  %-40s [", p->param[i].name);
+    for (int k = 0; k < p->param[i].rank; k++) printf("%s%lld", k ? ", " : "", (long long)p->param[i].shape[k]);
+    printf("]\n");
+  }
+}
+
+static void print_text(const Engine *en, const json_t *o) {
+  size_t i;
+  json_t *c;
+  printf("%s  sha256 %s\n%s, %d threads, %lld kernels\n", text(o, "spec"), text(o, "spec_sha256"), text(o, "isa"), pool_threads(en->pool), number(o, "kernels"));
+  print_models(o);
+  if (json_array_size(en->prog->connections)) puts("\nconnections");
+  json_array_foreach(en->prog->connections, i, c) {
+    const ProgModel *from = &en->prog->model[number(c, "from")], *to = &en->prog->model[number(c, "to")];
+    printf("  %-24s %s after block %lld -> %s after block %lld, %s\n", text(c, "name"), from->name, number(c, "from_layer"), to->name, number(c, "to_layer"), text(c, "op"));
+  }
+  print_params(en->prog);
+}
+
+int cmd_info(const Options *o) {
+  RtError e;
+  Engine *en = cmd_open(o, &e);
+  if (!en) return cmd_fail(&e);
+  json_t *d = describe(en);
+  if (o->json) {
+    json_dumpf(d, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(12));
+    putchar('\n');
+  } else {
+    print_text(en, d);
+  }
+  json_decref(d);
+  engine_close(en);
+  return 0;
+}

@@ -1,0 +1,200 @@
+// score: what the models compute for given rows, as safetensors for other programs: r.input_ids, r.logits and r.hidden.M.K for row r (counted from
+// 0), and grad.NAME of the summed loss. Rows share ragged steps, as in training. With --chunk the logits come through the caches instead.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/commands.h"
+#include "runtime/decode.h"
+#include "runtime/feed.h"
+#include "runtime/file.h"
+
+typedef struct Score {
+  Engine *en;
+  Data *data;
+  StWriter *out;
+  Step *step;
+  void **kept;                 // what the writer borrows
+  int64_t nkept, capkept, cap, vocab;
+  char **hidden;               // "base.4"
+  int nhidden;
+} Score;
+
+static void *keep(Score *s, size_t bytes) {
+  if (s->nkept == s->capkept) s->kept = rt_realloc(s->kept, (size_t)(s->capkept = s->capkept * 2 + 64), sizeof *s->kept);
+  return s->kept[s->nkept++] = rt_alloc(bytes, 1);
+}
+
+static void add(Score *s, int64_t row, const char *what, StDtype dt, int rank, int64_t n, int64_t width, const void *data) {
+  char name[256];
+  snprintf(name, sizeof name, "%lld.%s", (long long)row, what);
+  st_writer_add(s->out, name, dt, rank, (const int64_t[]){n, width}, data);
+}
+
+static void add_floats(Score *s, int64_t row, const char *what, int64_t n, int64_t width, const float *from) {
+  size_t bytes = (size_t)(n * width) * sizeof(float);
+  float *copy = keep(s, bytes);
+  if (bytes) memcpy(copy, from, bytes);
+  add(s, row, what, ST_F32, 2, n, width, copy);
+}
+
+static void add_ids(Score *s, int64_t row) {
+  const DataRow *r = &s->data->row[row];
+  int64_t *ids = keep(s, (size_t)r->n * sizeof *ids);
+  for (int64_t i = 0; i < r->n; i++) ids[i] = r->ids[i];
+  add(s, row, "input_ids", ST_I64, 1, r->n, 0, ids);
+}
+
+// --hidden base.4,code.2 --hidden base.0: names checked against the entry's outputs.
+static bool read_hidden(Score *s, const Options *o, RtError *e) {
+  for (int i = 0; i < o->hidden.n; i++) {
+    char *text = rt_strdup(o->hidden.v[i]), *at = NULL;
+    for (char *w = strtok_r(text, ",", &at); w; w = strtok_r(NULL, ",", &at)) {
+      char *name = keep(s, strlen(w) + 8);
+      sprintf(name, "hidden.%s", w);
+      if (prog_output(s->en->prog, s->en->e_score, name) < 0) {
+        rt_fail(e, "--hidden %s: expected MODEL.BLOCK such as %s.%lld (0 is the embedding; see info)", w,
+                s->en->prog->model[s->en->prog->anchor].name, (long long)s->en->prog->model[s->en->prog->anchor].blocks);
+        free(text);
+        return false;
+      }
+      s->hidden = rt_realloc(s->hidden, (size_t)s->nhidden + 1, sizeof *s->hidden);
+      s->hidden[s->nhidden++] = name;
+    }
+    free(text);
+  }
+  return true;
+}
+
+// Logits and hidden states of every row by entry `score`.
+static bool score_rows(Score *s, RtError *e) {
+  const Prog *p = s->en->prog;
+  int entry = s->en->e_score;
+  for (int64_t i = 0; i < s->data->n; i++)
+    if (s->data->row[i].n > s->cap) s->cap = s->data->row[i].n;
+  engine_cap(s->en, entry, s->cap, s->cap);
+  if (!engine_place(s->en, e)) return false;
+  for (int64_t i = 0; i < s->data->n;) {
+    int64_t first = i;
+    step_reset(s->step);
+    while (i < s->data->n && (i == first || s->step->ntok + s->data->row[i].n <= s->cap)) {
+      step_add(s->step, s->data->row[i].ids, s->data->row[i].n, 0, 0, 0);
+      step_want_all(s->step);
+      i++;
+    }
+    engine_run(s->en, entry, s->step);
+    const float *logits = engine_output(s->en, entry, "logits");
+    for (int64_t r = first; r < i; r++) {
+      const StepSeq *q = &s->step->seq[r - first];
+      add_ids(s, r);
+      add_floats(s, r, "logits", q->n, s->vocab, logits + q->r0 * s->vocab);
+      for (int h = 0; h < s->nhidden; h++) {
+        int64_t width = p->buf[prog_output(p, entry, s->hidden[h])].elems;
+        add_floats(s, r, s->hidden[h], q->n, width, engine_output(s->en, entry, s->hidden[h]) + q->t0 * width);
+      }
+    }
+  }
+  return true;
+}
+
+typedef struct ChunkRow {
+  int64_t row, done;
+  float *logits;
+} ChunkRow;
+
+// Logits by cached stepping, all rows side by side: row r takes sizes[r % n] tokens a step and leaves when it is through.
+static bool score_chunks(Score *s, const int64_t *sizes, int64_t nsizes, RtError *e) {
+  int64_t longest = 1, tokens = 0;
+  for (int64_t i = 0; i < s->data->n; i++) {
+    int64_t n = s->data->row[i].n, c = sizes[i % nsizes];
+    if (n > longest) longest = n;
+    tokens += n < c ? n : c;
+  }
+  if (tokens > s->cap) tokens = s->cap;
+  Decoder *d = decoder_new(s->en, s->data->n ? s->data->n : 1, longest, tokens, longest, true, e);
+  if (!d) return false;
+  ChunkRow *rows = rt_alloc((size_t)s->data->n, sizeof *rows);
+  for (int64_t i = 0; i < s->data->n; i++) {
+    const DataRow *r = &s->data->row[i];
+    rows[i] = (ChunkRow){.row = i, .logits = keep(s, (size_t)(r->n * s->vocab) * sizeof(float))};
+    DecodeSeq *q = decoder_open(d, r->ids, r->n, &rows[i]);
+    q->chunk = sizes[i % nsizes];
+    add_ids(s, i);
+    add(s, i, "logits", ST_F32, 2, r->n, s->vocab, rows[i].logits);
+  }
+  while (decoder_step(d))
+    for (int64_t i = 0; i < d->nslots; i++) {
+      DecodeSeq *q = &d->seq[i];
+      ChunkRow *c = q->user;
+      if (!q->open || !q->logits) continue;
+      memcpy(c->logits + c->done * s->vocab, q->logits, (size_t)((q->past - c->done) * s->vocab) * sizeof(float));
+      c->done = q->past;
+      if (q->past == q->n) decoder_close(q);
+    }
+  free(rows);
+  decoder_free(d);
+  return true;
+}
+
+static bool score_by_chunks(Score *s, const char *text, RtError *e) {
+  int64_t *sizes = keep(s, (strlen(text) + 1) * sizeof *sizes), n = 0;
+  for (const char *at = text; *at;) {
+    char *end;
+    sizes[n] = strtoll(at, &end, 10);
+    if (end == at || sizes[n] < 1 || (*end && *end != ',')) return rt_fail(e, "--chunk %s: expected numbers of tokens such as 1,7,64", text);
+    at = *end ? end + 1 : end;
+    n++;
+  }
+  if (!n) return rt_fail(e, "--chunk: expected numbers of tokens such as 1,7,64");
+  return score_chunks(s, sizes, n, e);
+}
+
+// Gradients of the loss summed over every labelled token of every row.
+static bool score_grads(Score *s, RtError *e) {
+  Engine *en = s->en;
+  memset(en->grad, 0, (size_t)en->prog->theta * sizeof *en->grad);
+  engine_cap(en, en->e_train, s->cap, s->cap);
+  if (!engine_place(en, e)) return false;
+  for (int64_t i = 0; i < s->data->n;) {
+    step_reset(s->step);
+    while (i < s->data->n && (s->step->ntok == 0 || s->step->ntok + step_row_tokens(&s->data->row[i]) <= s->cap))
+      step_add_row(s->step, &s->data->row[i++], 1);
+    if (s->step->ntok) engine_run(en, en->e_train, s->step);
+  }
+  for (int i = 0; i < en->prog->nparam; i++) {
+    const ProgParam *p = &en->prog->param[i];
+    char *name = keep(s, strlen(p->name) + 8);
+    sprintf(name, "grad.%s", p->name);
+    st_writer_add(s->out, name, ST_F32, p->rank, p->shape, en->grad + p->offset);
+  }
+  return true;
+}
+
+static bool score(Score *s, const Options *o, RtError *e) {
+  if (!o->data) return rt_fail(e, "give --data FILE (JSONL)");
+  if (!o->out) return rt_fail(e, "give --out FILE.safetensors");
+  if (o->grads && s->en->e_train < 0) return rt_fail(e, "--grads: %s has no parameters", s->en->prog->spec);
+  if (o->chunk && o->hidden.n) return rt_fail(e, "--chunk gives logits only; leave --hidden out");
+  s->cap = opt_int(o->tokens_cap, 2048);
+  if (s->cap < 1) s->cap = 1;
+  s->vocab = s->en->prog->model[s->en->prog->anchor].vocab;
+  if (!read_hidden(s, o, e) || !(s->data = feed_open(s->en, o->data, e)) || !cmd_load(s->en, o, o->grads, e)) return false;
+  return (o->chunk ? score_by_chunks(s, o->chunk, e) : score_rows(s, e)) && (!o->grads || score_grads(s, e)) &&
+         st_writer_save(s->out, o->out, e);
+}
+
+int cmd_score(const Options *o) {
+  RtError e;
+  Score s = {.en = cmd_open(o, &e)};
+  if (!s.en) return cmd_fail(&e);
+  s.out = st_writer_new();
+  s.step = step_new();
+  bool ok = score(&s, o, &e);
+  st_writer_free(s.out);
+  step_free(s.step);
+  if (s.data) data_free(s.data);
+  for (int64_t i = 0; i < s.nkept; i++) free(s.kept[i]);
+  free(s.kept), free(s.hidden);
+  engine_close(s.en);
+  return ok ? 0 : cmd_fail(&e);
+}
