@@ -59,9 +59,12 @@ void grad_attention(Reverse *r, NodeId y, NodeId dy) {
   }
 }
 
+// The gradient's second result is the loss again; the head's gradient needs it.
 void grad_xent(Reverse *r, NodeId y, NodeId dy) {
-  NodeId inputs[4] = {in(r, y, 0), in(r, y, 1), in(r, y, 2), dy};
+  NodeId inputs[5] = {in(r, y, 0), in(r, y, 1), in(r, y, 2), dy};
   Attr attr = {.f = {0, r->g->node[y].attr.f[1]}};
-  if (grad_wanted(r, y, 0)) grad_give(r, y, 0, graph_part(r->g, graph_add(r->g, OP_xent_grad, inputs, 4, &attr, NULL), 0));
-  if (grad_wanted(r, y, 1)) grad_give(r, y, 1, graph_add(r->g, OP_xent_dw, inputs, 4, &attr, NULL));
+  NodeId d = graph_add(r->g, OP_xent_grad, inputs, 4, &attr, NULL);
+  inputs[4] = graph_part(r->g, d, 1);
+  if (grad_wanted(r, y, 0)) grad_give(r, y, 0, graph_part(r->g, d, 0));
+  if (grad_wanted(r, y, 1)) grad_give(r, y, 1, graph_add(r->g, OP_xent_dw, inputs, 5, &attr, NULL));
 }

@@ -1,0 +1,153 @@
+// Products of token rows with packed matrices, and what is fused behind them. Tasks are blocks of rows times blocks of columns, cut by
+// shape alone. A product with an epilogue goes to a tile in the thread's scratch that stays in L2 until the epilogue has read it.
+#include "llvm/emit_row.h"
+#include "llvm/mm.h"
+
+enum {
+  ROWS = 96,                   // rows of a task
+  ROWS_T = 256,                // the same where panels are re-packed: more rows to pay for it
+  COLS = 256, COLS_T = 128,    // columns of a task
+  DEPTH_T = 256,               // k of a re-packed block
+};
+
+typedef struct Block {         // the part of the output a task makes
+  LLVMValueRef r0, rows, c0, cols;
+} Block;
+
+static Block block_at(Cg *g, LLVMValueRef rb, LLVMValueRef cb, int64_t rows, int64_t cols, int64_t N) {
+  Block b = {.r0 = cg_mul(g, rb, cg_i64(g, rows)), .c0 = cg_mul(g, cb, cg_i64(g, cols))};
+  b.rows = cg_min(g, cg_i64(g, rows), cg_sub(g, cg_rows(g), b.r0));
+  b.cols = cg_min(g, cg_i64(g, cols), cg_sub(g, cg_i64(g, N), b.c0));
+  return b;
+}
+
+static int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+// ---- forward
+static int64_t column_blocks(const Kernel *k) {
+  if (k->paired) return ceil_div(k->N[0], COLS);
+  int64_t n = 0;
+  for (int m = 0; m < k->nmat; m++) n += ceil_div(k->N[m], COLS);
+  return n;
+}
+
+LLVMValueRef tasks_GEMM(Cg *g, const Kernel *k, LLVMValueRef rows, LLVMValueRef *ptr) {
+  (void)ptr;
+  return cg_mul(g, cg_ceildiv(g, rows, ROWS), cg_i64(g, column_blocks(k)));
+}
+
+// One matrix's part of a block, to C.
+static void product(Cg *g, const Kernel *k, int m, const Block *b, LLVMValueRef C, LLVMValueRef stride) {
+  LLVMValueRef K = cg_i64(g, k->dim[0]);
+  LLVMValueRef A = cg_at(g, g->f32, cg_arg_ptr(g, 0), cg_mul(g, b->r0, K));
+  LLVMValueRef B = cg_at(g, g->f32, cg_arg_ptr(g, 1 + m), cg_mul(g, b->c0, K));          // c0 is a multiple of PANEL
+  cg_mm(g, A, K, cg_i64(g, 1), B, cg_i64(g, PANEL), cg_mul(g, K, cg_i64(g, PANEL)), C, stride, b->rows, b->cols, K, cg_i64(g, 0));
+}
+
+static LLVMValueRef output_at(Cg *g, int arg, const Block *b, int64_t N) {
+  return cg_at(g, g->f32, cg_arg_ptr(g, arg), cg_add(g, cg_mul(g, b->r0, cg_i64(g, N)), b->c0));
+}
+
+static LLVMValueRef tile_at(Cg *g, int m, int64_t rows, int64_t cols) {
+  int64_t bytes = rows * cols * 4;
+  cg_need_scratch(g, (m + 1) * bytes);
+  return cg_scratch(g, m * bytes);
+}
+
+static void epilogue(Cg *g, const Kernel *k, int prog, LLVMValueRef *tile, int64_t stride, const Block *b) {
+  emit_epilogue(g, k, &k->prog[prog], tile, cg_i64(g, stride), b->r0, b->rows, b->c0, b->cols);
+}
+
+static void one_matrix(Cg *g, const Kernel *k, int m, const Block *b) {
+  if (!k->prog[m].n) {
+    product(g, k, m, b, output_at(g, 1 + k->nmat + m, b, k->N[m]), cg_i64(g, k->N[m]));
+    return;
+  }
+  LLVMValueRef tile[MAX_MATS] = {0};
+  tile[m] = tile_at(g, 0, ROWS, COLS);
+  product(g, k, m, b, tile[m], cg_i64(g, COLS));
+  epilogue(g, k, m, tile, COLS, b);
+}
+
+static void paired(Cg *g, const Kernel *k, const Block *b) {
+  LLVMValueRef tile[MAX_MATS];
+  for (int m = 0; m < k->nmat; m++) {
+    tile[m] = tile_at(g, m, ROWS, COLS);
+    product(g, k, m, b, tile[m], cg_i64(g, COLS));
+  }
+  epilogue(g, k, 0, tile, COLS, b);
+}
+
+void emit_GEMM(Cg *g, const Kernel *k) {
+  // consecutive tasks share their columns: the block of the matrix stays in cache while the rows go by
+  LLVMValueRef row_blocks = cg_ceildiv(g, cg_rows(g), ROWS);
+  LLVMValueRef rb = cg_urem(g, cg_task(g), row_blocks), cb = cg_udiv(g, cg_task(g), row_blocks);
+  if (k->paired) {
+    Block b = block_at(g, rb, cb, ROWS, COLS, k->N[0]);
+    paired(g, k, &b);
+    return;
+  }
+  int64_t first = 0;
+  for (int m = 0; m < k->nmat; m++) {
+    int64_t blocks = ceil_div(k->N[m], COLS);
+    LLVMValueRef mine = cg_sub(g, cb, cg_i64(g, first));
+    CgIf in = cg_if(g, LLVMBuildICmp(g->b, LLVMIntULT, mine, cg_i64(g, blocks), ""));
+    Block b = block_at(g, rb, mine, ROWS, COLS, k->N[m]);
+    one_matrix(g, k, m, &b);
+    cg_endif(g, &in);
+    first += blocks;
+  }
+}
+
+// ---- transposed: the same panels, re-packed for the other direction
+LLVMValueRef tasks_GEMM_T(Cg *g, const Kernel *k, LLVMValueRef rows, LLVMValueRef *ptr) {
+  (void)ptr;
+  return cg_mul(g, cg_ceildiv(g, rows, ROWS_T), cg_i64(g, ceil_div(k->N[0], COLS_T)));
+}
+
+// A 16 x 16 block: rows n … n + 15 of a forward panel become 16 rows of k. Columns beyond N are zeros.
+static void transpose_block(Cg *g, LLVMValueRef src, LLVMValueRef dst, LLVMValueRef valid) {
+  LLVMValueRef v[PANEL];
+  for (int i = 0; i < PANEL; i++) {
+    LLVMValueRef p = cg_at(g, g->f32, src, cg_i64(g, (int64_t)i * PANEL));
+    v[i] = valid ? cg_load16_mask(g, p, cg_mask16(g, cg_select(g, cg_lt(g, cg_i64(g, i), valid), cg_i64(g, LANES), cg_i64(g, 0)))) : cg_load16(g, p);
+  }
+  mm_transpose(g, v, PANEL);
+  for (int i = 0; i < PANEL; i++) cg_store16(g, v[i], cg_at(g, g->f32, dst, cg_i64(g, (int64_t)i * PANEL)));
+}
+
+// k in [k0, k0 + depth), columns of b: forward panels [K / 16][N][16] to [cols / 16][DEPTH_T][16].
+static void repack(Cg *g, const Kernel *k, const Block *b, LLVMValueRef dst, LLVMValueRef k0, LLVMValueRef depth) {
+  LLVMValueRef N = cg_i64(g, k->N[0]), sixteen = cg_i64(g, PANEL), zero = cg_i64(g, 0);
+  LLVMValueRef whole = cg_mul(g, cg_udiv(g, b->cols, sixteen), sixteen);
+  CgLoop kb = cg_loop(g, zero, depth, PANEL);
+  LLVMValueRef panel = cg_at(g, g->f32, cg_arg_ptr(g, 1), cg_mul(g, cg_add(g, k0, kb.i), N));
+  LLVMValueRef from = cg_at(g, g->f32, panel, cg_mul(g, b->c0, sixteen)), to = cg_at(g, g->f32, dst, cg_mul(g, kb.i, sixteen));
+  CgLoop c = cg_loop(g, zero, whole, PANEL);
+  transpose_block(g, cg_at(g, g->f32, from, cg_mul(g, c.i, sixteen)), cg_at(g, g->f32, to, cg_mul(g, c.i, cg_i64(g, DEPTH_T))), NULL);
+  cg_loop_end(g, &c);
+  if (k->N[0] % PANEL) {
+    CgIf tail = cg_if(g, cg_lt(g, whole, b->cols));
+    transpose_block(g, cg_at(g, g->f32, from, cg_mul(g, whole, sixteen)), cg_at(g, g->f32, to, cg_mul(g, whole, cg_i64(g, DEPTH_T))), cg_sub(g, b->cols, whole));
+    cg_endif(g, &tail);
+  }
+  cg_loop_end(g, &kb);
+}
+
+void emit_GEMM_T(Cg *g, const Kernel *k) {
+  bool fused = k->prog[0].n;
+  LLVMValueRef row_blocks = cg_ceildiv(g, cg_rows(g), ROWS_T), K = cg_i64(g, k->dim[0]), zero = cg_i64(g, 0);
+  Block b = block_at(g, cg_urem(g, cg_task(g), row_blocks), cg_udiv(g, cg_task(g), row_blocks), ROWS_T, COLS_T, k->N[0]);
+  LLVMValueRef tile[MAX_MATS] = {fused ? tile_at(g, 0, ROWS_T, COLS_T) : output_at(g, 2, &b, k->N[0])};
+  int64_t stride = fused ? COLS_T : k->N[0], panels_at = fused ? ROWS_T * COLS_T * 4 : 0;
+  cg_need_scratch(g, panels_at + DEPTH_T * COLS_T * 4);
+  LLVMValueRef panels = cg_scratch(g, panels_at);
+  CgLoop d = cg_loop(g, zero, K, DEPTH_T);
+  LLVMValueRef depth = cg_min(g, cg_i64(g, DEPTH_T), cg_sub(g, K, d.i));
+  repack(g, k, &b, panels, d.i, depth);
+  LLVMValueRef A = cg_at(g, g->f32, cg_arg_ptr(g, 0), cg_add(g, cg_mul(g, b.r0, K), d.i));
+  LLVMValueRef later = LLVMBuildZExt(g->b, cg_lt(g, zero, d.i), g->i64, "");
+  cg_mm(g, A, K, cg_i64(g, 1), panels, cg_i64(g, PANEL), cg_i64(g, DEPTH_T * PANEL), tile[0], cg_i64(g, stride), b.rows, b.cols, depth, later);
+  cg_loop_end(g, &d);
+  if (fused) epilogue(g, k, 0, tile, stride, &b);
+}

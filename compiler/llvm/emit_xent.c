@@ -1,0 +1,148 @@
+// Softmax cross-entropy over a vocabulary head, forward: a block of rows walks through the vocabulary in chunks, so that [R, V] never
+// stands in memory. Maximum and sum are carried along a row in chunk order (online softmax; Milakov & Gimelshein, arXiv 1805.02867).
+#include "llvm/emit_xent.h"
+
+#include <math.h>
+
+int64_t xent_scratch(int64_t stride) { return (XENT_ROWS * stride + 3 * XENT_ROWS) * 4; }
+
+Xent xent_begin(Cg *g, const Kernel *k, int64_t stride) {
+  Xent x = {.g = g, .D = k->dim[0], .V = k->dim[1], .cap = k->f[1], .stride = stride};
+  x.h = cg_arg_ptr(g, 0);
+  x.w = cg_arg_ptr(g, 1);
+  x.labels = cg_arg_ptr(g, 2);
+  x.max = cg_scratch(g, 0);
+  x.sum = cg_scratch(g, XENT_ROWS * 4);
+  x.label = cg_scratch(g, XENT_ROWS * 8);
+  x.tile = cg_scratch(g, XENT_ROWS * 12);
+  return x;
+}
+
+LLVMValueRef xent_label(Xent *x, LLVMValueRef row) {
+  Cg *g = x->g;
+  return LLVMBuildSExt(g->b, cg_load(g, g->i32, cg_at(g, g->i32, x->labels, row)), g->i64, "");
+}
+
+void xent_each16(Xent *x, LLVMValueRef row_ptr, LLVMValueRef width, XentLanes *f, void *user) {
+  Cg *g = x->g;
+  LLVMValueRef lanes = cg_i64(g, LANES), full = cg_mul(g, cg_udiv(g, width, lanes), lanes);
+  CgLoop l = cg_loop(g, cg_i64(g, 0), full, LANES);
+  f(x, user, cg_at(g, g->f32, row_ptr, l.i), NULL);
+  cg_loop_end(g, &l);
+  CgIf tail = cg_if(g, cg_lt(g, full, width));
+  f(x, user, cg_at(g, g->f32, row_ptr, full), cg_mask16(g, cg_sub(g, width, full)));
+  cg_endif(g, &tail);
+}
+
+static LLVMValueRef load_logits(Cg *g, LLVMValueRef p, LLVMValueRef mask) {
+  if (!mask) return cg_load16(g, p);
+  return cg_select(g, mask, cg_load16_mask(g, p, mask), cg_splatc(g, -INFINITY));
+}
+
+static void store_lanes(Cg *g, LLVMValueRef v, LLVMValueRef p, LLVMValueRef mask) {
+  if (mask) cg_store16_mask(g, v, p, mask);
+  else cg_store16(g, v, p);
+}
+
+static void cap_lanes(Xent *x, void *user, LLVMValueRef p, LLVMValueRef mask) {
+  (void)user;
+  Cg *g = x->g;
+  LLVMValueRef v = mask ? cg_load16_mask(g, p, mask) : cg_load16(g, p);
+  v = cg_fmul(g, cg_vtanh(g, cg_fdiv(g, v, cg_splatc(g, x->cap))), cg_splatc(g, x->cap));
+  store_lanes(g, v, p, mask);
+}
+
+void xent_logits(Xent *x, LLVMValueRef at, LLVMValueRef r0, LLVMValueRef n, LLVMValueRef c0, LLVMValueRef width) {
+  Cg *g = x->g;
+  LLVMValueRef A = cg_at(g, g->f32, x->h, cg_mul(g, r0, cg_i64(g, x->D)));
+  LLVMValueRef B = cg_at(g, g->f32, x->w, cg_mul(g, c0, cg_i64(g, x->D)));       // c0 is a multiple of PANEL: panel c0 / 16 of D * 16
+  LLVMValueRef stride = cg_i64(g, x->stride), one = cg_i64(g, 1), zero = cg_i64(g, 0);
+  cg_mm(g, A, cg_i64(g, x->D), one, B, cg_i64(g, PANEL), cg_i64(g, PANEL * x->D), at, stride, n, width, cg_i64(g, x->D), zero);
+  if (x->cap == 0) return;
+  CgLoop r = cg_loop(g, zero, n, 1);
+  xent_each16(x, cg_at(g, g->f32, at, cg_mul(g, r.i, stride)), width, cap_lanes, NULL);
+  cg_loop_end(g, &r);
+}
+
+typedef struct Fold {
+  LLVMValueRef var, max;       // <16 x float> variable; maximum to subtract
+} Fold;
+
+static void max_lanes(Xent *x, void *user, LLVMValueRef p, LLVMValueRef mask) {
+  Cg *g = x->g;
+  Fold *f = user;
+  cg_set(g, f->var, cg_fmax(g, load_logits(g, p, mask), cg_get(g, g->v16f32, f->var)));
+}
+
+static void sum_lanes(Xent *x, void *user, LLVMValueRef p, LLVMValueRef mask) {
+  Cg *g = x->g;
+  Fold *f = user;
+  LLVMValueRef e = cg_vexp(g, cg_fsub(g, load_logits(g, p, mask), f->max));       // -inf gives exactly 0
+  cg_set(g, f->var, cg_fadd(g, cg_get(g, g->v16f32, f->var), e));
+}
+
+static LLVMValueRef number(Xent *x, LLVMValueRef array, LLVMValueRef r) { return cg_at(x->g, x->g->f32, array, r); }
+
+// One row meets one chunk.
+static void fold_row(Xent *x, LLVMValueRef at, LLVMValueRef r0, LLVMValueRef r, LLVMValueRef c0, LLVMValueRef width) {
+  Cg *g = x->g;
+  LLVMValueRef row = cg_at(g, g->f32, at, cg_mul(g, r, cg_i64(g, x->stride)));
+  Fold top = {.var = cg_var(g, g->v16f32, cg_splatc(g, -INFINITY))};
+  xent_each16(x, row, width, max_lanes, &top);
+  LLVMValueRef old = cg_load(g, g->f32, number(x, x->max, r));
+  LLVMValueRef now = cg_fmax(g, cg_max16(g, cg_get(g, g->v16f32, top.var)), old);
+  Fold sum = {.var = cg_var(g, g->v16f32, cg_splatc(g, 0)), .max = cg_splat(g, now)};
+  xent_each16(x, row, width, sum_lanes, &sum);
+  LLVMValueRef kept = cg_fmul(g, cg_load(g, g->f32, number(x, x->sum, r)), cg_vexp(g, cg_fsub(g, old, now)));
+  cg_store(g, cg_fadd(g, kept, cg_sum16(g, cg_get(g, g->v16f32, sum.var))), number(x, x->sum, r));
+  cg_store(g, now, number(x, x->max, r));
+  LLVMValueRef label = cg_sub(g, xent_label(x, cg_add(g, r0, r)), c0);
+  LLVMValueRef here = LLVMBuildICmp(g->b, LLVMIntULT, label, width, "");
+  CgIf mine = cg_if(g, here);
+  cg_store(g, cg_load(g, g->f32, cg_at(g, g->f32, row, label)), number(x, x->label, r));
+  cg_endif(g, &mine);
+}
+
+void xent_pass(Xent *x, LLVMValueRef r0, LLVMValueRef n, bool keep) {
+  Cg *g = x->g;
+  LLVMValueRef zero = cg_i64(g, 0);
+  CgLoop init = cg_loop(g, zero, n, 1);
+  cg_store(g, cg_f32(g, -INFINITY), number(x, x->max, init.i));
+  cg_store(g, cg_f32(g, 0), number(x, x->sum, init.i));
+  cg_loop_end(g, &init);
+  CgLoop c = cg_loop(g, zero, cg_i64(g, x->V), XENT_CHUNK);
+  LLVMValueRef width = cg_min(g, cg_i64(g, XENT_CHUNK), cg_sub(g, cg_i64(g, x->V), c.i));
+  LLVMValueRef at = keep ? cg_at(g, g->f32, x->tile, c.i) : x->tile;
+  xent_logits(x, at, r0, n, c.i, width);
+  CgLoop r = cg_loop(g, zero, n, 1);
+  fold_row(x, at, r0, r.i, c.i, width);
+  cg_loop_end(g, &r);
+  cg_loop_end(g, &c);
+}
+
+LLVMValueRef xent_lse(Xent *x, LLVMValueRef r) {
+  Cg *g = x->g;
+  return cg_fadd(g, cg_load(g, g->f32, number(x, x->max, r)), cg_vlog(g, cg_load(g, g->f32, number(x, x->sum, r))));
+}
+
+void xent_store_nll(Xent *x, LLVMValueRef nll, LLVMValueRef r0, LLVMValueRef n) {
+  Cg *g = x->g;
+  CgLoop r = cg_loop(g, cg_i64(g, 0), n, 1);
+  LLVMValueRef v = cg_fsub(g, xent_lse(x, r.i), cg_load(g, g->f32, number(x, x->label, r.i)));
+  cg_store(g, v, cg_at(g, g->f32, nll, cg_add(g, r0, r.i)));
+  cg_loop_end(g, &r);
+}
+
+LLVMValueRef tasks_XENT(Cg *g, const Kernel *k, LLVMValueRef rows, LLVMValueRef *ptr) {
+  (void)k, (void)ptr;
+  return cg_ceildiv(g, rows, XENT_ROWS);
+}
+
+void emit_XENT(Cg *g, const Kernel *k) {
+  Xent x = xent_begin(g, k, XENT_CHUNK);
+  cg_need_scratch(g, xent_scratch(x.stride));
+  LLVMValueRef r0 = cg_mul(g, cg_task(g), cg_i64(g, XENT_ROWS));
+  LLVMValueRef n = cg_min(g, cg_i64(g, XENT_ROWS), cg_sub(g, cg_rows(g), r0));
+  xent_pass(&x, r0, n, false);
+  xent_store_nll(&x, cg_arg_ptr(g, 3), r0, n);
+}

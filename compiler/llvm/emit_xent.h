@@ -1,0 +1,36 @@
+// Shared by the loss kernels (emit_xent*.c).
+#ifndef CALM_LLVM_EMIT_XENT_H
+#define CALM_LLVM_EMIT_XENT_H
+#include "llvm/cg.h"
+
+enum {
+  XENT_ROWS = 32,              // rows of a task
+  XENT_CHUNK = 128,            // vocabulary entries handled at a time; boundaries depend on the vocabulary alone (row invariance)
+};
+
+typedef struct Xent {
+  Cg *g;
+  int64_t D, V;
+  double cap;
+  LLVMValueRef h, w, labels;   // arguments
+  LLVMValueRef tile;           // logits: rows x stride floats
+  int64_t stride;
+  LLVMValueRef max, sum, label;   // per row of the block: running maximum, sum of exponentials, logit of the label
+} Xent;
+
+Xent xent_begin(Cg *g, const Kernel *k, int64_t stride);
+int64_t xent_scratch(int64_t stride);                     // bytes that the block's tile and per-row numbers take
+// Logits of rows [r0, r0 + n) and entries [c0, c0 + width) at tile + at, softcap applied.
+void xent_logits(Xent *x, LLVMValueRef at, LLVMValueRef r0, LLVMValueRef n, LLVMValueRef c0, LLVMValueRef width);
+LLVMValueRef xent_label(Xent *x, LLVMValueRef row);        // i64
+// 16 logits of row r of the block at column c of the tile; lanes beyond width are -inf.
+typedef void XentLanes(Xent *x, void *user, LLVMValueRef p, LLVMValueRef mask);
+void xent_each16(Xent *x, LLVMValueRef row_ptr, LLVMValueRef width, XentLanes *f, void *user);
+// The block's first pass over the whole vocabulary: max, sum, label. keep: each chunk has its own place in the tile.
+void xent_pass(Xent *x, LLVMValueRef r0, LLVMValueRef n, bool keep);
+LLVMValueRef xent_lse(Xent *x, LLVMValueRef r);            // log of the sum, after the pass
+void xent_store_nll(Xent *x, LLVMValueRef nll, LLVMValueRef r0, LLVMValueRef n);
+// In place: logits to gscale * (softmax - onehot) * slope of the cap, for one row. lse, gscale: f32; label: column of the label relative to the
+// chunk (may lie outside).
+void xent_to_gradient(Xent *x, LLVMValueRef row_ptr, LLVMValueRef width, LLVMValueRef lse, LLVMValueRef gscale, LLVMValueRef label);
+#endif

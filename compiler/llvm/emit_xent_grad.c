@@ -1,0 +1,136 @@
+// Gradients of the loss with respect to the head's input (and the loss again, so that training walks the vocabulary once) and with
+// respect to the head itself.
+#include "llvm/emit_xent.h"
+#include "llvm/mm.h"
+
+enum { KEEP_BYTES = 8 << 20 };   // a block whose logits fit into this many bytes keeps them between its two passes
+
+typedef struct Slope {
+  LLVMValueRef lse, gscale;    // splat
+} Slope;
+
+static void gradient_lanes(Xent *x, void *user, LLVMValueRef p, LLVMValueRef mask) {
+  Cg *g = x->g;
+  Slope *s = user;
+  LLVMValueRef l = mask ? cg_load16_mask(g, p, mask) : cg_load16(g, p);
+  LLVMValueRef v = cg_fmul(g, s->gscale, cg_vexp(g, cg_fsub(g, l, s->lse)));
+  if (x->cap != 0) {
+    LLVMValueRef t = cg_fdiv(g, l, cg_splatc(g, x->cap));
+    v = cg_fmul(g, v, cg_fsub(g, cg_splatc(g, 1), cg_fmul(g, t, t)));
+  }
+  if (mask) cg_store16_mask(g, v, p, mask);
+  else cg_store16(g, v, p);
+}
+
+void xent_to_gradient(Xent *x, LLVMValueRef row_ptr, LLVMValueRef width, LLVMValueRef lse, LLVMValueRef gscale, LLVMValueRef label) {
+  Cg *g = x->g;
+  CgIf mine = cg_if(g, LLVMBuildICmp(g->b, LLVMIntULT, label, width, ""));
+  LLVMValueRef p = cg_at(g, g->f32, row_ptr, label), at_label = cg_var(g, g->f32, cg_load(g, g->f32, p));
+  cg_endif(g, &mine);
+  Slope s = {cg_splat(g, lse), cg_splat(g, gscale)};
+  xent_each16(x, row_ptr, width, gradient_lanes, &s);
+  CgIf again = cg_if(g, LLVMBuildICmp(g->b, LLVMIntULT, label, width, ""));
+  LLVMValueRef one = gscale;
+  if (x->cap != 0) {
+    LLVMValueRef t = cg_fdiv(g, cg_get(g, g->f32, at_label), cg_f32(g, x->cap));
+    one = cg_fmul(g, one, cg_fsub(g, cg_f32(g, 1), cg_fmul(g, t, t)));
+  }
+  LLVMValueRef q = cg_at(g, g->f32, row_ptr, label);
+  cg_store(g, cg_fsub(g, cg_load(g, g->f32, q), one), q);
+  cg_endif(g, &again);
+}
+
+// Entries [c0, c0 + width) of the head as panels of D: [D / 16][XENT_CHUNK][16], from the forward panels [V / 16][D][16].
+static void pack_chunk(Xent *x, LLVMValueRef dst, LLVMValueRef c0, LLVMValueRef width) {
+  Cg *g = x->g;
+  CgLoop vb = cg_loop(g, cg_i64(g, 0), width, PANEL);
+  LLVMValueRef src = cg_at(g, g->f32, x->w, cg_mul(g, cg_add(g, c0, vb.i), cg_i64(g, x->D)));
+  int64_t whole = x->D / PANEL * PANEL;
+  for (int part = 0; part < 2; part++) {                     // whole blocks of 16 columns, then the tail
+    int64_t lo = part ? whole : 0, hi = part ? x->D : whole;
+    if (lo == hi) continue;
+    CgLoop db = cg_loop(g, cg_i64(g, lo), cg_i64(g, hi), PANEL);
+    LLVMValueRef v[PANEL];
+    for (int i = 0; i < PANEL; i++) {
+      bool in = !part || lo + i < hi;
+      v[i] = in ? cg_load16(g, cg_at(g, g->f32, src, cg_mul(g, cg_add(g, db.i, cg_i64(g, i)), cg_i64(g, PANEL)))) : cg_splatc(g, 0);
+    }
+    mm_transpose(g, v, PANEL);
+    LLVMValueRef to = cg_at(g, g->f32, dst, cg_add(g, cg_mul(g, db.i, cg_i64(g, XENT_CHUNK)), cg_mul(g, vb.i, cg_i64(g, PANEL))));
+    for (int i = 0; i < PANEL; i++) cg_store16(g, v[i], cg_at(g, g->f32, to, cg_i64(g, (int64_t)i * PANEL)));
+    cg_loop_end(g, &db);
+  }
+  cg_loop_end(g, &vb);
+}
+
+static int64_t round16(int64_t n) { return (n + LANES - 1) / LANES * LANES; }
+
+static bool keeps(const Kernel *k) { return XENT_ROWS * round16(k->dim[1]) * 4 <= KEEP_BYTES; }
+
+LLVMValueRef tasks_XENT_GRAD(Cg *g, const Kernel *k, LLVMValueRef rows, LLVMValueRef *ptr) { return tasks_XENT(g, k, rows, ptr); }
+
+void emit_XENT_GRAD(Cg *g, const Kernel *k) {
+  bool keep = keeps(k);
+  Xent x = xent_begin(g, k, keep ? (round16(k->dim[1]) > XENT_CHUNK ? round16(k->dim[1]) : XENT_CHUNK) : XENT_CHUNK);
+  int64_t panels_at = (xent_scratch(x.stride) + 63) / 64 * 64;
+  cg_need_scratch(g, panels_at + XENT_CHUNK * round16(x.D) * 4);
+  LLVMValueRef panels = cg_scratch(g, panels_at), gscale = cg_arg_ptr(g, 3), dh = cg_arg_ptr(g, 4), zero = cg_i64(g, 0), one = cg_i64(g, 1);
+  LLVMValueRef r0 = cg_mul(g, cg_task(g), cg_i64(g, XENT_ROWS));
+  LLVMValueRef n = cg_min(g, cg_i64(g, XENT_ROWS), cg_sub(g, cg_rows(g), r0));
+  xent_pass(&x, r0, n, keep);
+  xent_store_nll(&x, cg_arg_ptr(g, 5), r0, n);
+  CgLoop c = cg_loop(g, zero, cg_i64(g, x.V), XENT_CHUNK);
+  LLVMValueRef width = cg_min(g, cg_i64(g, XENT_CHUNK), cg_sub(g, cg_i64(g, x.V), c.i));
+  LLVMValueRef at = keep ? cg_at(g, g->f32, x.tile, c.i) : x.tile;
+  if (!keep) xent_logits(&x, at, r0, n, c.i, width);
+  CgLoop r = cg_loop(g, zero, n, 1);
+  LLVMValueRef row = cg_at(g, g->f32, at, cg_mul(g, r.i, cg_i64(g, x.stride))), whole = cg_add(g, r0, r.i);
+  xent_to_gradient(&x, row, width, xent_lse(&x, r.i), cg_load(g, g->f32, cg_at(g, g->f32, gscale, whole)), cg_sub(g, xent_label(&x, whole), c.i));
+  cg_loop_end(g, &r);
+  pack_chunk(&x, panels, c.i, width);
+  LLVMValueRef later = LLVMBuildZExt(g->b, cg_lt(g, zero, c.i), g->i64, "");
+  cg_mm(g, at, cg_i64(g, x.stride), one, panels, cg_i64(g, PANEL), cg_i64(g, XENT_CHUNK * PANEL),
+        cg_at(g, g->f32, dh, cg_mul(g, r0, cg_i64(g, x.D))), cg_i64(g, x.D), n, cg_i64(g, x.D), width, later);
+  cg_loop_end(g, &c);
+}
+
+// ---- the head's own gradient: tasks of XENT_CHUNK entries go through all rows in order. The log of the sum is nll + logit of the label.
+LLVMValueRef tasks_XENT_DW(Cg *g, const Kernel *k, LLVMValueRef rows, LLVMValueRef *ptr) {
+  (void)rows, (void)ptr;
+  return cg_i64(g, (k->dim[1] + XENT_CHUNK - 1) / XENT_CHUNK);
+}
+
+// The label's logit of one row, by the same chain of additions as in the tile.
+static LLVMValueRef label_logit(Xent *x, LLVMValueRef row, LLVMValueRef label) {
+  Cg *g = x->g;
+  LLVMValueRef one = cg_i64(g, 1), lane = cg_urem(g, label, cg_i64(g, PANEL)), out = x->label;
+  LLVMValueRef B = cg_at(g, g->f32, x->w, cg_add(g, cg_mul(g, cg_sub(g, label, lane), cg_i64(g, x->D)), lane));
+  LLVMValueRef A = cg_at(g, g->f32, x->h, cg_mul(g, row, cg_i64(g, x->D)));
+  cg_mm(g, A, cg_i64(g, x->D), one, B, cg_i64(g, PANEL), cg_i64(g, PANEL * x->D), out, one, one, one, cg_i64(g, x->D), cg_i64(g, 0));
+  LLVMValueRef l = cg_load(g, g->f32, out);
+  if (x->cap == 0) return l;
+  return cg_fmul(g, cg_vtanh(g, cg_fdiv(g, l, cg_f32(g, x->cap))), cg_f32(g, x->cap));
+}
+
+void emit_XENT_DW(Cg *g, const Kernel *k) {
+  Xent x = xent_begin(g, k, XENT_CHUNK);
+  cg_need_scratch(g, xent_scratch(x.stride));
+  LLVMValueRef gscale = cg_arg_ptr(g, 3), nll = cg_arg_ptr(g, 4), dw = cg_arg_ptr(g, 5), zero = cg_i64(g, 0), one = cg_i64(g, 1);
+  LLVMValueRef c0 = cg_mul(g, cg_task(g), cg_i64(g, XENT_CHUNK));
+  LLVMValueRef width = cg_min(g, cg_i64(g, XENT_CHUNK), cg_sub(g, cg_i64(g, x.V), c0));
+  LLVMValueRef to = cg_at(g, g->f32, dw, cg_mul(g, c0, cg_i64(g, x.D)));
+  LLVMValueRef D = cg_i64(g, x.D), stride = cg_i64(g, x.stride);
+  cg_mm(g, x.h, one, one, x.h, D, cg_i64(g, PANEL), to, D, width, D, zero, zero);                   // zeros: there may be no rows at all
+  CgLoop b = cg_loop(g, zero, cg_rows(g), XENT_ROWS);
+  LLVMValueRef n = cg_min(g, cg_i64(g, XENT_ROWS), cg_sub(g, cg_rows(g), b.i));
+  xent_logits(&x, x.tile, b.i, n, c0, width);
+  CgLoop r = cg_loop(g, zero, n, 1);
+  LLVMValueRef whole = cg_add(g, b.i, r.i), label = xent_label(&x, whole);
+  LLVMValueRef lse = cg_fadd(g, cg_load(g, g->f32, cg_at(g, g->f32, nll, whole)), label_logit(&x, whole, label));
+  LLVMValueRef row = cg_at(g, g->f32, x.tile, cg_mul(g, r.i, stride));
+  xent_to_gradient(&x, row, width, lse, cg_load(g, g->f32, cg_at(g, g->f32, gscale, whole)), cg_sub(g, label, c0));
+  cg_loop_end(g, &r);
+  LLVMValueRef rows = cg_at(g, g->f32, x.h, cg_mul(g, b.i, D));
+  cg_mm(g, x.tile, one, stride, rows, D, cg_i64(g, PANEL), to, D, width, D, n, one);
+  cg_loop_end(g, &b);
+}
