@@ -1,4 +1,4 @@
-// The functions of the language, from the table builtins.def.
+// The functions of the language, from the table dsl/builtins.def.
 #include <math.h>
 #include <string.h>
 
@@ -234,7 +234,7 @@ static const struct {
   Builtin *call;
 } table[] = {
 #define X(name, params, what) {#name, params, call_##name},
-#include "build/builtins.def"
+#include "dsl/builtins.def"
 #undef X
 };
 enum { N_BUILTINS = sizeof table / sizeof *table };

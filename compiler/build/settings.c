@@ -1,4 +1,5 @@
 // train and eval blocks as JSON for the program: numbers, words, and calls such as adamw(lr = 3e-4) as {"name": "adamw", "lr": 3e-4}.
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/near.h"
@@ -105,9 +106,15 @@ static json_t *named_json(Ev *ev, const SettingRow *row, const Ast *e) {
   return o;
 }
 
+// A path of the spec is taken from the spec's folder; the program may run in another one.
 static const char *path_text(Build *b, const char *path) {
   const char *spec = b->spec->sources->v[b->spec->file->loc.file].path, *slash = strrchr(spec, '/');
-  return path[0] == '/' || !slash ? path : arena_printf(b->a, "%.*s/%s", (int)(slash - spec), spec, path);
+  if (path[0] == '/') return path;
+  char *folder = realpath(slash ? arena_strndup(b->a, spec, (size_t)(slash - spec + 1)) : ".", NULL);
+  if (!folder) return path;
+  const char *full = arena_printf(b->a, "%s/%s", folder, path);
+  free(folder);
+  return full;
 }
 
 static json_t *setting_json(Ev *ev, const SettingRow *row, const Ast *s) {

@@ -180,7 +180,8 @@ Value weight_shaped(Ev *ev, const Ast *e, Value w, const int64_t *dim, int n) {
   return v_tensor(node);
 }
 
-// ---- tensors that nothing asked for
+// ---- tensors that nothing asked for: an error under a block's prefix. Elsewhere a warning, for the anchor only (what an augmenting
+// model has above its blocks is not read).
 
 void check_unused_tensors(Build *b, MInst *m) {
   if (!m->file) return;
@@ -197,7 +198,7 @@ void check_unused_tensors(Build *b, MInst *m) {
   if (stray)
     fail_at(b, m->decl->loc, "weight '%s' of model '%s' is not used by arch '%s', which serves it: the result would not be the model's",
             stray, m->pub->name, m->arch->name);
-  else if (count)
+  else if (count && m->index == b->anchor)
     diag_warn(b->d, m->decl->loc, "%d tensor%s of model '%s' %s not used by arch '%s' ('%s'%s)", count, count == 1 ? "" : "s",
               m->pub->name, count == 1 ? "is" : "are", m->arch->name, first, count > 1 ? ", …" : "");
 }
