@@ -58,8 +58,8 @@ static bool read_row(TrainSettings *s, const SetRow *r, const json_t *v, const c
       *(const char **)at = json_string_value(v);
       return true;
     case S_BOOL:
-      if (!json_is_boolean(v)) return wrong(what, r->key, "true or false", v, e);
-      *(bool *)at = json_is_true(v);
+      if (!json_is_boolean(v) && !json_is_integer(v)) return wrong(what, r->key, "true or false", v, e);
+      *(bool *)at = json_is_true(v) || json_integer_value(v) != 0;
       return true;
   }
   return true;
