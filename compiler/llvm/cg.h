@@ -73,7 +73,7 @@ typedef struct CgIf {
 CgIf cg_if(Cg *g, LLVMValueRef cond);
 void cg_else(Cg *g, CgIf *i);
 void cg_endif(Cg *g, CgIf *i);
-LLVMValueRef cg_var(Cg *g, LLVMTypeRef t, LLVMValueRef init);                    // alloca in the entry block, init stored here
+LLVMValueRef cg_var(Cg *g, LLVMTypeRef t, LLVMValueRef init);                    // alloca in the entry block, init (unless NULL) stored here
 LLVMValueRef cg_get(Cg *g, LLVMTypeRef t, LLVMValueRef var);
 void cg_set(Cg *g, LLVMValueRef var, LLVMValueRef v);
 

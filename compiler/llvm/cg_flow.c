@@ -10,7 +10,7 @@ LLVMValueRef cg_var(Cg *g, LLVMTypeRef t, LLVMValueRef init) {
   else LLVMPositionBuilderAtEnd(g->b, entry);
   LLVMValueRef var = LLVMBuildAlloca(g->b, t, "");
   LLVMPositionBuilderAtEnd(g->b, here);
-  cg_set(g, var, init);
+  if (init) cg_set(g, var, init);
   return var;
 }
 

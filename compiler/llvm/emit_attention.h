@@ -35,6 +35,10 @@ typedef struct AttnRow {
 AttnRow attn_row(Cg *g, LLVMValueRef lo, LLVMValueRef hi, LLVMValueRef row, LLVMValueRef block);
 LLVMValueRef attn_visible(Cg *g, AttnRow r, LLVMValueRef col);       // lanes col … col + 15 of the block, <16 x i1>
 
+// exp(x), exactly 0 below e^-87: such a probability is below f32's normal range, and making subnormal numbers takes the processor a detour
+// of a hundred cycles a vector. Hidden columns (-inf) come out as 0 this way.
+LLVMValueRef attn_exp(Cg *g, LLVMValueRef x);
+
 // Copies rows src[key][0 … D) (row stride `stride` floats), keys [first, n) of a block, to panels dst[key / 16][D][16]. first is a multiple of 16;
 // a last partial panel is filled up with copies of key n - 1 (its columns are masked later). n > first.
 void attn_pack(Cg *g, LLVMValueRef dst, LLVMValueRef src, int64_t stride, int64_t D, LLVMValueRef first, LLVMValueRef n);

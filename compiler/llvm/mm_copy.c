@@ -1,0 +1,103 @@
+// Copies of the left operand for the matrix micro-kernels, and transposition in registers.
+#include "llvm/mm.h"
+
+LLVMValueRef mm_loadn(Cg *g, int n, LLVMValueRef p) {
+  LLVMValueRef v = LLVMBuildLoad2(g->b, LLVMVectorType(g->f32, (unsigned)n), p, "");
+  LLVMSetAlignment(v, 4);
+  return v;
+}
+
+void mm_storen(Cg *g, LLVMValueRef v, LLVMValueRef p) { LLVMSetAlignment(LLVMBuildStore(g->b, v, p), 4); }
+
+static LLVMValueRef shuffle(Cg *g, LLVMValueRef a, LLVMValueRef b, const int *index, int n) {
+  LLVMValueRef m[16];
+  for (int i = 0; i < n; i++) m[i] = cg_i32(g, index[i]);
+  return LLVMBuildShuffleVector(g->b, a, b, LLVMConstVector(m, (unsigned)n), "");
+}
+
+// Recursive halves, smallest blocks first: exchanging blocks of s columns between rows i and i + s is one two-input shuffle that the
+// instruction sets have (unpack of 32 and 64 bits inside 128-bit parts, then whole parts).
+void mm_transpose(Cg *g, LLVMValueRef *v, int n) {
+  for (int s = 1; s < n; s *= 2)
+    for (int i = 0; i < n; i++) {
+      if (i & s) continue;
+      int lo[16], hi[16];
+      for (int j = 0; j < n; j++) {
+        lo[j] = j & s ? n + (j ^ s) : j;
+        hi[j] = j & s ? n + j : j ^ s;
+      }
+      LLVMValueRef a = v[i], b = v[i + s];
+      v[i] = shuffle(g, a, b, lo, n);
+      v[i + s] = shuffle(g, a, b, hi, n);
+    }
+}
+
+static LLVMValueRef row_at(Cg *g, LLVMValueRef dst, LLVMValueRef i) {
+  return cg_at(g, g->f32, dst, cg_mul(g, i, cg_i64(g, MM_ASTRIDE)));
+}
+
+// aks = 1: rows as they are. Columns past k up to the next multiple of 16 become zeros.
+static void copy_rows(Cg *g, LLVMValueRef dst, LLVMValueRef A, LLVMValueRef ars, LLVMValueRef m, LLVMValueRef k) {
+  LLVMValueRef whole = cg_sub(g, k, cg_urem(g, k, cg_i64(g, LANES))), mask = cg_mask16(g, cg_sub(g, k, whole));
+  CgLoop rows = cg_loop(g, cg_i64(g, 0), m, 1);
+  LLVMValueRef src = cg_at(g, g->f32, A, cg_mul(g, rows.i, ars)), to = row_at(g, dst, rows.i);
+  CgLoop l = cg_loop(g, cg_i64(g, 0), whole, LANES);
+  cg_store16(g, cg_load16(g, cg_at(g, g->f32, src, l.i)), cg_at(g, g->f32, to, l.i));
+  cg_loop_end(g, &l);
+  CgIf part = cg_if(g, cg_lt(g, whole, k));
+  cg_store16(g, cg_load16_mask(g, cg_at(g, g->f32, src, whole), mask), cg_at(g, g->f32, to, whole));
+  cg_endif(g, &part);
+  cg_loop_end(g, &rows);
+}
+
+// Any strides, one by one, for k in [k0, k).
+static void copy_scalars(Cg *g, LLVMValueRef dst, LLVMValueRef A, LLVMValueRef ars, LLVMValueRef aks, LLVMValueRef m, LLVMValueRef k0,
+                         LLVMValueRef k) {
+  CgLoop rows = cg_loop(g, cg_i64(g, 0), m, 1);
+  LLVMValueRef src = cg_at(g, g->f32, A, cg_mul(g, rows.i, ars)), to = row_at(g, dst, rows.i);
+  CgLoop l = cg_loop(g, k0, k, 1);
+  cg_store(g, cg_load(g, g->f32, cg_at(g, g->f32, src, cg_mul(g, l.i, aks))), cg_at(g, g->f32, to, l.i));
+  cg_loop_end(g, &l);
+  cg_loop_end(g, &rows);
+}
+
+static LLVMValueRef load_first(Cg *g, int n, LLVMValueRef p, LLVMValueRef mask) {
+  LLVMTypeRef vt = LLVMVectorType(g->f32, (unsigned)n), over[2] = {vt, g->ptr};
+  LLVMValueRef arg[4] = {p, cg_i32(g, 4), mask, LLVMConstNull(vt)};
+  return cg_intrinsic(g, "llvm.masked.load", over, 2, arg, 4);
+}
+
+// Lanes below m of n.
+static LLVMValueRef first_lanes(Cg *g, int n, LLVMValueRef m) {
+  LLVMTypeRef vt = LLVMVectorType(g->i32, (unsigned)n);
+  LLVMValueRef iota[16], zero[16];
+  for (int i = 0; i < n; i++) iota[i] = cg_i32(g, i), zero[i] = cg_i32(g, 0);
+  LLVMValueRef one = LLVMBuildInsertElement(g->b, LLVMGetUndef(vt), LLVMBuildTrunc(g->b, m, g->i32, ""), cg_i32(g, 0), "");
+  LLVMValueRef all = LLVMBuildShuffleVector(g->b, one, LLVMGetUndef(vt), LLVMConstVector(zero, (unsigned)n), "");
+  return LLVMBuildICmp(g->b, LLVMIntSLT, LLVMConstVector(iota, (unsigned)n), all, "");
+}
+
+// ars = 1 (A is stored transposed): blocks of `lanes` k through registers, the rest one by one.
+static void copy_transposed(Cg *g, LLVMValueRef dst, LLVMValueRef A, LLVMValueRef aks, LLVMValueRef m, LLVMValueRef k) {
+  int n = mm_shape(g->isa).lanes;
+  LLVMValueRef whole = cg_sub(g, k, cg_urem(g, k, cg_i64(g, n))), mask = first_lanes(g, n, m), v[16];
+  CgLoop l = cg_loop(g, cg_i64(g, 0), whole, n);
+  for (int i = 0; i < n; i++) v[i] = load_first(g, n, cg_at(g, g->f32, A, cg_mul(g, cg_add(g, l.i, cg_i64(g, i)), aks)), mask);
+  mm_transpose(g, v, n);
+  for (int i = 0; i < n; i++) mm_storen(g, v[i], cg_at(g, g->f32, row_at(g, dst, cg_i64(g, i)), l.i));
+  cg_loop_end(g, &l);
+  copy_scalars(g, dst, A, cg_i64(g, 1), aks, m, whole, k);
+}
+
+void mm_copy_a(Cg *g, LLVMValueRef dst, LLVMValueRef A, LLVMValueRef ars, LLVMValueRef aks, LLVMValueRef m, LLVMValueRef k) {
+  LLVMValueRef one = cg_i64(g, 1);
+  CgIf plain = cg_if(g, LLVMBuildICmp(g->b, LLVMIntEQ, aks, one, ""));
+  copy_rows(g, dst, A, ars, m, k);
+  cg_else(g, &plain);
+  CgIf turned = cg_if(g, LLVMBuildICmp(g->b, LLVMIntEQ, ars, one, ""));
+  copy_transposed(g, dst, A, aks, m, k);
+  cg_else(g, &turned);
+  copy_scalars(g, dst, A, ars, aks, m, cg_i64(g, 0), k);
+  cg_endif(g, &turned);
+  cg_endif(g, &plain);
+}

@@ -1,0 +1,130 @@
+// The register tile of the matrix micro-kernels: m rows times p panels of accumulators, updated by one fused multiply-add per output and
+// k, in order. A comes copied (mm_copy.c) with a constant row stride, so the inner loop needs one address register for it.
+#include "llvm/mm.h"
+
+enum { P_A, P_B, P_BKS, P_BPS, P_C, P_CRS, P_N, P_K, P_ACC, P_TAIL, P_COUNT };
+
+MmShape mm_shape(const Isa *isa) {
+  bool wide = isa == &isas[0];
+  return wide ? (MmShape){.rows = 14, .regs = 28, .regs_per_panel = 1, .lanes = 16}
+              : (MmShape){.rows = 6, .regs = 12, .regs_per_panel = 2, .lanes = 8};
+}
+
+LLVMTypeRef mm_rows_type(Cg *g) {
+  LLVMTypeRef t[P_COUNT] = {g->ptr, g->ptr, g->i64, g->i64, g->ptr, g->i64, g->i64, g->i64, g->i64, g->ptr};
+  return LLVMFunctionType(g->void_t, t, P_COUNT, 0);
+}
+
+typedef struct Tile {          // where a tile reads and writes
+  LLVMValueRef A, b[4], bks, c, crs, K, acc;
+  int m, p;
+} Tile;
+
+static LLVMValueRef c_at(Cg *g, const Tile *t, int i, int p) {
+  LLVMValueRef off = cg_add(g, cg_mul(g, t->crs, cg_i64(g, i)), cg_i64(g, (int64_t)p * PANEL));
+  return cg_at(g, g->f32, t->c, off);
+}
+
+// One k: loads p vectors of B, broadcasts m values of A.
+static void tile_step(Cg *g, const Tile *t, LLVMValueRef *acc, LLVMValueRef k, LLVMValueRef bvar[4], int u) {
+  LLVMValueRef b[4];
+  for (int p = 0; p < t->p; p++) {
+    LLVMValueRef ptr = cg_get(g, g->ptr, bvar[p]);
+    b[p] = cg_load16(g, ptr);
+    cg_set(g, bvar[p], cg_at(g, g->f32, ptr, t->bks));
+  }
+  for (int i = 0; i < t->m; i++) {
+    LLVMValueRef a = cg_at(g, g->f32, cg_at(g, g->f32, t->A, k), cg_i64(g, (int64_t)i * MM_ASTRIDE + u));
+    a = cg_splat(g, cg_load(g, g->f32, a));
+    for (int p = 0; p < t->p; p++) {
+      LLVMValueRef var = acc[i * t->p + p];
+      cg_set(g, var, cg_fma(g, a, b[p], cg_get(g, g->v16f32, var)));
+    }
+  }
+}
+
+static void tile(Cg *g, const Tile *t) {
+  LLVMValueRef acc[64], bvar[4], zero = cg_splatc(g, 0);
+  for (int i = 0; i < t->m * t->p; i++) acc[i] = cg_var(g, g->v16f32, zero);
+  for (int p = 0; p < t->p; p++) bvar[p] = cg_var(g, g->ptr, t->b[p]);
+  CgIf chain = cg_if(g, cg_lt(g, cg_i64(g, 0), t->acc));
+  for (int i = 0; i < t->m; i++)
+    for (int p = 0; p < t->p; p++) cg_set(g, acc[i * t->p + p], cg_load16(g, c_at(g, t, i, p)));
+  cg_endif(g, &chain);
+
+  LLVMValueRef whole = cg_mul(g, cg_udiv(g, t->K, cg_i64(g, MM_UNROLL)), cg_i64(g, MM_UNROLL));
+  CgLoop l = cg_loop(g, cg_i64(g, 0), whole, MM_UNROLL);
+  for (int u = 0; u < MM_UNROLL; u++) tile_step(g, t, acc, l.i, bvar, u);
+  cg_loop_end(g, &l);
+  l = cg_loop(g, whole, t->K, 1);
+  tile_step(g, t, acc, l.i, bvar, 0);
+  cg_loop_end(g, &l);
+
+  for (int i = 0; i < t->m; i++)
+    for (int p = 0; p < t->p; p++) cg_store16(g, cg_get(g, g->v16f32, acc[i * t->p + p]), c_at(g, t, i, p));
+}
+
+static LLVMValueRef panel_at(Cg *g, LLVMValueRef B, LLVMValueRef bps, LLVMValueRef n, int p) {
+  LLVMValueRef panel = cg_add(g, cg_udiv(g, n, cg_i64(g, PANEL)), cg_i64(g, p));
+  return cg_at(g, g->f32, B, cg_mul(g, panel, bps));
+}
+
+// Tiles of p whole panels while that many columns are left.
+static void whole_panels(Cg *g, LLVMValueRef *arg, LLVMValueRef nvar, int m, int p) {
+  LLVMValueRef left = cg_sub(g, arg[P_N], cg_get(g, g->i64, nvar));
+  LLVMValueRef step = cg_i64(g, (int64_t)p * PANEL);
+  CgLoop l = cg_loop(g, cg_i64(g, 0), cg_udiv(g, left, step), 1);
+  LLVMValueRef n = cg_get(g, g->i64, nvar);
+  Tile t = {.A = arg[P_A], .bks = arg[P_BKS], .c = cg_at(g, g->f32, arg[P_C], n), .crs = arg[P_CRS], .K = arg[P_K], .acc = arg[P_ACC],
+            .m = m, .p = p};
+  for (int i = 0; i < p; i++) t.b[i] = panel_at(g, arg[P_B], arg[P_BPS], n, i);
+  tile(g, &t);
+  cg_set(g, nvar, cg_add(g, n, step));
+  cg_loop_end(g, &l);
+}
+
+// Copies the first `cols` columns of m rows.
+static void copy_columns(Cg *g, int m, LLVMValueRef dst, LLVMValueRef drs, LLVMValueRef src, LLVMValueRef srs, LLVMValueRef cols) {
+  LLVMValueRef mask = cg_mask16(g, cols);
+  CgLoop l = cg_loop(g, cg_i64(g, 0), cg_i64(g, m), 1);
+  LLVMValueRef v = cg_load16_mask(g, cg_at(g, g->f32, src, cg_mul(g, l.i, srs)), mask);
+  cg_store16_mask(g, v, cg_at(g, g->f32, dst, cg_mul(g, l.i, drs)), mask);
+  cg_loop_end(g, &l);
+}
+
+// Single panels; the last may be partial: then B comes from the padded copy and C goes through a padded tile, so the arithmetic is
+// that of a whole panel.
+static void last_panels(Cg *g, LLVMValueRef *arg, LLVMValueRef nvar, int m) {
+  LLVMValueRef tmp = cg_var(g, LLVMArrayType2(g->v16f32, (uint64_t)m), NULL), width = cg_i64(g, PANEL);
+  LLVMValueRef left = cg_sub(g, arg[P_N], cg_get(g, g->i64, nvar));
+  CgLoop l = cg_loop(g, cg_i64(g, 0), cg_ceildiv(g, left, PANEL), 1);
+  LLVMValueRef n = cg_get(g, g->i64, nvar), cols = cg_sub(g, arg[P_N], n), part = cg_lt(g, cols, width);
+  LLVMValueRef c = cg_at(g, g->f32, arg[P_C], n);
+  CgIf in = cg_if(g, part);
+  CgIf chain = cg_if(g, cg_lt(g, cg_i64(g, 0), arg[P_ACC]));
+  copy_columns(g, m, tmp, width, c, arg[P_CRS], cols);
+  cg_endif(g, &chain);
+  cg_endif(g, &in);
+  Tile t = {.A = arg[P_A], .K = arg[P_K], .acc = arg[P_ACC], .m = m, .p = 1};
+  t.b[0] = cg_select(g, part, arg[P_TAIL], panel_at(g, arg[P_B], arg[P_BPS], n, 0));
+  t.bks = cg_select(g, part, width, arg[P_BKS]);
+  t.c = cg_select(g, part, tmp, c);
+  t.crs = cg_select(g, part, width, arg[P_CRS]);
+  tile(g, &t);
+  CgIf out = cg_if(g, part);
+  copy_columns(g, m, c, arg[P_CRS], tmp, width, cols);
+  cg_endif(g, &out);
+  cg_set(g, nvar, cg_add(g, n, width));
+  cg_loop_end(g, &l);
+}
+
+// The caller has made the function current (mm.c); this fills it.
+void mm_rows_body(Cg *g, int m) {
+  MmShape s = mm_shape(g->isa);
+  LLVMValueRef arg[P_COUNT];
+  for (unsigned i = 0; i < P_COUNT; i++) arg[i] = LLVMGetParam(g->fn, i);
+  LLVMValueRef nvar = cg_var(g, g->i64, cg_i64(g, 0));
+  for (int p = 4; p > 1; p /= 2)               // few rows take several panels at once: enough independent chains
+    if (m * p * s.regs_per_panel <= s.regs - (p > 2 ? 4 : 0)) whole_panels(g, arg, nvar, m, p);
+  last_panels(g, arg, nvar, m);
+}
