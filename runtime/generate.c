@@ -62,8 +62,8 @@ static bool read_prompt(const Options *o, char **text, size_t *n, RtError *e) {
 
 // The post-processor's prefix (BOS) and the prompt's ids.
 static bool encode_prompt(const Engine *en, const Options *o, int32_t **ids, int64_t *n, RtError *e) {
-  char *text;
-  size_t len;
+  char *text = NULL;
+  size_t len = 0;
   if (!read_prompt(o, &text, &len, e)) return false;
   int32_t *mine = NULL;
   int64_t k = tokenizer_encode(en->tok, text, len, false, &mine, NULL, e);
