@@ -4,12 +4,18 @@
 
 #include "autodiff/autodiff.h"
 #include "autodiff/rules.h"
+#include "graph/ops.h"
 
 static GradRule *const rule[] = {
 #define X(id, name, cls, lo, hi, attrs, shape, grad, eval, formula) grad_##grad,
 #include "graph/ops.def"
 #undef X
 };
+
+_Noreturn static void bug(const Graph *g, NodeId id, const char *what) {
+  fprintf(stderr, "calmc: bug: gradient of graph %s, node %%%d (%s): %s\n", g->name, id, op_name(g->node[id].op), what);
+  abort();
+}
 
 const bool *autodiff_activity(const Graph *g, NodeId loss, const NodeId *wrt, int nwrt) {
   size_t n = (size_t)g->n + 1;
@@ -28,15 +34,19 @@ const bool *autodiff_activity(const Graph *g, NodeId loss, const NodeId *wrt, in
 
 bool grad_wanted(const Reverse *r, NodeId id, int input) { return r->active[r->g->node[id].in[input]]; }
 
+static NodeId plus(Graph *g, NodeId a, NodeId b) { return a < 0 ? b : b < 0 ? a : graph_bin(g, OP_add, a, b); }
+
 void grad_give(Reverse *r, NodeId id, int input, NodeId dx) {
   NodeId x = r->g->node[id].in[input];
   if (!r->active[x]) return;
-  if (!type_equal(&r->g->node[dx].type, &r->g->node[x].type)) abort();
-  r->grad[x] = r->grad[x] < 0 ? dx : graph_bin(r->g, OP_add, r->grad[x], dx);
+  if (!type_equal(&r->g->node[dx].type, &r->g->node[x].type))
+    bug(r->g, id, arena_printf(r->g->arena, "the gradient of operand %d is %s, the operand is %s", input,
+                               type_text(r->g, &r->g->node[dx].type), type_text(r->g, &r->g->node[x].type)));
+  r->grad[x] = plus(r->g, r->grad[x], dx);
 }
 
 // Sums the static extents of dx down to `to` (aligned at the right, 1 where it was stretched).
-static NodeId sum_extents(Graph *g, NodeId dx, const Type *to) {
+static NodeId sum_extents(Graph *g, NodeId id, NodeId dx, const Type *to) {
   int rows = type_row_sym(to) >= 0;
   for (;;) {
     const Type t = g->node[dx].type;
@@ -54,8 +64,7 @@ static NodeId sum_extents(Graph *g, NodeId dx, const Type *to) {
       dx = graph_un(g, OP_colsum, dx);
       continue;
     }
-    fprintf(stderr, "calmc: bug: the gradient of an operand stretched along a middle extent is not supported\n");
-    abort();
+    bug(g, id, arena_printf(g->arena, "an operand (%s) stretched along a middle extent is not supported", type_text(g, to)));
   }
 }
 
@@ -65,7 +74,15 @@ void grad_give_summed(Reverse *r, NodeId id, int input, NodeId dx) {
   if (!r->active[x]) return;
   const Type to = g->node[x].type;
   if (type_row_sym(&g->node[dx].type) >= 0 && type_row_sym(&to) < 0) dx = graph_un(g, OP_colsum, dx);
-  grad_give(r, id, input, sum_extents(g, dx, &to));
+  grad_give(r, id, input, sum_extents(g, id, dx, &to));
+}
+
+// A part's gradient is that of one result of its node. The node's own gradient is result 0's.
+static void part_gives(Reverse *r, NodeId part) {
+  int k = (int)r->g->node[part].attr.i[0];
+  NodeId x = r->g->node[part].in[0];
+  r->part[k][x] = plus(r->g, r->part[k][x], r->grad[part]);
+  r->grad[x] = r->part[0][x] >= 0 ? r->part[0][x] : r->part[k][x];
 }
 
 static void mark_backward(Graph *g, NodeId from) {
@@ -83,13 +100,13 @@ void autodiff_reverse(Graph *g, NodeId loss, NodeId seed, const NodeId *wrt, int
     r.grad[i] = NODE_NONE;
     for (int k = 0; k < MAX_OUT; k++) r.part[k][i] = NODE_NONE;
   }
+  if (!type_equal(&g->node[loss].type, &g->node[seed].type)) bug(g, loss, "the seed has another type than the loss");
   if (r.active[loss]) r.grad[loss] = seed;
   for (NodeId i = forward - 1; i >= 0; i--) {
     const Node *x = &g->node[i];
     if (!r.active[i]) continue;
     if (x->op == OP_part) {
-      r.part[x->attr.i[0]][x->in[0]] = r.grad[i];
-      if (x->attr.i[0] == 0 && r.grad[i] >= 0) r.grad[x->in[0]] = r.grad[i];
+      part_gives(&r, i);
     } else if (r.grad[i] >= 0 && op_class(x->op) != OPC_SOURCE) {
       rule[x->op](&r, i, r.grad[i]);
     }

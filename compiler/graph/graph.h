@@ -120,12 +120,14 @@ NodeId graph_reshape(Graph *g, NodeId n, const int64_t *ext, int rank, const cha
 //   graph train
 //   model base
 //   sym T.base
-//   %0 = input T.base x i32 "ids.base"
-//   %1 = weight 512x64xf32 "base.model.embed_tokens.weight"
+//   %0 = input "ids.base" : T.base x i32
+//   %1 = weight "base.model.embed_tokens.weight" : 512 x 64 x f32
 //   %2 = lookup %0 %1 : T.base x 64 x f32
-//   output "nll" %9
+//   %9 = attention %4 %5 %6 %8 scale=0.125 softcap=0 : T.base x 8 x 64 x f32, T.base x 8 x f32
+//   output "nll" %20
 void graph_print(const Graph *g, Buf *out);
 Graph *graph_parse(Arena *a, const char *text, const char **why);   // NULL and *why ("line 3: …") on bad text
+// (source places are not in the text)
 // Returns NULL when the graph is well-formed (types re-inferred and equal, inputs before users, only attention mixes rows,
 // no gradient of a frozen weight …), otherwise what is wrong (arena text).
 const char *graph_verify(const Graph *g, Arena *a);

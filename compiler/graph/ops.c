@@ -1,6 +1,7 @@
 // ops.def as tables.
 #include "graph/ops.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "graph/shape.h"
@@ -24,6 +25,22 @@ const char *op_name(OpId op) { return row[op].name; }
 const char *op_formula(OpId op) { return row[op].formula; }
 OpClass op_class(OpId op) { return row[op].cls; }
 const char *op_attr_spec(OpId op) { return row[op].attrs; }
+
+bool op_attr_field(const char **spec, AttrField *f) {
+  for (;;) {
+    const char *s = *spec + strspn(*spec, " ");
+    size_t n = strcspn(s, " ");
+    *spec = s + n;
+    if (!n) return false;
+    if (*s == 's') continue;
+    *f = (AttrField){.kind = *s};
+    if (*s == 'n' || *s == 'd') return true;
+    f->index = s[1] - '0';
+    snprintf(f->key, sizeof f->key, "%.*s", (int)(n - 3), s + 3);          // "i0=axis"
+    return true;
+  }
+}
+
 int op_min_in(OpId op) { return row[op].min_in; }
 int op_max_in(OpId op) { return row[op].max_in; }
 

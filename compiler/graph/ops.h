@@ -7,6 +7,13 @@
 // what is wrong, in terms of shapes (arena text).
 const char *op_infer(const Graph *g, Node *n);
 const char *op_attr_spec(OpId op);           // the attribute column of ops.def
+// Walks that column: the next field into *f; false at the end. spec starts as op_attr_spec.
+typedef struct AttrField {
+  char kind;                                 // 'n' name, 'd' data, 'i' integer, 'f' number; 's' (the type itself) is skipped
+  int index;                                 // of attr.i or attr.f
+  char key[16];                              // what the text form calls it
+} AttrField;
+bool op_attr_field(const char **spec, AttrField *f);
 int op_min_in(OpId op);
 int op_max_in(OpId op);
 OpId op_find(const char *name);              // OP_COUNT when there is none

@@ -1,6 +1,4 @@
 // The printer: complete and deterministic, and read back by parse.c to an equal graph.
-#include <string.h>
-
 #include "graph/ops.h"
 
 static void print_type(const Graph *g, const Type *t, Buf *out) {
@@ -11,27 +9,37 @@ static void print_type(const Graph *g, const Type *t, Buf *out) {
   buf_puts(out, dtype_name(t->dt));
 }
 
-static bool has_field(const char *spec, const char *field) {
-  const char *at = strstr(spec, field);
-  return at && (at == spec || at[-1] == ' ') && (at[strlen(field)] == 0 || at[strlen(field)] == ' ' || at[strlen(field)] == '=');
+static void print_quoted(const char *s, Buf *out) {
+  buf_putc(out, '"');
+  for (; *s; s++) {
+    if (*s == '"' || *s == '\\') buf_putc(out, '\\');
+    if (*s == '\n') buf_puts(out, "\\n");
+    else buf_putc(out, *s);
+  }
+  buf_putc(out, '"');
 }
 
-// The attributes that the op's spec names: "name", i0=…, f0=…, data […].
-static void print_attrs(const Node *n, Buf *out) {
-  const char *spec = op_attr_spec(n->op);
-  if (has_field(spec, "n")) buf_printf(out, " \"%s\"", n->attr.name);
-  for (int k = 0; k < 4; k++) {
-    char field[3] = {'i', (char)('0' + k), 0};
-    if (has_field(spec, field)) buf_printf(out, " %s=%lld", field, (long long)n->attr.i[k]);
-  }
-  for (int k = 0; k < 2; k++) {
-    char field[3] = {'f', (char)('0' + k), 0};
-    if (has_field(spec, field)) buf_printf(out, " %s=%.17g", field, n->attr.f[k]);
-  }
-  if (!has_field(spec, "d")) return;
+static void print_data(const Node *n, Buf *out) {
   buf_puts(out, " [");
   for (int64_t i = 0; i < type_row_elems(&n->type); i++) buf_printf(out, "%s%.17g", i ? " " : "", n->attr.data[i]);
   buf_putc(out, ']');
+}
+
+// The attributes that the op's spec names: "name", key=…, [data].
+static void print_attrs(const Node *n, Buf *out) {
+  const char *spec = op_attr_spec(n->op);
+  AttrField f;
+  while (op_attr_field(&spec, &f)) {
+    switch (f.kind) {
+      case 'n':
+        buf_putc(out, ' ');
+        print_quoted(n->attr.name ? n->attr.name : "", out);
+        break;
+      case 'd': print_data(n, out); break;
+      case 'i': buf_printf(out, " %s=%lld", f.key, (long long)n->attr.i[f.index]); break;
+      default: buf_printf(out, " %s=%.17g", f.key, n->attr.f[f.index]); break;
+    }
+  }
 }
 
 static void print_node(const Graph *g, NodeId id, Buf *out) {
@@ -53,5 +61,9 @@ void graph_print(const Graph *g, Buf *out) {
   for (int i = 0; i < g->nmodel; i++) buf_printf(out, "model %s\n", g->model[i].name);
   for (int i = 0; i < g->nsym; i++) buf_printf(out, "sym %s\n", g->sym[i].name);
   for (NodeId i = 0; i < g->n; i++) print_node(g, i, out);
-  for (int i = 0; i < g->nout; i++) buf_printf(out, "output \"%s\" %%%d\n", g->out[i].name, g->out[i].node);
+  for (int i = 0; i < g->nout; i++) {
+    buf_puts(out, "output ");
+    print_quoted(g->out[i].name, out);
+    buf_printf(out, " %%%d\n", g->out[i].node);
+  }
 }

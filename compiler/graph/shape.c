@@ -80,7 +80,7 @@ const char *shape_rotate(const Graph *g, Node *n) {
 
 const char *shape_reshape(const Graph *g, Node *n) {
   const Type *a = shape_in(g, n, 0);
-  if (type_row_sym(a) != type_row_sym(&n->type) || type_row_elems(a) != type_row_elems(&n->type) || a->dt != n->type.dt)
+  if (a->dt == DT_MASK || type_row_sym(a) != type_row_sym(&n->type) || type_row_elems(a) != type_row_elems(&n->type) || a->dt != n->type.dt)
     return arena_printf(g->arena, "reshape: %s cannot become %s", type_text(g, a), type_text(g, &n->type));
   n->out[0] = n->type;
   return NULL;

@@ -19,12 +19,23 @@ static Type rows_of(int64_t row, const int64_t *d, int n) {
   return t;
 }
 
+// "64", "8 x 16": the extents of t from `from` on.
+static const char *extents(const Graph *g, const Type *t, int from, int n) {
+  const char *s = n ? "" : "none";
+  for (int i = from; i < from + n; i++) s = arena_printf(g->arena, "%s%s%lld", s, i > from ? " x " : "", (long long)t->dim[i]);
+  return s;
+}
+
 const char *shape_linear(const Graph *g, Node *n) {
   const Type *x = shape_in(g, n, 0), *w = shape_in(g, n, 1);
   int inner = (int)n->attr.i[0], outer = w->rank - inner;
   if (!is_rows(x)) return shape_bad(g, n, "expected token rows as first operand");
-  if (!is_static(w) || inner < 1 || outer < 1 || outer >= MAX_RANK) return shape_bad(g, n, "expected a weight with outer and inner extents as second operand");
-  if (!tail_is(x, 1, w->dim + outer, inner)) return shape_bad(g, n, "the input's extents differ from the weight's inner extents");
+  if (!is_static(w) || inner < 1 || outer < 1 || outer >= MAX_RANK)
+    return shape_bad(g, n, "expected a weight with outer and inner extents as second operand");
+  if (!tail_is(x, 1, w->dim + outer, inner)) {
+    return arena_printf(g->arena, "linear: x has inner extent%s %s, w expects %s (x is %s, w is %s)", x->rank > 2 ? "s" : "",
+                        extents(g, x, 1, x->rank - 1), extents(g, w, outer, inner), type_text(g, x), type_text(g, w));
+  }
   n->out[0] = rows_of(x->dim[0], w->dim, outer);
   return NULL;
 }
@@ -58,7 +69,8 @@ const char *shape_lookup(const Graph *g, Node *n) {
 
 const char *shape_lookup_dw(const Graph *g, Node *n) {
   const Type *ids = shape_in(g, n, 0), *dy = shape_in(g, n, 1);
-  if (!is_index(ids) || !is_rows(dy) || dy->dim[0] != ids->dim[0]) return shape_bad(g, n, "expected ids and rows alike");
+  if (!is_index(ids) || !is_rows(dy) || dy->dim[0] != ids->dim[0] || n->attr.i[0] < 0)
+    return shape_bad(g, n, "expected ids and rows alike");
   n->out[0] = *dy;
   n->out[0].dim[0] = n->attr.i[0];
   return NULL;
@@ -83,7 +95,8 @@ const char *shape_untake(const Graph *g, Node *n) {
 
 const char *shape_append(const Graph *g, Node *n) {
   const Type *cache = shape_in(g, n, 0), *x = shape_in(g, n, 1), *slots = shape_in(g, n, 2);
-  if (!is_rows(cache) || !is_rows(x) || !is_index(slots) || x->dim[0] != slots->dim[0] || !tail_is(x, 1, cache->dim + 1, cache->rank - 1))
+  if (!is_rows(cache) || !is_rows(x) || !is_index(slots) || x->dim[0] != slots->dim[0] ||
+      !tail_is(x, 1, cache->dim + 1, cache->rank - 1))
     return shape_bad(g, n, "expected a cache, rows of its extents, and their slots");
   n->out[0] = *cache;
   return NULL;
@@ -91,7 +104,8 @@ const char *shape_append(const Graph *g, Node *n) {
 
 // q[Tq, H, D], k[Tk, K, D], v[Tk, K, E], mask[Tq]
 static const char *attention_operands(const Graph *g, const Node *n, int from) {
-  const Type *q = shape_in(g, n, from), *k = shape_in(g, n, from + 1), *v = shape_in(g, n, from + 2), *m = shape_in(g, n, from + 3);
+  const Type *q = shape_in(g, n, from), *k = shape_in(g, n, from + 1), *v = shape_in(g, n, from + 2);
+  const Type *m = shape_in(g, n, from + 3);
   if (!is_rows(q) || !is_rows(k) || !is_rows(v) || q->rank != 3 || k->rank != 3 || v->rank != 3)
     return shape_bad(g, n, "expected queries, keys and values as rows x heads x width");
   if (k->dim[0] != v->dim[0] || k->dim[1] != v->dim[1]) return shape_bad(g, n, "keys and values differ in rows or heads");
@@ -116,7 +130,10 @@ const char *shape_attention_grad(const Graph *g, Node *n) {
   if (error) return error;
   const Type *q = shape_in(g, n, 1), *v = shape_in(g, n, 3);
   Type out = {.dt = DT_F32, .rank = 3, .dim = {q->dim[0], q->dim[1], v->dim[2]}};
-  if (!type_equal(shape_in(g, n, 0), &out) || !type_equal(shape_in(g, n, 5), &out)) return shape_bad(g, n, "the result's gradient has another shape than the result");
+  if (!type_equal(shape_in(g, n, 0), &out) || !type_equal(shape_in(g, n, 5), &out))
+    return shape_bad(g, n, "the result's gradient has another shape than the result");
+  const Type lse = {.dt = DT_F32, .rank = 2, .dim = {q->dim[0], q->dim[1]}};
+  if (!type_equal(shape_in(g, n, 6), &lse)) return shape_bad(g, n, "the log-sum-exp is not one number a query and head");
   n->nout = 3;
   for (int k = 0; k < 3; k++) n->out[k] = *shape_in(g, n, 1 + k);
   return NULL;
@@ -124,9 +141,13 @@ const char *shape_attention_grad(const Graph *g, Node *n) {
 
 static const char *loss_operands(const Graph *g, const Node *n) {
   const Type *h = shape_in(g, n, 0), *w = shape_in(g, n, 1), *labels = shape_in(g, n, 2);
-  if (!is_rows(h) || h->rank != 2 || !is_static(w) || w->rank != 2 || w->dim[1] != h->dim[1]) return shape_bad(g, n, "expected rows and a head of their width");
+  if (!is_rows(h) || h->rank != 2 || !is_static(w) || w->rank != 2 || w->dim[1] != h->dim[1])
+    return shape_bad(g, n, "expected rows and a head of their width");
   if (!is_index(labels) || labels->dim[0] != h->dim[0]) return shape_bad(g, n, "expected one label a row");
-  if (n->nin > 3 && (shape_in(g, n, 3)->rank != 1 || shape_in(g, n, 3)->dim[0] != h->dim[0])) return shape_bad(g, n, "expected one gradient a row");
+  for (int k = 3; k < n->nin; k++) {         // nll', nll
+    const Type *t = shape_in(g, n, k);
+    if (t->dt != DT_F32 || t->rank != 1 || t->dim[0] != h->dim[0]) return shape_bad(g, n, "expected one number a row");
+  }
   return NULL;
 }
 
