@@ -23,6 +23,13 @@ calm_unit_test(test_dsl calm_dsl)
 # --- passes, plan
 
 # --- llvm
+# compiles one kernel and runs it; kernels call back into the executable, so it exports its symbols
+add_library(calm_testkit STATIC EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/tests/unit/kernel_harness.c)
+target_compile_definitions(calm_testkit PRIVATE CALM_BINARY_DIR="${CMAKE_BINARY_DIR}")
+target_link_libraries(calm_testkit PUBLIC calm_llvm calm_rt)
+target_link_options(calm_testkit INTERFACE -rdynamic)
+add_dependencies(calm_testkit calm_mmlib)
+calm_unit_test(test_llvm_row calm_testkit)
 
 # --- runtime
 calm_unit_test(test_pool calm_rt)

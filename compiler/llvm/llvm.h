@@ -9,6 +9,8 @@
 typedef enum EmitKind { EMIT_LLVM, EMIT_ASM, EMIT_OBJ } EmitKind;
 // Compiles a plan and its description (JSON text, embedded) to LLVM text, assembler or an object file, appended to out. Deterministic.
 void llvm_emit(const Plan *p, const char *json, EmitKind what, Buf *out);
+// Names of the instruction-set paths a program carries, best first; NULL after the last.
+const char *llvm_isa_name(int i);
 // The matrix micro-kernels of every instruction set, as an object (used by the build of calm itself: tool calm-mkgen).
 void llvm_emit_mm(EmitKind what, Buf *out);
 #endif

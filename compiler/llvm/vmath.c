@@ -121,9 +121,11 @@ static LLVMValueRef erf16(Cg *g, LLVMValueRef x) {
 
 LLVMValueRef cg_verf(Cg *g, LLVMValueRef x) { return any(g, erf16, x); }
 
+// With e = e^-|x| <= 1: 1 / (1 + e), or e / (1 + e) on the negative side, so that neither tail overflows.
 static LLVMValueRef sigmoid16(Cg *g, LLVMValueRef x) {
-  LLVMValueRef one = cg_splatc(g, 1);
-  return cg_fdiv(g, one, cg_fadd(g, one, exp16(g, cg_fneg(g, x))));
+  LLVMValueRef one = cg_splatc(g, 1), e = exp16(g, cg_fneg(g, magnitude(g, x)));
+  LLVMValueRef top = cg_select(g, less(g, x, cg_splatc(g, 0)), e, one);
+  return cg_fdiv(g, top, cg_fadd(g, one, e));
 }
 
 LLVMValueRef cg_vsigmoid(Cg *g, LLVMValueRef x) { return any(g, sigmoid16, x); }
