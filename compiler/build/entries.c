@@ -3,6 +3,7 @@
 
 #include "autodiff/autodiff.h"
 #include "build/ctx.h"
+#include "passes/passes.h"
 
 // Layer k of a model after additions. A block reads the layer below; every addition to a layer reads the layer before any of them.
 static NodeId state_at(Ev *ev, int model, int k) {
@@ -48,23 +49,33 @@ static NodeId loss_node(Ev *ev, NodeId logits) {
   return t_add(ev, m->head->loc, OP_xent, in, 3, NULL);
 }
 
-// The second result of the gradient of the loss is the loss again: with it the logits are computed once. NODE_NONE when the head's input
-// is not differentiated.
-static NodeId loss_again(const Graph *g, NodeId loss) {
+// The second result of the gradient of the loss is the loss again: with it the logits are computed once. The loss itself when the head's
+// input is not differentiated.
+static NodeId loss_again(Graph *g, NodeId loss) {
   const Node *x = &g->node[loss];
-  for (NodeId i = loss + 1; i < g->n; i++) {
-    const Node *n = &g->node[i];
-    if (n->op == OP_xent_grad && n->in[0] == x->in[0] && n->in[1] == x->in[1] && n->in[2] == x->in[2]) return i;
+  NodeId grad = loss + 1;
+  for (; grad < g->n; grad++) {
+    const Node *n = &g->node[grad];
+    if (n->op == OP_xent_grad && n->in[0] == x->in[0] && n->in[1] == x->in[1] && n->in[2] == x->in[2]) break;
   }
-  return NODE_NONE;
+  if (grad == g->n) return loss;
+  for (NodeId i = grad + 1; i < g->n; i++)
+    if (g->node[i].op == OP_part && g->node[i].in[0] == grad && g->node[i].attr.i[0] == 1) return i;
+  NodeId nll = graph_part(g, grad, 1);
+  g->node[nll].backward = true;
+  return nll;
 }
 
 static void add_gradients(Ev *ev, NodeId loss) {
   Build *b = ev->b;
+  graph_output(ev->g, "nll", loss);
+  ev->g = pass_rows(pass_dce(ev->g, b->a), b->a);
+  loss = ev->g->out[0].node;
+  ev->g->nout = 0;
   NodeId *wrt = ARENA_ARRAY(b->a, NodeId, b->nparam + 1), *grad = ARENA_ARRAY(b->a, NodeId, b->nparam + 1);
   int *which = ARENA_ARRAY(b->a, int, b->nparam + 1), n = 0;
   for (int i = 0; i < b->nparam; i++) {
-    NodeId p = t_memo(ev, b->param[i].pub.name);
+    NodeId p = find_param(ev->g, b->param[i].pub.name);
     if (p != NODE_NONE) {
       which[n] = i;
       wrt[n++] = p;
@@ -74,8 +85,7 @@ static void add_gradients(Ev *ev, NodeId loss) {
   }
   NodeId seed = rows_input(ev, "gscale", DT_F32);
   autodiff_reverse(ev->g, loss, seed, wrt, n, grad);
-  NodeId again = loss_again(ev->g, loss);
-  graph_output(ev->g, "nll", again == NODE_NONE ? loss : graph_part(ev->g, again, 1));
+  graph_output(ev->g, "nll", loss_again(ev->g, loss));
   for (int i = 0; i < n; i++) {
     const ParamInfo *p = &b->param[which[i]];
     if (grad[i] == NODE_NONE) fail_at(b, p->loc, "parameter '%s' does not reach the loss", p->pub.name);
