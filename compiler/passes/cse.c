@@ -2,6 +2,7 @@
 // merging them would keep a cheap value alive from one to the other (see plan/recompute.c).
 #include <string.h>
 
+#include "passes/passes.h"
 #include "passes/rewrite.h"
 
 static uint64_t mix(uint64_t h, const void *p, size_t n) {

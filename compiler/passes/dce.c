@@ -1,4 +1,5 @@
 // Dead code: keeps what the outputs reach.
+#include "passes/passes.h"
 #include "passes/rewrite.h"
 
 Graph *pass_dce(const Graph *g, Arena *a) {

@@ -11,6 +11,11 @@ typedef struct Pass {
 } Pass;
 extern const Pass passes[];                  // in order; name NULL ends the table
 
+// Each by name, for use apart from the sequence.
+#define X(fn, name, what) Graph *pass_##fn(const Graph *g, Arena *a);
+#include "passes/passes.def"
+#undef X
+
 typedef void PassDump(void *user, const Pass *p, const Graph *g);
 Graph *passes_run(const Graph *g, Arena *a, PassDump *dump, void *user);
 

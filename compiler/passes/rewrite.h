@@ -13,8 +13,4 @@ Rewrite rewrite_begin(const Graph *g, Arena *a);          // models and symbols 
 NodeId rewrite_copy(Rewrite *r, NodeId old, const NodeId *in);   // old's op, type and attributes over new inputs
 NodeId rewrite_same(Rewrite *r, NodeId old);              // over the mapped inputs; sets the map
 Graph *rewrite_end(Rewrite *r);                           // copies the outputs through the map
-
-#define X(fn, name, what) Graph *pass_##fn(const Graph *g, Arena *a);
-#include "passes/passes.def"
-#undef X
 #endif
