@@ -66,6 +66,13 @@ static NodeId loss_again(Graph *g, NodeId loss) {
   return nll;
 }
 
+static NodeId find_param(const Graph *g, const char *name) {
+  for (NodeId i = 0; i < g->n; i++)
+    if (g->node[i].op == OP_param && !strcmp(g->node[i].attr.name, name)) return i;
+  return NODE_NONE;
+}
+
+// The rows pass comes first, so that the gradient, too, starts at the rows that matter.
 static void add_gradients(Ev *ev, NodeId loss) {
   Build *b = ev->b;
   graph_output(ev->g, "nll", loss);
