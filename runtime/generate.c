@@ -54,7 +54,6 @@ static bool read_prompt(const Options *o, char **text, size_t *n, RtError *e) {
     file_unmap(&m);
     return true;
   }
-  if (!o->prompt) return rt_fail(e, "give --prompt TEXT (\"\" starts from the beginning-of-text token)");
   *text = rt_strdup(o->prompt);
   *n = strlen(o->prompt);
   return true;
@@ -134,6 +133,10 @@ static bool run(Engine *en, const Options *o, const int32_t *ids, int64_t n, RtE
 
 int cmd_generate(const Options *o) {
   RtError e;
+  if (!o->prompt && !o->prompt_file) {
+    fputs("error: give --prompt TEXT (\"\" starts from the beginning-of-text token)\n", stderr);
+    return 2;
+  }
   Engine *en = cmd_open(o, &e);
   int32_t *ids = NULL;
   int64_t n = 0;

@@ -171,8 +171,6 @@ static bool score_grads(Score *s, RtError *e) {
 }
 
 static bool score(Score *s, const Options *o, RtError *e) {
-  if (!o->data) return rt_fail(e, "give --data FILE (JSONL)");
-  if (!o->out) return rt_fail(e, "give --out FILE.safetensors");
   if (o->grads && s->en->e_train < 0) return rt_fail(e, "--grads: %s has no parameters", s->en->prog->spec);
   if (o->chunk && o->hidden.n) return rt_fail(e, "--chunk gives logits only; leave --hidden out");
   s->cap = opt_int(o->tokens_cap, 2048);
@@ -185,6 +183,10 @@ static bool score(Score *s, const Options *o, RtError *e) {
 
 int cmd_score(const Options *o) {
   RtError e;
+  if (!o->data || !o->out) {
+    fputs("error: give --data FILE.jsonl and --out FILE.safetensors\n", stderr);
+    return 2;
+  }
   Score s = {.en = cmd_open(o, &e)};
   if (!s.en) return cmd_fail(&e);
   s.out = st_writer_new();
