@@ -146,13 +146,6 @@ static void tile(Cg *g, const Bwd *b, const Tile *t) {
 
 // ---- loops
 
-static void clear(Cg *g, const Bwd *b) {
-  LLVMValueRef dq = row_of(g, b->arg[A_DQ], b->q0, b->K, b->kh, b->G * b->D);   // the group's heads lie together
-  attn_zero(g, dq, cg_i64(g, b->H * b->D), b->nq, b->G * b->D);
-  attn_zero(g, b->dk, cg_i64(g, b->K * b->D), b->nk, b->D);
-  attn_zero(g, b->dv, cg_i64(g, b->K * b->E), b->nk, b->E);
-}
-
 // Query rows c0 … of a key block.
 static void chunk(Cg *g, const Bwd *b, LLVMValueRef kb, LLVMValueRef keys, LLVMValueRef c0) {
   LLVMValueRef lo, hi, zero = cg_i64(g, 0);
@@ -169,19 +162,31 @@ static void chunk(Cg *g, const Bwd *b, LLVMValueRef kb, LLVMValueRef keys, LLVMV
   cg_endif(g, &some);
 }
 
+// The keys [kb, kb + keys), of which those below n are seen by some row. Gradients are cleared right before they are added to.
+static void key_block(Cg *g, const Bwd *b, LLVMValueRef kb, LLVMValueRef keys, LLVMValueRef n) {
+  int64_t ks = b->K * b->D, vs = b->K * b->E;
+  LLVMValueRef zero = cg_i64(g, 0), d_at = scaled(g, kb, ks), e_at = scaled(g, kb, vs);
+  attn_zero(g, cg_at(g, g->f32, b->dk, d_at), cg_i64(g, ks), keys, b->D);
+  attn_zero(g, cg_at(g, g->f32, b->dv, e_at), cg_i64(g, vs), keys, b->E);
+  CgIf some = cg_if(g, cg_lt(g, zero, n));
+  attn_pack(g, cg_scratch(g, b->kt), cg_at(g, g->f32, b->k, d_at), ks, b->D, zero, n);
+  attn_pack(g, cg_scratch(g, b->vt), cg_at(g, g->f32, b->v, e_at), vs, b->E, zero, n);
+  CgLoop c = cg_loop(g, zero, b->nq, QB);
+  chunk(g, b, kb, n, c.i);
+  cg_loop_end(g, &c);
+  cg_endif(g, &some);
+}
+
 void emit_ATTN_GRAD(Cg *g, const Kernel *k) {
   Bwd b = begin(g, k);
-  LLVMValueRef lo, hi, zero = cg_i64(g, 0);
-  clear(g, &b);
+  LLVMValueRef lo, hi, zero = cg_i64(g, 0), most = cg_i64(g, ATTN_BK);
+  LLVMValueRef dq = row_of(g, b.arg[A_DQ], b.q0, b.K, b.kh, b.G * b.D);   // the group's heads lie together
+  attn_zero(g, dq, cg_i64(g, b.H * b.D), b.nq, b.G * b.D);
   attn_span(g, b.lo, b.hi, b.q0, b.nq, &lo, &hi);
-  LLVMValueRef end = cg_min(g, hi, b.nk);
-  CgLoop l = cg_loop(g, attn_floor(g, lo, ATTN_BK), end, ATTN_BK);
-  LLVMValueRef keys = cg_min(g, cg_sub(g, end, l.i), cg_i64(g, ATTN_BK));
-  attn_pack(g, cg_scratch(g, b.kt), cg_at(g, g->f32, b.k, scaled(g, l.i, b.K * b.D)), b.K * b.D, b.D, zero, keys);
-  attn_pack(g, cg_scratch(g, b.vt), cg_at(g, g->f32, b.v, scaled(g, l.i, b.K * b.E)), b.K * b.E, b.E, zero, keys);
-  CgLoop c = cg_loop(g, zero, b.nq, QB);
-  chunk(g, &b, l.i, keys, c.i);
-  cg_loop_end(g, &c);
+  CgLoop l = cg_loop(g, zero, b.nk, ATTN_BK);
+  LLVMValueRef keys = cg_min(g, cg_sub(g, b.nk, l.i), most), n = cg_min(g, cg_sub(g, hi, l.i), keys);
+  n = cg_select(g, cg_lt(g, lo, cg_add(g, l.i, most)), n, zero);
+  key_block(g, &b, l.i, keys, n);
   cg_loop_end(g, &l);
 }
 
