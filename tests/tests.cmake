@@ -17,8 +17,12 @@ endfunction()
 calm_unit_test(test_dsl calm_dsl)
 
 # --- graph, autodiff
+calm_unit_test(test_autodiff calm_autodiff m)
 
 # --- model, build
+add_library(calm_tiny STATIC EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/tests/unit/tiny_model.c)   # model directories for tests
+target_link_libraries(calm_tiny PUBLIC calm_rt)
+calm_unit_test(test_build calm_build calm_tiny)
 
 # --- passes, plan
 
@@ -30,6 +34,7 @@ target_link_libraries(calm_testkit PUBLIC calm_llvm calm_rt)
 target_link_options(calm_testkit INTERFACE -rdynamic)
 add_dependencies(calm_testkit calm_mmlib)
 calm_unit_test(test_llvm_row calm_testkit)
+calm_unit_test(test_llvm_attention calm_testkit)
 
 # --- runtime
 calm_unit_test(test_pool calm_rt)

@@ -1,0 +1,409 @@
+// Attention kernels against naive double loops: random ragged sequences, windows, empty rows, caches with garbage; and, bit for bit,
+// that a query row's result does not depend on what stands beside it.
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "runtime/rt_abi.h"
+#include "tests/unit/kernel_harness.h"
+
+typedef struct Shape {
+  int64_t H, K, D, E;
+  double cap;
+} Shape;
+static const Shape shapes[] = {
+    {1, 1, 1, 1, 0},   {2, 1, 8, 8, 0},    {4, 2, 24, 24, 0},  {3, 3, 32, 33, 0},   {2, 2, 33, 24, 5},  {4, 4, 64, 64, 0},
+    {8, 1, 64, 32, 0}, {5, 1, 16, 64, 30}, {40, 1, 8, 16, 0},  {6, 2, 1, 33, 0},
+};
+enum { NSHAPE = sizeof shapes / sizeof *shapes };
+
+// ---- random numbers, the same every time
+
+static uint64_t next(uint64_t *s) {
+  *s = *s * 6364136223846793005u + 1442695040888963407u;
+  return *s >> 33;
+}
+static int64_t below(uint64_t *s, int64_t n) { return (int64_t)(next(s) % (uint64_t)n); }
+static float uniform(uint64_t *s) { return (float)next(s) / (float)(1u << 30) - 1; }
+static float *randoms(uint64_t *s, int64_t n, float size) {
+  float *p = malloc((size_t)(n + 1) * sizeof *p);
+  for (int64_t i = 0; i < n; i++) p[i] = size * uniform(s);
+  return p;
+}
+static float *filled(int64_t n, float v) {
+  float *p = malloc((size_t)(n + 1) * sizeof *p);
+  for (int64_t i = 0; i < n; i++) p[i] = v;
+  return p;
+}
+
+// ---- a problem: sequences, intervals, operands
+
+typedef struct Problem {
+  Shape s;
+  double scale;
+  int64_t Tq, Tk;
+  RtMask mask;
+  int32_t *lo, *hi;
+  RtSeq *seq;
+  float *q, *k, *v, *dout;
+} Problem;
+
+static void free_problem(Problem *p) {
+  free(p->lo), free(p->hi), free(p->q), free(p->k), free(p->v), free(p->dout);
+  free(p->seq);
+  free((void *)p->mask.blk);
+}
+
+// An interval for query row i of a sequence of nq rows and nk keys: causal (queries are the last rows), windowed, whole, empty, anything.
+static void interval(uint64_t *r, int kind, int64_t i, int64_t nq, int64_t nk, int32_t *lo, int32_t *hi) {
+  int64_t causal = nk - nq + i + 1;
+  if (causal < 0) causal = 0;
+  *lo = 0;
+  *hi = (int32_t)causal;
+  if (kind == 1 && causal > 10) *lo = (int32_t)causal - 10;
+  if (kind == 2) *hi = (int32_t)nk;
+  if (kind == 3) {
+    *lo = (int32_t)below(r, nk + 1);
+    *hi = (int32_t)below(r, nk + 1);
+  }
+}
+
+// Blocks of at most `most` query rows.
+static void cut(Problem *p, int64_t most) {
+  RtQBlock *b = malloc((size_t)(p->Tq + 1) * sizeof *b);
+  int64_t n = 0;
+  for (int64_t s = 0; s < p->mask.nseq; s++) {
+    const RtSeq *q = &p->seq[s];
+    for (int32_t i = 0; i < q->nq; i += (int32_t)most) {
+      RtQBlock x = {q->q0 + i, q->nq - i < most ? q->nq - i : (int32_t)most, q->key0, 0};
+      for (int32_t j = 0; j < x.nq; j++) {
+        int32_t r = x.q0 + j;
+        if (p->lo[r] < p->hi[r] && p->hi[r] > x.kmax) x.kmax = p->hi[r];
+      }
+      b[n++] = x;
+    }
+  }
+  free((void *)p->mask.blk);
+  p->mask.blk = b;
+  p->mask.nblk = n;
+}
+
+static Problem problem(Shape s, uint64_t seed, int64_t nseq, int64_t longest) {
+  uint64_t r = seed * 7919 + 1;
+  Problem p = {.s = s, .scale = 1 / sqrt((double)s.D), .mask = {.nseq = nseq}};
+  p.seq = calloc((size_t)nseq + 1, sizeof *p.seq);
+  for (int64_t i = 0; i < nseq; i++) {
+    int64_t nk = 1 + below(&r, longest), nq = seed % 3 == 0 ? nk : below(&r, nk + 1);
+    p.seq[i] = (RtSeq){(int32_t)p.Tq, (int32_t)nq, (int32_t)p.Tk, (int32_t)nk};
+    p.Tq += nq;
+    p.Tk += nk;
+  }
+  p.lo = calloc((size_t)p.Tq + 1, sizeof *p.lo);
+  p.hi = calloc((size_t)p.Tq + 1, sizeof *p.hi);
+  for (int64_t i = 0; i < nseq; i++)
+    for (int32_t j = 0; j < p.seq[i].nq; j++)
+      interval(&r, (int)((seed + (uint64_t)i) % 4), j, p.seq[i].nq, p.seq[i].nk, &p.lo[p.seq[i].q0 + j], &p.hi[p.seq[i].q0 + j]);
+  p.mask.lo = p.lo, p.mask.hi = p.hi, p.mask.seq = p.seq;
+  p.q = randoms(&r, p.Tq * s.H * s.D, 3);
+  p.k = randoms(&r, p.Tk * s.K * s.D, 2);
+  p.v = randoms(&r, p.Tk * s.K * s.E, 1);
+  p.dout = randoms(&r, p.Tq * s.H * s.E, 1);
+  cut(&p, RT_QBLOCK);
+  return p;
+}
+
+static const RtSeq *sequence_of(const Problem *p, int64_t row) {
+  for (int64_t i = 0; i < p->mask.nseq; i++)
+    if (row >= p->seq[i].q0 && row < p->seq[i].q0 + p->seq[i].nq) return &p->seq[i];
+  fail_msg("row %d lies in no sequence", (int)row);
+  return NULL;
+}
+
+// ---- the oracle
+
+typedef struct Row {           // one query row and head, in double
+  int64_t n;                   // visible keys
+  int64_t key[256];            // their absolute rows
+  double p[256], slope[256];   // probability; derivative of the score by the product
+  double lse;
+} Row;
+
+static void softmax_row(const Problem *p, int64_t q, int64_t h, Row *r) {
+  const Shape *s = &p->s;
+  int64_t kh = h / (s->H / s->K);
+  double most = -INFINITY, sum = 0;
+  r->n = 0;
+  for (int64_t j = p->lo[q]; j < p->hi[q]; j++) {
+    int64_t key = sequence_of(p, q)->key0 + j;
+    double x = 0;
+    for (int64_t d = 0; d < s->D; d++) x += (double)p->q[(q * s->H + h) * s->D + d] * (double)p->k[(key * s->K + kh) * s->D + d];
+    x *= p->scale;
+    double t = s->cap != 0 ? tanh(x / s->cap) : 0;
+    r->slope[r->n] = p->scale * (1 - t * t);
+    r->p[r->n] = s->cap != 0 ? s->cap * t : x;
+    r->key[r->n] = key;
+    most = fmax(most, r->p[r->n++]);
+  }
+  for (int64_t j = 0; j < r->n; j++) sum += r->p[j] = exp(r->p[j] - most);
+  for (int64_t j = 0; j < r->n; j++) r->p[j] /= sum;
+  r->lse = r->n ? most + log(sum) : -INFINITY;
+}
+
+static void out_row(const Problem *p, int64_t h, const Row *r, double *out) {
+  int64_t kh = h / (p->s.H / p->s.K);
+  for (int64_t e = 0; e < p->s.E; e++) {
+    out[e] = 0;
+    for (int64_t j = 0; j < r->n; j++) out[e] += r->p[j] * (double)p->v[(r->key[j] * p->s.K + kh) * p->s.E + e];
+  }
+}
+
+typedef struct Grads {
+  double *q, *k, *v;
+} Grads;
+
+static void grad_row(const Problem *p, int64_t q, int64_t h, const Row *r, Grads *g) {
+  const Shape *s = &p->s;
+  int64_t kh = h / (s->H / s->K);
+  double out[64], delta = 0;
+  const float *dout = &p->dout[(q * s->H + h) * s->E];
+  out_row(p, h, r, out);
+  for (int64_t e = 0; e < s->E; e++) delta += (double)dout[e] * out[e];
+  for (int64_t j = 0; j < r->n; j++) {
+    int64_t kr = r->key[j] * s->K + kh, qr = q * s->H + h;
+    double dp = 0;
+    for (int64_t e = 0; e < s->E; e++) {
+      dp += (double)dout[e] * (double)p->v[kr * s->E + e];
+      g->v[kr * s->E + e] += r->p[j] * (double)dout[e];
+    }
+    double ds = r->p[j] * (dp - delta) * r->slope[j];
+    for (int64_t d = 0; d < s->D; d++) {
+      g->q[qr * s->D + d] += ds * (double)p->k[kr * s->D + d];
+      g->k[kr * s->D + d] += ds * (double)p->q[qr * s->D + d];
+    }
+  }
+}
+
+// ---- running kernels
+
+typedef struct Kernels {
+  Kernel fwd_kernel, bwd_kernel;
+  HarnessKernel *fwd, *bwd;
+} Kernels;
+
+static void compile(Kernels *k, Shape s, const char *isa) {
+  k->fwd_kernel = k->bwd_kernel = (Kernel){.key = "test", .dim = {s.H, s.K, s.D, s.E}, .f = {1 / sqrt((double)s.D), s.cap}};
+  k->fwd_kernel.cls = K_ATTN;
+  k->bwd_kernel.cls = K_ATTN_GRAD;
+  k->fwd = harness_compile(&k->fwd_kernel, isa);
+  k->bwd = harness_compile(&k->bwd_kernel, isa);
+}
+
+typedef struct Result {
+  float *out, *lse;
+} Result;
+
+// Results start as NaN: whatever is not written shows.
+static Result forward(HarnessKernel *k, const Problem *p) {
+  Result r = {filled(p->Tq * p->s.H * p->s.E, NAN), filled(p->Tq * p->s.H, NAN)};
+  void *arg[] = {p->q, p->k, p->v, (void *)&p->mask, r.out, r.lse};
+  harness_run(k, p->Tq, arg, 6);
+  return r;
+}
+
+static void free_result(Result *r) { free(r->out), free(r->lse); }
+
+static void near(double got, double want, double tol, const char *what, int64_t at) {
+  if (!(fabs(got - want) <= tol)) fail_msg("%s[%d]: got %.9g, expected %.9g", what, (int)at, got, want);
+}
+
+static void check_forward(HarnessKernel *k, const Problem *p) {
+  Result got = forward(k, p);
+  for (int64_t q = 0; q < p->Tq; q++)
+    for (int64_t h = 0; h < p->s.H; h++) {
+      Row r;
+      double out[64];
+      softmax_row(p, q, h, &r);
+      out_row(p, h, &r, out);
+      const float *o = &got.out[(q * p->s.H + h) * p->s.E];
+      for (int64_t e = 0; e < p->s.E; e++) {
+        if (r.n == 0) assert_true(o[e] == 0 && !signbit(o[e]));
+        near((double)o[e], out[e], 5e-6, "out", q);
+      }
+      float lse = got.lse[q * p->s.H + h];
+      if (r.n == 0) assert_true(isinf(lse) && lse < 0);
+      else near((double)lse, r.lse, 1e-5 * (1 + fabs(r.lse)), "lse", q);
+    }
+  free_result(&got);
+}
+
+static void compare(const float *got, const double *want, int64_t n, const char *what) {
+  double most = 1e-30;
+  for (int64_t i = 0; i < n; i++) most = fmax(most, fabs(want[i]));
+  for (int64_t i = 0; i < n; i++) near((double)got[i], want[i], 1e-5 * most, what, i);
+}
+
+static void check_backward(const Kernels *ks, const Problem *p) {
+  const Shape *s = &p->s;
+  int64_t nq = p->Tq * s->H * s->D, nk = p->Tk * s->K * s->D, nv = p->Tk * s->K * s->E;
+  Result r = forward(ks->fwd, p);
+  float *dq = filled(nq, NAN), *dk = filled(nk, NAN), *dv = filled(nv, NAN);
+  void *arg[] = {p->dout, p->q, p->k, p->v, (void *)&p->mask, r.out, r.lse, dq, dk, dv};
+  harness_run(ks->bwd, p->Tq, arg, 10);
+  Grads g = {calloc((size_t)nq + 1, sizeof(double)), calloc((size_t)nk + 1, sizeof(double)), calloc((size_t)nv + 1, sizeof(double))};
+  for (int64_t q = 0; q < p->Tq; q++)
+    for (int64_t h = 0; h < s->H; h++) {
+      Row row;
+      softmax_row(p, q, h, &row);
+      grad_row(p, q, h, &row, &g);
+    }
+  compare(dq, g.q, nq, "dq");
+  compare(dk, g.k, nk, "dk");
+  compare(dv, g.v, nv, "dv");
+  free(g.q), free(g.k), free(g.v), free(dq), free(dk), free(dv);
+  free_result(&r);
+}
+
+// ---- row invariance
+
+static void same_bits(const float *a, const float *b, int64_t n, const char *what, int64_t row) {
+  if (memcmp(a, b, (size_t)n * sizeof *a)) fail_msg("%s of row %d has other bits", what, (int)row);
+}
+
+// Blocks of other sizes.
+static void check_cuts(HarnessKernel *k, Problem *p) {
+  Result want = forward(k, p);
+  static const int64_t most[] = {1, 2, 7, 31};
+  for (size_t i = 0; i < sizeof most / sizeof *most; i++) {
+    cut(p, most[i]);
+    Result got = forward(k, p);
+    for (int64_t q = 0; q < p->Tq; q++) {
+      same_bits(&got.out[q * p->s.H * p->s.E], &want.out[q * p->s.H * p->s.E], p->s.H * p->s.E, "out", q);
+      same_bits(&got.lse[q * p->s.H], &want.lse[q * p->s.H], p->s.H, "lse", q);
+    }
+    free_result(&got);
+  }
+  free_result(&want);
+  cut(p, RT_QBLOCK);
+}
+
+// One query row alone, its keys in a cache at another place among NaN.
+static void check_alone(HarnessKernel *k, const Problem *p, const Result *want, int64_t q) {
+  const RtSeq *s = sequence_of(p, q);
+  Problem one = {.s = p->s, .scale = p->scale, .Tq = 1, .Tk = s->nk + 20, .mask = {.nseq = 1}};
+  int64_t key0 = 3 + q % 17, kw = p->s.K * p->s.D, vw = p->s.K * p->s.E;
+  one.seq = calloc(1, sizeof *one.seq);
+  one.seq[0] = (RtSeq){0, 1, (int32_t)key0, s->nk};
+  one.lo = calloc(1, sizeof *one.lo), one.hi = calloc(1, sizeof *one.hi);
+  one.lo[0] = p->lo[q], one.hi[0] = p->hi[q];
+  one.mask.lo = one.lo, one.mask.hi = one.hi, one.mask.seq = one.seq;
+  one.q = malloc((size_t)(p->s.H * p->s.D) * sizeof *one.q);
+  memcpy(one.q, &p->q[q * p->s.H * p->s.D], (size_t)(p->s.H * p->s.D) * sizeof *one.q);
+  one.k = filled(one.Tk * kw, NAN), one.v = filled(one.Tk * vw, NAN);
+  for (int64_t j = 0; j < one.hi[0]; j++) {
+    memcpy(&one.k[(key0 + j) * kw], &p->k[(s->key0 + j) * kw], (size_t)kw * sizeof(float));
+    memcpy(&one.v[(key0 + j) * vw], &p->v[(s->key0 + j) * vw], (size_t)vw * sizeof(float));
+  }
+  cut(&one, RT_QBLOCK);
+  Result got = forward(k, &one);
+  same_bits(got.out, &want->out[q * p->s.H * p->s.E], p->s.H * p->s.E, "out", q);
+  same_bits(got.lse, &want->lse[q * p->s.H], p->s.H, "lse", q);
+  free_result(&got);
+  free_problem(&one);
+}
+
+// ---- tests
+
+enum { MOST_ISAS = 4 };
+typedef struct All {           // compiled once, for all tests
+  Kernels k[MOST_ISAS][NSHAPE];
+  int nisa;
+} All;
+
+static int compile_all(void **state) {
+  All *all = calloc(1, sizeof *all);
+  for (; all->nisa < MOST_ISAS && harness_isa(all->nisa); all->nisa++)
+    for (int s = 0; s < NSHAPE; s++) compile(&all->k[all->nisa][s], shapes[s], harness_isa(all->nisa));
+  *state = all;
+  return 0;
+}
+
+static int free_all(void **state) {
+  All *all = *state;
+  for (int i = 0; i < all->nisa; i++)
+    for (int s = 0; s < NSHAPE; s++) harness_free(all->k[i][s].fwd), harness_free(all->k[i][s].bwd);
+  free(all);
+  return 0;
+}
+
+static void each(void **state, void (*f)(Shape, const Kernels *)) {
+  const All *all = *state;
+  for (int i = 0; i < all->nisa; i++)
+    for (int s = 0; s < NSHAPE; s++) f(shapes[s], &all->k[i][s]);
+}
+
+static void forward_shape(Shape s, const Kernels *k) {
+  for (uint64_t seed = 0; seed < 12; seed++) {
+    Problem p = problem(s, seed, (int64_t)(seed % 5), seed % 2 ? 20 : 200);
+    check_forward(k->fwd, &p);
+    free_problem(&p);
+  }
+}
+
+static void backward_shape(Shape s, const Kernels *k) {
+  for (uint64_t seed = 0; seed < 12; seed++) {
+    Problem p = problem(s, seed, (int64_t)(seed % 5), seed % 2 ? 20 : 150);
+    check_backward(k, &p);
+    free_problem(&p);
+  }
+}
+
+static void invariant_shape(Shape s, const Kernels *k) {
+  for (uint64_t seed = 0; seed < 8; seed++) {
+    Problem p = problem(s, seed, 3, 200);
+    check_cuts(k->fwd, &p);
+    Result want = forward(k->fwd, &p);
+    for (int64_t q = 0; q < p.Tq; q += 1 + (int64_t)seed % 5) check_alone(k->fwd, &p, &want, q);
+    free_result(&want);
+    free_problem(&p);
+  }
+}
+
+// What lies beyond the last visible key must not matter, even as NaN.
+static void garbage_shape(Shape s, const Kernels *k) {
+  Problem p = problem(s, 3, 4, 200);
+  int64_t kw = s.K * s.D, vw = s.K * s.E;
+  for (int64_t i = 0; i < p.mask.nseq; i++) {
+    int32_t cap = p.seq[i].nk / 2;
+    for (int32_t j = 0; j < p.seq[i].nq; j++) {
+      int32_t *hi = &p.hi[p.seq[i].q0 + j];
+      if (*hi > cap) *hi = cap;
+    }
+    for (int64_t j = (p.seq[i].key0 + cap) * kw; j < (p.seq[i].key0 + p.seq[i].nk) * kw; j++) p.k[j] = NAN;
+    for (int64_t j = (p.seq[i].key0 + cap) * vw; j < (p.seq[i].key0 + p.seq[i].nk) * vw; j++) p.v[j] = NAN;
+  }
+  cut(&p, RT_QBLOCK);
+  check_forward(k->fwd, &p);
+  check_backward(k, &p);
+  free_problem(&p);
+}
+
+static void test_forward(void **state) { each(state, forward_shape); }
+static void test_backward(void **state) { each(state, backward_shape); }
+static void test_row_invariance(void **state) { each(state, invariant_shape); }
+static void test_garbage(void **state) { each(state, garbage_shape); }
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_forward),
+      cmocka_unit_test(test_backward),
+      cmocka_unit_test(test_row_invariance),
+      cmocka_unit_test(test_garbage),
+  };
+  return cmocka_run_group_tests(tests, compile_all, free_all);
+}
