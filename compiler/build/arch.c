@@ -36,7 +36,7 @@ static void unknown_key(Build *b, const MInst *m, const char *top, const char *p
       while (e->kind == AST_BINARY || e->kind == AST_MEMBER) e = e->kid[0];
       if (e->kind == AST_NAME && !json_object_get(m->keys, e->name)) near_offer(&near, e->name);
     }
-  diag_error(b->d, key_place(m, top), "config key '%s' of model '%s' (%s) is not known to arch '%s'%s%s%s: it may change what the model computes",
+  diag_error(b->d, key_place(m, top), "config key '%s' of model '%s' (%s) is not known to arch '%s' and may change what the model computes%s%s%s",
              path, m->pub->name, m->config_path, m->arch->name, near.best ? "; did you mean '" : "", near.best ? near.best : "",
              near.best ? "'?" : "");
   diag_note(b->d, m->arch->name_loc, "arch '%s' is declared here; a key that changes nothing is listed in its config under 'ignore'", m->arch->name);

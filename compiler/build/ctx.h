@@ -97,6 +97,7 @@ typedef struct Ev {            // evaluation of text for one entry's graph (g NU
   const Conn *conn;            // whose parameters the text declares; NULL inside an arch
   const char *under;           // weight-name prefix of the block
   int depth;                   // nested calls
+  Loc called;                  // where the text evaluated now was called from another file
   NodeId rows;                 // the rows input, or NODE_NONE
   Memo *memo;
   int nmemo, capmemo;

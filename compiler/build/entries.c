@@ -15,7 +15,7 @@ static NodeId state_at(Ev *ev, int model, int k) {
     const Conn *c = &b->conn[i];
     if (c->pub.to != model || c->pub.to_layer != k) continue;
     NodeId d = op_apply(ev, c, x, state_at(ev, c->pub.from, c->pub.from_layer));
-    y = d == NODE_NONE || y == NODE_NONE ? NODE_NONE : t_bin(ev, c->decl->loc, OP_add, y, d);
+    if (d != NODE_NONE) y = t_bin(ev, c->decl->loc, OP_add, y, d);      // after an error go on, for others
   }
   return ev->state[model][k] = y;
 }

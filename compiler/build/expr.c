@@ -230,6 +230,8 @@ Value call_fn(Ev *ev, Scope *up, const Ast *fn, const Value *arg, const Loc *at,
   Scope *s = scope_new(ev->b, up);
   Value r = v_poison();
   bool ok = true;
+  Loc called = ev->called;
+  if (fn->loc.file != loc.file && !called.file) ev->called = loc;
   for (int i = 0; i < formals->nkid && ok; i++) {
     const Ast *f = formals->kid[i];
     Value v = i < n ? arg[i] : v_none(NULL);
@@ -246,6 +248,7 @@ Value call_fn(Ev *ev, Scope *up, const Ast *fn, const Value *arg, const Loc *at,
     ok = !poisoned(&v) && bind_formal(ev, s, f, v, where);
   }
   if (ok) r = eval_body(ev, s, fn->kid[1]);
+  ev->called = called;
   ev->depth--;
   return r;
 }

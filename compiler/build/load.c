@@ -83,10 +83,9 @@ static void same_tokenizers(Build *b) {
     bool readable;
     if (i == b->anchor || !m->pub->tokenizer || !anchor->pub->tokenizer) continue;
     if (same_file(m->pub->tokenizer, anchor->pub->tokenizer, &readable)) continue;
-    const char *p = m->pub->tokenizer, *q = anchor->pub->tokenizer;
-    if (!readable && fail_at(b, m->decl->loc, "cannot compare the tokenizers %s and %s: one of them cannot be read", p, q)) continue;
-    if (fail_at(b, m->decl->loc, "model '%s' has another tokenizer (%s) than model '%s' (%s): this is not supported yet", m->pub->name, p,
-                anchor->pub->name, q))
+    const char *why = readable ? "has another tokenizer.json than" : "has a tokenizer.json that cannot be compared with that of";
+    if (fail_at(b, m->decl->loc, "model '%s' %s model '%s': %s", m->pub->name, why, anchor->pub->name,
+                readable ? "models with different tokenizers are not supported yet" : "one of the files cannot be read"))
       note_model(b, anchor);
   }
 }

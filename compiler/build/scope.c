@@ -68,6 +68,7 @@ Value fail(Ev *ev, Loc loc, const char *fmt, ...) {
   va_start(ap, fmt);
   bool first = report(ev->b, loc, fmt, ap);
   va_end(ap);
+  if (first && ev->called.file && ev->called.file != loc.file) diag_note(ev->b->d, ev->called, "called here");
   // text of the library speaks for a model or a connection of the spec: say which
   if (first && loc.file && ev->m && ev->m->decl->loc.file != loc.file) note_model(ev->b, ev->m);
   if (first && ev->conn && ev->conn->decl->loc.file != loc.file)

@@ -9,9 +9,9 @@
 #include "base/near.h"
 
 Model *model_open(Arena *a, const char *dir, const char *shown, RtError *e) {
-  HfDir *hf = hfdir_open(dir, e);
+  HfDir *hf = hfdir_open(shown, e);
   if (!hf) return NULL;
-  Safetensors *st = st_open_dir(dir, true, e);
+  Safetensors *st = st_open_dir(shown, true, e);
   if (!st) {
     hfdir_free(hf);
     return NULL;

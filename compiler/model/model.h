@@ -18,7 +18,8 @@ typedef struct Model {
   bool *used;                  // per tensor: some part of the arch asked for it
 } Model;
 
-// Opens dir (absolute); `shown` names it in messages. NULL and an error naming the file. Close with model_close.
+// Opens the directory `shown` (relative to here, as messages name it); dir is the same, absolute. NULL and an error naming the file.
+// Close with model_close.
 Model *model_open(Arena *a, const char *dir, const char *shown, RtError *e);
 void model_close(Model *m);
 // The first string of "architectures"; NULL when there is none.

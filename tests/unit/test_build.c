@@ -1,0 +1,287 @@
+// Building graphs from specs over tiny model directories: layer maps, names, what is built and what is not, own architectures, and the
+// error texts of tests/errors/build (CALM_BLESS=1 writes them anew).
+#include <glob.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "build/build.h"
+#include "tiny_model.h"
+
+#define ERRORS CALM_SOURCE_DIR "/tests/errors/build/*.calm"
+
+typedef struct World {
+  Arena *arena;
+  Sources sources;
+  Diags diags;
+  Spec *spec;
+  Program *p;
+} World;
+
+static void open_path(World *w, const char *path) {
+  w->arena = arena_new();
+  w->p = NULL;
+  sources_init(&w->sources, w->arena);
+  diags_init(&w->diags, &w->sources);
+  w->spec = spec_parse(w->arena, &w->sources, &w->diags, path);
+  if (!w->diags.errors) w->p = program_build(w->arena, w->spec, &w->diags);
+}
+
+static void write_text(const char *path, const char *text) {
+  FILE *f = fopen(path, "wb");
+  assert_non_null(f);
+  fputs(text, f);
+  fclose(f);
+}
+
+static void open_text(World *w, const char *text) {
+  write_text("spec.calm", text);
+  open_path(w, "spec.calm");
+}
+
+static void expect_built(World *w) {
+  Buf b = {0};
+  if (w->p) return;
+  diags_print(&w->diags, &b);
+  fail_msg("%s", b.s);
+}
+
+static void close_world(World *w) {
+  program_close(w->p);
+  arena_free(w->arena);
+}
+
+static char *read_all(const char *path) {
+  FILE *f = fopen(path, "rb");
+  Buf b = {0};
+  if (!f) return NULL;
+  buf_puts(&b, "");
+  for (int c; (c = fgetc(f)) != EOF;) buf_putc(&b, (char)c);
+  fclose(f);
+  return b.s;
+}
+
+// ---- the models, in a folder of their own that is the current one from here on
+
+static int make_models(void **state) {
+  (void)state;
+  static const TinyModel models[] = {
+      {.dir = "base", .hidden = 16, .layers = 4, .heads = 4, .kv_heads = 2, .ffn = 24, .vocab = 32},
+      {.dir = "code", .hidden = 8, .layers = 6, .heads = 2, .kv_heads = 2, .ffn = 16, .vocab = 32},
+      {.dir = "few", .hidden = 8, .layers = 2, .heads = 2, .kv_heads = 2, .ffn = 16, .vocab = 31},
+      {.dir = "other", .hidden = 8, .layers = 2, .heads = 2, .kv_heads = 2, .ffn = 16, .vocab = 32, .tokenizer = "{\"added_tokens\": []}\n"},
+      {.dir = "wrong", .hidden = 16, .layers = 4, .heads = 4, .kv_heads = 2, .ffn = 24, .vocab = 32, .query_rows = 12},
+      {.dir = "lacks", .hidden = 16, .layers = 4, .heads = 4, .kv_heads = 2, .ffn = 24, .vocab = 32, .without = "num_attention_heads"},
+      {.dir = "gelu", .hidden = 16, .layers = 4, .heads = 4, .kv_heads = 2, .ffn = 24, .vocab = 32, .config = "  \"hidden_act\": \"gelu\",\n"},
+      {.dir = "window", .hidden = 16, .layers = 4, .heads = 4, .kv_heads = 2, .ffn = 24, .vocab = 32, .config = "  \"sliding_window\": 4096,\n"},
+      {.dir = "biased", .hidden = 16, .layers = 4, .heads = 4, .kv_heads = 2, .ffn = 24, .vocab = 32, .extra_tensor = "model.layers.0.self_attn.q_proj.bias"},
+      {.dir = "invented", .hidden = 16, .layers = 4, .heads = 4, .kv_heads = 2, .ffn = 24, .vocab = 32, .architecture = "InventedForCausalLM"},
+  };
+  char folder[] = "/tmp/calm-test-build-XXXXXX";
+  if (!mkdtemp(folder) || chdir(folder) || mkdir("models", 0777) || chdir("models")) return -1;
+  for (size_t i = 0; i < sizeof models / sizeof *models; i++) tiny_model(&models[i]);
+  return chdir("..");
+}
+
+static int remove_models(void **state) {
+  (void)state;
+  char here[256], command[300];
+  if (!getcwd(here, sizeof here) || strncmp(here, "/tmp/calm-test-build-", 21)) return -1;
+  snprintf(command, sizeof command, "rm -r '%s'", here);
+  return system(command);
+}
+
+// ---- tests
+
+static void layer_maps(void **state) {
+  (void)state;
+  static const struct { const char *from, *to, *map; } cases[] = {
+      {"every 2", "2, 3, 4", "2:2 4:3 6:4 "},   {"every 2", "spread", "2:1 4:2 6:4 "}, {"spread", "all", "1:1 3:2 4:3 6:4 "},
+      {"2..6 step 2", "0..2", "2:0 4:1 6:2 "}, {"last", "last", "6:4 "},               {"4, 4, 0", "1, 2, 3", "4:1 4:2 0:3 "},
+      {"spread", "last", "6:4 "},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    World w;
+    char text[512];
+    Buf map = {0};
+    snprintf(text, sizeof text, "anchor base = \"models/base\"\naugment code = \"models/code\"\nconnect code[%s] -> base[%s] with cross_attention(heads = 4)\n",
+             cases[i].from, cases[i].to);
+    open_text(&w, text);
+    expect_built(&w);
+    for (int k = 0; k < w.p->nconn; k++) buf_printf(&map, "%d:%d ", w.p->conn[k].from_layer, w.p->conn[k].to_layer);
+    assert_string_equal(map.s, cases[i].map);
+    buf_free(&map);
+    close_world(&w);
+  }
+}
+
+static const Graph *entry(const World *w, const char *name) {
+  for (int i = 0; i < w->p->nentry; i++)
+    if (!strcmp(w->p->entry[i]->name, name)) return w->p->entry[i];
+  return NULL;
+}
+
+static int sources_like(const Graph *g, OpId op, const char *part) {
+  int n = 0;
+  for (int i = 0; i < g->n; i++) n += g->node[i].op == op && strstr(g->node[i].attr.name, part) != NULL;
+  return n;
+}
+
+static void names_and_extent(void **state) {
+  (void)state;
+  World w;
+  open_text(&w, "anchor base = \"models/base\"\naugment code = \"models/code\"\nconnect code[2, 4] -> base[2, 4] with cross_attention(heads = 4)\n");
+  expect_built(&w);
+  static const char *const order[] = {"train", "loss", "step", "score", "norm", "update"};
+  assert_int_equal(w.p->nentry, 6);
+  for (int i = 0; i < 6; i++) assert_string_equal(w.p->entry[i]->name, order[i]);
+  assert_int_equal(w.p->nparam, 10);
+  assert_string_equal(w.p->param[1].name, "code.2->base.2.wq");
+  assert_int_equal(w.p->param[0].fan_in, 8);
+  assert_int_equal(w.p->param[1].fan_in, 16);
+  assert_string_equal(w.p->param[0].init, "fan_in");
+  assert_string_equal(w.p->param[4].init, "zeros");
+  const Graph *loss = entry(&w, "loss"), *score = entry(&w, "score");
+  assert_int_equal(sources_like(loss, OP_weight, "code.model.layers.3.mlp.up"), 1);
+  assert_int_equal(sources_like(loss, OP_weight, "code.model.layers.4."), 0);      // nothing above the last tap
+  assert_int_equal(sources_like(score, OP_weight, "code.model.layers.5.mlp.up"), 1);
+  // 4 blocks of base and 4 of code with a key and a value each, and two connections
+  assert_int_equal(sources_like(entry(&w, "step"), OP_cache, "cache."), 2 * (4 + 4 + 2));
+  assert_int_equal(w.p->model[0].width, 16);
+  assert_int_equal(w.p->model[1].vocab, 32);
+  close_world(&w);
+}
+
+static void anchor_alone(void **state) {
+  (void)state;
+  World w;
+  open_text(&w, "anchor base = \"models/base\"\n");
+  expect_built(&w);
+  assert_int_equal(w.p->nentry, 3);
+  assert_int_equal(w.p->nparam, 0);
+  close_world(&w);
+}
+
+static void made_from_nothing(void **state) {
+  (void)state;
+  World w;
+  open_text(&w, "model kv = llama { vocab_size = 32 hidden_size = 16 intermediate_size = 24 num_hidden_layers = 2 num_attention_heads = 4 "
+                "hidden_act = \"silu\" } tokenizer \"models/base/tokenizer.json\" init { \"*o_proj.weight\" = fan_in(0.5) }\n"
+                "train { steps = 3 batch = 96 rows optimizer = adamw(lr = 0.125, betas = (0.5, 0.75)) }\n");
+  expect_built(&w);
+  assert_int_equal(w.p->nparam, 3 + 2 * 9);
+  assert_string_equal(w.p->param[0].name, "kv.model.embed_tokens.weight");
+  assert_int_equal(w.p->param[0].model, 0);
+  for (int i = 0; i < w.p->nparam; i++) {
+    const BParam *p = &w.p->param[i];
+    bool o = strstr(p->name, "o_proj") != NULL, norm = strstr(p->name, "norm") != NULL;
+    assert_string_equal(p->init, o ? "fan_in" : norm ? "ones" : "normal");
+    if (o) assert_true(p->a == 0.5 && p->fan_in == 16);
+  }
+  char *config = json_dumps(w.p->model[0].config, JSON_COMPACT), *train = json_dumps(w.p->train, JSON_COMPACT);
+  assert_string_equal(config, "{\"architectures\":[\"LlamaForCausalLM\"],\"model_type\":\"llama\",\"vocab_size\":32,\"hidden_size\":16,"
+                              "\"intermediate_size\":24,\"num_hidden_layers\":2,\"num_attention_heads\":4,\"hidden_act\":\"silu\"}");
+  assert_string_equal(train, "{\"steps\":3,\"batch\":{\"n\":96,\"unit\":\"rows\"},\"optimizer\":{\"name\":\"adamw\",\"lr\":0.125,\"betas\":[0.5,0.75]}}");
+  free(config);
+  free(train);
+  close_world(&w);
+}
+
+// A copy of llama.calm under another name, for an invented architecture string, gives the very same graphs.
+static void own_architecture(void **state) {
+  (void)state;
+  const char *llama = NULL;
+  for (const StdFile *f = std_files; f->name; f++)
+    if (!strcmp(f->name, "llama.calm")) llama = f->text;
+  const char *head = strstr(llama, "arch llama for \"LlamaForCausalLM\"");
+  assert_non_null(head);
+  Buf text = {0}, one = {0}, two = {0};
+  buf_puts(&text, "anchor base = \"models/invented\"\narch invented for \"InventedForCausalLM\"");
+  buf_puts(&text, strchr(head, '{'));
+  // what follows the arch in the library file would stand twice
+  char *end = strstr(text.s, "\n}\n");
+  assert_non_null(end);
+  end[3] = 0;
+  World w, v;
+  open_text(&w, text.s);
+  expect_built(&w);
+  assert_string_equal(w.p->model[0].arch, "invented");
+  open_text(&v, "anchor base = \"models/base\"\n");
+  expect_built(&v);
+  for (int i = 0; i < w.p->nentry; i++) {
+    graph_print(w.p->entry[i], &one);
+    graph_print(v.p->entry[i], &two);
+  }
+  assert_string_equal(one.s, two.s);
+  buf_free(&text);
+  buf_free(&one);
+  buf_free(&two);
+  close_world(&w);
+  close_world(&v);
+}
+
+// A gated variant of the paper's op, and connections that run from the anchor to an augment and back.
+static void own_op(void **state) {
+  (void)state;
+  World w;
+  open_text(&w, "anchor base = \"models/base\"\naugment code = \"models/code\"\n"
+                "op gated(b[N, D], a[M, E], heads: int = 2) -> delta[N, D] {\n"
+                "  param p[D, E], wq[heads, D / heads, D], wk[heads, D / heads, D], wv[heads, D / heads, D], wo[D, D] = zeros, g[1, D] = normal(0.1)\n"
+                "  x = linear(a, p)\n"
+                "  o[N, D] = attention(linear(b, wq), linear(x, wk), linear(x, wv))\n"
+                "  return linear(o, wo) * sigmoid(linear(b, g))\n}\n"
+                "connect base[1] -> code[2] with gated()\nconnect code[3] -> base[2] with gated(heads = 4)\n");
+  expect_built(&w);
+  assert_int_equal(w.p->nparam, 12);
+  const Graph *train = entry(&w, "train");
+  assert_int_equal(sources_like(train, OP_param, "base.1->code.2."), 6);
+  close_world(&w);
+}
+
+static void errors(void **state) {
+  (void)state;
+  glob_t g;
+  int bad = 0;
+  assert_int_equal(glob(ERRORS, 0, NULL, &g), 0);
+  for (size_t i = 0; i < g.gl_pathc; i++) {
+    World w;
+    char other[512];
+    const char *path = g.gl_pathv[i], *name = strrchr(path, '/') + 1;
+    char *text = read_all(path);
+    write_text(name, text);
+    open_path(&w, name);
+    Buf b = {0};
+    diags_print(&w.diags, &b);
+    if (w.p) buf_puts(&b, "no error\n");
+    snprintf(other, sizeof other, "%.*s.err", (int)(strlen(path) - 5), path);
+    if (getenv("CALM_BLESS")) write_text(other, b.s);
+    char *want = read_all(other);
+    if (!want || strcmp(want, b.s)) {
+      print_error("%s differs (CALM_BLESS=1 writes it); the text is now:\n%s", other, b.s);
+      bad++;
+    }
+    free(want);
+    free(text);
+    buf_free(&b);
+    close_world(&w);
+  }
+  globfree(&g);
+  assert_int_equal(bad, 0);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(layer_maps),        cmocka_unit_test(names_and_extent), cmocka_unit_test(anchor_alone),
+      cmocka_unit_test(made_from_nothing), cmocka_unit_test(own_architecture), cmocka_unit_test(own_op),
+      cmocka_unit_test(errors),
+  };
+  return cmocka_run_group_tests(tests, make_models, remove_models);
+}
