@@ -8,7 +8,10 @@ static void chunk(RowEmit *e, RowPos *pos, LLVMValueRef col, LLVMValueRef mask) 
   pos->mask = mask;
   for (int i = 0; i < e->p->n; i++) e->cur[i] = NULL;
   for (int i = 0; i < e->p->n; i++) {
-    if (e->p->v[i].store >= 0) row_store(e, i, row_value(e, i, pos), pos);
+    if (e->p->v[i].store >= 0) row_value(e, i, pos);
+  }
+  for (int i = 0; i < e->p->n; i++) {                       // after all loads: an argument may be updated in place
+    if (e->p->v[i].store >= 0) row_store(e, i, e->cur[i], pos);
   }
 }
 

@@ -1,79 +1,14 @@
 // Row kernels. The values of a row program are arranged in loops over one row: a value joins the earliest loop with its own extents in
 // which its operands are there; sums, and whatever is read at other extents or through rotate_half, must come from an earlier loop. What
-// later loops need waits in the thread's scratch, in the argument it is stored to anyway, or, for one number a row, in a register.
+// later loops need waits in the thread's scratch, in the argument it is stored to anyway, or, for one number a row, in a register. Values
+// that are the same for all rows come first, once a task. Within 16 lanes all loads come before all stores: an argument may be
+// updated in place.
 #include <stdlib.h>
 #include <string.h>
 
-#include "llvm/emit_row.h"
+#include "llvm/row_plan.h"
 
-enum { MAX_LOOPS = 64, TASK_WORK = 16384, ALIGN = 64 };
-
-typedef struct Loop {
-  int rank;
-  int64_t dim[MAX_RANK];
-} Loop;
-
-typedef struct RowPlan {
-  Loop loop[MAX_LOOPS];
-  int nloop;
-  int *of;                     // value -> loop, -1: evaluated where it is used
-} RowPlan;
-
-static bool is_sum(const RowVal *v) { return v->src == RV_OP && v->op == OP_sum; }
-static bool is_rotate(const RowVal *v) { return v->src == RV_OP && v->op == OP_rotate; }
-
-// The extents a value's work runs over: a sum's are its operand's. Leading 1s do not count; one element is rank 0.
-static Loop extents(const RowProg *p, int i) {
-  const RowVal *v = is_sum(&p->v[i]) ? &p->v[p->v[i].in[0]] : &p->v[i];
-  Loop l = {0};
-  if (rowval_elems(v) == 1) return l;
-  int from = 0;
-  while (v->dim[from] == 1) from++;
-  l.rank = v->rank - from;
-  memcpy(l.dim, v->dim + from, (size_t)l.rank * sizeof *l.dim);
-  return l;
-}
-
-static bool same_loop(const Loop *a, const Loop *b) {
-  return a->rank == b->rank && !memcmp(a->dim, b->dim, (size_t)a->rank * sizeof *a->dim);
-}
-
-static int earliest(const RowProg *p, const RowPlan *plan, int i, const Loop *mine) {
-  const RowVal *v = &p->v[i];
-  int at = 0;
-  for (int k = 0; k < 2 && v->in[k] >= 0; k++) {
-    int j = v->in[k];
-    if (plan->of[j] < 0) continue;
-    Loop theirs = extents(p, j);
-    bool same = !is_rotate(v) && !is_sum(&p->v[j]) && same_loop(&theirs, mine);
-    int need = plan->of[j] + !same;
-    if (need > at) at = need;
-  }
-  return at;
-}
-
-static void arrange(const RowProg *p, RowPlan *plan) {
-  for (int i = 0; i < p->n; i++) {
-    plan->of[i] = -1;
-    if (p->v[i].src != RV_OP || (p->v[i].shared && p->v[i].store < 0)) continue;
-    Loop mine = extents(p, i);
-    int l = earliest(p, plan, i, &mine);
-    while (l < plan->nloop && !same_loop(&plan->loop[l], &mine)) l++;
-    if (l == MAX_LOOPS) abort();
-    if (l == plan->nloop) plan->loop[plan->nloop++] = mine;
-    plan->of[i] = l;
-  }
-}
-
-// ---- what waits, and where
-static bool read_later(const RowProg *p, const RowPlan *plan, int i) {
-  for (int k = i + 1; k < p->n; k++) {
-    const RowVal *v = &p->v[k];
-    if (v->src != RV_OP || (v->in[0] != i && v->in[1] != i)) continue;
-    if (plan->of[k] != plan->of[i] || is_rotate(v) || plan->of[k] < 0) return true;
-  }
-  return false;
-}
+enum { TASK_WORK = 16384, ALIGN = 64 };
 
 static int64_t place_kept(RowEmit *e, const RowPlan *plan) {
   int64_t at = 0;
@@ -81,8 +16,8 @@ static int64_t place_kept(RowEmit *e, const RowPlan *plan) {
     const RowVal *v = &e->p->v[i];
     if (plan->of[i] < 0) continue;
     if (rowval_elems(v) == 1) e->keep[i] = (Keep){.kind = KEEP_VAR, .var = cg_var(e->g, e->g->f32, cg_f32(e->g, 0))};
-    else if (!is_sum(v) && !read_later(e->p, plan, i)) continue;
-    else if (v->store >= 0 && !is_sum(v)) e->keep[i].kind = KEEP_ARG;
+    else if (!row_is_sum(v) && !row_read_later(e->p, plan, i)) continue;
+    else if (v->store >= 0 && !row_is_sum(v)) e->keep[i].kind = KEEP_ARG;
     else {
       e->keep[i] = (Keep){.kind = KEEP_SCRATCH, .offset = at};
       at += (rowval_elems(v) * 4 + ALIGN - 1) / ALIGN * ALIGN;
@@ -95,7 +30,7 @@ static int64_t place_kept(RowEmit *e, const RowPlan *plan) {
 typedef struct LoopEmit {
   RowEmit *e;
   const RowPlan *plan;
-  const Loop *l;
+  const RowLoop *l;
   LLVMValueRef *sum;           // value -> accumulator variable of a sum of this loop
 } LoopEmit;
 
@@ -110,7 +45,7 @@ static void scalar_loop(LoopEmit *x, LLVMValueRef row) {
   for (int i = 0; i < e->p->n; i++) {
     const RowVal *v = &e->p->v[i];
     if (x->plan->of[i] != e->now) continue;
-    LLVMValueRef r = row_value(e, is_sum(v) ? v->in[0] : i, &pos);
+    LLVMValueRef r = row_value(e, row_is_sum(v) ? v->in[0] : i, &pos);
     e->cur[i] = r;
     cg_set(g, e->keep[i].var, LLVMBuildExtractElement(g->b, r, cg_i32(g, 0), ""));
     if (v->store >= 0) row_store(e, i, r, &pos);
@@ -137,7 +72,7 @@ static void chunk(LoopEmit *x, RowPos *pos) {
   for (int i = 0; i < e->p->n; i++) {
     const RowVal *v = &e->p->v[i];
     if (x->plan->of[i] != e->now) continue;
-    if (is_sum(v)) {
+    if (row_is_sum(v)) {
       LLVMValueRef a = row_value(e, v->in[0], pos);
       if (pos->mask) a = cg_select(g, pos->mask, a, cg_splatc(g, 0));
       cg_set(g, x->sum[i], cg_fadd(g, cg_get(g, g->v16f32, x->sum[i]), a));
@@ -145,7 +80,9 @@ static void chunk(LoopEmit *x, RowPos *pos) {
     }
     LLVMValueRef r = row_value(e, i, pos);
     if (e->keep[i].kind == KEEP_SCRATCH) keep_lanes(e, i, r, pos);
-    if (v->store >= 0) row_store(e, i, r, pos);
+  }
+  for (int i = 0; i < e->p->n; i++) {
+    if (x->plan->of[i] == e->now && e->p->v[i].store >= 0 && !row_is_sum(&e->p->v[i])) row_store(e, i, e->cur[i], pos);
   }
 }
 
@@ -194,7 +131,7 @@ static bool flat_operand(const LoopEmit *x, int i, int64_t n) {
 }
 
 static bool is_flat(const LoopEmit *x, int64_t n) {
-  if (has(x, is_rotate) || (x->l->rank > 1 && has(x, is_sum))) return false;
+  if (has(x, row_is_rotate) || (x->l->rank > 1 && has(x, row_is_sum))) return false;
   for (int i = 0; i < x->e->p->n; i++) {
     if (x->plan->of[i] == x->e->now && !flat_operands(x, i, n)) return false;
   }
@@ -204,7 +141,7 @@ static bool is_flat(const LoopEmit *x, int64_t n) {
 static void sums_begin(LoopEmit *x) {
   Cg *g = x->e->g;
   for (int i = 0; i < x->e->p->n; i++) {
-    if (x->plan->of[i] == x->e->now && is_sum(&x->e->p->v[i])) x->sum[i] = cg_var(g, g->v16f32, cg_splatc(g, 0));
+    if (x->plan->of[i] == x->e->now && row_is_sum(&x->e->p->v[i])) x->sum[i] = cg_var(g, g->v16f32, cg_splatc(g, 0));
   }
 }
 
@@ -213,7 +150,7 @@ static void sums_end(LoopEmit *x, const RowPos *pos) {
   Cg *g = e->g;
   for (int i = 0; i < e->p->n; i++) {
     const RowVal *v = &e->p->v[i];
-    if (x->plan->of[i] != e->now || !is_sum(v)) continue;
+    if (x->plan->of[i] != e->now || !row_is_sum(v)) continue;
     LLVMValueRef s = cg_sum16(g, cg_get(g, g->v16f32, x->sum[i])), at = cg_i64(g, 0);
     if (e->keep[i].kind == KEEP_VAR) cg_set(g, e->keep[i].var, s);
     int64_t stride = 1;
@@ -239,7 +176,7 @@ static void nest(LoopEmit *x, RowPos *pos, int axis) {
   }
   int64_t n = x->l->dim[axis];
   sums_begin(x);
-  if (has(x, is_rotate)) {
+  if (has(x, row_is_rotate)) {
     for (int half = 0; half < 2; half++) {
       pos->outer[axis] = cg_i64(g, half);
       run(x, pos, half * (n / 2), (half + 1) * (n / 2));
@@ -271,19 +208,8 @@ static void emit_loop(LoopEmit *x, LLVMValueRef row) {
 }
 
 // ---- the kernel
-static int64_t op_weight(OpId op) {
-  switch (op) {
-    case OP_exp: case OP_sigmoid: case OP_tanh: case OP_erf: case OP_log: return 8;
-    case OP_sin: case OP_cos: return 32;
-    default: return 1;
-  }
-}
-
 static int64_t rows_per_task(const RowProg *p) {
-  int64_t work = 1;
-  for (int i = 0; i < p->n; i++) {
-    if (p->v[i].src == RV_OP) work += rowval_elems(&p->v[i]) * op_weight(p->v[i].op);
-  }
+  int64_t work = row_work(p);
   return work < TASK_WORK ? TASK_WORK / work : 1;
 }
 
@@ -292,22 +218,27 @@ LLVMValueRef tasks_ROW(Cg *g, const Kernel *k, LLVMValueRef rows, LLVMValueRef *
   return cg_ceildiv(g, rows, rows_per_task(&k->prog[0]));
 }
 
+static void emit_loops(RowEmit *e, const RowPlan *plan, LLVMValueRef *sum, int to, LLVMValueRef row) {
+  for (; e->now < to; e->now++) {
+    LoopEmit x = {.e = e, .plan = plan, .l = &plan->loop[e->now], .sum = sum};
+    emit_loop(&x, row);
+  }
+}
+
 void emit_ROW(Cg *g, const Kernel *k) {
   const RowProg *p = &k->prog[0];
   size_t n = (size_t)p->n + 1;
-  RowPlan plan = {.of = calloc(n, sizeof(int))};
+  RowPlan plan;
+  row_plan(p, &plan);
   RowEmit e = {.g = g, .k = k, .p = p, .loop = plan.of, .keep = calloc(n, sizeof(Keep)), .cur = calloc(n, sizeof(LLVMValueRef))};
   LLVMValueRef *sum = calloc(n, sizeof *sum);
-  if (!plan.of || !e.keep || !e.cur || !sum) abort();
-  arrange(p, &plan);
-  cg_need_scratch(g, place_kept(&e, &plan) + ALIGN);
+  if (!e.keep || !e.cur || !sum) abort();
+  cg_need_scratch(g, place_kept(&e, &plan));
+  emit_loops(&e, &plan, sum, plan.nshared, cg_i64(g, 0));
   LLVMValueRef first = cg_mul(g, cg_task(g), cg_i64(g, rows_per_task(p)));
   LLVMValueRef last = cg_min(g, cg_add(g, first, cg_i64(g, rows_per_task(p))), cg_rows(g));
   CgLoop rows = cg_loop(g, first, last, 1);
-  for (e.now = 0; e.now < plan.nloop; e.now++) {
-    LoopEmit x = {.e = &e, .plan = &plan, .l = &plan.loop[e.now], .sum = sum};
-    emit_loop(&x, rows.i);
-  }
+  emit_loops(&e, &plan, sum, plan.nloop, rows.i);
   cg_loop_end(g, &rows);
   free(plan.of);
   free(e.keep);

@@ -143,7 +143,7 @@ LLVMValueRef row_value(RowEmit *e, int i, const RowPos *pos) {
   else if (v->src == RV_ACC) r = from_tile(e, v, pos);
   else if (v->src == RV_LOAD) r = from_memory(e, i, pos, NULL);
   else if (e->keep[i].kind == KEEP_VAR && e->loop[i] != e->now) r = cg_splat(e->g, cg_get(e->g, e->g->f32, e->keep[i].var));
-  else if (!v->shared && e->loop[i] >= 0 && e->loop[i] < e->now) r = from_memory(e, i, pos, NULL);
+  else if (e->loop[i] >= 0 && e->loop[i] < e->now) r = from_memory(e, i, pos, NULL);
   else if (v->op == OP_rotate) r = rotated(e, v, pos);
   else {
     LLVMValueRef a = row_value(e, v->in[0], pos), b = v->in[1] >= 0 ? row_value(e, v->in[1], pos) : NULL;
@@ -158,7 +158,7 @@ void row_store(RowEmit *e, int i, LLVMValueRef v, const RowPos *pos) {
   Place m = arg_place(e, e->p->v[i].store, pos->row);
   LLVMValueRef at = offset_of(g, &e->p->v[i], pos, &same);
   LLVMValueRef p = cg_at(g, g->f32, m.p, at);
-  if (m.dt != DT_F32 || (same && rowval_elems(&e->p->v[i]) > 1)) abort();
+  if (m.dt != DT_F32) abort();
   if (same) cg_store(g, LLVMBuildExtractElement(g->b, v, cg_i32(g, 0), ""), p);
   else if (pos->mask) cg_store16_mask(g, v, p, pos->mask);
   else cg_store16(g, v, p);
