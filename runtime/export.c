@@ -39,7 +39,7 @@ static bool save_weights(const Engine *en, int m, const char *dir, RtError *e) {
 }
 
 static bool save_json(const char *dir, const char *name, json_t *o, RtError *e) {
-  char *path = file_join(dir, name), *text = json_dumps(o, JSON_INDENT(2) | JSON_REAL_PRECISION(17));
+  char *path = file_join(dir, name), *text = json_dumps(o, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
   bool ok = file_save(path, text, strlen(text), e);
   free(path), free(text);
   return ok;
