@@ -34,6 +34,7 @@ target_link_libraries(calm_testkit PUBLIC calm_llvm calm_rt)
 target_link_options(calm_testkit INTERFACE -rdynamic)
 add_dependencies(calm_testkit calm_mmlib)
 calm_unit_test(test_llvm_row calm_testkit)
+calm_unit_test(test_llvm_gather calm_testkit)
 calm_unit_test(test_llvm_attention calm_testkit)
 
 # --- runtime
