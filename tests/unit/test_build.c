@@ -185,6 +185,7 @@ static void made_from_nothing(void **state) {
     bool o = strstr(p->name, "o_proj") != NULL, norm = strstr(p->name, "norm") != NULL;
     assert_string_equal(p->init, o ? "fan_in" : norm ? "ones" : "normal");
     if (o) assert_true(p->a == 0.5 && p->fan_in == 16);
+    assert_int_equal(p->rank, norm ? 1 : 2);                 // as files hold them: [out, in]
   }
   char *config = json_dumps(w.p->model[0].config, JSON_COMPACT), *train = json_dumps(w.p->train, JSON_COMPACT);
   assert_string_equal(config, "{\"architectures\":[\"LlamaForCausalLM\"],\"model_type\":\"llama\",\"vocab_size\":32,\"hidden_size\":16,"

@@ -20,6 +20,7 @@ typedef struct Shape {
 static const Shape shapes[] = {
     {1, 1, 1, 1, 0},   {2, 1, 8, 8, 0},    {4, 2, 24, 24, 0},  {3, 3, 32, 33, 0},   {2, 2, 33, 24, 5},  {4, 4, 64, 64, 0},
     {8, 1, 64, 32, 0}, {5, 1, 16, 64, 30}, {40, 1, 8, 16, 0},  {6, 2, 1, 33, 0},
+    {2, 1, 260, 80, 0},
 };
 enum { NSHAPE = sizeof shapes / sizeof *shapes };
 
@@ -170,7 +171,7 @@ typedef struct Grads {
 static void grad_row(const Problem *p, int64_t q, int64_t h, const Row *r, Grads *g) {
   const Shape *s = &p->s;
   int64_t kh = h / (s->H / s->K);
-  double out[64], delta = 0;
+  double out[128], delta = 0;
   const float *dout = &p->dout[(q * s->H + h) * s->E];
   out_row(p, h, r, out);
   for (int64_t e = 0; e < s->E; e++) delta += (double)dout[e] * out[e];
@@ -227,7 +228,7 @@ static void check_forward(HarnessKernel *k, const Problem *p) {
   for (int64_t q = 0; q < p->Tq; q++)
     for (int64_t h = 0; h < p->s.H; h++) {
       Row r;
-      double out[64];
+      double out[128];
       softmax_row(p, q, h, &r);
       out_row(p, h, &r, out);
       const float *o = &got.out[(q * p->s.H + h) * p->s.E];

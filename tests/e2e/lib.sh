@@ -1,0 +1,20 @@
+# Sourced by the end-to-end tests. CALMC and STCMP are set by ctest; each test works in its own directory and leaves nothing behind.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+root=$(cd "$here/../.." && pwd)
+data=$root/../shared/data
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+cd "$dir"
+export XDG_CACHE_HOME="$dir/cache"
+fail() { echo "FAILED: $*" >&2; exit 1; }
+skip() { echo "skipped: $*"; exit 77; }
+# expect STATUS TEXT COMMAND…: the command must end with STATUS and say TEXT (a grep pattern) on standard error or output
+expect() {
+  want=$1 text=$2; shift 2
+  set +e; "$@" >said 2>&1; got=$?; set -e
+  [ "$got" = "$want" ] || fail "exit status $got, expected $want: $* ($(cat said))"
+  grep -q -e "$text" said || fail "no '$text' from: $* ($(cat said))"
+}
+build() { "$CALMC" build "$@" >build.log 2>&1 || fail "calmc build $*: $(cat build.log)"; }
+isas() { ./"$1" info --json 2>/dev/null | tr ',' '\n' | grep -o 'avx512\|avx2' | sort -u; }
