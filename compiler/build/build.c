@@ -26,10 +26,27 @@ static void add_entry(Build *b, Graph *g) {
   b->prog->entry[b->prog->nentry++] = g;
 }
 
+// A model's weight as its file holds it: a matrix [out, in] where a linear reads it, a table where a lookup does, else a vector.
+static void stored_shape(ParamInfo *p) {
+  BParam *q = &p->pub;
+  int64_t out = 1, in = 1;
+  if (q->model < 0 || (p->table && !p->inner) || q->rank < 2) return;
+  for (int i = 0; i < q->rank; i++) {
+    if (p->inner && i >= q->rank - p->inner) in *= q->dim[i];
+    else out *= q->dim[i];
+  }
+  q->rank = p->inner ? 2 : 1;
+  q->dim[0] = out;
+  q->dim[1] = in;
+}
+
 static void publish_params(Build *b) {
   b->prog->nparam = b->nparam;
   b->prog->param = ARENA_ARRAY(b->a, BParam, b->nparam + 1);
-  for (int i = 0; i < b->nparam; i++) b->prog->param[i] = b->param[i].pub;
+  for (int i = 0; i < b->nparam; i++) {
+    stored_shape(&b->param[i]);
+    b->prog->param[i] = b->param[i].pub;
+  }
 }
 
 static bool make_entries(Build *b) {

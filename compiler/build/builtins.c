@@ -102,6 +102,7 @@ static Value call_lookup(Ev *ev, Args *a) {
   if (tt.rank < 2 || type_row_sym(&tt) >= 0) return fail(ev, a->at[1], "lookup takes a table [V, …]; found %s", v_text(ev, &table));
   if (ev->m && ev->g->node[ids.node].op == OP_input && (!ev->m->pub->vocab || tt.dim[0] < ev->m->pub->vocab))
     ev->m->pub->vocab = tt.dim[0];
+  param_used(ev, table.node, 0);
   NodeId in[2] = {ids.node, table.node};
   return v_tensor(t_add(ev, a->call->loc, OP_lookup, in, 2, NULL));
 }

@@ -66,7 +66,8 @@ typedef struct Conn {          // one line of a layer map
 typedef struct ParamInfo {
   BParam pub;
   Loc loc;
-  bool fan_known;              // fan_in was taken from a linear
+  int inner;                   // extents a linear sums over, 0 when none reads it
+  bool table;                  // a lookup reads it
 } ParamInfo;
 typedef struct Build {
   Arena *a;
@@ -166,7 +167,7 @@ void t_remember(Ev *ev, const char *name, NodeId n);
 Value weight_named(Ev *ev, Scope *s, const Ast *call);       // weight(…), weight?(…)
 Value weight_shaped(Ev *ev, const Ast *e, Value w, const int64_t *dim, int n);
 NodeId param_node(Ev *ev, const char *name, const int64_t *dim, int n, const Value *init, int model, Loc loc);
-void param_used(Ev *ev, NodeId w, int inner);                // a linear reads it: its fan_in is known
+void param_used(Ev *ev, NodeId w, int inner);                // a linear (inner > 0) or a lookup (0) reads it
 void check_unused_tensors(Build *b, MInst *m);
 
 // ---- builtins.c

@@ -74,8 +74,9 @@ NodeId param_node(Ev *ev, const char *name, const int64_t *dim, int n, const Val
 void param_used(Ev *ev, NodeId w, int inner) {
   const Node *node = &ev->g->node[w];
   ParamInfo *p = node->op == OP_param ? param_find(ev->b, node->attr.name) : NULL;
-  if (!p || p->fan_known) return;
-  p->fan_known = true;
+  if (p && !inner) p->table = true;
+  if (!p || p->inner || !inner) return;
+  p->inner = inner;
   p->pub.fan_in = 1;
   for (int i = node->type.rank - inner; i < node->type.rank; i++) p->pub.fan_in *= node->type.dim[i];
 }
