@@ -36,8 +36,8 @@ typedef struct BParam {
   const char *name;                  // "code.8->base.4.wq"; of a model made from nothing: "kv.model.embed_tokens.weight"
   int model;                         // of a model made from nothing; else -1
   int rank;
-  int64_t dim[MAX_RANK];
-  int64_t fan_in;                    // product of the inner extents (all but the first axis group): see README
+  int64_t dim[MAX_RANK];             // of a model made from nothing: as files hold it ([out, in] of a product), whatever the arch's text declares
+  int64_t fan_in;                    // product of the extents a linear sums over: see README
   const char *init;                  // "zeros", "ones", "normal", "uniform", "fan_in", "constant"
   double a;                          // standard deviation, bound, gain or value
 } BParam;
