@@ -51,7 +51,7 @@ const Ast *spec_find(const Spec *s, AstKind kind, const char *name);
 // The arch that serves a Hugging Face "architectures" string; NULL when there is none.
 const Ast *spec_find_arch(const Spec *s, const char *architecture);
 
-// The embedded standard library: name ("llama.calm") and text; name NULL ends the table.
+// The embedded standard library: name ("nn.calm") and text; name NULL ends the table.
 typedef struct StdFile {
   const char *name;
   const char *text;

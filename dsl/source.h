@@ -14,7 +14,7 @@ typedef struct Loc {
 } Loc;
 
 typedef struct Source {
-  const char *path;      // as the user named it; "<std>/llama.calm" for the embedded library
+  const char *path;      // as the user named it; "<std>/nn.calm" for the embedded library
   const char *text;      // NUL-terminated
   size_t len;
 } Source;

@@ -10,6 +10,7 @@ function(calm_unit_test name)
   target_link_libraries(${name} PRIVATE ${ARGN} ${CMOCKA_LIB})
   target_compile_definitions(${name} PRIVATE CALM_SOURCE_DIR="${CMAKE_SOURCE_DIR}" CALM_BINARY_DIR="${CMAKE_BINARY_DIR}")
   add_test(NAME ${name} COMMAND ${name})
+  set_tests_properties(${name} PROPERTIES LABELS unit)
   set_property(GLOBAL APPEND PROPERTY CALM_TESTS ${name})
 endfunction()
 
@@ -62,3 +63,6 @@ foreach(script ${e2e_tests})
   set_tests_properties(${name} PROPERTIES SKIP_RETURN_CODE 77
     ENVIRONMENT "CALMC=$<TARGET_FILE:calmc>;STCMP=$<TARGET_FILE:stcmp>")
 endforeach()
+
+# --- what runs under the thread sanitizer
+set_property(TEST test_pool PROPERTY LABELS "unit;threads")

@@ -1,0 +1,63 @@
+# Sourced by run, in the output directory: evaluates the five programs, prints the table, writes results.json and loss.svg.
+
+# exact PROGRAM TASK OPERANDS: exact match in per cent, greedy decoding
+exact() { ./"$1" eval --data "data/eval-$2-$3.jsonl" --params "$1.run/last" --json 2>/dev/null | sed -n 's/.*"exact_match": *\([0-9.]*\).*/\1/p' | head -1; }
+rows=0
+for model in kv math compose random single; do
+  for task in subs num kv; do
+    for operands in 2 3; do
+      e=$(exact $model $task $operands)
+      [ -n "$e" ] || { echo "no exact match from $model on $task" >&2; exit 1; }
+      echo "$model $task $operands $e"
+    done
+  done
+  echo "evaluated $model" >&2
+done >exact.txt
+
+# operations: 6 per parameter and token trained whole; composed, 2 per frozen parameter of m_A, 4 of m_B, 6 per trained one
+tokens() { tail -n 1 "$1.run/log.csv" | cut -d, -f2; }
+params() { ./"$1" info --json 2>/dev/null | tr -d ' \n' | sed 's/.*"trained":{[^}]*"elements":\([0-9]*\).*/\1/'; }
+awk -v seed="$seed" -v start="$start" -v now="$(date +%s.%N)" -v tk="$(tokens kv)" -v tm="$(tokens math)" -v tc="$(tokens compose)" \
+    -v tr="$(tokens random)" -v ts="$(tokens single)" -v pk="$(params kv)" -v pm="$(params math)" -v pc="$(params compose)" -v ps="$(params single)" '
+  { e[$1, $2, $3] = $4 }
+  function mean(m, t) { return (e[m, t, 2] + e[m, t, 3]) / 2 }
+  function line(label, t, paper) {
+    printf "%-10s", label
+    for (i = 1; i <= 5; i++) printf " %6.1f (%5.1f %5.1f)", mean(model[i], t), e[model[i], t, 2], e[model[i], t, 3]
+    printf "   paper: %s\n", paper
+  }
+  END {
+    split("kv math compose random single", model, " ")
+    tflop = (6 * (pk * tk + pm * tm) + (2 * pk + 4 * pm + 6 * pc) * (tc + tr) + (2 * pk + 4 * pm + 6 * ps) * ts) / 1e12
+    printf "\nexact match in %%, greedy decoding, keys the composition never saw; mean (2 operands, 3 operands)\n"
+    printf "%-10s %21s %21s %21s %21s %21s\n", "", "m_A", "m_B", "composition", "random m_A", "1 connection"
+    line("KV-SUBS", "subs", "m_A 98.1, m_B 0.0, CALM 92.9")
+    line("NUM-MATH", "num", "m_A 4.2, m_B 73.7, CALM 72.0")
+    line("KV-MATH", "kv", "m_A 0.7, m_B 0.0, CALM 84.3")
+    printf "%.0f s in all, %.1f TFLOP of training\n", now - start, tflop
+    file = "results.json"
+    printf "{\"seed\": %d, \"seconds\": %.1f, \"tflop\": %.2f, \"rows\": [", seed, now - start, tflop >file
+    name["kv"] = "m_A"; name["math"] = "m_B"; name["compose"] = "composition"; name["random"] = "random m_A"; name["single"] = "1 connection"
+    task["subs"] = "KV-SUBS"; task["num"] = "NUM-MATH"; task["kv"] = "KV-MATH"
+    split("subs num kv", order, " ")
+    for (i = 1; i <= 5; i++) for (t = 1; t <= 3; t++) for (o = 2; o <= 3; o++)
+      printf "%s\n  {\"model\": \"%s\", \"task\": \"%s\", \"operands\": %d, \"n\": 512, \"exact\": %s}", i + t + o > 4 ? "," : "", name[model[i]], task[order[t]], o, e[model[i], order[t], o] >file
+    printf "\n]}\n" >file
+  }' exact.txt
+
+# loss against steps, logarithmic, one line per training
+awk -F, '
+  function px(s) { return 60 + 700 * s / 1000 }
+  function py(l) { return 20 + 360 * (log(5) - log(l < 0.001 ? 0.001 : l)) / (log(5) - log(0.001)) }
+  FNR == 1 { n++; name[n] = FILENAME; sub(/\.run.*/, "", name[n]); next }
+  { if ($1 % 5 == 0 || $1 == 1) path[n] = path[n] sprintf("%s%.1f,%.1f", path[n] == "" ? "" : " ", px($1), py($3)) }
+  END {
+    split("#1b6ca8 #c8553d #2a9d4a #8a8a8a #b08900", color, " ")
+    print "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"800\" height=\"440\" font-family=\"sans-serif\" font-size=\"12\"><rect width=\"800\" height=\"440\" fill=\"white\"/>"
+    for (l = 0.001; l < 5; l *= 10) printf "<path d=\"M60 %.1fH760\" stroke=\"#ddd\"/><text x=\"52\" y=\"%.1f\" text-anchor=\"end\">%g</text>\n", py(l), py(l) + 4, l
+    for (s = 0; s <= 1000; s += 200) printf "<text x=\"%.1f\" y=\"400\" text-anchor=\"middle\">%d</text>\n", px(s), s
+    print "<text x=\"410\" y=\"425\" text-anchor=\"middle\">optimizer step</text><text x=\"62\" y=\"14\">loss (nats per labelled token)</text>"
+    for (i = 1; i <= n; i++) printf "<polyline fill=\"none\" stroke=\"%s\" stroke-width=\"1.3\" points=\"%s\"/><text x=\"700\" y=\"%d\" fill=\"%s\">%s</text>\n", color[i], path[i], 20 + 16 * i, color[i], name[i]
+    print "</svg>"
+  }' kv.run/log.csv math.run/log.csv compose.run/log.csv random.run/log.csv single.run/log.csv >loss.svg
+echo "results in $out/results.json, curves in $out/loss.svg"
