@@ -45,36 +45,11 @@ void grad_give(Reverse *r, NodeId id, int input, NodeId dx) {
   r->grad[x] = plus(r->g, r->grad[x], dx);
 }
 
-// Sums the static extents of dx down to `to` (aligned at the right, 1 where it was stretched).
-static NodeId sum_extents(Graph *g, NodeId id, NodeId dx, const Type *to) {
-  int rows = type_row_sym(to) >= 0;
-  for (;;) {
-    const Type t = g->node[dx].type;
-    int first = type_row_sym(&t) >= 0, nt = t.rank - first, nto = to->rank - rows, axis = -1;
-    for (int i = 0; i < nt; i++) {                          // i counts from the right
-      int64_t want = i < nto ? to->dim[to->rank - 1 - i] : 1;
-      if (t.dim[t.rank - 1 - i] != want && axis < 0) axis = nt - 1 - i;
-    }
-    if (axis < 0) return nt == nto ? dx : graph_reshape(g, dx, to->dim + rows, nto, NULL);
-    if (axis == nt - 1) {
-      dx = graph_un(g, OP_sum, dx);
-      continue;
-    }
-    if (axis == 0 && !first) {
-      dx = graph_un(g, OP_colsum, dx);
-      continue;
-    }
-    bug(g, id, arena_printf(g->arena, "an operand (%s) stretched along a middle extent is not supported", type_text(g, to)));
-  }
-}
-
 void grad_give_summed(Reverse *r, NodeId id, int input, NodeId dx) {
-  Graph *g = r->g;
-  NodeId x = g->node[id].in[input];
+  NodeId x = r->g->node[id].in[input];
   if (!r->active[x]) return;
-  const Type to = g->node[x].type;
-  if (type_row_sym(&g->node[dx].type) >= 0 && type_row_sym(&to) < 0) dx = graph_un(g, OP_colsum, dx);
-  grad_give(r, id, input, sum_extents(g, id, dx, &to));
+  const Type to = r->g->node[x].type;
+  grad_give(r, id, input, sum_to(r->g, dx, &to));
 }
 
 // A part's gradient is that of one result of its node. The node's own gradient is result 0's.

@@ -15,7 +15,8 @@ typedef void GradRule(Reverse *r, NodeId id, NodeId dy);
 
 bool grad_wanted(const Reverse *r, NodeId id, int input);     // is that input active?
 void grad_give(Reverse *r, NodeId id, int input, NodeId dx);  // dx has the input's type; added to what is there
-// Undoes broadcasting: sums dx down to the input's type, then gives it.
+NodeId sum_to(Graph *g, NodeId dx, const Type *to);           // undoes broadcasting: sums dx down to that type
+// Sums dx down to the input's type, then gives it.
 void grad_give_summed(Reverse *r, NodeId id, int input, NodeId dx);
 
 GradRule grad_none, grad_add, grad_sub, grad_mul, grad_div, grad_neg, grad_exp, grad_log, grad_sqrt, grad_rsqrt, grad_tanh, grad_erf,
