@@ -2,11 +2,11 @@
 // control characters); that the text is UTF-8 is the caller's to check, once for the whole file.
 #include "runtime/json_scan.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "runtime/file.h"
+#include "runtime/utf8.h"
 
 void jscan_init(JsonScan *s, const char *what, const char *text, size_t n, RtError *e) {
   *s = (JsonScan){.what = what, .start = text, .p = text, .end = text + n, .e = e};
@@ -70,17 +70,6 @@ static int hex4(const char *p) {
   return v;
 }
 
-static size_t put_utf8(char *o, uint32_t c) {
-  if (c < 0x80) return o[0] = (char)c, 1;
-  if (c < 0x800) return o[0] = (char)(0xC0 | c >> 6), o[1] = (char)(0x80 | (c & 63)), 2;
-  if (c < 0x10000) return o[0] = (char)(0xE0 | c >> 12), o[1] = (char)(0x80 | (c >> 6 & 63)), o[2] = (char)(0x80 | (c & 63)), 3;
-  o[0] = (char)(0xF0 | c >> 18);
-  o[1] = (char)(0x80 | (c >> 12 & 63));
-  o[2] = (char)(0x80 | (c >> 6 & 63));
-  o[3] = (char)(0x80 | (c & 63));
-  return 4;
-}
-
 // The code point of a \u escape whose four digits start at the cursor; a surrogate pair takes its second escape too. -1 on error.
 static int64_t unicode_escape(JsonScan *s) {
   if (s->end - s->p < 4) return -1;
@@ -100,7 +89,7 @@ static size_t escape(JsonScan *s, char *out) {
   char c = *s->p++;
   if (c == 'u') {
     int64_t u = unicode_escape(s);
-    return u < 0 ? 0 : put_utf8(out, (uint32_t)u);
+    return u < 0 ? 0 : rt_utf8_put(out, (uint32_t)u);
   }
   const char *at = c ? strchr(from, c) : NULL;
   if (!at) return 0;

@@ -1,0 +1,104 @@
+// Added tokens in a text: leftmost-longest search in a trie, with the rules for words and spaces around a token.
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/file.h"
+#include "runtime/tokenizer_impl.h"
+#include "runtime/utf8.h"
+
+static int32_t new_node(TkTrie *t, uint8_t byte) {
+  if (t->n == 0) t->n = 1;       // index 0 means none
+  if (t->n >= t->cap) {
+    t->cap = t->cap ? t->cap * 2 : 256;
+    t->node = rt_realloc(t->node, (size_t)t->cap, sizeof *t->node);
+  }
+  t->node[t->n] = (struct TkTrieNode){.byte = byte, .added = -1};
+  return t->n++;
+}
+
+static int32_t child(const TkTrie *t, int32_t at, uint8_t byte) {
+  int32_t c = t->node[at].child;
+  while (c && t->node[c].byte != byte) c = t->node[c].sibling;
+  return c;
+}
+
+void tk_trie_add(TkTrie *t, const char *s, size_t n, int32_t added) {
+  int32_t at = t->first[(uint8_t)s[0]];
+  if (!at) at = t->first[(uint8_t)s[0]] = new_node(t, (uint8_t)s[0]);
+  for (size_t i = 1; i < n; i++) {
+    int32_t next = child(t, at, (uint8_t)s[i]);
+    if (!next) {
+      next = new_node(t, (uint8_t)s[i]);
+      t->node[next].sibling = t->node[at].child;
+      t->node[at].child = next;
+    }
+    at = next;
+  }
+  t->node[at].added = added;
+}
+
+void tk_trie_free(TkTrie *t) { free(t->node); }
+
+// The longest token that starts at s; its length, or 0.
+static size_t longest(const TkTrie *t, const char *s, size_t n, int32_t *added) {
+  size_t best = 0, i = 0;
+  int32_t at = t->first[(uint8_t)s[0]];
+  while (at) {
+    i++;
+    if (t->node[at].added >= 0) {
+      best = i;
+      *added = t->node[at].added;
+    }
+    at = i < n ? child(t, at, (uint8_t)s[i]) : 0;
+  }
+  return best;
+}
+
+static uint32_t char_before(const char *s, size_t at) {
+  uint32_t cp;
+  do at--; while (at && ((uint8_t)s[at] & 0xC0) == 0x80);
+  rt_utf8_next(s + at, &cp);
+  return cp;
+}
+
+static uint32_t char_at(const char *s, size_t at) {
+  uint32_t cp;
+  rt_utf8_next(s + at, &cp);
+  return cp;
+}
+
+static void push(TkCut **cuts, size_t *count, size_t *cap, TkCut c) {
+  if (*count == *cap) {
+    *cap = *cap ? *cap * 2 : 16;
+    *cuts = rt_realloc(*cuts, *cap, sizeof **cuts);
+  }
+  (*cuts)[(*count)++] = c;
+}
+
+void tk_cut(const TkTrie *t, const TkAdded *added, const char *s, size_t n, TkCut **cuts, size_t *count, size_t *cap) {
+  size_t done = 0;
+  for (size_t i = 0; t->n && i < n;) {
+    int32_t which = -1;
+    size_t len = longest(t, s + i, n - i, &which), begin = i, end = i + len;
+    if (len == 0) {
+      i++;
+      continue;
+    }
+    i = end;
+    const TkAdded *a = &added[which];
+    if (begin < done) continue;  // inside the spaces the token before took
+    if (a->single_word && ((begin && tk_is_word(char_before(s, begin))) || (end < n && tk_is_word(char_at(s, end))))) continue;
+    uint32_t cp;
+    if (a->lstrip)
+      while (begin > done && tk_is_space(cp = char_before(s, begin))) {
+        char tmp[4];
+        begin -= rt_utf8_put(tmp, cp);
+      }
+    if (a->rstrip)
+      while (end < n && tk_is_space(char_at(s, end))) end += rt_utf8_next(s + end, &cp);
+    if (done < begin) push(cuts, count, cap, (TkCut){done, begin, -1});
+    push(cuts, count, cap, (TkCut){begin, end, which});
+    done = end;
+  }
+  if (done < n) push(cuts, count, cap, (TkCut){done, n, -1});
+}

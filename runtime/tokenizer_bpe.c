@@ -1,0 +1,114 @@
+// Byte-pair encoding of one piece: characters to symbols, then merges by rank (leftmost first among equals) with a heap over a linked
+// list, O(n log n).
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/file.h"
+#include "runtime/tokenizer_impl.h"
+#include "runtime/utf8.h"
+
+static void add_symbol(TkBpe *w, int32_t id, size_t begin, size_t len) {
+  if (w->n == w->cap) {
+    w->cap = w->cap ? w->cap * 2 : 64;
+    w->sym = rt_realloc(w->sym, w->cap, sizeof *w->sym);
+  }
+  w->sym[w->n] = (struct TkSymbol){.id = id, .prev = (int32_t)w->n - 1, .next = (int32_t)w->n + 1, .begin = (uint32_t)begin, .len = (uint32_t)len};
+  w->n++;
+}
+
+// A character that is no token, as bytes: false when one of its bytes has no token either.
+static bool add_bytes(const Tokenizer *t, TkBpe *w, const char *s, size_t begin, size_t len) {
+  for (size_t i = 0; i < len; i++)
+    if (t->vocab.byte[(uint8_t)s[begin + i]] < 0) return false;
+  for (size_t i = 0; i < len; i++) add_symbol(w, t->vocab.byte[(uint8_t)s[begin + i]], begin + i, 1);
+  return true;
+}
+
+static void start_symbols(const Tokenizer *t, TkBpe *w, const char *s, size_t n) {
+  size_t unk_begin = 0, unk_len = 0, k;
+  for (size_t i = 0; i < n; i += k) {
+    uint32_t cp;
+    k = rt_utf8_next(s + i, &cp);
+    int32_t id = cp < TK_FAST_CHARS ? t->vocab.fast[cp] : tk_vocab_find(&t->vocab, s + i, k);
+    if (id < 0 && t->byte_fallback && add_bytes(t, w, s, i, k)) continue;
+    if (id < 0 && t->unk < 0) continue;                     // nothing stands for it: left out, as Hugging Face does
+    if (unk_len && (id >= 0 || !t->fuse_unk)) {
+      add_symbol(w, t->unk, unk_begin, unk_len);
+      unk_len = 0;
+    }
+    if (id >= 0) {
+      add_symbol(w, id, i, k);
+    } else {
+      if (!unk_len) unk_begin = i;
+      unk_len += k;
+    }
+  }
+  if (unk_len) add_symbol(w, t->unk, unk_begin, unk_len);
+  if (w->n) w->sym[w->n - 1].next = -1;
+}
+
+static void heap_push(TkBpe *w, struct TkMerge m) {
+  if (w->heap_n == w->heap_cap) {
+    w->heap_cap = w->heap_cap ? w->heap_cap * 2 : 64;
+    w->heap = rt_realloc(w->heap, w->heap_cap, sizeof *w->heap);
+  }
+  size_t i = w->heap_n++;
+  for (; i && w->heap[(i - 1) / 2].key > m.key; i = (i - 1) / 2) w->heap[i] = w->heap[(i - 1) / 2];
+  w->heap[i] = m;
+}
+
+static struct TkMerge heap_pop(TkBpe *w) {
+  struct TkMerge top = w->heap[0], m = w->heap[--w->heap_n];
+  size_t i = 0, c;
+  while ((c = 2 * i + 1) < w->heap_n) {
+    if (c + 1 < w->heap_n && w->heap[c + 1].key < w->heap[c].key) c++;
+    if (w->heap[c].key >= m.key) break;
+    w->heap[i] = w->heap[c];
+    i = c;
+  }
+  w->heap[i] = m;
+  return top;
+}
+
+static void offer(const Tokenizer *t, TkBpe *w, int32_t left) {
+  if (left < 0 || w->sym[left].next < 0) return;
+  const TkPair *p = tk_vocab_pair(&t->vocab, w->sym[left].id, w->sym[w->sym[left].next].id);
+  if (p) heap_push(w, (struct TkMerge){(uint64_t)p->rank << 32 | (uint32_t)left, p->id});
+}
+
+static void merge(const Tokenizer *t, TkBpe *w) {
+  w->heap_n = 0;
+  for (size_t i = 0; i + 1 < w->n; i++) offer(t, w, (int32_t)i);
+  while (w->heap_n) {
+    struct TkMerge m = heap_pop(w);
+    struct TkSymbol *a = &w->sym[(uint32_t)m.key];
+    if (a->len == 0 || a->next < 0) continue;               // gone, or its neighbour went
+    struct TkSymbol *b = &w->sym[a->next];
+    const TkPair *p = tk_vocab_pair(&t->vocab, a->id, b->id);
+    if (!p || p->id != m.id) continue;                      // an entry from before one side was merged
+    a->id = m.id;
+    a->len += b->len;
+    a->next = b->next;
+    b->len = 0;
+    if (a->next >= 0) w->sym[a->next].prev = (int32_t)(a - w->sym);
+    offer(t, w, a->prev);
+    offer(t, w, (int32_t)(a - w->sym));
+  }
+}
+
+void tk_bpe(const Tokenizer *t, TkBpe *w, const char *s, size_t n) {
+  w->n = 0;
+  int32_t whole = t->ignore_merges ? tk_vocab_find(&t->vocab, s, n) : -1;
+  if (whole >= 0) {
+    add_symbol(w, whole, 0, n);
+    w->sym[0].next = -1;
+    return;
+  }
+  start_symbols(t, w, s, n);
+  if (w->n > 1) merge(t, w);
+}
+
+void tk_bpe_free(TkBpe *w) {
+  free(w->sym);
+  free(w->heap);
+}

@@ -1,0 +1,230 @@
+// Normalizers. Each rewrites a text and says for every byte which raw bytes it stands for, by the rules of Hugging Face's
+// NormalizedString: a replaced character keeps its place, an inserted one shares the place of the one before it.
+#include <stdlib.h>
+#include <string.h>
+#include <utf8proc.h>
+
+#include "runtime/file.h"
+#include "runtime/json.h"
+#include "runtime/tokenizer_impl.h"
+#include "runtime/utf8.h"
+
+static void run_prepend(const TkNormalizer *z, const TkText *in, TkText *out, TkCall *call) {
+  if (in->n && !(call->continuation && in->from[0] == 0)) tk_text_put(out, z->content, strlen(z->content), in->from[0], in->to[0]);
+  tk_text_copy(out, in, 0, in->n);
+}
+
+static void run_replace(const TkNormalizer *z, const TkText *in, TkText *out, TkCall *call) {
+  TkFind f = {.s = in->s, .n = in->n, .last_end = SIZE_MAX};
+  size_t done = 0, b, e, n = strlen(z->content);
+  while (in->n && tk_pattern_find(&z->pattern, call, &f, &b, &e)) {
+    tk_text_copy(out, in, done, b);
+    size_t at = e ? e - 1 : 0;
+    tk_text_put(out, z->content, n, e ? in->from[at] : 0, e ? in->to[at] : 0);
+    done = e;
+  }
+  tk_text_copy(out, in, done, in->n);
+}
+
+static void run_strip(const TkNormalizer *z, const TkText *in, TkText *out, TkCall *call) {
+  (void)call;
+  size_t begin = 0, end = 0, k;
+  uint32_t cp;
+  bool leading = true;
+  for (size_t i = 0; i < in->n; i += k) {
+    k = rt_utf8_next(in->s + i, &cp);
+    bool space = tk_is_space(cp);
+    if (leading && space) begin = i + k;
+    if (!space) {
+      leading = false;
+      end = i + k;
+    }
+  }
+  if (!z->left) begin = 0;
+  if (!z->right) end = in->n;
+  tk_text_copy(out, in, begin, end);
+}
+
+static void run_lowercase(const TkNormalizer *z, const TkText *in, TkText *out, TkCall *call) {
+  (void)z, (void)call;
+  size_t k;
+  for (size_t i = 0; i < in->n; i += k) {
+    uint32_t cp;
+    char low[8];
+    k = rt_utf8_next(in->s + i, &cp);
+    // The one character whose lower case is two: I with a dot above.
+    size_t n = cp == 0x130 ? (memcpy(low, "i\xCC\x87", 3), 3) : rt_utf8_put(low, (uint32_t)utf8proc_tolower((utf8proc_int32_t)cp));
+    tk_text_put(out, low, n, in->from[i], in->to[i]);
+  }
+}
+
+// --- Unicode normal forms. A character carries a change: 1 = inserted after the one before it, 0 = replaces one, -k = also swallows k more.
+typedef struct Ch {
+  uint32_t cp;
+  int change;
+  uint8_t ccc;
+} Ch;
+typedef struct Chs {
+  Ch *c;
+  size_t n, cap;
+} Chs;
+
+static void push(Chs *l, Ch c) {
+  if (l->n == l->cap) {
+    l->cap = l->cap ? l->cap * 2 : 256;
+    l->c = rt_realloc(l->c, l->cap, sizeof *l->c);
+  }
+  l->c[l->n++] = c;
+}
+
+static uint8_t ccc_of(uint32_t cp) { return (uint8_t)utf8proc_get_property((utf8proc_int32_t)cp)->combining_class; }
+
+// Canonical (or compatibility) decomposition with marks in canonical order.
+static void decompose(const TkText *in, bool compat, Chs *out) {
+  size_t sorted_from = 0;
+  for (size_t i = 0; i < in->n;) {
+    uint32_t cp;
+    utf8proc_int32_t parts[32];
+    i += rt_utf8_next(in->s + i, &cp);
+    int bound = 0;
+    utf8proc_option_t options = (utf8proc_option_t)(UTF8PROC_DECOMPOSE | UTF8PROC_STABLE | (compat ? UTF8PROC_COMPAT : 0));
+    utf8proc_ssize_t n = cp < 0x80 ? 0 : utf8proc_decompose_char((utf8proc_int32_t)cp, parts, 32, options, &bound);
+    if (n <= 0 || n > 32) parts[0] = (utf8proc_int32_t)cp, n = 1;
+    for (utf8proc_ssize_t k = 0; k < n; k++) {
+      Ch c = {(uint32_t)parts[k], k > 0, ccc_of((uint32_t)parts[k])};
+      push(out, c);
+      if (c.ccc == 0) {
+        sorted_from = out->n;
+        continue;
+      }
+      size_t j = out->n - 1;     // stable insertion among the marks behind the last starter
+      for (; j > sorted_from && out->c[j - 1].ccc > c.ccc; j--) out->c[j] = out->c[j - 1];
+      out->c[j] = c;
+    }
+  }
+}
+
+// The primary composite of two characters, or 0. The second of a pair is never below U+0300.
+static uint32_t composed(uint32_t a, uint32_t b) {
+  if (b < 0x300) return 0;
+  utf8proc_int32_t pair[3] = {(utf8proc_int32_t)a, (utf8proc_int32_t)b, 0};
+  return utf8proc_normalize_utf32(pair, 2, (utf8proc_option_t)(UTF8PROC_COMPOSE | UTF8PROC_STABLE)) == 1 ? (uint32_t)pair[0] : 0;
+}
+
+// Canonical composition in place: each mark not blocked from the last starter joins it when there is a composite.
+static void compose(Chs *l) {
+  size_t n = 0, starter = SIZE_MAX;
+  int last = -1;                 // class of the last mark kept behind the starter, -1 = none
+  for (size_t i = 0; i < l->n; i++) {
+    Ch c = l->c[i];
+    uint32_t joined = starter != SIZE_MAX && (last < 0 || last < c.ccc) ? composed(l->c[starter].cp, c.cp) : 0;
+    if (joined) {
+      l->c[starter].cp = joined;
+      l->c[starter].change += c.change - 1;
+      continue;
+    }
+    if (c.ccc == 0) {
+      starter = n;
+      last = -1;
+    } else if (starter != SIZE_MAX) {
+      last = c.ccc;
+    }
+    l->c[n++] = c;
+  }
+  l->n = n;
+}
+
+static size_t skip_char(const TkText *in, size_t at) {
+  uint32_t cp;
+  return at < in->n ? at + rt_utf8_next(in->s + at, &cp) : at;
+}
+
+static void run_normal_form(const TkNormalizer *z, const TkText *in, TkText *out, TkCall *call) {
+  (void)call;
+  bool ascii = true;
+  for (size_t i = 0; i < in->n && ascii; i++) ascii = (uint8_t)in->s[i] < 0x80;
+  if (ascii) {
+    tk_text_copy(out, in, 0, in->n);
+    return;
+  }
+  Chs l = {0};
+  decompose(in, z->compat, &l);
+  if (z->compose) compose(&l);
+  size_t at = 0;                 // place in `in` of the next character to be replaced
+  for (size_t i = 0; i < l.n; i++) {
+    Ch c = l.c[i];
+    char s[4];
+    size_t place = c.change > 0 ? at - (at > 0) : at < in->n ? at : in->n - 1;
+    if (c.change <= 0) at = skip_char(in, at);
+    for (int k = c.change; k < 0; k++) at = skip_char(in, at);
+    tk_text_put(out, s, rt_utf8_put(s, c.cp), in->from[place], in->to[place]);
+  }
+  free(l.c);
+}
+
+// --- reading
+static bool read_content(TkNormalizer *z, const char *what, const json_t *v, const char *key, RtError *e) {
+  const char *s = NULL;
+  if (!rtj_get_string(what, v, key, &s, e)) return false;
+  if (!s) return rt_fail(e, "%s: normalizer: no \"%s\"", what, key);
+  z->content = rt_strdup(s);
+  return true;
+}
+
+static bool read_prepend(TkNormalizer *z, const char *what, const json_t *v, RtError *e) { return read_content(z, what, v, "prepend", e); }
+
+static bool read_replace(TkNormalizer *z, const char *what, const json_t *v, RtError *e) {
+  return read_content(z, what, v, "content", e) && tk_pattern_read(&z->pattern, what, json_object_get(v, "pattern"), e);
+}
+
+static bool read_strip(TkNormalizer *z, const char *what, const json_t *v, RtError *e) {
+  z->left = z->right = true;
+  return rtj_get_bool(what, v, "strip_left", &z->left, e) && rtj_get_bool(what, v, "strip_right", &z->right, e);
+}
+
+static const struct {
+  const char *type;
+  void (*run)(const TkNormalizer *z, const TkText *in, TkText *out, TkCall *call);
+  bool (*read)(TkNormalizer *z, const char *what, const json_t *v, RtError *e);
+  bool compat, compose;
+} kinds[] = {
+  {"Prepend", run_prepend, read_prepend, 0, 0}, {"Replace", run_replace, read_replace, 0, 0}, {"Strip", run_strip, read_strip, 0, 0},
+  {"Lowercase", run_lowercase, NULL, 0, 0},     {"NFC", run_normal_form, NULL, 0, 1},         {"NFD", run_normal_form, NULL, 0, 0},
+  {"NFKC", run_normal_form, NULL, 1, 1},        {"NFKD", run_normal_form, NULL, 1, 0},
+};
+
+bool tk_normalizer_read(Tokenizer *t, const json_t *v, RtError *e) {
+  if (!v || json_is_null(v)) return true;
+  const char *type = json_string_value(json_object_get(v, "type"));
+  if (type && strcmp(type, "Sequence") == 0) {
+    size_t i;
+    json_t *part;
+    json_array_foreach(json_object_get(v, "normalizers"), i, part) if (!tk_normalizer_read(t, part, e)) return false;
+    return true;
+  }
+  for (size_t i = 0; type && i < sizeof kinds / sizeof *kinds; i++) {
+    if (strcmp(type, kinds[i].type) != 0) continue;
+    t->norm = rt_realloc(t->norm, (size_t)t->nnorm + 1, sizeof *t->norm);
+    TkNormalizer *z = &t->norm[t->nnorm++];
+    *z = (TkNormalizer){.run = kinds[i].run, .compat = kinds[i].compat, .compose = kinds[i].compose};
+    return !kinds[i].read || kinds[i].read(z, t->path, v, e);
+  }
+  return rt_fail(e, "%s: normalizer \"%.80s\" is not supported", t->path, type ? type : "(no type)");
+}
+
+void tk_normalizer_free(TkNormalizer *z) {
+  tk_pattern_free(&z->pattern);
+  free(z->content);
+}
+
+void tk_normalize(const Tokenizer *t, TkText *text, TkCall *call) {
+  TkText other = {0};
+  for (int i = 0; i < t->nnorm && !call->failed; i++) {
+    other.n = 0;
+    t->norm[i].run(&t->norm[i], text, &other, call);
+    TkText swap = *text;
+    *text = other;
+    other = swap;
+  }
+  tk_text_free(&other);
+}

@@ -1,0 +1,104 @@
+// Texts that know where each byte came from, and the classes of characters the pipeline asks for.
+#include <stdlib.h>
+#include <string.h>
+#include <utf8proc.h>
+
+#include "runtime/file.h"
+#include "runtime/tokenizer_impl.h"
+#include "runtime/utf8.h"
+
+static void reserve(TkText *t, size_t more) {
+  if (t->n + more <= t->cap) return;
+  t->cap = (t->n + more) * 3 / 2 + 64;
+  t->s = rt_realloc(t->s, t->cap, 1);
+  t->from = rt_realloc(t->from, t->cap, sizeof *t->from);
+  t->to = rt_realloc(t->to, t->cap, sizeof *t->to);
+}
+
+void tk_text_free(TkText *t) {
+  free(t->s);
+  free(t->from);
+  free(t->to);
+  *t = (TkText){0};
+}
+
+void tk_text_put(TkText *t, const char *s, size_t n, uint32_t from, uint32_t to) {
+  reserve(t, n);
+  for (size_t i = 0; i < n; i++) {
+    t->s[t->n] = s[i];
+    t->from[t->n] = from;
+    t->to[t->n++] = to;
+  }
+}
+
+void tk_text_copy(TkText *t, const TkText *src, size_t begin, size_t end) {
+  if (begin >= end) return;
+  size_t n = end - begin;
+  reserve(t, n);
+  memcpy(t->s + t->n, src->s + begin, n);
+  memcpy(t->from + t->n, src->from + begin, n * sizeof *t->from);
+  memcpy(t->to + t->n, src->to + begin, n * sizeof *t->to);
+  t->n += n;
+}
+
+void tk_text_raw(TkText *t, const char *raw, size_t begin, size_t end) {
+  reserve(t, end - begin);
+  for (size_t i = begin; i < end;) {
+    uint32_t cp;
+    size_t k = rt_utf8_next(raw + i, &cp);
+    tk_text_put(t, raw + i, k, (uint32_t)i, (uint32_t)(i + k));
+    i += k;
+  }
+}
+
+void tk_pieces_free(TkPieces *p) {
+  tk_text_free(&p->t);
+  free(p->end);
+  *p = (TkPieces){0};
+}
+
+void tk_pieces_clear(TkPieces *p) { p->t.n = p->n = 0; }
+
+void tk_pieces_close(TkPieces *p) {
+  if (p->t.n == (p->n ? p->end[p->n - 1] : 0)) return;
+  if (p->n == p->cap) {
+    p->cap = p->cap ? p->cap * 2 : 64;
+    p->end = rt_realloc(p->end, p->cap, sizeof *p->end);
+  }
+  p->end[p->n++] = p->t.n;
+}
+
+bool tk_is_space(uint32_t c) {
+  if (c < 0x85) return c == ' ' || (c >= '\t' && c <= '\r');
+  return c == 0x85 || c == 0xA0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F ||
+         c == 0x205F || c == 0x3000;
+}
+
+bool tk_is_number(uint32_t c) {
+  utf8proc_category_t k = utf8proc_category((utf8proc_int32_t)c);
+  return k == UTF8PROC_CATEGORY_ND || k == UTF8PROC_CATEGORY_NL || k == UTF8PROC_CATEGORY_NO;
+}
+
+bool tk_is_word(uint32_t c) {
+  switch (utf8proc_category((utf8proc_int32_t)c)) {
+    case UTF8PROC_CATEGORY_LU: case UTF8PROC_CATEGORY_LL: case UTF8PROC_CATEGORY_LT: case UTF8PROC_CATEGORY_LM: case UTF8PROC_CATEGORY_LO:
+    case UTF8PROC_CATEGORY_MN: case UTF8PROC_CATEGORY_MC: case UTF8PROC_CATEGORY_ME: case UTF8PROC_CATEGORY_ND: case UTF8PROC_CATEGORY_NL:
+    case UTF8PROC_CATEGORY_PC: return true;
+    default: return c == 0x200C || c == 0x200D;
+  }
+}
+
+// Bytes that are printable in Latin-1 stand for themselves, the other 68 for U+0100 … U+0143 in order.
+static bool shows_itself(uint32_t b) { return (b >= 0x21 && b <= 0x7E) || (b >= 0xA1 && b <= 0xAC) || (b >= 0xAE && b <= 0xFF); }
+
+uint32_t tk_byte_char(uint8_t b) {
+  if (shows_itself(b)) return b;
+  return 0x100 + (b <= 0x20u ? b : b <= 0xA0u ? 33u + (b - 0x7Fu) : 67u);
+}
+
+int tk_char_byte(uint32_t c) {
+  if (c < 0x100) return shows_itself(c) ? (int)c : -1;
+  if (c < 0x121) return (int)(c - 0x100);
+  if (c < 0x143) return (int)(c - 0x121 + 0x7F);
+  return c == 0x143 ? 0xAD : -1;
+}
