@@ -38,19 +38,20 @@ static bool write_all(int fd, const char *p, size_t n) {
   return true;
 }
 
-static bool write_plain(const char *path, const void *data, size_t n) {
+// Writes path, which is a temporary name of `target`.
+static bool write_plain(const char *path, const char *target, const void *data, size_t n) {
   int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-  if (fd < 0) return told("cannot write", path);
+  if (fd < 0) return told("cannot write", target);
   bool ok = write_all(fd, data, n);
-  if (!ok) told("cannot write", path);
-  if (close(fd) && ok) ok = told("cannot write", path);
+  if (!ok) told("cannot write", target);
+  if (close(fd) && ok) ok = told("cannot write", target);
   return ok;
 }
 
 bool write_file(const char *path, const void *data, size_t n) {
   char temp[PATH_MAX];
   snprintf(temp, sizeof temp, "%s.tmp.%ld", path, (long)getpid());
-  bool ok = write_plain(temp, data, n);
+  bool ok = write_plain(temp, path, data, n);
   if (ok && rename(temp, path)) ok = told("cannot rename to", path);
   if (!ok) unlink(temp);
   return ok;
@@ -124,7 +125,7 @@ bool link_program(const Buf *object, const char *out) {
   char obj[PATH_MAX], temp[PATH_MAX];
   snprintf(obj, sizeof obj, "%s.tmp.%ld.o", out, (long)getpid());
   snprintf(temp, sizeof temp, "%s.tmp.%ld", out, (long)getpid());
-  bool ok = write_plain(obj, object->s, object->n) && link_object(obj, temp);
+  bool ok = write_plain(obj, out, object->s, object->n) && link_object(obj, temp);
   if (ok && rename(temp, out)) ok = told("cannot rename to", out);
   if (!ok) unlink(temp);
   unlink(obj);

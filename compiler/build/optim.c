@@ -21,12 +21,21 @@ Graph *graph_norm(Arena *a) {
 Graph *graph_update(Arena *a) {
   Graph *g = graph_new(a, "update");
   NodeId theta = flat(g, "theta"), grad = flat(g, "grad"), m = flat(g, "m"), v = flat(g, "v");
-  grad = mul(g, scalar(g, "adamw.clip"), grad);
-  m = plus(g, mul(g, scalar(g, "adamw.beta1"), m), mul(g, scalar(g, "adamw.rest1"), grad));
-  v = plus(g, mul(g, scalar(g, "adamw.beta2"), v), mul(g, mul(g, scalar(g, "adamw.rest2"), grad), grad));
-  NodeId root = plus(g, mul(g, graph_un(g, OP_sqrt, v), scalar(g, "adamw.bias2")), scalar(g, "adamw.eps"));
-  NodeId move = graph_bin(g, OP_div, mul(g, scalar(g, "adamw.step"), m), root);
-  theta = graph_bin(g, OP_sub, mul(g, scalar(g, "adamw.decay"), theta), move);
+  // one node a line: the order of nodes must not hang on the order in which C evaluates arguments
+  NodeId clip = scalar(g, "adamw.clip"), decay = scalar(g, "adamw.decay"), step = scalar(g, "adamw.step"), eps = scalar(g, "adamw.eps");
+  NodeId beta1 = scalar(g, "adamw.beta1"), rest1 = scalar(g, "adamw.rest1"), beta2 = scalar(g, "adamw.beta2");
+  NodeId rest2 = scalar(g, "adamw.rest2"), bias2 = scalar(g, "adamw.bias2");
+  grad = mul(g, clip, grad);
+  NodeId m_old = mul(g, beta1, m), m_new = mul(g, rest1, grad);
+  m = plus(g, m_old, m_new);
+  NodeId v_old = mul(g, beta2, v), v_grad = mul(g, rest2, grad), v_new = mul(g, v_grad, grad);
+  v = plus(g, v_old, v_new);
+  NodeId root = graph_un(g, OP_sqrt, v);
+  root = mul(g, root, bias2);
+  root = plus(g, root, eps);
+  NodeId move = mul(g, step, m), kept = mul(g, decay, theta);
+  move = graph_bin(g, OP_div, move, root);
+  theta = graph_bin(g, OP_sub, kept, move);
   graph_output(g, "theta", theta);
   graph_output(g, "m", m);
   graph_output(g, "v", v);

@@ -106,8 +106,10 @@ Value t_binary(Ev *ev, const Ast *e, Value x, Value y) {
     return fail(ev, e->loc, "a tensor can be raised to 2, 0.5 or -0.5 only; found %s", v_text(ev, &y));
   }
   for (size_t i = 0; i < sizeof ops / sizeof *ops; i++)
-    if (e->str[0] == ops[i].c && !e->str[1])
-      return v_tensor(t_bin(ev, e->loc, ops[i].op, t_operand(ev, e->kid[0]->loc, x), t_operand(ev, e->kid[1]->loc, y)));
+    if (e->str[0] == ops[i].c && !e->str[1]) {
+      NodeId left = t_operand(ev, e->kid[0]->loc, x), right = t_operand(ev, e->kid[1]->loc, y);
+      return v_tensor(t_bin(ev, e->loc, ops[i].op, left, right));
+    }
   return fail(ev, e->loc, "'%s' is not defined for tensors", e->str);
 }
 
