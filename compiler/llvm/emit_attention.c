@@ -1,7 +1,7 @@
-// Attention forward: blocked, online softmax (Milakov and Gimelshein, arXiv 1805.02867; blocks as in Dao et al., arXiv 2205.14135).
-// One task is a block of query rows and one key head; it serves all query heads of that key head's group, so that keys are packed once.
-// Rows of a task are handled in chunks that lie at one stride in memory: all query rows of one head, or, when there are fewer rows
-// than heads (decoding), all heads of one query row.
+// Attention forward: blocked, online softmax (Milakov and Gimelshein, arXiv 1805.02867; blocks as in Dao et al., arXiv
+// 2205.14135). One task is a block of query rows and one key head; it serves all query heads of that key head's group,
+// so that keys are packed once. Rows of a task are handled in chunks that lie at one stride in memory: all query rows
+// of one head, or, when there are fewer rows than heads (decoding), all heads of one query row.
 #include <stddef.h>
 
 #include "llvm/emit_attention.h"
@@ -14,22 +14,26 @@ typedef struct Fwd {
   LLVMValueRef q0, key0, kh, kmax;
   LLVMValueRef k, v;           // key row 0 of the sequence, this head
   LLVMValueRef chunks, M, pad; // number of chunks, rows in each, and that rounded up to 16
-  LLVMValueRef q_chunk, q_row; // query rows per chunk, and per row inside a chunk: (0, 1), or (1, 0) when a chunk is one query row
+  LLVMValueRef q_chunk, q_row; // query rows per chunk and per row of a chunk: (0, 1); (1, 0) for one query row
   LLVMValueRef g_chunk, g_row; // the same for heads: (1, 0), or (0, 1)
-  int64_t kt, S, max, safe, scl;                 // scratch of a key block: packed keys; of a chunk: scores [rows][ATTN_BK], new maxima …
-  int64_t O, sum, run;                           // state of all rows: output [.][Ep], sum in 16 lanes, maximum
-  int64_t Ep;
+  int64_t Ep;                  // E rounded up to 16
+  int64_t kt;                  // scratch of a key block: packed keys
+  int64_t S, max, safe, scl;   // of a chunk: scores [rows][ATTN_BK]; new maxima; those to subtract; rescaling factors
+  int64_t O, sum, run;         // state of all rows: output [.][Ep], sum in 16 lanes, maximum
 } Fwd;
 
 typedef struct Block {         // a key block
-  LLVMValueRef kb, a, first, n, later;   // its start; keys [a, n) that some row may see; a rounded down to 16; i64 1 unless it is the first
+  LLVMValueRef kb, a, n;       // its start; keys [a, n) that some row may see
+  LLVMValueRef first, later;   // a rounded down to 16; i64 1 unless it is the task's first block
 } Block;
 
 typedef struct Chunk {
   LLVMValueRef q, g, base;     // first query row (absolute) and head (absolute); first row of its state
 } Chunk;
 
-static LLVMValueRef floats_at(Cg *g, int64_t offset, LLVMValueRef index) { return cg_at(g, g->f32, cg_scratch(g, offset), index); }
+static LLVMValueRef floats_at(Cg *g, int64_t offset, LLVMValueRef index) {
+  return cg_at(g, g->f32, cg_scratch(g, offset), index);
+}
 static LLVMValueRef scaled(Cg *g, LLVMValueRef i, int64_t by) { return cg_mul(g, i, cg_i64(g, by)); }
 
 // ---- layout
@@ -63,7 +67,8 @@ static void layout(Cg *g, Fwd *f) {
 // ---- the task
 
 static Fwd begin(Cg *g, const Kernel *k) {
-  Fwd f = {.H = k->dim[0], .K = k->dim[1], .G = k->dim[0] / k->dim[1], .D = k->dim[2], .E = k->dim[3], .scale = k->f[0], .cap = k->f[1]};
+  Fwd f = {.H = k->dim[0], .K = k->dim[1], .G = k->dim[0] / k->dim[1], .D = k->dim[2], .E = k->dim[3],
+           .scale = k->f[0], .cap = k->f[1]};
   layout(g, &f);
   LLVMValueRef mask = cg_arg_ptr(g, 3), zero = cg_i64(g, 0), one = cg_i64(g, 1), G = cg_i64(g, f.G);
   f.kh = cg_urem(g, cg_task(g), cg_i64(g, f.K));
@@ -117,7 +122,8 @@ static LLVMValueRef score(Cg *g, const Fwd *f, LLVMValueRef s, LLVMValueRef visi
 static void find_maxima(Cg *g, const Fwd *f, const Block *b, const Chunk *c) {
   CgLoop r = cg_loop(g, cg_i64(g, 0), f->M, 1);
   AttnRow row = attn_row(g, f->lo, f->hi, cg_add(g, c->q, cg_mul(g, r.i, f->q_row)), b->kb);
-  LLVMValueRef S = floats_at(g, f->S, scaled(g, r.i, ATTN_BK)), most = cg_var(g, g->v16f32, cg_splatc(g, -__builtin_inf()));
+  LLVMValueRef S = floats_at(g, f->S, scaled(g, r.i, ATTN_BK));
+  LLVMValueRef most = cg_var(g, g->v16f32, cg_splatc(g, -__builtin_inf()));
   CgLoop l = cg_loop(g, b->first, b->n, LANES);
   LLVMValueRef p = cg_at(g, g->f32, S, l.i), s = score(g, f, cg_load16(g, p), attn_visible(g, row, l.i));
   cg_store16(g, s, p);
@@ -129,8 +135,8 @@ static void find_maxima(Cg *g, const Fwd *f, const Block *b, const Chunk *c) {
   cg_loop_end(g, &r);
 }
 
-// What earlier sums are multiplied with, for 16 rows at a time: exp(old - new), exactly 1 where the maximum stays. A row that has seen nothing
-// yet (-inf) subtracts 0, so that exp(-inf - 0) is 0 and not NaN.
+// What earlier sums are multiplied with, for 16 rows at a time: exp(old - new), exactly 1 where the maximum stays. A
+// row that has seen nothing yet (-inf) subtracts 0, so that exp(-inf - 0) is 0 and not NaN.
 static void find_rescale(Cg *g, const Fwd *f, const Chunk *c) {
   CgLoop r = cg_loop(g, cg_i64(g, 0), f->M, LANES);
   LLVMValueRef at = floats_at(g, f->run, cg_add(g, c->base, r.i));
@@ -158,7 +164,8 @@ static void rescale_vector(Cg *g, void *user, LLVMValueRef at, LLVMValueRef mask
 static void exponentiate(Cg *g, const Fwd *f, const Block *b, const Chunk *c) {
   CgLoop r = cg_loop(g, cg_i64(g, 0), f->M, 1);
   LLVMValueRef state = cg_add(g, c->base, r.i), at = floats_at(g, f->sum, scaled(g, state, LANES));
-  LLVMValueRef by = cg_load(g, g->f32, floats_at(g, f->scl, r.i)), safe = cg_splat(g, cg_load(g, g->f32, floats_at(g, f->safe, r.i)));
+  LLVMValueRef by = cg_load(g, g->f32, floats_at(g, f->scl, r.i));
+  LLVMValueRef safe = cg_splat(g, cg_load(g, g->f32, floats_at(g, f->safe, r.i)));
   LLVMValueRef sum = cg_var(g, g->v16f32, cg_fmul(g, cg_load16(g, at), cg_splat(g, by)));
   LLVMValueRef S = floats_at(g, f->S, scaled(g, r.i, ATTN_BK));
   CgLoop l = cg_loop(g, b->first, b->n, LANES);
@@ -176,10 +183,11 @@ static void exponentiate(Cg *g, const Fwd *f, const Block *b, const Chunk *c) {
 }
 
 static void chunk_block(Cg *g, const Fwd *f, const Block *b, const Chunk *c) {
-  LLVMValueRef one = cg_i64(g, 1), panel = cg_i64(g, PANEL), bk = cg_i64(g, ATTN_BK), D = cg_i64(g, f->D), E = cg_i64(g, f->E);
+  LLVMValueRef one = cg_i64(g, 1), panel = cg_i64(g, PANEL), bk = cg_i64(g, ATTN_BK), D = cg_i64(g, f->D),
+               E = cg_i64(g, f->E);
   LLVMValueRef cols = cg_sub(g, attn_ceil(g, b->n, PANEL), b->first);
-  cg_mm(g, chunk_ptr(g, f, c, 0, f->D), chunk_stride(g, f, f->D), one, floats_at(g, f->kt, cg_mul(g, b->first, D)), panel,
-        cg_i64(g, f->D * PANEL), floats_at(g, f->S, b->first), bk, f->M, cols, D, cg_i64(g, 0));
+  cg_mm(g, chunk_ptr(g, f, c, 0, f->D), chunk_stride(g, f, f->D), one, floats_at(g, f->kt, cg_mul(g, b->first, D)),
+        panel, cg_i64(g, f->D * PANEL), floats_at(g, f->S, b->first), bk, f->M, cols, D, cg_i64(g, 0));
   find_maxima(g, f, b, c);
   find_rescale(g, f, c);
   exponentiate(g, f, b, c);
@@ -205,7 +213,8 @@ static void normalisers(Cg *g, const Fwd *f, const Chunk *c) {
   cg_store(g, cg_sum16(g, lanes), floats_at(g, f->max, r.i));
   cg_loop_end(g, &r);
   CgLoop l = cg_loop(g, cg_i64(g, 0), f->M, LANES);
-  LLVMValueRef sum = cg_load16(g, floats_at(g, f->max, l.i)), run = cg_load16(g, floats_at(g, f->run, cg_add(g, c->base, l.i)));
+  LLVMValueRef sum = cg_load16(g, floats_at(g, f->max, l.i));
+  LLVMValueRef run = cg_load16(g, floats_at(g, f->run, cg_add(g, c->base, l.i)));
   LLVMValueRef none = LLVMBuildFCmp(g->b, LLVMRealOEQ, sum, cg_splatc(g, 0), "");
   LLVMValueRef lse = cg_select(g, none, cg_splatc(g, -__builtin_inf()), cg_fadd(g, run, cg_vlog(g, sum)));
   cg_store16(g, cg_select(g, none, cg_splatc(g, 0), cg_fdiv(g, cg_splatc(g, 1), sum)), floats_at(g, f->safe, l.i));
@@ -234,7 +243,8 @@ static void finish(Cg *g, const Fwd *f, const Chunk *c) {
                .by = cg_splat(g, by),
                .some = LLVMBuildFCmp(g->b, LLVMRealUNE, by, cg_f32(g, 0), "")};
   attn_each16(g, f->E, finish_vector, &to);
-  cg_store(g, cg_load(g, g->f32, floats_at(g, f->scl, r.i)), cg_at(g, g->f32, lse, cg_mul(g, r.i, chunk_stride(g, f, 1))));
+  LLVMValueRef lse_at = cg_at(g, g->f32, lse, cg_mul(g, r.i, chunk_stride(g, f, 1)));
+  cg_store(g, cg_load(g, g->f32, floats_at(g, f->scl, r.i)), lse_at);
   cg_loop_end(g, &r);
 }
 
@@ -247,7 +257,8 @@ void emit_ATTN(Cg *g, const Kernel *k) {
   LLVMValueRef kb0 = attn_floor(g, lo, ATTN_BK), end = cg_min(g, hi, f.kmax);
 
   CgLoop l = cg_loop(g, kb0, end, ATTN_BK);
-  Block b = {.kb = l.i, .a = cg_max(g, cg_sub(g, lo, l.i), zero), .n = cg_min(g, cg_sub(g, end, l.i), cg_i64(g, ATTN_BK))};
+  Block b = {.kb = l.i, .a = cg_max(g, cg_sub(g, lo, l.i), zero)};
+  b.n = cg_min(g, cg_sub(g, end, l.i), cg_i64(g, ATTN_BK));
   b.first = attn_floor(g, b.a, PANEL);
   b.later = LLVMBuildZExt(g->b, cg_lt(g, kb0, l.i), g->i64, "");
   attn_pack(g, cg_scratch(g, f.kt), cg_at(g, g->f32, f.k, scaled(g, l.i, f.K * f.D)), f.K * f.D, f.D, b.first, b.n);

@@ -1,12 +1,12 @@
-// Internal to the attention emitters: blocking, masks as lanes, and the transposing copy of key rows. The contract on masks is
-// runtime/rt_abi.h; the semantics are those of `attention` in graph/ops.def.
+// Internal to the attention emitters: blocking, masks as lanes, and the transposing copy of key rows. The contract on
+// masks is runtime/rt_abi.h; the semantics are those of `attention` in graph/ops.def.
 #ifndef CALM_LLVM_EMIT_ATTENTION_H
 #define CALM_LLVM_EMIT_ATTENTION_H
 #include "llvm/cg.h"
 
-// Keys go in blocks of ATTN_BK, cut at multiples of ATTN_BK of the row's own sequence. A row's maxima and sums are taken per block in
-// 16 fixed lanes, so a row's bits depend on its own keys only; keys that it may not see count exactly nothing (exp(-inf) = 0,
-// rescaling by exactly 1), whoever else made them part of a block.
+// Keys go in blocks of ATTN_BK, cut at multiples of ATTN_BK of the row's own sequence. A row's maxima and sums are
+// taken per block in 16 fixed lanes, so a row's bits depend on its own keys only; keys that it may not see count
+// exactly nothing (exp(-inf) = 0, rescaling by exactly 1), whoever else made them part of a block.
 enum { ATTN_BK = 64 };
 
 // A region of the thread's scratch, in floats; regions start at cache lines.
@@ -26,7 +26,8 @@ LLVMValueRef attn_floor(Cg *g, LLVMValueRef a, int64_t multiple);    // a >= 0
 LLVMValueRef attn_ceil(Cg *g, LLVMValueRef a, int64_t multiple);
 
 // The keys that any of `count` query rows from `first` may see: [*lo, *hi), *lo >= *hi when none.
-void attn_span(Cg *g, LLVMValueRef lo, LLVMValueRef hi, LLVMValueRef first, LLVMValueRef count, LLVMValueRef *min, LLVMValueRef *max);
+void attn_span(Cg *g, LLVMValueRef lo, LLVMValueRef hi, LLVMValueRef first, LLVMValueRef count, LLVMValueRef *min,
+               LLVMValueRef *max);
 
 // A row's interval relative to a key block, ready for comparing lanes.
 typedef struct AttnRow {
@@ -35,13 +36,15 @@ typedef struct AttnRow {
 AttnRow attn_row(Cg *g, LLVMValueRef lo, LLVMValueRef hi, LLVMValueRef row, LLVMValueRef block);
 LLVMValueRef attn_visible(Cg *g, AttnRow r, LLVMValueRef col);       // lanes col … col + 15 of the block, <16 x i1>
 
-// exp(x), exactly 0 below e^-87: such a probability is below f32's normal range, and making subnormal numbers takes the processor a detour
-// of a hundred cycles a vector. Hidden columns (-inf) come out as 0 this way.
+// exp(x), exactly 0 below e^-87: such a probability is below f32's normal range, and making subnormal numbers takes the
+// processor a detour of a hundred cycles a vector. Hidden columns (-inf) come out as 0 this way.
 LLVMValueRef attn_exp(Cg *g, LLVMValueRef x);
 
-// Copies rows src[key][0 … D) (row stride `stride` floats), keys [first, n) of a block, to panels dst[key / 16][D][16]. first is a multiple of 16;
-// a last partial panel is filled up with copies of key n - 1 (its columns are masked later). n > first.
-void attn_pack(Cg *g, LLVMValueRef dst, LLVMValueRef src, int64_t stride, int64_t D, LLVMValueRef first, LLVMValueRef n);
+// Copies rows src[key][0 … D) (`stride` floats apart), keys [first, n) of a block, to panels dst[key / 16][D][16].
+// first is a multiple of 16, n > first; a last partial panel is filled up with copies of key n - 1 (its columns are
+// masked later).
+void attn_pack(Cg *g, LLVMValueRef dst, LLVMValueRef src, int64_t stride, int64_t D, LLVMValueRef first,
+               LLVMValueRef n);
 
 // Stores zeros to n floats (a constant) of each of `rows` rows.
 void attn_zero(Cg *g, LLVMValueRef p, LLVMValueRef stride, LLVMValueRef rows, int64_t n);

@@ -1,6 +1,6 @@
-// Attention backward, without the matrix of probabilities: it is recomputed from lse (Dao et al., arXiv 2205.14135). One task is a sequence
-// and one key head: it owns dk and dv of all its key rows and dq of its query rows for the heads of the group, and writes all of them.
-// Per key block: keys and values are packed once; per chunk of query rows and head
+// Attention backward, without the matrix of probabilities: it is recomputed from lse (Dao et al., arXiv 2205.14135).
+// One task is a sequence and one key head: it owns dk and dv of all its key rows and dq of its query rows for the heads
+// of the group, and writes all of them. Per key block, keys and values are packed once; per chunk of rows and head
 //   S = q k^T   dP = dout v^T   P = exp(cap(scale S) - lse)   dS = scale P (dP - delta) cap'   delta = sum_e dout out
 //   dv += P^T dout   dk += dS^T q   dq += dS k
 // always in the same order: key blocks, chunks of rows, heads.
@@ -28,7 +28,9 @@ typedef struct Tile {          // a chunk of query rows against the keys [a, n) 
   LLVMValueRef head;           // absolute query head
 } Tile;
 
-static LLVMValueRef floats_at(Cg *g, int64_t offset, LLVMValueRef index) { return cg_at(g, g->f32, cg_scratch(g, offset), index); }
+static LLVMValueRef floats_at(Cg *g, int64_t offset, LLVMValueRef index) {
+  return cg_at(g, g->f32, cg_scratch(g, offset), index);
+}
 static LLVMValueRef scaled(Cg *g, LLVMValueRef i, int64_t by) { return cg_mul(g, i, cg_i64(g, by)); }
 
 // [row][head] of an array [.][heads][n].
@@ -46,7 +48,8 @@ static void layout(Cg *g, Bwd *b) {
 }
 
 static Bwd begin(Cg *g, const Kernel *k) {
-  Bwd b = {.H = k->dim[0], .K = k->dim[1], .G = k->dim[0] / k->dim[1], .D = k->dim[2], .E = k->dim[3], .scale = k->f[0], .cap = k->f[1]};
+  Bwd b = {.H = k->dim[0], .K = k->dim[1], .G = k->dim[0] / k->dim[1], .D = k->dim[2], .E = k->dim[3],
+           .scale = k->f[0], .cap = k->f[1]};
   layout(g, &b);
   for (int i = 0; i < A_COUNT; i++) b.arg[i] = cg_arg_ptr(g, i);
   LLVMValueRef mask = b.arg[A_MASK], at = scaled(g, cg_udiv(g, cg_task(g), cg_i64(g, b.K)), sizeof(RtSeq));
@@ -83,9 +86,10 @@ static LLVMValueRef dot(Cg *g, LLVMValueRef a, LLVMValueRef b, int64_t n) {
   return cg_sum16(g, cg_get(g, g->v16f32, d.sum));
 }
 
-// 16 columns: scores become probabilities, dP becomes dS. An empty row's lse is -inf: its columns are all hidden, so exp's infinity is
-// never taken.
-static void columns(Cg *g, const Bwd *b, LLVMValueRef visible, LLVMValueRef s_at, LLVMValueRef d_at, LLVMValueRef lse, LLVMValueRef delta) {
+// 16 columns: scores become probabilities, dP becomes dS. An empty row's lse is -inf: its columns are all hidden, so
+// exp's infinity is never taken.
+static void columns(Cg *g, const Bwd *b, LLVMValueRef visible, LLVMValueRef s_at, LLVMValueRef d_at, LLVMValueRef lse,
+                    LLVMValueRef delta) {
   LLVMValueRef s = cg_load16(g, s_at), slope = cg_splatc(g, b->scale), zero = cg_splatc(g, 0);
   if (b->cap != 0) {
     LLVMValueRef t = cg_vtanh(g, cg_fmul(g, s, cg_splatc(g, b->scale / b->cap)));
@@ -105,7 +109,8 @@ static void elementwise(Cg *g, const Bwd *b, const Tile *t) {
   LLVMValueRef q = cg_add(g, t->row, r.i), at = scaled(g, r.i, ATTN_BK);
   AttnRow row = attn_row(g, b->lo, b->hi, q, t->kb);
   LLVMValueRef lse = cg_splat(g, cg_load(g, g->f32, row_of(g, b->arg[A_LSE], q, b->H, t->head, 1)));
-  LLVMValueRef dout = row_of(g, b->arg[A_DOUT], q, b->H, t->head, b->E), out = row_of(g, b->arg[A_OUT], q, b->H, t->head, b->E);
+  LLVMValueRef dout = row_of(g, b->arg[A_DOUT], q, b->H, t->head, b->E);
+  LLVMValueRef out = row_of(g, b->arg[A_OUT], q, b->H, t->head, b->E);
   LLVMValueRef delta = cg_splat(g, dot(g, dout, out, b->E));
   CgLoop l = cg_loop(g, t->first, t->n, LANES);
   LLVMValueRef col = cg_add(g, at, l.i);
@@ -119,20 +124,22 @@ static void elementwise(Cg *g, const Bwd *b, const Tile *t) {
 // dst[m, cols] = rows of x times the packed rows [D][16].
 static void scores(Cg *g, const Tile *t, LLVMValueRef x, int64_t stride, int64_t packed, int64_t D, int64_t dst) {
   LLVMValueRef cols = cg_sub(g, attn_ceil(g, t->n, PANEL), t->first);
-  cg_mm(g, x, cg_i64(g, stride), cg_i64(g, 1), floats_at(g, packed, scaled(g, t->first, D)), cg_i64(g, PANEL), cg_i64(g, D * PANEL),
-        floats_at(g, dst, t->first), cg_i64(g, ATTN_BK), t->m, cols, cg_i64(g, D), cg_i64(g, 0));
+  cg_mm(g, x, cg_i64(g, stride), cg_i64(g, 1), floats_at(g, packed, scaled(g, t->first, D)), cg_i64(g, PANEL),
+        cg_i64(g, D * PANEL), floats_at(g, dst, t->first), cg_i64(g, ATTN_BK), t->m, cols, cg_i64(g, D), cg_i64(g, 0));
 }
 
 // dst[keys, D] += the transposed tile times rows of x.
-static void to_keys(Cg *g, const Tile *t, int64_t tile, LLVMValueRef x, int64_t stride, LLVMValueRef dst, int64_t dst_stride, int64_t D) {
+static void to_keys(Cg *g, const Tile *t, int64_t tile, LLVMValueRef x, int64_t stride, LLVMValueRef dst,
+                    int64_t dst_stride, int64_t D) {
   LLVMValueRef to = cg_at(g, g->f32, dst, scaled(g, cg_add(g, t->kb, t->a), dst_stride));
-  cg_mm(g, floats_at(g, tile, t->a), cg_i64(g, 1), cg_i64(g, ATTN_BK), x, cg_i64(g, stride), cg_i64(g, PANEL), to, cg_i64(g, dst_stride),
-        cg_sub(g, t->n, t->a), cg_i64(g, D), t->m, cg_i64(g, 1));
+  cg_mm(g, floats_at(g, tile, t->a), cg_i64(g, 1), cg_i64(g, ATTN_BK), x, cg_i64(g, stride), cg_i64(g, PANEL), to,
+        cg_i64(g, dst_stride), cg_sub(g, t->n, t->a), cg_i64(g, D), t->m, cg_i64(g, 1));
 }
 
 static void tile(Cg *g, const Bwd *b, const Tile *t) {
   int64_t qs = b->H * b->D, os = b->H * b->E, ks = b->K * b->D, vs = b->K * b->E;
-  LLVMValueRef q = row_of(g, b->arg[A_Q], t->row, b->H, t->head, b->D), dq = row_of(g, b->arg[A_DQ], t->row, b->H, t->head, b->D);
+  LLVMValueRef q = row_of(g, b->arg[A_Q], t->row, b->H, t->head, b->D);
+  LLVMValueRef dq = row_of(g, b->arg[A_DQ], t->row, b->H, t->head, b->D);
   LLVMValueRef dout = row_of(g, b->arg[A_DOUT], t->row, b->H, t->head, b->E);
   scores(g, t, q, qs, b->kt, b->D, b->P);
   scores(g, t, dout, os, b->vt, b->E, b->dS);
@@ -140,8 +147,8 @@ static void tile(Cg *g, const Bwd *b, const Tile *t) {
   to_keys(g, t, b->P, dout, os, b->dv, vs, b->E);
   to_keys(g, t, b->dS, q, qs, b->dk, ks, b->D);
   LLVMValueRef keys = cg_at(g, g->f32, b->k, scaled(g, cg_add(g, t->kb, t->a), ks));
-  cg_mm(g, floats_at(g, b->dS, t->a), cg_i64(g, ATTN_BK), cg_i64(g, 1), keys, cg_i64(g, ks), cg_i64(g, PANEL), dq, cg_i64(g, qs), t->m,
-        cg_i64(g, b->D), cg_sub(g, t->n, t->a), cg_i64(g, 1));
+  cg_mm(g, floats_at(g, b->dS, t->a), cg_i64(g, ATTN_BK), cg_i64(g, 1), keys, cg_i64(g, ks), cg_i64(g, PANEL), dq,
+        cg_i64(g, qs), t->m, cg_i64(g, b->D), cg_sub(g, t->n, t->a), cg_i64(g, 1));
 }
 
 // ---- loops
@@ -162,7 +169,8 @@ static void chunk(Cg *g, const Bwd *b, LLVMValueRef kb, LLVMValueRef keys, LLVMV
   cg_endif(g, &some);
 }
 
-// The keys [kb, kb + keys), of which those below n are seen by some row. Gradients are cleared right before they are added to.
+// The keys [kb, kb + keys), of which those below n are seen by some row. Gradients are cleared right before they are
+// added to.
 static void key_block(Cg *g, const Bwd *b, LLVMValueRef kb, LLVMValueRef keys, LLVMValueRef n) {
   int64_t ks = b->K * b->D, vs = b->K * b->E;
   LLVMValueRef zero = cg_i64(g, 0), d_at = scaled(g, kb, ks), e_at = scaled(g, kb, vs);

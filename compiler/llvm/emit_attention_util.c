@@ -14,7 +14,9 @@ static LLVMValueRef field(Cg *g, LLVMTypeRef t, LLVMValueRef p, int64_t offset) 
   return cg_load(g, t, cg_at(g, g->i8, p, cg_i64(g, offset)));
 }
 
-LLVMValueRef attn_field_i32(Cg *g, LLVMValueRef p, int64_t offset) { return LLVMBuildSExt(g->b, field(g, g->i32, p, offset), g->i64, ""); }
+LLVMValueRef attn_field_i32(Cg *g, LLVMValueRef p, int64_t offset) {
+  return LLVMBuildSExt(g->b, field(g, g->i32, p, offset), g->i64, "");
+}
 LLVMValueRef attn_field_i64(Cg *g, LLVMValueRef p, int64_t offset) { return field(g, g->i64, p, offset); }
 LLVMValueRef attn_field_ptr(Cg *g, LLVMValueRef p, int64_t offset) { return field(g, g->ptr, p, offset); }
 
@@ -22,10 +24,15 @@ LLVMValueRef attn_index_i32(Cg *g, LLVMValueRef p, LLVMValueRef i) {
   return LLVMBuildSExt(g->b, cg_load(g, g->i32, cg_at(g, g->i32, p, i)), g->i64, "");
 }
 
-LLVMValueRef attn_floor(Cg *g, LLVMValueRef a, int64_t multiple) { return cg_mul(g, cg_udiv(g, a, cg_i64(g, multiple)), cg_i64(g, multiple)); }
-LLVMValueRef attn_ceil(Cg *g, LLVMValueRef a, int64_t multiple) { return cg_mul(g, cg_ceildiv(g, a, multiple), cg_i64(g, multiple)); }
+LLVMValueRef attn_floor(Cg *g, LLVMValueRef a, int64_t multiple) {
+  return cg_mul(g, cg_udiv(g, a, cg_i64(g, multiple)), cg_i64(g, multiple));
+}
+LLVMValueRef attn_ceil(Cg *g, LLVMValueRef a, int64_t multiple) {
+  return cg_mul(g, cg_ceildiv(g, a, multiple), cg_i64(g, multiple));
+}
 
-void attn_span(Cg *g, LLVMValueRef lo, LLVMValueRef hi, LLVMValueRef first, LLVMValueRef count, LLVMValueRef *min, LLVMValueRef *max) {
+void attn_span(Cg *g, LLVMValueRef lo, LLVMValueRef hi, LLVMValueRef first, LLVMValueRef count, LLVMValueRef *min,
+               LLVMValueRef *max) {
   LLVMValueRef most = cg_i64(g, INT32_MAX), least = cg_i64(g, 0);
   LLVMValueRef vmin = cg_var(g, g->i64, most), vmax = cg_var(g, g->i64, least);
   CgLoop l = cg_loop(g, first, cg_add(g, first, count), 1);
@@ -89,7 +96,8 @@ static void pack_columns(Cg *g, const Pack *p, LLVMValueRef d, int n) {
   for (int i = 0; i < n; i++) mm_storen(g, v[i], cg_at(g, g->f32, to, cg_i64(g, (int64_t)i * PANEL)));
 }
 
-void attn_pack(Cg *g, LLVMValueRef dst, LLVMValueRef src, int64_t stride, int64_t D, LLVMValueRef first, LLVMValueRef n) {
+void attn_pack(Cg *g, LLVMValueRef dst, LLVMValueRef src, int64_t stride, int64_t D, LLVMValueRef first,
+               LLVMValueRef n) {
   Pack p = {.lanes = mm_shape(g->isa).lanes};
   LLVMValueRef last = cg_sub(g, n, cg_i64(g, 1)), panel = cg_i64(g, PANEL);
   int64_t whole = D / p.lanes * p.lanes;
@@ -134,7 +142,9 @@ void attn_store(Cg *g, LLVMValueRef v, LLVMValueRef p, LLVMValueRef at, LLVMValu
   else cg_store16(g, v, p);
 }
 
-static void zero_vector(Cg *g, void *user, LLVMValueRef at, LLVMValueRef mask) { attn_store(g, cg_splatc(g, 0), user, at, mask); }
+static void zero_vector(Cg *g, void *user, LLVMValueRef at, LLVMValueRef mask) {
+  attn_store(g, cg_splatc(g, 0), user, at, mask);
+}
 
 void attn_zero(Cg *g, LLVMValueRef p, LLVMValueRef stride, LLVMValueRef rows, int64_t n) {
   CgLoop l = cg_loop(g, cg_i64(g, 0), rows, 1);

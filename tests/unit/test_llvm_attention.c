@@ -1,5 +1,5 @@
-// Attention kernels against naive double loops: random ragged sequences, windows, empty rows, caches with garbage; and, bit for bit,
-// that a query row's result does not depend on what stands beside it.
+// Attention kernels against naive double loops: random ragged sequences, windows, empty rows, caches with garbage;
+// and, bit for bit, that a query row's result does not depend on what stands beside it.
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -7,6 +7,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -18,8 +20,8 @@ typedef struct Shape {
   double cap;
 } Shape;
 static const Shape shapes[] = {
-    {1, 1, 1, 1, 0},   {2, 1, 8, 8, 0},    {4, 2, 24, 24, 0},  {3, 3, 32, 33, 0},   {2, 2, 33, 24, 5},  {4, 4, 64, 64, 0},
-    {8, 1, 64, 32, 0}, {5, 1, 16, 64, 30}, {40, 1, 8, 16, 0},  {6, 2, 1, 33, 0},
+    {1, 1, 1, 1, 0},   {2, 1, 8, 8, 0},    {4, 2, 24, 24, 0},  {3, 3, 32, 33, 0}, {2, 2, 33, 24, 5},
+    {4, 4, 64, 64, 0}, {8, 1, 64, 32, 0},  {5, 1, 16, 64, 30}, {40, 1, 8, 16, 0}, {6, 2, 1, 33, 0},
     {2, 1, 260, 80, 0},
 };
 enum { NSHAPE = sizeof shapes / sizeof *shapes };
@@ -61,7 +63,8 @@ static void free_problem(Problem *p) {
   free((void *)p->mask.blk);
 }
 
-// An interval for query row i of a sequence of nq rows and nk keys: causal (queries are the last rows), windowed, whole, empty, anything.
+// An interval for query row i of a sequence of nq rows and nk keys: causal (queries are the last rows), windowed,
+// whole, empty, anything.
 static void interval(uint64_t *r, int kind, int64_t i, int64_t nq, int64_t nk, int32_t *lo, int32_t *hi) {
   int64_t causal = nk - nq + i + 1;
   if (causal < 0) causal = 0;
@@ -109,7 +112,8 @@ static Problem problem(Shape s, uint64_t seed, int64_t nseq, int64_t longest) {
   p.hi = calloc((size_t)p.Tq + 1, sizeof *p.hi);
   for (int64_t i = 0; i < nseq; i++)
     for (int32_t j = 0; j < p.seq[i].nq; j++)
-      interval(&r, (int)((seed + (uint64_t)i) % 4), j, p.seq[i].nq, p.seq[i].nk, &p.lo[p.seq[i].q0 + j], &p.hi[p.seq[i].q0 + j]);
+      interval(&r, (int)((seed + (uint64_t)i) % 4), j, p.seq[i].nq, p.seq[i].nk, &p.lo[p.seq[i].q0 + j],
+               &p.hi[p.seq[i].q0 + j]);
   p.mask.lo = p.lo, p.mask.hi = p.hi, p.mask.seq = p.seq;
   p.q = randoms(&r, p.Tq * s.H * s.D, 3);
   p.k = randoms(&r, p.Tk * s.K * s.D, 2);
@@ -143,7 +147,8 @@ static void softmax_row(const Problem *p, int64_t q, int64_t h, Row *r) {
   for (int64_t j = p->lo[q]; j < p->hi[q]; j++) {
     int64_t key = sequence_of(p, q)->key0 + j;
     double x = 0;
-    for (int64_t d = 0; d < s->D; d++) x += (double)p->q[(q * s->H + h) * s->D + d] * (double)p->k[(key * s->K + kh) * s->D + d];
+    const float *qv = &p->q[(q * s->H + h) * s->D], *kv = &p->k[(key * s->K + kh) * s->D];
+    for (int64_t d = 0; d < s->D; d++) x += (double)qv[d] * (double)kv[d];
     x *= p->scale;
     double t = s->cap != 0 ? tanh(x / s->cap) : 0;
     r->slope[r->n] = p->scale * (1 - t * t);
@@ -198,7 +203,8 @@ typedef struct Kernels {
 } Kernels;
 
 static void compile(Kernels *k, Shape s, const char *isa) {
-  k->fwd_kernel = k->bwd_kernel = (Kernel){.key = "test", .dim = {s.H, s.K, s.D, s.E}, .f = {1 / sqrt((double)s.D), s.cap}};
+  double scale = 1 / sqrt((double)s.D);
+  k->fwd_kernel = k->bwd_kernel = (Kernel){.key = "test", .dim = {s.H, s.K, s.D, s.E}, .f = {scale, s.cap}};
   k->fwd_kernel.cls = K_ATTN;
   k->bwd_kernel.cls = K_ATTN_GRAD;
   k->fwd = harness_compile(&k->fwd_kernel, isa);
@@ -256,7 +262,9 @@ static void check_backward(const Kernels *ks, const Problem *p) {
   float *dq = filled(nq, NAN), *dk = filled(nk, NAN), *dv = filled(nv, NAN);
   void *arg[] = {p->dout, p->q, p->k, p->v, (void *)&p->mask, r.out, r.lse, dq, dk, dv};
   harness_run(ks->bwd, p->Tq, arg, 10);
-  Grads g = {calloc((size_t)nq + 1, sizeof(double)), calloc((size_t)nk + 1, sizeof(double)), calloc((size_t)nv + 1, sizeof(double))};
+  Grads g = {.q = calloc((size_t)nq + 1, sizeof *g.q),
+             .k = calloc((size_t)nk + 1, sizeof *g.k),
+             .v = calloc((size_t)nv + 1, sizeof *g.v)};
   for (int64_t q = 0; q < p->Tq; q++)
     for (int64_t h = 0; h < s->H; h++) {
       Row row;
@@ -394,9 +402,43 @@ static void garbage_shape(Shape s, const Kernels *k) {
   free_problem(&p);
 }
 
+// An array that ends where memory ends: one float too far is a fault.
+typedef struct Fenced {
+  char *map;
+  size_t bytes;
+  float *p;
+} Fenced;
+
+static Fenced fenced(const float *from, int64_t n) {
+  size_t page = (size_t)sysconf(_SC_PAGESIZE), data = (size_t)n * sizeof(float);
+  size_t whole = (data + page - 1) / page * page;
+  Fenced f = {.bytes = whole + page};
+  f.map = mmap(NULL, f.bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  assert_true(f.map != MAP_FAILED && !mprotect(f.map + whole, page, PROT_NONE));
+  f.p = (float *)(void *)(f.map + whole - data);
+  if (from) memcpy(f.p, from, data);
+  return f;
+}
+
+static void bounds_shape(Shape s, const Kernels *k) {
+  for (uint64_t seed = 0; seed < 6; seed++) {
+    Problem p = problem(s, seed, 2, 70);
+    int64_t nq = p.Tq * s.H * s.D, nk = p.Tk * s.K * s.D, nv = p.Tk * s.K * s.E, no = p.Tq * s.H * s.E;
+    Fenced f[] = {fenced(p.dout, no), fenced(p.q, nq), fenced(p.k, nk), fenced(p.v, nv), fenced(NULL, no),
+                  fenced(NULL, p.Tq * s.H), fenced(NULL, nq), fenced(NULL, nk), fenced(NULL, nv)};
+    void *fwd[] = {f[1].p, f[2].p, f[3].p, &p.mask, f[4].p, f[5].p};
+    void *bwd[] = {f[0].p, f[1].p, f[2].p, f[3].p, &p.mask, f[4].p, f[5].p, f[6].p, f[7].p, f[8].p};
+    harness_run(k->fwd, p.Tq, fwd, 6);
+    harness_run(k->bwd, p.Tq, bwd, 10);
+    for (size_t i = 0; i < sizeof f / sizeof *f; i++) munmap(f[i].map, f[i].bytes);
+    free_problem(&p);
+  }
+}
+
 static void test_forward(void **state) { each(state, forward_shape); }
 static void test_backward(void **state) { each(state, backward_shape); }
 static void test_row_invariance(void **state) { each(state, invariant_shape); }
+static void test_bounds(void **state) { each(state, bounds_shape); }
 static void test_garbage(void **state) { each(state, garbage_shape); }
 
 int main(void) {
@@ -405,6 +447,7 @@ int main(void) {
       cmocka_unit_test(test_backward),
       cmocka_unit_test(test_row_invariance),
       cmocka_unit_test(test_garbage),
+      cmocka_unit_test(test_bounds),
   };
   return cmocka_run_group_tests(tests, compile_all, free_all);
 }
