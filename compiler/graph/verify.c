@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "graph/ops.h"
+#include "graph/verify.h"
 
 static const char *wrong(Arena *a, const Graph *g, NodeId id, const char *what) {
   return arena_printf(a, "node %%%d (%s): %s", id, op_name(g->node[id].op), what);
@@ -35,7 +36,23 @@ static const char *check_types(const Graph *g, Arena *a, NodeId id) {
   if (error) return wrong(a, g, id, error);
   if (again.nout != n->nout || !type_equal(&n->type, &n->out[0])) return wrong(a, g, id, "has another number of results than its op");
   for (int k = 0; k < n->nout; k++) {
-    if (!type_equal(&again.out[k], &n->out[k])) return wrong(a, g, id, arena_printf(a, "has type %s, its op gives %s", type_text(g, &n->out[k]), type_text(g, &again.out[k])));
+    if (type_equal(&again.out[k], &n->out[k])) continue;
+    return wrong(a, g, id, arena_printf(a, "has type %s, its op gives %s", type_text(g, &n->out[k]), type_text(g, &again.out[k])));
+  }
+  return NULL;
+}
+
+// Names, values and what an operand may be, beyond its type.
+static const char *check_parts(const Graph *g, Arena *a, NodeId id) {
+  const Node *n = &g->node[id];
+  const char *spec = op_attr_spec(n->op);
+  AttrField f;
+  while (op_attr_field(&spec, &f)) {
+    if (f.kind == 'n' && (!n->attr.name || !*n->attr.name)) return wrong(a, g, id, "has no name");
+    if (f.kind == 'd' && (!n->attr.data || type_row_sym(&n->type) >= 0)) return wrong(a, g, id, "is a literal without values");
+  }
+  for (int k = 0; k < n->nin && n->op != OP_part; k++) {
+    if (g->node[n->in[k]].nout > 1) return wrong(a, g, id, "reads a node with several results, and not through part");
   }
   return NULL;
 }
@@ -56,6 +73,7 @@ static const char *check_node(const Graph *g, Arena *a, NodeId id) {
   }
   if (is_gradient_op(n->op) && !n->backward) return wrong(a, g, id, "is a gradient outside the backward pass");
   const char *error = check_types(g, a, id);
+  if (!error) error = check_parts(g, a, id);
   return error ? error : check_rows(g, a, id);
 }
 
@@ -64,24 +82,26 @@ static const char *check_gradient(const Graph *g, Arena *a, const Output *o) {
   const char *param = o->name + strlen("grad.");
   for (NodeId i = 0; i < g->n; i++) {
     const Node *n = &g->node[i];
-    if (n->op == OP_param && !strcmp(n->attr.name, param))
-      return type_equal(&n->type, &g->node[o->node].type) ? NULL : arena_printf(a, "output \"%s\" has another type than its parameter", o->name);
-    if (n->op == OP_weight && !strcmp(n->attr.name, param)) return arena_printf(a, "output \"%s\" is the gradient of a frozen weight", o->name);
+    if (n->op == OP_param && !strcmp(n->attr.name, param)) {
+      if (type_equal(&n->type, &g->node[o->node].type)) return NULL;
+      return arena_printf(a, "output \"%s\" has another type than its parameter", o->name);
+    }
+    if (n->op == OP_weight && !strcmp(n->attr.name, param))
+      return arena_printf(a, "output \"%s\" is the gradient of a frozen weight", o->name);
   }
   return arena_printf(a, "output \"%s\" names no parameter", o->name);
 }
 
-// Nothing is differentiated that no parameter reaches: a backward product with a matrix carries the gradient of something live.
-static const char *check_live(const Graph *g, Arena *a) {
-  bool *used = arena_alloc(a, (size_t)g->n + 1, sizeof *used);
-  for (int i = 0; i < g->nout; i++) used[g->out[i].node] = true;
-  for (NodeId i = g->n - 1; i >= 0; i--) {
-    for (int k = 0; k < g->node[i].nin; k++) used[g->node[i].in[k]] |= used[i];
+// A graph that gives no gradients computes none.
+static const char *check_purpose(const Graph *g, Arena *a) {
+  bool *used = ARENA_ARRAY(a, bool, g->n + 1);
+  for (int i = 0; i < g->nout; i++) {
+    if (!strncmp(g->out[i].name, "grad.", 5)) return NULL;
+    used[g->out[i].node] = true;
   }
-  bool any_gradient = false;
-  for (int i = 0; i < g->nout; i++) any_gradient |= !strncmp(g->out[i].name, "grad.", 5);
-  for (NodeId i = 0; i < g->n; i++) {
-    if (g->node[i].backward && used[i] && !any_gradient) return wrong(a, g, i, "is a backward node in a graph without gradients");
+  for (NodeId i = g->n - 1; i >= 0; i--) {
+    if (used[i] && g->node[i].backward) return wrong(a, g, i, "is a backward node in a graph without gradients");
+    for (int k = 0; k < g->node[i].nin; k++) used[g->node[i].in[k]] |= used[i];
   }
   return NULL;
 }
@@ -96,5 +116,6 @@ const char *graph_verify(const Graph *g, Arena *a) {
     const char *error = strncmp(g->out[i].name, "grad.", 5) ? NULL : check_gradient(g, a, &g->out[i]);
     if (error) return error;
   }
-  return check_live(g, a);
+  const char *error = check_purpose(g, a);
+  return error ? error : verify_live(g, a);
 }

@@ -1,0 +1,8 @@
+// Parts of the verifier.
+#ifndef CALM_GRAPH_VERIFY_H
+#define CALM_GRAPH_VERIFY_H
+#include "graph/graph.h"
+
+// Nothing is differentiated that nothing trainable reaches. NULL, or what is wrong (arena text).
+const char *verify_live(const Graph *g, Arena *a);
+#endif
