@@ -1,0 +1,287 @@
+// Passes and the planner's recomputation leave the meaning of a graph alone: outputs before and after, on the reference evaluator. What
+// `rows` gains is checked on the graph's shape; plans of all entries pass the planner's own checks and print the same every time.
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "autodiff/autodiff.h"
+#include "graph/ops.h"
+#include "graph_kit.h"
+#include "passes/passes.h"
+#include "plan/plan.h"
+#include "plan/recompute.h"
+
+enum { SEEDS = 12 };
+
+// ---- same outputs
+
+// Sums in another order may round otherwise; nothing here reorders more than an addition of gradients.
+static void same_output(Kit *k, const Graph *x, const Graph *y, double **vx, double **vy, int i, const char *what) {
+  NodeId nx = x->out[i].node, ny = y->out[i].node;
+  assert_string_equal(x->out[i].name, y->out[i].name);
+  if (!type_equal(&x->node[nx].type, &y->node[ny].type)) fail_msg("%s: output \"%s\" changed its type", what, x->out[i].name);
+  for (int64_t e = 0; e < kit_elems(k, &x->node[nx].type); e++) {
+    double a = vx[(size_t)nx * MAX_OUT][e], b = vy[(size_t)ny * MAX_OUT][e];
+    if (!(fabs(a - b) <= 1e-12 * (1 + fabs(a)))) fail_msg("%s: output \"%s\"[%lld] was %.17g, is %.17g", what, x->out[i].name, (long long)e, a, b);
+  }
+}
+
+static void same(Kit *k, const Graph *x, const Graph *y, const char *what) {
+  const char *wrong = graph_verify(y, k->arena);
+  if (wrong) fail_msg("%s: %s", what, wrong);
+  assert_int_equal(x->nout, y->nout);
+  double **vx = kit_eval(k, x), **vy = kit_eval(k, y);
+  for (int i = 0; i < x->nout; i++) same_output(k, x, y, vx, vy, i, what);
+  eval_free(x, vx);
+  eval_free(y, vy);
+}
+
+// ---- graphs as compiler/build makes them
+
+static Graph *loss_graph(Kit *k, bool trained) {
+  kit_pair(k, trained);
+  return k->g;
+}
+
+// The anchor's loss and the gradients, differentiated after `rows` when early is true.
+static Graph *train_graph(Kit *k, bool trained, bool early) {
+  kit_pair(k, trained);
+  Graph *g = early ? pass_rows(pass_dce(k->g, k->arena), k->arena) : k->g;
+  k->g = g;
+  NodeId loss = g->out[0].node, wrt[KIT_MAX_VALUES], grad[KIT_MAX_VALUES];
+  int n = 0;
+  for (NodeId i = 0; i < g->n; i++) {
+    if (g->node[i].op == OP_param) wrt[n++] = i;
+  }
+  assert_true(n > 0);
+  NodeId seed = kit_source(k, OP_input, "gscale", g->node[loss].type, -1, 1);
+  autodiff_reverse(g, loss, seed, wrt, n, grad);
+  for (int i = 0; i < n; i++) {
+    assert_true(grad[i] >= 0);
+    graph_output(g, arena_printf(k->arena, "grad.%s", g->node[wrt[i]].attr.name), grad[i]);
+  }
+  return g;
+}
+
+// Also the hidden states of all layers and the logits, as score has them.
+static Graph *score_graph(Kit *k) {
+  kit_pair(k, false);
+  Graph *g = k->g;
+  Node loss = g->node[g->out[0].node];
+  graph_output(g, "logits", graph_add(g, OP_linear, loss.in, 2, &(Attr){.i = {1}}, NULL));
+  NodeId taken = NODE_NONE;
+  for (NodeId i = 0; i < g->n; i++) {
+    if (g->node[i].op == OP_take) taken = i;
+  }
+  graph_output(g, "hidden.base.2", g->node[taken].in[0]);
+  return g;
+}
+
+static void each_graph(void f(Kit *k, const Graph *g, const char *what)) {
+  for (int i = 0; i < SEEDS; i++) {
+    Kit *k = kit_new((uint64_t)i + 300);
+    int kind = i % 6;
+    const Graph *g = kind < 2 ? loss_graph(k, kind) : kind < 5 ? train_graph(k, kind == 3, kind < 4) : score_graph(k);
+    f(k, g, arena_printf(k->arena, "graph %d", i));
+    kit_free(k);
+  }
+}
+
+// ---- one pass at a time, and all
+
+static void one_by_one(Kit *k, const Graph *g, const char *what) {
+  for (const Pass *p = passes; p->name; p++) same(k, g, p->run(g, k->arena), arena_printf(k->arena, "%s, pass %s", what, p->name));
+  same(k, g, passes_run(g, k->arena, NULL, NULL), arena_printf(k->arena, "%s, all passes", what));
+}
+
+static void again(Kit *k, const Graph *g, const char *what) {
+  Graph *run = passes_run(g, k->arena, NULL, NULL);
+  same(k, g, recompute(g, k->arena), arena_printf(k->arena, "%s, recomputed", what));
+  same(k, g, recompute(run, k->arena), arena_printf(k->arena, "%s, recomputed after the passes", what));
+}
+
+static void keep_meaning(void **state) { (void)state; each_graph(one_by_one); }
+static void recomputation(void **state) { (void)state; each_graph(again); }
+
+static void run_twice(Kit *k, const Graph *g, const char *what) {
+  Buf one = {0}, two = {0};
+  Graph *first = passes_run(g, k->arena, NULL, NULL), *second = passes_run(first, k->arena, NULL, NULL);
+  graph_print(first, &one);
+  graph_print(second, &two);
+  if (strcmp(one.s, two.s)) fail_msg("%s: the passes find something to do in what they made:\n%s\n----\n%s", what, one.s, two.s);
+  buf_free(&one);
+  buf_free(&two);
+}
+static void fixed_point(void **state) { (void)state; each_graph(run_twice); }
+
+// ---- dce and cse by themselves
+
+static int count(const Graph *g, OpId op) {
+  int n = 0;
+  for (NodeId i = 0; i < g->n; i++) n += g->node[i].op == op;
+  return n;
+}
+
+static void dead_code(void **state) {
+  (void)state;
+  Kit *k = kit_new(1);
+  int64_t d[1] = {3};
+  int sym = kit_tokens(k, "base", 2);
+  NodeId x = kit_source(k, OP_input, "x", kit_type(sym, d, 1), -1, 1), unused = kit_source(k, OP_param, "p", kit_type(-1, d, 1), -1, 1);
+  graph_un(k->g, OP_exp, graph_bin(k->g, OP_mul, x, unused));
+  graph_output(k->g, "y", graph_un(k->g, OP_tanh, x));
+  Graph *g = pass_dce(k->g, k->arena);
+  assert_int_equal(g->n, 2);
+  assert_int_equal(count(g, OP_exp) + count(g, OP_param), 0);
+  same(k, k->g, g, "dce");
+  kit_free(k);
+}
+
+static void common(void **state) {
+  (void)state;
+  Kit *k = kit_new(2);
+  int64_t d[1] = {4};
+  int sym = kit_tokens(k, "base", 3);
+  NodeId x = kit_source(k, OP_input, "x", kit_type(sym, d, 1), -1, 1), y = x;
+  for (int i = 0; i < 3; i++) {                              // three times the same value; constants alike and different
+    NodeId e = graph_un(k->g, OP_exp, graph_bin(k->g, OP_mul, x, graph_const(k->g, 2)));
+    y = graph_bin(k->g, OP_add, y, graph_bin(k->g, OP_mul, e, graph_const(k->g, 1 + i / 2)));
+  }
+  y = graph_bin(k->g, OP_add, y, graph_reshape(k->g, graph_reshape(k->g, x, (int64_t[]){2, 2}, 2, NULL), d, 1, NULL));
+  y = graph_bin(k->g, OP_add, y, graph_reshape(k->g, graph_reshape(k->g, x, (int64_t[]){4, 1}, 2, NULL), d, 1, NULL));
+  NodeId back = graph_un(k->g, OP_exp, graph_bin(k->g, OP_mul, x, graph_const(k->g, 2)));
+  k->g->node[back].backward = true;                          // stays apart from the forward ones
+  graph_output(k->g, "y", y);
+  graph_output(k->g, "back", back);
+  Graph *g = pass_cse(k->g, k->arena);
+  assert_int_equal(count(g, OP_exp), 2);
+  assert_int_equal(count(g, OP_const), 2);
+  assert_int_equal(count(g, OP_reshape), 4);
+  double **vx = kit_eval(k, k->g), **vy = kit_eval(k, g);
+  for (int i = 0; i < 2; i++) same_output(k, k->g, g, vx, vy, i, "cse");
+  eval_free(k->g, vx);
+  eval_free(g, vy);
+  kit_free(k);
+}
+
+// ---- rows
+
+// Nodes from which a key or a value of some attention is reached: what all tokens need.
+static const bool *feeds_keys(const Graph *g, Arena *a) {
+  bool *feeds = ARENA_ARRAY(a, bool, g->n);
+  for (NodeId i = g->n - 1; i >= 0; i--) {
+    const Node *n = &g->node[i];
+    for (int k = 0; k < n->nin; k++) feeds[n->in[k]] |= feeds[i] || (n->op == OP_attention && (k == 1 || k == 2));
+  }
+  return feeds;
+}
+
+// All forward products and attention over all tokens lie on the way to a key or a value; some work is over rows.
+static void rows_moved(Kit *k, const Graph *g, const char *what) {
+  const bool *feeds = feeds_keys(g, k->arena);
+  int of_rows = 0;
+  for (NodeId i = 0; i < g->n; i++) {
+    const Node *n = &g->node[i];
+    if (n->backward || (n->op != OP_linear && n->op != OP_attention)) continue;
+    bool all_tokens = g->sym[type_row_sym(&n->type)].kind == SYM_TOKENS;
+    of_rows += !all_tokens;
+    if (all_tokens && !feeds[i]) fail_msg("%s: %%%d (%s) is over all tokens, but no key or value needs it", what, i, op_name(n->op));
+  }
+  assert_int_equal(of_rows, 6);                              // the last block: wq, attention, wo, gate, up, down
+}
+
+static void rows(void **state) {
+  (void)state;
+  for (int i = 0; i < SEEDS; i++) {
+    Kit *k = kit_new((uint64_t)i + 500);
+    kit_pair(k, i % 2);
+    Graph *g = pass_rows(k->g, k->arena);
+    same(k, k->g, g, "rows");
+    rows_moved(k, g, "rows");
+    assert_int_equal(count(k->g, OP_take), 1);
+    kit_free(k);
+  }
+}
+
+// The backward pass gains, too: all products with the last block's matrices but wk and wv are over rows.
+static void rows_backward(void **state) {
+  (void)state;
+  Kit *k = kit_new(9);
+  Graph *g = passes_run(train_graph(k, false, true), k->arena, NULL, NULL);
+  int tokens = 0, of_rows = 0;
+  for (NodeId i = 0; i < g->n; i++) {
+    const Node *n = &g->node[i];
+    if (n->op != OP_linear_dx) continue;
+    bool all = g->sym[type_row_sym(&n->type)].kind == SYM_TOKENS;
+    tokens += all;
+    of_rows += !all;
+  }
+  assert_int_equal(of_rows, 5);                              // wq, wo, gate, up, down
+  assert_int_equal(tokens, 3);                               // wk, wv; wo of the cross attention: h and x below it are frozen
+  kit_free(k);
+}
+
+// A value that is wanted both whole and taken is computed once, for all rows.
+static void rows_wanted_both_ways(void **state) {
+  (void)state;
+  Kit *k = kit_new(10);
+  Graph *g = pass_rows(score_graph(k), k->arena);
+  same(k, k->g, g, "hidden state wanted whole");
+  for (NodeId i = 0; i < g->n; i++) {
+    const Node *n = &g->node[i];
+    if (n->op == OP_attention) assert_int_equal(g->sym[type_row_sym(&n->type)].kind, SYM_TOKENS);
+  }
+  kit_free(k);
+}
+
+// ---- stages
+
+static void stages(void **state) {
+  (void)state;
+  Kit *k = kit_new(3);
+  int64_t d[1] = {4};
+  NodeId x = kit_source(k, OP_input, "x", kit_type(kit_tokens(k, "base", 3), d, 1), -1, 1);
+  NodeId w = kit_source(k, OP_weight, "w", kit_type(-1, d, 1), -1, 1), p = kit_source(k, OP_param, "p", kit_type(-1, d, 1), -1, 1);
+  NodeId constant = graph_bin(k->g, OP_add, graph_const(k->g, 1), w), frozen = graph_bin(k->g, OP_mul, x, constant);
+  NodeId live = graph_bin(k->g, OP_mul, frozen, p), scaled = graph_bin(k->g, OP_add, p, w);
+  const Stage *s = stage_analyse(k->g, k->arena);
+  assert_int_equal(s[constant], STAGE_CONSTANT);
+  assert_int_equal(s[frozen], STAGE_FROZEN);
+  assert_int_equal(s[live], STAGE_LIVE);
+  assert_int_equal(s[scaled], STAGE_LIVE);
+  kit_free(k);
+}
+
+// ---- plans
+
+static void plan_text(Kit *k, const Graph *g, Buf *out) {
+  Plan *p = plan_new(k->arena);
+  const char *why = plan_add(p, passes_run(g, k->arena, NULL, NULL));
+  if (why) fail_msg("plan: %s", why);
+  plan_finish(p);                                            // aborts when its own checks fail
+  plan_print(p, out);
+}
+
+static void plan_of(Kit *k, const Graph *g, const char *what) {
+  Buf one = {0}, two = {0};
+  plan_text(k, g, &one);
+  plan_text(k, g, &two);
+  if (strcmp(one.s, two.s)) fail_msg("%s: two plans of one graph differ", what);
+  buf_free(&one);
+  buf_free(&two);
+}
+static void plans(void **state) { (void)state; each_graph(plan_of); }
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(keep_meaning), cmocka_unit_test(recomputation), cmocka_unit_test(fixed_point),           cmocka_unit_test(dead_code),
+      cmocka_unit_test(common),       cmocka_unit_test(rows),          cmocka_unit_test(rows_backward),         cmocka_unit_test(rows_wanted_both_ways),
+      cmocka_unit_test(stages),       cmocka_unit_test(plans),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
