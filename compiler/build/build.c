@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "build/ctx.h"
+#include "runtime/tokenizer.h"
 
 static void check_vocabulary(Build *b) {
   const MInst *anchor = &b->model[b->anchor];
@@ -15,6 +16,21 @@ static void check_vocabulary(Build *b) {
                 (long long)m->pub->vocab, (long long)anchor->pub->vocab, anchor->pub->name))
       note_model(b, anchor);
   }
+}
+
+// A model made from nothing must have a row for every id its tokenizer gives.
+static void check_tokenizer(Build *b, const MInst *m) {
+  RtError e;
+  if (m->file || !m->pub->tokenizer) return;
+  Tokenizer *t = tokenizer_open(m->pub->tokenizer, &e);
+  if (!t) {
+    fail_at(b, m->decl->loc, "%s", e.text);
+    return;
+  }
+  if (tokenizer_vocab(t) > m->pub->vocab)
+    fail_at(b, m->decl->loc, "model '%s' has a vocabulary of %lld, but its tokenizer gives ids up to %d", m->pub->name, (long long)m->pub->vocab,
+            tokenizer_vocab(t) - 1);
+  tokenizer_free(t);
 }
 
 static void add_entry(Build *b, Graph *g) {
@@ -53,7 +69,10 @@ static bool make_entries(Build *b) {
   Graph *score = entry_build(b, ENTRY_SCORE);
   if (b->d->errors) return false;
   check_vocabulary(b);
-  for (int i = 0; i < b->nmodel; i++) check_unused_tensors(b, &b->model[i]);
+  for (int i = 0; i < b->nmodel; i++) {
+    check_unused_tensors(b, &b->model[i]);
+    check_tokenizer(b, &b->model[i]);
+  }
   if (b->d->errors) return false;
   b->prog->entry = ARENA_ARRAY(b->a, Graph *, 6);
   if (b->nparam) add_entry(b, entry_build(b, ENTRY_TRAIN));

@@ -1,7 +1,8 @@
 // The models of the spec: directories opened, configuration and arch found, tokenizers compared.
-#include <limits.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "build/ctx.h"
 
@@ -72,8 +73,11 @@ static bool make_config(Build *b, MInst *m) {
     if (!j) return false;
     json_object_set_new(c, settings->kid[i]->name, j);
   }
-  m->pub->tokenizer = m->decl->str2 ? absolute(b, spec_path(b, m->decl->str2)) : NULL;
-  return true;
+  const char *tokenizer = m->decl->str2 ? spec_path(b, m->decl->str2) : NULL;
+  m->pub->tokenizer = tokenizer ? absolute(b, tokenizer) : NULL;
+  if (!tokenizer || !access(tokenizer, R_OK)) return true;
+  fail_at(b, m->decl->loc, "the tokenizer of model '%s', %s, cannot be read: %s", m->pub->name, tokenizer, strerror(errno));
+  return false;
 }
 
 static void same_tokenizers(Build *b) {
