@@ -54,8 +54,8 @@ static json_t *connections(const Program *p) {
   json_t *a = json_array();
   for (int i = 0; i < p->nconn; i++) {
     const BConnection *c = &p->conn[i];
-    json_array_append_new(a, json_pack("{s:s, s:i, s:i, s:i, s:i, s:s}", "name", c->name, "from", c->from, "from_layer", c->from_layer, "to", c->to,
-                                       "to_layer", c->to_layer, "op", c->op));
+    json_array_append_new(a, json_pack("{s:s, s:i, s:i, s:i, s:i, s:s}", "name", c->name, "from", c->from, "from_layer",
+                                       c->from_layer, "to", c->to, "to_layer", c->to_layer, "op", c->op));
   }
   return a;
 }
@@ -84,10 +84,12 @@ static json_t *params(const Program *p, const Plan *plan) {
 }
 
 static json_t *syms(const Plan *plan) {
-  static const char *const kind[] = {[SYM_TOKENS] = "tokens", [SYM_ROWS] = "rows", [SYM_CACHE] = "cache", [SYM_FLAT] = "flat"};
+  static const char *const kind[] = {
+      [SYM_TOKENS] = "tokens", [SYM_ROWS] = "rows", [SYM_CACHE] = "cache", [SYM_FLAT] = "flat"};
   json_t *a = json_array();
   for (int i = 0; i < plan->nsym; i++)
-    json_array_append_new(a, json_pack("{s:s, s:s, s:i}", "name", plan->sym[i].name, "kind", kind[plan->sym[i].kind], "model", plan->sym[i].model));
+    json_array_append_new(a, json_pack("{s:s, s:s, s:i}", "name", plan->sym[i].name, "kind", kind[plan->sym[i].kind],
+                                       "model", plan->sym[i].model));
   return a;
 }
 

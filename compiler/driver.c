@@ -32,7 +32,8 @@ static void stage_done(Run *r, const char *stage) {
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
   if (r->o->time)
-    fprintf(stderr, "%-8s %8.1f ms\n", stage, (double)(now.tv_sec - r->last.tv_sec) * 1e3 + (double)(now.tv_nsec - r->last.tv_nsec) / 1e6);
+    fprintf(stderr, "%-8s %8.1f ms\n", stage,
+            (double)(now.tv_sec - r->last.tv_sec) * 1e3 + (double)(now.tv_nsec - r->last.tv_nsec) / 1e6);
   clock_gettime(CLOCK_MONOTONIC, &r->last);
 }
 

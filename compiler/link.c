@@ -106,7 +106,10 @@ static bool link_object(const char *object, const char *out) {
   argv[n++] = (char *)"-Wl,--start-group";
   for (int i = 0; i < N_LIBRARIES; i++) {
     if (!find_library(libraries[i].file, libraries[i].built_from, path[i])) {
-      fprintf(stderr, "calmc: error: the library %s that programs are linked with is missing: it stands beside calmc, or in ../lib/calm\n", libraries[i].file);
+      fprintf(stderr,
+              "calmc: error: the library %s that programs are linked with is missing: it stands beside calmc, or in "
+              "../lib/calm\n",
+              libraries[i].file);
       return false;
     }
     argv[n++] = path[i];

@@ -36,10 +36,14 @@ static void unknown_key(Build *b, const MInst *m, const char *top, const char *p
       while (e->kind == AST_BINARY || e->kind == AST_MEMBER) e = e->kid[0];
       if (e->kind == AST_NAME && !json_object_get(m->keys, e->name)) near_offer(&near, e->name);
     }
-  diag_error(b->d, key_place(m, top), "config key '%s' of model '%s' (%s) is not known to arch '%s' and may change what the model computes%s%s%s",
-             path, m->pub->name, m->config_path, m->arch->name, near.best ? "; did you mean '" : "", near.best ? near.best : "",
-             near.best ? "'?" : "");
-  diag_note(b->d, m->arch->name_loc, "arch '%s' is declared here; a key that changes nothing is listed in its config under 'ignore'", m->arch->name);
+  diag_error(
+      b->d, key_place(m, top),
+      "config key '%s' of model '%s' (%s) is not known to arch '%s' and may change what the model computes%s%s%s", path,
+      m->pub->name, m->config_path, m->arch->name, near.best ? "; did you mean '" : "", near.best ? near.best : "",
+      near.best ? "'?" : "");
+  diag_note(b->d, m->arch->name_loc,
+            "arch '%s' is declared here; a key that changes nothing is listed in its config under 'ignore'",
+            m->arch->name);
 }
 
 static void check_keys(Build *b, MInst *m) {
@@ -67,8 +71,8 @@ static void failed_requirement(Ev *ev, Scope *s, const Ast *r) {
     found = arena_printf(ev->b->a, "; %s is %s", source_text(ev->b, e->kid[0]->loc), v_text(ev, &left));
   }
   const MInst *m = ev->m;
-  if (!fail_at(ev->b, m->decl->loc, "model '%s' (%s) does not meet what arch '%s' requires: %s%s%s%s", m->pub->name, m->config_path,
-               m->arch->name, source_text(ev->b, e->loc), found, why ? ": " : "", why ? why : ""))
+  if (!fail_at(ev->b, m->decl->loc, "model '%s' (%s) does not meet what arch '%s' requires: %s%s%s%s", m->pub->name,
+               m->config_path, m->arch->name, source_text(ev->b, e->loc), found, why ? ": " : "", why ? why : ""))
     return;
   diag_note(ev->b->d, r->loc, "required here");
 }
@@ -110,8 +114,13 @@ static bool find_sections(Build *b, MInst *m) {
       default: break;
     }
   }
-  const char *lacks = !m->embed ? "embed(ids[T]) = …" : !m->blocks ? "layers i in 0..n under \"…\" (x[T, D]) { … }" : !m->head ? "head(x[T, D]) { … }" : NULL;
-  if (lacks) fail_at(b, m->arch->name_loc.file ? m->arch->name_loc : m->arch->loc, "arch '%s' has no '%s'", m->arch->name, lacks);
+  const char *lacks = !m->embed    ? "embed(ids[T]) = …"
+                      : !m->blocks ? "layers i in 0..n under \"…\" (x[T, D]) { … }"
+                      : !m->head   ? "head(x[T, D]) { … }"
+                                   : NULL;
+  if (lacks)
+    fail_at(b, m->arch->name_loc.file ? m->arch->name_loc : m->arch->loc, "arch '%s' has no '%s'", m->arch->name,
+            lacks);
   return !lacks;
 }
 
@@ -129,7 +138,8 @@ static bool count_blocks(Build *b, MInst *m) {
   Value lo = eval(&ev, m->scope, m->blocks->kid[0]), hi = eval(&ev, m->scope, m->blocks->kid[1]);
   if (lo.kind == V_POISON || hi.kind == V_POISON) return false;
   if (!v_whole(&lo, &m->lo) || !v_whole(&hi, &m->hi) || m->hi < m->lo || m->hi - m->lo > 100000) {
-    fail(&ev, m->blocks->kid[1]->loc, "the blocks of model '%s' run from %s to %s: expected whole numbers", m->pub->name, v_text(&ev, &lo), v_text(&ev, &hi));
+    fail(&ev, m->blocks->kid[1]->loc, "the blocks of model '%s' run from %s to %s: expected whole numbers",
+         m->pub->name, v_text(&ev, &lo), v_text(&ev, &hi));
     return false;
   }
   m->pub->blocks = m->hi - m->lo;
@@ -197,7 +207,8 @@ NodeId arch_block(Ev *ev, MInst *m, int64_t i, NodeId x) {
   ev->under = NULL;
   if (y == NODE_NONE || type_equal(t_type(ev, x), t_type(ev, y))) return y;
   ev->m = m;
-  fail(ev, k->loc, "a block gives what it was given: %s; found %s", show_type(ev->b, ev->g, t_type(ev, x)), show_type(ev->b, ev->g, t_type(ev, y)));
+  fail(ev, k->loc, "a block gives what it was given: %s; found %s", show_type(ev->b, ev->g, t_type(ev, x)),
+       show_type(ev->b, ev->g, t_type(ev, y)));
   ev->m = NULL;
   return NODE_NONE;
 }

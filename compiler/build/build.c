@@ -12,8 +12,8 @@ static void check_vocabulary(Build *b) {
   for (int i = 0; i < b->nmodel; i++) {
     const MInst *m = &b->model[i];
     if (m->pub->vocab >= anchor->pub->vocab) continue;
-    if (fail_at(b, m->decl->loc, "model '%s' knows %lld tokens, fewer than the %lld of model '%s' whose ids it reads", m->pub->name,
-                (long long)m->pub->vocab, (long long)anchor->pub->vocab, anchor->pub->name))
+    if (fail_at(b, m->decl->loc, "model '%s' knows %lld tokens, fewer than the %lld of model '%s' whose ids it reads",
+                m->pub->name, (long long)m->pub->vocab, (long long)anchor->pub->vocab, anchor->pub->name))
       note_model(b, anchor);
   }
 }
@@ -28,8 +28,8 @@ static void check_tokenizer(Build *b, const MInst *m) {
     return;
   }
   if (tokenizer_vocab(t) > m->pub->vocab)
-    fail_at(b, m->decl->loc, "model '%s' has a vocabulary of %lld, but its tokenizer gives ids up to %d", m->pub->name, (long long)m->pub->vocab,
-            tokenizer_vocab(t) - 1);
+    fail_at(b, m->decl->loc, "model '%s' has a vocabulary of %lld, but its tokenizer gives ids up to %d", m->pub->name,
+            (long long)m->pub->vocab, tokenizer_vocab(t) - 1);
   tokenizer_free(t);
 }
 

@@ -29,14 +29,15 @@ static Value call_linear(Ev *ev, Args *a) {
   if (x == NODE_NONE || w.kind != V_TENSOR) return v_poison();
   Type tx = *t_type(ev, x), tw = *t_type(ev, w.node);
   if (type_row_sym(&tx) < 0) return fail(ev, a->at[0], "linear takes rows of tokens; found %s", v_text(ev, &a->v[0]));
-  if (type_row_sym(&tw) >= 0) return fail(ev, a->at[1], "linear takes a weight or a parameter; found %s", v_text(ev, &w));
+  if (type_row_sym(&tw) >= 0)
+    return fail(ev, a->at[1], "linear takes a weight or a parameter; found %s", v_text(ev, &w));
   int inner = tx.rank - 1;
   bool fits = tw.rank > inner;
   for (int i = 0; fits && i < inner; i++) fits = tw.dim[tw.rank - inner + i] == tx.dim[1 + i];
   if (!fits) {
     const char *want = show_dims(b, ev->g, tx.dim + 1, inner);
-    return fail(ev, a->at[1], "linear: the weight is %s, expected [out…, %s for x %s", show_type(b, ev->g, &tw), want + 1,
-                show_type(b, ev->g, &tx));
+    return fail(ev, a->at[1], "linear: the weight is %s, expected [out…, %s for x %s", show_type(b, ev->g, &tw),
+                want + 1, show_type(b, ev->g, &tx));
   }
   param_used(ev, w.node, inner);
   NodeId in[2] = {x, w.node};
@@ -48,7 +49,8 @@ static Value call_linear(Ev *ev, Args *a) {
   fits = tb->rank == ty->rank - 1;
   for (int i = 0; fits && i < tb->rank; i++) fits = tb->dim[i] == ty->dim[i + 1];
   if (!fits)
-    return fail(ev, a->at[2], "linear: the bias is %s, expected %s", show_type(b, ev->g, tb), show_dims(b, ev->g, ty->dim + 1, ty->rank - 1));
+    return fail(ev, a->at[2], "linear: the bias is %s, expected %s", show_type(b, ev->g, tb),
+                show_dims(b, ev->g, ty->dim + 1, ty->rank - 1));
   return v_tensor(t_bin(ev, a->call->loc, OP_add, y, bias));
 }
 
@@ -65,7 +67,8 @@ static bool number_or(Ev *ev, const Args *a, int i, double other, double *out) {
 static bool heads(Ev *ev, const Args *a, int i, NodeId n) {
   const Type *t = t_type(ev, n);
   if (t->rank == 3 && type_row_sym(t) >= 0) return true;
-  fail(ev, a->at[i], "attention takes [tokens, heads, width]; found %s: declare the heads, as in q[T, H, D] = linear(…)",
+  fail(ev, a->at[i],
+       "attention takes [tokens, heads, width]; found %s: declare the heads, as in q[T, H, D] = linear(…)",
        show_type(ev->b, ev->g, t));
   return false;
 }
@@ -79,9 +82,12 @@ static Value call_attention(Ev *ev, Args *a) {
   }
   Type q = *t_type(ev, in[0]), k = *t_type(ev, in[1]), v = *t_type(ev, in[2]);
   if (k.dim[0] != v.dim[0] || k.dim[1] != v.dim[1] || q.dim[2] != k.dim[2] || q.dim[1] % k.dim[1])
-    return fail(ev, a->call->loc, "attention: q %s, k %s and v %s do not fit: expected q[Tq, H, D], k[Tk, K, D], v[Tk, K, E], H a multiple of K",
-                show_type(ev->b, ev->g, &q), show_type(ev->b, ev->g, &k), show_type(ev->b, ev->g, &v));
-  if (!number_or(ev, a, 3, 1 / sqrt((double)q.dim[2]), &scale) || !number_or(ev, a, 4, 0, &softcap) || !number_or(ev, a, 5, 0, &window))
+    return fail(
+        ev, a->call->loc,
+        "attention: q %s, k %s and v %s do not fit: expected q[Tq, H, D], k[Tk, K, D], v[Tk, K, E], H a multiple of K",
+        show_type(ev->b, ev->g, &q), show_type(ev->b, ev->g, &k), show_type(ev->b, ev->g, &v));
+  if (!number_or(ev, a, 3, 1 / sqrt((double)q.dim[2]), &scale) || !number_or(ev, a, 4, 0, &softcap) ||
+      !number_or(ev, a, 5, 0, &window))
     return v_poison();
   if (softcap < 0 || window < 0 || window != floor(window))
     return fail(ev, a->call->loc, "attention: softcap is positive and window a whole number of tokens");
@@ -99,7 +105,8 @@ static Value call_lookup(Ev *ev, Args *a) {
   if (ids.kind != V_TENSOR || table.kind != V_TENSOR) return v_poison();
   Type ti = *t_type(ev, ids.node), tt = *t_type(ev, table.node);
   if (ti.dt != DT_I32 || ti.rank != 1) return fail(ev, a->at[0], "lookup takes ids; found %s", v_text(ev, &ids));
-  if (tt.rank < 2 || type_row_sym(&tt) >= 0) return fail(ev, a->at[1], "lookup takes a table [V, …]; found %s", v_text(ev, &table));
+  if (tt.rank < 2 || type_row_sym(&tt) >= 0)
+    return fail(ev, a->at[1], "lookup takes a table [V, …]; found %s", v_text(ev, &table));
   if (ev->m && ev->g->node[ids.node].op == OP_input && (!ev->m->pub->vocab || tt.dim[0] < ev->m->pub->vocab))
     ev->m->pub->vocab = tt.dim[0];
   param_used(ev, table.node, 0);
@@ -136,7 +143,8 @@ static Value call_sum(Ev *ev, Args *a) {
   if (a->v[0].kind == V_LIST) {
     double s = 0, x;
     for (int i = 0; i < a->v[0].n; i++) {
-      if (!v_number(&a->v[0].v[i], &x)) return fail(ev, a->at[0], "sum takes numbers; element %d is %s", i, v_text(ev, &a->v[0].v[i]));
+      if (!v_number(&a->v[0].v[i], &x))
+        return fail(ev, a->at[0], "sum takes numbers; element %d is %s", i, v_text(ev, &a->v[0].v[i]));
       s += x;
     }
     return v_float(s);
@@ -164,7 +172,8 @@ static Value elementwise(Ev *ev, Args *a, OpId op, double f(double)) {
     return v_tensor(n == NODE_NONE ? n : t_un(ev, a->call->loc, op, n));
   }
   double y = f(x);
-  if (!isfinite(y)) return fail(ev, a->call->loc, "%s of %s is not a finite number", a->call->name, v_text(ev, &a->v[0]));
+  if (!isfinite(y))
+    return fail(ev, a->call->loc, "%s of %s is not a finite number", a->call->name, v_text(ev, &a->v[0]));
   return v_float(y);
 }
 static double number_rsqrt(double x) { return 1 / sqrt(x); }
@@ -293,8 +302,11 @@ static bool read_args(Ev *ev, Scope *s, const Ast *e, const char *params, Args *
     unsigned ignored;
     int slot = named ? param_slot(params, k->name, &count, &ignored) : next++;
     if (slot < 0 || slot >= count || (given >> slot & 1)) {
-      fail(ev, k->loc, named && slot < 0 ? "'%s' takes no such argument; its arguments are: %s"
-           : slot >= count ? "'%s' takes fewer arguments: %s" : "'%s': this argument is given twice; its arguments are: %s", e->name, params);
+      fail(ev, k->loc,
+           named && slot < 0 ? "'%s' takes no such argument; its arguments are: %s"
+           : slot >= count   ? "'%s' takes fewer arguments: %s"
+                             : "'%s': this argument is given twice; its arguments are: %s",
+           e->name, params);
       return false;
     }
     a->v[slot] = eval(ev, s, named ? k->kid[0] : k);
@@ -319,5 +331,6 @@ Value call_builtin(Ev *ev, Scope *s, const Ast *e) {
     return read_args(ev, s, e, table[i].params, &a) ? table[i].call(ev, &a) : v_poison();
   }
   const char *near = nearest_name(ev->b, s, e->name);
-  return fail(ev, e->loc, "no function '%s'%s%s%s", e->name, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+  return fail(ev, e->loc, "no function '%s'%s%s%s", e->name, near ? "; did you mean '" : "", near ? near : "",
+              near ? "'?" : "");
 }

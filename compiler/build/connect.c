@@ -24,8 +24,8 @@ static bool number(Build *b, const Ast *e, const MInst *m, int64_t lo, int64_t h
     return false;
   }
   if (*out >= lo && *out <= hi) return true;
-  if (fail_at(b, e->loc, "no layer %lld in model '%s': it has %lld blocks (layer 0 is the embedding output)", (long long)*out, m->pub->name,
-              (long long)m->pub->blocks))
+  if (fail_at(b, e->loc, "no layer %lld in model '%s': it has %lld blocks (layer 0 is the embedding output)",
+              (long long)*out, m->pub->name, (long long)m->pub->blocks))
     note_model(b, m);
   return false;
 }
@@ -67,7 +67,9 @@ static bool select_layers(Build *b, const Ast *sel, const MInst *m, Layers *out)
 static bool spread(Build *b, const Ast *sel, const MInst *m, int n, Layers *out) {
   int64_t L = m->pub->blocks;
   if (n > L) {
-    if (fail_at(b, sel->loc, "%d layers cannot be spread over the %lld blocks of model '%s'", n, (long long)L, m->pub->name)) note_model(b, m);
+    if (fail_at(b, sel->loc, "%d layers cannot be spread over the %lld blocks of model '%s'", n, (long long)L,
+                m->pub->name))
+      note_model(b, m);
     return false;
   }
   for (int i = 0; i < n; i++) add(b, out, L * (i + 1) / n);
@@ -117,8 +119,10 @@ static void connect(Build *b, const Ast *decl) {
   for (int i = 0; i < 2; i++)
     if (spreads[i] && !spread(b, side[i]->kid[0], m[i], l[1 - i].n, &l[i])) return;
   if (l[0].n != l[1].n) {
-    fail_at(b, decl->loc, "%d layers of model '%s' cannot meet %d of model '%s': expected as many on both sides (one side may say [spread])", l[0].n,
-            m[0]->pub->name, l[1].n, m[1]->pub->name);
+    fail_at(b, decl->loc,
+            "%d layers of model '%s' cannot meet %d of model '%s': expected as many on both sides (one side may say "
+            "[spread])",
+            l[0].n, m[0]->pub->name, l[1].n, m[1]->pub->name);
     return;
   }
   if (!l[0].n) fail_at(b, decl->loc, "this connects no layers");
@@ -144,7 +148,8 @@ static void report_circle(Walk *w, int model, int layer) {
   const Conn *c = w->path[w->n - 1];
   fail_at(w->b, c->decl->loc, "connections run in a circle: %s", t.s);
   for (int i = first; i < w->n - 1; i++)
-    if (w->path[i]->decl != c->decl) diag_note(w->b->d, w->path[i]->decl->loc, "%s comes from here", w->path[i]->pub.name);
+    if (w->path[i]->decl != c->decl)
+      diag_note(w->b->d, w->path[i]->decl->loc, "%s comes from here", w->path[i]->pub.name);
   buf_free(&t);
   w->found = true;
 }

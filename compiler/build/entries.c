@@ -42,7 +42,9 @@ static NodeId loss_node(Ev *ev, NodeId logits) {
   const MInst *m = &ev->b->model[ev->b->anchor];
   Node n = ev->g->node[logits];
   if (n.op != OP_linear || n.type.rank != 2 || n.attr.i[0] != 1) {
-    if (fail_at(ev->b, m->head->loc, "the head must end in linear(x, weight) with a weight [V, D]: training never holds all logits")) note_model(ev->b, m);
+    if (fail_at(ev->b, m->head->loc,
+                "the head must end in linear(x, weight) with a weight [V, D]: training never holds all logits"))
+      note_model(ev->b, m);
     return NODE_NONE;
   }
   NodeId in[3] = {n.in[0], n.in[1], rows_input(ev, "labels", DT_I32)};
@@ -87,7 +89,8 @@ static void add_gradients(Ev *ev, NodeId loss) {
       which[n] = i;
       wrt[n++] = p;
     } else {
-      fail_at(b, b->param[i].loc, "parameter '%s' does not reach the loss: nothing the anchor computes depends on it", b->param[i].pub.name);
+      fail_at(b, b->param[i].loc, "parameter '%s' does not reach the loss: nothing the anchor computes depends on it",
+              b->param[i].pub.name);
     }
   }
   NodeId seed = rows_input(ev, "gscale", DT_F32);
@@ -128,7 +131,8 @@ static void wanted(Ev *ev) {
 }
 
 Graph *entry_build(Build *b, EntryKind kind) {
-  static const char *const names[] = {[ENTRY_SCORE] = "score", [ENTRY_TRAIN] = "train", [ENTRY_LOSS] = "loss", [ENTRY_STEP] = "step"};
+  static const char *const names[] = {
+      [ENTRY_SCORE] = "score", [ENTRY_TRAIN] = "train", [ENTRY_LOSS] = "loss", [ENTRY_STEP] = "step"};
   Ev ev = {.b = b, .entry = kind, .rows = NODE_NONE, .g = graph_new(b->a, names[kind])};
   ev.state = ARENA_ARRAY(b->a, NodeId *, b->nmodel);
   for (int i = 0; i < b->nmodel; i++) {

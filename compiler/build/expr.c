@@ -42,7 +42,8 @@ Value eval_string(Ev *ev, Scope *s, const char *text, Loc loc) {
     Value v = eval_name(ev, s, &name);
     if (v.kind == V_INT) buf_printf(&out, "%lld", (long long)v.i);
     else if (v.kind == V_STRING) buf_puts(&out, v.s);
-    else if (!poisoned(&v)) bad = fail(ev, loc, "{%s} in a string must be a whole number or a string; found %s", name.name, v_text(ev, &v));
+    else if (!poisoned(&v))
+      bad = fail(ev, loc, "{%s} in a string must be a whole number or a string; found %s", name.name, v_text(ev, &v));
     else bad = v;
     p += n + 2;
   }
@@ -56,7 +57,8 @@ static Value eval_names(Ev *ev, Scope *s, const Ast *e) {
   for (int i = 0; i < e->nkid; i++) {
     v[i] = eval(ev, s, e->kid[i]);
     if (poisoned(&v[i])) return v[i];
-    if (v[i].kind != V_STRING) return fail(ev, e->kid[i]->loc, "alternative names are strings; found %s", v_text(ev, &v[i]));
+    if (v[i].kind != V_STRING)
+      return fail(ev, e->kid[i]->loc, "alternative names are strings; found %s", v_text(ev, &v[i]));
   }
   return (Value){.kind = V_NAMES, .v = v, .n = e->nkid};
 }
@@ -77,7 +79,8 @@ static bool bounds(Ev *ev, Scope *s, const Ast *lo, const Ast *hi, int64_t *from
   if (poisoned(&x) || poisoned(&y)) return false;
   if (!v_whole(&x, from)) return fail(ev, lo->loc, "a range begins at a whole number; found %s", v_text(ev, &x)), false;
   if (!v_whole(&y, to)) return fail(ev, hi->loc, "a range ends at a whole number; found %s", v_text(ev, &y)), false;
-  if (*to > *from && (uint64_t)*to - (uint64_t)*from > MAX_ITEMS) return fail(ev, hi->loc, "this range is too long"), false;
+  if (*to > *from && (uint64_t)*to - (uint64_t)*from > MAX_ITEMS)
+    return fail(ev, hi->loc, "this range is too long"), false;
   return true;
 }
 
@@ -89,7 +92,8 @@ static Value eval_comprehension(Ev *ev, Scope *s, const Ast *e) {
   if (list) {
     over = eval(ev, s, e->kid[1]);
     if (poisoned(&over)) return over;
-    if (over.kind != V_LIST) return fail(ev, e->kid[1]->loc, "'for … in' goes over a range or a list; found %s", v_text(ev, &over));
+    if (over.kind != V_LIST)
+      return fail(ev, e->kid[1]->loc, "'for … in' goes over a range or a list; found %s", v_text(ev, &over));
     hi = over.n;
   } else if (!bounds(ev, s, e->kid[1], e->kid[2], &lo, &hi)) {
     return v_poison();
@@ -174,7 +178,8 @@ static Value eval_index(Ev *ev, Scope *s, const Ast *e) {
     return n < 0 ? v_poison() : weight_shaped(ev, e, x, dim, n);
   }
   if (x.kind == V_NONE && e->kid[0]->kind == AST_CALL) return x;      // weight?("…") that is not there
-  if (x.kind != V_LIST) return fail(ev, e->loc, "[…] picks an element of a list or gives a weight its shape; found %s", v_text(ev, &x));
+  if (x.kind != V_LIST)
+    return fail(ev, e->loc, "[…] picks an element of a list or gives a weight its shape; found %s", v_text(ev, &x));
   if (e->nkid != 2) return fail(ev, e->loc, "a list takes one index");
   Value at = eval(ev, s, e->kid[1]);
   int64_t i;
@@ -258,7 +263,8 @@ static Value declared(Ev *ev, Scope *s, const Ast *bind, Value v) {
   const Ast *dims = bind->kid[0];
   int64_t dim[MAX_RANK];
   if (v.kind != V_TENSOR)
-    return fail(ev, bind->kid[1]->loc, "'%s' is declared a tensor %s; found %s", bind->name, source_text(ev->b, dims->loc), v_text(ev, &v));
+    return fail(ev, bind->kid[1]->loc, "'%s' is declared a tensor %s; found %s", bind->name,
+                source_text(ev->b, dims->loc), v_text(ev, &v));
   int n = eval_dims(ev, s, dims, NULL, 0, dim);
   return n < 0 ? v_poison() : v_tensor(t_reshape(ev, dims->loc, v.node, dim, n));
 }
@@ -278,7 +284,8 @@ static bool eval_param(Ev *ev, Scope *s, const Ast *p) {
     if (v_number(&init, &x)) init = (Value){.kind = V_DIST, .s = "constant", .f = x};
     if (poisoned(&init)) return false;
     if (init.kind != V_DIST) {
-      fail(ev, p->kid[1]->loc, "an initial value is zeros, ones, normal(s), uniform(a), fan_in(gain) or a number; found %s",
+      fail(ev, p->kid[1]->loc,
+           "an initial value is zeros, ones, normal(s), uniform(a), fan_in(gain) or a number; found %s",
            v_text(ev, &init));
       return false;
     }
@@ -307,7 +314,9 @@ static Value eval_block(Ev *ev, Scope *up, const Ast *block) {
   return fail(ev, block->loc, "this block returns nothing: expected 'return …' at its end");
 }
 
-Value eval_body(Ev *ev, Scope *s, const Ast *body) { return body->kind == AST_BLOCK ? eval_block(ev, s, body) : eval(ev, s, body); }
+Value eval_body(Ev *ev, Scope *s, const Ast *body) {
+  return body->kind == AST_BLOCK ? eval_block(ev, s, body) : eval(ev, s, body);
+}
 
 // A function of the arch, a function of the spec or library, or a builtin.
 static Value eval_call(Ev *ev, Scope *s, const Ast *e) {

@@ -45,8 +45,9 @@ static bool open_directory(Build *b, MInst *m) {
   }
   m->arch = spec_find_arch(b->spec, architecture);
   if (!m->arch)
-    fail_at(b, m->decl->loc, "no arch serves \"%s\" (%s): expected 'arch NAME for \"%s\" { … }' in this spec or a file it uses", architecture,
-            m->config_path, architecture);
+    fail_at(b, m->decl->loc,
+            "no arch serves \"%s\" (%s): expected 'arch NAME for \"%s\" { … }' in this spec or a file it uses",
+            architecture, m->config_path, architecture);
   return m->arch != NULL;
 }
 
@@ -76,7 +77,8 @@ static bool make_config(Build *b, MInst *m) {
   const char *tokenizer = m->decl->str2 ? spec_path(b, m->decl->str2) : NULL;
   m->pub->tokenizer = tokenizer ? absolute(b, tokenizer) : NULL;
   if (!tokenizer || !access(tokenizer, R_OK)) return true;
-  fail_at(b, m->decl->loc, "the tokenizer of model '%s', %s, cannot be read: %s", m->pub->name, tokenizer, strerror(errno));
+  fail_at(b, m->decl->loc, "the tokenizer of model '%s', %s, cannot be read: %s", m->pub->name, tokenizer,
+          strerror(errno));
   return false;
 }
 
@@ -87,9 +89,11 @@ static void same_tokenizers(Build *b) {
     bool readable;
     if (i == b->anchor || !m->pub->tokenizer || !anchor->pub->tokenizer) continue;
     if (same_file(m->pub->tokenizer, anchor->pub->tokenizer, &readable)) continue;
-    const char *why = readable ? "has another tokenizer.json than" : "has a tokenizer.json that cannot be compared with that of";
-    if (fail_at(b, m->decl->loc, "model '%s' %s model '%s': %s", m->pub->name, why, anchor->pub->name,
-                readable ? "models with different tokenizers are not supported yet" : "one of the files cannot be read"))
+    const char *why =
+        readable ? "has another tokenizer.json than" : "has a tokenizer.json that cannot be compared with that of";
+    if (fail_at(
+            b, m->decl->loc, "model '%s' %s model '%s': %s", m->pub->name, why, anchor->pub->name,
+            readable ? "models with different tokenizers are not supported yet" : "one of the files cannot be read"))
       note_model(b, anchor);
   }
 }
@@ -118,7 +122,8 @@ bool models_load(Build *b) {
   b->prog->nmodel = b->nmodel;
   b->prog->anchor = b->anchor;
   if (b->anchor < 0) {
-    fail_at(b, file->loc, "this spec names no anchor: expected 'anchor NAME = \"directory\"' or 'model NAME = arch { … }'");
+    fail_at(b, file->loc,
+            "this spec names no anchor: expected 'anchor NAME = \"directory\"' or 'model NAME = arch { … }'");
     return false;
   }
   if (ok) same_tokenizers(b);

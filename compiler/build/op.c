@@ -37,8 +37,8 @@ static bool bind_arguments(Ev *ev, Scope *s, const Conn *c) {
     Value v = eval(ev, given ? NULL : s, e);
     if (v.kind == V_POISON) return false;
     if (!right_type(f->str, &v)) {
-      fail(ev, e->loc, "'%s' of op '%s' is %s %s; found %s", f->name, c->op->name, strchr("aeiou", f->str[0]) ? "an" : "a", f->str,
-           v_text(ev, &v));
+      fail(ev, e->loc, "'%s' of op '%s' is %s %s; found %s", f->name, c->op->name,
+           strchr("aeiou", f->str[0]) ? "an" : "a", f->str, v_text(ev, &v));
       return false;
     }
     scope_bind(ev->b, s, f->name, v, e->loc);
@@ -54,7 +54,9 @@ static NodeId apply(Ev *ev, const Conn *c, NodeId to, NodeId from) {
     return NODE_NONE;
   }
   Scope *s = scope_new(ev->b, NULL);
-  if (!bind_formal(ev, s, formals->kid[0], v_tensor(to), loc) || !bind_formal(ev, s, formals->kid[1], v_tensor(from), loc)) return NODE_NONE;
+  if (!bind_formal(ev, s, formals->kid[0], v_tensor(to), loc) ||
+      !bind_formal(ev, s, formals->kid[1], v_tensor(from), loc))
+    return NODE_NONE;
   if (!bind_arguments(ev, s, c)) return NODE_NONE;
   Value v = eval_body(ev, s, c->op->kid[2]);
   if (v.kind == V_POISON) return NODE_NONE;
@@ -70,7 +72,8 @@ static NodeId apply(Ev *ev, const Conn *c, NodeId to, NodeId from) {
   if (dims) n = t_reshape(ev, dims->loc, n, dim, rank);
   if (n == NODE_NONE || type_equal(t_type(ev, n), t_type(ev, to))) return n;
   fail(ev, result->loc, "op '%s' returns %s; what is added to layer %d of model '%s' must be %s", c->op->name,
-       show_type(ev->b, ev->g, t_type(ev, n)), c->pub.to_layer, ev->b->model[c->pub.to].pub->name, show_type(ev->b, ev->g, t_type(ev, to)));
+       show_type(ev->b, ev->g, t_type(ev, n)), c->pub.to_layer, ev->b->model[c->pub.to].pub->name,
+       show_type(ev->b, ev->g, t_type(ev, to)));
   return NODE_NONE;
 }
 

@@ -6,7 +6,9 @@ static NodeId flat(Graph *g, const char *name) {
   Type t = {.dt = DT_F32, .rank = 2, .dim = {sym_dim(graph_add_sym(g, SYM_FLAT, -1)), FLAT_WIDTH}};
   return graph_source(g, OP_input, t, &(Attr){.name = name});
 }
-static NodeId scalar(Graph *g, const char *name) { return graph_source(g, OP_input, (Type){.dt = DT_F32}, &(Attr){.name = name}); }
+static NodeId scalar(Graph *g, const char *name) {
+  return graph_source(g, OP_input, (Type){.dt = DT_F32}, &(Attr){.name = name});
+}
 static NodeId mul(Graph *g, NodeId x, NodeId y) { return graph_bin(g, OP_mul, x, y); }
 static NodeId plus(Graph *g, NodeId x, NodeId y) { return graph_bin(g, OP_add, x, y); }
 
@@ -22,7 +24,8 @@ Graph *graph_update(Arena *a) {
   Graph *g = graph_new(a, "update");
   NodeId theta = flat(g, "theta"), grad = flat(g, "grad"), m = flat(g, "m"), v = flat(g, "v");
   // one node a line: the order of nodes must not hang on the order in which C evaluates arguments
-  NodeId clip = scalar(g, "adamw.clip"), decay = scalar(g, "adamw.decay"), step = scalar(g, "adamw.step"), eps = scalar(g, "adamw.eps");
+  NodeId clip = scalar(g, "adamw.clip"), decay = scalar(g, "adamw.decay"), step = scalar(g, "adamw.step"),
+         eps = scalar(g, "adamw.eps");
   NodeId beta1 = scalar(g, "adamw.beta1"), rest1 = scalar(g, "adamw.rest1"), beta2 = scalar(g, "adamw.beta2");
   NodeId rest2 = scalar(g, "adamw.rest2"), bias2 = scalar(g, "adamw.bias2");
   grad = mul(g, clip, grad);

@@ -23,8 +23,10 @@ static const struct { const char *call, *arg; int numbers; } arguments[] = {
     {"cosine", "warmup", 1}, {"cosine", "floor", 1}, {"constant", "warmup", 1},    {"constant", "floor", 1},
 };
 enum { N_SETTINGS = sizeof settings / sizeof *settings, N_ARGUMENTS = sizeof arguments / sizeof *arguments };
-static const struct { const char *setting, *word; } words[] = {
-    {"optimizer", "adamw"}, {"schedule", "cosine"}, {"schedule", "constant"}, {"metric", "exact_match"}, {"metric", "loss"},
+static const struct { const char *setting, *word;
+} words[] = {
+    {"optimizer", "adamw"},    {"schedule", "cosine"}, {"schedule", "constant"},
+    {"metric", "exact_match"}, {"metric", "loss"},
 };
 
 json_t *value_json(Ev *ev, Loc loc, const Value *v) {
@@ -57,14 +59,15 @@ static bool known_word(Ev *ev, const SettingRow *row, const char *word, Loc loc)
     if (!strcmp(words[i].word, word)) return true;
     near_offer(&near, words[i].word);
   }
-  fail(ev, loc, "%s: found '%s', expected %s%s%s%s", row->name, word, row->expected, near.best ? "; did you mean '" : "", near.best ? near.best : "",
-       near.best ? "'?" : "");
+  fail(ev, loc, "%s: found '%s', expected %s%s%s%s", row->name, word, row->expected,
+       near.best ? "; did you mean '" : "", near.best ? near.best : "", near.best ? "'?" : "");
   return false;
 }
 
 static bool add_argument(Ev *ev, json_t *o, const char *call, const Ast *arg) {
   if (arg->kind != AST_NAMED) {
-    fail(ev, arg->loc, "arguments of %s are named, as in %s(%s = …)", call, call, !strcmp(call, "adamw") ? "lr" : "warmup");
+    fail(ev, arg->loc, "arguments of %s are named, as in %s(%s = …)", call, call,
+         !strcmp(call, "adamw") ? "lr" : "warmup");
     return false;
   }
   Near near = near_begin(arg->name);
@@ -78,13 +81,15 @@ static bool add_argument(Ev *ev, json_t *o, const char *call, const Ast *arg) {
     for (int k = 0; fits && v.kind == V_LIST && k < v.n; k++) fits = v_number(&v.v[k], &x);
     if (v.kind == V_POISON) return false;
     if (!fits) {
-      fail(ev, arg->kid[0]->loc, "%s takes %s; found %s", arg->name, arguments[i].numbers == 1 ? "a number" : "two numbers, as in (0.9, 0.95)", v_text(ev, &v));
+      fail(ev, arg->kid[0]->loc, "%s takes %s; found %s", arg->name,
+           arguments[i].numbers == 1 ? "a number" : "two numbers, as in (0.9, 0.95)", v_text(ev, &v));
       return false;
     }
     json_object_set_new(o, arg->name, value_json(ev, arg->loc, &v));
     return true;
   }
-  fail(ev, arg->loc, "%s takes no '%s'%s%s%s", call, arg->name, near.best ? "; did you mean '" : "", near.best ? near.best : "", near.best ? "'?" : "");
+  fail(ev, arg->loc, "%s takes no '%s'%s%s%s", call, arg->name, near.best ? "; did you mean '" : "",
+       near.best ? near.best : "", near.best ? "'?" : "");
   return false;
 }
 
@@ -123,7 +128,9 @@ static json_t *setting_json(Ev *ev, const SettingRow *row, const Ast *s) {
   Value v = eval(ev, NULL, e);
   int64_t n;
   double x;
-  bool fits = row->kind == TEXT ? v.kind == V_STRING : row->kind == COUNT ? v_whole(&v, &n) && n >= 0 : v_number(&v, &x) && x >= 0;
+  bool fits = row->kind == TEXT    ? v.kind == V_STRING
+              : row->kind == COUNT ? v_whole(&v, &n) && n >= 0
+                                   : v_number(&v, &x) && x >= 0;
   if (v.kind == V_POISON) return NULL;
   if (!fits) {
     fail(ev, e->loc, "%s: expected %s; found %s", row->name, row->expected, v_text(ev, &v));

@@ -55,7 +55,8 @@ NodeId t_bin(Ev *ev, Loc loc, OpId op, NodeId x, NodeId y) {
   if (x == NODE_NONE || y == NODE_NONE) return NODE_NONE;
   int p = type_row_sym(t_type(ev, x)), q = type_row_sym(t_type(ev, y));
   if (p >= 0 && q >= 0 && p != q) {
-    fail(ev, loc, "%s and %s count different rows: only attention mixes tokens", ev->g->sym[p].name, ev->g->sym[q].name);
+    fail(ev, loc, "%s and %s count different rows: only attention mixes tokens", ev->g->sym[p].name,
+         ev->g->sym[q].name);
     return NODE_NONE;
   }
   if (!broadcasts(t_type(ev, x), t_type(ev, y))) {
@@ -134,8 +135,8 @@ NodeId t_reshape(Ev *ev, Loc loc, NodeId x, const int64_t *dim, int n) {
   }
   if (t.rank > 0 && dim_is_sym(t.dim[0]) && (n == 0 || dim[0] != t.dim[0])) rows = false;
   if (!rows || have != want) {
-    fail(ev, loc, "declared %s = %s; the value is a tensor %s", source_text(ev->b, loc), show_dims(ev->b, ev->g, dim, n),
-         show_type(ev->b, ev->g, &t));
+    fail(ev, loc, "declared %s = %s; the value is a tensor %s", source_text(ev->b, loc),
+         show_dims(ev->b, ev->g, dim, n), show_type(ev->b, ev->g, &t));
     return NODE_NONE;
   }
   int lead = n > 0 && dim_is_sym(dim[0]);

@@ -13,7 +13,8 @@ static void add_names(Ev *ev, const char *name, Value *out, int *n, int cap) {
   int np = prefix && name[0] != '/' ? prefix->nkid : 0;
   for (int i = 0; i < (np ? np : 1) && *n < cap; i++) {
     const char *full = name[0] == '/' ? name + 1
-                                      : arena_printf(ev->b->a, "%s%s%s", np ? prefix->kid[i]->str : "", ev->under ? ev->under : "", name);
+                                      : arena_printf(ev->b->a, "%s%s%s", np ? prefix->kid[i]->str : "",
+                                                     ev->under ? ev->under : "", name);
     out[(*n)++] = v_string(full);
   }
 }
@@ -22,10 +23,12 @@ Value weight_named(Ev *ev, Scope *s, const Ast *call) {
   enum { MAX_NAMES = 32 };
   if (!ev->g) return fail(ev, call->loc, "weights can be used in embed, layers and head only");
   if (!ev->m) return fail(ev, call->loc, "an op has no weights of its own: declare a 'param'");
-  if (call->nkid != 1 || call->kid[0]->kind == AST_NAMED) return fail(ev, call->loc, "weight takes one argument: the tensor's name");
+  if (call->nkid != 1 || call->kid[0]->kind == AST_NAMED)
+    return fail(ev, call->loc, "weight takes one argument: the tensor's name");
   Value x = eval(ev, s, call->kid[0]);
   if (x.kind == V_POISON) return x;
-  if (x.kind != V_STRING && x.kind != V_NAMES) return fail(ev, call->kid[0]->loc, "a weight's name is a string; found %s", v_text(ev, &x));
+  if (x.kind != V_STRING && x.kind != V_NAMES)
+    return fail(ev, call->kid[0]->loc, "a weight's name is a string; found %s", v_text(ev, &x));
   Value *name = ARENA_ARRAY(ev->b->a, Value, MAX_NAMES);
   int n = 0;
   if (x.kind == V_STRING) add_names(ev, x.s, name, &n, MAX_NAMES);
@@ -60,8 +63,13 @@ NodeId param_node(Ev *ev, const char *name, const int64_t *dim, int n, const Val
   NodeId node = t_memo(ev, name);
   if (node != NODE_NONE) return t_reshape(ev, loc, node, dim, n);
   if (!param_find(b, name)) {
-    ParamInfo p = {.pub = {.name = name, .model = model, .rank = n, .fan_in = n ? dim[n - 1] : 1, .init = init ? init->s : "fan_in",
-                           .a = init ? init->f : 1}, .loc = loc};
+    ParamInfo p = {.pub = {.name = name,
+                           .model = model,
+                           .rank = n,
+                           .fan_in = n ? dim[n - 1] : 1,
+                           .init = init ? init->s : "fan_in",
+                           .a = init ? init->f : 1},
+                   .loc = loc};
     memcpy(p.pub.dim, dim, (size_t)n * sizeof *dim);
     ARENA_PUSH(b->a, b->param, b->nparam, b->capparam, p);
   }
@@ -101,7 +109,8 @@ static bool init_value(Ev *ev, const char *name, Value *out) {
   if (v_number(out, &x)) *out = (Value){.kind = V_DIST, .s = "constant", .f = x};
   if (out->kind == V_DIST) return true;
   if (out->kind != V_POISON)
-    fail(ev, e->loc, "an initial value is zeros, ones, normal(s), uniform(a), fan_in(gain) or a number; found %s", v_text(ev, out));
+    fail(ev, e->loc, "an initial value is zeros, ones, normal(s), uniform(a), fan_in(gain) or a number; found %s",
+         v_text(ev, out));
   return false;
 }
 
@@ -126,9 +135,9 @@ static const char *shape_text(Build *b, const int64_t *dim, int n) {
 static Value not_there(Ev *ev, const Ast *e, const Value *w) {
   const char *near = model_nearest_tensor(ev->m->file, w->v[0].s), *also = "";
   for (int i = 1; i < w->n; i++) also = arena_printf(ev->b->a, "%s%s'%s'", also, i > 1 ? ", " : "", w->v[i].s);
-  return fail(ev, e->loc, "model '%s' has no weight '%s' in %s%s%s%s%s%s%s", ev->m->pub->name, w->v[0].s, ev->m->file->shown,
-              w->n > 1 ? " (nor " : "", also, w->n > 1 ? ")" : "", near ? "; the nearest name there is '" : "", near ? near : "",
-              near ? "'" : "");
+  return fail(ev, e->loc, "model '%s' has no weight '%s' in %s%s%s%s%s%s%s", ev->m->pub->name, w->v[0].s,
+              ev->m->file->shown, w->n > 1 ? " (nor " : "", also, w->n > 1 ? ")" : "",
+              near ? "; the nearest name there is '" : "", near ? near : "", near ? "'" : "");
 }
 
 // Equal element counts with the file's extents obtained by joining neighbouring declared ones.
@@ -156,7 +165,9 @@ static bool stored_dtype(const StTensor *t, Dtype *out) {
 Value weight_shaped(Ev *ev, const Ast *e, Value w, const int64_t *dim, int n) {
   Build *b = ev->b;
   for (int i = 0; i < n; i++)
-    if (dim_is_sym(dim[i])) return fail(ev, e->loc, "a weight's extents are fixed; %s is known only at run time", ev->g->sym[dim_sym(dim[i])].name);
+    if (dim_is_sym(dim[i]))
+      return fail(ev, e->loc, "a weight's extents are fixed; %s is known only at run time",
+                  ev->g->sym[dim_sym(dim[i])].name);
   if (!ev->m->file) return weight_made(ev, e, w.v[0].s, dim, n);
   const StTensor *t = NULL;
   for (int i = 0; i < w.n && !t; i++) t = model_tensor(ev->m->file, w.v[i].s);
@@ -164,13 +175,15 @@ Value weight_shaped(Ev *ev, const Ast *e, Value w, const int64_t *dim, int n) {
   if (!joins(t, dim, n)) {
     int64_t elems = 1;
     for (int i = 0; i < n; i++) elems *= dim[i];
-    return fail(ev, e->loc, "weight '%s' of model '%s' is %s in %s, expected %s = %s (%lld elements)", t->name, ev->m->pub->name,
-                shape_text(b, t->shape, t->rank), model_file_of(ev->m->file, b->a, t),
-                source_text(b, (Loc){e->loc.file, e->kid[0]->loc.end, e->loc.end}), shape_text(b, dim, n), (long long)elems);
+    return fail(ev, e->loc, "weight '%s' of model '%s' is %s in %s, expected %s = %s (%lld elements)", t->name,
+                ev->m->pub->name, shape_text(b, t->shape, t->rank), model_file_of(ev->m->file, b->a, t),
+                source_text(b, (Loc){e->loc.file, e->kid[0]->loc.end, e->loc.end}), shape_text(b, dim, n),
+                (long long)elems);
   }
   Type type = {.rank = n};
   if (!stored_dtype(t, &type.dt))
-    return fail(ev, e->loc, "weight '%s' of model '%s' is stored as %s; F32, F16 and BF16 are supported", t->name, ev->m->pub->name, t->dtype_name);
+    return fail(ev, e->loc, "weight '%s' of model '%s' is stored as %s; F32, F16 and BF16 are supported", t->name,
+                ev->m->pub->name, t->dtype_name);
   memcpy(type.dim, dim, (size_t)n * sizeof *dim);
   const char *name = arena_printf(b->a, "%s.%s", ev->m->pub->name, t->name);
   NodeId node = t_memo(ev, name);
@@ -197,9 +210,11 @@ void check_unused_tensors(Build *b, MInst *m) {
       if (!strncmp(name, m->under[k], strlen(m->under[k]))) stray = name;
   }
   if (stray)
-    fail_at(b, m->decl->loc, "weight '%s' of model '%s' is not used by arch '%s', which serves it: the result would not be the model's",
+    fail_at(b, m->decl->loc,
+            "weight '%s' of model '%s' is not used by arch '%s', which serves it: the result would not be the model's",
             stray, m->pub->name, m->arch->name);
   else if (count && m->index == b->anchor)
-    diag_warn(b->d, m->decl->loc, "%d tensor%s of model '%s' %s not used by arch '%s' ('%s'%s)", count, count == 1 ? "" : "s",
-              m->pub->name, count == 1 ? "is" : "are", m->arch->name, first, count > 1 ? ", …" : "");
+    diag_warn(b->d, m->decl->loc, "%d tensor%s of model '%s' %s not used by arch '%s' ('%s'%s)", count,
+              count == 1 ? "" : "s", m->pub->name, count == 1 ? "is" : "are", m->arch->name, first,
+              count > 1 ? ", …" : "");
 }

@@ -77,13 +77,55 @@ static int make_models(void **state) {
       {.dir = "base", .hidden = 16, .layers = 4, .heads = 4, .kv_heads = 2, .ffn = 24, .vocab = 32},
       {.dir = "code", .hidden = 8, .layers = 6, .heads = 2, .kv_heads = 2, .ffn = 16, .vocab = 32},
       {.dir = "few", .hidden = 8, .layers = 2, .heads = 2, .kv_heads = 2, .ffn = 16, .vocab = 31},
-      {.dir = "other", .hidden = 8, .layers = 2, .heads = 2, .kv_heads = 2, .ffn = 16, .vocab = 32, .tokenizer = "{\"added_tokens\": []}\n"},
+      {.dir = "other",
+       .hidden = 8,
+       .layers = 2,
+       .heads = 2,
+       .kv_heads = 2,
+       .ffn = 16,
+       .vocab = 32,
+       .tokenizer = "{\"added_tokens\": []}\n"},
       {.dir = "wrong", .hidden = 16, .layers = 4, .heads = 4, .kv_heads = 2, .ffn = 24, .vocab = 32, .query_rows = 12},
-      {.dir = "lacks", .hidden = 16, .layers = 4, .heads = 4, .kv_heads = 2, .ffn = 24, .vocab = 32, .without = "num_attention_heads"},
-      {.dir = "gelu", .hidden = 16, .layers = 4, .heads = 4, .kv_heads = 2, .ffn = 24, .vocab = 32, .config = "  \"hidden_act\": \"gelu\",\n"},
-      {.dir = "window", .hidden = 16, .layers = 4, .heads = 4, .kv_heads = 2, .ffn = 24, .vocab = 32, .config = "  \"sliding_window\": 4096,\n"},
-      {.dir = "biased", .hidden = 16, .layers = 4, .heads = 4, .kv_heads = 2, .ffn = 24, .vocab = 32, .extra_tensor = "model.layers.0.self_attn.q_proj.bias"},
-      {.dir = "invented", .hidden = 16, .layers = 4, .heads = 4, .kv_heads = 2, .ffn = 24, .vocab = 32, .architecture = "InventedForCausalLM"},
+      {.dir = "lacks",
+       .hidden = 16,
+       .layers = 4,
+       .heads = 4,
+       .kv_heads = 2,
+       .ffn = 24,
+       .vocab = 32,
+       .without = "num_attention_heads"},
+      {.dir = "gelu",
+       .hidden = 16,
+       .layers = 4,
+       .heads = 4,
+       .kv_heads = 2,
+       .ffn = 24,
+       .vocab = 32,
+       .config = "  \"hidden_act\": \"gelu\",\n"},
+      {.dir = "window",
+       .hidden = 16,
+       .layers = 4,
+       .heads = 4,
+       .kv_heads = 2,
+       .ffn = 24,
+       .vocab = 32,
+       .config = "  \"sliding_window\": 4096,\n"},
+      {.dir = "biased",
+       .hidden = 16,
+       .layers = 4,
+       .heads = 4,
+       .kv_heads = 2,
+       .ffn = 24,
+       .vocab = 32,
+       .extra_tensor = "model.layers.0.self_attn.q_proj.bias"},
+      {.dir = "invented",
+       .hidden = 16,
+       .layers = 4,
+       .heads = 4,
+       .kv_heads = 2,
+       .ffn = 24,
+       .vocab = 32,
+       .architecture = "InventedForCausalLM"},
   };
   char folder[] = "/tmp/calm-test-build-XXXXXX";
   if (!mkdtemp(folder) || chdir(folder) || mkdir("models", 0777) || chdir("models")) return -1;
@@ -103,16 +145,23 @@ static int remove_models(void **state) {
 
 static void layer_maps(void **state) {
   (void)state;
-  static const struct { const char *from, *to, *map; } cases[] = {
-      {"every 2", "2, 3, 4", "2:2 4:3 6:4 "},   {"every 2", "spread", "2:1 4:2 6:4 "}, {"spread", "all", "1:1 3:2 4:3 6:4 "},
-      {"2..6 step 2", "0..2", "2:0 4:1 6:2 "}, {"last", "last", "6:4 "},               {"4, 4, 0", "1, 2, 3", "4:1 4:2 0:3 "},
+  static const struct { const char *from, *to, *map;
+  } cases[] = {
+      {"every 2", "2, 3, 4", "2:2 4:3 6:4 "},
+      {"every 2", "spread", "2:1 4:2 6:4 "},
+      {"spread", "all", "1:1 3:2 4:3 6:4 "},
+      {"2..6 step 2", "0..2", "2:0 4:1 6:2 "},
+      {"last", "last", "6:4 "},
+      {"4, 4, 0", "1, 2, 3", "4:1 4:2 0:3 "},
       {"spread", "last", "6:4 "},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     World w;
     char text[512];
     Buf map = {0};
-    snprintf(text, sizeof text, "anchor base = \"models/base\"\naugment code = \"models/code\"\nconnect code[%s] -> base[%s] with cross_attention(heads = 4)\n",
+    snprintf(text, sizeof text,
+             "anchor base = \"models/base\"\naugment code = \"models/code\"\nconnect code[%s] -> base[%s] with "
+             "cross_attention(heads = 4)\n",
              cases[i].from, cases[i].to);
     open_text(&w, text);
     expect_built(&w);
@@ -138,7 +187,9 @@ static int sources_like(const Graph *g, OpId op, const char *part) {
 static void names_and_extent(void **state) {
   (void)state;
   World w;
-  open_text(&w, "anchor base = \"models/base\"\naugment code = \"models/code\"\nconnect code[2, 4] -> base[2, 4] with cross_attention(heads = 4)\n");
+  open_text(&w,
+            "anchor base = \"models/base\"\naugment code = \"models/code\"\nconnect code[2, 4] -> base[2, 4] with "
+            "cross_attention(heads = 4)\n");
   expect_built(&w);
   static const char *const order[] = {"train", "loss", "step", "score", "norm", "update"};
   assert_int_equal(w.p->nentry, 6);
@@ -173,9 +224,12 @@ static void anchor_alone(void **state) {
 static void made_from_nothing(void **state) {
   (void)state;
   World w;
-  open_text(&w, "model kv = llama { vocab_size = 32 hidden_size = 16 intermediate_size = 24 num_hidden_layers = 2 num_attention_heads = 4 "
-                "hidden_act = \"silu\" } tokenizer \"models/base/tokenizer.json\" init { \"*o_proj.weight\" = fan_in(0.5) }\n"
-                "train { steps = 3 batch = 96 rows optimizer = adamw(lr = 0.125, betas = (0.5, 0.75)) }\n");
+  open_text(
+      &w,
+      "model kv = llama { vocab_size = 32 hidden_size = 16 intermediate_size = 24 num_hidden_layers = 2 "
+      "num_attention_heads = 4 "
+      "hidden_act = \"silu\" } tokenizer \"models/base/tokenizer.json\" init { \"*o_proj.weight\" = fan_in(0.5) }\n"
+      "train { steps = 3 batch = 96 rows optimizer = adamw(lr = 0.125, betas = (0.5, 0.75)) }\n");
   expect_built(&w);
   assert_int_equal(w.p->nparam, 3 + 2 * 9);
   assert_string_equal(w.p->param[0].name, "kv.model.embed_tokens.weight");
@@ -188,9 +242,13 @@ static void made_from_nothing(void **state) {
     assert_int_equal(p->rank, norm ? 1 : 2);                 // as files hold them: [out, in]
   }
   char *config = json_dumps(w.p->model[0].config, JSON_COMPACT), *train = json_dumps(w.p->train, JSON_COMPACT);
-  assert_string_equal(config, "{\"architectures\":[\"LlamaForCausalLM\"],\"model_type\":\"llama\",\"vocab_size\":32,\"hidden_size\":16,"
-                              "\"intermediate_size\":24,\"num_hidden_layers\":2,\"num_attention_heads\":4,\"hidden_act\":\"silu\"}");
-  assert_string_equal(train, "{\"steps\":3,\"batch\":{\"n\":96,\"unit\":\"rows\"},\"optimizer\":{\"name\":\"adamw\",\"lr\":0.125,\"betas\":[0.5,0.75]}}");
+  assert_string_equal(
+      config,
+      "{\"architectures\":[\"LlamaForCausalLM\"],\"model_type\":\"llama\",\"vocab_size\":32,\"hidden_size\":16,"
+      "\"intermediate_size\":24,\"num_hidden_layers\":2,\"num_attention_heads\":4,\"hidden_act\":\"silu\"}");
+  assert_string_equal(train,
+                      "{\"steps\":3,\"batch\":{\"n\":96,\"unit\":\"rows\"},\"optimizer\":{\"name\":\"adamw\",\"lr\":0."
+                      "125,\"betas\":[0.5,0.75]}}");
   free(config);
   free(train);
   close_world(&w);
@@ -233,13 +291,15 @@ static void own_architecture(void **state) {
 static void own_op(void **state) {
   (void)state;
   World w;
-  open_text(&w, "anchor base = \"models/base\"\naugment code = \"models/code\"\n"
-                "op gated(b[N, D], a[M, E], heads: int = 2) -> delta[N, D] {\n"
-                "  param p[D, E], wq[heads, D / heads, D], wk[heads, D / heads, D], wv[heads, D / heads, D], wo[D, D] = zeros, g[1, D] = normal(0.1)\n"
-                "  x = linear(a, p)\n"
-                "  o[N, D] = attention(linear(b, wq), linear(x, wk), linear(x, wv))\n"
-                "  return linear(o, wo) * sigmoid(linear(b, g))\n}\n"
-                "connect base[1] -> code[2] with gated()\nconnect code[3] -> base[2] with gated(heads = 4)\n");
+  open_text(&w,
+            "anchor base = \"models/base\"\naugment code = \"models/code\"\n"
+            "op gated(b[N, D], a[M, E], heads: int = 2) -> delta[N, D] {\n"
+            "  param p[D, E], wq[heads, D / heads, D], wk[heads, D / heads, D], wv[heads, D / heads, D], wo[D, D] = "
+            "zeros, g[1, D] = normal(0.1)\n"
+            "  x = linear(a, p)\n"
+            "  o[N, D] = attention(linear(b, wq), linear(x, wk), linear(x, wv))\n"
+            "  return linear(o, wo) * sigmoid(linear(b, g))\n}\n"
+            "connect base[1] -> code[2] with gated()\nconnect code[3] -> base[2] with gated(heads = 4)\n");
   expect_built(&w);
   assert_int_equal(w.p->nparam, 12);
   const Graph *train = entry(&w, "train");

@@ -25,7 +25,8 @@ static void number(FILE *f, const TinyModel *m, const char *key, int value) {
 
 static void write_config(const TinyModel *m) {
   FILE *f = create(m->dir, "config.json");
-  fprintf(f, "{\n  \"architectures\": [\"%s\"],\n%s", m->architecture ? m->architecture : "LlamaForCausalLM", m->config ? m->config : "");
+  fprintf(f, "{\n  \"architectures\": [\"%s\"],\n%s", m->architecture ? m->architecture : "LlamaForCausalLM",
+          m->config ? m->config : "");
   number(f, m, "hidden_size", m->hidden);
   number(f, m, "intermediate_size", m->ffn);
   number(f, m, "num_hidden_layers", m->layers);
@@ -48,7 +49,9 @@ void tiny_model(const TinyModel *m) {
   if (mkdir(m->dir, 0777) && errno != EEXIST) abort();
   write_config(m);
   FILE *f = create(m->dir, "tokenizer.json");
-  fputs(m->tokenizer ? m->tokenizer : "{\"added_tokens\": [], \"model\": {\"type\": \"BPE\", \"vocab\": {}, \"merges\": []}}\n", f);
+  fputs(m->tokenizer ? m->tokenizer
+                     : "{\"added_tokens\": [], \"model\": {\"type\": \"BPE\", \"vocab\": {}, \"merges\": []}}\n",
+        f);
   fclose(f);
   StWriter *w = st_writer_new();
   int D = m->hidden, KD = D / m->heads * m->kv_heads;
@@ -58,10 +61,13 @@ void tiny_model(const TinyModel *m) {
   char *names[64 * 9];
   int n = 0;
   for (int i = 0; i < m->layers; i++) {
-    const struct { const char *name; int rows, columns; } part[] = {
-        {"input_layernorm", D, 0},   {"self_attn.q_proj", m->query_rows ? m->query_rows : D, D}, {"self_attn.k_proj", KD, D},
-        {"self_attn.v_proj", KD, D}, {"self_attn.o_proj", D, D},                                 {"post_attention_layernorm", D, 0},
-        {"mlp.gate_proj", m->ffn, D}, {"mlp.up_proj", m->ffn, D},                                {"mlp.down_proj", D, m->ffn},
+    const struct { const char *name; int rows, columns;
+    } part[] = {
+        {"input_layernorm", D, 0},    {"self_attn.q_proj", m->query_rows ? m->query_rows : D, D},
+        {"self_attn.k_proj", KD, D},  {"self_attn.v_proj", KD, D},
+        {"self_attn.o_proj", D, D},   {"post_attention_layernorm", D, 0},
+        {"mlp.gate_proj", m->ffn, D}, {"mlp.up_proj", m->ffn, D},
+        {"mlp.down_proj", D, m->ffn},
     };
     for (size_t k = 0; k < sizeof part / sizeof *part; k++) {
       names[n] = malloc(96);
