@@ -18,6 +18,7 @@ endfunction()
 calm_unit_test(test_dsl calm_dsl)
 
 # --- graph, autodiff
+calm_unit_test(test_graph_text calm_graph m)
 calm_unit_test(test_autodiff calm_autodiff m)
 
 # --- model, build
@@ -28,7 +29,7 @@ calm_unit_test(test_build calm_build calm_tiny)
 # --- passes, plan
 add_library(calm_graphkit STATIC EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/tests/unit/graph_kit.c)   # small random graphs, evaluated
 target_link_libraries(calm_graphkit PUBLIC calm_graph ${CMOCKA_LIB})
-calm_unit_test(test_passes calm_graphkit calm_plan calm_passes calm_autodiff)
+calm_unit_test(test_passes calm_graphkit calm_plan calm_passes calm_autodiff m)
 
 # --- llvm
 # compiles one kernel and runs it; kernels call back into the executable, so it exports its symbols
