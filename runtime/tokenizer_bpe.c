@@ -7,43 +7,47 @@
 #include "runtime/tokenizer_impl.h"
 #include "runtime/utf8.h"
 
-static void add_symbol(TkBpe *w, int32_t id, size_t begin, size_t len) {
+// Symbols lie end to end. (Where a fused unknown is only put after byte tokens that follow it, Hugging Face's spans are these too.)
+static void add_symbol(TkBpe *w, int32_t id, size_t len) {
   if (w->n == w->cap) {
     w->cap = w->cap ? w->cap * 2 : 64;
     w->sym = rt_realloc(w->sym, w->cap, sizeof *w->sym);
   }
-  w->sym[w->n] = (struct TkSymbol){.id = id, .prev = (int32_t)w->n - 1, .next = (int32_t)w->n + 1, .begin = (uint32_t)begin, .len = (uint32_t)len};
-  w->n++;
+  int32_t at = (int32_t)w->n++;
+  w->sym[at] = (struct TkSymbol){.id = id, .prev = at - 1, .next = at + 1, .begin = w->at, .len = (uint32_t)len};
+  w->at += (uint32_t)len;
 }
 
 // A character that is no token, as bytes: false when one of its bytes has no token either.
-static bool add_bytes(const Tokenizer *t, TkBpe *w, const char *s, size_t begin, size_t len) {
+static bool add_bytes(const Tokenizer *t, TkBpe *w, const char *s, size_t len) {
   for (size_t i = 0; i < len; i++)
-    if (t->vocab.byte[(uint8_t)s[begin + i]] < 0) return false;
-  for (size_t i = 0; i < len; i++) add_symbol(w, t->vocab.byte[(uint8_t)s[begin + i]], begin + i, 1);
+    if (t->vocab.byte[(uint8_t)s[i]] < 0) return false;
+  for (size_t i = 0; i < len; i++) add_symbol(w, t->vocab.byte[(uint8_t)s[i]], 1);
   return true;
 }
 
 static void start_symbols(const Tokenizer *t, TkBpe *w, const char *s, size_t n) {
-  size_t unk_begin = 0, unk_len = 0, k;
+  size_t unk_len = 0, k;
   for (size_t i = 0; i < n; i += k) {
     uint32_t cp;
     k = rt_utf8_next(s + i, &cp);
     int32_t id = cp < TK_FAST_CHARS ? t->vocab.fast[cp] : tk_vocab_find(&t->vocab, s + i, k);
-    if (id < 0 && t->byte_fallback && add_bytes(t, w, s, i, k)) continue;
-    if (id < 0 && t->unk < 0) continue;                     // nothing stands for it: left out, as Hugging Face does
+    if (id < 0 && t->byte_fallback && add_bytes(t, w, s + i, k)) continue;
+    if (id < 0 && t->unk < 0) {                             // nothing stands for it: left out, as Hugging Face does
+      w->at += (uint32_t)k;
+      continue;
+    }
     if (unk_len && (id >= 0 || !t->fuse_unk)) {
-      add_symbol(w, t->unk, unk_begin, unk_len);
+      add_symbol(w, t->unk, unk_len);
       unk_len = 0;
     }
     if (id >= 0) {
-      add_symbol(w, id, i, k);
+      add_symbol(w, id, k);
     } else {
-      if (!unk_len) unk_begin = i;
       unk_len += k;
     }
   }
-  if (unk_len) add_symbol(w, t->unk, unk_begin, unk_len);
+  if (unk_len) add_symbol(w, t->unk, unk_len);
   if (w->n) w->sym[w->n - 1].next = -1;
 }
 
@@ -98,9 +102,10 @@ static void merge(const Tokenizer *t, TkBpe *w) {
 
 void tk_bpe(const Tokenizer *t, TkBpe *w, const char *s, size_t n) {
   w->n = 0;
+  w->at = 0;
   int32_t whole = t->ignore_merges ? tk_vocab_find(&t->vocab, s, n) : -1;
   if (whole >= 0) {
-    add_symbol(w, whole, 0, n);
+    add_symbol(w, whole, n);
     w->sym[0].next = -1;
     return;
   }

@@ -125,7 +125,7 @@ void tk_vocab_free(TkVocab *v);
 
 // --- added tokens (tokenizer_added.c)
 typedef struct TkAdded {
-  char *content;
+  char *content, *shown;       // shown: the normalized kind, normalized; else NULL
   size_t n;
   int32_t id;
   bool special, single_word, lstrip, rstrip, normalized;
@@ -194,6 +194,7 @@ typedef struct TkBpe {
     uint32_t begin, len;       // bytes of the piece
   } *sym;
   size_t n, cap;
+  uint32_t at;                 // bytes of the piece taken so far
   struct TkMerge {
     uint64_t key;              // rank << 32 | position
     int32_t id;

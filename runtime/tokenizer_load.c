@@ -115,7 +115,7 @@ static bool index_added(Tokenizer *t, RtError *e) {
   if (t->vocab.n) memcpy(t->text, t->vocab.token, (size_t)t->vocab.n * sizeof *t->text);
   TkCall call = {.path = t->path, .e = e};
   for (int i = 0; i < t->nadded && !call.failed; i++) {
-    const TkAdded *a = &t->added[i];
+    TkAdded *a = &t->added[i];
     t->text[a->id] = (TkStr){a->content, a->n};
     t->special[a->id] |= a->special;
     if (!a->normalized) {
@@ -126,6 +126,8 @@ static bool index_added(Tokenizer *t, RtError *e) {
     tk_text_raw(&text, a->content, 0, a->n);
     tk_normalize(t, &text, &call);
     if (text.n) tk_trie_add(&t->normalized, text.s, text.n, i);
+    a->shown = rt_strndup(text.n ? text.s : "", text.n);     // decoding shows it as it was searched
+    t->text[a->id] = (TkStr){a->shown, text.n};
     tk_text_free(&text);
   }
   pcre2_match_data_free(call.match);
@@ -228,7 +230,7 @@ Tokenizer *tokenizer_open(const char *path, RtError *e) {
 
 void tokenizer_free(Tokenizer *t) {
   if (!t) return;
-  for (int i = 0; i < t->nadded; i++) free(t->added[i].content);
+  for (int i = 0; i < t->nadded; i++) free(t->added[i].content), free(t->added[i].shown);
   for (int i = 0; i < t->nnorm; i++) tk_normalizer_free(&t->norm[i]);
   for (int i = 0; i < t->nsplit; i++) tk_splitter_free(&t->split[i]);
   for (int i = 0; i < t->ndec; i++) tk_decoder_free(&t->dec[i]);

@@ -1,0 +1,318 @@
+// The tokenizer against goldens made with Hugging Face `tokenizers` (tests/parity/make_tokenizer_goldens.py): ids, byte spans, decoded
+// text, ids around a text, random ids decoded, and streaming decode equal to decoding at once. Real tokenizers are used where they are.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+#include <jansson.h>
+
+#include "runtime/file.h"
+#include "runtime/sha256.h"
+#include "runtime/tokenizer.h"
+
+#define GOLDEN CALM_SOURCE_DIR "/tests/parity/tokenizer/"
+#define SHARED "/work/shared/data/"
+
+static json_t *load(const char *name) {
+  char path[512];
+  json_error_t e;
+  snprintf(path, sizeof path, GOLDEN "%s.json", name);
+  json_t *v = json_load_file(path, JSON_ALLOW_NUL, &e);
+  if (!v) fail_msg("%s: %s", path, e.text);
+  return v;
+}
+
+static Tokenizer *open_or_fail(const char *path) {
+  RtError e;
+  Tokenizer *t = tokenizer_open(path, &e);
+  if (!t) fail_msg("%s", e.text);
+  return t;
+}
+
+// The text the digests are of.
+static char *canonical(const int32_t *ids, const TokSpan *spans, int64_t n, const char *decoded, size_t len, size_t *out_len) {
+  char *s = NULL;
+  FILE *f = open_memstream(&s, out_len);
+  for (int64_t i = 0; i < n; i++) fprintf(f, "%s%d", i ? "," : "", ids[i]);
+  fputc('|', f);
+  for (int64_t i = 0; i < n; i++) fprintf(f, "%s%lld-%lld", i ? "," : "", (long long)spans[i].begin, (long long)spans[i].end);
+  fputc('|', f);
+  fwrite(decoded, 1, len, f);
+  fclose(f);
+  return s;
+}
+
+static bool digest_is(const char *s, size_t n, const json_t *want) {
+  char hex[SHA256_HEX];
+  sha256_of(s, n, hex);
+  return strncmp(hex, json_string_value(want), 16) == 0;
+}
+
+// prompt_n ids as the prompt, the rest pushed one by one: the pieces together must be decode(all) behind decode(prompt), and every piece
+// whole characters.
+static void check_stream(const Tokenizer *t, const int32_t *ids, int64_t n, int64_t prompt_n) {
+  size_t all_len, prompt_len, k, got = 0;
+  char *all = tokenizer_decode(t, ids, n, &all_len), *prompt = tokenizer_decode(t, ids, prompt_n, &prompt_len), *text = malloc(all_len + 1);
+  TokStream *s = tokstream_new(t, ids, prompt_n);
+  for (int64_t i = prompt_n; i <= n; i++) {
+    const char *piece = i < n ? tokstream_push(s, ids[i], &k) : tokstream_end(s, &k);
+    assert_true(got + k <= all_len);
+    memcpy(text + got, piece, k);
+    got += k;
+    if (k) assert_true(((uint8_t)piece[0] & 0xC0) != 0x80);
+  }
+  // Where the prompt ends within a character, that character comes with the completion.
+  assert_true(got >= all_len - (prompt_len < all_len ? prompt_len : all_len));
+  assert_memory_equal(text, all + all_len - got, got);
+  tokstream_free(s);
+  free(text);
+  free(all);
+  free(prompt);
+}
+
+static int check_texts(const Tokenizer *t, const char *name, const json_t *texts, const json_t *want) {
+  int bad = 0;
+  for (size_t i = 0; i < json_array_size(texts); i++) {
+    RtError e;
+    int32_t *ids;
+    TokSpan *spans;
+    const json_t *text = json_array_get(texts, i);
+    int64_t n = tokenizer_encode(t, json_string_value(text), json_string_length(text), false, &ids, &spans, &e);
+    if (n < 0) fail_msg("%s", e.text);
+    size_t len, c_len;
+    char *decoded = tokenizer_decode(t, ids, n, &len), *c = canonical(ids, spans, n, decoded, len, &c_len);
+    if (!digest_is(c, c_len, json_array_get(want, i)) && bad++ < 8) print_message("%s: text %zu: [%s] gave %s\n", name, i, json_string_value(text), c);
+    check_stream(t, ids, n, 0);
+    check_stream(t, ids, n, n / 2);
+    free(c);
+    free(decoded);
+    free(ids);
+    free(spans);
+  }
+  return bad;
+}
+
+// The same generator as in the script.
+static int check_random(const Tokenizer *t, const char *name, const json_t *want) {
+  int64_t x = 1, vocab = tokenizer_vocab(t), low = vocab < 300 ? vocab : 300;
+  int bad = 0;
+  for (size_t i = 0; i < json_array_size(want); i++) {
+    int32_t ids[24];
+    size_t len;
+    for (int k = 0; k < 24; k++) {
+      x = (x * 1103515245 + 12345) % (1ll << 31);
+      ids[k] = (int32_t)((x >> 8) % (x % 3 ? vocab : low));
+    }
+    char *s = tokenizer_decode(t, ids, 24, &len);
+    if (!digest_is(s, len, json_array_get(want, i)) && bad++ < 4) print_message("%s: random ids %zu gave [%s]\n", name, i, s);
+    free(s);
+    for (int64_t p = 0; p <= 24; p += 5) check_stream(t, ids, 24, p);
+  }
+  return bad;
+}
+
+static void check_ids(const int32_t *ids, int n, const json_t *want) {
+  assert_int_equal(n, json_array_size(want));
+  for (int i = 0; i < n; i++) assert_int_equal(ids[i], json_integer_value(json_array_get(want, (size_t)i)));
+}
+
+static void check(const char *name, const char *path) {
+  json_t *texts = load("texts"), *want = load(name);
+  Tokenizer *t = open_or_fail(path);
+  const int32_t *ids;
+  assert_int_equal(tokenizer_vocab(t), json_integer_value(json_object_get(want, "vocab")));
+  int n = tokenizer_prefix(t, &ids);
+  check_ids(ids, n, json_object_get(want, "prefix"));
+  n = tokenizer_suffix(t, &ids);
+  check_ids(ids, n, json_object_get(want, "suffix"));
+  int bad = check_texts(t, name, texts, json_object_get(want, "texts")) + check_random(t, name, json_object_get(want, "random"));
+  if (bad) fail_msg("%s: %d digests differ", name, bad);
+  tokenizer_free(t);
+  json_decref(want);
+  json_decref(texts);
+}
+
+static void synthetic(void **state) {
+  (void)state;
+  static const char *const names[] = {"byte_gpt2", "byte_llama3", "byte_digits", "fallback_prepend", "fallback_metaspace", "splits", "chars"};
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    char path[512];
+    snprintf(path, sizeof path, GOLDEN "synthetic/%s.json", names[i]);
+    check(names[i], path);
+  }
+}
+
+static void real(void **state) {
+  (void)state;
+  static const struct {
+    const char *name, *path;     // a path without '/' in front is below ~/.cache/calm-real
+  } where[] = {
+    {"stories260k", SHARED "weights/stories260k/hf/tokenizer.json"}, {"smollm2", "smollm2-135m/tokenizer.json"},
+    {"gemma3-270m", "gemma3-270m/tokenizer.json"}, {"gemma3", "tokenizers/gemma3/tokenizer.json"},
+    {"llama3", "tokenizers/llama3/tokenizer.json"}, {"qwen3", "tokenizers/qwen3/tokenizer.json"},
+  };
+  const char *home = getenv("HOME");
+  for (size_t i = 0; i < sizeof where / sizeof *where; i++) {
+    char path[512];
+    if (where[i].path[0] == '/') snprintf(path, sizeof path, "%s", where[i].path);
+    else snprintf(path, sizeof path, "%s/.cache/calm-real/%s", home ? home : "", where[i].path);
+    if (file_is_regular(path)) check(where[i].name, path);
+    else print_message("skipped %s: no %s\n", where[i].name, path);
+  }
+}
+
+// GPT-2 is there as encoder.json and vocab.bpe; a tokenizer.json is put together from them.
+static void gpt2(void **state) {
+  (void)state;
+  if (!file_is_regular(SHARED "tokenizers/gpt2/encoder.json")) {
+    print_message("skipped gpt2: no " SHARED "tokenizers/gpt2\n");
+    return;
+  }
+  json_t *vocab = json_load_file(SHARED "tokenizers/gpt2/encoder.json", 0, NULL), *merges = json_array();
+  FILE *f = fopen(SHARED "tokenizers/gpt2/vocab.bpe", "r");
+  char line[512], path[] = "/tmp/calm-test-gpt2-XXXXXX";
+  while (fgets(line, sizeof line, f)) {
+    line[strcspn(line, "\n")] = 0;
+    if (*line && strncmp(line, "#version", 8) != 0) json_array_append_new(merges, json_string(line));
+  }
+  fclose(f);
+  json_t *root = json_pack("{s:[{s:i, s:s, s:b, s:b}], s:n, s:{s:s, s:b}, s:{s:s}, s:{s:s, s:o, s:o}}", "added_tokens", "id", 50256, "content",
+                           "<|endoftext|>", "special", 1, "normalized", 0, "normalizer", "pre_tokenizer", "type", "ByteLevel", "add_prefix_space", 0,
+                           "decoder", "type", "ByteLevel", "model", "type", "BPE", "vocab", vocab, "merges", merges);
+  close(mkstemp(path));
+  assert_int_equal(json_dump_file(root, path, 0), 0);
+  check("gpt2", path);
+  unlink(path);
+  json_decref(root);
+}
+
+static void stories_ten(void **state) {
+  (void)state;
+  const char *path = SHARED "weights/stories260k/hf/tokenizer.json";
+  if (!file_is_regular(path)) {
+    print_message("skipped stories260k: no %s\n", path);
+    return;
+  }
+  json_t *cases = load("stories260k-ten");
+  Tokenizer *t = open_or_fail(path);
+  for (size_t i = 0; i < json_array_size(cases); i++) {
+    const json_t *c = json_array_get(cases, i), *text = json_object_get(c, "text");
+    int32_t *ids;
+    RtError e;
+    size_t len;
+    int64_t n = tokenizer_encode(t, json_string_value(text), json_string_length(text), false, &ids, NULL, &e);
+    check_ids(ids, (int)n, json_object_get(c, "ids"));
+    char *s = tokenizer_decode(t, ids, n, &len);
+    assert_string_equal(s, json_string_value(json_object_get(c, "decoded")));
+    free(s);
+    free(ids);
+  }
+  tokenizer_free(t);
+  json_decref(cases);
+}
+
+static int64_t encode(const Tokenizer *t, const char *text, bool continuation, int32_t *out) {
+  int32_t *ids;
+  RtError e;
+  int64_t n = tokenizer_encode(t, text, strlen(text), continuation, &ids, NULL, &e);
+  assert_true(n >= 0 && n <= 32);
+  memcpy(out, ids, (size_t)n * sizeof *ids);
+  free(ids);
+  return n;
+}
+
+// A continuation gets no prefix space and no ▁: its ids are those of the whole text behind the first part's (where no merge crosses).
+static void continuation(void **state) {
+  (void)state;
+  static const char *const names[] = {"fallback_prepend", "fallback_metaspace", "chars"};
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    char path[512];
+    int32_t a[32], b[32], whole[32];
+    snprintf(path, sizeof path, GOLDEN "synthetic/%s.json", names[i]);
+    Tokenizer *t = open_or_fail(path);
+    int64_t na = encode(t, "3+", false, a), nb = encode(t, "7=", true, b), n = encode(t, "3+7=", false, whole);
+    assert_int_equal(na + nb, n);
+    assert_memory_equal(a, whole, (size_t)na * sizeof *a);
+    assert_memory_equal(b, whole + na, (size_t)nb * sizeof *b);
+    assert_int_equal(encode(t, "", true, a), 0);
+    tokenizer_free(t);
+  }
+  Tokenizer *t = open_or_fail(GOLDEN "synthetic/byte_digits.json");   // this one puts the space before every piece
+  int32_t a[32], b[32];
+  assert_int_equal(encode(t, "7=", true, a) + 1, encode(t, "7=", false, b));
+  assert_int_equal(a[0], b[1]);
+  tokenizer_free(t);
+}
+
+static void expect_error(const char *json, const char *part) {
+  char path[] = "/tmp/calm-test-tok-XXXXXX";
+  RtError e;
+  close(mkstemp(path));
+  assert_true(file_save(path, json, strlen(json), &e));
+  Tokenizer *t = tokenizer_open(path, &e);
+  assert_null(t);
+  if (!strstr(e.text, part) || !strstr(e.text, path)) fail_msg("expected \"%s\" in: %s", part, e.text);
+  unlink(path);
+}
+
+static void errors(void **state) {
+  (void)state;
+#define MODEL "\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"b\":1},\"merges\":[]}"
+  expect_error("", "expected");
+  expect_error("{", "expected");
+  expect_error("[]", "expected");
+  expect_error("{}", "\"model\"");
+  expect_error("{\"model\":{\"type\":\"Unigram\",\"vocab\":[]}}", "Unigram");
+  expect_error("{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0}}}", "merges");
+  expect_error("{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"b\":0},\"merges\":[]}}", "two tokens");
+  expect_error("{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":-1},\"merges\":[]}}", "-1");
+  expect_error("{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":99999999999},\"merges\":[]}}", "99999999999");
+  expect_error("{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"b\":1},\"merges\":[\"a b\"]}}", "merge 0");
+  expect_error("{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"b\":1},\"merges\":[[\"a\"]]}}", "merge");
+  expect_error("{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[],\"unk_token\":\"u\"}}", "unk_token");
+  expect_error("{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[],\"end_of_word_suffix\":\"</w>\"}}", "end_of_word_suffix");
+  expect_error("{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[],\"dropout\":0.1}}", "dropout");
+  expect_error("{\"normalizer\":{\"type\":\"Precompiled\"}," MODEL "}", "Precompiled");
+  expect_error("{\"pre_tokenizer\":{\"type\":\"UnicodeScripts\"}," MODEL "}", "UnicodeScripts");
+  expect_error("{\"decoder\":{\"type\":\"CTC\"}," MODEL "}", "CTC");
+  expect_error("{\"post_processor\":{\"type\":\"Odd\"}," MODEL "}", "Odd");
+  expect_error("{\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"Regex\":\"[a[b]]\"},\"behavior\":\"Isolated\"}," MODEL "}", "class");
+  expect_error("{\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"Regex\":\"(\"},\"behavior\":\"Isolated\"}," MODEL "}", "regular expression");
+  expect_error("{\"added_tokens\":[{\"content\":5}]," MODEL "}", "content");
+  RtError e;
+  assert_null(tokenizer_open("/nowhere/tokenizer.json", &e));
+  assert_non_null(strstr(e.text, "/nowhere/tokenizer.json"));
+  Tokenizer *t = open_or_fail(GOLDEN "synthetic/chars.json");
+  assert_int_equal(tokenizer_encode(t, "ab\xFFz", 4, false, NULL, NULL, &e), -1);
+  assert_non_null(strstr(e.text, "byte 2"));
+  tokenizer_free(t);
+}
+
+// A long piece without any pre-tokenizer must not take quadratic time: a quadratic merge would run for minutes here.
+static void long_piece(void **state) {
+  (void)state;
+  size_t n = 2000000;
+  char *s = malloc(n);
+  for (size_t i = 0; i < n; i++) s[i] = "abc the "[(i * 7 + i / 5) % 8];
+  Tokenizer *t = open_or_fail(GOLDEN "synthetic/fallback_prepend.json");
+  RtError e;
+  int32_t *ids;
+  TokSpan *spans;
+  int64_t k = tokenizer_encode(t, s, n, false, &ids, &spans, &e);
+  assert_true(k > 0 && spans[k - 1].end == (int64_t)n);
+  free(ids);
+  free(spans);
+  tokenizer_free(t);
+  free(s);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {cmocka_unit_test(synthetic), cmocka_unit_test(stories_ten),  cmocka_unit_test(real),   cmocka_unit_test(gpt2),
+                                     cmocka_unit_test(continuation), cmocka_unit_test(errors), cmocka_unit_test(long_piece)};
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
