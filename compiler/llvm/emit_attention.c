@@ -53,7 +53,7 @@ static void layout(Cg *g, Fwd *f) {
   AttnScratch s = {0};
   extents(f->G, &chunk, &state);
   f->Ep = attn_round16(f->E);
-  f->kt = attn_region(&s, f->D * ATTN_BK);
+  f->kt = attn_region(&s, attn_panel_floats(f->D));
   f->S = attn_region(&s, chunk * ATTN_BK);
   f->max = attn_region(&s, chunk);
   f->safe = attn_region(&s, chunk);

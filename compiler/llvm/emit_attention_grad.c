@@ -40,8 +40,8 @@ static LLVMValueRef row_of(Cg *g, LLVMValueRef p, LLVMValueRef row, int64_t head
 
 static void layout(Cg *g, Bwd *b) {
   AttnScratch s = {0};
-  b->kt = attn_region(&s, b->D * ATTN_BK);
-  b->vt = attn_region(&s, b->E * ATTN_BK);
+  b->kt = attn_region(&s, attn_panel_floats(b->D));
+  b->vt = attn_region(&s, attn_panel_floats(b->E));
   b->P = attn_region(&s, QB * ATTN_BK);
   b->dS = attn_region(&s, QB * ATTN_BK);
   cg_need_scratch(g, s.used);

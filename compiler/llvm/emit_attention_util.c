@@ -1,6 +1,5 @@
-// What the forward and the backward attention emitters share: reading masks, lanes of an interval, packing of key rows.
+// What the forward and the backward attention emitters share: reading masks, lanes of an interval, rows of vectors.
 #include "llvm/emit_attention.h"
-#include "llvm/mm.h"
 
 int64_t attn_round16(int64_t n) { return (n + LANES - 1) / LANES * LANES; }
 
@@ -67,54 +66,6 @@ LLVMValueRef attn_visible(Cg *g, AttnRow r, LLVMValueRef col) {
 LLVMValueRef attn_exp(Cg *g, LLVMValueRef x) {
   LLVMValueRef zero = cg_splatc(g, 0), tiny = LLVMBuildFCmp(g->b, LLVMRealOLT, x, cg_splatc(g, -87), "");
   return cg_select(g, tiny, zero, cg_vexp(g, cg_select(g, tiny, zero, x)));
-}
-
-// ---- packing
-
-typedef struct Pack {
-  LLVMValueRef row[16];        // source rows of one group of keys
-  LLVMValueRef dst;            // where column 0 of the group goes
-  int lanes;                   // keys of a group: what the instruction set transposes in registers
-} Pack;
-
-// The first n (a constant) of `lanes` floats, zeros after.
-static LLVMValueRef load_part(Cg *g, int lanes, int n, LLVMValueRef p) {
-  if (n == lanes) return mm_loadn(g, lanes, p);
-  LLVMTypeRef vt = LLVMVectorType(g->f32, (unsigned)lanes), over[2] = {vt, g->ptr};
-  LLVMValueRef bit[16];
-  for (int i = 0; i < lanes; i++) bit[i] = LLVMConstInt(g->i1, i < n, 0);
-  LLVMValueRef arg[4] = {p, cg_i32(g, 4), LLVMConstVector(bit, (unsigned)lanes), LLVMConstNull(vt)};
-  return cg_intrinsic(g, "llvm.masked.load", over, 2, arg, 4);
-}
-
-// Columns d … d + n - 1 of a group of keys.
-static void pack_columns(Cg *g, const Pack *p, LLVMValueRef d, int n) {
-  LLVMValueRef v[16];
-  for (int i = 0; i < p->lanes; i++) v[i] = load_part(g, p->lanes, n, cg_at(g, g->f32, p->row[i], d));
-  mm_transpose(g, v, p->lanes);
-  LLVMValueRef to = cg_at(g, g->f32, p->dst, cg_mul(g, d, cg_i64(g, PANEL)));
-  for (int i = 0; i < n; i++) mm_storen(g, v[i], cg_at(g, g->f32, to, cg_i64(g, (int64_t)i * PANEL)));
-}
-
-void attn_pack(Cg *g, LLVMValueRef dst, LLVMValueRef src, int64_t stride, int64_t D, LLVMValueRef first,
-               LLVMValueRef n) {
-  Pack p = {.lanes = mm_shape(g->isa).lanes};
-  LLVMValueRef last = cg_sub(g, n, cg_i64(g, 1)), panel = cg_i64(g, PANEL);
-  int64_t whole = D / p.lanes * p.lanes;
-  CgLoop l = cg_loop(g, first, attn_ceil(g, n, PANEL), p.lanes);
-  for (int i = 0; i < p.lanes; i++) {
-    LLVMValueRef key = cg_min(g, cg_add(g, l.i, cg_i64(g, i)), last);
-    p.row[i] = cg_at(g, g->f32, src, cg_mul(g, key, cg_i64(g, stride)));
-  }
-  LLVMValueRef at = cg_add(g, cg_mul(g, cg_udiv(g, l.i, panel), cg_i64(g, D * PANEL)), cg_urem(g, l.i, panel));
-  p.dst = cg_at(g, g->f32, dst, at);
-  if (whole) {
-    CgLoop d = cg_loop(g, cg_i64(g, 0), cg_i64(g, whole), p.lanes);
-    pack_columns(g, &p, d.i, p.lanes);
-    cg_loop_end(g, &d);
-  }
-  if (whole < D) pack_columns(g, &p, cg_i64(g, whole), (int)(D - whole));
-  cg_loop_end(g, &l);
 }
 
 // ---- rows of a constant number of floats
