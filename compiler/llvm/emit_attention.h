@@ -43,7 +43,8 @@ LLVMValueRef attn_exp(Cg *g, LLVMValueRef x);
 // Copies rows src[key][0 … D) (`stride` floats apart), keys [first, n) of a block, to panels dst[key / 16][D][16].
 // first is a multiple of 16, n > first; a last partial panel is filled up with copies of key n - 1 (its columns are
 // masked later).
-void attn_pack(Cg *g, LLVMValueRef dst, LLVMValueRef src, int64_t stride, int64_t D, LLVMValueRef first, LLVMValueRef n);
+void attn_pack(Cg *g, LLVMValueRef dst, LLVMValueRef src, int64_t stride, int64_t D, LLVMValueRef first,
+               LLVMValueRef n);
 int64_t attn_panel_floats(int64_t D);                                // size of the region for a block's panels
 
 // Stores zeros to n floats (a constant) of each of `rows` rows.
