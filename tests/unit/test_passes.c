@@ -169,6 +169,40 @@ static void common(void **state) {
   kit_free(k);
 }
 
+// Equal but for an attribute: nothing is merged.
+static void attributes_differ(void **state) {
+  (void)state;
+  Kit *k = kit_new(4);
+  int sym = kit_tokens(k, "base", 5);
+  int64_t d[2] = {2, 3};
+  NodeId x = kit_source(k, OP_input, "x", kit_type(sym, d, 2), -1, 1);
+  for (int i = 0; i < 3; i++) {
+    NodeId in[4] = {x, x, x, kit_causal(k, sym, sym, i / 2)};
+    NodeId y = graph_part(k->g, graph_add(k->g, OP_attention, in, 4, &(Attr){.f = {0.5, i % 2 ? 0 : 0.25}}, NULL), 0);
+    graph_output(k->g, arena_printf(k->arena, "y%d", i), y);
+  }
+  Graph *g = pass_cse(k->g, k->arena);
+  same(k, k->g, g, "cse");
+  assert_int_equal(count(g, OP_mask), 2);
+  assert_int_equal(count(g, OP_attention), 3);
+  kit_free(k);
+}
+
+// What is done again is row work on rows, once for all its users; heavy work and row sums are kept.
+static void recomputes_cheap_work_once(void **state) {
+  (void)state;
+  Kit *k = kit_new(11);
+  Graph *g = passes_run(train_graph(k, true, true), k->arena, NULL, NULL), *again_g = recompute(g, k->arena);
+  assert_true(again_g->n > g->n);
+  for (int op = 0; op < OP_COUNT; op++) {
+    int before = count(g, (OpId)op), after = count(again_g, (OpId)op);
+    if (op_class((OpId)op) != OPC_ROW || op == OP_sum) assert_int_equal(before, after);
+  }
+  assert_int_equal(pass_cse(again_g, k->arena)->n, again_g->n);
+  assert_int_equal(recompute(again_g, k->arena)->n, again_g->n);
+  kit_free(k);
+}
+
 // ---- rows
 
 // Nodes from which a key or a value of some attention is reached: what all tokens need.
@@ -281,6 +315,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(keep_meaning), cmocka_unit_test(recomputation), cmocka_unit_test(fixed_point),           cmocka_unit_test(dead_code),
       cmocka_unit_test(common),       cmocka_unit_test(rows),          cmocka_unit_test(rows_backward),         cmocka_unit_test(rows_wanted_both_ways),
+      cmocka_unit_test(attributes_differ), cmocka_unit_test(recomputes_cheap_work_once),
       cmocka_unit_test(stages),       cmocka_unit_test(plans),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
