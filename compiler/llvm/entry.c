@@ -1,6 +1,7 @@
 // Entry functions: the calls of one entry, straight down. Every value a call needs is read from the context the runtime fills (rt_abi.h:
 // RtCtx): buffers by id, extents by symbol, kernels of the path in use.
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "llvm/object.h"
 
@@ -8,6 +9,7 @@ typedef struct Entry {
   Cg *g;
   const Plan *p;
   LLVMValueRef ctx, buf, sym, kernel, args;
+  LLVMValueRef *ptr;           // room for the arguments of a call
 } Entry;
 
 enum { CTX_BUF, CTX_SYM, CTX_KERNEL };   // fields of RtCtx, 8 bytes each
@@ -51,16 +53,15 @@ static int max_words(const Plan *p) {
 
 // void rt_parallel(ctx, kernel, tasks, args)
 static void emit_call(Entry *e, const Call *c) {
-  enum { MOST = 256 };
   Cg *g = e->g;
   const Kernel *k = &e->p->kernel[c->kernel];
-  LLVMValueRef rows = c->sym >= 0 ? extent(e, c->sym) : cg_i64(g, c->rows), ptr[MOST];
+  LLVMValueRef rows = c->sym >= 0 ? extent(e, c->sym) : cg_i64(g, c->rows), *ptr = e->ptr;
   if (k->cls == K_DW) {
     emit_dw(e, c, k, rows);
     return;
   }
   set_word(e, 0, rows);
-  for (int i = 0; i < k->narg && i < MOST; i++) {
+  for (int i = 0; i < k->narg; i++) {
     ptr[i] = buffer(e, c->buf[i]);
     set_word(e, 1 + i, LLVMBuildPtrToInt(g->b, ptr[i], g->i64, ""));
   }
@@ -73,12 +74,14 @@ static void emit_call(Entry *e, const Call *c) {
 }
 
 void emit_entries(Cg *g, const Plan *p, LLVMValueRef *fn) {
+  LLVMValueRef *ptr = calloc((size_t)max_words(p), sizeof(LLVMValueRef));
+  if (!ptr) abort();
   for (int i = 0; i < p->nentry; i++) {
     char name[64];
     snprintf(name, sizeof name, "entry_%s", p->entry[i].name);
     LLVMTypeRef par[1] = {g->ptr};
     fn[i] = cg_function(g, name, LLVMFunctionType(g->void_t, par, 1, false), NULL, false);
-    Entry e = {.g = g, .p = p, .ctx = LLVMGetParam(fn[i], 0)};
+    Entry e = {.g = g, .p = p, .ctx = LLVMGetParam(fn[i], 0), .ptr = ptr};
     e.args = LLVMBuildArrayAlloca(g->b, g->i64, cg_i64(g, max_words(p)), "");
     e.buf = field(&e, CTX_BUF);
     e.sym = field(&e, CTX_SYM);
@@ -86,4 +89,5 @@ void emit_entries(Cg *g, const Plan *p, LLVMValueRef *fn) {
     for (int c = 0; c < p->entry[i].ncall; c++) emit_call(&e, &p->entry[i].call[c]);
     LLVMBuildRetVoid(g->b);
   }
+  free(ptr);
 }
