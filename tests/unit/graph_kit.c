@@ -53,6 +53,8 @@ int kit_tokens(Kit *k, const char *model, int64_t rows) { return symbol(k, SYM_T
 
 int kit_rows(Kit *k, int64_t rows) { return symbol(k, SYM_ROWS, k->g->nmodel ? 0 : -1, rows); }
 
+int kit_cached(Kit *k, const char *model, int64_t rows) { return symbol(k, SYM_CACHE, graph_add_model(k->g, model), rows); }
+
 Type kit_type(int sym, const int64_t *d, int n) {
   Type t = {.dt = DT_F32};
   if (sym >= 0) t.dim[t.rank++] = sym_dim(sym);
@@ -217,7 +219,8 @@ static NodeId model_tensor(Kit *k, const TinyModel *m, const char *what, const i
 
 NodeId kit_embed(Kit *k, TinyModel *m) {
   m->pos = kit_positions(k, arena_printf(k->arena, "pos.%s", m->name), m->sym);
-  m->mask = kit_causal(k, m->sym, m->sym, 0);
+  m->mask = m->cache ? kit_intervals(k, m->sym, m->cache) : kit_causal(k, m->sym, m->sym, 0);
+  if (m->cache) m->slots = kit_index(k, arena_printf(k->arena, "slots.%s", m->name), m->sym, k->sym[m->cache]);
   NodeId table = model_tensor(k, m, "embed", (int64_t[]){m->V, m->D}, 2, 1);
   NodeId ids = kit_ids(k, arena_printf(k->arena, "ids.%s", m->name), m->sym, m->V);
   return graph_bin(k->g, OP_lookup, ids, table);
@@ -228,13 +231,23 @@ static NodeId attend(Kit *k, NodeId q, NodeId keys, NodeId values, NodeId mask, 
   return graph_part(k->g, graph_add(k->g, OP_attention, (NodeId[]){q, keys, values, mask}, 4, &attr, NULL), 0);
 }
 
+// Keys or values together with those of earlier steps.
+static NodeId cached(Kit *k, const TinyModel *m, int layer, const char *what, NodeId x) {
+  if (!m->cache) return x;
+  Type t = *type_of(k, x);
+  t.dim[0] = sym_dim(m->cache);
+  NodeId cache = kit_source(k, OP_cache, arena_printf(k->arena, "cache.%s.%d.%s", m->name, layer, what), t, -1, 1);
+  return graph_add(k->g, OP_append, (NodeId[]){cache, x, m->slots}, 3, NULL, NULL);
+}
+
 NodeId kit_block(Kit *k, TinyModel *m, int layer, NodeId x) {
   NodeId n = kit_rmsnorm(k, x, layer_tensor(k, m, layer, "norm1", (int64_t[]){m->D}, 1, 1), 0.1);
   NodeId q = linear(k, n, layer_tensor(k, m, layer, "wq", (int64_t[]){m->H, m->Dh, m->D}, 3, m->D));
   NodeId keys = linear(k, n, layer_tensor(k, m, layer, "wk", (int64_t[]){m->K, m->Dh, m->D}, 3, m->D));
   NodeId values = linear(k, n, layer_tensor(k, m, layer, "wv", (int64_t[]){m->K, m->Dh, m->D}, 3, m->D));
   q = kit_rmsnorm(k, q, layer_tensor(k, m, layer, "qnorm", (int64_t[]){m->Dh}, 1, 1), 0.1);
-  NodeId a = attend(k, kit_rope(k, q, m->pos), kit_rope(k, keys, m->pos), values, m->mask, 0);
+  keys = cached(k, m, layer, "k", kit_rope(k, keys, m->pos));
+  NodeId a = attend(k, kit_rope(k, q, m->pos), keys, cached(k, m, layer, "v", values), m->mask, 0);
   x = add(k, x, linear(k, a, layer_tensor(k, m, layer, "wo", (int64_t[]){m->D, m->H, m->Dh}, 3, m->H * m->Dh)));
   NodeId w = add(k, graph_const(k->g, 1), layer_tensor(k, m, layer, "norm2", (int64_t[]){m->D}, 1, 1));
   n = kit_rmsnorm(k, x, w, 0.1);
@@ -278,4 +291,17 @@ NodeId kit_pair(Kit *k, bool trained) {
   NodeId loss = graph_add(k->g, OP_xent, (NodeId[]){x, head, kit_ids(k, "labels", r, base.V)}, 3, NULL, NULL);
   graph_output(k->g, "nll", loss);
   return loss;
+}
+
+NodeId kit_step(Kit *k) {
+  TinyModel base = {.name = "base", .op = OP_weight, .D = 6, .H = 4, .K = 2, .Dh = 4, .F = 7, .V = 11};
+  base.sym = kit_tokens(k, "base", 3);
+  base.cache = kit_cached(k, "base", 9);
+  int r = kit_rows(k, 2);
+  NodeId x = kit_block(k, &base, 1, kit_block(k, &base, 0, kit_embed(k, &base)));
+  x = graph_bin(k->g, OP_take, x, kit_index(k, "rows", r, k->sym[base.sym]));
+  x = kit_rmsnorm(k, x, model_tensor(k, &base, "norm", (int64_t[]){base.D}, 1, 1), 0.1);
+  NodeId logits = linear(k, x, model_tensor(k, &base, "head", (int64_t[]){base.V, base.D}, 2, base.D));
+  graph_output(k->g, "logits", logits);
+  return logits;
 }

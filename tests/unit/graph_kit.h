@@ -36,6 +36,7 @@ int64_t kit_row_count(Kit *k);                               // the same, and 0
 // Row symbols; each has its own extent. Models are made by name ("base").
 int kit_tokens(Kit *k, const char *model, int64_t rows);
 int kit_rows(Kit *k, int64_t rows);
+int kit_cached(Kit *k, const char *model, int64_t rows);
 Type kit_type(int sym, const int64_t *d, int n);             // f32; sym -1 = static
 
 // Sources with random values. op: OP_input, OP_weight or OP_param; kit_var also notes the node as one to differentiate by.
@@ -59,7 +60,8 @@ typedef struct TinyModel {
   int sym;                                   // its tokens
   OpId op;                                   // OP_weight: frozen; OP_param: trained whole
   int64_t D, H, K, Dh, F, V;                 // F: width of the feed-forward layer
-  NodeId pos, mask;                          // made by the first block
+  int cache;                                 // rows of cached keys and values, as a step has them; 0 = none
+  NodeId pos, mask, slots;                   // made by kit_embed
 } TinyModel;
 
 NodeId kit_rmsnorm(Kit *k, NodeId x, NodeId w, double eps);  // over the last extent
@@ -72,4 +74,6 @@ NodeId kit_cross(Kit *k, const char *name, NodeId x, NodeId h, int64_t D, int64_
 // Two models of which the second feeds the first through a cross attention; the loss of the anchor's rows. Its node; outputs: "nll".
 // trained: the anchor's own tensors are parameters, its embedding tied to its head.
 NodeId kit_pair(Kit *k, bool trained);
+// A step of one model: new tokens behind cached ones. Output "logits".
+NodeId kit_step(Kit *k);
 #endif

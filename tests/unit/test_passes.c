@@ -16,7 +16,7 @@
 #include "plan/plan.h"
 #include "plan/recompute.h"
 
-enum { SEEDS = 12 };
+enum { SEEDS = 14 };
 
 // ---- same outputs
 
@@ -82,11 +82,16 @@ static Graph *score_graph(Kit *k) {
   return g;
 }
 
+static Graph *step_graph(Kit *k) {
+  kit_step(k);
+  return k->g;
+}
+
 static void each_graph(void f(Kit *k, const Graph *g, const char *what)) {
   for (int i = 0; i < SEEDS; i++) {
     Kit *k = kit_new((uint64_t)i + 300);
-    int kind = i % 6;
-    const Graph *g = kind < 2 ? loss_graph(k, kind) : kind < 5 ? train_graph(k, kind == 3, kind < 4) : score_graph(k);
+    int kind = i % 7;
+    const Graph *g = kind < 2 ? loss_graph(k, kind) : kind < 5 ? train_graph(k, kind == 3, kind < 4) : kind == 5 ? score_graph(k) : step_graph(k);
     f(k, g, arena_printf(k->arena, "graph %d", i));
     kit_free(k);
   }
@@ -311,12 +316,40 @@ static void plan_of(Kit *k, const Graph *g, const char *what) {
 }
 static void plans(void **state) { (void)state; each_graph(plan_of); }
 
+// All entries of a program in one plan: they share kernels, packed matrices and parameters.
+static void plan_of_all(void **state) {
+  (void)state;
+  Kit *k[4];
+  Graph *g[4];
+  int64_t kernels = 0;
+  for (int i = 0; i < 4; i++) k[i] = kit_new((uint64_t)i);
+  g[0] = train_graph(k[0], false, true);
+  g[1] = loss_graph(k[1], false);
+  g[2] = step_graph(k[2]);
+  g[3] = score_graph(k[3]);
+  Plan *all = plan_new(k[0]->arena);
+  for (int i = 0; i < 4; i++) {
+    Plan *one = plan_new(k[i]->arena);
+    g[i] = passes_run(graph_copy(g[i], k[i]->arena, (const char *const[]){"train", "loss", "step", "score"}[i]), k[i]->arena, NULL, NULL);
+    assert_null(plan_add(one, g[i]));
+    assert_null(plan_add(all, g[i]));
+    kernels += one->nkernel;
+  }
+  plan_finish(all);
+  assert_true(all->nkernel < kernels);
+  for (int i = 0; i < all->nbuf; i++) {                      // what has a name is there once
+    const PBuf *b = &all->buf[i];
+    for (int j = 0; j < i; j++) assert_false(*b->name && b->kind == all->buf[j].kind && !strcmp(b->name, all->buf[j].name));
+  }
+  for (int i = 0; i < 4; i++) kit_free(k[3 - i]);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(keep_meaning), cmocka_unit_test(recomputation), cmocka_unit_test(fixed_point),           cmocka_unit_test(dead_code),
       cmocka_unit_test(common),       cmocka_unit_test(rows),          cmocka_unit_test(rows_backward),         cmocka_unit_test(rows_wanted_both_ways),
       cmocka_unit_test(attributes_differ), cmocka_unit_test(recomputes_cheap_work_once),
-      cmocka_unit_test(stages),       cmocka_unit_test(plans),
+      cmocka_unit_test(stages),       cmocka_unit_test(plans), cmocka_unit_test(plan_of_all),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
