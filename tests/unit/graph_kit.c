@@ -49,11 +49,15 @@ static int symbol(Kit *k, SymKind kind, int model, int64_t rows) {
   return s;
 }
 
-int kit_tokens(Kit *k, const char *model, int64_t rows) { return symbol(k, SYM_TOKENS, graph_add_model(k->g, model), rows); }
+int kit_tokens(Kit *k, const char *model, int64_t rows) {
+  return symbol(k, SYM_TOKENS, graph_add_model(k->g, model), rows);
+}
 
 int kit_rows(Kit *k, int64_t rows) { return symbol(k, SYM_ROWS, k->g->nmodel ? 0 : -1, rows); }
 
-int kit_cached(Kit *k, const char *model, int64_t rows) { return symbol(k, SYM_CACHE, graph_add_model(k->g, model), rows); }
+int kit_cached(Kit *k, const char *model, int64_t rows) {
+  return symbol(k, SYM_CACHE, graph_add_model(k->g, model), rows);
+}
 
 Type kit_type(int sym, const int64_t *d, int n) {
   Type t = {.dt = DT_F32};
@@ -197,7 +201,8 @@ NodeId kit_rope(Kit *k, NodeId x, NodeId pos) {
   for (int64_t i = 0; i < n; i++) freq[i] = pow(100, -(double)(i % (n / 2)) / (double)n);
   NodeId at = graph_reshape(k->g, graph_un(k->g, OP_float, pos), (int64_t[]){1, 1}, 2, NULL);
   NodeId angle = mul(k, at, graph_const_vec(k->g, freq, n));
-  return add(k, mul(k, x, graph_un(k->g, OP_cos, angle)), mul(k, graph_un(k->g, OP_rotate, x), graph_un(k->g, OP_sin, angle)));
+  NodeId turned = mul(k, graph_un(k->g, OP_rotate, x), graph_un(k->g, OP_sin, angle));
+  return add(k, mul(k, x, graph_un(k->g, OP_cos, angle)), turned);
 }
 
 NodeId kit_silu(Kit *k, NodeId x) { return mul(k, x, graph_un(k->g, OP_sigmoid, x)); }
@@ -209,7 +214,8 @@ static NodeId tensor(Kit *k, OpId op, const char *name, const int64_t *d, int n,
   return op == OP_param ? kit_var(k, op, name, t, -r, r) : kit_source(k, op, name, t, -r, r);
 }
 
-static NodeId layer_tensor(Kit *k, const TinyModel *m, int layer, const char *what, const int64_t *d, int n, int64_t fan_in) {
+static NodeId layer_tensor(Kit *k, const TinyModel *m, int layer, const char *what, const int64_t *d, int n,
+                           int64_t fan_in) {
   return tensor(k, m->op, arena_printf(k->arena, "%s.%d.%s", m->name, layer, what), d, n, fan_in);
 }
 
@@ -272,7 +278,8 @@ NodeId kit_cross(Kit *k, const char *name, NodeId x, NodeId h, int64_t D, int64_
 }
 
 NodeId kit_pair(Kit *k, bool trained) {
-  TinyModel base = {.name = "base", .op = trained ? OP_param : OP_weight, .D = 6, .H = 4, .K = 2, .Dh = 4, .F = 7, .V = 11};
+  TinyModel base = {.name = "base", .op = trained ? OP_param : OP_weight, .D = 6, .H = 4, .K = 2, .Dh = 4, .F = 7};
+  base.V = 11;
   TinyModel code = {.name = "code", .op = OP_weight, .D = 5, .H = 3, .K = 1, .Dh = 2, .F = 3, .V = 7};
   base.sym = kit_tokens(k, "base", 7);
   code.sym = kit_tokens(k, "code", 5);

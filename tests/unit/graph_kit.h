@@ -1,5 +1,5 @@
-// Small random graphs with values for their sources, and the reference evaluator run on them: what the tests of graph, autodiff, passes
-// and plan share. Sources are known by name, so a graph and what a pass made of it are evaluated on the same values.
+// Small random graphs with values for their sources, and the reference evaluator run on them: what the tests of passes and
+// plans share. Sources are known by name, so a graph and what a pass made of it are evaluated on the same values.
 #ifndef CALM_TESTS_GRAPH_KIT_H
 #define CALM_TESTS_GRAPH_KIT_H
 #include "graph/eval.h"
@@ -39,7 +39,8 @@ int kit_rows(Kit *k, int64_t rows);
 int kit_cached(Kit *k, const char *model, int64_t rows);
 Type kit_type(int sym, const int64_t *d, int n);             // f32; sym -1 = static
 
-// Sources with random values. op: OP_input, OP_weight or OP_param; kit_var also notes the node as one to differentiate by.
+// Sources with random values. op: OP_input, OP_weight or OP_param; kit_var also notes the node as one to differentiate
+// by.
 NodeId kit_source(Kit *k, OpId op, const char *name, Type t, double lo, double hi);
 NodeId kit_var(Kit *k, OpId op, const char *name, Type t, double lo, double hi);
 NodeId kit_ids(Kit *k, const char *name, int sym, int64_t below);
@@ -71,7 +72,8 @@ NodeId kit_embed(Kit *k, TinyModel *m);
 NodeId kit_block(Kit *k, TinyModel *m, int layer, NodeId x);
 // x plus what attention over rows h of another model gives, with parameters.
 NodeId kit_cross(Kit *k, const char *name, NodeId x, NodeId h, int64_t D, int64_t E);
-// Two models of which the second feeds the first through a cross attention; the loss of the anchor's rows. Its node; outputs: "nll".
+// Two models of which the second feeds the first through a cross attention; the loss of the anchor's rows. Its node; it
+// is also the output "nll".
 // trained: the anchor's own tensors are parameters, its embedding tied to its head.
 NodeId kit_pair(Kit *k, bool trained);
 // A step of one model: new tokens behind cached ones. Output "logits".

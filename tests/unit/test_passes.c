@@ -1,5 +1,6 @@
-// Passes and the planner's recomputation leave the meaning of a graph alone: outputs before and after, on the reference evaluator. What
-// `rows` gains is checked on the graph's shape; plans of all entries pass the planner's own checks and print the same every time.
+// Passes and the planner's recomputation leave the meaning of a graph alone: outputs before and after, on the reference
+// evaluator. What `rows` gains is checked on the graph's shape; plans of all entries pass the planner's own checks and
+// print the same every time.
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,7 +17,7 @@
 #include "plan/plan.h"
 #include "plan/recompute.h"
 
-enum { SEEDS = 14 };
+enum { KINDS = 7, SEEDS = 2 * KINDS };
 
 // ---- same outputs
 
@@ -24,10 +25,12 @@ enum { SEEDS = 14 };
 static void same_output(Kit *k, const Graph *x, const Graph *y, double **vx, double **vy, int i, const char *what) {
   NodeId nx = x->out[i].node, ny = y->out[i].node;
   assert_string_equal(x->out[i].name, y->out[i].name);
-  if (!type_equal(&x->node[nx].type, &y->node[ny].type)) fail_msg("%s: output \"%s\" changed its type", what, x->out[i].name);
+  const char *name = x->out[i].name;
+  if (!type_equal(&x->node[nx].type, &y->node[ny].type)) fail_msg("%s: output \"%s\" changed its type", what, name);
   for (int64_t e = 0; e < kit_elems(k, &x->node[nx].type); e++) {
     double a = vx[(size_t)nx * MAX_OUT][e], b = vy[(size_t)ny * MAX_OUT][e];
-    if (!(fabs(a - b) <= 1e-12 * (1 + fabs(a)))) fail_msg("%s: output \"%s\"[%lld] was %.17g, is %.17g", what, x->out[i].name, (long long)e, a, b);
+    if (!(fabs(a - b) <= 1e-12 * (1 + fabs(a))))
+      fail_msg("%s: output \"%s\"[%lld] was %.17g, is %.17g", what, name, (long long)e, a, b);
   }
 }
 
@@ -87,12 +90,22 @@ static Graph *step_graph(Kit *k) {
   return k->g;
 }
 
+static const Graph *some_graph(Kit *k, int kind) {
+  switch (kind) {
+    case 0: return loss_graph(k, false);
+    case 1: return loss_graph(k, true);
+    case 2: return train_graph(k, false, true);
+    case 3: return train_graph(k, true, true);
+    case 4: return train_graph(k, false, false);
+    case 5: return score_graph(k);
+    default: return step_graph(k);
+  }
+}
+
 static void each_graph(void f(Kit *k, const Graph *g, const char *what)) {
   for (int i = 0; i < SEEDS; i++) {
     Kit *k = kit_new((uint64_t)i + 300);
-    int kind = i % 7;
-    const Graph *g = kind < 2 ? loss_graph(k, kind) : kind < 5 ? train_graph(k, kind == 3, kind < 4) : kind == 5 ? score_graph(k) : step_graph(k);
-    f(k, g, arena_printf(k->arena, "graph %d", i));
+    f(k, some_graph(k, i % KINDS), arena_printf(k->arena, "graph %d", i));
     kit_free(k);
   }
 }
@@ -100,7 +113,8 @@ static void each_graph(void f(Kit *k, const Graph *g, const char *what)) {
 // ---- one pass at a time, and all
 
 static void one_by_one(Kit *k, const Graph *g, const char *what) {
-  for (const Pass *p = passes; p->name; p++) same(k, g, p->run(g, k->arena), arena_printf(k->arena, "%s, pass %s", what, p->name));
+  for (const Pass *p = passes; p->name; p++)
+    same(k, g, p->run(g, k->arena), arena_printf(k->arena, "%s, pass %s", what, p->name));
   same(k, g, passes_run(g, k->arena, NULL, NULL), arena_printf(k->arena, "%s, all passes", what));
 }
 
@@ -118,7 +132,8 @@ static void run_twice(Kit *k, const Graph *g, const char *what) {
   Graph *first = passes_run(g, k->arena, NULL, NULL), *second = passes_run(first, k->arena, NULL, NULL);
   graph_print(first, &one);
   graph_print(second, &two);
-  if (strcmp(one.s, two.s)) fail_msg("%s: the passes find something to do in what they made:\n%s\n----\n%s", what, one.s, two.s);
+  if (strcmp(one.s, two.s))
+    fail_msg("%s: the passes find something to do in what they made:\n%s\n----\n%s", what, one.s, two.s);
   buf_free(&one);
   buf_free(&two);
 }
@@ -137,7 +152,8 @@ static void dead_code(void **state) {
   Kit *k = kit_new(1);
   int64_t d[1] = {3};
   int sym = kit_tokens(k, "base", 2);
-  NodeId x = kit_source(k, OP_input, "x", kit_type(sym, d, 1), -1, 1), unused = kit_source(k, OP_param, "p", kit_type(-1, d, 1), -1, 1);
+  NodeId x = kit_source(k, OP_input, "x", kit_type(sym, d, 1), -1, 1);
+  NodeId unused = kit_source(k, OP_param, "p", kit_type(-1, d, 1), -1, 1);
   graph_un(k->g, OP_exp, graph_bin(k->g, OP_mul, x, unused));
   graph_output(k->g, "y", graph_un(k->g, OP_tanh, x));
   Graph *g = pass_dce(k->g, k->arena);
@@ -153,7 +169,7 @@ static void common(void **state) {
   int64_t d[1] = {4};
   int sym = kit_tokens(k, "base", 3);
   NodeId x = kit_source(k, OP_input, "x", kit_type(sym, d, 1), -1, 1), y = x;
-  for (int i = 0; i < 3; i++) {                              // three times the same value; constants alike and different
+  for (int i = 0; i < 3; i++) {                              // three times the same value; constants alike and not
     NodeId e = graph_un(k->g, OP_exp, graph_bin(k->g, OP_mul, x, graph_const(k->g, 2)));
     y = graph_bin(k->g, OP_add, y, graph_bin(k->g, OP_mul, e, graph_const(k->g, 1 + i / 2)));
   }
@@ -229,7 +245,8 @@ static void rows_moved(Kit *k, const Graph *g, const char *what) {
     if (n->backward || (n->op != OP_linear && n->op != OP_attention)) continue;
     bool all_tokens = g->sym[type_row_sym(&n->type)].kind == SYM_TOKENS;
     of_rows += !all_tokens;
-    if (all_tokens && !feeds[i]) fail_msg("%s: %%%d (%s) is over all tokens, but no key or value needs it", what, i, op_name(n->op));
+    if (all_tokens && !feeds[i])
+      fail_msg("%s: %%%d (%s) is over all tokens, but no key or value needs it", what, i, op_name(n->op));
   }
   assert_int_equal(of_rows, 6);                              // the last block: wq, attention, wo, gate, up, down
 }
@@ -261,7 +278,7 @@ static void rows_backward(void **state) {
     of_rows += !all;
   }
   assert_int_equal(of_rows, 5);                              // wq, wo, gate, up, down
-  assert_int_equal(tokens, 3);                               // wk, wv; wo of the cross attention: h and x below it are frozen
+  assert_int_equal(tokens, 3);                               // wk, wv; wo of the cross attention, below which x and h are frozen
   kit_free(k);
 }
 
@@ -285,7 +302,8 @@ static void stages(void **state) {
   Kit *k = kit_new(3);
   int64_t d[1] = {4};
   NodeId x = kit_source(k, OP_input, "x", kit_type(kit_tokens(k, "base", 3), d, 1), -1, 1);
-  NodeId w = kit_source(k, OP_weight, "w", kit_type(-1, d, 1), -1, 1), p = kit_source(k, OP_param, "p", kit_type(-1, d, 1), -1, 1);
+  NodeId w = kit_source(k, OP_weight, "w", kit_type(-1, d, 1), -1, 1);
+  NodeId p = kit_source(k, OP_param, "p", kit_type(-1, d, 1), -1, 1);
   NodeId constant = graph_bin(k->g, OP_add, graph_const(k->g, 1), w), frozen = graph_bin(k->g, OP_mul, x, constant);
   NodeId live = graph_bin(k->g, OP_mul, frozen, p), scaled = graph_bin(k->g, OP_add, p, w);
   const Stage *s = stage_analyse(k->g, k->arena);
@@ -319,6 +337,7 @@ static void plans(void **state) { (void)state; each_graph(plan_of); }
 // All entries of a program in one plan: they share kernels, packed matrices and parameters.
 static void plan_of_all(void **state) {
   (void)state;
+  static const char *const entry[] = {"train", "loss", "step", "score"};
   Kit *k[4];
   Graph *g[4];
   int64_t kernels = 0;
@@ -330,7 +349,7 @@ static void plan_of_all(void **state) {
   Plan *all = plan_new(k[0]->arena);
   for (int i = 0; i < 4; i++) {
     Plan *one = plan_new(k[i]->arena);
-    g[i] = passes_run(graph_copy(g[i], k[i]->arena, (const char *const[]){"train", "loss", "step", "score"}[i]), k[i]->arena, NULL, NULL);
+    g[i] = passes_run(graph_copy(g[i], k[i]->arena, entry[i]), k[i]->arena, NULL, NULL);
     assert_null(plan_add(one, g[i]));
     assert_null(plan_add(all, g[i]));
     kernels += one->nkernel;
@@ -339,17 +358,19 @@ static void plan_of_all(void **state) {
   assert_true(all->nkernel < kernels);
   for (int i = 0; i < all->nbuf; i++) {                      // what has a name is there once
     const PBuf *b = &all->buf[i];
-    for (int j = 0; j < i; j++) assert_false(*b->name && b->kind == all->buf[j].kind && !strcmp(b->name, all->buf[j].name));
+    for (int j = 0; j < i && *b->name; j++)
+      assert_false(b->kind == all->buf[j].kind && !strcmp(b->name, all->buf[j].name));
   }
   for (int i = 0; i < 4; i++) kit_free(k[3 - i]);
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(keep_meaning), cmocka_unit_test(recomputation), cmocka_unit_test(fixed_point),           cmocka_unit_test(dead_code),
-      cmocka_unit_test(common),       cmocka_unit_test(rows),          cmocka_unit_test(rows_backward),         cmocka_unit_test(rows_wanted_both_ways),
-      cmocka_unit_test(attributes_differ), cmocka_unit_test(recomputes_cheap_work_once),
-      cmocka_unit_test(stages),       cmocka_unit_test(plans), cmocka_unit_test(plan_of_all),
+      cmocka_unit_test(keep_meaning), cmocka_unit_test(recomputation), cmocka_unit_test(fixed_point),
+      cmocka_unit_test(dead_code), cmocka_unit_test(common), cmocka_unit_test(rows),
+      cmocka_unit_test(rows_backward), cmocka_unit_test(rows_wanted_both_ways), cmocka_unit_test(attributes_differ),
+      cmocka_unit_test(recomputes_cheap_work_once), cmocka_unit_test(stages), cmocka_unit_test(plans),
+      cmocka_unit_test(plan_of_all),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
