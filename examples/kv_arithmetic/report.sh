@@ -1,7 +1,10 @@
 # Sourced by run, in the output directory: evaluates the five programs, prints the table, writes results.json and loss.svg.
 
 # exact PROGRAM TASK OPERANDS: exact match in per cent, greedy decoding
-exact() { ./"$1" eval --data "data/eval-$2-$3.jsonl" --params "$1.run/last" --json 2>/dev/null | sed -n 's/.*"exact_match": *\([0-9.]*\).*/\1/p' | head -1; }
+exact() {
+  ./"$1" eval --data "data/eval-$2-$3.jsonl" --params "$1.run/last" --metric exact_match --json 2>/dev/null |
+    awk -F: '/"exact_match"/ { printf "%.2f\n", 100 * $2; exit }'
+}
 rows=0
 for model in kv math compose random single; do
   for task in subs num kv; do
@@ -16,7 +19,7 @@ done >exact.txt
 
 # operations: 6 per parameter and token trained whole; composed, 2 per frozen parameter of m_A, 4 of m_B, 6 per trained one
 tokens() { tail -n 1 "$1.run/log.csv" | cut -d, -f2; }
-params() { ./"$1" info --json 2>/dev/null | tr -d ' \n' | sed 's/.*"trained":{[^}]*"elements":\([0-9]*\).*/\1/'; }
+params() { ./"$1" info 2>/dev/null | sed -n 's/^trained: \([0-9]*\) parameters.*/\1/p'; }
 awk -v seed="$seed" -v start="$start" -v now="$(date +%s.%N)" -v tk="$(tokens kv)" -v tm="$(tokens math)" -v tc="$(tokens compose)" \
     -v tr="$(tokens random)" -v ts="$(tokens single)" -v pk="$(params kv)" -v pm="$(params math)" -v pc="$(params compose)" -v ps="$(params single)" '
   { e[$1, $2, $3] = $4 }
@@ -41,7 +44,7 @@ awk -v seed="$seed" -v start="$start" -v now="$(date +%s.%N)" -v tk="$(tokens kv
     task["subs"] = "KV-SUBS"; task["num"] = "NUM-MATH"; task["kv"] = "KV-MATH"
     split("subs num kv", order, " ")
     for (i = 1; i <= 5; i++) for (t = 1; t <= 3; t++) for (o = 2; o <= 3; o++)
-      printf "%s\n  {\"model\": \"%s\", \"task\": \"%s\", \"operands\": %d, \"n\": 512, \"exact\": %s}", i + t + o > 4 ? "," : "", name[model[i]], task[order[t]], o, e[model[i], order[t], o] >file
+      printf "%s\n  {\"model\": \"%s\", \"task\": \"%s\", \"operands\": %d, \"n\": 512, \"exact\": %s}", ((i + t + o > 4) ? "," : ""), name[model[i]], task[order[t]], o, e[model[i], order[t], o] >file
     printf "\n]}\n" >file
   }' exact.txt
 
