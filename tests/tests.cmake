@@ -44,6 +44,8 @@ calm_unit_test(test_llvm_attention calm_testkit)
 
 # --- runtime
 calm_unit_test(test_tokenizer calm_rt)
+calm_unit_test(test_safetensors calm_rt)
+calm_unit_test(test_data calm_rt)
 calm_unit_test(test_pool calm_rt)
 calm_unit_test(test_batch calm_rt)
 calm_unit_test(test_checkpoint calm_rt)

@@ -1,0 +1,167 @@
+// JSONL rows: what each kind becomes, cutting and windows, and every mistake with its line.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "runtime/data.h"
+#include "runtime/file.h"
+
+#define CHARS CALM_SOURCE_DIR "/tests/parity/tokenizer/synthetic/chars.json"            // <unk> 0, <eos> 1, then "^._+-=>" from 2, a-z from 9, 0-9 from 35
+#define PREFIXED CALM_SOURCE_DIR "/tests/parity/tokenizer/synthetic/fallback_prepend.json"   // <s> (1) before every text
+
+typedef struct Fixture {
+  Tokenizer *tok;
+  DataOptions o;
+  int32_t eos_set[1];
+  char path[64];
+} Fixture;
+
+static void open_fixture(Fixture *f, const char *tokenizer, int64_t context) {
+  RtError e;
+  *f = (Fixture){.eos_set = {1}, .path = "/tmp/calm-test-data-XXXXXX"};
+  f->tok = tokenizer_open(tokenizer, &e);
+  if (!f->tok) fail_msg("%s", e.text);
+  f->o = (DataOptions){.tok = f->tok, .eos = 1, .eos_set = f->eos_set, .n_eos = 1, .vocab = tokenizer_vocab(f->tok), .context = context};
+  close(mkstemp(f->path));
+}
+
+static void close_fixture(Fixture *f) {
+  unlink(f->path);
+  tokenizer_free(f->tok);
+}
+
+static Data *read_text(Fixture *f, const char *text, size_t n, int64_t *cut, RtError *e) {
+  assert_true(file_save(f->path, text, n, e));
+  return data_read(f->path, &f->o, cut, e);
+}
+
+static Data *good(Fixture *f, const char *text, int64_t *cut) {
+  RtError e;
+  Data *d = read_text(f, text, strlen(text), cut, &e);
+  if (!d) fail_msg("%s", e.text);
+  return d;
+}
+
+static void same(const int32_t *got, const int32_t *want, int64_t n) { assert_memory_equal(got, want, (size_t)n * sizeof *got); }
+
+static void pairs(void **state) {
+  (void)state;
+  Fixture f;
+  int64_t cut;
+  open_fixture(&f, CHARS, 100);
+  Data *d = good(&f, "{\"prompt\": \"^a=\", \"completion\": \"7.\"}\r\n\n  \n{\"completion\": \"b<eos>\", \"prompt\": \"\"}", &cut);
+  assert_int_equal(d->n, 2);
+  assert_int_equal(cut, 0);
+  assert_int_equal(d->row[0].line, 1);
+  assert_int_equal(d->row[0].n, 6);
+  assert_int_equal(d->row[0].prompt_n, 3);
+  same(d->row[0].ids, (int32_t[]){2, 9, 7, 42, 3, 1}, 6);
+  same(d->row[0].labels, (int32_t[]){-100, -100, -100, 42, 3, 1}, 6);
+  assert_string_equal(d->row[0].prompt, "^a=");
+  assert_string_equal(d->row[0].completion, "7.");
+  assert_int_equal(d->row[1].line, 4);
+  assert_int_equal(d->row[1].n, 2);             // it brings its own end of text
+  same(d->row[1].ids, (int32_t[]){10, 1}, 2);
+  assert_int_equal(d->tokens, 8);
+  assert_int_equal(d->labelled, 4);             // the very first token of a row cannot be predicted
+  data_free(d);
+  f.o.eos = -1;
+  f.o.context = 3;
+  d = good(&f, "{\"prompt\": \"^a\", \"completion\": \"77\"}\n{\"prompt\": \"^aa\", \"completion\": \"\"}\n", &cut);
+  assert_int_equal(cut, 1);
+  assert_int_equal(d->row[0].n, 3);
+  assert_int_equal(d->row[1].n, 3);
+  data_free(d);
+  close_fixture(&f);
+}
+
+static void texts(void **state) {
+  (void)state;
+  Fixture f;
+  int64_t cut;
+  open_fixture(&f, PREFIXED, 4);
+  Data *d = good(&f, "{\"text\": \"\xC3\xA9\\u00e9z z\"}\n", &cut);   // 1 + 2 + 2 + 1 … ids: ▁ é é z ▁ z or their bytes
+  int32_t *ids;
+  RtError e;
+  int64_t n = tokenizer_encode(f.tok, "\xC3\xA9\xC3\xA9z z", 7, false, &ids, NULL, &e), at = 0;
+  assert_int_equal(d->n, (n + 2) / 3);
+  for (int64_t r = 0; r < d->n; r++) {
+    assert_int_equal(d->row[r].ids[0], 1);
+    assert_int_equal(d->row[r].labels[0], -100);
+    assert_int_equal(d->row[r].prompt_n, 0);
+    assert_null(d->row[r].prompt);
+    same(d->row[r].ids + 1, ids + at, d->row[r].n - 1);
+    same(d->row[r].labels + 1, ids + at, d->row[r].n - 1);
+    at += d->row[r].n - 1;
+  }
+  assert_int_equal(at, n);
+  assert_int_equal(d->labelled, n);
+  free(ids);
+  data_free(d);
+  close_fixture(&f);
+}
+
+static void input_ids(void **state) {
+  (void)state;
+  Fixture f;
+  int64_t cut;
+  open_fixture(&f, CHARS, 3);
+  f.o.tok = NULL;
+  Data *d = good(&f, "{\"input_ids\": [5, 6], \"labels\": [-100, 6]}\n{\"input_ids\": [1,2,3,4], \"labels\": [1,2,3,4]}", &cut);
+  same(d->row[0].ids, (int32_t[]){5, 6}, 2);
+  same(d->row[0].labels, (int32_t[]){-100, 6}, 2);
+  assert_int_equal(d->row[1].n, 3);
+  assert_int_equal(cut, 1);
+  assert_int_equal(d->labelled, 3);
+  data_free(d);
+  close_fixture(&f);
+}
+
+static void mistakes(void **state) {
+  (void)state;
+  static const struct {
+    const char *text, *part;
+  } cases[] = {
+    {"", "no rows"}, {"\n\n", "no rows"},
+    {"{\"text\": \"a\"}\n{\"text\": 5}\n", ":2: \"text\": expected a string, found an integer"},
+    {"{\"text\": \"a\"}\n\n{\"text\": \"a\"", ":3:"},
+    {"[1]\n", ":1: expected an object, found an array"},
+    {"{\"prompt\": \"a\"}\n", "\"completion\": expected a string, found nothing"},
+    {"{\"completion\": \"a\", \"prompt\": null}\n", "\"prompt\": expected a string, found null"},
+    {"{\"question\": \"a\"}\n", "found none of these"},
+    {"{\"text\": \"a\", \"prompt\": \"b\"}\n", "found two of these"},
+    {"{\"text\": \"a\", \"text\": \"b\"}\n", "duplicate"},
+    {"{\"input_ids\": [1, 2]}\n", "\"labels\": expected an array"},
+    {"{\"input_ids\": [1, 2], \"labels\": [1]}\n", "\"labels\" has 1 entries, \"input_ids\" has 2"},
+    {"{\"input_ids\": [1, 45], \"labels\": [1, 2]}\n", "the token id 45 is not below the model's vocabulary size 45"},
+    {"{\"input_ids\": [1, 2], \"labels\": [1, -1]}\n", "\"labels\": the token id -1"},
+    {"{\"input_ids\": [1, 2.5], \"labels\": [1, 2]}\n", "\"input_ids\": expected token ids, found a number with a fraction"},
+    {"{\"input_ids\": [], \"labels\": []}\n", "is empty"},
+    {"{\"text\": \"a\xFF\"}\n", ":1: not UTF-8: byte 12 of the line is 0xFF"},
+  };
+  Fixture f;
+  open_fixture(&f, CHARS, 100);
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    RtError e;
+    assert_null(read_text(&f, cases[i].text, strlen(cases[i].text), NULL, &e));
+    if (!strstr(e.text, cases[i].part) || !strstr(e.text, f.path)) fail_msg("expected \"%s\" in: %s", cases[i].part, e.text);
+  }
+  RtError e;
+  f.o.tok = NULL;
+  assert_null(read_text(&f, "{\"text\": \"a\"}", 13, NULL, &e));
+  assert_non_null(strstr(e.text, "needs a tokenizer"));
+  assert_null(data_read("/nowhere/x.jsonl", &f.o, NULL, &e));
+  assert_non_null(strstr(e.text, "/nowhere/x.jsonl"));
+  close_fixture(&f);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {cmocka_unit_test(pairs), cmocka_unit_test(texts), cmocka_unit_test(input_ids), cmocka_unit_test(mistakes)};
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
