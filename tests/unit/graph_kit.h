@@ -1,5 +1,5 @@
-// Small random graphs with values for their sources, and the reference evaluator run on them: what the tests of passes and
-// plans share. Sources are known by name, so a graph and what a pass made of it are evaluated on the same values.
+// Small random graphs with values for their sources, and the reference evaluator run on them: what the tests of passes
+// and plans share. Sources are known by name, so a graph and what a pass made of it are evaluated on the same values.
 #ifndef CALM_TESTS_GRAPH_KIT_H
 #define CALM_TESTS_GRAPH_KIT_H
 #include "graph/eval.h"

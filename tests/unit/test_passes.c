@@ -278,7 +278,7 @@ static void rows_backward(void **state) {
     of_rows += !all;
   }
   assert_int_equal(of_rows, 5);                              // wq, wo, gate, up, down
-  assert_int_equal(tokens, 3);                               // wk, wv; wo of the cross attention, below which x and h are frozen
+  assert_int_equal(tokens, 3);                               // wk, wv; wo of the cross attention
   kit_free(k);
 }
 
