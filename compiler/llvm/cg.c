@@ -1,4 +1,5 @@
-// Code generation helpers: kernel parameters, integers, floats. See cg.h; memory and control flow are in cg_mem.c and cg_flow.c.
+// Code generation helpers: kernel parameters, integers, floats. See cg.h; memory and control flow are in cg_mem.c and
+// cg_flow.c.
 #include "llvm/cg.h"
 
 #include <string.h>
@@ -9,7 +10,8 @@ LLVMValueRef cg_arg_word(Cg *g, int word) {
   LLVMValueRef p = cg_at(g, g->i64, LLVMGetParam(g->fn, 1), cg_i64(g, word));
   LLVMValueRef v = cg_load(g, g->i64, p);
   // arguments do not change while a kernel runs: without saying so, every store might alias them
-  LLVMSetMetadata(v, LLVMGetMDKindIDInContext(g->ctx, "invariant.load", 14), LLVMMetadataAsValue(g->ctx, LLVMMDNodeInContext2(g->ctx, NULL, 0)));
+  LLVMValueRef none = LLVMMetadataAsValue(g->ctx, LLVMMDNodeInContext2(g->ctx, NULL, 0));
+  LLVMSetMetadata(v, LLVMGetMDKindIDInContext(g->ctx, "invariant.load", 14), none);
   return v;
 }
 
@@ -36,7 +38,10 @@ LLVMValueRef cg_ceildiv(Cg *g, LLVMValueRef a, int64_t b) {
 }
 
 LLVMValueRef cg_lt(Cg *g, LLVMValueRef a, LLVMValueRef b) { return LLVMBuildICmp(g->b, LLVMIntSLT, a, b, ""); }
-LLVMValueRef cg_select(Cg *g, LLVMValueRef c, LLVMValueRef a, LLVMValueRef b) { return LLVMBuildSelect(g->b, c, a, b, ""); }
+LLVMValueRef cg_select(Cg *g, LLVMValueRef c, LLVMValueRef a, LLVMValueRef b) {
+  return LLVMBuildSelect(g->b, c, a, b, "");
+}
+
 LLVMValueRef cg_min(Cg *g, LLVMValueRef a, LLVMValueRef b) { return cg_select(g, cg_lt(g, a, b), a, b); }
 LLVMValueRef cg_max(Cg *g, LLVMValueRef a, LLVMValueRef b) { return cg_select(g, cg_lt(g, a, b), b, a); }
 

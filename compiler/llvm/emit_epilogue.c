@@ -15,11 +15,12 @@ static void chunk(RowEmit *e, RowPos *pos, LLVMValueRef col, LLVMValueRef mask) 
   }
 }
 
-void emit_epilogue(Cg *g, const Kernel *k, const RowProg *p, LLVMValueRef *acc_tile, LLVMValueRef acc_stride, LLVMValueRef row0,
-                   LLVMValueRef nrows, LLVMValueRef col0, LLVMValueRef ncols) {
+void emit_epilogue(Cg *g, const Kernel *k, const RowProg *p, LLVMValueRef *acc_tile, LLVMValueRef acc_stride,
+                   LLVMValueRef row0, LLVMValueRef nrows, LLVMValueRef col0, LLVMValueRef ncols) {
   size_t n = (size_t)p->n + 1;
   int *loop = calloc(n, sizeof *loop);
-  RowEmit e = {.g = g, .k = k, .p = p, .loop = loop, .acc = acc_tile, .acc_stride = acc_stride, .acc_row = row0, .acc_col = col0};
+  RowEmit e = {.g = g, .k = k, .p = p, .loop = loop, .acc = acc_tile, .acc_stride = acc_stride,
+               .acc_row = row0, .acc_col = col0};
   e.keep = calloc(n, sizeof *e.keep);
   e.cur = calloc(n, sizeof *e.cur);
   if (!loop || !e.keep || !e.cur) abort();

@@ -1,8 +1,8 @@
-// Row kernels. The values of a row program are arranged in loops over one row: a value joins the earliest loop with its own extents in
-// which its operands are there; sums, and whatever is read at other extents or through rotate_half, must come from an earlier loop. What
-// later loops need waits in the thread's scratch, in the argument it is stored to anyway, or, for one number a row, in a register. Values
-// that are the same for all rows come first, once a task. Within 16 lanes all loads come before all stores: an argument may be
-// updated in place.
+// Row kernels. The values of a row program are arranged in loops over one row: a value joins the earliest loop with its
+// own extents in which its operands are there; sums, and whatever is read at other extents or through rotate_half, must
+// come from an earlier loop. What later loops need waits in the thread's scratch, in the argument it is stored to
+// anyway, or, for one number a row, in a register. Values that are the same for all rows come first, once a task.
+// Within 16 lanes all loads come before all stores: an argument may be updated in place.
 #include <stdlib.h>
 #include <string.h>
 
@@ -230,7 +230,9 @@ void emit_ROW(Cg *g, const Kernel *k) {
   size_t n = (size_t)p->n + 1;
   RowPlan plan;
   row_plan(p, &plan);
-  RowEmit e = {.g = g, .k = k, .p = p, .loop = plan.of, .keep = calloc(n, sizeof(Keep)), .cur = calloc(n, sizeof(LLVMValueRef))};
+  RowEmit e = {.g = g, .k = k, .p = p, .loop = plan.of};
+  e.keep = calloc(n, sizeof *e.keep);
+  e.cur = calloc(n, sizeof *e.cur);
   LLVMValueRef *sum = calloc(n, sizeof *sum);
   if (!e.keep || !e.cur || !sum) abort();
   cg_need_scratch(g, place_kept(&e, &plan));

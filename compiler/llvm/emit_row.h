@@ -41,8 +41,8 @@ LLVMValueRef row_op(Cg *g, OpId op, LLVMValueRef a, LLVMValueRef b);
 // Writes 16 lanes of value i to the argument it is stored to.
 void row_store(RowEmit *e, int i, LLVMValueRef v, const RowPos *pos);
 
-// Elementwise program p over a tile of finished products: rows [row0, row0 + nrows), columns [col0, col0 + ncols). acc_tile[m]: tile of
-// matrix m, f32, row stride acc_stride floats, its first element at (row0, col0).
-void emit_epilogue(Cg *g, const Kernel *k, const RowProg *p, LLVMValueRef *acc_tile, LLVMValueRef acc_stride, LLVMValueRef row0,
-                   LLVMValueRef nrows, LLVMValueRef col0, LLVMValueRef ncols);
+// Elementwise program p over a tile of finished products: rows [row0, row0 + nrows), columns [col0, col0 + ncols).
+// acc_tile[m]: tile of matrix m, f32, row stride acc_stride floats, its first element at (row0, col0).
+void emit_epilogue(Cg *g, const Kernel *k, const RowProg *p, LLVMValueRef *acc_tile, LLVMValueRef acc_stride,
+                   LLVMValueRef row0, LLVMValueRef nrows, LLVMValueRef col0, LLVMValueRef ncols);
 #endif

@@ -1,5 +1,5 @@
-// Entry functions: the calls of one entry, straight down. Every value a call needs is read from the context the runtime fills (rt_abi.h:
-// RtCtx): buffers by id, extents by symbol, kernels of the path in use.
+// Entry functions: the calls of one entry, straight down. Every value a call needs is read from the context the runtime
+// fills (rt_abi.h: RtCtx): buffers by id, extents by symbol, kernels of the path in use.
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -40,8 +40,9 @@ static void emit_dw(Entry *e, const Call *c, const Kernel *k, LLVMValueRef rows)
   Cg *g = e->g;
   LLVMTypeRef par[8] = {g->ptr, g->i64, g->i64, g->i64, g->ptr, g->ptr, g->ptr, g->i64};
   LLVMTypeRef t = LLVMFunctionType(g->void_t, par, 8, false);
-  LLVMValueRef args[8] = {e->ctx, rows, cg_i64(g, k->dim[0]), cg_i64(g, k->dim[1]), buffer(e, c->buf[0]), buffer(e, c->buf[1]),
-                          buffer(e, c->buf[2]), cg_i64(g, c->accumulate)};
+  LLVMValueRef n = cg_i64(g, k->dim[0]), width = cg_i64(g, k->dim[1]), add = cg_i64(g, c->accumulate);
+  LLVMValueRef args[8] = {e->ctx, rows, n, width,
+                          buffer(e, c->buf[0]), buffer(e, c->buf[1]), buffer(e, c->buf[2]), add};
   cg_call(g, t, function(g, "rt_dw", t), args, 8);
 }
 

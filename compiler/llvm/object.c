@@ -65,7 +65,8 @@ static LLVMTargetMachineRef machine(Cg *g) {
   LLVMTargetRef target;
   char *error = NULL;
   if (LLVMGetTargetFromTriple(triple, &target, &error)) fail("no x86-64 target in LLVM", error);
-  LLVMTargetMachineRef tm = LLVMCreateTargetMachine(target, triple, "x86-64", "", LLVMCodeGenLevelDefault, LLVMRelocPIC, LLVMCodeModelDefault);
+  LLVMTargetMachineRef tm = LLVMCreateTargetMachine(target, triple, "x86-64", "", LLVMCodeGenLevelDefault, LLVMRelocPIC,
+                                                    LLVMCodeModelDefault);
   LLVMSetTarget(g->mod, triple);
   LLVMTargetDataRef layout = LLVMCreateTargetDataLayout(tm);
   LLVMSetModuleDataLayout(g->mod, layout);
@@ -97,7 +98,8 @@ void cg_finish(Cg *g, EmitKind what, Buf *out) {
     LLVMDisposeMessage(text);
   } else {
     LLVMMemoryBufferRef m;
-    if (LLVMTargetMachineEmitToMemoryBuffer(tm, g->mod, what == EMIT_ASM ? LLVMAssemblyFile : LLVMObjectFile, &error, &m))
+    LLVMCodeGenFileType file = what == EMIT_ASM ? LLVMAssemblyFile : LLVMObjectFile;
+    if (LLVMTargetMachineEmitToMemoryBuffer(tm, g->mod, file, &error, &m))
       fail("LLVM code generation", error);
     buf_write(out, LLVMGetBufferStart(m), LLVMGetBufferSize(m));
     LLVMDisposeMemoryBuffer(m);

@@ -43,7 +43,8 @@ static bool same_loop(const RowLoop *a, const RowLoop *b) {
 }
 
 // ---- what is computed once a task, before the rows
-// A shared value that is not stored and stands on such values alone. (In a program without any per-row value there is one row.)
+// A shared value that is not stored and stands on such values alone. (In a program without any per-row value there is
+// one row.)
 static void find_shared(const RowProg *p, bool *shared) {
   bool rows = false;
   for (int i = 0; i < p->n; i++) rows |= !p->v[i].shared;

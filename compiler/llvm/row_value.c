@@ -1,4 +1,5 @@
-// The value of a row program at 16 lanes: loads with broadcasting, literals, results of the present loop, and what earlier loops kept.
+// The value of a row program at 16 lanes: loads with broadcasting, literals, results of the present loop, and what
+// earlier loops kept.
 #include <stdlib.h>
 
 #include "llvm/emit_row.h"
@@ -103,7 +104,8 @@ static LLVMValueRef from_tile(RowEmit *e, const RowVal *v, const RowPos *pos) {
   return pos->mask ? cg_load16_mask(g, p, pos->mask) : cg_load16(g, p);
 }
 
-// y[j] = j < n/2 ? -x[j + n/2] : x[j - n/2]. The loop visits the two halves apart; outer[rank - 1] holds the half (a constant).
+// y[j] = j < n/2 ? -x[j + n/2] : x[j - n/2]. The loop visits the two halves apart; outer[rank - 1] holds the half (a
+// constant).
 static LLVMValueRef rotated(RowEmit *e, const RowVal *v, const RowPos *pos) {
   Cg *g = e->g;
   int64_t half = v->dim[v->rank - 1] / 2;
@@ -142,7 +144,8 @@ LLVMValueRef row_value(RowEmit *e, int i, const RowPos *pos) {
   if (v->src == RV_IMM) r = cg_splatc(e->g, v->imm);
   else if (v->src == RV_ACC) r = from_tile(e, v, pos);
   else if (v->src == RV_LOAD) r = from_memory(e, i, pos, NULL);
-  else if (e->keep[i].kind == KEEP_VAR && e->loop[i] != e->now) r = cg_splat(e->g, cg_get(e->g, e->g->f32, e->keep[i].var));
+  else if (e->keep[i].kind == KEEP_VAR && e->loop[i] != e->now)
+    r = cg_splat(e->g, cg_get(e->g, e->g->f32, e->keep[i].var));
   else if (e->loop[i] >= 0 && e->loop[i] < e->now) r = from_memory(e, i, pos, NULL);
   else if (v->op == OP_rotate) r = rotated(e, v, pos);
   else {

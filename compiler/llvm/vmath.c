@@ -1,6 +1,7 @@
-// Elementary functions on 16 floats: own polynomials, at most 2 ulp, the same bits on every path with fused multiply-add. Arguments are
-// reduced as in Cody & Waite; coefficients for log are those of fdlibm's logf (Sun Microsystems), for sin and cos of FreeBSD's
-// k_sinf/k_cosf (evaluated in double), for tanh of Cephes; exp and erf are minimax fits.
+// Elementary functions on 16 floats: own polynomials, at most 2 ulp (sigmoid 2.1), the same bits on every path with
+// fused multiply-add. Arguments are reduced as in Cody & Waite; coefficients for log are those of fdlibm's logf (Sun
+// Microsystems), for sin and cos of FreeBSD's k_sinf/k_cosf (evaluated in double), for tanh of Cephes; exp and erf are
+// minimax fits.
 #include <math.h>
 
 #include "llvm/cg.h"
@@ -29,7 +30,7 @@ static LLVMValueRef any(Cg *g, Fn *f, LLVMValueRef x) {
   return LLVMBuildExtractElement(g->b, f(g, cg_splat(g, x)), cg_i32(g, 0), "");
 }
 
-// 2^n as a product of two powers, so that results below the normal range round once.
+// p 2^n, 2^n as a product of two powers: n may be 128.
 static LLVMValueRef scale_by_power(Cg *g, LLVMValueRef p, LLVMValueRef n) {
   LLVMValueRef half = LLVMBuildAShr(g->b, n, ints(g, 1), ""), rest = LLVMBuildSub(g->b, n, half, "");
   LLVMValueRef a = floats(g, LLVMBuildShl(g->b, LLVMBuildAdd(g->b, half, ints(g, 127), ""), ints(g, 23), ""));
@@ -37,19 +38,20 @@ static LLVMValueRef scale_by_power(Cg *g, LLVMValueRef p, LLVMValueRef n) {
   return cg_fmul(g, cg_fmul(g, p, a), b);
 }
 
-// e^x = 2^n e^r, |r| <= ln2 / 2. Below -104 the result is 0, above 89 infinity.
+// e^x = 2^n e^r, |r| <= ln2 / 2. Above 89 the result is infinity. Below -87.3, where it would leave the normal range, it
+// is 0: a subnormal costs a hundred cycles on many processors, and masked scores (-inf) are common.
 static LLVMValueRef exp16(Cg *g, LLVMValueRef x) {
   static const double c[] = {1.37805939e-3, 8.37312452e-3, 4.16695364e-2, 1.66664720e-1, 4.99999851e-1, 1, 1};
-  const double magic = 12582912;                            // 1.5 * 2^23: adding it rounds to an integer held in the low bits
-  LLVMValueRef low = cg_splatc(g, -104), high = cg_splatc(g, 89);
-  x = cg_select(g, less(g, x, low), low, x);
+  const double magic = 12582912;                      // 1.5 * 2^23: adding it rounds to an integer in the low bits
+  LLVMValueRef low = cg_splatc(g, -87.3), high = cg_splatc(g, 89), none = less(g, x, low);
+  x = cg_select(g, none, low, x);
   x = cg_select(g, less(g, high, x), high, x);
   LLVMValueRef t = cg_fma(g, x, cg_splatc(g, 1.4426950408889634), cg_splatc(g, magic));
   LLVMValueRef n = cg_fsub(g, t, cg_splatc(g, magic));
   LLVMValueRef r = cg_fma(g, n, cg_splatc(g, -0.693145752), x);
   r = cg_fma(g, n, cg_splatc(g, -1.42860677e-6), r);
   LLVMValueRef power = LLVMBuildSub(g->b, bits(g, t), bits(g, cg_splatc(g, magic)), "");
-  return scale_by_power(g, horner(g, r, c, 7), power);
+  return cg_select(g, none, cg_splatc(g, 0), scale_by_power(g, horner(g, r, c, 7), power));
 }
 
 LLVMValueRef cg_vexp(Cg *g, LLVMValueRef x) { return any(g, exp16, x); }
@@ -79,12 +81,14 @@ static LLVMValueRef log16(Cg *g, LLVMValueRef x) {
   r = cg_select(g, LLVMBuildFCmp(g->b, LLVMRealOEQ, x, zero, ""), cg_splatc(g, -INFINITY), r);
   r = cg_select(g, LLVMBuildFCmp(g->b, LLVMRealOEQ, x, inf, ""), inf, r);
   LLVMValueRef nan = cg_splatc(g, NAN);
-  return cg_select(g, LLVMBuildFCmp(g->b, LLVMRealUGE, x, zero, ""), cg_select(g, LLVMBuildFCmp(g->b, LLVMRealUNO, x, x, ""), nan, r), nan);
+  return cg_select(g, LLVMBuildFCmp(g->b, LLVMRealOGE, x, zero, ""), r, nan);
 }
 
 LLVMValueRef cg_vlog(Cg *g, LLVMValueRef x) { return any(g, log16, x); }
 
-static LLVMValueRef magnitude(Cg *g, LLVMValueRef x) { return floats(g, LLVMBuildAnd(g->b, bits(g, x), ints(g, 0x7fffffff), "")); }
+static LLVMValueRef magnitude(Cg *g, LLVMValueRef x) {
+  return floats(g, LLVMBuildAnd(g->b, bits(g, x), ints(g, 0x7fffffff), ""));
+}
 
 static LLVMValueRef with_sign(Cg *g, LLVMValueRef magnitude_, LLVMValueRef sign_of) {
   LLVMValueRef sign = LLVMBuildAnd(g->b, bits(g, sign_of), ints(g, INT32_MIN), "");
@@ -93,7 +97,8 @@ static LLVMValueRef with_sign(Cg *g, LLVMValueRef magnitude_, LLVMValueRef sign_
 
 // Small: x + x^3 P(x^2). Otherwise 1 - 2 / (e^2|x| + 1).
 static LLVMValueRef tanh16(Cg *g, LLVMValueRef x) {
-  static const double c[] = {-5.70498872745e-3, 2.06390887954e-2, -5.37397155531e-2, 1.33314422036e-1, -3.33332819422e-1};
+  static const double c[] = {-5.70498872745e-3, 2.06390887954e-2, -5.37397155531e-2, 1.33314422036e-1,
+                             -3.33332819422e-1};
   LLVMValueRef a = magnitude(g, x), z = cg_fmul(g, x, x);
   LLVMValueRef small = cg_fma(g, cg_fmul(g, horner(g, z, c, 5), z), x, x);
   LLVMValueRef e = exp16(g, cg_fadd(g, a, a)), one = cg_splatc(g, 1);
@@ -105,7 +110,8 @@ LLVMValueRef cg_vtanh(Cg *g, LLVMValueRef x) { return any(g, tanh16, x); }
 
 // Small: x + x P(x^2). Otherwise 1 - e^Q(|x|).
 static LLVMValueRef erf16(Cg *g, LLVMValueRef x) {
-  static const double p[] = {-5.96761703e-4, 4.99119423e-3, -2.67681349e-2, 1.12819925e-1, -3.76125336e-1, 1.28379166e-1};
+  static const double p[] = {-5.96761703e-4, 4.99119423e-3, -2.67681349e-2,
+                             1.12819925e-1, -3.76125336e-1, 1.28379166e-1};
   LLVMValueRef t = magnitude(g, x), s = cg_fmul(g, x, x);
   LLVMValueRef small = cg_fma(g, horner(g, s, p, 6), x, x);
   LLVMValueRef r = cg_fma(g, cg_splatc(g, -1.72853470e-5), t, cg_splatc(g, 3.83197126e-4));

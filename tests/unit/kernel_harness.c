@@ -59,7 +59,9 @@ static void emit_object(const Kernel *k, Buf *out) {
   Sym sym[2] = {{.name = "T"}, {.name = "R"}};
   Call call = {.sym = 0, .buf = id};
   PlanEntry entry = {.name = "run", .call = &call, .ncall = 1};
-  Plan plan = {.sym = sym, .nsym = 2, .kernel = &copy, .nkernel = 1, .buf = buf, .nbuf = HARNESS_MAX_ARGS, .entry = &entry, .nentry = 1};
+  Plan plan = {.sym = sym, .nsym = 2, .kernel = &copy, .nkernel = 1, .buf = buf, .nbuf = HARNESS_MAX_ARGS};
+  plan.entry = &entry;
+  plan.nentry = 1;
   llvm_emit(&plan, "{}", EMIT_OBJ, out);
 }
 

@@ -1,6 +1,6 @@
-// Compiles one kernel with the real back end (llvm_emit, an object, a shared library) and runs it on given memory: what the tests of
-// compiler/llvm share. Tasks run one after the other, the last first: they must not depend on each other. The scratch is filled
-// with NaN before every run and checked for writes past its declared size.
+// Compiles one kernel with the real back end (llvm_emit, an object, a shared library) and runs it on given memory: what
+// the tests of compiler/llvm share. Tasks run one after the other, the last first: they must not depend on each other.
+// The scratch is filled with NaN before every run and checked for writes past its declared size.
 #ifndef CALM_TESTS_KERNEL_HARNESS_H
 #define CALM_TESTS_KERNEL_HARNESS_H
 #include <stdint.h>
@@ -13,8 +13,8 @@ typedef struct HarnessKernel HarnessKernel;
 // Name of the i-th instruction-set path this processor runs, best first; NULL ends.
 const char *harness_isa(int i);
 
-// Kernels whose class fixes the arguments may leave narg 0. The kernel's memory must stay until harness_free. Fails the test (exits
-// with a message) when anything goes wrong.
+// Kernels whose class fixes the arguments may leave narg 0. The kernel's memory must stay until harness_free. Fails the
+// test (exits with a message) when anything goes wrong.
 HarnessKernel *harness_compile(const Kernel *k, const char *isa);
 // One call with n pointer arguments.
 void harness_run(HarnessKernel *h, int64_t rows, void *const *arg, int n);

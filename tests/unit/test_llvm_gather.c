@@ -1,5 +1,5 @@
-// Kernels that move rows by index (lookup, take, untake, append, lookup_dw) and sums over rows, against plain loops. Widths around the
-// vector and task boundaries; zero rows; memory beyond the results stays as it was.
+// Kernels that move rows by index (lookup, take, untake, append, lookup_dw) and sums over rows, against plain loops.
+// Widths around the vector and task boundaries; zero rows; memory beyond the results stays as it was.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -48,7 +48,8 @@ typedef struct Run {
   int narg;
 } Run;
 
-// Runs on every path from the same start of the result (argument `out`, n floats and the guard) and compares with `want`.
+// Runs on every path from the same start of the result (argument `out`, n floats and the guard) and compares with
+// `want`.
 static void check(const Run *r, int64_t rows, int64_t arg0_rows, void **mem, int out, const float *want, int64_t n) {
   KArg arg[3];
   for (int i = 0; i < 3; i++) arg[i] = (KArg){.dt = r->dt[i], .written = i == out};
