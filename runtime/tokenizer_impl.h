@@ -109,7 +109,7 @@ typedef struct TkVocab {
   char *bytes;                 // all token texts
   TkStr *token;                // by id; s is NULL where an id has no token
   int64_t n;                   // one past the largest id
-  uint32_t *slot;              // hash table of id + 1
+  uint64_t *slot;              // hash table: upper half of the hash, id + 1
   size_t mask;
   TkPair *pair;
   size_t pair_mask;

@@ -27,11 +27,13 @@ static uint64_t hash(const char *s, size_t n) {
 }
 
 int32_t tk_vocab_find(const TkVocab *v, const char *s, size_t n) {
-  for (size_t i = hash(s, n) & v->mask;; i = (i + 1) & v->mask) {
-    uint32_t id = v->slot[i];
-    if (id == 0) return -1;
-    const TkStr *t = &v->token[id - 1];
-    if (t->n == n && memcmp(t->s, s, n) == 0) return (int32_t)(id - 1);
+  uint64_t h = hash(s, n);
+  for (size_t i = h & v->mask;; i = (i + 1) & v->mask) {
+    uint64_t slot = v->slot[i];
+    if (slot == 0) return -1;
+    if ((slot ^ h) >> 32) continue;
+    const TkStr *t = &v->token[(uint32_t)slot - 1];
+    if (t->n == n && memcmp(t->s, s, n) == 0) return (int32_t)((uint32_t)slot - 1);
   }
 }
 
@@ -65,9 +67,10 @@ static void index_tokens(TkVocab *v) {
   for (int64_t id = 0; id < v->n; id++) {
     const TkStr *t = &v->token[id];
     if (!t->s) continue;
-    size_t i = hash(t->s, t->n) & v->mask;
+    uint64_t h = hash(t->s, t->n);
+    size_t i = h & v->mask;
     while (v->slot[i]) i = (i + 1) & v->mask;
-    v->slot[i] = (uint32_t)id + 1;
+    v->slot[i] = h >> 32 << 32 | (uint64_t)(id + 1);
     uint32_t cp;
     if (t->n && rt_utf8_next(t->s, &cp) == t->n && cp < TK_FAST_CHARS) v->fast[cp] = (int32_t)id;
   }
