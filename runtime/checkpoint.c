@@ -131,7 +131,8 @@ static json_t *describe(const Engine *en, const TrainState *s, const json_t *set
   json_object_set_new(o, "calm", json_integer(1));
   json_object_set_new(o, "spec_file", json_string(en->prog->spec));
   json_object_set_new(o, "belongs_to", belongs);
-  json_object_set_new(o, "isa", json_string(en->isa->name));
+  json_object_set_new(o, "isa", json_string(en->isa->name));      // bits are promised per path
+  if (en->blas) json_object_set_new(o, "blas", json_string(blas_core(en->blas)));
   json_object_set_new(o, "step", json_integer(s->step));
   json_object_set_new(o, "tokens", json_integer(s->tokens));
   json_object_set_new(o, "seed", json_integer((json_int_t)s->seed));

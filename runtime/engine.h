@@ -50,7 +50,6 @@ void engine_prepare(Engine *en);
 void engine_cap(Engine *en, int entry, int64_t tokens, int64_t rows);
 void engine_caches(Engine *en, int64_t slots, int64_t slot_rows);
 bool engine_place(Engine *en, RtError *e);
-size_t engine_bytes(const Engine *en);                          // all the memory above
 
 // Runs an entry over a step (NULL for entries without tokens).
 void engine_run(Engine *en, int entry, Step *s);

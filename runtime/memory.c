@@ -191,7 +191,3 @@ bool engine_place(Engine *en, RtError *e) {
   }
   return true;
 }
-
-size_t engine_bytes(const Engine *en) {
-  return en->flat.bytes + en->packed.bytes + en->arena.bytes + en->cache.bytes + en->consts.bytes;
-}

@@ -143,7 +143,10 @@ static bool run(Trainer *t, int64_t until, int *sig, RtError *e) {
   TrainSettings *s = &t->set;
   int64_t every = s->eval_every > 0 ? s->eval_every : s->eval_every == 0 ? INT64_MAX : s->steps < 20 ? 1 : s->steps / 20;
   double held;
-  if (t->st.step == 0 && !look(t, &held, e)) return false;
+  if (t->st.step == 0) {
+    if (!look(t, &held, e)) return false;
+    if (t->held) fprintf(stderr, "held-out loss before training %.4f\n", held);
+  }
   while (t->st.step < until && !(*sig = asked_to_stop())) {
     double before = cmd_now(), lr = settings_lr(s, t->st.step);
     int64_t tokens = take_rows(t);
