@@ -19,6 +19,7 @@ calm_unit_test(test_dsl calm_dsl)
 
 # --- graph, autodiff
 calm_unit_test(test_graph_text calm_graph m)
+calm_unit_test(test_eval calm_graph m)
 calm_unit_test(test_autodiff calm_autodiff m)
 
 # --- model, build

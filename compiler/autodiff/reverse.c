@@ -1,4 +1,4 @@
-// Reverse mode: activity, then the nodes backwards, each asking its op's rule. See autodiff.h.
+// Reverse mode: the active nodes backwards, each asking its op's rule. See autodiff.h.
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -15,21 +15,6 @@ static GradRule *const rule[] = {
 _Noreturn static void bug(const Graph *g, NodeId id, const char *what) {
   fprintf(stderr, "calmc: bug: gradient of graph %s, node %%%d (%s): %s\n", g->name, id, op_name(g->node[id].op), what);
   abort();
-}
-
-const bool *autodiff_activity(const Graph *g, NodeId loss, const NodeId *wrt, int nwrt) {
-  size_t n = (size_t)g->n + 1;
-  bool *reached = ARENA_ARRAY(g->arena, bool, n), *reaches = ARENA_ARRAY(g->arena, bool, n);
-  for (int i = 0; i < nwrt; i++) reached[wrt[i]] = true;
-  for (NodeId i = 0; i < g->n; i++) {
-    for (int k = 0; k < g->node[i].nin; k++) reached[i] |= reached[g->node[i].in[k]];
-  }
-  reaches[loss] = true;
-  for (NodeId i = g->n - 1; i >= 0; i--) {
-    for (int k = 0; reaches[i] && k < g->node[i].nin; k++) reaches[g->node[i].in[k]] = true;
-  }
-  for (NodeId i = 0; i < g->n; i++) reached[i] &= reaches[i];
-  return reached;
 }
 
 bool grad_wanted(const Reverse *r, NodeId id, int input) { return r->active[r->g->node[id].in[input]]; }

@@ -7,7 +7,8 @@
 
 void eval_linear(Eval *e, NodeId id) {
   const double *x = eval_in(e, id, 0), *w = eval_in(e, id, 1);
-  int64_t T = eval_rows(e, eval_type(e, id, 0)), K = type_row_elems(eval_type(e, id, 0)), N = type_row_elems(&e->g->node[id].type);
+  int64_t T = eval_rows(e, eval_type(e, id, 0)), K = type_row_elems(eval_type(e, id, 0));
+  int64_t N = type_row_elems(&e->g->node[id].type);
   double *y = eval_out(e, id, 0);
   for (int64_t t = 0; t < T; t++)
     for (int64_t n = 0; n < N; n++)
@@ -16,7 +17,8 @@ void eval_linear(Eval *e, NodeId id) {
 
 void eval_linear_dx(Eval *e, NodeId id) {
   const double *dy = eval_in(e, id, 0), *w = eval_in(e, id, 1);
-  int64_t T = eval_rows(e, eval_type(e, id, 0)), N = type_row_elems(eval_type(e, id, 0)), K = type_row_elems(&e->g->node[id].type);
+  int64_t T = eval_rows(e, eval_type(e, id, 0)), N = type_row_elems(eval_type(e, id, 0));
+  int64_t K = type_row_elems(&e->g->node[id].type);
   double *dx = eval_out(e, id, 0);
   for (int64_t t = 0; t < T; t++)
     for (int64_t n = 0; n < N; n++)
@@ -25,7 +27,8 @@ void eval_linear_dx(Eval *e, NodeId id) {
 
 void eval_linear_dw(Eval *e, NodeId id) {
   const double *dy = eval_in(e, id, 0), *x = eval_in(e, id, 1);
-  int64_t T = eval_rows(e, eval_type(e, id, 0)), N = type_row_elems(eval_type(e, id, 0)), K = type_row_elems(eval_type(e, id, 1));
+  int64_t T = eval_rows(e, eval_type(e, id, 0)), N = type_row_elems(eval_type(e, id, 0));
+  int64_t K = type_row_elems(eval_type(e, id, 1));
   double *dw = eval_out(e, id, 0);
   for (int64_t t = 0; t < T; t++)
     for (int64_t n = 0; n < N; n++)
@@ -34,13 +37,33 @@ void eval_linear_dw(Eval *e, NodeId id) {
 
 static int64_t index_of(const Eval *e, NodeId id, int k, int64_t r) { return (int64_t)eval_in(e, id, k)[r]; }
 
+// Are all values of operand k (ids, rows, labels) in 0 … limit - 1? When not, that is the evaluation's error.
+static bool indices_fit(Eval *e, NodeId id, int k, int64_t limit) {
+  for (int64_t r = 0; r < eval_rows(e, eval_type(e, id, k)); r++) {
+    int64_t i = index_of(e, id, k, r);
+    if (i >= 0 && i < limit) continue;
+    e->error = arena_printf(e->arena, "node %%%d (%s): index %lld of row %lld is not in 0 … %lld", id, op_name(e->g->node[id].op),
+                            (long long)i, (long long)r, (long long)limit - 1);
+    return false;
+  }
+  return true;
+}
+
+// y[r] = x[index[r]] (gather) or y[index[r]] = x[r], rows of n numbers.
+static void move_rows(Eval *e, NodeId id, const double *x, double *y, int index, int64_t n, bool gather) {
+  for (int64_t r = 0; r < eval_rows(e, eval_type(e, id, index)); r++) {
+    int64_t i = index_of(e, id, index, r);
+    memcpy(y + (gather ? r : i) * n, x + (gather ? i : r) * n, (size_t)n * sizeof *y);
+  }
+}
+
 void eval_lookup(Eval *e, NodeId id) {
-  int64_t n = type_row_elems(&e->g->node[id].type);
-  double *y = eval_out(e, id, 0);
-  for (int64_t r = 0; r < eval_rows(e, &e->g->node[id].type); r++) memcpy(y + r * n, eval_in(e, id, 1) + index_of(e, id, 0, r) * n, (size_t)n * sizeof *y);
+  if (!indices_fit(e, id, 0, eval_type(e, id, 1)->dim[0])) return;
+  move_rows(e, id, eval_in(e, id, 1), eval_out(e, id, 0), 0, type_row_elems(&e->g->node[id].type), true);
 }
 
 void eval_lookup_dw(Eval *e, NodeId id) {
+  if (!indices_fit(e, id, 0, e->g->node[id].attr.i[0])) return;
   int64_t n = type_row_elems(eval_type(e, id, 1));
   double *w = eval_out(e, id, 0);
   for (int64_t r = 0; r < eval_rows(e, eval_type(e, id, 1)); r++)
@@ -59,27 +82,22 @@ static void take_mask(Eval *e, NodeId id) {
 }
 
 void eval_take(Eval *e, NodeId id) {
-  if (e->g->node[id].type.dt == DT_MASK) {
-    take_mask(e, id);
-    return;
-  }
-  int64_t n = type_row_elems(&e->g->node[id].type);
-  double *y = eval_out(e, id, 0);
-  for (int64_t r = 0; r < eval_rows(e, &e->g->node[id].type); r++) memcpy(y + r * n, eval_in(e, id, 0) + index_of(e, id, 1, r) * n, (size_t)n * sizeof *y);
+  if (!indices_fit(e, id, 1, eval_rows(e, eval_type(e, id, 0)))) return;
+  if (e->g->node[id].type.dt == DT_MASK) take_mask(e, id);
+  else move_rows(e, id, eval_in(e, id, 0), eval_out(e, id, 0), 1, type_row_elems(&e->g->node[id].type), true);
 }
 
 void eval_untake(Eval *e, NodeId id) {
-  int64_t n = type_row_elems(eval_type(e, id, 0));
-  double *y = eval_out(e, id, 0);
-  for (int64_t r = 0; r < eval_rows(e, eval_type(e, id, 0)); r++) memcpy(y + index_of(e, id, 1, r) * n, eval_in(e, id, 0) + r * n, (size_t)n * sizeof *y);
+  if (!indices_fit(e, id, 1, eval_rows(e, &e->g->node[id].type))) return;
+  move_rows(e, id, eval_in(e, id, 0), eval_out(e, id, 0), 1, type_row_elems(eval_type(e, id, 0)), false);
 }
 
 void eval_append(Eval *e, NodeId id) {
   const Type *t = &e->g->node[id].type;
-  int64_t n = type_row_elems(t);
+  if (!indices_fit(e, id, 2, eval_rows(e, t))) return;
   double *y = eval_out(e, id, 0);
   memcpy(y, eval_in(e, id, 0), (size_t)eval_elems(e, t) * sizeof *y);
-  for (int64_t r = 0; r < eval_rows(e, eval_type(e, id, 1)); r++) memcpy(y + index_of(e, id, 2, r) * n, eval_in(e, id, 1) + r * n, (size_t)n * sizeof *y);
+  move_rows(e, id, eval_in(e, id, 1), y, 2, type_row_elems(t), false);
 }
 
 // ---- attention
@@ -90,11 +108,22 @@ typedef struct Attn {
   double scale, cap;
 } Attn;
 
+static const char *interval_error(Eval *e, NodeId id, const Attn *a, int64_t keys) {
+  for (int64_t t = 0; t < a->T; t++) {
+    if (a->mask.lo[t] < a->mask.hi[t] && (a->mask.lo[t] < 0 || a->mask.hi[t] > keys))
+      return arena_printf(e->arena, "node %%%d (%s): interval [%d, %d) of row %lld, but there are %lld keys", id,
+                          op_name(e->g->node[id].op), a->mask.lo[t], a->mask.hi[t], (long long)t, (long long)keys);
+  }
+  return NULL;
+}
+
 static Attn attn(Eval *e, NodeId id, int from) {
   const Node *n = &e->g->node[id];
   const Type *q = eval_type(e, id, from), *k = eval_type(e, id, from + 1), *v = eval_type(e, id, from + 2);
-  return (Attn){eval_in(e, id, from), eval_in(e, id, from + 1), eval_in(e, id, from + 2), e->mask[n->in[from + 3]], eval_rows(e, q),
-                q->dim[1], k->dim[1], q->dim[2], v->dim[2], n->attr.f[0], n->attr.f[1]};
+  Attn a = {.q = eval_in(e, id, from), .k = eval_in(e, id, from + 1), .v = eval_in(e, id, from + 2), .mask = e->mask[n->in[from + 3]],
+            .T = eval_rows(e, q), .H = q->dim[1], .K = k->dim[1], .D = q->dim[2], .E = v->dim[2], .scale = n->attr.f[0], .cap = n->attr.f[1]};
+  e->error = interval_error(e, id, &a, eval_rows(e, k));
+  return a;
 }
 
 static double raw_score(const Attn *a, int64_t t, int64_t h, int64_t j) {
@@ -118,6 +147,7 @@ static double log_sum(const Attn *a, int64_t t, int64_t h) {
 
 void eval_attention(Eval *e, NodeId id) {
   Attn a = attn(e, id, 0);
+  if (e->error) return;
   double *out = eval_out(e, id, 0), *lse = eval_out(e, id, 1);
   for (int64_t t = 0; t < a.T; t++)
     for (int64_t h = 0; h < a.H; h++) {
@@ -131,7 +161,8 @@ void eval_attention(Eval *e, NodeId id) {
 }
 
 // One query row and head; delta = sum of out' * out.
-static void attention_row_grad(const Attn *a, const double *dout, double l, double delta, int64_t t, int64_t h, double *dq, double *dk, double *dv) {
+static void attention_row_grad(const Attn *a, const double *dout, double l, double delta, int64_t t, int64_t h, double *dq,
+                               double *dk, double *dv) {
   int64_t kh = h / (a->H / a->K);
   for (int64_t j = a->mask.lo[t]; j < a->mask.hi[t]; j++) {
     double p = exp(score(a, t, h, j) - l), dp = 0;
@@ -153,6 +184,7 @@ static void attention_row_grad(const Attn *a, const double *dout, double l, doub
 
 void eval_attention_grad(Eval *e, NodeId id) {
   Attn a = attn(e, id, 1);
+  if (e->error) return;
   const double *dout = eval_in(e, id, 0), *out = eval_in(e, id, 5), *lse = eval_in(e, id, 6);
   double *dq = eval_out(e, id, 0), *dk = eval_out(e, id, 1), *dv = eval_out(e, id, 2);
   for (int64_t t = 0; t < a.T; t++)
@@ -193,6 +225,7 @@ static double logits(const Head *x, int64_t r, double *l, double *slope) {
 
 typedef void RowOf(void *user, int64_t r, int64_t label, const double *l, const double *slope, double lse);
 static void each_row(Eval *e, NodeId id, const Head *x, RowOf *f, void *user) {
+  if (!indices_fit(e, id, 2, x->V)) return;
   double *l = calloc((size_t)x->V * 2 + 1, sizeof *l);
   if (!l) abort();
   for (int64_t r = 0; r < x->R; r++) {

@@ -24,11 +24,12 @@ static int64_t operand_index(const Type *to, const Type *t, int64_t r, int64_t a
 
 static void binary(Eval *e, NodeId id, Binary *f) {
   const Type *t = &e->g->node[id].type;
+  const Type *ta = eval_type(e, id, 0), *tb = eval_type(e, id, 1);
+  const double *a = eval_in(e, id, 0), *b = eval_in(e, id, 1);
   double *y = eval_out(e, id, 0);
   int64_t n = type_row_elems(t);
   for (int64_t r = 0; r < eval_rows(e, t); r++) {
-    for (int64_t i = 0; i < n; i++)
-      y[r * n + i] = f(eval_in(e, id, 0)[operand_index(t, eval_type(e, id, 0), r, i)], eval_in(e, id, 1)[operand_index(t, eval_type(e, id, 1), r, i)]);
+    for (int64_t i = 0; i < n; i++) y[r * n + i] = f(a[operand_index(t, ta, r, i)], b[operand_index(t, tb, r, i)]);
   }
 }
 

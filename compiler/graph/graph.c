@@ -85,18 +85,23 @@ static NodeId push(Graph *g, const Node *n) {
   return g->n - 1;
 }
 
+// A node that cannot be: the caller's error to report, or a bug.
+static NodeId refused(const Graph *g, const char *error, const char **why) {
+  if (!why) {
+    fprintf(stderr, "calmc: bug: graph %s, node %%%d: %s\n", g->name, g->n, error);
+    abort();
+  }
+  *why = error;
+  return NODE_NONE;
+}
+
 NodeId graph_add(Graph *g, OpId op, const NodeId *in, int nin, const Attr *attr, const char **why) {
   Node n = {.op = op, .nin = nin};
   if (attr) n.attr = *attr;
   for (int i = 0; i < nin; i++) n.in[i] = in[i];
   const char *error = op_infer(g, &n);
   if (!error) return push(g, &n);
-  if (!why) {
-    fprintf(stderr, "calmc: bug: graph %s, node %d: %s\n", g->name, g->n, error);
-    abort();
-  }
-  *why = error;
-  return NODE_NONE;
+  return refused(g, error, why);
 }
 
 NodeId graph_source(Graph *g, OpId op, Type type, const Attr *attr) {
@@ -116,7 +121,9 @@ static NodeId constant(Graph *g, Type t, const double *v) {
 
 NodeId graph_const(Graph *g, double v) { return constant(g, (Type){.dt = DT_F32}, &v); }
 
-NodeId graph_const_vec(Graph *g, const double *v, int64_t n) { return constant(g, (Type){.dt = DT_F32, .rank = 1, .dim = {n}}, v); }
+NodeId graph_const_vec(Graph *g, const double *v, int64_t n) {
+  return constant(g, (Type){.dt = DT_F32, .rank = 1, .dim = {n}}, v);
+}
 
 NodeId graph_un(Graph *g, OpId op, NodeId a) { return graph_add(g, op, &a, 1, NULL, NULL); }
 
@@ -135,7 +142,5 @@ NodeId graph_reshape(Graph *g, NodeId n, const int64_t *ext, int rank, const cha
   for (int i = 0; i < rank && r.type.rank < MAX_RANK; i++) r.type.dim[r.type.rank++] = ext[i];
   const char *error = op_infer(g, &r);
   if (!error) return push(g, &r);
-  if (!why) abort();
-  *why = error;
-  return NODE_NONE;
+  return refused(g, error, why);
 }

@@ -83,7 +83,8 @@ static double number(Reader *r) {
 static NodeId node_ref(Reader *r) {
   expect(r, '%');
   int64_t id = integer(r);
-  if (!r->error && (id < 0 || id >= r->g->n)) fail(r, arena_printf(r->arena, "node %%%lld does not come before this", (long long)id));
+  if (!r->error && (id < 0 || id >= r->g->n))
+    fail(r, arena_printf(r->arena, "node %%%lld does not come before this", (long long)id));
   return r->error ? NODE_NONE : (NodeId)id;
 }
 
@@ -164,8 +165,8 @@ static void sym_line(Reader *r) {
   for (int i = 0; of_model && w[0] && w[1] == '.' && i < r->g->nmodel; i++) {
     if (!strcmp(r->g->model[i].name, w + 2)) model = i;
   }
-  if (of_model ? model < 0 : strcmp(w, kind == SYM_ROWS ? "R" : "P") != 0) fail(r, arena_printf(r->arena, "no row symbol '%s'", w));
-  else graph_add_sym(r->g, kind, model);
+  if (of_model ? model >= 0 : !strcmp(w, kind == SYM_ROWS ? "R" : "P")) graph_add_sym(r->g, kind, model);
+  else fail(r, arena_printf(r->arena, "no row symbol '%s'", w));
 }
 
 static const double *data(Reader *r, int64_t *count) {
@@ -216,8 +217,9 @@ static void check_types(Reader *r, const Node *n) {
   }
   if (again.nout != n->nout) fail(r, arena_printf(r->arena, "%s has %d results", op_name(n->op), again.nout));
   for (int k = 0; k < n->nout && !r->error; k++) {
+    const char *gives = type_text(r->g, &again.out[k]), *says = type_text(r->g, &n->out[k]);
     if (!type_equal(&again.out[k], &n->out[k]))
-      fail(r, arena_printf(r->arena, "%s gives %s, the text says %s", op_name(n->op), type_text(r->g, &again.out[k]), type_text(r->g, &n->out[k])));
+      fail(r, arena_printf(r->arena, "%s gives %s, the text says %s", op_name(n->op), gives, says));
   }
 }
 

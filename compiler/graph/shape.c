@@ -47,7 +47,8 @@ const char *shape_broadcast(const Graph *g, Node *n) {
   const Type *a = shape_in(g, n, 0), *b = shape_in(g, n, 1);
   int ra = type_row_sym(a), rb = type_row_sym(b);
   if (a->dt != DT_F32 || b->dt != DT_F32) return shape_bad(g, n, "expected f32 operands");
-  if (ra >= 0 && rb >= 0 && ra != rb) return shape_bad(g, n, "operands count different rows (only attention mixes tokens)");
+  if (ra >= 0 && rb >= 0 && ra != rb)
+    return shape_bad(g, n, "operands count different rows (only attention mixes tokens)");
   int na = a->rank - (ra >= 0), nb = b->rank - (rb >= 0), nr = na > nb ? na : nb, rows = ra >= 0 || rb >= 0;
   Type t = {.dt = DT_F32, .rank = nr + rows};
   if (t.rank > MAX_RANK) return shape_bad(g, n, "too many extents");
@@ -73,14 +74,16 @@ const char *shape_reduce_last(const Graph *g, Node *n) {
 const char *shape_rotate(const Graph *g, Node *n) {
   Type t = *shape_in(g, n, 0);
   if (t.dt != DT_F32) return shape_bad(g, n, "expected f32");
-  if (t.rank - (type_row_sym(&t) >= 0) < 1 || t.dim[t.rank - 1] % 2) return shape_bad(g, n, "expected an even last extent");
+  if (t.rank - (type_row_sym(&t) >= 0) < 1 || t.dim[t.rank - 1] % 2)
+    return shape_bad(g, n, "expected an even last extent");
   n->out[0] = t;
   return NULL;
 }
 
 const char *shape_reshape(const Graph *g, Node *n) {
   const Type *a = shape_in(g, n, 0);
-  if (a->dt == DT_MASK || type_row_sym(a) != type_row_sym(&n->type) || type_row_elems(a) != type_row_elems(&n->type) || a->dt != n->type.dt)
+  bool same_rows = type_row_sym(a) == type_row_sym(&n->type) && type_row_elems(a) == type_row_elems(&n->type);
+  if (!same_rows || a->dt != n->type.dt || a->dt == DT_MASK)
     return arena_printf(g->arena, "reshape: %s cannot become %s", type_text(g, a), type_text(g, &n->type));
   n->out[0] = n->type;
   return NULL;

@@ -33,8 +33,9 @@ const char *shape_linear(const Graph *g, Node *n) {
   if (!is_static(w) || inner < 1 || outer < 1 || outer >= MAX_RANK)
     return shape_bad(g, n, "expected a weight with outer and inner extents as second operand");
   if (!tail_is(x, 1, w->dim + outer, inner)) {
-    return arena_printf(g->arena, "linear: x has inner extent%s %s, w expects %s (x is %s, w is %s)", x->rank > 2 ? "s" : "",
-                        extents(g, x, 1, x->rank - 1), extents(g, w, outer, inner), type_text(g, x), type_text(g, w));
+    return arena_printf(g->arena, "linear: x has inner extent%s %s, w expects %s (x is %s, w is %s)",
+                        x->rank > 2 ? "s" : "", extents(g, x, 1, x->rank - 1), extents(g, w, outer, inner),
+                        type_text(g, x), type_text(g, w));
   }
   n->out[0] = rows_of(x->dim[0], w->dim, outer);
   return NULL;
@@ -44,16 +45,19 @@ const char *shape_linear_dx(const Graph *g, Node *n) {
   const Type *dy = shape_in(g, n, 0), *w = shape_in(g, n, 1);
   int inner = (int)n->attr.i[0], outer = w->rank - inner;
   if (!is_rows(dy) || !is_static(w) || inner < 1 || outer < 1) return shape_bad(g, n, "expected rows and a weight");
-  if (!tail_is(dy, 1, w->dim, outer)) return shape_bad(g, n, "the gradient's extents differ from the weight's outer extents");
+  if (!tail_is(dy, 1, w->dim, outer))
+    return shape_bad(g, n, "the gradient's extents differ from the weight's outer extents");
   n->out[0] = rows_of(dy->dim[0], w->dim + outer, inner);
   return NULL;
 }
 
 const char *shape_linear_dw(const Graph *g, Node *n) {
   const Type *dy = shape_in(g, n, 0), *x = shape_in(g, n, 1);
-  if (!is_rows(dy) || !is_rows(x) || dy->dim[0] != x->dim[0]) return shape_bad(g, n, "expected two operands of the same rows");
+  if (!is_rows(dy) || !is_rows(x) || dy->dim[0] != x->dim[0])
+    return shape_bad(g, n, "expected two operands of the same rows");
   Type t = {.dt = DT_F32, .rank = dy->rank + x->rank - 2};
-  if (t.rank > MAX_RANK || x->rank - 1 != n->attr.i[0]) return shape_bad(g, n, "inner differs from the input's extents");
+  if (t.rank > MAX_RANK || x->rank - 1 != n->attr.i[0])
+    return shape_bad(g, n, "inner differs from the input's extents");
   memcpy(t.dim, dy->dim + 1, (size_t)(dy->rank - 1) * sizeof t.dim[0]);
   memcpy(t.dim + dy->rank - 1, x->dim + 1, (size_t)(x->rank - 1) * sizeof t.dim[0]);
   n->out[0] = t;

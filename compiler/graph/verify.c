@@ -34,10 +34,12 @@ static const char *check_types(const Graph *g, Arena *a, NodeId id) {
   Node again = *n;
   const char *error = op_infer(g, &again);
   if (error) return wrong(a, g, id, error);
-  if (again.nout != n->nout || !type_equal(&n->type, &n->out[0])) return wrong(a, g, id, "has another number of results than its op");
+  if (again.nout != n->nout || !type_equal(&n->type, &n->out[0]))
+    return wrong(a, g, id, "has another number of results than its op");
   for (int k = 0; k < n->nout; k++) {
     if (type_equal(&again.out[k], &n->out[k])) continue;
-    return wrong(a, g, id, arena_printf(a, "has type %s, its op gives %s", type_text(g, &n->out[k]), type_text(g, &again.out[k])));
+    const char *has = type_text(g, &n->out[k]), *gives = type_text(g, &again.out[k]);
+    return wrong(a, g, id, arena_printf(a, "has type %s, its op gives %s", has, gives));
   }
   return NULL;
 }
@@ -49,7 +51,8 @@ static const char *check_parts(const Graph *g, Arena *a, NodeId id) {
   AttrField f;
   while (op_attr_field(&spec, &f)) {
     if (f.kind == 'n' && (!n->attr.name || !*n->attr.name)) return wrong(a, g, id, "has no name");
-    if (f.kind == 'd' && (!n->attr.data || type_row_sym(&n->type) >= 0)) return wrong(a, g, id, "is a literal without values");
+    if (f.kind == 'd' && (!n->attr.data || type_row_sym(&n->type) >= 0))
+      return wrong(a, g, id, "is a literal without values");
   }
   for (int k = 0; k < n->nin && n->op != OP_part; k++) {
     if (g->node[n->in[k]].nout > 1) return wrong(a, g, id, "reads a node with several results, and not through part");
@@ -69,7 +72,8 @@ static const char *check_node(const Graph *g, Arena *a, NodeId id) {
     if (n->in[k] < 0 || n->in[k] >= id) return wrong(a, g, id, "uses a node that does not come before it");
   }
   for (int k = 0; k < n->type.rank; k++) {
-    if (dim_is_sym(n->type.dim[k]) && (k || dim_sym(n->type.dim[k]) >= g->nsym)) return wrong(a, g, id, "has a bad row symbol");
+    if (dim_is_sym(n->type.dim[k]) && (k || dim_sym(n->type.dim[k]) >= g->nsym))
+      return wrong(a, g, id, "has a bad row symbol");
   }
   if (is_gradient_op(n->op) && !n->backward) return wrong(a, g, id, "is a gradient outside the backward pass");
   const char *error = check_types(g, a, id);
@@ -112,7 +116,8 @@ const char *graph_verify(const Graph *g, Arena *a) {
     if (error) return error;
   }
   for (int i = 0; i < g->nout; i++) {
-    if (g->out[i].node < 0 || g->out[i].node >= g->n) return arena_printf(a, "output \"%s\" names no node", g->out[i].name);
+    if (g->out[i].node < 0 || g->out[i].node >= g->n)
+      return arena_printf(a, "output \"%s\" names no node", g->out[i].name);
     const char *error = strncmp(g->out[i].name, "grad.", 5) ? NULL : check_gradient(g, a, &g->out[i]);
     if (error) return error;
   }
