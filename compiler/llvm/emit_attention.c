@@ -144,7 +144,7 @@ static void find_rescale(Cg *g, const Fwd *f, const Chunk *c) {
   LLVMValueRef none = LLVMBuildFCmp(g->b, LLVMRealOEQ, now, cg_splatc(g, -__builtin_inf()), "");
   LLVMValueRef safe = cg_select(g, none, cg_splatc(g, 0), now);
   LLVMValueRef same = LLVMBuildFCmp(g->b, LLVMRealOEQ, before, now, "");
-  LLVMValueRef scale = cg_select(g, same, cg_splatc(g, 1), attn_exp(g, cg_fsub(g, before, safe)));
+  LLVMValueRef scale = cg_select(g, same, cg_splatc(g, 1), cg_vexp(g, cg_fsub(g, before, safe)));
   cg_store16(g, now, at);
   cg_store16(g, safe, floats_at(g, f->safe, r.i));
   cg_store16(g, scale, floats_at(g, f->scl, r.i));
@@ -169,7 +169,7 @@ static void exponentiate(Cg *g, const Fwd *f, const Block *b, const Chunk *c) {
   LLVMValueRef sum = cg_var(g, g->v16f32, cg_fmul(g, cg_load16(g, at), cg_splat(g, by)));
   LLVMValueRef S = floats_at(g, f->S, scaled(g, r.i, ATTN_BK));
   CgLoop l = cg_loop(g, b->first, b->n, LANES);
-  LLVMValueRef p = cg_at(g, g->f32, S, l.i), e = attn_exp(g, cg_fsub(g, cg_load16(g, p), safe));
+  LLVMValueRef p = cg_at(g, g->f32, S, l.i), e = cg_vexp(g, cg_fsub(g, cg_load16(g, p), safe));
   cg_store16(g, e, p);
   cg_set(g, sum, cg_fadd(g, cg_get(g, g->v16f32, sum), e));
   cg_loop_end(g, &l);

@@ -36,10 +36,6 @@ typedef struct AttnRow {
 AttnRow attn_row(Cg *g, LLVMValueRef lo, LLVMValueRef hi, LLVMValueRef row, LLVMValueRef block);
 LLVMValueRef attn_visible(Cg *g, AttnRow r, LLVMValueRef col);       // lanes col … col + 15 of the block, <16 x i1>
 
-// exp(x), exactly 0 below e^-87: such a probability is below f32's normal range, and making subnormal numbers takes the
-// processor a detour of a hundred cycles a vector. Hidden columns (-inf) come out as 0 this way.
-LLVMValueRef attn_exp(Cg *g, LLVMValueRef x);
-
 // Copies rows src[key][0 … D) (`stride` floats apart), keys [first, n) of a block, to panels dst[key / 16][D][16].
 // first is a multiple of 16, n > first; a last partial panel is filled up with copies of key n - 1 (its columns are
 // masked later).

@@ -98,7 +98,7 @@ static void columns(Cg *g, const Bwd *b, LLVMValueRef visible, LLVMValueRef s_at
   } else {
     s = cg_fmul(g, s, slope);
   }
-  LLVMValueRef p = cg_select(g, visible, attn_exp(g, cg_fsub(g, s, lse)), zero);
+  LLVMValueRef p = cg_select(g, visible, cg_vexp(g, cg_fsub(g, s, lse)), zero);
   LLVMValueRef ds = cg_fmul(g, cg_fmul(g, p, cg_fsub(g, cg_load16(g, d_at), delta)), slope);
   cg_store16(g, p, s_at);
   cg_store16(g, cg_select(g, visible, ds, zero), d_at);

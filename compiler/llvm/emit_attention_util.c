@@ -63,11 +63,6 @@ LLVMValueRef attn_visible(Cg *g, AttnRow r, LLVMValueRef col) {
   return LLVMBuildICmp(g->b, LLVMIntULT, at, splat_i32(g, r.width), "");
 }
 
-LLVMValueRef attn_exp(Cg *g, LLVMValueRef x) {
-  LLVMValueRef zero = cg_splatc(g, 0), tiny = LLVMBuildFCmp(g->b, LLVMRealOLT, x, cg_splatc(g, -87), "");
-  return cg_select(g, tiny, zero, cg_vexp(g, cg_select(g, tiny, zero, x)));
-}
-
 // ---- rows of a constant number of floats
 
 void attn_each16(Cg *g, int64_t n, AttnEach *f, void *user) {
