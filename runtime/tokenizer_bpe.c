@@ -33,7 +33,7 @@ static void start_symbols(const Tokenizer *t, TkBpe *w, const char *s, size_t n)
     k = rt_utf8_next(s + i, &cp);
     int32_t id = cp < TK_FAST_CHARS ? t->vocab.fast[cp] : tk_vocab_find(&t->vocab, s + i, k);
     if (id < 0 && t->byte_fallback && add_bytes(t, w, s + i, k)) continue;
-    if (id < 0 && t->unk < 0) {                             // nothing stands for it: left out, as Hugging Face does
+    if (id < 0 && t->unk < 0) {   // nothing stands for it: left out, as Hugging Face does (whose spans then slip; these stay true)
       w->at += (uint32_t)k;
       continue;
     }
