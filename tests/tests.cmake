@@ -41,6 +41,7 @@ target_link_options(calm_testkit INTERFACE -rdynamic)
 add_dependencies(calm_testkit calm_mmlib)
 calm_unit_test(test_llvm_row calm_testkit)
 calm_unit_test(test_llvm_gather calm_testkit)
+calm_unit_test(test_llvm_epilogue calm_testkit)
 calm_unit_test(test_llvm_attention calm_testkit)
 
 # --- runtime
