@@ -40,9 +40,13 @@ mutate base/config.json 's/"rope_type": "llama3"/"rope_type": "default"/'
 mutate base/config.json 's/"rms_norm_eps": 0.1/"rms_norm_eps": 0.01/'
 mutate aug/config.json 's/"rope_theta": 100.0/"rope_theta": 10000.0/'
 mutate aug/config.json 's/"rms_norm_eps": 0.2/"rms_norm_eps": 1e-5/'
-mutate spec.calm 's/aug\[1, 3\]/aug[2, 3]/'
-mutate spec.calm 's/base\[2, 4\]/base[1, 4]/'
-mutate spec.calm 's/heads = 3/heads = 6/'
+# parameters of another layer map or head count are refused by name, also with --force
+for change in 's/aug\[1, 3\]/aug[2, 3]/' 's/base\[2, 4\]/base[1, 4]/' 's/heads = 3/heads = 6/'; do
+  rm -rf m; mkdir m; cp -r base aug spec.calm rows.jsonl m
+  sed -i "$change" m/spec.calm
+  build m/spec.calm -o m/app
+  expect 1 'aug.*->base' ./m/app score --force --params theta0.safetensors --data rows.jsonl --out m.safetensors
+done
 # biases that are there but switched off are refused: the file holds tensors nobody would read
 for key in attention_bias mlp_bias; do
   rm -rf m; mkdir m; cp -r base aug spec.calm m

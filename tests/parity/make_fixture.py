@@ -2,8 +2,8 @@
 compute for it (weights, hidden states, logits, gradients, ten AdamW steps). Run by hand; what it writes is committed, so tests need no Python.
 
 Scaled so that every option that enters the arithmetic matters: weights about 1.5 / sqrt(fan_in), random norms and biases, eps 0.1, llama3 RoPE
-scaling with original_max_position_embeddings 16, non-zero W_O. The composition's own weights are smaller, since its inputs are not normalised and
-saturated attention would magnify rounding. Everything is computed in double, so that the goldens carry no rounding of their own."""
+scaling with original_max_position_embeddings 16, non-zero W_O. The composition's queries and keys are smaller, since its inputs are not normalised
+and saturated attention would magnify rounding. Everything is computed in double, so that the goldens carry no rounding of their own."""
 import json, os, sys
 import torch, torch.nn as nn, torch.nn.functional as F
 from safetensors.torch import save_file
@@ -38,8 +38,8 @@ class Cross(nn.Module):
     """The paper's operator, section 3.2, causal."""
     def __init__(self, D, E, heads):
         super().__init__()
-        r = lambda o, i: nn.Parameter((torch.randn(o, i) * 0.4 / i ** 0.5).double())
-        self.heads, self.proj, self.wq, self.wk, self.wv, self.wo = heads, r(D, E), r(D, D), r(D, D), r(D, D), r(D, D)
+        r = lambda o, i, s: nn.Parameter((torch.randn(o, i) * s / i ** 0.5).double())
+        self.heads, self.proj, self.wq, self.wk, self.wv, self.wo = heads, r(D, E, 1.0), r(D, D, 0.4), r(D, D, 0.4), r(D, D, 1.0), r(D, D, 1.5)
     def forward(self, b, a):
         T, D = b.shape[-2:]
         split = lambda x: x.view(-1, T, self.heads, D // self.heads).transpose(1, 2)
