@@ -1,8 +1,9 @@
-// rt_dw: w'[N, K] (+)= dy[T, N]^T x[T, K] in tiles for the pool. The tiles follow from N and K alone, and each is one single-threaded
-// call, so the bits are the same for any number of threads.
+// rt_dw: w'[N, K] (+)= dy[T, N]^T x[T, K] in tiles for the pool. The tiles follow from N and K alone, and each is one
+// single-threaded call, so the bits are the same for any number of threads.
 //
-// The core type is set before the library is opened: left alone, Debian's 0.3.21 takes AVX2 kernels on recent AMD processors. Measured on
-// a Sapphire Rapids core at T = 2500, N = K = 768: SKYLAKEX 152 GF/s, HASWELL 103, results equally exact.
+// The core type is set before the library is opened: left alone, Debian's 0.3.21 takes AVX2 kernels on recent AMD
+// processors. Measured on a Sapphire Rapids core at T = 2500, N = K = 768: SKYLAKEX 152 GF/s, HASWELL 103, results
+// equally exact.
 #include "runtime/blas.h"
 
 #include <dlfcn.h>
@@ -14,7 +15,8 @@
 #include "runtime/pool.h"
 
 enum { ROW_MAJOR = 101, NO_TRANS = 111, TRANS = 112 };     // cblas.h
-typedef void Sgemm(int order, int ta, int tb, int m, int n, int k, float alpha, const float *a, int lda, const float *b, int ldb,
+typedef void Sgemm(int order, int ta, int tb, int m, int n, int k, float alpha, const float *a, int lda, const float *b,
+                   int ldb,
                    float beta, float *c, int ldc);
 
 struct Blas {
@@ -31,7 +33,8 @@ Blas *blas_open(const char *isa, RtError *e) {
   setenv("OPENBLAS_NUM_THREADS", "1", 1);
   void *lib = dlopen("libopenblas.so.0", RTLD_NOW | RTLD_LOCAL);
   if (!lib) {
-    rt_fail(e, "training needs OpenBLAS (libopenblas.so.0): %s; install it with: apt-get install libopenblas0-pthread", dlerror());
+    rt_fail(e, "training needs OpenBLAS (libopenblas.so.0): %s; install it with: apt-get install libopenblas0-pthread",
+            dlerror());
     return NULL;
   }
   Sgemm *sgemm = (Sgemm *)dlsym(lib, "cblas_sgemm");
@@ -81,12 +84,14 @@ static void dw_tile(int64_t task, const int64_t *a, void *scratch) {
   (void)scratch;
   int64_t n0 = task / a[A_ACROSS] * a[A_TN], k0 = task % a[A_ACROSS] * a[A_TK];
   int64_t n = a[A_N] - n0 < a[A_TN] ? a[A_N] - n0 : a[A_TN], k = a[A_K] - k0 < a[A_TK] ? a[A_K] - k0 : a[A_TK];
-  ((Sgemm *)a[A_SGEMM])(ROW_MAJOR, TRANS, NO_TRANS, (int)n, (int)k, (int)a[A_T], 1.0f, (const float *)a[A_DY] + n0, (int)a[A_N],
+  ((Sgemm *)a[A_SGEMM])(ROW_MAJOR, TRANS, NO_TRANS, (int)n, (int)k, (int)a[A_T], 1.0f, (const float *)a[A_DY] + n0,
+                        (int)a[A_N],
                         (const float *)a[A_X] + k0, (int)a[A_K], a[A_ACC] ? 1.0f : 0.0f,
                         (float *)a[A_DST] + n0 * a[A_K] + k0, (int)a[A_K]);
 }
 
-void rt_dw(const RtCtx *ctx, int64_t T, int64_t N, int64_t K, const float *dy, const float *x, float *dst, int64_t accumulate) {
+void rt_dw(const RtCtx *ctx, int64_t T, int64_t N, int64_t K, const float *dy, const float *x, float *dst,
+           int64_t accumulate) {
   if (N == 0 || K == 0) return;
   if (T == 0) {
     if (!accumulate) memset(dst, 0, (size_t)(N * K) * sizeof *dst);
@@ -98,6 +103,7 @@ void rt_dw(const RtCtx *ctx, int64_t T, int64_t N, int64_t K, const float *dy, c
     abort();
   }
   Cut c = cut_for(N, K);
-  int64_t args[A_COUNT] = {(int64_t)b->sgemm, T, N, K, (int64_t)dy, (int64_t)x, (int64_t)dst, accumulate, c.tn, c.tk, c.across};
+  int64_t args[A_COUNT] = {(int64_t)b->sgemm, T, N, K, (int64_t)dy, (int64_t)x, (int64_t)dst, accumulate, c.tn, c.tk,
+                           c.across};
   pool_run(ctx->pool, dw_tile, c.tiles, args);
 }

@@ -62,14 +62,17 @@ static bool check_belongs(const Engine *en, const json_t *theirs, const char *pa
   json_t *files, *hash;
   json_object_foreach(json_object_get(mine, "models"), name, files) {
     const json_t *other = json_object_get(json_object_get(theirs, "models"), name);
-    if (ok && !other) ok = rt_fail(e, "%s: these parameters know no model %s; they belong to another program", path, name);
+    if (ok && !other) ok = rt_fail(e, "%s: these parameters know no model %s; they belong to another program", path,
+                                   name);
     json_object_foreach(files, file, hash)
       if (ok && !json_equal(hash, json_object_get(other, file)))
-        ok = rt_fail(e, "%s: these parameters were trained with another %s of model %s (its SHA-256 differs from %s)", path, file, name,
+        ok = rt_fail(e, "%s: these parameters were trained with another %s of model %s (its SHA-256 differs from %s)",
+                     path, file, name,
                      en->dir[prog_model(en->prog, name)] ? en->dir[prog_model(en->prog, name)] : "this program's");
   }
   if (ok && !force && !json_equal(json_object_get(mine, "spec"), json_object_get(theirs, "spec")))
-    ok = rt_fail(e, "%s: these parameters were trained with another text of %s (its SHA-256 differs); --force uses them all the same", path, en->prog->spec);
+    ok = rt_fail(e, "%s: these parameters were trained with another text of %s (its SHA-256 differs); use them with --force",
+                 path, en->prog->spec);
   json_decref(mine);
   return ok;
 }
@@ -147,7 +150,8 @@ static json_t *describe(const Engine *en, const TrainState *s, const json_t *set
 }
 
 static bool save_into(const Engine *en, const char *dir, const json_t *about, bool moments, RtError *e) {
-  char *theta = file_join(dir, "theta.safetensors"), *opt = file_join(dir, "optimizer.safetensors"), *json = file_join(dir, "theta.json");
+  char *theta = file_join(dir, "theta.safetensors"), *opt = file_join(dir, "optimizer.safetensors"),
+      *json = file_join(dir, "theta.json");
   ParamsPart part = {"", en->theta}, mv[2] = {{"m.", en->m}, {"v.", en->v}};
   bool ok = params_save(en->prog, &part, 1, theta, e) && (!moments || params_save(en->prog, mv, 2, opt, e));
   if (ok) {
@@ -159,11 +163,13 @@ static bool save_into(const Engine *en, const char *dir, const json_t *about, bo
   return ok;
 }
 
-bool checkpoint_save(const Engine *en, const char *dir, const TrainState *s, const json_t *settings, bool moments, RtError *e) {
+bool checkpoint_save(const Engine *en, const char *dir, const TrainState *s, const json_t *settings, bool moments,
+                     RtError *e) {
   char *parent = file_dirname(dir), *tmp;
   if (asprintf(&tmp, "%s.tmp.%ld", dir, (long)getpid()) < 0) abort();
   json_t *about = describe(en, s, settings, e);
-  bool ok = about && checkpoint_dirs(parent, e) && checkpoint_dirs(tmp, e) && save_into(en, tmp, about, moments, e) && exchange(tmp, dir, e);
+  bool ok = about && checkpoint_dirs(parent, e) && checkpoint_dirs(tmp, e) && save_into(en, tmp, about, moments, e) &&
+      exchange(tmp, dir, e);
   if (!ok) remove_dir(tmp);
   json_decref(about);
   free(parent), free(tmp);
@@ -186,14 +192,17 @@ static json_t *read_about(const char *path, RtError *e) {
 }
 
 bool checkpoint_resume(Engine *en, const char *dir, bool force, TrainState *s, json_t **settings, RtError *e) {
-  char *theta = file_join(dir, "theta.safetensors"), *opt = file_join(dir, "optimizer.safetensors"), *json = file_join(dir, "theta.json");
+  char *theta = file_join(dir, "theta.safetensors"), *opt = file_join(dir, "optimizer.safetensors"),
+      *json = file_join(dir, "theta.json");
   ParamsPart part = {"", en->theta}, mv[2] = {{"m.", en->m}, {"v.", en->v}};
   json_t *o = read_about(json, e);
-  bool ok = o && check_belongs(en, json_object_get(o, "belongs_to"), dir, force, e) && params_load(en->prog, &part, 1, theta, e) &&
+  bool ok = o && check_belongs(en, json_object_get(o, "belongs_to"), dir, force, e) &&
+      params_load(en->prog, &part, 1, theta, e) &&
             params_load(en->prog, mv, 2, opt, e);
   if (ok) {
     int64_t seed = 0;
-    ok = rtj_get_int(json, o, "step", &s->step, e) && rtj_get_int(json, o, "tokens", &s->tokens, e) && rtj_get_int(json, o, "seed", &seed, e) &&
+    ok = rtj_get_int(json, o, "step", &s->step, e) && rtj_get_int(json, o, "tokens", &s->tokens, e) &&
+        rtj_get_int(json, o, "seed", &seed, e) &&
          rtj_get_int(json, o, "epoch", &s->epoch, e) && rtj_get_int(json, o, "position", &s->position, e);
     s->seed = (uint64_t)seed;
     s->best = real_or(o, "best", INFINITY), s->best_train = real_or(o, "best_train", INFINITY);
@@ -215,7 +224,8 @@ bool checkpoint_params(Engine *en, const char *path, bool force, RtError *e) {
     ok = o && check_belongs(en, json_object_get(o, "belongs_to"), path, force, e);
     json_decref(o);
   } else if (file_is_regular(theta)) {
-    fprintf(stderr, "warning: %s: no theta.json beside it, so nothing says which models these parameters belong to\n", theta);
+    fprintf(stderr, "warning: %s: no theta.json beside it, so nothing says which models these parameters belong to\n",
+            theta);
   }
   ParamsPart part = {"", en->theta};
   ok = ok && params_load(en->prog, &part, 1, theta, e);

@@ -20,7 +20,8 @@ static const Command COMMAND[] = {
     {"eval", "", "loss, perplexity and exact match", C_EVAL, 0, cmd_eval},
     {"generate", "--prompt TEXT", "continue a text", C_GENERATE, 0, cmd_generate},
     {"score", "--data FILE --out FILE", "logits, hidden states and gradients as safetensors", C_SCORE, 0, cmd_score},
-    {"tokenize", "", "JSON strings on standard input to token ids and byte spans, or back", C_TOKENIZE, 0, cmd_tokenize},
+    {"tokenize", "", "JSON strings on standard input to token ids and byte spans, or back", C_TOKENIZE, 0,
+     cmd_tokenize},
     {"export", "DIR", "a model made from nothing as a Hugging Face directory", C_EXPORT, 1, cmd_export},
     {"info", "", "models, shapes, connections, parameters, hashes", C_INFO, 0, cmd_info},
 };
@@ -62,8 +63,10 @@ bool cmd_load(Engine *en, const Options *o, bool training, RtError *e) {
 
 static void usage(FILE *to, const char *program) {
   fprintf(to, "usage: %s COMMAND [options]\n\n", program);
-  for (int i = 0; i < NCOMMANDS; i++) fprintf(to, "  %-9s %-23s %s\n", COMMAND[i].name, COMMAND[i].args, COMMAND[i].help);
-  fprintf(to, "\n%s COMMAND --help lists a command's options. CALM_THREADS and CALM_ISA force threads and the instruction-set path.\n", program);
+  for (int i = 0; i < NCOMMANDS; i++) fprintf(to, "  %-9s %-23s %s\n", COMMAND[i].name, COMMAND[i].args,
+                                              COMMAND[i].help);
+  fprintf(to, "\n%s COMMAND --help lists a command's options.\n", program);
+  fputs("CALM_THREADS and CALM_ISA force threads and the instruction-set path.\n", to);
 }
 
 int cli_main(int argc, char **argv) {
@@ -90,8 +93,9 @@ int cli_main(int argc, char **argv) {
       options_help(c->bit);
       status = 0;
     } else if (o.nword != c->words) {
-      fprintf(stderr, "error: usage: %s %s %s [options]%s%s\n", program, c->name, c->args, o.nword > c->words ? "; unexpected " : "",
-              o.nword > c->words ? o.word[c->words] : "");
+      fprintf(stderr, "error: usage: %s %s %s [options]", program, c->name, c->args);
+      if (o.nword > c->words) fprintf(stderr, "; unexpected %s", o.word[c->words]);
+      fputc('\n', stderr);
     } else {
       status = c->run(&o);
     }

@@ -1,4 +1,5 @@
-// The commands of a compiled program. Each gets the parsed options and gives the exit status: 0, or 1 after a message on standard error.
+// The commands of a compiled program. Each gets the parsed options and gives the exit status: 0, or 1 after a message
+// on standard error.
 #ifndef CALM_RUNTIME_COMMANDS_H
 #define CALM_RUNTIME_COMMANDS_H
 #include "runtime/engine.h"
@@ -15,7 +16,8 @@ int cmd_info(const Options *o);
 // Shared: prints "error: …" and returns 1.
 int cmd_fail(const RtError *e);
 Engine *cmd_open(const Options *o, RtError *e);
-// Loads weights and gives the parameters their values: --params, or the initial ones of --seed with a warning. Packs them.
+// Loads weights and gives the parameters their values: --params, or the initial ones of --seed with a warning. Packs
+// them.
 bool cmd_load(Engine *en, const Options *o, bool training, RtError *e);
 double cmd_now(void);          // seconds, monotonic
 #endif

@@ -6,7 +6,8 @@
 
 #include "runtime/file.h"
 
-Decoder *decoder_new(Engine *en, int64_t nslots, int64_t context, int64_t tokens, int64_t chunk, bool all_rows, RtError *e) {
+Decoder *decoder_new(Engine *en, int64_t nslots, int64_t context, int64_t tokens, int64_t chunk, bool all_rows,
+                     RtError *e) {
   if (tokens < nslots) tokens = nslots;
   if (nslots * context > INT32_MAX) {
     rt_fail(e, "%lld sequences of %lld tokens do not fit the caches", (long long)nslots, (long long)context);
@@ -16,7 +17,8 @@ Decoder *decoder_new(Engine *en, int64_t nslots, int64_t context, int64_t tokens
   engine_caches(en, nslots, context);
   if (!engine_place(en, e)) return NULL;
   Decoder *d = rt_alloc(1, sizeof *d);
-  *d = (Decoder){.en = en, .step = step_new(), .nslots = nslots, .context = context, .chunk = chunk, .tokens = tokens, .all_rows = all_rows};
+  *d = (Decoder){.en = en, .step = step_new(), .nslots = nslots, .context = context, .chunk = chunk, .tokens = tokens,
+                 .all_rows = all_rows};
   d->seq = rt_alloc((size_t)nslots, sizeof *d->seq);
   return d;
 }

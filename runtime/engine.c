@@ -1,5 +1,5 @@
-// Opening a program and running its entries. A tokenizer is shared by all models of a program for now: another one in an augmenting
-// model needs the byte-span masks of DESIGN section 4 and is refused by name.
+// Opening a program and running its entries. A tokenizer is shared by all models of a program for now: another one in
+// an augmenting model needs the byte-span masks of DESIGN section 4 and is refused by name.
 #include "runtime/engine.h"
 
 #include <stdio.h>
@@ -25,7 +25,8 @@ static bool set_dirs(Engine *en, const char *const *overrides, int n, RtError *e
     free(name);
     if (!eq) return rt_fail(e, "--model %s: expected NAME=DIR", overrides[k]);
     if (i < 0) return rt_fail(e, "--model %s: this program has no model of that name (see info)", overrides[k]);
-    if (!p->model[i].dir) return rt_fail(e, "--model %s: %s is made from nothing and has no directory", overrides[k], p->model[i].name);
+    if (!p->model[i].dir) return rt_fail(e, "--model %s: %s is made from nothing and has no directory", overrides[k],
+                                         p->model[i].name);
     en->dir[i] = eq + 1;
     char *tok = file_join(eq + 1, "tokenizer.json");
     if (file_is_regular(tok)) en->tokfile[i] = tok;           // kept for the life of the program
@@ -57,8 +58,8 @@ static bool check_tokenizers(Engine *en, RtError *e) {
     if (i == p->anchor || !en->tokfile[i]) continue;
     if (!same_tokenizer(mine, en->tokfile[i], &same, e)) return false;
     if (!same)
-      return rt_fail(e, "model %s has another tokenizer (%s) than %s (%s): composing models with different tokenizers is not supported yet",
-                     p->model[i].name, en->tokfile[i], p->model[p->anchor].name, mine);
+      return rt_fail(e, "model %s has another tokenizer (%s) than %s (%s), which is not supported yet", p->model[i].name,
+                     en->tokfile[i], p->model[p->anchor].name, mine);
   }
   return true;
 }
@@ -111,7 +112,8 @@ void engine_close(Engine *en) {
     if (en->weights[i]) st_close(en->weights[i]);
   for (int i = 0; en->buf && i < en->prog->nbuf; i++)
     if (en->prog->buf[i].kind == PB_INPUT && !strncmp(en->prog->buf[i].name, "adamw.", 6)) free(en->buf[i]);
-  region_free(&en->flat), region_free(&en->packed), region_free(&en->arena), region_free(&en->cache), region_free(&en->consts);
+  region_free(&en->flat), region_free(&en->packed), region_free(&en->arena), region_free(&en->cache),
+      region_free(&en->consts);
   if (en->tok) tokenizer_free(en->tok);
   if (en->hf) hfdir_free(en->hf);
   free(en->weights), free(en->buf), free(en->sym), free(en->tokens), free(en->rows);
@@ -122,7 +124,8 @@ void engine_close(Engine *en) {
 
 // "ids.base" and "ids" alike: every model reads the same tokens.
 static void *step_input(const Step *s, const char *name) {
-  const struct { const char *name; void *at; } IN[] = {{"ids", s->ids}, {"pos", s->pos}, {"slots", s->slots}, {"rows", s->rows},
+  const struct { const char *name; void *at; } IN[] = {{"ids", s->ids}, {"pos", s->pos}, {"slots", s->slots},
+                                                       {"rows", s->rows},
                                                        {"labels", s->labels}, {"gscale", s->gscale}};
   size_t n = strcspn(name, ".");
   for (size_t i = 0; i < sizeof IN / sizeof IN[0]; i++)
@@ -150,7 +153,8 @@ void engine_run(Engine *en, int entry, Step *s) {
   if (entry < 0) return;
   const Prog *p = en->prog;
   if (s && (s->ntok > en->tokens[entry] || s->nrow > en->rows[entry])) {
-    fprintf(stderr, "calm: bug: entry %s: a step of %lld tokens and %lld rows, room for %lld and %lld\n", p->entry[entry].name,
+    fprintf(stderr, "calm: bug: entry %s: a step of %lld tokens and %lld rows, room for %lld and %lld\n",
+            p->entry[entry].name,
             (long long)s->ntok, (long long)s->nrow, (long long)en->tokens[entry], (long long)en->rows[entry]);
     abort();
   }

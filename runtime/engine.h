@@ -1,5 +1,5 @@
-// A running program: what was compiled, the models it belongs to, threads, memory, and the parameters. Opened in two steps: `info`, `tokenize` and
-// `export` need no weights.
+// A running program: what was compiled, the models it belongs to, threads, memory, and the parameters. Opened in two
+// steps: `info`, `tokenize` and `export` need no weights.
 #ifndef CALM_RUNTIME_ENGINE_H
 #define CALM_RUNTIME_ENGINE_H
 #include <stddef.h>
@@ -22,7 +22,8 @@ typedef struct Engine {
   const RtIsa *isa;
   RtPool *pool;
   Blas *blas;                  // training only
-  const char **dir;            // per model: its directory (--model NAME=DIR or the compiled one), NULL when made from nothing
+  // per model: its directory (--model NAME=DIR or the compiled one), NULL when made from nothing
+  const char **dir;
   const char **tokfile;        // per model: its tokenizer.json, NULL when it has none
   Tokenizer *tok;              // the anchor's, or NULL
   HfDir *hf;                   // the anchor's facts
@@ -42,11 +43,13 @@ typedef struct Engine {
 Engine *engine_open(const char *const *overrides, int n, int threads, RtError *e);
 void engine_close(Engine *en);
 
-// Maps and packs the weights and makes room for parameters (zeros) and, with `training`, gradients and moments; opens the BLAS.
+// Maps and packs the weights and makes room for parameters (zeros) and, with `training`, gradients and moments; opens
+// the BLAS.
 bool engine_load(Engine *en, bool training, RtError *e);
 // To be called after the parameters changed: packs what depends on them.
 void engine_prepare(Engine *en);
-// Caps: most tokens and wanted rows of a step of an entry; and the caches. engine_place makes the room; pointers of outputs change.
+// Caps: most tokens and wanted rows of a step of an entry; and the caches. engine_place makes the room; pointers of
+// outputs change.
 void engine_cap(Engine *en, int entry, int64_t tokens, int64_t rows);
 void engine_caches(Engine *en, int64_t slots, int64_t slot_rows);
 bool engine_place(Engine *en, RtError *e);

@@ -1,5 +1,5 @@
-// eval: loss and perplexity of the labelled tokens, and exact match: every completion is generated greedily, many rows at once, and its text
-// compared with the row's, both decoded the same way and trimmed.
+// eval: loss and perplexity of the labelled tokens, and exact match: every completion is generated greedily, many rows
+// at once, and its text compared with the row's, both decoded the same way and trimmed.
 #include <ctype.h>
 #include <math.h>
 #include <stdio.h>
@@ -73,7 +73,8 @@ static void finish_row(const Engine *en, const EvalJob *job, const DecodeSeq *s,
   out->exact += same;
   out->generated += s->n - r->prompt_n;
   if (job->dump) {
-    json_t *o = json_pack("{s:I, s:s?, s:s, s:s, s:b}", "line", (json_int_t)r->line, "prompt", r->prompt, "completion", wanted, "generated", made, "exact", same);
+    json_t *o = json_pack("{s:I, s:s?, s:s, s:s, s:b}", "line", (json_int_t)r->line, "prompt", r->prompt, "completion",
+                          wanted, "generated", made, "exact", same);
     if (o) json_dumpf(o, job->dump, JSON_COMPACT | JSON_PRESERVE_ORDER);
     fputc('\n', job->dump);
     json_decref(o);
@@ -82,7 +83,8 @@ static void finish_row(const Engine *en, const EvalJob *job, const DecodeSeq *s,
 }
 
 // Greedy choice of one waiting sequence; true when that ends it.
-static bool advance(const Engine *en, const EvalJob *job, Sampler *sampler, const Decoder *d, DecodeSeq *s, RtError *e, bool *ok) {
+static bool advance(const Engine *en, const EvalJob *job, Sampler *sampler, const Decoder *d, DecodeSeq *s, RtError *e,
+                    bool *ok) {
   const DataRow *r = s->user;
   int64_t made = s->n - r->prompt_n;
   if (made >= limit_of(job, r) || s->n >= d->context) return true;
@@ -169,13 +171,15 @@ static void print_result(const EvalJob *job, const EvalResult *r) {
     double loss = r->loss.nll / (double)r->loss.labelled;
     printf("  loss %.6f  perplexity %.4f", loss, exp(loss));
   }
-  if (r->exact_rows) printf("  exact match %.2f %% (%lld of %lld)", 100.0 * (double)r->exact / (double)r->exact_rows, (long long)r->exact, (long long)r->exact_rows);
+  if (r->exact_rows) printf("  exact match %.2f %% (%lld of %lld)", 100.0 * (double)r->exact / (double)r->exact_rows,
+                            (long long)r->exact, (long long)r->exact_rows);
   putchar('\n');
 }
 
 static bool set_metric(EvalJob *job, const char *metric, RtError *e) {
   if (!metric) return true;
-  if (strcmp(metric, "exact_match") && strcmp(metric, "loss")) return rt_fail(e, "metric: expected exact_match or loss, found %s", metric);
+  if (strcmp(metric, "exact_match") && strcmp(metric, "loss"))
+    return rt_fail(e, "metric: expected exact_match or loss, found %s", metric);
   job->want_loss = !strcmp(metric, "loss");
   job->want_exact = !job->want_loss;
   return true;

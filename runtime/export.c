@@ -1,5 +1,5 @@
-// export: a model made from nothing, as a directory that Hugging Face transformers (and calm) load: config.json, model.safetensors, the
-// tokenizer, generation_config.json.
+// export: a model made from nothing, as a directory that Hugging Face transformers (and calm) load: config.json,
+// model.safetensors, the tokenizer, generation_config.json.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +22,8 @@ static int file_shape(const ProgParam *p, int64_t shape[8]) {
 
 static bool save_weights(const Engine *en, int m, const char *dir, RtError *e) {
   StWriter *w = st_writer_new();
-  size_t skip = strlen(en->prog->model[m].name) + 1;           // "kv.model.norm.weight" is "model.norm.weight" in the file
+  // "kv.model.norm.weight" is "model.norm.weight" in the file
+  size_t skip = strlen(en->prog->model[m].name) + 1;
   st_writer_meta(w, "format", "pt");
   for (int i = 0; i < en->prog->nparam; i++) {
     const ProgParam *p = &en->prog->param[i];
@@ -113,8 +114,10 @@ int cmd_export(const Options *o) {
   if (!en) return cmd_fail(&e);
   int m = en->prog->anchor;
   const char *dir = o->word[0];
-  bool ok = en->dir[m] == NULL || rt_fail(&e, "nothing to export: every model of %s comes from a directory", en->prog->spec);
-  ok = ok && cmd_load(en, o, false, &e) && checkpoint_dirs(dir, &e) && save_configs(en, m, dir, &e) && save_tokenizer(en, m, dir, &e) &&
+  bool ok = en->dir[m] == NULL || rt_fail(&e, "nothing to export: every model of %s comes from a directory",
+                                          en->prog->spec);
+  ok = ok && cmd_load(en, o, false, &e) && checkpoint_dirs(dir, &e) && save_configs(en, m, dir, &e) &&
+      save_tokenizer(en, m, dir, &e) &&
        save_weights(en, m, dir, &e);
   engine_close(en);
   return ok ? 0 : cmd_fail(&e);

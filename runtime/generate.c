@@ -1,4 +1,5 @@
-// generate: continues a prompt. The completion and a newline go to standard output as whole characters settle; all else to standard error.
+// generate: continues a prompt. The completion and a newline go to standard output as whole characters settle; all else
+// to standard error.
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -76,9 +77,11 @@ static bool encode_prompt(const Engine *en, const Options *o, int32_t **ids, int
   free(mine);
   *n = np + k;
   if (*n == 0) return rt_fail(e, "an empty prompt, and the tokenizer has no beginning-of-text token to start from");
-  if (*n >= en->context) return rt_fail(e, "the prompt is %lld tokens long; the context holds %lld", (long long)*n, (long long)en->context);
+  if (*n >= en->context) return rt_fail(e, "the prompt is %lld tokens long; the context holds %lld", (long long)*n,
+                                        (long long)en->context);
   for (int64_t i = 0; i < *n; i++)
-    if ((*ids)[i] >= en->vocab) return rt_fail(e, "the prompt holds token id %d; the models know ids below %lld", (int)(*ids)[i], (long long)en->vocab);
+    if ((*ids)[i] >= en->vocab) return rt_fail(e, "the prompt holds token id %d; the models know ids below %lld",
+                                               (int)(*ids)[i], (long long)en->vocab);
   return true;
 }
 
@@ -121,7 +124,8 @@ static bool run(Engine *en, const Options *o, const int32_t *ids, int64_t n, RtE
   emit(&out, rest, len, true);
   putchar('\n');
   double seconds = cmd_now() - start - first;
-  fprintf(stderr, "%lld prompt tokens in %.2f s, %lld tokens at %.1f a second; stopped by %s\n", (long long)n, first, (long long)made,
+  fprintf(stderr, "%lld prompt tokens in %.2f s, %lld tokens at %.1f a second; stopped by %s\n", (long long)n, first,
+          (long long)made,
           made > 1 && seconds > 0 ? (double)(made - 1) / seconds : 0.0,
           end ? "end of text" : out.stopped ? "--stop" : made >= room ? "the end of the context" : "--max-tokens");
   free(out.held);
@@ -141,7 +145,8 @@ int cmd_generate(const Options *o) {
   int32_t *ids = NULL;
   int64_t n = 0;
   bool ok = en != NULL;
-  if (ok && !en->tok) ok = rt_fail(&e, "generate needs a tokenizer, and %s has no tokenizer.json", en->prog->model[en->prog->anchor].name);
+  if (ok && !en->tok) ok = rt_fail(&e, "generate needs a tokenizer, and %s has no tokenizer.json",
+                                   en->prog->model[en->prog->anchor].name);
   ok = ok && encode_prompt(en, o, &ids, &n, &e) && cmd_load(en, o, false, &e) && run(en, o, ids, n, &e);
   free(ids);
   engine_close(en);

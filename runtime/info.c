@@ -26,8 +26,10 @@ static int64_t trained_params(const Prog *p) {
 
 static json_t *model_json(const Engine *en, int m, const json_t *hashes) {
   const ProgModel *pm = &en->prog->model[m];
-  json_t *o = json_pack("{s:s, s:s, s:s?, s:s, s:s?, s:s?, s:I, s:I, s:I, s:I}", "name", pm->name, "role", pm->role, "dir", en->dir[m], "arch", pm->arch,
-                        "architecture", pm->architecture, "tokenizer", en->tokfile[m], "blocks", (json_int_t)pm->blocks, "width", (json_int_t)pm->width,
+  json_t *o = json_pack("{s:s, s:s, s:s?, s:s, s:s?, s:s?, s:I, s:I, s:I, s:I}", "name", pm->name, "role", pm->role,
+                        "dir", en->dir[m], "arch", pm->arch,
+                        "architecture", pm->architecture, "tokenizer", en->tokfile[m], "blocks", (json_int_t)pm->blocks,
+                            "width", (json_int_t)pm->width,
                         "vocab", (json_int_t)pm->vocab, "context", (json_int_t)pm->context);
   int64_t frozen = frozen_params(en, m);
   json_object_set_new(o, "frozen", frozen < 0 ? json_null() : json_integer(frozen));
@@ -41,13 +43,15 @@ static json_t *describe(const Engine *en) {
   RtError e;
   json_t *hashes = belongs_to(en, &e);
   if (!hashes) fprintf(stderr, "warning: %s\n", e.text);
-  json_t *o = json_pack("{s:s, s:s, s:s, s:i}", "spec", p->spec, "spec_sha256", p->spec_sha256, "isa", en->isa->name, "threads", pool_threads(en->pool));
+  json_t *o = json_pack("{s:s, s:s, s:s, s:i}", "spec", p->spec, "spec_sha256", p->spec_sha256, "isa", en->isa->name,
+                        "threads", pool_threads(en->pool));
   json_t *models = json_array(), *params = json_array();
   for (int i = 0; i < p->nmodel; i++) json_array_append_new(models, model_json(en, i, hashes));
   for (int i = 0; i < p->nparam; i++) {
     json_t *shape = json_array();
     for (int k = 0; k < p->param[i].rank; k++) json_array_append_new(shape, json_integer(p->param[i].shape[k]));
-    json_array_append_new(params, json_pack("{s:s, s:o, s:s}", "name", p->param[i].name, "shape", shape, "init", p->param[i].init));
+    json_array_append_new(params, json_pack("{s:s, s:o, s:s}", "name", p->param[i].name, "shape", shape, "init",
+                                            p->param[i].init));
   }
   json_object_set_new(o, "models", models);
   json_object_set(o, "connections", p->connections);
@@ -71,11 +75,13 @@ static void print_models(const json_t *o) {
   json_t *m, *hash;
   const char *file;
   json_array_foreach(json_object_get(o, "models"), i, m) {
-    printf("\n%s %s (%s): %lld blocks, %lld wide, vocabulary %lld, context %lld", text(m, "role"), text(m, "name"), text(m, "architecture"),
+    printf("\n%s %s (%s): %lld blocks, %lld wide, vocabulary %lld, context %lld", text(m, "role"), text(m, "name"),
+           text(m, "architecture"),
            number(m, "blocks"), number(m, "width"), number(m, "vocab"), number(m, "context"));
     if (number(m, "frozen")) printf(", %lld parameters, frozen", number(m, "frozen"));
     printf("\n  directory  %s\n  tokenizer  %s\n", text(m, "dir"), text(m, "tokenizer"));
-    json_object_foreach(json_object_get(m, "sha256"), file, hash) printf("  sha256     %s  %s\n", json_string_value(hash), file);
+    json_object_foreach(json_object_get(m, "sha256"), file, hash) printf("  sha256     %s  %s\n",
+        json_string_value(hash), file);
   }
 }
 
@@ -91,12 +97,14 @@ static void print_params(const Prog *p) {
 static void print_text(const Engine *en, const json_t *o) {
   size_t i;
   json_t *c;
-  printf("%s  sha256 %s\n%s, %d threads, %lld kernels\n", text(o, "spec"), text(o, "spec_sha256"), text(o, "isa"), pool_threads(en->pool), number(o, "kernels"));
+  printf("%s  sha256 %s\n%s, %d threads, %lld kernels\n", text(o, "spec"), text(o, "spec_sha256"), text(o, "isa"),
+         pool_threads(en->pool), number(o, "kernels"));
   print_models(o);
   if (json_array_size(en->prog->connections)) puts("\nconnections");
   json_array_foreach(en->prog->connections, i, c) {
     const ProgModel *from = &en->prog->model[number(c, "from")], *to = &en->prog->model[number(c, "to")];
-    printf("  %-24s %s after block %lld -> %s after block %lld, %s\n", text(c, "name"), from->name, number(c, "from_layer"), to->name, number(c, "to_layer"), text(c, "op"));
+    printf("  %-24s %s after block %lld -> %s after block %lld, %s\n", text(c, "name"), from->name,
+           number(c, "from_layer"), to->name, number(c, "to_layer"), text(c, "op"));
   }
   print_params(en->prog);
 }

@@ -20,7 +20,8 @@ bool isa_supported(const char *name) {
 static const char *built(const RtIsa *isas, int64_t n, char *out, size_t cap) {
   size_t at = 0;
   out[0] = 0;
-  for (int64_t i = 0; i < n && at < cap; i++) at += (size_t)snprintf(out + at, cap - at, "%s%s", i ? ", " : "", isas[i].name);
+  for (int64_t i = 0; i < n && at < cap; i++) at += (size_t)snprintf(out + at, cap - at, "%s%s", i ? ", " : "",
+      isas[i].name);
   return out;
 }
 
@@ -30,13 +31,16 @@ int isa_choose(const RtIsa *isas, int64_t n, const char *want, RtError *e) {
   for (int64_t i = 0; i < n; i++) {
     if (any ? isa_supported(isas[i].name) : !strcmp(want, isas[i].name)) {
       if (any || isa_supported(want)) return (int)i;
-      rt_fail(e, "CALM_ISA=%s: this processor does not support it (this program has: %s)", want, built(isas, n, list, sizeof list));
+      rt_fail(e, "CALM_ISA=%s: this processor does not support it (this program has: %s)", want,
+              built(isas, n, list, sizeof list));
       return -1;
     }
   }
   if (any)
-    rt_fail(e, "this processor supports none of the instruction-set paths of this program: %s", built(isas, n, list, sizeof list));
+    rt_fail(e, "this processor supports none of the instruction-set paths of this program: %s",
+            built(isas, n, list, sizeof list));
   else
-    rt_fail(e, "CALM_ISA=%s: no such instruction-set path; this program has: %s", want, built(isas, n, list, sizeof list));
+    rt_fail(e, "CALM_ISA=%s: no such instruction-set path; this program has: %s", want,
+            built(isas, n, list, sizeof list));
   return -1;
 }

@@ -1,5 +1,5 @@
-// Masks: for every query row the interval of key rows it may see, and the blocks and sequences kernels walk over. With one
-// tokenizer an anchor position sees the augment positions up to its own (j <= i), so the models share their masks.
+// Masks: for every query row the interval of key rows it may see, and the blocks and sequences kernels walk over. With
+// one tokenizer an anchor position sees the augment positions up to its own (j <= i), so the models share their masks.
 #include "runtime/file.h"
 #include "runtime/step.h"
 
@@ -43,7 +43,8 @@ const RtMask *step_mask(Step *s, bool rows, bool cache, int64_t window, int64_t 
     if (m->rows == rows && m->cache == cache && m->window == window) return &m->mask;
   }
   if (s->usedmask == s->nmask) {
-    if (s->nmask == s->capmask) s->mask = rt_realloc(s->mask, (size_t)(s->capmask = s->capmask * 2 + 8), sizeof *s->mask);
+    if (s->nmask == s->capmask) s->mask = rt_realloc(s->mask, (size_t)(s->capmask = s->capmask * 2 + 8),
+                                                     sizeof *s->mask);
     s->mask[s->nmask++] = rt_alloc(1, sizeof(MaskData));
   }
   MaskData *m = s->mask[s->usedmask++];

@@ -1,6 +1,7 @@
-// Memory of a program: weights mapped from the models' files, matrices packed once, one flat vector each for parameters, gradients
-// and moments, caches, and one arena that all entries share, each laid out as the plan says (compiler/plan/plan.h): after the static region, for
-// every row symbol, bytes_per_row times the cap, an activation at offset times the cap.
+// Memory of a program: weights mapped from the models' files, matrices packed once, one flat vector each for
+// parameters, gradients and moments, caches, and one arena that all entries share, each laid out as the plan says
+// (compiler/plan/plan.h): after the static region, for every row symbol, bytes_per_row times the cap, an activation at
+// offset times the cap.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,11 +40,14 @@ static const StTensor *find_weight(const Engine *en, const ProgBuf *b, RtError *
       rt_fail(e, "model %s: %s has no tensor %s", en->prog->model[i].name, en->dir[i], b->name + n + 1);
       return NULL;
     }
-    static const struct { StDtype st; const char *name; } SAME[] = {{ST_F32, "f32"}, {ST_F16, "f16"}, {ST_BF16, "bf16"}, {ST_I32, "i32"}};
+    static const struct { StDtype st; const char *name; } SAME[] = {{ST_F32, "f32"}, {ST_F16, "f16"}, {ST_BF16, "bf16"},
+        {ST_I32, "i32"}};
     bool dtype = false;
-    for (size_t k = 0; k < sizeof SAME / sizeof SAME[0]; k++) dtype |= SAME[k].st == t->dtype && !strcmp(SAME[k].name, b->dtype);
+    for (size_t k = 0; k < sizeof SAME / sizeof SAME[0]; k++) dtype |= SAME[k].st == t->dtype &&
+        !strcmp(SAME[k].name, b->dtype);
     if (dtype && t->elems == b->elems) return t;
-    rt_fail(e, "model %s: %s: tensor %s has %lld elements of %s; the program was compiled for %lld of %s", en->prog->model[i].name, en->dir[i],
+    rt_fail(e, "model %s: %s: tensor %s has %lld elements of %s; the program was compiled for %lld of %s",
+            en->prog->model[i].name, en->dir[i],
             t->name, (long long)t->elems, t->dtype_name, (long long)b->elems, b->dtype);
     return NULL;
   }
@@ -56,7 +60,8 @@ static bool map_weights(Engine *en, RtError *e) {
     if (!en->dir[i]) continue;
     RtError why;
     en->weights[i] = st_open_dir(en->dir[i], false, &why);
-    if (!en->weights[i]) return rt_fail(e, "model %s: %.800s (another place: --model %s=DIR)", en->prog->model[i].name, why.text, en->prog->model[i].name);
+    if (!en->weights[i]) return rt_fail(e, "model %s: %.800s (another place: --model %s=DIR)", en->prog->model[i].name,
+                                        why.text, en->prog->model[i].name);
   }
   for (int i = 0; i < en->prog->nbuf; i++) {
     const ProgBuf *b = &en->prog->buf[i];
@@ -77,7 +82,8 @@ static void drop_packed_sources(Engine *en) {
     const StTensor *t = find_weight(en, &en->prog->buf[b->source], &e);
     for (int k = 0; t && k < en->prog->nmodel; k++) {
       size_t n = strlen(en->prog->model[k].name);
-      if (en->weights[k] && !strncmp(b->name, en->prog->model[k].name, n) && b->name[n] == '.') st_drop(en->weights[k], t);
+      if (en->weights[k] && !strncmp(b->name, en->prog->model[k].name, n) && b->name[n] == '.') st_drop(en->weights[k],
+          t);
     }
   }
 }
@@ -102,13 +108,15 @@ static void fill_consts(Engine *en) {
     const ProgBuf *b = &en->prog->buf[i];
     if (b->kind != PB_CONST) continue;
     size_t n = json_array_size(b->data);
-    for (size_t k = 0; k < n && k < (size_t)b->elems; k++) ((float *)en->buf[i])[k] = (float)json_number_value(json_array_get(b->data, k));
+    for (size_t k = 0; k < n && k < (size_t)b->elems;
+         k++) ((float *)en->buf[i])[k] = (float)json_number_value(json_array_get(b->data, k));
   }
 }
 
 // Parameters and gradients are slices of the flat vectors; the optimizer's inputs are the vectors themselves.
 static void bind_flat(Engine *en) {
-  const struct { const char *name; float *at; } whole[] = {{"theta", en->theta}, {"grad", en->grad}, {"m", en->m}, {"v", en->v}};
+  const struct { const char *name; float *at; } whole[] = {{"theta", en->theta}, {"grad", en->grad}, {"m", en->m},
+                                                           {"v", en->v}};
   for (int i = 0; i < en->prog->nbuf; i++) {
     const ProgBuf *b = &en->prog->buf[i];
     if (b->kind == PB_PARAM) en->buf[i] = en->theta + b->offset;
@@ -186,7 +194,8 @@ bool engine_place(Engine *en, RtError *e) {
   for (int i = 0; i < en->prog->nbuf; i++) {
     const ProgBuf *b = &en->prog->buf[i];
     if (b->kind != PB_ACT) continue;
-    size_t at = b->sym < 0 ? (size_t)b->offset : region_start(en, b->entry, b->sym) + (size_t)b->offset * cap_of(en, b->entry, b->sym);
+    size_t at = b->sym < 0 ? (size_t)b->offset : region_start(en, b->entry, b->sym) + (size_t)b->offset * cap_of(en,
+        b->entry, b->sym);
     en->buf[i] = (char *)en->arena.data + at;
   }
   return true;

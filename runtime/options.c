@@ -50,7 +50,8 @@ static bool set_value(Options *o, const OptRow *r, const char *s) {
     if (!*s || *end || !isfinite(*(double *)at) || *(double *)at < 0) end = NULL;
   }
   if ((r->kind == INT || r->kind == REAL) && !end) {
-    fprintf(stderr, "error: --%s: expected a number of 0 or more%s, found \"%s\"\n", r->name, r->kind == INT ? " without a fraction" : "", s);
+    fprintf(stderr, "error: --%s: expected a number of 0 or more%s, found \"%s\"\n", r->name, r->kind == INT
+            ? " without a fraction" : "", s);
     return false;
   }
   return true;

@@ -78,11 +78,13 @@ bool params_save(const Prog *p, const ParamsPart *part, int nparts, const char *
 static void shape_text(char out[128], int rank, const int64_t *shape) {
   size_t at = 0;
   out[0] = '[', out[1] = 0;
-  for (int i = 0; i < rank && at < 100; i++) at += (size_t)snprintf(out + at, 128 - at, "%s%lld", i ? ", " : "[", (long long)shape[i]);
+  for (int i = 0; i < rank && at < 100; i++) at += (size_t)snprintf(out + at, 128 - at, "%s%lld", i ? ", " : "[",
+      (long long)shape[i]);
   strcat(out, "]");
 }
 
-static bool load_one(const Safetensors *s, const char *path, const char *name, const ProgParam *q, float *to, RtError *e) {
+static bool load_one(const Safetensors *s, const char *path, const char *name, const ProgParam *q, float *to,
+                     RtError *e) {
   const StTensor *t = st_find(s, name);
   if (!t) return rt_fail(e, "%s: tensor %s is missing", path, name);
   if (t->dtype != ST_F32) return rt_fail(e, "%s: tensor %s: expected F32, found %s", path, name, t->dtype_name);

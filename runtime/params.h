@@ -3,8 +3,8 @@
 #define CALM_RUNTIME_PARAMS_H
 #include "runtime/program.h"
 
-// Initial values. Element i of a parameter depends on the seed, the parameter's name and i alone: adding a parameter to a spec changes no
-// other, and neither does the number of threads. "normal" and "fan_in" are Box-Muller.
+// Initial values. Element i of a parameter depends on the seed, the parameter's name and i alone: adding a parameter to
+// a spec changes no other, and neither does the number of threads. "normal" and "fan_in" are Box-Muller.
 void params_init(const Prog *p, uint64_t seed, float *theta);
 // Writes vector `flat` as one tensor per parameter, names prefixed (""; "m." and "v." for the moments).
 typedef struct ParamsPart { const char *prefix; float *flat; } ParamsPart;
@@ -12,7 +12,8 @@ bool params_save(const Prog *p, const ParamsPart *part, int nparts, const char *
 // Reads it back; a missing, misshapen or unknown tensor is an error naming it.
 bool params_load(const Prog *p, const ParamsPart *part, int nparts, const char *path, RtError *e);
 
-// A counter-based generator (splitmix64's finalizer over key and counter): the same number for the same key and counter, always.
+// A counter-based generator (splitmix64's finalizer over key and counter): the same number for the same key and
+// counter, always.
 uint64_t rng_at(uint64_t key, uint64_t counter);
 double rng_unit(uint64_t key, uint64_t counter);               // in [0, 1), 53 bits
 uint64_t rng_key(uint64_t seed, const char *purpose);

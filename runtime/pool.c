@@ -1,6 +1,6 @@
-// A small pool for kernels of a few microseconds. One job at a time: a generation number and the next task share one atomic word, so
-// that a thread arriving late can neither take a task of a finished job nor has to be waited for. Idle threads spin briefly, then sleep
-// on a futex.
+// A small pool for kernels of a few microseconds. One job at a time: a generation number and the next task share one
+// atomic word, so that a thread arriving late can neither take a task of a finished job nor has to be waited for. Idle
+// threads spin briefly, then sleep on a futex.
 #include "runtime/pool.h"
 
 #include <errno.h>
@@ -16,7 +16,8 @@
 
 #include "runtime/file.h"
 
-enum { SPIN_IDLE = 20000, SPIN_DONE = 4000 };      // pause instructions (some 10 to 40 ns each) before sleeping or yielding
+// pause instructions (some 10 to 40 ns each) before sleeping or yielding
+enum { SPIN_IDLE = 20000, SPIN_DONE = 4000 };
 #define CLOSED 0xffffffffu                         // no task may be taken: the job's fields are being written
 
 typedef struct Worker {
@@ -40,7 +41,8 @@ struct RtPool {
 };
 
 static void relax(void) { __builtin_ia32_pause(); }
-static long futex(_Atomic uint32_t *word, int op, uint32_t val) { return syscall(SYS_futex, word, op, val, NULL, NULL, 0); }
+static long futex(_Atomic uint32_t *word, int op, uint32_t val) { return syscall(SYS_futex, word, op, val, NULL, NULL,
+    0); }
 
 // Takes tasks of the current job until there are none left.
 static void drain(RtPool *p, void *scratch) {
@@ -167,4 +169,5 @@ int pool_default_threads(void) {
   return n < 1 ? 1 : (int)n;
 }
 
-void rt_parallel(const RtCtx *ctx, RtKernel *fn, int64_t ntasks, const int64_t *args) { pool_run(ctx->pool, fn, ntasks, args); }
+void rt_parallel(const RtCtx *ctx, RtKernel *fn, int64_t ntasks,
+                 const int64_t *args) { pool_run(ctx->pool, fn, ntasks, args); }

@@ -1,4 +1,5 @@
-// The thread pool behind rt_parallel. Work is cut by shape before it gets here, so results do not depend on the number of threads.
+// The thread pool behind rt_parallel. Work is cut by shape before it gets here, so results do not depend on the number
+// of threads.
 #ifndef CALM_RUNTIME_POOL_H
 #define CALM_RUNTIME_POOL_H
 #include <stddef.h>
@@ -8,8 +9,8 @@
 typedef struct RtPool RtPool;
 struct Blas;
 
-// threads counts the caller; each thread gets scratch_bytes of its own, 64-byte aligned. Never NULL (out of memory ends the process);
-// a thread that cannot be started leaves a smaller pool.
+// threads counts the caller; each thread gets scratch_bytes of its own, 64-byte aligned. Never NULL (out of memory ends
+// the process); a thread that cannot be started leaves a smaller pool.
 RtPool *pool_new(int threads, size_t scratch_bytes);
 void pool_free(RtPool *p);
 int pool_threads(const RtPool *p);

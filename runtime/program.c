@@ -1,5 +1,5 @@
-// The description compiled into the program, read once at start-up. It was written by this very compiler, so anything missing
-// in it is a bug of calm, not of the user: abort and say what.
+// The description compiled into the program, read once at start-up. It was written by this very compiler, so anything
+// missing in it is a bug of calm, not of the user: abort and say what.
 #include "runtime/program.h"
 
 #include <stdarg.h>
@@ -74,8 +74,10 @@ static void read_param(ProgParam *p, const json_t *o) {
   for (int i = 0; i < p->rank; i++) p->elems *= p->shape[i] = json_integer_value(json_array_get(shape, (size_t)i));
 }
 
-static const char *const KIND[] = {"input", "mask", "weight", "packed", "param", "grad", "live", "cache", "const", "act"};
-static const struct { const char *name; int size; } DTYPE[] = {{"f32", 4}, {"f16", 2}, {"bf16", 2}, {"i32", 4}, {"mask", 0}};
+static const char *const KIND[] = {"input", "mask", "weight", "packed", "param", "grad", "live", "cache", "const",
+                                   "act"};
+static const struct { const char *name; int size; } DTYPE[] = {{"f32", 4}, {"f16", 2}, {"bf16", 2}, {"i32", 4},
+    {"mask", 0}};
 
 static void read_buf(ProgBuf *b, const json_t *o) {
   const char *kind = get_string(o, "kind"), *dt = get_string(o, "dtype");

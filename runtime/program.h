@@ -1,18 +1,25 @@
-// The description of what was compiled: JSON in the program (calm_program_json), written by compiler/describe.c, read at start-up.
+// The description of what was compiled: JSON in the program (calm_program_json), written by compiler/describe.c, read
+// at start-up.
 //
 // {"calm": 1, "version": "…", "spec": "spec.calm", "spec_sha256": "…",
-//  "models": [{"name", "role": "anchor|augment|model", "dir": "/abs" or null, "arch", "architecture", "tokenizer": "/abs/tokenizer.json" or null,
-//              "blocks", "width", "vocab", "context", "config": {…config.json…}}],
+//  "models": [{"name", "role": "anchor|augment|model", "dir": "/abs" or null, "arch", "architecture",
+//              "tokenizer": "/abs/tokenizer.json" or null, "blocks", "width", "vocab", "context",
+//              "config": {…config.json…}}],
 //  "anchor": index, "connections": [{"name", "from", "from_layer", "to", "to_layer", "op"}],
-//  "params": [{"name", "shape": […], "offset": elements into the flat vector, "init": "fan_in", "a": 1.0, "fan_in": 64, "model": index or -1}],
+//  "params": [{"name", "shape": […], "offset": elements into the flat vector, "init": "fan_in", "a": 1.0,
+//              "fan_in": 64, "model": index or -1}],
 //  "theta": elements of the flat vector (a multiple of 1024),
 //  "syms": [{"name": "T.base", "kind": "tokens|rows|cache|flat", "model": index}],
-//  "bufs": [{"kind": "input|mask|weight|packed|param|grad|live|cache|const|act", "name", "dtype", "sym": index or -1, "elems", "source",
-//            "entry": index, "offset", "mask": [query sym, key sym, window, query model], "data": [const values]}],       by buffer id
-//  "kernels": number, "entries": [{"name", "static": bytes, "per_row": [bytes per sym], "outputs": {"nll": buffer id, …}}],   in calm_entries order
+//  "bufs": [{"kind": "input|mask|weight|packed|param|grad|live|cache|const|act", "name", "dtype",
+//            "sym": index or -1, "elems", "source", "entry": index, "offset",
+//            "mask": [query sym, key sym, window, query model], "data": [const values]}],             by buffer id
+//  "kernels": number,
+//  "entries": [{"name", "static": bytes, "per_row": [bytes per sym], "outputs": {"nll": buffer id, …}}],
+//                                                                                       in calm_entries order
 //  "train": {…settings…}, "evals": [{…}]}
 //
-// Placement of activations, caps and alignment: compiler/plan/plan.h. Names of inputs, entries and outputs: compiler/build/build.h.
+// Placement of activations, caps and alignment: compiler/plan/plan.h. Names of inputs, entries and outputs:
+// compiler/build/build.h.
 #ifndef CALM_RUNTIME_PROGRAM_H
 #define CALM_RUNTIME_PROGRAM_H
 #include <jansson.h>
@@ -32,7 +39,8 @@ typedef struct ProgParam {
   int64_t shape[8], elems, offset, fan_in;
   double a;
 } ProgParam;
-typedef enum ProgBufKind { PB_INPUT, PB_MASK, PB_WEIGHT, PB_PACKED, PB_PARAM, PB_GRAD, PB_LIVE, PB_CACHE, PB_CONST, PB_ACT } ProgBufKind;
+typedef enum ProgBufKind { PB_INPUT, PB_MASK, PB_WEIGHT, PB_PACKED, PB_PARAM, PB_GRAD, PB_LIVE, PB_CACHE, PB_CONST,
+                          PB_ACT } ProgBufKind;
 typedef struct ProgBuf {
   ProgBufKind kind;
   const char *name, *dtype;    // dtype: "f32", "f16", "bf16", "i32", "mask"

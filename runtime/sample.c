@@ -45,8 +45,8 @@ static int by_chance(const void *a, const void *b) {
   return x->id < y->id ? -1 : 1;
 }
 
-// Keeps the shortest run of likeliest candidates whose chances reach top_p. Candidates below (1 - top_p) of an even share cannot be in
-// it, so only the others are sorted.
+// Keeps the shortest run of likeliest candidates whose chances reach top_p. Candidates below (1 - top_p) of an even
+// share cannot be in it, so only the others are sorted.
 static int64_t nucleus(Cand *c, int64_t n, double sum, double top_p) {
   int64_t kept = 0;
   double floor = (1 - top_p) * sum / (double)n, reached = 0;

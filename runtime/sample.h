@@ -13,7 +13,8 @@ typedef struct Sampling {
 typedef struct Sampler Sampler;
 Sampler *sampler_new(const Sampling *s);
 void sampler_free(Sampler *s);
-// The id of place `place` of the text, which with the seed decides the draw: what stands beside a sequence changes nothing. logits[vocab].
-// -1 when no logit is a number. Order as in Hugging Face: temperature, then top-k, then top-p of what is left.
+// The id of place `place` of the text, which with the seed decides the draw: what stands beside a sequence changes
+// nothing. logits[vocab]. -1 when no logit is a number. Order as in Hugging Face: temperature, then top-k, then top-p
+// of what is left.
 int32_t sampler_pick(Sampler *s, const float *logits, int64_t vocab, uint64_t place);
 #endif

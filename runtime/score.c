@@ -1,5 +1,6 @@
-// score: what the models compute for given rows, as safetensors for other programs: r.input_ids, r.logits and r.hidden.M.K for row r (counted from
-// 0), and grad.NAME of the summed loss. Rows share ragged steps, as in training. With --chunk the logits come through the caches instead.
+// score: what the models compute for given rows, as safetensors for other programs: r.input_ids, r.logits and
+// r.hidden.M.K for row r (counted from 0), and grad.NAME of the summed loss. Rows share ragged steps, as in training.
+// With --chunk the logits come through the caches instead.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,11 +22,13 @@ typedef struct Score {
 } Score;
 
 static void *keep(Score *s, size_t bytes) {
-  if (s->nkept == s->capkept) s->kept = rt_realloc(s->kept, (size_t)(s->capkept = s->capkept * 2 + 64), sizeof *s->kept);
+  if (s->nkept == s->capkept) s->kept = rt_realloc(s->kept, (size_t)(s->capkept = s->capkept * 2 + 64),
+                                                   sizeof *s->kept);
   return s->kept[s->nkept++] = rt_alloc(bytes, 1);
 }
 
-static void add(Score *s, int64_t row, const char *what, StDtype dt, int rank, int64_t n, int64_t width, const void *data) {
+static void add(Score *s, int64_t row, const char *what, StDtype dt, int rank, int64_t n, int64_t width,
+                const void *data) {
   char name[256];
   snprintf(name, sizeof name, "%lld.%s", (long long)row, what);
   st_writer_add(s->out, name, dt, rank, (const int64_t[]){n, width}, data);
@@ -54,7 +57,8 @@ static bool read_hidden(Score *s, const Options *o, RtError *e) {
       sprintf(name, "hidden.%s", w);
       if (prog_output(s->en->prog, s->en->e_score, name) < 0) {
         rt_fail(e, "--hidden %s: expected MODEL.BLOCK such as %s.%lld (0 is the embedding; see info)", w,
-                s->en->prog->model[s->en->prog->anchor].name, (long long)s->en->prog->model[s->en->prog->anchor].blocks);
+                s->en->prog->model[s->en->prog->anchor].name,
+                    (long long)s->en->prog->model[s->en->prog->anchor].blocks);
         free(text);
         return false;
       }
@@ -102,7 +106,8 @@ typedef struct ChunkRow {
   float *logits;
 } ChunkRow;
 
-// Logits by cached stepping, all rows side by side: row r takes sizes[r % n] tokens a step and leaves when it is through.
+// Logits by cached stepping, all rows side by side: row r takes sizes[r % n] tokens a step and leaves when it is
+// through.
 static bool score_chunks(Score *s, const int64_t *sizes, int64_t nsizes, RtError *e) {
   int64_t longest = 1, tokens = 0;
   for (int64_t i = 0; i < s->data->n; i++) {
@@ -141,7 +146,8 @@ static bool score_by_chunks(Score *s, const char *text, RtError *e) {
   for (const char *at = text; *at;) {
     char *end;
     sizes[n] = strtoll(at, &end, 10);
-    if (end == at || sizes[n] < 1 || (*end && *end != ',')) return rt_fail(e, "--chunk %s: expected numbers of tokens such as 1,7,64", text);
+    if (end == at || sizes[n] < 1 || (*end && *end != ',')) return rt_fail(e,
+        "--chunk %s: expected numbers of tokens such as 1,7,64", text);
     at = *end ? end + 1 : end;
     n++;
   }
@@ -176,7 +182,8 @@ static bool score(Score *s, const Options *o, RtError *e) {
   s->cap = opt_int(o->tokens_cap, 2048);
   if (s->cap < 1) s->cap = 1;
   s->vocab = s->en->prog->model[s->en->prog->anchor].vocab;
-  if (!read_hidden(s, o, e) || !(s->data = feed_open(s->en, o->data, e)) || !cmd_load(s->en, o, o->grads, e)) return false;
+  if (!read_hidden(s, o, e) || !(s->data = feed_open(s->en, o->data, e)) ||
+      !cmd_load(s->en, o, o->grads, e)) return false;
   return (o->chunk ? score_by_chunks(s, o->chunk, e) : score_rows(s, e)) && (!o->grads || score_grads(s, e)) &&
          st_writer_save(s->out, o->out, e);
 }

@@ -16,17 +16,23 @@ typedef struct SetRow {
 } SetRow;
 #define AT(field) offsetof(TrainSettings, field)
 static const SetRow ROW[] = {
-    {"", "data", S_TEXT, AT(data)},           {"", "validate", S_TEXT, AT(validate)},     {"", "steps", S_INT, AT(steps)},
-    {"", "accumulate", S_INT, AT(accumulate)}, {"", "seed", S_INT, AT(seed)},             {"", "eval_every", S_INT, AT(eval_every)},
-    {"", "save_every", S_INT, AT(save_every)}, {"", "clip", S_REAL, AT(clip)},            {"", "shuffle", S_BOOL, AT(shuffle)},
-    {"optimizer", "lr", S_REAL, AT(lr)},      {"optimizer", "eps", S_REAL, AT(eps)},      {"optimizer", "weight_decay", S_REAL, AT(weight_decay)},
+    {"", "data", S_TEXT, AT(data)},           {"", "validate", S_TEXT, AT(validate)},
+        {"", "steps", S_INT, AT(steps)},
+    {"", "accumulate", S_INT, AT(accumulate)}, {"", "seed", S_INT, AT(seed)},
+        {"", "eval_every", S_INT, AT(eval_every)},
+    {"", "save_every", S_INT, AT(save_every)}, {"", "clip", S_REAL, AT(clip)},
+        {"", "shuffle", S_BOOL, AT(shuffle)},
+    {"optimizer", "lr", S_REAL, AT(lr)},      {"optimizer", "eps", S_REAL, AT(eps)},
+        {"optimizer", "weight_decay", S_REAL, AT(weight_decay)},
     {"schedule", "warmup", S_INT, AT(warmup)}, {"schedule", "floor", S_REAL, AT(floor)},
 };
 enum { NROWS = sizeof ROW / sizeof ROW[0] };
 
 void settings_default(TrainSettings *s) {
-  *s = (TrainSettings){.steps = 1000, .batch = 4096, .accumulate = 1, .warmup = -1, .eval_every = -1, .save_every = -1, .tokens_cap = 4096,
-                       .cosine = true, .shuffle = true, .clip = 1, .lr = 3e-4, .beta1 = 0.9, .beta2 = 0.95, .eps = 1e-8, .floor = 0.1};
+  *s = (TrainSettings){.steps = 1000, .batch = 4096, .accumulate = 1, .warmup = -1, .eval_every = -1, .save_every = -1,
+                       .tokens_cap = 4096,
+                       .cosine = true, .shuffle = true, .clip = 1, .lr = 3e-4, .beta1 = 0.9, .beta2 = 0.95, .eps = 1e-8,
+                           .floor = 0.1};
 }
 
 static bool wrong(const char *what, const char *key, const char *expected, const json_t *v, RtError *e) {
@@ -35,7 +41,8 @@ static bool wrong(const char *what, const char *key, const char *expected, const
 
 // A number with a fraction counts as an integer when it is one.
 static bool read_int(const char *what, const char *key, const json_t *v, int64_t *out, RtError *e) {
-  if (!json_is_number(v) || json_number_value(v) != floor(json_number_value(v))) return wrong(what, key, "a whole number", v, e);
+  if (!json_is_number(v) || json_number_value(v) != floor(json_number_value(v))) return wrong(what, key,
+      "a whole number", v, e);
   *out = json_is_integer(v) ? json_integer_value(v) : (int64_t)json_number_value(v);
   return true;
 }
@@ -77,7 +84,8 @@ static bool read_counted(const char *what, const char *key, const json_t *v, int
 }
 
 // The name of a `name(args)` value: a string, or an object with "name".
-static const char *called(const json_t *v) { return json_string_value(json_is_object(v) ? json_object_get(v, "name") : v); }
+static const char *called(const json_t *v) { return json_string_value(json_is_object(v) ? json_object_get(v, "name")
+    : v); }
 
 static bool set_schedule(TrainSettings *s, const char *name, const char *what, RtError *e) {
   if (!name || (strcmp(name, "cosine") && strcmp(name, "constant")))
@@ -90,10 +98,12 @@ static bool read_named(TrainSettings *s, const json_t *o, const char *what, RtEr
   const json_t *opt = json_object_get(o, "optimizer"), *sched = json_object_get(o, "schedule");
   if (opt) {
     const char *name = called(opt);
-    if (!name || strcmp(name, "adamw")) return rt_fail(e, "%s: optimizer: expected adamw, found %s", what, name ? name : "no name");
+    if (!name || strcmp(name, "adamw")) return rt_fail(e, "%s: optimizer: expected adamw, found %s", what, name ? name
+                                                       : "no name");
     const json_t *betas = json_object_get(opt, "betas");
     if (betas && json_array_size(betas) != 2) return wrong(what, "betas", "two numbers", betas, e);
-    if (betas) s->beta1 = json_number_value(json_array_get(betas, 0)), s->beta2 = json_number_value(json_array_get(betas, 1));
+    if (betas) s->beta1 = json_number_value(json_array_get(betas, 0)),
+        s->beta2 = json_number_value(json_array_get(betas, 1));
   }
   if (!sched) return true;
   s->warmup = 0, s->floor = 0;                     // a schedule that is written down says all there is
@@ -118,7 +128,8 @@ static bool parse_batch(TrainSettings *s, const char *text, RtError *e) {
   s->batch = strtoll(text, &end, 10);
   while (*end == ' ') end++;
   bool rows = !strcmp(end, "rows"), tokens = !*end || !strcmp(end, "tokens");
-  if (end == text || (!rows && !tokens)) return rt_fail(e, "--batch: expected a number of tokens or rows such as 4096, 4096tokens or 96rows, found \"%s\"", text);
+  if (end == text || (!rows && !tokens))
+    return rt_fail(e, "--batch: expected a number of tokens or rows such as 4096 or 96rows, found \"%s\"", text);
   s->batch_rows = rows;
   return true;
 }
@@ -147,7 +158,8 @@ bool settings_check(const TrainSettings *s, RtError *e) {
       {s->batch < 1, "batch: expected 1 or more"},
       {s->accumulate < 1, "accumulate: expected 1 or more"},
       {s->tokens_cap < 1, "tokens_cap: expected 1 or more"},
-      {s->lr < 0 || s->eps < 0 || s->weight_decay < 0 || s->clip < 0, "lr, eps, weight_decay, clip: expected 0 or more"},
+      {s->lr < 0 || s->eps < 0 || s->weight_decay < 0 || s->clip < 0,
+       "lr, eps, weight_decay, clip: expected 0 or more"},
       {s->beta1 < 0 || s->beta1 >= 1 || s->beta2 < 0 || s->beta2 >= 1, "betas: expected numbers from 0 to below 1"},
       {s->floor < 0 || s->floor > 1, "floor: expected a number from 0 to 1"},
   };
@@ -174,7 +186,8 @@ json_t *settings_to_json(const TrainSettings *s) {
   }
   json_object_set_new(o, "optimizer", opt);
   json_object_set_new(o, "schedule", sched);
-  json_object_set_new(o, "batch", json_pack("{s:I, s:s}", "n", (json_int_t)s->batch, "unit", s->batch_rows ? "rows" : "tokens"));
+  json_object_set_new(o, "batch", json_pack("{s:I, s:s}", "n", (json_int_t)s->batch, "unit", s->batch_rows ? "rows"
+                                            : "tokens"));
   json_object_set_new(o, "tokens_cap", json_integer(s->tokens_cap));
   return o;
 }

@@ -1,5 +1,5 @@
-// What a training run does: the program's `train` block, over defaults, under flags. The same JSON form is kept in theta.json, so that
-// --resume goes on with what the run was started with.
+// What a training run does: the program's `train` block, over defaults, under flags. The same JSON form is kept in
+// theta.json, so that --resume goes on with what the run was started with.
 #ifndef CALM_RUNTIME_SETTINGS_H
 #define CALM_RUNTIME_SETTINGS_H
 #include <jansson.h>
@@ -21,6 +21,7 @@ bool settings_json(TrainSettings *s, const json_t *o, const char *what, RtError 
 bool settings_flags(TrainSettings *s, const Options *o, RtError *e);
 bool settings_check(const TrainSettings *s, RtError *e);
 json_t *settings_to_json(const TrainSettings *s);
-// Learning rate of step `done` (0 = the first): a straight warm-up, then constant, or half a cosine down to floor * lr at the last step.
+// Learning rate of step `done` (0 = the first): a straight warm-up, then constant, or half a cosine down to floor * lr
+// at the last step.
 double settings_lr(const TrainSettings *s, int64_t done);
 #endif

@@ -1,5 +1,6 @@
-// One ragged step: sequences end to end, no padding, no batch dimension. Every model reads the same ids (one tokenizer), so one set of arrays
-// serves them all. Masks are intervals of key rows (rt_abi.h), built from where each sequence lies.
+// One ragged step: sequences end to end, no padding, no batch dimension. Every model reads the same ids (one
+// tokenizer), so one set of arrays serves them all. Masks are intervals of key rows (rt_abi.h), built from where each
+// sequence lies.
 #ifndef CALM_RUNTIME_STEP_H
 #define CALM_RUNTIME_STEP_H
 #include <stdbool.h>
@@ -15,7 +16,8 @@ typedef struct StepSeq {
 } StepSeq;
 
 typedef struct MaskData {
-  bool rows, cache;            // queries are the wanted rows (else all tokens); keys are cached rows (else this step's tokens)
+  // queries are the wanted rows (else all tokens); keys are cached rows (else this step's tokens)
+  bool rows, cache;
   int64_t window;              // a query sees itself and window - 1 keys before; 0 = all
   int32_t *lo, *hi;
   RtQBlock *blk;
@@ -37,12 +39,14 @@ typedef struct Step {
 Step *step_new(void);
 void step_free(Step *s);
 void step_reset(Step *s);
-// Appends a sequence of n tokens that follow `past` cached ones in slot `slot` of slot_rows rows (0, 0, 0 without caches).
+// Appends a sequence of n tokens that follow `past` cached ones in slot `slot` of slot_rows rows (0, 0, 0 without
+// caches).
 void step_add(Step *s, const int32_t *ids, int64_t n, int64_t past, int64_t slot, int64_t slot_rows);
 // Asks for token t (counted within the sequence added last); ascending.
 void step_want(Step *s, int64_t t, int32_t label, float gscale);
 void step_want_all(Step *s);
-// A training row: its tokens up to the last that predicts a label, every predicting one wanted. Returns the labels counted.
+// A training row: its tokens up to the last that predicts a label, every predicting one wanted. Returns the labels
+// counted.
 int64_t step_add_row(Step *s, const DataRow *r, float gscale);
 // How many tokens that takes.
 int64_t step_row_tokens(const DataRow *r);

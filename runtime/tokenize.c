@@ -1,4 +1,5 @@
-// tokenize: JSON strings, one a line, to {"ids", "offsets"} a line (byte spans of the raw text; no special tokens added), or back with --decode.
+// tokenize: JSON strings, one a line, to {"ids", "offsets"} a line (byte spans of the raw text; no special tokens
+// added), or back with --decode.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +17,8 @@ static bool encode_line(const Tokenizer *t, const json_t *v, const char *where, 
   printf("{\"ids\": [");
   for (int64_t i = 0; i < n; i++) printf("%s%d", i ? ", " : "", (int)ids[i]);
   printf("], \"offsets\": [");
-  for (int64_t i = 0; i < n; i++) printf("%s[%lld, %lld]", i ? ", " : "", (long long)spans[i].begin, (long long)spans[i].end);
+  for (int64_t i = 0; i < n; i++) printf("%s[%lld, %lld]", i ? ", " : "", (long long)spans[i].begin,
+                                         (long long)spans[i].end);
   printf("]}\n");
   free(ids), free(spans);
   return true;
@@ -24,7 +26,8 @@ static bool encode_line(const Tokenizer *t, const json_t *v, const char *where, 
 
 static bool decode_line(const Tokenizer *t, const json_t *v, const char *where, RtError *e) {
   const json_t *list = json_is_object(v) ? json_object_get(v, "ids") : v;
-  if (!json_is_array(list)) return rt_fail(e, "%s: expected {\"ids\": […]} or a list of ids, found %s", where, rtj_kind(list));
+  if (!json_is_array(list)) return rt_fail(e, "%s: expected {\"ids\": […]} or a list of ids, found %s", where,
+                                           rtj_kind(list));
   size_t n = json_array_size(list), len;
   int32_t *ids = calloc(n + 1, sizeof *ids);
   bool ok = ids != NULL;

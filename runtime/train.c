@@ -1,5 +1,6 @@
-// train: AdamW on the labelled tokens. The loss of an optimizer step is the sum over its labelled tokens divided by their number, however many
-// ragged steps it was computed in. Everything that decides the next step is in the checkpoint, so a resumed run is the same run, bit for bit.
+// train: AdamW on the labelled tokens. The loss of an optimizer step is the sum over its labelled tokens divided by
+// their number, however many ragged steps it was computed in. Everything that decides the next step is in the
+// checkpoint, so a resumed run is the same run, bit for bit.
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
@@ -43,7 +44,8 @@ static int64_t take_rows(Trainer *t) {
   for (;;) {
     const DataRow *r = feeder_peek(&t->feed);
     if (t->nrows && (t->set.batch_rows ? t->nrows >= want : tokens + r->n > want)) break;
-    if (t->nrows == t->caprows) t->rows = rt_realloc(t->rows, (size_t)(t->caprows = t->caprows * 2 + 64), sizeof *t->rows);
+    if (t->nrows == t->caprows) t->rows = rt_realloc(t->rows, (size_t)(t->caprows = t->caprows * 2 + 64),
+                                                     sizeof *t->rows);
     t->rows[t->nrows++] = feeder_next(&t->feed);
     tokens += r->n;
   }
@@ -87,7 +89,8 @@ static double update(Trainer *t, double lr) {
       {"adamw.beta2", s->beta2},                 {"adamw.rest2", 1 - s->beta2},
       {"adamw.bias2", 1 / sqrt(1 - pow(s->beta2, n))}, {"adamw.eps", s->eps},
       {"adamw.step", lr / (1 - pow(s->beta1, n))}};
-  for (size_t i = 0; i < sizeof SCALAR / sizeof SCALAR[0]; i++) engine_scalar(en, SCALAR[i].name, (float)SCALAR[i].value);
+  for (size_t i = 0; i < sizeof SCALAR / sizeof SCALAR[0]; i++) engine_scalar(en, SCALAR[i].name,
+      (float)SCALAR[i].value);
   if (isfinite(norm)) engine_run(en, en->e_update, NULL);
   return norm;
 }
@@ -141,7 +144,8 @@ static int asked_to_stop(void) {
 // Runs to the last step; *sig is the signal that stopped it before, or 0.
 static bool run(Trainer *t, int64_t until, int *sig, RtError *e) {
   TrainSettings *s = &t->set;
-  int64_t every = s->eval_every > 0 ? s->eval_every : s->eval_every == 0 ? INT64_MAX : s->steps < 20 ? 1 : s->steps / 20;
+  int64_t every = s->eval_every > 0 ? s->eval_every : s->eval_every == 0 ? INT64_MAX : s->steps < 20 ? 1
+      : s->steps / 20;
   double held;
   if (t->st.step == 0) {
     if (!look(t, &held, e)) return false;
@@ -152,8 +156,10 @@ static bool run(Trainer *t, int64_t until, int *sig, RtError *e) {
     int64_t tokens = take_rows(t);
     double loss = gradients(t), norm = update(t, lr);
     if (!isfinite(loss) || !isfinite(norm))
-      return rt_fail(e, "step %lld: %s is not a finite number (learning rate %.3g, rows from line %lld of %s); nothing was saved since step %lld",
-                     (long long)t->st.step + 1, isfinite(loss) ? "the gradient" : "the loss", lr, (long long)t->rows[0]->line, s->data,
+      return rt_fail(e,
+                     "step %lld: %s is not a finite number (learning rate %.3g, rows from line %lld of %s); nothing was saved since step %lld",
+                     (long long)t->st.step + 1, isfinite(loss) ? "the gradient" : "the loss", lr,
+                         (long long)t->rows[0]->line, s->data,
                      (long long)t->done_at_start);
     engine_prepare(t->en);
     t->st.step++, t->st.tokens += tokens, t->st.sum += loss, t->st.count++;
@@ -161,7 +167,8 @@ static bool run(Trainer *t, int64_t until, int *sig, RtError *e) {
     double seconds = cmd_now() - before;
     held = NAN;
     if (looked && !look(t, &held, e)) return false;
-    TrainLine line = {.step = t->st.step, .steps = s->steps, .tokens = t->st.tokens, .loss = loss, .lr = lr, .norm = norm,
+    TrainLine line = {.step = t->st.step, .steps = s->steps, .tokens = t->st.tokens, .loss = loss, .lr = lr,
+                      .norm = norm,
                       .tokens_per_s = (double)tokens / seconds, .held = held,
                       .left = (cmd_now() - t->started) / (double)(t->st.step - t->done_at_start) * (double)(until - t->st.step)};
     if (!trainlog_add(t->log, &line, e)) return false;
@@ -187,7 +194,8 @@ static bool start_from(Trainer *t, const Options *o, RtError *e) {
     if (!checkpoint_resume(en, t->last, o->force, &t->st, &t->resumed, e)) return false;
     if (!read_settings(t, o, t->resumed, e)) return false;
     if ((uint64_t)t->set.seed != t->st.seed)
-      return rt_fail(e, "--seed %lld: the run to go on with has seed %llu", (long long)t->set.seed, (unsigned long long)t->st.seed);
+      return rt_fail(e, "--seed %lld: the run to go on with has seed %llu", (long long)t->set.seed,
+                     (unsigned long long)t->st.seed);
     t->best_at = t->st;
   } else {
     if (!read_settings(t, o, NULL, e)) return false;
@@ -228,7 +236,8 @@ static bool train(Trainer *t, const Options *o, int *sig, RtError *e) {
   if (!checkpoint_dirs(t->out, e) || !(t->log = trainlog_open(t->out, t->st.step, e))) return false;
   int64_t until = opt_int(o->stop_after, t->set.steps);
   if (until > t->set.steps) until = t->set.steps;
-  fprintf(stderr, "%s: %lld parameters, %lld rows of %lld tokens (%lld labelled), %lld steps, %d threads, %s\n", en->prog->spec,
+  fprintf(stderr, "%s: %lld parameters, %lld rows of %lld tokens (%lld labelled), %lld steps, %d threads, %s\n",
+          en->prog->spec,
           (long long)en->prog->theta, (long long)t->data->n, (long long)t->data->tokens, (long long)t->data->labelled,
           (long long)t->set.steps, pool_threads(en->pool), en->isa->name);
   engine_prepare(en);
@@ -247,7 +256,8 @@ int cmd_train(const Options *o) {
   t.last = file_join(t.out, "last"), t.best = file_join(t.out, "best");
   bool ok = train(&t, o, &sig, &e);
   trainlog_close(t.log);
-  if (ok) fprintf(stderr, "%s after step %lld of %lld in %.1f s; parameters in %s\n", sig ? "stopped" : "done", (long long)t.st.step,
+  if (ok) fprintf(stderr, "%s after step %lld of %lld in %.1f s; parameters in %s\n", sig ? "stopped" : "done",
+                  (long long)t.st.step,
                   (long long)t.set.steps, cmd_now() - t.started, t.last);
   if (t.data) feeder_end(&t.feed), data_free(t.data);
   if (t.held) data_free(t.held);

@@ -55,7 +55,8 @@ TrainLog *trainlog_open(const char *dir, int64_t keep, RtError *e) {
 
 static void show(TrainLog *l, const TrainLine *x) {
   long left = (long)(x->left + 0.5);
-  fprintf(stderr, "%sstep %lld/%lld  loss %.4f  lr %.2e  %.0f tokens/s  %ld:%02ld left", l->tty ? "\r\033[K" : "", (long long)x->step,
+  fprintf(stderr, "%sstep %lld/%lld  loss %.4f  lr %.2e  %.0f tokens/s  %ld:%02ld left", l->tty ? "\r\033[K" : "",
+          (long long)x->step,
           (long long)x->steps, x->loss, x->lr, x->tokens_per_s, left / 60, left % 60);
   if (!isnan(x->held)) fprintf(stderr, "  held-out loss %.4f", x->held);
   if (!l->tty || !isnan(x->held) || x->step == x->steps) fputc('\n', stderr);
@@ -68,7 +69,8 @@ bool trainlog_add(TrainLog *l, const TrainLine *x, RtError *e) {
     show(l, x);
     l->shown = now;
   }
-  fprintf(l->csv, "%lld,%lld,%.9g,%.9g,%.9g,%.0f,", (long long)x->step, (long long)x->tokens, x->loss, x->lr, x->norm, x->tokens_per_s);
+  fprintf(l->csv, "%lld,%lld,%.9g,%.9g,%.9g,%.0f,", (long long)x->step, (long long)x->tokens, x->loss, x->lr, x->norm,
+          x->tokens_per_s);
   if (!isnan(x->held)) fprintf(l->csv, "%.9g", x->held);
   fputc('\n', l->csv);
   if (fflush(l->csv) != 0) return rt_fail(e, "cannot write %s: %s", l->path, strerror(errno));

@@ -13,7 +13,8 @@ typedef struct TrainLine {
 } TrainLine;
 
 typedef struct TrainLog TrainLog;
-// Opens DIR/log.csv (DIR is there); lines after step `keep` (those a resumed run computes again) are dropped, 0 starts a new one.
+// Opens DIR/log.csv (DIR is there); lines after step `keep` (those a resumed run computes again) are dropped, 0 starts
+// a new one.
 TrainLog *trainlog_open(const char *dir, int64_t keep, RtError *e);
 bool trainlog_add(TrainLog *l, const TrainLine *x, RtError *e);
 void trainlog_close(TrainLog *l);

@@ -12,7 +12,8 @@ static void training_rows(void **state) {
   (void)state;
   Step *s = step_new();
   int32_t ids[] = {5, 6, 7, 8, 9}, labels[] = {-100, -100, 7, 8, -100}, none[] = {3, -100, -100, -100, -100};
-  DataRow r = {.ids = ids, .labels = labels, .n = 5}, empty = {.ids = ids, .labels = none, .n = 5}, one = {.ids = ids, .labels = ids, .n = 1};
+  DataRow r = {.ids = ids, .labels = labels, .n = 5}, empty = {.ids = ids, .labels = none, .n = 5},
+      one = {.ids = ids, .labels = ids, .n = 1};
   assert_int_equal(step_row_tokens(&r), 3);                    // token 2 predicts the last label, id 8
   assert_int_equal(step_row_tokens(&empty), 0);                // a label on the first token is predicted by nothing
   assert_int_equal(step_row_tokens(&one), 0);

@@ -1,5 +1,5 @@
-// Checkpoints come back bit for bit and refuse what they do not belong to; a full disk leaves the earlier one as it was; initial values follow
-// from seed and name; settings follow defaults, spec, flags.
+// Checkpoints come back bit for bit and refuse what they do not belong to; a full disk leaves the earlier one as it
+// was; initial values follow from seed and name; settings follow defaults, spec, flags.
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -53,7 +53,8 @@ static void initial_values(void **state) {
   params_init(g->en.prog, 3, g->en.theta);
   assert_memory_equal(f->en.theta, g->en.theta, 15 * sizeof(float));      // another parameter changed, this one did not
   double sum = 0, sq = 0, most = 0;
-  for (int i = 16; i < 416; i++) sum += f->en.theta[i], sq += (double)f->en.theta[i] * f->en.theta[i], most = fmax(most, fabs((double)g->en.theta[i]));
+  for (int i = 16; i < 416; i++) sum += f->en.theta[i], sq += (double)f->en.theta[i] * f->en.theta[i],
+      most = fmax(most, fabs((double)g->en.theta[i]));
   assert_true(fabs(sum / 400) < 0.15 && fabs(sqrt(sq / 400) - 1) < 0.12);  // a / sqrt(fan_in) = 1
   assert_true(most <= 2 && most > 1.9);
   params_init(g->en.prog, 4, g->en.theta);
@@ -68,7 +69,8 @@ static void there_and_back(void **state) {
   Fixture *f = fixture("abc", "ones", NULL), *g = fixture("abc", "ones", NULL);
   for (int i = 0; i < 416; i++) f->flat[i] = 1.0f / (float)(i + 1), f->en.m[i] = (float)i, f->en.v[i] = -(float)i / 3;
   f->flat[15] = f->en.m[15] = f->en.v[15] = 0;                 // padding between parameters is not saved
-  TrainState s = {.step = 7, .tokens = 99, .seed = 5, .epoch = 2, .position = 3, .best = INFINITY, .best_train = 0.1, .sum = 1.0 / 3, .count = 2}, r = {0};
+  TrainState s = {.step = 7, .tokens = 99, .seed = 5, .epoch = 2, .position = 3, .best = INFINITY, .best_train = 0.1,
+                  .sum = 1.0 / 3, .count = 2}, r = {0};
   json_t *settings = json_pack("{s:i}", "steps", 12), *back = NULL;
   assert_true(checkpoint_save(&f->en, last, &s, settings, true, &e));
   assert_true(checkpoint_save(&f->en, last, &s, settings, true, &e));      // over an earlier one
@@ -84,7 +86,8 @@ static void there_and_back(void **state) {
 static void refusals(void **state) {
   const char *dir = *state;
   RtError e;
-  char *last = file_join(dir, "refuse"), *theta = file_join(dir, "refuse/theta.safetensors"), *tok = file_join(dir, "tokenizer.json");
+  char *last = file_join(dir, "refuse"), *theta = file_join(dir, "refuse/theta.safetensors"),
+      *tok = file_join(dir, "tokenizer.json");
   assert_true(file_save(tok, "{}", 2, &e));
   Fixture *f = fixture("abc", "ones", tok), *other = fixture("xyz", "ones", tok);
   TrainState s = {0};
@@ -138,7 +141,8 @@ static void settings_in_order(void **state) {
   json_t *o = json_loads("{\"data\": \"a\", \"steps\": 110, \"batch\": {\"n\": 96, \"unit\": \"rows\"}, \"clip\": null, \"optimizer\": {\"name\": \"adamw\","
                          "\"lr\": 0.5, \"betas\": [0.8, 0.7]}, \"schedule\": {\"name\": \"cosine\", \"warmup\": 10, \"floor\": 0.1}}", 0, NULL);
   assert_true(settings_json(&s, o, "train", &e));
-  assert_true(s.batch_rows && s.batch == 96 && s.clip == 0 && s.lr == 0.5 && s.beta1 == 0.8 && s.beta2 == 0.7 && s.steps == 110);
+  assert_true(s.batch_rows && s.batch == 96 && s.clip == 0 && s.lr == 0.5 && s.beta1 == 0.8 && s.beta2 == 0.7 &&
+              s.steps == 110);
   assert_true(fabs(settings_lr(&s, 0) - 0.05) < 1e-12 && settings_lr(&s, 9) == 0.5 && settings_lr(&s, 10) == 0.5);
   assert_true(fabs(settings_lr(&s, 60) - 0.5 * 0.55) < 1e-12 && fabs(settings_lr(&s, 110) - 0.05) < 1e-12);
   Options f;
@@ -174,7 +178,8 @@ static int remove_it(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(initial_values), cmocka_unit_test(there_and_back), cmocka_unit_test(refusals),
+  const struct CMUnitTest tests[] = {cmocka_unit_test(initial_values), cmocka_unit_test(there_and_back),
+                                     cmocka_unit_test(refusals),
                                      cmocka_unit_test(full_disk), cmocka_unit_test(settings_in_order)};
   return cmocka_run_group_tests(tests, make_dir, remove_it);
 }

@@ -1,5 +1,5 @@
-// The pool runs every task of every job exactly once for any number of threads, with scratch of its own per thread, and rt_dw gives the
-// same bits for any number of threads; instruction-set paths are chosen and refused by name.
+// The pool runs every task of every job exactly once for any number of threads, with scratch of its own per thread, and
+// rt_dw gives the same bits for any number of threads; instruction-set paths are chosen and refused by name.
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -53,11 +53,13 @@ static void weight_gradients(void **state) {
   RtError e;
   Blas *b = blas_open(isa_supported("avx512") ? "avx512" : "avx2", &e);
   if (!b) skip();
-  static const int64_t shape[][3] = {{0, 5, 7}, {1, 1, 1}, {37, 17, 33}, {129, 300, 65}, {64, 128, 128}, {50, 520, 260}};
+  static const int64_t shape[][3] = {{0, 5, 7}, {1, 1, 1}, {37, 17, 33}, {129, 300, 65}, {64, 128, 128},
+                                     {50, 520, 260}};
   for (size_t s = 0; s < sizeof shape / sizeof shape[0]; s++) {
     int64_t T = shape[s][0], N = shape[s][1], K = shape[s][2];
     size_t bytes = (size_t)(N * K) * sizeof(float);
-    float *dy = calloc((size_t)(T * N + 1), sizeof *dy), *x = calloc((size_t)(T * K + 1), sizeof *x), *first = malloc(bytes), *w = malloc(bytes);
+    float *dy = calloc((size_t)(T * N + 1), sizeof *dy), *x = calloc((size_t)(T * K + 1), sizeof *x),
+        *first = malloc(bytes), *w = malloc(bytes);
     fill(dy, T * N, 1), fill(x, T * K, 2);
     for (int threads = 1; threads <= 3; threads++) {
       RtPool *p = pool_new(threads, 0);
@@ -97,6 +99,7 @@ static void paths_by_name(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(every_task_once), cmocka_unit_test(weight_gradients), cmocka_unit_test(paths_by_name)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(every_task_once), cmocka_unit_test(weight_gradients),
+                                     cmocka_unit_test(paths_by_name)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

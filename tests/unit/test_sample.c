@@ -1,5 +1,5 @@
-// Sampling: greedy takes the first of equal largest logits, top-k and top-p leave out what they should, draws follow the softmax and depend on
-// seed and place only.
+// Sampling: greedy takes the first of equal largest logits, top-k and top-p leave out what they should, draws follow
+// the softmax and depend on seed and place only.
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -45,14 +45,16 @@ static void follows_chances(void **state) {
   assert_true(hits[4] > 0);
   count((Sampling){.temperature = 1, .top_p = 0}, logits, hits);
   assert_int_equal(hits[0], DRAWS);
-  count((Sampling){.temperature = 1, .top_k = 2, .top_p = 0.5}, logits, hits);        // of 4/7 and 3/7 the first reaches 0.5
+  // of 4/7 and 3/7 the first reaches 0.5
+  count((Sampling){.temperature = 1, .top_k = 2, .top_p = 0.5}, logits, hits);
   assert_int_equal(hits[0], DRAWS);
 }
 
 static void same_seed_same_draw(void **state) {
   (void)state;
   const float logits[N] = {1, 2, 0, 1, 1, 3};
-  Sampler *a = sampler_new(&(Sampling){.temperature = 1, .top_p = 1, .seed = 1}), *b = sampler_new(&(Sampling){.temperature = 1, .top_p = 1, .seed = 1});
+  Sampler *a = sampler_new(&(Sampling){.temperature = 1, .top_p = 1, .seed = 1}),
+      *b = sampler_new(&(Sampling){.temperature = 1, .top_p = 1, .seed = 1});
   Sampler *c = sampler_new(&(Sampling){.temperature = 1, .top_p = 1, .seed = 2});
   int other = 0;
   for (uint64_t i = 0; i < 100; i++) {
@@ -65,6 +67,7 @@ static void same_seed_same_draw(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(greedy), cmocka_unit_test(follows_chances), cmocka_unit_test(same_seed_same_draw)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(greedy), cmocka_unit_test(follows_chances),
+                                     cmocka_unit_test(same_seed_same_draw)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
