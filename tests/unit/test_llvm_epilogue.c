@@ -1,5 +1,5 @@
-// Gemm epilogues: elementwise programs on finished products, with what they read: vectors, one number a row, rows updated in place,
-// several products at once. Numbers are small integers, so that results are exact.
+// Gemm epilogues: elementwise programs on finished products, with what they read: vectors, one number a row, rows updated
+// in place, several products at once. Numbers are small integers, so that results are exact.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -66,8 +66,8 @@ static void run(const Kernel *k, int64_t rows, void **mem, int out, const float 
 static void residual(uint32_t seed, int64_t T, int64_t N) {
   uint32_t s = seed;
   enum { X, W0, W1, PLAIN, BIAS, S, H, OUT, NARG };
-  RowVal v[] = {acc(1, N), load(BIAS, 1, N, true), op(OP_add, 0, 1, N, -1), load(S, 1, 1, false), op(OP_mul, 2, 3, N, -1),
-                load(H, 1, N, false), op(OP_add, 5, 4, N, OUT)};
+  RowVal v[] = {acc(1, N), load(BIAS, 1, N, true), op(OP_add, 0, 1, N, -1), load(S, 1, 1, false),
+                op(OP_mul, 2, 3, N, -1), load(H, 1, N, false), op(OP_add, 5, 4, N, OUT)};
   KArg arg[NARG] = {[X] = {.per_row = true, .elems = K},
                     [PLAIN] = {.per_row = true, .written = true, .elems = 7},
                     [BIAS] = {.elems = N},
@@ -76,7 +76,8 @@ static void residual(uint32_t seed, int64_t T, int64_t N) {
                     [OUT] = {.per_row = true, .written = true, .elems = N}};
   Kernel k = {.cls = K_GEMM, .key = "test", .arg = arg, .narg = NARG, .dim = {K}, .nmat = 2, .N = {7, N}};
   k.prog[1] = (RowProg){v, sizeof v / sizeof *v};
-  float *x = numbers(&s, T * K), *w0 = numbers(&s, 7 * K), *w1 = numbers(&s, N * K), *p0 = packed(w0, 7), *p1 = packed(w1, N);
+  float *x = numbers(&s, T * K), *w0 = numbers(&s, 7 * K), *w1 = numbers(&s, N * K);
+  float *p0 = packed(w0, 7), *p1 = packed(w1, N);
   float *bias = numbers(&s, N), *scale = numbers(&s, T), *h = numbers(&s, T * N), *plain = numbers(&s, T * 7);
   float *want = malloc((size_t)(T * N + 16) * sizeof *want);
   for (int64_t r = 0; r < T; r++)
