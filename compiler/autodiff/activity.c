@@ -1,4 +1,5 @@
-// Activity: what has to be differentiated at all. Forwards from what is asked for, backwards from the loss; active is both.
+// Activity: what has to be differentiated at all. Forwards from what is asked for, backwards from the loss; active is
+// both.
 #include "autodiff/autodiff.h"
 
 const bool *autodiff_activity(const Graph *g, NodeId loss, const NodeId *wrt, int nwrt) {

@@ -6,8 +6,8 @@
 // active[n]: some node of wrt reaches n, and n reaches loss. Caller frees nothing (arena).
 const bool *autodiff_activity(const Graph *g, NodeId loss, const NodeId *wrt, int nwrt);
 
-// Appends to g the gradients of sum_r seed[r] * loss[r] with respect to each wrt node (same type as the node); seed is a node
-// of the loss's type. grad[i] is NODE_NONE when wrt[i] does not reach the loss. Several contributions are added in one fixed
-// order. Nodes made are marked backward. Nothing is differentiated that activity does not ask for.
+// Appends to g the gradients of sum_r seed[r] * loss[r] with respect to each wrt node (same type as the node); seed is
+// a node of the loss's type. grad[i] is NODE_NONE when wrt[i] does not reach the loss. Several contributions are added
+// in one fixed order. Nodes made are marked backward. Nothing is differentiated that activity does not ask for.
 void autodiff_reverse(Graph *g, NodeId loss, NodeId seed, const NodeId *wrt, int nwrt, NodeId *grad);
 #endif

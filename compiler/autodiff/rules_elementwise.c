@@ -38,7 +38,9 @@ void grad_log(Reverse *r, NodeId y, NodeId dy) { grad_give(r, y, 0, graph_bin(r-
 void grad_sqrt(Reverse *r, NodeId y, NodeId dy) { grad_give(r, y, 0, graph_bin(r->g, OP_div, scaled(r, dy, 0.5), y)); }
 
 // y = x^(-1/2): x' = -1/2 y^3 dy
-void grad_rsqrt(Reverse *r, NodeId y, NodeId dy) { grad_give(r, y, 0, mul(r, dy, scaled(r, mul(r, mul(r, y, y), y), -0.5))); }
+void grad_rsqrt(Reverse *r, NodeId y, NodeId dy) {
+  grad_give(r, y, 0, mul(r, dy, scaled(r, mul(r, mul(r, y, y), y), -0.5)));
+}
 
 // 1 - y^2
 void grad_tanh(Reverse *r, NodeId y, NodeId dy) {
@@ -73,7 +75,9 @@ void grad_sum(Reverse *r, NodeId y, NodeId dy) {
 }
 
 // The rotation's transpose is its negative.
-void grad_rotate(Reverse *r, NodeId y, NodeId dy) { grad_give(r, y, 0, graph_un(r->g, OP_neg, graph_un(r->g, OP_rotate, dy))); }
+void grad_rotate(Reverse *r, NodeId y, NodeId dy) {
+  grad_give(r, y, 0, graph_un(r->g, OP_neg, graph_un(r->g, OP_rotate, dy)));
+}
 
 void grad_reshape(Reverse *r, NodeId y, NodeId dy) {
   const Type *t = &r->g->node[in(r, y, 0)].type;

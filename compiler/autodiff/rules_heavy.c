@@ -33,7 +33,8 @@ void grad_linear_dx(Reverse *r, NodeId y, NodeId dy) {
 
 void grad_lookup(Reverse *r, NodeId y, NodeId dy) {
   Attr rows = {.i = {r->g->node[in(r, y, 1)].type.dim[0]}};
-  if (grad_wanted(r, y, 1)) grad_give(r, y, 1, graph_add(r->g, OP_lookup_dw, (NodeId[]){in(r, y, 0), dy}, 2, &rows, NULL));
+  if (grad_wanted(r, y, 1))
+    grad_give(r, y, 1, graph_add(r->g, OP_lookup_dw, (NodeId[]){in(r, y, 0), dy}, 2, &rows, NULL));
 }
 
 void grad_take(Reverse *r, NodeId y, NodeId dy) {

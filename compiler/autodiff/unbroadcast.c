@@ -89,7 +89,8 @@ NodeId sum_to(Graph *g, NodeId dx, const Type *to) {
     } else if (only_stretched(&t, &s, 0, s.lo)) {
       dx = sum_left(g, dx, &s);
     } else {
-      fprintf(stderr, "calmc: bug: graph %s: the gradient of a static operand (%s) stretched along a middle extent to %s "
+      fprintf(stderr,
+          "calmc: bug: graph %s: the gradient of a static operand (%s) stretched along a middle extent to %s "
               "is not supported\n", g->name, type_text(g, to), type_text(g, &t));
       abort();
     }

@@ -42,8 +42,8 @@ static bool indices_fit(Eval *e, NodeId id, int k, int64_t limit) {
   for (int64_t r = 0; r < eval_rows(e, eval_type(e, id, k)); r++) {
     int64_t i = index_of(e, id, k, r);
     if (i >= 0 && i < limit) continue;
-    e->error = arena_printf(e->arena, "node %%%d (%s): index %lld of row %lld is not in 0 … %lld", id, op_name(e->g->node[id].op),
-                            (long long)i, (long long)r, (long long)limit - 1);
+    e->error = arena_printf(e->arena, "node %%%d (%s): index %lld of row %lld is not in 0 … %lld", id,
+                            op_name(e->g->node[id].op), (long long)i, (long long)r, (long long)limit - 1);
     return false;
   }
   return true;
@@ -120,15 +120,17 @@ static const char *interval_error(Eval *e, NodeId id, const Attn *a, int64_t key
 static Attn attn(Eval *e, NodeId id, int from) {
   const Node *n = &e->g->node[id];
   const Type *q = eval_type(e, id, from), *k = eval_type(e, id, from + 1), *v = eval_type(e, id, from + 2);
-  Attn a = {.q = eval_in(e, id, from), .k = eval_in(e, id, from + 1), .v = eval_in(e, id, from + 2), .mask = e->mask[n->in[from + 3]],
-            .T = eval_rows(e, q), .H = q->dim[1], .K = k->dim[1], .D = q->dim[2], .E = v->dim[2], .scale = n->attr.f[0], .cap = n->attr.f[1]};
+  Attn a = {.q = eval_in(e, id, from), .k = eval_in(e, id, from + 1), .v = eval_in(e, id, from + 2),
+            .mask = e->mask[n->in[from + 3]], .T = eval_rows(e, q), .H = q->dim[1], .K = k->dim[1], .D = q->dim[2],
+            .E = v->dim[2], .scale = n->attr.f[0], .cap = n->attr.f[1]};
   e->error = interval_error(e, id, &a, eval_rows(e, k));
   return a;
 }
 
 static double raw_score(const Attn *a, int64_t t, int64_t h, int64_t j) {
   double s = 0;
-  for (int64_t d = 0; d < a->D; d++) s += a->q[(t * a->H + h) * a->D + d] * a->k[(j * a->K + h / (a->H / a->K)) * a->D + d];
+  for (int64_t d = 0; d < a->D; d++)
+    s += a->q[(t * a->H + h) * a->D + d] * a->k[(j * a->K + h / (a->H / a->K)) * a->D + d];
   return s * a->scale;
 }
 
@@ -161,8 +163,8 @@ void eval_attention(Eval *e, NodeId id) {
 }
 
 // One query row and head; delta = sum of out' * out.
-static void attention_row_grad(const Attn *a, const double *dout, double l, double delta, int64_t t, int64_t h, double *dq,
-                               double *dk, double *dv) {
+static void attention_row_grad(const Attn *a, const double *dout, double l, double delta, int64_t t, int64_t h,
+                               double *dq, double *dk, double *dv) {
   int64_t kh = h / (a->H / a->K);
   for (int64_t j = a->mask.lo[t]; j < a->mask.hi[t]; j++) {
     double p = exp(score(a, t, h, j) - l), dp = 0;

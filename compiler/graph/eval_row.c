@@ -7,7 +7,8 @@
 typedef double Binary(double a, double b);
 typedef double Unary(double a);
 
-// Offset in an operand of element `at` of row r of the result: extents align at the right, 1 stretches, no row symbol = shared.
+// Offset in an operand of element `at` of row r of the result: extents align at the right, 1 stretches, no row symbol =
+// shared.
 static int64_t operand_index(const Type *to, const Type *t, int64_t r, int64_t at) {
   int rows = type_row_sym(t) >= 0, to_rows = type_row_sym(to) >= 0;
   int64_t index = 0, stride = 1;

@@ -1,8 +1,9 @@
 // The graph: typed SSA tensor operations over one ragged token dimension. Nodes are appended in topological order (an
 // input's index is always smaller than its user's). ops.def says everything about an op.
 //
-// Shapes. dim[0] of an activation is a row symbol (number of real tokens of one model, of labelled rows, of cached rows);
-// all other extents are static. Weights, parameters and constants have static extents only. Only attention mixes rows.
+// Shapes. dim[0] of an activation is a row symbol (number of real tokens of one model, of labelled rows, of cached
+// rows); all other extents are static. Weights, parameters and constants have static extents only. Only attention mixes
+// rows.
 #ifndef CALM_GRAPH_GRAPH_H
 #define CALM_GRAPH_GRAPH_H
 #include <stdbool.h>
@@ -14,16 +15,16 @@
 typedef int32_t NodeId;                      // index into Graph.node; -1 = none
 enum { NODE_NONE = -1, MAX_RANK = 5, MAX_IN = 8, MAX_OUT = 3 };
 
-typedef enum Dtype { DT_F32, DT_F16, DT_BF16, DT_I32, DT_MASK } Dtype;   // DT_MASK: an interval per query row, see op mask
+typedef enum Dtype { DT_F32, DT_F16, DT_BF16, DT_I32, DT_MASK } Dtype;   // DT_MASK: an interval per query row
 const char *dtype_name(Dtype t);             // "f32" …
 int dtype_size(Dtype t);                     // bytes; 0 for DT_MASK
 
 // Row symbols: what dim[0] may stand for.
 typedef enum SymKind {
   SYM_TOKENS,                                // "T.<model>": tokens of a model in this step
-  SYM_ROWS,                                  // "R": rows of the anchor that matter (labelled in train/loss, wanted in step/score)
+  SYM_ROWS,                                  // "R": the anchor's rows that are labelled (train, loss) or wanted
   SYM_CACHE,                                 // "C.<model>": rows of a model's cache: sequences * context
-  SYM_FLAT,                                  // "P": the flat parameter vector in rows of FLAT_WIDTH (the optimizer's graph)
+  SYM_FLAT,                                  // "P": the optimizer's flat parameter vector in rows of FLAT_WIDTH
 } SymKind;
 enum { FLAT_WIDTH = 1024 };
 typedef struct Sym {
@@ -35,7 +36,7 @@ typedef struct Sym {
 typedef struct Type {
   Dtype dt;
   int rank;                                  // 0 = scalar
-  int64_t dim[MAX_RANK];                     // >= 0 static extent; < 0 a symbol: -(sym + 1). Only dim[0] may be a symbol.
+  int64_t dim[MAX_RANK];                     // >= 0 static extent; < 0 a symbol: -(sym + 1), only dim[0] may be one
 } Type;
 static inline bool dim_is_sym(int64_t d) { return d < 0; }
 static inline int dim_sym(int64_t d) { return (int)(-d - 1); }
@@ -66,7 +67,7 @@ typedef struct Node {
   int nin;
   NodeId in[MAX_IN];
   Type type;                                 // of result 0
-  int nout;                                  // results; > 1 only for ops with several, which are read through `part` nodes
+  int nout;                                  // results; several are read through `part` nodes
   Type out[MAX_OUT];                         // out[0] == type
   Attr attr;
   bool backward;                             // made by autodiff (recomputation and scheduling look at it)
@@ -102,7 +103,8 @@ int graph_add_sym(Graph *g, SymKind kind, int model);          // returns the ex
 void graph_output(Graph *g, const char *name, NodeId node);
 
 // Appends a node after inferring its type with the op's shape rule. On a shape error returns NODE_NONE and sets *why
-// (arena text, in terms of shapes; the caller adds the place). why may be NULL: then an error is a compiler bug and aborts.
+// (arena text, in terms of shapes; the caller adds the place). why may be NULL: then an error is a compiler bug and
+// aborts.
 NodeId graph_add(Graph *g, OpId op, const NodeId *in, int nin, const Attr *attr, const char **why);
 // Sources carry their own type.
 NodeId graph_source(Graph *g, OpId op, Type type, const Attr *attr);
@@ -128,15 +130,15 @@ NodeId graph_reshape(Graph *g, NodeId n, const int64_t *ext, int rank, const cha
 void graph_print(const Graph *g, Buf *out);
 Graph *graph_parse(Arena *a, const char *text, const char **why);   // NULL and *why ("line 3: …") on bad text
 // (source places are not in the text)
-// Returns NULL when the graph is well-formed (types re-inferred and equal, inputs before users, only attention mixes rows,
-// no gradient of a frozen weight …), otherwise what is wrong (arena text).
+// Returns NULL when the graph is well-formed (types re-inferred and equal, inputs before users, only attention mixes
+// rows, no gradient of a frozen weight …), otherwise what is wrong (arena text).
 const char *graph_verify(const Graph *g, Arena *a);
 
 const char *op_name(OpId op);
 const char *op_formula(OpId op);
 typedef enum OpClass {                       // how the planner sees an op
   OPC_SOURCE,                                // input, weight, param, const, mask
-  OPC_ROW,                                   // elementwise and last-axis work: fuses into row kernels and gemm epilogues
+  OPC_ROW,                                   // elementwise and last-axis work: row kernels, gemm epilogues
   OPC_VIEW,                                  // reshape, part: no work
   OPC_GEMM,                                  // linear, linear_dx: token rows times a static matrix
   OPC_DW,                                    // linear_dw: sums over rows into a static matrix

@@ -3,13 +3,13 @@
 #define CALM_GRAPH_OPS_H
 #include "graph/graph.h"
 
-// Infers n's result types from its inputs and attributes (for sources and reshape: checks the type that is there). Returns NULL, or
-// what is wrong, in terms of shapes (arena text).
+// Infers n's result types from its inputs and attributes (for sources and reshape: checks the type that is there).
+// Returns NULL, or what is wrong, in terms of shapes (arena text).
 const char *op_infer(const Graph *g, Node *n);
 const char *op_attr_spec(OpId op);           // the attribute column of ops.def
 // Walks that column: the next field into *f; false at the end. spec starts as op_attr_spec.
 typedef struct AttrField {
-  char kind;                                 // 'n' name, 'd' data, 'i' integer, 'f' number; 's' (the type itself) is skipped
+  char kind;                                 // 'n' name, 'd' data, 'i' integer, 'f' number; 's' (the type) is skipped
   int index;                                 // of attr.i or attr.f
   char key[16];                              // what the text form calls it
 } AttrField;

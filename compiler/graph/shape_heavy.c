@@ -22,7 +22,8 @@ static Type rows_of(int64_t row, const int64_t *d, int n) {
 // "64", "8 x 16": the extents of t from `from` on.
 static const char *extents(const Graph *g, const Type *t, int from, int n) {
   const char *s = n ? "" : "none";
-  for (int i = from; i < from + n; i++) s = arena_printf(g->arena, "%s%s%lld", s, i > from ? " x " : "", (long long)t->dim[i]);
+  for (int i = from; i < from + n; i++)
+    s = arena_printf(g->arena, "%s%s%lld", s, i > from ? " x " : "", (long long)t->dim[i]);
   return s;
 }
 
@@ -112,9 +113,11 @@ static const char *attention_operands(const Graph *g, const Node *n, int from) {
   const Type *m = shape_in(g, n, from + 3);
   if (!is_rows(q) || !is_rows(k) || !is_rows(v) || q->rank != 3 || k->rank != 3 || v->rank != 3)
     return shape_bad(g, n, "expected queries, keys and values as rows x heads x width");
-  if (k->dim[0] != v->dim[0] || k->dim[1] != v->dim[1]) return shape_bad(g, n, "keys and values differ in rows or heads");
+  if (k->dim[0] != v->dim[0] || k->dim[1] != v->dim[1])
+    return shape_bad(g, n, "keys and values differ in rows or heads");
   if (q->dim[2] != k->dim[2]) return shape_bad(g, n, "queries and keys differ in width");
-  if (k->dim[1] < 1 || q->dim[1] % k->dim[1]) return shape_bad(g, n, "the query heads are no multiple of the key heads");
+  if (k->dim[1] < 1 || q->dim[1] % k->dim[1])
+    return shape_bad(g, n, "the query heads are no multiple of the key heads");
   if (m->dt != DT_MASK || m->dim[0] != q->dim[0]) return shape_bad(g, n, "the mask is of other rows than the queries");
   return NULL;
 }
@@ -137,7 +140,8 @@ const char *shape_attention_grad(const Graph *g, Node *n) {
   if (!type_equal(shape_in(g, n, 0), &out) || !type_equal(shape_in(g, n, 5), &out))
     return shape_bad(g, n, "the result's gradient has another shape than the result");
   const Type lse = {.dt = DT_F32, .rank = 2, .dim = {q->dim[0], q->dim[1]}};
-  if (!type_equal(shape_in(g, n, 6), &lse)) return shape_bad(g, n, "the log-sum-exp is not one number a query and head");
+  if (!type_equal(shape_in(g, n, 6), &lse))
+    return shape_bad(g, n, "the log-sum-exp is not one number a query and head");
   n->nout = 3;
   for (int k = 0; k < 3; k++) n->out[k] = *shape_in(g, n, 1 + k);
   return NULL;

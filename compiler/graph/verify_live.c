@@ -1,9 +1,11 @@
-// Nothing is differentiated that nothing trainable reaches: no gradient of a frozen weight, none below the lowest connection, none in
-// an augmenting model that nothing live feeds. The heavy backward ops are held against the forward op they differentiate.
+// Nothing is differentiated that nothing trainable reaches: no gradient of a frozen weight, none below the lowest
+// connection, none in an augmenting model that nothing live feeds. The heavy backward ops are held against the forward
+// op they differentiate.
 #include "graph/ops.h"
 #include "graph/verify.h"
 
-// live[n]: a parameter reaches n. Numbers that the runtime gives count as well: whoever differentiates may ask for them.
+// live[n]: a parameter reaches n. Numbers that the runtime gives count as well: whoever differentiates may ask for
+// them.
 static const bool *find_live(const Graph *g, Arena *a) {
   bool *live = ARENA_ARRAY(a, bool, g->n + 1);
   for (NodeId i = 0; i < g->n; i++) {
@@ -14,8 +16,8 @@ static const bool *find_live(const Graph *g, Arena *a) {
   return live;
 }
 
-// The forward nodes of an op with a given operand: is the other operand of one of them live? Where there is none (its value was not
-// needed and is gone), nothing can be said.
+// The forward nodes of an op with a given operand: is the other operand of one of them live? Where there is none (its
+// value was not needed and is gone), nothing can be said.
 typedef struct Partners {
   bool found, live;
 } Partners;

@@ -1,5 +1,5 @@
-// Autodiff against central differences, in double. Every op of ops.def that has a gradient rule is drawn at random shapes (no rows,
-// one, primes, odd widths) by a generator found in a table; a new row without one fails the test.
+// Autodiff against central differences, in double. Every op of ops.def that has a gradient rule is drawn at random
+// shapes (no rows, one, primes, odd widths) by a generator found in a table; a new row without one fails the test.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -85,7 +85,9 @@ static NodeId wanted_in(Case *c, int sym, double lo, double hi, int n, const int
 #define WANTED(c, sym, ...) \
   wanted_in(c, sym, -1, 1, (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), (int64_t[]){__VA_ARGS__})
 
-static NodeId frozen(Case *c, int64_t m, int64_t n) { return source(c, OP_weight, make_type(DT_F32, -1, 2, (int64_t[]){m, n}), "w", -1, 1); }
+static NodeId frozen(Case *c, int64_t m, int64_t n) {
+  return source(c, OP_weight, make_type(DT_F32, -1, 2, (int64_t[]){m, n}), "w", -1, 1);
+}
 
 static NodeId index_into(Case *c, int sym, int64_t limit) {
   NodeId id = source(c, OP_input, make_type(DT_I32, sym, 0, NULL), "i", 0, 1);
@@ -155,7 +157,8 @@ static void round_trip(Case *c) {
   buf_free(&two);
 }
 
-static void compare(Case *c, const Graph *forward, NodeId y, NodeId seed, NodeId x, const double *grad, const char *what) {
+static void compare(Case *c, const Graph *forward, NodeId y, NodeId seed, NodeId x, const double *grad,
+                    const char *what) {
   int64_t n = elems(c, &c->g->node[x].type), step = n > 48 ? n / 48 : 1;
   for (int64_t i = 0; i < n; i += step) {
     double at = c->value[x][i], h = 1e-5;
@@ -178,7 +181,8 @@ static void check(Case *c, NodeId y, const char *what) {
   assert_true(c->g->n < MAX_NODES);
   for (int i = 0; i < c->nwrt; i++) {
     if (grad[i] < 0) fail_msg("%s: no gradient of %%%d", what, c->wrt[i]);
-    if (c->g->node[c->wrt[i]].op == OP_param) graph_output(c->g, arena_printf(c->a, "grad.%s", c->g->node[c->wrt[i]].attr.name), grad[i]);
+    if (c->g->node[c->wrt[i]].op == OP_param)
+      graph_output(c->g, arena_printf(c->a, "grad.%s", c->g->node[c->wrt[i]].attr.name), grad[i]);
   }
   const char *wrong = graph_verify(c->g, c->a);
   if (wrong) fail_msg("%s: %s", what, wrong);
@@ -210,12 +214,17 @@ static NodeId gen_binary(Case *c, OpId op) {
 static NodeId gen_unary(Case *c, OpId op) {
   bool positive = op == OP_log || op == OP_sqrt || op == OP_rsqrt;
   int sym = below(c, 4) ? tokens(c) : -1;
-  return graph_un(c->g, op, wanted_in(c, sym, positive ? 0.5 : -2, 2, (int)below(c, 3), (int64_t[]){width(c), width(c)}));
+  int64_t ext[2] = {width(c), width(c)};
+  return graph_un(c->g, op, wanted_in(c, sym, positive ? 0.5 : -2, 2, (int)below(c, 3), ext));
 }
 
-static NodeId gen_sum(Case *c, OpId op) { return graph_un(c->g, op, WANTED(c, below(c, 4) ? tokens(c) : -1, width(c), width(c))); }
+static NodeId gen_sum(Case *c, OpId op) {
+  return graph_un(c->g, op, WANTED(c, below(c, 4) ? tokens(c) : -1, width(c), width(c)));
+}
 
-static NodeId gen_rotate(Case *c, OpId op) { return graph_un(c->g, op, WANTED(c, below(c, 4) ? tokens(c) : -1, width(c), even(c))); }
+static NodeId gen_rotate(Case *c, OpId op) {
+  return graph_un(c->g, op, WANTED(c, below(c, 4) ? tokens(c) : -1, width(c), even(c)));
+}
 
 static NodeId gen_reshape(Case *c, OpId op) {
   (void)op;
@@ -324,7 +333,8 @@ static NodeId rope(Case *c, NodeId x, NodeId pos, int64_t Dh) {
   for (int64_t j = 0; j < Dh; j++) f[j] = pow(100, -(double)(j % (Dh / 2)) / (double)Dh);
   NodeId p = graph_reshape(c->g, graph_un(c->g, OP_float, pos), (int64_t[]){1, 1}, 2, NULL);
   NodeId angle = mul(c, p, graph_const_vec(c->g, f, Dh));
-  return plus(c, mul(c, x, graph_un(c->g, OP_cos, angle)), mul(c, graph_un(c->g, OP_rotate, x), graph_un(c->g, OP_sin, angle)));
+  NodeId turned = mul(c, graph_un(c->g, OP_rotate, x), graph_un(c->g, OP_sin, angle));
+  return plus(c, mul(c, x, graph_un(c->g, OP_cos, angle)), turned);
 }
 
 static NodeId attend(Case *c, NodeId q, NodeId k, NodeId v, NodeId mask, int64_t Dh) {
@@ -379,7 +389,8 @@ static NodeId composition(Case *c, bool models_wanted) {
   b = block(c, b, posb, maskb, models_wanted);
   b = cross(c, b, a, interval(c, T, A));
   b = block(c, b, posb, maskb, false);
-  NodeId in[3] = {graph_bin(c->g, OP_take, b, subset(c, R, c->sym[T])), models_wanted ? WANTED(c, -1, V, D) : frozen(c, V, D), index_into(c, R, V)};
+  NodeId taken = graph_bin(c->g, OP_take, b, subset(c, R, c->sym[T]));
+  NodeId in[3] = {taken, models_wanted ? WANTED(c, -1, V, D) : frozen(c, V, D), index_into(c, R, V)};
   return graph_add(c->g, OP_xent, in, 3, &(Attr){0}, NULL);
 }
 
@@ -413,7 +424,8 @@ static void only_what_is_asked(void **state) {
   assert_int_equal(count_backward(c.g, OP_attention_grad), 2);            // the connection's and the block's above it
   assert_int_equal(count_backward(c.g, OP_lookup_dw), 0);
   assert_int_equal(count_backward(c.g, OP_xent_dw), 0);
-  assert_int_equal(count_backward(c.g, OP_linear_dx), 7 + 3);             // the block above; wo, wk, wv of the connection
+  // the block above; wo, wk, wv of the connection
+  assert_int_equal(count_backward(c.g, OP_linear_dx), 7 + 3);
   arena_free(c.a);
 }
 

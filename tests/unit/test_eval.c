@@ -1,5 +1,5 @@
-// The reference evaluator against known values: worked by hand, or by PyTorch in double (attention, cross entropy, functions). Graphs
-// are given as text; the last output is what is compared.
+// The reference evaluator against known values: worked by hand, or by PyTorch in double (attention, cross entropy,
+// functions). Graphs are given as text; the last output is what is compared.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -118,7 +118,8 @@ static void rows(void **state) {
      {GIVEN("x", 1, 2, 3, 4, 5, 6), GIVEN("i", 0, 2)}, GIVEN("", 1, 2, 5, 6)},
     {"%0 = input \"y\" : R x 2 x f32\n%1 = input \"i\" : R x i32\n%2 = untake %0 %1 sym=0 : T.a x 2 x f32\n",
      {GIVEN("y", 1, 2, 3, 4), GIVEN("i", 0, 2)}, GIVEN("", 1, 2, 0, 0, 3, 4)},
-    {"%0 = cache \"c\" : C.a x 1 x f32\n%1 = input \"x\" : R x 1 x f32\n%2 = input \"i\" : R x i32\n%3 = append %0 %1 %2 : C.a x 1 x f32\n",
+    {"%0 = cache \"c\" : C.a x 1 x f32\n%1 = input \"x\" : R x 1 x f32\n%2 = input \"i\" : R x i32\n"
+     "%3 = append %0 %1 %2 : C.a x 1 x f32\n",
      {GIVEN("c", 1, 2, 3, 4), GIVEN("x", 8, 9), GIVEN("i", 3, 1)}, GIVEN("", 1, 9, 3, 8)},
   };
   compare(known, sizeof known / sizeof *known);
@@ -129,9 +130,11 @@ static void products(void **state) {
   const Known known[] = {
     {"%0 = input \"x\" : T.b x 2 x f32\n%1 = weight \"w\" : 3 x 2 x f32\n%2 = linear %0 %1 inner=1 : T.b x 3 x f32\n",
      {GIVEN("x", 1, 2, 3, 4), GIVEN("w", 1, 0, 0, 1, 1, 1)}, GIVEN("", 1, 2, 3, 3, 4, 7)},
-    {"%0 = input \"x\" : T.b x 2 x 1 x f32\n%1 = weight \"w\" : 1 x 2 x 1 x f32\n%2 = linear %0 %1 inner=2 : T.b x 1 x f32\n",
+    {"%0 = input \"x\" : T.b x 2 x 1 x f32\n%1 = weight \"w\" : 1 x 2 x 1 x f32\n"
+     "%2 = linear %0 %1 inner=2 : T.b x 1 x f32\n",
      {GIVEN("x", 1, 2, 3, 4), GIVEN("w", 10, 100)}, GIVEN("", 210, 430)},
-    {"%0 = input \"y\" : T.b x 2 x f32\n%1 = weight \"w\" : 2 x 3 x f32\n%2 = linear_dx %0 %1 inner=1 : T.b x 3 x f32\n",
+    {"%0 = input \"y\" : T.b x 2 x f32\n%1 = weight \"w\" : 2 x 3 x f32\n"
+     "%2 = linear_dx %0 %1 inner=1 : T.b x 3 x f32\n",
      {GIVEN("y", 1, 10, 0, 1), GIVEN("w", 1, 2, 3, 4, 5, 6)}, GIVEN("", 41, 52, 63, 4, 5, 6)},
     {"%0 = input \"y\" : T.b x 2 x f32\n%1 = input \"x\" : T.b x 1 x f32\n%2 = linear_dw %0 %1 inner=1 : 2 x 1 x f32\n",
      {GIVEN("y", 1, 2, 3, 4), GIVEN("x", 10, 1)}, GIVEN("", 13, 24)},
@@ -140,11 +143,12 @@ static void products(void **state) {
 }
 
 // Two query heads over one key head; rows see keys [0, 2), [1, 2), none. scale 0.5, softcap 2.
-#define ATTENTION(k, type)                                                                                                  \
-  "%0 = input \"q\" : T.a x 2 x 2 x f32\n%1 = input \"k\" : T.b x 1 x 2 x f32\n%2 = input \"v\" : T.b x 1 x 3 x f32\n"    \
-  "%3 = mask query=0 key=1 window=0 qmodel=0 : T.a x mask\n"                                                                \
-  "%4 = attention %0 %1 %2 %3 scale=0.5 softcap=2 : T.a x 2 x 3 x f32, T.a x 2 x f32\n%5 = part %4 k=" k " : T.a x 2" type "\n"
-#define QKV                                                                                                      \
+#define ATTENTION(k, type) \
+  "%0 = input \"q\" : T.a x 2 x 2 x f32\n%1 = input \"k\" : T.b x 1 x 2 x f32\n%2 = input \"v\" : T.b x 1 x 3 x f32\n" \
+  "%3 = mask query=0 key=1 window=0 qmodel=0 : T.a x mask\n" \
+  "%4 = attention %0 %1 %2 %3 scale=0.5 softcap=2 : T.a x 2 x 3 x f32, T.a x 2 x f32\n" \
+  "%5 = part %4 k=" k " : T.a x 2" type "\n"
+#define QKV \
   {GIVEN("q", -1.5, 0.25, 1.75, 0, 1.5, -0.25, -0.25, 2, -0.75, -0.75, 2, -1.5), GIVEN("k", -1, -0.5, -1.75, 1.5), \
    GIVEN("v", 1, -0.5, -2, -1, 1.75, -2)}
 
@@ -152,19 +156,20 @@ static void attention(void **state) {
   (void)state;
   const Known known[] = {
     {ATTENTION("0", " x 3 x f32"), QKV,
-     GIVEN("", -0.29526816246036924, 0.9571766827679153, -2, 0.22869139243854608, 0.36772218350663566, -2, -1, 1.75, -2, -1, 1.75, -2, 0, 0, 0,
-           0, 0, 0)},
+     GIVEN("", -0.29526816246036924, 0.9571766827679153, -2, 0.22869139243854608, 0.36772218350663566, -2, -1, 1.75,
+           -2, -1, 1.75, -2, 0, 0, 0, 0, 0, 0)},
     {ATTENTION("1", " x f32"), QKV,
      GIVEN("", 1.7047273363611684, -0.3359426252334036, -1.2702979047745746, 1.391871033511303, -INFINITY, -INFINITY)},
   };
   compare(known, sizeof known / sizeof *known);
 }
 
-#define XENT(cap)                                                                                                     \
-  "%0 = input \"h\" : R x 3 x f32\n%1 = weight \"w\" : 4 x 3 x f32\n%2 = input \"labels\" : R x i32\n"                \
+#define XENT(cap) \
+  "%0 = input \"h\" : R x 3 x f32\n%1 = weight \"w\" : 4 x 3 x f32\n%2 = input \"labels\" : R x i32\n" \
   "%3 = cross_entropy %0 %1 %2 softcap=" cap " : R x f32\n"
-#define HW                                                                                                              \
-  {GIVEN("h", -0.75, -0.25, -1.75, -1, 0, 1.25), GIVEN("w", 1.75, 1.25, -2, 0.5, 0.75, 1.25, 1.75, -0.25, 0.75, 0.5, -2, 0.25), \
+#define HW \
+  {GIVEN("h", -0.75, -0.25, -1.75, -1, 0, 1.25), \
+   GIVEN("w", 1.75, 1.25, -2, 0.5, 0.75, 1.25, 1.75, -0.25, 0.75, 0.5, -2, 0.25), \
    GIVEN("labels", 3, 0)}
 
 static void loss(void **state) {
@@ -185,7 +190,8 @@ static void errors(void **state) {
     {{X2, {GIVEN("y", 1)}, {0}}, "no value for input \"x\""},
     {{"%0 = input \"i\" : R x i32\n%1 = weight \"w\" : 3 x 2 x f32\n%2 = lookup %0 %1 : R x 2 x f32\n",
       {GIVEN("i", 2, 3), GIVEN("w", 1, 2, 3, 4, 5, 6)}, {0}}, "node %2 (lookup): index 3 of row 1 is not in 0 … 2"},
-    {{XENT("0"), {GIVEN("h", 0, 0, 0, 0, 0, 0), GIVEN("w", 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0), GIVEN("labels", -100, 0)}, {0}},
+    {{XENT("0"), {GIVEN("h", 0, 0, 0, 0, 0, 0), GIVEN("w", 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0),
+                  GIVEN("labels", -100, 0)}, {0}},
      "node %3 (cross_entropy): index -100 of row 0 is not in 0 … 3"},
   };
   for (size_t i = 0; i < sizeof test / sizeof *test; i++) {

@@ -1,4 +1,5 @@
-// The graph's text form, its shape errors and its verifier: one golden graph holds every op; each test spoils it in one way.
+// The graph's text form, its shape errors and its verifier: one golden graph holds every op; each test spoils it in one
+// way.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -82,7 +83,8 @@ static void values_survive(void **state) {
 #define PROLOGUE                             \
   "graph g\nmodel base\nmodel code\nsym T.base\nsym T.code\nsym R\n"                                        \
   "%0 = input \"x\" : T.base x 64 x f32\n%1 = weight \"w\" : 128 x 96 x f32\n%2 = input \"y\" : T.code x 64 x f32\n" \
-  "%3 = input \"ids\" : T.base x i32\n%4 = mask query=1 key=1 window=0 qmodel=1 : T.code x mask\n%5 = input \"q\" : T.base x 4 x 8 x f32\n" \
+  "%3 = input \"ids\" : T.base x i32\n%4 = mask query=1 key=1 window=0 qmodel=1 : T.code x mask\n" \
+  "%5 = input \"q\" : T.base x 4 x 8 x f32\n" \
   "%6 = input \"k\" : T.base x 3 x 8 x f32\n"
 
 typedef struct Bad {
@@ -104,12 +106,14 @@ static void refused(const Bad *bad, int n) {
 static void shape_errors(void **state) {
   (void)state;
   static const Bad bad[] = {
-    {"%7 = linear %0 %1 inner=1 : T.base x 128 x f32", "linear: x has inner extent 64, w expects 96 (x is T.base x 64 x f32, w is 128 x 96 x f32)"},
+    {"%7 = linear %0 %1 inner=1 : T.base x 128 x f32",
+        "linear: x has inner extent 64, w expects 96 (x is T.base x 64 x f32, w is 128 x 96 x f32)"},
     {"%7 = linear %5 %1 inner=1 : T.base x 128 x f32", "linear: x has inner extents 4 x 8, w expects 96"},
     {"%7 = linear %1 %1 inner=1 : T.base x 128 x f32", "linear: expected token rows as first operand"},
     {"%7 = linear %0 %1 inner=2 : T.base x f32", "linear: expected a weight with outer and inner extents"},
     {"%7 = add %0 %2 : T.base x 64 x f32", "operands count different rows (only attention mixes tokens)"},
-    {"%7 = add %0 %5 : T.base x 64 x f32", "extents differ and neither is 1; found T.base x 64 x f32, T.base x 4 x 8 x f32"},
+    {"%7 = add %0 %5 : T.base x 64 x f32",
+        "extents differ and neither is 1; found T.base x 64 x f32, T.base x 4 x 8 x f32"},
     {"%7 = add %0 %3 : T.base x 64 x f32", "expected f32 operands"},
     {"%7 = add %0 : T.base x 64 x f32", "add takes 2 operands, found 1"},
     {"%7 = exp %3 : T.base x i32", "expected f32"},
@@ -121,9 +125,12 @@ static void shape_errors(void **state) {
     {"%7 = take %0 %1 : R x 64 x f32", "expected rows and an index"},
     {"%7 = untake %0 %3 sym=9 : T.base x 64 x f32", "expected rows and their index"},
     {"%7 = lookup_dw %3 %0 rows=-3 : T.base x 64 x f32", "expected ids and rows alike"},
-    {"%7 = attention %5 %6 %6 %4 scale=1 softcap=0 : T.base x 4 x 8 x f32, T.base x 4 x f32", "the query heads are no multiple of the key heads"},
-    {"%7 = attention %5 %5 %6 %4 scale=1 softcap=0 : T.base x 4 x 8 x f32, T.base x 4 x f32", "keys and values differ in rows or heads"},
-    {"%7 = attention %5 %5 %5 %4 scale=1 softcap=0 : T.base x 4 x 8 x f32, T.base x 4 x f32", "the mask is of other rows than the queries"},
+    {"%7 = attention %5 %6 %6 %4 scale=1 softcap=0 : T.base x 4 x 8 x f32, T.base x 4 x f32",
+        "the query heads are no multiple of the key heads"},
+    {"%7 = attention %5 %5 %6 %4 scale=1 softcap=0 : T.base x 4 x 8 x f32, T.base x 4 x f32",
+        "keys and values differ in rows or heads"},
+    {"%7 = attention %5 %5 %5 %4 scale=1 softcap=0 : T.base x 4 x 8 x f32, T.base x 4 x f32",
+        "the mask is of other rows than the queries"},
     {"%7 = cross_entropy %0 %1 %3 softcap=0 : T.base x f32", "expected rows and a head of their width"},
     {"%7 = mask query=0 key=7 window=0 qmodel=0 : T.base x mask", "no such row symbol"},
   };
@@ -210,7 +217,9 @@ static void spoil_type(Graph *g) {
 }
 static void spoil_result_count(Graph *g) { first(g, OP_attention)->nout = 1; }
 static void spoil_first_type(Graph *g) { first(g, OP_attention)->type.dim[1] = 9; }
-static void spoil_symbol(Graph *g) { first(g, OP_input)->type.dim[0] = first(g, OP_input)->out[0].dim[0] = sym_dim(20); }
+static void spoil_symbol(Graph *g) {
+  first(g, OP_input)->type.dim[0] = first(g, OP_input)->out[0].dim[0] = sym_dim(20);
+}
 static void spoil_name(Graph *g) { first(g, OP_weight)->attr.name = NULL; }
 static void spoil_values(Graph *g) { first(g, OP_const)->attr.data = NULL; }
 static void spoil_part(Graph *g) { first(g, OP_part)->attr.i[0] = 2; }
