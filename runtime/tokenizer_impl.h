@@ -183,7 +183,7 @@ char *tk_decode(const Tokenizer *t, const int32_t *ids, int64_t n, bool first, s
 // Whether the id's token is one byte of a byte-fallback run (<0xNN>).
 bool tk_is_byte_token(TkStr s, uint8_t *byte);
 
-// GPT-2's table that shows each byte as a character (tokenizer_text.c).
+// The byte-level table that shows each byte as a character (tokenizer_text.c).
 uint32_t tk_byte_char(uint8_t byte);
 int tk_char_byte(uint32_t cp);                              // -1 when cp stands for none
 

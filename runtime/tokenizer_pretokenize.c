@@ -7,8 +7,8 @@
 #include "runtime/tokenizer_impl.h"
 #include "runtime/utf8.h"
 
-// GPT-2's pattern, which ByteLevel with use_regex means.
-static const char gpt2_pattern[] = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
+// The pattern that ByteLevel with use_regex means (Radford et al. 2019).
+static const char byte_level_pattern[] = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
 
 typedef struct Part {
   size_t begin, end;
@@ -188,7 +188,7 @@ static bool read_byte_level(TkSplitter *sp, const char *what, const json_t *v, R
   sp->prefix_space = true;
   if (!rtj_get_bool(what, v, "add_prefix_space", &sp->prefix_space, e) || !rtj_get_bool(what, v, "use_regex", &regex, e)) return false;
   if (!regex) return true;
-  json_t *pattern = json_pack("{s:s}", "Regex", gpt2_pattern);
+  json_t *pattern = json_pack("{s:s}", "Regex", byte_level_pattern);
   bool ok = tk_pattern_read(&sp->pattern, what, pattern, e);
   json_decref(pattern);
   return ok;
