@@ -29,7 +29,9 @@ void cg_mm(Cg *g, LLVMValueRef A, LLVMValueRef ars, LLVMValueRef aks, LLVMValueR
 // A buffer on the stack, aligned to a cache line.
 static LLVMValueRef stack_floats(Cg *g, int64_t n) {
   LLVMBasicBlockRef here = LLVMGetInsertBlock(g->b), entry = LLVMGetEntryBasicBlock(g->fn);
-  LLVMPositionBuilderBefore(g->b, LLVMGetFirstInstruction(entry));
+  LLVMValueRef first = LLVMGetFirstInstruction(entry);
+  if (first) LLVMPositionBuilderBefore(g->b, first);
+  else LLVMPositionBuilderAtEnd(g->b, entry);
   LLVMValueRef p = LLVMBuildAlloca(g->b, LLVMArrayType2(g->f32, (uint64_t)n), "");
   LLVMSetAlignment(p, 64);
   LLVMPositionBuilderAtEnd(g->b, here);
