@@ -13,7 +13,7 @@
 #include <string.h>
 
 enum { KEYS = 500, SHOWN = 100, MAX_OPERANDS = 3, FIELD = 3, TEST_ROWS = 512, LINE = 64 };
-enum { KV_ROWS = 700 * 96, MATH_ROWS = 1000 * 96, COMPOSE_ROWS = 200 * 64 };
+enum { KV_ROWS = 700 * 96, MATH_ROWS = 1000 * 96, COMPOSE_ROWS = 300 * 64 };
 static const char alphabet[] = "^._+-=>abcdefghijklmnopqrstuvwxyz0123456789";
 
 typedef struct Key {
