@@ -2,7 +2,8 @@
 
 Makes the shape (once; kept under --dir), builds the program, checks that the losses agree, then runs calm, PyTorch as written and PyTorch
 tuned one after the other, round after round, each in its own process. Timed inside the processes, after a warm-up of one epoch: start-up, compilation
-and loading do not count. Prints real (non-padding) tokens per second (median over rounds), peak resident memory, and the medians of the rounds' ratios.
+and loading do not count. Prints real (non-padding) tokens per second (the median of the rounds, and over the shortest time of every batch, which
+other work on the machine hardly touches), peak resident memory, and ratios.
 PyTorch itself is in compose_torch.py."""
 import argparse, json, os, shutil, statistics, subprocess, sys, tempfile, threading, time
 
@@ -83,10 +84,10 @@ def run_torch(dir, way, warm, steps, threads):
 
 
 def run(dir, way, warm, steps, threads):
+    """`warm` is a whole epoch and so is every `warm` steps after it."""
     log, peak = run_calm(dir, warm, steps, threads) if way == "calm" else run_torch(dir, way, warm, steps, threads)
     timed = log[warm:]
-    return dict(losses=[l["loss"] for l in log], tok_s=sum(l["tokens"] for l in timed) / sum(l["seconds"] for l in timed),
-                step_s=statistics.median(l["seconds"] for l in timed), mb=peak["VmHWM"] / 1024, anon_mb=peak["RssAnon"] / 1024, file_mb=peak["RssFile"] / 1024)
+    return dict(losses=[l["loss"] for l in log], timed=timed, tok_s=sum(l["tokens"] for l in timed) / sum(l["seconds"] for l in timed), mb=peak["VmHWM"] / 1024, anon_mb=peak["RssAnon"] / 1024, file_mb=peak["RssFile"] / 1024)
 
 
 def make(dir, shape, calmc):
@@ -115,11 +116,18 @@ def check(dir, shape, rounds, tolerance=2e-4):
     return dict(first=first["written"], last=calm[-1], steps=len(calm), largest_difference=off)
 
 
-def summary(rounds):
+def quiet(rounds, epoch):
+    """Tokens/s of an epoch whose every batch took its shortest time of all rounds: what a machine with nothing else on it would show."""
+    batches = [[t for r in rounds for t in r["timed"][k::epoch]] for k in range(epoch)]
+    return sum(b[0]["tokens"] for b in batches) / sum(min(t["seconds"] for t in b) for b in batches)
+
+
+def summary(rounds, epoch):
     med = lambda way, key: statistics.median(r[key] for r in rounds[way])
-    out = {way: {k: med(way, k) for k in ("tok_s", "step_s", "mb", "anon_mb", "file_mb")} for way in WAYS}
+    out = {way: {k: med(way, k) for k in ("tok_s", "mb", "anon_mb", "file_mb")} | dict(quiet_tok_s=quiet(rounds[way], epoch)) for way in WAYS}
     for way in WAYS[1:]:
         out[way]["calm_times_faster"] = statistics.median(c["tok_s"] / p["tok_s"] for c, p in zip(rounds["calm"], rounds[way]))
+        out[way]["calm_times_faster_quiet"] = out["calm"]["quiet_tok_s"] / out[way]["quiet_tok_s"]
         out[way]["calm_memory_share"] = out["calm"]["mb"] / out[way]["mb"]
     return out
 
@@ -148,17 +156,19 @@ def main():
             rounds[way].append(r)
             print(f"round {k + 1}/{a.rounds}  {TITLE[way]:<20} {r['tok_s']:9.0f} tokens/s  {r['mb']:7.0f} MB", file=sys.stderr)
         if k == 0: same = check(dir, shape, rounds)
-    s = summary(rounds)
+    s = summary(rounds, epoch)
     if a.json:
         print(json.dumps(dict(shape=a.shape, batch=shape["batch"], threads=a.threads, steps=steps, loss=same, median=s, rounds=rounds), indent=1))
         return
     print(f"{a.shape}: {shape['batch']} rows a step, {steps} timed steps a process, {a.rounds} rounds, {a.threads} threads")
     print(f"losses agree: {same['first']:.5f} at the first step, {same['last']:.5f} after {same['steps']}, relative difference at most {same['largest_difference']:.1e}\n")
-    print(f"{'':20} {'tokens/s':>9} {'s/step':>8} {'peak MB':>8} {'anon MB':>8} {'file MB':>8}   calm is    in memory")
+    print(f"{'':20} {'tokens/s':>22} {'memory, MB':>23}   {'calm is faster':>15}  {'memory'}")
+    print(f"{'':20} {'median':>10} {'quietest':>11} {'peak':>7} {'anon':>7} {'files':>7}   {'median':>7} {'quiet':>7}   share")
     for way in WAYS:
         r = s[way]
-        tail = f"   {r['calm_times_faster']:5.2f}x    {r['calm_memory_share']:6.2f}x" if way != "calm" else ""
-        print(f"{TITLE[way]:20} {r['tok_s']:9.0f} {r['step_s']:8.3f} {r['mb']:8.0f} {r['anon_mb']:8.0f} {r['file_mb']:8.0f}{tail}")
+        tail = f"   {r['calm_times_faster']:6.2f}x {r['calm_times_faster_quiet']:6.2f}x  {r['calm_memory_share']:6.2f}" if way != "calm" else ""
+        print(f"{TITLE[way]:20} {r['tok_s']:10.0f} {r['quiet_tok_s']:11.0f} {r['mb']:7.0f} {r['anon_mb']:7.0f} {r['file_mb']:7.0f}{tail}")
+
 
 
 main()
