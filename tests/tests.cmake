@@ -34,15 +34,21 @@ calm_unit_test(test_passes calm_graphkit calm_plan calm_passes calm_autodiff m)
 
 # --- llvm
 # compiles one kernel and runs it; kernels call back into the executable, so it exports its symbols
+add_library(calm_native STATIC EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/tests/unit/native_object.c)
+target_compile_definitions(calm_native PRIVATE CALM_BINARY_DIR="${CMAKE_BINARY_DIR}")
+target_link_libraries(calm_native PUBLIC calm_llvm calm_rt)
+target_link_options(calm_native INTERFACE -rdynamic)
+add_dependencies(calm_native calm_mmlib)
 add_library(calm_testkit STATIC EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/tests/unit/kernel_harness.c)
-target_compile_definitions(calm_testkit PRIVATE CALM_BINARY_DIR="${CMAKE_BINARY_DIR}")
-target_link_libraries(calm_testkit PUBLIC calm_llvm calm_rt)
-target_link_options(calm_testkit INTERFACE -rdynamic)
-add_dependencies(calm_testkit calm_mmlib)
+target_link_libraries(calm_testkit PUBLIC calm_native)
 calm_unit_test(test_llvm_row calm_testkit)
 calm_unit_test(test_llvm_gather calm_testkit)
 calm_unit_test(test_llvm_epilogue calm_testkit)
 calm_unit_test(test_llvm_attention calm_testkit)
+# whole plans against the reference evaluator
+add_library(calm_planrun STATIC EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/tests/unit/plan_runner.c ${CMAKE_SOURCE_DIR}/tests/unit/native_check.c)
+target_link_libraries(calm_planrun PUBLIC calm_graphkit calm_native calm_plan calm_passes calm_autodiff m)
+calm_unit_test(test_native_ops calm_planrun)
 
 # --- runtime
 calm_unit_test(test_tokenizer calm_rt)

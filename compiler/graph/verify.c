@@ -122,5 +122,6 @@ const char *graph_verify(const Graph *g, Arena *a) {
     if (error) return error;
   }
   const char *error = check_purpose(g, a);
-  return error ? error : verify_live(g, a);
+  if (!error) error = verify_live(g, a);
+  return error ? error : verify_growth(g, a);
 }

@@ -5,4 +5,6 @@
 
 // Nothing is differentiated that nothing trainable reaches. NULL, or what is wrong (arena text).
 const char *verify_live(const Graph *g, Arena *a);
+// In `train` and `loss` nothing holds all logits. NULL, or what is wrong (arena text).
+const char *verify_growth(const Graph *g, Arena *a);
 #endif

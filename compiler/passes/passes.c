@@ -13,15 +13,19 @@ const Pass passes[] = {
     {NULL, NULL, NULL},
 };
 
+static void must_hold(const Graph *g, Arena *a, const char *what) {
+  const char *wrong = graph_verify(g, a);
+  if (!wrong) return;
+  fprintf(stderr, "calmc: bug: %s a malformed graph '%s': %s\n", what, g->name, wrong);
+  abort();
+}
+
 Graph *passes_run(const Graph *g, Arena *a, PassDump *dump, void *user) {
   Graph *now = graph_copy(g, a, g->name);
+  must_hold(now, a, "the passes were given");
   for (const Pass *p = passes; p->name; p++) {
     now = p->run(now, a);
-    const char *wrong = graph_verify(now, a);
-    if (wrong) {
-      fprintf(stderr, "calmc: bug: pass %s left a malformed graph '%s': %s\n", p->name, g->name, wrong);
-      abort();
-    }
+    must_hold(now, a, arena_printf(a, "pass %s left", p->name));
     if (dump) dump(user, p, now);
   }
   return now;

@@ -1,6 +1,8 @@
 // One entry graph to calls: recomputation, fusion, then every unit in its order.
 #include "plan/lower.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "plan/recompute.h"
@@ -31,11 +33,11 @@ static void static_unit(Lower *l, const Unit *u) {
   const Type *t = &l->g->node[u->node[0]].type;
   KernelDraft d = {.k = {.cls = K_ROW}};
   ProgBuilder b = prog_begin(l, &d, u, 0);
-  b.has_lead = t->rank >= 2;
+  b.lead_rank = t->rank >= 2 ? t->rank : 0;
   b.lead = t->dim[0];
   prog_value(&b, u->node[0]);
   prog_store(&b, u->node[0]);
-  lower_call(l, &d, -1, b.has_lead ? b.lead : 1);
+  lower_call(l, &d, -1, b.lead_rank ? b.lead : 1);
 }
 
 typedef struct GradUse {
@@ -84,13 +86,22 @@ static void outputs(Lower *l) {
   }
 }
 
+static void must_hold(const Graph *g, Arena *a, const char *what) {
+  const char *wrong = graph_verify(g, a);
+  if (!wrong) return;
+  fprintf(stderr, "calmc: bug: plan of graph '%s', as %s: %s\n", g->name, what, wrong);
+  abort();
+}
+
 const char *plan_add(Plan *p, const Graph *graph) {
   Arena *a = p->arena;
   if (!p->nmodel) {
     p->model = graph->model;
     p->nmodel = graph->nmodel;
   }
+  must_hold(graph, a, "given");
   const Graph *g = recompute(graph, a);
+  must_hold(g, a, "recomputed");
   PlanEntry e = {.name = g->name};
   ARENA_PUSH(a, p->entry, p->nentry, p->capentry, e);
   Lower l = {.p = p, .g = g, .f = fuse(g, a, false), .entry = p->nentry - 1};

@@ -43,8 +43,8 @@ typedef struct ProgBuilder {
   const Unit *u;
   int prog;                    // which of d->k.prog
   int cap;
-  int64_t lead;                // static units: extent that is the row count; 0 = none
-  bool has_lead;
+  int64_t lead;                // static units: the leading extent of values of rank lead_rank counts the rows
+  int lead_rank;               // 0 = none does
   int *value;                  // node -> value index, -1
 } ProgBuilder;
 ProgBuilder prog_begin(Lower *l, KernelDraft *d, const Unit *u, int prog);

@@ -18,7 +18,7 @@ static void row_extents(const ProgBuilder *b, const Type *t, RowVal *v) {
     from = 1;
   } else {
     v->shared = true;
-    if (b->has_lead && t->rank >= 2 && t->dim[0] == b->lead) {
+    if (b->lead_rank && t->rank == b->lead_rank && t->dim[0] == b->lead) {
       from = 1;
       v->shared = false;
     }
@@ -26,7 +26,7 @@ static void row_extents(const ProgBuilder *b, const Type *t, RowVal *v) {
   v->rank = t->rank - from;
   memcpy(v->dim, t->dim + from, (size_t)v->rank * sizeof v->dim[0]);
   // a static unit's operand that has fewer extents, or 1 in front, is the same for all rows
-  while (b->has_lead && v->shared && v->rank > 1 && v->dim[0] == 1) {
+  while (b->lead_rank && v->shared && v->rank > 1 && v->dim[0] == 1) {
     v->rank--;
     memmove(v->dim, v->dim + 1, (size_t)v->rank * sizeof v->dim[0]);
   }
@@ -44,7 +44,7 @@ static int load(ProgBuilder *b, NodeId n) {
   row_extents(b, &l->g->node[n].type, &v);
   int buf = lower_buf(l, n);
   int64_t elems = type_row_elems(&l->g->node[n].type);
-  bool lead = b->has_lead && !v.shared;
+  bool lead = b->lead_rank && !v.shared;
   v.arg = draft_arg_rows(l, b->d, buf, false, !v.shared, lead ? elems / b->lead : elems);
   return push(b, &v);
 }
@@ -92,7 +92,7 @@ void prog_store(ProgBuilder *b, NodeId n) {
   int v = prog_value(b, n);
   int buf = lower_buf(b->l, n);
   int64_t elems = type_row_elems(&b->l->g->node[n].type);
-  bool lead = b->has_lead && b->l->g->node[n].type.rank >= 2;
+  bool lead = b->lead_rank && b->l->g->node[n].type.rank == b->lead_rank;
   // the argument first: adding it may not move the program, but keeps the order plain
   int arg = draft_arg_rows(b->l, b->d, buf, true, true, lead ? elems / b->lead : elems);
   b->d->k.prog[b->prog].v[v].store = arg;

@@ -79,7 +79,7 @@ static double *new_value(Kit *k, const char *name, int64_t n) {
   return v->v;
 }
 
-double *kit_values(Kit *k, const char *name, int64_t *n) {
+double *kit_values(const Kit *k, const char *name, int64_t *n) {
   for (int i = 0; i < k->nvalue; i++) {
     if (strcmp(k->value[i].name, name)) continue;
     if (n) *n = k->value[i].n;
@@ -88,10 +88,17 @@ double *kit_values(Kit *k, const char *name, int64_t *n) {
   return NULL;
 }
 
+// A number that the type holds exactly, so that compiled code starts from the same.
+static double stored(Dtype dt, double v) {
+  if (dt == DT_F32) return (float)v;
+  if (dt == DT_I32) return floor(v);
+  return floor(v * 64) / 64;                                 // 16 bits: |v| <= 2
+}
+
 NodeId kit_source(Kit *k, OpId op, const char *name, Type t, double lo, double hi) {
   int64_t n = kit_elems(k, &t);
   double *v = new_value(k, name, n);
-  for (int64_t i = 0; i < n; i++) v[i] = kit_uniform(k, lo, hi);
+  for (int64_t i = 0; i < n; i++) v[i] = stored(t.dt, kit_uniform(k, lo, hi));
   return graph_source(k->g, op, t, &(Attr){.name = name});
 }
 
@@ -174,7 +181,9 @@ static EvalMask give_mask(void *user, const Graph *g, NodeId id) {
 double **kit_eval(Kit *k, const Graph *g) {
   EvalEnv env = {.sym = k->sym, .source = give_source, .mask = give_mask, .user = k};
   double **value;
-  const char *why = graph_eval(g, &env, k->arena, &value);
+  const char *why = graph_verify(g, k->arena);
+  if (why) fail_msg("malformed graph: %s", why);
+  why = graph_eval(g, &env, k->arena, &value);
   if (why) fail_msg("evaluation: %s", why);
   return value;
 }

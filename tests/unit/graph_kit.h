@@ -39,8 +39,8 @@ int kit_rows(Kit *k, int64_t rows);
 int kit_cached(Kit *k, const char *model, int64_t rows);
 Type kit_type(int sym, const int64_t *d, int n);             // f32; sym -1 = static
 
-// Sources with random values. op: OP_input, OP_weight or OP_param; kit_var also notes the node as one to differentiate
-// by.
+// Sources with random values that their type holds exactly (16-bit floats: lo and hi within 2). op: OP_input,
+// OP_weight, OP_param or OP_cache; kit_var also notes the node as one to differentiate by.
 NodeId kit_source(Kit *k, OpId op, const char *name, Type t, double lo, double hi);
 NodeId kit_var(Kit *k, OpId op, const char *name, Type t, double lo, double hi);
 NodeId kit_ids(Kit *k, const char *name, int sym, int64_t below);
@@ -50,10 +50,10 @@ NodeId kit_positions(Kit *k, const char *name, int sym);     // 0, 1, 2 …
 NodeId kit_causal(Kit *k, int query, int key, int64_t window);
 NodeId kit_intervals(Kit *k, int query, int key);
 
-// Evaluates g, whose sources are the kit's; fails the test when the evaluator does. Free with eval_free.
+// Verifies and evaluates g, whose sources are the kit's; fails the test when either refuses it. Free with eval_free.
 double **kit_eval(Kit *k, const Graph *g);
 int64_t kit_elems(const Kit *k, const Type *t);
-double *kit_values(Kit *k, const char *name, int64_t *n);
+double *kit_values(const Kit *k, const char *name, int64_t *n);    // NULL when it has none of that name
 
 // ---- language models in small
 typedef struct TinyModel {

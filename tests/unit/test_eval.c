@@ -52,6 +52,8 @@ static Graph *parse(Arena *a, const char *text) {
   const char *why;
   Graph *g = graph_parse(a, arena_printf(a, HEAD "%s", text), &why);
   if (!g) fail_msg("%s\n%s", why, text);
+  why = graph_verify(g, a);
+  if (why) fail_msg("%s\n%s", why, text);
   return g;
 }
 
@@ -112,7 +114,8 @@ static void rows(void **state) {
     {"%0 = input \"x\" : 2 x 3 x f32\n%1 = colsum %0 : 3 x f32\n", {GIVEN("x", 1, 2, 3, 4, 5, 6)}, GIVEN("", 5, 7, 9)},
     {"%0 = input \"i\" : R x i32\n%1 = weight \"w\" : 3 x 2 x bf16\n%2 = lookup %0 %1 : R x 2 x f32\n",
      {GIVEN("i", 2, 0), GIVEN("w", 1, 2, 3, 4, 5, 6)}, GIVEN("", 5, 6, 1, 2)},
-    {"%0 = input \"i\" : T.a x i32\n%1 = input \"y\" : T.a x 1 x f32\n%2 = lookup_dw %0 %1 rows=4 : 4 x 1 x f32\n",
+    {"%0 = input \"i\" : T.a x i32\n%1 = input \"y\" : T.a x 1 x f32\n"
+     "%2 = lookup_dw %0 %1 rows=4 : 4 x 1 x f32 backward\n",
      {GIVEN("i", 2, 0, 2), GIVEN("y", 1, 10, 100)}, GIVEN("", 10, 0, 101, 0)},
     {"%0 = input \"x\" : T.a x 2 x f32\n%1 = input \"i\" : R x i32\n%2 = take %0 %1 : R x 2 x f32\n",
      {GIVEN("x", 1, 2, 3, 4, 5, 6), GIVEN("i", 0, 2)}, GIVEN("", 1, 2, 5, 6)},
@@ -136,7 +139,8 @@ static void products(void **state) {
     {"%0 = input \"y\" : T.b x 2 x f32\n%1 = weight \"w\" : 2 x 3 x f32\n"
      "%2 = linear_dx %0 %1 inner=1 : T.b x 3 x f32\n",
      {GIVEN("y", 1, 10, 0, 1), GIVEN("w", 1, 2, 3, 4, 5, 6)}, GIVEN("", 41, 52, 63, 4, 5, 6)},
-    {"%0 = input \"y\" : T.b x 2 x f32\n%1 = input \"x\" : T.b x 1 x f32\n%2 = linear_dw %0 %1 inner=1 : 2 x 1 x f32\n",
+    {"%0 = input \"y\" : T.b x 2 x f32\n%1 = input \"x\" : T.b x 1 x f32\n"
+     "%2 = linear_dw %0 %1 inner=1 : 2 x 1 x f32 backward\n",
      {GIVEN("y", 1, 2, 3, 4), GIVEN("x", 10, 1)}, GIVEN("", 13, 24)},
   };
   compare(known, sizeof known / sizeof *known);

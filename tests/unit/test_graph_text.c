@@ -220,6 +220,10 @@ static void spoil_first_type(Graph *g) { first(g, OP_attention)->type.dim[1] = 9
 static void spoil_symbol(Graph *g) {
   first(g, OP_input)->type.dim[0] = first(g, OP_input)->out[0].dim[0] = sym_dim(20);
 }
+static void spoil_square(Graph *g) {         // tokens times tokens
+  Node *n = first(g, OP_exp);
+  n->type.dim[1] = n->out[0].dim[1] = n->type.dim[0];
+}
 static void spoil_name(Graph *g) { first(g, OP_weight)->attr.name = NULL; }
 static void spoil_values(Graph *g) { first(g, OP_const)->attr.data = NULL; }
 static void spoil_part(Graph *g) { first(g, OP_part)->attr.i[0] = 2; }
@@ -272,6 +276,7 @@ static void verifier_catches(void **state) {
     {spoil_result_count, "has another number of results than its op"},
     {spoil_first_type, "has another number of results than its op"},
     {spoil_symbol, "has a bad row symbol"},
+    {spoil_square, "(exp): has a bad row symbol"},
     {spoil_name, "(weight): has no name"},
     {spoil_values, "(const): is a literal without values"},
     {spoil_part, "(part): part: no such result"},
@@ -299,10 +304,77 @@ static void verifier_catches(void **state) {
   }
 }
 
+// ---- rules that stages and sizes rest on: graphs that break one, and the same graph without that
+
+#define HEAD \
+  "model base\nmodel code\nsym T.base\nsym T.code\nsym R\n" \
+  "%0 = input \"ids.code\" : T.code x i32\n%1 = weight \"code.embed\" : 9 x 4 x f32\n" \
+  "%2 = lookup %0 %1 : T.code x 4 x f32\n%3 = reshape %2 : T.code x 2 x 2 x f32\n" \
+  "%4 = mask query=1 key=1 window=0 qmodel=1 : T.code x mask\n" \
+  "%5 = attention %3 %3 %3 %4 scale=1 softcap=0 : T.code x 2 x 2 x f32, T.code x 2 x f32\n" \
+  "%6 = part %5 k=0 : T.code x 2 x 2 x f32\n%7 = part %5 k=1 : T.code x 2 x f32\n" \
+  "%8 = weight \"code.wo\" : 4 x 2 x 2 x f32\n%9 = linear %6 %8 inner=2 : T.code x 4 x f32\n" \
+  "%10 = param \"proj\" : 4 x 4 x f32\n%11 = linear %9 %10 inner=1 : T.code x 4 x f32\n" \
+  "%12 = input \"rows\" : R x i32\n%13 = take %11 %12 : R x 4 x f32\n%14 = input \"labels\" : R x i32\n" \
+  "%15 = weight \"base.head\" : 7 x 4 x f32\n%16 = add %15 %15 : 7 x 4 x f32\n" \
+  "%17 = cross_entropy %13 %16 %14 softcap=0 : R x f32\n"
+#define GRADIENT \
+  "%18 = input \"gscale\" : R x f32\n" \
+  "%19 = cross_entropy_grad %13 %16 %14 %18 softcap=0 : R x 4 x f32, R x f32 backward\n" \
+  "%20 = part %19 k=0 : R x 4 x f32 backward\n%21 = untake %20 %12 sym=1 : T.code x 4 x f32 backward\n" \
+  "%22 = linear_dw %21 %9 inner=1 : 4 x 4 x f32 backward\n"
+#define OUTPUTS "output \"nll\" %17\noutput \"grad.proj\" %22\n"
+
+typedef struct Broken {
+  const char *text, *answer;   // NULL: nothing is wrong
+} Broken;
+
+static void rules(void **state) {
+  (void)state;
+  static const Broken test[] = {
+    {"graph train\n" HEAD GRADIENT OUTPUTS, NULL},
+    {"graph loss\n" HEAD "output \"nll\" %17\n", NULL},
+    {"graph loss\n" HEAD GRADIENT "output \"nll\" %17\noutput \"d\" %22\n",
+     "%22 (linear_dw): is a backward node in a graph without gradients"},
+    // below the lowest connection, and in a model that nothing live feeds, nothing is differentiated
+    {"graph train\n" HEAD GRADIENT "%23 = linear_dx %21 %10 inner=1 : T.code x 4 x f32 backward\n" OUTPUTS,
+     "%23 (linear_dx): a gradient of what nothing trainable reaches"},
+    {"graph train\n" HEAD GRADIENT "%23 = linear_dx %21 %8 inner=2 : T.code x 2 x 2 x f32 backward\n" OUTPUTS,
+     "%23 (linear_dx): a gradient of what nothing trainable reaches"},
+    {"graph train\n" HEAD "%18 = reshape %9 : T.code x 2 x 2 x f32\n"
+     "%19 = attention_grad %18 %3 %3 %3 %4 %6 %7 scale=1 softcap=0 : "
+     "T.code x 2 x 2 x f32, T.code x 2 x 2 x f32, T.code x 2 x 2 x f32 backward\noutput \"nll\" %17\n",
+     "%19 (attention_grad): a gradient of what nothing trainable reaches"},
+    {"graph train\n" HEAD "%18 = lookup_dw %0 %9 rows=9 : 9 x 4 x f32 backward\noutput \"nll\" %17\n",
+     "%18 (lookup_dw): a gradient of what nothing trainable reaches"},
+    {"graph train\n" HEAD "%18 = linear_dw %9 %6 inner=2 : 4 x 2 x 2 x f32 backward\noutput \"nll\" %17\n",
+     "%18 (linear_dw): a gradient of what nothing trainable reaches"},
+    {"graph train\n" HEAD "%18 = linear_dw %9 %6 inner=2 : 4 x 2 x 2 x f32 backward\noutput \"grad.code.wo\" %18\n",
+     "output \"grad.code.wo\" is the gradient of a frozen weight"},
+    // all logits, however the head's matrix is reached; elsewhere they may stand
+    {"graph loss\n" HEAD "%18 = linear %13 %15 inner=1 : R x 7 x f32\noutput \"nll\" %17\noutput \"l\" %18\n",
+     "%18 (linear): holds a row of logits per token, in 'loss'"},
+    {"graph train\n" HEAD "%18 = neg %15 : 7 x 4 x f32\n%19 = linear %11 %18 inner=1 : T.code x 7 x f32\n"
+    {"graph train\n" HEAD "%18 = linear_dw %9 %6 inner=2 : 4 x 2 x 2 x f32 backward\n"
+     "output \"grad.code.wo\" %18\n",
+    {"graph score\n" HEAD "%18 = linear %13 %15 inner=1 : R x 7 x f32\noutput \"nll\" %17\noutput \"logits\" %18\n",
+     NULL},
+  };
+  for (size_t i = 0; i < sizeof test / sizeof *test; i++) {
+    Arena *a = arena_new();
+    const char *wrong = graph_verify(parse(a, test[i].text), a), *want = test[i].answer;
+    if (wrong && !want) fail_msg("refused a sound graph: %s\n%s", wrong, test[i].text);
+    if (want && !wrong) fail_msg("passed, expected: %s", want);
+    if (want && !strstr(wrong, want)) fail_msg("answered: %s\n  expected: %s", wrong, want);
+    arena_free(a);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(golden_round_trip), cmocka_unit_test(values_survive), cmocka_unit_test(shape_errors),
     cmocka_unit_test(text_errors),       cmocka_unit_test(hostile_text),   cmocka_unit_test(verifier_catches),
+    cmocka_unit_test(rules),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,10 +3,14 @@
 // print the same every time.
 #include <math.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -48,12 +52,14 @@ static void same(Kit *k, const Graph *x, const Graph *y, const char *what) {
 
 static Graph *loss_graph(Kit *k, bool trained) {
   kit_pair(k, trained);
+  k->g->name = "loss";
   return k->g;
 }
 
 // The anchor's loss and the gradients, differentiated after `rows` when early is true.
 static Graph *train_graph(Kit *k, bool trained, bool early) {
   kit_pair(k, trained);
+  k->g->name = "train";
   Graph *g = early ? pass_rows(pass_dce(k->g, k->arena), k->arena) : k->g;
   k->g = g;
   NodeId loss = g->out[0].node, wrt[KIT_MAX_VALUES], grad[KIT_MAX_VALUES];
@@ -176,9 +182,10 @@ static void common(void **state) {
   y = graph_bin(k->g, OP_add, y, graph_reshape(k->g, graph_reshape(k->g, x, (int64_t[]){2, 2}, 2, NULL), d, 1, NULL));
   y = graph_bin(k->g, OP_add, y, graph_reshape(k->g, graph_reshape(k->g, x, (int64_t[]){4, 1}, 2, NULL), d, 1, NULL));
   NodeId back = graph_un(k->g, OP_exp, graph_bin(k->g, OP_mul, x, graph_const(k->g, 2)));
-  k->g->node[back].backward = true;                          // stays apart from the forward ones
-  graph_output(k->g, "y", y);
-  graph_output(k->g, "back", back);
+  NodeId p = kit_source(k, OP_param, "p", kit_type(-1, d, 1), -1, 1), grad = graph_un(k->g, OP_colsum, back);
+  k->g->node[back].backward = k->g->node[grad].backward = true;          // stay apart from the forward ones
+  graph_output(k->g, "y", graph_bin(k->g, OP_mul, y, p));
+  graph_output(k->g, "grad.p", grad);
   Graph *g = pass_cse(k->g, k->arena);
   assert_int_equal(count(g, OP_exp), 2);
   assert_int_equal(count(g, OP_const), 2);
@@ -334,6 +341,29 @@ static void plan_of(Kit *k, const Graph *g, const char *what) {
 }
 static void plans(void **state) { (void)state; each_graph(plan_of); }
 
+// A plan whose entry `loss` multiplies rows with the head's matrix is refused: all logits would stand in memory.
+static void plan_refuses_logits(void **state) {
+  (void)state;
+  Kit *k = kit_new(12);
+  Plan *p = plan_new(k->arena);
+  assert_null(plan_add(p, passes_run(score_graph(k), k->arena, NULL, NULL)));
+  p->entry[0].name = "loss";
+  pid_t child = fork();
+  assert_true(child >= 0);
+  if (!child) {
+    if (!freopen("/dev/null", "w", stderr)) _exit(1);
+    signal(SIGABRT, SIG_DFL);
+    plan_finish(p);
+    _exit(0);
+  }
+  int status;
+  assert_int_equal(waitpid(child, &status, 0), child);
+  assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+  p->entry[0].name = "score";
+  plan_finish(p);
+  kit_free(k);
+}
+
 // All entries of a program in one plan: they share kernels, packed matrices and parameters.
 static void plan_of_all(void **state) {
   (void)state;
@@ -370,7 +400,7 @@ int main(void) {
       cmocka_unit_test(dead_code), cmocka_unit_test(common), cmocka_unit_test(rows),
       cmocka_unit_test(rows_backward), cmocka_unit_test(rows_wanted_both_ways), cmocka_unit_test(attributes_differ),
       cmocka_unit_test(recomputes_cheap_work_once), cmocka_unit_test(stages), cmocka_unit_test(plans),
-      cmocka_unit_test(plan_of_all),
+      cmocka_unit_test(plan_of_all), cmocka_unit_test(plan_refuses_logits),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,97 @@
+// Native against reference (plan_runner.h).
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tests/unit/plan_runner.h"
+
+typedef struct Wanted {        // what the reference says of one case, output by output
+  double **v;
+  int64_t *n;
+} Wanted;
+
+static Wanted reference(const NativeCase *c) {
+  const Graph *g = c->meaning;
+  double **value = kit_eval(c->kit, g);
+  Wanted w = {ARENA_ARRAY(c->kit->arena, double *, g->nout + 1), ARENA_ARRAY(c->kit->arena, int64_t, g->nout + 1)};
+  for (int i = 0; i < g->nout; i++) {
+    const Node *x = &g->node[g->out[i].node];
+    w.n[i] = kit_elems(c->kit, &x->type);
+    w.v[i] = ARENA_ARRAY(c->kit->arena, double, w.n[i] + 1);
+    memcpy(w.v[i], value[(size_t)g->out[i].node * MAX_OUT], (size_t)w.n[i] * sizeof(double));
+  }
+  eval_free(g, value);
+  return w;
+}
+
+static void print_graph(const Graph *g) {
+  Buf text = {0};
+  graph_print(g, &text);
+  print_message("%s", text.s);
+  buf_free(&text);
+}
+
+static void compare(const NativeCase *c, const char *isa, int i, const double *got, const Wanted *w, double tolerance) {
+  double most = 1;
+  for (int64_t e = 0; e < w->n[i]; e++) {
+    if (isfinite(w->v[i][e]) && fabs(w->v[i][e]) > most) most = fabs(w->v[i][e]);
+  }
+  for (int64_t e = 0; e < w->n[i]; e++) {
+    double want = w->v[i][e];
+    if (got[e] == want || fabs(got[e] - want) <= tolerance * most) continue;
+    print_graph(c->meaning);
+    fail_msg("%s, graph %s: output \"%s\"[%lld] is %.9g, expected %.9g", isa, c->graph->name, c->graph->out[i].name,
+             (long long)e, got[e], want);
+  }
+}
+
+static void check_entry(PlanRunner *one, PlanRunner *three, int entry, const NativeCase *c, const Wanted *w,
+                        const char *isa, double tolerance) {
+  runner_run(one, entry, c->kit);
+  runner_run(three, entry, c->kit);
+  for (int i = 0; i < c->graph->nout; i++) {
+    assert_string_equal(c->graph->out[i].name, c->meaning->out[i].name);
+    double *got = calloc((size_t)w->n[i] + 1, sizeof *got), *other = calloc((size_t)w->n[i] + 1, sizeof *other);
+    runner_output(one, entry, c->graph->out[i].name, got, w->n[i]);
+    runner_output(three, entry, c->graph->out[i].name, other, w->n[i]);
+    compare(c, isa, i, got, w, tolerance);
+    if (memcmp(got, other, (size_t)w->n[i] * sizeof *got))
+      fail_msg("%s, graph %s: other bits with three threads", isa, c->graph->name);
+    free(got), free(other);
+  }
+}
+
+static PlanRunner *runner_for(const Plan *p, const NativeObject *o, const char *isa, int threads, const NativeCase *c,
+                              int n) {
+  PlanRunner *r = runner_new(p, o, isa, threads);
+  for (int i = 0; i < n; i++) runner_bind(r, c[i].kit);
+  runner_pack(r);
+  return r;
+}
+
+void native_check(const NativeCase *c, int n, double tolerance) {
+  Arena *a = arena_new();
+  Plan *p = plan_new(a);
+  Wanted *w = ARENA_ARRAY(a, Wanted, n);
+  for (int i = 0; i < n; i++) {
+    assert_int_equal(c[i].meaning->nout, c[i].graph->nout);
+    const char *wrong = plan_add(p, c[i].graph);
+    if (wrong) fail_msg("plan of graph %s: %s", c[i].graph->name, wrong);
+    w[i] = reference(&c[i]);
+  }
+  plan_finish(p);
+  NativeObject o = native_load(p);
+  for (int k = 0; native_isa(k); k++) {
+    PlanRunner *one = runner_for(p, &o, native_isa(k), 1, c, n), *three = runner_for(p, &o, native_isa(k), 3, c, n);
+    for (int i = 0; i < n; i++) check_entry(one, three, i, &c[i], &w[i], native_isa(k), tolerance);
+    runner_free(one);
+    runner_free(three);
+  }
+  native_unload(&o);
+  arena_free(a);
+}

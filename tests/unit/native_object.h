@@ -1,0 +1,20 @@
+// A plan compiled by the real back end and loaded into the test: llvm_emit, an object, a shared library.
+#ifndef CALM_TESTS_NATIVE_OBJECT_H
+#define CALM_TESTS_NATIVE_OBJECT_H
+#include "plan/plan.h"
+#include "runtime/rt_abi.h"
+
+typedef struct NativeObject {
+  void *library;
+  RtEntry *const *entry;       // in the plan's order
+  int64_t scratch_bytes;
+} NativeObject;
+
+// Name of the i-th instruction-set path this processor runs, best first; NULL ends.
+const char *native_isa(int i);
+
+// Exits with a message when anything goes wrong.
+NativeObject native_load(const Plan *p);
+RtKernel *const *native_kernels(const NativeObject *o, const char *isa);   // by kernel id
+void native_unload(NativeObject *o);
+#endif

@@ -1,0 +1,276 @@
+// See plan_runner.h.
+#include "tests/unit/plan_runner.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "runtime/blas.h"
+#include "runtime/pool.h"
+
+enum { GUARD = 64, GUARD_BYTE = 0x5a, NAN_BYTE = 0xff, ROW_ROUND = 16 };
+
+typedef struct Block {         // memory between two guards
+  char *all;
+  int64_t bytes;
+  struct Block *next;
+} Block;
+
+struct PlanRunner {
+  const Plan *p;
+  const NativeObject *o;
+  RtKernel *const *kernel;
+  RtPool *pool;
+  Blas *blas;
+  Block *block;
+  void **buf;                  // by buffer id
+  int64_t *sym, *cap;          // by plan symbol
+  float *theta, *grad;
+};
+
+// ---- memory
+
+static char *block_new(PlanRunner *r, int64_t bytes) {
+  Block *b = calloc(1, sizeof *b);
+  assert_non_null(b);
+  *b = (Block){.bytes = bytes, .next = r->block};
+  b->all = aligned_alloc(GUARD, (size_t)(2 * GUARD + (bytes + GUARD - 1) / GUARD * GUARD));
+  assert_non_null(b->all);
+  memset(b->all, GUARD_BYTE, (size_t)(2 * GUARD + (bytes + GUARD - 1) / GUARD * GUARD));
+  memset(b->all + GUARD, NAN_BYTE, (size_t)bytes);
+  r->block = b;
+  return b->all + GUARD;
+}
+
+static void check_guards(const PlanRunner *r) {
+  for (const Block *b = r->block; b; b = b->next) {
+    for (int i = 0; i < GUARD; i++) {
+      if (b->all[i] != GUARD_BYTE) fail_msg("a write %d bytes in front of a buffer", GUARD - i);
+      if (b->all[GUARD + b->bytes + i] != GUARD_BYTE) fail_msg("a write %d bytes behind a buffer", i);
+    }
+  }
+}
+
+// ---- numbers as stored
+
+static void put(void *p, Dtype dt, int64_t i, double v) {
+  float f = (float)v;
+  uint32_t bits, exponent;
+  memcpy(&bits, &f, sizeof bits);
+  exponent = bits >> 23 & 255;
+  switch (dt) {
+    case DT_F32: ((float *)p)[i] = f; break;
+    case DT_I32: ((int32_t *)p)[i] = (int32_t)v; break;
+    case DT_BF16: ((uint16_t *)p)[i] = (uint16_t)(bits >> 16); break;
+    case DT_F16:                                            // kits draw numbers that it holds exactly, none subnormal
+      exponent = exponent ? exponent - 112 : 0;
+      ((uint16_t *)p)[i] = (uint16_t)((bits >> 16 & 0x8000) | exponent << 10 | (bits >> 13 & 1023));
+      break;
+    default: fail_msg("no numbers of this kind");
+  }
+}
+
+static double get(const void *p, Dtype dt, int64_t i) {
+  return dt == DT_I32 ? ((const int32_t *)p)[i] : ((const float *)p)[i];
+}
+
+// ---- sources
+
+static int find_sym(const Graph *g, const char *name) {
+  for (int i = 0; i < g->nsym; i++) {
+    if (!strcmp(g->sym[i].name, name)) return i;
+  }
+  return -1;
+}
+
+static int64_t extent(const PlanRunner *r, const Kit *k, int plan_sym) {
+  int s = plan_sym < 0 ? -1 : find_sym(k->g, r->p->sym[plan_sym].name);
+  return plan_sym < 0 ? 1 : s < 0 ? 0 : k->sym[s];
+}
+
+static bool is_tensor(const PBuf *b) { return b->kind == BUF_WEIGHT || b->kind == BUF_PARAM; }
+static bool is_step(const PBuf *b) { return b->kind == BUF_INPUT || b->kind == BUF_CACHE; }
+
+static void bind(PlanRunner *r, const Kit *k, bool which(const PBuf *b)) {
+  for (int i = 0; i < r->p->nbuf; i++) {
+    const PBuf *b = &r->p->buf[i];
+    int64_t n;
+    const double *v = which(b) ? kit_values(k, b->name, &n) : NULL;
+    if (!v) continue;
+    assert_int_equal(n, extent(r, k, b->sym) * b->elems);
+    if (b->kind == BUF_PARAM) r->buf[i] = r->theta + b->offset;
+    else r->buf[i] = block_new(r, n * dtype_size(b->dt));
+    for (int64_t e = 0; e < n; e++) put(r->buf[i], b->dt, e, v[e]);
+  }
+}
+
+void runner_bind(PlanRunner *r, const Kit *k) { bind(r, k, is_tensor); }
+
+// What the entry's calls may write, is written; all other values of the kit are as they were.
+static void check_sources(const PlanRunner *r, int entry, const Kit *k) {
+  const PlanEntry *e = &r->p->entry[entry];
+  bool *written = calloc((size_t)r->p->nbuf + 1, sizeof *written);
+  for (int c = 0; c < e->ncall; c++) {
+    const Kernel *kernel = &r->p->kernel[e->call[c].kernel];
+    for (int a = 0; a < kernel->narg; a++) written[e->call[c].buf[a]] |= kernel->arg[a].written;
+  }
+  for (int i = 0; i < r->p->nbuf; i++) {
+    const PBuf *b = &r->p->buf[i];
+    int64_t n;
+    const double *v = (is_tensor(b) || is_step(b)) && !written[i] ? kit_values(k, b->name, &n) : NULL;
+    for (int64_t x = 0; v && x < n; x++) {
+      char want[8], *has = (char *)r->buf[i] + x * dtype_size(b->dt);
+      put(want, b->dt, 0, v[x]);
+      if (memcmp(want, has, (size_t)dtype_size(b->dt))) fail_msg("%s[%lld] was written to", b->name, (long long)x);
+    }
+  }
+  free(written);
+}
+
+// ---- masks: one sequence, all its keys
+
+// The kit's intervals of a plan's mask; of the rows taken when its queries are labelled rows.
+static EvalMask intervals(const PlanRunner *r, const Kit *k, const PBuf *b) {
+  const Plan *p = r->p;
+  int key = find_sym(k->g, p->sym[b->mask[1]].name);
+  bool rows = p->sym[b->mask[0]].kind == SYM_ROWS;
+  for (int i = 0; i < k->nmask; i++) {
+    const int64_t *m = k->mask[i].key;
+    if (m[1] != key || m[2] != b->mask[2] || m[3] != b->mask[3]) continue;
+    if (!rows && m[0] != find_sym(k->g, p->sym[b->mask[0]].name)) continue;
+    if (!rows) return k->mask[i].m;
+    int64_t n;
+    const double *row = kit_values(k, "rows", &n);
+    assert_non_null(row);
+    int32_t *lo = ARENA_ARRAY(k->arena, int32_t, n + 1), *hi = ARENA_ARRAY(k->arena, int32_t, n + 1);
+    for (int64_t t = 0; t < n; t++) lo[t] = k->mask[i].m.lo[(int)row[t]], hi[t] = k->mask[i].m.hi[(int)row[t]];
+    return (EvalMask){lo, hi};
+  }
+  return (EvalMask){0};
+}
+
+static RtMask *make_mask(const Kit *k, EvalMask m, int64_t queries, int64_t keys) {
+  int64_t n = (queries + RT_QBLOCK - 1) / RT_QBLOCK;
+  RtQBlock *blk = ARENA_ARRAY(k->arena, RtQBlock, n + 1);
+  RtSeq *seq = ARENA_NEW(k->arena, RtSeq);
+  RtMask *mask = ARENA_NEW(k->arena, RtMask);
+  for (int64_t i = 0; i < n; i++) {
+    int64_t q0 = i * RT_QBLOCK, nq = queries - q0 < RT_QBLOCK ? queries - q0 : RT_QBLOCK;
+    blk[i] = (RtQBlock){(int32_t)q0, (int32_t)nq, 0, 0};
+    for (int64_t t = q0; t < q0 + nq; t++) {
+      if (m.lo[t] < m.hi[t] && m.hi[t] > blk[i].kmax) blk[i].kmax = m.hi[t];
+    }
+  }
+  *seq = (RtSeq){0, (int32_t)queries, 0, (int32_t)keys};
+  *mask = (RtMask){m.lo, m.hi, n, blk, 1, seq};
+  return mask;
+}
+
+static void bind_masks(PlanRunner *r, const Kit *k) {
+  for (int i = 0; i < r->p->nbuf; i++) {
+    const PBuf *b = &r->p->buf[i];
+    if (b->kind != BUF_MASK) continue;
+    EvalMask m = intervals(r, k, b);
+    if (m.lo) r->buf[i] = make_mask(k, m, extent(r, k, (int)b->mask[0]), extent(r, k, (int)b->mask[1]));
+  }
+}
+
+// ---- runs
+
+PlanRunner *runner_new(const Plan *p, const NativeObject *o, const char *isa, int threads) {
+  PlanRunner *r = calloc(1, sizeof *r);
+  assert_non_null(r);
+  r->p = p;
+  r->o = o;
+  r->kernel = native_kernels(o, isa);
+  r->pool = pool_new(threads, (size_t)o->scratch_bytes);
+  RtError e;
+  r->blas = blas_open(isa, &e);
+  if (!r->blas) fail_msg("%s", e.text);
+  pool_set_blas(r->pool, r->blas);
+  r->buf = calloc((size_t)p->nbuf + 1, sizeof *r->buf);
+  r->sym = calloc((size_t)p->nsym + 1, sizeof *r->sym);
+  r->cap = calloc((size_t)p->nsym + 1, sizeof *r->cap);
+  r->theta = (float *)block_new(r, p->theta * 4);
+  r->grad = (float *)block_new(r, p->theta * 4);
+  for (int i = 0; i < p->nbuf; i++) {
+    const PBuf *b = &p->buf[i];
+    if (b->kind == BUF_GRAD) r->buf[i] = r->grad + b->offset;
+    if (b->kind == BUF_PACKED || b->kind == BUF_LIVE) r->buf[i] = block_new(r, b->elems * 4);
+    if (b->kind != BUF_CONST) continue;
+    r->buf[i] = block_new(r, b->elems * 4);
+    for (int64_t k = 0; k < b->elems; k++) put(r->buf[i], DT_F32, k, b->data[k]);
+  }
+  return r;
+}
+
+static int64_t region(const PlanRunner *r, int entry, int sym) {
+  const PlanEntry *e = &r->p->entry[entry];
+  int64_t at = (e->static_bytes + 63) / 64 * 64;
+  for (int s = 0; s < sym; s++) at += e->bytes_per_row[s] * r->cap[s];
+  return at;
+}
+
+static void run(PlanRunner *r, int entry) {
+  const Plan *p = r->p;
+  char *arena = block_new(r, region(r, entry, p->nsym));
+  for (int i = 0; i < p->nbuf; i++) {
+    const PBuf *b = &p->buf[i];
+    if (b->kind != BUF_ACT || b->entry != entry) continue;
+    r->buf[i] = arena + (b->sym < 0 ? b->offset : region(r, entry, b->sym) + b->offset * r->cap[b->sym]);
+  }
+  RtCtx ctx = {.buf = r->buf, .sym = r->sym, .kernel = r->kernel, .pool = r->pool};
+  r->o->entry[entry](&ctx);
+  check_guards(r);
+}
+
+void runner_pack(PlanRunner *r) {
+  for (int i = 0; i < r->p->nentry; i++) {
+    if (!strcmp(r->p->entry[i].name, "init") || !strcmp(r->p->entry[i].name, "prepare")) run(r, i);
+  }
+}
+
+void runner_run(PlanRunner *r, int entry, const Kit *k) {
+  for (int s = 0; s < r->p->nsym; s++) {
+    r->sym[s] = extent(r, k, s);
+    r->cap[s] = (r->sym[s] + ROW_ROUND - 1) / ROW_ROUND * ROW_ROUND;
+  }
+  memset(r->grad, 0, (size_t)r->p->theta * sizeof *r->grad);
+  bind(r, k, is_step);
+  bind_masks(r, k);
+  run(r, entry);
+  check_sources(r, entry, k);
+}
+
+void runner_output(const PlanRunner *r, int entry, const char *name, double *out, int64_t n) {
+  const Plan *p = r->p;
+  const PlanEntry *e = &p->entry[entry];
+  int buf = -1;
+  for (int i = 0; i < e->nout; i++) {
+    if (!strcmp(e->out[i].name, name)) buf = e->out[i].node;
+  }
+  for (int i = 0; i < p->nbuf && buf < 0 && !strncmp(name, "grad.", 5); i++) {
+    if (p->buf[i].kind == BUF_GRAD && !strcmp(p->buf[i].name, name + 5)) buf = i;
+  }
+  if (buf < 0) fail_msg("no output \"%s\"", name);
+  assert_int_equal(n, (p->buf[buf].sym < 0 ? 1 : r->sym[p->buf[buf].sym]) * p->buf[buf].elems);
+  for (int64_t i = 0; i < n; i++) out[i] = get(r->buf[buf], p->buf[buf].dt, i);
+}
+
+void runner_free(PlanRunner *r) {
+  while (r->block) {
+    Block *b = r->block;
+    r->block = b->next;
+    free(b->all);
+    free(b);
+  }
+  pool_free(r->pool);
+  blas_close(r->blas);
+  free(r->buf), free(r->sym), free(r->cap);
+  free(r);
+}
