@@ -2,6 +2,7 @@
 // stands in memory. Maximum and sum are carried along a row in chunk order (online softmax; Milakov & Gimelshein, arXiv 1805.02867).
 #include "llvm/emit_xent.h"
 
+#include <float.h>
 #include <math.h>
 
 int64_t xent_scratch(int64_t stride) { return (XENT_ROWS * stride + 3 * XENT_ROWS) * 4; }
@@ -107,7 +108,7 @@ void xent_pass(Xent *x, LLVMValueRef r0, LLVMValueRef n, bool keep) {
   Cg *g = x->g;
   LLVMValueRef zero = cg_i64(g, 0);
   CgLoop init = cg_loop(g, zero, n, 1);
-  cg_store(g, cg_f32(g, -INFINITY), number(x, x->max, init.i));
+  cg_store(g, cg_f32(g, -FLT_MAX), number(x, x->max, init.i));     // finite: logits that overflowed to -inf count 0
   cg_store(g, cg_f32(g, 0), number(x, x->sum, init.i));
   cg_loop_end(g, &init);
   CgLoop c = cg_loop(g, zero, cg_i64(g, x->V), XENT_CHUNK);
@@ -120,16 +121,17 @@ void xent_pass(Xent *x, LLVMValueRef r0, LLVMValueRef n, bool keep) {
   cg_loop_end(g, &c);
 }
 
-LLVMValueRef xent_lse(Xent *x, LLVMValueRef r) {
+XentSum xent_sum(Xent *x, LLVMValueRef r) {
   Cg *g = x->g;
-  return cg_fadd(g, cg_load(g, g->f32, number(x, x->max, r)), cg_vlog(g, cg_load(g, g->f32, number(x, x->sum, r))));
+  return (XentSum){cg_load(g, g->f32, number(x, x->max, r)), cg_vlog(g, cg_load(g, g->f32, number(x, x->sum, r)))};
 }
 
 void xent_store_nll(Xent *x, LLVMValueRef nll, LLVMValueRef r0, LLVMValueRef n) {
   Cg *g = x->g;
   CgLoop r = cg_loop(g, cg_i64(g, 0), n, 1);
-  LLVMValueRef v = cg_fsub(g, xent_lse(x, r.i), cg_load(g, g->f32, number(x, x->label, r.i)));
-  cg_store(g, v, cg_at(g, g->f32, nll, cg_add(g, r0, r.i)));
+  XentSum s = xent_sum(x, r.i);
+  LLVMValueRef below = cg_fsub(g, s.base, cg_load(g, g->f32, number(x, x->label, r.i)));
+  cg_store(g, cg_fadd(g, below, s.log), cg_at(g, g->f32, nll, cg_add(g, r0, r.i)));
   cg_loop_end(g, &r);
 }
 

@@ -28,9 +28,15 @@ typedef void XentLanes(Xent *x, void *user, LLVMValueRef p, LLVMValueRef mask);
 void xent_each16(Xent *x, LLVMValueRef row_ptr, LLVMValueRef width, XentLanes *f, void *user);
 // The block's first pass over the whole vocabulary: max, sum, label. keep: each chunk has its own place in the tile.
 void xent_pass(Xent *x, LLVMValueRef r0, LLVMValueRef n, bool keep);
-LLVMValueRef xent_lse(Xent *x, LLVMValueRef r);            // log of the sum, after the pass
+// The log of a row's sum of exponentials as base + log, never added up: beside a large base the log would be rounded
+// off.
+typedef struct XentSum {
+  LLVMValueRef base, log;      // f32
+} XentSum;
+XentSum xent_sum(Xent *x, LLVMValueRef r);                 // after the pass: the maximum, and the log of the rest
 void xent_store_nll(Xent *x, LLVMValueRef nll, LLVMValueRef r0, LLVMValueRef n);
-// In place: logits to gscale * (softmax - onehot) * slope of the cap, for one row. lse, gscale: f32; label: column of the label relative to the
-// chunk (may lie outside).
-void xent_to_gradient(Xent *x, LLVMValueRef row_ptr, LLVMValueRef width, LLVMValueRef lse, LLVMValueRef gscale, LLVMValueRef label);
+// In place: logits to gscale * (softmax - onehot) * slope of the cap, for one row. gscale: f32; label: column of the label
+// relative to the chunk (may lie outside).
+void xent_to_gradient(Xent *x, LLVMValueRef row_ptr, LLVMValueRef width, XentSum sum, LLVMValueRef gscale,
+                      LLVMValueRef label);
 #endif

@@ -6,14 +6,14 @@
 enum { KEEP_BYTES = 8 << 20 };   // a block whose logits fit into this many bytes keeps them between its two passes
 
 typedef struct Slope {
-  LLVMValueRef lse, gscale;    // splat
+  LLVMValueRef base, log, gscale;   // splat
 } Slope;
 
 static void gradient_lanes(Xent *x, void *user, LLVMValueRef p, LLVMValueRef mask) {
   Cg *g = x->g;
   Slope *s = user;
   LLVMValueRef l = mask ? cg_load16_mask(g, p, mask) : cg_load16(g, p);
-  LLVMValueRef v = cg_fmul(g, s->gscale, cg_vexp(g, cg_fsub(g, l, s->lse)));
+  LLVMValueRef v = cg_fmul(g, s->gscale, cg_vexp(g, cg_fsub(g, cg_fsub(g, l, s->base), s->log)));
   if (x->cap != 0) {
     LLVMValueRef t = cg_fdiv(g, l, cg_splatc(g, x->cap));
     v = cg_fmul(g, v, cg_fsub(g, cg_splatc(g, 1), cg_fmul(g, t, t)));
@@ -22,12 +22,13 @@ static void gradient_lanes(Xent *x, void *user, LLVMValueRef p, LLVMValueRef mas
   else cg_store16(g, v, p);
 }
 
-void xent_to_gradient(Xent *x, LLVMValueRef row_ptr, LLVMValueRef width, LLVMValueRef lse, LLVMValueRef gscale, LLVMValueRef label) {
+void xent_to_gradient(Xent *x, LLVMValueRef row_ptr, LLVMValueRef width, XentSum sum, LLVMValueRef gscale,
+                      LLVMValueRef label) {
   Cg *g = x->g;
   CgIf mine = cg_if(g, LLVMBuildICmp(g->b, LLVMIntULT, label, width, ""));
   LLVMValueRef p = cg_at(g, g->f32, row_ptr, label), at_label = cg_var(g, g->f32, cg_load(g, g->f32, p));
   cg_endif(g, &mine);
-  Slope s = {cg_splat(g, lse), cg_splat(g, gscale)};
+  Slope s = {cg_splat(g, sum.base), cg_splat(g, sum.log), cg_splat(g, gscale)};
   xent_each16(x, row_ptr, width, gradient_lanes, &s);
   CgIf again = cg_if(g, LLVMBuildICmp(g->b, LLVMIntULT, label, width, ""));
   LLVMValueRef one = gscale;
@@ -85,7 +86,7 @@ void emit_XENT_GRAD(Cg *g, const Kernel *k) {
   if (!keep) xent_logits(&x, at, r0, n, c.i, width);
   CgLoop r = cg_loop(g, zero, n, 1);
   LLVMValueRef row = cg_at(g, g->f32, at, cg_mul(g, r.i, cg_i64(g, x.stride))), whole = cg_add(g, r0, r.i);
-  xent_to_gradient(&x, row, width, xent_lse(&x, r.i), cg_load(g, g->f32, cg_at(g, g->f32, gscale, whole)), cg_sub(g, xent_label(&x, whole), c.i));
+  xent_to_gradient(&x, row, width, xent_sum(&x, r.i), cg_load(g, g->f32, cg_at(g, g->f32, gscale, whole)), cg_sub(g, xent_label(&x, whole), c.i));
   cg_loop_end(g, &r);
   pack_chunk(&x, panels, c.i, width);
   LLVMValueRef later = LLVMBuildZExt(g->b, cg_lt(g, zero, c.i), g->i64, "");
@@ -94,7 +95,8 @@ void emit_XENT_GRAD(Cg *g, const Kernel *k) {
   cg_loop_end(g, &c);
 }
 
-// ---- the head's own gradient: tasks of XENT_CHUNK entries go through all rows in order. The log of the sum is nll + logit of the label.
+// ---- the head's own gradient: tasks of XENT_CHUNK entries go through all rows in order. The log of the sum is the
+// label's logit + nll.
 LLVMValueRef tasks_XENT_DW(Cg *g, const Kernel *k, LLVMValueRef rows, LLVMValueRef *ptr) {
   (void)rows, (void)ptr;
   return cg_i64(g, (k->dim[1] + XENT_CHUNK - 1) / XENT_CHUNK);
@@ -126,9 +128,9 @@ void emit_XENT_DW(Cg *g, const Kernel *k) {
   xent_logits(&x, x.tile, b.i, n, c0, width);
   CgLoop r = cg_loop(g, zero, n, 1);
   LLVMValueRef whole = cg_add(g, b.i, r.i), label = xent_label(&x, whole);
-  LLVMValueRef lse = cg_fadd(g, cg_load(g, g->f32, cg_at(g, g->f32, nll, whole)), label_logit(&x, whole, label));
+  XentSum sum = {label_logit(&x, whole, label), cg_load(g, g->f32, cg_at(g, g->f32, nll, whole))};
   LLVMValueRef row = cg_at(g, g->f32, x.tile, cg_mul(g, r.i, stride));
-  xent_to_gradient(&x, row, width, lse, cg_load(g, g->f32, cg_at(g, g->f32, gscale, whole)), cg_sub(g, label, c0));
+  xent_to_gradient(&x, row, width, sum, cg_load(g, g->f32, cg_at(g, g->f32, gscale, whole)), cg_sub(g, label, c0));
   cg_loop_end(g, &r);
   LLVMValueRef rows = cg_at(g, g->f32, x.h, cg_mul(g, b.i, D));
   cg_mm(g, x.tile, one, stride, rows, D, cg_i64(g, PANEL), to, D, width, D, n, one);

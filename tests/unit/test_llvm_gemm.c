@@ -1,0 +1,252 @@
+// Products of token rows with packed matrices, forward and transposed, and packing. An output is one chain of fused
+// multiply-adds over k in order, whatever stands beside it: results are compared bit for bit with that chain, for any
+// number of rows, at any offset, on every instruction-set path of this machine. Memory is fenced.
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tests/unit/fence.h"
+#include "tests/unit/kernel_harness.h"
+
+// ---- numbers
+
+static uint32_t next(uint32_t *s) { return *s = *s * 1664525u + 1013904223u; }
+static int64_t below(uint32_t *s, int64_t n) { return (int64_t)((next(s) >> 8) % (uint64_t)n); }
+
+// Of any sign, from 2^-6 to 2^5: sums round at every step.
+static float *numbers(uint32_t *s, int64_t n) {
+  float *p = malloc((size_t)(n + 1) * sizeof *p);
+  assert_non_null(p);
+  for (int64_t i = 0; i < n; i++) p[i] = ldexpf((float)((int)(next(s) >> 8) - (1 << 23)), (int)below(s, 11) - 29);
+  return p;
+}
+
+// w[N, K] in panels [ceil(N / 16)][K][16], zeros behind the last row.
+static float *packed(Fences *f, const float *w, int64_t N, int64_t K) {
+  int64_t n = (N + PANEL - 1) / PANEL * PANEL * K;
+  float *p = fenced_floats(f, n, NULL);
+  memset(p, 0, (size_t)n * sizeof *p);
+  for (int64_t i = 0; i < N; i++)
+    for (int64_t k = 0; k < K; k++) p[(i / PANEL * K + k) * PANEL + i % PANEL] = w[i * K + k];
+  return p;
+}
+
+// sum over k in order of x[k] * w[k * stride], each step rounded once.
+static float chain(const float *x, const float *w, int64_t stride, int64_t K) {
+  float y = 0;
+  for (int64_t k = 0; k < K; k++) y = fmaf(x[k], w[k * stride], y);
+  return y;
+}
+
+static void same_bits(const float *got, const float *want, int64_t n, int64_t width, const char *what) {
+  for (int64_t i = 0; i < n; i++) {
+    if (!memcmp(&got[i], &want[i], sizeof *got)) continue;
+    fail_msg("%s: row %lld column %lld is %a, expected %a", what, (long long)(i / width), (long long)(i % width),
+             (double)got[i], (double)want[i]);
+  }
+}
+
+typedef struct Shape {
+  int64_t N, K;                // columns of the result, length of a row
+} Shape;
+static const Shape shapes[] = {
+    {1, 1},   {1, 17},  {15, 16}, {16, 15},   {17, 1},    {31, 33},   {33, 128},  {47, 257},
+    {63, 64}, {129, 5}, {255, 7}, {256, 256}, {257, 255}, {271, 511}, {513, 300}, {40, 1025},
+};
+static const int64_t counts[] = {0, 1, 2, 3, 5, 6, 7, 11, 13, 14, 15, 29, 95, 96, 97, 131, 255, 257, 300};
+enum { NSHAPE = sizeof shapes / sizeof *shapes, NCOUNT = sizeof counts / sizeof *counts, ROWS = 300 };
+
+// Compiles k and runs it for every number of rows at random offsets into x[ROWS, width]. run fills the outputs' want.
+typedef void Check(void *user, HarnessKernel *h, int64_t offset, int64_t rows);
+static void each_run(const Kernel *k, uint32_t seed, Check *check, void *user) {
+  for (int i = 0; harness_isa(i); i++) {
+    HarnessKernel *h = harness_compile(k, harness_isa(i));
+    for (int c = 0; c < NCOUNT; c++) {
+      check(user, h, below(&seed, ROWS - counts[c] + 1), counts[c]);
+    }
+    check(user, h, ROWS - 1, 1);                            // a row by itself
+    harness_free(h);
+  }
+}
+
+// ---- forward: one to three matrices of one input
+
+typedef struct Forward {
+  int64_t K, N[3];
+  int nmat;
+  float *x, *w[3], *want[3];
+} Forward;
+
+static void check_forward(void *user, HarnessKernel *h, int64_t offset, int64_t rows) {
+  const Forward *t = user;
+  Fences *f = fences_new();
+  void *arg[7] = {fenced_floats(f, rows * t->K, t->x + offset * t->K)};
+  for (int m = 0; m < t->nmat; m++) {
+    arg[1 + m] = packed(f, t->w[m], t->N[m], t->K);
+    arg[1 + t->nmat + m] = fenced_floats(f, rows * t->N[m], NULL);
+  }
+  harness_run(h, rows, arg, 1 + 2 * t->nmat);
+  for (int m = 0; m < t->nmat; m++)
+    same_bits(arg[1 + t->nmat + m], t->want[m] + offset * t->N[m], rows * t->N[m], t->N[m], "gemm");
+  fences_free(f);
+}
+
+static void forward(int64_t K, int nmat, const int64_t *N, uint32_t seed) {
+  Forward t = {.K = K, .nmat = nmat, .x = numbers(&seed, ROWS * K)};
+  KArg arg[7] = {{.per_row = true, .elems = K}};
+  Kernel k = {.cls = K_GEMM, .key = "test", .arg = arg, .narg = 1 + 2 * nmat, .dim = {K}, .nmat = nmat};
+  for (int m = 0; m < nmat; m++) {
+    k.N[m] = t.N[m] = N[m];
+    arg[1 + nmat + m] = (KArg){.per_row = true, .written = true, .elems = N[m]};
+    t.w[m] = numbers(&seed, N[m] * K);
+    t.want[m] = malloc((size_t)(ROWS * N[m]) * sizeof(float));
+    for (int64_t r = 0; r < ROWS; r++)
+      for (int64_t n = 0; n < N[m]; n++) t.want[m][r * N[m] + n] = chain(t.x + r * K, t.w[m] + n * K, 1, K);
+  }
+  each_run(&k, seed, check_forward, &t);
+  for (int m = 0; m < nmat; m++) free(t.w[m]), free(t.want[m]);
+  free(t.x);
+}
+
+static void test_forward(void **state) {
+  (void)state;
+  for (int i = 0; i < NSHAPE; i++) forward(shapes[i].K, 1, &shapes[i].N, (uint32_t)i);
+}
+
+static void test_several_matrices(void **state) {
+  (void)state;
+  for (int i = 0; i < NSHAPE; i += 3) {
+    int64_t N[3] = {shapes[i].N, shapes[(i + 5) % NSHAPE].N, shapes[(i + 9) % NSHAPE].N};
+    forward(shapes[i].K, 3, N, 100 + (uint32_t)i);
+  }
+}
+
+// ---- transposed: dx[rows, N] = dy[rows, K] w[K, N], w as the forward product has it; stored, or scaled and added to
+// rows that are there
+
+typedef struct Transposed {
+  int64_t K, N;
+  float *dy, *w, *scale, *old, *want;
+  bool fused;
+} Transposed;
+
+static void check_transposed(void *user, HarnessKernel *h, int64_t offset, int64_t rows) {
+  const Transposed *t = user;
+  Fences *f = fences_new();
+  float *out = fenced_floats(f, rows * t->N, t->fused ? t->old + offset * t->N : NULL);
+  void *arg[5] = {fenced_floats(f, rows * t->K, t->dy + offset * t->K), packed(f, t->w, t->K, t->N), out};
+  if (t->fused) arg[3] = fenced_floats(f, rows, t->scale + offset), arg[4] = out;
+  harness_run(h, rows, arg, t->fused ? 5 : 3);
+  same_bits(out, t->want + offset * t->N, rows * t->N, t->N, t->fused ? "gemm_t, added" : "gemm_t");
+  fences_free(f);
+}
+
+static void transposed(Shape s, uint32_t seed, bool fused) {
+  Transposed t = {.K = s.K, .N = s.N, .fused = fused, .dy = numbers(&seed, ROWS * s.K), .w = numbers(&seed, s.K * s.N),
+                  .scale = numbers(&seed, ROWS), .old = numbers(&seed, ROWS * s.N)};
+  enum { OLD = 2, SCALE, OUT };
+  RowVal v[] = {{.src = RV_ACC, .in = {-1, -1}, .rank = 1, .dim = {s.N}, .store = -1},
+                {.src = RV_LOAD, .in = {-1, -1}, .rank = 1, .dim = {1}, .arg = SCALE, .store = -1},
+                {.src = RV_OP, .op = OP_mul, .in = {0, 1}, .rank = 1, .dim = {s.N}, .store = -1},
+                {.src = RV_LOAD, .in = {-1, -1}, .rank = 1, .dim = {s.N}, .arg = OLD, .store = -1},
+                {.src = RV_OP, .op = OP_add, .in = {3, 2}, .rank = 1, .dim = {s.N}, .store = OUT}};
+  KArg plain[3] = {{.per_row = true, .elems = s.K}, {0}, {.per_row = true, .written = true, .elems = s.N}};
+  KArg added[5] = {plain[0], {0}, {.per_row = true, .elems = s.N}, {.per_row = true, .elems = 1}, plain[2]};
+  Kernel k = {.cls = K_GEMM_T, .key = "test", .arg = fused ? added : plain, .narg = fused ? 5 : 3, .dim = {s.K},
+              .nmat = 1, .N = {s.N}};
+  if (fused) k.prog[0] = (RowProg){v, sizeof v / sizeof *v};
+  t.want = malloc((size_t)(ROWS * s.N) * sizeof *t.want);
+  for (int64_t r = 0; r < ROWS; r++)
+    for (int64_t n = 0; n < s.N; n++) {
+      float y = chain(t.dy + r * s.K, t.w + n, s.N, s.K), scaled = y * t.scale[r];
+      t.want[r * s.N + n] = fused ? t.old[r * s.N + n] + scaled : y;
+    }
+  each_run(&k, seed, check_transposed, &t);
+  free(t.dy), free(t.w), free(t.scale), free(t.old), free(t.want);
+}
+
+static void test_transposed(void **state) {
+  (void)state;
+  for (int i = 0; i < NSHAPE; i++) transposed(shapes[i], 200 + (uint32_t)i, false);
+}
+
+static void test_transposed_added(void **state) {
+  (void)state;
+  for (int i = 1; i < NSHAPE; i += 2) transposed(shapes[i], 300 + (uint32_t)i, true);
+}
+
+// ---- packing
+
+static float from_half(uint16_t h) {
+  int e = h >> 10 & 31, m = h & 1023;
+  float v = e == 31 ? (m ? NAN : INFINITY) : e ? ldexpf((float)(m + 1024), e - 25) : ldexpf((float)m, -24);
+  return h >> 15 ? -v : v;
+}
+
+static float from_bits(uint32_t u) {
+  float f;
+  memcpy(&f, &u, sizeof f);
+  return f;
+}
+
+// Element i of a matrix of a stored type: all bit patterns of 16 bits come up.
+static float stored(Dtype dt, void *w, int64_t i) {
+  uint16_t bits = (uint16_t)(i * 40503 + 7);
+  if (dt == DT_F32) return ((float *)w)[i] = from_bits((uint32_t)(i * 2654435761u));
+  ((uint16_t *)w)[i] = bits;
+  return dt == DT_F16 ? from_half(bits) : from_bits((uint32_t)bits << 16);
+}
+
+static void check_panels(Dtype dt, const float *p, const float *w, int64_t N, int64_t K) {
+  for (int64_t n = 0; n < (N + PANEL - 1) / PANEL * PANEL; n++)
+    for (int64_t k = 0; k < K; k++) {
+      float got = p[(n / PANEL * K + k) * PANEL + n % PANEL], want = n < N ? w[n * K + k] : 0;
+      bool same = isnan(want) ? isnan(got) : !memcmp(&got, &want, sizeof got);
+      if (!same)
+        fail_msg("%s: [%lld, %lld] of %lld x %lld is %a, expected %a", dtype_name(dt), (long long)n, (long long)k,
+                 (long long)N, (long long)K, (double)got, (double)want);
+    }
+}
+
+static void pack(Dtype dt, int64_t N, int64_t K) {
+  Fences *f = fences_new();
+  int64_t panels = (N + PANEL - 1) / PANEL;
+  void *w = fenced(f, (size_t)(N * K * dtype_size(dt)));
+  float *want = malloc((size_t)(N * K) * sizeof *want);
+  for (int64_t i = 0; i < N * K; i++) want[i] = stored(dt, w, i);
+  KArg arg[2] = {{.dt = dt, .elems = N * K}, {.per_row = true, .written = true, .elems = PANEL * K}};
+  Kernel k = {.cls = K_PACK, .key = "test", .arg = arg, .narg = 2, .dim = {N, K}};
+  for (int i = 0; harness_isa(i); i++) {
+    HarnessKernel *h = harness_compile(&k, harness_isa(i));
+    float *p = fenced_floats(f, panels * PANEL * K, NULL);
+    harness_run(h, panels, (void *[]){w, p}, 2);
+    check_panels(dt, p, want, N, K);
+    harness_free(h);
+  }
+  fences_free(f);
+  free(want);
+}
+
+static void test_pack(void **state) {
+  (void)state;
+  static const Dtype dt[] = {DT_F32, DT_F16, DT_BF16};
+  for (int t = 0; t < 3; t++) {
+    for (int i = 0; i < NSHAPE; i++) pack(dt[t], shapes[i].N, shapes[i].K);
+    for (int64_t n = 1; n <= 35; n += 2) pack(dt[t], n, 36 - n);
+  }
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_forward),          cmocka_unit_test(test_several_matrices),
+      cmocka_unit_test(test_transposed),       cmocka_unit_test(test_transposed_added),
+      cmocka_unit_test(test_pack),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}

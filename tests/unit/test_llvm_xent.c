@@ -1,0 +1,333 @@
+// The loss over a vocabulary head and its two gradients against naive double loops: shapes around the kernels' blocks of
+// rows and chunks of the vocabulary, vocabularies whose logits are kept between two passes and not, capped logits,
+// logits of any size; and, bit for bit, that a row's loss and gradient do not depend on what stands beside it. Memory
+// is fenced.
+#include <float.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tests/unit/fence.h"
+#include "tests/unit/kernel_harness.h"
+
+typedef struct Shape {
+  int64_t D, V;
+  double cap;
+} Shape;
+enum { KEPT = 65536 };         // the largest vocabulary whose logits are kept
+static const Shape shapes[] = {
+    {1, 1, 0},    {1, 2, 0},    {7, 15, 0},   {16, 16, 0},  {33, 17, 0},       {5, 127, 0},      {8, 128, 0},
+    {31, 129, 0}, {70, 300, 0}, {257, 37, 0}, {17, 513, 0}, {7, 129, 3},       {33, 300, 1.5},   {1, 1, 2},
+    {3, KEPT, 0}, {3, KEPT + 37, 0},          {2, KEPT + 1, 2}, {130, 1031, 0},
+};
+static const int64_t counts[] = {0, 1, 2, 31, 32, 33, 64, 67};
+enum { NSHAPE = sizeof shapes / sizeof *shapes, NCOUNT = sizeof counts / sizeof *counts, ROWS = 67 };
+
+static uint32_t next(uint32_t *s) { return *s = *s * 1664525u + 1013904223u; }
+static int64_t below(uint32_t *s, int64_t n) { return (int64_t)((next(s) >> 8) % (uint64_t)n); }
+
+static void *memory(int64_t n, size_t size) {
+  void *p = calloc((size_t)n + 1, size);
+  assert_non_null(p);
+  return p;
+}
+
+static float *numbers(uint32_t *s, int64_t n, double size) {
+  float *p = memory(n, sizeof *p);
+  for (int64_t i = 0; i < n; i++) p[i] = (float)(size * ((double)next(s) / 2147483648.0 - 1));
+  return p;
+}
+
+// ---- a problem and what is right
+
+typedef struct Problem {
+  Shape s;
+  int64_t R;
+  float *h, *w, *g;
+  int32_t *label;
+  float *nll, *dh, *dw;        // in single precision, summed in double
+  double *logit;               // largest of a row, by size: what rounding is measured by
+} Problem;
+
+static int64_t some_label(uint32_t *s, int64_t V) {
+  int64_t at[] = {0, V - 1, V > 128 ? 127 : 0, V > 128 ? 128 : 0};    // both ends, the edge of a chunk
+  return next(s) >> 31 ? at[below(s, 4)] : below(s, V);
+}
+
+static double logit(const Problem *p, int64_t r, int64_t v, double *slope) {
+  double x = 0;
+  for (int64_t d = 0; d < p->s.D; d++) x += (double)p->h[r * p->s.D + d] * p->w[v * p->s.D + d];
+  double t = p->s.cap > 0 ? tanh(x / p->s.cap) : 0;
+  *slope = 1 - t * t;
+  return p->s.cap > 0 ? p->s.cap * t : x;
+}
+
+static void solve_row(Problem *p, int64_t r, double *dh, double *dw) {
+  int64_t D = p->s.D, V = p->s.V;
+  double *l = memory(V, sizeof *l), *slope = memory(V, sizeof *slope), most = -INFINITY, sum = 0;
+  for (int64_t v = 0; v < V; v++) {
+    l[v] = logit(p, r, v, &slope[v]);
+    most = fmax(most, l[v]);
+    p->logit[r] = fmax(p->logit[r], isinf(l[v]) ? 0 : fabs(l[v]));
+  }
+  for (int64_t v = 0; v < V; v++) sum += exp(l[v] - most);
+  p->nll[r] = (float)(log(sum) + (most - l[p->label[r]]));
+  for (int64_t v = 0; v < V; v++) {
+    double d = p->g[r] * (exp(l[v] - most) / sum - (v == p->label[r])) * slope[v];
+    for (int64_t i = 0; i < D && d != 0; i++) {
+      dh[i] += d * p->w[v * D + i];
+      dw[v * D + i] += d * p->h[r * D + i];
+    }
+  }
+  free(l), free(slope);
+}
+
+static void solve(Problem *p) {
+  int64_t D = p->s.D, V = p->s.V;
+  double *dw = memory(V * D, sizeof *dw), *dh = memory(D, sizeof *dh);
+  p->nll = memory(p->R, sizeof *p->nll);
+  p->dh = memory(p->R * D, sizeof *p->dh);
+  p->dw = memory(V * D, sizeof *p->dw);
+  p->logit = memory(p->R, sizeof *p->logit);
+  for (int64_t r = 0; r < p->R; r++) {
+    memset(dh, 0, (size_t)D * sizeof *dh);
+    solve_row(p, r, dh, dw);
+    for (int64_t i = 0; i < D; i++) p->dh[r * D + i] = (float)dh[i];
+  }
+  for (int64_t i = 0; i < V * D; i++) p->dw[i] = (float)dw[i];
+  free(dw), free(dh);
+}
+
+static Problem problem(Shape s, int64_t rows, uint32_t seed, double size) {
+  Problem p = {.s = s, .R = rows};
+  p.h = numbers(&seed, rows * s.D, size);
+  p.w = numbers(&seed, s.V * s.D, 2 / sqrt((double)s.D));
+  p.g = numbers(&seed, rows, 1);
+  p.label = memory(rows, sizeof *p.label);
+  for (int64_t r = 0; r < rows; r++) p.label[r] = (int32_t)some_label(&seed, s.V);
+  solve(&p);
+  return p;
+}
+
+static void problem_free(Problem *p) {
+  free(p->h), free(p->w), free(p->g), free(p->label), free(p->nll), free(p->dh), free(p->dw), free(p->logit);
+}
+
+// ---- kernels
+
+typedef struct Kernels {
+  HarnessKernel *loss, *grad, *dw;
+} Kernels;
+
+static Kernels compile(Shape s, const char *isa) {
+  Kernel k = {.cls = K_XENT, .key = "test", .dim = {s.D, s.V}, .f = {0, s.cap}};
+  Kernels all = {.loss = harness_compile(&k, isa)};
+  k.cls = K_XENT_GRAD;
+  all.grad = harness_compile(&k, isa);
+  k.cls = K_XENT_DW;
+  all.dw = harness_compile(&k, isa);
+  return all;
+}
+
+static void kernels_free(Kernels *k) { harness_free(k->loss), harness_free(k->grad), harness_free(k->dw); }
+
+// w[V, D] in panels, zeros behind the last entry.
+static float *packed(Fences *f, const float *w, int64_t V, int64_t D) {
+  int64_t n = (V + PANEL - 1) / PANEL * PANEL * D;
+  float *p = fenced_floats(f, n, NULL);
+  memset(p, 0, (size_t)n * sizeof *p);
+  for (int64_t v = 0; v < V; v++)
+    for (int64_t d = 0; d < D; d++) p[(v / PANEL * D + d) * PANEL + v % PANEL] = w[v * D + d];
+  return p;
+}
+
+typedef struct Results {
+  Fences *f;
+  float *loss, *nll, *dh, *dw;   // loss: by the forward kernel; nll: by the gradient's
+} Results;
+
+// All three kernels on rows [from, from + n).
+static Results run(const Problem *p, Kernels *k, int64_t from, int64_t n) {
+  int64_t D = p->s.D;
+  Fences *f = fences_new();
+  float *h = fenced_floats(f, n * D, p->h + from * D), *w = packed(f, p->w, p->s.V, D);
+  float *g = fenced_floats(f, n, p->g + from);
+  int32_t *label = fenced(f, (size_t)n * sizeof *label);
+  if (n) memcpy(label, p->label + from, (size_t)n * sizeof *label);
+  Results r = {f, fenced_floats(f, n, NULL), fenced_floats(f, n, NULL), fenced_floats(f, n * D, NULL),
+               fenced_floats(f, p->s.V * D, NULL)};
+  harness_run(k->loss, n, (void *[]){h, w, label, r.loss}, 4);
+  harness_run(k->grad, n, (void *[]){h, w, label, g, r.dh, r.nll}, 6);
+  harness_run(k->dw, n, (void *[]){h, w, label, g, r.nll, r.dw}, 6);
+  fences_check(f);
+  return r;
+}
+
+// ---- against the double loops
+
+static void near(const char *what, double got, double want, double error, int64_t at) {
+  if (got == want || fabs(got - want) <= error) return;
+  fail_msg("%s[%lld] is %.9g, expected %.9g within %.3g", what, (long long)at, got, want, error);
+}
+
+static double largest(const float *x, int64_t n) {
+  double m = 0;
+  for (int64_t i = 0; i < n; i++) m = fmax(m, fabs((double)x[i]));
+  return m;
+}
+
+// A logit is a sum of D products, its error some units in the last place of the largest; exp turns it into a relative
+// one.
+static double logit_error(const Problem *p, double most) {
+  return (4 + sqrt((double)p->s.D)) * 2 * FLT_EPSILON * (1 + most);
+}
+
+static void compare(const Problem *p, const Results *r) {
+  int64_t D = p->s.D;
+  double w = largest(p->w, p->s.V * D), worst = 0, sum = 0, adding = FLT_EPSILON * sqrt((double)p->s.V);
+  for (int64_t i = 0; i < p->R; i++) {
+    double e = logit_error(p, p->logit[i]);
+    near("loss", r->loss[i], p->nll[i], e, i);
+    near("the gradient's loss", r->nll[i], p->nll[i], e, i);
+    double ge = (2 * e + adding) * fabs(p->g[i]) * w;
+    for (int64_t d = 0; d < D; d++) near("dh", r->dh[i * D + d], p->dh[i * D + d], ge, i * D + d);
+    worst = fmax(worst, e);
+    sum += fabs(p->g[i]);
+  }
+  double h = largest(p->h, p->R * D);
+  for (int64_t i = 0; i < p->s.V * D; i++) near("dw", r->dw[i], p->dw[i], 2 * worst * sum * h, i);
+}
+
+static void test_shapes(void **state) {
+  (void)state;
+  for (int i = 0; i < NSHAPE; i++)
+    for (int k = 0; harness_isa(k); k++) {
+      Kernels kernels = compile(shapes[i], harness_isa(k));
+      for (int c = 0; c < NCOUNT; c++) {
+        if (shapes[i].V >= KEPT && counts[c] > 1 && counts[c] != 33) continue;      // the double loops are slow
+        Problem p = problem(shapes[i], counts[c], (uint32_t)(i * NCOUNT + c), 2);
+        Results r = run(&p, &kernels, 0, p.R);
+        compare(&p, &r);
+        fences_free(r.f);
+        problem_free(&p);
+      }
+      kernels_free(&kernels);
+    }
+}
+
+// ---- row invariance
+
+static void same_rows(const Problem *p, const Results *all, const Results *part, int64_t from, int64_t n) {
+  size_t row = (size_t)p->s.D * sizeof(float);
+  assert_memory_equal(part->loss, all->loss + from, (size_t)n * sizeof(float));
+  assert_memory_equal(part->nll, all->nll + from, (size_t)n * sizeof(float));
+  assert_memory_equal(part->dh, all->dh + from * p->s.D, (size_t)n * row);
+  assert_memory_equal(all->loss, all->nll, (size_t)p->R * sizeof(float));
+}
+
+static void test_row_invariance(void **state) {
+  (void)state;
+  for (int i = 0; i < NSHAPE; i++) {
+    if (shapes[i].V == KEPT) continue;
+    uint32_t seed = (uint32_t)i;
+    Problem p = problem(shapes[i], shapes[i].V > KEPT ? 35 : ROWS, 900 + seed, 2);
+    for (int k = 0; harness_isa(k); k++) {
+      Kernels kernels = compile(shapes[i], harness_isa(k));
+      Results all = run(&p, &kernels, 0, p.R);
+      for (int round = 0; round < 8; round++) {
+        int64_t n = round < 4 ? 1 : 1 + below(&seed, p.R), from = below(&seed, p.R - n + 1);
+        Results part = run(&p, &kernels, from, n);
+        same_rows(&p, &all, &part, from, n);
+        fences_free(part.f);
+      }
+      fences_free(all.f);
+      kernels_free(&kernels);
+    }
+    problem_free(&p);
+  }
+}
+
+// ---- logits of any size
+
+// One row; one number of it and of each entry is not 0, so that the logits are exact products.
+static Problem by_logits(int64_t V, double cap, float h, float w(int64_t v), int32_t label) {
+  enum { D = 3 };
+  Problem p = {.s = {D, V, cap}, .R = 1};
+  uint32_t seed = 5;
+  p.h = memory(D, sizeof *p.h);
+  p.w = memory(V * D, sizeof *p.w);
+  p.g = numbers(&seed, 1, 1);
+  p.label = memory(1, sizeof *p.label);
+  p.h[1] = h;
+  p.label[0] = label;
+  for (int64_t v = 0; v < V; v++) p.w[v * D + 1] = w(v);
+  solve(&p);
+  return p;
+}
+
+static float alike(int64_t v) { return (void)v, 1; }
+static float one_high(int64_t v) { return v == 5 ? 1 : 0.5f; }
+static float falling(int64_t v) { return -(float)v; }
+static float rising(int64_t v) { return (float)v; }
+static float two_signs(int64_t v) { return v % 2 ? 1 : -1; }
+// Products with 1e30 are infinite for the first chunk and more.
+static float first_overflow(int64_t v) { return v < 200 ? -1e30f : (float)(v % 7) * 1e-30f; }
+static float last_overflow(int64_t v) { return v >= 130 ? -1e30f : (float)(v % 7) * 1e-30f; }
+
+// The head's gradient starts from the loss, whose own rounding makes the softmax that much less sure.
+static void compare_extreme(const Problem *p, const Results *got) {
+  int64_t D = p->s.D;
+  double h = largest(p->h, D), w = largest(p->w, p->s.V * D), unsure = fmin(1, FLT_EPSILON * fabs(p->nll[0]));
+  near("loss", got->loss[0], p->nll[0], 1e-5 + 1e-6 * fabs(p->nll[0]), 0);
+  near("the gradient's loss", got->nll[0], p->nll[0], 1e-5 + 1e-6 * fabs(p->nll[0]), 0);
+  for (int64_t d = 0; d < D; d++) near("dh", got->dh[d], p->dh[d], 1e-5 * w, d);
+  for (int64_t i = 0; i < p->s.V * D; i++) near("dw", got->dw[i], p->dw[i], (1e-5 + unsure) * h, i);
+}
+
+static void extreme(int64_t V, double cap, const float *h, int n, float w(int64_t v), int32_t label) {
+  for (int k = 0; harness_isa(k); k++) {
+    Kernels kernels = compile((Shape){3, V, cap}, harness_isa(k));
+    for (int i = 0; i < n; i++) {
+      Problem p = by_logits(V, cap, h[i], w, label);
+      Results got = run(&p, &kernels, 0, 1);
+      compare_extreme(&p, &got);
+      fences_free(got.f);
+      problem_free(&p);
+    }
+    kernels_free(&kernels);
+  }
+}
+
+static void test_extreme_logits(void **state) {
+  (void)state;
+  static const float size[] = {0, 1e-38f, -1e-3f, 100, -100, 1e6f, -1e6f, 1e30f, -1e30f, 1e36f, -1e36f};
+  enum { N = sizeof size / sizeof *size };
+  static const double cap[] = {0, 5};
+  for (int c = 0; c < 2; c++) {
+    extreme(300, cap[c], size, N, alike, 128);
+    extreme(300, cap[c], size, N, one_high, 5);
+    extreme(300, cap[c], size, N, one_high, 299);
+    extreme(300, cap[c], size, N, two_signs, 127);
+    extreme(90, cap[c], size, N, falling, 89);
+    extreme(130, cap[c], size, N, rising, 0);
+    extreme(130, cap[c], size, N, rising, 129);
+  }
+  static const float large[] = {1e30f, 9e29f, 1.1e30f};
+  extreme(300, 0, large, 3, first_overflow, 250);
+  extreme(300, 0, large, 3, last_overflow, 7);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_shapes),
+      cmocka_unit_test(test_row_invariance),
+      cmocka_unit_test(test_extreme_logits),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
