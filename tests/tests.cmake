@@ -29,8 +29,10 @@ calm_unit_test(test_build calm_build calm_tiny)
 
 # --- passes, plan
 add_library(calm_graphkit STATIC EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/tests/unit/graph_kit.c)   # small random graphs, evaluated
-target_link_libraries(calm_graphkit PUBLIC calm_graph ${CMOCKA_LIB})
-calm_unit_test(test_passes calm_graphkit calm_plan calm_passes calm_autodiff m)
+target_link_libraries(calm_graphkit PUBLIC calm_graph m ${CMOCKA_LIB})
+add_library(calm_entrykit STATIC EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/tests/unit/entry_kit.c)   # those of small models
+target_link_libraries(calm_entrykit PUBLIC calm_passes calm_autodiff calm_graphkit m)
+calm_unit_test(test_passes calm_entrykit calm_plan)
 
 # --- llvm
 # compiles one kernel and runs it; kernels call back into the executable, so it exports its symbols
@@ -50,8 +52,9 @@ calm_unit_test(test_llvm_epilogue calm_testkit)
 calm_unit_test(test_llvm_attention calm_testkit)
 # whole plans against the reference evaluator
 add_library(calm_planrun STATIC EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/tests/unit/plan_runner.c ${CMAKE_SOURCE_DIR}/tests/unit/native_check.c)
-target_link_libraries(calm_planrun PUBLIC calm_graphkit calm_native calm_plan calm_passes calm_autodiff m)
+target_link_libraries(calm_planrun PUBLIC calm_entrykit calm_native calm_plan)
 calm_unit_test(test_native_ops calm_planrun)
+calm_unit_test(test_native_graphs calm_planrun)
 
 # --- runtime
 calm_unit_test(test_tokenizer calm_rt)

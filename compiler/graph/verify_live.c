@@ -16,8 +16,8 @@ static const bool *find_live(const Graph *g, Arena *a) {
   return live;
 }
 
-// The forward nodes of an op with a given operand: is the other operand of one of them live? Where there is none (its
-// value was not needed and is gone), nothing can be said.
+// The forward nodes of an op with a given operand, or with some rows of it: is the other operand of one of them live?
+// Where there is none (its value was not needed and is gone), nothing can be said.
 typedef struct Partners {
   bool found, live;
 } Partners;
@@ -25,7 +25,9 @@ typedef struct Partners {
 static void partners(Partners *p, const Graph *g, const bool *live, OpId op, int operand, NodeId is) {
   for (NodeId i = 0; i < g->n; i++) {
     const Node *n = &g->node[i];
-    if (n->op != op || n->backward || n->in[operand] != is) continue;
+    if (n->op != op || n->backward) continue;
+    const Node *x = &g->node[n->in[operand]];
+    if (n->in[operand] != is && (x->op != OP_take || x->in[0] != is)) continue;
     p->found = true;
     p->live |= live[n->in[!operand]];
   }

@@ -46,9 +46,16 @@ static void demand(Rows *p, const Graph *g) {
       p->demand[n->in[1]] |= FULL;
       continue;
     }
-    bool only_taken = d == TAKEN && sinks(n) && n->op != OP_mask;
-    for (int k = 0; k < n->nin; k++) p->demand[n->in[k]] |= only_taken && !stays_whole(g, n, k) ? TAKEN : FULL;
+    bool through = d == TAKEN && sinks(n) && n->op != OP_mask;
+    for (int k = 0; k < n->nin; k++) p->demand[n->in[k]] |= through && !stays_whole(g, n, k) ? TAKEN : FULL;
   }
+}
+
+// Is old node i made for the taken rows alone? A result of a node that is wanted whole is taken from there.
+static bool only_taken(const Rows *p, const Graph *g, NodeId i) {
+  const Node *n = &g->node[i];
+  if (p->demand[i] != TAKEN || !sinks(n) || n->op == OP_mask) return false;
+  return n->op != OP_part || only_taken(p, g, n->in[0]);
 }
 
 // The taken rows of an old node, made when first asked for.
@@ -99,7 +106,7 @@ Graph *pass_rows(const Graph *g, Arena *a) {
     if (i == p.index || !p.demand[i]) continue;
     if (p.moves[i]) {
       p.r.map[i] = taken(&p, o->in[0]);
-    } else if (p.demand[i] == TAKEN && sinks(o) && o->op != OP_mask) {
+    } else if (only_taken(&p, g, i)) {
       copy_taken(&p, i);
     } else {
       rewrite_same(&p.r, i);

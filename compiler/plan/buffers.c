@@ -88,8 +88,17 @@ static int output_in_place(Lower *l, NodeId n) {
   return -1;
 }
 
+// All parts that name one result have its buffer.
+static NodeId first_part(const Graph *g, NodeId n) {
+  const Node *x = &g->node[n];
+  NodeId i = x->in[0] + 1;
+  while (g->node[i].op != OP_part || g->node[i].in[0] != x->in[0] || g->node[i].attr.i[0] != x->attr.i[0]) i++;
+  return i;
+}
+
 int lower_buf(Lower *l, NodeId n) {
   n = fuse_root(l->g, n);
+  if (l->g->node[n].op == OP_part) n = first_part(l->g, n);
   if (l->buf[n] >= 0) return l->buf[n];
   const Node *x = &l->g->node[n];
   int b = -1;

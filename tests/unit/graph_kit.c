@@ -18,6 +18,7 @@ Kit *kit_new(uint64_t seed) {
   k->arena = a;
   k->g = graph_new(a, "test");
   k->random = seed * 0x9e3779b97f4a7c15u + 1;
+  k->base_rows = 7, k->code_rows = 5, k->wanted_rows = 3, k->cached_rows = 9;
   return k;
 }
 
@@ -290,9 +291,9 @@ NodeId kit_pair(Kit *k, bool trained) {
   TinyModel base = {.name = "base", .op = trained ? OP_param : OP_weight, .D = 6, .H = 4, .K = 2, .Dh = 4, .F = 7};
   base.V = 11;
   TinyModel code = {.name = "code", .op = OP_weight, .D = 5, .H = 3, .K = 1, .Dh = 2, .F = 3, .V = 7};
-  base.sym = kit_tokens(k, "base", 7);
-  code.sym = kit_tokens(k, "code", 5);
-  int r = kit_rows(k, 3);
+  base.sym = kit_tokens(k, "base", k->base_rows);
+  code.sym = kit_tokens(k, "code", k->code_rows);
+  int r = kit_rows(k, k->wanted_rows);
   NodeId h = kit_block(k, &code, 0, kit_embed(k, &code));
   NodeId x = kit_block(k, &base, 0, kit_embed(k, &base));
   NodeId mid = kit_cross(k, "code.1->base.1", x, h, base.D, code.D);
@@ -311,9 +312,9 @@ NodeId kit_pair(Kit *k, bool trained) {
 
 NodeId kit_step(Kit *k) {
   TinyModel base = {.name = "base", .op = OP_weight, .D = 6, .H = 4, .K = 2, .Dh = 4, .F = 7, .V = 11};
-  base.sym = kit_tokens(k, "base", 3);
-  base.cache = kit_cached(k, "base", 9);
-  int r = kit_rows(k, 2);
+  base.sym = kit_tokens(k, "base", k->base_rows);
+  base.cache = kit_cached(k, "base", k->cached_rows);
+  int r = kit_rows(k, k->wanted_rows);
   NodeId x = kit_block(k, &base, 1, kit_block(k, &base, 0, kit_embed(k, &base)));
   x = graph_bin(k->g, OP_take, x, kit_index(k, "rows", r, k->sym[base.sym]));
   x = kit_rmsnorm(k, x, model_tensor(k, &base, "norm", (int64_t[]){base.D}, 1, 1), 0.1);

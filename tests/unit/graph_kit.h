@@ -23,6 +23,7 @@ typedef struct Kit {
   int nmask;
   NodeId var[KIT_MAX_VALUES];                // sources made by kit_var: what the loss is differentiated by
   int nvar;
+  int64_t base_rows, code_rows, wanted_rows, cached_rows;    // of kit_pair and kit_step; set by kit_new
 } Kit;
 
 Kit *kit_new(uint64_t seed);

@@ -103,8 +103,7 @@ static void bind(PlanRunner *r, const Kit *k, bool which(const PBuf *b)) {
     const double *v = which(b) ? kit_values(k, b->name, &n) : NULL;
     if (!v) continue;
     assert_int_equal(n, extent(r, k, b->sym) * b->elems);
-    if (b->kind == BUF_PARAM) r->buf[i] = r->theta + b->offset;
-    else r->buf[i] = block_new(r, n * dtype_size(b->dt));
+    if (is_step(b)) r->buf[i] = block_new(r, n * dtype_size(b->dt));
     for (int64_t e = 0; e < n; e++) put(r->buf[i], b->dt, e, v[e]);
   }
 }
@@ -202,6 +201,8 @@ PlanRunner *runner_new(const Plan *p, const NativeObject *o, const char *isa, in
     const PBuf *b = &p->buf[i];
     if (b->kind == BUF_GRAD) r->buf[i] = r->grad + b->offset;
     if (b->kind == BUF_PACKED || b->kind == BUF_LIVE) r->buf[i] = block_new(r, b->elems * 4);
+    if (b->kind == BUF_PARAM) r->buf[i] = r->theta + b->offset;
+    if (b->kind == BUF_WEIGHT) r->buf[i] = block_new(r, b->elems * dtype_size(b->dt));    // NaN until it is bound
     if (b->kind != BUF_CONST) continue;
     r->buf[i] = block_new(r, b->elems * 4);
     for (int64_t k = 0; k < b->elems; k++) put(r->buf[i], DT_F32, k, b->data[k]);
@@ -257,7 +258,7 @@ void runner_output(const PlanRunner *r, int entry, const char *name, double *out
   for (int i = 0; i < p->nbuf && buf < 0 && !strncmp(name, "grad.", 5); i++) {
     if (p->buf[i].kind == BUF_GRAD && !strcmp(p->buf[i].name, name + 5)) buf = i;
   }
-  if (buf < 0) fail_msg("no output \"%s\"", name);
+  if (buf < 0) fail_msg("entry %s has no output \"%s\"", e->name, name);
   assert_int_equal(n, (p->buf[buf].sym < 0 ? 1 : r->sym[p->buf[buf].sym]) * p->buf[buf].elems);
   for (int64_t i = 0; i < n; i++) out[i] = get(r->buf[buf], p->buf[buf].dt, i);
 }

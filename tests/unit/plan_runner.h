@@ -12,7 +12,7 @@ typedef struct PlanRunner PlanRunner;
 PlanRunner *runner_new(const Plan *p, const NativeObject *o, const char *isa, int threads);
 // Gives the values of a kit to the plan's weights and parameters of those names, stored as the plan has them.
 void runner_bind(PlanRunner *r, const Kit *k);
-// init and prepare: after all weights and parameters are bound.
+// init and prepare, after weights and parameters were bound (NaN before).
 void runner_pack(PlanRunner *r);
 // With the kit's extents, inputs, caches and masks.
 void runner_run(PlanRunner *r, int entry, const Kit *k);
@@ -22,7 +22,8 @@ void runner_free(PlanRunner *r);
 
 // Compiles graphs to one plan and runs each, on every instruction-set path of this machine, against the reference
 // evaluator on `meaning`: an output may differ by `tolerance` times its largest number, or 1. With 1 and 3 threads the
-// bits are equal. Names of weights and parameters differ from case to case.
+// bits are equal. Cases may share names of sources, each is run on its own
+// values; names of graphs differ.
 typedef struct NativeCase {
   Kit *kit;
   const Graph *meaning;        // what is evaluated

@@ -14,14 +14,13 @@
 
 #include <cmocka.h>
 
-#include "autodiff/autodiff.h"
 #include "graph/ops.h"
-#include "graph_kit.h"
+#include "entry_kit.h"
 #include "passes/passes.h"
 #include "plan/plan.h"
 #include "plan/recompute.h"
 
-enum { KINDS = 7, SEEDS = 2 * KINDS };
+enum { SEEDS = 2 * KIT_ENTRIES };
 
 // ---- same outputs
 
@@ -48,70 +47,10 @@ static void same(Kit *k, const Graph *x, const Graph *y, const char *what) {
   eval_free(y, vy);
 }
 
-// ---- graphs as compiler/build makes them
-
-static Graph *loss_graph(Kit *k, bool trained) {
-  kit_pair(k, trained);
-  k->g->name = "loss";
-  return k->g;
-}
-
-// The anchor's loss and the gradients, differentiated after `rows` when early is true.
-static Graph *train_graph(Kit *k, bool trained, bool early) {
-  kit_pair(k, trained);
-  k->g->name = "train";
-  Graph *g = early ? pass_rows(pass_dce(k->g, k->arena), k->arena) : k->g;
-  k->g = g;
-  NodeId loss = g->out[0].node, wrt[KIT_MAX_VALUES], grad[KIT_MAX_VALUES];
-  int n = 0;
-  for (NodeId i = 0; i < g->n; i++) {
-    if (g->node[i].op == OP_param) wrt[n++] = i;
-  }
-  assert_true(n > 0);
-  NodeId seed = kit_source(k, OP_input, "gscale", g->node[loss].type, -1, 1);
-  autodiff_reverse(g, loss, seed, wrt, n, grad);
-  for (int i = 0; i < n; i++) {
-    assert_true(grad[i] >= 0);
-    graph_output(g, arena_printf(k->arena, "grad.%s", g->node[wrt[i]].attr.name), grad[i]);
-  }
-  return g;
-}
-
-// Also the hidden states of all layers and the logits, as score has them.
-static Graph *score_graph(Kit *k) {
-  kit_pair(k, false);
-  Graph *g = k->g;
-  Node loss = g->node[g->out[0].node];
-  graph_output(g, "logits", graph_add(g, OP_linear, loss.in, 2, &(Attr){.i = {1}}, NULL));
-  NodeId taken = NODE_NONE;
-  for (NodeId i = 0; i < g->n; i++) {
-    if (g->node[i].op == OP_take) taken = i;
-  }
-  graph_output(g, "hidden.base.2", g->node[taken].in[0]);
-  return g;
-}
-
-static Graph *step_graph(Kit *k) {
-  kit_step(k);
-  return k->g;
-}
-
-static const Graph *some_graph(Kit *k, int kind) {
-  switch (kind) {
-    case 0: return loss_graph(k, false);
-    case 1: return loss_graph(k, true);
-    case 2: return train_graph(k, false, true);
-    case 3: return train_graph(k, true, true);
-    case 4: return train_graph(k, false, false);
-    case 5: return score_graph(k);
-    default: return step_graph(k);
-  }
-}
-
 static void each_graph(void f(Kit *k, const Graph *g, const char *what)) {
   for (int i = 0; i < SEEDS; i++) {
     Kit *k = kit_new((uint64_t)i + 300);
-    f(k, some_graph(k, i % KINDS), arena_printf(k->arena, "graph %d", i));
+    f(k, kit_entry_graph(k, i % KIT_ENTRIES), arena_printf(k->arena, "graph %d", i));
     kit_free(k);
   }
 }
@@ -220,7 +159,7 @@ static void attributes_differ(void **state) {
 static void recomputes_cheap_work_once(void **state) {
   (void)state;
   Kit *k = kit_new(11);
-  Graph *g = passes_run(train_graph(k, true, true), k->arena, NULL, NULL), *again_g = recompute(g, k->arena);
+  Graph *g = passes_run(kit_train_graph(k, true, true), k->arena, NULL, NULL), *again_g = recompute(g, k->arena);
   assert_true(again_g->n > g->n);
   for (int op = 0; op < OP_COUNT; op++) {
     int before = count(g, (OpId)op), after = count(again_g, (OpId)op);
@@ -275,7 +214,7 @@ static void rows(void **state) {
 static void rows_backward(void **state) {
   (void)state;
   Kit *k = kit_new(9);
-  Graph *g = passes_run(train_graph(k, false, true), k->arena, NULL, NULL);
+  Graph *g = passes_run(kit_train_graph(k, false, true), k->arena, NULL, NULL);
   int tokens = 0, of_rows = 0;
   for (NodeId i = 0; i < g->n; i++) {
     const Node *n = &g->node[i];
@@ -293,7 +232,7 @@ static void rows_backward(void **state) {
 static void rows_wanted_both_ways(void **state) {
   (void)state;
   Kit *k = kit_new(10);
-  Graph *g = pass_rows(score_graph(k), k->arena);
+  Graph *g = pass_rows(kit_score_graph(k), k->arena);
   same(k, k->g, g, "hidden state wanted whole");
   for (NodeId i = 0; i < g->n; i++) {
     const Node *n = &g->node[i];
@@ -346,7 +285,7 @@ static void plan_refuses_logits(void **state) {
   (void)state;
   Kit *k = kit_new(12);
   Plan *p = plan_new(k->arena);
-  assert_null(plan_add(p, passes_run(score_graph(k), k->arena, NULL, NULL)));
+  assert_null(plan_add(p, passes_run(kit_score_graph(k), k->arena, NULL, NULL)));
   p->entry[0].name = "loss";
   pid_t child = fork();
   assert_true(child >= 0);
@@ -372,10 +311,10 @@ static void plan_of_all(void **state) {
   Graph *g[4];
   int64_t kernels = 0;
   for (int i = 0; i < 4; i++) k[i] = kit_new((uint64_t)i);
-  g[0] = train_graph(k[0], false, true);
-  g[1] = loss_graph(k[1], false);
-  g[2] = step_graph(k[2]);
-  g[3] = score_graph(k[3]);
+  g[0] = kit_train_graph(k[0], false, true);
+  g[1] = kit_loss_graph(k[1], false);
+  g[2] = kit_step_graph(k[2]);
+  g[3] = kit_score_graph(k[3]);
   Plan *all = plan_new(k[0]->arena);
   for (int i = 0; i < 4; i++) {
     Plan *one = plan_new(k[i]->arena);

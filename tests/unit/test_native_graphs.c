@@ -1,0 +1,277 @@
+// Native against reference on whole graphs: random ones, forward and with the gradients of their parameters, and small
+// language models as the entries of a program have them. Fusion, recomputation, the order of calls and the places of
+// buffers are what single ops do not show.
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "autodiff/autodiff.h"
+#include "graph/ops.h"
+#include "passes/passes.h"
+#include "tests/unit/entry_kit.h"
+#include "tests/unit/plan_runner.h"
+
+enum { GRAPHS = 64, BATCH = 8, MOST_VALUES = 64, STEPS = 22 };
+
+// ---- random graphs: values in a pool, each step draws some and adds one
+
+typedef struct Pool {
+  Kit *k;
+  int T, A, R;                 // row symbols; R: some rows of T
+  NodeId rows;                 // their index
+  int64_t ext[3];              // the graph's extents; the last is even
+  NodeId value[MOST_VALUES];
+  int n;
+  NodeId mask[2][2];           // by query and key symbol
+} Pool;
+
+static const char *name(Kit *k, const char *kind) {
+  return arena_printf(k->arena, "%s.%s%d", k->g->name, kind, k->g->n);
+}
+
+static NodeId un(Pool *p, OpId op, NodeId a) { return graph_un(p->k->g, op, a); }
+static NodeId bin(Pool *p, OpId op, NodeId a, NodeId b) { return graph_bin(p->k->g, op, a, b); }
+static NodeId num(Pool *p, double v) { return graph_const(p->k->g, v); }
+static const Type *type(const Pool *p, NodeId n) { return &p->k->g->node[n].type; }
+static int sym_of(const Pool *p, NodeId n) { return type_row_sym(type(p, n)); }
+static int rank_of(const Pool *p, NodeId n) { return type(p, n)->rank - (sym_of(p, n) >= 0); }
+
+static NodeId keep(Pool *p, NodeId n) {
+  assert_true(p->n < MOST_VALUES);
+  return p->value[p->n++] = n;
+}
+
+static NodeId tensor(Pool *p, int n, const int64_t *d, double size) {
+  OpId op = kit_pick(p->k, 3) ? OP_param : OP_weight;
+  return kit_source(p->k, op, name(p->k, "w"), kit_type(-1, d, n), -size, size);
+}
+
+static NodeId any(Pool *p) { return p->value[kit_pick(p->k, p->n)]; }
+
+// A value with rows and at least one extent; later ones more often.
+static NodeId rows_value(Pool *p) {
+  for (;;) {
+    NodeId a = any(p), b = any(p), n = a > b ? a : b;
+    if (sym_of(p, n) >= 0 && rank_of(p, n) > 0 && type_row_elems(type(p, n)) <= 300) return n;
+  }
+}
+
+static NodeId square_plus(Pool *p, NodeId x, double c) { return bin(p, OP_add, bin(p, OP_mul, x, x), num(p, c)); }
+
+// All functions, on what they are tame on.
+static NodeId step_unary(Pool *p) {
+  static const OpId plain[] = {OP_tanh, OP_sigmoid, OP_erf, OP_sin, OP_cos, OP_neg};
+  NodeId x = any(p);
+  switch (kit_pick(p->k, 6)) {
+    case 0: return un(p, OP_exp, un(p, OP_tanh, x));
+    case 1: return un(p, OP_log, square_plus(p, x, 1));
+    case 2: return un(p, OP_rsqrt, square_plus(p, x, 0.5));
+    case 3: return un(p, OP_sqrt, square_plus(p, x, 0.25));
+    default: return un(p, plain[kit_pick(p->k, 6)], x);
+  }
+}
+
+static NodeId step_binary(Pool *p) {
+  Graph *g = p->k->g;
+  for (int tries = 0; tries < 20; tries++) {
+    NodeId in[2] = {any(p), any(p)};
+    const char *why;
+    if (type_row_elems(type(p, in[0])) * type_row_elems(type(p, in[1])) > 3000) continue;
+    NodeId sum = graph_add(g, kit_pick(p->k, 2) ? OP_add : OP_sub, in, 2, NULL, &why);
+    if (sum == NODE_NONE) continue;
+    if (kit_pick(p->k, 2)) return sum;
+    return kit_pick(p->k, 3) ? bin(p, OP_mul, un(p, OP_tanh, in[0]), in[1])
+                             : bin(p, OP_div, in[0], square_plus(p, in[1], 1));
+  }
+  return step_unary(p);
+}
+
+static NodeId step_axis(Pool *p) {
+  NodeId x = rows_value(p);
+  const Type *t = type(p, x);
+  if (t->dim[t->rank - 1] % 2 == 0 && kit_pick(p->k, 2)) return un(p, OP_rotate, x);
+  if (kit_pick(p->k, 2)) return kit_rmsnorm(p->k, x, tensor(p, 1, &t->dim[t->rank - 1], 1), 0.1);
+  return bin(p, OP_mul, un(p, OP_sum, x), num(p, 1 / (double)t->dim[t->rank - 1]));
+}
+
+static NodeId step_reshape(Pool *p) {
+  NodeId x = rows_value(p);
+  int64_t n = type_row_elems(type(p, x)), half = n % 2 ? 1 : 2, d[3] = {half, 1, n / half};
+  int rank = 1 + (int)kit_pick(p->k, 3);
+  if (rank == 1) d[0] = n;
+  if (rank == 2) d[1] = n / half;
+  return graph_reshape(p->k->g, x, d, rank, NULL);
+}
+
+static NodeId linear(Pool *p, NodeId x, int outer, const int64_t *out) {
+  const Type *t = type(p, x);
+  int64_t d[MAX_RANK];
+  int inner = t->rank - 1;
+  for (int i = 0; i < outer; i++) d[i] = out[i];
+  for (int i = 0; i < inner; i++) d[outer + i] = t->dim[1 + i];
+  NodeId w = tensor(p, outer + inner, d, 1.5 / sqrt((double)type_row_elems(t)));
+  return graph_add(p->k->g, OP_linear, (NodeId[]){x, w}, 2, &(Attr){.i = {inner}}, NULL);
+}
+
+// A product, two that meet in a gate, or one that is added to what it came from.
+static NodeId step_linear(Pool *p) {
+  NodeId x = rows_value(p);
+  int outer = 1 + (int)kit_pick(p->k, 2);
+  const int64_t *out = p->ext + (outer == 1 ? 1 + kit_pick(p->k, 2) : kit_pick(p->k, 2));
+  NodeId y = linear(p, x, outer, out);
+  if (kit_pick(p->k, 3) == 0) return bin(p, OP_mul, kit_silu(p->k, y), linear(p, x, outer, out));
+  if (kit_pick(p->k, 3) == 0) return bin(p, OP_add, x, linear(p, y, type(p, x)->rank - 1, type(p, x)->dim + 1));
+  if (kit_pick(p->k, 3) == 0) keep(p, linear(p, x, 1, p->ext + 1));
+  return y;
+}
+
+static NodeId rows_over(Pool *p, int sym) {
+  for (int tries = 0; tries < 30; tries++) {
+    NodeId n = rows_value(p);
+    if (sym_of(p, n) == sym) return n;
+  }
+  return p->value[sym == p->A];                             // the first two are over T and A
+}
+
+// Attention of rows over T to rows over T or A; keys and values are products.
+static NodeId step_attention(Pool *p) {
+  bool other = kit_pick(p->k, 2);
+  int key = other ? p->A : p->T;
+  NodeId x = rows_over(p, p->T), y = rows_over(p, key), *mask = &p->mask[0][other];
+  int64_t heads = 1 + kit_pick(p->k, 2), group = 1 + kit_pick(p->k, 2), D = p->ext[1], E = p->ext[2];
+  NodeId q = linear(p, x, 2, (int64_t[]){heads * group, D});
+  NodeId in[4] = {q, linear(p, y, 2, (int64_t[]){heads, D}), linear(p, y, 2, (int64_t[]){heads, E})};
+  if (*mask == NODE_NONE) *mask = kit_intervals(p->k, p->T, key);
+  in[3] = *mask;
+  Attr attr = {.f = {0.5, kit_pick(p->k, 2) ? 2 : 0}};
+  return graph_part(p->k->g, graph_add(p->k->g, OP_attention, in, 4, &attr, NULL), 0);
+}
+
+static NodeId step_take(Pool *p) { return bin(p, OP_take, rows_over(p, p->T), p->rows); }
+
+static NodeId step_lookup(Pool *p) {
+  int64_t d[3] = {7, p->ext[1], p->ext[2]};
+  NodeId ids = kit_ids(p->k, name(p->k, "i"), kit_pick(p->k, 2) ? p->T : p->A, d[0]);
+  return bin(p, OP_lookup, ids, tensor(p, 2 + (int)kit_pick(p->k, 2), d, 1));
+}
+
+static NodeId step_loss(Pool *p) {
+  NodeId h = linear(p, rows_value(p), 1, p->ext + 2);
+  NodeId w = tensor(p, 2, (int64_t[]){23, p->ext[2]}, 1), in[3] = {h, w};
+  in[2] = kit_ids(p->k, name(p->k, "l"), sym_of(p, h), 23);
+  return graph_add(p->k->g, OP_xent, in, 3, &(Attr){.f = {0, kit_pick(p->k, 2) ? 3 : 0}}, NULL);
+}
+
+static NodeId step_static(Pool *p) {
+  static const OpId f[] = {OP_tanh, OP_exp, OP_neg};
+  NodeId w = tensor(p, 1 + (int)kit_pick(p->k, 2), p->ext + 1, 1);
+  return kit_pick(p->k, 2) ? w : bin(p, OP_add, num(p, 1), un(p, f[kit_pick(p->k, 3)], w));
+}
+
+typedef NodeId Step(Pool *p);
+static Step *const step[] = {
+  step_unary, step_unary, step_binary, step_binary, step_binary, step_axis, step_axis, step_reshape, step_linear,
+  step_linear, step_linear, step_attention, step_take, step_lookup, step_loss, step_static, step_static,
+};
+
+static void begin(Pool *p, Kit *k) {
+  static const int64_t rows[] = {0, 1, 2, 5, 17, 33, 70}, odd[] = {1, 3, 5, 7, 17}, even[] = {2, 6, 16, 18, 34};
+  *p = (Pool){.k = k, .mask = {{NODE_NONE, NODE_NONE}, {NODE_NONE, NODE_NONE}}};
+  p->T = kit_tokens(k, "base", rows[kit_pick(k, 7)]);
+  p->A = kit_tokens(k, "code", rows[kit_pick(k, 7)]);
+  p->R = kit_rows(k, kit_pick(k, k->sym[p->T] + 1));
+  p->rows = kit_index(k, "rows", p->R, k->sym[p->T]);
+  p->ext[0] = 1 + kit_pick(k, 3);
+  p->ext[1] = odd[kit_pick(k, 5)];
+  p->ext[2] = even[kit_pick(k, 5)];
+  for (int i = 0; i < 2; i++)
+    keep(p, kit_source(k, OP_input, name(k, "x"), kit_type(i ? p->A : p->T, p->ext + 1, 2), -1, 1));
+  keep(p, kit_source(k, OP_input, name(k, "x"), kit_type(p->T, p->ext + 2, 1), -1, 1));
+  keep(p, kit_source(k, OP_input, name(k, "x"), kit_type(p->T, NULL, 0), -1, 1));
+}
+
+static void outputs(Pool *p) {
+  for (int i = 0; i < 3; i++) {
+    NodeId n = i ? any(p) : p->value[p->n - 1];
+    graph_output(p->k->g, arena_printf(p->k->arena, "y%d", i), n);
+  }
+}
+
+// Gradients of all parameters that the last value with rows rests on.
+static void gradients(Pool *p) {
+  Graph *g = p->k->g;
+  NodeId y = p->value[p->n - 1], wrt[KIT_MAX_VALUES], grad[KIT_MAX_VALUES];
+  int n = 0;
+  for (int i = p->n - 1; sym_of(p, y) < 0; i--) y = p->value[i];
+  for (NodeId i = 0; i < g->n; i++) {
+    if (g->node[i].op == OP_param) wrt[n++] = i;
+  }
+  if (!n) return;
+  graph_output(g, "loss", y);
+  NodeId seed = kit_source(p->k, OP_input, name(p->k, "seed"), g->node[y].type, -1, 1);
+  autodiff_reverse(g, y, seed, wrt, n, grad);
+  for (int i = 0; i < n; i++) {
+    if (grad[i] != NODE_NONE) graph_output(g, arena_printf(p->k->arena, "grad.%s", g->node[wrt[i]].attr.name), grad[i]);
+  }
+}
+
+static Kit *random_graph(int seed) {
+  Kit *k = kit_new((uint64_t)seed + 4000);
+  Pool p;
+  k->g->name = arena_printf(k->arena, "random.%d", seed);
+  begin(&p, k);
+  for (int i = 0; i < STEPS; i++) keep(&p, step[kit_pick(k, sizeof step / sizeof *step)](&p));
+  outputs(&p);
+  if (seed % 3) gradients(&p);
+  return k;
+}
+
+static void random_graphs(void **state) {
+  (void)state;
+  for (int first = 0; first < GRAPHS; first += BATCH) {
+    NativeCase c[BATCH];
+    for (int i = 0; i < BATCH; i++) {
+      Kit *k = random_graph(first + i);
+      c[i] = (NativeCase){k, k->g, i % 2 ? passes_run(k->g, k->arena, NULL, NULL) : k->g};
+    }
+    native_check(c, BATCH, 1e-4);
+    for (int i = 0; i < BATCH; i++) kit_free(c[i].kit);
+  }
+}
+
+// ---- the entries of small models
+
+typedef struct Rows {
+  int64_t base, code, wanted, cached;
+} Rows;
+
+// All row counts in one plan, with and without passes: they share their kernels.
+static void entries(void **state) {
+  (void)state;
+  static const Rows rows[] = {{7, 5, 3, 9},       {7, 5, 3, 9},    {0, 0, 0, 0},       {1, 1, 1, 1},
+                              {37, 41, 13, 50}, {70, 0, 70, 97}, {131, 257, 0, 131}, {33, 1, 2, 64}};
+  enum { N = sizeof rows / sizeof *rows };
+  for (int kind = 0; kind < KIT_ENTRIES; kind++) {
+    NativeCase c[N];
+    for (int i = 0; i < N; i++) {
+      Kit *k = kit_new((uint64_t)(kind * 1000 + i));
+      k->base_rows = rows[i].base, k->code_rows = rows[i].code;
+      k->wanted_rows = rows[i].wanted, k->cached_rows = rows[i].cached;
+      const Graph *g = kit_entry_graph(k, kind);
+      const Graph *run = i ? passes_run(g, k->arena, NULL, NULL) : g;
+      c[i] = (NativeCase){k, g, graph_copy(run, k->arena, arena_printf(k->arena, "%s.%d", g->name, i))};
+    }
+    native_check(c, N, 1e-4);
+    for (int i = 0; i < N; i++) kit_free(c[i].kit);
+  }
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {cmocka_unit_test(random_graphs), cmocka_unit_test(entries)};
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
