@@ -55,6 +55,7 @@ add_library(calm_planrun STATIC EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/tests/unit/
 target_link_libraries(calm_planrun PUBLIC calm_entrykit calm_native calm_plan)
 calm_unit_test(test_native_ops calm_planrun)
 calm_unit_test(test_native_graphs calm_planrun)
+calm_unit_test(test_native_program calm_planrun calm_build calm_tiny)
 
 # --- runtime
 calm_unit_test(test_tokenizer calm_rt)

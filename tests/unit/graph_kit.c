@@ -111,33 +111,49 @@ static NodeId index_source(Kit *k, const char *name, int sym) {
   return graph_source(k->g, OP_input, (Type){.dt = DT_I32, .rank = 1, .dim = {sym_dim(sym)}}, &(Attr){.name = name});
 }
 
-NodeId kit_ids(Kit *k, const char *name, int sym, int64_t below) {
-  double *v = new_value(k, name, k->sym[sym]);
-  for (int64_t i = 0; i < k->sym[sym]; i++) v[i] = (double)kit_pick(k, below);
-  return index_source(k, name, sym);
+static void give_ids(Kit *k, const char *name, int64_t n, int64_t below) {
+  double *v = new_value(k, name, n);
+  for (int64_t i = 0; i < n; i++) v[i] = (double)kit_pick(k, below);
 }
 
-NodeId kit_index(Kit *k, const char *name, int sym, int64_t below) {
-  int64_t n = k->sym[sym], got = 0;
+static void give_index(Kit *k, const char *name, int64_t n, int64_t below) {
+  int64_t got = 0;
   assert_true(n <= below);
   double *v = new_value(k, name, n);
   for (int64_t i = 0; i < below && got < n; i++) {           // i is chosen with chance (wanted) / (left)
     if (kit_pick(k, below - i) < n - got) v[got++] = (double)i;
   }
+}
+
+static void give_positions(Kit *k, const char *name, int64_t n) {
+  double *v = new_value(k, name, n);
+  for (int64_t i = 0; i < n; i++) v[i] = (double)i;
+}
+
+NodeId kit_ids(Kit *k, const char *name, int sym, int64_t below) {
+  give_ids(k, name, k->sym[sym], below);
+  return index_source(k, name, sym);
+}
+
+NodeId kit_index(Kit *k, const char *name, int sym, int64_t below) {
+  give_index(k, name, k->sym[sym], below);
   return index_source(k, name, sym);
 }
 
 NodeId kit_positions(Kit *k, const char *name, int sym) {
-  double *v = new_value(k, name, k->sym[sym]);
-  for (int64_t i = 0; i < k->sym[sym]; i++) v[i] = (double)i;
+  give_positions(k, name, k->sym[sym]);
   return index_source(k, name, sym);
+}
+
+static void give_intervals(Kit *k, const int64_t *key, int32_t *lo, int32_t *hi) {
+  assert_true(k->nmask < KIT_MAX_MASKS);
+  memcpy(k->mask[k->nmask].key, key, sizeof k->mask[0].key);
+  k->mask[k->nmask++].m = (EvalMask){lo, hi};
 }
 
 static NodeId mask_source(Kit *k, int query, int key, int64_t window, int32_t *lo, int32_t *hi) {
   Attr attr = {.i = {query, key, window, k->g->sym[query].model}};
-  assert_true(k->nmask < KIT_MAX_MASKS);
-  memcpy(k->mask[k->nmask].key, attr.i, sizeof attr.i);
-  k->mask[k->nmask++].m = (EvalMask){lo, hi};
+  give_intervals(k, attr.i, lo, hi);
   return graph_source(k->g, OP_mask, (Type){.dt = DT_MASK, .rank = 1, .dim = {sym_dim(query)}}, &attr);
 }
 
@@ -151,14 +167,79 @@ NodeId kit_causal(Kit *k, int query, int key, int64_t window) {
   return mask_source(k, query, key, window, lo, hi);
 }
 
-NodeId kit_intervals(Kit *k, int query, int key) {
+static void draw_intervals(Kit *k, int query, int key, int32_t **lo, int32_t **hi) {
   int64_t n = k->sym[query], rows = k->sym[key];
-  int32_t *lo = ARENA_ARRAY(k->arena, int32_t, n + 1), *hi = ARENA_ARRAY(k->arena, int32_t, n + 1);
+  *lo = ARENA_ARRAY(k->arena, int32_t, n + 1);
+  *hi = ARENA_ARRAY(k->arena, int32_t, n + 1);
   for (int64_t i = 0; i < n; i++) {
-    lo[i] = (int32_t)kit_pick(k, rows + 1);
-    hi[i] = lo[i] + (kit_pick(k, 4) ? (int32_t)kit_pick(k, rows - lo[i] + 1) : 0);
+    (*lo)[i] = (int32_t)kit_pick(k, rows + 1);
+    (*hi)[i] = (*lo)[i] + (kit_pick(k, 4) ? (int32_t)kit_pick(k, rows - (*lo)[i] + 1) : 0);
   }
+}
+
+NodeId kit_intervals(Kit *k, int query, int key) {
+  int32_t *lo, *hi;
+  draw_intervals(k, query, key, &lo, &hi);
   return mask_source(k, query, key, 0, lo, hi);
+}
+
+// ---- graphs made elsewhere
+enum { FLAT_ROWS = 3 };
+static void adopt_symbols(Kit *k, const Graph *g) {
+  assert_true(g->nsym <= KIT_MAX_SYMS);
+  for (int s = 0; s < g->nsym; s++) {
+    switch (g->sym[s].kind) {
+      case SYM_TOKENS: k->sym[s] = k->base_rows; break;
+      case SYM_ROWS: k->sym[s] = k->wanted_rows; break;
+      case SYM_CACHE: k->sym[s] = k->cached_rows; break;
+      case SYM_FLAT: k->sym[s] = FLAT_ROWS; break;
+    }
+  }
+}
+
+static bool called(const char *name, const char *what) { return !strncmp(name, what, strlen(what)); }
+
+static void adopt_index(Kit *k, const char *name, int64_t n, int64_t vocab) {
+  if (called(name, "pos")) give_positions(k, name, n);
+  else if (called(name, "rows")) give_index(k, name, n, k->base_rows);
+  else if (called(name, "slots")) give_index(k, name, n, k->cached_rows);
+  else give_ids(k, name, n, vocab);                          // ids, labels
+}
+
+// Matrices of about 1 / sqrt(fan-in); vectors near 1; an optimizer's second moments and factors between 0 and 1.
+static void adopt_numbers(Kit *k, const Node *x, int64_t n) {
+  const char *name = x->attr.name;
+  double lo = -1, hi = 1;
+  if (x->op == OP_weight || x->op == OP_param) {
+    hi = x->type.rank > 1 ? 1.5 / sqrt((double)x->type.dim[x->type.rank - 1]) : 1.5;
+    lo = x->type.rank > 1 ? -hi : 0.5;
+  } else if (!strcmp(name, "v") || called(name, "adamw.")) {
+    lo = 0.1;
+  }
+  double *v = new_value(k, name, n);
+  for (int64_t i = 0; i < n; i++) v[i] = stored(x->type.dt, kit_uniform(k, lo, hi));
+}
+
+static void adopt_mask(Kit *k, const Node *x) {
+  int32_t *lo, *hi;
+  for (int i = 0; i < k->nmask; i++) {
+    if (!memcmp(k->mask[i].key, x->attr.i, sizeof k->mask[i].key)) return;
+  }
+  draw_intervals(k, (int)x->attr.i[0], (int)x->attr.i[1], &lo, &hi);
+  give_intervals(k, x->attr.i, lo, hi);
+}
+
+void kit_adopt(Kit *k, Graph *g, int64_t vocab) {
+  k->g = g;
+  adopt_symbols(k, g);
+  for (NodeId i = 0; i < g->n; i++) {
+    const Node *x = &g->node[i];
+    if (op_class(x->op) != OPC_SOURCE || x->op == OP_const) continue;
+    if (x->op == OP_mask) adopt_mask(k, x);
+    else if (kit_values(k, x->attr.name, NULL)) continue;    // another source of the same name
+    else if (x->type.dt == DT_I32) adopt_index(k, x->attr.name, kit_elems(k, &x->type), vocab);
+    else adopt_numbers(k, x, kit_elems(k, &x->type));
+  }
 }
 
 // ---- evaluation
@@ -224,16 +305,16 @@ static NodeId tensor(Kit *k, OpId op, const char *name, const int64_t *d, int n,
   return op == OP_param ? kit_var(k, op, name, t, -r, r) : kit_source(k, op, name, t, -r, r);
 }
 
-static NodeId layer_tensor(Kit *k, const TinyModel *m, int layer, const char *what, const int64_t *d, int n,
+static NodeId layer_tensor(Kit *k, const KitModel *m, int layer, const char *what, const int64_t *d, int n,
                            int64_t fan_in) {
   return tensor(k, m->op, arena_printf(k->arena, "%s.%d.%s", m->name, layer, what), d, n, fan_in);
 }
 
-static NodeId model_tensor(Kit *k, const TinyModel *m, const char *what, const int64_t *d, int n, int64_t fan_in) {
+static NodeId model_tensor(Kit *k, const KitModel *m, const char *what, const int64_t *d, int n, int64_t fan_in) {
   return tensor(k, m->op, arena_printf(k->arena, "%s.%s", m->name, what), d, n, fan_in);
 }
 
-NodeId kit_embed(Kit *k, TinyModel *m) {
+NodeId kit_embed(Kit *k, KitModel *m) {
   m->pos = kit_positions(k, arena_printf(k->arena, "pos.%s", m->name), m->sym);
   m->mask = m->cache ? kit_intervals(k, m->sym, m->cache) : kit_causal(k, m->sym, m->sym, 0);
   if (m->cache) m->slots = kit_index(k, arena_printf(k->arena, "slots.%s", m->name), m->sym, k->sym[m->cache]);
@@ -248,7 +329,7 @@ static NodeId attend(Kit *k, NodeId q, NodeId keys, NodeId values, NodeId mask, 
 }
 
 // Keys or values together with those of earlier steps.
-static NodeId cached(Kit *k, const TinyModel *m, int layer, const char *what, NodeId x) {
+static NodeId cached(Kit *k, const KitModel *m, int layer, const char *what, NodeId x) {
   if (!m->cache) return x;
   Type t = *type_of(k, x);
   t.dim[0] = sym_dim(m->cache);
@@ -256,7 +337,7 @@ static NodeId cached(Kit *k, const TinyModel *m, int layer, const char *what, No
   return graph_add(k->g, OP_append, (NodeId[]){cache, x, m->slots}, 3, NULL, NULL);
 }
 
-NodeId kit_block(Kit *k, TinyModel *m, int layer, NodeId x) {
+NodeId kit_block(Kit *k, KitModel *m, int layer, NodeId x) {
   NodeId n = kit_rmsnorm(k, x, layer_tensor(k, m, layer, "norm1", (int64_t[]){m->D}, 1, 1), 0.1);
   NodeId q = linear(k, n, layer_tensor(k, m, layer, "wq", (int64_t[]){m->H, m->Dh, m->D}, 3, m->D));
   NodeId keys = linear(k, n, layer_tensor(k, m, layer, "wk", (int64_t[]){m->K, m->Dh, m->D}, 3, m->D));
@@ -288,9 +369,9 @@ NodeId kit_cross(Kit *k, const char *name, NodeId x, NodeId h, int64_t D, int64_
 }
 
 NodeId kit_pair(Kit *k, bool trained) {
-  TinyModel base = {.name = "base", .op = trained ? OP_param : OP_weight, .D = 6, .H = 4, .K = 2, .Dh = 4, .F = 7};
+  KitModel base = {.name = "base", .op = trained ? OP_param : OP_weight, .D = 6, .H = 4, .K = 2, .Dh = 4, .F = 7};
   base.V = 11;
-  TinyModel code = {.name = "code", .op = OP_weight, .D = 5, .H = 3, .K = 1, .Dh = 2, .F = 3, .V = 7};
+  KitModel code = {.name = "code", .op = OP_weight, .D = 5, .H = 3, .K = 1, .Dh = 2, .F = 3, .V = 7};
   base.sym = kit_tokens(k, "base", k->base_rows);
   code.sym = kit_tokens(k, "code", k->code_rows);
   int r = kit_rows(k, k->wanted_rows);
@@ -311,7 +392,7 @@ NodeId kit_pair(Kit *k, bool trained) {
 }
 
 NodeId kit_step(Kit *k) {
-  TinyModel base = {.name = "base", .op = OP_weight, .D = 6, .H = 4, .K = 2, .Dh = 4, .F = 7, .V = 11};
+  KitModel base = {.name = "base", .op = OP_weight, .D = 6, .H = 4, .K = 2, .Dh = 4, .F = 7, .V = 11};
   base.sym = kit_tokens(k, "base", k->base_rows);
   base.cache = kit_cached(k, "base", k->cached_rows);
   int r = kit_rows(k, k->wanted_rows);

@@ -4,7 +4,7 @@
 #define CALM_TESTS_GRAPH_KIT_H
 #include "graph/eval.h"
 
-enum { KIT_MAX_VALUES = 128, KIT_MAX_MASKS = 16, KIT_MAX_SYMS = 8 };
+enum { KIT_MAX_VALUES = 512, KIT_MAX_MASKS = 16, KIT_MAX_SYMS = 8 };
 
 typedef struct KitValue {
   const char *name;
@@ -51,26 +51,30 @@ NodeId kit_positions(Kit *k, const char *name, int sym);     // 0, 1, 2 …
 NodeId kit_causal(Kit *k, int query, int key, int64_t window);
 NodeId kit_intervals(Kit *k, int query, int key);
 
+// Takes a graph that was made elsewhere for the kit's: values for all its sources, by their kinds and the names that the
+// runtime gives its inputs. Row counts first: base_rows are all models' tokens.
+void kit_adopt(Kit *k, Graph *g, int64_t vocab);
+
 // Verifies and evaluates g, whose sources are the kit's; fails the test when either refuses it. Free with eval_free.
 double **kit_eval(Kit *k, const Graph *g);
 int64_t kit_elems(const Kit *k, const Type *t);
 double *kit_values(const Kit *k, const char *name, int64_t *n);    // NULL when it has none of that name
 
 // ---- language models in small
-typedef struct TinyModel {
+typedef struct KitModel {
   const char *name;                          // "base"
   int sym;                                   // its tokens
   OpId op;                                   // OP_weight: frozen; OP_param: trained whole
   int64_t D, H, K, Dh, F, V;                 // F: width of the feed-forward layer
   int cache;                                 // rows of cached keys and values, as a step has them; 0 = none
   NodeId pos, mask, slots;                   // made by kit_embed
-} TinyModel;
+} KitModel;
 
 NodeId kit_rmsnorm(Kit *k, NodeId x, NodeId w, double eps);  // over the last extent
 NodeId kit_rope(Kit *k, NodeId x, NodeId pos);               // x[T, H, Dh]
 NodeId kit_silu(Kit *k, NodeId x);
-NodeId kit_embed(Kit *k, TinyModel *m);
-NodeId kit_block(Kit *k, TinyModel *m, int layer, NodeId x);
+NodeId kit_embed(Kit *k, KitModel *m);
+NodeId kit_block(Kit *k, KitModel *m, int layer, NodeId x);
 // x plus what attention over rows h of another model gives, with parameters.
 NodeId kit_cross(Kit *k, const char *name, NodeId x, NodeId h, int64_t D, int64_t E);
 // Two models of which the second feeds the first through a cross attention; the loss of the anchor's rows. Its node; it
