@@ -51,8 +51,8 @@ NodeId kit_positions(Kit *k, const char *name, int sym);     // 0, 1, 2 …
 NodeId kit_causal(Kit *k, int query, int key, int64_t window);
 NodeId kit_intervals(Kit *k, int query, int key);
 
-// Takes a graph that was made elsewhere for the kit's: values for all its sources, by their kinds and the names that the
-// runtime gives its inputs. Row counts first: base_rows are all models' tokens.
+// Takes a graph that was made elsewhere for the kit's: values for all its sources, by their kinds and the names that
+// the runtime gives its inputs. Row counts first: base_rows are all models' tokens.
 void kit_adopt(Kit *k, Graph *g, int64_t vocab);
 
 // Verifies and evaluates g, whose sources are the kit's; fails the test when either refuses it. Free with eval_free.

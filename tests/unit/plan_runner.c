@@ -15,6 +15,8 @@
 
 enum { GUARD = 64, GUARD_BYTE = 0x5a, NAN_BYTE = 0xff, ROW_ROUND = 16 };
 
+static const float GRAD_START = 0.5f;      // gradients are added to what is there
+
 typedef struct Block {         // memory between two guards
   char *all;
   int64_t bytes;
@@ -131,6 +133,22 @@ static void check_sources(const PlanRunner *r, int entry, const Kit *k) {
   free(written);
 }
 
+// Nothing but the gradients that the entry gives was added to.
+static void check_gradients(const PlanRunner *r, int entry) {
+  const PlanEntry *e = &r->p->entry[entry];
+  bool *given = calloc((size_t)r->p->theta + 1, sizeof *given);
+  for (int c = 0; c < e->ncall; c++) {
+    for (int a = 0; a < r->p->kernel[e->call[c].kernel].narg; a++) {
+      const PBuf *b = &r->p->buf[e->call[c].buf[a]];
+      if (b->kind == BUF_GRAD) memset(given + b->offset, true, (size_t)b->elems * sizeof *given);
+    }
+  }
+  for (int64_t i = 0; i < r->p->theta; i++) {
+    if (!given[i] && r->grad[i] != GRAD_START) fail_msg("gradient %lld was written to", (long long)i);
+  }
+  free(given);
+}
+
 // ---- masks: one sequence, all its keys
 
 // The kit's intervals of a plan's mask; of the rows taken when its queries are labelled rows.
@@ -241,11 +259,12 @@ void runner_run(PlanRunner *r, int entry, const Kit *k) {
     r->sym[s] = extent(r, k, s);
     r->cap[s] = (r->sym[s] + ROW_ROUND - 1) / ROW_ROUND * ROW_ROUND;
   }
-  memset(r->grad, 0, (size_t)r->p->theta * sizeof *r->grad);
+  for (int64_t i = 0; i < r->p->theta; i++) r->grad[i] = GRAD_START;
   bind(r, k, is_step);
   bind_masks(r, k);
   run(r, entry);
   check_sources(r, entry, k);
+  check_gradients(r, entry);
 }
 
 void runner_output(const PlanRunner *r, int entry, const char *name, double *out, int64_t n) {
@@ -260,7 +279,8 @@ void runner_output(const PlanRunner *r, int entry, const char *name, double *out
   }
   if (buf < 0) fail_msg("entry %s has no output \"%s\"", e->name, name);
   assert_int_equal(n, (p->buf[buf].sym < 0 ? 1 : r->sym[p->buf[buf].sym]) * p->buf[buf].elems);
-  for (int64_t i = 0; i < n; i++) out[i] = get(r->buf[buf], p->buf[buf].dt, i);
+  double start = p->buf[buf].kind == BUF_GRAD ? GRAD_START : 0;
+  for (int64_t i = 0; i < n; i++) out[i] = get(r->buf[buf], p->buf[buf].dt, i) - start;
 }
 
 void runner_free(PlanRunner *r) {

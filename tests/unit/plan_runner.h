@@ -16,7 +16,7 @@ void runner_bind(PlanRunner *r, const Kit *k);
 void runner_pack(PlanRunner *r);
 // With the kit's extents, inputs, caches and masks.
 void runner_run(PlanRunner *r, int entry, const Kit *k);
-// n numbers of an output of the entry, or of a gradient ("grad.NAME"), as double, after its run.
+// n numbers of an output of the entry, or what its run added to a gradient ("grad.NAME"), as double.
 void runner_output(const PlanRunner *r, int entry, const char *name, double *out, int64_t n);
 void runner_free(PlanRunner *r);
 

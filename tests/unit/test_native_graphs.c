@@ -51,6 +51,15 @@ static NodeId tensor(Pool *p, int n, const int64_t *d, double size) {
   return kit_source(p->k, op, name(p->k, "w"), kit_type(-1, d, n), -size, size);
 }
 
+// One that is multiplied by or looked up in: a frozen one in any stored type.
+static NodeId matrix(Pool *p, int n, const int64_t *d, double size) {
+  static const Dtype stored[] = {DT_F32, DT_F16, DT_BF16};
+  if (kit_pick(p->k, 2)) return tensor(p, n, d, size);
+  Type t = kit_type(-1, d, n);
+  t.dt = stored[kit_pick(p->k, 3)];
+  return kit_source(p->k, OP_weight, name(p->k, "w"), t, -size, size);
+}
+
 static NodeId any(Pool *p) { return p->value[kit_pick(p->k, p->n)]; }
 
 // A value with rows and at least one extent; later ones more often.
@@ -114,7 +123,7 @@ static NodeId linear(Pool *p, NodeId x, int outer, const int64_t *out) {
   int inner = t->rank - 1;
   for (int i = 0; i < outer; i++) d[i] = out[i];
   for (int i = 0; i < inner; i++) d[outer + i] = t->dim[1 + i];
-  NodeId w = tensor(p, outer + inner, d, 1.5 / sqrt((double)type_row_elems(t)));
+  NodeId w = matrix(p, outer + inner, d, 1.5 / sqrt((double)type_row_elems(t)));
   return graph_add(p->k->g, OP_linear, (NodeId[]){x, w}, 2, &(Attr){.i = {inner}}, NULL);
 }
 
@@ -157,12 +166,12 @@ static NodeId step_take(Pool *p) { return bin(p, OP_take, rows_over(p, p->T), p-
 static NodeId step_lookup(Pool *p) {
   int64_t d[3] = {7, p->ext[1], p->ext[2]};
   NodeId ids = kit_ids(p->k, name(p->k, "i"), kit_pick(p->k, 2) ? p->T : p->A, d[0]);
-  return bin(p, OP_lookup, ids, tensor(p, 2 + (int)kit_pick(p->k, 2), d, 1));
+  return bin(p, OP_lookup, ids, matrix(p, 2 + (int)kit_pick(p->k, 2), d, 1));
 }
 
 static NodeId step_loss(Pool *p) {
   NodeId h = linear(p, rows_value(p), 1, p->ext + 2);
-  NodeId w = tensor(p, 2, (int64_t[]){23, p->ext[2]}, 1), in[3] = {h, w};
+  NodeId w = matrix(p, 2, (int64_t[]){23, p->ext[2]}, 1), in[3] = {h, w};
   in[2] = kit_ids(p->k, name(p->k, "l"), sym_of(p, h), 23);
   return graph_add(p->k->g, OP_xent, in, 3, &(Attr){.f = {0, kit_pick(p->k, 2) ? 3 : 0}}, NULL);
 }
