@@ -98,7 +98,7 @@ Engine *engine_open(const char *const *overrides, int n, int threads, RtError *e
   en->tokens = rt_alloc((size_t)p->nentry, sizeof *en->tokens);
   en->rows = rt_alloc((size_t)p->nentry, sizeof *en->rows);
   const struct { int *at; const char *name; } ENTRY[] = {
-      {&en->e_train, "train"}, {&en->e_loss, "loss"}, {&en->e_step, "step"}, {&en->e_score, "score"},
+      {&en->e_train, "train"}, {&en->e_loss, "loss"}, {&en->e_step, "step"}, {&en->e_score, "score"}, {&en->e_probe, "probe"},
       {&en->e_norm, "norm"}, {&en->e_update, "update"}, {&en->e_prepare, "prepare"}, {&en->e_init, "init"}};
   for (size_t i = 0; i < sizeof ENTRY / sizeof ENTRY[0]; i++) *ENTRY[i].at = prog_entry(p, ENTRY[i].name);
   return en;
@@ -166,6 +166,11 @@ void engine_run(Engine *en, int entry, Step *s) {
   }
   RtCtx ctx = {.buf = en->buf, .sym = en->sym, .kernel = en->isa->kernel, .pool = en->pool};
   calm_entries[entry](&ctx);
+}
+
+void engine_bind(Engine *en, const char *name, void *data) {
+  for (int i = 0; i < en->prog->nbuf; i++)
+    if (en->prog->buf[i].kind == PB_INPUT && !strcmp(en->prog->buf[i].name, name)) en->buf[i] = data;
 }
 
 float *engine_output(Engine *en, int entry, const char *name) {

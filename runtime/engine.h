@@ -36,7 +36,7 @@ typedef struct Engine {
   int64_t slots, slot_rows;    // caches: sequences, and rows each
   float *theta, *grad, *m, *v; // flat, prog->theta each; m and v only when training
   Region flat, packed, arena, cache, consts;
-  int e_train, e_loss, e_step, e_score, e_norm, e_update, e_prepare, e_init;    // entries, -1 when absent
+  int e_train, e_loss, e_step, e_score, e_probe, e_norm, e_update, e_prepare, e_init;    // entries, -1 when absent
 } Engine;
 
 // overrides: "NAME=DIR" strings. threads 0: CALM_THREADS or the processors. NULL and an error.
@@ -56,6 +56,8 @@ bool engine_place(Engine *en, RtError *e);
 
 // Runs an entry over a step (NULL for entries without tokens).
 void engine_run(Engine *en, int entry, Step *s);
+// Binds the array input `name` (a state that entry `probe` starts from); the caller keeps the data.
+void engine_bind(Engine *en, const char *name, void *data);
 // Where an output of an entry lies; NULL when it has no such output.
 float *engine_output(Engine *en, int entry, const char *name);
 // Binds the scalar input `name` (one f32 owned by the engine) of norm and update to a value.

@@ -1,5 +1,6 @@
 // score: what the models compute for given rows, as safetensors for other programs: r.input_ids, r.logits and
-// r.hidden.M.K for row r (counted from 0), and grad.NAME of the summed loss. Rows share ragged steps, as in training.
+// r.hidden.M.K for row r (counted from 0), and grad.NAME of the summed loss (in a program without parameters
+// r.grad.hidden.M.0, by the embedding output). Rows share ragged steps, as in training.
 // With --chunk the logits come through the caches instead.
 #include <stdio.h>
 #include <stdlib.h>
@@ -176,15 +177,50 @@ static bool score_grads(Score *s, RtError *e) {
   return true;
 }
 
+// A program without parameters: the gradient by the anchor's embedding output, r.grad.hidden.M.0, each row by itself.
+static bool score_state_grads(Score *s, RtError *e) {
+  Engine *en = s->en;
+  const ProgModel *m = &en->prog->model[en->prog->anchor];
+  char hidden[160], grad[160], name[160];
+  snprintf(hidden, sizeof hidden, "hidden.%.128s.0", m->name);
+  snprintf(grad, sizeof grad, "state_grad.%.128s.0", m->name);
+  snprintf(name, sizeof name, "grad.hidden.%.128s.0", m->name);
+  int64_t longest = 1;
+  for (int64_t i = 0; i < s->data->n; i++)
+    if (s->data->row[i].n > longest) longest = s->data->row[i].n;
+  engine_cap(en, en->e_score, longest, 0);
+  engine_cap(en, en->e_probe, longest, longest);
+  if (!engine_place(en, e)) return false;
+  for (int64_t i = 0; i < s->data->n; i++) {
+    const DataRow *r = &s->data->row[i];
+    float *state = keep(s, (size_t)((r->n + 16) * m->width) * sizeof *state);
+    step_reset(s->step);
+    step_add(s->step, r->ids, r->n, 0, 0, 0);
+    engine_run(en, en->e_score, s->step);
+    memcpy(state, engine_output(en, en->e_score, hidden), (size_t)(r->n * m->width) * sizeof *state);
+    step_reset(s->step);
+    step_add(s->step, r->ids, r->n, 0, 0, 0);
+    for (int64_t t = 0; t + 1 < r->n; t++)
+      if (r->labels[t + 1] >= 0) step_want(s->step, t, r->labels[t + 1], 1);
+    engine_bind(en, hidden, state);
+    engine_run(en, en->e_probe, s->step);
+    add_floats(s, i, name, r->n, m->width, engine_output(en, en->e_probe, grad));
+  }
+  return true;
+}
+
+static bool gradients(Score *s, RtError *e) {
+  return s->en->e_train >= 0 ? score_grads(s, e) : score_state_grads(s, e);
+}
+
 static bool score(Score *s, const Options *o, RtError *e) {
-  if (o->grads && s->en->e_train < 0) return rt_fail(e, "--grads: %s has no parameters", s->en->prog->spec);
   if (o->chunk && o->hidden.n) return rt_fail(e, "--chunk gives logits only; leave --hidden out");
   s->cap = opt_int(o->tokens_cap, 2048);
   if (s->cap < 1) s->cap = 1;
   s->vocab = s->en->prog->model[s->en->prog->anchor].vocab;
   if (!read_hidden(s, o, e) || !(s->data = feed_open(s->en, o->data, e)) ||
-      !cmd_load(s->en, o, o->grads, e)) return false;
-  return (o->chunk ? score_by_chunks(s, o->chunk, e) : score_rows(s, e)) && (!o->grads || score_grads(s, e)) &&
+      !cmd_load(s->en, o, o->grads && s->en->e_train >= 0, e)) return false;
+  return (o->chunk ? score_by_chunks(s, o->chunk, e) : score_rows(s, e)) && (!o->grads || gradients(s, e)) &&
          st_writer_save(s->out, o->out, e);
 }
 

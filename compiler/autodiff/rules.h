@@ -21,5 +21,5 @@ void grad_give_summed(Reverse *r, NodeId id, int input, NodeId dx);
 
 GradRule grad_none, grad_add, grad_sub, grad_mul, grad_div, grad_neg, grad_exp, grad_log, grad_sqrt, grad_rsqrt,
     grad_tanh, grad_erf, grad_sigmoid, grad_cos, grad_sin, grad_sum, grad_rotate, grad_reshape, grad_linear,
-    grad_linear_dx, grad_lookup, grad_take, grad_untake, grad_attention, grad_xent;
+    grad_linear_dx, grad_slice, grad_unslice, grad_lookup, grad_take, grad_untake, grad_attention, grad_xent;
 #endif

@@ -16,11 +16,22 @@ void grad_none(Reverse *r, NodeId y, NodeId dy) {
   refuse(r, y);
 }
 
+// Gives sum_r out[r] in[r]^T to the matrix of product y; one that is read transposed gets it the way it is stored: the operands change
+// places.
+static void give_matrix(Reverse *r, NodeId y, NodeId out, NodeId inner) {
+  NodeId w = in(r, y, 1);
+  int n = (int)r->g->node[y].attr.i[0];
+  bool turned = r->g->node[w].op == OP_transpose;
+  Attr attr = {.i = {turned ? r->g->node[w].type.rank - n : n}};
+  NodeId dw = graph_add(r->g, OP_linear_dw, turned ? (NodeId[]){inner, out} : (NodeId[]){out, inner}, 2, &attr, NULL);
+  grad_give(r, turned ? w : y, !turned, dw);
+}
+
 void grad_linear(Reverse *r, NodeId y, NodeId dy) {
   NodeId x = in(r, y, 0), w = in(r, y, 1);
   Attr inner = {.i = {r->g->node[y].attr.i[0]}};
   if (grad_wanted(r, y, 0)) grad_give(r, y, 0, graph_add(r->g, OP_linear_dx, (NodeId[]){dy, w}, 2, &inner, NULL));
-  if (grad_wanted(r, y, 1)) grad_give(r, y, 1, graph_add(r->g, OP_linear_dw, (NodeId[]){dy, x}, 2, &inner, NULL));
+  if (grad_wanted(r, y, 1)) give_matrix(r, y, dy, x);
 }
 
 // y = x W (W[out, in], x over out): x' = linear(dy, W), W' = x^T dy
@@ -28,7 +39,19 @@ void grad_linear_dx(Reverse *r, NodeId y, NodeId dy) {
   NodeId x = in(r, y, 0), w = in(r, y, 1);
   Attr inner = {.i = {r->g->node[y].attr.i[0]}};
   if (grad_wanted(r, y, 0)) grad_give(r, y, 0, graph_add(r->g, OP_linear, (NodeId[]){dy, w}, 2, &inner, NULL));
-  if (grad_wanted(r, y, 1)) grad_give(r, y, 1, graph_add(r->g, OP_linear_dw, (NodeId[]){x, dy}, 2, &inner, NULL));
+  if (grad_wanted(r, y, 1)) give_matrix(r, y, x, dy);
+}
+
+void grad_slice(Reverse *r, NodeId y, NodeId dy) {
+  const Attr *a = &r->g->node[y].attr;
+  Attr whole = {.i = {a->i[0], a->i[1], r->g->node[in(r, y, 0)].type.dim[a->i[0]]}};
+  grad_give(r, y, 0, graph_add(r->g, OP_unslice, &dy, 1, &whole, NULL));
+}
+
+void grad_unslice(Reverse *r, NodeId y, NodeId dy) {
+  const Attr *a = &r->g->node[y].attr;
+  Attr piece = {.i = {a->i[0], a->i[1], r->g->node[in(r, y, 0)].type.dim[a->i[0]]}};
+  grad_give(r, y, 0, graph_add(r->g, OP_slice, &dy, 1, &piece, NULL));
 }
 
 void grad_lookup(Reverse *r, NodeId y, NodeId dy) {

@@ -46,18 +46,25 @@ static void unknown_key(Build *b, const MInst *m, const char *top, const char *p
             m->arch->name);
 }
 
+// The keys inside object v, at any depth, are members the text mentions. top: the outermost key, path: v's own.
+static void check_inner_keys(Build *b, const MInst *m, const char *top, const char *path, json_t *v) {
+  const char *inner;
+  json_t *w;
+  json_object_foreach(v, inner, w) {
+    const char *full = arena_printf(b->a, "%s.%s", path, inner);
+    if (json_is_null(w) || inert_key(inner)) continue;
+    if (mentions(m->arch, inner, AST_MEMBER)) check_inner_keys(b, m, top, full, w);
+    else unknown_key(b, m, top, full);
+  }
+}
+
 static void check_keys(Build *b, MInst *m) {
-  const char *key, *inner;
-  json_t *v, *w;
+  const char *key;
+  json_t *v;
   json_object_foreach(m->keys, key, v) {
     if (json_is_null(v) || inert_key(key) || ignored(m->config, key)) continue;
-    if (!mentions(m->arch, key, AST_NAME)) {
-      unknown_key(b, m, key, key);
-      continue;
-    }
-    json_object_foreach(v, inner, w)
-      if (!json_is_null(w) && !inert_key(inner) && !mentions(m->arch, inner, AST_MEMBER))
-        unknown_key(b, m, key, arena_printf(b->a, "%s.%s", key, inner));
+    if (mentions(m->arch, key, AST_NAME)) check_inner_keys(b, m, key, key, v);
+    else unknown_key(b, m, key, key);
   }
 }
 

@@ -42,18 +42,18 @@ static void add_entry(Build *b, Graph *g) {
   b->prog->entry[b->prog->nentry++] = g;
 }
 
-// A model's weight as its file holds it: a matrix [out, in] where a linear reads it, a table where a lookup does, else a vector.
+// A model's weight as its file holds it: a matrix [out, in] where a linear reads it ([in, out] where transposed), a table where a lookup does, else a vector.
 static void stored_shape(ParamInfo *p) {
   BParam *q = &p->pub;
   int64_t out = 1, in = 1;
   if (q->model < 0 || (p->table && !p->inner) || q->rank < 2) return;
   for (int i = 0; i < q->rank; i++) {
-    if (p->inner && i >= q->rank - p->inner) in *= q->dim[i];
+    if (p->inner && (p->turned ? i < p->inner : i >= q->rank - p->inner)) in *= q->dim[i];
     else out *= q->dim[i];
   }
   q->rank = p->inner ? 2 : 1;
-  q->dim[0] = out;
-  q->dim[1] = in;
+  q->dim[0] = p->turned ? in : out;
+  q->dim[1] = p->turned ? out : in;
 }
 
 static void publish_params(Build *b) {
@@ -75,7 +75,7 @@ static bool make_entries(Build *b) {
   }
   if (b->d->errors) return false;
   b->prog->entry = ARENA_ARRAY(b->a, Graph *, 6);
-  if (b->nparam) add_entry(b, entry_build(b, ENTRY_TRAIN));
+  add_entry(b, entry_build(b, b->nparam ? ENTRY_TRAIN : ENTRY_PROBE));
   add_entry(b, entry_build(b, ENTRY_LOSS));
   add_entry(b, entry_build(b, ENTRY_STEP));
   add_entry(b, score);

@@ -6,6 +6,8 @@
 //   all      ids.M [T.M] i32, pos.M [T.M] i32 (place in the sequence), masks
 //   train    + rows [R] i32 (rows of the anchor whose next token is labelled), labels [R] i32, gscale [R] f32
 //            -> "nll" [R] (result 1 of cross_entropy_grad), "grad.P" per parameter of sum_r gscale[r] * nll[r]
+//   probe    as train, in a spec without parameters: + hidden.M.0 [T.M, D] f32 of the anchor M (what score gave)
+//            -> "nll" [R], "state_grad.M.0" [T.M, D]: gradient of sum_r gscale[r] * nll[r] by that state
 //   loss     + rows, labels -> "nll" [R]
 //   step     + rows (wanted rows), slots.M [T.M] i32 (row of the cache each token goes to), caches "cache.N" [C.M, …]: whatever feeds
 //            a key or a value is appended to its cache, masks have key symbol C.M -> "logits" [R, V]
@@ -54,7 +56,7 @@ typedef struct Program {
   int nparam;
   BConnection *conn;
   int nconn;
-  Graph **entry;                     // in the order train, loss, step, score, norm, update (train, norm, update only with parameters)
+  Graph **entry;                     // in the order train or probe, loss, step, score, norm, update (train, norm, update only with parameters)
   int nentry;
   json_t *train;                     // the train block's settings: {"steps": 100, "batch": {"n": 4096, "unit": "tokens"}, "optimizer": {"name": "adamw", "lr": …}, …}
   json_t *evals;                     // [{"title": …, "data": …, "metric": …}]

@@ -21,11 +21,24 @@ static Value need_tensor(Ev *ev, const Args *a, int i) {
 
 // ---- products and attention
 
+// A weight stored [in…, out…] as [out…, in…]. Its own extents are checked here, so that the message can show them as they are written.
+static Value turn(Ev *ev, const Args *a, NodeId x, Value w) {
+  const Type *tx = t_type(ev, x), *tw = t_type(ev, w.node);
+  int inner = tx->rank - 1;
+  bool fits = inner > 0 && tw->rank > inner;
+  for (int i = 0; fits && i < inner; i++) fits = tw->dim[i] == tx->dim[1 + i];
+  if (fits) return v_tensor(t_add(ev, a->at[1], OP_transpose, &w.node, 1, &(Attr){.i = {inner}}));
+  const char *want = show_dims(ev->b, ev->g, tx->dim + 1, inner > 0 ? inner : 0);
+  return fail(ev, a->at[1], "linear: the weight before '.t' is %s, expected %.*s, out…] for x %s",
+              show_type(ev->b, ev->g, tw), (int)strlen(want) - 1, want, show_type(ev->b, ev->g, tx));
+}
+
 // The extents of x that are not rows are the inner ones of w.
 static Value call_linear(Ev *ev, Args *a) {
   Build *b = ev->b;
   NodeId x = operand(ev, a, 0);
-  Value w = need_tensor(ev, a, 1);
+  bool turned = a->v[1].kind == V_TURNED;
+  Value w = x != NODE_NONE && turned ? turn(ev, a, x, a->v[1]) : need_tensor(ev, a, 1);
   if (x == NODE_NONE || w.kind != V_TENSOR) return v_poison();
   Type tx = *t_type(ev, x), tw = *t_type(ev, w.node);
   if (type_row_sym(&tx) < 0) return fail(ev, a->at[0], "linear takes rows of tokens; found %s", v_text(ev, &a->v[0]));
@@ -39,7 +52,8 @@ static Value call_linear(Ev *ev, Args *a) {
     return fail(ev, a->at[1], "linear: the weight is %s, expected [out…, %s for x %s", show_type(b, ev->g, &tw),
                 want + 1, show_type(b, ev->g, &tx));
   }
-  param_used(ev, w.node, inner);
+  if (turned) param_turned(ev, w.node, inner);
+  else param_used(ev, w.node, inner);
   NodeId in[2] = {x, w.node};
   NodeId y = t_add(ev, a->call->loc, OP_linear, in, 2, &(Attr){.i = {inner}});
   if (a->v[2].kind == V_NONE) return v_tensor(y);
@@ -107,7 +121,9 @@ static Value call_lookup(Ev *ev, Args *a) {
   if (ti.dt != DT_I32 || ti.rank != 1) return fail(ev, a->at[0], "lookup takes ids; found %s", v_text(ev, &ids));
   if (tt.rank < 2 || type_row_sym(&tt) >= 0)
     return fail(ev, a->at[1], "lookup takes a table [V, …]; found %s", v_text(ev, &table));
-  if (ev->m && ev->g->node[ids.node].op == OP_input && (!ev->m->pub->vocab || tt.dim[0] < ev->m->pub->vocab))
+  const Node *from = &ev->g->node[ids.node];
+  bool tokens = from->op == OP_input && !strncmp(from->attr.name, "ids.", 4);
+  if (ev->m && tokens && (!ev->m->pub->vocab || tt.dim[0] < ev->m->pub->vocab))
     ev->m->pub->vocab = tt.dim[0];
   param_used(ev, table.node, 0);
   NodeId in[2] = {ids.node, table.node};
@@ -127,9 +143,32 @@ static Value call_positions(Ev *ev, Args *a) {
     NodeId in[2] = {pos, ev->rows};
     pos = t_add(ev, a->call->loc, OP_take, in, 2, NULL);
   }
+  if (t.rank == 1) return v_tensor(pos);                         // whole numbers, as a lookup takes them
   pos = t_un(ev, a->call->loc, OP_float, pos);
   for (int i = 1; i < t.rank; i++) t.dim[i] = 1;
   return v_tensor(t_reshape(ev, a->call->loc, pos, t.dim, t.rank));
+}
+
+// A piece of a static extent of rows; the extent is counted with the rows, so 1 is the first behind them.
+static Value call_slice(Ev *ev, Args *a) {
+  NodeId x = operand(ev, a, 0);
+  int64_t i[3] = {0, 0, 1};
+  if (x == NODE_NONE) return v_poison();
+  for (int k = 0; k < 3; k++)
+    if (a->v[k + 1].kind != V_NONE && !v_whole(&a->v[k + 1], &i[k]))
+      return fail(ev, a->at[k + 1], "slice takes whole numbers known at compile time; found %s", v_text(ev, &a->v[k + 1]));
+  Type t = *t_type(ev, x);
+  if (type_row_sym(&t) < 0 || i[0] < 1 || i[0] >= t.rank)
+    return fail(ev, a->at[1], "slice takes rows and the number of a further extent; found %s and %lld",
+                show_type(ev->b, ev->g, &t), (long long)i[0]);
+  if (i[1] < 0 || i[2] < 1 || i[2] > t.dim[i[0]] || i[1] > t.dim[i[0]] - i[2])
+    return fail(ev, a->at[2], "slice: elements %lld to %lld of an extent of %lld", (long long)i[1],
+                (long long)(i[1] + i[2] - 1), (long long)t.dim[i[0]]);
+  NodeId y = t_add(ev, a->call->loc, OP_slice, &x, 1, &(Attr){.i = {i[0], i[1], i[2]}});
+  if (a->v[3].kind != V_NONE) return v_tensor(y);
+  t.rank--;                                                     // one element: its extent goes
+  memmove(t.dim + i[0], t.dim + i[0] + 1, (size_t)(t.rank - i[0]) * sizeof *t.dim);
+  return v_tensor(t_reshape(ev, a->call->loc, y, t.dim, t.rank));
 }
 
 // ---- rows, and elementwise functions of tensors or numbers

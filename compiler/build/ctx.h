@@ -16,6 +16,7 @@ typedef enum ValKind {
   V_EXTENT,                    // a row symbol as an extent: i = the dim (negative)
   V_DIST,                      // an initial distribution: s = name, f = its number
   V_WEIGHT,                    // weight("x") before its shape is declared: v, n = the names asked for; b = weight?
+  V_TURNED,                    // weight("x")[in…, out…].t: node is the tensor as stored; linear, which knows how many extents are inner, turns it
   V_TENSOR,                    // node
 } ValKind;
 typedef struct Value Value;
@@ -68,6 +69,7 @@ typedef struct ParamInfo {
   Loc loc;
   int inner;                   // extents a linear sums over, 0 when none reads it
   bool table;                  // a lookup reads it
+  bool turned;                 // stored [in, out]
 } ParamInfo;
 typedef struct Build {
   Arena *a;
@@ -85,7 +87,7 @@ typedef struct Build {
   int anchor;
 } Build;
 
-typedef enum EntryKind { ENTRY_SCORE, ENTRY_TRAIN, ENTRY_LOSS, ENTRY_STEP } EntryKind;
+typedef enum EntryKind { ENTRY_SCORE, ENTRY_TRAIN, ENTRY_LOSS, ENTRY_STEP, ENTRY_PROBE } EntryKind;
 typedef struct Memo {          // one source node per name
   const char *name;
   NodeId node;
@@ -153,6 +155,7 @@ NodeId t_un(Ev *ev, Loc loc, OpId op, NodeId x);
 NodeId t_bin(Ev *ev, Loc loc, OpId op, NodeId x, NodeId y);
 NodeId t_operand(Ev *ev, Loc loc, Value v);                  // number, list of numbers or tensor as an f32 node
 NodeId t_reshape(Ev *ev, Loc loc, NodeId x, const int64_t *dim, int n);
+Value t_turned(Ev *ev, Loc loc, Value x);                    // x.t
 NodeId t_input(Ev *ev, const char *name, const Type *t);     // one node per name
 NodeId t_mask(Ev *ev, int q, int k, int64_t window);
 NodeId t_cache(Ev *ev, NodeId x);                            // step: x appended to its cache
@@ -168,6 +171,7 @@ Value weight_named(Ev *ev, Scope *s, const Ast *call);       // weight(…), wei
 Value weight_shaped(Ev *ev, const Ast *e, Value w, const int64_t *dim, int n);
 NodeId param_node(Ev *ev, const char *name, const int64_t *dim, int n, const Value *init, int model, Loc loc);
 void param_used(Ev *ev, NodeId w, int inner);                // a linear (inner > 0) or a lookup (0) reads it
+void param_turned(Ev *ev, NodeId w, int inner);              // a linear reads it transposed (w: the transpose)
 void check_unused_tensors(Build *b, MInst *m);
 
 // ---- builtins.c

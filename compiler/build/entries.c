@@ -37,18 +37,49 @@ static NodeId head_on_rows(Ev *ev) {
 
 // ---- loss
 
-// The head ends in linear(h, W): the loss takes h and W, and never makes the logits.
+// The scalar literal among the two operands of n, and the other operand.
+static bool scalar_operand(const Graph *g, const Node *n, double *c, NodeId *other) {
+  for (int k = 0; k < 2; k++) {
+    const Node *x = &g->node[n->in[k]];
+    if (x->op != OP_const || x->type.rank) continue;
+    *c = x->attr.data[0];
+    *other = n->in[1 - k];
+    return true;
+  }
+  return false;
+}
+
+// cap * tanh(x / cap) at n: x, and the cap; n itself and 0 where it is something else.
+static NodeId uncapped(const Graph *g, NodeId n, double *cap) {
+  double c, d;
+  NodeId y, x;
+  *cap = 0;
+  if (g->node[n].op != OP_mul || !scalar_operand(g, &g->node[n], &c, &y) || g->node[y].op != OP_tanh) return n;
+  const Node *div = &g->node[g->node[y].in[0]];
+  if (div->op != OP_div || !scalar_operand(g, div, &d, &x) || x != div->in[0] || c != d || c <= 0) return n;
+  *cap = c;
+  return x;
+}
+
+// The head ends in linear(h, W), or in its softcap: the loss takes h and W, and never makes the logits.
 static NodeId loss_node(Ev *ev, NodeId logits) {
   const MInst *m = &ev->b->model[ev->b->anchor];
-  Node n = ev->g->node[logits];
+  double cap;
+  Node n = ev->g->node[uncapped(ev->g, logits, &cap)];
   if (n.op != OP_linear || n.type.rank != 2 || n.attr.i[0] != 1) {
     if (fail_at(ev->b, m->head->loc,
-                "the head must end in linear(x, weight) with a weight [V, D]: training never holds all logits"))
+                "the head must end in linear(x, weight) with a weight [V, D], or in softcap(linear(x, weight), cap): "
+                "training never holds all logits"))
       note_model(ev->b, m);
     return NODE_NONE;
   }
+  const Node *w = &ev->g->node[n.in[1]];
+  if (w->op == OP_transpose && ev->entry == ENTRY_TRAIN && !m->file) {
+    fail_at(ev->b, m->head->loc, "the head of a model that is trained whole cannot be a transposed weight");
+    return NODE_NONE;
+  }
   NodeId in[3] = {n.in[0], n.in[1], rows_input(ev, "labels", DT_I32)};
-  return t_add(ev, m->head->loc, OP_xent, in, 3, NULL);
+  return t_add(ev, m->head->loc, OP_xent, in, 3, &(Attr){.f = {0, cap}});
 }
 
 // The second result of the gradient of the loss is the loss again: with it the logits are computed once. The loss itself when the head's
@@ -103,6 +134,25 @@ static void add_gradients(Ev *ev, NodeId loss) {
   }
 }
 
+// The gradient by the anchor's embedding output, for a spec without parameters: the state is given as an input, so that nothing below it
+// is computed again.
+static void add_state_gradient(Ev *ev, NodeId loss) {
+  const BModel *m = ev->b->model[ev->b->anchor].pub;
+  const char *name = arena_printf(ev->b->a, "hidden.%s.0", m->name);
+  NodeId x = NODE_NONE, grad;
+  graph_output(ev->g, "nll", loss);
+  ev->g = pass_rows(pass_dce(ev->g, ev->b->a), ev->b->a);
+  loss = ev->g->out[0].node;
+  ev->g->nout = 0;
+  for (NodeId i = 0; i < ev->g->n; i++)
+    if (ev->g->node[i].op == OP_input && !strcmp(ev->g->node[i].attr.name, name)) x = i;
+  NodeId seed = rows_input(ev, "gscale", DT_F32);
+  if (x == NODE_NONE) return;                                // a head that reads no state: there is no gradient to give
+  autodiff_reverse(ev->g, loss, seed, &x, 1, &grad);
+  graph_output(ev->g, "nll", loss_again(ev->g, loss));
+  if (grad != NODE_NONE) graph_output(ev->g, arena_printf(ev->b->a, "state_grad.%s.0", m->name), grad);
+}
+
 // ---- entries
 
 static void score(Ev *ev) {
@@ -117,7 +167,15 @@ static void score(Ev *ev) {
     }
 }
 
+// The anchor's embedding output as an input.
+static void give_embedding(Ev *ev) {
+  const MInst *m = &ev->b->model[ev->b->anchor];
+  Type t = {.dt = DT_F32, .rank = 2, .dim = {sym_dim(graph_add_sym(ev->g, SYM_TOKENS, m->index)), m->pub->width}};
+  ev->state[m->index][0] = t_input(ev, arena_printf(ev->b->a, "hidden.%s.0", m->pub->name), &t);
+}
+
 static void wanted(Ev *ev) {
+  if (ev->entry == ENTRY_PROBE) give_embedding(ev);
   NodeId logits = head_on_rows(ev);
   if (logits == NODE_NONE) return;
   if (ev->entry == ENTRY_STEP) {
@@ -127,12 +185,14 @@ static void wanted(Ev *ev) {
   NodeId loss = loss_node(ev, logits);
   if (loss == NODE_NONE) return;
   if (ev->entry == ENTRY_TRAIN) add_gradients(ev, loss);
+  else if (ev->entry == ENTRY_PROBE) add_state_gradient(ev, loss);
   else graph_output(ev->g, "nll", loss);
 }
 
 Graph *entry_build(Build *b, EntryKind kind) {
   static const char *const names[] = {
-      [ENTRY_SCORE] = "score", [ENTRY_TRAIN] = "train", [ENTRY_LOSS] = "loss", [ENTRY_STEP] = "step"};
+      [ENTRY_SCORE] = "score", [ENTRY_TRAIN] = "train", [ENTRY_LOSS] = "loss", [ENTRY_STEP] = "step",
+      [ENTRY_PROBE] = "probe"};
   Ev ev = {.b = b, .entry = kind, .rows = NODE_NONE, .g = graph_new(b->a, names[kind])};
   ev.state = ARENA_ARRAY(b->a, NodeId *, b->nmodel);
   for (int i = 0; i < b->nmodel; i++) {

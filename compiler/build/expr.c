@@ -193,8 +193,7 @@ static Value eval_member(Ev *ev, Scope *s, const Ast *e) {
   Value x = eval(ev, s, e->kid[0]);
   if (poisoned(&x)) return x;
   if (x.kind == V_NONE) return v_none(x.s ? arena_printf(ev->b->a, "%s.%s", x.s, e->name) : NULL);
-  if ((x.kind == V_TENSOR || x.kind == V_WEIGHT) && !strcmp(e->name, "t"))
-    return fail(ev, e->loc, "'.t' (a weight stored as [in, out]) is not supported yet");
+  if (x.kind == V_TENSOR && !strcmp(e->name, "t")) return t_turned(ev, e->loc, x);
   if (x.kind != V_CONFIG) return fail(ev, e->loc, "no member '%s' in %s", e->name, v_text(ev, &x));
   const char *path = arena_printf(ev->b->a, "%s.%s", x.s, e->name);
   json_t *j = json_object_get(x.json, e->name);

@@ -145,6 +145,16 @@ NodeId t_reshape(Ev *ev, Loc loc, NodeId x, const int64_t *dim, int n) {
   return r;
 }
 
+// x.t: the weight or parameter x is stored [in…, out…].
+Value t_turned(Ev *ev, Loc loc, Value x) {
+  NodeId root = x.node;
+  while (ev->g->node[root].op == OP_reshape) root = ev->g->node[root].in[0];
+  if (ev->g->node[root].op != OP_weight && ev->g->node[root].op != OP_param)
+    return fail(ev, loc, "'.t' is for weights and parameters stored as [in…, out…]; found %s", v_text(ev, &x));
+  x.kind = V_TURNED;
+  return x;
+}
+
 NodeId t_input(Ev *ev, const char *name, const Type *t) {
   NodeId n = t_memo(ev, name);
   if (n != NODE_NONE) return n;

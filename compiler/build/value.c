@@ -96,6 +96,7 @@ const char *v_text(const Ev *ev, const Value *v) {
     case V_EXTENT: return arena_printf(b->a, "the extent %s, known only at run time", ev->g->sym[dim_sym(v->i)].name);
     case V_DIST: return arena_printf(b->a, "the initial distribution '%s'", v->s);
     case V_WEIGHT: return arena_printf(b->a, "weight '%s' without its shape", v->v[0].s);
+    case V_TURNED: return "a transposed weight, which linear alone can read";
     case V_TENSOR: break;
   }
   return arena_printf(b->a, "a tensor %s", show_type(b, ev->g, t_type(ev, v->node)));

@@ -89,6 +89,18 @@ void param_used(Ev *ev, NodeId w, int inner) {
   for (int i = node->type.rank - inner; i < node->type.rank; i++) p->pub.fan_in *= node->type.dim[i];
 }
 
+void param_turned(Ev *ev, NodeId w, int inner) {
+  NodeId root = ev->g->node[w].in[0];
+  while (ev->g->node[root].op == OP_reshape) root = ev->g->node[root].in[0];
+  const Node *node = &ev->g->node[root];
+  ParamInfo *p = node->op == OP_param ? param_find(ev->b, node->attr.name) : NULL;
+  if (!p || p->inner) return;
+  p->inner = inner;
+  p->turned = true;
+  p->pub.fan_in = 1;
+  for (int i = 0; i < inner; i++) p->pub.fan_in *= ev->g->node[ev->g->node[w].in[0]].type.dim[i];
+}
+
 // ---- a model made from nothing
 
 static const Ast *init_rule(const Ast *rules, const char *name) {

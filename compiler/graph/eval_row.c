@@ -82,6 +82,32 @@ void eval_rotate(Eval *e, NodeId id) {
   for (int64_t i = 0; i < total; i++) y[i] = i % n < n / 2 ? -x[i + n / 2] : x[i - n / 2];
 }
 
+void eval_transpose(Eval *e, NodeId id) {
+  const Type *t = eval_type(e, id, 0);
+  const double *x = eval_in(e, id, 0);
+  double *y = eval_out(e, id, 0);
+  int64_t in = 1, out = 1;
+  for (int i = 0; i < t->rank; i++) *(i < e->g->node[id].attr.i[0] ? &in : &out) *= t->dim[i];
+  for (int64_t i = 0; i < in; i++)
+    for (int64_t o = 0; o < out; o++) y[o * in + i] = x[i * out + o];
+}
+
+// Moves a piece of extents wide[axis] and piece[axis] (equal elsewhere) out of a tensor, or into one.
+static void move_piece(Eval *e, NodeId id, const Type *wide, const Type *piece, bool out) {
+  const Attr *a = &e->g->node[id].attr;
+  const double *x = eval_in(e, id, 0);
+  double *y = eval_out(e, id, 0);
+  int64_t inner = 1, n = piece->dim[a->i[0]], extent = wide->dim[a->i[0]];
+  for (int i = (int)a->i[0] + 1; i < wide->rank; i++) inner *= wide->dim[i];
+  for (int64_t k = 0; k < eval_elems(e, piece); k++) {
+    int64_t before = k / (n * inner), at = (before * extent + a->i[1]) * inner + k % (n * inner);
+    if (out) y[k] = x[at];
+    else y[at] = x[k];
+  }
+}
+void eval_slice(Eval *e, NodeId id) { move_piece(e, id, eval_type(e, id, 0), &e->g->node[id].type, true); }
+void eval_unslice(Eval *e, NodeId id) { move_piece(e, id, &e->g->node[id].type, eval_type(e, id, 0), false); }
+
 void eval_part(Eval *e, NodeId id) {
   const Node *n = &e->g->node[id];
   const double *x = e->value[(size_t)n->in[0] * MAX_OUT + (size_t)n->attr.i[0]];

@@ -27,6 +27,40 @@ static const char *extents(const Graph *g, const Type *t, int from, int n) {
   return s;
 }
 
+// The tensor itself, not a computed one: it is turned while it is packed.
+const char *shape_transpose(const Graph *g, Node *n) {
+  const Type *x = shape_in(g, n, 0);
+  const Node *from = &g->node[n->in[0]];
+  int inner = (int)n->attr.i[0], outer = x->rank - inner;
+  while (from->op == OP_reshape) from = &g->node[from->in[0]];
+  if (from->op != OP_weight && from->op != OP_param) return shape_bad(g, n, "expected a weight or a parameter");
+  if (!is_static(x) || inner < 1 || outer < 1) return shape_bad(g, n, "expected inner and outer extents");
+  n->out[0] = *x;
+  memcpy(n->out[0].dim, x->dim + inner, (size_t)outer * sizeof *x->dim);
+  memcpy(n->out[0].dim + outer, x->dim, (size_t)inner * sizeof *x->dim);
+  return NULL;
+}
+
+const char *shape_slice(const Graph *g, Node *n) {
+  const Type *x = shape_in(g, n, 0);
+  int64_t axis = n->attr.i[0], from = n->attr.i[1], len = n->attr.i[2];
+  if (!is_rows(x) || axis < 1 || axis >= x->rank) return shape_bad(g, n, "expected rows and one of their static extents");
+  if (from < 0 || len < 1 || from > x->dim[axis] - len) return shape_bad(g, n, "the piece is not within the extent");
+  n->out[0] = *x;
+  n->out[0].dim[axis] = len;
+  return NULL;
+}
+
+const char *shape_unslice(const Graph *g, Node *n) {
+  const Type *x = shape_in(g, n, 0);
+  int64_t axis = n->attr.i[0], from = n->attr.i[1], extent = n->attr.i[2];
+  if (!is_rows(x) || axis < 1 || axis >= x->rank) return shape_bad(g, n, "expected rows and one of their static extents");
+  if (from < 0 || from > extent - x->dim[axis]) return shape_bad(g, n, "the piece is not within the extent");
+  n->out[0] = *x;
+  n->out[0].dim[axis] = extent;
+  return NULL;
+}
+
 const char *shape_linear(const Graph *g, Node *n) {
   const Type *x = shape_in(g, n, 0), *w = shape_in(g, n, 1);
   int inner = (int)n->attr.i[0], outer = w->rank - inner;

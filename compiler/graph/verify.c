@@ -81,6 +81,16 @@ static const char *check_node(const Graph *g, Arena *a, NodeId id) {
   return error ? error : check_rows(g, a, id);
 }
 
+// A gradient by a state is one of an f32 input "hidden.…" that the runtime gives, and of its type.
+static const char *check_state_gradient(const Graph *g, Arena *a, const Output *o) {
+  const char *state = arena_printf(a, "hidden.%s", o->name + strlen("state_grad."));
+  for (NodeId i = 0; i < g->n; i++) {
+    const Node *n = &g->node[i];
+    if (n->op == OP_input && !strcmp(n->attr.name, state) && type_equal(&n->type, &g->node[o->node].type)) return NULL;
+  }
+  return arena_printf(a, "output \"%s\" names no input of its type", o->name);
+}
+
 // A gradient is one of a parameter that the graph has, and of its type: nothing frozen has one.
 static const char *check_gradient(const Graph *g, Arena *a, const Output *o) {
   const char *param = o->name + strlen("grad.");
@@ -100,7 +110,7 @@ static const char *check_gradient(const Graph *g, Arena *a, const Output *o) {
 static const char *check_purpose(const Graph *g, Arena *a) {
   bool *used = ARENA_ARRAY(a, bool, g->n + 1);
   for (int i = 0; i < g->nout; i++) {
-    if (!strncmp(g->out[i].name, "grad.", 5)) return NULL;
+    if (!strncmp(g->out[i].name, "grad.", 5) || !strncmp(g->out[i].name, "state_grad.", 11)) return NULL;
     used[g->out[i].node] = true;
   }
   for (NodeId i = g->n - 1; i >= 0; i--) {
@@ -119,6 +129,7 @@ const char *graph_verify(const Graph *g, Arena *a) {
     if (g->out[i].node < 0 || g->out[i].node >= g->n)
       return arena_printf(a, "output \"%s\" names no node", g->out[i].name);
     const char *error = strncmp(g->out[i].name, "grad.", 5) ? NULL : check_gradient(g, a, &g->out[i]);
+    if (!error && !strncmp(g->out[i].name, "state_grad.", 11)) error = check_state_gradient(g, a, &g->out[i]);
     if (error) return error;
   }
   const char *error = check_purpose(g, a);

@@ -1,4 +1,4 @@
-// In `train` and `loss` nothing grows as tokens times tokens or as tokens times vocabulary. The first cannot be said:
+// In `train`, `probe` and `loss` nothing grows as tokens times tokens or as tokens times vocabulary. The first cannot be said:
 // only dim[0] of a type may be a row symbol (verify.c). The second is a product of rows with the tensor that the loss's
 // head rests on: the loss walks through the vocabulary in pieces, and nothing that an output needs may hold all logits.
 #include <string.h>
@@ -27,7 +27,7 @@ static const bool *needed(const Graph *g, Arena *a) {
 }
 
 const char *verify_growth(const Graph *g, Arena *a) {
-  if (strcmp(g->name, "train") && strcmp(g->name, "loss")) return NULL;
+  if (strcmp(g->name, "train") && strcmp(g->name, "loss") && strcmp(g->name, "probe")) return NULL;
   const bool *need = needed(g, a);
   bool *head = ARENA_ARRAY(a, bool, g->n + 1), *seen = ARENA_ARRAY(a, bool, g->n + 1);
   for (NodeId i = 0; i < g->n; i++) {

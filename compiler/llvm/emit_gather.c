@@ -1,4 +1,4 @@
-// Rows by index: lookup, take, untake, append, lookup_dw; and sums over rows.
+// Rows by index: lookup, take, untake, append, lookup_dw; pieces of rows; and sums over rows.
 #include <stdlib.h>
 
 #include "llvm/cg.h"
@@ -115,16 +115,45 @@ void emit_APPEND(Cg *g, const Kernel *k) {
   cg_loop_end(g, &r);
 }
 
+// ---- pieces of rows: A groups of B elements, C of each from `from` on
+LLVMValueRef tasks_SLICE(Cg *g, const Kernel *k, LLVMValueRef rows, LLVMValueRef *ptr) {
+  (void)k, (void)ptr;
+  return row_tasks(g, rows);
+}
+LLVMValueRef tasks_UNSLICE(Cg *g, const Kernel *k, LLVMValueRef rows, LLVMValueRef *ptr) {
+  return tasks_SLICE(g, k, rows, ptr);
+}
+
+static void zero_lanes(Cg *g, void *user, LLVMValueRef col, LLVMValueRef mask) {
+  store_lanes(g, cg_splatc(g, 0), cg_at(g, g->f32, (LLVMValueRef)user, col), mask);
+}
+
+static void emit_piece(Cg *g, const Kernel *k, bool out) {
+  int64_t A = k->dim[0], B = k->dim[1], C = k->dim[2], from = k->dim[3];
+  LLVMValueRef zero = cg_i64(g, 0);
+  CgLoop r = row_loop(g);
+  CgLoop a = cg_loop(g, zero, cg_i64(g, A), 1);
+  LLVMValueRef group = cg_add(g, cg_mul(g, r.i, cg_i64(g, A)), a.i);
+  LLVMValueRef wide = row_at(g, g->f32, out ? 0 : 1, group, B), piece = row_at(g, g->f32, out ? 1 : 0, group, C);
+  LLVMValueRef at = cg_at(g, g->f32, wide, cg_i64(g, from));
+  Copy c = {DT_F32, out ? at : piece, out ? piece : at};
+  if (!out) {
+    columns(g, zero, cg_i64(g, from), zero_lanes, wide);
+    columns(g, cg_i64(g, from + C), cg_i64(g, B), zero_lanes, wide);
+  }
+  columns(g, zero, cg_i64(g, C), copy_lanes, &c);
+  cg_loop_end(g, &a);
+  cg_loop_end(g, &r);
+}
+void emit_SLICE(Cg *g, const Kernel *k) { emit_piece(g, k, true); }
+void emit_UNSLICE(Cg *g, const Kernel *k) { emit_piece(g, k, false); }
+
 // ---- tasks of COLUMNS columns: each goes through all rows in order, so that sums have one order whatever the threads
 static LLVMValueRef column_tasks(Cg *g, int64_t width) { return cg_i64(g, (width + COLUMNS - 1) / COLUMNS); }
 
 static void column_range(Cg *g, int64_t width, LLVMValueRef *lo, LLVMValueRef *hi) {
   *lo = cg_mul(g, cg_task(g), cg_i64(g, COLUMNS));
   *hi = cg_min(g, cg_add(g, *lo, cg_i64(g, COLUMNS)), cg_i64(g, width));
-}
-
-static void zero_lanes(Cg *g, void *user, LLVMValueRef col, LLVMValueRef mask) {
-  store_lanes(g, cg_splatc(g, 0), cg_at(g, g->f32, (LLVMValueRef)user, col), mask);
 }
 
 static void zero_rows(Cg *g, int arg, LLVMValueRef rows, int64_t width, LLVMValueRef lo, LLVMValueRef hi) {

@@ -24,7 +24,7 @@ static bool sinks(const Node *n) {
     case OPC_VIEW:
     case OPC_GEMM:
     case OPC_ATTENTION: return true;
-    case OPC_GATHER: return n->op == OP_lookup;
+    case OPC_GATHER: return n->op == OP_lookup || n->op == OP_slice;
     default: return n->op == OP_mask;
   }
 }

@@ -113,7 +113,8 @@ int lower_buf(Lower *l, NodeId n) {
 int lower_packed(Lower *l, NodeId w, int64_t N, int64_t K) {
   Plan *p = l->p;
   NodeId r = fuse_root(l->g, w);
-  int source = lower_buf(l, r);
+  bool turned = l->g->node[r].op == OP_transpose;           // of a tensor or a parameter, never of a computed matrix
+  int source = lower_buf(l, turned ? l->g->node[r].in[0] : r);
   BufKind from = p->buf[source].kind;
   int64_t elems = (N + PANEL - 1) / PANEL * PANEL * K;
   if (from == BUF_ACT) {
@@ -128,10 +129,12 @@ int lower_packed(Lower *l, NodeId w, int64_t N, int64_t K) {
   }
   BufKind kind = from == BUF_PARAM ? BUF_LIVE : BUF_PACKED;
   for (int i = 0; i < p->nbuf; i++) {
-    if (p->buf[i].kind == kind && p->buf[i].source == source && p->buf[i].mask[1] == K) return i;
+    if (p->buf[i].kind == kind && p->buf[i].source == source && p->buf[i].mask[1] == K && p->buf[i].mask[2] == turned)
+      return i;
   }
   PBuf b = {.kind = kind, .name = p->buf[source].name, .dt = DT_F32, .sym = -1, .elems = elems, .source = source, .entry = -1};
   b.mask[0] = N;
   b.mask[1] = K;
+  b.mask[2] = turned;
   return plan_buf(p, &b);
 }

@@ -64,7 +64,7 @@ static void check_overlap(const Plan *p, int entry) {
 // vocabulary: the matrix of the head, which the loss kernels walk through in chunks, is never multiplied into a buffer.
 static void check_head(const Plan *p, int entry) {
   const PlanEntry *e = &p->entry[entry];
-  if (strcmp(e->name, "train") && strcmp(e->name, "loss")) return;
+  if (strcmp(e->name, "train") && strcmp(e->name, "loss") && strcmp(e->name, "probe")) return;
   for (int c = 0; c < e->ncall; c++) {
     KernelClass cls = p->kernel[e->call[c].kernel].cls;
     if (cls != K_XENT && cls != K_XENT_GRAD) continue;

@@ -91,6 +91,20 @@ static void do_untake(Lower *l, NodeId id, const Node *n) {
   call(l, &d, &n->type);
 }
 
+// slice and unslice: rows are A groups of B elements, the piece is C of each, from element `from` on.
+static void do_slice(Lower *l, NodeId id, const Node *n) {
+  bool out = n->op == OP_slice;
+  In x = in(l, n, 0);
+  const Type *wide = out ? x.t : &n->type, *piece = out ? &n->type : x.t;
+  int axis = (int)n->attr.i[0];
+  int64_t A = product(wide->dim + 1, axis - 1), inner = product(wide->dim + axis + 1, wide->rank - axis - 1);
+  KernelDraft d = {.k = {.cls = out ? K_SLICE : K_UNSLICE,
+                         .dim = {A, wide->dim[axis] * inner, piece->dim[axis] * inner, n->attr.i[1] * inner}}};
+  arg(l, &d, x.buf, false);
+  arg(l, &d, lower_buf(l, id), true);
+  call(l, &d, x.t);
+}
+
 static void do_append(Lower *l, const Node *n) {
   In cache = in(l, n, 0), x = in(l, n, 1), slots = in(l, n, 2);
   KernelDraft d = {.k = {.cls = K_APPEND, .dim = {type_row_elems(x.t)}}};
@@ -122,7 +136,7 @@ static void do_attention(Lower *l, NodeId id, const Node *n) {
 
 static void do_loss(Lower *l, NodeId id, const Node *n) {
   In h = in(l, n, 0);
-  const Type *w = in(l, n, 1).t;
+  const Type *w = &l->g->node[n->in[1]].type;
   KernelClass cls = n->op == OP_xent ? K_XENT : n->op == OP_xent_grad ? K_XENT_GRAD : K_XENT_DW;
   KernelDraft d = {.k = {.cls = cls, .dim = {type_row_elems(h.t), w->dim[0]}, .f = {0, n->attr.f[1]}}};
   int packed = lower_packed(l, n->in[1], w->dim[0], type_row_elems(h.t));
@@ -138,9 +152,14 @@ void lower_heavy(Lower *l, NodeId id) {
   const Node *n = &l->g->node[id];
   switch (op_class(n->op)) {
     case OPC_DW: do_dw(l, n, lower_buf(l, id), false); break;
-    case OPC_GATHER: n->op == OP_lookup ? do_lookup(l, id, n) : do_take(l, id, n); break;
+    case OPC_GATHER:
+      if (n->op == OP_lookup) do_lookup(l, id, n);
+      else if (n->op == OP_slice) do_slice(l, id, n);
+      else do_take(l, id, n);
+      break;
     case OPC_SCATTER:
       if (n->op == OP_append) do_append(l, n);
+      else if (n->op == OP_unslice) do_slice(l, id, n);
       else if (n->op == OP_untake) do_untake(l, id, n);
       else do_lookup_dw(l, id, n);
       break;

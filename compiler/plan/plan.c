@@ -31,7 +31,7 @@ static void pack_entry(Plan *p, const char *name, BufKind kind) {
   for (int i = 0; i < p->nbuf; i++) {
     if (p->buf[i].kind != kind) continue;
     int64_t N = p->buf[i].mask[0], K = p->buf[i].mask[1];
-    KernelDraft d = {.k = {.cls = K_PACK, .dim = {N, K}}};
+    KernelDraft d = {.k = {.cls = K_PACK, .dim = {N, K, p->buf[i].mask[2]}}};
     draft_arg_rows(&l, &d, p->buf[i].source, false, false, N * K);
     draft_arg_rows(&l, &d, i, true, true, PANEL * K);
     lower_call(&l, &d, -1, (N + PANEL - 1) / PANEL);

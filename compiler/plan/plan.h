@@ -86,7 +86,7 @@ typedef struct PBuf {
   int entry;                   // BUF_ACT: its entry
   int64_t offset;              // BUF_ACT: see below. BUF_PARAM, BUF_GRAD: elements into the flat vector
   const double *data;          // BUF_CONST
-  int64_t mask[4];             // BUF_MASK: query sym, key sym, window, query model
+  int64_t mask[4];             // BUF_MASK: query sym, key sym, window, query model. BUF_PACKED, BUF_LIVE: N, K, stored as [K, N]
 } PBuf;
 // An activation lies at   region(entry, sym) + offset * extent(sym),   where region(entry, s) = sum over syms s' < s of
 // bytes_per_row[s'] * extent(s') after the static region (sym -1, offset in bytes). Offsets are multiples of 64 bytes; the runtime

@@ -233,15 +233,32 @@ static NodeId gen_reshape(Case *c, OpId op) {
   return graph_reshape(c->g, x, (int64_t[]){n, 1, m}, 3, NULL);
 }
 
+// The same matrix, stored the other way round.
+static NodeId turned(Case *c, int outer, int inner, const int64_t *ext) {
+  int64_t stored[4];
+  memcpy(stored, ext + outer, (size_t)inner * sizeof *ext);
+  memcpy(stored + inner, ext, (size_t)outer * sizeof *ext);
+  NodeId w = wanted_in(c, -1, -1, 1, outer + inner, stored);
+  return graph_add(c->g, OP_transpose, &w, 1, &(Attr){.i = {inner}}, NULL);
+}
+
 static NodeId product(Case *c, OpId op, int outer, int inner) {
   int64_t ext[4] = {width(c), width(c), width(c), width(c)};
   int T = tokens(c);
   NodeId x = op == OP_linear ? wanted_in(c, T, -1, 1, inner, ext + outer) : wanted_in(c, T, -1, 1, outer, ext);
-  NodeId in[2] = {x, wanted_in(c, -1, -1, 1, outer + inner, ext)};
+  NodeId in[2] = {x, below(c, 3) ? wanted_in(c, -1, -1, 1, outer + inner, ext) : turned(c, outer, inner, ext)};
   return graph_add(c->g, op, in, 2, &(Attr){.i = {inner}}, NULL);
 }
 
 static NodeId gen_linear(Case *c, OpId op) { return product(c, op, 1 + (int)below(c, 2), 1 + (int)below(c, 2)); }
+
+static NodeId gen_slice(Case *c, OpId op) {
+  int64_t ext[3] = {width(c), width(c), width(c)}, axis = 1 + below(c, 3), n = ext[axis - 1];
+  NodeId x = wanted_in(c, tokens(c), -1, 1, 3, ext);
+  int64_t from = below(c, n), piece = 1 + below(c, n - from);
+  Attr attr = {.i = {axis, from, op == OP_slice ? piece : n + from + below(c, 3)}};
+  return graph_add(c->g, op, &x, 1, &attr, NULL);
+}
 
 static NodeId gen_lookup(Case *c, OpId op) {
   int64_t V = width(c), n = width(c);
@@ -285,7 +302,8 @@ static Generator *const generator[OP_COUNT] = {
   [OP_neg] = gen_unary, [OP_exp] = gen_unary, [OP_log] = gen_unary, [OP_sqrt] = gen_unary, [OP_rsqrt] = gen_unary,
   [OP_tanh] = gen_unary, [OP_erf] = gen_unary, [OP_sigmoid] = gen_unary, [OP_cos] = gen_unary, [OP_sin] = gen_unary,
   [OP_sum] = gen_sum, [OP_rotate] = gen_rotate, [OP_reshape] = gen_reshape,
-  [OP_linear] = gen_linear, [OP_linear_dx] = gen_linear, [OP_lookup] = gen_lookup,
+  [OP_linear] = gen_linear, [OP_linear_dx] = gen_linear, [OP_slice] = gen_slice, [OP_unslice] = gen_slice,
+  [OP_lookup] = gen_lookup,
   [OP_take] = gen_take, [OP_untake] = gen_untake, [OP_attention] = gen_attention, [OP_xent] = gen_xent,
 };
 

@@ -216,8 +216,39 @@ static void anchor_alone(void **state) {
   World w;
   open_text(&w, "anchor base = \"models/base\"\n");
   expect_built(&w);
-  assert_int_equal(w.p->nentry, 3);
+  assert_int_equal(w.p->nentry, 4);
   assert_int_equal(w.p->nparam, 0);
+  const Graph *probe = entry(&w, "probe");                   // the gradient by the embedding output, given as an input
+  assert_int_equal(sources_like(probe, OP_input, "hidden.base.0"), 1);
+  assert_int_equal(sources_like(probe, OP_weight, "base.model.embed_tokens"), 1);     // the tied head, no lookup
+  assert_string_equal(probe->out[1].name, "state_grad.base.0");
+  close_world(&w);
+}
+
+// Weights that are read transposed keep the files' order, and count their inner extents as fan-in; the head's softcap is taken into the loss.
+static void transposed_and_capped(void **state) {
+  (void)state;
+  World w;
+  open_text(&w,
+            "model m = turned { } tokenizer \"models/base/tokenizer.json\"\n"
+            "arch turned for \"TurnedForCausalLM\" {\n"
+            "  embed(ids[T]) = lookup(ids, weight(\"e\")[32, 6]) + lookup(positions(ids), weight(\"p\")[10, 6])\n"
+            "  layers i in 0..1 under \"l.{i}.\" (x[T, 6]) {\n"
+            "    qkv[T, 3, 2, 4] = linear(x, weight(\"qkv\")[6, 3, 2, 4].t)\n"
+            "    a[T, 2, 4] = attention(slice(qkv, 1, 0), slice(qkv, 1, 1), slice(qkv, 1, 2))\n"
+            "    return x + linear(a, weight(\"o\")[2, 4, 6].t)\n  }\n"
+            "  head(x[T, 6]) = softcap(linear(x, weight(\"h\")[32, 6]), 5)\n}\n");
+  expect_built(&w);
+  assert_int_equal(w.p->model[0].vocab, 32);
+  for (int i = 0; i < w.p->nparam; i++) {
+    const BParam *p = &w.p->param[i];
+    if (strcmp(p->name, "m.l.0.qkv") && strcmp(p->name, "m.l.0.o")) continue;
+    bool o = p->name[6] == 'o';
+    assert_true(p->rank == 2 && p->dim[0] == (o ? 8 : 6) && p->dim[1] == (o ? 6 : 24) && p->fan_in == p->dim[0]);
+  }
+  const Graph *loss = entry(&w, "loss");
+  const Node *nll = &loss->node[loss->out[0].node];
+  assert_true(nll->op == OP_xent && nll->attr.f[1] == 5);
   close_world(&w);
 }
 
@@ -341,7 +372,7 @@ static void errors(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(layer_maps),        cmocka_unit_test(names_and_extent), cmocka_unit_test(anchor_alone),
-      cmocka_unit_test(made_from_nothing), cmocka_unit_test(own_architecture), cmocka_unit_test(own_op),
+      cmocka_unit_test(made_from_nothing), cmocka_unit_test(own_architecture), cmocka_unit_test(own_op), cmocka_unit_test(transposed_and_capped),
       cmocka_unit_test(errors),
   };
   return cmocka_run_group_tests(tests, make_models, remove_models);

@@ -179,15 +179,25 @@ static void draw_part(Kit *k, OpId op) {
   wanted(k, graph_un(k->g, OP_neg, graph_un(k->g, OP_exp, part)));
 }
 
+// w stored [in…, out…], as [out…, in…].
+static NodeId turned(Kit *k, int outer, int inner, const int64_t *ext) {
+  int64_t stored[4];
+  for (int i = 0; i < outer + inner; i++) stored[i] = ext[(i + outer) % (outer + inner)];
+  NodeId w = matrix(k, outer + inner, stored);
+  return graph_add(k->g, OP_transpose, &w, 1, &(Attr){.i = {inner}}, NULL);
+}
+
 static void draw_product(Kit *k, OpId op) {
   int outer = 1 + (int)kit_pick(k, 2), inner = 1 + (int)kit_pick(k, 2);
   int64_t ext[4] = {narrow(k), narrow(k), narrow(k), narrow(k)};
   ext[outer - 1] = width(k);
   ext[outer + inner - 1] = width(k);
+  bool turn = op == OP_transpose || !kit_pick(k, 3);
+  if (op == OP_transpose) op = kit_pick(k, 2) ? OP_linear : OP_linear_dx;
   bool forward = op == OP_linear;
   NodeId x = rows_in(k, tokens(k), -1, 1, forward ? inner : outer, forward ? ext + outer : ext);
-  NodeId w = matrix(k, outer + inner, ext);
-  bool computed = kit_pick(k, 4) == 0 && k->g->node[w].type.dt == DT_F32;
+  NodeId w = turn ? turned(k, outer, inner, ext) : matrix(k, outer + inner, ext);
+  bool computed = !turn && kit_pick(k, 4) == 0 && k->g->node[w].type.dt == DT_F32;
   if (computed) w = graph_bin(k->g, OP_add, w, graph_const(k->g, 1));   // a matrix that stands nowhere yet
   NodeId y = graph_add(k->g, op, (NodeId[]){x, w}, 2, &(Attr){.i = {inner}}, NULL);
   wanted(k, y);
@@ -199,6 +209,16 @@ static void draw_linear_dw(Kit *k, OpId op) {
   NodeId dy = rows_in(k, T, -1, 1, EXTENTS(narrow(k), width(k)));
   NodeId x = rows_in(k, T, -1, 1, inner, (int64_t[]){width(k), narrow(k)});
   gradient(k, backward(k, graph_add(k->g, op, (NodeId[]){dy, x}, 2, &(Attr){.i = {inner}}, NULL)));
+}
+
+static void draw_slice(Kit *k, OpId op) {
+  int64_t ext[3] = {narrow(k), width(k), narrow(k)}, axis = 1 + kit_pick(k, 3), n = ext[axis - 1];
+  NodeId x = rows_in(k, tokens(k), -1, 1, 3, ext);
+  int64_t from = kit_pick(k, n), piece = 1 + kit_pick(k, n - from);
+  Attr attr = {.i = {axis, from, op == OP_slice ? piece : n + from + kit_pick(k, 20)}};
+  NodeId y = graph_add(k->g, op, &x, 1, &attr, NULL);
+  wanted(k, y);
+  if (kit_pick(k, 2)) wanted(k, graph_un(k->g, OP_neg, y));
 }
 
 static void draw_lookup(Kit *k, OpId op) {
@@ -319,6 +339,7 @@ static Draw *const draw[OP_COUNT] = {
   [OP_float] = draw_float, [OP_sum] = draw_last_axis, [OP_rotate] = draw_last_axis,
   [OP_reshape] = draw_reshape, [OP_part] = draw_part,
   [OP_linear] = draw_product, [OP_linear_dx] = draw_product, [OP_linear_dw] = draw_linear_dw,
+  [OP_transpose] = draw_product, [OP_slice] = draw_slice, [OP_unslice] = draw_slice,
   [OP_lookup] = draw_lookup, [OP_lookup_dw] = draw_lookup_dw, [OP_take] = draw_take, [OP_untake] = draw_untake,
   [OP_append] = draw_append, [OP_attention] = draw_attention, [OP_attention_grad] = draw_attention_grad,
   [OP_xent] = draw_loss, [OP_xent_grad] = draw_loss, [OP_xent_dw] = draw_loss, [OP_colsum] = draw_colsum,

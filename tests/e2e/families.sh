@@ -1,0 +1,102 @@
+#!/bin/sh
+# Every family of the library on small random checkpoints (tests/parity/make_family_fixtures.py): hidden states after every block, logits
+# and the gradient by the embedding output against transformers; then every option that enters the arithmetic is changed, and must be
+# seen; then keys and values that are not understood, which must be refused by name.
+. "$(dirname "$0")/lib.sh"
+cp -r "$root/tests/parity/families/." .
+# run DIR OUT [OPTION…]: builds a spec of DIR alone and scores rows.jsonl
+run() {
+  model=$1 out=$2; shift 2
+  echo "anchor base = \"$model\"" >spec.calm
+  build spec.calm -o app
+  ./app score --data rows.jsonl --out "$out" "$@" 2>/dev/null || fail "score of $model"
+}
+same() {
+  "$STCMP" "$1" "$2" --key '*.hidden.base.*' --tol 1e-4 || fail "$3: hidden states"
+  "$STCMP" "$1" "$2" --key '*.logits' --tol 1e-4 || fail "$3: logits"
+  "$STCMP" "$1" "$2" --key '*.grad.hidden.base.0' --tol 1e-4 || fail "$3: gradient by the embedding output"
+}
+echo 'anchor base = "gpt2_b"' >spec.calm
+build spec.calm -o app
+paths=
+for isa in avx512 avx2; do
+  if CALM_ISA=$isa ./app info >/dev/null 2>&1; then paths="$paths $isa"; else echo "this machine has no $isa"; fi
+done
+for model in *_a *_b; do
+  layers=base.0,base.1,base.2
+  ! grep -q '"\(num_hidden_layers\|n_layer\)": 3' $model/config.json || layers=$layers,base.3
+  for isa in $paths; do
+    export CALM_ISA=$isa
+    run $model got.safetensors --grads --hidden $layers
+    echo "$model $isa"
+    same got.safetensors $model.golden.safetensors "$model on $isa"
+  done
+  unset CALM_ISA
+  # cached stepping gives the very same logits
+  ./app score --data rows.jsonl --out chunks.safetensors --chunk 1,4,2 2>/dev/null
+  "$STCMP" chunks.safetensors got.safetensors --key '*.logits' --exact || fail "$model: cached stepping"
+done
+
+# change DIR SED-EXPRESSION: one changed option; a hundred times the tolerance must break
+change() {
+  rm -rf m; cp -r "$1" m
+  tr -d '\n' <"$1/config.json" | sed 's/  */ /g' >m/config.json
+  cp m/config.json before.json
+  sed -i "$2" m/config.json
+  ! cmp -s before.json m/config.json || fail "the change '$2' changes nothing in $1"
+}
+mutate() {
+  change "$1" "$2"
+  run m m.safetensors
+  "$STCMP" m.safetensors "$1.golden.safetensors" --key '*.logits' --differ 1e-2 >/dev/null || fail "nobody sees the change '$2' of $1"
+}
+for s in 's/"rope_theta": 50.0/"rope_theta": 60.0/' 's/"factor": 4.0/"factor": 3.0/' 's/"beta_fast": 2.0/"beta_fast": 1.0/' \
+  's/"beta_slow": 0.25/"beta_slow": 1.0/' 's/"original_max_position_embeddings": 16/"original_max_position_embeddings": 32/' \
+  's/"factor": 4.0/"factor": 4.0, "attention_factor": 1.5/' 's/"yarn"/"default"/' 's/"beta_fast": 2.0/"beta_fast": 2.0, "truncate": false/' \
+  's/"rms_norm_eps": 0.1/"rms_norm_eps": 0.05/' 's/"max_window_layers": 1/"max_window_layers": 2/' \
+  's/"sliding_window": 5/"sliding_window": 6/' 's/"use_sliding_window": true/"use_sliding_window": false/'; do mutate qwen3_a "$s"; done
+for s in 's/"rope_theta": 100.0/"rope_theta": 80.0/' 's/"factor": 2.0/"factor": 1.5/' 's/"type": "linear"/"type": "default"/' \
+  's/"sliding_window": 4/"sliding_window": 3/' 's/"sliding_attention", "full_attention"/"full_attention", "sliding_attention"/'; do mutate qwen3_b "$s"; done
+for s in 's/"rope_theta": 200.0/"rope_theta": 150.0/' 's/"rope_theta": 20.0/"rope_theta": 30.0/' 's/"factor": 3.0/"factor": 2.0/' \
+  's/"linear"/"default"/' 's/"rms_norm_eps": 0.1/"rms_norm_eps": 0.05/' 's/"query_pre_attn_scalar": 7/"query_pre_attn_scalar": 8/' \
+  's/"sliding_window": 5/"sliding_window": 4/' 's/"final_logit_softcapping": 6.0/"final_logit_softcapping": 5.0/' \
+  's/"final_logit_softcapping": 6.0/"final_logit_softcapping": null/' \
+  's/"full_attention", "sliding_attention" \]/"sliding_attention", "full_attention" ]/'; do mutate gemma3_a "$s"; done
+for s in 's/"rope_theta": 300.0/"rope_theta": 30.0/' 's/"rope_local_base_freq": 30.0/"rope_local_base_freq": 10.0/' \
+  's/"factor": 2.0/"factor": 3.0/' 's/"sliding_window_pattern": 2/"sliding_window_pattern": 3/'; do mutate gemma3_b "$s"; done
+for s in 's/"layer_norm_epsilon": 0.1/"layer_norm_epsilon": 0.05/' 's/"scale_attn_by_inverse_layer_idx": true/"scale_attn_by_inverse_layer_idx": false/' \
+  's/"scale_attn_weights": true/"scale_attn_weights": false/' 's/"n_head": 3/"n_head": 5/' 's/"gelu_new"/"silu"/'; do mutate gpt2_a "$s"; done
+for s in 's/"gelu"/"silu"/' 's/"n_head": 2/"n_head": 4/'; do mutate gpt2_b "$s"; done
+# the two GELUs differ by 3e-4 at most; they must still be told apart
+change gpt2_b 's/"gelu"/"gelu_new"/'
+run m m.safetensors
+"$STCMP" m.safetensors gpt2_b.golden.safetensors --key '*.logits' --differ 2e-4 >/dev/null || fail "nobody tells the GELUs apart"
+echo "every change seen"
+
+# the same text model inside another one's configuration
+change gemma3_b 's/.*/{"architectures": ["Gemma3ForConditionalGeneration"], "vision_config": {"hidden_size": 8}, "text_config": &}/'
+run m m.safetensors --grads --hidden base.0,base.1,base.2,base.3
+same m.safetensors gemma3_b.golden.safetensors "nested text_config"
+
+# refuse DIR SED TEXT: exit status 1 and a message that holds TEXT
+refuse() {
+  change "$1" "$2"
+  echo 'anchor base = "m"' >spec.calm
+  expect 1 "$3" "$CALMC" build spec.calm -o app
+}
+refuse qwen3_a 's/"yarn"/"dynamic"/' 'kind is "dynamic"'
+refuse qwen3_a 's/"yarn"/"longrope"/' 'kind is "longrope"'
+refuse qwen3_a 's/"silu"/"gelu"/' 'is "gelu"'
+refuse qwen3_a 's/"factor": 4.0/"factor": 4.0, "mscale": 2.0/' 'rope_parameters.mscale'
+refuse qwen3_a 's/"factor": 4.0/"factor": 4.0, "partial_rotary_factor": 0.5/' 'rope_parameters.partial_rotary_factor'
+refuse qwen3_a 's/"attention_bias": true/"attention_bias": false/' "proj.bias' of model 'base' is not used"
+refuse qwen3_b 's/"full_attention"/"chunked_attention"/' 'a kind of layer is not known'
+refuse qwen3_b 's/"tie_word_embeddings": false/"tie_word_embeddings": false, "embedding_multiplier": 2/' "config key 'embedding_multiplier'"
+refuse gemma3_a 's/"linear"/"yarn"/' 'kind is "yarn"'
+refuse gemma3_a 's/"gelu_pytorch_tanh"/"gelu"/' 'is "gelu"'
+refuse gemma3_a 's/"attn_logit_softcapping": null/"attn_logit_softcapping": 50.0/' 'attn_logit_softcapping is 50'
+refuse gemma3_a 's/"use_bidirectional_attention": [a-z]*/"use_bidirectional_attention": true/' 'use_bidirectional_attention'
+refuse gemma3_a 's/"factor": 3.0/"factor": 3.0, "high_freq_factor": 4.0/' 'rope_parameters.full_attention.high_freq_factor'
+refuse gpt2_a 's/"gelu_new"/"relu"/' 'act is "relu"'
+refuse gpt2_a 's/"add_cross_attention": false/"add_cross_attention": true/' 'add_cross_attention'
+echo "every key and value that is not understood is refused"

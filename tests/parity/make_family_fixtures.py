@@ -1,0 +1,119 @@
+"""Makes tests/parity/families: per family two small random checkpoints that differ in every option, and what Hugging Face transformers
+computes for them: hidden states after every block, logits, the gradient of the summed loss by the embedding output. Run by hand; what it
+writes is committed, so tests need no Python.
+
+Scaled so that every option that enters the arithmetic matters: weights about 1.5 / sqrt(fan_in), random norms and biases, eps 0.1, window 5,
+16 original positions. Weights are rounded to the stored type first and everything is computed in double from there, by a model that
+transformers itself loads from the directory written (config.json in its old spelling where OLD says so), so that reading is proved too."""
+import json, os, shutil, sys
+import torch, torch.nn.functional as F
+from safetensors.torch import load_file, save_file
+from transformers import AutoModelForCausalLM, Gemma3TextConfig, GPT2Config, Qwen3Config
+
+HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "families")
+VOCAB, ROWS = 59, [23, 9, 2]
+COMMON = dict(vocab_size=VOCAB, hidden_size=30, intermediate_size=42, num_attention_heads=6, num_key_value_heads=2, head_dim=10, rms_norm_eps=0.1,
+              max_position_embeddings=64, bos_token_id=1, eos_token_id=2, pad_token_id=None)
+GPT2 = dict(vocab_size=VOCAB, n_positions=24, layer_norm_epsilon=0.1, bos_token_id=1, eos_token_id=2)
+
+MODELS = {
+    "qwen3_a": (torch.bfloat16, Qwen3Config(**COMMON, num_hidden_layers=3, tie_word_embeddings=True, attention_bias=True, use_sliding_window=True,
+                sliding_window=5, max_window_layers=1, rope_parameters=dict(rope_type="yarn", rope_theta=50.0, factor=4.0, beta_fast=2.0,
+                beta_slow=0.25, original_max_position_embeddings=16))),
+    "qwen3_b": (torch.float16, Qwen3Config(**COMMON, num_hidden_layers=2, tie_word_embeddings=False, attention_bias=False, use_sliding_window=True,
+                sliding_window=4, layer_types=["sliding_attention", "full_attention"],
+                rope_parameters=dict(rope_type="linear", rope_theta=100.0, factor=2.0))),
+    "gemma3_a": (torch.bfloat16, Gemma3TextConfig(**COMMON, num_hidden_layers=3, tie_word_embeddings=True, query_pre_attn_scalar=7, sliding_window=5,
+                 final_logit_softcapping=6.0, layer_types=["sliding_attention", "full_attention", "sliding_attention"], rope_parameters=dict(
+                 full_attention=dict(rope_type="linear", rope_theta=200.0, factor=3.0), sliding_attention=dict(rope_type="default", rope_theta=20.0)))),
+    "gemma3_b": (torch.bfloat16, Gemma3TextConfig(**COMMON, num_hidden_layers=3, tie_word_embeddings=False, attention_bias=True, query_pre_attn_scalar=15,
+                 sliding_window=4, layer_types=["sliding_attention", "full_attention", "sliding_attention"], rope_parameters=dict(
+                 full_attention=dict(rope_type="linear", rope_theta=300.0, factor=2.0), sliding_attention=dict(rope_type="default", rope_theta=30.0)))),
+    "gpt2_a": (torch.bfloat16, GPT2Config(**GPT2, n_embd=30, n_layer=3, n_head=3, n_inner=50, activation_function="gelu_new",
+               scale_attn_by_inverse_layer_idx=True)),
+    "gpt2_b": (torch.float32, GPT2Config(**GPT2, n_embd=20, n_layer=2, n_head=2, n_inner=None, activation_function="gelu", scale_attn_weights=False,
+               tie_word_embeddings=False)),
+}
+# Keys as files of older versions of transformers write them: key -> value, None = the key goes.
+OLD = {
+    "qwen3_b": dict(rope_parameters=None, dtype=None, torch_dtype="float16", rope_theta=100.0, rope_scaling=dict(type="linear", factor=2.0),
+                    eos_token_id=[2, 3]),
+    "gemma3_b": dict(rope_parameters=None, layer_types=None, dtype=None, torch_dtype="bfloat16", sliding_window_pattern=2, rope_theta=300.0,
+                     rope_local_base_freq=30.0, rope_scaling=dict(rope_type="linear", factor=2.0)),
+    "qwen3_a": dict(layer_types=None),
+}
+
+
+def write(name, dtype, cfg, seed):
+    """The checkpoint's directory: random weights of the stored type, config.json, transformed by OLD."""
+    d = os.path.join(HERE, name)
+    shutil.rmtree(d, ignore_errors=True)
+    torch.manual_seed(seed)
+    m = AutoModelForCausalLM.from_config(cfg)
+    with torch.no_grad():
+        for n, p in m.named_parameters():
+            norm = "norm" in n or ".ln_" in n
+            if norm and p.dim() == 1: p.copy_((0 if "gemma" in name or "bias" in n else 1) + 0.3 * torch.randn_like(p))
+            elif p.dim() == 1: p.copy_(0.3 * torch.randn_like(p))
+            elif "embed" in n or "wte" in n or "wpe" in n: p.copy_(0.5 * torch.randn_like(p))
+            else: p.copy_(torch.randn_like(p) * 1.5 / p.shape[0 if "gpt2" in name and "lm_head" not in n else 1] ** 0.5)
+    m.to(dtype).save_pretrained(d)
+    os.remove(os.path.join(d, "generation_config.json")) if os.path.exists(os.path.join(d, "generation_config.json")) else None
+    path = os.path.join(d, "config.json")
+    config = json.load(open(path))
+    for k, v in OLD.get(name, {}).items():
+        if v is None: config.pop(k, None)
+        else: config[k] = v
+    json.dump(config, open(path, "w"), indent=1)
+    if name == "gpt2_b":        # the published file's names: no prefix, and the causal mask as a tensor
+        w = {k.removeprefix("transformer."): v for k, v in load_file(os.path.join(d, "model.safetensors")).items()}
+        w["h.0.attn.bias"] = torch.tril(torch.ones(24, 24)).view(1, 1, 24, 24)
+        save_file(w, os.path.join(d, "model.safetensors"), metadata={"format": "pt"})
+    return d
+
+
+def blocks(m):
+    return m.transformer.h if hasattr(m, "transformer") else m.model.layers
+
+
+def compute(m, ids, labels):
+    """hidden.0 … hidden.L (before the final norm), logits, and d(summed loss)/d hidden.0."""
+    out, first = {}, {}
+    def enter(mod, args, kwargs):
+        x = (args[0] if args else kwargs["hidden_states"]).detach().requires_grad_()
+        first["x"] = out["hidden.0"] = x
+        return (x, *args[1:]) if args else (), kwargs if args else {**kwargs, "hidden_states": x}
+    hooks = [blocks(m)[0].register_forward_pre_hook(enter, with_kwargs=True)]
+    for k, b in enumerate(blocks(m)):
+        hooks.append(b.register_forward_hook(lambda mod, i, o, k=k: out.__setitem__(f"hidden.{k + 1}", o[0] if isinstance(o, tuple) else o)))
+    logits = m(ids[None], use_cache=False).logits[0]
+    for h in hooks: h.remove()
+    F.cross_entropy(logits[:-1], labels[1:], ignore_index=-100, reduction="sum").backward()
+    res = {k: v[0] if v.dim() == 3 else v for k, v in out.items()}
+    return {**res, "logits": logits, "grad.hidden.0": first["x"].grad[0]}
+
+
+def main():
+    os.makedirs(HERE, exist_ok=True)
+    g = torch.Generator().manual_seed(4)
+    rows = [torch.randint(3, VOCAB, (n,), generator=g) for n in ROWS]
+    labels = [torch.where(torch.rand(len(r), generator=g) < 0.7, r, -100) for r in rows]
+    labels[2] = rows[2]
+    with open(os.path.join(HERE, "rows.jsonl"), "w") as f:
+        for r, l in zip(rows, labels): f.write(json.dumps({"input_ids": r.tolist(), "labels": l.tolist()}) + "\n")
+    for seed, (name, (dtype, cfg)) in enumerate(MODELS.items(), 1):
+        if len(sys.argv) > 1 and name not in sys.argv[1:]: continue
+        d = write(name, dtype, cfg, seed)
+        m = AutoModelForCausalLM.from_pretrained(d, dtype=torch.float64, attn_implementation="eager").eval()
+        gold = {}
+        for i, (r, l) in enumerate(zip(rows, labels)):
+            for k, v in compute(m, r, l).items():
+                key = k.replace("hidden.", "hidden.base.")
+                gold[f"{i}.{key}"] = v.detach().float().contiguous().clone()
+        save_file(gold, os.path.join(d, "golden.safetensors.out"))
+        os.rename(os.path.join(d, "golden.safetensors.out"), os.path.join(HERE, name + ".golden.safetensors"))
+        size = sum(os.path.getsize(os.path.join(d, f)) for f in os.listdir(d)) + os.path.getsize(os.path.join(HERE, name + ".golden.safetensors"))
+        print(name, size, "bytes", {k: round(float(v.abs().max()), 2) for k, v in gold.items() if k.startswith("0.")})
+
+
+main()
