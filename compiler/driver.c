@@ -8,6 +8,8 @@
 
 #include "llvm/llvm.h"
 #include "passes/passes.h"
+#include "runtime/file.h"
+#include "runtime/tokenize_lines.h"
 
 static const char *const kinds[] = {"tree", "graph", "plan", "llvm", "asm", "obj"};
 enum { N_KINDS = sizeof kinds / sizeof *kinds };
@@ -140,4 +142,15 @@ int driver_build(const Options *o) {
   int status = front_end(&r, &sources, &diags);
   arena_free(r.arena);
   return status;
+}
+
+int driver_tokenize(const Options *o) {
+  RtError e;
+  char *path = file_is_dir(o->spec) ? file_join(o->spec, "tokenizer.json") : rt_strdup(o->spec);
+  Tokenizer *t = tokenizer_open(path, &e);
+  bool ok = t && tokenize_lines(t, o->decode, &e);
+  if (!ok) fprintf(stderr, "calmc: error: %s\n", e.text);
+  tokenizer_free(t);
+  free(path);
+  return ok ? 0 : 1;
 }

@@ -17,11 +17,12 @@ typedef struct Options {
 #undef X
 #undef FLAG
 #undef TEXT
-  const char *spec;
+  const char *spec;            // what the command works on
 } Options;
 
 // Exit status: 0, 1 (an error of the input; told on standard error), 2 (usage).
 int driver_build(const Options *o);
+int driver_tokenize(const Options *o);     // spec: a folder with a tokenizer.json, or such a file
 bool emit_known(const char *kind);         // of --emit
 void emit_list(Buf *out);                  // "tree, graph, …"
 

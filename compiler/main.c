@@ -21,11 +21,23 @@ static const OptionRow rows[] = {
 };
 enum { N_ROWS = sizeof rows / sizeof *rows };
 
+static const struct {
+  const char *name, *arg, *help;
+  int (*run)(const Options *o);
+} commands[] = {
+  {"build", "SPEC.calm", "compile a composition to a native program", driver_build},
+  {"tokenize", "DIR", "JSON strings on standard input, one a line, to ids and byte spans with DIR/tokenizer.json", driver_tokenize},
+};
+enum { N_COMMANDS = sizeof commands / sizeof *commands };
+
 static void help(FILE *f) {
   Buf kinds = {0};
   emit_list(&kinds);
   fputs("calmc: compiles a model composition to a native program\n\n"
-        "usage: calmc build SPEC.calm [-o PROGRAM] [options]\n\noptions:\n", f);
+        "usage: calmc build SPEC.calm [-o PROGRAM] [options]\n"
+        "       calmc tokenize DIR [--decode]\n\ncommands:\n", f);
+  for (int i = 0; i < N_COMMANDS; i++) fprintf(f, "  %-8s %-11s %s\n", commands[i].name, commands[i].arg, commands[i].help);
+  fputs("\noptions:\n", f);
   for (int i = 0; i < N_ROWS; i++) {
     char left[64];
     snprintf(left, sizeof left, "%c%c%s--%s%s%s", rows[i].letter ? '-' : ' ', rows[i].letter ? rows[i].letter : ' ',
@@ -40,7 +52,7 @@ static void help(FILE *f) {
 
 static int usage(const char *what, const char *arg) {
   fprintf(stderr, "calmc: %s%s%s%s\n", what, *arg ? " '" : "", arg, *arg ? "'" : "");
-  fputs("usage: calmc build SPEC.calm [-o PROGRAM] [options]; calmc --help says more\n", stderr);
+  fputs("usage: calmc build SPEC.calm [-o PROGRAM] [options], calmc tokenize DIR; calmc --help says more\n", stderr);
   return 2;
 }
 
@@ -85,7 +97,7 @@ int main(int argc, char **argv) {
     } else if (!o.spec) {
       o.spec = argv[i];
     } else {
-      return usage("one spec at a time; found", argv[i]);
+      return usage("one at a time; found", argv[i]);
     }
   }
   if (o.help) {
@@ -96,10 +108,12 @@ int main(int argc, char **argv) {
     puts("calmc " CALM_VERSION);
     return 0;
   }
-  if (!command) return usage("no command: expected build", "");
-  if (strcmp(command, "build")) return usage("the only command is build; found", command);
-  if (!o.spec) return usage("no spec: expected the path of a .calm file", "");
+  if (!command) return usage("no command: expected build or tokenize", "");
+  int which = 0;
+  while (which < N_COMMANDS && strcmp(command, commands[which].name)) which++;
+  if (which == N_COMMANDS) return usage("the commands are build and tokenize; found", command);
+  if (!o.spec) return usage("expected", commands[which].arg);
   if (o.emit && !emit_known(o.emit)) return usage("--emit takes tree, graph, plan, llvm, asm or obj; found", o.emit);
   if (o.dump && !known_pass(o.dump)) return usage("no such pass (calmc --help lists them):", o.dump);
-  return driver_build(&o);
+  return commands[which].run(&o);
 }

@@ -70,9 +70,17 @@ static void encode_segment(const Tokenizer *t, Work *w, const char *raw, size_t 
   free(cut);
 }
 
+bool tk_not_utf8(const char *text, size_t at, RtError *e) {
+  size_t line = 1, begin = 0;
+  for (size_t i = 0; i < at; i++)
+    if (text[i] == '\n') line++, begin = i + 1;
+  return rt_fail(e, "the text is not UTF-8: line %zu, byte %zu of it is 0x%02X (offset %zu)", line, at - begin + 1,
+                 (unsigned)(uint8_t)text[at], at);
+}
+
 int64_t tokenizer_encode(const Tokenizer *t, const char *text, size_t len, bool continuation, int32_t **ids, TokSpan **spans, RtError *e) {
   size_t valid = rt_utf8_valid(text, len);
-  if (valid < len) return rt_fail(e, "the text is not UTF-8: byte %zu is 0x%02X", valid, (unsigned)(uint8_t)text[valid]), -1;
+  if (valid < len) return tk_not_utf8(text, valid, e), -1;
   if (len > INT32_MAX) return rt_fail(e, "a text of %zu bytes is too long to encode at once", len), -1;
   Work w = {.call = {.continuation = continuation, .path = t->path, .e = e}};
   TkCut *cut = NULL;

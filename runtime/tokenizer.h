@@ -14,7 +14,7 @@ void tokenizer_free(Tokenizer *t);
 int tokenizer_vocab(const Tokenizer *t);                     // one past the largest id
 // Encodes text without adding special tokens (added tokens written in the text are recognised). Returns the count, ids and spans
 // malloc'ed (either may be NULL when not wanted). continuation: the text continues another one, so no prefix space or prepended ▁ is put
-// before it (DESIGN section 3: "the completion gets no BOS and no prefix space"). -1 and an error on invalid UTF-8 (names the byte).
+// before it (DESIGN section 3: "the completion gets no BOS and no prefix space"). -1 and an error on invalid UTF-8 (names line and byte).
 int64_t tokenizer_encode(const Tokenizer *t, const char *text, size_t len, bool continuation, int32_t **ids, TokSpan **spans, RtError *e);
 // Ids the post-processor (TemplateProcessing) puts before and after a single text: BOS, EOS. Returns the count.
 int tokenizer_prefix(const Tokenizer *t, const int32_t **ids);

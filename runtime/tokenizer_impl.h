@@ -147,6 +147,9 @@ void tk_trie_free(TkTrie *t);
 // Cuts s[0, n) into parts that cover it; appends to *cuts.
 void tk_cut(const TkTrie *t, const TkAdded *added, const char *s, size_t n, TkCut **cuts, size_t *count, size_t *cap);
 
+// Fails naming line and byte (from 1) of the byte at offset `at`.
+bool tk_not_utf8(const char *text, size_t at, RtError *e);
+
 struct Tokenizer {
   char *path;
   TkVocab vocab;

@@ -288,8 +288,8 @@ static void errors(void **state) {
   assert_null(tokenizer_open("/nowhere/tokenizer.json", &e));
   assert_non_null(strstr(e.text, "/nowhere/tokenizer.json"));
   Tokenizer *t = open_or_fail(GOLDEN "synthetic/chars.json");
-  assert_int_equal(tokenizer_encode(t, "ab\xFFz", 4, false, NULL, NULL, &e), -1);
-  assert_non_null(strstr(e.text, "byte 2"));
+  assert_int_equal(tokenizer_encode(t, "a\nb\nab\xFFz", 8, false, NULL, NULL, &e), -1);
+  assert_non_null(strstr(e.text, "line 3, byte 3 of it is 0xFF (offset 6)"));
   tokenizer_free(t);
 }
 
