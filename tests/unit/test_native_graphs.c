@@ -51,9 +51,10 @@ static NodeId tensor(Pool *p, int n, const int64_t *d, double size) {
   return kit_source(p->k, op, name(p->k, "w"), kit_type(-1, d, n), -size, size);
 }
 
-// One that is multiplied by or looked up in: a frozen one in any stored type.
+// One that is multiplied by or looked up in: a parameter, a frozen one in any stored type, or computed from another.
 static NodeId matrix(Pool *p, int n, const int64_t *d, double size) {
   static const Dtype stored[] = {DT_F32, DT_F16, DT_BF16};
+  if (kit_pick(p->k, 6) == 0) return bin(p, OP_mul, tensor(p, n, d, size), tensor(p, 1, d + n - 1, 1));
   if (kit_pick(p->k, 2)) return tensor(p, n, d, size);
   Type t = kit_type(-1, d, n);
   t.dt = stored[kit_pick(p->k, 3)];
