@@ -28,6 +28,7 @@ typedef struct NativeCase {
   Kit *kit;
   const Graph *meaning;        // what is evaluated
   const Graph *graph;          // what is compiled: `meaning` after passes; the same outputs
+  bool as_before;              // outputs that are no gradients have the bits of the case before
 } NativeCase;
 void native_check(const NativeCase *c, int n, double tolerance);
 #endif

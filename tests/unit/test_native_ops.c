@@ -360,7 +360,7 @@ static void one_op(OpId op) {
     k->g->name = arena_printf(k->arena, "%s.%d", op_name(op), i);
     draw[op](k, op);
     if (!has_op(k->g, op)) fail_msg("a case of op %s has no such node", op_name(op));
-    c[i] = (NativeCase){k, k->g, i % 2 ? passes_run(k->g, k->arena, NULL, NULL) : k->g};
+    c[i] = (NativeCase){k, k->g, i % 2 ? passes_run(k->g, k->arena, NULL, NULL) : k->g, false};
   }
   native_check(c, ROUNDS, 1e-5);
   for (int i = 0; i < ROUNDS; i++) kit_free(c[i].kit);

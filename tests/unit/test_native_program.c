@@ -79,7 +79,7 @@ static void program(const char *text, double tolerance) {
       Kit *k = kit_new((uint64_t)(i * N + r));
       k->base_rows = rows[r].tokens, k->wanted_rows = rows[r].wanted, k->cached_rows = rows[r].cached;
       kit_adopt(k, p->entry[i], VOCAB);
-      c[n++] = (NativeCase){k, p->entry[i], graph_copy(g, a, arena_printf(a, "%s.%d", g->name, r))};
+      c[n++] = (NativeCase){k, p->entry[i], graph_copy(g, a, arena_printf(a, "%s.%d", g->name, r)), false};
     }
   }
   native_check(c, n, tolerance);
