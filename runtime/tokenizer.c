@@ -1,6 +1,7 @@
 // Encoding: the pipeline of tokenizer_impl.h, and the small questions about a tokenizer.
 #include "runtime/tokenizer.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,66 +9,112 @@
 #include "runtime/tokenizer_impl.h"
 #include "runtime/utf8.h"
 
-typedef struct Out {
-  int32_t *ids;
-  TokSpan *spans;
-  int64_t n, cap;
-} Out;
+// Work areas that are free: an encode call takes one, with its buffers and the words it has seen, and gives it back.
+struct TkPool {
+  pthread_mutex_t lock;
+  TkWork *free;
+};
 
-static void emit(Out *o, int32_t id, int64_t begin, int64_t end) {
-  if (o->n == o->cap) {
-    o->cap = o->cap ? o->cap * 2 : 64;
-    o->ids = rt_realloc(o->ids, (size_t)o->cap, sizeof *o->ids);
-    o->spans = rt_realloc(o->spans, (size_t)o->cap, sizeof *o->spans);
-  }
-  o->ids[o->n] = id;
-  o->spans[o->n++] = (TokSpan){begin, end};
+struct TkPool *tk_pool_new(void) {
+  struct TkPool *p = rt_alloc(1, sizeof *p);
+  pthread_mutex_init(&p->lock, NULL);
+  return p;
 }
 
-typedef struct Work {
-  TkCall call;
-  TkBpe bpe;
-  TkText seg;
-  TkPieces a, b;
-  Out out;
-} Work;
+static void work_free(TkWork *w) {
+  pcre2_match_data_free(w->call.match);
+  tk_bpe_free(&w->bpe);
+  for (int i = 0; i < 2; i++) tk_text_free(&w->norm[i]), tk_text_free(&w->split.buf[i]);
+  free(w->split.in.p);
+  free(w->split.out.p);
+  free(w->split.part);
+  tk_cache_free(&w->cache);
+  free(w->raw.c);
+  free(w->normalized.c);
+  free(w->ids);
+  free(w->spans);
+  free(w);
+}
 
-// Pre-tokenizes and encodes t[begin, end), normalized text without added tokens.
-static void encode_part(const Tokenizer *t, Work *w, const TkText *text, size_t begin, size_t end) {
-  tk_pieces_clear(&w->a);
-  tk_text_copy(&w->a.t, text, begin, end);
-  tk_pieces_close(&w->a);
-  for (int i = 0; i < t->nsplit && !w->call.failed; i++) {
-    tk_pieces_clear(&w->b);
-    t->split[i].run(&t->split[i], &w->a, &w->b, &w->call);
-    TkPieces swap = w->a;
-    w->a = w->b;
-    w->b = swap;
+void tk_pool_free(struct TkPool *p) {
+  if (!p) return;
+  for (TkWork *w = p->free, *next; w; w = next) {
+    next = w->next;
+    work_free(w);
   }
-  size_t at = 0;
-  for (size_t i = 0; i < w->a.n && !w->call.failed; at = w->a.end[i++]) {
-    tk_bpe(t, &w->bpe, w->a.t.s + at, w->a.end[i] - at);
-    for (int32_t k = w->bpe.n ? 0 : -1; k >= 0; k = w->bpe.sym[k].next) {
-      size_t from = at + w->bpe.sym[k].begin, to = from + w->bpe.sym[k].len;
-      emit(&w->out, w->bpe.sym[k].id, w->a.t.from[from], w->a.t.to[to - 1]);
-    }
+  pthread_mutex_destroy(&p->lock);
+  free(p);
+}
+
+TkWork *tk_work_take(const Tokenizer *t, bool continuation, RtError *e) {
+  pthread_mutex_lock(&t->pool->lock);
+  TkWork *w = t->pool->free;
+  if (w) t->pool->free = w->next;
+  pthread_mutex_unlock(&t->pool->lock);
+  if (!w) w = rt_alloc(1, sizeof *w);
+  w->call = (TkCall){.joined = continuation ? 0 : -1, .match = w->call.match, .path = t->path, .e = e};
+  w->split.open = false;
+  w->n = 0;
+  return w;
+}
+
+void tk_work_give(const Tokenizer *t, TkWork *w) {
+  pthread_mutex_lock(&t->pool->lock);
+  w->next = t->pool->free;
+  t->pool->free = w;
+  pthread_mutex_unlock(&t->pool->lock);
+}
+
+void tk_emit(TkWork *w, int32_t id, int64_t begin, int64_t end) {
+  if (w->n == w->cap) {
+    w->cap = w->cap ? w->cap * 2 : 64;
+    w->ids = rt_realloc(w->ids, (size_t)w->cap, sizeof *w->ids);
+    w->spans = rt_realloc(w->spans, (size_t)w->cap, sizeof *w->spans);
   }
+  w->ids[w->n] = id;
+  w->spans[w->n++] = (TokSpan){begin, end};
+}
+
+void tk_encode_piece(const Tokenizer *t, TkWork *w, TkPiece p) {
+  const TkText *text = w->split.t;
+  const char *s = text->s + p.begin;
+  size_t n = p.end - p.begin, known;
+  bool keep = n <= TK_CACHE_PIECE;
+  uint64_t hash = keep ? tk_hash(s, n) : 0;
+  const TkToken *seen = keep ? tk_cache_find(&w->cache, hash, s, n, &known) : NULL;
+  for (size_t i = 0; seen && i < known; i++)
+    tk_emit(w, seen[i].id, tk_from(text, p.begin + seen[i].begin), tk_to(text, p.begin + seen[i].end - 1));
+  if (seen) return;
+  tk_bpe(t, &w->bpe, s, n);
+  for (int32_t k = w->bpe.n ? 0 : -1; k >= 0; k = w->bpe.sym[k].next) {
+    size_t from = p.begin + w->bpe.sym[k].begin, to = from + w->bpe.sym[k].len;
+    tk_emit(w, w->bpe.sym[k].id, tk_from(text, from), tk_to(text, to - 1));
+  }
+  if (keep) tk_cache_add(&w->cache, hash, s, n, &w->bpe);
 }
 
 // A stretch of raw text between added tokens.
-static void encode_segment(const Tokenizer *t, Work *w, const char *raw, size_t begin, size_t end) {
-  w->seg.n = 0;
-  tk_text_raw(&w->seg, raw, begin, end);
-  tk_normalize(t, &w->seg, &w->call);
-  if (w->call.failed || w->seg.n == 0) return;
-  TkCut *cut = NULL;
-  size_t n = 0, cap = 0;
-  tk_cut(&t->normalized, t->added, w->seg.s, w->seg.n, &cut, &n, &cap);
-  for (size_t i = 0; i < n && !w->call.failed; i++) {
-    if (cut[i].added < 0) encode_part(t, w, &w->seg, cut[i].begin, cut[i].end);
-    else emit(&w->out, t->added[cut[i].added].id, w->seg.from[cut[i].begin], w->seg.to[cut[i].end - 1]);
+static void encode_segment(const Tokenizer *t, TkWork *w, const char *raw, size_t begin, size_t end) {
+  TkText view = tk_text_view(raw, begin, end);
+  const TkText *text = tk_normalize(t, &view, w->norm, false, &w->call);
+  if (w->call.failed) return;
+  w->normalized.n = 0;
+  tk_cut(&t->normalized, t->added, text->s, 0, text->n, false, &w->normalized);
+  for (size_t i = 0; i < w->normalized.n && !w->call.failed; i++) {
+    TkCut c = w->normalized.c[i];
+    if (c.added >= 0) {
+      tk_emit(w, t->added[c.added].id, tk_from(text, c.begin), tk_to(text, c.end - 1));
+      continue;
+    }
+    tk_split(t, &w->split, text, c.begin, c.end, &w->call);
+    for (size_t k = 0; k < w->split.in.n && !w->call.failed; k++) tk_encode_piece(t, w, w->split.in.p[k]);
   }
-  free(cut);
+}
+
+static void *copied(const void *p, int64_t n, size_t size) {
+  void *to = rt_alloc((size_t)n + 1, size);
+  if (n) memcpy(to, p, (size_t)n * size);
+  return to;
 }
 
 bool tk_not_utf8(const char *text, size_t at, RtError *e) {
@@ -82,28 +129,19 @@ int64_t tokenizer_encode(const Tokenizer *t, const char *text, size_t len, bool 
   size_t valid = rt_utf8_valid(text, len);
   if (valid < len) return tk_not_utf8(text, valid, e), -1;
   if (len > INT32_MAX) return rt_fail(e, "a text of %zu bytes is too long to encode at once", len), -1;
-  Work w = {.call = {.continuation = continuation, .path = t->path, .e = e}};
-  TkCut *cut = NULL;
-  size_t n = 0, cap = 0;
-  tk_cut(&t->raw, t->added, text, len, &cut, &n, &cap);
-  for (size_t i = 0; i < n && !w.call.failed; i++) {
-    if (cut[i].added < 0) encode_segment(t, &w, text, cut[i].begin, cut[i].end);
-    else emit(&w.out, t->added[cut[i].added].id, (int64_t)cut[i].begin, (int64_t)cut[i].end);
+  TkWork *w = tk_work_take(t, continuation, e);
+  w->raw.n = 0;
+  tk_cut(&t->raw, t->added, text, 0, len, false, &w->raw);
+  for (size_t i = 0; i < w->raw.n && !w->call.failed; i++) {
+    TkCut c = w->raw.c[i];
+    if (c.added < 0) encode_segment(t, w, text, c.begin, c.end);
+    else tk_emit(w, t->added[c.added].id, (int64_t)c.begin, (int64_t)c.end);
   }
-  free(cut);
-  tk_text_free(&w.seg);
-  tk_pieces_free(&w.a);
-  tk_pieces_free(&w.b);
-  tk_bpe_free(&w.bpe);
-  pcre2_match_data_free(w.call.match);
-  if (!w.out.ids) w.out.ids = rt_alloc(1, sizeof *w.out.ids);
-  if (!w.out.spans) w.out.spans = rt_alloc(1, sizeof *w.out.spans);
-  bool ok = !w.call.failed;
-  if (ids && ok) *ids = w.out.ids;
-  else free(w.out.ids);
-  if (spans && ok) *spans = w.out.spans;
-  else free(w.out.spans);
-  return ok ? w.out.n : -1;
+  int64_t n = w->call.failed ? -1 : w->n;
+  if (ids && n >= 0) *ids = copied(w->ids, n, sizeof **ids);
+  if (spans && n >= 0) *spans = copied(w->spans, n, sizeof **spans);
+  tk_work_give(t, w);
+  return n;
 }
 
 int tokenizer_vocab(const Tokenizer *t) { return (int)t->n; }

@@ -22,7 +22,8 @@ static int32_t child(const TkTrie *t, int32_t at, uint8_t byte) {
   return c;
 }
 
-void tk_trie_add(TkTrie *t, const char *s, size_t n, int32_t added) {
+void tk_trie_add(TkTrie *t, const char *s, size_t n, int32_t added, bool lstrip) {
+  t->lstrip |= lstrip;
   int32_t at = t->first[(uint8_t)s[0]];
   if (!at) at = t->first[(uint8_t)s[0]] = new_node(t, (uint8_t)s[0]);
   for (size_t i = 1; i < n; i++) {
@@ -39,16 +40,18 @@ void tk_trie_add(TkTrie *t, const char *s, size_t n, int32_t added) {
 
 void tk_trie_free(TkTrie *t) { free(t->node); }
 
-// The longest token that starts at s; its length, or 0.
-static size_t longest(const TkTrie *t, const char *s, size_t n, int32_t *added) {
+// The longest token that starts at s; its length, or 0. *end: whether a longer one would begin with all of s.
+static size_t longest(const TkTrie *t, const char *s, size_t n, int32_t *added, bool *end) {
   size_t best = 0, i = 0;
   int32_t at = t->first[(uint8_t)s[0]];
+  *end = false;
   while (at) {
     i++;
     if (t->node[at].added >= 0) {
       best = i;
       *added = t->node[at].added;
     }
+    *end = i == n && t->node[at].child;
     at = i < n ? child(t, at, (uint8_t)s[i]) : 0;
   }
   return best;
@@ -67,19 +70,36 @@ static uint32_t char_at(const char *s, size_t at) {
   return cp;
 }
 
-static void push(TkCut **cuts, size_t *count, size_t *cap, TkCut c) {
-  if (*count == *cap) {
-    *cap = *cap ? *cap * 2 : 16;
-    *cuts = rt_realloc(*cuts, *cap, sizeof **cuts);
+static void push(TkCuts *l, TkCut c) {
+  if (l->n == l->cap) {
+    l->cap = l->cap ? l->cap * 2 : 16;
+    l->c = rt_realloc(l->c, l->cap, sizeof *l->c);
   }
-  (*cuts)[(*count)++] = c;
+  l->c[l->n++] = c;
 }
 
-void tk_cut(const TkTrie *t, const TkAdded *added, const char *s, size_t n, TkCut **cuts, size_t *count, size_t *cap) {
-  size_t done = 0;
-  for (size_t i = 0; t->n && i < n;) {
+// Where the spaces that end s[done, end) begin.
+static size_t before_spaces(const char *s, size_t done, size_t end) {
+  uint32_t cp;
+  char tmp[4];
+  while (end > done && tk_is_space(cp = char_before(s, end))) end -= rt_utf8_put(tmp, cp);
+  return end;
+}
+
+size_t tk_cut(const TkTrie *t, const TkAdded *added, const char *s, size_t start, size_t n, bool open, TkCuts *cuts) {
+  size_t done = start;
+  for (size_t i = start; t->n && i < n;) {
+    if (!t->first[(uint8_t)s[i]]) {
+      i++;
+      continue;
+    }
     int32_t which = -1;
-    size_t len = longest(t, s + i, n - i, &which), begin = i, end = i + len;
+    bool more;
+    size_t len = longest(t, s + i, n - i, &which, &more), begin = i, end = i + len;
+    if (more && open) {
+      n = i;
+      break;
+    }
     if (len == 0) {
       i++;
       continue;
@@ -87,18 +107,20 @@ void tk_cut(const TkTrie *t, const TkAdded *added, const char *s, size_t n, TkCu
     i = end;
     const TkAdded *a = &added[which];
     if (begin < done) continue;  // inside the spaces the token before took
-    if (a->single_word && ((begin && tk_is_word(char_before(s, begin))) || (end < n && tk_is_word(char_at(s, end))))) continue;
     uint32_t cp;
-    if (a->lstrip)
-      while (begin > done && tk_is_space(cp = char_before(s, begin))) {
-        char tmp[4];
-        begin -= rt_utf8_put(tmp, cp);
-      }
     if (a->rstrip)
       while (end < n && tk_is_space(char_at(s, end))) end += rt_utf8_next(s + end, &cp);
-    if (done < begin) push(cuts, count, cap, (TkCut){done, begin, -1});
-    push(cuts, count, cap, (TkCut){begin, end, which});
+    if (open && end == n && (a->rstrip || a->single_word)) {   // the next character decides
+      n = begin;
+      break;
+    }
+    if (a->single_word && ((begin && tk_is_word(char_before(s, begin))) || (i < n && tk_is_word(char_at(s, i))))) continue;
+    if (a->lstrip) begin = before_spaces(s, done, begin);
+    if (done < begin) push(cuts, (TkCut){done, begin, -1});
+    push(cuts, (TkCut){begin, end, which});
     done = end;
   }
-  if (done < n) push(cuts, count, cap, (TkCut){done, n, -1});
+  if (open && t->lstrip && n > done) n = before_spaces(s, done, n);
+  if (done < n) push(cuts, (TkCut){done, n, -1});
+  return n;
 }

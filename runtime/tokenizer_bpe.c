@@ -26,6 +26,23 @@ static bool add_bytes(const Tokenizer *t, TkBpe *w, const char *s, size_t len) {
   return true;
 }
 
+// The piece as one token, when it is one and merges are not asked for.
+static int32_t whole_piece(const Tokenizer *t, const char *s, size_t n) {
+  if (!t->ignore_merges) return -1;
+  if (!t->bytes) return tk_vocab_find(&t->vocab, s, n);
+  char few[512] = "", *shown = n <= sizeof few / 2 ? few : rt_alloc(n, 2);
+  size_t k = 0;
+  for (size_t i = 0; i < n; i++) k += rt_utf8_put(shown + k, tk_byte_char((uint8_t)s[i]));
+  int32_t id = tk_vocab_find(&t->vocab, shown, k);
+  if (shown != few) free(shown);
+  return id;
+}
+
+static void start_bytes(const Tokenizer *t, TkBpe *w, const char *s, size_t n) {
+  for (size_t i = 0; i < n; i++) add_symbol(w, t->vocab.shown[(uint8_t)s[i]], 1);
+  w->sym[w->n - 1].next = -1;
+}
+
 static void start_symbols(const Tokenizer *t, TkBpe *w, const char *s, size_t n) {
   size_t unk_len = 0, k;
   for (size_t i = 0; i < n; i += k) {
@@ -103,13 +120,14 @@ static void merge(const Tokenizer *t, TkBpe *w) {
 void tk_bpe(const Tokenizer *t, TkBpe *w, const char *s, size_t n) {
   w->n = 0;
   w->at = 0;
-  int32_t whole = t->ignore_merges ? tk_vocab_find(&t->vocab, s, n) : -1;
+  int32_t whole = whole_piece(t, s, n);
   if (whole >= 0) {
     add_symbol(w, whole, n);
     w->sym[0].next = -1;
     return;
   }
-  start_symbols(t, w, s, n);
+  if (t->bytes) start_bytes(t, w, s, n);
+  else start_symbols(t, w, s, n);
   if (w->n > 1) merge(t, w);
 }
 

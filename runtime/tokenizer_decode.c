@@ -235,7 +235,7 @@ void tk_decoder_free(TkDecoder *d) {
 
 char *tk_decode(const Tokenizer *t, const int32_t *ids, int64_t n, bool first, size_t *len) {
   TkStrings a = {0}, b = {0};
-  TkCall call = {.path = t->path};
+  TkCall call = {.path = t->path, .joined = -1};
   for (int64_t i = 0; i < n; i++) {
     if (ids[i] < 0 || ids[i] >= t->n || !t->text[ids[i]].s || t->special[ids[i]]) continue;
     if (!t->has_decoder && (a.n || !first)) put(&a, " ", 1);

@@ -113,23 +113,24 @@ static bool index_added(Tokenizer *t, RtError *e) {
   t->text = rt_alloc((size_t)t->n, sizeof *t->text);
   t->special = rt_alloc((size_t)t->n, 1);
   if (t->vocab.n) memcpy(t->text, t->vocab.token, (size_t)t->vocab.n * sizeof *t->text);
-  TkCall call = {.path = t->path, .e = e};
+  TkCall call = {.path = t->path, .e = e, .joined = -1};
+  TkText buf[2] = {0};
   for (int i = 0; i < t->nadded && !call.failed; i++) {
     TkAdded *a = &t->added[i];
     t->text[a->id] = (TkStr){a->content, a->n};
     t->special[a->id] |= a->special;
     if (!a->normalized) {
-      tk_trie_add(&t->raw, a->content, a->n, i);
+      tk_trie_add(&t->raw, a->content, a->n, i, a->lstrip);
       continue;
     }
-    TkText text = {0};
-    tk_text_raw(&text, a->content, 0, a->n);
-    tk_normalize(t, &text, &call);
-    if (text.n) tk_trie_add(&t->normalized, text.s, text.n, i);
-    a->shown = rt_strndup(text.n ? text.s : "", text.n);     // decoding shows it as it was searched
-    t->text[a->id] = (TkStr){a->shown, text.n};
-    tk_text_free(&text);
+    TkText view = tk_text_view(a->content, 0, a->n);
+    const TkText *text = tk_normalize(t, &view, buf, false, &call);
+    if (text->n) tk_trie_add(&t->normalized, text->s, text->n, i, a->lstrip);
+    a->shown = rt_strndup(text->n ? text->s : "", text->n);  // decoding shows it as it was searched
+    t->text[a->id] = (TkStr){a->shown, text->n};
   }
+  tk_text_free(&buf[0]);
+  tk_text_free(&buf[1]);
   pcre2_match_data_free(call.match);
   return !call.failed;
 }
@@ -206,8 +207,11 @@ static bool read_all(Tokenizer *t, const json_t *root, JsonStr vocab, JsonStr me
   json_array_foreach(json_object_get(root, "added_tokens"), i, v) if (!read_added(t, v, e)) return false;
   const json_t *dec = json_object_get(root, "decoder");
   t->has_decoder = dec && !json_is_null(dec);
-  return tk_normalizer_read(t, json_object_get(root, "normalizer"), e) && tk_splitter_read(t, json_object_get(root, "pre_tokenizer"), e) &&
-         tk_decoder_read(t, dec, e) && read_post(t, json_object_get(root, "post_processor"), e) && index_added(t, e);
+  t->pool = tk_pool_new();
+  if (!tk_normalizer_read(t, json_object_get(root, "normalizer"), e) || !tk_splitter_read(t, json_object_get(root, "pre_tokenizer"), e))
+    return false;
+  tk_splitters_finish(t);
+  return         tk_decoder_read(t, dec, e) && read_post(t, json_object_get(root, "post_processor"), e) && index_added(t, e);
 }
 
 Tokenizer *tokenizer_open(const char *path, RtError *e) {
@@ -235,6 +239,7 @@ void tokenizer_free(Tokenizer *t) {
   for (int i = 0; i < t->nsplit; i++) tk_splitter_free(&t->split[i]);
   for (int i = 0; i < t->ndec; i++) tk_decoder_free(&t->dec[i]);
   tk_vocab_free(&t->vocab);
+  tk_pool_free(t->pool);
   tk_trie_free(&t->raw);
   tk_trie_free(&t->normalized);
   free(t->added);

@@ -9,24 +9,37 @@
 #include "runtime/tokenizer_impl.h"
 #include "runtime/utf8.h"
 
-static void run_prepend(const TkNormalizer *z, const TkText *in, TkText *out, TkCall *call) {
-  if (in->n && !(call->continuation && in->from[0] == 0)) tk_text_put(out, z->content, strlen(z->content), in->from[0], in->to[0]);
+static bool run_prepend(const TkNormalizer *z, const TkText *in, TkText *out, TkCall *call) {
+  if (in->n == 0 || tk_from(in, 0) == call->joined) return false;
+  tk_text_put(out, z->content, strlen(z->content), tk_from(in, 0), tk_to(in, 0));
   tk_text_copy(out, in, 0, in->n);
+  return true;
 }
 
-static void run_replace(const TkNormalizer *z, const TkText *in, TkText *out, TkCall *call) {
+static bool run_replace(const TkNormalizer *z, const TkText *in, TkText *out, TkCall *call) {
   TkFind f = {.s = in->s, .n = in->n, .last_end = SIZE_MAX};
   size_t done = 0, b, e, n = strlen(z->content);
   while (in->n && tk_pattern_find(&z->pattern, call, &f, &b, &e)) {
     tk_text_copy(out, in, done, b);
     size_t at = e ? e - 1 : 0;
-    tk_text_put(out, z->content, n, e ? in->from[at] : 0, e ? in->to[at] : 0);
+    tk_text_put(out, z->content, n, e ? tk_from(in, at) : 0, e ? tk_to(in, at) : 0);
     done = e;
   }
+  if (f.last_end == SIZE_MAX) return false;
   tk_text_copy(out, in, done, in->n);
+  return true;
 }
 
-static void run_strip(const TkNormalizer *z, const TkText *in, TkText *out, TkCall *call) {
+// A regular expression may look at the end in ways that partial matching does not tell of: nothing is final before the end.
+static size_t final_replace(const TkNormalizer *z, const TkText *in, TkCall *call) {
+  TkFind f = {.s = in->s, .n = in->n, .last_end = SIZE_MAX, .open = true};
+  size_t b, e;
+  if (z->pattern.re) return 0;
+  while (tk_pattern_find(&z->pattern, call, &f, &b, &e)) {}
+  return f.stop;
+}
+
+static bool run_strip(const TkNormalizer *z, const TkText *in, TkText *out, TkCall *call) {
   (void)call;
   size_t begin = 0, end = 0, k;
   uint32_t cp;
@@ -42,10 +55,23 @@ static void run_strip(const TkNormalizer *z, const TkText *in, TkText *out, TkCa
   }
   if (!z->left) begin = 0;
   if (!z->right) end = in->n;
+  if (end - begin == in->n) return false;
   tk_text_copy(out, in, begin, end);
+  return true;
 }
 
-static void run_lowercase(const TkNormalizer *z, const TkText *in, TkText *out, TkCall *call) {
+static size_t final_strip(const TkNormalizer *z, const TkText *in, TkCall *call) {
+  (void)call;
+  size_t end = 0, k;
+  for (size_t i = 0; i < in->n; i += k) {
+    uint32_t cp;
+    k = rt_utf8_next(in->s + i, &cp);
+    if (!tk_is_space(cp)) end = i + k;
+  }
+  return z->right ? end : in->n;
+}
+
+static bool run_lowercase(const TkNormalizer *z, const TkText *in, TkText *out, TkCall *call) {
   (void)z, (void)call;
   size_t k;
   for (size_t i = 0; i < in->n; i += k) {
@@ -54,8 +80,9 @@ static void run_lowercase(const TkNormalizer *z, const TkText *in, TkText *out, 
     k = rt_utf8_next(in->s + i, &cp);
     // The one character whose lower case is two: I with a dot above.
     size_t n = cp == 0x130 ? (memcpy(low, "i\xCC\x87", 3), 3) : rt_utf8_put(low, (uint32_t)utf8proc_tolower((utf8proc_int32_t)cp));
-    tk_text_put(out, low, n, in->from[i], in->to[i]);
+    tk_text_put(out, low, n, tk_from(in, i), tk_to(in, i));
   }
+  return true;
 }
 
 // --- Unicode normal forms. A character carries a change: 1 = inserted after the one before it, 0 = replaces one, -k = also swallows k more.
@@ -79,6 +106,13 @@ static void push(Chs *l, Ch c) {
 
 static uint8_t ccc_of(uint32_t cp) { return (uint8_t)utf8proc_get_property((utf8proc_int32_t)cp)->combining_class; }
 
+// The decomposition of one character; how many parts, below 1 where the table fails.
+static utf8proc_ssize_t decomposed(uint32_t cp, bool compat, utf8proc_int32_t parts[32]) {
+  int bound = 0;
+  utf8proc_option_t options = (utf8proc_option_t)(UTF8PROC_DECOMPOSE | UTF8PROC_STABLE | (compat ? UTF8PROC_COMPAT : 0));
+  return utf8proc_decompose_char((utf8proc_int32_t)cp, parts, 32, options, &bound);
+}
+
 // Canonical (or compatibility) decomposition with marks in canonical order.
 static void decompose(const TkText *in, bool compat, Chs *out) {
   size_t sorted_from = 0;
@@ -86,9 +120,7 @@ static void decompose(const TkText *in, bool compat, Chs *out) {
     uint32_t cp;
     utf8proc_int32_t parts[32];
     i += rt_utf8_next(in->s + i, &cp);
-    int bound = 0;
-    utf8proc_option_t options = (utf8proc_option_t)(UTF8PROC_DECOMPOSE | UTF8PROC_STABLE | (compat ? UTF8PROC_COMPAT : 0));
-    utf8proc_ssize_t n = cp < 0x80 ? 0 : utf8proc_decompose_char((utf8proc_int32_t)cp, parts, 32, options, &bound);
+    utf8proc_ssize_t n = cp < 0x80 ? 0 : decomposed(cp, compat, parts);
     if (n <= 0 || n > 32) parts[0] = (utf8proc_int32_t)cp, n = 1;
     for (utf8proc_ssize_t k = 0; k < n; k++) {
       Ch c = {(uint32_t)parts[k], k > 0, ccc_of((uint32_t)parts[k])};
@@ -139,14 +171,47 @@ static size_t skip_char(const TkText *in, size_t at) {
   return at < in->n ? at + rt_utf8_next(in->s + at, &cp) : at;
 }
 
-static void run_normal_form(const TkNormalizer *z, const TkText *in, TkText *out, TkCall *call) {
-  (void)call;
-  bool ascii = true;
-  for (size_t i = 0; i < in->n && ascii; i++) ascii = (uint8_t)in->s[i] < 0x80;
-  if (ascii) {
-    tk_text_copy(out, in, 0, in->n);
-    return;
+// Whether nothing before the character can change it, and it nothing before it: it begins with a starter that is never the second of a
+// composition (the second half of the table's composition indices, and the vowels and finals of Hangul).
+static bool boundary_before(uint32_t cp, bool compat) {
+  if (cp < 0x300) return !compat || cp < 0x80;
+  utf8proc_int32_t parts[32];
+  if (decomposed(cp, compat, parts) < 1) return false;
+  uint32_t c = (uint32_t)parts[0];
+  const utf8proc_property_t *p = utf8proc_get_property(parts[0]);
+  bool second = p->comb_index != UINT16_MAX && p->comb_index >= 0x8000;
+  return p->combining_class == 0 && !second && !(c >= 0x1160 && c <= 0x11FF);
+}
+
+// Whether the text is in the normal form already, as far as a quick look can tell.
+static bool is_normal(const TkNormalizer *z, const TkText *in) {
+  bool nfc = z->compose && !z->compat;
+  for (size_t i = 0; i < in->n;) {
+    uint32_t cp;
+    utf8proc_int32_t parts[32];
+    i += rt_utf8_next(in->s + i, &cp);
+    if (cp < 0x80 || (nfc && cp < 0x300)) continue;
+    if (!nfc || !boundary_before(cp, false) || decomposed(cp, false, parts) != 1 || (uint32_t)parts[0] != cp) return false;
   }
+  return true;
+}
+
+// What may follow changes nothing before the last boundary.
+static size_t final_normal_form(const TkNormalizer *z, const TkText *in, TkCall *call) {
+  (void)call;
+  size_t end = in->n;
+  while (end) {
+    uint32_t cp;
+    do end--; while (end && ((uint8_t)in->s[end] & 0xC0) == 0x80);
+    rt_utf8_next(in->s + end, &cp);
+    if (boundary_before(cp, z->compat)) break;
+  }
+  return end;
+}
+
+static bool run_normal_form(const TkNormalizer *z, const TkText *in, TkText *out, TkCall *call) {
+  (void)call;
+  if (is_normal(z, in)) return false;
   Chs l = {0};
   decompose(in, z->compat, &l);
   if (z->compose) compose(&l);
@@ -157,9 +222,10 @@ static void run_normal_form(const TkNormalizer *z, const TkText *in, TkText *out
     size_t place = c.change > 0 ? at - (at > 0) : at < in->n ? at : in->n - 1;
     if (c.change <= 0) at = skip_char(in, at);
     for (int k = c.change; k < 0; k++) at = skip_char(in, at);
-    tk_text_put(out, s, rt_utf8_put(s, c.cp), in->from[place], in->to[place]);
+    tk_text_put(out, s, rt_utf8_put(s, c.cp), tk_from(in, place), tk_to(in, place));
   }
   free(l.c);
+  return true;
 }
 
 // --- reading
@@ -184,13 +250,19 @@ static bool read_strip(TkNormalizer *z, const char *what, const json_t *v, RtErr
 
 static const struct {
   const char *type;
-  void (*run)(const TkNormalizer *z, const TkText *in, TkText *out, TkCall *call);
+  bool (*run)(const TkNormalizer *z, const TkText *in, TkText *out, TkCall *call);
+  size_t (*final)(const TkNormalizer *z, const TkText *in, TkCall *call);
   bool (*read)(TkNormalizer *z, const char *what, const json_t *v, RtError *e);
   bool compat, compose;
 } kinds[] = {
-  {"Prepend", run_prepend, read_prepend, 0, 0}, {"Replace", run_replace, read_replace, 0, 0}, {"Strip", run_strip, read_strip, 0, 0},
-  {"Lowercase", run_lowercase, NULL, 0, 0},     {"NFC", run_normal_form, NULL, 0, 1},         {"NFD", run_normal_form, NULL, 0, 0},
-  {"NFKC", run_normal_form, NULL, 1, 1},        {"NFKD", run_normal_form, NULL, 1, 0},
+  {"Prepend", run_prepend, NULL, read_prepend, 0, 0},
+  {"Replace", run_replace, final_replace, read_replace, 0, 0},
+  {"Strip", run_strip, final_strip, read_strip, 0, 0},
+  {"Lowercase", run_lowercase, NULL, NULL, 0, 0},
+  {"NFC", run_normal_form, final_normal_form, NULL, 0, 1},
+  {"NFD", run_normal_form, final_normal_form, NULL, 0, 0},
+  {"NFKC", run_normal_form, final_normal_form, NULL, 1, 1},
+  {"NFKD", run_normal_form, final_normal_form, NULL, 1, 0},
 };
 
 bool tk_normalizer_read(Tokenizer *t, const json_t *v, RtError *e) {
@@ -206,7 +278,7 @@ bool tk_normalizer_read(Tokenizer *t, const json_t *v, RtError *e) {
     if (strcmp(type, kinds[i].type) != 0) continue;
     t->norm = rt_realloc(t->norm, (size_t)t->nnorm + 1, sizeof *t->norm);
     TkNormalizer *z = &t->norm[t->nnorm++];
-    *z = (TkNormalizer){.run = kinds[i].run, .compat = kinds[i].compat, .compose = kinds[i].compose};
+    *z = (TkNormalizer){.run = kinds[i].run, .final = kinds[i].final, .compat = kinds[i].compat, .compose = kinds[i].compose};
     return !kinds[i].read || kinds[i].read(z, t->path, v, e);
   }
   return rt_fail(e, "%s: normalizer \"%.80s\" is not supported", t->path, type ? type : "(no type)");
@@ -217,14 +289,22 @@ void tk_normalizer_free(TkNormalizer *z) {
   free(z->content);
 }
 
-void tk_normalize(const Tokenizer *t, TkText *text, TkCall *call) {
-  TkText other = {0};
+const TkText *tk_normalize(const Tokenizer *t, const TkText *in, TkText buf[2], bool open, TkCall *call) {
+  int next = 0;
   for (int i = 0; i < t->nnorm && !call->failed; i++) {
-    other.n = 0;
-    t->norm[i].run(&t->norm[i], text, &other, call);
-    TkText swap = *text;
-    *text = other;
-    other = swap;
+    const TkNormalizer *z = &t->norm[i];
+    TkText part = *in;           // shares what it points to
+    if (open && z->final) part.n = z->final(z, in, call);
+    buf[next].n = 0;
+    if (z->run(z, &part, &buf[next], call)) {
+      in = &buf[next];
+      next ^= 1;
+    } else if (part.n < in->n) {
+      buf[next].n = 0;
+      tk_text_copy(&buf[next], in, 0, part.n);
+      in = &buf[next];
+      next ^= 1;
+    }
   }
-  tk_text_free(&other);
+  return in;
 }

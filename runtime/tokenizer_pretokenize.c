@@ -10,148 +10,183 @@
 // The pattern that ByteLevel with use_regex means (Radford et al. 2019).
 static const char byte_level_pattern[] = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
 
-typedef struct Part {
-  size_t begin, end;
-  bool match;
-} Part;
-typedef struct Parts {
-  Part *p;
-  size_t n, cap;
-} Parts;
-
-static void push(Parts *l, size_t begin, size_t end, bool match) {
-  if (l->n == l->cap) {
-    l->cap = l->cap ? l->cap * 2 : 64;
-    l->p = rt_realloc(l->p, l->cap, sizeof *l->p);
+static void push(TkSplitting *w, size_t begin, size_t end, bool match) {
+  if (w->part_n == w->part_cap) {
+    w->part_cap = w->part_cap ? w->part_cap * 2 : 64;
+    w->part = rt_realloc(w->part, w->part_cap, sizeof *w->part);
   }
-  l->p[l->n++] = (Part){begin, end, match};
+  w->part[w->part_n++] = (TkPart){begin, end, match};
 }
 
-// Covers a text with matches and what lies between them.
-static void find_parts(const TkSplitter *sp, const char *s, size_t n, TkCall *call, Parts *l) {
-  size_t done = 0, b, e;
-  l->n = 0;
+// Covers a piece with matches and what lies between them. Where it is still growing (open) the last part is what cannot be matched, maybe
+// empty, and what a match may yet take is left out.
+static void find_parts(const TkSplitter *sp, TkSplitting *w, TkPiece p, bool open, TkCall *call) {
+  const char *s = w->t->s + p.begin;
+  size_t done = 0, b, e, n = p.end - p.begin;
+  w->part_n = 0;
   if (sp->is) {
     for (size_t i = 0; i < n; i = e) {
       uint32_t cp;
       e = i + rt_utf8_next(s + i, &cp);
       if (!sp->is(cp)) continue;
-      if (done < i) push(l, done, i, false);
-      push(l, i, e, true);
+      if (done < i) push(w, p.begin + done, p.begin + i, false);
+      push(w, p.begin + i, p.begin + e, true);
       done = e;
     }
   } else {
-    TkFind f = {.s = s, .n = n, .last_end = SIZE_MAX};
+    TkFind f = {.s = s, .n = n, .last_end = SIZE_MAX, .open = open, .stop = n};
     while (tk_pattern_find(&sp->pattern, call, &f, &b, &e)) {
-      if (done < b) push(l, done, b, false);
-      push(l, b, e, true);
+      if (done < b) push(w, p.begin + done, p.begin + b, false);
+      push(w, p.begin + b, p.begin + e, true);
       done = e;
     }
+    if (open) n = f.stop > done ? f.stop : done;
   }
-  if (done < n) push(l, done, n, false);
-  if (sp->invert) for (size_t i = 0; i < l->n; i++) l->p[i].match = !l->p[i].match;
+  if (done < n || open) push(w, p.begin + done, p.begin + n, false);
+  if (sp->invert) for (size_t i = 0; i < w->part_n; i++) w->part[i].match = !w->part[i].match;
 }
 
 // Joins neighbours as the behaviour says; the parts stay in order.
-static void join_parts(Parts *l, TkBehavior behavior) {
+static void join_parts(TkSplitting *w, TkBehavior behavior) {
+  TkPart *l = w->part;
   size_t n = 0;
   bool before = false;           // whether the part before (or, from the right, behind) was a match
   if (behavior == TK_WITH_NEXT) {
-    size_t at = l->n;            // the joined parts grow down from here
-    for (size_t i = l->n; i-- > 0;) {
-      Part p = l->p[i];
-      if (p.match && !before && at < l->n) l->p[at].begin = p.begin;
-      else l->p[--at] = p;
+    size_t at = w->part_n;       // the joined parts grow down from here
+    for (size_t i = w->part_n; i-- > 0;) {
+      TkPart p = l[i];
+      if (p.match && !before && at < w->part_n) l[at].begin = p.begin;
+      else l[--at] = p;
       before = p.match;
     }
-    n = l->n - at;
-    memmove(l->p, l->p + at, n * sizeof *l->p);
+    n = w->part_n - at;
+    memmove(l, l + at, n * sizeof *l);
   } else {
-    for (size_t i = 0; i < l->n; i++) {
-      Part p = l->p[i];
+    for (size_t i = 0; i < w->part_n; i++) {
+      TkPart p = l[i];
       bool join = n && ((behavior == TK_WITH_PREVIOUS && p.match && !before) || (behavior == TK_CONTIGUOUS && p.match == before));
       before = p.match;
       if (behavior == TK_REMOVED && p.match) continue;
-      if (join) l->p[n - 1].end = p.end;
-      else l->p[n++] = p;
+      if (join) l[n - 1].end = p.end;
+      else l[n++] = p;
     }
   }
-  l->n = n;
+  w->part_n = n;
 }
 
-static void split_into(const TkSplitter *sp, const TkText *t, size_t begin, size_t end, TkPieces *out, TkCall *call, Parts *l) {
-  find_parts(sp, t->s + begin, end - begin, call, l);
-  if (sp->behavior != TK_ISOLATED) join_parts(l, sp->behavior);
-  for (size_t i = 0; i < l->n; i++) {
-    tk_text_copy(&out->t, t, begin + l->p[i].begin, begin + l->p[i].end);
-    tk_pieces_close(out);
+// Splits one piece. The growing piece leaves a growing one behind: the unmatched end, with what it has joined; while that end is empty a
+// match may follow instead, which could join the part before in its place.
+static void split_piece(const TkSplitter *sp, TkSplitting *w, TkPiece p, bool open, TkCall *call) {
+  find_parts(sp, w, p, open, call);
+  size_t end = p.end;
+  bool joins = sp->behavior != TK_ISOLATED && sp->behavior != TK_REMOVED;
+  if (open) {
+    TkPart *last = &w->part[w->part_n - 1];
+    end = last->end;
+    if (joins && last->begin == last->end) w->part_n--;
   }
+  if (sp->behavior != TK_ISOLATED) join_parts(w, sp->behavior);
+  for (size_t i = 0; i < w->part_n; i++)
+    if (w->part[i].begin < w->part[i].end) tk_piece_put(&w->out, w->part[i].begin, w->part[i].end);
+  if (!open) return;
+  bool growing = w->part_n && w->part[w->part_n - 1].end == end && w->part[w->part_n - 1].begin < end;
+  if (!growing) tk_piece_put(&w->out, end, end);
 }
 
-static void run_split(const TkSplitter *sp, const TkPieces *in, TkPieces *out, TkCall *call) {
-  Parts l = {0};
-  size_t begin = 0;
-  for (size_t i = 0; i < in->n && !call->failed; begin = in->end[i++]) split_into(sp, &in->t, begin, in->end[i], out, call, &l);
-  free(l.p);
+static bool is_open(const TkSplitting *w, size_t i) { return w->open && i + 1 == w->in.n; }
+
+static void run_split(const TkSplitter *sp, TkSplitting *w, TkCall *call) {
+  for (size_t i = 0; i < w->in.n && !call->failed; i++) split_piece(sp, w, w->in.p[i], is_open(w, i), call);
 }
 
-// A prefix goes before the raw text's beginning only where that is a beginning.
-static bool may_prefix(const TkCall *call, const TkText *t) { return !(call->continuation && t->n && t->from[0] == 0); }
+// The buffer that w->t is not in, emptied.
+static TkText *other_buffer(TkSplitting *w) {
+  TkText *b = &w->buf[w->t == &w->buf[0]];
+  b->n = 0;
+  return b;
+}
 
-static void run_metaspace(const TkSplitter *sp, const TkPieces *in, TkPieces *out, TkCall *call) {
-  Parts l = {0};
-  TkText t = {0};
-  size_t begin = 0, n = strlen(sp->content);
-  for (size_t i = 0; i < in->n && !call->failed; begin = in->end[i++]) {
-    TkText body = {0};
-    for (size_t k = begin; k < in->end[i]; k++) {
-      bool space = in->t.s[k] == ' ';
-      tk_text_put(&body, space ? sp->content : in->t.s + k, space ? n : 1, in->t.from[k], in->t.to[k]);
+static void swap_pieces(TkSplitting *w) {
+  TkPieces swap = w->in;
+  w->in = w->out;
+  w->out = swap;
+}
+
+// Goes on with what is in w->out, pieces of the text t.
+static void take(TkSplitting *w, const TkText *t) {
+  w->t = t;
+  swap_pieces(w);
+  w->out.n = 0;
+}
+
+static void run_metaspace(const TkSplitter *sp, TkSplitting *w, TkCall *call) {
+  TkText *to = other_buffer(w);
+  const TkText *t = w->t;
+  size_t n = strlen(sp->content);
+  for (size_t i = 0; i < w->in.n; i++) {
+    TkPiece p = w->in.p[i];
+    size_t begin = to->n;
+    uint32_t from = p.begin < p.end ? tk_from(t, p.begin) : 0;
+    bool has = p.begin < p.end && (t->s[p.begin] == ' ' || (p.end - p.begin >= n && memcmp(t->s + p.begin, sp->content, n) == 0));
+    bool wants = sp->prepend == TK_PREPEND_ALWAYS || (sp->prepend == TK_PREPEND_FIRST && from == 0);
+    if (p.begin < p.end && wants && !has && from != call->joined) tk_text_put(to, sp->content, n, from, tk_to(t, p.begin));
+    for (size_t k = p.begin; k < p.end; k++) {
+      bool space = t->s[k] == ' ';
+      tk_text_put(to, space ? sp->content : t->s + k, space ? n : 1, tk_from(t, k), tk_to(t, k));
     }
-    t.n = 0;
-    bool has = body.n >= n && memcmp(body.s, sp->content, n) == 0;
-    bool wants = sp->prepend == TK_PREPEND_ALWAYS || (sp->prepend == TK_PREPEND_FIRST && body.from[0] == 0);
-    if (wants && !has && may_prefix(call, &body)) tk_text_put(&t, sp->content, n, body.from[0], body.to[0]);
-    tk_text_copy(&t, &body, 0, body.n);
-    if (sp->split) {
-      split_into(sp, &t, 0, t.n, out, call, &l);
-    } else {
-      tk_text_copy(&out->t, &t, 0, t.n);
-      tk_pieces_close(out);
-    }
-    tk_text_free(&body);
+    tk_piece_put(&w->out, begin, to->n);
   }
-  tk_text_free(&t);
-  free(l.p);
+  take(w, to);
+  if (sp->split) run_split(sp, w, call);
+  else swap_pieces(w);
 }
 
-static void put_bytes(TkPieces *out, const TkText *t, size_t begin, size_t end) {
-  for (size_t i = begin; i < end; i++) {
-    char s[4];
-    tk_text_put(&out->t, s, rt_utf8_put(s, tk_byte_char((uint8_t)t->s[i])), t->from[i], t->to[i]);
+// Puts the space that add_prefix_space asks for before each piece.
+static void put_spaces(TkSplitting *w, const TkCall *call) {
+  TkText *to = other_buffer(w);
+  for (size_t i = 0; i < w->in.n; i++) {
+    TkPiece p = w->in.p[i];
+    size_t begin = to->n;
+    if (p.begin < p.end && w->t->s[p.begin] != ' ' && tk_from(w->t, p.begin) != call->joined)
+      tk_text_put(to, " ", 1, tk_from(w->t, p.begin), tk_to(w->t, p.begin));
+    tk_text_copy(to, w->t, p.begin, p.end);
+    tk_piece_put(&w->out, begin, to->n);
   }
-  tk_pieces_close(out);
+  take(w, to);
 }
 
-static void run_byte_level(const TkSplitter *sp, const TkPieces *in, TkPieces *out, TkCall *call) {
-  Parts l = {0};
-  TkText t = {0};
-  size_t begin = 0;
-  for (size_t i = 0; i < in->n && !call->failed; begin = in->end[i++]) {
-    t.n = 0;
-    tk_text_copy(&t, &in->t, begin, in->end[i]);
-    if (sp->prefix_space && t.s[0] != ' ' && may_prefix(call, &t)) {
-      t.n = 0;
-      tk_text_put(&t, " ", 1, in->t.from[begin], in->t.to[begin]);
-      tk_text_copy(&t, &in->t, begin, in->end[i]);
+// Bytes to the characters that stand for them.
+static void show_bytes(TkSplitting *w) {
+  TkText *to = other_buffer(w);
+  for (size_t i = 0; i < w->in.n; i++) {
+    size_t begin = to->n;
+    for (size_t k = w->in.p[i].begin; k < w->in.p[i].end; k++) {
+      char s[4];
+      tk_text_put(to, s, rt_utf8_put(s, tk_byte_char((uint8_t)w->t->s[k])), tk_from(w->t, k), tk_to(w->t, k));
     }
-    l.n = 0;
-    if (sp->pattern.re) find_parts(sp, t.s, t.n, call, &l);
-    else push(&l, 0, t.n, false);
-    for (size_t k = 0; k < l.n; k++) put_bytes(out, &t, l.p[k].begin, l.p[k].end);
+    tk_piece_put(&w->out, begin, to->n);
   }
-  tk_text_free(&t);
-  free(l.p);
+  take(w, to);
+}
+
+static void run_byte_level(const TkSplitter *sp, TkSplitting *w, TkCall *call) {
+  if (sp->prefix_space) put_spaces(w, call);
+  if (sp->pattern.re) {
+    run_split(sp, w, call);
+    take(w, w->t);
+  }
+  if (!sp->raw) show_bytes(w);
+  swap_pieces(w);
+}
+
+void tk_split(const Tokenizer *t, TkSplitting *w, const TkText *text, size_t begin, size_t end, TkCall *call) {
+  w->t = text;
+  w->in.n = w->out.n = 0;
+  tk_piece_put(&w->in, begin, end);
+  for (int i = 0; i < t->nsplit && !call->failed; i++) {
+    t->split[i].run(&t->split[i], w, call);
+    take(w, w->t);
+  }
 }
 
 // --- reading
@@ -214,7 +249,7 @@ static bool read_metaspace(TkSplitter *sp, const char *what, const json_t *v, Rt
 
 static const struct {
   const char *type;
-  void (*run)(const TkSplitter *s, const TkPieces *in, TkPieces *out, TkCall *call);
+  void (*run)(const TkSplitter *s, TkSplitting *w, TkCall *call);
   bool (*read)(TkSplitter *s, const char *what, const json_t *v, RtError *e);
 } kinds[] = {
   {"Split", run_split, read_split},
@@ -223,6 +258,15 @@ static const struct {
   {"ByteLevel", run_byte_level, read_byte_level},
   {"Metaspace", run_metaspace, read_metaspace},
 };
+
+// Whether the last splitter is ByteLevel and may leave pieces as bytes.
+void tk_splitters_finish(Tokenizer *t) {
+  TkSplitter *last = t->nsplit ? &t->split[t->nsplit - 1] : NULL;
+  if (!last || last->run != run_byte_level || t->byte_fallback) return;
+  for (int b = 0; b < 256; b++)
+    if (t->vocab.shown[b] < 0) return;
+  last->raw = t->bytes = true;
+}
 
 bool tk_splitter_read(Tokenizer *t, const json_t *v, RtError *e) {
   if (!v || json_is_null(v)) return true;

@@ -103,7 +103,7 @@ static bool compile(TkPattern *p, const char *what, const char *source, RtError 
     pcre2_get_error_message(code, (PCRE2_UCHAR *)why, sizeof why);
     return rt_fail(e, "%s: the regular expression \"%.200s\": %s", what, source, why);
   }
-  pcre2_jit_compile(p->re, PCRE2_JIT_COMPLETE);   // where there is no JIT the interpreter gives the same matches
+  p->jit = pcre2_jit_compile(p->re, PCRE2_JIT_COMPLETE | PCRE2_JIT_PARTIAL_HARD) == 0;   // where there is no JIT the interpreter gives the same matches
   return true;
 }
 
@@ -124,27 +124,41 @@ void tk_pattern_free(TkPattern *p) {
   pcre2_code_free(p->re);
 }
 
-// The leftmost match at or after start; 0 = none.
-static bool match_at(const TkPattern *p, TkCall *call, const TkFind *f, size_t start, size_t *b, size_t *e) {
+static int match_regex(const TkPattern *p, TkCall *call, const TkFind *f, size_t start) {
+  if (!call->match) call->match = pcre2_match_data_create(1, NULL);
+  PCRE2_SPTR s = (PCRE2_SPTR)f->s;
+  if (f->open) return pcre2_match(p->re, s, f->n, start, PCRE2_NO_UTF_CHECK | PCRE2_PARTIAL_HARD, call->match, NULL);
+  int rc = p->jit ? pcre2_jit_match(p->re, s, f->n, start, 0, call->match, NULL) : PCRE2_ERROR_JIT_STACKLIMIT;
+  if (rc != PCRE2_ERROR_JIT_STACKLIMIT) return rc;
+  return pcre2_match(p->re, s, f->n, start, PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT, call->match, NULL);
+}
+
+// With more text to come: where the longest end of s[start, n) that begins the literal starts; n when there is none.
+static size_t literal_stop(const TkPattern *p, const TkFind *f, size_t start) {
+  size_t at = f->n - start >= p->n && p->n ? f->n - p->n + 1 : start;
+  while (at < f->n && memcmp(f->s + at, p->literal, f->n - at) != 0) at++;
+  return at;
+}
+
+// The leftmost match at or after start.
+static bool match_at(const TkPattern *p, TkCall *call, TkFind *f, size_t start, size_t *b, size_t *e) {
   if (p->literal) {
     const char *hit = p->n ? memmem(f->s + start, f->n - start, p->literal, p->n) : NULL;
-    if (!hit) return false;
+    if (!hit) return f->stop = f->open ? literal_stop(p, f, start) : f->n, false;
     *b = (size_t)(hit - f->s);
     *e = *b + p->n;
     return true;
   }
-  if (!call->match) call->match = pcre2_match_data_create(1, NULL);
-  int rc = pcre2_match(p->re, (PCRE2_SPTR)f->s, f->n, start, PCRE2_NO_UTF_CHECK, call->match, NULL);
-  if (rc == PCRE2_ERROR_JIT_STACKLIMIT)
-    rc = pcre2_match(p->re, (PCRE2_SPTR)f->s, f->n, start, PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT, call->match, NULL);
+  int rc = match_regex(p, call, f, start);
+  const PCRE2_SIZE *v = pcre2_get_ovector_pointer(call->match);
+  f->stop = rc == PCRE2_ERROR_PARTIAL ? v[0] : f->n;
   if (rc < 0) {
-    if (rc != PCRE2_ERROR_NOMATCH) {
+    if (rc != PCRE2_ERROR_NOMATCH && rc != PCRE2_ERROR_PARTIAL) {
       call->failed = true;
       rt_fail(call->e, "%s: a regular expression gave up on the text (PCRE2 error %d)", call->path, rc);
     }
     return false;
   }
-  const PCRE2_SIZE *v = pcre2_get_ovector_pointer(call->match);
   *b = v[0];
   *e = v[1];
   return true;

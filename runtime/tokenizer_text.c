@@ -35,37 +35,45 @@ void tk_text_copy(TkText *t, const TkText *src, size_t begin, size_t end) {
   if (begin >= end) return;
   size_t n = end - begin;
   reserve(t, n);
+  if (!src->from) {
+    uint32_t from = 0, to = 0;
+    for (size_t i = begin; i < end; i++) {
+      if (i == begin || ((uint8_t)src->s[i] & 0xC0) != 0x80) from = tk_from(src, i), to = tk_to(src, i);
+      t->from[t->n + i - begin] = from;
+      t->to[t->n + i - begin] = to;
+    }
+    memcpy(t->s + t->n, src->s + begin, n);
+    t->n += n;
+    return;
+  }
   memcpy(t->s + t->n, src->s + begin, n);
   memcpy(t->from + t->n, src->from + begin, n * sizeof *t->from);
   memcpy(t->to + t->n, src->to + begin, n * sizeof *t->to);
   t->n += n;
 }
 
-void tk_text_raw(TkText *t, const char *raw, size_t begin, size_t end) {
-  reserve(t, end - begin);
-  for (size_t i = begin; i < end;) {
-    uint32_t cp;
-    size_t k = rt_utf8_next(raw + i, &cp);
-    tk_text_put(t, raw + i, k, (uint32_t)i, (uint32_t)(i + k));
-    i += k;
-  }
+TkText tk_text_view(const char *raw, size_t begin, size_t end) {
+  return (TkText){.s = (char *)(uintptr_t)raw + begin, .n = end - begin, .base = (uint32_t)begin};
 }
 
-void tk_pieces_free(TkPieces *p) {
-  tk_text_free(&p->t);
-  free(p->end);
-  *p = (TkPieces){0};
+uint32_t tk_from(const TkText *t, size_t i) {
+  if (t->from) return t->from[i];
+  while (((uint8_t)t->s[i] & 0xC0) == 0x80) i--;            // texts begin and end with whole characters
+  return t->base + (uint32_t)i;
 }
 
-void tk_pieces_clear(TkPieces *p) { p->t.n = p->n = 0; }
+uint32_t tk_to(const TkText *t, size_t i) {
+  if (t->to) return t->to[i];
+  do i++; while (i < t->n && ((uint8_t)t->s[i] & 0xC0) == 0x80);
+  return t->base + (uint32_t)i;
+}
 
-void tk_pieces_close(TkPieces *p) {
-  if (p->t.n == (p->n ? p->end[p->n - 1] : 0)) return;
+void tk_piece_put(TkPieces *p, size_t begin, size_t end) {
   if (p->n == p->cap) {
     p->cap = p->cap ? p->cap * 2 : 64;
-    p->end = rt_realloc(p->end, p->cap, sizeof *p->end);
+    p->p = rt_realloc(p->p, p->cap, sizeof *p->p);
   }
-  p->end[p->n++] = p->t.n;
+  p->p[p->n++] = (TkPiece){begin, end};
 }
 
 bool tk_is_space(uint32_t c) {

@@ -15,7 +15,7 @@ static uint64_t mix(uint64_t x) {
   return x ^ x >> 32;
 }
 
-static uint64_t hash(const char *s, size_t n) {
+uint64_t tk_hash(const char *s, size_t n) {
   uint64_t h = n * 0x9E3779B97F4A7C15u, w;
   for (; n >= 8; s += 8, n -= 8) {
     memcpy(&w, s, 8);
@@ -27,7 +27,7 @@ static uint64_t hash(const char *s, size_t n) {
 }
 
 int32_t tk_vocab_find(const TkVocab *v, const char *s, size_t n) {
-  uint64_t h = hash(s, n);
+  uint64_t h = tk_hash(s, n);
   for (size_t i = h & v->mask;; i = (i + 1) & v->mask) {
     uint64_t slot = v->slot[i];
     if (slot == 0) return -1;
@@ -67,7 +67,7 @@ static void index_tokens(TkVocab *v) {
   for (int64_t id = 0; id < v->n; id++) {
     const TkStr *t = &v->token[id];
     if (!t->s) continue;
-    uint64_t h = hash(t->s, t->n);
+    uint64_t h = tk_hash(t->s, t->n);
     size_t i = h & v->mask;
     while (v->slot[i]) i = (i + 1) & v->mask;
     v->slot[i] = h >> 32 << 32 | (uint64_t)(id + 1);
@@ -78,6 +78,7 @@ static void index_tokens(TkVocab *v) {
     char name[8];
     snprintf(name, sizeof name, "<0x%02X>", (unsigned)b);
     v->byte[b] = tk_vocab_find(v, name, 6);
+    v->shown[b] = tk_vocab_find(v, name, rt_utf8_put(name, tk_byte_char((uint8_t)b)));
   }
 }
 
