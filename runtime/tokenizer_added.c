@@ -22,8 +22,9 @@ static int32_t child(const TkTrie *t, int32_t at, uint8_t byte) {
   return c;
 }
 
-void tk_trie_add(TkTrie *t, const char *s, size_t n, int32_t added, bool lstrip) {
-  t->lstrip |= lstrip;
+void tk_trie_add(TkTrie *t, const char *s, size_t n, int32_t index, const TkAdded *a) {
+  t->lstrip |= a->lstrip;
+  t->single_word |= a->single_word;
   int32_t at = t->first[(uint8_t)s[0]];
   if (!at) at = t->first[(uint8_t)s[0]] = new_node(t, (uint8_t)s[0]);
   for (size_t i = 1; i < n; i++) {
@@ -35,7 +36,7 @@ void tk_trie_add(TkTrie *t, const char *s, size_t n, int32_t added, bool lstrip)
     }
     at = next;
   }
-  t->node[at].added = added;
+  t->node[at].added = index;
 }
 
 void tk_trie_free(TkTrie *t) { free(t->node); }
@@ -63,6 +64,8 @@ static uint32_t char_before(const char *s, size_t at) {
   rt_utf8_next(s + at, &cp);
   return cp;
 }
+
+bool tk_word_ends(const char *s, size_t at) { return at == 0 || !tk_is_word(char_before(s, at)); }
 
 static uint32_t char_at(const char *s, size_t at) {
   uint32_t cp;
@@ -114,7 +117,7 @@ size_t tk_cut(const TkTrie *t, const TkAdded *added, const char *s, size_t start
       n = begin;
       break;
     }
-    if (a->single_word && ((begin && tk_is_word(char_before(s, begin))) || (i < n && tk_is_word(char_at(s, i))))) continue;
+    if (a->single_word && (!tk_word_ends(s, begin) || (i < n && tk_is_word(char_at(s, i))))) continue;
     if (a->lstrip) begin = before_spaces(s, done, begin);
     if (done < begin) push(cuts, (TkCut){done, begin, -1});
     push(cuts, (TkCut){begin, end, which});

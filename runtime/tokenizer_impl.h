@@ -160,14 +160,14 @@ typedef struct TkTrie {        // leftmost-longest search; a node's children are
     int32_t child, sibling, added;                          // indices, 0 / -1 = none
   } *node;
   int32_t n, cap, first[256];
-  bool lstrip;                 // some token takes the spaces before it
+  bool lstrip, single_word;    // some token takes the spaces before it, or is none within a word
 } TkTrie;
 typedef struct TkCut {         // a part of a text: an added token, or what lies between (added < 0)
   size_t begin, end;
   int32_t added;
 } TkCut;
 
-void tk_trie_add(TkTrie *t, const char *s, size_t n, int32_t added, bool lstrip);
+void tk_trie_add(TkTrie *t, const char *s, size_t n, int32_t index, const TkAdded *a);
 void tk_trie_free(TkTrie *t);
 typedef struct TkCuts {
   TkCut *c;
@@ -175,6 +175,7 @@ typedef struct TkCuts {
 } TkCuts;
 // Cuts s[begin, n) into parts that cover it; what stands before begin is looked at, not cut. With open more text may follow: the parts
 // cover only what is final, up to the returned place, and the last one, if no added token, may go on there. Returns n otherwise.
+bool tk_word_ends(const char *s, size_t at);                // whether the character before `at`, if any, is none of a word
 size_t tk_cut(const TkTrie *t, const TkAdded *added, const char *s, size_t begin, size_t n, bool open, TkCuts *cuts);
 
 // Fails naming line and byte (from 1) of the byte at offset `at`.
@@ -208,6 +209,9 @@ struct Tokenizer {
 // Parse a component, appending its parts. `what` names the file.
 bool tk_normalizer_read(Tokenizer *t, const json_t *v, RtError *e);
 void tk_normalizer_free(TkNormalizer *z);
+// Of the settled prefix: whether a text can be normalized from any tk_normalizer_boundary on as if it began there.
+bool tk_normalizer_resumes(const TkNormalizer *z);
+bool tk_normalizer_boundary(const TkNormalizer *z, const char *s, size_t n);        // before s[0]; false when n is 0 and it depends
 // The normalized text: `in` itself, or one of the buffers. With open (more text may follow) only the part that is final.
 const TkText *tk_normalize(const Tokenizer *t, const TkText *in, TkText buf[2], bool open, TkCall *call);
 bool tk_splitter_read(Tokenizer *t, const json_t *v, RtError *e);

@@ -120,12 +120,12 @@ static bool index_added(Tokenizer *t, RtError *e) {
     t->text[a->id] = (TkStr){a->content, a->n};
     t->special[a->id] |= a->special;
     if (!a->normalized) {
-      tk_trie_add(&t->raw, a->content, a->n, i, a->lstrip);
+      tk_trie_add(&t->raw, a->content, a->n, i, a);
       continue;
     }
     TkText view = tk_text_view(a->content, 0, a->n);
     const TkText *text = tk_normalize(t, &view, buf, false, &call);
-    if (text->n) tk_trie_add(&t->normalized, text->s, text->n, i, a->lstrip);
+    if (text->n) tk_trie_add(&t->normalized, text->s, text->n, i, a);
     a->shown = rt_strndup(text->n ? text->s : "", text->n);  // decoding shows it as it was searched
     t->text[a->id] = (TkStr){a->shown, text->n};
   }

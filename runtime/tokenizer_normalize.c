@@ -228,6 +228,16 @@ static bool run_normal_form(const TkNormalizer *z, const TkText *in, TkText *out
   return true;
 }
 
+bool tk_normalizer_resumes(const TkNormalizer *z) { return z->run != run_strip && !z->pattern.re; }
+
+bool tk_normalizer_boundary(const TkNormalizer *z, const char *s, size_t n) {
+  uint32_t cp;
+  if (z->run != run_normal_form) return true;
+  if (n == 0) return false;
+  rt_utf8_next(s, &cp);
+  return boundary_before(cp, z->compat);
+}
+
 // --- reading
 static bool read_content(TkNormalizer *z, const char *what, const json_t *v, const char *key, RtError *e) {
   const char *s = NULL;

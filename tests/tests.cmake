@@ -59,6 +59,7 @@ calm_unit_test(test_native_program calm_planrun calm_build calm_tiny)
 
 # --- runtime
 calm_unit_test(test_tokenizer calm_rt)
+calm_unit_test(test_settled calm_rt)
 calm_unit_test(test_safetensors calm_rt)
 calm_unit_test(test_data calm_rt)
 calm_unit_test(test_pool calm_rt)

@@ -1,0 +1,249 @@
+// The stable prefix: tokens once settled never change, whatever follows; how many are settled depends on the bytes alone, not on the pushes;
+// at the end all of tokenizer_encode's tokens are there. Random texts, cuts (within characters too) and continuations; CALM_SETTLED_ROUNDS
+// sets how many (100,000 on demand), and the real tokenizers are used where they are.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+#include <jansson.h>
+
+#include "runtime/file.h"
+#include "runtime/settled.h"
+
+#define GOLDEN CALM_SOURCE_DIR "/tests/parity/tokenizer/"
+
+typedef struct Rng { uint64_t x; } Rng;
+static uint32_t below(Rng *r, uint32_t n) {
+  r->x = r->x * 6364136223846793005u + 1442695040888963407u;
+  return (uint32_t)(((r->x >> 33) * n) >> 31);
+}
+
+// Fragments: whole texts, their words, and characters that make trouble.
+typedef struct Parts {
+  char **s;
+  uint32_t n;
+} Parts;
+
+static void add_part(Parts *p, const char *s, size_t n) {
+  p->s = realloc(p->s, (p->n + 1) * sizeof *p->s);
+  p->s[p->n++] = strndup(s, n);
+}
+
+static Parts read_parts(void) {
+  static const char *const odd[] = {"\u0301", "\u0323", "\u1161", "\u11a8", "\u1100", "e", "A", "\u3099", "\u304b", " ", "  ", "\n", "\r", "\t",
+                                    "\u200d", "\ufe0f", "👍", "🏽", "👩", "ก", "ำ", "ิ", "漢", "字", "'", "'s", "1", "12", "x", "?", "!", ",", "▁",
+                                    "<", "<|", "<|end", "[", "[LONG", "[MASK", "word", "wor", "<0x41>", "\u00a0", "\u0344", "ﬁ", "\u1e9b"};
+  Parts p = {0};
+  json_error_t e;
+  json_t *texts = json_load_file(GOLDEN "texts.json", JSON_ALLOW_NUL, &e);
+  if (!texts) fail_msg("%s", e.text);
+  for (size_t i = 0; i < json_array_size(texts); i++) {
+    const char *s = json_string_value(json_array_get(texts, i)), *space;
+    if (strlen(s) < 40) add_part(&p, s, strlen(s));
+    for (; (space = strchr(s, ' ')) != NULL; s = space + 1)
+      if (space - s < 20) add_part(&p, s, (size_t)(space - s));
+  }
+  json_decref(texts);
+  for (int times = 0; times < 8; times++)
+    for (size_t i = 0; i < sizeof odd / sizeof *odd; i++) add_part(&p, odd[i], strlen(odd[i]));
+  return p;
+}
+
+static void free_parts(Parts *p) {
+  for (uint32_t i = 0; i < p->n; i++) free(p->s[i]);
+  free(p->s);
+}
+
+static size_t random_text(Rng *r, const Parts *p, char *out, size_t cap) {
+  size_t n = 0;
+  for (uint32_t k = 1 + below(r, 7); k > 0; k--) {
+    const char *s = p->s[below(r, p->n)];
+    size_t m = strlen(s);
+    if (n + m > cap) break;
+    memcpy(out + n, s, m);
+    n += m;
+  }
+  return n;
+}
+
+static void show(const char *what, const char *s, size_t n, size_t cut) {
+  print_message("%s: [%.*s] after %zu bytes of [%.*s]\n", what, (int)cut, s, cut, (int)n, s);
+}
+
+// The settled tokens of s[0, n) pushed at once; ids in *ids.
+static int64_t at_once(const Settler *rule, bool continuation, const char *s, size_t n, int32_t *ids, TokSpan *spans) {
+  RtError e;
+  const int32_t *i;
+  const TokSpan *p;
+  SettledText *x = settled_new(rule, continuation);
+  if (!settled_push(x, s, n, &e)) fail_msg("%s", e.text);
+  int64_t k = settled_tokens(x, &i, &p);
+  assert_true(k <= 4096);
+  if (k) memcpy(ids, i, (size_t)k * sizeof *ids), memcpy(spans, p, (size_t)k * sizeof *spans);
+  settled_free(x);
+  return k;
+}
+
+static bool same(const int32_t *a, const TokSpan *as, const int32_t *b, const TokSpan *bs, int64_t n) {
+  return n == 0 || (memcmp(a, b, (size_t)n * sizeof *a) == 0 && memcmp(as, bs, (size_t)n * sizeof *as) == 0);
+}
+
+static bool begins_with(const Tokenizer *t, bool continuation, const char *s, size_t n, const int32_t *ids, const TokSpan *spans, int64_t k) {
+  RtError e;
+  int32_t *all;
+  TokSpan *all_spans;
+  int64_t m = tokenizer_encode(t, s, n, continuation, &all, &all_spans, &e);
+  if (m < 0) fail_msg("%s", e.text);
+  bool fine = m >= k && same(all, all_spans, ids, spans, k);
+  free(all);
+  free(all_spans);
+  return fine;
+}
+
+typedef struct Stats { int64_t bytes, looks; } Stats;
+
+// One text pushed in random bits; every look compared with one look at all so far, and with a text that goes on otherwise.
+static bool one_round(const Tokenizer *t, const Settler *rule, Rng *r, const Parts *parts, Stats *st) {
+  static int32_t ids[4096];
+  static TokSpan spans[4096];
+  char text[1024], other[2048];
+  RtError e;
+  bool continuation = below(r, 4) == 0;
+  size_t n = random_text(r, parts, text, sizeof text), at = 0;
+  int64_t before = 0;
+  const int32_t *got;
+  const TokSpan *got_spans;
+  SettledText *x = settled_new(rule, continuation);
+  while (at < n) {
+    size_t k = 1 + below(r, below(r, 3) ? 4 : 30);
+    if (k > n - at) k = n - at;
+    if (!settled_push(x, text + at, k, &e)) fail_msg("%s", e.text);
+    at += k;
+    int64_t m = settled_tokens(x, &got, &got_spans), once = at_once(rule, continuation, text, at, ids, spans);
+    if (m != once || m < before || !same(got, got_spans, ids, spans, m)) return show("pushes matter", text, n, at), false;
+    before = m;
+    st->looks++;
+    st->bytes += (int64_t)at - (m ? spans[m - 1].end : 0);
+    size_t whole = at;
+    while (whole < n && ((uint8_t)text[whole] & 0xC0) == 0x80) whole++;   // a continuation has to complete the character
+    memcpy(other, text, whole);
+    size_t len = whole + random_text(r, parts, other + whole, sizeof other - whole);
+    if (!begins_with(t, continuation, other, len, ids, spans, m)) return show("not settled", other, len, at), false;
+  }
+  if (!settled_end(x, &e)) fail_msg("%s", e.text);
+  int64_t m = settled_tokens(x, &got, &got_spans);
+  int32_t *all;
+  TokSpan *all_spans;
+  int64_t want = tokenizer_encode(t, text, n, continuation, &all, &all_spans, &e);
+  bool fine = m == want && same(got, got_spans, all, all_spans, m);
+  if (!fine) show("the end differs", text, n, n);
+  free(all);
+  free(all_spans);
+  settled_free(x);
+  return fine;
+}
+
+static void check(const char *name, const char *path, int64_t rounds) {
+  RtError e;
+  Parts parts = read_parts();
+  Tokenizer *t = tokenizer_open(path, &e);
+  if (!t) fail_msg("%s", e.text);
+  Settler *rule = settler_new(t);
+  Rng r = {1};
+  Stats st = {0};
+  int bad = 0;
+  for (int64_t i = 0; i < rounds && bad < 5; i++) bad += !one_round(t, rule, &r, &parts, &st);
+  print_message("%-20s %s: open end %.1f bytes on average\n", name, settler_resumes(rule) ? "resumes" : "looks at all", (double)st.bytes / (double)st.looks);
+  if (bad) fail_msg("%s: %d rounds failed", name, bad);
+  settler_free(rule);
+  tokenizer_free(t);
+  free_parts(&parts);
+}
+
+static int64_t rounds_wanted(void) {
+  const char *s = getenv("CALM_SETTLED_ROUNDS");
+  return s ? strtoll(s, NULL, 10) : 2000;
+}
+
+static void synthetic(void **state) {
+  (void)state;
+  static const char *const names[] = {"byte_gpt2", "byte_llama3", "byte_digits", "fallback_prepend", "fallback_metaspace", "splits", "chars"};
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    char path[512];
+    snprintf(path, sizeof path, GOLDEN "synthetic/%s.json", names[i]);
+    check(names[i], path, rounds_wanted());
+  }
+}
+
+static void real(void **state) {
+  (void)state;
+  static const char *const names[] = {"smollm2-135m", "gemma3-270m", "tokenizers/llama3", "tokenizers/qwen3"};
+  const char *home = getenv("HOME"), *stories = "/work/shared/data/weights/stories260k/hf/tokenizer.json";
+  if (file_is_regular(stories)) check("stories260k", stories, rounds_wanted());
+  else print_message("skipped stories260k: no %s\n", stories);
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    char path[512];
+    snprintf(path, sizeof path, "%s/.cache/calm-real/%s/tokenizer.json", home ? home : "", names[i]);
+    if (file_is_regular(path)) check(names[i], path, rounds_wanted());
+    else print_message("skipped %s: no %s\n", names[i], path);
+  }
+}
+
+static const char *tail_of(const SettledText *x, const char *text) {
+  const TokSpan *spans;
+  int64_t n = settled_tokens(x, NULL, &spans);
+  return text + (n ? spans[n - 1].end : 0);
+}
+
+// What is left open, worked out by hand.
+static void known(void **state) {
+  (void)state;
+  static const struct { const char *tokenizer, *text, *open; } cases[] = {
+    {"byte_gpt2", "Hello, world", " world"},                // the word may go on
+    {"byte_gpt2", "Hello, world ", " world "},              // … and only what follows the space tells whether it is the next word's
+    {"byte_gpt2", "a b<", " b<"},                            // an added token may come, or the word go on
+    {"byte_llama3", "x e", " e"},
+    {"chars", "3+7", "7"},                                  // a cut needs a character on its other side
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    char path[512];
+    RtError e;
+    snprintf(path, sizeof path, GOLDEN "synthetic/%s.json", cases[i].tokenizer);
+    Tokenizer *t = tokenizer_open(path, &e);
+    Settler *rule = settler_new(t);
+    SettledText *x = settled_new(rule, false);
+    assert_true(settled_push(x, cases[i].text, strlen(cases[i].text), &e));
+    assert_string_equal(tail_of(x, cases[i].text), cases[i].open);
+    settled_free(x);
+    settler_free(rule);
+    tokenizer_free(t);
+  }
+}
+
+static void errors(void **state) {
+  (void)state;
+  RtError e;
+  Tokenizer *t = tokenizer_open(GOLDEN "synthetic/chars.json", &e);
+  Settler *rule = settler_new(t);
+  SettledText *x = settled_new(rule, false);
+  assert_true(settled_push(x, "ab\n\xE6\x9D", 5, &e));
+  assert_false(settled_end(x, &e));                         // ends within a character
+  assert_non_null(strstr(e.text, "line 2, byte 1"));
+  settled_free(x);
+  x = settled_new(rule, false);
+  assert_true(settled_push(x, "ab\xE6", 3, &e));
+  assert_false(settled_push(x, "b", 1, &e));
+  assert_non_null(strstr(e.text, "byte 3"));
+  settled_free(x);
+  settler_free(rule);
+  tokenizer_free(t);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {cmocka_unit_test(known), cmocka_unit_test(errors), cmocka_unit_test(synthetic), cmocka_unit_test(real)};
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
