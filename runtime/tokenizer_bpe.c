@@ -50,10 +50,8 @@ static void start_symbols(const Tokenizer *t, TkBpe *w, const char *s, size_t n)
     k = rt_utf8_next(s + i, &cp);
     int32_t id = cp < TK_FAST_CHARS ? t->vocab.fast[cp] : tk_vocab_find(&t->vocab, s + i, k);
     if (id < 0 && t->byte_fallback && add_bytes(t, w, s + i, k)) continue;
-    if (id < 0 && t->unk < 0) {   // nothing stands for it: left out, as Hugging Face does (whose spans then slip; these stay true)
-      w->at += (uint32_t)k;
-      continue;
-    }
+    // Nothing stands for it: left out, and as in Hugging Face's spans the tokens behind it in the piece move up to its place.
+    if (id < 0 && t->unk < 0) continue;
     if (unk_len && (id >= 0 || !t->fuse_unk)) {
       add_symbol(w, t->unk, unk_len);
       unk_len = 0;
