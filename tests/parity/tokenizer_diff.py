@@ -140,7 +140,11 @@ def main():
     p.add_argument("--rounds", type=int, default=100000, help="random strings per tokenizer")
     p.add_argument("--only", help="one tokenizer")
     p.add_argument("--no-data", action="store_true", help="random strings only")
+    p.add_argument("--write-gpt2", metavar="DIR", help="only put GPT-2's tokenizer.json together, in DIR")
     o = p.parse_args()
+    if o.write_gpt2:
+        gpt2(o.write_gpt2)
+        return
     where = {"stories260k": f"{SHARED}/weights/stories260k/hf", "smollm2": f"{REAL}/smollm2-135m", "gemma3": f"{REAL}/gemma3-270m",
              "llama3": f"{REAL}/tokenizers/llama3", "qwen3": f"{REAL}/tokenizers/qwen3", "gpt2": None}
     if o.only and o.only not in where:
