@@ -71,9 +71,9 @@ static bool find_library(const char *file, const char *built_from, char out[PATH
   return built_from && snprintf(out, PATH_MAX, "%s", built_from) < PATH_MAX && !access(out, R_OK);
 }
 
-static bool run(char *const *argv) {
+int run_command(char *const *argv) {
   int pipe_fd[2];
-  if (pipe2(pipe_fd, O_CLOEXEC)) return told("cannot start", argv[0]);
+  if (pipe2(pipe_fd, O_CLOEXEC)) return told("cannot start", argv[0]), -1;
   pid_t child = fork();
   if (child == 0) {
     execvp(argv[0], argv);
@@ -87,12 +87,10 @@ static bool run(char *const *argv) {
   close(pipe_fd[0]);
   while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR) {}
   if (!started) {
-    fprintf(stderr, "calmc: error: cannot run '%s' to link the program: %s\n", argv[0], strerror(why ? why : errno));
-    return false;
+    fprintf(stderr, "calmc: error: cannot run '%s': %s\n", argv[0], strerror(why ? why : errno));
+    return -1;
   }
-  if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return true;
-  fprintf(stderr, "calmc: error: '%s' could not link the program\n", argv[0]);
-  return false;
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
 static bool link_object(const char *object, const char *out) {
@@ -121,7 +119,9 @@ static bool link_object(const char *object, const char *out) {
   argv[n++] = (char *)"-ldl";
   if (CALM_SANITIZE_FLAG[0]) argv[n++] = (char *)CALM_SANITIZE_FLAG;
   argv[n] = NULL;
-  return run(argv);
+  int status = run_command(argv);
+  if (status > 0) fprintf(stderr, "calmc: error: '%s' could not link the program\n", argv[0]);
+  return status == 0;
 }
 
 bool link_program(const Buf *object, const char *out) {

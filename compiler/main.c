@@ -27,6 +27,7 @@ static const struct {
 } commands[] = {
   {"build", "SPEC.calm", "compile a composition to a native program", driver_build},
   {"tokenize", "DIR", "JSON strings on standard input, one a line, to ids and byte spans with DIR/tokenizer.json", driver_tokenize},
+  {"verify", "DIR", "compare a model with a dump of it (examples/verify); name the first block that diverges", driver_verify},
 };
 enum { N_COMMANDS = sizeof commands / sizeof *commands };
 
@@ -35,7 +36,8 @@ static void help(FILE *f) {
   emit_list(&kinds);
   fputs("calmc: compiles a model composition to a native program\n\n"
         "usage: calmc build SPEC.calm [-o PROGRAM] [options]\n"
-        "       calmc tokenize DIR [--decode]\n\ncommands:\n", f);
+        "       calmc tokenize DIR [--decode]\n"
+        "       calmc verify DIR --ref DUMP.safetensors [--tol X]\n\ncommands:\n", f);
   for (int i = 0; i < N_COMMANDS; i++) fprintf(f, "  %-8s %-11s %s\n", commands[i].name, commands[i].arg, commands[i].help);
   fputs("\noptions:\n", f);
   for (int i = 0; i < N_ROWS; i++) {
@@ -108,11 +110,13 @@ int main(int argc, char **argv) {
     puts("calmc " CALM_VERSION);
     return 0;
   }
-  if (!command) return usage("no command: expected build or tokenize", "");
+  if (!command) return usage("no command: expected build, tokenize or verify", "");
   int which = 0;
   while (which < N_COMMANDS && strcmp(command, commands[which].name)) which++;
-  if (which == N_COMMANDS) return usage("the commands are build and tokenize; found", command);
+  if (which == N_COMMANDS) return usage("the commands are build, tokenize and verify; found", command);
   if (!o.spec) return usage("expected", commands[which].arg);
+  bool verify = commands[which].run == driver_verify;
+  if (verify != !!o.ref || (o.tol && !verify)) return usage(verify ? "verify needs --ref DUMP.safetensors" : "--ref and --tol are verify's", "");
   if (o.emit && !emit_known(o.emit)) return usage("--emit takes tree, graph, plan, llvm, asm or obj; found", o.emit);
   if (o.dump && !known_pass(o.dump)) return usage("no such pass (calmc --help lists them):", o.dump);
   return commands[which].run(&o);

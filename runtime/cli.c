@@ -20,6 +20,8 @@ static const Command COMMAND[] = {
     {"eval", "", "loss, perplexity and exact match", C_EVAL, 0, cmd_eval},
     {"generate", "--prompt TEXT", "continue a text", C_GENERATE, 0, cmd_generate},
     {"score", "--data FILE --out FILE", "logits, hidden states and gradients as safetensors", C_SCORE, 0, cmd_score},
+    {"verify", "--ref FILE", "the anchor against a dump of the same model; names the first block that diverges", C_VERIFY, 0,
+     cmd_verify},
     {"tokenize", "", "JSON strings on standard input to token ids and byte spans, or back", C_TOKENIZE, 0,
      cmd_tokenize},
     {"export", "DIR", "a model made from nothing as a Hugging Face directory", C_EXPORT, 1, cmd_export},

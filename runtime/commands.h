@@ -9,6 +9,7 @@ int cmd_train(const Options *o);
 int cmd_eval(const Options *o);
 int cmd_generate(const Options *o);
 int cmd_score(const Options *o);
+int cmd_verify(const Options *o);
 int cmd_tokenize(const Options *o);
 int cmd_export(const Options *o);
 int cmd_info(const Options *o);

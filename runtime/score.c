@@ -1,7 +1,9 @@
 // score: what the models compute for given rows, as safetensors for other programs: r.input_ids, r.logits and
 // r.hidden.M.K for row r (counted from 0), and grad.NAME of the summed loss (in a program without parameters
 // r.grad.hidden.M.0, by the embedding output). Rows share ragged steps, as in training.
-// With --chunk the logits come through the caches instead.
+// With --chunk the logits come through the caches instead; with --top K only the K largest of each position are kept, as r.top.ids and
+// r.top.values.
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +20,7 @@ typedef struct Score {
   Step *step;
   void **kept;                 // what the writer borrows
   int64_t nkept, capkept, cap, vocab;
+  int64_t top;                 // how many logits of a position are kept; 0 = all
   char **hidden;               // "base.4"
   int nhidden;
 } Score;
@@ -40,6 +43,40 @@ static void add_floats(Score *s, int64_t row, const char *what, int64_t n, int64
   float *copy = keep(s, bytes);
   if (bytes) memcpy(copy, from, bytes);
   add(s, row, what, ST_F32, 2, n, width, copy);
+}
+
+// Is logit a placed before logit b? The larger one, of equals the one with the smaller id; no number comes last.
+static bool before(const float *z, int64_t a, int64_t b) {
+  if (isnan(z[a]) || isnan(z[b])) return isnan(z[a]) == isnan(z[b]) ? a < b : !isnan(z[a]);
+  return z[a] != z[b] ? z[a] > z[b] : a < b;
+}
+
+// The ids of the k largest of z[vocab], largest first, by insertion.
+static void largest(const float *z, int64_t vocab, int64_t k, int64_t *ids) {
+  int64_t n = 0;
+  for (int64_t i = 0; i < vocab; i++) {
+    if (n == k && !before(z, i, ids[n - 1])) continue;
+    int64_t at = n < k ? n++ : k - 1;
+    for (; at > 0 && before(z, i, ids[at - 1]); at--) ids[at] = ids[at - 1];
+    ids[at] = i;
+  }
+}
+
+// Logits of n positions of a row: all of them, or the largest.
+static void add_logits(Score *s, int64_t row, int64_t n, const float *logits) {
+  int64_t k = s->top;
+  if (!k) {
+    add_floats(s, row, "logits", n, s->vocab, logits);
+    return;
+  }
+  int64_t *ids = keep(s, (size_t)(n * k) * sizeof *ids);
+  float *values = keep(s, (size_t)(n * k) * sizeof *values);
+  for (int64_t t = 0; t < n; t++) {
+    largest(logits + t * s->vocab, s->vocab, k, ids + t * k);
+    for (int64_t i = 0; i < k; i++) values[t * k + i] = logits[t * s->vocab + ids[t * k + i]];
+  }
+  add(s, row, "top.ids", ST_I64, 2, n, k, ids);
+  add(s, row, "top.values", ST_F32, 2, n, k, values);
 }
 
 static void add_ids(Score *s, int64_t row) {
@@ -92,7 +129,7 @@ static bool score_rows(Score *s, RtError *e) {
     for (int64_t r = first; r < i; r++) {
       const StepSeq *q = &s->step->seq[r - first];
       add_ids(s, r);
-      add_floats(s, r, "logits", q->n, s->vocab, logits + q->r0 * s->vocab);
+      add_logits(s, r, q->n, logits + q->r0 * s->vocab);
       for (int h = 0; h < s->nhidden; h++) {
         int64_t width = p->buf[prog_output(p, entry, s->hidden[h])].elems;
         add_floats(s, r, s->hidden[h], q->n, width, engine_output(s->en, entry, s->hidden[h]) + q->t0 * width);
@@ -122,11 +159,10 @@ static bool score_chunks(Score *s, const int64_t *sizes, int64_t nsizes, RtError
   ChunkRow *rows = rt_alloc((size_t)s->data->n, sizeof *rows);
   for (int64_t i = 0; i < s->data->n; i++) {
     const DataRow *r = &s->data->row[i];
-    rows[i] = (ChunkRow){.row = i, .logits = keep(s, (size_t)(r->n * s->vocab) * sizeof(float))};
+    rows[i] = (ChunkRow){.row = i, .logits = rt_alloc((size_t)(r->n * s->vocab), sizeof(float))};
     DecodeSeq *q = decoder_open(d, r->ids, r->n, &rows[i]);
     q->chunk = sizes[i % nsizes];
     add_ids(s, i);
-    add(s, i, "logits", ST_F32, 2, r->n, s->vocab, rows[i].logits);
   }
   while (decoder_step(d))
     for (int64_t i = 0; i < d->nslots; i++) {
@@ -137,6 +173,8 @@ static bool score_chunks(Score *s, const int64_t *sizes, int64_t nsizes, RtError
       c->done = q->past;
       if (q->past == q->n) decoder_close(q);
     }
+  for (int64_t i = 0; i < s->data->n; i++) add_logits(s, i, s->data->row[i].n, rows[i].logits);
+  for (int64_t i = 0; i < s->data->n; i++) free(rows[i].logits);
   free(rows);
   decoder_free(d);
   return true;
@@ -218,6 +256,8 @@ static bool score(Score *s, const Options *o, RtError *e) {
   s->cap = opt_int(o->tokens_cap, 2048);
   if (s->cap < 1) s->cap = 1;
   s->vocab = s->en->prog->model[s->en->prog->anchor].vocab;
+  s->top = opt_int(o->top, 0);
+  if (s->top < 0 || s->top > s->vocab) return rt_fail(e, "--top %lld: expected a number from 1 to %lld", (long long)s->top, (long long)s->vocab);
   if (!read_hidden(s, o, e) || !(s->data = feed_open(s->en, o->data, e)) ||
       !cmd_load(s->en, o, o->grads && s->en->e_train >= 0, e)) return false;
   return (o->chunk ? score_by_chunks(s, o->chunk, e) : score_rows(s, e)) && (!o->grads || gradients(s, e)) &&

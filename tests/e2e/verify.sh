@@ -1,0 +1,40 @@
+#!/bin/sh
+# calmc verify against dumps that examples/verify/dump.py made of two small models: equal passes; with one tensor of the model spoilt the
+# first block that diverges is named; dumps that do not fit are refused by key.
+. "$(dirname "$0")/lib.sh"
+mkdir tmp
+export TMPDIR="$dir/tmp"
+dumps=$root/tests/parity/verify
+# spoil TENSOR: a copy m of the model whose tensor begins with other bytes
+spoil() {
+  rm -rf m; cp -r "$root/tests/parity/families/$model" m; chmod -R u+w m
+  header=$(od -An -t u8 -N8 m/model.safetensors | tr -d ' ')
+  at=$(tail -c +9 m/model.safetensors | head -c "$header" | tr '}' '\n' | sed -n "s/.*\"$1\":{.*\"data_offsets\":\[\([0-9]*\),.*/\1/p")
+  [ -n "$at" ] || fail "no tensor $1 in $model"
+  printf '\100\100\100\100\100\100\100\100' | dd of=m/model.safetensors bs=1 seek=$((8 + header + at)) conv=notrunc 2>/dev/null
+}
+for model in qwen3_b gpt2_b; do
+  expect 0 'everything agrees' "$CALMC" verify "$root/tests/parity/families/$model" --ref "$dumps/$model.safetensors"
+  for key in hidden.0 hidden.1 hidden.2 logits grad.hidden.0; do grep -q "^$key " said || fail "nothing told of $key"; done
+  case $model in
+    qwen3_b) one=model.layers.0.mlp.down_proj.weight two=model.layers.1.self_attn.q_norm.weight head=lm_head.weight ;;
+    gpt2_b) one=h.0.mlp.c_proj.bias two=h.1.ln_2.weight head=ln_f.weight ;;
+  esac
+  for pair in "$one=block 1 diverges" "$two=block 2 diverges" "$head=the head diverges"; do
+    spoil "${pair%%=*}"
+    expect 1 "${pair#*=}" "$CALMC" verify m --ref "$dumps/$model.safetensors"
+  done
+  expect 0 'everything agrees' "$CALMC" verify "$root/tests/parity/families/$model" --ref "$dumps/$model.safetensors" --tol 1e-5
+  expect 1 'diverges' "$CALMC" verify "$root/tests/parity/families/$model" --ref "$dumps/$model.safetensors" --tol 1e-9
+done
+model=qwen3_b
+spoil model.embed_tokens.weight                    # row 0, which no token of the dump reads
+expect 0 'everything agrees' "$CALMC" verify m --ref "$dumps/qwen3_b.safetensors"
+expect 1 'hidden.0: expected \[1, 10, 30\]' "$CALMC" verify m --ref "$dumps/gpt2_b.safetensors"
+expect 1 'hidden.0: expected \[1, 10, 20\]' "$CALMC" verify "$root/tests/parity/families/gpt2_b" --ref "$dumps/qwen3_b.safetensors"
+expect 1 'no tensor input_ids' "$CALMC" verify m --ref m/model.safetensors
+expect 1 'cannot open' "$CALMC" verify nowhere --ref "$dumps/qwen3_b.safetensors"
+expect 2 'verify needs' "$CALMC" verify m
+left=$(ls tmp)
+[ -z "$left" ] || fail "left behind: $left"
+echo "every spoilt tensor found in its block"
