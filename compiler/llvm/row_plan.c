@@ -82,10 +82,20 @@ static int earliest(const RowProg *p, const RowPlan *plan, int i, const RowLoop 
   return at;
 }
 
+// A loop with rotate_half in it visits the two halves apart; a sum there would be added up in other lanes than elsewhere.
+static bool clash(const RowProg *p, const RowPlan *plan, int i, int loop) {
+  for (int k = 0; k < i; k++) {
+    if (plan->of[k] != loop) continue;
+    if ((row_is_sum(&p->v[i]) && row_is_rotate(&p->v[k])) || (row_is_rotate(&p->v[i]) && row_is_sum(&p->v[k])))
+      return true;
+  }
+  return false;
+}
+
 static void put(const RowProg *p, RowPlan *plan, int i, int from) {
   RowLoop mine = extents(p, i);
   int l = earliest(p, plan, i, &mine, from);
-  while (l < plan->nloop && !same_loop(&plan->loop[l], &mine)) l++;
+  while (l < plan->nloop && (!same_loop(&plan->loop[l], &mine) || clash(p, plan, i, l))) l++;
   if (l == ROW_MAX_LOOPS) {
     fprintf(stderr, "calmc: bug: a row program of more than %d loops\n", ROW_MAX_LOOPS);
     abort();

@@ -214,14 +214,15 @@ static void check_panels(Dtype dt, const float *p, const float *w, int64_t N, in
     }
 }
 
-static void pack(Dtype dt, int64_t N, int64_t K) {
+// turned: stored as w[K, N].
+static void pack(Dtype dt, int64_t N, int64_t K, bool turned) {
   Fences *f = fences_new();
   int64_t panels = (N + PANEL - 1) / PANEL;
   void *w = fenced(f, (size_t)(N * K * dtype_size(dt)));
   float *want = malloc((size_t)(N * K) * sizeof *want);
-  for (int64_t i = 0; i < N * K; i++) want[i] = stored(dt, w, i);
+  for (int64_t i = 0; i < N * K; i++) want[turned ? i % N * K + i / N : i] = stored(dt, w, i);
   KArg arg[2] = {{.dt = dt, .elems = N * K}, {.per_row = true, .written = true, .elems = PANEL * K}};
-  Kernel k = {.cls = K_PACK, .key = "test", .arg = arg, .narg = 2, .dim = {N, K}};
+  Kernel k = {.cls = K_PACK, .key = "test", .arg = arg, .narg = 2, .dim = {N, K, turned}};
   for (int i = 0; harness_isa(i); i++) {
     HarnessKernel *h = harness_compile(&k, harness_isa(i));
     float *p = fenced_floats(f, panels * PANEL * K, NULL);
@@ -237,8 +238,8 @@ static void test_pack(void **state) {
   (void)state;
   static const Dtype dt[] = {DT_F32, DT_F16, DT_BF16};
   for (int t = 0; t < 3; t++) {
-    for (int i = 0; i < NSHAPE; i++) pack(dt[t], shapes[i].N, shapes[i].K);
-    for (int64_t n = 1; n <= 35; n += 2) pack(dt[t], n, 36 - n);
+    for (int i = 0; i < NSHAPE; i++) pack(dt[t], shapes[i].N, shapes[i].K, i % 3 == 0);
+    for (int64_t n = 1; n <= 35; n += 2) pack(dt[t], n, 36 - n, n % 4 == 1);
   }
 }
 

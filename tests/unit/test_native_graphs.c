@@ -118,13 +118,30 @@ static NodeId step_reshape(Pool *p) {
   return graph_reshape(p->k->g, x, d, rank, NULL);
 }
 
+static NodeId step_slice(Pool *p) {
+  NodeId x = rows_value(p);
+  const Type *t = type(p, x);
+  int64_t axis = 1 + kit_pick(p->k, t->rank - 1), from = kit_pick(p->k, t->dim[axis]);
+  Attr attr = {.i = {axis, from, 1 + kit_pick(p->k, t->dim[axis] - from)}};
+  return graph_add(p->k->g, OP_slice, &x, 1, &attr, NULL);
+}
+
+// A product's matrix, sometimes stored the other way round.
+static NodeId product_matrix(Pool *p, int outer, int inner, const int64_t *d, double size) {
+  int64_t turned[MAX_RANK];
+  if (kit_pick(p->k, 4)) return matrix(p, outer + inner, d, size);
+  for (int i = 0; i < outer + inner; i++) turned[i] = d[(i + outer) % (outer + inner)];
+  NodeId w = tensor(p, outer + inner, turned, size);
+  return graph_add(p->k->g, OP_transpose, &w, 1, &(Attr){.i = {inner}}, NULL);
+}
+
 static NodeId linear(Pool *p, NodeId x, int outer, const int64_t *out) {
   const Type *t = type(p, x);
   int64_t d[MAX_RANK];
   int inner = t->rank - 1;
   for (int i = 0; i < outer; i++) d[i] = out[i];
   for (int i = 0; i < inner; i++) d[outer + i] = t->dim[1 + i];
-  NodeId w = matrix(p, outer + inner, d, 1.5 / sqrt((double)type_row_elems(t)));
+  NodeId w = product_matrix(p, outer, inner, d, 1.5 / sqrt((double)type_row_elems(t)));
   return graph_add(p->k->g, OP_linear, (NodeId[]){x, w}, 2, &(Attr){.i = {inner}}, NULL);
 }
 
@@ -186,7 +203,7 @@ static NodeId step_static(Pool *p) {
 typedef NodeId Step(Pool *p);
 static Step *const step[] = {
   step_unary, step_unary, step_binary, step_binary, step_binary, step_axis, step_axis, step_reshape, step_linear,
-  step_linear, step_linear, step_attention, step_take, step_lookup, step_loss, step_static, step_static,
+  step_linear, step_linear, step_slice, step_attention, step_take, step_lookup, step_loss, step_static, step_static,
 };
 
 static void begin(Pool *p, Kit *k) {
