@@ -33,7 +33,10 @@ static int build_and_run(const Options *o, const char *model, const char *spec, 
 int driver_verify(const Options *o) {
   const char *tmp = getenv("TMPDIR");
   char model[PATH_MAX], dir[PATH_MAX], spec[PATH_MAX + 16], program[PATH_MAX + 16];
-  if (!realpath(o->spec, model)) return told("cannot open the model's directory", o->spec);
+  if (!realpath(o->spec, model)) {                           // "org/name" of the Hugging Face cache stays as it is
+    if (errno != ENOENT || strlen(o->spec) >= sizeof model) return told("cannot open the model's directory", o->spec);
+    strcpy(model, o->spec);
+  }
   if (strpbrk(model, "\"\\\n")) {
     fprintf(stderr, "calmc: error: %s: a path with quotes, backslashes or line ends cannot be named in a spec\n", model);
     return 1;

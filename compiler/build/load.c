@@ -27,8 +27,8 @@ static Role role_of(const Ast *decl) {
 
 static bool open_directory(Build *b, MInst *m) {
   RtError e;
-  const char *shown = spec_path(b, m->decl->str), *dir = absolute(b, shown);
-  m->file = model_open(b->a, dir, shown, &e);
+  const char *shown = model_place(b->a, m->decl->str, spec_path(b, m->decl->str), &e);
+  m->file = shown ? model_open(b->a, absolute(b, shown), shown, &e) : NULL;
   if (!m->file) {
     fail_at(b, m->decl->loc, "%s", e.text);
     return false;

@@ -18,6 +18,9 @@ typedef struct Model {
   bool *used;                  // per tensor: some part of the arch asked for it
 } Model;
 
+// Where the model that a spec calls `name` lies: `shown` (the same, seen from here) where that is a directory, else, for "org/name", the
+// snapshot of the Hugging Face cache. NULL and an error when a name of that form is in neither place.
+const char *model_place(Arena *a, const char *name, const char *shown, RtError *e);
 // Opens the directory `shown` (relative to here, as messages name it); dir is the same, absolute. NULL and an error naming the file.
 // Close with model_close.
 Model *model_open(Arena *a, const char *dir, const char *shown, RtError *e);

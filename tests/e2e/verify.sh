@@ -33,8 +33,19 @@ expect 0 'everything agrees' "$CALMC" verify m --ref "$dumps/qwen3_b.safetensors
 expect 1 'hidden.0: expected \[1, 10, 30\]' "$CALMC" verify m --ref "$dumps/gpt2_b.safetensors"
 expect 1 'hidden.0: expected \[1, 10, 20\]' "$CALMC" verify "$root/tests/parity/families/gpt2_b" --ref "$dumps/qwen3_b.safetensors"
 expect 1 'no tensor input_ids' "$CALMC" verify m --ref m/model.safetensors
-expect 1 'cannot open' "$CALMC" verify nowhere --ref "$dumps/qwen3_b.safetensors"
+expect 1 'no such directory' "$CALMC" verify nowhere --ref "$dumps/qwen3_b.safetensors"
 expect 2 'verify needs' "$CALMC" verify m
+# a name of the Hugging Face cache; what is not there is not fetched
+export HF_HOME="$dir/hf"
+unset HF_HUB_CACHE || true
+mkdir -p hf/hub/models--org--small.1/refs hf/hub/models--org--small.1/snapshots hf/hub/models--org--small.1/blobs
+cp "$root/tests/parity/families/qwen3_b/model.safetensors" hf/hub/models--org--small.1/blobs/1234
+mkdir hf/hub/models--org--small.1/snapshots/0badcafe
+cp "$root/tests/parity/families/qwen3_b/config.json" hf/hub/models--org--small.1/snapshots/0badcafe
+ln -s ../../blobs/1234 hf/hub/models--org--small.1/snapshots/0badcafe/model.safetensors
+printf 0badcafe >hf/hub/models--org--small.1/refs/main
+expect 0 'everything agrees' "$CALMC" verify org/small.1 --ref "$dumps/qwen3_b.safetensors"
+expect 1 "no model org/other in the Hugging Face cache" "$CALMC" verify org/other --ref "$dumps/qwen3_b.safetensors"
 left=$(ls tmp)
 [ -z "$left" ] || fail "left behind: $left"
 echo "every spoilt tensor found in its block"
