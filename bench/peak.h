@@ -1,0 +1,11 @@
+// What this machine can do at most, measured: the yardstick of every speed that calm states.
+#ifndef CALM_BENCH_PEAK_H
+#define CALM_BENCH_PEAK_H
+
+double peak_now(void);                                   // seconds
+// f32 fused multiply-adds (two operations each) per second of one instruction-set path ("avx512", "avx2"), all operands in registers,
+// on `threads` threads at once for about `seconds`; operations/s of all together. 0 for a path unknown here.
+double peak_fma(const char *isa, int threads, double seconds);
+// Bytes/s read from memory by `threads` threads, each over an array much larger than any cache.
+double peak_read(int threads, double seconds);
+#endif

@@ -1,0 +1,127 @@
+// roofline: what one core and all cores of this machine can do at most, and what share of it calm's matrix kernels reach. For every path
+// and shape a kernel is compiled as in a program and run on one core, in turn with the peak loop; the share is the median of the ratios.
+//   roofline [--rows M] [--rounds N] [--isa NAME] [--peak]        --peak: only the limits, as JSON
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bench/peak.h"
+#include "runtime/isa.h"
+#include "tests/unit/kernel_harness.h"
+
+typedef struct Shape {
+  int64_t K, N;
+  const char *what;
+} Shape;
+static const Shape SHAPES[] = {
+    {128, 128, "experiment: projections"}, {128, 352, "experiment: feed-forward up"}, {352, 128, "experiment: feed-forward down"},
+    {576, 576, "135M: projections"},       {576, 1536, "135M: feed-forward up"},      {1536, 576, "135M: feed-forward down"},
+    {768, 768, "small: projections"},      {768, 2048, "small: feed-forward up"},     {2048, 768, "small: feed-forward down"},
+    {768, 8192, "small: a quarter of the head"}, {2048, 2048, "1B: projections"},
+};
+
+typedef struct Options {
+  int64_t rows;
+  int rounds;
+  const char *isa;
+  bool peak;
+} Options;
+
+static int ascending(const void *a, const void *b) {
+  double x = *(const double *)a, y = *(const double *)b;
+  return (x > y) - (x < y);
+}
+static double median(double *v, int n) {
+  qsort(v, (size_t)n, sizeof *v, ascending);
+  return n % 2 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2;
+}
+
+static float *fill(int64_t n) {
+  float *p = aligned_alloc(64, (size_t)((n + 15) / 16 * 16) * sizeof *p);
+  if (!p) perror("roofline"), exit(1);
+  for (int64_t i = 0; i < n; i++) p[i] = (float)(i % 13) / 13 - 0.5f;
+  return p;
+}
+
+// Median share of the peak, and the kernel's median rate.
+static double share(const Options *o, const char *isa, KernelClass cls, const Shape *s, double *rate) {
+  int64_t in = s->K, out = s->N, padded = (out + PANEL - 1) / PANEL * PANEL;
+  int64_t from = cls == K_GEMM ? in : out, to = cls == K_GEMM ? out : in;            // gemm_t goes back from N to K
+  Kernel k = {.cls = cls, .key = "roofline", .dim = {from}, .nmat = 1, .N = {to}};
+  float *x = fill(o->rows * from), *w = fill(padded * in), *y = fill(o->rows * to);
+  void *arg[] = {x, w, y};
+  HarnessKernel *h = harness_compile(&k, isa);
+  double work = 2.0 * (double)o->rows * (double)in * (double)out, *ratio = calloc((size_t)o->rounds, sizeof *ratio);
+  double *own = calloc((size_t)o->rounds, sizeof *own);
+  harness_run(h, o->rows, arg, 3);
+  for (int r = 0; r < o->rounds; r++) {
+    double took = 0, done = 0, peak = peak_fma(isa, 1, 0.01);
+    while (took < 0.03) {
+      double start = peak_now();
+      harness_run(h, o->rows, arg, 3);
+      took += peak_now() - start, done += work;
+    }
+    peak = (peak + peak_fma(isa, 1, 0.01)) / 2;
+    own[r] = done / took, ratio[r] = own[r] / peak;
+  }
+  *rate = median(own, o->rounds);
+  double m = median(ratio, o->rounds);
+  harness_free(h);
+  free(x), free(w), free(y), free(ratio), free(own);
+  return m;
+}
+
+static void kernels(const Options *o, const char *isa) {
+  double fma = peak_fma(isa, 1, 0.3);
+  printf("\n%s: one core %.1f GF/s; products of %lld rows, one core, GF/s and share of the peak measured beside each\n", isa, fma / 1e9,
+         (long long)o->rows);
+  printf("%6s %6s  %-30s %15s %15s\n", "K", "N", "", "forward", "backward (dX)");
+  for (size_t i = 0; i < sizeof SHAPES / sizeof SHAPES[0]; i++) {
+    double f, b, fs = share(o, isa, K_GEMM, &SHAPES[i], &f), bs = share(o, isa, K_GEMM_T, &SHAPES[i], &b);
+    printf("%6lld %6lld  %-30s %7.1f  %4.0f %% %7.1f  %4.0f %%\n", (long long)SHAPES[i].K, (long long)SHAPES[i].N, SHAPES[i].what, f / 1e9,
+           100 * fs, b / 1e9, 100 * bs);
+    fflush(stdout);
+  }
+}
+
+static void limits(const Options *o) {
+  int cores = (int)sysconf(_SC_NPROCESSORS_ONLN);
+  if (o->peak) {
+    printf("{\"cores\": %d, \"isa\": \"%s\", \"f32_one_core\": %.4g, \"f32_all_cores\": %.4g}\n", cores, o->isa, peak_fma(o->isa, 1, 0.5),
+           peak_fma(o->isa, cores, 0.5));
+    return;
+  }
+  for (int i = 0; harness_isa(i); i++)
+    printf("%s f32: one core %.1f GF/s, %d cores %.1f GF/s\n", harness_isa(i), peak_fma(harness_isa(i), 1, 0.5) / 1e9, cores,
+           peak_fma(harness_isa(i), cores, 0.5) / 1e9);
+  printf("memory read: one core %.1f GB/s, %d cores %.1f GB/s\n", peak_read(1, 0.5) / 1e9, cores, peak_read(cores, 0.5) / 1e9);
+}
+
+static int usage(void) {
+  fprintf(stderr, "usage: roofline [--rows M] [--rounds N] [--isa NAME] [--peak]\n");
+  return 2;
+}
+
+int main(int argc, char **argv) {
+  Options o = {.rows = 256, .rounds = 7, .isa = NULL};
+  for (int i = 1; i < argc; i++) {
+    if (!strcmp(argv[i], "--peak")) o.peak = true;
+    else if (i + 1 == argc) return usage();
+    else if (!strcmp(argv[i], "--rows")) o.rows = atoll(argv[++i]);
+    else if (!strcmp(argv[i], "--rounds")) o.rounds = atoi(argv[++i]);
+    else if (!strcmp(argv[i], "--isa")) o.isa = argv[++i];
+    else return usage();
+  }
+  if (o.rows < 1 || o.rows > 1 << 16 || o.rounds < 1 || o.rounds > 10000) return usage();
+  if (o.isa && !isa_supported(o.isa)) {
+    fprintf(stderr, "roofline: --isa %s: not a path this processor runs\n", o.isa);
+    return 1;
+  }
+  if (o.peak && !o.isa) o.isa = harness_isa(0);
+  limits(&o);
+  for (int i = 0; !o.peak && harness_isa(i); i++)
+    if (!o.isa || !strcmp(o.isa, harness_isa(i))) kernels(&o, harness_isa(i));
+  return 0;
+}
