@@ -9,6 +9,7 @@
 #include "runtime/utf8.h"
 
 void jscan_init(JsonScan *s, const char *what, const char *text, size_t n, RtError *e) {
+  if (!text) text = "";          // an empty file's map
   *s = (JsonScan){.what = what, .start = text, .p = text, .end = text + n, .e = e};
 }
 

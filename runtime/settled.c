@@ -154,6 +154,7 @@ SettledText *settled_new(const Settler *s, bool continuation) {
   SettledText *x = rt_alloc(1, sizeof *x);
   x->rule = s;
   x->continuation = continuation;
+  x->s = rt_alloc(x->cap = 64, 1);
   return x;
 }
 

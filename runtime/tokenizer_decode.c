@@ -29,7 +29,7 @@ static void close_string(TkStrings *o) {
 
 static TkStr string_at(const TkStrings *in, size_t i) {
   size_t begin = i ? in->end[i - 1] : 0;
-  return (TkStr){in->s + begin, in->end[i] - begin};
+  return (TkStr){in->s ? in->s + begin : "", in->end[i] - begin};
 }
 
 static void strings_free(TkStrings *o) {

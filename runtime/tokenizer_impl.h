@@ -30,6 +30,7 @@ typedef struct TkPieces {
 } TkPieces;
 
 void tk_text_free(TkText *t);
+void tk_text_clear(TkText *t);                              // empty, but not without memory
 void tk_text_put(TkText *t, const char *s, size_t n, uint32_t from, uint32_t to);   // all n bytes from one place
 void tk_text_copy(TkText *t, const TkText *src, size_t begin, size_t end);
 TkText tk_text_view(const char *raw, size_t begin, size_t end);

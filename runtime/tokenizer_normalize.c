@@ -113,9 +113,23 @@ static utf8proc_ssize_t decomposed(uint32_t cp, bool compat, utf8proc_int32_t pa
   return utf8proc_decompose_char((utf8proc_int32_t)cp, parts, 32, options, &bound);
 }
 
+// Marks in canonical order: a stable sort by class, by counting so that a long run of marks takes linear time.
+static void sort_marks(Ch *c, size_t n) {
+  size_t at[257] = {0};
+  bool sorted = true;
+  for (size_t i = 1; i < n && sorted; i++) sorted = c[i - 1].ccc <= c[i].ccc;
+  if (sorted) return;
+  Ch *copy = rt_alloc(n, sizeof *copy);
+  memcpy(copy, c, n * sizeof *copy);
+  for (size_t i = 0; i < n; i++) at[c[i].ccc + 1]++;
+  for (int k = 1; k < 257; k++) at[k] += at[k - 1];
+  for (size_t i = 0; i < n; i++) c[at[copy[i].ccc]++] = copy[i];
+  free(copy);
+}
+
 // Canonical (or compatibility) decomposition with marks in canonical order.
 static void decompose(const TkText *in, bool compat, Chs *out) {
-  size_t sorted_from = 0;
+  size_t marks = 0;              // where the marks behind the last starter begin
   for (size_t i = 0; i < in->n;) {
     uint32_t cp;
     utf8proc_int32_t parts[32];
@@ -125,15 +139,12 @@ static void decompose(const TkText *in, bool compat, Chs *out) {
     for (utf8proc_ssize_t k = 0; k < n; k++) {
       Ch c = {(uint32_t)parts[k], k > 0, ccc_of((uint32_t)parts[k])};
       push(out, c);
-      if (c.ccc == 0) {
-        sorted_from = out->n;
-        continue;
-      }
-      size_t j = out->n - 1;     // stable insertion among the marks behind the last starter
-      for (; j > sorted_from && out->c[j - 1].ccc > c.ccc; j--) out->c[j] = out->c[j - 1];
-      out->c[j] = c;
+      if (c.ccc != 0) continue;
+      sort_marks(out->c + marks, out->n - 1 - marks);
+      marks = out->n;
     }
   }
+  if (out->n > marks) sort_marks(out->c + marks, out->n - marks);
 }
 
 // The primary composite of two characters, or 0. The second of a pair is never below U+0300.
@@ -305,12 +316,11 @@ const TkText *tk_normalize(const Tokenizer *t, const TkText *in, TkText buf[2], 
     const TkNormalizer *z = &t->norm[i];
     TkText part = *in;           // shares what it points to
     if (open && z->final) part.n = z->final(z, in, call);
-    buf[next].n = 0;
+    tk_text_clear(&buf[next]);
     if (z->run(z, &part, &buf[next], call)) {
       in = &buf[next];
       next ^= 1;
     } else if (part.n < in->n) {
-      buf[next].n = 0;
       tk_text_copy(&buf[next], in, 0, part.n);
       in = &buf[next];
       next ^= 1;

@@ -102,7 +102,7 @@ static void run_split(const TkSplitter *sp, TkSplitting *w, TkCall *call) {
 // The buffer that w->t is not in, emptied.
 static TkText *other_buffer(TkSplitting *w) {
   TkText *b = &w->buf[w->t == &w->buf[0]];
-  b->n = 0;
+  tk_text_clear(b);
   return b;
 }
 

@@ -8,7 +8,7 @@
 #include "runtime/utf8.h"
 
 static void reserve(TkText *t, size_t more) {
-  if (t->n + more <= t->cap) return;
+  if (t->s && t->n + more <= t->cap) return;
   t->cap = (t->n + more) * 3 / 2 + 64;
   t->s = rt_realloc(t->s, t->cap, 1);
   t->from = rt_realloc(t->from, t->cap, sizeof *t->from);
@@ -20,6 +20,11 @@ void tk_text_free(TkText *t) {
   free(t->from);
   free(t->to);
   *t = (TkText){0};
+}
+
+void tk_text_clear(TkText *t) {
+  t->n = 0;
+  reserve(t, 0);
 }
 
 void tk_text_put(TkText *t, const char *s, size_t n, uint32_t from, uint32_t to) {
