@@ -311,8 +311,22 @@ static void long_piece(void **state) {
   free(s);
 }
 
+// Marks without a starter between them, in the wrong order: normalizing must not take quadratic time either.
+static void long_marks(void **state) {
+  (void)state;
+  size_t n = 2000000;
+  char *s = malloc(n);
+  for (size_t i = 0; i < n; i += 4) memcpy(s + i, "\u0301\u0323", 4);
+  Tokenizer *t = open_or_fail(GOLDEN "synthetic/byte_llama3.json");
+  RtError e;
+  assert_true(tokenizer_encode(t, s, n, false, NULL, NULL, &e) > 0);
+  tokenizer_free(t);
+  free(s);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(synthetic), cmocka_unit_test(stories_ten),  cmocka_unit_test(real),   cmocka_unit_test(gpt2),
-                                     cmocka_unit_test(continuation), cmocka_unit_test(errors), cmocka_unit_test(long_piece)};
+                                     cmocka_unit_test(continuation), cmocka_unit_test(errors), cmocka_unit_test(long_piece),
+                                     cmocka_unit_test(long_marks)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
