@@ -206,9 +206,11 @@ typedef struct Open {          // what one look at the open end finds
 // is normalized as if it began there, and no added token asks whether a word stands before it.
 static bool clean_at(const SettledText *x, const TkText *text, const TkText *split, size_t i, size_t at) {
   if (i < split->n && tk_from(split, i) < at) return false;
-  if (x->rule->t->normalized.single_word && (split != text || !tk_word_ends(text->s, i))) return false;
-  for (int k = 0; k < x->rule->t->nnorm; k++)
-    if (!tk_normalizer_boundary(&x->rule->t->norm[k], x->s + at, x->whole - at)) return false;
+  size_t k = text->n;            // the same place in the normalized text
+  while (k && tk_from(text, k - 1) >= at) k--;
+  if (x->rule->t->normalized.single_word && !tk_word_ends(text->s, k)) return false;
+  for (int z = 0; z < x->rule->t->nnorm; z++)
+    if (!tk_normalizer_boundary(&x->rule->t->norm[z], x->s + at, x->whole - at)) return false;
   return true;
 }
 

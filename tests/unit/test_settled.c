@@ -224,6 +224,36 @@ static void known(void **state) {
   }
 }
 
+// A long text in small pushes: looking at all of it each time would take minutes here.
+static void long_text(void **state) {
+  (void)state;
+  static const char *const names[] = {"byte_gpt2", "byte_llama3", "fallback_prepend", "fallback_metaspace"};
+  size_t n = 1000000;
+  char *s = malloc(n);
+  for (size_t i = 0; i < n; i++) s[i] = "once upon a time, there was 1 word. "[i % 36];
+  for (size_t k = 0; k < sizeof names / sizeof *names; k++) {
+    char path[512];
+    RtError e;
+    int64_t last = 0;
+    snprintf(path, sizeof path, GOLDEN "synthetic/%s.json", names[k]);
+    Tokenizer *t = tokenizer_open(path, &e);
+    Settler *rule = settler_new(t);
+    SettledText *x = settled_new(rule, false);
+    for (size_t i = 0; i < n; i += 5) {
+      assert_true(settled_push(x, s + i, n - i < 5 ? n - i : 5, &e));
+      int64_t now = settled_tokens(x, NULL, NULL);
+      assert_true(now >= last);
+      last = now;
+    }
+    assert_true(settled_end(x, &e));
+    assert_true(settled_tokens(x, NULL, NULL) > last);
+    settled_free(x);
+    settler_free(rule);
+    tokenizer_free(t);
+  }
+  free(s);
+}
+
 static void errors(void **state) {
   (void)state;
   RtError e;
@@ -244,6 +274,6 @@ static void errors(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(known), cmocka_unit_test(errors), cmocka_unit_test(synthetic), cmocka_unit_test(real)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(known), cmocka_unit_test(errors), cmocka_unit_test(long_text), cmocka_unit_test(synthetic), cmocka_unit_test(real)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
