@@ -1,0 +1,90 @@
+#!/bin/sh
+# The command line as users call it: builds, dumps, training with resumption and interruption, parameters that belong
+# elsewhere, sampling, evaluation, exit statuses, and what the finished program needs from the machine.
+. "$(dirname "$0")/lib.sh"
+cp -r "$root/tests/parity/fixture/." .
+
+# --- building
+build spec.calm -o app
+build spec.calm -o again
+cmp -s app again || fail "two builds of one spec differ"
+for kind in tree graph plan llvm asm obj; do
+  "$CALMC" build spec.calm --emit=$kind -o emitted.$kind 2>err || fail "--emit=$kind: $(cat err)"
+  [ -s emitted.$kind ] || fail "--emit=$kind wrote nothing"
+done
+expect 2 'emit' "$CALMC" build spec.calm --emit=poetry
+"$CALMC" build spec.calm -o again --dump=fuse >dumped 2>&1 || "$CALMC" build spec.calm -o again --dump=cse >dumped 2>&1 || fail "--dump: $(cat dumped)"
+[ -s dumped ] || fail "--dump wrote nothing"
+ldd app | awk '{ print $1 }' | grep -v '^linux-vdso\|^/lib.*ld-linux\|^libc\.so\|^libm\.so' >needs || true
+[ ! -s needs ] || fail "the program needs $(cat needs)"
+
+# --- deeper models have the same kernels, and a block at most eight
+model() { cat >"$2" <<END
+model deep = llama {
+  vocab_size = 45  hidden_size = 32  intermediate_size = 48  num_hidden_layers = $1  num_attention_heads = 4  num_key_value_heads = 2
+  max_position_embeddings = 64  bos_token_id = 0  eos_token_id = 1  rms_norm_eps = 1e-6  rope_theta = 1000  hidden_act = "silu"
+  tie_word_embeddings = false
+} tokenizer "chars.json" init { "*norm.weight" = ones  "*" = fan_in(1) }
+END
+}
+cp "$root/tests/parity/tokenizer/synthetic/chars.json" .
+model 12 twelve.calm
+model 24 more.calm
+for s in twelve more; do "$CALMC" build $s.calm --emit=plan -o $s.plan 2>err || fail "$s: $(cat err)"; done
+kernels() { sed -n '1s/ kernels$//p' "$1"; }
+[ "$(kernels twelve.plan)" -gt 10 ] || fail "no count of kernels in the plan: $(head -3 twelve.plan)"
+[ "$(kernels twelve.plan)" = "$(kernels more.plan)" ] || fail "12 layers: $(kernels twelve.plan) kernels, 24: $(kernels more.plan)"
+calls() { sed -n 's/^entry loss: \([0-9]*\) calls.*/\1/p' "$1"; }
+per_block=$((($(calls more.plan) - $(calls twelve.plan)) / 12))
+[ $per_block -ge 1 ] && [ $per_block -le 8 ] || fail "$per_block kernels forward a block"
+
+# --- info
+./app info >info 2>&1 || fail "info: $(cat info)"
+for word in base aug wq; do grep -q "$word" info || ./app info --json | grep -q "$word" || fail "info without $word"; done
+./app info --json | grep -q 'sha256' || fail "info --json without hashes"
+
+# --- usage and the environment
+expect 2 'usage\|commands' ./app
+expect 2 'frobnicate' ./app frobnicate
+expect 2 'unknown\|no such\|--frob' ./app train --frob
+expect 1 'CALM_ISA=z80' env CALM_ISA=z80 ./app score --data rows.jsonl --out x.st
+expect 1 'CALM_THREADS=none' env CALM_THREADS=none ./app score --data rows.jsonl --out x.st
+./app --help >help 2>&1 || fail "--help"
+for c in train eval generate score info; do grep -q "$c" help || fail "--help without $c"; done
+
+# --- training: what it writes, the same again, and in two parts
+./app train --data rows.jsonl --steps 6 --seed 3 --out one 2>err || fail "train: $(cat err)"
+for f in last/theta.safetensors last/theta.json best/theta.safetensors best/theta.json log.csv; do [ -s one/$f ] || fail "no one/$f"; done
+[ "$(wc -l <one/log.csv)" = 7 ] || fail "log.csv: $(cat one/log.csv)"
+./app train --data rows.jsonl --steps 6 --seed 3 --out two --stop-after 3 2>err || fail "train --stop-after: $(cat err)"
+./app train --data rows.jsonl --steps 6 --seed 3 --out two --resume 2>err || fail "train --resume: $(cat err)"
+cmp -s one/last/theta.safetensors two/last/theta.safetensors || fail "resumed training ends elsewhere"
+
+# --- interruption saves; resuming ends where an uninterrupted run ends
+./app train --data rows.jsonl --steps 400 --seed 3 --out whole 2>err || fail "train: $(cat err)"
+./app train --data rows.jsonl --steps 400 --seed 3 --out cut 2>err & pid=$!
+tries=0
+until [ -e cut/log.csv ] && [ "$(wc -l <cut/log.csv)" -gt 3 ] || [ $tries = 200 ]; do tries=$((tries + 1)); sleep 0.02; done
+kill -INT $pid 2>/dev/null || true
+wait $pid || true
+[ -s cut/last/theta.safetensors ] || fail "nothing saved at SIGINT: $(cat err)"
+./app train --data rows.jsonl --steps 400 --seed 3 --out cut --resume 2>err || fail "resume after SIGINT: $(cat err)"
+cmp -s whole/last/theta.safetensors cut/last/theta.safetensors || fail "interrupted and resumed training ends elsewhere"
+
+# --- a spec without a train block trains with defaults and flags
+sed '/^train/,$d' spec.calm >bare.calm
+build bare.calm -o bare
+./bare train --data rows.jsonl --steps 2 2>err || fail "no train block: $(cat err)"
+[ -s bare.run/last/theta.safetensors ] || fail "default output directory"
+expect 1 'data' ./bare train --steps 2 --out nowhere
+
+# --- parameters of other models are refused; without any there is a warning
+./app eval --data rows.jsonl --json >eval.json 2>err || fail "eval: $(cat err)"
+grep -q -i 'param' err || fail "no warning about initial parameters: $(cat err)"
+./app eval --data rows.jsonl --json --params one/last >eval.json 2>err || fail "eval: $(cat err)"
+for key in loss perplexity; do grep -q "\"$key\"" eval.json || fail "eval --json without $key: $(cat eval.json)"; done
+cp -r base other
+printf '\0' | dd of=other/model.safetensors bs=1 seek=$(($(wc -c <other/model.safetensors) - 1)) conv=notrunc 2>/dev/null
+printf '\77\100\77' | dd of=other/model.safetensors bs=1 seek=$(($(wc -c <other/model.safetensors) - 100)) conv=notrunc 2>/dev/null
+expect 1 'base' ./app eval --data rows.jsonl --params one/last --model base=other
+echo "command line as promised"
