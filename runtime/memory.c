@@ -184,7 +184,9 @@ bool engine_place(Engine *en, RtError *e) {
   }
   if (most > en->arena.bytes) {
     region_free(&en->arena);
-    if (!region_new(&en->arena, most, "a step (fewer tokens a step: --step-tokens)", e)) return false;
+    if (!region_new(&en->arena, most, "a step (fewer tokens a step: --tokens-cap)", e)) return false;
+    // Steps rarely fill their caps. With huge pages the unused end of every activation would become resident all the same.
+    if (en->arena.bytes) madvise(en->arena.data, en->arena.bytes, MADV_NOHUGEPAGE);
   }
   if (cache > en->cache.bytes) {
     region_free(&en->cache);
