@@ -137,6 +137,15 @@ static Value eval_unary(Ev *ev, Scope *s, const Ast *e) {
 
 // ---- extents, indices, members
 
+// Where the architecture's config section says which key a name stands for: users know config.json, not the library's short names.
+static void note_config(Ev *ev, const Ast *e) {
+  for (int i = 0; ev->m && e->kind == AST_NAME && i < ev->m->config->nkid; i++) {
+    const Ast *k = ev->m->config->kid[i];
+    if (k->kind == AST_BIND && !strcmp(k->name, e->name))
+      diag_note(ev->b->d, k->name_loc, "%s is %s of %s", k->name, source_text(ev->b, k->kid[1]->loc), ev->m->config_path);
+  }
+}
+
 // An extent: a whole number, or a row symbol.
 static bool eval_extent(Ev *ev, Scope *s, const Ast *e, int64_t *out) {
   Value v = eval(ev, s, e);
@@ -147,6 +156,7 @@ static bool eval_extent(Ev *ev, Scope *s, const Ast *e, int64_t *out) {
   }
   if (!v_whole(&v, out) || *out < 1) {
     fail(ev, e->loc, "an extent is a whole number from 1 on; %s is %s", source_text(ev->b, e->loc), v_text(ev, &v));
+    note_config(ev, e);
     return false;
   }
   return true;
