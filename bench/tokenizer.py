@@ -6,7 +6,6 @@ from tokenizers import Tokenizer
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SHARED = os.path.join(os.path.dirname(ROOT), "shared", "data")
-SHARED = SHARED if os.path.isdir(SHARED) else "/work/shared/data"
 REAL = os.path.expanduser("~/.cache/calm-real")
 
 

@@ -2,6 +2,7 @@
 # A model made from nothing, exported as a directory: calm reads it back as any other, with equal bits; where python3 has transformers, so does that.
 . "$(dirname "$0")/lib.sh"
 cp "$root/tests/parity/tokenizer/synthetic/chars.json" .
+# rope_theta is no family's default: an export that forgot the key would compute something else
 cat >new.calm <<'END'
 model new = llama {
   vocab_size = 45  hidden_size = 32  intermediate_size = 48  num_hidden_layers = 3  num_attention_heads = 4  num_key_value_heads = 2

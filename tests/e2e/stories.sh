@@ -1,7 +1,7 @@
 #!/bin/sh
 # A real trained model, stories260k: its greedy story to the last character; composed with itself and with a random model the untrained logits
-# are those of the model alone, bit for bit; 200 steps lower the
-# held-out loss as PyTorch does from the same start (tests/parity/stories.txt, made by `stories.sh --make-golden`), and leave the models' files and what is mapped of them as they were.
+# are those of the model alone, bit for bit; 200 steps lower the held-out loss as PyTorch does from the same start (tests/parity/stories.txt,
+# made by `stories.sh --make-golden`), and leave the models' files and what is mapped of them as they were.
 . "$(dirname "$0")/lib.sh"
 weights=$data/weights/stories260k
 text=$data/text/tinyshakespeare/input.txt

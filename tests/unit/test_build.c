@@ -8,8 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -127,18 +125,12 @@ static int make_models(void **state) {
        .vocab = 32,
        .architecture = "InventedForCausalLM"},
   };
-  char folder[] = "/tmp/calm-test-build-XXXXXX";
-  if (!mkdtemp(folder) || chdir(folder) || mkdir("models", 0777) || chdir("models")) return -1;
-  for (size_t i = 0; i < sizeof models / sizeof *models; i++) tiny_model(&models[i]);
-  return chdir("..");
+  return tiny_folder(models, sizeof models / sizeof *models);
 }
 
 static int remove_models(void **state) {
   (void)state;
-  char here[256], command[300];
-  if (!getcwd(here, sizeof here) || strncmp(here, "/tmp/calm-test-build-", 21)) return -1;
-  snprintf(command, sizeof command, "rm -r '%s'", here);
-  return system(command);
+  return tiny_folder_remove();
 }
 
 // ---- tests

@@ -8,8 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -19,7 +17,6 @@
 #include "tiny_model.h"
 
 enum { VOCAB = 32, MOST_ENTRIES = 8 };
-static const char folder_name[] = "/tmp/calm-test-program-";
 
 static int make_models(void **state) {
   (void)state;
@@ -27,18 +24,12 @@ static int make_models(void **state) {
       {.dir = "base", .hidden = 16, .layers = 4, .heads = 4, .kv_heads = 2, .ffn = 24, .vocab = VOCAB},
       {.dir = "code", .hidden = 8, .layers = 6, .heads = 2, .kv_heads = 2, .ffn = 17, .vocab = VOCAB},
   };
-  char folder[] = "/tmp/calm-test-program-XXXXXX";
-  if (!mkdtemp(folder) || chdir(folder) || mkdir("models", 0777) || chdir("models")) return -1;
-  for (size_t i = 0; i < sizeof models / sizeof *models; i++) tiny_model(&models[i]);
-  return chdir("..");
+  return tiny_folder(models, sizeof models / sizeof *models);
 }
 
 static int remove_models(void **state) {
   (void)state;
-  char here[256], command[300];
-  if (!getcwd(here, sizeof here) || strncmp(here, folder_name, strlen(folder_name))) return -1;
-  snprintf(command, sizeof command, "rm -r '%s'", here);
-  return system(command);
+  return tiny_folder_remove();
 }
 
 static Program *build(Arena *a, Sources *sources, const char *text) {

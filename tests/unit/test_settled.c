@@ -11,10 +11,8 @@
 #include <cmocka.h>
 #include <jansson.h>
 
-#include "runtime/file.h"
 #include "runtime/settled.h"
-
-#define GOLDEN CALM_SOURCE_DIR "/tests/parity/tokenizer/"
+#include "tokenizer_files.h"
 
 typedef struct Rng { uint64_t x; } Rng;
 static uint32_t below(Rng *r, uint32_t n) {
@@ -39,7 +37,7 @@ static Parts read_parts(void) {
                                     "<", "<|", "<|end", "[", "[LONG", "[MASK", "word", "wor", "<0x41>", "\u00a0", "\u0344", "ﬁ", "\u1e9b"};
   Parts p = {0};
   json_error_t e;
-  json_t *texts = json_load_file(GOLDEN "texts.json", JSON_ALLOW_NUL, &e);
+  json_t *texts = json_load_file(TOKENIZER_GOLDEN "texts.json", JSON_ALLOW_NUL, &e);
   if (!texts) fail_msg("%s", e.text);
   for (size_t i = 0; i < json_array_size(texts); i++) {
     const char *s = json_string_value(json_array_get(texts, i)), *space;
@@ -147,7 +145,13 @@ static bool one_round(const Tokenizer *t, const Settler *rule, Rng *r, const Par
   return fine;
 }
 
-static void check(const char *name, const char *path, int64_t rounds) {
+static int64_t rounds_wanted(void) {
+  const char *s = getenv("CALM_SETTLED_ROUNDS");
+  return s ? strtoll(s, NULL, 10) : 2000;
+}
+
+static void check(const char *name, const char *path) {
+  int64_t rounds = rounds_wanted();
   RtError e;
   Parts parts = read_parts();
   Tokenizer *t = tokenizer_open(path, &e);
@@ -164,33 +168,14 @@ static void check(const char *name, const char *path, int64_t rounds) {
   free_parts(&parts);
 }
 
-static int64_t rounds_wanted(void) {
-  const char *s = getenv("CALM_SETTLED_ROUNDS");
-  return s ? strtoll(s, NULL, 10) : 2000;
-}
-
 static void synthetic(void **state) {
   (void)state;
-  static const char *const names[] = {"byte_gpt2", "byte_llama3", "byte_digits", "fallback_prepend", "fallback_metaspace", "splits", "chars"};
-  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-    char path[512];
-    snprintf(path, sizeof path, GOLDEN "synthetic/%s.json", names[i]);
-    check(names[i], path, rounds_wanted());
-  }
+  each_synthetic_tokenizer(check);
 }
 
 static void real(void **state) {
   (void)state;
-  static const char *const names[] = {"smollm2-135m", "gemma3-270m", "tokenizers/llama3", "tokenizers/qwen3"};
-  const char *home = getenv("HOME"), *stories = "/work/shared/data/weights/stories260k/hf/tokenizer.json";
-  if (file_is_regular(stories)) check("stories260k", stories, rounds_wanted());
-  else print_message("skipped stories260k: no %s\n", stories);
-  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-    char path[512];
-    snprintf(path, sizeof path, "%s/.cache/calm-real/%s/tokenizer.json", home ? home : "", names[i]);
-    if (file_is_regular(path)) check(names[i], path, rounds_wanted());
-    else print_message("skipped %s: no %s\n", names[i], path);
-  }
+  each_real_tokenizer(check);
 }
 
 static const char *tail_of(const SettledText *x, const char *text) {
@@ -212,7 +197,7 @@ static void known(void **state) {
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     char path[512];
     RtError e;
-    snprintf(path, sizeof path, GOLDEN "synthetic/%s.json", cases[i].tokenizer);
+    snprintf(path, sizeof path, TOKENIZER_GOLDEN "synthetic/%s.json", cases[i].tokenizer);
     Tokenizer *t = tokenizer_open(path, &e);
     Settler *rule = settler_new(t);
     SettledText *x = settled_new(rule, false);
@@ -235,7 +220,7 @@ static void long_text(void **state) {
     char path[512];
     RtError e;
     int64_t last = 0;
-    snprintf(path, sizeof path, GOLDEN "synthetic/%s.json", names[k]);
+    snprintf(path, sizeof path, TOKENIZER_GOLDEN "synthetic/%s.json", names[k]);
     Tokenizer *t = tokenizer_open(path, &e);
     Settler *rule = settler_new(t);
     SettledText *x = settled_new(rule, false);
@@ -257,7 +242,7 @@ static void long_text(void **state) {
 static void errors(void **state) {
   (void)state;
   RtError e;
-  Tokenizer *t = tokenizer_open(GOLDEN "synthetic/chars.json", &e);
+  Tokenizer *t = tokenizer_open(TOKENIZER_GOLDEN "synthetic/chars.json", &e);
   Settler *rule = settler_new(t);
   SettledText *x = settled_new(rule, false);
   assert_true(settled_push(x, "ab\n\xE6\x9D", 5, &e));

@@ -14,14 +14,12 @@
 #include "runtime/file.h"
 #include "runtime/sha256.h"
 #include "runtime/tokenizer.h"
-
-#define GOLDEN CALM_SOURCE_DIR "/tests/parity/tokenizer/"
-#define SHARED "/work/shared/data/"
+#include "tokenizer_files.h"
 
 static json_t *load(const char *name) {
   char path[512];
   json_error_t e;
-  snprintf(path, sizeof path, GOLDEN "%s.json", name);
+  snprintf(path, sizeof path, TOKENIZER_GOLDEN "%s.json", name);
   json_t *v = json_load_file(path, JSON_ALLOW_NUL, &e);
   if (!v) fail_msg("%s: %s", path, e.text);
   return v;
@@ -139,42 +137,23 @@ static void check(const char *name, const char *path) {
 
 static void synthetic(void **state) {
   (void)state;
-  static const char *const names[] = {"byte_gpt2", "byte_llama3", "byte_digits", "fallback_prepend", "fallback_metaspace", "splits", "chars"};
-  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-    char path[512];
-    snprintf(path, sizeof path, GOLDEN "synthetic/%s.json", names[i]);
-    check(names[i], path);
-  }
+  each_synthetic_tokenizer(check);
 }
 
 static void real(void **state) {
   (void)state;
-  static const struct {
-    const char *name, *path;     // a path without '/' in front is below ~/.cache/calm-real
-  } where[] = {
-    {"stories260k", SHARED "weights/stories260k/hf/tokenizer.json"}, {"smollm2", "smollm2-135m/tokenizer.json"},
-    {"gemma3-270m", "gemma3-270m/tokenizer.json"}, {"gemma3", "tokenizers/gemma3/tokenizer.json"},
-    {"llama3", "tokenizers/llama3/tokenizer.json"}, {"qwen3", "tokenizers/qwen3/tokenizer.json"},
-  };
-  const char *home = getenv("HOME");
-  for (size_t i = 0; i < sizeof where / sizeof *where; i++) {
-    char path[512];
-    if (where[i].path[0] == '/') snprintf(path, sizeof path, "%s", where[i].path);
-    else snprintf(path, sizeof path, "%s/.cache/calm-real/%s", home ? home : "", where[i].path);
-    if (file_is_regular(path)) check(where[i].name, path);
-    else print_message("skipped %s: no %s\n", where[i].name, path);
-  }
+  each_real_tokenizer(check);
 }
 
 // GPT-2 is there as encoder.json and vocab.bpe; a tokenizer.json is put together from them.
 static void gpt2(void **state) {
   (void)state;
-  if (!file_is_regular(SHARED "tokenizers/gpt2/encoder.json")) {
-    print_message("skipped gpt2: no " SHARED "tokenizers/gpt2\n");
+  if (!file_is_regular(SHARED_DATA "tokenizers/gpt2/encoder.json")) {
+    print_message("skipped gpt2: no " SHARED_DATA "tokenizers/gpt2\n");
     return;
   }
-  json_t *vocab = json_load_file(SHARED "tokenizers/gpt2/encoder.json", 0, NULL), *merges = json_array();
-  FILE *f = fopen(SHARED "tokenizers/gpt2/vocab.bpe", "r");
+  json_t *vocab = json_load_file(SHARED_DATA "tokenizers/gpt2/encoder.json", 0, NULL), *merges = json_array();
+  FILE *f = fopen(SHARED_DATA "tokenizers/gpt2/vocab.bpe", "r");
   char line[512], path[] = "/tmp/calm-test-gpt2-XXXXXX";
   while (fgets(line, sizeof line, f)) {
     line[strcspn(line, "\n")] = 0;
@@ -193,7 +172,7 @@ static void gpt2(void **state) {
 
 static void stories_ten(void **state) {
   (void)state;
-  const char *path = SHARED "weights/stories260k/hf/tokenizer.json";
+  const char *path = SHARED_DATA "weights/stories260k/hf/tokenizer.json";
   if (!file_is_regular(path)) {
     print_message("skipped stories260k: no %s\n", path);
     return;
@@ -233,7 +212,7 @@ static void continuation(void **state) {
   for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
     char path[512];
     int32_t a[32], b[32], whole[32];
-    snprintf(path, sizeof path, GOLDEN "synthetic/%s.json", names[i]);
+    snprintf(path, sizeof path, TOKENIZER_GOLDEN "synthetic/%s.json", names[i]);
     Tokenizer *t = open_or_fail(path);
     int64_t na = encode(t, "3+", false, a), nb = encode(t, "7=", true, b), n = encode(t, "3+7=", false, whole);
     assert_int_equal(na + nb, n);
@@ -242,7 +221,7 @@ static void continuation(void **state) {
     assert_int_equal(encode(t, "", true, a), 0);
     tokenizer_free(t);
   }
-  Tokenizer *t = open_or_fail(GOLDEN "synthetic/byte_digits.json");   // this one puts the space before every piece
+  Tokenizer *t = open_or_fail(TOKENIZER_GOLDEN "synthetic/byte_digits.json");   // this one puts the space before every piece
   int32_t a[32], b[32];
   assert_int_equal(encode(t, "7=", true, a) + 1, encode(t, "7=", false, b));
   assert_int_equal(a[0], b[1]);
@@ -287,7 +266,7 @@ static void errors(void **state) {
   RtError e;
   assert_null(tokenizer_open("/nowhere/tokenizer.json", &e));
   assert_non_null(strstr(e.text, "/nowhere/tokenizer.json"));
-  Tokenizer *t = open_or_fail(GOLDEN "synthetic/chars.json");
+  Tokenizer *t = open_or_fail(TOKENIZER_GOLDEN "synthetic/chars.json");
   assert_int_equal(tokenizer_encode(t, "a\nb\nab\xFFz", 8, false, NULL, NULL, &e), -1);
   assert_non_null(strstr(e.text, "line 3, byte 3 of it is 0xFF (offset 6)"));
   tokenizer_free(t);
@@ -299,7 +278,7 @@ static void long_piece(void **state) {
   size_t n = 2000000;
   char *s = malloc(n);
   for (size_t i = 0; i < n; i++) s[i] = "abc the "[(i * 7 + i / 5) % 8];
-  Tokenizer *t = open_or_fail(GOLDEN "synthetic/fallback_prepend.json");
+  Tokenizer *t = open_or_fail(TOKENIZER_GOLDEN "synthetic/fallback_prepend.json");
   RtError e;
   int32_t *ids;
   TokSpan *spans;
@@ -317,7 +296,7 @@ static void long_marks(void **state) {
   size_t n = 2000000;
   char *s = malloc(n);
   for (size_t i = 0; i < n; i += 4) memcpy(s + i, "\u0301\u0323", 4);
-  Tokenizer *t = open_or_fail(GOLDEN "synthetic/byte_llama3.json");
+  Tokenizer *t = open_or_fail(TOKENIZER_GOLDEN "synthetic/byte_llama3.json");
   RtError e;
   assert_true(tokenizer_encode(t, s, n, false, NULL, NULL, &e) > 0);
   tokenizer_free(t);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "runtime/safetensors.h"
 
@@ -81,4 +82,20 @@ void tiny_model(const TinyModel *m) {
   if (!st_writer_save(w, path, &e)) abort();
   st_writer_free(w);
   for (int i = 0; i < n; i++) free(names[i]);
+}
+
+#define FOLDER "/tmp/calm-test-models-"
+
+int tiny_folder(const TinyModel *m, size_t n) {
+  char folder[] = FOLDER "XXXXXX";
+  if (!mkdtemp(folder) || chdir(folder) || mkdir("models", 0777) || chdir("models")) return -1;
+  for (size_t i = 0; i < n; i++) tiny_model(&m[i]);
+  return chdir("..");
+}
+
+int tiny_folder_remove(void) {
+  char here[256], command[300];
+  if (!getcwd(here, sizeof here) || strncmp(here, FOLDER, sizeof FOLDER - 1)) return -1;
+  snprintf(command, sizeof command, "rm -r '%s'", here);
+  return system(command) ? -1 : 0;
 }

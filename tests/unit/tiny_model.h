@@ -1,6 +1,7 @@
 // Tiny Llama-shaped model directories, written by the tests that need one: zero weights, a config.json and a tokenizer.json.
 #ifndef CALM_TESTS_TINY_MODEL_H
 #define CALM_TESTS_TINY_MODEL_H
+#include <stddef.h>
 #include <stdint.h>
 
 typedef struct TinyModel {
@@ -15,4 +16,8 @@ typedef struct TinyModel {
 } TinyModel;
 
 void tiny_model(const TinyModel *m);   // aborts when it cannot be written
+// A new folder below /tmp, made current, with the n models in its `models`; and the current folder removed again, if it is such a one.
+// Both 0, or -1 (for cmocka's setup and teardown).
+int tiny_folder(const TinyModel *m, size_t n);
+int tiny_folder_remove(void);
 #endif
