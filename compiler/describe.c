@@ -44,6 +44,7 @@ static json_t *models(const Program *p) {
     put(o, "width", number(m->width));
     put(o, "vocab", number(m->vocab));
     put(o, "context", number(m->context));
+    put(o, "prompt_only", json_boolean(m->prompt_only));
     put(o, "config", json_incref(m->config));
     json_array_append_new(a, o);
   }

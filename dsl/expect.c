@@ -31,6 +31,7 @@ static const Hint hints[] = {
   {T_EVAL, T_STRING, ANYWHERE, "a title in quotes, as in eval \"held out\" { data = \"test.jsonl\" }"},
   {T_FOR, T_STRING, ANYWHERE, "an architecture in quotes, such as \"MyModelForCausalLM\""},
   {T_UNDER, T_STRING, ANYWHERE, "what the weights' names begin with, such as \"layers.{i}.\""},
+  {T_READS, T_NAME, ANYWHERE, "'prompt': the augment then reads the prompt only"},
   {T_TOKENIZER, T_STRING, ANYWHERE, "the path of a tokenizer.json in quotes"},
   {T_PREFIX, T_STRING, ANYWHERE, "what weight names may begin with, such as \"model.\" | \"\""},
   {T_PARAM, T_NAME, ANYWHERE, "a parameter with its shape, such as wq[heads, D]"},

@@ -60,7 +60,7 @@ static Ast *unary(Parse *ps, Loc loc, const char *op, Ast *x) { return ADD(with_
 %token TRUE FALSE NONE AND OR NOT IN FOR RETURN
 %token ANCHOR AUGMENT USE MODEL CONNECT TRAIN EVAL OP FN ARCH
 %token CONFIG PREFIX INIT EMBED LAYERS HEAD
-%token REQUIRE IGNORE PARAM WITH STEP UNDER TOKENIZER TOKENS ROWS
+%token REQUIRE IGNORE PARAM WITH STEP UNDER TOKENIZER READS TOKENS ROWS
 %token EVERY ALL LAST SPREAD
 
 %right '?' ':'
@@ -74,7 +74,7 @@ static Ast *unary(Parse *ps, Loc loc, const char *op, Ast *x) { return ADD(with_
 %precedence NEGATE
 %right '^'
 
-%type <ast> decls decl anchor augment use model connect train eval op fn arch
+%type <ast> decls decl anchor augment reads_opt use model connect train eval op fn arch
 %type <ast> layers_of selector exprs settings setting keys tokenizer init_opt init rules rule
 %type <ast> formals formal_list formal one_formal type_default dims dims_opt result body block stmts stmt params param
 %type <ast> sections section config items item names strings prefixes embed layers head served
@@ -91,7 +91,11 @@ decls: %empty { $$ = NEW(FILE, @$); }
 decl: anchor | augment | use | model | connect | train | eval | op | fn | arch;
 
 anchor: ANCHOR NAME '=' STRING { $$ = with_str(NAMED(ANCHOR, @$, $2, @2), $4); };
-augment: AUGMENT NAME '=' STRING { $$ = with_str(NAMED(AUGMENT, @$, $2, @2), $4); };
+augment: AUGMENT NAME '=' STRING reads_opt { 
+    $$ = with_str(NAMED(AUGMENT, @$, $2, @2), $4);
+    if ($5) ADD($$, $5);
+  };
+reads_opt: %empty { $$ = NULL; } | READS NAME { $$ = NAMED(READS, @$, $2, @2); };
 use: USE STRING { $$ = with_str(NEW(USE, @$), $2); };
 
 model: MODEL NAME '=' NAME keys tokenizer init_opt {

@@ -250,8 +250,16 @@ static void check_unconnected(Check *c, const Ast *file) {
   }
 }
 
+static void check_augment(Check *c, const Ast *a) {
+  const Ast *reads = a->nkid ? a->kid[0] : NULL;
+  if (reads && strcmp(reads->name, "prompt"))
+    diag_error(c->d, reads->name_loc,
+               "an augment reads the whole row, or with 'reads prompt' its prompt only; found 'reads %s'", reads->name);
+}
+
 static void check_decl(Check *c, const Ast *a) {
   switch (a->kind) {
+    case AST_AUGMENT: check_augment(c, a); break;
     case AST_MODEL: check_model(c, a); break;
     case AST_CONNECT: check_connect(c, a); break;
     case AST_TRAIN: case AST_EVAL: check_settings(c, a); break;

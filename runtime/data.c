@@ -45,79 +45,156 @@ static bool check_id(const Reader *r, const char *key, int64_t id) {
                  (long long)id, (long long)r->o->vocab);
 }
 
-// Encodes a string member; the tokenizer's errors get the place in the file.
-static int64_t encode(const Reader *r, const char *key, const json_t *text, bool continuation, int32_t **ids) {
+static bool follows(const Reader *r) { return r->o->streams && r->o->streams->n > 1; }
+
+// Encodes a string member; the tokenizer's errors get the place in the file. spans is filled where streams follow, else NULL.
+static int64_t encode(const Reader *r, const char *key, const json_t *text, bool continuation, int32_t **ids, TokSpan **spans) {
   RtError why;
-  int64_t n = tokenizer_encode(r->o->tok, json_string_value(text), json_string_length(text), continuation, ids, NULL, &why);
+  *spans = NULL;
+  int64_t n = tokenizer_encode(r->o->tok, json_string_value(text), json_string_length(text), continuation, ids, follows(r) ? spans : NULL, &why);
   if (n < 0) return rt_fail(r->e, "%s:%lld: \"%s\": %s", r->path, (long long)r->line, key, why.text), -1;
   for (int64_t i = 0; i < n; i++)
     if (!check_id(r, key, (*ids)[i])) {
-      free(*ids);
+      free(*ids), free(*spans);
       return -1;
     }
   return n;
 }
 
+// Errors of a following stream get the place in the file.
+static bool at_line(const Reader *r, const RtError *why) { return rt_fail(r->e, "%s:%lld: %s", r->path, (long long)r->line, why->text); }
+
+// Special tokens, which say nothing.
+static bool follow_silent(Follow *f, const int32_t *ids, int64_t n, RtError *e) {
+  for (int64_t i = 0; i < n; i++)
+    if (!follow_token(f, ids[i], "", 0, e)) return false;
+  return true;
+}
+
+// Cuts a row to what fits the contexts.
+static void cut_row(Reader *r, DataRow *row) {
+  int64_t n = row->n < r->o->context ? row->n : r->o->context;
+  if (row->follow && follow_fits(row->follow) < n) n = follow_fits(row->follow);
+  if (row->follow) follow_seal(row->follow);
+  if (n == row->n) return;
+  row->n = n;
+  if (row->prompt_n > n) row->prompt_n = n;
+  *r->cut += 1;
+}
+
 // --- {"text"}: what the tokenizer's template makes of it (BOS, text, maybe EOS); every token behind the prefix is trained on. Text longer
 // than the context goes into windows, each with the prefix before it; nothing of it is lost, so this is not counted as cut.
-static bool read_text(Reader *r, const json_t *text) {
-  const int32_t *prefix, *suffix;
-  int32_t *ids;
-  int64_t np = tokenizer_prefix(r->o->tok, &prefix), ns = tokenizer_suffix(r->o->tok, &suffix), context = r->o->context;
-  int64_t n = encode(r, "text", text, false, &ids);
-  if (n < 0) return false;
-  ids = rt_realloc(ids, (size_t)(n + ns), sizeof *ids);
-  if (ns) memcpy(ids + n, suffix, (size_t)ns * sizeof *ids);
-  n += ns;
-  if (np >= context) {
-    free(ids);
-    return rt_fail(r->e, "%s: a context of %lld leaves no room behind the %lld tokens every text begins with", r->path, (long long)context,
-                   (long long)np);
-  }
-  for (int64_t at = 0; at < n;) {
-    int64_t k = n - at < context - np ? n - at : context - np;
-    DataRow *row = add_row(r, np + k);
-    for (int64_t i = 0; i < np; i++) row->ids[i] = prefix[i], row->labels[i] = -100;
-    for (int64_t i = 0; i < k; i++) row->ids[np + i] = row->labels[np + i] = ids[at + i];
+typedef struct Windows {
+  const char *text;
+  size_t len;
+  const int32_t *prefix;
+  int32_t *ids;                // of the text, then the template's suffix
+  TokSpan *span;
+  int64_t np, n, of_text;      // tokens of the prefix; of ids; of these the text's own
+} Windows;
+
+// The streams that follow a window of k tokens from token `at`; fewer where a stream's context is full before.
+static int64_t follow_window(Reader *r, const Windows *w, DataRow *row, int64_t at, int64_t k) {
+  RtError why;
+  size_t begin = at && at <= w->of_text ? (size_t)w->span[at - 1].end : 0;
+  int64_t words = at + k < w->of_text ? k : at < w->of_text ? w->of_text - at : 0;
+  size_t end = at + words < w->of_text ? (size_t)w->span[at + words - 1].end : w->len;
+  Follow *f = row->follow = follow_new(r->o->streams, at > 0);
+  if (!follow_prompt_end(f, &why) || !follow_silent(f, w->prefix, w->np, &why) ||
+      !follow_encoded(f, r->o->tok, w->ids + at, w->span + at, words, w->text, begin, end, &why) ||
+      !follow_silent(f, w->ids + at + words, k - words, &why)) return at_line(r, &why), -1;
+  follow_seal(f);
+  return follow_fits(f) - w->np;
+}
+
+static bool read_windows(Reader *r, const Windows *w) {
+  int64_t context = r->o->context;
+  for (int64_t at = 0, k; at < w->n; at += k) {
+    k = w->n - at < context - w->np ? w->n - at : context - w->np;
+    if (k <= 0) return rt_fail(r->e, "%s: a context of %lld leaves no room behind the %lld tokens every text begins with", r->path,
+                               (long long)context, (long long)w->np);
+    DataRow *row = add_row(r, w->np + k);
+    for (int64_t i = 0; i < w->np; i++) row->ids[i] = w->prefix[i], row->labels[i] = -100;
+    for (int64_t i = 0; i < k; i++) row->ids[w->np + i] = row->labels[w->np + i] = w->ids[at + i];
     row->labels[0] = -100;       // nothing stands before it to predict it from
-    at += k;
+    if (!follows(r)) continue;
+    int64_t fits = follow_window(r, w, row, at, k);
+    if (fits < 0) return false;
+    if (fits == 0) return rt_fail(r->e, "%s:%lld: the context of an augment is full before the text begins", r->path, (long long)r->line);
+    row->n = w->np + (k = fits);
   }
-  free(ids);
   return true;
+}
+
+static bool read_text(Reader *r, const json_t *text) {
+  const int32_t *suffix;
+  Windows w = {.text = json_string_value(text), .len = json_string_length(text)};
+  w.np = tokenizer_prefix(r->o->tok, &w.prefix);
+  w.of_text = encode(r, "text", text, false, &w.ids, &w.span);
+  if (w.of_text < 0) return false;
+  int64_t ns = tokenizer_suffix(r->o->tok, &suffix);
+  w.n = w.of_text + ns;
+  w.ids = rt_realloc(w.ids, (size_t)w.n, sizeof *w.ids);
+  if (ns) memcpy(w.ids + w.of_text, suffix, (size_t)ns * sizeof *w.ids);
+  bool ok = read_windows(r, &w);
+  free(w.ids), free(w.span);
+  return ok;
 }
 
 // --- {"prompt", "completion"}
-static bool read_pair(Reader *r, const json_t *prompt, const json_t *completion) {
-  const int32_t *prefix;
-  int32_t *a, *b;
-  int64_t np = tokenizer_prefix(r->o->tok, &prefix), na = encode(r, "prompt", prompt, false, &a);
-  if (na < 0) return false;
-  int64_t nb = encode(r, "completion", completion, true, &b);
-  if (nb < 0) {
-    free(a);
-    return false;
-  }
-  int64_t eos = r->o->eos >= 0 && !(nb > 0 && is_eos(r->o, b[nb - 1])), n = np + na + nb + eos;
-  DataRow *row = add_row(r, n);
-  if (np) memcpy(row->ids, prefix, (size_t)np * sizeof *a);
-  memcpy(row->ids + np, a, (size_t)na * sizeof *a);
-  memcpy(row->ids + np + na, b, (size_t)nb * sizeof *b);
-  if (eos) row->ids[n - 1] = r->o->eos;
-  row->prompt_n = np + na;
-  for (int64_t i = 0; i < n; i++) row->labels[i] = i < row->prompt_n ? -100 : row->ids[i];
-  row->prompt = rt_strdup(json_string_value(prompt));
-  row->completion = rt_strdup(json_string_value(completion));
-  if (n > r->o->context) {
-    row->n = r->o->context;
-    if (row->prompt_n > row->n) row->prompt_n = row->n;
-    *r->cut += 1;
-  }
-  free(a);
-  free(b);
-  return true;
+typedef struct Part {          // a string and its tokens
+  const json_t *text;
+  int32_t *ids;
+  TokSpan *span;
+  int64_t n;
+} Part;
+
+static bool follow_part(const Reader *r, Follow *f, const Part *p, RtError *e) {
+  return follow_encoded(f, r->o->tok, p->ids, p->span, p->n, json_string_value(p->text), 0, json_string_length(p->text), e);
 }
 
-// --- {"input_ids", "labels"}
+static bool follow_pair(const Reader *r, DataRow *row, int64_t np, const Part *prompt, const Part *completion) {
+  RtError why;
+  Follow *f = row->follow = follow_new(r->o->streams, false);
+  int64_t said = np + prompt->n + completion->n;
+  return (follow_silent(f, row->ids, np, &why) && follow_part(r, f, prompt, &why) && follow_prompt_end(f, &why) &&
+          follow_part(r, f, completion, &why) && follow_silent(f, row->ids + said, row->n - said, &why)) || at_line(r, &why);
+}
+
+static bool read_pair(Reader *r, const json_t *prompt, const json_t *completion) {
+  const int32_t *prefix;
+  Part a = {.text = prompt}, b = {.text = completion};
+  int64_t np = tokenizer_prefix(r->o->tok, &prefix);
+  bool ok = (a.n = encode(r, "prompt", prompt, false, &a.ids, &a.span)) >= 0 &&
+            (b.n = encode(r, "completion", completion, true, &b.ids, &b.span)) >= 0;
+  if (ok) {
+    int64_t eos = r->o->eos >= 0 && !(b.n > 0 && is_eos(r->o, b.ids[b.n - 1])), n = np + a.n + b.n + eos;
+    DataRow *row = add_row(r, n);
+    if (np) memcpy(row->ids, prefix, (size_t)np * sizeof *row->ids);
+    memcpy(row->ids + np, a.ids, (size_t)a.n * sizeof *row->ids);
+    memcpy(row->ids + np + a.n, b.ids, (size_t)b.n * sizeof *row->ids);
+    if (eos) row->ids[n - 1] = r->o->eos;
+    row->prompt_n = np + a.n;
+    for (int64_t i = 0; i < n; i++) row->labels[i] = i < row->prompt_n ? -100 : row->ids[i];
+    row->prompt = rt_strdup(json_string_value(prompt));
+    row->completion = rt_strdup(json_string_value(completion));
+    ok = !follows(r) || follow_pair(r, row, np, &a, &b);
+    if (ok) cut_row(r, row);
+  }
+  if (a.n >= 0) free(a.ids), free(a.span);
+  if (a.n >= 0 && b.n >= 0) free(b.ids), free(b.span);
+  return ok;
+}
+
+// --- {"input_ids", "labels"}: the prompt is what stands before the first label.
+static bool follow_row(const Reader *r, DataRow *row) {
+  RtError why;
+  int64_t prompt = 0;
+  while (prompt < row->n && row->labels[prompt] == -100) prompt++;
+  row->follow = follow_new(r->o->streams, false);
+  return follow_ids(row->follow, r->o->tok, row->ids, row->n, prompt, &why) || at_line(r, &why);
+}
+
 static bool read_ids(Reader *r, const json_t *ids, const json_t *labels) {
   int64_t n = (int64_t)json_array_size(ids);
   if (!json_is_array(ids)) return fail(r, "input_ids", "an array of token ids", ids);
@@ -136,10 +213,8 @@ static bool read_ids(Reader *r, const json_t *ids, const json_t *labels) {
     row->ids[i] = (int32_t)json_integer_value(id);
     row->labels[i] = (int32_t)json_integer_value(label);
   }
-  if (n > r->o->context) {
-    row->n = r->o->context;
-    *r->cut += 1;
-  }
+  if (follows(r) && !follow_row(r, row)) return false;
+  cut_row(r, row);
   return true;
 }
 
@@ -209,6 +284,7 @@ void data_free(Data *d) {
   for (int64_t i = 0; i < d->n; i++) {
     free(d->row[i].ids);
     free(d->row[i].labels);
+    follow_free(d->row[i].follow);
     free((char *)(uintptr_t)d->row[i].prompt);
     free((char *)(uintptr_t)d->row[i].completion);
   }

@@ -4,7 +4,7 @@
 //   {"input_ids", "labels"}      as they are; -100 = not trained; needs no tokenizer
 #ifndef CALM_RUNTIME_DATA_H
 #define CALM_RUNTIME_DATA_H
-#include "runtime/tokenizer.h"
+#include "runtime/follow.h"
 
 typedef struct DataRow {
   int32_t *ids, *labels;        // n each; labels[i] is ids[i] where that token is trained on, otherwise -100
@@ -12,6 +12,7 @@ typedef struct DataRow {
   int64_t prompt_n;             // tokens before the completion (0 for text rows)
   const char *prompt, *completion;   // NUL-terminated raw text, NULL for rows without
   int64_t line;                 // 1-based line in the file
+  Follow *follow;               // the streams that follow the anchor's; NULL where there is one stream
 } DataRow;
 
 typedef struct Data {
@@ -26,6 +27,7 @@ typedef struct DataOptions {
   const int32_t *eos_set;       // all ids that count as end of text
   int n_eos;
   int64_t vocab;                // ids must be below this
+  const Streams *streams;       // the program's; NULL: the anchor's alone
   int64_t context;              // rows longer than this are cut, counted in *cut (text rows are split into windows of this length)
 } DataOptions;
 

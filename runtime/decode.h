@@ -10,6 +10,9 @@ typedef struct DecodeSeq {
   int64_t n, cap;              // tokens known
   int64_t past;                // of them in the caches
   const float *logits;         // after token n - 1, until the next step; NULL while it is not caught up
+  Follow *follow;              // owned; what the other streams read of it; NULL where there is one stream
+  TokStream *said;             // owned; the text of tokens to come, for follow
+  bool full;                   // a cache has no room for its next token: it can go no further
   int64_t chunk;               // most tokens a step takes of it; 0 = the decoder's
   bool open;
   void *user;
@@ -28,9 +31,11 @@ typedef struct Decoder {
 Decoder *decoder_new(Engine *en, int64_t nslots, int64_t context, int64_t tokens, int64_t chunk, bool all_rows,
                      RtError *e);
 void decoder_free(Decoder *d);
-DecodeSeq *decoder_open(Decoder *d, const int32_t *ids, int64_t n, void *user);      // NULL when every slot is taken
-void decoder_push(DecodeSeq *s, int32_t id);
+// A sequence that begins with n tokens, and what follows them (taken over; NULL where there is one stream). NULL when every slot is taken.
+DecodeSeq *decoder_open(Decoder *d, const int32_t *ids, int64_t n, Follow *follow, void *user);
+// Its next token. False and an error where a following model does not know a token of its text.
+bool decoder_push(Decoder *d, DecodeSeq *s, int32_t id, RtError *e);
 void decoder_close(DecodeSeq *s);
-// One step. False when no sequence has a token to take.
-bool decoder_step(Decoder *d);
+// One step. False when no sequence has a token to take; false and an error where there is no memory (e.text is "" otherwise).
+bool decoder_step(Decoder *d, RtError *e);
 #endif

@@ -1,5 +1,4 @@
-// Opening a program and running its entries. A tokenizer is shared by all models of a program for now: another one in
-// an augmenting model needs the byte-span masks of DESIGN section 4 and is refused by name.
+// Opening a program and running its entries.
 #include "runtime/engine.h"
 
 #include <stdio.h>
@@ -8,8 +7,6 @@
 
 #include "runtime/file.h"
 #include "runtime/isa.h"
-#include "runtime/json.h"
-#include "runtime/sha256.h"
 
 Prog *prog_open(void) { return prog_parse(calm_program_json, (size_t)calm_program_json_len); }
 
@@ -35,44 +32,57 @@ static bool set_dirs(Engine *en, const char *const *overrides, int n, RtError *e
   return true;
 }
 
-// Equal bytes, or equal JSON.
-static bool same_tokenizer(const char *a, const char *b, bool *same, RtError *e) {
-  char ha[SHA256_HEX], hb[SHA256_HEX];
-  *same = !strcmp(a, b);
-  if (*same) return true;
-  if (!sha256_file(a, ha, e) || !sha256_file(b, hb, e)) return false;
-  *same = !strcmp(ha, hb);
-  if (*same) return true;
-  json_t *ja = rtj_object_file(a, 0, e), *jb = ja ? rtj_object_file(b, 0, e) : NULL;
-  *same = jb && json_equal(ja, jb);
-  bool ok = jb != NULL;
-  json_decref(ja), json_decref(jb);
-  return ok;
-}
+// ---- token streams
 
-static bool check_tokenizers(Engine *en, RtError *e) {
+// *k: the stream that model i reads, which may be a new one; *shared: with the anchor's ids.
+static bool find_stream(const Engine *en, int i, int *k, bool *shared, RtError *e) {
   const Prog *p = en->prog;
-  const char *mine = en->tokfile[p->anchor];
-  for (int i = 0; i < p->nmodel && mine; i++) {
-    bool same = true;
-    if (i == p->anchor || !en->tokfile[i]) continue;
-    if (!same_tokenizer(mine, en->tokfile[i], &same, e)) return false;
-    if (!same)
-      return rt_fail(e, "model %s has another tokenizer (%s) than %s (%s), which is not supported yet", p->model[i].name,
-                     en->tokfile[i], p->model[p->anchor].name, mine);
+  const char *anchor = en->tokfile[p->anchor], *mine = en->tokfile[i];
+  *shared = true;
+  if (mine && anchor && !tokenizer_same(mine, anchor, shared, e)) return false;
+  if (*shared && !p->model[i].prompt_only) return *k = 0, true;
+  for (*k = 1; *k < en->streams.n; ++*k) {
+    const Stream *s = &en->streams.s[*k];
+    bool same = *shared && !s->tok;
+    if (!*shared && s->tok && !tokenizer_same(mine, en->tokfile[prog_model(p, s->model)], &same, e)) return false;
+    if (same && s->prompt_only == p->model[i].prompt_only) return true;
   }
   return true;
 }
 
-static bool open_tokenizer(Engine *en, RtError *e) {
+static bool choose_stream(Engine *en, int i, RtError *e) {
+  const ProgModel *m = &en->prog->model[i];
+  int k;
+  bool shared;
+  if (!find_stream(en, i, &k, &shared, e)) return false;
+  Stream *s = &en->streams.s[k];
+  if (k == en->streams.n) {
+    *s = (Stream){.model = m->name, .prompt_only = m->prompt_only, .context = INT32_MAX, .vocab = INT32_MAX};
+    if (!shared && !(s->tok = tokenizer_open(en->tokfile[i], e))) return false;
+    if (s->tok) s->rule = settler_new(s->tok);
+    en->streams.n++;
+  }
+  en->streams.of[i] = k;
+  if (m->context > 0 && m->context < s->context) s->context = m->context;
+  if (m->vocab > 0 && m->vocab < s->vocab) s->vocab = m->vocab;
+  return true;
+}
+
+static bool open_tokenizers(Engine *en, RtError *e) {
   const Prog *p = en->prog;
   int a = p->anchor;
-  en->context = en->vocab = INT32_MAX;
-  for (int i = 0; i < p->nmodel; i++) {
-    if (p->model[i].context > 0 && p->model[i].context < en->context) en->context = p->model[i].context;
-    if (p->model[i].vocab > 0 && p->model[i].vocab < en->vocab) en->vocab = p->model[i].vocab;
+  en->streams.s = rt_alloc((size_t)p->nmodel + 1, sizeof *en->streams.s);
+  en->streams.of = rt_alloc((size_t)p->nmodel, sizeof *en->streams.of);
+  en->streams.n = 1;
+  en->streams.s[0] = (Stream){.model = p->model[a].name, .context = INT32_MAX, .vocab = INT32_MAX};
+  for (int i = 0; i < p->nmodel; i++)
+    if (!choose_stream(en, i, e)) return false;
+  for (int k = 1; k < en->streams.n; k++) {         // ids that are the anchor's own
+    Stream *s = &en->streams.s[k];
+    if (!s->tok && s->vocab < en->streams.s[0].vocab) en->streams.s[0].vocab = s->vocab;
   }
-  if (!check_tokenizers(en, e)) return false;
+  en->context = en->streams.s[0].context, en->vocab = en->streams.s[0].vocab;
+  en->slot_rows = rt_alloc((size_t)en->streams.n, sizeof *en->slot_rows);
   en->hf = hfdir_from(en->dir[a], p->model[a].config, en->tokfile[a], e);
   if (!en->hf) return false;
   return !en->tokfile[a] || (en->tok = tokenizer_open(en->tokfile[a], e));
@@ -86,7 +96,7 @@ Engine *engine_open(const char *const *overrides, int n, int threads, RtError *e
     rt_fail(e, "CALM_THREADS=%s: expected a number from 1 to 1024", getenv("CALM_THREADS"));
     path = -1;
   }
-  if (path < 0 || !set_dirs(en, overrides, n, e) || !open_tokenizer(en, e)) {
+  if (path < 0 || !set_dirs(en, overrides, n, e) || !open_tokenizers(en, e)) {
     engine_close(en);
     return NULL;
   }
@@ -116,18 +126,21 @@ void engine_close(Engine *en) {
       region_free(&en->consts);
   if (en->tok) tokenizer_free(en->tok);
   if (en->hf) hfdir_free(en->hf);
-  free(en->weights), free(en->buf), free(en->sym), free(en->tokens), free(en->rows);
+  streams_free(&en->streams);
+  free(en->weights), free(en->buf), free(en->sym), free(en->tokens), free(en->rows), free(en->slot_rows);
   free(en->dir), free(en->tokfile);
   prog_close(en->prog);
   free(en);
 }
 
-// "ids.base" and "ids" alike: every model reads the same tokens.
-static void *step_input(const Step *s, const char *name) {
-  const struct { const char *name; void *at; } IN[] = {{"ids", s->ids}, {"pos", s->pos}, {"slots", s->slots},
-                                                       {"rows", s->rows},
-                                                       {"labels", s->labels}, {"gscale", s->gscale}};
+// "ids.base": the tokens model base reads; "rows": of the anchor.
+static void *step_input(const Engine *en, const Step *s, const char *name) {
   size_t n = strcspn(name, ".");
+  int model = name[n] ? prog_model(en->prog, name + n + 1) : en->prog->anchor;
+  if (model < 0) return NULL;
+  const StepStream *t = &s->stream[en->streams.of[model]];
+  const struct { const char *name; void *at; } IN[] = {{"ids", t->ids}, {"pos", t->pos}, {"slots", t->slots}, {"rows", s->rows},
+                                                       {"labels", s->labels}, {"gscale", s->gscale}};
   for (size_t i = 0; i < sizeof IN / sizeof IN[0]; i++)
     if (strlen(IN[i].name) == n && !strncmp(name, IN[i].name, n)) return IN[i].at;
   return NULL;
@@ -138,32 +151,43 @@ static void bind_step(Engine *en, int entry, Step *s) {
   for (int i = 0; i < p->nbuf; i++) {
     const ProgBuf *b = &p->buf[i];
     if (b->kind == PB_MASK) {
-      bool cache = !strcmp(p->sym[b->mask[1]].kind, "cache");
-      if (cache != (entry == en->e_step)) continue;           // only stepping looks at cached keys
-      bool rows = !strcmp(p->sym[b->mask[0]].kind, "rows");
-      en->buf[i] = (void *)(uintptr_t)step_mask(s, rows, cache, b->mask[2], en->slot_rows);
+      const ProgSym *q = &p->sym[b->mask[0]], *k = &p->sym[b->mask[1]];
+      MaskKey key = {.q = en->streams.of[q->model], .k = en->streams.of[k->model], .rows = !strcmp(q->kind, "rows"),
+                     .cache = !strcmp(k->kind, "cache"), .window = b->mask[2]};
+      if (key.cache != (entry == en->e_step)) continue;       // only stepping looks at cached keys
+      en->buf[i] = (void *)(uintptr_t)step_mask(s, key);
     } else if (b->kind == PB_INPUT) {
-      void *at = step_input(s, b->name);
+      void *at = step_input(en, s, b->name);
       if (at) en->buf[i] = at;
     }
   }
 }
 
+// Extents of a symbol in a step.
+static int64_t extent(const Engine *en, const ProgSym *sym, const Step *s) {
+  int stream = sym->model < 0 ? 0 : en->streams.of[sym->model];
+  if (!strcmp(sym->kind, "tokens")) return s ? s->stream[stream].ntok : 0;
+  if (!strcmp(sym->kind, "rows")) return s ? s->nrow : 0;
+  return !strcmp(sym->kind, "cache") ? en->slots * en->slot_rows[stream] : en->prog->theta / 1024;
+}
+
+static void check_room(const Engine *en, int entry, const Step *s) {
+  bool fits = s->nrow <= en->rows[entry];
+  for (int k = 0; k < s->nstream; k++) fits = fits && s->stream[k].ntok <= en->tokens[entry];
+  if (fits) return;
+  fprintf(stderr, "calm: bug: entry %s: a step of %lld rows has no room (%lld tokens, %lld rows)\n", en->prog->entry[entry].name,
+          (long long)s->nrow, (long long)en->tokens[entry], (long long)en->rows[entry]);
+  abort();
+}
+
 void engine_run(Engine *en, int entry, Step *s) {
   if (entry < 0) return;
   const Prog *p = en->prog;
-  if (s && (s->ntok > en->tokens[entry] || s->nrow > en->rows[entry])) {
-    fprintf(stderr, "calm: bug: entry %s: a step of %lld tokens and %lld rows, room for %lld and %lld\n",
-            p->entry[entry].name,
-            (long long)s->ntok, (long long)s->nrow, (long long)en->tokens[entry], (long long)en->rows[entry]);
-    abort();
+  if (s) {
+    check_room(en, entry, s);
+    bind_step(en, entry, s);
   }
-  if (s) bind_step(en, entry, s);
-  for (int i = 0; i < p->nsym; i++) {
-    const char *kind = p->sym[i].kind;
-    en->sym[i] = !strcmp(kind, "tokens") ? (s ? s->ntok : 0) : !strcmp(kind, "rows") ? (s ? s->nrow : 0)
-               : !strcmp(kind, "cache") ? en->slots * en->slot_rows : p->theta / 1024;
-  }
+  for (int i = 0; i < p->nsym; i++) en->sym[i] = extent(en, &p->sym[i], s);
   RtCtx ctx = {.buf = en->buf, .sym = en->sym, .kernel = en->isa->kernel, .pool = en->pool};
   calm_entries[entry](&ctx);
 }

@@ -27,13 +27,14 @@ typedef struct Engine {
   const char **tokfile;        // per model: its tokenizer.json, NULL when it has none
   Tokenizer *tok;              // the anchor's, or NULL
   HfDir *hf;                   // the anchor's facts
-  int64_t context, vocab;      // smallest over the models (vocab: ids must be below it)
+  Streams streams;             // which tokens each model reads
+  int64_t context, vocab;      // smallest over the models that read the anchor's ids (vocab: ids must be below it)
 
   Safetensors **weights;       // per model, NULL when made from nothing
   void **buf;                  // by buffer id
   int64_t *sym;                // extents of this step
-  int64_t *tokens, *rows;      // per entry: most tokens and wanted rows of a step
-  int64_t slots, slot_rows;    // caches: sequences, and rows each
+  int64_t *tokens, *rows;      // per entry: most tokens (of each stream) and wanted rows of a step
+  int64_t slots, *slot_rows;   // caches: sequences, and rows each, by stream
   float *theta, *grad, *m, *v; // flat, prog->theta each; m and v only when training
   Region flat, packed, arena, cache, consts;
   int e_train, e_loss, e_step, e_score, e_probe, e_norm, e_update, e_prepare, e_init;    // entries, -1 when absent
@@ -48,8 +49,8 @@ void engine_close(Engine *en);
 bool engine_load(Engine *en, bool training, RtError *e);
 // To be called after the parameters changed: packs what depends on them.
 void engine_prepare(Engine *en);
-// Caps: most tokens and wanted rows of a step of an entry; and the caches. engine_place makes the room; pointers of
-// outputs change.
+// Caps: most tokens (of each stream) and wanted rows of a step of an entry; and the caches: sequences, and anchor tokens of each (a stream
+// that follows gets a multiple). engine_place makes the room; pointers of outputs change.
 void engine_cap(Engine *en, int entry, int64_t tokens, int64_t rows);
 void engine_caches(Engine *en, int64_t slots, int64_t slot_rows);
 bool engine_place(Engine *en, RtError *e);

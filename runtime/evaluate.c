@@ -83,9 +83,10 @@ static void finish_row(const Engine *en, const EvalJob *job, const DecodeSeq *s,
 }
 
 // Greedy choice of one waiting sequence; true when that ends it.
-static bool advance(const Engine *en, const EvalJob *job, Sampler *sampler, const Decoder *d, DecodeSeq *s, RtError *e,
+static bool advance(const Engine *en, const EvalJob *job, Sampler *sampler, Decoder *d, DecodeSeq *s, RtError *e,
                     bool *ok) {
   const DataRow *r = s->user;
+  if (s->full) return true;
   int64_t made = s->n - r->prompt_n;
   if (made >= limit_of(job, r) || s->n >= d->context) return true;
   int32_t id = sampler_pick(sampler, s->logits, en->prog->model[en->prog->anchor].vocab, (uint64_t)s->n);
@@ -93,7 +94,7 @@ static bool advance(const Engine *en, const EvalJob *job, Sampler *sampler, cons
     *ok = rt_fail(e, "%s:%lld: no logit is a number after token %lld", job->data, (long long)r->line, (long long)s->n);
     return true;
   }
-  decoder_push(s, id);
+  if (!(*ok = decoder_push(d, s, id, e))) return true;
   return is_eos(en, id) || made + 1 >= limit_of(job, r) || s->n >= d->context;
 }
 
@@ -115,12 +116,13 @@ static bool exact_match(Engine *en, const EvalJob *job, const Data *data, EvalRe
   while (ok) {
     for (; next < data->n && open < slots; next++) {
       DataRow *r = &data->row[next];
-      if (has_completion(r)) decoder_open(d, r->ids, r->prompt_n, r), open++;
+      if (has_completion(r)) decoder_open(d, r->ids, r->prompt_n, follow_copy(r->follow, r->prompt_n), r), open++;
     }
-    if (!decoder_step(d)) break;
+    if (!decoder_step(d, e) && !open) break;
+    if (!(ok = !e->text[0])) break;
     for (int64_t i = 0; i < slots && ok; i++) {
       DecodeSeq *s = &d->seq[i];
-      if (!s->open || !s->logits || !advance(en, job, sampler, d, s, e, &ok)) continue;
+      if (!s->open || !(s->logits || s->full) || !advance(en, job, sampler, d, s, e, &ok)) continue;
       if (ok) finish_row(en, job, s, out);
       decoder_close(s);
       open--;
@@ -138,7 +140,7 @@ static bool evaluate(Engine *en, const EvalJob *job, EvalResult *out, RtError *e
   double start = cmd_now();
   Data *d = feed_open(en, job->data, e);
   if (!d) return false;
-  Step *s = step_new();
+  Step *s = step_new(en->streams.n);
   out->rows = d->n;
   bool ok = !job->want_loss || feed_loss(en, s, d, job->cap, &out->loss, e);
   ok = ok && (!job->want_exact || !en->tok || exact_match(en, job, d, out, e));

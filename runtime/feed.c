@@ -17,7 +17,7 @@ int32_t feed_eos(const Engine *en) {
 
 Data *feed_open(const Engine *en, const char *path, RtError *e) {
   DataOptions o = {.tok = en->tok, .eos = feed_eos(en), .eos_set = en->hf->eos, .n_eos = en->hf->n_eos,
-                   .vocab = en->vocab, .context = en->context};
+                   .streams = &en->streams, .vocab = en->vocab, .context = en->context};
   int64_t cut = 0;
   Data *d = data_read(path, &o, &cut, e);
   if (d && cut) fprintf(stderr, "warning: %s: %lld rows were longer than the context of %lld tokens and were cut\n",
@@ -28,7 +28,7 @@ Data *feed_open(const Engine *en, const char *path, RtError *e) {
 int64_t feed_longest(const Data *d) {
   int64_t most = 0;
   for (int64_t i = 0; i < d->n; i++) {
-    int64_t n = step_row_tokens(&d->row[i]);
+    int64_t n = step_most_tokens(&d->row[i], step_row_tokens(&d->row[i]));
     if (n > most) most = n;
   }
   return most;
@@ -41,9 +41,8 @@ bool feed_loss(Engine *en, Step *s, const Data *d, int64_t cap, FeedLoss *out, R
   if (!engine_place(en, e)) return false;
   for (int64_t i = 0; i < d->n;) {
     step_reset(s);
-    while (i < d->n && (s->ntok == 0 || s->ntok + step_row_tokens(&d->row[i]) <= cap))
-      out->labelled += step_add_row(s, &d->row[i++], 0);
-    if (s->ntok == 0) continue;
+    while (i < d->n && step_fits(s, &d->row[i], step_row_tokens(&d->row[i]), cap)) out->labelled += step_add_row(s, &d->row[i++], 0);
+    if (s->nseq == 0) continue;
     engine_run(en, en->e_loss, s);
     const float *nll = engine_output(en, en->e_loss, "nll");
     for (int64_t r = 0; r < s->nrow; r++) out->nll += nll[r];

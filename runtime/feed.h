@@ -8,7 +8,7 @@
 Data *feed_open(const Engine *en, const char *path, RtError *e);
 // The end-of-text id that training appends to a completion; -1 when the anchor has none.
 int32_t feed_eos(const Engine *en);
-int64_t feed_longest(const Data *d);                            // most tokens a row's training takes (step_row_tokens)
+int64_t feed_longest(const Data *d);                            // most tokens a row's training takes of a stream
 
 // Loss of every row by entry `loss`, in steps of at most `cap` tokens (a longer row alone). Sums are in double, in row
 // order.

@@ -60,29 +60,49 @@ static bool read_prompt(const Options *o, char **text, size_t *n, RtError *e) {
   return true;
 }
 
-// The post-processor's prefix (BOS) and the prompt's ids.
-static bool encode_prompt(const Engine *en, const Options *o, int32_t **ids, int64_t *n, RtError *e) {
+typedef struct Prompt {        // the post-processor's prefix (BOS) and the prompt's tokens
+  int32_t *ids;
+  int64_t n;
+  Follow *follow;              // what the other streams read of it
+} Prompt;
+
+static bool check_prompt(const Engine *en, const Prompt *p, RtError *e) {
+  if (p->n == 0) return rt_fail(e, "an empty prompt, and the tokenizer has no beginning-of-text token to start from");
+  if (p->n >= en->context)
+    return rt_fail(e, "the prompt is %lld tokens long; the context holds %lld", (long long)p->n, (long long)en->context);
+  for (int64_t i = 0; i < p->n; i++)
+    if (p->ids[i] >= en->vocab)
+      return rt_fail(e, "the prompt holds token id %d; the models know ids below %lld", (int)p->ids[i], (long long)en->vocab);
+  for (int k = 1; k < en->streams.n; k++) {
+    int64_t n = p->follow->s[k].seen[p->n - 1], most = en->streams.s[k].context;
+    if (n > most)
+      return rt_fail(e, "the prompt is %lld tokens long for model %s, whose context holds %lld", (long long)n, en->streams.s[k].model,
+                     (long long)most);
+  }
+  return true;
+}
+
+static bool encode_prompt(const Engine *en, const Options *o, Prompt *p, RtError *e) {
   char *text = NULL;
   size_t len = 0;
   if (!read_prompt(o, &text, &len, e)) return false;
   int32_t *mine = NULL;
-  int64_t k = tokenizer_encode(en->tok, text, len, false, &mine, NULL, e);
-  free(text);
-  if (k < 0) return false;
+  TokSpan *span = NULL;
   const int32_t *prefix;
   int np = tokenizer_prefix(en->tok, &prefix);
-  *ids = rt_alloc((size_t)(np + k), sizeof **ids);
-  if (np) memcpy(*ids, prefix, (size_t)np * sizeof **ids);
-  if (k) memcpy(*ids + np, mine, (size_t)k * sizeof **ids);
-  free(mine);
-  *n = np + k;
-  if (*n == 0) return rt_fail(e, "an empty prompt, and the tokenizer has no beginning-of-text token to start from");
-  if (*n >= en->context) return rt_fail(e, "the prompt is %lld tokens long; the context holds %lld", (long long)*n,
-                                        (long long)en->context);
-  for (int64_t i = 0; i < *n; i++)
-    if ((*ids)[i] >= en->vocab) return rt_fail(e, "the prompt holds token id %d; the models know ids below %lld",
-                                               (int)(*ids)[i], (long long)en->vocab);
-  return true;
+  int64_t k = tokenizer_encode(en->tok, text, len, false, &mine, &span, e);
+  bool ok = k >= 0;
+  if (ok) {
+    p->ids = rt_alloc((size_t)(p->n = np + k), sizeof *p->ids);
+    if (np) memcpy(p->ids, prefix, (size_t)np * sizeof *p->ids);
+    if (k) memcpy(p->ids + np, mine, (size_t)k * sizeof *p->ids);
+    p->follow = follow_new(&en->streams, false);
+    for (int i = 0; i < np && ok && p->follow; i++) ok = follow_token(p->follow, prefix[i], "", 0, e);
+    ok = ok && (!p->follow || (follow_encoded(p->follow, en->tok, mine, span, k, text, 0, len, e) && follow_prompt_end(p->follow, e)));
+    free(mine), free(span);
+  }
+  free(text);
+  return ok && check_prompt(en, p, e);
 }
 
 static bool ends(const Engine *en, const Options *o, int32_t id) {
@@ -91,22 +111,26 @@ static bool ends(const Engine *en, const Options *o, int32_t id) {
   return false;
 }
 
-static bool run(Engine *en, const Options *o, const int32_t *ids, int64_t n, RtError *e) {
-  int64_t room = en->context - n, most = opt_int(o->max_tokens, room), made = 0;
+static bool run(Engine *en, const Options *o, Prompt *p, RtError *e) {
+  int64_t n = p->n, room = en->context - n, most = opt_int(o->max_tokens, room), made = 0;
   if (most > room) most = room;
   Sampling how = {.temperature = isnan(o->temperature) ? 0 : o->temperature, .top_k = opt_int(o->top_k, 0),
                   .top_p = isnan(o->top_p) ? 1 : o->top_p, .seed = (uint64_t)opt_int(o->seed, 0)};
   Decoder *d = decoder_new(en, 1, n + most, n < PROMPT_CHUNK ? n : PROMPT_CHUNK, PROMPT_CHUNK, false, e);
   if (!d) return false;
-  DecodeSeq *s = decoder_open(d, ids, n, NULL);
+  DecodeSeq *s = decoder_open(d, p->ids, n, p->follow, NULL);
+  p->follow = NULL;
   Sampler *sampler = sampler_new(&how);
-  TokStream *ts = tokstream_new(en->tok, ids, n);
+  TokStream *ts = tokstream_new(en->tok, p->ids, n);
   Printer out = {.stop = &o->stop};
   double start = cmd_now(), first = 0;
   bool ok = true, end = false;
   size_t len;
   while (made < most && !end && !out.stopped) {
-    if (!decoder_step(d)) break;
+    if (!decoder_step(d, e)) {
+      ok = !e->text[0];
+      break;
+    }
     if (!s->logits) continue;                      // the prompt is not through yet
     if (!made) first = cmd_now() - start;
     int32_t id = sampler_pick(sampler, s->logits, en->prog->model[en->prog->anchor].vocab, (uint64_t)s->n);
@@ -116,7 +140,7 @@ static bool run(Engine *en, const Options *o, const int32_t *ids, int64_t n, RtE
     }
     if ((end = ends(en, o, id))) break;
     made++;
-    decoder_push(s, id);
+    if (!(ok = decoder_push(d, s, id, e))) break;
     const char *text = tokstream_push(ts, id, &len);
     emit(&out, text, len, false);
   }
@@ -127,7 +151,7 @@ static bool run(Engine *en, const Options *o, const int32_t *ids, int64_t n, RtE
   fprintf(stderr, "%lld prompt tokens in %.2f s, %lld tokens at %.1f a second; stopped by %s\n", (long long)n, first,
           (long long)made,
           made > 1 && seconds > 0 ? (double)(made - 1) / seconds : 0.0,
-          end ? "end of text" : out.stopped ? "--stop" : made >= room ? "the end of the context" : "--max-tokens");
+          end ? "end of text" : out.stopped ? "--stop" : made >= room || s->full ? "the end of the context" : "--max-tokens");
   free(out.held);
   tokstream_free(ts);
   sampler_free(sampler);
@@ -142,13 +166,13 @@ int cmd_generate(const Options *o) {
     return 2;
   }
   Engine *en = cmd_open(o, &e);
-  int32_t *ids = NULL;
-  int64_t n = 0;
+  Prompt p = {0};
   bool ok = en != NULL;
   if (ok && !en->tok) ok = rt_fail(&e, "generate needs a tokenizer, and %s has no tokenizer.json",
                                    en->prog->model[en->prog->anchor].name);
-  ok = ok && encode_prompt(en, o, &ids, &n, &e) && cmd_load(en, o, false, &e) && run(en, o, ids, n, &e);
-  free(ids);
+  ok = ok && encode_prompt(en, o, &p, &e) && cmd_load(en, o, false, &e) && run(en, o, &p, &e);
+  free(p.ids);
+  follow_free(p.follow);
   engine_close(en);
   return ok ? 0 : cmd_fail(&e);
 }

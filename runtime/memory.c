@@ -90,13 +90,17 @@ static void drop_packed_sources(Engine *en) {
 
 // ---- static buffers
 
+static size_t cache_rows(const Engine *en, int sym) {
+  return (size_t)(en->slots * en->slot_rows[en->streams.of[en->prog->sym[sym].model]]);
+}
+
 // Sizes (and, with base, places) the buffers of the given kinds one behind the other.
 static size_t lay_out(Engine *en, unsigned kinds, char *base) {
   size_t at = 0;
   for (int i = 0; i < en->prog->nbuf; i++) {
     const ProgBuf *b = &en->prog->buf[i];
     if (!(kinds >> b->kind & 1)) continue;
-    size_t rows = b->kind == PB_CACHE ? (size_t)(en->slots * en->slot_rows) : 1;
+    size_t rows = b->kind == PB_CACHE ? cache_rows(en, b->sym) : 1;
     if (base) en->buf[i] = base + at;
     at += round_up((size_t)b->elems * rows * (size_t)b->dtype_size, ALIGN);
   }
@@ -158,13 +162,24 @@ void engine_cap(Engine *en, int entry, int64_t tokens, int64_t rows) {
   if (rows > en->rows[entry]) en->rows[entry] = rows;
 }
 
-void engine_caches(Engine *en, int64_t slots, int64_t slot_rows) { en->slots = slots, en->slot_rows = slot_rows; }
+// Room for the tokens that another tokenizer makes of a text: rarely more than this for one of the anchor's. Pages that no token reaches
+// cost nothing.
+enum { FOLLOW_TIMES = 8, FOLLOW_MORE = 64 };
+
+void engine_caches(Engine *en, int64_t slots, int64_t slot_rows) {
+  en->slots = slots;
+  en->slot_rows[0] = slot_rows;
+  for (int k = 1; k < en->streams.n; k++) {
+    int64_t most = slot_rows * FOLLOW_TIMES + FOLLOW_MORE;
+    en->slot_rows[k] = most < en->streams.s[k].context ? most : en->streams.s[k].context;
+  }
+}
 
 // Most rows a symbol can have in a step of the entry, rounded as the plan asks.
 static size_t cap_of(const Engine *en, int entry, int sym) {
   const char *kind = en->prog->sym[sym].kind;
   int64_t n = !strcmp(kind, "tokens") ? en->tokens[entry] : !strcmp(kind, "rows") ? en->rows[entry]
-            : !strcmp(kind, "cache") ? en->slots * en->slot_rows : en->prog->theta / 1024;
+            : !strcmp(kind, "cache") ? (int64_t)cache_rows(en, sym) : en->prog->theta / 1024;
   return round_up((size_t)n, ROW_ROUND);
 }
 
@@ -191,6 +206,8 @@ bool engine_place(Engine *en, RtError *e) {
   if (cache > en->cache.bytes) {
     region_free(&en->cache);
     if (!region_new(&en->cache, cache, "the caches (a shorter --context or fewer --slots)", e)) return false;
+    // Streams that follow rarely use what is kept for them.
+    if (cache && en->streams.n > 1) madvise(en->cache.data, en->cache.bytes, MADV_NOHUGEPAGE);
   }
   lay_out(en, K_CACHE, en->cache.data);
   for (int i = 0; i < en->prog->nbuf; i++) {

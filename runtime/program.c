@@ -58,6 +58,7 @@ static void read_model(ProgModel *m, const json_t *o) {
   m->width = get_int(o, "width");
   m->vocab = get_int(o, "vocab");
   m->context = get_int(o, "context");
+  m->prompt_only = json_is_true(json_object_get(o, "prompt_only"));
   m->config = need(o, "config");
 }
 

@@ -3,7 +3,7 @@
 //
 // {"calm": 1, "version": "…", "spec": "spec.calm", "spec_sha256": "…",
 //  "models": [{"name", "role": "anchor|augment|model", "dir": "/abs" or null, "arch", "architecture",
-//              "tokenizer": "/abs/tokenizer.json" or null, "blocks", "width", "vocab", "context",
+//              "tokenizer": "/abs/tokenizer.json" or null, "blocks", "width", "vocab", "context", "prompt_only",
 //              "config": {…config.json…}}],
 //  "anchor": index, "connections": [{"name", "from", "from_layer", "to", "to_layer", "op"}],
 //  "params": [{"name", "shape": […], "offset": elements into the flat vector, "init": "fan_in", "a": 1.0,
@@ -23,6 +23,7 @@
 #ifndef CALM_RUNTIME_PROGRAM_H
 #define CALM_RUNTIME_PROGRAM_H
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -31,6 +32,7 @@
 typedef struct ProgModel {
   const char *name, *role, *dir, *arch, *architecture, *tokenizer;
   int64_t blocks, width, vocab, context;
+  bool prompt_only;            // reads the prompt of a row, not its completion
   json_t *config;
 } ProgModel;
 typedef struct ProgParam {

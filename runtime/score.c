@@ -1,5 +1,5 @@
 // score: what the models compute for given rows, as safetensors for other programs: r.input_ids, r.logits and
-// r.hidden.M.K for row r (counted from 0), and grad.NAME of the summed loss (in a program without parameters
+// r.hidden.M.K for row r (counted from 0), r.input_ids.M and r.visible.M of a model M whose tokens are not the anchor's, and grad.NAME of the summed loss (in a program without parameters
 // r.grad.hidden.M.0, by the embedding output). Rows share ragged steps, as in training.
 // With --chunk the logits come through the caches instead; with --top K only the K largest of each position are kept, as r.top.ids and
 // r.top.values.
@@ -15,6 +15,7 @@
 
 typedef struct Score {
   Engine *en;
+  const char *path;            // of data
   Data *data;
   StWriter *out;
   Step *step;
@@ -79,11 +80,26 @@ static void add_logits(Score *s, int64_t row, int64_t n, const float *logits) {
   add(s, row, "top.values", ST_F32, 2, n, k, values);
 }
 
+static void add_whole(Score *s, int64_t row, const char *what, const char *model, int64_t n, const int32_t *from) {
+  char name[192];
+  int64_t *copy = keep(s, (size_t)n * sizeof *copy);
+  for (int64_t i = 0; i < n; i++) copy[i] = from[i];
+  snprintf(name, sizeof name, "%s%s%.128s", what, model ? "." : "", model ? model : "");
+  add(s, row, name, ST_I64, 1, n, 0, copy);
+}
+
+// A row's ids; those of each model with other tokens, and how many of them each position sees.
 static void add_ids(Score *s, int64_t row) {
   const DataRow *r = &s->data->row[row];
-  int64_t *ids = keep(s, (size_t)r->n * sizeof *ids);
-  for (int64_t i = 0; i < r->n; i++) ids[i] = r->ids[i];
-  add(s, row, "input_ids", ST_I64, 1, r->n, 0, ids);
+  const Prog *p = s->en->prog;
+  add_whole(s, row, "input_ids", NULL, r->n, r->ids);
+  for (int i = 0; i < p->nmodel; i++) {
+    int k = s->en->streams.of[i];
+    if (!k) continue;
+    const FollowTokens *t = &r->follow->s[k];
+    add_whole(s, row, "input_ids", p->model[i].name, r->n ? t->seen[r->n - 1] : 0, t->ids);
+    add_whole(s, row, "visible", p->model[i].name, r->n, t->seen);
+  }
 }
 
 // --hidden base.4,code.2 --hidden base.0: names checked against the entry's outputs.
@@ -112,27 +128,30 @@ static bool read_hidden(Score *s, const Options *o, RtError *e) {
 static bool score_rows(Score *s, RtError *e) {
   const Prog *p = s->en->prog;
   int entry = s->en->e_score;
-  for (int64_t i = 0; i < s->data->n; i++)
-    if (s->data->row[i].n > s->cap) s->cap = s->data->row[i].n;
+  for (int64_t i = 0; i < s->data->n; i++) {
+    int64_t n = step_most_tokens(&s->data->row[i], s->data->row[i].n);
+    if (n > s->cap) s->cap = n;
+  }
   engine_cap(s->en, entry, s->cap, s->cap);
   if (!engine_place(s->en, e)) return false;
   for (int64_t i = 0; i < s->data->n;) {
     int64_t first = i;
     step_reset(s->step);
-    while (i < s->data->n && (i == first || s->step->ntok + s->data->row[i].n <= s->cap)) {
-      step_add(s->step, s->data->row[i].ids, s->data->row[i].n, 0, 0, 0);
+    while (i < s->data->n && step_fits(s->step, &s->data->row[i], s->data->row[i].n, s->cap)) {
+      step_add(s->step, s->data->row[i].ids, s->data->row[i].n, 0, 0);
+      step_follow(s->step, s->data->row[i].follow);
       step_want_all(s->step);
       i++;
     }
     engine_run(s->en, entry, s->step);
     const float *logits = engine_output(s->en, entry, "logits");
     for (int64_t r = first; r < i; r++) {
-      const StepSeq *q = &s->step->seq[r - first];
       add_ids(s, r);
-      add_logits(s, r, q->n, logits + q->r0 * s->vocab);
+      add_logits(s, r, s->data->row[r].n, logits + s->step->seq[r - first].r0 * s->vocab);
       for (int h = 0; h < s->nhidden; h++) {
-        int64_t width = p->buf[prog_output(p, entry, s->hidden[h])].elems;
-        add_floats(s, r, s->hidden[h], q->n, width, engine_output(s->en, entry, s->hidden[h]) + q->t0 * width);
+        const ProgBuf *b = &p->buf[prog_output(p, entry, s->hidden[h])];
+        const StepPart *q = &s->step->stream[s->en->streams.of[p->sym[b->sym].model]].part[r - first];
+        add_floats(s, r, s->hidden[h], q->n, b->elems, engine_output(s->en, entry, s->hidden[h]) + q->t0 * b->elems);
       }
     }
   }
@@ -160,11 +179,11 @@ static bool score_chunks(Score *s, const int64_t *sizes, int64_t nsizes, RtError
   for (int64_t i = 0; i < s->data->n; i++) {
     const DataRow *r = &s->data->row[i];
     rows[i] = (ChunkRow){.row = i, .logits = rt_alloc((size_t)(r->n * s->vocab), sizeof(float))};
-    DecodeSeq *q = decoder_open(d, r->ids, r->n, &rows[i]);
+    DecodeSeq *q = decoder_open(d, r->ids, r->n, follow_copy(r->follow, r->n), &rows[i]);
     q->chunk = sizes[i % nsizes];
     add_ids(s, i);
   }
-  while (decoder_step(d))
+  while (decoder_step(d, e))
     for (int64_t i = 0; i < d->nslots; i++) {
       DecodeSeq *q = &d->seq[i];
       ChunkRow *c = q->user;
@@ -173,11 +192,13 @@ static bool score_chunks(Score *s, const int64_t *sizes, int64_t nsizes, RtError
       c->done = q->past;
       if (q->past == q->n) decoder_close(q);
     }
-  for (int64_t i = 0; i < s->data->n; i++) add_logits(s, i, s->data->row[i].n, rows[i].logits);
+  for (int64_t i = 0; i < s->data->n && !e->text[0]; i++)
+    if (rows[i].done < s->data->row[i].n) rt_fail(e, "%s:%lld: an augment's cache has no room for this row", s->path, (long long)s->data->row[i].line);
+  for (int64_t i = 0; i < s->data->n && !e->text[0]; i++) add_logits(s, i, s->data->row[i].n, rows[i].logits);
   for (int64_t i = 0; i < s->data->n; i++) free(rows[i].logits);
   free(rows);
   decoder_free(d);
-  return true;
+  return !e->text[0];
 }
 
 static bool score_by_chunks(Score *s, const char *text, RtError *e) {
@@ -202,9 +223,9 @@ static bool score_grads(Score *s, RtError *e) {
   if (!engine_place(en, e)) return false;
   for (int64_t i = 0; i < s->data->n;) {
     step_reset(s->step);
-    while (i < s->data->n && (s->step->ntok == 0 || s->step->ntok + step_row_tokens(&s->data->row[i]) <= s->cap))
+    while (i < s->data->n && step_fits(s->step, &s->data->row[i], step_row_tokens(&s->data->row[i]), s->cap))
       step_add_row(s->step, &s->data->row[i++], 1);
-    if (s->step->ntok) engine_run(en, en->e_train, s->step);
+    if (s->step->nseq) engine_run(en, en->e_train, s->step);
   }
   for (int i = 0; i < en->prog->nparam; i++) {
     const ProgParam *p = &en->prog->param[i];
@@ -224,8 +245,10 @@ static bool score_state_grads(Score *s, RtError *e) {
   snprintf(grad, sizeof grad, "state_grad.%.128s.0", m->name);
   snprintf(name, sizeof name, "grad.hidden.%.128s.0", m->name);
   int64_t longest = 1;
-  for (int64_t i = 0; i < s->data->n; i++)
-    if (s->data->row[i].n > longest) longest = s->data->row[i].n;
+  for (int64_t i = 0; i < s->data->n; i++) {
+    int64_t most = step_most_tokens(&s->data->row[i], s->data->row[i].n);
+    if (most > longest) longest = most;
+  }
   engine_cap(en, en->e_score, longest, 0);
   engine_cap(en, en->e_probe, longest, longest);
   if (!engine_place(en, e)) return false;
@@ -233,11 +256,13 @@ static bool score_state_grads(Score *s, RtError *e) {
     const DataRow *r = &s->data->row[i];
     float *state = keep(s, (size_t)((r->n + 16) * m->width) * sizeof *state);
     step_reset(s->step);
-    step_add(s->step, r->ids, r->n, 0, 0, 0);
+    step_add(s->step, r->ids, r->n, 0, 0);
+    step_follow(s->step, r->follow);
     engine_run(en, en->e_score, s->step);
     memcpy(state, engine_output(en, en->e_score, hidden), (size_t)(r->n * m->width) * sizeof *state);
     step_reset(s->step);
-    step_add(s->step, r->ids, r->n, 0, 0, 0);
+    step_add(s->step, r->ids, r->n, 0, 0);
+    step_follow(s->step, r->follow);
     for (int64_t t = 0; t + 1 < r->n; t++)
       if (r->labels[t + 1] >= 0) step_want(s->step, t, r->labels[t + 1], 1);
     engine_bind(en, hidden, state);
@@ -255,6 +280,7 @@ static bool score(Score *s, const Options *o, RtError *e) {
   if (o->chunk && o->hidden.n) return rt_fail(e, "--chunk gives logits only; leave --hidden out");
   s->cap = opt_int(o->tokens_cap, 2048);
   if (s->cap < 1) s->cap = 1;
+  s->path = o->data;
   s->vocab = s->en->prog->model[s->en->prog->anchor].vocab;
   s->top = opt_int(o->top, 0);
   if (s->top < 0 || s->top > s->vocab) return rt_fail(e, "--top %lld: expected a number from 1 to %lld", (long long)s->top, (long long)s->vocab);
@@ -273,7 +299,7 @@ int cmd_score(const Options *o) {
   Score s = {.en = cmd_open(o, &e)};
   if (!s.en) return cmd_fail(&e);
   s.out = st_writer_new();
-  s.step = step_new();
+  s.step = step_new(s.en->streams.n);
   bool ok = score(&s, o, &e);
   st_writer_free(s.out);
   step_free(s.step);

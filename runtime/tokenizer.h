@@ -11,6 +11,8 @@ typedef struct TokSpan { int64_t begin, end; } TokSpan;      // byte range of th
 
 Tokenizer *tokenizer_open(const char *path, RtError *e);     // a tokenizer.json; what it uses and calm does not know is an error naming it
 void tokenizer_free(Tokenizer *t);
+// Do two tokenizer.json files hold the same tokenizer (equal bytes, or equal JSON)? False and an error where one cannot be read.
+bool tokenizer_same(const char *a, const char *b, bool *same, RtError *e);
 int tokenizer_vocab(const Tokenizer *t);                     // one past the largest id
 // Encodes text without adding special tokens (added tokens written in the text are recognised). Returns the count, ids and spans
 // malloc'ed (either may be NULL when not wanted). continuation: the text continues another one, so no prefix space or prepended ▁ is put

@@ -67,7 +67,7 @@ static double gradients(Trainer *t) {
   memset(en->grad, 0, (size_t)en->prog->theta * sizeof *en->grad);
   for (int64_t i = 0; i < t->nrows;) {
     step_reset(t->step);
-    while (i < t->nrows && (t->step->ntok == 0 || t->step->ntok + step_row_tokens(t->rows[i]) <= t->cap))
+    while (i < t->nrows && step_fits(t->step, t->rows[i], step_row_tokens(t->rows[i]), t->cap))
       step_add_row(t->step, t->rows[i++], (float)(1.0 / (double)labels));
     engine_run(en, en->e_train, t->step);
     const float *out = engine_output(en, en->e_train, "nll");
@@ -231,7 +231,7 @@ static bool train(Trainer *t, const Options *o, int *sig, RtError *e) {
   sigemptyset(&set);
   sigaddset(&set, SIGINT), sigaddset(&set, SIGTERM);
   if (!engine_load(en, true, e) || !start_from(t, o, e) || !open_data(t, e)) return false;
-  t->step = step_new();
+  t->step = step_new(en->streams.n);
   t->best_theta = rt_alloc((size_t)en->prog->theta, sizeof(float));
   if (!checkpoint_dirs(t->out, e) || !(t->log = trainlog_open(t->out, t->st.step, e))) return false;
   int64_t until = opt_int(o->stop_after, t->set.steps);

@@ -136,7 +136,7 @@ static void forward(Verify *v, int64_t b, float *state) {
   int64_t D = v->m->width, V = v->m->vocab, chunk = rows_at_a_time(v);
   for (int64_t r0 = 0; r0 < v->n && (r0 == 0 || v->logits.t); r0 += chunk) {
     step_reset(v->step);
-    step_add(v->step, v->ids + b * v->n, v->n, 0, 0, 0);
+    step_add(v->step, v->ids + b * v->n, v->n, 0, 0);
     for (int64_t r = r0; r < v->n && r < r0 + chunk && v->logits.t; r++) step_want(v->step, r, 0, 0);
     engine_run(en, en->e_score, v->step);
     if (v->logits.t) compare(&v->logits, (b * v->n + r0) * V, engine_output(en, en->e_score, "logits"), v->step->nrow * V);
@@ -151,7 +151,7 @@ static void backward(Verify *v, int64_t b, float *state) {
   char name[256];
   float scale = (float)(1.0 / (double)(v->B * (v->n - 1)));
   step_reset(v->step);
-  step_add(v->step, v->ids + b * v->n, v->n, 0, 0, 0);
+  step_add(v->step, v->ids + b * v->n, v->n, 0, 0);
   for (int64_t t = 0; t + 1 < v->n; t++) step_want(v->step, t, v->ids[b * v->n + t + 1], scale);
   snprintf(name, sizeof name, "hidden.%s.0", v->m->name);
   engine_bind(v->en, name, state);
@@ -224,7 +224,7 @@ int cmd_verify(const Options *o) {
   Verify v = {.en = cmd_open(o, &e)};
   if (!v.en) return cmd_fail(&e);
   bool same = false;
-  v.step = step_new();
+  v.step = step_new(1);
   bool ok = verify(&v, o, &same, &e);
   step_free(v.step);
   st_close(v.st);

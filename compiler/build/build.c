@@ -11,7 +11,7 @@ static void check_vocabulary(Build *b) {
   const MInst *anchor = &b->model[b->anchor];
   for (int i = 0; i < b->nmodel; i++) {
     const MInst *m = &b->model[i];
-    if (m->pub->vocab >= anchor->pub->vocab) continue;
+    if (m->own_tokens || m->pub->vocab >= anchor->pub->vocab) continue;
     if (fail_at(b, m->decl->loc, "model '%s' knows %lld tokens, fewer than the %lld of model '%s' whose ids it reads",
                 m->pub->name, (long long)m->pub->vocab, (long long)anchor->pub->vocab, anchor->pub->name))
       note_model(b, anchor);

@@ -57,6 +57,7 @@ struct MInst {                 // a model of the spec
   Scope *scope;                // names the arch's config section binds
   const Ast *config, *prefix, *embed, *blocks, *head, *init, *own_init;
   int64_t lo, hi;              // block indices
+  bool own_tokens;             // its tokenizer is not the anchor's
   const char **under;          // weight-name prefixes of blocks met so far (unused tensors under them are errors)
   int nunder, capunder;
 };

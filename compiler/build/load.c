@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "build/ctx.h"
+#include "runtime/tokenizer.h"
 
 // A path of the spec, from the spec's own folder.
 static const char *spec_path(Build *b, const char *path) {
@@ -82,19 +83,17 @@ static bool make_config(Build *b, MInst *m) {
   return false;
 }
 
-static void same_tokenizers(Build *b) {
+// Models with the anchor's tokenizer, or none of their own, read its ids.
+static void compare_tokenizers(Build *b) {
   const MInst *anchor = &b->model[b->anchor];
   for (int i = 0; i < b->nmodel; i++) {
-    const MInst *m = &b->model[i];
-    bool readable;
-    if (i == b->anchor || !m->pub->tokenizer || !anchor->pub->tokenizer) continue;
-    if (same_file(m->pub->tokenizer, anchor->pub->tokenizer, &readable)) continue;
-    const char *why =
-        readable ? "has another tokenizer.json than" : "has a tokenizer.json that cannot be compared with that of";
-    if (fail_at(
-            b, m->decl->loc, "model '%s' %s model '%s': %s", m->pub->name, why, anchor->pub->name,
-            readable ? "models with different tokenizers are not supported yet" : "one of the files cannot be read"))
-      note_model(b, anchor);
+    MInst *m = &b->model[i];
+    RtError e;
+    m->own_tokens = false;
+    if (!m->pub->tokenizer || !anchor->pub->tokenizer) continue;
+    bool same = true;
+    if (!tokenizer_same(m->pub->tokenizer, anchor->pub->tokenizer, &same, &e)) fail_at(b, m->decl->loc, "%s", e.text);
+    m->own_tokens = !same;
   }
 }
 
@@ -116,6 +115,7 @@ bool models_load(Build *b) {
     m->decl = d;
     m->pub = &b->prog->model[n++];
     *m->pub = (BModel){.name = d->name, .role = role_of(d), .loc = d->loc};
+    m->pub->prompt_only = d->kind == AST_AUGMENT && d->nkid;
     if (d->kind != AST_AUGMENT) b->anchor = m->index;
     ok = (d->kind == AST_MODEL ? make_config(b, m) : open_directory(b, m)) && model_setup(b, m) && ok;
   }
@@ -126,6 +126,6 @@ bool models_load(Build *b) {
             "this spec names no anchor: expected 'anchor NAME = \"directory\"' or 'model NAME = arch { … }'");
     return false;
   }
-  if (ok) same_tokenizers(b);
+  if (ok) compare_tokenizers(b);
   return ok && !b->d->errors;
 }

@@ -84,20 +84,3 @@ bool inert_tensor(const char *name) {
       NULL};
   return listed(names, name);
 }
-
-bool same_file(const char *p, const char *q, bool *readable) {
-  *readable = true;
-  if (!strcmp(p, q)) return true;
-  FILE *f = fopen(p, "rb"), *g = fopen(q, "rb");
-  bool same = true;
-  *readable = f && g;
-  while (*readable && same) {
-    char x[4096], y[4096];
-    size_t n = fread(x, 1, sizeof x, f), m = fread(y, 1, sizeof y, g);
-    same = n == m && !memcmp(x, y, n);
-    if (n < sizeof x || m < sizeof y) break;
-  }
-  if (f) fclose(f);
-  if (g) fclose(g);
-  return same && *readable;
-}

@@ -36,6 +36,4 @@ const char *model_nearest_tensor(const Model *m, const char *name);
 
 bool inert_key(const char *key);         // keys of config.json that change no arithmetic (inert.def)
 bool inert_tensor(const char *name);
-// True when both files hold the same bytes; *readable is false when one cannot be read.
-bool same_file(const char *p, const char *q, bool *readable);
 #endif
