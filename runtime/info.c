@@ -6,6 +6,7 @@
 #include "runtime/checkpoint.h"
 #include "runtime/commands.h"
 #include "runtime/file.h"
+#include "runtime/visible.h"
 
 // Parameters of a model's files (headers only); -1 when they cannot be read here.
 static int64_t frozen_params(const Engine *en, int m) {
@@ -109,16 +110,31 @@ static void print_text(const Engine *en, const json_t *o) {
   print_params(en->prog);
 }
 
+static void print_visible(const json_t *all) {
+  size_t i;
+  json_t *v;
+  json_array_foreach(all, i, v)
+    printf("%s  %s: %s sees %.1f %% of the tokens that end in the text so far\n", i ? "" : "\nvisible under the stable prefix\n", text(v, "data"),
+           text(v, "model"), 100 * json_real_value(json_object_get(v, "share")));
+}
+
 int cmd_info(const Options *o) {
   RtError e;
   Engine *en = cmd_open(o, &e);
-  if (!en) return cmd_fail(&e);
+  json_t *visible = json_array();
+  if (!en || !visible_shares(en, o->data, visible, &e)) {
+    json_decref(visible);
+    engine_close(en);
+    return cmd_fail(&e);
+  }
   json_t *d = describe(en);
+  json_object_set_new(d, "visible", visible);
   if (o->json) {
     json_dumpf(d, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(12));
     putchar('\n');
   } else {
     print_text(en, d);
+    print_visible(visible);
   }
   json_decref(d);
   engine_close(en);
