@@ -55,8 +55,9 @@ static json_t *connections(const Program *p) {
   json_t *a = json_array();
   for (int i = 0; i < p->nconn; i++) {
     const BConnection *c = &p->conn[i];
-    json_array_append_new(a, json_pack("{s:s, s:i, s:i, s:i, s:i, s:s}", "name", c->name, "from", c->from, "from_layer",
-                                       c->from_layer, "to", c->to, "to_layer", c->to_layer, "op", c->op));
+    json_array_append_new(a, json_pack("{s:s, s:i, s:i, s:s?, s:i, s:i, s:s}", "name", c->name, "from", c->from,
+                                       "from_layer", c->from_layer, "tap", c->tap, "to", c->to, "to_layer", c->to_layer,
+                                       "op", c->op));
   }
   return a;
 }

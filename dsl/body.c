@@ -61,10 +61,10 @@ static void check_name(Check *c, Names *s, const Ast *e) {
 
 // ---- calls
 
-static const Ast *find_fn(Check *c, const char *name) {
+static const Ast *find_fn(Check *c, const char *name, Loc from) {
   for (int i = 0; c->arch && i < c->arch->nkid; i++)
     if (c->arch->kid[i]->kind == AST_FN && !strcmp(c->arch->kid[i]->name, name)) return c->arch->kid[i];
-  return spec_find(c->spec, AST_FN, name);
+  return spec_find_seen(c->spec, AST_FN, name, from);
 }
 
 // A builtin as a fn without body, so that calls are checked alike; NULL when there is none.
@@ -200,7 +200,7 @@ void check_arguments(Check *c, const Ast *call, const Ast *callee, int given) {
 static void check_expr(Check *c, Names *s, const Ast *e);
 
 static void check_call(Check *c, Names *s, const Ast *call) {
-  const Ast *fn = find_fn(c, call->name);
+  const Ast *fn = find_fn(c, call->name, call->loc);
   if (!fn) fn = find_builtin(c, call->name);
   if (fn) check_arguments(c, call, fn, 0);
   else if (!c->partial) unknown_callee(c, call);
@@ -345,11 +345,21 @@ static void check_sections(Check *c, const Ast *arch) {
   }
 }
 
+static void check_tap(Check *c, Names *s, const Ast *tap) {
+  const Ast *formals = tap->kid[0];
+  bool two = formals->nkid == 2 && !formals->kid[0]->str && !formals->kid[1]->kid[0];
+  if (!two && !c->partial)
+    diag_error(c->d, formals->loc, "a tap takes a layer's state and its number, as in tap %s(x[T, D], k)", tap->name);
+  check_formals(c, s, formals);
+  check_body(c, s, tap->kid[1]);
+}
+
 // Formals and body are a section's last kids.
 static void check_section(Check *c, const Ast *arch, const Ast *section) {
   Names s = {.owner = arch};
   switch (section->kind) {
     case AST_FN: check_fn(c, section); break;
+    case AST_TAP: check_tap(c, &s, section); break;
     case AST_CONFIG: check_unique(c, section, AST_BIND, "config name"); check_expr(c, &s, section); break;
     case AST_EMBED: case AST_HEAD: case AST_BLOCKS:
       for (int i = 0; i + 2 < section->nkid; i++) check_expr(c, &s, section->kid[i]);
@@ -363,6 +373,7 @@ static void check_section(Check *c, const Ast *arch, const Ast *section) {
 void check_arch(Check *c, const Ast *arch) {
   check_sections(c, arch);
   check_unique(c, arch, AST_FN, "fn");
+  check_unique(c, arch, AST_TAP, "tap");
   c->arch = arch;
   for (int i = 1; i < arch->nkid; i++) check_section(c, arch, arch->kid[i]);
   c->arch = NULL;

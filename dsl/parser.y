@@ -59,7 +59,7 @@ static Ast *unary(Parse *ps, Loc loc, const char *op, Ast *x) { return ADD(with_
 %token ARROW DOTDOT DEFAULT EQ NE LE GE
 %token TRUE FALSE NONE AND OR NOT IN FOR RETURN
 %token ANCHOR AUGMENT USE MODEL CONNECT TRAIN EVAL OP FN ARCH
-%token CONFIG PREFIX INIT EMBED LAYERS HEAD
+%token CONFIG PREFIX INIT EMBED LAYERS TAP HEAD
 %token REQUIRE IGNORE PARAM WITH STEP UNDER TOKENIZER READS TOKENS ROWS
 %token EVERY ALL LAST SPREAD
 
@@ -75,9 +75,9 @@ static Ast *unary(Parse *ps, Loc loc, const char *op, Ast *x) { return ADD(with_
 %right '^'
 
 %type <ast> decls decl anchor augment reads_opt use model connect train eval op fn arch
-%type <ast> layers_of selector exprs settings setting keys tokenizer init_opt init rules rule
+%type <ast> layers_of picked selector exprs settings setting keys tokenizer init_opt init rules rule
 %type <ast> formals formal_list formal one_formal type_default dims dims_opt result body block stmts stmt params param
-%type <ast> sections section config items item names strings prefixes embed layers head served
+%type <ast> sections section config items item names strings prefixes embed layers tap head served
 %type <ast> expr primary postfix string call args arg_list arg list
 %type <text> unit type_opt
 
@@ -109,7 +109,9 @@ tokenizer: TOKENIZER STRING { $$ = with_str(NEW(STRING, @2), $2); };
 init_opt: %empty { $$ = NULL; } | init;
 
 connect: CONNECT layers_of ARROW layers_of WITH call { $$ = ADD(ADD(ADD(NEW(CONNECT, @$), $2), $4), $6); };
-layers_of: NAME '[' selector ']' { $$ = ADD(NAMED(LAYERS, @$, $1, @1), $3); }
+layers_of: picked
+  | picked '.' NAME { $$ = ADD($1, NAMED(NAME, @3, $3, @3)); $$->loc = @$; };
+picked: NAME '[' selector ']' { $$ = ADD(NAMED(LAYERS, @$, $1, @1), $3); }
   | NAME '[' error ']' { $$ = ADD(NAMED(LAYERS, @$, $1, @1), NEW(SEL_ALL, @$)); yyerrok; };
 selector: exprs { $1->kind = AST_SEL_LIST; $$ = $1; }
   | expr DOTDOT expr { $$ = ADD(ADD(ADD(NEW(SEL_RANGE, @$), $1), $3), NULL); }
@@ -169,7 +171,7 @@ strings: STRING { $$ = ADD(NEW(BLOCK, @$), with_str(NEW(STRING, @1), $1)); }
 sections: %empty { $$ = NEW(BLOCK, @$); }
   | sections section { $$ = ADD($1, $2); }
   | sections error { $$ = $1; RECOVER; };
-section: config | PREFIX prefixes { $$ = $2; $$->loc = @$; } | init | fn | embed | layers | head;
+section: config | PREFIX prefixes { $$ = $2; $$->loc = @$; } | init | fn | embed | layers | tap | head;
 config: CONFIG '{' items '}' { $$ = $3; $$->loc = @$; };
 items: %empty { $$ = NEW(CONFIG, @$); }
   | items item { $$ = ADD($1, $2); }
@@ -192,6 +194,7 @@ layers: LAYERS NAME IN expr DOTDOT expr UNDER STRING one_formal block {
     $$ = with_str(NAMED(BLOCKS, @$, $2, @2), $8);
     ADD(ADD(ADD(ADD($$, $4), $6), $9), $10);
   };
+tap: TAP NAME formals body { $$ = ADD(ADD(NAMED(TAP, @$, $2, @2), $3), $4); };
 head: HEAD one_formal body { $$ = ADD(ADD(NEW(HEAD, @$), $2), $3); };
 
 expr: postfix

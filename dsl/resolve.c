@@ -212,6 +212,9 @@ static void check_connect(Check *c, const Ast *connect) {
   find_model(c, to, true);
   check_selector(c, from->kid[0]);
   check_selector(c, to->kid[0]);
+  if (to->nkid > 1)
+    diag_error(c->d, to->kid[1]->loc, "'.%s' stands at the side that is added to: a tap is of the layers that are read",
+               to->kid[1]->name);
   if (from->kid[0]->kind == AST_SEL_SPREAD && to->kid[0]->kind == AST_SEL_SPREAD)
     diag_error(c->d, to->kid[0]->loc, "both sides say spread: one must say how many layers, such as [every 4]");
   const Ast *op = spec_find(c->spec, AST_OP, call->name);

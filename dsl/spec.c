@@ -117,11 +117,21 @@ static const Ast *find_in(const Ast *file, AstKind kind, const char *name, bool 
   return NULL;
 }
 
-static const Ast *find(const Spec *s, AstKind kind, const char *name, bool by_service) {
-  const Ast *found = find_in(s->file, kind, name, by_service);
-  for (int i = 0; i < s->nlib && !found; i++) found = find_in(s->lib[i], kind, name, by_service);
+static const Ast *find_from(const Spec *s, int lib, AstKind kind, const char *name, bool by_service) {
+  const Ast *found = NULL;
+  for (int i = lib; i < s->nlib && !found; i++) found = find_in(s->lib[i], kind, name, by_service);
   return found;
 }
 
+static const Ast *find(const Spec *s, AstKind kind, const char *name, bool by_service) {
+  const Ast *found = find_in(s->file, kind, name, by_service);
+  return found ? found : find_from(s, 0, kind, name, by_service);
+}
+
 const Ast *spec_find(const Spec *s, AstKind kind, const char *name) { return find(s, kind, name, false); }
+const Ast *spec_find_seen(const Spec *s, AstKind kind, const char *name, Loc from) {
+  for (int i = s->nused; i < s->nlib; i++)
+    if (s->lib[i]->loc.file == from.file) return find_from(s, s->nused, kind, name, false);
+  return spec_find(s, kind, name);
+}
 const Ast *spec_find_arch(const Spec *s, const char *architecture) { return find(s, AST_ARCH, architecture, true); }

@@ -104,8 +104,9 @@ static void print_text(const Engine *en, const json_t *o) {
   if (json_array_size(en->prog->connections)) puts("\nconnections");
   json_array_foreach(en->prog->connections, i, c) {
     const ProgModel *from = &en->prog->model[number(c, "from")], *to = &en->prog->model[number(c, "to")];
-    printf("  %-24s %s after block %lld -> %s after block %lld, %s\n", text(c, "name"), from->name,
-           number(c, "from_layer"), to->name, number(c, "to_layer"), text(c, "op"));
+    const char *tap = json_string_value(json_object_get(c, "tap"));
+    printf("  %-24s %s after block %lld%s%s -> %s after block %lld, %s\n", text(c, "name"), from->name,
+           number(c, "from_layer"), tap ? ", " : "", tap ? tap : "", to->name, number(c, "to_layer"), text(c, "op"));
   }
   print_params(en->prog);
 }

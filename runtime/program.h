@@ -5,7 +5,7 @@
 //  "models": [{"name", "role": "anchor|augment|model", "dir": "/abs" or null, "arch", "architecture",
 //              "tokenizer": "/abs/tokenizer.json" or null, "blocks", "width", "vocab", "context", "prompt_only",
 //              "config": {…config.json…}}],
-//  "anchor": index, "connections": [{"name", "from", "from_layer", "to", "to_layer", "op"}],
+//  "anchor": index, "connections": [{"name", "from", "from_layer", "tap": "normed" or null, "to", "to_layer", "op"}],
 //  "params": [{"name", "shape": […], "offset": elements into the flat vector, "init": "fan_in", "a": 1.0,
 //              "fan_in": 64, "model": index or -1}],
 //  "theta": elements of the flat vector (a multiple of 1024),

@@ -220,6 +220,47 @@ NodeId arch_block(Ev *ev, MInst *m, int64_t i, NodeId x) {
   return NODE_NONE;
 }
 
+const Ast *arch_find_tap(Build *b, const MInst *m, const Ast *name) {
+  Near near = near_begin(name->name);
+  Buf all = {0};
+  for (int i = 1; i < m->arch->nkid; i++) {
+    const Ast *tap = m->arch->kid[i];
+    if (tap->kind != AST_TAP) continue;
+    if (!strcmp(tap->name, name->name)) return buf_free(&all), tap;
+    near_offer(&near, tap->name);
+    buf_printf(&all, "%s%s", all.n ? ", " : "", tap->name);
+  }
+  bool first = fail_at(b, name->loc, "arch '%s' of model '%s' has no tap '%s'%s%s%s", m->arch->name, m->pub->name,
+                       name->name, near.best ? "; did you mean '" : all.n ? "; its taps: " : "",
+                       near.best ? near.best : all.n ? all.s : "", near.best ? "'?" : "");
+  if (first)
+    diag_note(b->d, m->arch->name_loc, "arch '%s' is declared here; 'tap %s(x[T, D], k) = …' in it would be one",
+              m->arch->name, name->name);
+  buf_free(&all);
+  return NULL;
+}
+
+NodeId arch_tap(Ev *ev, MInst *m, const Ast *tap, int k, NodeId x) {
+  if (x == NODE_NONE) return x;
+  const char *name = arena_printf(ev->b->a, "tap %s.%d.%s", m->pub->name, k, tap->name);
+  NodeId y = t_memo(ev, name);               // layers are read by several connections
+  if (y != NODE_NONE) return y;
+  const Ast *state = tap->kid[0]->kid[0], *number = tap->kid[0]->kid[1];
+  Scope *s = scope_new(ev->b, m->scope);
+  scope_bind(ev->b, s, number->name, v_int(k), number->name_loc);
+  y = apply(ev, m, s, state, tap->kid[1], x, tap->loc);
+  if (y == NODE_NONE) return y;
+  if (type_row_sym(t_type(ev, y)) == type_row_sym(t_type(ev, x))) {
+    t_remember(ev, name, y);
+    return y;
+  }
+  ev->m = m;
+  fail(ev, tap->loc, "a tap gives rows of the tokens it was given: %s; found %s", show_type(ev->b, ev->g, t_type(ev, x)),
+       show_type(ev->b, ev->g, t_type(ev, y)));
+  ev->m = NULL;
+  return NODE_NONE;
+}
+
 NodeId arch_head(Ev *ev, MInst *m, NodeId x) {
   if (x == NODE_NONE) return x;
   return apply(ev, m, scope_new(ev->b, m->scope), m->head->kid[0], m->head->kid[1], x, m->head->loc);

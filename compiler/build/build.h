@@ -47,7 +47,8 @@ typedef struct BParam {
 typedef struct BConnection {
   int from, from_layer, to, to_layer;   // models and blocks
   const char *op;
-  const char *name;                  // "code.8->base.4"
+  const char *tap;                   // what of the layer is read: a tap of the arch that is read; NULL: its state
+  const char *name;                  // "code.8->base.4"; the tap is no part of it
 } BConnection;
 
 typedef struct Program {

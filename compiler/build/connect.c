@@ -82,24 +82,24 @@ static const Conn *same_name(const Build *b, const char *name) {
   return NULL;
 }
 
-static void add_connection(Build *b, const Ast *decl, const Ast *op, const MInst *from, int k, const MInst *to, int j) {
+static void add_connection(Build *b, Conn c, const MInst *from, int k, const MInst *to, int j) {
   const char *name = arena_printf(b->a, "%s.%d->%s.%d", from->pub->name, k, to->pub->name, j);
   const Conn *other = same_name(b, name);
   if (other) {
-    if (fail_at(b, decl->loc, "%s is connected twice", name)) diag_note(b->d, other->decl->loc, "the first time here");
+    if (fail_at(b, c.decl->loc, "%s is connected twice", name)) diag_note(b->d, other->decl->loc, "the first time here");
     return;
   }
-  Conn c = {{from->index, k, to->index, j, op->name, name}, decl, op};
+  c.pub = (BConnection){from->index, k, to->index, j, c.op->name, c.tap ? c.tap->name : NULL, name};
   ARENA_PUSH(b->a, b->conn, b->nconn, b->capconn, c);
 }
 
 static void connect(Build *b, const Ast *decl) {
   const Ast *side[2] = {decl->kid[0], decl->kid[1]}, *call = decl->kid[2];
-  const Ast *op = spec_find(b->spec, AST_OP, call->name);
+  Conn c = {.decl = decl, .op = spec_find(b->spec, AST_OP, call->name)};
   const MInst *m[2];
   Layers l[2] = {{0}, {0}};
   bool spreads[2];
-  if (!op) {
+  if (!c.op) {
     fail_at(b, call->loc, "no op is called '%s'", call->name);
     return;
   }
@@ -126,7 +126,8 @@ static void connect(Build *b, const Ast *decl) {
     return;
   }
   if (!l[0].n) fail_at(b, decl->loc, "this connects no layers");
-  for (int i = 0; i < l[0].n; i++) add_connection(b, decl, op, m[0], l[0].v[i], m[1], l[1].v[i]);
+  if (side[0]->nkid > 1 && !(c.tap = arch_find_tap(b, m[0], side[0]->kid[1]))) return;
+  for (int i = 0; i < l[0].n; i++) add_connection(b, c, m[0], l[0].v[i], m[1], l[1].v[i]);
 }
 
 // ---- circles: depth first over layers; a layer needs the one below it and what is added to it

@@ -63,7 +63,7 @@ struct MInst {                 // a model of the spec
 };
 typedef struct Conn {          // one line of a layer map
   BConnection pub;
-  const Ast *decl, *op;        // CONNECT and OP nodes
+  const Ast *decl, *op, *tap;  // CONNECT, OP and TAP nodes; tap NULL: the state itself
 } Conn;
 typedef struct ParamInfo {
   BParam pub;
@@ -184,6 +184,8 @@ const char *nearest_name(Build *b, const Scope *s, const char *name);   // for s
 bool model_setup(Build *b, MInst *m);                        // config section, sections found, blocks counted
 NodeId arch_embed(Ev *ev, MInst *m);
 NodeId arch_block(Ev *ev, MInst *m, int64_t i, NodeId x);
+const Ast *arch_find_tap(Build *b, const MInst *m, const Ast *name);   // name: a NAME; NULL after an error
+NodeId arch_tap(Ev *ev, MInst *m, const Ast *tap, int k, NodeId x);    // x: the model's layer k
 NodeId arch_head(Ev *ev, MInst *m, NodeId x);
 
 // ---- load.c

@@ -14,7 +14,9 @@ static NodeId state_at(Ev *ev, int model, int k) {
   for (int i = 0; i < b->nconn && x != NODE_NONE; i++) {
     const Conn *c = &b->conn[i];
     if (c->pub.to != model || c->pub.to_layer != k) continue;
-    NodeId d = op_apply(ev, c, x, state_at(ev, c->pub.from, c->pub.from_layer));
+    NodeId a = state_at(ev, c->pub.from, c->pub.from_layer);
+    if (c->tap) a = arch_tap(ev, &b->model[c->pub.from], c->tap, c->pub.from_layer, a);
+    NodeId d = op_apply(ev, c, x, a);
     if (d != NODE_NONE) y = t_bin(ev, c->decl->loc, OP_add, y, d);      // after an error go on, for others
   }
   return ev->state[model][k] = y;

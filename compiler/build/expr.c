@@ -338,7 +338,7 @@ static Value eval_call(Ev *ev, Scope *s, const Ast *e) {
       fn = m->arch->kid[i];
       up = m->scope;
     }
-  if (!fn) fn = spec_find(ev->b->spec, AST_FN, e->name);
+  if (!fn) fn = spec_find_seen(ev->b->spec, AST_FN, e->name, e->loc);
   if (!fn) return call_builtin(ev, s, e);
   const Ast *formals = fn->kid[0];
   Value *arg = ARENA_ARRAY(ev->b->a, Value, formals->nkid + 1);
