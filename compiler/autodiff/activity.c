@@ -1,5 +1,5 @@
-// Activity: what has to be differentiated at all. Forwards from what is asked for, backwards from the loss; active is
-// both.
+// Activity: what has to be differentiated at all. Forwards from what is asked for, as far as no stop_gradient stands in the way,
+// backwards from the loss; active is both.
 #include "autodiff/autodiff.h"
 
 const bool *autodiff_activity(const Graph *g, NodeId loss, const NodeId *wrt, int nwrt) {
@@ -7,6 +7,7 @@ const bool *autodiff_activity(const Graph *g, NodeId loss, const NodeId *wrt, in
   bool *reached = ARENA_ARRAY(g->arena, bool, n), *reaches = ARENA_ARRAY(g->arena, bool, n);
   for (int i = 0; i < nwrt; i++) reached[wrt[i]] = true;
   for (NodeId i = 0; i < g->n; i++) {
+    if (g->node[i].op == OP_stop_gradient) continue;
     for (int k = 0; k < g->node[i].nin; k++) reached[i] |= reached[g->node[i].in[k]];
   }
   reaches[loss] = true;

@@ -3,7 +3,7 @@
 #define CALM_AUTODIFF_AUTODIFF_H
 #include "graph/graph.h"
 
-// active[n]: some node of wrt reaches n, and n reaches loss. Caller frees nothing (arena).
+// active[n]: some node of wrt reaches n (not by way of a stop_gradient), and n reaches loss. Caller frees nothing (arena).
 const bool *autodiff_activity(const Graph *g, NodeId loss, const NodeId *wrt, int nwrt);
 
 // Appends to g the gradients of sum_r seed[r] * loss[r] with respect to each wrt node (same type as the node); seed is

@@ -203,6 +203,12 @@ static Value call_mean(Ev *ev, Args *a) {
   return v_tensor(t_bin(ev, a->call->loc, OP_div, s, graph_const(ev->g, n)));
 }
 
+static Value call_stop_gradient(Ev *ev, Args *a) {
+  if (a->v[0].kind != V_TENSOR) return a->v[0];                 // a number or a list has no gradient
+  NodeId x = operand(ev, a, 0);
+  return v_tensor(x == NODE_NONE ? x : t_un(ev, a->call->loc, OP_stop_gradient, x));
+}
+
 // One function of a number, of a tensor's elements, or of a list's.
 static Value elementwise(Ev *ev, Args *a, OpId op, double f(double)) {
   double x;

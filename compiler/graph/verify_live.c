@@ -4,14 +4,14 @@
 #include "graph/ops.h"
 #include "graph/verify.h"
 
-// live[n]: a parameter reaches n. Numbers that the runtime gives count as well: whoever differentiates may ask for
+// live[n]: a parameter reaches n, not by way of a stop_gradient. Numbers that the runtime gives count as well: whoever differentiates may ask for
 // them.
 static const bool *find_live(const Graph *g, Arena *a) {
   bool *live = ARENA_ARRAY(a, bool, g->n + 1);
   for (NodeId i = 0; i < g->n; i++) {
     const Node *n = &g->node[i];
     live[i] = n->op == OP_param || (n->op == OP_input && n->type.dt == DT_F32);
-    for (int k = 0; k < n->nin; k++) live[i] |= live[n->in[k]];
+    for (int k = 0; k < n->nin && n->op != OP_stop_gradient; k++) live[i] |= live[n->in[k]];
   }
   return live;
 }

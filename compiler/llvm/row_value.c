@@ -132,7 +132,8 @@ LLVMValueRef row_op(Cg *g, OpId op, LLVMValueRef a, LLVMValueRef b) {
     case OP_sigmoid: return cg_vsigmoid(g, a);
     case OP_cos: cg_vsincos(g, a, &s, &c); return c;
     case OP_sin: cg_vsincos(g, a, &s, &c); return s;
-    case OP_float: return a;                                // loads widen
+    case OP_float:                                          // loads widen
+    case OP_stop_gradient: return a;
     default: abort();
   }
 }

@@ -173,10 +173,27 @@ static void compare(Case *c, const Graph *forward, NodeId y, NodeId seed, NodeId
   }
 }
 
+// What stop_gradient gave stands as an input of the same values, so that differences, too, take it as a constant.
+static void hold_stopped(Case *c, Graph *forward) {
+  double **v = evaluate(c, forward);
+  for (NodeId i = 0; i < forward->n; i++) {
+    Node *n = &forward->node[i];
+    if (n->op != OP_stop_gradient) continue;
+    int64_t size = elems(c, &n->type);
+    c->value[i] = ARENA_ARRAY(c->a, double, size + 1);
+    memcpy(c->value[i], v[i * MAX_OUT], (size_t)size * sizeof(double));
+    n->op = OP_input;
+    n->nin = 0;
+    n->attr.name = "held";
+  }
+  eval_free(forward, v);
+}
+
 // Differentiates sum(seed * y) by all wanted sources, and compares each with central differences.
 static void check(Case *c, NodeId y, const char *what) {
   NodeId seed = source(c, OP_input, c->g->node[y].type, "seed", -1, 1), grad[MAX_WRT];
   Graph *forward = graph_copy(c->g, c->a, "forward");
+  hold_stopped(c, forward);
   autodiff_reverse(c->g, y, seed, c->wrt, c->nwrt, grad);
   assert_true(c->g->n < MAX_NODES);
   for (int i = 0; i < c->nwrt; i++) {
@@ -447,13 +464,31 @@ static void only_what_is_asked(void **state) {
   arena_free(c.a);
 }
 
+// A product scaled to the state it is added to, the scale taken as a constant: what lies above the stop is not differentiated.
+static void stopped(void **state) {
+  (void)state;
+  for (uint64_t round = 0; round < ROUNDS; round++) {
+    Case c;
+    begin(&c, 300 + round);
+    int T = tokens(&c);
+    int64_t n = width(&c);
+    NodeId x = WANTED(&c, T, n), w = WANTED(&c, -1, n, n);
+    NodeId square = plus(&c, graph_un(c.g, OP_sum, mul(&c, x, x)), graph_const(c.g, 0.5));
+    NodeId scale = graph_un(c.g, OP_stop_gradient, graph_un(c.g, OP_sqrt, square));
+    check(&c, plus(&c, x, mul(&c, scale, linear(&c, x, w, 1))), "scaled by a stopped value");
+    for (NodeId i = 0; i < c.g->n; i++)
+      assert_false(c.g->node[i].backward && (c.g->node[i].op == OP_div || c.g->node[i].op == OP_stop_gradient));
+    arena_free(c.a);
+  }
+}
+
 static void unreached_has_none(void **state) {
   (void)state;
   Case c;
   begin(&c, 6);
   NodeId used = WANTED(&c, -1, 3), unused = WANTED(&c, -1, 3), grad[2];
   NodeId y = graph_un(c.g, OP_exp, used);
-  graph_un(c.g, OP_exp, unused);
+  y = graph_bin(c.g, OP_mul, y, graph_un(c.g, OP_stop_gradient, graph_un(c.g, OP_exp, unused)));
   NodeId seed = source(&c, OP_input, c.g->node[y].type, "seed", 1, 1);
   autodiff_reverse(c.g, y, seed, c.wrt, 2, grad);
   assert_true(grad[0] >= 0);
@@ -465,6 +500,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(every_op),           cmocka_unit_test(composite),         cmocka_unit_test(whole_composition),
     cmocka_unit_test(only_what_is_asked), cmocka_unit_test(unreached_has_none),
+    cmocka_unit_test(stopped),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -91,6 +91,7 @@ static void elementwise(void **state) {
     UNARY("cos", 0.9689124217106447, -0.4161468365471424),
     UNARY("sin", 0.24740395925452294, 0.9092974268256817),
     UNARY("float", 0.25, 2),
+    UNARY("stop_gradient", 0.25, 2),
     // a row's number times a shared vector; a matrix shared by rows; static only
     {"%0 = input \"x\" : T.b x 1 x f32\n%1 = input \"y\" : 3 x f32\n%2 = mul %0 %1 : T.b x 3 x f32\n",
      {GIVEN("x", 2, 3), GIVEN("y", 1, 10, 100)}, GIVEN("", 2, 20, 200, 3, 30, 300)},

@@ -141,6 +141,12 @@ static void draw_unary(Kit *k, OpId op) {
   wanted(k, graph_un(k->g, op, kit_source(k, sym < 0 ? OP_param : OP_input, name(k, "x"), t, positive ? 0.1 : -3, 3)));
 }
 
+static void draw_stop(Kit *k, OpId op) {
+  NodeId x = rows_in(k, tokens(k), -3, 3, EXTENTS(narrow(k), width(k))), y = graph_un(k->g, OP_tanh, x);
+  wanted(k, graph_bin(k->g, OP_mul, x, graph_un(k->g, op, y)));
+  if (kit_pick(k, 2)) wanted(k, graph_un(k->g, op, graph_un(k->g, op, y)));
+}
+
 static void draw_float(Kit *k, OpId op) {
   static const Dtype dt[] = {DT_F16, DT_BF16, DT_I32};
   NodeId w = tensor_in(k, OP_weight, dt[kit_pick(k, 2)], EXTENTS(width(k)));
@@ -336,7 +342,7 @@ static Draw *const draw[OP_COUNT] = {
   [OP_neg] = draw_unary, [OP_exp] = draw_unary, [OP_log] = draw_unary, [OP_sqrt] = draw_unary, [OP_rsqrt] = draw_unary,
   [OP_tanh] = draw_unary, [OP_erf] = draw_unary, [OP_sigmoid] = draw_unary, [OP_cos] = draw_unary,
   [OP_sin] = draw_unary,
-  [OP_float] = draw_float, [OP_sum] = draw_last_axis, [OP_rotate] = draw_last_axis,
+  [OP_float] = draw_float, [OP_stop_gradient] = draw_stop, [OP_sum] = draw_last_axis, [OP_rotate] = draw_last_axis,
   [OP_reshape] = draw_reshape, [OP_part] = draw_part,
   [OP_linear] = draw_product, [OP_linear_dx] = draw_product, [OP_linear_dw] = draw_linear_dw,
   [OP_transpose] = draw_product, [OP_slice] = draw_slice, [OP_unslice] = draw_slice,

@@ -108,6 +108,22 @@ static void dead_code(void **state) {
   kit_free(k);
 }
 
+// A value read with stop_gradient and without is one once the stops are gone.
+static void stops(void **state) {
+  (void)state;
+  Kit *k = kit_new(4);
+  int64_t d[1] = {3};
+  NodeId x = kit_source(k, OP_input, "x", kit_type(kit_tokens(k, "base", 2), d, 1), -1, 1);
+  NodeId y = graph_un(k->g, OP_stop_gradient, graph_un(k->g, OP_stop_gradient, graph_un(k->g, OP_exp, x)));
+  graph_output(k->g, "y", graph_bin(k->g, OP_mul, y, graph_un(k->g, OP_exp, x)));
+  graph_output(k->g, "z", y);
+  Graph *g = passes_run(k->g, k->arena, NULL, NULL);
+  assert_int_equal(count(g, OP_stop_gradient), 0);
+  assert_int_equal(g->n, 3);
+  same(k, k->g, g, "stops");
+  kit_free(k);
+}
+
 static void common(void **state) {
   (void)state;
   Kit *k = kit_new(2);
@@ -336,7 +352,7 @@ static void plan_of_all(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(keep_meaning), cmocka_unit_test(recomputation), cmocka_unit_test(fixed_point),
-      cmocka_unit_test(dead_code), cmocka_unit_test(common), cmocka_unit_test(rows),
+      cmocka_unit_test(dead_code), cmocka_unit_test(common), cmocka_unit_test(stops), cmocka_unit_test(rows),
       cmocka_unit_test(rows_backward), cmocka_unit_test(rows_wanted_both_ways), cmocka_unit_test(attributes_differ),
       cmocka_unit_test(recomputes_cheap_work_once), cmocka_unit_test(stages), cmocka_unit_test(plans),
       cmocka_unit_test(plan_of_all), cmocka_unit_test(plan_refuses_logits),
