@@ -203,6 +203,94 @@ static void names_and_extent(void **state) {
   close_world(&w);
 }
 
+static int count_ops(const Graph *g, OpId op) {
+  int n = 0;
+  for (int i = 0; i < g->n; i++) n += g->node[i].op == op;
+  return n;
+}
+
+static const char tapped[] =
+    "anchor base = \"models/base\"\naugment code = \"models/code\"\n"
+    "connect code[2, 4].normed -> base[2, 4] with cross_attention_scaled(heads = 4)\n"
+    "connect code[4].normed -> base[1] with cross_attention_normed(heads = 2)\n";
+
+// A tap reads the norm of the block above its layer, nothing else of it; the last layer's reads the head's. Names do not tell it.
+static void taps(void **state) {
+  (void)state;
+  World w;
+  open_text(&w, tapped);
+  expect_built(&w);
+  assert_int_equal(w.p->nparam, 15);
+  assert_string_equal(w.p->conn[0].name, "code.2->base.2");
+  assert_string_equal(w.p->conn[0].tap, "normed");
+  assert_string_equal(w.p->param[0].name, "code.4->base.1.proj");
+  const Graph *loss = entry(&w, "loss");
+  assert_int_equal(sources_like(loss, OP_weight, "code.model.layers.3.mlp.up"), 1);
+  assert_int_equal(sources_like(loss, OP_weight, "code.model.layers.4."), 1);
+  assert_int_equal(sources_like(loss, OP_weight, "code.model.layers.4.input_layernorm"), 1);
+  // each of the three connections keeps a key and a value; a tap keeps nothing
+  assert_int_equal(sources_like(entry(&w, "step"), OP_cache, "cache."), 2 * (4 + 4 + 3));
+  close_world(&w);
+  open_text(&w,
+            "anchor base = \"models/base\"\naugment code = \"models/code\"\n"
+            "connect code[0, 6].normed -> base[2, 4] with cross_attention(heads = 4)\n");
+  expect_built(&w);
+  loss = entry(&w, "loss");
+  assert_int_equal(sources_like(loss, OP_weight, "code.model.norm.weight"), 1);
+  assert_int_equal(sources_like(loss, OP_weight, "code.model.layers.0.input_layernorm"), 1);
+  close_world(&w);
+}
+
+// Several connections that read one tap compute it once: one more costs its op's work alone, no further norm of the augment.
+static void tap_once(void **state) {
+  (void)state;
+  static const char *const more[] = {"1", "1, 3", "1, 3, 4"};
+  int rows[3];
+  for (int i = 0; i < 3; i++) {
+    World w;
+    char text[512];
+    snprintf(text, sizeof text,
+             "anchor base = \"models/base\"\naugment code = \"models/code\"\n"
+             "connect code[%s].normed -> base[%s] with cross_attention(heads = 4)\n",
+             i == 0 ? "3" : i == 1 ? "3, 3" : "3, 3, 3", more[i]);
+    open_text(&w, text);
+    expect_built(&w);
+    rows[i] = count_ops(entry(&w, "train"), OP_rsqrt);
+    close_world(&w);
+  }
+  assert_int_equal(rows[0], rows[1]);
+  assert_int_equal(rows[0], rows[2]);
+}
+
+// A spec's own fn of a name the library uses is the spec's alone; the library's text means its own.
+static void own_names(void **state) {
+  (void)state;
+  World w;
+  Buf one = {0}, two = {0};
+  open_text(&w, tapped);
+  expect_built(&w);
+  for (int i = 0; i < w.p->nentry; i++) graph_print(w.p->entry[i], &one);
+  close_world(&w);
+  buf_puts(&two, tapped);
+  buf_puts(&two, "fn unit(x, y) = x + y\nfn rms(x) = x\nfn rmsnorm(w) = w * 2\n");
+  open_text(&w, two.s);
+  expect_built(&w);
+  two.n = 0;
+  for (int i = 0; i < w.p->nentry; i++) graph_print(w.p->entry[i], &two);
+  assert_string_equal(one.s, two.s);
+  close_world(&w);
+  open_text(&w,                                              // its own op sees its own fn
+            "anchor base = \"models/base\"\naugment code = \"models/code\"\nfn unit(x, y) = x * y\n"
+            "op own(b[N, D], a[M, E]) -> delta[N, D] {\n"
+            "  param p[1, D, E], q[1, D, D]\n  x = linear(unit(a, 3), p)\n"
+            "  o[N, D] = attention(linear(b, q), x, x)\n  return o\n}\n"
+            "connect code[2] -> base[2] with own()\n");
+  expect_built(&w);
+  close_world(&w);
+  buf_free(&one);
+  buf_free(&two);
+}
+
 static void anchor_alone(void **state) {
   (void)state;
   World w;
@@ -364,6 +452,7 @@ static void errors(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(layer_maps),        cmocka_unit_test(names_and_extent), cmocka_unit_test(anchor_alone),
+      cmocka_unit_test(taps), cmocka_unit_test(tap_once), cmocka_unit_test(own_names),
       cmocka_unit_test(made_from_nothing), cmocka_unit_test(own_architecture), cmocka_unit_test(own_op), cmocka_unit_test(transposed_and_capped),
       cmocka_unit_test(errors),
   };
