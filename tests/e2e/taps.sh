@@ -1,0 +1,49 @@
+#!/bin/sh
+# Taps after an augment's next norm, one augment of every family, and the operators that normalise and scale, against PyTorch
+# (tests/parity/make_taps_fixture.py): logits, and the gradient of every parameter. Then each of it is left out, and must be seen.
+. "$(dirname "$0")/lib.sh"
+for m in gpt2_a gpt2_b gemma3_a qwen3_b; do cp -r "$root/tests/parity/families/$m" .; done
+cp -r "$root/tests/parity/fixture/aug" "$root/tests/parity/taps/." .
+cp "$root/tests/parity/families/rows.jsonl" .
+build spec.calm -o app
+for isa in avx512 avx2; do
+  CALM_ISA=$isa ./app info >said 2>/dev/null || { echo "this machine has no $isa"; continue; }
+  grep -q 'gemma.3->base.2  *gemma after block 3, normed -> base after block 2, cross_attention_scaled' said || fail "info: $(cat said)"
+  echo "$isa"
+  CALM_ISA=$isa ./app score --params theta.safetensors --data rows.jsonl --out got.safetensors --grads 2>/dev/null
+  "$STCMP" got.safetensors golden.safetensors --key '*.logits' --tol 1e-4 || fail "logits"
+  "$STCMP" got.safetensors golden.safetensors --key 'grad.*' --tol 1e-4 || fail "gradients"
+done
+./app score --params theta.safetensors --data rows.jsonl --out got.safetensors 2>/dev/null
+./app score --params theta.safetensors --data rows.jsonl --out chunks.safetensors --chunk 1,4,2 2>/dev/null
+"$STCMP" chunks.safetensors got.safetensors --key '*.logits' --exact || fail "cached stepping"
+# untrained it is the anchor, bit for bit
+./app score --data rows.jsonl --out untrained.safetensors 2>/dev/null
+grep anchor spec.calm >alone.calm
+build alone.calm -o alone
+./alone score --data rows.jsonl --out alone.safetensors 2>/dev/null
+"$STCMP" untrained.safetensors alone.safetensors --key '*.logits' --exact || fail "identity at start"
+
+# differs KEYS: a hundred times the tolerance is broken
+differs() {
+  build m.calm -o m
+  ./m score --force --params theta.safetensors --data rows.jsonl --out m.safetensors --grads 2>/dev/null || fail "score of m.calm"
+  "$STCMP" m.safetensors golden.safetensors --key "$1" --differ 1e-2 >/dev/null || fail "nobody sees the change in $(cat m.calm)"
+}
+for s in 's/gemma\[1, 3\].normed/gemma[1, 3]/' 's/gpt\[2, 3\].normed/gpt[2, 3]/' 's/qwen\[1, 2\].normed/qwen[1, 2]/' \
+  's/llama\[1, 4\].normed/llama[1, 4]/' 's/_scaled(/_normed(/' 's/_normed(/_scaled(/' 's/_normed(/(/'; do
+  sed "$s" spec.calm >m.calm
+  ! cmp -s spec.calm m.calm || fail "the change '$s' changes nothing"
+  differs '*.logits'
+done
+# the scale differentiated, and each state as it is: the same operator, written in the spec, is found before the library's
+for s in 's/stop_gradient(rms(b))/rms(b)/' 's/unit(a)/a/' 's/unit(b)/b/'; do
+  op=$(sed -n '/^op cross_attention_scaled/,/^}/p' "$root/dsl/std/calm.calm" | sed "$s")
+  { cat spec.calm; echo "$op"; } >m.calm
+  differs 'grad.*'
+done
+# an option of an augment
+sed -i 's/"rms_norm_eps": 0.1/"rms_norm_eps": 0.9/' gemma3_a/config.json
+cp spec.calm m.calm
+differs '*.logits'
+echo "every change seen"
