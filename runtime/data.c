@@ -94,17 +94,18 @@ typedef struct Windows {
 } Windows;
 
 // The streams that follow a window of k tokens from token `at`; fewer where a stream's context is full before.
-static int64_t follow_window(Reader *r, const Windows *w, DataRow *row, int64_t at, int64_t k) {
+static bool follow_window(Reader *r, const Windows *w, DataRow *row, int64_t at, int64_t k) {
   RtError why;
-  size_t begin = at && at <= w->of_text ? (size_t)w->span[at - 1].end : 0;
-  int64_t words = at + k < w->of_text ? k : at < w->of_text ? w->of_text - at : 0;
-  size_t end = at + words < w->of_text ? (size_t)w->span[at + words - 1].end : w->len;
+  size_t begin = at && at <= w->of_text ? (size_t)w->span[at - 1].end : 0, end = w->len;
+  int64_t words = at + k < w->of_text ? k : at < w->of_text ? w->of_text - at : 0, to = at + words;
+  if (to < w->of_text) end = (size_t)(w->span[to - 1].end < w->span[to].begin ? w->span[to - 1].end : w->span[to].begin);
   Follow *f = row->follow = follow_new(r->o->streams, at > 0);
   if (!follow_prompt_end(f, &why) || !follow_silent(f, w->prefix, w->np, &why) ||
       !follow_encoded(f, r->o->tok, w->ids + at, w->span + at, words, w->text, begin, end, &why) ||
-      !follow_silent(f, w->ids + at + words, k - words, &why)) return at_line(r, &why), -1;
+      !follow_silent(f, w->ids + at + words, k - words, &why)) return at_line(r, &why);
   follow_seal(f);
-  return follow_fits(f) - w->np;
+  row->n = follow_fits(f);
+  return row->n > w->np || rt_fail(r->e, "%s:%lld: the context of an augment is full before the text begins", r->path, (long long)r->line);
 }
 
 static bool read_windows(Reader *r, const Windows *w) {
@@ -118,10 +119,8 @@ static bool read_windows(Reader *r, const Windows *w) {
     for (int64_t i = 0; i < k; i++) row->ids[w->np + i] = row->labels[w->np + i] = w->ids[at + i];
     row->labels[0] = -100;       // nothing stands before it to predict it from
     if (!follows(r)) continue;
-    int64_t fits = follow_window(r, w, row, at, k);
-    if (fits < 0) return false;
-    if (fits == 0) return rt_fail(r->e, "%s:%lld: the context of an augment is full before the text begins", r->path, (long long)r->line);
-    row->n = w->np + (k = fits);
+    if (!follow_window(r, w, row, at, k)) return false;
+    k = row->n - w->np;
   }
   return true;
 }

@@ -24,15 +24,9 @@ Decoder *decoder_new(Engine *en, int64_t nslots, int64_t context, int64_t tokens
   return d;
 }
 
-static void close_follow(DecodeSeq *s) {
-  follow_free(s->follow);
-  if (s->said) tokstream_free(s->said);
-  s->follow = NULL, s->said = NULL;
-}
-
 void decoder_free(Decoder *d) {
   if (!d) return;
-  for (int64_t i = 0; i < d->nslots; i++) close_follow(&d->seq[i]), free(d->seq[i].ids);
+  for (int64_t i = 0; i < d->nslots; i++) follow_free(d->seq[i].follow), free(d->seq[i].ids);
   free(d->seq);
   step_free(d->step);
   free(d);
@@ -53,7 +47,6 @@ DecodeSeq *decoder_open(Decoder *d, const int32_t *ids, int64_t n, Follow *follo
     s->full = false;
     s->user = user;
     s->follow = follow;
-    if (follow && d->en->tok) s->said = tokstream_new(d->en->tok, ids, n);
     for (int64_t k = 0; k < n; k++) append(s, ids[k]);
     return s;
   }
@@ -61,15 +54,13 @@ DecodeSeq *decoder_open(Decoder *d, const int32_t *ids, int64_t n, Follow *follo
 }
 
 bool decoder_push(Decoder *d, DecodeSeq *s, int32_t id, RtError *e) {
-  (void)d;
   append(s, id);
-  size_t n = 0;
-  const char *bytes = s->said ? tokstream_push(s->said, id, &n) : "";
-  return !s->follow || follow_token(s->follow, id, bytes, n, e);
+  return !s->follow || follow_id(s->follow, d->en->tok, id, e);
 }
 
 void decoder_close(DecodeSeq *s) {
-  close_follow(s);
+  follow_free(s->follow);
+  s->follow = NULL;
   s->open = false;
 }
 

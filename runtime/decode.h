@@ -11,7 +11,6 @@ typedef struct DecodeSeq {
   int64_t past;                // of them in the caches
   const float *logits;         // after token n - 1, until the next step; NULL while it is not caught up
   Follow *follow;              // owned; what the other streams read of it; NULL where there is one stream
-  TokStream *said;             // owned; the text of tokens to come, for follow
   bool full;                   // a cache has no room for its next token: it can go no further
   int64_t chunk;               // most tokens a step takes of it; 0 = the decoder's
   bool open;

@@ -56,6 +56,8 @@ void follow_seal(Follow *f) {
     f->s[k].text = NULL;
     f->s[k].ended = true;
   }
+  if (f && f->said) tokstream_free(f->said);
+  if (f) f->said = NULL;
 }
 
 void follow_free(Follow *f) {
@@ -107,11 +109,24 @@ bool follow_prompt_end(Follow *f, RtError *e) {
   return true;
 }
 
+// Nothing that comes now can be used.
+static bool full(const Follow *f) {
+  for (int k = 1; f->n && k < f->streams->n; k++)
+    if (f->s[k].seen[f->n - 1] > f->streams->s[k].context) return true;
+  return false;
+}
+
+bool follow_id(Follow *f, const Tokenizer *tok, int32_t id, RtError *e) {
+  if (!f->said && tok) f->said = tokstream_eager(tok, f->id, f->n);
+  size_t n = 0;
+  const char *bytes = f->said ? tokstream_push(f->said, id, &n) : "";
+  return follow_token(f, id, bytes, n, e);
+}
+
 bool follow_encoded(Follow *f, const Tokenizer *tok, const int32_t *ids, const TokSpan *span, int64_t n, const char *text, size_t begin,
                     size_t end, RtError *e) {
-  while (begin < end && (text[begin] & 0xC0) == 0x80) begin++;       // a window may begin within a character
-  for (int64_t i = 0; i < n; i++) {
-    size_t to = i == n - 1 ? end : (size_t)span[i].end;
+  for (int64_t i = 0; i < n && !full(f); i++) {
+    size_t to = i == n - 1 ? end : (size_t)(span[i].end < span[i + 1].begin ? span[i].end : span[i + 1].begin);
     if (to < begin) to = begin;
     if (!follow_token(f, ids[i], text + begin, tokenizer_is_special(tok, ids[i]) ? 0 : to - begin, e)) return false;
     begin = to;
@@ -120,15 +135,10 @@ bool follow_encoded(Follow *f, const Tokenizer *tok, const int32_t *ids, const T
 }
 
 bool follow_ids(Follow *f, const Tokenizer *tok, const int32_t *ids, int64_t n, int64_t prompt, RtError *e) {
-  TokStream *ts = tok ? tokstream_new(tok, NULL, 0) : NULL;
-  bool ok = prompt > 0 || follow_prompt_end(f, e);
-  for (int64_t i = 0; i < n && ok; i++) {
-    size_t len = 0;
-    const char *bytes = ts ? tokstream_push(ts, ids[i], &len) : "";
-    ok = follow_token(f, ids[i], bytes, len, e) && (i + 1 != prompt || follow_prompt_end(f, e));
-  }
-  if (ts) tokstream_free(ts);
-  return ok;
+  if (prompt <= 0 && !follow_prompt_end(f, e)) return false;
+  for (int64_t i = 0; i < n && !full(f); i++)
+    if (!follow_id(f, tok, ids[i], e) || (i + 1 == prompt && !follow_prompt_end(f, e))) return false;
+  return true;
 }
 
 Follow *follow_copy(const Follow *f, int64_t n) {
@@ -152,16 +162,16 @@ int64_t follow_fits(const Follow *f) {
   return n;
 }
 
-bool follow_share(const Follow *f, int k, FollowShare *sum, RtError *e) {
+bool follow_share(const Follow *f, int64_t n, int k, FollowShare *sum, RtError *e) {
   const Stream *s = &f->streams->s[k];
   const FollowTokens *t = &f->s[k];
   TokSpan *span = NULL;
   const int32_t *prefix;
-  int64_t len = s->prompt_only ? f->prompt > 0 ? f->end[f->prompt - 1] : 0 : (int64_t)f->len, ended = 0;
-  int64_t n = s->tok ? tokenizer_encode(s->tok, f->text, (size_t)len, f->continuation, NULL, &span, e) : 0;
-  if (n < 0) return false;
-  for (int64_t i = 0; i < f->n; i++) {
-    while (ended < n && span[ended].end <= f->end[i]) ended++;
+  int64_t read = s->prompt_only && f->prompt < n ? f->prompt : n, len = read > 0 ? f->end[read - 1] : 0, ended = 0;
+  int64_t all = s->tok ? tokenizer_encode(s->tok, f->text, (size_t)len, f->continuation, NULL, &span, e) : 0;
+  if (all < 0) return false;
+  for (int64_t i = 0; i < n; i++) {
+    while (ended < all && span[ended].end <= f->end[i]) ended++;
     sum->visible += t->seen[i];
     sum->ended += s->tok ? tokenizer_prefix(s->tok, &prefix) + ended : t->seen[i];
   }

@@ -4,7 +4,8 @@
 // What an anchor position may see of a following stream (DESIGN section 4): the tokens that are settled by the text of the anchor's tokens
 // up to it, that is, the tokens every continuation of that text would begin with (settled.h). So nothing leaks from later text, and the
 // count depends on the ids so far only, not on how they were cut into steps.
-//   - The text of an anchor token is what it adds to the text; special tokens add nothing, each model gets its own.
+//   - The text of an anchor token is what it adds to the text; special tokens add nothing, each model gets its own. A character that is
+//     split over tokens comes with the last of them.
 //   - A stream begins with its tokenizer's prefix (BOS), visible from the first position on.
 //   - `reads prompt`: the prompt is a complete text at its last token, where all of it becomes visible; nothing behind it is read.
 //     With the anchor's tokenizer the ids are the anchor's own, and position i sees those up to i.
@@ -46,20 +47,22 @@ typedef struct Follow {
   char *text;                  // what the anchor's tokens say, whole
   size_t len, captext;
   int64_t *end;                // per anchor token: bytes of text up to and with it
+  TokStream *said;             // owned; decodes tokens that come without their text, NULL before the first
 } Follow;
 
 // NULL where the program has one stream. continuation: the text continues another one (a window of a longer text).
 Follow *follow_new(const Streams *ss, bool continuation);
 void follow_free(Follow *f);
-// The next token of the anchor, and the n bytes of text it adds (a character may be split over tokens). False and an error where a
-// following model does not know a token.
+// The next token of the anchor, and the n bytes of text it adds, whole characters. False and an error where a following model does not know
+// a token.
 bool follow_token(Follow *f, int32_t id, const char *bytes, size_t n, RtError *e);
-// The next n tokens of the anchor, which tok encoded: they say text[begin, end); what lies between spans belongs to the later token, the rest
-// to the last.
+// The next token, of which only the id is known: its text is what tok (NULL: nothing) decodes after those before it.
+bool follow_id(Follow *f, const Tokenizer *tok, int32_t id, RtError *e);
+// The next n tokens of the anchor, which tok encoded: they say text[begin, end). A character belongs to the last token that has a part of it,
+// what lies between spans to the later token, the rest to the last. Stops where a context is full.
 bool follow_encoded(Follow *f, const Tokenizer *tok, const int32_t *ids, const TokSpan *span, int64_t n, const char *text, size_t begin,
                     size_t end, RtError *e);
-// All tokens of the anchor, of which only the ids are known: their text is what tok (which may be NULL) decodes. The first `prompt` are the
-// prompt.
+// All tokens of the anchor, by their ids; the first `prompt` are the prompt. Stops where a context is full.
 bool follow_ids(Follow *f, const Tokenizer *tok, const int32_t *ids, int64_t n, int64_t prompt, RtError *e);
 // The prompt ends with the anchor tokens so far.
 bool follow_prompt_end(Follow *f, RtError *e);
@@ -67,10 +70,11 @@ bool follow_prompt_end(Follow *f, RtError *e);
 void follow_seal(Follow *f);
 // The same for the first n anchor tokens.
 Follow *follow_copy(const Follow *f, int64_t n);
-// How many of the first anchor tokens fit every stream's context.
+// How many of the first anchor tokens (not all need be there) fit every stream's context.
 int64_t follow_fits(const Follow *f);
 
-// What the stable prefix costs: over all anchor positions, the tokens of stream k that are visible, and those that end in the text so far.
+// What the stable prefix costs: over the first n anchor positions, the tokens of stream k that are visible, and those that end in the text
+// so far.
 typedef struct FollowShare { int64_t visible, ended; } FollowShare;
-bool follow_share(const Follow *f, int k, FollowShare *sum, RtError *e);
+bool follow_share(const Follow *f, int64_t n, int k, FollowShare *sum, RtError *e);
 #endif

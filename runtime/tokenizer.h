@@ -29,6 +29,9 @@ int32_t tokenizer_token_id(const Tokenizer *t, const char *token);   // -1 when 
 // Streaming decode: decode(prompt + completion) minus decode(prompt), handed out in whole characters only.
 typedef struct TokStream TokStream;
 TokStream *tokstream_new(const Tokenizer *t, const int32_t *prompt, int64_t n);
+// The same, but text comes out with the id that completes it. Decoding gives other text only for a run of byte tokens whose later bytes
+// are no UTF-8: it replaces the whole run.
+TokStream *tokstream_eager(const Tokenizer *t, const int32_t *prompt, int64_t n);
 // Adds an id; returns newly settled text (owned by the stream, valid until the next call; maybe "").
 const char *tokstream_push(TokStream *s, int32_t id, size_t *len);
 const char *tokstream_end(TokStream *s, size_t *len);        // the rest, when no more ids come

@@ -1,6 +1,7 @@
 // Decoding as ids arrive. The stream keeps the ids since the last place where text before and after cannot influence each other
 // (mostly one id), decodes those again with each new one, and hands out what no later id can change:
-//   byte-fallback: a run of <0xNN> tokens is settled by the first other token, for an invalid run is replaced as a whole;
+//   byte-fallback: a run of <0xNN> tokens is settled by the first other token, for an invalid run is replaced as a whole
+//                  (an eager stream does not wait: the run is over with each character that is complete);
 //   byte-level:    everything but an incomplete character at the end.
 #include <stdlib.h>
 #include <string.h>
@@ -14,17 +15,21 @@ struct TokStream {
   int32_t *ids;                // since the last restart
   int64_t n, cap;
   bool begun;                  // text came out before the restart
+  bool eager;
   size_t sent;                 // bytes of the decoded ids handed out
   char *out;                   // what the last call returned
 };
 
-TokStream *tokstream_new(const Tokenizer *t, const int32_t *prompt, int64_t n) {
+static TokStream *stream_new(const Tokenizer *t, const int32_t *prompt, int64_t n, bool eager) {
   TokStream *s = rt_alloc(1, sizeof *s);
-  s->t = t;
+  *s = (TokStream){.t = t, .eager = eager};
   size_t len;
   for (int64_t i = 0; i < n; i++) tokstream_push(s, prompt[i], &len);
   return s;
 }
+
+TokStream *tokstream_new(const Tokenizer *t, const int32_t *prompt, int64_t n) { return stream_new(t, prompt, n, false); }
+TokStream *tokstream_eager(const Tokenizer *t, const int32_t *prompt, int64_t n) { return stream_new(t, prompt, n, true); }
 
 void tokstream_free(TokStream *s) {
   if (!s) return;
@@ -55,6 +60,15 @@ done:
     if (c < 0x80) return false;
   }
   return false;
+}
+
+// Whether the run of byte tokens at the end of the kept ids is the beginning of a character.
+static bool incomplete_run(const TokStream *s) {
+  char raw[8];
+  uint8_t byte;
+  size_t n = 0;
+  for (int64_t i = s->n; i-- > 0 && n < 4 && tk_is_byte_token(s->t->text[s->ids[i]], &byte); n++) raw[7 - n] = (char)byte;
+  return rt_utf8_scan(raw + 8 - n, n) == 0;
 }
 
 // Hands out text[sent, settled) and starts over when nothing is left open.
@@ -90,7 +104,7 @@ const char *tokstream_push(TokStream *s, int32_t id, size_t *len) {
     s->ids = rt_realloc(s->ids, (size_t)s->cap, sizeof *s->ids);
   }
   s->ids[s->n++] = id;
-  if (t->fallback && tk_is_byte_token(t->text[id], &byte)) return nothing(s, len);
+  if (t->fallback && tk_is_byte_token(t->text[id], &byte) && (!s->eager || incomplete_run(s))) return nothing(s, len);
   size_t all;
   char *text = tk_decode(t, s->ids, s->n, !s->begun, &all);
   // The incomplete end was decoded as one U+FFFD, three bytes.

@@ -12,7 +12,7 @@ static bool add_shares(const Engine *en, const char *path, json_t *all, RtError 
   bool ok = true;
   for (int k = 1; k < en->streams.n && ok; k++) {
     FollowShare sum = {0};
-    for (int64_t i = 0; i < d->n && ok; i++) ok = follow_share(d->row[i].follow, k, &sum, e);
+    for (int64_t i = 0; i < d->n && ok; i++) ok = follow_share(d->row[i].follow, d->row[i].n, k, &sum, e);
     if (!ok) break;
     json_array_append_new(all, json_pack("{s:s, s:s, s:I, s:I, s:f}", "data", path, "model", en->streams.s[k].model, "visible",
                                          (json_int_t)sum.visible, "ended", (json_int_t)sum.ended, "share",
