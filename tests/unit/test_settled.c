@@ -9,64 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
-#include <jansson.h>
 
+#include "random_text.h"
 #include "runtime/settled.h"
 #include "tokenizer_files.h"
-
-typedef struct Rng { uint64_t x; } Rng;
-static uint32_t below(Rng *r, uint32_t n) {
-  r->x = r->x * 6364136223846793005u + 1442695040888963407u;
-  return (uint32_t)(((r->x >> 33) * n) >> 31);
-}
-
-// Fragments: whole texts, their words, and characters that make trouble.
-typedef struct Parts {
-  char **s;
-  uint32_t n;
-} Parts;
-
-static void add_part(Parts *p, const char *s, size_t n) {
-  p->s = realloc(p->s, (p->n + 1) * sizeof *p->s);
-  p->s[p->n++] = strndup(s, n);
-}
-
-static Parts read_parts(void) {
-  static const char *const odd[] = {"\u0301", "\u0323", "\u1161", "\u11a8", "\u1100", "e", "A", "\u3099", "\u304b", " ", "  ", "\n", "\r", "\t",
-                                    "\u200d", "\ufe0f", "👍", "🏽", "👩", "ก", "ำ", "ิ", "漢", "字", "'", "'s", "1", "12", "x", "?", "!", ",", "▁",
-                                    "<", "<|", "<|end", "[", "[LONG", "[MASK", "word", "wor", "<0x41>", "\u00a0", "\u0344", "ﬁ", "\u1e9b"};
-  Parts p = {0};
-  json_error_t e;
-  json_t *texts = json_load_file(TOKENIZER_GOLDEN "texts.json", JSON_ALLOW_NUL, &e);
-  if (!texts) fail_msg("%s", e.text);
-  for (size_t i = 0; i < json_array_size(texts); i++) {
-    const char *s = json_string_value(json_array_get(texts, i)), *space;
-    if (strlen(s) < 40) add_part(&p, s, strlen(s));
-    for (; (space = strchr(s, ' ')) != NULL; s = space + 1)
-      if (space - s < 20) add_part(&p, s, (size_t)(space - s));
-  }
-  json_decref(texts);
-  for (int times = 0; times < 8; times++)
-    for (size_t i = 0; i < sizeof odd / sizeof *odd; i++) add_part(&p, odd[i], strlen(odd[i]));
-  return p;
-}
-
-static void free_parts(Parts *p) {
-  for (uint32_t i = 0; i < p->n; i++) free(p->s[i]);
-  free(p->s);
-}
-
-static size_t random_text(Rng *r, const Parts *p, char *out, size_t cap) {
-  size_t n = 0;
-  for (uint32_t k = 1 + below(r, 7); k > 0; k--) {
-    const char *s = p->s[below(r, p->n)];
-    size_t m = strlen(s);
-    if (n + m > cap) break;
-    memcpy(out + n, s, m);
-    n += m;
-  }
-  return n;
-}
 
 static void show(const char *what, const char *s, size_t n, size_t cut) {
   print_message("%s: [%.*s] after %zu bytes of [%.*s]\n", what, (int)cut, s, cut, (int)n, s);
@@ -105,19 +51,19 @@ static bool begins_with(const Tokenizer *t, bool continuation, const char *s, si
 typedef struct Stats { int64_t bytes, looks; } Stats;
 
 // One text pushed in random bits; every look compared with one look at all so far, and with a text that goes on otherwise.
-static bool one_round(const Tokenizer *t, const Settler *rule, Rng *r, const Parts *parts, Stats *st) {
+static bool one_round(const Tokenizer *t, const Settler *rule, Rng *r, const TextParts *parts, Stats *st) {
   static int32_t ids[4096];
   static TokSpan spans[4096];
   char text[1024], other[2048];
   RtError e;
-  bool continuation = below(r, 4) == 0;
+  bool continuation = rng_below(r, 4) == 0;
   size_t n = random_text(r, parts, text, sizeof text), at = 0;
   int64_t before = 0;
   const int32_t *got;
   const TokSpan *got_spans;
   SettledText *x = settled_new(rule, continuation);
   while (at < n) {
-    size_t k = 1 + below(r, below(r, 3) ? 4 : 30);
+    size_t k = 1 + rng_below(r, rng_below(r, 3) ? 4 : 30);
     if (k > n - at) k = n - at;
     if (!settled_push(x, text + at, k, &e)) fail_msg("%s", e.text);
     at += k;
@@ -153,7 +99,7 @@ static int64_t rounds_wanted(void) {
 static void check(const char *name, const char *path) {
   int64_t rounds = rounds_wanted();
   RtError e;
-  Parts parts = read_parts();
+  TextParts parts = text_parts_read();
   Tokenizer *t = tokenizer_open(path, &e);
   if (!t) fail_msg("%s", e.text);
   Settler *rule = settler_new(t);
@@ -165,7 +111,7 @@ static void check(const char *name, const char *path) {
   if (bad) fail_msg("%s: %d rounds failed", name, bad);
   settler_free(rule);
   tokenizer_free(t);
-  free_parts(&parts);
+  text_parts_free(&parts);
 }
 
 static void synthetic(void **state) {

@@ -1,0 +1,365 @@
+// What a following stream reads of an anchor's tokens, and how much of it each of them sees, against the definition: the text of the tokens so
+// far, worked out from the spans (rows of text) or by decoding the first ids (rows of ids), given whole to settled.h. Random texts over pairs
+// of tokenizers; prompts, windows, full contexts, ids that are no UTF-8, and one rule above all: the same first ids, the same visible tokens.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+#include <jansson.h>
+
+#include "random_text.h"
+#include "runtime/data.h"
+#include "tokenizer_files.h"
+
+enum { MOST = 4096 };          // bytes of a text here, tokens of a row
+
+static Tokenizer *synthetic(const char *name) {
+  char path[512];
+  RtError e;
+  snprintf(path, sizeof path, TOKENIZER_GOLDEN "synthetic/%s.json", name);
+  Tokenizer *t = tokenizer_open(path, &e);
+  if (!t) fail_msg("%s", e.text);
+  return t;
+}
+
+// An anchor's tokenizer, a following one that reads all (stream 1), the same reading prompts (2), and the anchor's ids of prompts (3).
+typedef struct Kit {
+  Tokenizer *tok;
+  Streams streams;
+  DataOptions o;
+  char path[64];
+} Kit;
+
+enum { ALL = 1, PROMPTS = 2, SHARED = 3, STREAMS = 4 };
+
+static void open_kit(Kit *k, const char *anchor, const char *augment) {
+  *k = (Kit){.tok = synthetic(anchor), .path = "/tmp/calm-test-follow-XXXXXX"};
+  k->streams = (Streams){.s = calloc(STREAMS, sizeof(Stream)), .n = STREAMS};
+  for (int i = 0; i < STREAMS; i++) k->streams.s[i] = (Stream){.model = i ? "aug" : "base", .context = MOST, .vocab = MOST};
+  for (int i = ALL; i <= PROMPTS; i++) {
+    k->streams.s[i].tok = synthetic(augment);
+    k->streams.s[i].rule = settler_new(k->streams.s[i].tok);
+  }
+  k->streams.s[PROMPTS].prompt_only = k->streams.s[SHARED].prompt_only = true;
+  int32_t eos = tokenizer_token_id(k->tok, "</s>");
+  k->o = (DataOptions){.tok = k->tok, .eos = eos < 0 ? 1 : eos, .vocab = MOST, .streams = &k->streams, .context = MOST};
+  close(mkstemp(k->path));
+}
+
+static void close_kit(Kit *k) {
+  unlink(k->path);
+  streams_free(&k->streams);
+  tokenizer_free(k->tok);
+}
+
+// One row (or the windows of one) read from a file of one line.
+static Data *read_row(Kit *k, json_t *o, RtError *e) {
+  char *line = json_dumps(o, JSON_COMPACT);
+  json_decref(o);
+  assert_non_null(line);
+  FILE *f = fopen(k->path, "wb");
+  fputs(line, f);
+  fclose(f);
+  free(line);
+  return data_read(k->path, &k->o, NULL, e);
+}
+
+static Data *good_row(Kit *k, json_t *o) {
+  RtError e;
+  Data *d = read_row(k, o, &e);
+  if (!d) fail_msg("%s", e.text);
+  return d;
+}
+
+static json_t *pair(const char *text, size_t cut, size_t n) {
+  return json_pack("{s:s%, s:s%}", "prompt", text, cut, "completion", text + cut, n - cut);
+}
+
+static json_t *ids_row(const int32_t *ids, int64_t n, int64_t prompt) {
+  json_t *a = json_array(), *b = json_array();
+  for (int64_t i = 0; i < n; i++) {
+    json_array_append_new(a, json_integer(ids[i]));
+    json_array_append_new(b, json_integer(i < prompt ? -100 : ids[i]));
+  }
+  return json_pack("{s:o, s:o}", "input_ids", a, "labels", b);
+}
+
+// ---- the definition
+
+// The tokens of stream k that a text shows: settled ones, or all where it is complete.
+static int64_t shown(const Stream *s, bool continuation, const char *text, size_t n, bool complete, int32_t *ids) {
+  RtError e;
+  const int32_t *prefix, *got;
+  int64_t np = tokenizer_prefix(s->tok, &prefix);
+  SettledText *x = settled_new(s->rule, continuation);
+  if (!settled_push(x, text, n, &e) || (complete && !settled_end(x, &e))) fail_msg("%s", e.text);
+  int64_t m = settled_tokens(x, &got, NULL);
+  assert_true(np + m <= MOST);
+  if (np) memcpy(ids, prefix, (size_t)np * sizeof *ids);
+  if (m) memcpy(ids + np, got, (size_t)m * sizeof *ids);
+  settled_free(x);
+  return np + m;
+}
+
+// What the tokens of a row say: said[i] is how many bytes of `text` are known by token i.
+typedef struct Said {
+  char text[MOST];
+  size_t len, said[MOST];
+  int64_t n, prompt;
+  bool continuation;
+} Said;
+
+static void say(Said *s, const char *bytes, size_t n) {
+  assert_true(s->len + n <= MOST && s->n < MOST);
+  memcpy(s->text + s->len, bytes, n);
+  s->said[s->n++] = s->len += n;
+}
+
+// Tokens with their spans: a character belongs to the last token that covers it, what no token covers to the next one.
+static void say_spans(Said *s, const Tokenizer *t, const int32_t *ids, const TokSpan *span, int64_t n, const char *text, size_t begin, size_t end) {
+  size_t at = begin;
+  for (int64_t i = 0; i < n; i++) {
+    size_t to = i == n - 1 ? end : (size_t)span[i].end;
+    for (int64_t j = i + 1; j < n; j++) to = (size_t)span[j].begin < to ? (size_t)span[j].begin : to;
+    if (to < at) to = at;
+    say(s, text + at, tokenizer_is_special(t, ids[i]) ? 0 : to - at);
+    at = to;
+  }
+}
+
+static void say_text(Said *s, const Tokenizer *t, const char *text, size_t n, bool continuation) {
+  RtError e;
+  int32_t *ids;
+  TokSpan *span;
+  int64_t k = tokenizer_encode(t, text, n, continuation, &ids, &span, &e);
+  if (k < 0) fail_msg("%s", e.text);
+  say_spans(s, t, ids, span, k, text, 0, n);
+  free(ids), free(span);
+}
+
+static bool check_row(const Kit *k, const DataRow *r, const Said *s) {
+  static int32_t want[MOST];
+  if (r->follow->n < r->n || s->n < r->n) fail_msg("a row of %d tokens, followed %d, said %d", (int)r->n, (int)r->follow->n, (int)s->n);
+  for (int i = ALL; i < STREAMS; i++) {
+    const FollowTokens *t = &r->follow->s[i];
+    bool prompts = k->streams.s[i].prompt_only;
+    for (int64_t a = 0; a < r->n; a++) {
+      bool over = prompts && a >= s->prompt - 1;
+      size_t known = over ? s->prompt ? s->said[s->prompt - 1] : 0 : s->said[a];
+      int64_t n = i == SHARED ? (over ? s->prompt : a + 1) : shown(&k->streams.s[i], s->continuation, s->text, known, over, want);
+      if (i == SHARED) memcpy(want, r->ids, (size_t)n * sizeof *want);
+      if (t->seen[a] == n && n <= t->n && (n == 0 || !memcmp(want, t->ids, (size_t)n * sizeof *want))) continue;
+      print_message("stream %d, anchor token %d of %d (prompt %d): sees %d, should see %d\n", i, (int)a, (int)r->n, (int)s->prompt,
+                    (int)t->seen[a], (int)n);
+      return false;
+    }
+  }
+  return true;
+}
+
+// ---- rows of prompt and completion
+
+static void each_pair(void (*check)(Kit *k, Rng *r, const TextParts *parts, const char *anchor, const char *augment), const char *const *anchors,
+                      int n) {
+  static const char *const augments[] = {"byte_gpt2", "byte_llama3", "fallback_prepend", "fallback_metaspace", "splits", "chars"};
+  TextParts parts = text_parts_read();
+  Rng r = {7};
+  for (int i = 0; i < n; i++)
+    for (size_t j = 0; j < sizeof augments / sizeof *augments; j++) {
+      Kit k;
+      open_kit(&k, anchors[i], augments[j]);
+      check(&k, &r, &parts, anchors[i], augments[j]);
+      close_kit(&k);
+    }
+  text_parts_free(&parts);
+}
+
+static const char *const every[] = {"byte_gpt2", "byte_llama3", "byte_digits", "fallback_prepend", "fallback_metaspace", "splits", "chars"};
+// Those whose ids say the text, so that the same ids say the same.
+static const char *const faithful[] = {"byte_gpt2", "fallback_prepend"};
+enum { ROUNDS = 60 };
+
+// A place between two characters.
+static size_t some_cut(Rng *r, const char *text, size_t n) {
+  size_t cut = rng_below(r, (uint32_t)n + 1);
+  while (cut < n && ((uint8_t)text[cut] & 0xC0) == 0x80) cut++;
+  return cut;
+}
+
+static size_t long_text(Rng *r, const TextParts *parts, char *out) {
+  size_t n = 0;
+  for (int i = 0; i < 3; i++) n += random_text(r, parts, out + n, 256);
+  return n;
+}
+
+static void show(const char *anchor, const char *augment, const char *text, size_t cut, size_t n) {
+  fail_msg("%s followed by %s: [%.*s] + [%.*s]", anchor, augment, (int)cut, text, (int)(n - cut), text + cut);
+}
+
+static void say_pair(Said *s, const Kit *k, const char *text, size_t cut, size_t n) {
+  const int32_t *prefix;
+  *s = (Said){.n = 0};
+  for (int np = tokenizer_prefix(k->tok, &prefix); np > 0; np--) say(s, "", 0);
+  say_text(s, k->tok, text, cut, false);
+  s->prompt = s->n;
+  say_text(s, k->tok, text + cut, n - cut, true);
+  say(s, "", 0);               // end of text
+}
+
+static void pairs_of(Kit *k, Rng *r, const TextParts *parts, const char *anchor, const char *augment) {
+  static Said s;
+  char text[1024];
+  for (int i = 0; i < ROUNDS; i++) {
+    size_t n = long_text(r, parts, text), cut = some_cut(r, text, n);
+    Data *d = good_row(k, pair(text, cut, n));
+    say_pair(&s, k, text, cut, n);
+    if (!check_row(k, &d->row[0], &s)) show(anchor, augment, text, cut, n);
+    // The same again, from a copy that ends somewhere.
+    int64_t to = rng_below(r, (uint32_t)d->row[0].n + 1);
+    Follow *c = follow_copy(d->row[0].follow, to);
+    assert_int_equal(c->n, to);
+    for (int j = ALL; j < STREAMS; j++)
+      for (int64_t a = 0; a < to; a++) assert_int_equal(c->s[j].seen[a], d->row[0].follow->s[j].seen[a]);
+    follow_free(c);
+    data_free(d);
+  }
+}
+
+static void prompts_and_completions(void **state) {
+  (void)state;
+  each_pair(pairs_of, every, sizeof every / sizeof *every);
+}
+
+// ---- no leak
+
+static int64_t common(const DataRow *a, const DataRow *b) {
+  int64_t n = 0;
+  while (n < a->n && n < b->n && a->ids[n] == b->ids[n]) n++;
+  return n;
+}
+
+// What two rows with the same first n ids see by them.
+static bool same_sight(const DataRow *a, const DataRow *b, int64_t n) {
+  for (int k = ALL; k < STREAMS; k++) {
+    const FollowTokens *x = &a->follow->s[k], *y = &b->follow->s[k];
+    for (int64_t i = 0; i < n; i++)
+      if (x->seen[i] != y->seen[i] || (x->seen[i] && memcmp(x->ids, y->ids, (size_t)x->seen[i] * sizeof *x->ids))) {
+        print_message("stream %d: token %d of %d common ones sees %d and %d\n", k, (int)i, (int)n, x->seen[i], y->seen[i]);
+        return false;
+      }
+  }
+  return true;
+}
+
+// Pairs of characters whose bytes begin alike.
+static const char *const kin[] = {"😀", "😁", "😀", "𝒜", "👍", "🀀", "漢", "日", "字", "孖", "é", "è", "ก", "अ"};
+
+// Two texts that begin alike and go on differently, mostly in the middle of a character.
+static void text_leaks(Kit *k, Rng *r, const TextParts *parts, const char *anchor, const char *augment) {
+  char one[2048], two[2048];
+  int met = 0;
+  for (int i = 0; i < ROUNDS; i++) {
+    size_t n = random_text(r, parts, one, 256), cut = some_cut(r, one, n), m;
+    memcpy(two, one, n);
+    m = n;
+    uint32_t which = 2 * rng_below(r, sizeof kin / sizeof *kin / 2);
+    strcpy(one + n, kin[which]), strcpy(two + m, kin[which + 1]);
+    n += strlen(one + n), m += strlen(two + m);
+    n += random_text(r, parts, one + n, 256), m += random_text(r, parts, two + m, 256);
+    Data *a = good_row(k, pair(one, cut, n)), *b = good_row(k, pair(two, cut, m));
+    int64_t same = common(&a->row[0], &b->row[0]);
+    met += same > a->row[0].prompt_n;
+    if (!same_sight(&a->row[0], &b->row[0], same)) show(anchor, augment, one, cut, n);
+    data_free(a), data_free(b);
+  }
+  assert_true(met > ROUNDS / 2);
+}
+
+static void no_leak_from_text(void **state) {
+  (void)state;
+  each_pair(text_leaks, faithful, sizeof faithful / sizeof *faithful);
+}
+
+static void random_ids(Rng *r, const Tokenizer *t, int32_t *ids, int64_t n) {
+  for (int64_t i = 0; i < n; i++) ids[i] = (int32_t)rng_below(r, (uint32_t)tokenizer_vocab(t));
+}
+
+// Any ids, most of them no UTF-8: later ones never reach back.
+static void id_leaks(Kit *k, Rng *r, const TextParts *parts, const char *anchor, const char *augment) {
+  (void)parts;
+  int32_t one[64], two[64];
+  for (int i = 0; i < ROUNDS; i++) {
+    int64_t n = 2 + rng_below(r, 60), at = 1 + rng_below(r, (uint32_t)n - 1), prompt = rng_below(r, (uint32_t)n);
+    random_ids(r, k->tok, one, n), random_ids(r, k->tok, two, n);
+    memcpy(two, one, (size_t)at * sizeof *one);
+    Data *a = good_row(k, ids_row(one, n, prompt)), *b = good_row(k, ids_row(two, n, prompt));
+    Data *c = good_row(k, ids_row(one, at, prompt < at ? prompt : at));
+    if (!same_sight(&a->row[0], &b->row[0], at)) fail_msg("%s followed by %s: later ids reach back", anchor, augment);
+    if (!same_sight(&a->row[0], &c->row[0], prompt < at ? at : at - 1)) fail_msg("%s followed by %s: ids of a shorter row", anchor, augment);
+    data_free(a), data_free(b), data_free(c);
+  }
+}
+
+static void no_leak_from_ids(void **state) {
+  (void)state;
+  each_pair(id_leaks, every, sizeof every / sizeof *every);
+}
+
+// ---- rows of ids
+
+// The text that ids say, one after the other: what decoding the first i gives, without an unfinished character at the end.
+static bool say_ids(Said *s, const Tokenizer *t, const int32_t *ids, int64_t n, int64_t prompt) {
+  *s = (Said){.prompt = prompt};
+  size_t len;
+  char *whole = tokenizer_decode(t, ids, n, &len);
+  bool fine = !strstr(whole, "\xEF\xBF\xBD");
+  for (int64_t i = 1; i <= n && fine; i++) {
+    size_t m;
+    char *text = tokenizer_decode(t, ids, i, &m), *bad = strstr(text, "\xEF\xBF\xBD");
+    if (bad) m = (size_t)(bad - text);                     // within a run of bytes that is not complete
+    if (m < s->len) m = s->len;
+    fine = m <= len && !memcmp(text, whole, bad ? (size_t)(bad - text) : m);
+    say(s, whole + s->len, m - s->len);
+    free(text);
+  }
+  free(whole);
+  return fine;
+}
+
+// Ids that are some text's see what the text's row sees.
+static void ids_of(Kit *k, Rng *r, const TextParts *parts, const char *anchor, const char *augment) {
+  static Said s;
+  char text[1024];
+  int met = 0;
+  for (int i = 0; i < ROUNDS; i++) {
+    size_t n = random_text(r, parts, text, sizeof text), cut = some_cut(r, text, n), len;
+    Data *d = good_row(k, pair(text, cut, n));
+    const DataRow *row = &d->row[0];
+    Data *again = good_row(k, ids_row(row->ids, row->n, row->prompt_n));
+    if (say_ids(&s, k->tok, row->ids, row->n, row->prompt_n) && !check_row(k, &again->row[0], &s)) show(anchor, augment, text, cut, n);
+    char *said = tokenizer_decode(k->tok, row->ids, row->n, &len);
+    if (len == n && !memcmp(said, text, n)) {
+      met++;
+      if (!same_sight(row, &again->row[0], row->n)) show(anchor, augment, text, cut, n);
+    }
+    free(said);
+    data_free(d), data_free(again);
+  }
+  if (!strcmp(anchor, "byte_gpt2")) assert_true(met > ROUNDS / 4);
+}
+
+static void ids_like_text(void **state) {
+  (void)state;
+  each_pair(ids_of, every, sizeof every / sizeof *every);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {cmocka_unit_test(prompts_and_completions), cmocka_unit_test(no_leak_from_text), cmocka_unit_test(no_leak_from_ids),
+                                     cmocka_unit_test(ids_like_text)};
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
