@@ -62,6 +62,7 @@ static Data *read_row(Kit *k, json_t *o, RtError *e) {
   char *line = json_dumps(o, JSON_COMPACT);
   json_decref(o);
   assert_non_null(line);
+  unlink(k->path);             // a new file is not flushed as one written over is
   FILE *f = fopen(k->path, "wb");
   fputs(line, f);
   fclose(f);
@@ -132,14 +133,17 @@ static void say_spans(Said *s, const Tokenizer *t, const int32_t *ids, const Tok
   }
 }
 
-static void say_text(Said *s, const Tokenizer *t, const char *text, size_t n, bool continuation) {
+// Gives the last id, -1 where there is none.
+static int32_t say_text(Said *s, const Tokenizer *t, const char *text, size_t n, bool continuation) {
   RtError e;
   int32_t *ids;
   TokSpan *span;
   int64_t k = tokenizer_encode(t, text, n, continuation, &ids, &span, &e);
   if (k < 0) fail_msg("%s", e.text);
   say_spans(s, t, ids, span, k, text, 0, n);
+  int32_t last = k ? ids[k - 1] : -1;
   free(ids), free(span);
+  return last;
 }
 
 static bool check_row(const Kit *k, const DataRow *r, const Said *s) {
@@ -207,8 +211,7 @@ static void say_pair(Said *s, const Kit *k, const char *text, size_t cut, size_t
   for (int np = tokenizer_prefix(k->tok, &prefix); np > 0; np--) say(s, "", 0);
   say_text(s, k->tok, text, cut, false);
   s->prompt = s->n;
-  say_text(s, k->tok, text + cut, n - cut, true);
-  say(s, "", 0);               // end of text
+  if (say_text(s, k->tok, text + cut, n - cut, true) != k->o.eos) say(s, "", 0);       // end of text
 }
 
 static void pairs_of(Kit *k, Rng *r, const TextParts *parts, const char *anchor, const char *augment) {
@@ -358,8 +361,253 @@ static void ids_like_text(void **state) {
   each_pair(ids_of, every, sizeof every / sizeof *every);
 }
 
+// ---- generation
+
+// A prompt of text, then ids one by one: as the row of all these ids.
+static void goes_on(Kit *k, Rng *r, const TextParts *parts, const char *anchor, const char *augment) {
+  char text[1024];
+  int32_t all[MOST];
+  for (int i = 0; i < ROUNDS; i++) {
+    RtError e;
+    size_t n = random_text(r, parts, text, 512), len;
+    if (rng_below(r, 2)) n += strlen(strcpy(text + n, kin[rng_below(r, sizeof kin / sizeof *kin)]));   // an end in bytes
+    Data *d = good_row(k, pair(text, n, n));
+    const DataRow *row = &d->row[0];
+    int64_t prompt = row->prompt_n, more = rng_below(r, 30);
+    memcpy(all, row->ids, (size_t)prompt * sizeof *all);
+    random_ids(r, k->tok, all + prompt, more);
+    char *said = tokenizer_decode(k->tok, row->ids, prompt, &len);
+    if (len == n && !memcmp(said, text, n)) {
+      Follow *f = follow_copy(row->follow, prompt);
+      for (int64_t j = 0; j < more; j++) assert_true(follow_id(f, k->tok, all[prompt + j], &e));
+      Data *whole = good_row(k, ids_row(all, prompt + more, prompt));
+      DataRow made = {.ids = all, .n = prompt + more, .follow = f};
+      if (!same_sight(&made, &whole->row[0], prompt + more)) show(anchor, augment, text, n, n);
+      data_free(whole);
+      follow_free(f);
+    }
+    free(said);
+    data_free(d);
+  }
+}
+
+static void generation(void **state) {
+  (void)state;
+  each_pair(goes_on, every, sizeof every / sizeof *every);
+}
+
+// ---- windows and full contexts
+
+static bool fits_at(const Kit *k, const Said *s, int64_t a) {
+  static int32_t ids[MOST];
+  for (int i = ALL; i < STREAMS; i++) {
+    bool over = k->streams.s[i].prompt_only && a >= s->prompt - 1;
+    size_t known = over ? s->prompt ? s->said[s->prompt - 1] : 0 : s->said[a];
+    int64_t n = i == SHARED ? (over ? s->prompt : a + 1) : shown(&k->streams.s[i], s->continuation, s->text, known, over, ids);
+    if (n > k->streams.s[i].context) return false;
+  }
+  return true;
+}
+
+// Longest beginning of what is said that fits; at most `limit`.
+static int64_t fitting(const Kit *k, const Said *s, int64_t limit) {
+  int64_t n = 0;
+  while (n < limit && fits_at(k, s, n)) n++;
+  return n;
+}
+
+// What tokens [at, to) of a text of n bytes say: of a character that is split between two windows, neither says anything.
+static void say_window(Said *s, const Kit *k, const char *text, size_t n, const int32_t *ids, const TokSpan *span, int64_t of_text,
+                       int64_t at, int64_t to) {
+  const int32_t *prefix;
+  *s = (Said){.continuation = at > 0};
+  for (int np = tokenizer_prefix(k->tok, &prefix); np > 0; np--) say(s, "", 0);
+  int64_t words = to < of_text ? to : of_text;
+  size_t end = n;
+  for (int64_t j = words; j > at && j < of_text; j++) end = (size_t)span[j].begin < end ? (size_t)span[j].begin : end;
+  if (words > at && words < of_text && (size_t)span[words - 1].end < end) end = (size_t)span[words - 1].end;
+  if (words > at) say_spans(s, k->tok, ids + at, span + at, words - at, text, at ? (size_t)span[at - 1].end : 0, end);
+  while (at + s->n - tokenizer_prefix(k->tok, &prefix) < to) say(s, "", 0);     // what the template puts behind
+}
+
+static void check_windows(Kit *k, const Data *d, const char *text, size_t n) {
+  static Said s;
+  RtError e;
+  int32_t *ids;
+  TokSpan *span;
+  const int32_t *prefix, *suffix;
+  int64_t np = tokenizer_prefix(k->tok, &prefix), ns = tokenizer_suffix(k->tok, &suffix), at = 0;
+  int64_t m = tokenizer_encode(k->tok, text, n, false, &ids, &span, &e);
+  for (int64_t i = 0; i < d->n; i++) {
+    const DataRow *r = &d->row[i];
+    int64_t room = k->o.context - np, left = m + ns - at, most = left < room ? left : room, got = r->n - np;
+    assert_true(got >= 1 && got <= most);
+    assert_int_equal(r->prompt_n, 0);
+    for (int64_t j = 0; j < got; j++) assert_int_equal(r->ids[np + j], at + j < m ? ids[at + j] : suffix[at + j - m]);
+    say_window(&s, k, text, n, ids, span, m, at, at + got);
+    if (!check_row(k, r, &s)) fail_msg("window %d of [%.*s]", (int)i, (int)n, text);
+    assert_int_equal(fitting(k, &s, np + got), np + got);
+    say_window(&s, k, text, n, ids, span, m, at, at + most);
+    assert_int_equal(fitting(k, &s, np + most), np + got);           // it ends where a context is full
+    at += got;
+  }
+  assert_int_equal(at, m + ns);
+  free(ids), free(span);
+}
+
+static void windows_of(Kit *k, Rng *r, const TextParts *parts, const char *anchor, const char *augment) {
+  const int32_t *prefix;
+  char text[1024];
+  int np = tokenizer_prefix(k->tok, &prefix);
+  for (int i = 0; i < ROUNDS; i++) {
+    size_t n = long_text(r, parts, text);
+    k->o.context = np + 1 + rng_below(r, i % 2 ? 6 : 60);
+    for (int j = ALL; j < STREAMS; j++) k->streams.s[j].context = i % 3 ? MOST : 24 + rng_below(r, 20);
+    RtError e;
+    Data *d = read_row(k, json_pack("{s:s%}", "text", text, n), &e);
+    if (d) check_windows(k, d, text, n);
+    else if (!strstr(e.text, "is full before the text begins") || i % 3) fail_msg("%s followed by %s: %s", anchor, augment, e.text);
+    data_free(d);
+  }
+}
+
+static void windows(void **state) {
+  (void)state;
+  each_pair(windows_of, every, sizeof every / sizeof *every);
+}
+
+// Rows of prompt and completion, and of ids, are cut.
+static void cuts_of(Kit *k, Rng *r, const TextParts *parts, const char *anchor, const char *augment) {
+  static Said s;
+  char text[1024];
+  for (int i = 0; i < ROUNDS; i++) {
+    size_t n = long_text(r, parts, text), cut = some_cut(r, text, n);
+    k->o.context = 1 + rng_below(r, 100);
+    for (int j = ALL; j < STREAMS; j++) k->streams.s[j].context = 1 + rng_below(r, 100);
+    Data *d = good_row(k, pair(text, cut, n));
+    const DataRow *row = &d->row[0];
+    say_pair(&s, k, text, cut, n);
+    int64_t most = fitting(k, &s, s.n < k->o.context ? s.n : k->o.context);
+    if (row->n != most || !check_row(k, row, &s)) {
+      print_message("%d tokens, %d fit\n", (int)row->n, (int)most);
+      show(anchor, augment, text, cut, n);
+    }
+    assert_int_equal(row->prompt_n, s.prompt < most ? s.prompt : most);
+    if (row->n > 0) {
+      Data *again = good_row(k, ids_row(row->ids, row->n, row->prompt_n));
+      assert_true(again->row[0].n <= row->n);
+      data_free(again);
+    }
+    data_free(d);
+  }
+}
+
+static void cuts(void **state) {
+  (void)state;
+  each_pair(cuts_of, every, sizeof every / sizeof *every);
+}
+
+// A context that is always full does not make reading slow: what lies behind it is not read.
+static void long_text_small_context(void **state) {
+  (void)state;
+  Kit k;
+  open_kit(&k, "byte_gpt2", "chars");
+  k.o.context = 4096;
+  for (int j = ALL; j < STREAMS; j++) k.streams.s[j].context = 16;
+  size_t n = 300000;
+  char *text = malloc(n);
+  for (size_t i = 0; i < n; i++) text[i] = "once upon a time, there was 1 word. "[i % 36];
+  Data *d = good_row(&k, json_pack("{s:s%}", "text", text, n));
+  assert_true(d->n > 10000);
+  for (int64_t i = 0; i < d->n; i++) assert_true(d->row[i].follow->s[ALL].seen[d->row[i].n - 1] <= 16);
+  data_free(d);
+  free(text);
+  close_kit(&k);
+}
+
+// ---- what it costs, and mistakes
+
+static void shares_of(Kit *k, Rng *r, const TextParts *parts, const char *anchor, const char *augment) {
+  static Said s;
+  char text[1024];
+  RtError e;
+  (void)anchor, (void)augment;
+  for (int i = 0; i < ROUNDS / 4; i++) {
+    size_t n = long_text(r, parts, text), cut = some_cut(r, text, n);
+    k->o.context = i % 2 ? 20 : MOST;
+    Data *d = good_row(k, pair(text, cut, n));
+    const DataRow *row = &d->row[0];
+    say_pair(&s, k, text, cut, n);
+    for (int j = ALL; j < STREAMS; j++) {
+      FollowShare sum = {0}, want = {0};
+      if (!follow_share(row->follow, row->n, j, &sum, &e)) fail_msg("%s", e.text);
+      const int32_t *prefix;
+      const Stream *x = &k->streams.s[j];
+      int64_t read = x->prompt_only && s.prompt < row->n ? s.prompt : row->n;
+      TokSpan *span = NULL;
+      int64_t m = x->tok ? tokenizer_encode(x->tok, s.text, read ? s.said[read - 1] : 0, false, NULL, &span, &e) : 0;
+      for (int64_t a = 0; a < row->n; a++) {
+        want.visible += row->follow->s[j].seen[a];
+        if (!x->tok) want.ended += a < read ? a + 1 : read;
+        else for (int64_t t = -tokenizer_prefix(x->tok, &prefix); t < m; t++) want.ended += t < 0 || span[t].end <= (int64_t)s.said[a];
+      }
+      free(span);
+      assert_int_equal(sum.visible, want.visible);
+      assert_int_equal(sum.ended, want.ended);
+      assert_true(sum.visible <= sum.ended);
+    }
+    data_free(d);
+  }
+}
+
+static void shares(void **state) {
+  (void)state;
+  each_pair(shares_of, every, sizeof every / sizeof *every);
+  Kit k;                       // a window that ends within a character
+  RtError e;
+  FollowShare sum = {0};
+  open_kit(&k, "byte_gpt2", "fallback_prepend");
+  k.o.context = 2;
+  Data *d = good_row(&k, json_pack("{s:s}", "text", "😀😀😀"));
+  for (int64_t i = 0; i < d->n; i++)
+    if (!follow_share(d->row[i].follow, d->row[i].n, ALL, &sum, &e)) fail_msg("%s", e.text);
+  data_free(d);
+  close_kit(&k);
+}
+
+static void mistakes(void **state) {
+  (void)state;
+  Kit k;
+  RtError e;
+  open_kit(&k, "byte_gpt2", "fallback_prepend");
+  k.streams.s[ALL].vocab = 20;                  // ids of its tokenizer go further
+  static const char *const row[] = {"text", "prompt", "completion"}, *const odd = "once, 7 x! é 漢 upon";
+  for (int i = 0; i < 2; i++) {
+    json_t *o = i ? json_pack("{s:s, s:s}", row[1], "once", row[2], odd) : json_pack("{s:s}", row[0], odd);
+    assert_null(read_row(&k, o, &e));
+    if (!strstr(e.text, ":1: the tokenizer of model aug gives id ") || !strstr(e.text, "the model knows ids below 20")) fail_msg("%s", e.text);
+  }
+  int32_t *ids;
+  int64_t n = tokenizer_encode(k.tok, odd, strlen(odd), false, &ids, NULL, &e);
+  assert_null(read_row(&k, ids_row(ids, n, 0), &e));
+  assert_non_null(strstr(e.text, ":1: the tokenizer of model aug gives id "));
+  free(ids);
+  close_kit(&k);
+  open_kit(&k, "byte_gpt2", "fallback_prepend");
+  k.streams.s[ALL].context = 0;                 // no room even for its <s>
+  assert_null(read_row(&k, json_pack("{s:s}", "text", "once upon a time"), &e));
+  if (!strstr(e.text, "is full before the text begins")) fail_msg("%s", e.text);
+  Data *d = good_row(&k, json_pack("{s:s, s:s}", "prompt", "once", "completion", " upon"));
+  assert_int_equal(d->row[0].n, 0);
+  assert_int_equal(d->row[0].prompt_n, 0);
+  data_free(d);
+  close_kit(&k);
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(prompts_and_completions), cmocka_unit_test(no_leak_from_text), cmocka_unit_test(no_leak_from_ids),
-                                     cmocka_unit_test(ids_like_text)};
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(prompts_and_completions), cmocka_unit_test(no_leak_from_text), cmocka_unit_test(no_leak_from_ids),
+      cmocka_unit_test(ids_like_text), cmocka_unit_test(generation), cmocka_unit_test(windows), cmocka_unit_test(cuts),
+      cmocka_unit_test(long_text_small_context), cmocka_unit_test(shares), cmocka_unit_test(mistakes)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
