@@ -23,7 +23,7 @@ struct Settler {
   size_t mask, n;
 };
 
-// --- which two characters may end up in one token
+// --- which two units may end up in one token
 static bool in_set(const Settler *s, uint64_t key) {
   for (size_t i = tk_hash((const char *)&key, sizeof key) & s->mask; s->pair[i]; i = (i + 1) & s->mask)
     if (s->pair[i] == key) return true;
@@ -70,6 +70,17 @@ static void add_token(Settler *s, TkStr token) {
     if (before && u) add(s, before << 32 | u);
     before = u;
   }
+}
+
+// The tokens of more than one unit: merges make them. Others in the vocabulary, byte tokens for instance, are never met as their characters.
+static void add_merged(Settler *s) {
+  const TkVocab *v = &s->t->vocab;
+  bool *made = rt_alloc((size_t)v->n, sizeof *made);
+  for (size_t i = 0; i <= v->pair_mask; i++)
+    if (v->pair[i].rank != UINT32_MAX) made[v->pair[i].id] = true;
+  for (int64_t i = 0; i < v->n; i++)
+    if (made[i] && v->token[i].s) add_token(s, v->token[i]);
+  free(made);
 }
 
 // Byte tokens (<0xNN>) stand for bytes of characters: a vocabulary that merges them has no cut to offer.
@@ -124,8 +135,7 @@ Settler *settler_new(const Tokenizer *t) {
   s->resumes = can_resume(t);
   // A piece that may be looked up whole is not encoded in parts.
   s->cuts = !t->ignore_merges && !merges_byte_tokens(t);
-  for (int64_t i = 0; s->cuts && i < t->vocab.n; i++)
-    if (t->vocab.token[i].s) add_token(s, t->vocab.token[i]);
+  if (s->cuts) add_merged(s);
   return s;
 }
 

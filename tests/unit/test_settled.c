@@ -138,6 +138,7 @@ static void known(void **state) {
     {"byte_gpt2", "Hello, world ", " world "},              // … and only what follows the space tells whether it is the next word's
     {"byte_gpt2", "a b<", " b<"},                            // an added token may come, or the word go on
     {"byte_llama3", "x e", " e"},
+    {"fallback_prepend", "a 23", "3"},                      // that 23 stands in <0x23> joins nothing
     {"chars", "3+7", "7"},                                  // a cut needs a character on its other side
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
