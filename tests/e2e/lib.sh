@@ -18,3 +18,14 @@ expect() {
 }
 build() { "$CALMC" build "$@" >build.log 2>&1 || fail "calmc build $*: $(cat build.log)"; }
 isas() { ./"$1" info --json 2>/dev/null | tr ',' '\n' | grep -o 'avx512\|avx2' | sort -u; }
+# The fixture of two tokenizers in this directory: models llama and gemma, four specs.
+two_tokenizers() {
+  cp -r "$root/tests/parity/two_tokenizers/." .
+  cp "$root/tests/parity/tokenizer/synthetic/byte_gpt2.json" llama/tokenizer.json
+  cp "$root/tests/parity/tokenizer/synthetic/fallback_prepend.json" gemma/tokenizer.json
+}
+# Instruction-set paths this machine has, by spec NAME.calm built as NAME.
+available_isas() {
+  [ -f "$1" ] || build "$1.calm" -o "$1"
+  for i in avx512 avx2; do CALM_ISA=$i ./"$1" info >/dev/null 2>&1 && echo $i || echo "this machine has no $i" >&2; done
+}

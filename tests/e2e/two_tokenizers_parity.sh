@@ -1,0 +1,28 @@
+#!/bin/sh
+# Two small random models of different families with different tokenizers, composed both ways round, with `reads prompt`, and with a connection
+# from the anchor to the augment: ids, visible counts, hidden states, logits and every gradient against Hugging Face and PyTorch
+# (tests/parity/make_two_tokenizers.py); one visible token less or more, or `reads prompt` left out or put in, is seen.
+. "$(dirname "$0")/lib.sh"
+two_tokenizers
+for isa in $(available_isas forth); do
+  export CALM_ISA=$isa
+  for spec in forth back prompt round; do
+    theta=$spec
+    [ $spec = prompt ] && theta=forth
+    [ -f $spec ] || build $spec.calm -o $spec
+    ./$spec score --params $theta.theta.safetensors --data rows.jsonl --out $spec.st --grads --hidden base.0,base.1,base.2,base.3 2>/dev/null || fail "score $spec"
+    echo "$isa, $spec"
+    "$STCMP" $spec.st $spec.golden.safetensors --key '*.aug' --exact || fail "$spec: ids of the augment, or how many are visible"
+    "$STCMP" $spec.st $spec.golden.safetensors --key '*logits' --tol 1e-4 || fail "$spec: logits"
+    "$STCMP" $spec.st $spec.golden.safetensors --key 'grad.*' --tol 1e-4 || fail "$spec: gradients"
+  done
+  for spec in forth back; do
+    "$STCMP" $spec.st $spec.golden.safetensors --key '*hidden*' --tol 1e-4 || fail "$spec: hidden states"
+    "$STCMP" $spec.st $spec.golden.safetensors --key 2.logits --as shifted --differ 1e-2 >/dev/null || fail "$spec: nobody sees one visible token less or more"
+  done
+  for pair in 'forth prompt' 'prompt forth'; do
+    "$STCMP" "${pair% *}.st" "${pair#* }.golden.safetensors" --key 2.logits --differ 1e-2 >/dev/null || fail "nobody sees whether the augment reads the prompt only"
+    "$STCMP" "${pair% *}.st" "${pair#* }.golden.safetensors" --key 'grad.*' --differ 1e-2 >/dev/null || fail "gradients do not see it"
+  done
+done
+echo "every mutation seen"
