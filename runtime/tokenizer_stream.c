@@ -22,9 +22,10 @@ struct TokStream {
 
 static TokStream *stream_new(const Tokenizer *t, const int32_t *prompt, int64_t n, bool eager) {
   TokStream *s = rt_alloc(1, sizeof *s);
-  *s = (TokStream){.t = t, .eager = eager};
+  *s = (TokStream){.t = t, .eager = true};       // a run of bytes that ends the prompt was said with it
   size_t len;
   for (int64_t i = 0; i < n; i++) tokstream_push(s, prompt[i], &len);
+  s->eager = eager;
   return s;
 }
 

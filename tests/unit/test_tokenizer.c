@@ -64,9 +64,14 @@ static void check_stream(const Tokenizer *t, const int32_t *ids, int64_t n, int6
     got += k;
     if (k) assert_true(((uint8_t)piece[0] & 0xC0) != 0x80);
   }
-  // Where the prompt ends within a character, that character comes with the completion.
-  assert_true(got >= all_len - (prompt_len < all_len ? prompt_len : all_len));
-  assert_memory_equal(text, all + all_len - got, got);
+  // Where the prompt ends within a character, that character comes with the completion; nothing else of it comes again, and what it said
+  // stays, though later bytes that spoil its last run of byte tokens would have all of the run decoded otherwise.
+  bool cut = prompt_len >= 3 && !memcmp(prompt + prompt_len - 3, "\xEF\xBF\xBD", 3);
+  bool begins = prompt_len <= all_len && !memcmp(prompt, all, prompt_len), fine = !memmem(all, all_len, "\xEF\xBF\xBD", 3);
+  if (begins && !cut) assert_int_equal(got, all_len - prompt_len);
+  if (begins && !cut) assert_memory_equal(text, all + all_len - got, got);
+  if (cut && fine) assert_true(got > all_len - (prompt_len < all_len ? prompt_len : all_len));
+  if (cut && fine) assert_memory_equal(text, all + all_len - got, got);
   tokstream_free(s);
   free(text);
   free(all);
