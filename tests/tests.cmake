@@ -77,10 +77,13 @@ get_property(calm_tests GLOBAL PROPERTY CALM_TESTS)
 add_custom_target(tests DEPENDS ${calm_tests})
 
 # --- whole programs: shell scripts under tests/e2e and tests/lint; exit status 77 = skipped, saying why
-add_executable(stcmp EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/tests/tool/stcmp.c)
-target_include_directories(stcmp PRIVATE ${INC})
-target_link_libraries(stcmp PRIVATE calm_rt)
-add_dependencies(tests stcmp calmc)
+foreach(tool stcmp stcat)
+  add_executable(${tool} EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/tests/tool/${tool}.c)
+  target_include_directories(${tool} PRIVATE ${INC})
+  target_link_libraries(${tool} PRIVATE calm_rt)
+  add_dependencies(tests ${tool})
+endforeach()
+add_dependencies(tests calmc)
 file(GLOB e2e_tests CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/e2e/*.sh ${CMAKE_SOURCE_DIR}/tests/lint/*.sh)
 foreach(script ${e2e_tests})
   get_filename_component(name ${script} NAME_WE)
@@ -89,7 +92,7 @@ foreach(script ${e2e_tests})
   endif()
   add_test(NAME ${name} COMMAND sh ${script})
   set_tests_properties(${name} PROPERTIES SKIP_RETURN_CODE 77
-    ENVIRONMENT "CALMC=$<TARGET_FILE:calmc>;STCMP=$<TARGET_FILE:stcmp>")
+    ENVIRONMENT "CALMC=$<TARGET_FILE:calmc>;STCMP=$<TARGET_FILE:stcmp>;STCAT=$<TARGET_FILE:stcat>")
 endforeach()
 
 # --- what runs under the thread sanitizer
