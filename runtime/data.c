@@ -45,6 +45,12 @@ static bool check_id(const Reader *r, const char *key, int64_t id) {
                  (long long)id, (long long)r->o->vocab);
 }
 
+static bool check_ids(const Reader *r, const char *key, const int32_t *ids, int64_t n) {
+  for (int64_t i = 0; i < n; i++)
+    if (!check_id(r, key, ids[i])) return false;
+  return true;
+}
+
 static bool follows(const Reader *r) { return r->o->streams && r->o->streams->n > 1; }
 
 // Encodes a string member; the tokenizer's errors get the place in the file. spans is filled where streams follow, else NULL.
@@ -53,12 +59,9 @@ static int64_t encode(const Reader *r, const char *key, const json_t *text, bool
   *spans = NULL;
   int64_t n = tokenizer_encode(r->o->tok, json_string_value(text), json_string_length(text), continuation, ids, follows(r) ? spans : NULL, &why);
   if (n < 0) return rt_fail(r->e, "%s:%lld: \"%s\": %s", r->path, (long long)r->line, key, why.text), -1;
-  for (int64_t i = 0; i < n; i++)
-    if (!check_id(r, key, (*ids)[i])) {
-      free(*ids), free(*spans);
-      return -1;
-    }
-  return n;
+  if (check_ids(r, key, *ids, n)) return n;
+  free(*ids), free(*spans);
+  return -1;
 }
 
 // Errors of a following stream get the place in the file.
@@ -135,7 +138,7 @@ static bool read_text(Reader *r, const json_t *text) {
   w.n = w.of_text + ns;
   w.ids = rt_realloc(w.ids, (size_t)w.n, sizeof *w.ids);
   if (ns) memcpy(w.ids + w.of_text, suffix, (size_t)ns * sizeof *w.ids);
-  bool ok = read_windows(r, &w);
+  bool ok = check_ids(r, "text", w.prefix, w.np) && check_ids(r, "text", suffix, ns) && read_windows(r, &w);
   free(w.ids), free(w.span);
   return ok;
 }
@@ -162,12 +165,14 @@ static bool follow_pair(const Reader *r, DataRow *row, int64_t np, const Part *p
 
 static bool read_pair(Reader *r, const json_t *prompt, const json_t *completion) {
   const int32_t *prefix;
-  Part a = {.text = prompt}, b = {.text = completion};
+  Part a = {.text = prompt, .n = -1}, b = {.text = completion, .n = -1};
   int64_t np = tokenizer_prefix(r->o->tok, &prefix);
-  bool ok = (a.n = encode(r, "prompt", prompt, false, &a.ids, &a.span)) >= 0 &&
+  bool ok = check_ids(r, "prompt", prefix, np) && (a.n = encode(r, "prompt", prompt, false, &a.ids, &a.span)) >= 0 &&
             (b.n = encode(r, "completion", completion, true, &b.ids, &b.span)) >= 0;
+  bool eos = ok && r->o->eos >= 0 && !(b.n > 0 && is_eos(r->o, b.ids[b.n - 1]));
+  ok = ok && (!eos || check_id(r, "completion", r->o->eos));
   if (ok) {
-    int64_t eos = r->o->eos >= 0 && !(b.n > 0 && is_eos(r->o, b.ids[b.n - 1])), n = np + a.n + b.n + eos;
+    int64_t n = np + a.n + b.n + eos;
     DataRow *row = add_row(r, n);
     if (np) memcpy(row->ids, prefix, (size_t)np * sizeof *row->ids);
     memcpy(row->ids + np, a.ids, (size_t)a.n * sizeof *row->ids);

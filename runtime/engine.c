@@ -68,6 +68,19 @@ static bool choose_stream(Engine *en, int i, RtError *e) {
   return true;
 }
 
+// What a following stream begins with, whatever the text.
+static bool check_prefix(const Stream *s, RtError *e) {
+  const int32_t *ids;
+  int n = s->tok ? tokenizer_prefix(s->tok, &ids) : 0;
+  for (int i = 0; i < n; i++)
+    if (ids[i] >= s->vocab)
+      return rt_fail(e, "the tokenizer of model %s begins every text with id %d; the model knows ids below %lld", s->model, (int)ids[i],
+                     (long long)s->vocab);
+  if (n <= s->context) return true;
+  return rt_fail(e, "the tokenizer of model %s begins every text with %d tokens; the context of the model holds %lld", s->model, n,
+                 (long long)s->context);
+}
+
 static bool open_tokenizers(Engine *en, RtError *e) {
   const Prog *p = en->prog;
   int a = p->anchor;
@@ -79,6 +92,7 @@ static bool open_tokenizers(Engine *en, RtError *e) {
     if (!choose_stream(en, i, e)) return false;
   for (int k = 1; k < en->streams.n; k++) {         // ids that are the anchor's own
     Stream *s = &en->streams.s[k];
+    if (!check_prefix(s, e)) return false;
     if (!s->tok && s->vocab < en->streams.s[0].vocab) en->streams.s[0].vocab = s->vocab;
   }
   en->context = en->streams.s[0].context, en->vocab = en->streams.s[0].vocab;

@@ -123,6 +123,24 @@ static void input_ids(void **state) {
   close_fixture(&f);
 }
 
+// What the tokenizer and config.json put around a text is checked as its own ids are.
+static void ids_around(void **state) {
+  (void)state;
+  Fixture f;
+  RtError e;
+  open_fixture(&f, PREFIXED, 100);
+  f.o.vocab = 1;                                // <s> is 1
+  assert_null(read_text(&f, "{\"text\": \"\"}", 12, NULL, &e));
+  assert_non_null(strstr(e.text, ":1: \"text\": the token id 1 is not below the model's vocabulary size 1"));
+  assert_null(read_text(&f, "{\"prompt\": \"\", \"completion\": \"\"}", 32, NULL, &e));
+  assert_non_null(strstr(e.text, ":1: \"prompt\": the token id 1"));
+  f.o.vocab = tokenizer_vocab(f.tok);
+  f.o.eos = 1000;
+  assert_null(read_text(&f, "{\"prompt\": \"a\", \"completion\": \"b\"}", 34, NULL, &e));
+  assert_non_null(strstr(e.text, ":1: \"completion\": the token id 1000"));
+  close_fixture(&f);
+}
+
 static void mistakes(void **state) {
   (void)state;
   static const struct {
@@ -162,6 +180,6 @@ static void mistakes(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(pairs), cmocka_unit_test(texts), cmocka_unit_test(input_ids), cmocka_unit_test(mistakes)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(pairs), cmocka_unit_test(texts), cmocka_unit_test(input_ids), cmocka_unit_test(ids_around), cmocka_unit_test(mistakes)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
