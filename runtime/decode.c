@@ -6,11 +6,11 @@
 
 #include "runtime/file.h"
 
-Decoder *decoder_new(Engine *en, int64_t nslots, int64_t context, int64_t tokens, int64_t chunk, bool all_rows,
+Decoder *decoder_new(Engine *en, int64_t nslots, int64_t context, int64_t tokens, int64_t chunk, bool all_rows, const int64_t *known,
                      RtError *e) {
   if (tokens < nslots) tokens = nslots;
   engine_cap(en, en->e_step, tokens, all_rows ? tokens : nslots);
-  engine_caches(en, nslots, context);
+  engine_caches(en, nslots, context, known);
   for (int k = 0; k < en->streams.n; k++) {
     if (nslots * en->slot_rows[k] <= INT32_MAX) continue;
     rt_fail(e, "%lld sequences of %lld tokens do not fit the caches", (long long)nslots, (long long)en->slot_rows[k]);

@@ -25,9 +25,9 @@ typedef struct Decoder {
   bool all_rows;               // logits of every token, not only the last (score --chunk)
 } Decoder;
 
-// nslots sequences of up to `context` tokens; steps of up to `tokens` tokens, `chunk` of one prompt at a time. NULL and
-// an error.
-Decoder *decoder_new(Engine *en, int64_t nslots, int64_t context, int64_t tokens, int64_t chunk, bool all_rows,
+// nslots sequences of up to `context` tokens; steps of up to `tokens` tokens, `chunk` of one prompt at a time. known: by stream, the most
+// tokens that a sequence already brings (follow_most). NULL and an error.
+Decoder *decoder_new(Engine *en, int64_t nslots, int64_t context, int64_t tokens, int64_t chunk, bool all_rows, const int64_t *known,
                      RtError *e);
 void decoder_free(Decoder *d);
 // A sequence that begins with n tokens, and what follows them (taken over; NULL where there is one stream). NULL when every slot is taken.

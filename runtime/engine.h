@@ -50,9 +50,9 @@ bool engine_load(Engine *en, bool training, RtError *e);
 // To be called after the parameters changed: packs what depends on them.
 void engine_prepare(Engine *en);
 // Caps: most tokens (of each stream) and wanted rows of a step of an entry; and the caches: sequences, and anchor tokens of each (a stream
-// that follows gets a multiple). engine_place makes the room; pointers of outputs change.
+// that follows gets the tokens it is known to have, known[stream], and a multiple). engine_place makes the room; pointers of outputs change.
 void engine_cap(Engine *en, int entry, int64_t tokens, int64_t rows);
-void engine_caches(Engine *en, int64_t slots, int64_t slot_rows);
+void engine_caches(Engine *en, int64_t slots, int64_t slot_rows, const int64_t *known);
 bool engine_place(Engine *en, RtError *e);
 
 // Runs an entry over a step (NULL for entries without tokens).

@@ -99,17 +99,19 @@ static bool advance(const Engine *en, const EvalJob *job, Sampler *sampler, Deco
 }
 
 static bool exact_match(Engine *en, const EvalJob *job, const Data *data, EvalResult *out, RtError *e) {
-  int64_t longest = 0, next = 0, open = 0;
+  int64_t longest = 0, next = 0, open = 0, *known = rt_alloc((size_t)en->streams.n, sizeof *known);
   for (int64_t i = 0; i < data->n; i++) {
     if (!has_completion(&data->row[i])) continue;
     out->exact_rows++;
     int64_t n = data->row[i].prompt_n + limit_of(job, &data->row[i]);
     if (n > longest) longest = n;
+    follow_most(data->row[i].follow, data->row[i].prompt_n, known);
   }
-  if (!out->exact_rows) return true;
+  if (!out->exact_rows) return free(known), true;
   if (longest > en->context) longest = en->context;
   int64_t slots = job->slots < out->exact_rows ? job->slots : out->exact_rows;
-  Decoder *d = decoder_new(en, slots, longest, STEP_TOKENS, PROMPT_CHUNK, false, e);
+  Decoder *d = decoder_new(en, slots, longest, STEP_TOKENS, PROMPT_CHUNK, false, known, e);
+  free(known);
   if (!d) return false;
   Sampler *sampler = sampler_new(&(Sampling){.top_p = 1});
   bool ok = true;

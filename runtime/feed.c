@@ -20,8 +20,8 @@ Data *feed_open(const Engine *en, const char *path, RtError *e) {
                    .streams = &en->streams, .vocab = en->vocab, .context = en->context};
   int64_t cut = 0;
   Data *d = data_read(path, &o, &cut, e);
-  if (d && cut) fprintf(stderr, "warning: %s: %lld rows were longer than the context of %lld tokens and were cut\n",
-                        path, (long long)cut, (long long)en->context);
+  if (d && cut) fprintf(stderr, "warning: %s: %lld rows were longer than the context of %lld tokens%s and were cut\n",
+                        path, (long long)cut, (long long)en->context, en->streams.n > 1 ? ", or an augment's," : "");
   return d;
 }
 

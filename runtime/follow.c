@@ -155,6 +155,11 @@ Follow *follow_copy(const Follow *f, int64_t n) {
   abort();
 }
 
+void follow_most(const Follow *f, int64_t n, int64_t *most) {
+  for (int k = 1; f && n && k < f->streams->n; k++)
+    if (f->s[k].seen[n - 1] > most[k]) most[k] = f->s[k].seen[n - 1];
+}
+
 int64_t follow_fits(const Follow *f) {
   int64_t n = f->n;
   for (int k = 1; k < f->streams->n; k++)

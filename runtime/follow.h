@@ -70,6 +70,8 @@ bool follow_prompt_end(Follow *f, RtError *e);
 void follow_seal(Follow *f);
 // The same for the first n anchor tokens.
 Follow *follow_copy(const Follow *f, int64_t n);
+// Raises most[k] (by stream) to what the first n anchor tokens see of stream k.
+void follow_most(const Follow *f, int64_t n, int64_t *most);
 // How many of the first anchor tokens (not all need be there) fit every stream's context.
 int64_t follow_fits(const Follow *f);
 

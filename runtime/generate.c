@@ -73,13 +73,11 @@ static bool check_prompt(const Engine *en, const Prompt *p, RtError *e) {
   for (int64_t i = 0; i < p->n; i++)
     if (p->ids[i] >= en->vocab)
       return rt_fail(e, "the prompt holds token id %d; the models know ids below %lld", (int)p->ids[i], (long long)en->vocab);
-  for (int k = 1; k < en->streams.n; k++) {
-    int64_t n = p->follow->s[k].seen[p->n - 1], most = en->streams.s[k].context;
-    if (n > most)
-      return rt_fail(e, "the prompt is %lld tokens long for model %s, whose context holds %lld", (long long)n, en->streams.s[k].model,
-                     (long long)most);
-  }
-  return true;
+  if (!p->follow || follow_fits(p->follow) == p->n) return true;
+  int k = 1;                                       // reading stopped where a context was full
+  while (p->follow->s[k].seen[p->follow->n - 1] <= en->streams.s[k].context) k++;
+  return rt_fail(e, "the prompt is longer than the context of model %s, which holds %lld tokens", en->streams.s[k].model,
+                 (long long)en->streams.s[k].context);
 }
 
 static bool encode_prompt(const Engine *en, const Options *o, Prompt *p, RtError *e) {
@@ -116,7 +114,10 @@ static bool run(Engine *en, const Options *o, Prompt *p, RtError *e) {
   if (most > room) most = room;
   Sampling how = {.temperature = isnan(o->temperature) ? 0 : o->temperature, .top_k = opt_int(o->top_k, 0),
                   .top_p = isnan(o->top_p) ? 1 : o->top_p, .seed = (uint64_t)opt_int(o->seed, 0)};
-  Decoder *d = decoder_new(en, 1, n + most, n < PROMPT_CHUNK ? n : PROMPT_CHUNK, PROMPT_CHUNK, false, e);
+  int64_t *known = rt_alloc((size_t)en->streams.n, sizeof *known);
+  follow_most(p->follow, n, known);
+  Decoder *d = decoder_new(en, 1, n + most, n < PROMPT_CHUNK ? n : PROMPT_CHUNK, PROMPT_CHUNK, false, known, e);
+  free(known);
   if (!d) return false;
   DecodeSeq *s = decoder_open(d, p->ids, n, p->follow, NULL);
   p->follow = NULL;

@@ -162,15 +162,15 @@ void engine_cap(Engine *en, int entry, int64_t tokens, int64_t rows) {
   if (rows > en->rows[entry]) en->rows[entry] = rows;
 }
 
-// Room for the tokens that another tokenizer makes of a text: rarely more than this for one of the anchor's. Pages that no token reaches
-// cost nothing.
+// Room for the tokens that another tokenizer makes of text to come: rarely more than this for one of the anchor's. Pages that no token
+// reaches cost nothing.
 enum { FOLLOW_TIMES = 8, FOLLOW_MORE = 64 };
 
-void engine_caches(Engine *en, int64_t slots, int64_t slot_rows) {
+void engine_caches(Engine *en, int64_t slots, int64_t slot_rows, const int64_t *known) {
   en->slots = slots;
   en->slot_rows[0] = slot_rows;
   for (int k = 1; k < en->streams.n; k++) {
-    int64_t most = slot_rows * FOLLOW_TIMES + FOLLOW_MORE;
+    int64_t most = known[k] + slot_rows * FOLLOW_TIMES + FOLLOW_MORE;
     en->slot_rows[k] = most < en->streams.s[k].context ? most : en->streams.s[k].context;
   }
 }

@@ -15,7 +15,6 @@
 
 typedef struct Score {
   Engine *en;
-  const char *path;            // of data
   Data *data;
   StWriter *out;
   Step *step;
@@ -166,14 +165,15 @@ typedef struct ChunkRow {
 // Logits by cached stepping, all rows side by side: row r takes sizes[r % n] tokens a step and leaves when it is
 // through.
 static bool score_chunks(Score *s, const int64_t *sizes, int64_t nsizes, RtError *e) {
-  int64_t longest = 1, tokens = 0;
+  int64_t longest = 1, tokens = 0, *known = keep(s, (size_t)s->en->streams.n * sizeof *known);
   for (int64_t i = 0; i < s->data->n; i++) {
     int64_t n = s->data->row[i].n, c = sizes[i % nsizes];
     if (n > longest) longest = n;
     tokens += n < c ? n : c;
+    follow_most(s->data->row[i].follow, n, known);
   }
   if (tokens > s->cap) tokens = s->cap;
-  Decoder *d = decoder_new(s->en, s->data->n ? s->data->n : 1, longest, tokens, longest, true, e);
+  Decoder *d = decoder_new(s->en, s->data->n ? s->data->n : 1, longest, tokens, longest, true, known, e);
   if (!d) return false;
   ChunkRow *rows = rt_alloc((size_t)s->data->n, sizeof *rows);
   for (int64_t i = 0; i < s->data->n; i++) {
@@ -192,8 +192,6 @@ static bool score_chunks(Score *s, const int64_t *sizes, int64_t nsizes, RtError
       c->done = q->past;
       if (q->past == q->n) decoder_close(q);
     }
-  for (int64_t i = 0; i < s->data->n && !e->text[0]; i++)
-    if (rows[i].done < s->data->row[i].n) rt_fail(e, "%s:%lld: an augment's cache has no room for this row", s->path, (long long)s->data->row[i].line);
   for (int64_t i = 0; i < s->data->n && !e->text[0]; i++) add_logits(s, i, s->data->row[i].n, rows[i].logits);
   for (int64_t i = 0; i < s->data->n; i++) free(rows[i].logits);
   free(rows);
@@ -280,7 +278,6 @@ static bool score(Score *s, const Options *o, RtError *e) {
   if (o->chunk && o->hidden.n) return rt_fail(e, "--chunk gives logits only; leave --hidden out");
   s->cap = opt_int(o->tokens_cap, 2048);
   if (s->cap < 1) s->cap = 1;
-  s->path = o->data;
   s->vocab = s->en->prog->model[s->en->prog->anchor].vocab;
   s->top = opt_int(o->top, 0);
   if (s->top < 0 || s->top > s->vocab) return rt_fail(e, "--top %lld: expected a number from 1 to %lld", (long long)s->top, (long long)s->vocab);
