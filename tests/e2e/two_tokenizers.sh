@@ -45,8 +45,9 @@ cat >text.jsonl <<'END'
 {"prompt": "", "completion": "k"}
 {"prompt": "naïve [MASK] the 12 👍🏽", "completion": "👍 ok"}
 {"text": "é́ ▁▁ <0x41> <s> one"}
-{"text": "once upon a time there was a little girl the word and the other words are here. once upon a time there was a little girl the word and the other words are here. once"}
 END
+# a few tokens for one tokenizer, hundreds for the other
+awk 'BEGIN { for (i = 0; i < 9; i++) s = s "once upon a time there was a little girl the word and the other words are here. "; print "{\"text\": \"" s "\"}" }' >>text.jsonl
 { cat text.jsonl; random_rows 3 "40 1 7 23" 6; } >rows.jsonl
 sed -n 2p rows.jsonl >one.jsonl
 tac rows.jsonl >moved.jsonl

@@ -1,0 +1,54 @@
+#!/bin/sh
+# What can be wrong with an augment's tokenizer and context: answered by name, exit status 1, before anything is computed.
+. "$(dirname "$0")/lib.sh"
+two_tokenizers
+echo '{"prompt": "He: ", "completion": "a: b: c"}' >pairs.jsonl
+echo '{"text": "a: b: c: d"}' >text.jsonl
+# changed FILE SED: the spec forth.calm in t/, with one file changed
+changed() {
+  rm -rf t; mkdir t; cp -r llama gemma forth.calm t
+  sed -i "$2" "t/$1"
+  cmp -s "$1" "t/$1" && fail "'$2' changes nothing in $1"
+  build t/forth.calm -o t/app
+}
+# ids beyond the vocabulary
+changed gemma/tokenizer.json 's/":": *[0-9][0-9]*/":":5000/'
+gives='the tokenizer of model aug gives id 5000 for this text; the model knows ids below 384'
+expect 1 "pairs.jsonl:1: $gives" ./t/app score --data pairs.jsonl --out x.st
+expect 1 "text.jsonl:1: $gives" ./t/app train --data text.jsonl --steps 1
+expect 1 "text.jsonl:1: $gives" ./t/app eval --data text.jsonl
+expect 1 "pairs.jsonl:1: $gives" ./t/app info --data pairs.jsonl
+expect 1 "$gives" ./t/app generate --prompt "a: b"
+changed gemma/tokenizer.json 's/"ids": *\[1\]/"ids":[999]/'
+expect 1 'the tokenizer of model aug begins every text with id 999; the model knows ids below 384' ./t/app info
+# tokenizers that are not read
+changed gemma/tokenizer.json 's/"type": *"BPE"/"type":"WordPiece"/'
+expect 1 'gemma/tokenizer.json: .*"WordPiece" is not supported' ./t/app info
+rm -rf t; mkdir t; cp -r llama gemma forth.calm t
+sed -i 's/}$//' t/gemma/tokenizer.json
+expect 1 "forth.calm:2:1: error: .*gemma/tokenizer.json:2" "$CALMC" build t/forth.calm -o t/app
+# contexts too small
+small() { changed gemma/config.json "s/\"max_position_embeddings\": [0-9]*/\"max_position_embeddings\": $1/"; }
+small 1
+sed -n 2p rows.jsonl >cjk.jsonl
+expect 1 'cjk.jsonl:1: the context of an augment is full before the text begins' ./t/app score --data cjk.jsonl --out x.st
+expect 1 'the prompt is longer than the context of model aug, which holds 1 tokens' ./t/app generate --prompt "He: a: b"
+small 6
+expect 0 'pairs.jsonl: 1 rows were longer than the context of 96 tokens, or an augment.s, and were cut' ./t/app score --data pairs.jsonl --out x.st
+[ "$("$STCAT" x.st 0.visible.aug | sort -n | tail -n 1)" -le 6 ] || fail "more visible than the context holds"
+expect 0 'stopped by the end of the context' ./t/app generate --prompt "a" --max-tokens 90 --ignore-eos
+expect 0 'exact match' ./t/app eval --data pairs.jsonl
+expect 0 '' ./t/app score --data pairs.jsonl --chunk 3 --out chunks.st
+./t/app score --data pairs.jsonl --out x.st 2>/dev/null
+"$STCMP" chunks.st x.st --key '*.logits' --exact || fail "chunks of a row that was cut"
+# another directory at run time, with another tokenizer: a model that follows; with the anchor's own: one that shares its ids
+build forth.calm -o forth
+cp -r gemma other && cp "$root/tests/parity/tokenizer/synthetic/fallback_metaspace.json" other/tokenizer.json
+./forth score --model aug=other --data pairs.jsonl --out x.st 2>/dev/null || fail "another directory"
+./forth score --data pairs.jsonl --out y.st 2>/dev/null
+cmp -s x.st y.st && fail "another tokenizer changes nothing"
+cp llama/tokenizer.json other/tokenizer.json
+./forth score --model aug=other --data pairs.jsonl --out x.st 2>/dev/null || fail "the anchor's tokenizer"
+"$STCAT" x.st 0.visible.aug >/dev/null 2>&1 && fail "an augment with the anchor's tokenizer follows"
+expect 1 'no such' "$STCAT" x.st 0.visible.aug
+echo "every mistake answered"
