@@ -14,7 +14,7 @@ static bool set_dirs(Engine *en, const char *const *overrides, int n, RtError *e
   const Prog *p = en->prog;
   en->dir = rt_alloc((size_t)p->nmodel, sizeof *en->dir);
   en->tokfile = rt_alloc((size_t)p->nmodel, sizeof *en->tokfile);
-  for (int i = 0; i < p->nmodel; i++) en->dir[i] = p->model[i].dir, en->tokfile[i] = p->model[i].tokenizer;
+  for (int i = 0; i < p->nmodel; i++) en->dir[i] = p->model[i].dir, en->tokfile[i] = p->model[i].tokenizer ? rt_strdup(p->model[i].tokenizer) : NULL;
   for (int k = 0; k < n; k++) {
     const char *eq = strchr(overrides[k], '=');
     char *name = eq ? rt_strndup(overrides[k], (size_t)(eq - overrides[k])) : NULL;
@@ -26,8 +26,12 @@ static bool set_dirs(Engine *en, const char *const *overrides, int n, RtError *e
                                          p->model[i].name);
     en->dir[i] = eq + 1;
     char *tok = file_join(eq + 1, "tokenizer.json");
-    if (file_is_regular(tok)) en->tokfile[i] = tok;           // kept for the life of the program
-    else free(tok);
+    if (file_is_regular(tok)) {
+      free(en->tokfile[i]);
+      en->tokfile[i] = tok;
+    } else {
+      free(tok);
+    }
   }
   return true;
 }
@@ -142,6 +146,7 @@ void engine_close(Engine *en) {
   if (en->hf) hfdir_free(en->hf);
   streams_free(&en->streams);
   free(en->weights), free(en->buf), free(en->sym), free(en->tokens), free(en->rows), free(en->slot_rows);
+  for (int i = 0; en->tokfile && i < en->prog->nmodel; i++) free(en->tokfile[i]);
   free(en->dir), free(en->tokfile);
   prog_close(en->prog);
   free(en);

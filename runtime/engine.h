@@ -24,7 +24,7 @@ typedef struct Engine {
   Blas *blas;                  // training only
   // per model: its directory (--model NAME=DIR or the compiled one), NULL when made from nothing
   const char **dir;
-  const char **tokfile;        // per model: its tokenizer.json, NULL when it has none
+  char **tokfile;              // per model: its tokenizer.json, NULL when it has none; owned
   Tokenizer *tok;              // the anchor's, or NULL
   HfDir *hf;                   // the anchor's facts
   Streams streams;             // which tokens each model reads

@@ -18,10 +18,12 @@
 
 enum { MOST = 4096 };          // bytes of a text here, tokens of a row
 
-static Tokenizer *synthetic(const char *name) {
-  char path[512];
+// A synthetic tokenizer by its name, or any by its path.
+static Tokenizer *open_tokenizer(const char *name) {
+  char path[1024];
   RtError e;
-  snprintf(path, sizeof path, TOKENIZER_GOLDEN "synthetic/%s.json", name);
+  if (strchr(name, '/')) snprintf(path, sizeof path, "%s", name);
+  else snprintf(path, sizeof path, TOKENIZER_GOLDEN "synthetic/%s.json", name);
   Tokenizer *t = tokenizer_open(path, &e);
   if (!t) fail_msg("%s", e.text);
   return t;
@@ -38,11 +40,11 @@ typedef struct Kit {
 enum { ALL = 1, PROMPTS = 2, SHARED = 3, STREAMS = 4 };
 
 static void open_kit(Kit *k, const char *anchor, const char *augment) {
-  *k = (Kit){.tok = synthetic(anchor), .path = "/tmp/calm-test-follow-XXXXXX"};
+  *k = (Kit){.tok = open_tokenizer(anchor), .path = "/tmp/calm-test-follow-XXXXXX"};
   k->streams = (Streams){.s = calloc(STREAMS, sizeof(Stream)), .n = STREAMS};
   for (int i = 0; i < STREAMS; i++) k->streams.s[i] = (Stream){.model = i ? "aug" : "base", .context = MOST, .vocab = MOST};
   for (int i = ALL; i <= PROMPTS; i++) {
-    k->streams.s[i].tok = synthetic(augment);
+    k->streams.s[i].tok = open_tokenizer(augment);
     k->streams.s[i].rule = settler_new(k->streams.s[i].tok);
   }
   k->streams.s[PROMPTS].prompt_only = k->streams.s[SHARED].prompt_only = true;
@@ -604,10 +606,40 @@ static void mistakes(void **state) {
   close_kit(&k);
 }
 
+// ---- real tokenizers
+
+static char real_path[8][1024];
+static int real_n;
+
+static void remember(const char *name, const char *path) {
+  if (strcmp(name, "smollm2") && strcmp(name, "gemma3-270m") && strcmp(name, "qwen3")) return;
+  snprintf(real_path[real_n++], sizeof real_path[0], "%s", path);
+}
+
+static void real_ones(void **state) {
+  (void)state;
+  TextParts parts = text_parts_read();
+  Rng r = {9};
+  each_real_tokenizer(remember);
+  for (int i = 0; i < real_n; i++)
+    for (int j = 0; j < real_n; j++) {
+      Kit k;
+      if (i == j) continue;
+      open_kit(&k, real_path[i], real_path[j]);
+      k.o.vocab = k.streams.s[ALL].vocab = k.streams.s[PROMPTS].vocab = INT32_MAX;
+      pairs_of(&k, &r, &parts, real_path[i], real_path[j]);
+      if (strstr(real_path[i], "smollm2")) text_leaks(&k, &r, &parts, real_path[i], real_path[j]);
+      ids_of(&k, &r, &parts, real_path[i], real_path[j]);
+      goes_on(&k, &r, &parts, real_path[i], real_path[j]);
+      close_kit(&k);
+    }
+  text_parts_free(&parts);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(prompts_and_completions), cmocka_unit_test(no_leak_from_text), cmocka_unit_test(no_leak_from_ids),
       cmocka_unit_test(ids_like_text), cmocka_unit_test(generation), cmocka_unit_test(windows), cmocka_unit_test(cuts),
-      cmocka_unit_test(long_text_small_context), cmocka_unit_test(shares), cmocka_unit_test(mistakes)};
+      cmocka_unit_test(long_text_small_context), cmocka_unit_test(real_ones), cmocka_unit_test(shares), cmocka_unit_test(mistakes)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
