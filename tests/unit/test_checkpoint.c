@@ -28,11 +28,11 @@ typedef struct Fixture {
   Engine en;
   RtIsa isa;
   const char *none[1];
-  const char *tok[1];
+  char *tok[1];
   float flat[4 * 1024];
 } Fixture;
 
-static Fixture *fixture(const char *sha, const char *init, const char *tokenizer) {
+static Fixture *fixture(const char *sha, const char *init, char *tokenizer) {
   Fixture *f = calloc(1, sizeof *f);
   char *text;
   int n = asprintf(&text, PROGRAM, sha, init);
