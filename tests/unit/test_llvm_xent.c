@@ -323,11 +323,35 @@ static void test_extreme_logits(void **state) {
   extreme(300, 0, large, 3, last_overflow, 7);
 }
 
+// ---- a head whose entries are nearly alike
+
+// All entries lie near one vector, as those of trained models do: its part of the gradient is what adding up leaves of it.
+static void test_common_part(void **state) {
+  (void)state;
+  uint32_t seed = 5;
+  Problem p = {.s = {4, 4 * KEPT, 0}, .R = 1};
+  p.h = numbers(&seed, p.s.D, 1);
+  p.w = numbers(&seed, p.s.V * p.s.D, 0.01);
+  p.g = numbers(&seed, 1, 1);
+  p.label = memory(1, sizeof *p.label);
+  for (int64_t i = 0; i < p.s.V * p.s.D; i++) p.w[i] += 1;
+  solve(&p);
+  for (int k = 0; harness_isa(k); k++) {
+    Kernels kernels = compile(p.s, harness_isa(k));
+    Results r = run(&p, &kernels, 0, 1);
+    for (int64_t d = 0; d < p.s.D; d++) near("dh", r.dh[d], p.dh[d], 4e-6 * fabs((double)p.g[0]), d);   // one chain of additions: 4e-4
+    fences_free(r.f);
+    kernels_free(&kernels);
+  }
+  problem_free(&p);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_shapes),
       cmocka_unit_test(test_row_invariance),
       cmocka_unit_test(test_extreme_logits),
+      cmocka_unit_test(test_common_part),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
