@@ -5,7 +5,8 @@ tuned one after the other, round after round, each in its own process. Timed ins
 and loading do not count. Prints real (non-padding) tokens per second (the median of the rounds, and over the shortest time of every batch, which
 other work on the machine hardly touches), peak resident memory, and ratios.
 PyTorch itself is in compose_torch.py."""
-import argparse, json, os, shutil, statistics, subprocess, sys, tempfile, threading, time
+import argparse, json, os, shutil, statistics, sys, tempfile
+from side import call, calm_train, torch_env
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SHAPES = {
@@ -29,52 +30,12 @@ def spec(dir, shape):
             f'  optimizer = adamw(lr = {shape["lr"]}, betas = (0.9, 0.95), weight_decay = 0, eps = 1e-8)\n  schedule = constant(warmup = 0)\n}}\n')
 
 
-class Watch(threading.Thread):
-    """Peak resident memory of one process, and how much of what is resident is anonymous or mapped from files. ru_maxrss of a child would start
-    from this process's own memory."""
-    KEYS = ("VmHWM", "RssAnon", "RssFile")
-
-    def __init__(self, pid):
-        super().__init__(daemon=True)
-        self.pid, self.peak = pid, dict.fromkeys(self.KEYS, 0)
-        self.start()
-
-    def run(self):
-        while True:
-            try:
-                lines = dict(l.split(":", 1) for l in open(f"/proc/{self.pid}/status"))
-            except OSError:
-                return
-            if "VmHWM" not in lines: return           # a zombie
-            for k in self.KEYS: self.peak[k] = max(self.peak[k], int(lines[k].split()[0]))
-            time.sleep(0.02)
-
-
-def call(command, env=None, watch=False, **kw):
-    p = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env, **kw)
-    w = Watch(p.pid) if watch else None
-    out, err = p.communicate()
-    if w: w.join()
-    if p.returncode: sys.exit(f"{' '.join(command)}: exit {p.returncode}\n{err}")
-    return (out, w.peak) if watch else out
-
-
 def torch(do, dir, *more):
-    env = {k: v for k, v in os.environ.items() if k != "OPENBLAS_CORETYPE"}
-    return [sys.executable, os.path.join(HERE, "compose_torch.py"), do, dir, *more], env
+    return [sys.executable, os.path.join(HERE, "compose_torch.py"), do, dir, *more], torch_env()
 
 
 def run_calm(dir, warm, steps, threads):
-    out = tempfile.mkdtemp(dir=dir)
-    command = [f"{dir}/app", "train", "--params", f"{dir}/theta.safetensors", "--steps", str(warm + steps), "--out", out]
-    _, peak = call(command, env=dict(os.environ, CALM_THREADS=str(threads)), watch=True)
-    log, before = [], 0
-    for line in open(f"{out}/log.csv").read().splitlines()[1:]:
-        _, tokens, loss, _, _, rate, _ = line.split(",")
-        log.append(dict(loss=float(loss), tokens=int(tokens) - before, seconds=(int(tokens) - before) / float(rate)))
-        before = int(tokens)
-    shutil.rmtree(out)
-    return log, peak
+    return calm_train([f"{dir}/app", "train", "--params", f"{dir}/theta.safetensors", "--steps", str(warm + steps)], dir, threads)
 
 
 def run_torch(dir, way, warm, steps, threads):
