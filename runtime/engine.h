@@ -47,6 +47,16 @@ void engine_close(Engine *en);
 // Maps and packs the weights and makes room for parameters (zeros) and, with `training`, gradients and moments; opens
 // the BLAS.
 bool engine_load(Engine *en, bool training, RtError *e);
+// Packs the frozen weights and gives the pages they came from back (pack.c; engine_load does it).
+void engine_pack(Engine *en);
+// What running takes, in bytes, before anything is loaded: of weights in the files, packed (with constants), parameters (training: gradients
+// and moments too), activations of a step of `tokens` tokens with as many wanted rows, caches for a token of context, and the most that is
+// resident at a time for all that but caches: without what the process has anyway (the program, libraries, tokenizers) and the data.
+typedef struct Footprint {
+  int64_t mapped, packed, params, activations, cache_row, peak;
+} Footprint;
+Footprint engine_footprint(Engine *en, int entry, int64_t tokens, bool training);
+int64_t engine_step_bytes(Engine *en, int entry, int64_t tokens);
 // To be called after the parameters changed: packs what depends on them.
 void engine_prepare(Engine *en);
 // Caps: most tokens (of each stream) and wanted rows of a step of an entry; and the caches: sequences, and anchor tokens of each (a stream

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "runtime/commands.h"
 #include "runtime/decode.h"
@@ -166,6 +167,9 @@ static json_t *result_json(const EvalJob *job, const EvalResult *r) {
     json_object_set_new(o, "exact_match", json_real((double)r->exact / (double)r->exact_rows));
   }
   json_object_set_new(o, "seconds", json_real(r->seconds));
+  struct rusage use;
+  getrusage(RUSAGE_SELF, &use);
+  json_object_set_new(o, "peak_resident", json_integer(use.ru_maxrss * 1024));       // of the process so far, in bytes
   return o;
 }
 

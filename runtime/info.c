@@ -2,10 +2,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "runtime/checkpoint.h"
 #include "runtime/commands.h"
 #include "runtime/file.h"
+#include "runtime/settings.h"
 #include "runtime/visible.h"
 
 // Parameters of a model's files (headers only); -1 when they cannot be read here.
@@ -37,6 +39,26 @@ static json_t *model_json(const Engine *en, int m, const json_t *hashes) {
   json_t *mine = json_object_get(json_object_get(hashes, "models"), pm->name);
   json_object_set(o, "sha256", mine ? mine : json_null());
   return o;
+}
+
+// Memory of the two commands that take most, at a cap of tokens a step; `base` is what this very process has: program, libraries, tokenizers.
+static json_t *memory_json(Engine *en, const Options *o) {
+  TrainSettings set;
+  RtError e;
+  struct rusage use;
+  getrusage(RUSAGE_SELF, &use);
+  settings_default(&set);
+  if (!settings_json(&set, en->prog->train, "train", &e)) settings_default(&set);
+  int64_t cap = opt_int(o->tokens_cap, 4096), base = use.ru_maxrss * 1024, step = opt_int(o->tokens_cap, set.tokens_cap);
+  if (!set.batch_rows && set.batch * set.accumulate < step) step = set.batch * set.accumulate;
+  Footprint f = engine_footprint(en, en->e_loss, cap, false), t = engine_footprint(en, en->e_train, step, true);
+  json_t *m = json_pack("{s:I, s:I, s:I, s:I, s:{s:I, s:I, s:I}}", "mapped", (json_int_t)f.mapped, "packed", (json_int_t)f.packed, "cache_token",
+                        (json_int_t)f.cache_row, "base", (json_int_t)base, "eval", "tokens", (json_int_t)cap, "activations",
+                        (json_int_t)f.activations, "peak", (json_int_t)(base + f.peak));
+  if (en->e_train >= 0 && en->prog->nparam)
+    json_object_set_new(m, "train", json_pack("{s:I, s:I, s:I, s:I}", "tokens", (json_int_t)step, "parameters", (json_int_t)t.params, "activations",
+                                              (json_int_t)t.activations, "peak", (json_int_t)(base + t.peak)));
+  return m;
 }
 
 static json_t *describe(const Engine *en) {
@@ -111,6 +133,16 @@ static void print_text(const Engine *en, const json_t *o) {
   print_params(en->prog);
 }
 
+static double mb(const json_t *o, const char *key) { return (double)number(o, key) / 1e6; }
+
+static void print_memory(const json_t *m) {
+  const json_t *e = json_object_get(m, "eval"), *t = json_object_get(m, "train");
+  printf("\nmemory, MB\n  weights mapped %.1f, packed %.1f; caches %.3f a token of context\n", mb(m, "mapped"), mb(m, "packed"), mb(m, "cache_token"));
+  printf("  eval   at most %.1f resident: %.1f activations at %lld tokens a step (--tokens-cap)\n", mb(e, "peak"), mb(e, "activations"), number(e, "tokens"));
+  if (t) printf("  train  at most %.1f resident: %.1f parameters, gradients and moments, %.1f activations at %lld tokens a step\n", mb(t, "peak"),
+                mb(t, "parameters"), mb(t, "activations"), number(t, "tokens"));
+}
+
 static void print_visible(const json_t *all) {
   size_t i;
   json_t *v;
@@ -128,13 +160,15 @@ int cmd_info(const Options *o) {
     engine_close(en);
     return cmd_fail(&e);
   }
-  json_t *d = describe(en);
+  json_t *memory = memory_json(en, o), *d = describe(en);        // the hashes of the files are not part of what other commands take
+  json_object_set_new(d, "memory", memory);
   json_object_set_new(d, "visible", visible);
   if (o->json) {
     json_dumpf(d, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(12));
     putchar('\n');
   } else {
     print_text(en, d);
+    print_memory(json_object_get(d, "memory"));
     print_visible(visible);
   }
   json_decref(d);

@@ -73,21 +73,6 @@ static bool map_weights(Engine *en, RtError *e) {
   return true;
 }
 
-// The pages of a tensor that was packed are not needed again; a lookup in it reads back the few it touches.
-static void drop_packed_sources(Engine *en) {
-  for (int i = 0; i < en->prog->nbuf; i++) {
-    const ProgBuf *b = &en->prog->buf[i];
-    if (b->kind != PB_PACKED || b->source < 0 || en->prog->buf[b->source].kind != PB_WEIGHT) continue;
-    RtError e;
-    const StTensor *t = find_weight(en, &en->prog->buf[b->source], &e);
-    for (int k = 0; t && k < en->prog->nmodel; k++) {
-      size_t n = strlen(en->prog->model[k].name);
-      if (en->weights[k] && !strncmp(b->name, en->prog->model[k].name, n) && b->name[n] == '.') st_drop(en->weights[k],
-          t);
-    }
-  }
-}
-
 // ---- static buffers
 
 static size_t cache_rows(const Engine *en, int sym) {
@@ -147,8 +132,7 @@ bool engine_load(Engine *en, bool training, RtError *e) {
   fill_consts(en);
   bind_flat(en);
   if (!engine_place(en, e)) return false;
-  engine_run(en, en->e_init, NULL);
-  drop_packed_sources(en);
+  engine_pack(en);
   return true;
 }
 
@@ -189,6 +173,14 @@ static size_t region_start(const Engine *en, int entry, int sym) {
   size_t at = round_up((size_t)pe->static_bytes, ALIGN);
   for (int s = 0; s < sym; s++) at += (size_t)pe->per_row[s] * cap_of(en, entry, s);
   return at;
+}
+
+int64_t engine_step_bytes(Engine *en, int entry, int64_t tokens) {
+  int64_t before[2] = {en->tokens[entry], en->rows[entry]};
+  en->tokens[entry] = en->rows[entry] = tokens;
+  int64_t bytes = (int64_t)region_start(en, entry, en->prog->nsym);
+  en->tokens[entry] = before[0], en->rows[entry] = before[1];
+  return bytes;
 }
 
 bool engine_place(Engine *en, RtError *e) {

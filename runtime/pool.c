@@ -38,6 +38,8 @@ struct RtPool {
   int threads;
   Worker *worker;                                  // threads of them; worker[0] is the caller
   const struct Blas *blas;
+  void (*after)(void *user, const int64_t *args);
+  void *after_user;
 };
 
 static void relax(void) { __builtin_ia32_pause(); }
@@ -169,5 +171,9 @@ int pool_default_threads(void) {
   return n < 1 ? 1 : (int)n;
 }
 
-void rt_parallel(const RtCtx *ctx, RtKernel *fn, int64_t ntasks,
-                 const int64_t *args) { pool_run(ctx->pool, fn, ntasks, args); }
+void pool_watch(RtPool *p, void (*after)(void *user, const int64_t *args), void *user) { p->after = after, p->after_user = user; }
+
+void rt_parallel(const RtCtx *ctx, RtKernel *fn, int64_t ntasks, const int64_t *args) {
+  pool_run(ctx->pool, fn, ntasks, args);
+  if (ctx->pool->after) ctx->pool->after(ctx->pool->after_user, args);
+}

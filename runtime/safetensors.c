@@ -302,12 +302,11 @@ const StTensor *st_find(const Safetensors *s, const char *name) {
   return hit ? *hit : NULL;
 }
 
-void st_drop(const Safetensors *s, const StTensor *t) {
-  (void)s;
-  uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), from = (uintptr_t)t->data, to = from + (t->end - t->begin);
+void st_drop(const void *data, size_t bytes) {
+  uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), from = (uintptr_t)data, to = from + bytes;
   from = (from + page - 1) / page * page;
   to = to / page * page;
-  if (t->data && to > from) madvise((void *)from, to - from, MADV_DONTNEED);
+  if (data && to > from) madvise((void *)from, to - from, MADV_DONTNEED);
 }
 
 const char *st_metadata(const Safetensors *s, const char *key) {

@@ -34,8 +34,8 @@ const StTensor *st_at(const Safetensors *s, int i);
 const StTensor *st_find(const Safetensors *s, const char *name);
 int st_shards(const Safetensors *s);
 const char *st_shard_path(const Safetensors *s, int i);
-// Tells the kernel the pages of t will not be needed again soon (after packing).
-void st_drop(const Safetensors *s, const StTensor *t);
+// Tells the kernel that the pages of mapped data will not be needed again soon (after packing); what is read again comes back from the file.
+void st_drop(const void *data, size_t bytes);
 // Value of the "__metadata__" entry key, or NULL.
 const char *st_metadata(const Safetensors *s, const char *key);
 
