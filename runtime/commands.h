@@ -21,4 +21,5 @@ Engine *cmd_open(const Options *o, RtError *e);
 // them.
 bool cmd_load(Engine *en, const Options *o, bool training, RtError *e);
 double cmd_now(void);          // seconds, monotonic
+int64_t cmd_peak_resident(void);   // the most memory this process had resident so far, in bytes
 #endif

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include "runtime/commands.h"
 #include "runtime/decode.h"
@@ -167,9 +166,7 @@ static json_t *result_json(const EvalJob *job, const EvalResult *r) {
     json_object_set_new(o, "exact_match", json_real((double)r->exact / (double)r->exact_rows));
   }
   json_object_set_new(o, "seconds", json_real(r->seconds));
-  struct rusage use;
-  getrusage(RUSAGE_SELF, &use);
-  json_object_set_new(o, "peak_resident", json_integer(use.ru_maxrss * 1024));       // of the process so far, in bytes
+  json_object_set_new(o, "peak_resident", json_integer(cmd_peak_resident()));
   return o;
 }
 

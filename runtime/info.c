@@ -2,7 +2,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include "runtime/checkpoint.h"
 #include "runtime/commands.h"
@@ -45,11 +44,9 @@ static json_t *model_json(const Engine *en, int m, const json_t *hashes) {
 static json_t *memory_json(Engine *en, const Options *o) {
   TrainSettings set;
   RtError e;
-  struct rusage use;
-  getrusage(RUSAGE_SELF, &use);
   settings_default(&set);
   if (!settings_json(&set, en->prog->train, "train", &e)) settings_default(&set);
-  int64_t cap = opt_int(o->tokens_cap, 4096), base = use.ru_maxrss * 1024, step = opt_int(o->tokens_cap, set.tokens_cap);
+  int64_t cap = opt_int(o->tokens_cap, 4096), base = cmd_peak_resident(), step = opt_int(o->tokens_cap, set.tokens_cap);
   if (!set.batch_rows && set.batch * set.accumulate < step) step = set.batch * set.accumulate;
   Footprint f = engine_footprint(en, en->e_loss, cap, false), t = engine_footprint(en, en->e_train, step, true);
   json_t *m = json_pack("{s:I, s:I, s:I, s:I, s:{s:I, s:I, s:I}}", "mapped", (json_int_t)f.mapped, "packed", (json_int_t)f.packed, "cache_token",
@@ -138,8 +135,8 @@ static double mb(const json_t *o, const char *key) { return (double)number(o, ke
 static void print_memory(const json_t *m) {
   const json_t *e = json_object_get(m, "eval"), *t = json_object_get(m, "train");
   printf("\nmemory, MB\n  weights mapped %.1f, packed %.1f; caches %.3f a token of context\n", mb(m, "mapped"), mb(m, "packed"), mb(m, "cache_token"));
-  printf("  eval   at most %.1f resident: %.1f activations at %lld tokens a step (--tokens-cap)\n", mb(e, "peak"), mb(e, "activations"), number(e, "tokens"));
-  if (t) printf("  train  at most %.1f resident: %.1f parameters, gradients and moments, %.1f activations at %lld tokens a step\n", mb(t, "peak"),
+  printf("  eval   about %.1f resident: %.1f activations at %lld tokens a step (--tokens-cap)\n", mb(e, "peak"), mb(e, "activations"), number(e, "tokens"));
+  if (t) printf("  train  about %.1f resident: %.1f parameters, gradients and moments, %.1f activations at %lld tokens a step\n", mb(t, "peak"),
                 mb(t, "parameters"), mb(t, "activations"), number(t, "tokens"));
 }
 

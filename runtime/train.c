@@ -256,9 +256,8 @@ int cmd_train(const Options *o) {
   t.last = file_join(t.out, "last"), t.best = file_join(t.out, "best");
   bool ok = train(&t, o, &sig, &e);
   trainlog_close(t.log);
-  if (ok) fprintf(stderr, "%s after step %lld of %lld in %.1f s; parameters in %s\n", sig ? "stopped" : "done",
-                  (long long)t.st.step,
-                  (long long)t.set.steps, cmd_now() - t.started, t.last);
+  if (ok) fprintf(stderr, "%s after step %lld of %lld in %.1f s, %.0f MB; parameters in %s\n", sig ? "stopped" : "done", (long long)t.st.step,
+                  (long long)t.set.steps, cmd_now() - t.started, (double)cmd_peak_resident() / 1e6, t.last);
   if (t.data) feeder_end(&t.feed), data_free(t.data);
   if (t.held) data_free(t.held);
   step_free(t.step);
