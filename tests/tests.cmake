@@ -77,7 +77,7 @@ get_property(calm_tests GLOBAL PROPERTY CALM_TESTS)
 add_custom_target(tests DEPENDS ${calm_tests})
 
 # --- whole programs: shell scripts under tests/e2e and tests/lint; exit status 77 = skipped, saying why
-foreach(tool stcmp stcat)
+foreach(tool stcmp stcat stsplit)
   add_executable(${tool} EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/tests/tool/${tool}.c)
   target_include_directories(${tool} PRIVATE ${INC})
   target_link_libraries(${tool} PRIVATE calm_rt)
@@ -92,7 +92,7 @@ foreach(script ${e2e_tests})
   endif()
   add_test(NAME ${name} COMMAND sh ${script})
   set_tests_properties(${name} PROPERTIES SKIP_RETURN_CODE 77
-    ENVIRONMENT "CALMC=$<TARGET_FILE:calmc>;STCMP=$<TARGET_FILE:stcmp>;STCAT=$<TARGET_FILE:stcat>")
+    ENVIRONMENT "CALMC=$<TARGET_FILE:calmc>;STCMP=$<TARGET_FILE:stcmp>;STCAT=$<TARGET_FILE:stcat>;STSPLIT=$<TARGET_FILE:stsplit>")
 endforeach()
 
 # --- what runs under the thread sanitizer

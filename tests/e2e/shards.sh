@@ -1,0 +1,28 @@
+#!/bin/sh
+# A model in shards of mixed dtypes computes what the single bf16 file does, bit for bit; a shard that is gone, a tensor said to be in another
+# shard, a tensor in two, pickle files: refused, naming the file, by the compiler and by the program.
+. "$(dirname "$0")/lib.sh"
+whole=$root/tests/parity/families/qwen3_a
+echo '{"input_ids": [3, 5, 9, 2, 12, 7], "labels": [3, 5, 9, 2, 12, 7]}' >rows.jsonl
+cp -r "$whole" one; chmod -R u+w one
+mkdir m; cp one/config.json m; "$STSPLIT" one m 3
+grep -q '"BF16"' m/model-00001-of-00003.safetensors && cat m/*.safetensors | grep -aq '"F32"' || fail "the shards are not of mixed dtypes"
+for model in one m; do
+  echo "anchor base = \"$model\"" >$model.calm
+  build $model.calm -o $model.app
+  ./$model.app score --data rows.jsonl --hidden base.0,base.1,base.3 --grads --out $model.st 2>err || fail "score: $(cat err)"
+done
+"$STCMP" m.st one.st --exact || fail "shards compute something else"
+# refused FILE: by both
+refused() {
+  expect 1 "$1" "$CALMC" build m.calm -o none.app
+  expect 1 "$1" ./m.app score --data rows.jsonl --out none.st
+}
+mv m/model-00002-of-00003.safetensors gone; refused 'model-00002-of-00003.safetensors'
+cp m/model-00001-of-00003.safetensors m/model-00002-of-00003.safetensors; refused 'again in\|is not in'
+mv gone m/model-00002-of-00003.safetensors
+sed 's/00001-of/00003-of/' m/model.safetensors.index.json >i; cp i m/model.safetensors.index.json; refused 'is not in'
+rm m/*.safetensors m/model.safetensors.index.json
+for pickle in pytorch_model.bin model.pt consolidated.00.pth; do
+  echo x >m/$pickle; refused "$pickle: pickle.*convert"; rm m/$pickle
+done
