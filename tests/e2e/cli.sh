@@ -84,6 +84,12 @@ for f in last/theta.safetensors last/theta.json best/theta.safetensors best/thet
 [ "$(wc -l <one/log.csv)" = 7 ] || fail "log.csv: $(cat one/log.csv)"
 said=$(sed -n 's/.*: \([0-9]*\) parameters, .*/\1/p' err) listed=$(./app info | sed -n 's/^trained: \([0-9]*\) parameters.*/\1/p')
 [ -n "$said" ] && [ "$said" = "$listed" ] || fail "train speaks of $said parameters, info of $listed"
+# the mean over the labelled tokens of the whole step: twice the same row, at a time or one after the other, is the row once
+head -1 rows.jsonl >once.jsonl; cat once.jsonl once.jsonl >twice.jsonl
+norms() { ./app train --params theta0.safetensors --steps 1 --out norms "$@" 2>err || fail "train: $(cat err)"; sed -n 2p norms/log.csv | cut -d, -f3,5; }
+{ norms --data once.jsonl --batch 1rows; norms --data twice.jsonl --batch 2rows; norms --data twice.jsonl --batch 2rows --tokens-cap 1; } >three
+awk -F, 'function off(x, y) { return x > y ? x / y - 1 : y / x - 1 } NR == 1 { l = $1; n = $2 } { if (off($1, l) > 1e-5 || off($2, n) > 1e-5) bad = 1 }
+  END { exit bad || NR != 3 || !(n > 0) }' three || fail "loss and norm of the gradient hang on how a step is cut: $(cat three)"
 # the instruction-set path chooses the kernels of BLAS, whatever the shell's environment says
 OPENBLAS_CORETYPE=Nehalem ./app train --data rows.jsonl --steps 6 --seed 3 --out core 2>err || fail "train: $(cat err)"
 cmp -s one/last/theta.safetensors core/last/theta.safetensors || fail "OPENBLAS_CORETYPE changes the bits of a training"
