@@ -47,6 +47,7 @@ static int give(const Run *r, Buf *text) {
   if (r->o->out && strcmp(r->o->out, "-")) ok = write_file(r->o->out, text->s, text->n);
   else ok = fwrite(text->s, 1, text->n, stdout) == text->n && !fflush(stdout);
   buf_free(text);
+  if (!ok && (!r->o->out || !strcmp(r->o->out, "-"))) fputs("calmc: error: cannot write to standard output\n", stderr);
   return ok ? 0 : 1;
 }
 

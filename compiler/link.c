@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -48,8 +49,15 @@ static bool write_plain(const char *path, const char *target, const void *data, 
   return ok;
 }
 
+// A device or a pipe, which is written in place: to rename something over it would take it away from everybody.
+static bool is_special(const char *path) {
+  struct stat st;
+  return stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode);
+}
+
 bool write_file(const char *path, const void *data, size_t n) {
   char temp[PATH_MAX];
+  if (is_special(path)) return write_plain(path, path, data, n);
   snprintf(temp, sizeof temp, "%s.tmp.%ld", path, (long)getpid());
   bool ok = write_plain(temp, path, data, n);
   if (ok && rename(temp, path)) ok = told("cannot rename to", path);
@@ -124,13 +132,27 @@ static bool link_object(const char *object, const char *out) {
   return status == 0;
 }
 
+static bool copy_into(const char *from, const char *to) {
+  int fd = open(from, O_RDONLY | O_CLOEXEC);
+  struct stat st;
+  void *p = fd >= 0 && fstat(fd, &st) == 0 ? mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0) : MAP_FAILED;
+  bool ok = p != MAP_FAILED ? write_plain(to, to, p, (size_t)st.st_size) : told("cannot read", from);
+  if (p != MAP_FAILED) munmap(p, (size_t)st.st_size);
+  if (fd >= 0) close(fd);
+  return ok;
+}
+
 bool link_program(const Buf *object, const char *out) {
-  char obj[PATH_MAX], temp[PATH_MAX];
-  snprintf(obj, sizeof obj, "%s.tmp.%ld.o", out, (long)getpid());
-  snprintf(temp, sizeof temp, "%s.tmp.%ld", out, (long)getpid());
+  char away[PATH_MAX], obj[PATH_MAX + 40], temp[PATH_MAX + 40];
+  bool special = is_special(out);
+  const char *tmpdir = getenv("TMPDIR"), *near = special ? away : out;
+  snprintf(away, sizeof away, "%s/calmc", tmpdir && *tmpdir ? tmpdir : "/tmp");
+  snprintf(obj, sizeof obj, "%s.tmp.%ld.o", near, (long)getpid());
+  snprintf(temp, sizeof temp, "%s.tmp.%ld", near, (long)getpid());
   bool ok = write_plain(obj, out, object->s, object->n) && link_object(obj, temp);
-  if (ok && rename(temp, out)) ok = told("cannot rename to", out);
-  if (!ok) unlink(temp);
+  if (ok && special) ok = copy_into(temp, out);
+  if (ok && !special && rename(temp, out)) ok = told("cannot rename to", out);
+  if (!ok || special) unlink(temp);
   unlink(obj);
   return ok;
 }

@@ -102,13 +102,12 @@ int main(int argc, char **argv) {
       return usage("one at a time; found", argv[i]);
     }
   }
-  if (o.help) {
-    help(stdout);
-    return 0;
-  }
-  if (o.version) {
-    puts("calmc " CALM_VERSION);
-    return 0;
+  if (o.help || o.version) {
+    if (o.help) help(stdout);
+    else puts("calmc " CALM_VERSION);
+    if (fflush(stdout) == 0 && !ferror(stdout)) return 0;
+    fputs("calmc: error: cannot write to standard output\n", stderr);
+    return 1;
   }
   if (!command) return usage("no command: expected build, tokenize or verify", "");
   int which = 0;

@@ -77,11 +77,18 @@ static void usage(FILE *to, const char *program) {
   fputs("CALM_THREADS and CALM_ISA force threads and the instruction-set path.\n", to);
 }
 
+// Standard output that could not be written (a full disk, say) is an error like any other file's.
+static int written(void) {
+  if (fflush(stdout) == 0 && !ferror(stdout)) return 0;
+  fprintf(stderr, "error: cannot write to standard output\n");
+  return 1;
+}
+
 int cli_main(int argc, char **argv) {
   const char *program = argc ? argv[0] : "app", *name = argc > 1 ? argv[1] : NULL;
   if (name && (!strcmp(name, "--help") || !strcmp(name, "-h") || !strcmp(name, "help"))) {
     usage(stdout, program);
-    return 0;
+    return written();
   }
   const Command *c = NULL;
   for (int i = 0; i < NCOMMANDS; i++)
@@ -109,5 +116,5 @@ int cli_main(int argc, char **argv) {
     }
   }
   options_free(&o);
-  return status;
+  return status ? status : written();
 }

@@ -123,6 +123,8 @@ Engine *engine_open(const char *const *overrides, int n, int threads, RtError *e
   en->weights = rt_alloc((size_t)p->nmodel, sizeof *en->weights);
   en->buf = rt_alloc((size_t)p->nbuf, sizeof *en->buf);
   en->sym = rt_alloc((size_t)p->nsym, sizeof *en->sym);
+  en->arranged = rt_alloc((size_t)(p->nentry * (p->nsym + 1)), sizeof *en->arranged);
+  en->start = rt_alloc((size_t)p->nsym + 1, sizeof *en->start);
   en->tokens = rt_alloc((size_t)p->nentry, sizeof *en->tokens);
   en->rows = rt_alloc((size_t)p->nentry, sizeof *en->rows);
   const struct { int *at; const char *name; } ENTRY[] = {
@@ -145,7 +147,7 @@ void engine_close(Engine *en) {
   if (en->tok) tokenizer_free(en->tok);
   if (en->hf) hfdir_free(en->hf);
   streams_free(&en->streams);
-  free(en->weights), free(en->buf), free(en->sym), free(en->tokens), free(en->rows), free(en->slot_rows);
+  free(en->weights), free(en->buf), free(en->sym), free(en->arranged), free(en->start), free(en->tokens), free(en->rows), free(en->slot_rows);
   for (int i = 0; en->tokfile && i < en->prog->nmodel; i++) free(en->tokfile[i]);
   free(en->dir), free(en->tokfile);
   prog_close(en->prog);
@@ -207,6 +209,7 @@ void engine_run(Engine *en, int entry, Step *s) {
     bind_step(en, entry, s);
   }
   for (int i = 0; i < p->nsym; i++) en->sym[i] = extent(en, &p->sym[i], s);
+  engine_arrange(en, entry);
   RtCtx ctx = {.buf = en->buf, .sym = en->sym, .kernel = en->isa->kernel, .pool = en->pool};
   calm_entries[entry](&ctx);
 }

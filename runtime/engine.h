@@ -33,6 +33,8 @@ typedef struct Engine {
   Safetensors **weights;       // per model, NULL when made from nothing
   void **buf;                  // by buffer id
   int64_t *sym;                // extents of this step
+  int64_t *arranged;           // per entry: the extents its activations lie for, then 1 when they lie at all
+  size_t *start;               // per symbol: where its region of the arena begins
   int64_t *tokens, *rows;      // per entry: most tokens (of each stream) and wanted rows of a step
   int64_t slots, *slot_rows;   // caches: sequences, and rows each, by stream
   float *theta, *grad, *m, *v; // flat, prog->theta each; m and v only when training
@@ -64,6 +66,9 @@ void engine_prepare(Engine *en);
 void engine_cap(Engine *en, int entry, int64_t tokens, int64_t rows);
 void engine_caches(Engine *en, int64_t slots, int64_t slot_rows, const int64_t *known);
 bool engine_place(Engine *en, RtError *e);
+// Lays an entry's activations out for the extents en->sym. A step's own, not the caps: what a smaller step leaves unused then lies in one
+// piece at the end, and is never touched.
+void engine_arrange(Engine *en, int entry);
 
 // Runs an entry over a step (NULL for entries without tokens).
 void engine_run(Engine *en, int entry, Step *s);

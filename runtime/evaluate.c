@@ -245,7 +245,7 @@ int cmd_eval(const Options *o) {
   if (ok && o->dump && !(dump = fopen(o->dump, "w"))) ok = rt_fail(&e, "cannot write %s", o->dump);
   ok = ok && run_all(en, o, dump, all, &e);
   if (ok && o->json) print_json(all);
-  if (dump && fclose(dump) != 0 && ok) ok = rt_fail(&e, "cannot write %s", o->dump);
+  if (dump && (ferror(dump) | fclose(dump)) && ok) ok = rt_fail(&e, "cannot write %s", o->dump);
   json_decref(all);
   engine_close(en);
   return ok ? 0 : cmd_fail(&e);

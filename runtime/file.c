@@ -90,7 +90,7 @@ void file_unmap(FileMap *m) {
 
 struct FileOut {
   int fd;
-  char *path, *tmp;
+  char *path, *tmp;            // tmp: NULL where path is a device or a pipe, which is written in place
 };
 
 static void out_free(FileOut *f) {
@@ -109,8 +109,10 @@ static bool out_fail(FileOut *f, RtError *e) {
 FileOut *file_out_open(const char *path, RtError *e) {
   FileOut *f = rt_alloc(1, sizeof *f);
   f->path = rt_strdup(path);
-  if (asprintf(&f->tmp, "%s.tmp.%ld", path, (long)getpid()) < 0) f->tmp = need(NULL);
-  f->fd = open(f->tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  struct stat st;
+  bool special = stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode);
+  if (!special && asprintf(&f->tmp, "%s.tmp.%ld", path, (long)getpid()) < 0) f->tmp = need(NULL);
+  f->fd = open(special ? path : f->tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   if (f->fd < 0) {
     rt_fail(e, "cannot write %s: %s", path, strerror(errno));
     out_free(f);
@@ -147,15 +149,15 @@ bool file_out_commit(FileOut *f, RtError *e) {
   int fd = f->fd;
   f->fd = -1;
   if (close(fd) != 0) return out_fail(f, e);
-  if (rename(f->tmp, f->path) != 0) return out_fail(f, e);
-  sync_dir_of(f->path);
+  if (f->tmp && rename(f->tmp, f->path) != 0) return out_fail(f, e);
+  if (f->tmp) sync_dir_of(f->path);
   out_free(f);
   return true;
 }
 
 void file_out_abandon(FileOut *f) {
   if (f->fd >= 0) close(f->fd);
-  unlink(f->tmp);
+  if (f->tmp) unlink(f->tmp);
   out_free(f);
 }
 

@@ -23,7 +23,8 @@ bool file_map(FileMap *m, const char *path, RtError *e);
 void file_unmap(FileMap *m);
 
 // Atomic writing: everything goes to PATH.tmp.PID in the same directory; commit syncs and renames it. On an error (a full disk
-// included) the temporary file is removed and PATH is as it was. After a failed write or commit the FileOut is gone.
+// included) the temporary file is removed and PATH is as it was. After a failed write or commit the FileOut is gone. A device or a pipe is
+// written in place.
 typedef struct FileOut FileOut;
 FileOut *file_out_open(const char *path, RtError *e);
 bool file_out_write(FileOut *f, const void *data, size_t n, RtError *e);

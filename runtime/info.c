@@ -20,12 +20,6 @@ static int64_t frozen_params(const Engine *en, int m) {
   return n;
 }
 
-static int64_t trained_params(const Prog *p) {
-  int64_t n = 0;
-  for (int i = 0; i < p->nparam; i++) n += p->param[i].elems;
-  return n;
-}
-
 static json_t *model_json(const Engine *en, int m, const json_t *hashes) {
   const ProgModel *pm = &en->prog->model[m];
   json_t *o = json_pack("{s:s, s:s, s:s?, s:s, s:s?, s:s?, s:I, s:I, s:I, s:I}", "name", pm->name, "role", pm->role,
@@ -76,7 +70,7 @@ static json_t *describe(const Engine *en) {
   json_object_set_new(o, "models", models);
   json_object_set(o, "connections", p->connections);
   json_object_set_new(o, "params", params);
-  json_object_set_new(o, "trained", json_integer(trained_params(p)));
+  json_object_set_new(o, "trained", json_integer(prog_trained(p)));
   json_object_set(o, "train", p->train ? p->train : json_null());
   json_object_set(o, "evals", p->evals ? p->evals : json_null());
   json_object_set(o, "kernels", json_object_get(p->root, "kernels"));
@@ -106,7 +100,7 @@ static void print_models(const json_t *o) {
 }
 
 static void print_params(const Prog *p) {
-  printf("\ntrained: %lld parameters in %d tensors\n", (long long)trained_params(p), p->nparam);
+  printf("\ntrained: %lld parameters in %d tensors\n", (long long)prog_trained(p), p->nparam);
   for (int i = 0; i < p->nparam; i++) {
     printf("  %-40s [", p->param[i].name);
     for (int k = 0; k < p->param[i].rank; k++) printf("%s%lld", k ? ", " : "", (long long)p->param[i].shape[k]);

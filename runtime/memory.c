@@ -1,7 +1,7 @@
 // Memory of a program: weights mapped from the models' files, matrices packed once, one flat vector each for
 // parameters, gradients and moments, caches, and one arena that all entries share, each laid out as the plan says
-// (compiler/plan/plan.h): after the static region, for every row symbol, bytes_per_row times the cap, an activation at
-// offset times the cap.
+// (compiler/plan/plan.h): after the static region, for every row symbol, bytes_per_row times the rows of the step, an
+// activation at offset times them.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -167,18 +167,18 @@ static size_t cap_of(const Engine *en, int entry, int sym) {
   return round_up((size_t)n, ROW_ROUND);
 }
 
-// Start of the region of a symbol (nsym: the end of all).
-static size_t region_start(const Engine *en, int entry, int sym) {
+// Bytes of the arena that the largest step of an entry needs.
+static size_t largest(const Engine *en, int entry) {
   const ProgEntry *pe = &en->prog->entry[entry];
   size_t at = round_up((size_t)pe->static_bytes, ALIGN);
-  for (int s = 0; s < sym; s++) at += (size_t)pe->per_row[s] * cap_of(en, entry, s);
+  for (int s = 0; s < en->prog->nsym; s++) at += (size_t)pe->per_row[s] * cap_of(en, entry, s);
   return at;
 }
 
 int64_t engine_step_bytes(Engine *en, int entry, int64_t tokens) {
   int64_t before[2] = {en->tokens[entry], en->rows[entry]};
   en->tokens[entry] = en->rows[entry] = tokens;
-  int64_t bytes = (int64_t)region_start(en, entry, en->prog->nsym);
+  int64_t bytes = (int64_t)largest(en, entry);
   en->tokens[entry] = before[0], en->rows[entry] = before[1];
   return bytes;
 }
@@ -186,14 +186,12 @@ int64_t engine_step_bytes(Engine *en, int entry, int64_t tokens) {
 bool engine_place(Engine *en, RtError *e) {
   size_t most = 0, cache = lay_out(en, K_CACHE, NULL);
   for (int i = 0; i < en->prog->nentry; i++) {
-    size_t need = region_start(en, i, en->prog->nsym);
+    size_t need = largest(en, i);
     if (need > most) most = need;
   }
   if (most > en->arena.bytes) {
     region_free(&en->arena);
     if (!region_new(&en->arena, most, "a step (fewer tokens a step: --tokens-cap)", e)) return false;
-    // Steps rarely fill their caps. With huge pages the unused end of every activation would become resident all the same.
-    if (en->arena.bytes) madvise(en->arena.data, en->arena.bytes, MADV_NOHUGEPAGE);
   }
   if (cache > en->cache.bytes) {
     region_free(&en->cache);
@@ -202,12 +200,26 @@ bool engine_place(Engine *en, RtError *e) {
     if (cache && en->streams.n > 1) madvise(en->cache.data, en->cache.bytes, MADV_NOHUGEPAGE);
   }
   lay_out(en, K_CACHE, en->cache.data);
-  for (int i = 0; i < en->prog->nbuf; i++) {
-    const ProgBuf *b = &en->prog->buf[i];
-    if (b->kind != PB_ACT) continue;
-    size_t at = b->sym < 0 ? (size_t)b->offset : region_start(en, b->entry, b->sym) + (size_t)b->offset * cap_of(en,
-        b->entry, b->sym);
-    en->buf[i] = (char *)en->arena.data + at;
-  }
+  memset(en->arranged, 0, (size_t)(en->prog->nentry * (en->prog->nsym + 1)) * sizeof *en->arranged);
   return true;
+}
+
+void engine_arrange(Engine *en, int entry) {
+  const Prog *p = en->prog;
+  const ProgEntry *pe = &p->entry[entry];
+  int64_t *lie = en->arranged + entry * (p->nsym + 1);
+  if (lie[p->nsym] && !memcmp(lie, en->sym, (size_t)p->nsym * sizeof *lie)) return;
+  size_t at = round_up((size_t)pe->static_bytes, ALIGN);
+  for (int s = 0; s < p->nsym; s++) {
+    en->start[s] = at;
+    at += (size_t)pe->per_row[s] * round_up((size_t)en->sym[s], ROW_ROUND);
+    lie[s] = en->sym[s];
+  }
+  lie[p->nsym] = 1;
+  for (int i = 0; i < p->nbuf; i++) {
+    const ProgBuf *b = &p->buf[i];
+    if (b->kind != PB_ACT || b->entry != entry) continue;
+    size_t from = b->sym < 0 ? 0 : en->start[b->sym];
+    en->buf[i] = (char *)en->arena.data + from + (size_t)b->offset * (b->sym < 0 ? 1 : round_up((size_t)en->sym[b->sym], ROW_ROUND));
+  }
 }

@@ -10,7 +10,7 @@
 
 #include "runtime/file.h"
 
-typedef enum OptKind { FLAG, INT, REAL, TEXT, LIST } OptKind;
+typedef enum OptKind { FLAG, INT, REAL, SHARE, TEXT, LIST } OptKind;
 typedef struct OptRow {
   const char *name, *arg, *help;
   OptKind kind;
@@ -30,6 +30,11 @@ static const OptRow *find(const char *name, size_t n, int command) {
   return NULL;
 }
 
+static bool not_a_number(const OptRow *r, const char *which, const char *found) {
+  fprintf(stderr, "error: --%s: expected a number %s, found \"%s\"\n", r->name, which, found);
+  return false;
+}
+
 static bool set_value(Options *o, const OptRow *r, const char *s) {
   void *at = (char *)o + r->at;
   char *end = NULL;
@@ -44,15 +49,12 @@ static bool set_value(Options *o, const OptRow *r, const char *s) {
     l->v[l->n++] = s;
   } else if (r->kind == INT) {
     *(int64_t *)at = strtoll(s, &end, 10);
-    if (!*s || *end || errno || *(int64_t *)at < 0) end = NULL;
+    if (!*s || *end || errno || *(int64_t *)at < 0) return not_a_number(r, "of 0 or more without a fraction", s);
   } else {
-    *(double *)at = strtod(s, &end);
-    if (!*s || *end || !isfinite(*(double *)at) || *(double *)at < 0) end = NULL;
-  }
-  if ((r->kind == INT || r->kind == REAL) && !end) {
-    fprintf(stderr, "error: --%s: expected a number of 0 or more%s, found \"%s\"\n", r->name, r->kind == INT
-            ? " without a fraction" : "", s);
-    return false;
+    double x = *(double *)at = strtod(s, &end);
+    bool number = *s && !*end && isfinite(x) && x >= 0;
+    if (r->kind == SHARE && (!number || x > 1)) return not_a_number(r, "from 0 to 1", s);
+    if (!number) return not_a_number(r, "of 0 or more", s);
   }
   return true;
 }
@@ -80,7 +82,7 @@ bool options_parse(Options *o, int command, int argc, char **argv) {
   *o = (Options){.word = rt_alloc((size_t)argc + 1, sizeof *o->word)};
   for (int i = 0; i < NROWS; i++) {
     if (ROW[i].kind == INT) *(int64_t *)((char *)o + ROW[i].at) = OPT_UNSET;
-    if (ROW[i].kind == REAL) *(double *)((char *)o + ROW[i].at) = NAN;
+    if (ROW[i].kind == REAL || ROW[i].kind == SHARE) *(double *)((char *)o + ROW[i].at) = NAN;
   }
   bool plain = false;                              // after "--"
   for (int i = 0; i < argc; i++) {

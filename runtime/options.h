@@ -19,6 +19,7 @@ typedef struct OptList {
 #define OPT_TYPE_FLAG bool
 #define OPT_TYPE_INT int64_t
 #define OPT_TYPE_REAL double
+#define OPT_TYPE_SHARE double
 #define OPT_TYPE_TEXT const char *
 #define OPT_TYPE_LIST OptList
 typedef struct Options {

@@ -152,6 +152,12 @@ int prog_output(const Prog *p, int entry, const char *name) {
   return v ? (int)json_integer_value(v) : -1;
 }
 
+int64_t prog_trained(const Prog *p) {
+  int64_t n = 0;
+  for (int i = 0; i < p->nparam; i++) n += p->param[i].elems;
+  return n;
+}
+
 int prog_model(const Prog *p, const char *name) {
   for (int i = 0; i < p->nmodel; i++)
     if (!strcmp(p->model[i].name, name)) return i;

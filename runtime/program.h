@@ -77,6 +77,7 @@ Prog *prog_open(void);
 Prog *prog_parse(const char *text, size_t len);           // the same from any text (tests)
 int prog_entry(const Prog *p, const char *name);          // -1 when there is none
 int prog_output(const Prog *p, int entry, const char *name);   // buffer id, -1
+int64_t prog_trained(const Prog *p);                       // numbers in all parameters
 int prog_model(const Prog *p, const char *name);          // -1 when there is none
 void prog_close(Prog *p);
 #endif

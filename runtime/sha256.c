@@ -2,11 +2,14 @@
 // size, and both times of change, so a stale entry is never found and no locking is needed.
 #include "runtime/sha256.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "runtime/file.h"
 
@@ -105,14 +108,33 @@ static bool cache_get(const char *path, char out[SHA256_HEX]) {
   return n == SHA256_HEX - 1 && strspn(out, "0123456789abcdef") == SHA256_HEX - 1;
 }
 
+// Read piece by piece: a mapping would count a whole model as resident, on top of what a training holds.
+static bool hash_file(const char *path, char out[SHA256_HEX], RtError *e) {
+  enum { PIECE = 1 << 18 };
+  struct stat st;
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return rt_fail(e, "cannot read %s: %s", path, strerror(errno));
+  bool regular = fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+  uint8_t *piece = rt_alloc(PIECE, 1);
+  Sha256 s;
+  ssize_t n = -1;
+  sha256_init(&s);
+  while (regular && ((n = read(fd, piece, PIECE)) > 0 || (n < 0 && errno == EINTR)))
+    if (n > 0) sha256_add(&s, piece, (size_t)n);
+  int why = errno;
+  close(fd);
+  free(piece);
+  if (!regular) return rt_fail(e, "cannot read %s: it is not a regular file", path);
+  if (n < 0) return rt_fail(e, "cannot read %s: %s", path, strerror(why));
+  sha256_hex(&s, out);
+  return true;
+}
+
 bool sha256_file(const char *path, char out[SHA256_HEX], RtError *e) {
   struct stat st;
-  FileMap m;
   char *cached = stat(path, &st) == 0 && S_ISREG(st.st_mode) ? cache_path(&st) : NULL;
   bool ok = cache_get(cached, out);
-  if (!ok && file_map(&m, path, e)) {
-    sha256_of(m.data, m.size, out);
-    file_unmap(&m);
+  if (!ok && hash_file(path, out, e)) {
     ok = true;
     // A file changed a moment ago might change again within one tick of its clock, unseen: that one is not remembered.
     if (cached && time(NULL) - st.st_ctim.tv_sec > 2) file_save(cached, out, SHA256_HEX - 1, NULL);

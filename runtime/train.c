@@ -238,7 +238,7 @@ static bool train(Trainer *t, const Options *o, int *sig, RtError *e) {
   if (until > t->set.steps) until = t->set.steps;
   fprintf(stderr, "%s: %lld parameters, %lld rows of %lld tokens (%lld labelled), %lld steps, %d threads, %s\n",
           en->prog->spec,
-          (long long)en->prog->theta, (long long)t->data->n, (long long)t->data->tokens, (long long)t->data->labelled,
+          (long long)prog_trained(en->prog), (long long)t->data->n, (long long)t->data->tokens, (long long)t->data->labelled,
           (long long)t->set.steps, pool_threads(en->pool), en->isa->name);
   engine_prepare(en);
   pthread_sigmask(SIG_BLOCK, &set, NULL);

@@ -1,11 +1,12 @@
 // train and eval blocks as JSON for the program: numbers, words, and calls such as adamw(lr = 3e-4) as {"name": "adamw", "lr": 3e-4}.
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/near.h"
 #include "build/ctx.h"
 
-typedef enum SettingKind { TEXT, COUNT, AMOUNT, CALLED, WORD } SettingKind;
+typedef enum SettingKind { TEXT, COUNT, SOME, AMOUNT, CALLED, WORD } SettingKind;     // SOME: a count of 1 or more
 typedef struct SettingRow {
   AstKind block;
   const char *name;
@@ -17,10 +18,23 @@ static const SettingRow settings[] = {
 #include "build/settings.def"
 #undef X
 };
-// What may stand in the parentheses of a call, and how many numbers each takes.
-static const struct { const char *call, *arg; int numbers; } arguments[] = {
-    {"adamw", "lr", 1},      {"adamw", "betas", 2},  {"adamw", "weight_decay", 1}, {"adamw", "eps", 1},
-    {"cosine", "warmup", 1}, {"cosine", "floor", 1}, {"constant", "warmup", 1},    {"constant", "floor", 1},
+// What may stand in the parentheses of a call, how many numbers each takes, and which: from 0 up to `most`.
+typedef struct Argument {
+  const char *call, *arg;
+  int numbers;
+  double most;
+  const char *expected;
+} Argument;
+#define BELOW_1 0x1.fffffffffffffp-1
+static const Argument arguments[] = {
+    {"adamw", "lr", 1, INFINITY, "a number of 0 or more"},
+    {"adamw", "betas", 2, BELOW_1, "two numbers from 0 to below 1, as in (0.9, 0.95)"},
+    {"adamw", "weight_decay", 1, INFINITY, "a number of 0 or more"},
+    {"adamw", "eps", 1, INFINITY, "a number of 0 or more"},
+    {"cosine", "warmup", 1, INFINITY, "a number of steps, 0 or more"},
+    {"cosine", "floor", 1, 1, "a number from 0 to 1"},
+    {"constant", "warmup", 1, INFINITY, "a number of steps, 0 or more"},
+    {"constant", "floor", 1, 1, "a number from 0 to 1"},
 };
 enum { N_SETTINGS = sizeof settings / sizeof *settings, N_ARGUMENTS = sizeof arguments / sizeof *arguments };
 static const struct { const char *setting, *word;
@@ -64,6 +78,19 @@ static bool known_word(Ev *ev, const SettingRow *row, const char *word, Loc loc)
   return false;
 }
 
+static bool in_range(const Argument *a, const Value *v) {
+  double x;
+  return v_number(v, &x) && x >= 0 && x <= a->most;
+}
+
+// What a call takes, for a message.
+static const char *argument_list(Ev *ev, const char *call) {
+  const char *list = "";
+  for (int i = 0; i < N_ARGUMENTS; i++)
+    if (!strcmp(arguments[i].call, call)) list = arena_printf(ev->b->a, "%s%s%s", list, *list ? ", " : "", arguments[i].arg);
+  return list;
+}
+
 static bool add_argument(Ev *ev, json_t *o, const char *call, const Ast *arg) {
   if (arg->kind != AST_NAMED) {
     fail(ev, arg->loc, "arguments of %s are named, as in %s(%s = …)", call, call,
@@ -72,23 +99,23 @@ static bool add_argument(Ev *ev, json_t *o, const char *call, const Ast *arg) {
   }
   Near near = near_begin(arg->name);
   for (int i = 0; i < N_ARGUMENTS; i++) {
-    if (strcmp(arguments[i].call, call)) continue;
-    near_offer(&near, arguments[i].arg);
-    if (strcmp(arguments[i].arg, arg->name)) continue;
+    const Argument *a = &arguments[i];
+    if (strcmp(a->call, call)) continue;
+    near_offer(&near, a->arg);
+    if (strcmp(a->arg, arg->name)) continue;
     Value v = eval(ev, NULL, arg->kid[0]);
-    double x;
-    bool fits = arguments[i].numbers == 1 ? v_number(&v, &x) : v.kind == V_LIST && v.n == arguments[i].numbers;
-    for (int k = 0; fits && v.kind == V_LIST && k < v.n; k++) fits = v_number(&v.v[k], &x);
+    const Value *odd = &v;                         // what does not fit
+    bool fits = a->numbers == 1 ? in_range(a, &v) : v.kind == V_LIST && v.n == a->numbers;
+    for (int k = 0; fits && v.kind == V_LIST && k < v.n; k++) fits = in_range(a, odd = &v.v[k]);
     if (v.kind == V_POISON) return false;
     if (!fits) {
-      fail(ev, arg->kid[0]->loc, "%s takes %s; found %s", arg->name,
-           arguments[i].numbers == 1 ? "a number" : "two numbers, as in (0.9, 0.95)", v_text(ev, &v));
+      fail(ev, arg->kid[0]->loc, "%s: expected %s; found %s", arg->name, a->expected, v_text(ev, odd));
       return false;
     }
     json_object_set_new(o, arg->name, value_json(ev, arg->loc, &v));
     return true;
   }
-  fail(ev, arg->loc, "%s takes no '%s'%s%s%s", call, arg->name, near.best ? "; did you mean '" : "",
+  fail(ev, arg->loc, "%s takes no '%s'; expected %s%s%s%s", call, arg->name, argument_list(ev, call), near.best ? "; did you mean '" : "",
        near.best ? near.best : "", near.best ? "'?" : "");
   return false;
 }
@@ -103,12 +130,11 @@ static json_t *named_json(Ev *ev, const SettingRow *row, const Ast *e) {
   if (!known_word(ev, row, name, e->loc)) return NULL;
   if (row->kind == WORD) return json_string(name);
   json_t *o = json_pack("{s:s}", "name", name);
-  for (int i = 0; e->kind == AST_CALL && i < e->nkid; i++)
-    if (!add_argument(ev, o, name, e->kid[i])) {
-      json_decref(o);
-      return NULL;
-    }
-  return o;
+  bool ok = true;                                  // every argument is looked at: errors are collected
+  for (int i = 0; e->kind == AST_CALL && i < e->nkid; i++) ok &= add_argument(ev, o, name, e->kid[i]);
+  if (ok) return o;
+  json_decref(o);
+  return NULL;
 }
 
 // A path of the spec is taken from the spec's folder; the program may run in another one.
@@ -130,6 +156,7 @@ static json_t *setting_json(Ev *ev, const SettingRow *row, const Ast *s) {
   double x;
   bool fits = row->kind == TEXT    ? v.kind == V_STRING
               : row->kind == COUNT ? v_whole(&v, &n) && n >= 0
+              : row->kind == SOME  ? v_whole(&v, &n) && n >= 1
                                    : v_number(&v, &x) && x >= 0;
   if (v.kind == V_POISON) return NULL;
   if (!fits) {
@@ -137,7 +164,7 @@ static json_t *setting_json(Ev *ev, const SettingRow *row, const Ast *s) {
     return NULL;
   }
   if (row->kind == TEXT) return json_string(path_text(ev->b, v.s));
-  if (row->kind == COUNT) return s->str ? json_pack("{s:I, s:s}", "n", (json_int_t)n, "unit", s->str) : json_integer(n);
+  if (row->kind == COUNT || row->kind == SOME) return s->str ? json_pack("{s:I, s:s}", "n", (json_int_t)n, "unit", s->str) : json_integer(n);
   return value_json(ev, e->loc, &v);
 }
 

@@ -90,7 +90,7 @@ typedef struct PBuf {
 } PBuf;
 // An activation lies at   region(entry, sym) + offset * extent(sym),   where region(entry, s) = sum over syms s' < s of
 // bytes_per_row[s'] * extent(s') after the static region (sym -1, offset in bytes). Offsets are multiples of 64 bytes; the runtime
-// rounds extents (caps) up to a multiple of 16 rows, so that everything is 64-byte aligned. Affine in the caps; the same for every step.
+// rounds extents up to a multiple of 16 rows, so that everything is 64-byte aligned. Affine in the rows of a step, and the same plan for every step.
 
 typedef struct Call {
   int kernel;

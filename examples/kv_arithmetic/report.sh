@@ -1,9 +1,9 @@
 # Sourced by run, in the output directory: evaluates the five programs, prints the table, writes results.json and loss.svg.
 
-# exact PROGRAM TASK OPERANDS: exact match in per cent, greedy decoding
+# exact PROGRAM TASK OPERANDS: exact match in per cent, greedy decoding, and the number of rows
 exact() {
   ./"$1" eval --data "data/eval-$2-$3.jsonl" --params "$1.run/last" --metric exact_match --json 2>/dev/null |
-    awk -F: '/"exact_match"/ { printf "%.2f\n", 100 * $2; exit }'
+    awk -F: '/"exact_rows"/ { n = $2 + 0 } /"exact_match"/ { printf "%.2f %d\n", 100 * $2, n; exit }'
 }
 rows=0
 for model in kv math compose random single; do
@@ -17,12 +17,20 @@ for model in kv math compose random single; do
   echo "evaluated $model" >&2
 done >exact.txt
 
+# What each training took (the sum of its steps) and what all cores could do around it: the share of that rate which all reached together.
+for model in kv math compose random single; do
+  awk -F, 'NR > 1 { s += ($2 - before) / $6; before = $2 } END { print s }' $model.run/log.csv
+done | paste - - - - - >took.txt
+paste - - <peaks.txt | awk '{ print ($1 + $2) / 2 }' | paste - - - - - >around.txt
+
 # operations: 6 per parameter and token trained whole; composed, 2 per frozen parameter of m_A, 4 of m_B, 6 per trained one
 tokens() { tail -n 1 "$1.run/log.csv" | cut -d, -f2; }
 params() { ./"$1" info 2>/dev/null | sed -n 's/^trained: \([0-9]*\) parameters.*/\1/p'; }
 awk -v seed="$seed" -v start="$start" -v now="$(date +%s.%N)" -v tk="$(tokens kv)" -v tm="$(tokens math)" -v tc="$(tokens compose)" \
     -v tr="$(tokens random)" -v ts="$(tokens single)" -v pk="$(params kv)" -v pm="$(params math)" -v pc="$(params compose)" -v ps="$(params single)" '
-  { e[$1, $2, $3] = $4 }
+  FILENAME == "took.txt" { for (i = 1; i <= 5; i++) took[i] = $i; next }
+  FILENAME == "around.txt" { for (i = 1; i <= 5; i++) around[i] = $i; next }
+  { e[$1, $2, $3] = $4; n[$1, $2, $3] = $5 }
   function mean(m, t) { return (e[m, t, 2] + e[m, t, 3]) / 2 }
   function line(label, t, paper) {
     printf "%-10s", label
@@ -37,16 +45,19 @@ awk -v seed="$seed" -v start="$start" -v now="$(date +%s.%N)" -v tk="$(tokens kv
     line("KV-SUBS", "subs", "m_A 98.1, m_B 0.0, CALM 92.9")
     line("NUM-MATH", "num", "m_A 4.2, m_B 73.7, CALM 72.0")
     line("KV-MATH", "kv", "m_A 0.7, m_B 0.0, CALM 84.3")
-    printf "%.0f s in all, %.1f TFLOP of training\n", now - start, tflop
+    for (i = 1; i <= 5; i++) { seconds += took[i]; could += took[i] * around[i] / 1e12 }
+    printf "%.0f s in all; %.1f TFLOP of training in %.1f s, %.1f %% of the f32 rate measured on all cores (%.0f of %.0f GFLOP/s)\n", now - start, tflop,
+      seconds, 100 * tflop / could, 1000 * tflop / seconds, 1000 * could / seconds
     file = "results.json"
-    printf "{\"seed\": %d, \"seconds\": %.1f, \"tflop\": %.2f, \"rows\": [", seed, now - start, tflop >file
+    printf "{\"seed\": %d, \"seconds\": %.1f, \"tflop\": %.2f, \"training_seconds\": %.2f, \"peak_gflops\": %.1f, \"share_of_peak\": %.4f,\n\"rows\": [",
+      seed, now - start, tflop, seconds, 1000 * could / seconds, tflop / could >file
     name["kv"] = "m_A"; name["math"] = "m_B"; name["compose"] = "composition"; name["random"] = "random m_A"; name["single"] = "1 connection"
     task["subs"] = "KV-SUBS"; task["num"] = "NUM-MATH"; task["kv"] = "KV-MATH"
     split("subs num kv", order, " ")
     for (i = 1; i <= 5; i++) for (t = 1; t <= 3; t++) for (o = 2; o <= 3; o++)
-      printf "%s\n  {\"model\": \"%s\", \"task\": \"%s\", \"operands\": %d, \"n\": 512, \"exact\": %s}", ((i + t + o > 4) ? "," : ""), name[model[i]], task[order[t]], o, e[model[i], order[t], o] >file
+      printf "%s\n  {\"model\": \"%s\", \"task\": \"%s\", \"operands\": %d, \"n\": %d, \"exact\": %s}", ((i + t + o > 4) ? "," : ""), name[model[i]], task[order[t]], o, n[model[i], order[t], o], e[model[i], order[t], o] >file
     printf "\n]}\n" >file
-  }' exact.txt
+  }' took.txt around.txt exact.txt
 
 # loss against steps, logarithmic, one line per training
 awk -F, '

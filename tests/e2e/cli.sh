@@ -43,10 +43,36 @@ per_block=$((($(calls more.plan) - $(calls twelve.plan)) / 12))
 for word in base aug wq; do grep -q "$word" info || ./app info --json | grep -q "$word" || fail "info without $word"; done
 ./app info --json | grep -q 'sha256' || fail "info --json without hashes"
 
+# --- what is no regular file is written in place, and a full standard output is an error
+mkfifo pipe
+"$CALMC" build spec.calm --emit=plan >plain.plan 2>err || fail "--emit=plan: $(cat err)"
+cat pipe >through & pid=$!
+"$CALMC" build spec.calm --emit=plan -o pipe 2>err || fail "--emit to a pipe: $(cat err)"
+wait $pid
+cmp -s through plain.plan && [ -p pipe ] || fail "a pipe was not written, but replaced"
+cat pipe >through & pid=$!
+"$CALMC" build spec.calm -o pipe 2>err || fail "a program to a pipe: $(cat err)"
+wait $pid
+cmp -s through app && [ -p pipe ] || fail "a pipe was not written, but replaced by a program"
+cat pipe >through & pid=$!
+./app score --data rows.jsonl --out pipe 2>err || fail "score to a pipe: $(cat err)"
+wait $pid
+./app score --data rows.jsonl --out plain.st 2>err || fail "score: $(cat err)"
+cmp -s through plain.st && [ -p pipe ] || fail "a pipe was not written, but replaced by a program's output"
+if [ -c /dev/full ]; then
+  for c in "$CALMC --help" "$CALMC build spec.calm --emit=plan" "./app --help" "./app info" "./app eval --data rows.jsonl --json"; do
+    got=0
+    $c >/dev/full 2>said || got=$?
+    [ $got = 1 ] && grep -q 'standard output' said || fail "a full standard output: exit status $got from $c ($(cat said))"
+  done
+fi
+
 # --- usage and the environment
 expect 2 'usage\|commands' ./app
 expect 2 'frobnicate' ./app frobnicate
 expect 2 'unknown\|no such\|--frob' ./app train --frob
+expect 2 'top-p: expected a number from 0 to 1, found "2"' ./app generate --prompt x --top-p 2
+expect 2 'steps: expected a number of 0 or more without a fraction' ./app train --steps 1.5
 expect 1 'CALM_ISA=z80' env CALM_ISA=z80 ./app score --data rows.jsonl --out x.st
 expect 1 'CALM_THREADS=none' env CALM_THREADS=none ./app score --data rows.jsonl --out x.st
 ./app --help >help 2>&1 || fail "--help"
@@ -56,6 +82,18 @@ for c in train eval generate score info; do grep -q "$c" help || fail "--help wi
 ./app train --data rows.jsonl --steps 6 --seed 3 --out one 2>err || fail "train: $(cat err)"
 for f in last/theta.safetensors last/theta.json best/theta.safetensors best/theta.json log.csv; do [ -s one/$f ] || fail "no one/$f"; done
 [ "$(wc -l <one/log.csv)" = 7 ] || fail "log.csv: $(cat one/log.csv)"
+said=$(sed -n 's/.*: \([0-9]*\) parameters, .*/\1/p' err) listed=$(./app info | sed -n 's/^trained: \([0-9]*\) parameters.*/\1/p')
+[ -n "$said" ] && [ "$said" = "$listed" ] || fail "train speaks of $said parameters, info of $listed"
+# the mean over the labelled tokens of the whole step: twice the same row, at a time or one after the other, is the row once
+head -1 rows.jsonl >once.jsonl; cat once.jsonl once.jsonl >twice.jsonl
+norms() { ./app train --params theta0.safetensors --steps 1 --out norms "$@" 2>err || fail "train: $(cat err)"; sed -n 2p norms/log.csv | cut -d, -f3,5; }
+{ norms --data once.jsonl --batch 1rows; norms --data twice.jsonl --batch 2rows; norms --data twice.jsonl --batch 2rows --tokens-cap 1; } >three
+awk -F, 'function off(x, y) { return x > y ? x / y - 1 : y / x - 1 } NR == 1 { l = $1; n = $2 } { if (off($1, l) > 1e-5 || off($2, n) > 1e-5) bad = 1 }
+  END { exit bad || NR != 3 || !(n > 0) }' three || fail "loss and norm of the gradient hang on how a step is cut: $(cat three)"
+# the instruction-set path chooses the kernels of BLAS, whatever the shell's environment says
+OPENBLAS_CORETYPE=Nehalem ./app train --data rows.jsonl --steps 6 --seed 3 --out core 2>err || fail "train: $(cat err)"
+cmp -s one/last/theta.safetensors core/last/theta.safetensors || fail "OPENBLAS_CORETYPE changes the bits of a training"
+! grep -qi nehalem core/last/theta.json || fail "OPENBLAS_CORETYPE chose the kernels: $(grep blas core/last/theta.json)"
 ./app train --data rows.jsonl --steps 6 --seed 3 --out two --stop-after 3 2>err || fail "train --stop-after: $(cat err)"
 ./app train --data rows.jsonl --steps 6 --seed 3 --out two --resume 2>err || fail "train --resume: $(cat err)"
 cmp -s one/last/theta.safetensors two/last/theta.safetensors || fail "resumed training ends elsewhere"

@@ -293,6 +293,13 @@ static void hashes(void **state) {
   assert_true(sha256_file(at("hash"), hex, &e));
   assert_string_equal(hex, "a52d159f262b2c6ddb724a61840befc36eb30c88877a4030b65cbe86298449c9");
   assert_false(sha256_file(at("gone"), hex, &e));
+  assert_false(sha256_file(dir, hex, &e));
+  char *million = malloc(1000001);                // longer than what is read at a time
+  memset(million, 'a', 1000000), million[1000000] = 0;
+  put_text("hash", million);
+  free(million);
+  assert_true(sha256_file(at("hash"), hex, &e));
+  assert_string_equal(hex, "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
 }
 
 static void directories(void **state) {
