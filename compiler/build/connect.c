@@ -14,16 +14,29 @@ static const MInst *model_named(const Build *b, const char *name) {
   return NULL;
 }
 
-// A whole number in a selector, checked against [lo, hi]; false after an error.
-static bool number(Build *b, const Ast *e, const MInst *m, int64_t lo, int64_t hi, int64_t *out) {
+static bool whole(Build *b, const Ast *e, const char *what, int64_t *out) {
   Ev ev = {.b = b};
   Value v = eval(&ev, NULL, e);
   if (v.kind == V_POISON) return false;
-  if (!v_whole(&v, out)) {
-    fail_at(b, e->loc, "a layer is a whole number; found %s", v_text(&ev, &v));
-    return false;
-  }
-  if (*out >= lo && *out <= hi) return true;
+  if (v_whole(&v, out)) return true;
+  fail_at(b, e->loc, "%s is a whole number; found %s", what, v_text(&ev, &v));
+  return false;
+}
+
+// The distance between layers: every …, step ….
+static bool distance(Build *b, const Ast *e, const MInst *m, int64_t *out) {
+  if (!whole(b, e, "a distance between layers", out)) return false;
+  if (*out >= 1 && *out <= m->pub->blocks) return true;
+  if (fail_at(b, e->loc, "expected a distance between layers from 1 to the %lld blocks of model '%s'; found %lld", (long long)m->pub->blocks,
+              m->pub->name, (long long)*out))
+    note_model(b, m);
+  return false;
+}
+
+// A layer; false after an error.
+static bool layer(Build *b, const Ast *e, const MInst *m, int64_t *out) {
+  if (!whole(b, e, "a layer", out)) return false;
+  if (*out >= 0 && *out <= m->pub->blocks) return true;
   if (fail_at(b, e->loc, "no layer %lld in model '%s': it has %lld blocks (layer 0 is the embedding output)",
               (long long)*out, m->pub->name, (long long)m->pub->blocks))
     note_model(b, m);
@@ -38,13 +51,13 @@ static bool select_layers(Build *b, const Ast *sel, const MInst *m, Layers *out)
   switch (sel->kind) {
     case AST_SEL_LIST:
       for (int i = 0; i < sel->nkid; i++) {
-        if (!number(b, sel->kid[i], m, 0, L, &x)) return false;
+        if (!layer(b, sel->kid[i], m, &x)) return false;
         add(b, out, x);
       }
       return true;
     case AST_SEL_RANGE:
-      if (!number(b, sel->kid[0], m, 0, L, &x) || !number(b, sel->kid[1], m, 0, L, &y)) return false;
-      if (sel->nkid > 2 && sel->kid[2] && !number(b, sel->kid[2], m, 1, L, &step)) return false;
+      if (!layer(b, sel->kid[0], m, &x) || !layer(b, sel->kid[1], m, &y)) return false;
+      if (sel->nkid > 2 && sel->kid[2] && !distance(b, sel->kid[2], m, &step)) return false;
       if (y < x) {
         fail_at(b, sel->loc, "this range is empty: it runs from %lld to %lld", (long long)x, (long long)y);
         return false;
@@ -52,7 +65,7 @@ static bool select_layers(Build *b, const Ast *sel, const MInst *m, Layers *out)
       for (int64_t k = x; k <= y; k += step) add(b, out, k);
       return true;
     case AST_SEL_EVERY:
-      if (!number(b, sel->kid[0], m, 1, L, &step)) return false;
+      if (!distance(b, sel->kid[0], m, &step)) return false;
       for (int64_t k = step; k <= L; k += step) add(b, out, k);
       return true;
     case AST_SEL_ALL:
@@ -98,7 +111,7 @@ static void connect(Build *b, const Ast *decl) {
   Conn c = {.decl = decl, .op = spec_find(b->spec, AST_OP, call->name)};
   const MInst *m[2];
   Layers l[2] = {{0}, {0}};
-  bool spreads[2];
+  bool spreads[2], ok = true;
   if (!c.op) {
     fail_at(b, call->loc, "no op is called '%s'", call->name);
     return;
@@ -110,8 +123,9 @@ static void connect(Build *b, const Ast *decl) {
       fail_at(b, side[i]->loc, "no model is called '%s'", side[i]->name);
       return;
     }
-    if (!spreads[i] && !select_layers(b, side[i]->kid[0], m[i], &l[i])) return;
+    if (!spreads[i]) ok = select_layers(b, side[i]->kid[0], m[i], &l[i]) && ok;
   }
+  if (!ok) return;
   if (spreads[0] && spreads[1]) {
     fail_at(b, decl->loc, "both sides say spread: one must say how many layers, such as [every 4]");
     return;
