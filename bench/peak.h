@@ -3,6 +3,7 @@
 #define CALM_BENCH_PEAK_H
 
 double peak_now(void);                                   // seconds
+double peak_cpu(void);                                   // seconds this thread has run: other programs on its core do not count
 // f32 fused multiply-adds (two operations each) per second of one instruction-set path ("avx512", "avx2"), all operands in registers,
 // on `threads` threads at once for about `seconds`; operations/s of all together. 0 for a path unknown here.
 double peak_fma(const char *isa, int threads, double seconds);

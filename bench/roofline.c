@@ -1,10 +1,13 @@
 // roofline: what one core and all cores of this machine can do at most, and what share of it calm's matrix kernels reach. For every path
 // and shape a kernel is compiled as in a program and run on one core, in turn with the peak loop; the share is the median of the ratios.
-//   roofline [--rows M] [--rounds N] [--isa NAME] [--peak]        --peak: only the limits, as JSON
+//   roofline [--rows M] [--rounds N] [--isa NAME] [--shape KxN] [--cold] [--peak]
+// --cold: a copy of the weights each time, from memory, as in a model larger than the caches; --peak: only the limits, as JSON.
+// Times are of the thread, not of the clock on the wall: another program on the same core does not count as a slow kernel.
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "bench/peak.h"
@@ -22,11 +25,17 @@ static const Shape SHAPES[] = {
     {768, 8192, "small: a quarter of the head"}, {2048, 2048, "1B: projections"},
 };
 
+enum {
+  COLD_FLOATS = 1 << 26,       // --cold: copies of the weights so many that they come from memory (256 MB)
+  BIG_FLOATS = 1 << 18,        // matrices of models large enough for huge pages
+};
+
 typedef struct Options {
   int64_t rows;
   int rounds;
   const char *isa;
-  bool peak;
+  bool peak, cold;
+  int64_t K, N;                // only this shape, unless 0
 } Options;
 
 static int ascending(const void *a, const void *b) {
@@ -38,9 +47,13 @@ static double median(double *v, int n) {
   return n % 2 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2;
 }
 
-static float *fill(int64_t n) {
-  float *p = aligned_alloc(64, (size_t)((n + 15) / 16 * 16) * sizeof *p);
+// Memory as a program has it: a model's packed weights lie in one region of huge pages (runtime/memory.c), activations do not.
+static float *fill(int64_t n, bool huge) {
+  enum { HUGE_PAGE = 2 << 20 };
+  size_t unit = huge ? HUGE_PAGE : 64, bytes = ((size_t)n * sizeof(float) + unit - 1) / unit * unit;
+  float *p = aligned_alloc(unit, bytes);
   if (!p) perror("roofline"), exit(1);
+  if (huge) madvise(p, bytes, MADV_HUGEPAGE);
   for (int64_t i = 0; i < n; i++) p[i] = (float)(i % 13) / 13 - 0.5f;
   return p;
 }
@@ -50,18 +63,22 @@ static double share(const Options *o, const char *isa, KernelClass cls, const Sh
   int64_t in = s->K, out = s->N, padded = (out + PANEL - 1) / PANEL * PANEL;
   int64_t from = cls == K_GEMM ? in : out, to = cls == K_GEMM ? out : in;            // gemm_t goes back from N to K
   Kernel k = {.cls = cls, .key = "roofline", .dim = {from}, .nmat = 1, .N = {to}};
-  float *x = fill(o->rows * from), *w = fill(padded * in), *y = fill(o->rows * to);
+  int copies = o->cold ? (int)(COLD_FLOATS / (padded * in)) + 1 : 1;
+  float *x = fill(o->rows * from, false), *w = fill(padded * in * copies, copies > 1 || padded * in >= BIG_FLOATS);
+  float *y = fill(o->rows * to, false);
   void *arg[] = {x, w, y};
   HarnessKernel *h = harness_compile(&k, isa);
   double work = 2.0 * (double)o->rows * (double)in * (double)out, *ratio = calloc((size_t)o->rounds, sizeof *ratio);
   double *own = calloc((size_t)o->rounds, sizeof *own);
   harness_run(h, o->rows, arg, 3);
+  int next = 0;
   for (int r = 0; r < o->rounds; r++) {
     double took = 0, done = 0, peak = peak_fma(isa, 1, 0.01);
     while (took < 0.03) {
-      double start = peak_now();
+      double start = peak_cpu();
+      arg[1] = w + (int64_t)(next++ % copies) * padded * in;
       harness_run(h, o->rows, arg, 3);
-      took += peak_now() - start, done += work;
+      took += peak_cpu() - start, done += work;
     }
     peak = (peak + peak_fma(isa, 1, 0.01)) / 2;
     own[r] = done / took, ratio[r] = own[r] / peak;
@@ -79,6 +96,7 @@ static void kernels(const Options *o, const char *isa) {
          (long long)o->rows);
   printf("%6s %6s  %-30s %15s %15s\n", "K", "N", "", "forward", "backward (dX)");
   for (size_t i = 0; i < sizeof SHAPES / sizeof SHAPES[0]; i++) {
+    if (o->K && (o->K != SHAPES[i].K || o->N != SHAPES[i].N)) continue;
     double f, b, fs = share(o, isa, K_GEMM, &SHAPES[i], &f), bs = share(o, isa, K_GEMM_T, &SHAPES[i], &b);
     printf("%6lld %6lld  %-30s %7.1f  %4.0f %% %7.1f  %4.0f %%\n", (long long)SHAPES[i].K, (long long)SHAPES[i].N, SHAPES[i].what, f / 1e9,
            100 * fs, b / 1e9, 100 * bs);
@@ -100,7 +118,7 @@ static void limits(const Options *o) {
 }
 
 static int usage(void) {
-  fprintf(stderr, "usage: roofline [--rows M] [--rounds N] [--isa NAME] [--peak]\n");
+  fprintf(stderr, "usage: roofline [--rows M] [--rounds N] [--isa NAME] [--shape KxN] [--cold] [--peak]\n");
   return 2;
 }
 
@@ -108,7 +126,13 @@ int main(int argc, char **argv) {
   Options o = {.rows = 256, .rounds = 7, .isa = NULL};
   for (int i = 1; i < argc; i++) {
     if (!strcmp(argv[i], "--peak")) o.peak = true;
+    else if (!strcmp(argv[i], "--cold")) o.cold = true;
     else if (i + 1 == argc) return usage();
+    else if (!strcmp(argv[i], "--shape")) {
+      long long K, N;
+      if (sscanf(argv[++i], "%lldx%lld", &K, &N) != 2) return usage();
+      o.K = K, o.N = N;
+    }
     else if (!strcmp(argv[i], "--rows")) o.rows = atoll(argv[++i]);
     else if (!strcmp(argv[i], "--rounds")) o.rounds = atoi(argv[++i]);
     else if (!strcmp(argv[i], "--isa")) o.isa = argv[++i];
