@@ -55,6 +55,7 @@ LLVMValueRef cg_load(Cg *g, LLVMTypeRef t, LLVMValueRef p);                     
 void cg_store(Cg *g, LLVMValueRef v, LLVMValueRef p);
 LLVMValueRef cg_load16(Cg *g, LLVMValueRef p);                                   // 16 floats, align 4
 void cg_store16(Cg *g, LLVMValueRef v, LLVMValueRef p);
+void cg_fetch(Cg *g, LLVMValueRef p, int level);                                 // prefetch to L1 (3) or L2 (2); p may point anywhere
 LLVMValueRef cg_mask16(Cg *g, LLVMValueRef n);                                   // lanes < n (i64), <16 x i1>
 LLVMValueRef cg_load16_mask(Cg *g, LLVMValueRef p, LLVMValueRef mask);           // others 0, untouched memory
 void cg_store16_mask(Cg *g, LLVMValueRef v, LLVMValueRef p, LLVMValueRef mask);
@@ -109,6 +110,11 @@ void cg_vsincos(Cg *g, LLVMValueRef x, LLVMValueRef *s, LLVMValueRef *c);
 //   must be readable for 16 floats per k unless N ends inside (then masked). K = 0 stores zeros (or leaves C). M = 0 or N = 0 does nothing.
 void cg_mm(Cg *g, LLVMValueRef A, LLVMValueRef ars, LLVMValueRef aks, LLVMValueRef B, LLVMValueRef bks, LLVMValueRef bps, LLVMValueRef C,
            LLVMValueRef crs, LLVMValueRef M, LLVMValueRef N, LLVMValueRef K, LLVMValueRef acc /* i64 0 or 1 */);
+// The same, and on the side it brings to L2 what the caller reads next: for panel p of B, the lines next + p * nps + k * 16 (never
+// faults; NULL: nothing).
+void cg_mm_then(Cg *g, LLVMValueRef A, LLVMValueRef ars, LLVMValueRef aks, LLVMValueRef B, LLVMValueRef bks, LLVMValueRef bps,
+                LLVMValueRef C, LLVMValueRef crs, LLVMValueRef M, LLVMValueRef N, LLVMValueRef K, LLVMValueRef acc, LLVMValueRef next,
+                LLVMValueRef nps);
 
 // Kernel emitters, one per class: body of a function whose parameters are set up; ends with the builder in a block without terminator
 // (the caller adds ret). tasks emits, inside an entry function, the number of tasks (i64) given rows (i64) and the loaded argument

@@ -25,6 +25,11 @@ void cg_store(Cg *g, LLVMValueRef v, LLVMValueRef p) {
 LLVMValueRef cg_load16(Cg *g, LLVMValueRef p) { return cg_load(g, g->v16f32, p); }
 void cg_store16(Cg *g, LLVMValueRef v, LLVMValueRef p) { cg_store(g, v, p); }
 
+void cg_fetch(Cg *g, LLVMValueRef p, int level) {
+  LLVMValueRef arg[4] = {p, cg_i32(g, 0), cg_i32(g, level), cg_i32(g, 1)};          // read, locality, data
+  cg_intrinsic(g, "llvm.prefetch", &g->ptr, 1, arg, 4);
+}
+
 LLVMValueRef cg_mask16(Cg *g, LLVMValueRef n) {
   LLVMValueRef lane[LANES];
   for (int i = 0; i < LANES; i++) lane[i] = cg_i32(g, i);

@@ -6,8 +6,8 @@
 enum {
   ROWS = 96,                   // rows of a task
   ROWS_T = 256,                // the same where panels are re-packed: more rows to pay for it
-  COLS = 256, COLS_T = 128,    // columns of a task
-  DEPTH_T = 256,               // k of a re-packed block
+  COLS = 256, COLS_T = 256,    // columns of a task
+  DEPTH_T = MM_KC,             // k of a re-packed block: one pass
 };
 
 typedef struct Block {         // the part of the output a task makes
@@ -105,9 +105,11 @@ LLVMValueRef tasks_GEMM_T(Cg *g, const Kernel *k, LLVMValueRef rows, LLVMValueRe
   return cg_mul(g, cg_ceildiv(g, rows, ROWS_T), cg_i64(g, ceil_div(k->N[0], COLS_T)));
 }
 
-// A 16 x 16 block: rows n … n + 15 of a forward panel become 16 rows of k. Columns beyond N are zeros.
-static void transpose_block(Cg *g, LLVMValueRef src, LLVMValueRef dst, LLVMValueRef valid) {
+// A 16 x 16 block: rows n … n + 15 of a forward panel become 16 rows of k. Columns beyond N are zeros. The same block of the next panel,
+// `ahead` floats further, is wanted soon.
+static void transpose_block(Cg *g, LLVMValueRef src, LLVMValueRef dst, LLVMValueRef valid, int64_t ahead) {
   LLVMValueRef v[PANEL];
+  for (int i = 0; i < PANEL; i++) cg_fetch(g, cg_at(g, g->f32, src, cg_i64(g, ahead + (int64_t)i * PANEL)), 3);
   for (int i = 0; i < PANEL; i++) {
     LLVMValueRef p = cg_at(g, g->f32, src, cg_i64(g, (int64_t)i * PANEL));
     v[i] = valid ? cg_load16_mask(g, p, cg_mask16(g, cg_select(g, cg_lt(g, cg_i64(g, i), valid), cg_i64(g, LANES), cg_i64(g, 0)))) : cg_load16(g, p);
@@ -124,11 +126,11 @@ static void repack(Cg *g, const Kernel *k, const Block *b, LLVMValueRef dst, LLV
   LLVMValueRef panel = cg_at(g, g->f32, cg_arg_ptr(g, 1), cg_mul(g, cg_add(g, k0, kb.i), N));
   LLVMValueRef from = cg_at(g, g->f32, panel, cg_mul(g, b->c0, sixteen)), to = cg_at(g, g->f32, dst, cg_mul(g, kb.i, sixteen));
   CgLoop c = cg_loop(g, zero, whole, PANEL);
-  transpose_block(g, cg_at(g, g->f32, from, cg_mul(g, c.i, sixteen)), cg_at(g, g->f32, to, cg_mul(g, c.i, cg_i64(g, DEPTH_T))), NULL);
+  transpose_block(g, cg_at(g, g->f32, from, cg_mul(g, c.i, sixteen)), cg_at(g, g->f32, to, cg_mul(g, c.i, cg_i64(g, DEPTH_T))), NULL, k->N[0] * PANEL);
   cg_loop_end(g, &c);
   if (k->N[0] % PANEL) {
     CgIf tail = cg_if(g, cg_lt(g, whole, b->cols));
-    transpose_block(g, cg_at(g, g->f32, from, cg_mul(g, whole, sixteen)), cg_at(g, g->f32, to, cg_mul(g, whole, cg_i64(g, DEPTH_T))), cg_sub(g, b->cols, whole));
+    transpose_block(g, cg_at(g, g->f32, from, cg_mul(g, whole, sixteen)), cg_at(g, g->f32, to, cg_mul(g, whole, cg_i64(g, DEPTH_T))), cg_sub(g, b->cols, whole), k->N[0] * PANEL);
     cg_endif(g, &tail);
   }
   cg_loop_end(g, &kb);
@@ -147,7 +149,11 @@ void emit_GEMM_T(Cg *g, const Kernel *k) {
   repack(g, k, &b, panels, d.i, depth);
   LLVMValueRef A = cg_at(g, g->f32, cg_arg_ptr(g, 0), cg_add(g, cg_mul(g, b.r0, K), d.i));
   LLVMValueRef later = LLVMBuildZExt(g->b, cg_lt(g, zero, d.i), g->i64, "");
-  cg_mm(g, A, K, cg_i64(g, 1), panels, cg_i64(g, PANEL), cg_i64(g, DEPTH_T * PANEL), tile[0], cg_i64(g, stride), b.rows, b.cols, depth, later);
+  // meanwhile the block that is re-packed after comes near: the next task's first when this is the last
+  LLVMValueRef after = cg_add(g, d.i, cg_i64(g, DEPTH_T)), k1 = cg_select(g, cg_lt(g, after, K), after, zero);
+  LLVMValueRef next = cg_at(g, g->f32, cg_arg_ptr(g, 1), cg_add(g, cg_mul(g, k1, cg_i64(g, k->N[0])), cg_mul(g, b.c0, cg_i64(g, PANEL))));
+  cg_mm_then(g, A, K, cg_i64(g, 1), panels, cg_i64(g, PANEL), cg_i64(g, DEPTH_T * PANEL), tile[0], cg_i64(g, stride), b.rows, b.cols, depth,
+             later, next, cg_i64(g, k->N[0] * PANEL));
   cg_loop_end(g, &d);
   if (fused) epilogue(g, k, 0, tile, stride, &b);
 }

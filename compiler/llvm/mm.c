@@ -1,6 +1,8 @@
 // The matrix micro-kernels calm_mm_<isa> (contract: cg.h), emitted once per instruction set when calm itself is built. Loops: passes of
 // MM_KC over k, in order, continuing each output's chain through C; blocks of rows of A, copied to the stack; panels of B.
-// A partial last panel of B is copied, padded with zeros, once per pass, so that all tiles run the same code.
+// A partial last panel of B is copied, padded with zeros, once per pass, so that all tiles run the same code. The first block of rows
+// takes B from memory, the others from L2: it brings the panels after the present ones to L2 meanwhile; the last block, once, what the
+// caller wants next.
 #include "llvm/mm.h"
 
 #include <stdio.h>
@@ -9,20 +11,31 @@
 #include "llvm/llvm.h"
 #include "llvm/object.h"
 
-enum { P_A, P_ARS, P_AKS, P_B, P_BKS, P_BPS, P_C, P_CRS, P_M, P_N, P_K, P_ACC, P_COUNT };
+enum { P_A, P_ARS, P_AKS, P_B, P_BKS, P_BPS, P_C, P_CRS, P_M, P_N, P_K, P_ACC, P_NEXT, P_NPS, P_COUNT };
+enum { MOST_ROWS = 16 };
+typedef struct RowsFns {
+  LLVMValueRef any[MOST_ROWS + 1], packed[MOST_ROWS + 1];      // by number of rows
+} RowsFns;
 
 static LLVMTypeRef mm_type(Cg *g) {
-  LLVMTypeRef t[P_COUNT] = {g->ptr, g->i64, g->i64, g->ptr, g->i64, g->i64, g->ptr, g->i64, g->i64, g->i64, g->i64, g->i64};
+  LLVMTypeRef t[P_COUNT] = {g->ptr, g->i64, g->i64, g->ptr, g->i64, g->i64, g->ptr, g->i64, g->i64, g->i64, g->i64, g->i64,
+                             g->ptr, g->i64};
   return LLVMFunctionType(g->void_t, t, P_COUNT, 0);
 }
 
 void cg_mm(Cg *g, LLVMValueRef A, LLVMValueRef ars, LLVMValueRef aks, LLVMValueRef B, LLVMValueRef bks, LLVMValueRef bps, LLVMValueRef C,
            LLVMValueRef crs, LLVMValueRef M, LLVMValueRef N, LLVMValueRef K, LLVMValueRef acc) {
+  cg_mm_then(g, A, ars, aks, B, bks, bps, C, crs, M, N, K, acc, LLVMConstNull(g->ptr), cg_i64(g, 0));
+}
+
+void cg_mm_then(Cg *g, LLVMValueRef A, LLVMValueRef ars, LLVMValueRef aks, LLVMValueRef B, LLVMValueRef bks, LLVMValueRef bps,
+                LLVMValueRef C, LLVMValueRef crs, LLVMValueRef M, LLVMValueRef N, LLVMValueRef K, LLVMValueRef acc, LLVMValueRef next,
+                LLVMValueRef nps) {
   char name[64];
   snprintf(name, sizeof name, "calm_mm_%s", g->isa->name);
   LLVMValueRef f = LLVMGetNamedFunction(g->mod, name);
   if (!f) f = LLVMAddFunction(g->mod, name, mm_type(g));
-  LLVMValueRef arg[P_COUNT] = {A, ars, aks, B, bks, bps, C, crs, M, N, K, acc};
+  LLVMValueRef arg[P_COUNT] = {A, ars, aks, B, bks, bps, C, crs, M, N, K, acc, next, nps};
   cg_call(g, mm_type(g), f, arg, P_COUNT);
 }
 
@@ -61,7 +74,7 @@ static void clear(Cg *g, LLVMValueRef *arg) {
 }
 
 // One of the functions for 1 … rows rows, by m.
-static void call_rows(Cg *g, LLVMValueRef *rows_fn, int count, LLVMValueRef m, LLVMValueRef *arg, int narg) {
+static void call_rows(Cg *g, const LLVMValueRef *rows_fn, int count, LLVMValueRef m, LLVMValueRef *arg, int narg) {
   LLVMBasicBlockRef done = LLVMAppendBasicBlockInContext(g->ctx, g->fn, "done");
   LLVMValueRef sw = LLVMBuildSwitch(g->b, m, done, (unsigned)count);
   for (int i = 1; i <= count; i++) {
@@ -74,12 +87,25 @@ static void call_rows(Cg *g, LLVMValueRef *rows_fn, int count, LLVMValueRef m, L
   LLVMPositionBuilderAtEnd(g->b, done);
 }
 
+// What one block of rows prefetches (mm.h): fetch, fps, lead, after.
+static void what_to_fetch(Cg *g, LLVMValueRef *arg, LLVMValueRef B, LLVMValueRef kc, LLVMValueRef last_pass, LLVMValueRef block,
+                          LLVMValueRef blocks, LLVMValueRef out[4]) {
+  LLVMValueRef zero = cg_i64(g, 0), one = cg_i64(g, 1);
+  LLVMValueRef first = cg_lt(g, block, one), last = cg_lt(g, blocks, cg_add(g, block, cg_i64(g, 2)));
+  LLVMValueRef wanted = LLVMBuildICmp(g->b, LLVMIntNE, arg[P_NEXT], LLVMConstNull(g->ptr), "");
+  LLVMValueRef callers = LLVMBuildAnd(g->b, LLVMBuildAnd(g->b, last, last_pass, ""), wanted, "");
+  out[0] = cg_select(g, callers, arg[P_NEXT], B);
+  out[1] = cg_select(g, callers, arg[P_NPS], arg[P_BPS]);
+  out[2] = cg_select(g, callers, zero, LLVMBuildZExt(g->b, first, g->i64, ""));
+  out[3] = cg_select(g, last_pass, arg[P_B], cg_at(g, g->f32, B, cg_mul(g, kc, cg_i64(g, PANEL))));      // the next task's, or pass's, first
+}
+
 // One pass over k in [k0, k0 + kc): all rows in blocks of nearly equal size.
-static void one_pass(Cg *g, LLVMValueRef *arg, LLVMValueRef *rows_fn, LLVMValueRef k0, LLVMValueRef kc, LLVMValueRef abuf, LLVMValueRef tail) {
+static void one_pass(Cg *g, LLVMValueRef *arg, const RowsFns *fns, LLVMValueRef k0, LLVMValueRef kc, LLVMValueRef abuf, LLVMValueRef tail) {
   int most = mm_shape(g->isa).rows;
   LLVMValueRef B = cg_at(g, g->f32, arg[P_B], cg_mul(g, k0, arg[P_BKS])), A = cg_at(g, g->f32, arg[P_A], cg_mul(g, k0, arg[P_AKS]));
   LLVMValueRef later = LLVMBuildZExt(g->b, cg_lt(g, cg_i64(g, 0), k0), g->i64, "");
-  LLVMValueRef acc = LLVMBuildOr(g->b, arg[P_ACC], later, "");
+  LLVMValueRef acc = LLVMBuildOr(g->b, arg[P_ACC], later, ""), last_pass = cg_lt(g, arg[P_K], cg_add(g, cg_add(g, k0, kc), cg_i64(g, 1)));
   copy_tail(g, tail, arg, B, kc);
   LLVMValueRef blocks = cg_ceildiv(g, arg[P_M], most);
   CgLoop l = cg_loop(g, cg_i64(g, 0), blocks, 1);
@@ -88,12 +114,18 @@ static void one_pass(Cg *g, LLVMValueRef *arg, LLVMValueRef *rows_fn, LLVMValueR
   LLVMValueRef m = cg_sub(g, m1, m0);
   mm_copy_a(g, abuf, cg_at(g, g->f32, A, cg_mul(g, m0, arg[P_ARS])), arg[P_ARS], arg[P_AKS], m, kc);
   LLVMValueRef c = cg_at(g, g->f32, arg[P_C], cg_mul(g, m0, arg[P_CRS]));
-  LLVMValueRef call[] = {abuf, B, arg[P_BKS], arg[P_BPS], c, arg[P_CRS], arg[P_N], kc, acc, tail};
-  call_rows(g, rows_fn, most, m, call, (int)(sizeof call / sizeof *call));
+  LLVMValueRef call[] = {abuf, B, arg[P_BKS], arg[P_BPS], c, arg[P_CRS], arg[P_N], kc, acc, tail, NULL, NULL, NULL, NULL};
+  enum { NCALL = sizeof call / sizeof *call };
+  what_to_fetch(g, arg, B, kc, last_pass, l.i, blocks, call + NCALL - 4);
+  CgIf packed = cg_if(g, LLVMBuildICmp(g->b, LLVMIntEQ, arg[P_BKS], cg_i64(g, PANEL), ""));
+  call_rows(g, fns->packed, most, m, call, NCALL);
+  cg_else(g, &packed);
+  call_rows(g, fns->any, most, m, call, NCALL);
+  cg_endif(g, &packed);
   cg_loop_end(g, &l);
 }
 
-static void mm_body(Cg *g, LLVMValueRef *rows_fn) {
+static void mm_body(Cg *g, const RowsFns *fns) {
   LLVMValueRef arg[P_COUNT], zero = cg_i64(g, 0);
   for (unsigned i = 0; i < P_COUNT; i++) arg[i] = LLVMGetParam(g->fn, i);
   LLVMValueRef abuf = stack_floats(g, MM_AROWS * MM_ASTRIDE), tail = stack_floats(g, MM_KC * PANEL);
@@ -108,32 +140,34 @@ static void mm_body(Cg *g, LLVMValueRef *rows_fn) {
   CgLoop l = cg_loop(g, zero, passes, 1);
   LLVMValueRef k0 = cg_mul(g, l.i, len), kc = cg_min(g, len, cg_sub(g, arg[P_K], k0));
   CgIf in = cg_if(g, cg_lt(g, zero, kc));
-  one_pass(g, arg, rows_fn, k0, kc, abuf, tail);
+  one_pass(g, arg, fns, k0, kc, abuf, tail);
   cg_endif(g, &in);
   cg_loop_end(g, &l);
   cg_endif(g, &work);
 }
 
-static LLVMValueRef rows_function(Cg *g, const Isa *isa, int m) {
+static LLVMValueRef rows_function(Cg *g, const Isa *isa, int m, bool packed) {
   char name[64];
-  snprintf(name, sizeof name, "mm_rows_%s_%d", isa->name, m);
+  snprintf(name, sizeof name, "mm_rows_%s_%d%s", isa->name, m, packed ? "_packed" : "");
   LLVMValueRef fn = cg_function(g, name, mm_rows_type(g), isa, false);
-  mm_rows_body(g, m);
+  mm_rows_body(g, m, packed);
   LLVMBuildRetVoid(g->b);
   return fn;
 }
 
 void llvm_emit_mm(EmitKind what, Buf *out) {
-  enum { MOST_ROWS = 16 };
   Cg g;
   cg_begin(&g, "calm_mm");
   for (const Isa *isa = isas; isa->name; isa++) {
-    LLVMValueRef rows_fn[MOST_ROWS + 1] = {0};
-    for (int m = 1; m <= mm_shape(isa).rows; m++) rows_fn[m] = rows_function(&g, isa, m);
+    RowsFns fns = {0};
+    for (int m = 1; m <= mm_shape(isa).rows; m++) {
+      fns.any[m] = rows_function(&g, isa, m, false);
+      fns.packed[m] = rows_function(&g, isa, m, true);
+    }
     char name[64];
     snprintf(name, sizeof name, "calm_mm_%s", isa->name);
     cg_function(&g, name, mm_type(&g), isa, true);
-    mm_body(&g, rows_fn);
+    mm_body(&g, &fns);
     LLVMBuildRetVoid(g.b);
   }
   cg_finish(&g, what, out);

@@ -17,14 +17,17 @@ enum {
   MM_KC = 256,                 // most k per pass: a tile's rows of A and its panels of B stay in L1
   MM_ASTRIDE = MM_KC + 16,     // floats between rows of the copied A (17 lines: consecutive sets)
   MM_AROWS = 16,               // rows of the copy's buffer (a transposed copy writes whole 16-row blocks)
-  MM_UNROLL = 4,
+  MM_UNROLL = 2,                // more let the scheduler gather loads until accumulators are spilled
 };
 
 // Copies A[m, k] (strides ars, aks) to dst[m][MM_ASTRIDE].
 void mm_copy_a(Cg *g, LLVMValueRef dst, LLVMValueRef A, LLVMValueRef ars, LLVMValueRef aks, LLVMValueRef m, LLVMValueRef k);
 // Fills the function being emitted: it multiplies a copied block of exactly m rows by all N columns. Its parameters are
-//   A (copied), B, bks, bps, C, crs, N, K, acc, tail (the last, partial panel of B as [K][16]; read only when N % 16 != 0).
-void mm_rows_body(Cg *g, int m);
+//   A (copied), B, bks, bps, C, crs, N, K, acc, tail (the last, partial panel of B as [K][16]; read only when N % 16 != 0),
+//   fetch, fps, lead, after: while it multiplies p panels from panel q on, it prefetches the K lines at fetch + (q + lead * p) * fps and
+//   fps further for each of p; with lead the last tile those at `after`.
+// packed: bks is PANEL, and only then anything is prefetched.
+void mm_rows_body(Cg *g, int m, bool packed);
 LLVMTypeRef mm_rows_type(Cg *g);
 
 // Transposes n vectors of n floats (n = 4, 8 or 16) in registers.

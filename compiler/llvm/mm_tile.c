@@ -2,7 +2,7 @@
 // k, in order. A comes copied (mm_copy.c) with a constant row stride, so the inner loop needs one address register for it.
 #include "llvm/mm.h"
 
-enum { P_A, P_B, P_BKS, P_BPS, P_C, P_CRS, P_N, P_K, P_ACC, P_TAIL, P_COUNT };
+enum { P_A, P_B, P_BKS, P_BPS, P_C, P_CRS, P_N, P_K, P_ACC, P_TAIL, P_FETCH, P_FPS, P_LEAD, P_AFTER, P_COUNT };
 
 MmShape mm_shape(const Isa *isa) {
   bool wide = isa == &isas[0];
@@ -11,12 +11,15 @@ MmShape mm_shape(const Isa *isa) {
 }
 
 LLVMTypeRef mm_rows_type(Cg *g) {
-  LLVMTypeRef t[P_COUNT] = {g->ptr, g->ptr, g->i64, g->i64, g->ptr, g->i64, g->i64, g->i64, g->i64, g->ptr};
+  LLVMTypeRef t[P_COUNT] = {g->ptr, g->ptr, g->i64, g->i64, g->ptr, g->i64, g->i64, g->i64, g->i64, g->ptr,
+                           g->ptr, g->i64, g->i64, g->ptr};
   return LLVMFunctionType(g->void_t, t, P_COUNT, 0);
 }
 
 typedef struct Tile {          // where a tile reads and writes
-  LLVMValueRef A, b[4], bks, c, crs, K, acc;
+  LLVMValueRef A, b[4], c, crs, K, acc;
+  LLVMValueRef bks;            // NULL: PANEL, a constant, so that the loads of the inner loop are base + constant
+  LLVMValueRef fetch, fps;     // lines to bring to L2 on the side, a panel's distance apart; NULL: none
   int m, p;
 } Tile;
 
@@ -25,14 +28,33 @@ static LLVMValueRef c_at(Cg *g, const Tile *t, int i, int p) {
   return cg_at(g, g->f32, t->c, off);
 }
 
+// What streams along k beside A: pointers into p panels, and into the lines to fetch.
+typedef struct Streams {
+  LLVMValueRef b[4], fetch;
+} Streams;
+
+static LLVMValueRef advance(Cg *g, LLVMValueRef var, LLVMValueRef floats) {
+  LLVMValueRef p = cg_get(g, g->ptr, var);
+  cg_set(g, var, cg_at(g, g->f32, p, floats));
+  return p;
+}
+
+// The prefetches of `steps` k together: the scheduler moves no load across one, and so would run out of vector registers were they
+// spread between the multiplications.
+static void fetch_lines(Cg *g, const Tile *t, const Streams *s, int steps) {
+  if (!t->fetch) return;
+  LLVMValueRef from = advance(g, s->fetch, cg_i64(g, (int64_t)PANEL * steps));
+  for (int p = 0; p < t->p; p++)
+    for (int u = 0; u < steps; u++) {
+      LLVMValueRef at = cg_at(g, g->f32, cg_at(g, g->f32, from, cg_mul(g, t->fps, cg_i64(g, p))), cg_i64(g, (int64_t)PANEL * u));
+      cg_fetch(g, at, 2);
+    }
+}
+
 // One k: loads p vectors of B, broadcasts m values of A.
-static void tile_step(Cg *g, const Tile *t, LLVMValueRef *acc, LLVMValueRef k, LLVMValueRef bvar[4], int u) {
+static void tile_step(Cg *g, const Tile *t, LLVMValueRef *acc, LLVMValueRef k, const Streams *s, int u) {
   LLVMValueRef b[4];
-  for (int p = 0; p < t->p; p++) {
-    LLVMValueRef ptr = cg_get(g, g->ptr, bvar[p]);
-    b[p] = cg_load16(g, ptr);
-    cg_set(g, bvar[p], cg_at(g, g->f32, ptr, t->bks));
-  }
+  for (int p = 0; p < t->p; p++) b[p] = cg_load16(g, advance(g, s->b[p], t->bks ? t->bks : cg_i64(g, PANEL)));
   for (int i = 0; i < t->m; i++) {
     LLVMValueRef a = cg_at(g, g->f32, cg_at(g, g->f32, t->A, k), cg_i64(g, (int64_t)i * MM_ASTRIDE + u));
     a = cg_splat(g, cg_load(g, g->f32, a));
@@ -44,9 +66,11 @@ static void tile_step(Cg *g, const Tile *t, LLVMValueRef *acc, LLVMValueRef k, L
 }
 
 static void tile(Cg *g, const Tile *t) {
-  LLVMValueRef acc[64], bvar[4], zero = cg_splatc(g, 0);
+  LLVMValueRef acc[64], zero = cg_splatc(g, 0);
+  Streams s;
   for (int i = 0; i < t->m * t->p; i++) acc[i] = cg_var(g, g->v16f32, zero);
-  for (int p = 0; p < t->p; p++) bvar[p] = cg_var(g, g->ptr, t->b[p]);
+  for (int p = 0; p < t->p; p++) s.b[p] = cg_var(g, g->ptr, t->b[p]);
+  if (t->fetch) s.fetch = cg_var(g, g->ptr, t->fetch);
   CgIf chain = cg_if(g, cg_lt(g, cg_i64(g, 0), t->acc));
   for (int i = 0; i < t->m; i++)
     for (int p = 0; p < t->p; p++) cg_set(g, acc[i * t->p + p], cg_load16(g, c_at(g, t, i, p)));
@@ -54,19 +78,28 @@ static void tile(Cg *g, const Tile *t) {
 
   LLVMValueRef whole = cg_mul(g, cg_udiv(g, t->K, cg_i64(g, MM_UNROLL)), cg_i64(g, MM_UNROLL));
   CgLoop l = cg_loop(g, cg_i64(g, 0), whole, MM_UNROLL);
-  for (int u = 0; u < MM_UNROLL; u++) tile_step(g, t, acc, l.i, bvar, u);
+  fetch_lines(g, t, &s, MM_UNROLL);
+  for (int u = 0; u < MM_UNROLL; u++) tile_step(g, t, acc, l.i, &s, u);
   cg_loop_end(g, &l);
   l = cg_loop(g, whole, t->K, 1);
-  tile_step(g, t, acc, l.i, bvar, 0);
+  tile_step(g, t, acc, l.i, &s, 0);
   cg_loop_end(g, &l);
 
   for (int i = 0; i < t->m; i++)
     for (int p = 0; p < t->p; p++) cg_store16(g, cg_get(g, g->v16f32, acc[i * t->p + p]), c_at(g, t, i, p));
 }
 
-static LLVMValueRef panel_at(Cg *g, LLVMValueRef B, LLVMValueRef bps, LLVMValueRef n, int p) {
-  LLVMValueRef panel = cg_add(g, cg_udiv(g, n, cg_i64(g, PANEL)), cg_i64(g, p));
+static LLVMValueRef panel_at(Cg *g, LLVMValueRef B, LLVMValueRef bps, LLVMValueRef n, LLVMValueRef p) {
+  LLVMValueRef panel = cg_add(g, cg_udiv(g, n, cg_i64(g, PANEL)), p);
   return cg_at(g, g->f32, B, cg_mul(g, panel, bps));
+}
+
+// Where the lines lie that a tile of p panels from column n fetches.
+static LLVMValueRef fetch_at(Cg *g, LLVMValueRef *arg, LLVMValueRef n, int p) {
+  LLVMValueRef at = panel_at(g, arg[P_FETCH], arg[P_FPS], n, cg_mul(g, arg[P_LEAD], cg_i64(g, p)));
+  LLVMValueRef more = cg_lt(g, cg_add(g, n, cg_i64(g, (int64_t)p * PANEL)), arg[P_N]);
+  LLVMValueRef here = LLVMBuildOr(g->b, more, cg_lt(g, arg[P_LEAD], cg_i64(g, 1)), "");
+  return cg_select(g, here, at, arg[P_AFTER]);
 }
 
 // Tiles of p whole panels while that many columns are left.
@@ -77,7 +110,8 @@ static void whole_panels(Cg *g, LLVMValueRef *arg, LLVMValueRef nvar, int m, int
   LLVMValueRef n = cg_get(g, g->i64, nvar);
   Tile t = {.A = arg[P_A], .bks = arg[P_BKS], .c = cg_at(g, g->f32, arg[P_C], n), .crs = arg[P_CRS], .K = arg[P_K], .acc = arg[P_ACC],
             .m = m, .p = p};
-  for (int i = 0; i < p; i++) t.b[i] = panel_at(g, arg[P_B], arg[P_BPS], n, i);
+  for (int i = 0; i < p; i++) t.b[i] = panel_at(g, arg[P_B], arg[P_BPS], n, cg_i64(g, i));
+  if (!t.bks && p < 4) t.fetch = fetch_at(g, arg, n, p), t.fps = arg[P_FPS];      // four streams are seen by the processor itself
   tile(g, &t);
   cg_set(g, nvar, cg_add(g, n, step));
   cg_loop_end(g, &l);
@@ -106,8 +140,9 @@ static void last_panels(Cg *g, LLVMValueRef *arg, LLVMValueRef nvar, int m) {
   cg_endif(g, &chain);
   cg_endif(g, &in);
   Tile t = {.A = arg[P_A], .K = arg[P_K], .acc = arg[P_ACC], .m = m, .p = 1};
-  t.b[0] = cg_select(g, part, arg[P_TAIL], panel_at(g, arg[P_B], arg[P_BPS], n, 0));
-  t.bks = cg_select(g, part, width, arg[P_BKS]);
+  t.b[0] = cg_select(g, part, arg[P_TAIL], panel_at(g, arg[P_B], arg[P_BPS], n, cg_i64(g, 0)));
+  if (arg[P_BKS]) t.bks = cg_select(g, part, width, arg[P_BKS]);
+  else t.fetch = fetch_at(g, arg, n, 1), t.fps = arg[P_FPS];
   t.c = cg_select(g, part, tmp, c);
   t.crs = cg_select(g, part, width, arg[P_CRS]);
   tile(g, &t);
@@ -119,10 +154,11 @@ static void last_panels(Cg *g, LLVMValueRef *arg, LLVMValueRef nvar, int m) {
 }
 
 // The caller has made the function current (mm.c); this fills it.
-void mm_rows_body(Cg *g, int m) {
+void mm_rows_body(Cg *g, int m, bool packed) {
   MmShape s = mm_shape(g->isa);
   LLVMValueRef arg[P_COUNT];
   for (unsigned i = 0; i < P_COUNT; i++) arg[i] = LLVMGetParam(g->fn, i);
+  if (packed) arg[P_BKS] = NULL;
   LLVMValueRef nvar = cg_var(g, g->i64, cg_i64(g, 0));
   for (int p = 4; p > 1; p /= 2)               // few rows take several panels at once: enough independent chains
     if (m * p * s.regs_per_panel <= s.regs - (p > 2 ? 4 : 0)) whole_panels(g, arg, nvar, m, p);
