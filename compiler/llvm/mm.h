@@ -6,8 +6,8 @@
 // What one instruction set's kernel looks like. A block of at most `rows` rows of A is copied to the stack with a fixed row stride,
 // so that every broadcast of the inner loop is base + constant and rows a power of two apart do not fall into one cache set.
 typedef struct MmShape {
-  int rows;                    // most rows of a register tile
-  int regs;                    // vector registers for accumulators: a tile of m rows and p panels needs m * p * regs_per_panel
+  int rows;                    // most rows of a register tile: few enough that LLVM spills nothing
+  int regs;                    // vector registers
   int regs_per_panel;          // 1 with 512-bit vectors, 2 with 256
   int lanes;                   // floats of a vector register: width of the blocks transposed in registers
 } MmShape;

@@ -6,8 +6,8 @@ enum { P_A, P_B, P_BKS, P_BPS, P_C, P_CRS, P_N, P_K, P_ACC, P_TAIL, P_FETCH, P_F
 
 MmShape mm_shape(const Isa *isa) {
   bool wide = isa == &isas[0];
-  return wide ? (MmShape){.rows = 14, .regs = 28, .regs_per_panel = 1, .lanes = 16}
-              : (MmShape){.rows = 6, .regs = 12, .regs_per_panel = 2, .lanes = 8};
+  return wide ? (MmShape){.rows = 13, .regs = 32, .regs_per_panel = 1, .lanes = 16}
+              : (MmShape){.rows = 6, .regs = 16, .regs_per_panel = 2, .lanes = 8};
 }
 
 LLVMTypeRef mm_rows_type(Cg *g) {
@@ -153,6 +153,12 @@ static void last_panels(Cg *g, LLVMValueRef *arg, LLVMValueRef nvar, int m) {
   cg_loop_end(g, &l);
 }
 
+// Accumulators, panels and one broadcast value in registers; of many panels some stay operands in memory.
+static bool fits(const MmShape *s, int m, int p) {
+  int panels = p * s->regs_per_panel;
+  return m * panels + (panels < 4 ? panels : 4) + 1 <= s->regs;
+}
+
 // The caller has made the function current (mm.c); this fills it.
 void mm_rows_body(Cg *g, int m, bool packed) {
   MmShape s = mm_shape(g->isa);
@@ -161,6 +167,6 @@ void mm_rows_body(Cg *g, int m, bool packed) {
   if (packed) arg[P_BKS] = NULL;
   LLVMValueRef nvar = cg_var(g, g->i64, cg_i64(g, 0));
   for (int p = 4; p > 1; p /= 2)               // few rows take several panels at once: enough independent chains
-    if (m * p * s.regs_per_panel <= s.regs - (p > 2 ? 4 : 0)) whole_panels(g, arg, nvar, m, p);
+    if (fits(&s, m, p)) whole_panels(g, arg, nvar, m, p);
   last_panels(g, arg, nvar, m);
 }
