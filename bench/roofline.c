@@ -58,35 +58,70 @@ static float *fill(int64_t n, bool huge) {
   return p;
 }
 
+typedef struct Work {          // a kernel and what it runs on
+  Kernel k;
+  int64_t rows;
+  double operations;           // of a run
+  void *arg[6];
+  int narg, copies;            // --cold: argument 1 is one of so many, `step` floats apart
+  int64_t step;
+} Work;
+
 // Median share of the peak, and the kernel's median rate.
-static double share(const Options *o, const char *isa, KernelClass cls, const Shape *s, double *rate) {
-  int64_t in = s->K, out = s->N, padded = (out + PANEL - 1) / PANEL * PANEL;
-  int64_t from = cls == K_GEMM ? in : out, to = cls == K_GEMM ? out : in;            // gemm_t goes back from N to K
-  Kernel k = {.cls = cls, .key = "roofline", .dim = {from}, .nmat = 1, .N = {to}};
-  int copies = o->cold ? (int)(COLD_FLOATS / (padded * in)) + 1 : 1;
-  float *x = fill(o->rows * from, false), *w = fill(padded * in * copies, copies > 1 || padded * in >= BIG_FLOATS);
-  float *y = fill(o->rows * to, false);
-  void *arg[] = {x, w, y};
-  HarnessKernel *h = harness_compile(&k, isa);
-  double work = 2.0 * (double)o->rows * (double)in * (double)out, *ratio = calloc((size_t)o->rounds, sizeof *ratio);
-  double *own = calloc((size_t)o->rounds, sizeof *own);
-  harness_run(h, o->rows, arg, 3);
+static double share(const Options *o, const char *isa, Work *w, double *rate) {
+  HarnessKernel *h = harness_compile(&w->k, isa);
+  double *ratio = calloc((size_t)o->rounds, sizeof *ratio), *own = calloc((size_t)o->rounds, sizeof *own);
+  float *first = w->arg[1];
+  harness_run(h, w->rows, w->arg, w->narg);
   int next = 0;
   for (int r = 0; r < o->rounds; r++) {
     double took = 0, done = 0, peak = peak_fma(isa, 1, 0.01);
     while (took < 0.03) {
+      w->arg[1] = first + (int64_t)(next++ % w->copies) * w->step;
       double start = peak_cpu();
-      arg[1] = w + (int64_t)(next++ % copies) * padded * in;
-      harness_run(h, o->rows, arg, 3);
-      took += peak_cpu() - start, done += work;
+      harness_run(h, w->rows, w->arg, w->narg);
+      took += peak_cpu() - start, done += w->operations;
     }
     peak = (peak + peak_fma(isa, 1, 0.01)) / 2;
     own[r] = done / took, ratio[r] = own[r] / peak;
   }
   *rate = median(own, o->rounds);
   double m = median(ratio, o->rounds);
+  w->arg[1] = first;
   harness_free(h);
-  free(x), free(w), free(y), free(ratio), free(own);
+  free(ratio), free(own);
+  return m;
+}
+
+static int64_t padded(int64_t n) { return (n + PANEL - 1) / PANEL * PANEL; }
+
+static float *weights(const Options *o, int64_t K, int64_t N, Work *w) {
+  w->step = padded(N) * K;
+  w->copies = o->cold ? (int)(COLD_FLOATS / w->step) + 1 : 1;
+  return fill(w->step * w->copies, w->copies > 1 || w->step >= BIG_FLOATS);
+}
+
+static double product(const Options *o, const char *isa, KernelClass cls, const Shape *s, double *rate) {
+  int64_t from = cls == K_GEMM ? s->K : s->N, to = cls == K_GEMM ? s->N : s->K;      // gemm_t goes back from N to K
+  Work w = {.k = {.cls = cls, .key = "roofline", .dim = {from}, .nmat = 1, .N = {to}}, .rows = o->rows, .narg = 3};
+  w.operations = 2.0 * (double)o->rows * (double)s->K * (double)s->N;
+  w.arg[0] = fill(o->rows * from, false), w.arg[1] = weights(o, s->K, s->N, &w), w.arg[2] = fill(o->rows * to, false);
+  double m = share(o, isa, &w, rate);
+  for (int i = 0; i < 3; i++) free(w.arg[i]);
+  return m;
+}
+
+// The loss over a head [V, D], with the gradient of its input: two products and the exponentials.
+static double loss(const Options *o, const char *isa, int64_t D, int64_t V, double *rate) {
+  int64_t R = o->rows;
+  Work w = {.k = {.cls = K_XENT_GRAD, .key = "roofline", .dim = {D, V}}, .rows = R, .narg = 6};
+  w.operations = 4.0 * (double)R * (double)D * (double)V;
+  int32_t *label = calloc((size_t)R, sizeof *label);
+  for (int64_t i = 0; i < R; i++) label[i] = (int32_t)(i * 7 % V);
+  w.arg[0] = fill(R * D, false), w.arg[1] = weights(o, D, V, &w), w.arg[2] = label, w.arg[3] = fill(R, false);
+  w.arg[4] = fill(R * D, false), w.arg[5] = fill(R, false);
+  double m = share(o, isa, &w, rate);
+  for (int i = 0; i < 6; i++) free(w.arg[i]);
   return m;
 }
 
@@ -97,9 +132,17 @@ static void kernels(const Options *o, const char *isa) {
   printf("%6s %6s  %-30s %15s %15s\n", "K", "N", "", "forward", "backward (dX)");
   for (size_t i = 0; i < sizeof SHAPES / sizeof SHAPES[0]; i++) {
     if (o->K && (o->K != SHAPES[i].K || o->N != SHAPES[i].N)) continue;
-    double f, b, fs = share(o, isa, K_GEMM, &SHAPES[i], &f), bs = share(o, isa, K_GEMM_T, &SHAPES[i], &b);
+    double f, b, fs = product(o, isa, K_GEMM, &SHAPES[i], &f), bs = product(o, isa, K_GEMM_T, &SHAPES[i], &b);
     printf("%6lld %6lld  %-30s %7.1f  %4.0f %% %7.1f  %4.0f %%\n", (long long)SHAPES[i].K, (long long)SHAPES[i].N, SHAPES[i].what, f / 1e9,
            100 * fs, b / 1e9, 100 * bs);
+    fflush(stdout);
+  }
+  static const int64_t HEAD[][2] = {{128, 128}, {768, 32000}, {576, 49152}};
+  for (size_t i = 0; i < sizeof HEAD / sizeof HEAD[0]; i++) {
+    if (o->K && (o->K != HEAD[i][0] || o->N != HEAD[i][1])) continue;
+    double rate, s = loss(o, isa, HEAD[i][0], HEAD[i][1], &rate);
+    printf("%6lld %6lld  %-30s %7.1f  %4.0f %%\n", (long long)HEAD[i][0], (long long)HEAD[i][1], "loss over a head, both ways",
+           rate / 1e9, 100 * s);
     fflush(stdout);
   }
 }

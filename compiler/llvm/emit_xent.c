@@ -19,6 +19,12 @@ Xent xent_begin(Cg *g, const Kernel *k, int64_t stride) {
   return x;
 }
 
+XentRows xent_rows(Cg *g) {
+  LLVMValueRef rows = cg_rows(g), blocks = cg_ceildiv(g, rows, XENT_ROWS), t = cg_task(g);
+  LLVMValueRef r0 = cg_udiv(g, cg_mul(g, t, rows), blocks), r1 = cg_udiv(g, cg_mul(g, cg_add(g, t, cg_i64(g, 1)), rows), blocks);
+  return (XentRows){r0, cg_sub(g, r1, r0)};
+}
+
 LLVMValueRef xent_label(Xent *x, LLVMValueRef row) {
   Cg *g = x->g;
   return LLVMBuildSExt(g->b, cg_load(g, g->i32, cg_at(g, g->i32, x->labels, row)), g->i64, "");
@@ -58,7 +64,8 @@ void xent_logits(Xent *x, LLVMValueRef at, LLVMValueRef r0, LLVMValueRef n, LLVM
   LLVMValueRef A = cg_at(g, g->f32, x->h, cg_mul(g, r0, cg_i64(g, x->D)));
   LLVMValueRef B = cg_at(g, g->f32, x->w, cg_mul(g, c0, cg_i64(g, x->D)));       // c0 is a multiple of PANEL: panel c0 / 16 of D * 16
   LLVMValueRef stride = cg_i64(g, x->stride), one = cg_i64(g, 1), zero = cg_i64(g, 0);
-  cg_mm(g, A, cg_i64(g, x->D), one, B, cg_i64(g, PANEL), cg_i64(g, PANEL * x->D), at, stride, n, width, cg_i64(g, x->D), zero);
+  LLVMValueRef next = cg_at(g, g->f32, B, cg_i64(g, XENT_CHUNK * x->D)), bps = cg_i64(g, PANEL * x->D);
+  cg_mm_then(g, A, cg_i64(g, x->D), one, B, cg_i64(g, PANEL), bps, at, stride, n, width, cg_i64(g, x->D), zero, next, bps);
   if (x->cap == 0) return;
   CgLoop r = cg_loop(g, zero, n, 1);
   xent_each16(x, cg_at(g, g->f32, at, cg_mul(g, r.i, stride)), width, cap_lanes, NULL);
@@ -143,8 +150,7 @@ LLVMValueRef tasks_XENT(Cg *g, const Kernel *k, LLVMValueRef rows, LLVMValueRef 
 void emit_XENT(Cg *g, const Kernel *k) {
   Xent x = xent_begin(g, k, XENT_CHUNK);
   cg_need_scratch(g, xent_scratch(x.stride));
-  LLVMValueRef r0 = cg_mul(g, cg_task(g), cg_i64(g, XENT_ROWS));
-  LLVMValueRef n = cg_min(g, cg_i64(g, XENT_ROWS), cg_sub(g, cg_rows(g), r0));
-  xent_pass(&x, r0, n, false);
-  xent_store_nll(&x, cg_arg_ptr(g, 3), r0, n);
+  XentRows b = xent_rows(g);
+  xent_pass(&x, b.r0, b.n, false);
+  xent_store_nll(&x, cg_arg_ptr(g, 3), b.r0, b.n);
 }

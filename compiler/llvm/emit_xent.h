@@ -4,7 +4,7 @@
 #include "llvm/cg.h"
 
 enum {
-  XENT_ROWS = 32,              // rows of a task
+  XENT_ROWS = 96,              // most rows of a task: each walks through the whole head
   XENT_CHUNK = 128,            // vocabulary entries handled at a time; boundaries depend on the vocabulary alone (row invariance)
 };
 
@@ -17,6 +17,12 @@ typedef struct Xent {
   int64_t stride;
   LLVMValueRef max, sum, label;   // per row of the block: running maximum, sum of exponentials, logit of the label
 } Xent;
+
+// The rows of this task: blocks of nearly equal size.
+typedef struct XentRows {
+  LLVMValueRef r0, n;
+} XentRows;
+XentRows xent_rows(Cg *g);
 
 Xent xent_begin(Cg *g, const Kernel *k, int64_t stride);
 int64_t xent_scratch(int64_t stride);                     // bytes that the block's tile and per-row numbers take

@@ -4,7 +4,7 @@
 #include "llvm/emit_xent.h"
 #include "llvm/mm.h"
 
-enum { KEEP_BYTES = 8 << 20 };   // a block whose logits fit into this many bytes keeps them between its two passes
+enum { KEEP_BYTES = 20 << 20 };   // a block whose logits fit into this many bytes keeps them between its two passes
 
 typedef struct Slope {
   LLVMValueRef base, log, gscale;   // splat
@@ -98,8 +98,8 @@ void emit_XENT_GRAD(Cg *g, const Kernel *k) {
   int64_t wide = round16(x.D), part_at = panels_at + XENT_CHUNK * wide * 4;
   cg_need_scratch(g, part_at + XENT_ROWS * wide * 4);
   LLVMValueRef panels = cg_scratch(g, panels_at), gscale = cg_arg_ptr(g, 3), D = cg_i64(g, x.D), zero = cg_i64(g, 0), one = cg_i64(g, 1);
-  LLVMValueRef r0 = cg_mul(g, cg_task(g), cg_i64(g, XENT_ROWS));
-  LLVMValueRef n = cg_min(g, cg_i64(g, XENT_ROWS), cg_sub(g, cg_rows(g), r0));
+  XentRows rows = xent_rows(g);
+  LLVMValueRef r0 = rows.r0, n = rows.n;
   Add sum = {cg_at(g, g->f32, cg_arg_ptr(g, 4), cg_mul(g, r0, D)), cg_scratch(g, part_at)};
   attn_zero(g, sum.dh, D, n, x.D);
   xent_pass(&x, r0, n, keep);
@@ -113,7 +113,9 @@ void emit_XENT_GRAD(Cg *g, const Kernel *k) {
   xent_to_gradient(&x, row, width, xent_sum(&x, r.i), cg_load(g, g->f32, cg_at(g, g->f32, gscale, whole)), cg_sub(g, xent_label(&x, whole), c.i));
   cg_loop_end(g, &r);
   pack_chunk(&x, panels, c.i, width);
-  cg_mm(g, at, cg_i64(g, x.stride), one, panels, cg_i64(g, PANEL), cg_i64(g, XENT_CHUNK * PANEL), sum.part, cg_i64(g, wide), n, D, width, zero);
+  // what is packed after lies together: as many lines as the product passes through
+  LLVMValueRef next = cg_at(g, g->f32, x.w, cg_mul(g, cg_add(g, c.i, cg_i64(g, XENT_CHUNK)), D)), pps = cg_i64(g, XENT_CHUNK * PANEL);
+  cg_mm_then(g, at, cg_i64(g, x.stride), one, panels, cg_i64(g, PANEL), pps, sum.part, cg_i64(g, wide), n, D, width, zero, next, pps);
   add_part(&x, &sum, n);
   cg_loop_end(g, &c);
 }
