@@ -125,6 +125,19 @@ static double loss(const Options *o, const char *isa, int64_t D, int64_t V, doub
   return m;
 }
 
+// Packing a bf16 matrix, as at every start of a program: bytes of f32 written per second.
+static void packing(const Options *o, const char *isa) {
+  enum { N = 2048, K = 2048 };
+  KArg arg[2] = {{.dt = DT_BF16, .elems = N * K}, {.per_row = true, .written = true, .elems = PANEL * K}};
+  Work w = {.k = {.cls = K_PACK, .key = "roofline", .arg = arg, .narg = 2, .dim = {N, K}}, .rows = N / PANEL, .narg = 2, .copies = 1};
+  w.operations = 4.0 * N * K;
+  w.arg[0] = fill(N * K / 2, true), w.arg[1] = fill(N * K, true);
+  double rate;
+  share(o, isa, &w, &rate);
+  printf("packing bf16 to f32: %.1f GB/s written\n", rate / 1e9);
+  free(w.arg[0]), free(w.arg[1]);
+}
+
 static void kernels(const Options *o, const char *isa) {
   double fma = peak_fma(isa, 1, 0.3);
   printf("\n%s: one core %.1f GF/s; products of %lld rows, one core, GF/s and share of the peak measured beside each\n", isa, fma / 1e9,
@@ -145,6 +158,7 @@ static void kernels(const Options *o, const char *isa) {
            rate / 1e9, 100 * s);
     fflush(stdout);
   }
+  if (!o->K) packing(o, isa);
 }
 
 static void limits(const Options *o) {

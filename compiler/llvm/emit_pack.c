@@ -1,22 +1,31 @@
 // Packing: a matrix as stored, w[N, K] row-major (or w[K, N]), to panels [ceil(N / 16)][K][16] f32. One task a panel; each lane is one
-// row (column) of w.
+// row (column) of w. Rows go through registers in blocks of 16 x 16: loading a large model is as fast as reading it.
 #include <stdlib.h>
 
 #include "llvm/cg.h"
+#include "llvm/mm.h"
 
-static LLVMValueRef load_f32(Cg *g, Dtype dt, LLVMValueRef w, LLVMValueRef at) {
+static LLVMTypeRef stored_type(Cg *g, Dtype dt) {
   switch (dt) {
-    case DT_F32: return cg_load(g, g->f32, cg_at(g, g->f32, w, at));
-    case DT_F16: {
-      LLVMTypeRef half = LLVMHalfTypeInContext(g->ctx);
-      return LLVMBuildFPExt(g->b, cg_load(g, half, cg_at(g, half, w, at)), g->f32, "");
-    }
-    case DT_BF16: {
-      LLVMValueRef v = LLVMBuildZExt(g->b, cg_load(g, g->i16, cg_at(g, g->i16, w, at)), g->i32, "");
-      return LLVMBuildBitCast(g->b, LLVMBuildShl(g->b, v, cg_i32(g, 16), ""), g->f32, "");
-    }
+    case DT_F32: return g->f32;
+    case DT_F16: return LLVMHalfTypeInContext(g->ctx);
+    case DT_BF16: return g->i16;
     default: abort();
   }
+}
+
+// 16 numbers from element `at` on, as f32; with a mask the others are 0 and not touched.
+static LLVMValueRef load_f32(Cg *g, Dtype dt, LLVMValueRef w, LLVMValueRef at, LLVMValueRef mask) {
+  LLVMTypeRef t = LLVMVectorType(stored_type(g, dt), LANES), over[2] = {t, g->ptr};
+  LLVMValueRef p = cg_at(g, stored_type(g, dt), w, at);
+  LLVMValueRef arg[4] = {p, cg_i32(g, dt == DT_F32 ? 4 : 2), mask, LLVMConstNull(t)};
+  LLVMValueRef v = mask ? cg_intrinsic(g, "llvm.masked.load", over, 2, arg, 4) : cg_load(g, t, p);
+  if (dt == DT_F32) return v;
+  if (dt == DT_F16) return LLVMBuildFPExt(g->b, v, g->v16f32, "");
+  LLVMValueRef high[LANES];
+  for (int i = 0; i < LANES; i++) high[i] = cg_i32(g, 16);
+  v = LLVMBuildShl(g->b, LLVMBuildZExt(g->b, v, g->v16i32, ""), LLVMConstVector(high, LANES), "");
+  return LLVMBuildBitCast(g->b, v, g->v16f32, "");
 }
 
 LLVMValueRef tasks_PACK(Cg *g, const Kernel *k, LLVMValueRef rows, LLVMValueRef *ptr) {
@@ -24,23 +33,51 @@ LLVMValueRef tasks_PACK(Cg *g, const Kernel *k, LLVMValueRef rows, LLVMValueRef 
   return rows;
 }
 
+typedef struct Pack {
+  int64_t N, K;
+  Dtype dt;
+  LLVMValueRef w, panel, n0, lanes;   // first row of the panel, and how many of 16 there are
+} Pack;
+
+// w[K, N]: the numbers of a k lie together already.
+static void columns(Cg *g, const Pack *p, LLVMValueRef mask) {
+  CgLoop l = cg_loop(g, cg_i64(g, 0), cg_i64(g, p->K), 1);
+  LLVMValueRef at = cg_add(g, cg_mul(g, l.i, cg_i64(g, p->N)), p->n0);
+  cg_store16(g, load_f32(g, p->dt, p->w, at, mask), cg_at(g, g->f32, p->panel, cg_mul(g, l.i, cg_i64(g, PANEL))));
+  cg_loop_end(g, &l);
+}
+
+// w[N, K]: numbers k … k + count - 1 of each row, turned. Missing rows read the last one and become 0.
+static void block(Cg *g, const Pack *p, LLVMValueRef k, int64_t count, LLVMValueRef rows) {
+  LLVMValueRef v[PANEL], mask = count < LANES ? cg_mask16(g, cg_i64(g, count)) : NULL, last = cg_sub(g, p->lanes, cg_i64(g, 1));
+  for (int i = 0; i < PANEL; i++) {
+    LLVMValueRef row = cg_add(g, p->n0, cg_min(g, cg_i64(g, i), last));
+    v[i] = load_f32(g, p->dt, p->w, cg_add(g, cg_mul(g, row, cg_i64(g, p->K)), k), mask);
+  }
+  mm_transpose(g, v, PANEL);
+  for (int i = 0; i < count; i++) {
+    LLVMValueRef to = cg_at(g, g->f32, p->panel, cg_mul(g, cg_add(g, k, cg_i64(g, i)), cg_i64(g, PANEL)));
+    cg_store16(g, cg_select(g, rows, v[i], cg_splatc(g, 0)), to);
+  }
+}
+
 void emit_PACK(Cg *g, const Kernel *k) {
-  int64_t N = k->dim[0], K = k->dim[1];
-  Dtype dt = k->arg[0].dt;
-  LLVMValueRef zero = cg_i64(g, 0), w = cg_arg_ptr(g, 0), n0 = cg_mul(g, cg_task(g), cg_i64(g, PANEL));
-  LLVMValueRef panel = cg_at(g, g->f32, cg_arg_ptr(g, 1), cg_mul(g, n0, cg_i64(g, K)));
-  LLVMValueRef lanes = cg_min(g, cg_i64(g, PANEL), cg_sub(g, cg_i64(g, N), n0));
-  bool turned = k->dim[2];                                  // the inner loop runs along what lies together
-  CgLoop one = cg_loop(g, zero, turned ? cg_i64(g, K) : lanes, 1);
-  CgLoop two = cg_loop(g, zero, turned ? lanes : cg_i64(g, K), 1);
-  LLVMValueRef n = turned ? two.i : one.i, c = turned ? one.i : two.i, row = cg_add(g, n0, n);
-  LLVMValueRef at = turned ? cg_add(g, cg_mul(g, c, cg_i64(g, N)), row) : cg_add(g, cg_mul(g, row, cg_i64(g, K)), c);
-  cg_store(g, load_f32(g, dt, w, at), cg_at(g, g->f32, panel, cg_add(g, cg_mul(g, c, cg_i64(g, PANEL)), n)));
-  cg_loop_end(g, &two);
-  cg_loop_end(g, &one);
-  CgLoop pad = cg_loop(g, lanes, cg_i64(g, PANEL), 1);
-  CgLoop z = cg_loop(g, zero, cg_i64(g, K), 1);
-  cg_store(g, cg_f32(g, 0), cg_at(g, g->f32, panel, cg_add(g, cg_mul(g, z.i, cg_i64(g, PANEL)), pad.i)));
-  cg_loop_end(g, &z);
-  cg_loop_end(g, &pad);
+  Pack p = {.N = k->dim[0], .K = k->dim[1], .dt = k->arg[0].dt, .w = cg_arg_ptr(g, 0)};
+  p.n0 = cg_mul(g, cg_task(g), cg_i64(g, PANEL));
+  p.panel = cg_at(g, g->f32, cg_arg_ptr(g, 1), cg_mul(g, p.n0, cg_i64(g, p.K)));
+  p.lanes = cg_min(g, cg_i64(g, PANEL), cg_sub(g, cg_i64(g, p.N), p.n0));
+  LLVMValueRef rows = cg_mask16(g, p.lanes);
+  if (k->dim[2]) {
+    CgIf full = cg_if(g, cg_lt(g, cg_i64(g, PANEL - 1), p.lanes));
+    columns(g, &p, NULL);
+    cg_else(g, &full);
+    columns(g, &p, rows);
+    cg_endif(g, &full);
+    return;
+  }
+  int64_t whole = p.K / LANES * LANES;
+  CgLoop l = cg_loop(g, cg_i64(g, 0), cg_i64(g, whole), LANES);
+  block(g, &p, l.i, LANES, rows);
+  cg_loop_end(g, &l);
+  if (whole < p.K) block(g, &p, cg_i64(g, whole), p.K - whole, rows);
 }
