@@ -72,6 +72,7 @@ static double share(const Options *o, const char *isa, Work *w, double *rate) {
   HarnessKernel *h = harness_compile(&w->k, isa);
   double *ratio = calloc((size_t)o->rounds, sizeof *ratio), *own = calloc((size_t)o->rounds, sizeof *own);
   float *first = w->arg[1];
+  harness_bare(h);
   harness_run(h, w->rows, w->arg, w->narg);
   int next = 0;
   for (int r = 0; r < o->rounds; r++) {

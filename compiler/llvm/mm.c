@@ -1,8 +1,8 @@
 // The matrix micro-kernels calm_mm_<isa> (contract: cg.h), emitted once per instruction set when calm itself is built. Loops: passes of
 // MM_KC over k, in order, continuing each output's chain through C; blocks of rows of A, copied to the stack; panels of B.
 // A partial last panel of B is copied, padded with zeros, once per pass, so that all tiles run the same code. The first block of rows
-// takes B from memory, the others from L2: it brings the panels after the present ones to L2 meanwhile; the last block, once, what the
-// caller wants next.
+// takes B from memory, the others from L2: it brings the panels after the present ones to L2 meanwhile; the others the next block's rows
+// of A, which lie too far apart for the processor to foresee; the very last block what the caller wants next.
 #include "llvm/mm.h"
 
 #include <stdio.h>
@@ -87,17 +87,20 @@ static void call_rows(Cg *g, const LLVMValueRef *rows_fn, int count, LLVMValueRe
   LLVMPositionBuilderAtEnd(g->b, done);
 }
 
-// What one block of rows prefetches (mm.h): fetch, fps, lead, after.
-static void what_to_fetch(Cg *g, LLVMValueRef *arg, LLVMValueRef B, LLVMValueRef kc, LLVMValueRef last_pass, LLVMValueRef block,
-                          LLVMValueRef blocks, LLVMValueRef out[4]) {
-  LLVMValueRef zero = cg_i64(g, 0), one = cg_i64(g, 1);
+// What the block of rows behind which A's next block lies prefetches (mm.h): fetch, fps, fks, lead, after.
+static void what_to_fetch(Cg *g, LLVMValueRef *arg, LLVMValueRef B, LLVMValueRef below, LLVMValueRef kc, LLVMValueRef last_pass,
+                          LLVMValueRef block, LLVMValueRef blocks, LLVMValueRef out[5]) {
+  LLVMValueRef zero = cg_i64(g, 0), one = cg_i64(g, 1), panel = cg_i64(g, PANEL);
   LLVMValueRef first = cg_lt(g, block, one), last = cg_lt(g, blocks, cg_add(g, block, cg_i64(g, 2)));
   LLVMValueRef wanted = LLVMBuildICmp(g->b, LLVMIntNE, arg[P_NEXT], LLVMConstNull(g->ptr), "");
   LLVMValueRef callers = LLVMBuildAnd(g->b, LLVMBuildAnd(g->b, last, last_pass, ""), wanted, "");
-  out[0] = cg_select(g, callers, arg[P_NEXT], B);
-  out[1] = cg_select(g, callers, arg[P_NPS], arg[P_BPS]);
-  out[2] = cg_select(g, callers, zero, LLVMBuildZExt(g->b, first, g->i64, ""));
-  out[3] = cg_select(g, last_pass, arg[P_B], cg_at(g, g->f32, B, cg_mul(g, kc, cg_i64(g, PANEL))));      // the next task's, or pass's, first
+  LLVMValueRef rows = LLVMBuildICmp(g->b, LLVMIntEQ, arg[P_AKS], one, "");      // else A turned: lines of it hold all rows
+  LLVMValueRef first_or_turned = LLVMBuildOr(g->b, first, LLVMBuildNot(g->b, rows, ""), "");
+  out[0] = cg_select(g, callers, arg[P_NEXT], cg_select(g, first_or_turned, B, below));
+  out[1] = cg_select(g, callers, arg[P_NPS], cg_select(g, first_or_turned, arg[P_BPS], arg[P_ARS]));
+  out[2] = cg_select(g, LLVMBuildOr(g->b, callers, first_or_turned, ""), panel, one);
+  out[3] = cg_select(g, callers, zero, LLVMBuildZExt(g->b, first, g->i64, ""));
+  out[4] = cg_select(g, last_pass, arg[P_B], cg_at(g, g->f32, B, cg_mul(g, kc, panel)));      // the next task's, or pass's, first
 }
 
 // One pass over k in [k0, k0 + kc): all rows in blocks of nearly equal size.
@@ -114,9 +117,11 @@ static void one_pass(Cg *g, LLVMValueRef *arg, const RowsFns *fns, LLVMValueRef 
   LLVMValueRef m = cg_sub(g, m1, m0);
   mm_copy_a(g, abuf, cg_at(g, g->f32, A, cg_mul(g, m0, arg[P_ARS])), arg[P_ARS], arg[P_AKS], m, kc);
   LLVMValueRef c = cg_at(g, g->f32, arg[P_C], cg_mul(g, m0, arg[P_CRS]));
-  LLVMValueRef call[] = {abuf, B, arg[P_BKS], arg[P_BPS], c, arg[P_CRS], arg[P_N], kc, acc, tail, NULL, NULL, NULL, NULL};
+  LLVMValueRef call[] = {abuf, B, arg[P_BKS], arg[P_BPS], c, arg[P_CRS], arg[P_N], kc, acc, tail, NULL, NULL, NULL, NULL, NULL};
   enum { NCALL = sizeof call / sizeof *call };
-  what_to_fetch(g, arg, B, kc, last_pass, l.i, blocks, call + NCALL - 4);
+  LLVMValueRef below = cg_at(g, g->f32, A, cg_mul(g, m1, arg[P_ARS]));
+  LLVMValueRef behind = cg_select(g, cg_lt(g, m1, arg[P_M]), below, cg_at(g, g->f32, A, kc));   // after the last: row 0 of the next pass
+  what_to_fetch(g, arg, B, behind, kc, last_pass, l.i, blocks, call + NCALL - 5);
   CgIf packed = cg_if(g, LLVMBuildICmp(g->b, LLVMIntEQ, arg[P_BKS], cg_i64(g, PANEL), ""));
   call_rows(g, fns->packed, most, m, call, NCALL);
   cg_else(g, &packed);

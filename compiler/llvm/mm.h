@@ -24,8 +24,8 @@ enum {
 void mm_copy_a(Cg *g, LLVMValueRef dst, LLVMValueRef A, LLVMValueRef ars, LLVMValueRef aks, LLVMValueRef m, LLVMValueRef k);
 // Fills the function being emitted: it multiplies a copied block of exactly m rows by all N columns. Its parameters are
 //   A (copied), B, bks, bps, C, crs, N, K, acc, tail (the last, partial panel of B as [K][16]; read only when N % 16 != 0),
-//   fetch, fps, lead, after: while it multiplies p panels from panel q on, it prefetches the K lines at fetch + (q + lead * p) * fps and
-//   fps further for each of p; with lead the last tile those at `after`.
+//   fetch, fps, fks, lead, after: while it multiplies p panels from panel q on, it prefetches from fetch + (q + lead * p) * fps + k * fks,
+//   and fps further for each of p; with lead the last tile from `after`. fks: PANEL, a line per k, or 1.
 // packed: bks is PANEL, and only then anything is prefetched.
 void mm_rows_body(Cg *g, int m, bool packed);
 LLVMTypeRef mm_rows_type(Cg *g);

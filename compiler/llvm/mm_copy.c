@@ -36,15 +36,12 @@ static LLVMValueRef row_at(Cg *g, LLVMValueRef dst, LLVMValueRef i) {
   return cg_at(g, g->f32, dst, cg_mul(g, i, cg_i64(g, MM_ASTRIDE)));
 }
 
-// aks = 1: rows as they are. Columns past k up to the next multiple of 16 become zeros. The block of rows that comes after is brought
-// to L2: rows lie too far apart for the processor to foresee.
+// aks = 1: rows as they are. Columns past k up to the next multiple of 16 become zeros.
 static void copy_rows(Cg *g, LLVMValueRef dst, LLVMValueRef A, LLVMValueRef ars, LLVMValueRef m, LLVMValueRef k) {
   LLVMValueRef whole = cg_sub(g, k, cg_urem(g, k, cg_i64(g, LANES))), mask = cg_mask16(g, cg_sub(g, k, whole));
   CgLoop rows = cg_loop(g, cg_i64(g, 0), m, 1);
   LLVMValueRef src = cg_at(g, g->f32, A, cg_mul(g, rows.i, ars)), to = row_at(g, dst, rows.i);
-  LLVMValueRef below = cg_at(g, g->f32, src, cg_mul(g, m, ars));
   CgLoop l = cg_loop(g, cg_i64(g, 0), whole, LANES);
-  cg_fetch(g, cg_at(g, g->f32, below, l.i), 2);
   cg_store16(g, cg_load16(g, cg_at(g, g->f32, src, l.i)), cg_at(g, g->f32, to, l.i));
   cg_loop_end(g, &l);
   CgIf part = cg_if(g, cg_lt(g, whole, k));

@@ -2,7 +2,7 @@
 // k, in order. A comes copied (mm_copy.c) with a constant row stride, so the inner loop needs one address register for it.
 #include "llvm/mm.h"
 
-enum { P_A, P_B, P_BKS, P_BPS, P_C, P_CRS, P_N, P_K, P_ACC, P_TAIL, P_FETCH, P_FPS, P_LEAD, P_AFTER, P_COUNT };
+enum { P_A, P_B, P_BKS, P_BPS, P_C, P_CRS, P_N, P_K, P_ACC, P_TAIL, P_FETCH, P_FPS, P_FKS, P_LEAD, P_AFTER, P_COUNT };
 
 MmShape mm_shape(const Isa *isa) {
   bool wide = isa == &isas[0];
@@ -12,14 +12,14 @@ MmShape mm_shape(const Isa *isa) {
 
 LLVMTypeRef mm_rows_type(Cg *g) {
   LLVMTypeRef t[P_COUNT] = {g->ptr, g->ptr, g->i64, g->i64, g->ptr, g->i64, g->i64, g->i64, g->i64, g->ptr,
-                           g->ptr, g->i64, g->i64, g->ptr};
+                           g->ptr, g->i64, g->i64, g->i64, g->ptr};
   return LLVMFunctionType(g->void_t, t, P_COUNT, 0);
 }
 
 typedef struct Tile {          // where a tile reads and writes
   LLVMValueRef A, b[4], c, crs, K, acc;
   LLVMValueRef bks;            // NULL: PANEL, a constant, so that the loads of the inner loop are base + constant
-  LLVMValueRef fetch, fps;     // lines to bring to L2 on the side, a panel's distance apart; NULL: none
+  LLVMValueRef fetch, fps, fks;   // lines to bring to L2 on the side: distances per panel, per k (floats); fetch NULL: none
   int m, p;
 } Tile;
 
@@ -43,7 +43,7 @@ static LLVMValueRef advance(Cg *g, LLVMValueRef var, LLVMValueRef floats) {
 // spread between the multiplications.
 static void fetch_lines(Cg *g, const Tile *t, const Streams *s, int steps) {
   if (!t->fetch) return;
-  LLVMValueRef from = advance(g, s->fetch, cg_i64(g, (int64_t)PANEL * steps));
+  LLVMValueRef from = advance(g, s->fetch, cg_mul(g, t->fks, cg_i64(g, steps)));
   for (int p = 0; p < t->p; p++)
     for (int u = 0; u < steps; u++) {
       LLVMValueRef at = cg_at(g, g->f32, cg_at(g, g->f32, from, cg_mul(g, t->fps, cg_i64(g, p))), cg_i64(g, (int64_t)PANEL * u));
@@ -111,7 +111,7 @@ static void whole_panels(Cg *g, LLVMValueRef *arg, LLVMValueRef nvar, int m, int
   Tile t = {.A = arg[P_A], .bks = arg[P_BKS], .c = cg_at(g, g->f32, arg[P_C], n), .crs = arg[P_CRS], .K = arg[P_K], .acc = arg[P_ACC],
             .m = m, .p = p};
   for (int i = 0; i < p; i++) t.b[i] = panel_at(g, arg[P_B], arg[P_BPS], n, cg_i64(g, i));
-  if (!t.bks && p < 4) t.fetch = fetch_at(g, arg, n, p), t.fps = arg[P_FPS];      // four streams are seen by the processor itself
+  if (!t.bks && p < 4) t.fetch = fetch_at(g, arg, n, p), t.fps = arg[P_FPS], t.fks = arg[P_FKS];      // four streams are seen by the processor itself
   tile(g, &t);
   cg_set(g, nvar, cg_add(g, n, step));
   cg_loop_end(g, &l);
@@ -142,7 +142,7 @@ static void last_panels(Cg *g, LLVMValueRef *arg, LLVMValueRef nvar, int m) {
   Tile t = {.A = arg[P_A], .K = arg[P_K], .acc = arg[P_ACC], .m = m, .p = 1};
   t.b[0] = cg_select(g, part, arg[P_TAIL], panel_at(g, arg[P_B], arg[P_BPS], n, cg_i64(g, 0)));
   if (arg[P_BKS]) t.bks = cg_select(g, part, width, arg[P_BKS]);
-  else t.fetch = fetch_at(g, arg, n, 1), t.fps = arg[P_FPS];
+  else t.fetch = fetch_at(g, arg, n, 1), t.fps = arg[P_FPS], t.fks = arg[P_FKS];
   t.c = cg_select(g, part, tmp, c);
   t.crs = cg_select(g, part, width, arg[P_CRS]);
   tile(g, &t);

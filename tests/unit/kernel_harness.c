@@ -14,6 +14,7 @@ struct HarnessKernel {
   RtKernel *const *kernel;
   char *scratch;               // object.scratch_bytes, then GUARD bytes that must stay
   int64_t last_tasks;
+  bool bare;
 };
 
 // What rt_parallel below gets to know: the context the entry hands through begins with the runtime's.
@@ -76,7 +77,7 @@ void harness_run_from(HarnessKernel *h, int64_t rows, int64_t arg0_rows, void *c
   int64_t sym[2] = {rows, arg0_rows};
   if (n > HARNESS_MAX_ARGS) die("too many arguments", NULL);
   memcpy(buf, arg, (size_t)n * sizeof *buf);
-  memset(h->scratch, 0xff, (size_t)h->object.scratch_bytes);
+  if (!h->bare) memset(h->scratch, 0xff, (size_t)h->object.scratch_bytes);
   memset(h->scratch + h->object.scratch_bytes, GUARD_BYTE, GUARD);
   HarnessCtx c = {.rt = {.buf = buf, .sym = sym, .kernel = h->kernel}, .h = h};
   h->object.entry[0](&c.rt);
@@ -87,6 +88,8 @@ void harness_run_from(HarnessKernel *h, int64_t rows, int64_t arg0_rows, void *c
 }
 
 void harness_run(HarnessKernel *h, int64_t rows, void *const *arg, int n) { harness_run_from(h, rows, rows, arg, n); }
+
+void harness_bare(HarnessKernel *h) { h->bare = true; }
 
 int64_t harness_last_tasks(const HarnessKernel *h) { return h->last_tasks; }
 
