@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "examples/lib/make.h"
+
 enum { KEYS = 500, SHOWN = 100, MAX_OPERANDS = 3, FIELD = 3, TEST_ROWS = 512, LINE = 64 };
 enum { KV_ROWS = 700 * 96, MATH_ROWS = 1000 * 96, COMPOSE_ROWS = 300 * 64 };
 static const char alphabet[] = "^._+-=>abcdefghijklmnopqrstuvwxyz0123456789";
@@ -26,14 +28,7 @@ typedef struct World {
   Key key[KEYS];               // the first SHOWN appear in D_C, the others are held out
 } World;
 
-// splitmix64 (Steele, Lea, Flood 2014)
-static uint64_t next(World *w) {
-  uint64_t z = (w->state += 0x9e3779b97f4a7c15u);
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-  z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-  return z ^ (z >> 31);
-}
-static int below(World *w, int n) { return (int)(next(w) % (uint64_t)n); }
+static int below(World *w, int n) { return make_below(&w->state, n); }
 static bool chance(World *w, int percent) { return below(w, 100) < percent; }
 
 static void letters(World *w, char *s, int n) {
@@ -196,26 +191,8 @@ static void row_open(FILE *f, const Expr *e) {
   row_ids(f, text, trained);
 }
 
-static FILE *open_file(const char *dir, const char *name) {
-  char path[4096];
-  snprintf(path, sizeof path, "%s/%s", dir, name);
-  FILE *f = fopen(path, "w");
-  if (!f) {
-    perror(path);
-    exit(1);
-  }
-  return f;
-}
-
-static void close_file(FILE *f, const char *name) {
-  if (ferror(f) | fclose(f)) {
-    perror(name);
-    exit(1);
-  }
-}
-
 static void write_kv(World *w, const char *dir) {
-  FILE *f = open_file(dir, "kv.jsonl");
+  FILE *f = make_open(dir, "kv.jsonl", "w");
   for (int i = 0; i < KV_ROWS; i++) {
     if (chance(w, 60)) {
       Expr e = expr_keys(w, 0, KEYS, 0);
@@ -224,11 +201,11 @@ static void write_kv(World *w, const char *dir) {
       row_dictionary(f, w);
     }
   }
-  close_file(f, "kv.jsonl");
+  make_close(f, "kv.jsonl");
 }
 
 static void write_math(World *w, const char *dir) {
-  FILE *f = open_file(dir, "math.jsonl");
+  FILE *f = make_open(dir, "math.jsonl", "w");
   for (int i = 0; i < MATH_ROWS; i++) {
     int kind = below(w, 100);
     if (kind < 12) {
@@ -240,11 +217,11 @@ static void write_math(World *w, const char *dir) {
       row_junk(f, w);
     }
   }
-  close_file(f, "math.jsonl");
+  make_close(f, "math.jsonl");
 }
 
 static void write_compose(World *w, const char *dir) {
-  FILE *f = open_file(dir, "compose.jsonl");
+  FILE *f = make_open(dir, "compose.jsonl", "w");
   for (int i = 0; i < COMPOSE_ROWS; i++) {
     if (chance(w, 70)) {
       Expr e = expr_keys(w, 0, SHOWN, 0);
@@ -256,7 +233,7 @@ static void write_compose(World *w, const char *dir) {
       row_junk(f, w);
     }
   }
-  close_file(f, "compose.jsonl");
+  make_close(f, "compose.jsonl");
 }
 
 static void write_tests(World *w, const char *dir) {
@@ -265,20 +242,20 @@ static void write_tests(World *w, const char *dir) {
     for (int n = 2; n <= MAX_OPERANDS; n++) {
       char name[LINE];
       sprintf(name, "eval-%s-%d.jsonl", task[t], n);
-      FILE *f = open_file(dir, name);
+      FILE *f = make_open(dir, name, "w");
       for (int i = 0; i < TEST_ROWS; i++) {
         Expr e = t == 1 ? expr_numbers(w, n, false) : expr_keys(w, SHOWN, KEYS, n);
         if (t == 0) row_substitute(f, &e, '>');
         else row_compute(f, &e);
       }
-      close_file(f, name);
+      make_close(f, name);
     }
   }
 }
 
 // One token a character: a BPE without merges. '^' begins a text, '.' ends it.
 static void write_tokenizer(const char *dir) {
-  FILE *f = open_file(dir, "tokenizer.json");
+  FILE *f = make_open(dir, "tokenizer.json", "w");
   fprintf(f, "{\"version\": \"1.0\", \"truncation\": null, \"padding\": null, \"added_tokens\": [");
   for (int i = 0; i < 2; i++)
     fprintf(f, "%s{\"id\": %d, \"content\": \"%c\", \"single_word\": false, \"lstrip\": false, \"rstrip\": false, \"normalized\": false, \"special\": true}",
@@ -291,7 +268,7 @@ static void write_tokenizer(const char *dir) {
              "\"end_of_word_suffix\": null, \"fuse_unk\": false, \"byte_fallback\": false, \"ignore_merges\": false, \"vocab\": {");
   for (int i = 0; alphabet[i]; i++) fprintf(f, "%s\"%c\": %d", i ? ", " : "", alphabet[i], i);
   fprintf(f, "}, \"merges\": []}}\n");
-  close_file(f, "tokenizer.json");
+  make_close(f, "tokenizer.json");
 }
 
 int main(int argc, char **argv) {
