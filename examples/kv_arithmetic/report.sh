@@ -59,19 +59,6 @@ awk -v seed="$seed" -v start="$start" -v now="$(date +%s.%N)" -v tk="$(tokens kv
     printf "\n]}\n" >file
   }' took.txt around.txt exact.txt
 
-# loss against steps, logarithmic, one line per training
-awk -F, '
-  function px(s) { return 60 + 700 * s / 1000 }
-  function py(l) { return 20 + 360 * (log(5) - log(l < 0.001 ? 0.001 : l)) / (log(5) - log(0.001)) }
-  FNR == 1 { n++; name[n] = FILENAME; sub(/\.run.*/, "", name[n]); next }
-  { if ($1 % 5 == 0 || $1 == 1) path[n] = path[n] sprintf("%s%.1f,%.1f", path[n] == "" ? "" : " ", px($1), py($3)) }
-  END {
-    split("#1b6ca8 #c8553d #2a9d4a #8a8a8a #b08900", color, " ")
-    print "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"800\" height=\"440\" font-family=\"sans-serif\" font-size=\"12\"><rect width=\"800\" height=\"440\" fill=\"white\"/>"
-    for (l = 0.001; l < 5; l *= 10) printf "<path d=\"M60 %.1fH760\" stroke=\"#ddd\"/><text x=\"52\" y=\"%.1f\" text-anchor=\"end\">%g</text>\n", py(l), py(l) + 4, l
-    for (s = 0; s <= 1000; s += 200) printf "<text x=\"%.1f\" y=\"400\" text-anchor=\"middle\">%d</text>\n", px(s), s
-    print "<text x=\"410\" y=\"425\" text-anchor=\"middle\">optimizer step</text><text x=\"62\" y=\"14\">loss (nats per labelled token)</text>"
-    for (i = 1; i <= n; i++) printf "<polyline fill=\"none\" stroke=\"%s\" stroke-width=\"1.3\" points=\"%s\"/><text x=\"700\" y=\"%d\" fill=\"%s\">%s</text>\n", color[i], path[i], 20 + 16 * i, color[i], name[i]
-    print "</svg>"
-  }' kv.run/log.csv math.run/log.csv compose.run/log.csv random.run/log.csv single.run/log.csv >loss.svg
+curves loss.svg log every=5 label=kv kv.run/log.csv label=math math.run/log.csv label=compose compose.run/log.csv label=random random.run/log.csv \
+  label=single single.run/log.csv
 echo "results in $out/results.json, curves in $out/loss.svg"

@@ -1,0 +1,31 @@
+# Sourced by the examples' run scripts, which set root.
+
+# build_calm [TARGET…]: installs what is missing and builds the compiler (sets calmc) and the targets.
+build_calm() {
+  sh "$root/scripts/setup"
+  launcher=
+  command -v ccache >/dev/null && launcher=-DCMAKE_C_COMPILER_LAUNCHER=ccache
+  cmake -S "$root" -B "$root/build" -G Ninja $launcher >/dev/null
+  ninja -C "$root/build" calmc "$@" >&2
+  calmc=$root/build/calmc
+}
+
+# tool SOURCE PROGRAM [LIBRARY…]: one of an example's own small C programs
+tool() {
+  source=$1 program=$2; shift 2
+  cc -std=c17 -D_GNU_SOURCE -O2 -Wall -Wextra -I"$root" -o "$program" "$source" "$@"
+}
+
+# need_number FLAG VALUE: ends the script when VALUE is not a whole number
+need_number() {
+  case $2 in ''|*[!0-9]*) echo "$1 $2: expected a number" >&2; exit 2 ;; esac
+}
+
+# json_number KEY: the first "KEY": NUMBER of standard input
+json_number() { tr ',{}' '\n\n\n' | sed -n "s/^ *\"$1\": *\([-+.0-9eE]*\).*/\1/p" | head -n 1; }
+
+# curves FILE SCALE ARGUMENT…: log.csv files as lines in an SVG picture; see curves.awk
+curves() {
+  file=$1 scale=$2; shift 2
+  awk -v scale="$scale" -f "$root/examples/lib/curves.awk" "$@" >"$file"
+}
