@@ -1,6 +1,7 @@
-// score: what the models compute for given rows, as safetensors for other programs: r.input_ids, r.logits and
-// r.hidden.M.K for row r (counted from 0), r.input_ids.M and r.visible.M of a model M whose tokens are not the anchor's, and grad.NAME of the summed loss (in a program without parameters
-// r.grad.hidden.M.0, by the embedding output). Rows share ragged steps, as in training.
+// score: what the models compute for given rows, as safetensors for other programs: r.input_ids, r.labels (-100: not trained on),
+// r.logits and r.hidden.M.K for row r (counted from 0), r.input_ids.M and r.visible.M of a model M whose tokens are not the anchor's,
+// and grad.NAME of the summed loss (in a program without parameters r.grad.hidden.M.0, by the embedding output). Rows share ragged
+// steps, as in training.
 // With --chunk the logits come through the caches instead; with --top K only the K largest of each position are kept, as r.top.ids and
 // r.top.values.
 #include <math.h>
@@ -92,6 +93,7 @@ static void add_ids(Score *s, int64_t row) {
   const DataRow *r = &s->data->row[row];
   const Prog *p = s->en->prog;
   add_whole(s, row, "input_ids", NULL, r->n, r->ids);
+  add_whole(s, row, "labels", NULL, r->n, r->labels);
   for (int i = 0; i < p->nmodel; i++) {
     int k = s->en->streams.of[i];
     if (!k) continue;
