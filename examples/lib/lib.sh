@@ -1,7 +1,9 @@
 # Sourced by the examples' run scripts, which set root.
 
-# build_calm [TARGET…]: installs what is missing and builds the compiler (sets calmc) and the targets.
+# build_calm [TARGET…]: installs what is missing and builds the compiler (sets calmc) and the targets. CALMC names a compiler that is built already.
 build_calm() {
+  calmc=${CALMC:-}
+  [ -z "$calmc" ] || return 0
   sh "$root/scripts/setup"
   launcher=
   command -v ccache >/dev/null && launcher=-DCMAKE_C_COMPILER_LAUNCHER=ccache

@@ -1,4 +1,4 @@
-// What the data makers of the examples share: one random generator, and files that end the program when they cannot be written.
+// What the data makers of the examples share: one random generator, and files that end the program when they fail.
 #ifndef CALM_EXAMPLES_MAKE_H
 #define CALM_EXAMPLES_MAKE_H
 #include <stdint.h>

@@ -1,9 +1,10 @@
-// chrF of generated text against its references (Popović 2015), as sacrebleu computes it by default: character n-grams of order 1 to 6 without white
-// space, no words, beta 2, counted over the whole file.
+// chrF of generated text against its references (Popović 2015), as sacrebleu computes it by default: character n-grams of
+// order 1 to 6 without white space, no words, beta 2, counted over the whole file.
 //
-//   chrf FILE [--first-line]     FILE is what `app eval --dump` writes: {"completion", "generated", …} a line; prints the score, 0 to 100
+//   chrf FILE [--first-line]     FILE: what `app eval --dump` writes, {"completion", "generated", …} a line
 //
-// With --first-line only the first line of what was generated counts: a model that was never taught to stop goes on with the next example.
+// prints the score, 0 to 100. With --first-line only the first line of what was generated counts: a model that was never
+// taught to stop goes on with the next example.
 #include <errno.h>
 #include <jansson.h>
 #include <stdbool.h>
@@ -26,8 +27,8 @@ typedef struct Counts {        // n-grams of one order: generated, in the refere
 
 // What Python's str.split() takes for white space.
 static bool white(uint32_t c) {
-  return (c >= 9 && c <= 13) || (c >= 0x1c && c <= 0x20) || c == 0x85 || c == 0xa0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200a) || c == 0x2028 ||
-         c == 0x2029 || c == 0x202f || c == 0x205f || c == 0x3000;
+  return (c >= 9 && c <= 13) || (c >= 0x1c && c <= 0x20) || c == 0x85 || c == 0xa0 || c == 0x1680 ||
+         (c >= 0x2000 && c <= 0x200a) || c == 0x2028 || c == 0x2029 || c == 0x202f || c == 0x205f || c == 0x3000;
 }
 
 // Code points of UTF-8 that jansson has found valid.

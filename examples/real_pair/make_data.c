@@ -2,10 +2,11 @@
 //
 //   make_data SOURCE DIR SEED ROWS BATCH HELD TEST
 //
-// reads SOURCE/{train,dev,test}.{swa,en} and writes DIR/train.jsonl (ROWS rows), dev.jsonl (HELD), test.jsonl (TEST) and prompts.txt (the first five
-// sources of the test rows). Pairs with 10 to 220 characters on each side, shuffled from SEED; the first ones are taken. Training rows stand in the
-// order they are to be trained in: cut into batches of rows of like length, the batches shuffled. calm does not care (it has no padding); PyTorch,
-// which pads, can then train on the very same batches at its best.
+// reads SOURCE/{train,dev,test}.{swa,en} and writes DIR/train.jsonl (ROWS rows), dev.jsonl (HELD), test.jsonl (TEST),
+// and the first five test rows as prompts.txt and references.txt; prints, for each part, its rows and the characters of
+// its completions. Pairs with 10 to 220 characters on each side, shuffled from SEED; the first ones are taken. Training
+// rows stand in the order they are to be trained in: cut into batches of rows of like length, the batches shuffled.
+// calm does not care (it has no padding); PyTorch, which pads, can then train on the very same batches at its best.
 #include <stdbool.h>
 #include <string.h>
 
@@ -74,7 +75,8 @@ static Pair *take(const char *dir, const char *part, uint64_t *seed, int want) {
     if (fits(a) && fits(b)) pair[n++] = (Pair){from.line[i], to.line[i], a + b};
   }
   if (n < want) {
-    fprintf(stderr, "%s: %s has %d pairs of %d to %d characters, %d are wanted\n", dir, part, n, SHORTEST, LONGEST, want);
+    fprintf(stderr, "%s: %s has %d pairs of %d to %d characters, %d are wanted\n", dir, part, n, SHORTEST, LONGEST,
+            want);
     exit(1);
   }
   for (int i = n - 1; i > 0; i--) {                // Fisher-Yates
@@ -132,6 +134,22 @@ static void write_rows(const char *dir, const char *name, const Pair *pair, int 
   make_close(f, name);
 }
 
+static void write_prompts(const char *dir, const Pair *pair, int rows) {
+  FILE *from = make_open(dir, "prompts.txt", "wb"), *to = make_open(dir, "references.txt", "wb");
+  for (int i = 0; i < PROMPTS && i < rows; i++) {
+    fprintf(from, "%s\n", pair[i].from);
+    fprintf(to, "%s\n", pair[i].to);
+  }
+  make_close(from, "prompts.txt"), make_close(to, "references.txt");
+}
+
+// The completion begins with a space.
+static void print_size(const char *part, const Pair *pair, int rows) {
+  long long n = 0;
+  for (int i = 0; i < rows; i++) n += characters(pair[i].to) + 1;
+  printf("%s %d %lld\n", part, rows, n);
+}
+
 int main(int argc, char **argv) {
   long long seed = argc == 8 ? make_number(argv[3], 0) : -1, size[4] = {-1, -1, -1, -1};
   for (int i = 0; i < 4 && argc == 8; i++) size[i] = make_number(argv[4 + i], 1);
@@ -149,8 +167,9 @@ int main(int argc, char **argv) {
   write_train(dir, train, (int)size[0], (int)size[1], &state);
   write_rows(dir, "dev.jsonl", dev, (int)size[2]);
   write_rows(dir, "test.jsonl", test, (int)size[3]);
-  FILE *f = make_open(dir, "prompts.txt", "wb");
-  for (int i = 0; i < PROMPTS && i < size[3]; i++) fprintf(f, "%s\n", test[i].from);
-  make_close(f, "prompts.txt");
+  write_prompts(dir, test, (int)size[3]);
+  print_size("train", train, (int)size[0]);
+  print_size("dev", dev, (int)size[2]);
+  print_size("test", test, (int)size[3]);
   return 0;
 }
