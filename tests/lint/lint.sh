@@ -37,7 +37,7 @@ check compiler/llvm base graph plan runtime          # rt_abi.h: what generated 
 check compiler base dsl model graph autodiff passes build plan llvm runtime
 
 for d in dsl compiler compiler/base compiler/model compiler/graph compiler/autodiff compiler/passes compiler/build compiler/plan compiler/llvm runtime \
-         examples examples/kv_arithmetic tests bench; do
+         examples examples/lib examples/kv_arithmetic examples/real_pair tests bench; do
   [ -f "$d/README.md" ] || say "$d has no README.md"
 done
 
