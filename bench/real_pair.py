@@ -12,9 +12,16 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
 EXAMPLE = os.path.join(ROOT, "examples", "real_pair")
 WARM = 2                         # steps before the timed ones
-# of examples/real_pair/compose.calm
-RECIPE = dict(anchor_name="smol", name="gemma", connections=[[3 * k, 5 * k] for k in range(1, 7)], batch=16, lr=1e-3, betas=[0.9, 0.95], warmup=30,
-              floor=0.05, clip=1, schedule_steps=100)
+BATCH = 16                       # rows a step: the data maker groups them
+
+
+def recipe(info, dir):
+    """What pair_torch.py reads: connections and settings as the program itself tells them."""
+    t, anchor = info["train"], info["models"][0]["name"]
+    if t["batch"] != dict(n=BATCH, unit="rows") or t["shuffle"]: sys.exit(f"compose.calm: expected batches of {BATCH} rows in the order of the file")
+    return dict(anchor=f"{dir}/models/smollm2-135m", augment=f"{dir}/models/gemma3-270m", anchor_name=anchor, name=info["models"][1]["name"],
+                connections=[[c["from_layer"], c["to_layer"]] for c in info["connections"]], batch=BATCH, clip=t["clip"], lr=t["optimizer"]["lr"],
+                betas=t["optimizer"]["betas"], warmup=t["schedule"]["warmup"], floor=t["schedule"]["floor"], schedule_steps=t["steps"])
 
 
 def prepare(a, dir):
@@ -24,7 +31,7 @@ def prepare(a, dir):
     for m in ("smollm2-135m", "gemma3-270m"):
         if not os.path.islink(f"{dir}/models/{m}"): os.symlink(os.path.join(a.models, m), f"{dir}/models/{m}")
     call(["cc", "-std=c17", "-D_GNU_SOURCE", "-O2", f"-I{ROOT}", "-o", f"{dir}/make_data", f"{EXAMPLE}/make_data.c"])
-    call([f"{dir}/make_data", a.data, f"{dir}/data", str(a.seed), str(a.steps * RECIPE["batch"]), str(RECIPE["batch"]), str(a.held), "1"])
+    call([f"{dir}/make_data", a.data, f"{dir}/data", str(a.seed), str(a.steps * BATCH), str(BATCH), str(a.held), "1"])
     with open(f"{EXAMPLE}/compose.calm") as f: spec = f.read().splitlines()
     with open(f"{dir}/compose.calm", "w") as f:
         f.write("\n".join(l + (" reads prompt" if a.reads and l.startswith("augment") else "") for l in spec if not l.strip().startswith("validate")) + "\n")
@@ -33,13 +40,13 @@ def prepare(a, dir):
     os.replace(f"{dir}/start/last/theta.safetensors", f"{dir}/theta.safetensors")
     for part, rows in (("train", "train.jsonl"), ("held", "dev.jsonl")):
         call(["./compose", "score", "--data", f"data/{rows}", "--top", "1", "--params", "theta.safetensors", "--out", f"{part}.safetensors"], cwd=dir)
-    with open(f"{dir}/pair.json", "w") as f: json.dump(dict(RECIPE, anchor=f"{dir}/models/smollm2-135m", augment=f"{dir}/models/gemma3-270m"), f)
+    with open(f"{dir}/pair.json", "w") as f: json.dump(recipe(json.loads(call(["./compose", "info", "--json"], cwd=dir)), dir), f)
 
 
 def run_calm(a, dir, held):
     look = ["--validate", f"{dir}/data/dev.jsonl", "--eval-every", str(a.steps)] if held else ["--eval-every", "0"]
-    log, peak = calm_train([f"{dir}/compose", "train", "--params", f"{dir}/theta.safetensors", "--data", f"{dir}/data/train.jsonl", "--steps",
-                            str(RECIPE["schedule_steps"]), "--stop-after", str(a.steps), *look], dir, a.threads)
+    log, peak = calm_train([f"{dir}/compose", "train", "--params", f"{dir}/theta.safetensors", "--data", f"{dir}/data/train.jsonl", "--stop-after",
+                            str(a.steps), *look], dir, a.threads)
     out = dict(log=log)
     if held:
         out["held_after"] = log[-1]["held"]
@@ -92,7 +99,7 @@ def report(a, rounds):
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("--calmc", required=True)
-    ap.add_argument("--steps", type=int, default=12, help="steps a process; the schedule is that of 100")
+    ap.add_argument("--steps", type=int, default=12, help="steps a process; the schedule is that of the whole example")
     ap.add_argument("--rounds", type=int, default=3)
     ap.add_argument("--held", type=int, default=32, help="held-out rows")
     ap.add_argument("--ways", default="calm,stock,onednn")
