@@ -66,6 +66,7 @@ typedef struct TkFind {
 } TkFind;
 
 bool tk_pattern_read(TkPattern *p, const char *what, const json_t *v, RtError *e);  // {"String": …} or {"Regex": …}
+bool tk_pattern_matches_empty(const TkPattern *p);   // could it match no character?
 void tk_pattern_free(TkPattern *p);
 // Next match [*b, *e); false when there are no more, or on failure (call->failed).
 bool tk_pattern_find(const TkPattern *p, TkCall *call, TkFind *f, size_t *b, size_t *e);

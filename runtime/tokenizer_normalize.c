@@ -258,10 +258,15 @@ static bool read_content(TkNormalizer *z, const char *what, const json_t *v, con
   return true;
 }
 
-static bool read_prepend(TkNormalizer *z, const char *what, const json_t *v, RtError *e) { return read_content(z, what, v, "prepend", e); }
+static bool read_prepend(TkNormalizer *z, const char *what, const json_t *v, RtError *e) {
+  if (!read_content(z, what, v, "prepend", e)) return false;
+  return *z->content || rt_fail(e, "%s: normalizer Prepend: an empty \"prepend\" is not supported", what);
+}
 
 static bool read_replace(TkNormalizer *z, const char *what, const json_t *v, RtError *e) {
-  return read_content(z, what, v, "content", e) && tk_pattern_read(&z->pattern, what, json_object_get(v, "pattern"), e);
+  if (!read_content(z, what, v, "content", e) || !tk_pattern_read(&z->pattern, what, json_object_get(v, "pattern"), e)) return false;
+  return !tk_pattern_matches_empty(&z->pattern) ||      // Hugging Face's own loses count of the places there
+         rt_fail(e, "%s: normalizer Replace: a \"pattern\" that matches nothing at all is not supported", what);
 }
 
 static bool read_strip(TkNormalizer *z, const char *what, const json_t *v, RtError *e) {

@@ -111,12 +111,19 @@ bool tk_pattern_read(TkPattern *p, const char *what, const json_t *v, RtError *e
   const json_t *literal = json_object_get(v, "String");
   const char *regex = json_string_value(json_object_get(v, "Regex"));
   if (json_is_string(literal)) {
+    if (!json_string_length(literal)) return rt_fail(e, "%s: \"pattern\": an empty \"String\" is not supported", what);
     p->n = json_string_length(literal);
     p->literal = rt_strdup(json_string_value(literal));
     return true;
   }
   if (!regex) return rt_fail(e, "%s: \"pattern\": expected {\"String\": …} or {\"Regex\": …}", what);
   return compile(p, what, regex, e);
+}
+
+bool tk_pattern_matches_empty(const TkPattern *p) {
+  uint32_t empty = 0;
+  if (p->re) pcre2_pattern_info(p->re, PCRE2_INFO_MATCHEMPTY, &empty);
+  return empty;
 }
 
 void tk_pattern_free(TkPattern *p) {

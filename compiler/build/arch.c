@@ -6,18 +6,49 @@
 
 // ---- keys of config.json that the text does not know
 
-// Does the text mention key? A member (a.b) counts for nested keys only.
-static bool mentions(const Ast *a, const char *key, AstKind as) {
+// Does the text mention key?
+static bool mentions(const Ast *a, const char *key) {
   if (!a) return false;
-  if (a->kind == as && a->name && !strcmp(a->name, key)) return true;
+  if (a->kind == AST_NAME && !strcmp(a->name, key)) return true;
   for (int i = 0; i < a->nkid; i++)
-    if (mentions(a->kid[i], key, as)) return true;
+    if (mentions(a->kid[i], key)) return true;
+  return false;
+}
+
+static const Ast *binding_of(const Ast *config, const char *name) {
+  for (int i = 0; i < config->nkid; i++)
+    if (config->kid[i]->kind == AST_BIND && !strcmp(config->kid[i]->name, name)) return config->kid[i];
+  return NULL;
+}
+
+// May e be what stands at path (n characters of it, "a.b.c")? Names of the config section stand for what they are bound to, 'x ?? y' and
+// 'c ? x : y' for either. depth: how many names were followed, so that a binding which mentions itself ends.
+static bool leads_to(const Ast *config, const Ast *e, const char *path, size_t n, int depth) {
+  if (e->kind == AST_BINARY && !strcmp(e->str, "??"))
+    return leads_to(config, e->kid[0], path, n, depth) || leads_to(config, e->kid[1], path, n, depth);
+  if (e->kind == AST_COND) return leads_to(config, e->kid[1], path, n, depth) || leads_to(config, e->kid[2], path, n, depth);
+  if ((e->kind != AST_NAME && e->kind != AST_MEMBER) || depth > 8) return false;
+  size_t len = strlen(e->name);
+  if (e->kind == AST_NAME) {
+    const Ast *bound = binding_of(config, e->name);
+    return (len == n && !memcmp(path, e->name, n)) || (bound && leads_to(config, bound->kid[1], path, n, depth + 1));
+  }
+  return n > len + 1 && path[n - len - 1] == '.' && !memcmp(path + n - len, e->name, len) &&
+         leads_to(config, e->kid[0], path, n - len - 1, depth);
+}
+
+// Does the text read the key at path inside an object?
+static bool reads(const Ast *config, const Ast *a, const char *path) {
+  if (!a) return false;
+  if (a->kind == AST_MEMBER && leads_to(config, a, path, strlen(path), 0)) return true;
+  for (int i = 0; i < a->nkid; i++)
+    if (reads(config, a->kid[i], path)) return true;
   return false;
 }
 
 static bool ignored(const Ast *config, const char *key) {
   for (int i = 0; config && i < config->nkid; i++)
-    if (config->kid[i]->kind == AST_IGNORE && mentions(config->kid[i], key, AST_NAME)) return true;
+    if (config->kid[i]->kind == AST_IGNORE && mentions(config->kid[i], key)) return true;
   return false;
 }
 
@@ -46,14 +77,14 @@ static void unknown_key(Build *b, const MInst *m, const char *top, const char *p
             m->arch->name);
 }
 
-// The keys inside object v, at any depth, are members the text mentions. top: the outermost key, path: v's own.
+// The keys inside object v, at any depth, are such that the text reads them there. top: the outermost key, path: v's own.
 static void check_inner_keys(Build *b, const MInst *m, const char *top, const char *path, json_t *v) {
   const char *inner;
   json_t *w;
   json_object_foreach(v, inner, w) {
     const char *full = arena_printf(b->a, "%s.%s", path, inner);
     if (json_is_null(w) || inert_key(inner)) continue;
-    if (mentions(m->arch, inner, AST_MEMBER)) check_inner_keys(b, m, top, full, w);
+    if (reads(m->config, m->arch, full)) check_inner_keys(b, m, top, full, w);
     else unknown_key(b, m, top, full);
   }
 }
@@ -63,7 +94,7 @@ static void check_keys(Build *b, MInst *m) {
   json_t *v;
   json_object_foreach(m->keys, key, v) {
     if (json_is_null(v) || inert_key(key) || ignored(m->config, key)) continue;
-    if (mentions(m->arch, key, AST_NAME)) check_inner_keys(b, m, key, key, v);
+    if (mentions(m->arch, key)) check_inner_keys(b, m, key, key, v);
     else unknown_key(b, m, key, key);
   }
 }

@@ -78,6 +78,23 @@ change gemma3_b 's/.*/{"architectures": ["Gemma3ForConditionalGeneration"], "vis
 run m m.safetensors --grads --hidden base.0,base.1,base.2,base.3
 same m.safetensors gemma3_b.golden.safetensors "nested text_config"
 
+# both spellings in one file: the old one goes first, and its keys are read where they stand
+agree() {      # agree DIR SED SED: the two changes mean the same
+  change "$1" "$2"
+  run m one.safetensors
+  change "$1" "$3"
+  run m two.safetensors
+  "$STCMP" one.safetensors two.safetensors --key '*.logits' --exact || fail "'$2' and '$3' of $1 differ"
+}
+agree qwen3_b 's/"rope_theta": 100.0/"rope_theta": 100.0, "rope_parameters": { "rope_type": "default", "rope_theta": 9.0 }/' 's/"sliding_window": 4/"sliding_window": 4, "use_cache": false/'
+agree gemma3_b 's/"factor": 2.0/"factor": 2.0, "rope_theta": 77.0/' 's/"rope_theta": 300.0/"rope_theta": 77.0/'
+# a head of its own in the file goes before the tie, as transformers has it
+for model in qwen3_b gemma3_b gpt2_b; do
+  change $model 's/"tie_word_embeddings": false/"tie_word_embeddings": true/'
+  run m m.safetensors
+  "$STCMP" m.safetensors $model.golden.safetensors --key '*.logits' --tol 1e-4 || fail "$model: its own head and tie_word_embeddings"
+done
+
 # refuse DIR SED TEXT: exit status 1 and a message that holds TEXT
 refuse() {
   change "$1" "$2"
@@ -85,6 +102,11 @@ refuse() {
   expect 1 "$3" "$CALMC" build spec.calm -o app
 }
 refuse qwen3_a 's/"yarn"/"dynamic"/' 'kind is "dynamic"'
+refuse qwen3_a 's/"yarn"/"dynamic"/' 'rope_parameters.rope_type'
+refuse qwen3_a 's/"sliding_window": 5/"sliding_window": 0/' 'sliding_window >= 1'
+refuse gemma3_a 's/"sliding_window": 5/"sliding_window": 0/' 'sliding_window >= 1'
+refuse gemma3_b 's/"factor": 2.0/"factor": 2.0, "sliding_attention": { "rope_theta": 5.0 }/' "config key 'rope_scaling.sliding_attention'"
+refuse gemma3_b 's/"rope_local_base_freq": 30.0/"rope_local_base_freq": 30.0, "rope_parameters": { "factor": 2.0 }/' "config key 'rope_parameters.factor'"
 refuse qwen3_a 's/"yarn"/"longrope"/' 'kind is "longrope"'
 refuse qwen3_a 's/"silu"/"gelu"/' 'is "gelu"'
 refuse qwen3_a 's/"factor": 4.0/"factor": 4.0, "mscale": 2.0/' 'rope_parameters.mscale'

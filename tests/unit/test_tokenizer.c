@@ -267,6 +267,10 @@ static void errors(void **state) {
   expect_error("{\"post_processor\":{\"type\":\"Odd\"}," MODEL "}", "Odd");
   expect_error("{\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"Regex\":\"[a[b]]\"},\"behavior\":\"Isolated\"}," MODEL "}", "class");
   expect_error("{\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"Regex\":\"(\"},\"behavior\":\"Isolated\"}," MODEL "}", "regular expression");
+  expect_error("{\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"String\":\"\"},\"behavior\":\"Isolated\"}," MODEL "}", "empty \"String\"");
+  expect_error("{\"normalizer\":{\"type\":\"Replace\",\"pattern\":{\"String\":\"\"},\"content\":\"q\"}," MODEL "}", "empty \"String\"");
+  expect_error("{\"normalizer\":{\"type\":\"Replace\",\"pattern\":{\"Regex\":\"x*\"},\"content\":\"-\"}," MODEL "}", "Replace");
+  expect_error("{\"normalizer\":{\"type\":\"Prepend\",\"prepend\":\"\"}," MODEL "}", "Prepend");
   expect_error("{\"added_tokens\":[{\"content\":5}]," MODEL "}", "content");
   RtError e;
   assert_null(tokenizer_open("/nowhere/tokenizer.json", &e));
