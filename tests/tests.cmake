@@ -24,6 +24,7 @@ calm_unit_test(test_autodiff calm_autodiff m)
 
 # --- model, build
 add_library(calm_tiny STATIC EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/tests/unit/tiny_model.c)   # model directories for tests
+target_compile_definitions(calm_tiny PRIVATE CALM_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
 target_link_libraries(calm_tiny PUBLIC calm_rt)
 calm_unit_test(test_build calm_build calm_tiny)
 

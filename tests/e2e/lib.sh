@@ -21,7 +21,7 @@ isas() { ./"$1" info --json 2>/dev/null | tr ',' '\n' | grep -o 'avx512\|avx2' |
 # The fixture of two tokenizers in this directory: models llama and gemma, four specs.
 two_tokenizers() {
   cp -r "$root/tests/parity/two_tokenizers/." .
-  cp "$root/tests/parity/tokenizer/synthetic/byte_gpt2.json" llama/tokenizer.json
+  cp "$root/tests/parity/tokenizer/synthetic/byte_words.json" llama/tokenizer.json
   cp "$root/tests/parity/tokenizer/synthetic/fallback_prepend.json" gemma/tokenizer.json
 }
 # Instruction-set paths this machine has, by spec NAME.calm built as NAME.

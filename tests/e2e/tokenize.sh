@@ -5,7 +5,7 @@ syn=$root/tests/parity/tokenizer/synthetic
 mkdir model
 cp "$syn/chars.json" model/tokenizer.json
 [ "$(echo '"3+7="' | "$CALMC" tokenize model | tr -d ' ' | sed 's/.*offsets//')" = '":[[0,1],[1,2],[2,3],[3,4]]}' ] || fail "spans of chars"
-for name in byte_gpt2 byte_llama3 fallback_prepend; do
+for name in byte_words byte_triples fallback_prepend; do
   printf '%s\n' '"Hello, world! 1234"' '"a\u0000b \ud83d\ude00\n"' '""' | "$CALMC" tokenize "$syn/$name.json" >ids
   "$CALMC" tokenize "$syn/$name.json" --decode <ids >back
   printf '%s\n' '"Hello, world! 1234"' '"a\u0000b 😀\n"' '""' >want

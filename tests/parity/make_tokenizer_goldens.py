@@ -115,7 +115,7 @@ def synthetic():
     t = Tokenizer(models.BPE())
     t.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     t.decoder = decoders.ByteLevel()
-    yield "byte_gpt2", flags(train(t, 330, initial_alphabet=alphabet))
+    yield "byte_words", flags(train(t, 330, initial_alphabet=alphabet))
 
     t = Tokenizer(models.BPE(ignore_merges=True))
     t.normalizer = normalizers.NFC()
@@ -124,7 +124,7 @@ def synthetic():
     t = flags(train(t, 330, initial_alphabet=alphabet))
     t.post_processor = processors.Sequence([processors.ByteLevel(trim_offsets=False), processors.TemplateProcessing(
         single="<s> $A </s>", pair="<s> $A </s> $B", special_tokens=[("<s>", t.token_to_id("<s>")), ("</s>", t.token_to_id("</s>"))])])
-    yield "byte_llama3", t
+    yield "byte_triples", t
 
     t = Tokenizer(models.BPE())
     t.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase(), normalizers.Strip()])

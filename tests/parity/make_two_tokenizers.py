@@ -17,7 +17,7 @@ HERE, TOKENIZERS = os.path.join(TESTS, "two_tokenizers"), os.path.join(TESTS, "t
 CALMC = os.environ.get("CALMC", os.path.join(TESTS, "..", "..", "build", "calmc"))
 HEADS, REPLACEMENT = 2, "\ufffd"
 MODELS = {
-    "llama": ("byte_gpt2", LlamaConfig(vocab_size=341, hidden_size=20, intermediate_size=28, num_hidden_layers=3, num_attention_heads=4, num_key_value_heads=2,
+    "llama": ("byte_words", LlamaConfig(vocab_size=341, hidden_size=20, intermediate_size=28, num_hidden_layers=3, num_attention_heads=4, num_key_value_heads=2,
               head_dim=6, max_position_embeddings=96, rms_norm_eps=0.1, tie_word_embeddings=True, bos_token_id=330, eos_token_id=331, hidden_act="silu",
               rope_parameters=dict(rope_type="llama3", rope_theta=500.0, factor=4.0, low_freq_factor=1.0, high_freq_factor=4.0,
                                    original_max_position_embeddings=16))),

@@ -385,14 +385,14 @@ static void composite(void **state) {
     int T = tokens(&c);
     int64_t H = width(&c), Dh = even(&c);
     NodeId x = WANTED(&c, T, H, Dh);
-    NodeId n = rmsnorm(&c, x, plus(&c, graph_const(c.g, 1), WANTED(&c, -1, Dh)));              // gemma's 1 + w
+    NodeId n = rmsnorm(&c, x, plus(&c, graph_const(c.g, 1), WANTED(&c, -1, Dh)));              // scaled by 1 + w
     NodeId y = rope(&c, n, index_into(&c, T, 50), Dh);
     check(&c, mul(&c, silu(&c, y), WANTED(&c, T, H, Dh)), "norm, rope, gate");
     arena_free(c.a);
   }
 }
 
-// One block of a Llama, all weights wanted or none; K key heads, H query heads.
+// One block of a language model, all weights wanted or none; K key heads, H query heads.
 static NodeId block(Case *c, NodeId x, NodeId pos, NodeId mask, bool want) {
   enum { D = 6, H = 4, K = 2, Dh = 4, F = 5 };
 #define W(...) (want ? WANTED(c, -1, __VA_ARGS__) : source(c, OP_weight, make_type(DT_F32, -1, \

@@ -335,12 +335,14 @@ static void transposed_and_capped(void **state) {
 static void made_from_nothing(void **state) {
   (void)state;
   World w;
-  open_text(
-      &w,
-      "model kv = llama { vocab_size = 32 hidden_size = 16 intermediate_size = 24 num_hidden_layers = 2 "
+  char text[512], wanted[256];
+  snprintf(
+      text, sizeof text,
+      "model kv = %s { vocab_size = 32 hidden_size = 16 intermediate_size = 24 num_hidden_layers = 2 "
       "num_attention_heads = 4 "
       "hidden_act = \"silu\" } tokenizer \"models/base/tokenizer.json\" init { \"*o_proj.weight\" = fan_in(0.5) }\n"
-      "train { steps = 3 batch = 96 rows optimizer = adamw(lr = 0.125, betas = (0.5, 0.75)) }\n");
+      "train { steps = 3 batch = 96 rows optimizer = adamw(lr = 0.125, betas = (0.5, 0.75)) }\n", tiny_arch());
+  open_text(&w, text);
   expect_built(&w);
   assert_int_equal(w.p->nparam, 3 + 2 * 9);
   assert_string_equal(w.p->param[0].name, "kv.model.embed_tokens.weight");
@@ -353,10 +355,12 @@ static void made_from_nothing(void **state) {
     assert_int_equal(p->rank, norm ? 1 : 2);                 // as files hold them: [out, in]
   }
   char *config = json_dumps(w.p->model[0].config, JSON_COMPACT), *train = json_dumps(w.p->train, JSON_COMPACT);
-  assert_string_equal(
-      config,
-      "{\"architectures\":[\"LlamaForCausalLM\"],\"model_type\":\"llama\",\"vocab_size\":32,\"hidden_size\":16,"
-      "\"intermediate_size\":24,\"num_hidden_layers\":2,\"num_attention_heads\":4,\"hidden_act\":\"silu\"}");
+  snprintf(
+      wanted, sizeof wanted,
+      "{\"architectures\":[\"%s\"],\"model_type\":\"%s\",\"vocab_size\":32,\"hidden_size\":16,"
+      "\"intermediate_size\":24,\"num_hidden_layers\":2,\"num_attention_heads\":4,\"hidden_act\":\"silu\"}",
+      tiny_architecture(), tiny_arch());
+  assert_string_equal(config, wanted);
   assert_string_equal(train,
                       "{\"steps\":3,\"batch\":{\"n\":96,\"unit\":\"rows\"},\"optimizer\":{\"name\":\"adamw\",\"lr\":0."
                       "125,\"betas\":[0.5,0.75]}}");
@@ -365,13 +369,14 @@ static void made_from_nothing(void **state) {
   close_world(&w);
 }
 
-// A copy of llama.calm under another name, for an invented architecture string, gives the very same graphs.
+// A copy of the library's file under another name, for an invented architecture string, gives the very same graphs.
 static void own_architecture(void **state) {
   (void)state;
-  const char *llama = NULL;
+  const char *head = NULL;
+  char opening[160];
+  snprintf(opening, sizeof opening, "arch %s for \"%s\"", tiny_arch(), tiny_architecture());
   for (const StdFile *f = std_files; f->name; f++)
-    if (!strcmp(f->name, "llama.calm")) llama = f->text;
-  const char *head = strstr(llama, "arch llama for \"LlamaForCausalLM\"");
+    if (strstr(f->text, opening)) head = strstr(f->text, opening);
   assert_non_null(head);
   Buf text = {0}, one = {0}, two = {0};
   buf_puts(&text, "anchor base = \"models/invented\"\narch invented for \"InventedForCausalLM\"");

@@ -20,7 +20,7 @@
 
 static const char PROGRAM[] =
     "{\"spec\": \"t.calm\", \"spec_sha256\": \"%s\", \"anchor\": 0, \"theta\": 1024, \"connections\": [], \"syms\": [], \"bufs\": [], \"entries\": [],"
-    "\"models\": [{\"name\": \"kv\", \"role\": \"model\", \"dir\": null, \"arch\": \"llama\", \"blocks\": 1, \"width\": 4, \"vocab\": 9, \"context\": 8, \"config\": {}}],"
+    "\"models\": [{\"name\": \"kv\", \"role\": \"model\", \"dir\": null, \"arch\": \"made\", \"blocks\": 1, \"width\": 4, \"vocab\": 9, \"context\": 8, \"config\": {}}],"
     "\"params\": [{\"name\": \"kv.a\", \"shape\": [3, 5], \"offset\": 0, \"init\": \"normal\", \"a\": 0.5, \"fan_in\": 5, \"model\": 0},"
     "{\"name\": \"kv.b\", \"shape\": [400], \"offset\": 16, \"init\": \"%s\", \"a\": 2, \"fan_in\": 4, \"model\": 0}]}";
 

@@ -93,9 +93,11 @@ static void other_way_round(void **state) {
 
 static void from_nothing(void **state) {
   (void)state;
-  program("model kv = llama { vocab_size = 32 hidden_size = 16 intermediate_size = 24 num_hidden_layers = 2 "
+  char text[512];
+  snprintf(text, sizeof text, "model kv = %s { vocab_size = 32 hidden_size = 16 intermediate_size = 24 num_hidden_layers = 2 "
           "num_attention_heads = 4 hidden_act = \"silu\" } tokenizer \"models/base/tokenizer.json\"\n"
-          "train { steps = 3 batch = 96 rows optimizer = adamw(lr = 0.125, betas = (0.5, 0.75)) }\n", 1e-4);
+          "train { steps = 3 batch = 96 rows optimizer = adamw(lr = 0.125, betas = (0.5, 0.75)) }\n", tiny_arch());
+  program(text, 1e-4);
 }
 
 static void anchor_alone(void **state) {

@@ -134,10 +134,10 @@ static const char *tail_of(const SettledText *x, const char *text) {
 static void known(void **state) {
   (void)state;
   static const struct { const char *tokenizer, *text, *open; } cases[] = {
-    {"byte_gpt2", "Hello, world", " world"},                // the word may go on
-    {"byte_gpt2", "Hello, world ", " world "},              // … and only what follows the space tells whether it is the next word's
-    {"byte_gpt2", "a b<", " b<"},                            // an added token may come, or the word go on
-    {"byte_llama3", "x e", " e"},
+    {"byte_words", "Hello, world", " world"},                // the word may go on
+    {"byte_words", "Hello, world ", " world "},              // … and only what follows the space tells whether it is the next word's
+    {"byte_words", "a b<", " b<"},                            // an added token may come, or the word go on
+    {"byte_triples", "x e", " e"},
     {"fallback_prepend", "a 23", "3"},                      // that 23 stands in <0x23> joins nothing
     {"chars", "3+7", "7"},                                  // a cut needs a character on its other side
   };
@@ -159,7 +159,7 @@ static void known(void **state) {
 // A long text in small pushes: looking at all of it each time would take minutes here.
 static void long_text(void **state) {
   (void)state;
-  static const char *const names[] = {"byte_gpt2", "byte_llama3", "fallback_prepend", "fallback_metaspace"};
+  static const char *const names[] = {"byte_words", "byte_triples", "fallback_prepend", "fallback_metaspace"};
   size_t n = 1000000;
   char *s = malloc(n);
   for (size_t i = 0; i < n; i++) s[i] = "once upon a time, there was 1 word. "[i % 36];

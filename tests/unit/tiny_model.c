@@ -12,6 +12,18 @@
 
 static const float zeros[1 << 16];
 
+static const char *family(int word) {
+  static char words[2][64];
+  FILE *f = fopen(CALM_SOURCE_DIR "/tests/unit/family.txt", "r");
+  if (!f || fscanf(f, "%63s %63s", words[0], words[1]) != 2) abort();
+  fclose(f);
+  return words[word];
+}
+
+const char *tiny_arch(void) { return family(0); }
+
+const char *tiny_architecture(void) { return family(1); }
+
 static FILE *create(const char *dir, const char *name) {
   char path[512];
   snprintf(path, sizeof path, "%s/%s", dir, name);
@@ -26,7 +38,7 @@ static void number(FILE *f, const TinyModel *m, const char *key, int value) {
 
 static void write_config(const TinyModel *m) {
   FILE *f = create(m->dir, "config.json");
-  fprintf(f, "{\n  \"architectures\": [\"%s\"],\n%s", m->architecture ? m->architecture : "LlamaForCausalLM",
+  fprintf(f, "{\n  \"architectures\": [\"%s\"],\n%s", m->architecture ? m->architecture : tiny_architecture(),
           m->config ? m->config : "");
   number(f, m, "hidden_size", m->hidden);
   number(f, m, "intermediate_size", m->ffn);
