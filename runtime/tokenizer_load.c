@@ -158,7 +158,11 @@ static bool read_template(Tokenizer *t, const json_t *v, RtError *e) {
   json_t *part, *item;
   json_array_foreach(single, i, part) {
     const char *name = json_string_value(json_object_get(json_object_get(part, "SpecialToken"), "id"));
-    if (json_object_get(part, "Sequence")) {
+    const json_t *text = json_object_get(part, "Sequence");
+    if (text) {
+      const char *id = json_string_value(json_object_get(text, "id"));
+      if (!id || strcmp(id, "A") != 0)
+        return rt_fail(e, "%s: TemplateProcessing: \"single\" takes the text \"A\", found \"%.80s\"", t->path, id ? id : "?");
       texts++;
       continue;
     }
