@@ -22,8 +22,9 @@ paths=
 for isa in avx512 avx2; do
   if CALM_ISA=$isa ./app info >/dev/null 2>&1; then paths="$paths $isa"; else echo "this machine has no $isa"; fi
 done
-for model in *_a *_b; do
-  layers=base.0,base.1,base.2
+for model in *_a *_b *_c; do
+  layers=base.0,base.1
+  ! grep -q '"\(num_hidden_layers\|n_layer\)": [23]' $model/config.json || layers=$layers,base.2
   ! grep -q '"\(num_hidden_layers\|n_layer\)": 3' $model/config.json || layers=$layers,base.3
   for isa in $paths; do
     export CALM_ISA=$isa
@@ -67,10 +68,8 @@ for s in 's/"rope_theta": 300.0/"rope_theta": 30.0/' 's/"rope_local_base_freq": 
 for s in 's/"layer_norm_epsilon": 0.1/"layer_norm_epsilon": 0.05/' 's/"scale_attn_by_inverse_layer_idx": true/"scale_attn_by_inverse_layer_idx": false/' \
   's/"scale_attn_weights": true/"scale_attn_weights": false/' 's/"n_head": 3/"n_head": 5/' 's/"gelu_new"/"silu"/'; do mutate gpt2_a "$s"; done
 for s in 's/"gelu"/"silu"/' 's/"n_head": 2/"n_head": 4/'; do mutate gpt2_b "$s"; done
-# the two GELUs differ by 3e-4 at most; they must still be told apart
-change gpt2_b 's/"gelu"/"gelu_new"/'
-run m m.safetensors
-"$STCMP" m.safetensors gpt2_b.golden.safetensors --key '*.logits' --differ 2e-4 >/dev/null || fail "nobody tells the GELUs apart"
+# the two GELUs differ by 5e-4 at most, which this checkpoint magnifies
+mutate gpt2_c 's/"gelu"/"gelu_new"/'
 echo "every change seen"
 
 # the same text model inside another one's configuration

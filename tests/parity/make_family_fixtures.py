@@ -33,6 +33,8 @@ MODELS = {
                scale_attn_by_inverse_layer_idx=True)),
     "gpt2_b": (torch.float32, GPT2Config(**GPT2, n_embd=20, n_layer=2, n_head=2, n_inner=None, activation_function="gelu", scale_attn_weights=False,
                tie_word_embeddings=False)),
+    # the exact GELU against its tanh form: both see their inputs near -3, where they differ by a tenth of what they give
+    "gpt2_c": (torch.float32, GPT2Config(**GPT2, n_embd=20, n_layer=1, n_head=2, n_inner=40, activation_function="gelu")),
 }
 # Keys as files of older versions of transformers write them: key -> value, None = the key goes.
 OLD = {
@@ -57,6 +59,9 @@ def write(name, dtype, cfg, seed):
             elif p.dim() == 1: p.copy_(0.3 * torch.randn_like(p))
             elif "embed" in n or "wte" in n or "wpe" in n: p.copy_(0.5 * torch.randn_like(p))
             else: p.copy_(torch.randn_like(p) * 1.5 / p.shape[0 if "gpt2" in name and "lm_head" not in n else 1] ** 0.5)
+            if name == "gpt2_c" and "mlp.c_fc.bias" in n: p.sub_(3)
+            if name == "gpt2_c" and "mlp.c_fc.weight" in n: p.mul_(0.2)
+            if name == "gpt2_c" and "mlp.c_proj.weight" in n: p.mul_(150)
     m.to(dtype).save_pretrained(d)
     os.remove(os.path.join(d, "generation_config.json")) if os.path.exists(os.path.join(d, "generation_config.json")) else None
     path = os.path.join(d, "config.json")
