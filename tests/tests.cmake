@@ -61,7 +61,7 @@ calm_unit_test(test_native_program calm_planrun calm_build calm_tiny)
 # --- runtime
 add_library(calm_tokenizer_files STATIC EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/tests/unit/tokenizer_files.c   # which to test, on what
             ${CMAKE_SOURCE_DIR}/tests/unit/random_text.c)
-target_compile_definitions(calm_tokenizer_files PRIVATE CALM_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+target_compile_definitions(calm_tokenizer_files PRIVATE CALM_SOURCE_DIR="${CMAKE_SOURCE_DIR}" CALM_BINARY_DIR="${CMAKE_BINARY_DIR}")
 target_link_libraries(calm_tokenizer_files PUBLIC calm_rt ${CMOCKA_LIB})
 calm_unit_test(test_tokenizer calm_tokenizer_files)
 calm_unit_test(test_settled calm_tokenizer_files)
