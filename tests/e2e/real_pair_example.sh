@@ -49,7 +49,7 @@ model smol = llama {
   vocab_size = 339  hidden_size = 36  intermediate_size = 48  num_hidden_layers = 4  num_attention_heads = 3  num_key_value_heads = 1
   max_position_embeddings = 512  bos_token_id = 330  eos_token_id = 331  rms_norm_eps = 1e-5  rope_theta = 1000  hidden_act = "silu"
   tie_word_embeddings = true
-} tokenizer "$root/tests/parity/tokenizer/synthetic/byte_gpt2.json" init { "*norm.weight" = ones  "*" = fan_in(1) }
+} tokenizer "$root/tests/parity/tokenizer/synthetic/byte_words.json" init { "*norm.weight" = ones  "*" = fan_in(1) }
 END
 augment() { cat <<END
 model gemma = gemma3 {
