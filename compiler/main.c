@@ -54,7 +54,7 @@ static void help(FILE *f) {
 
 static int usage(const char *what, const char *arg) {
   fprintf(stderr, "calmc: %s%s%s%s\n", what, *arg ? " '" : "", arg, *arg ? "'" : "");
-  fputs("usage: calmc build SPEC.calm [-o PROGRAM] [options], calmc tokenize DIR; calmc --help says more\n", stderr);
+  fputs("usage: calmc build SPEC.calm [-o PROGRAM] [options], calmc tokenize DIR, calmc verify DIR --ref DUMP; calmc --help says more\n", stderr);
   return 2;
 }
 

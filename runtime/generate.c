@@ -67,7 +67,7 @@ typedef struct Prompt {        // the post-processor's prefix (BOS) and the prom
 } Prompt;
 
 static bool check_prompt(const Engine *en, const Prompt *p, RtError *e) {
-  if (p->n == 0) return rt_fail(e, "an empty prompt, and the tokenizer has no beginning-of-text token to start from");
+  if (p->n == 0) return rt_fail(e, "an empty prompt, and the tokenizer (its post_processor) puts no token before a text to start from: give some text");
   if (p->n >= en->context)
     return rt_fail(e, "the prompt is %lld tokens long; the context holds %lld", (long long)p->n, (long long)en->context);
   for (int64_t i = 0; i < p->n; i++)

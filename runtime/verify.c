@@ -24,6 +24,7 @@ typedef struct Verify {
   Step *step;
   int64_t B, n;
   int32_t *ids;
+  Follow **follow;             // per sequence; NULL where the program has one stream
   Ref *hidden, logits, grad;   // hidden[0 … blocks]
   double tol;
 } Verify;
@@ -86,9 +87,34 @@ static bool find_refs(Verify *v, RtError *e) {
     if (k > v->m->blocks && end && !*end)
       return rt_fail(e, "%s: the model has %lld blocks, so hidden.%lld is the last", key, (long long)v->m->blocks, (long long)v->m->blocks);
   }
-  if (v->grad.t && (v->en->e_probe < 0 || v->n < 2))
-    return rt_fail(e, "grad.hidden.0: %s", v->n < 2 ? "sequences of one token have no loss" : "programs with parameters give no gradient by a state");
+  if (v->grad.t && v->n < 2) return rt_fail(e, "grad.hidden.0: sequences of one token have no loss");
+  if (v->grad.t && v->en->e_probe < 0) {
+    if (known == 2) return rt_fail(e, "grad.hidden.0: programs with parameters give no gradient by a state, and the reference holds nothing else");
+    fputs("grad.hidden.0 is left out: programs with parameters give no gradient by a state (calmc verify DIRECTORY does)\n", stderr);
+    v->grad.t = NULL;
+  }
   return true;
+}
+
+// What other streams read of the sequences; *most: tokens of the longest in any stream.
+static bool follow_all(Verify *v, int64_t *most, RtError *e) {
+  v->follow = rt_alloc((size_t)v->B, sizeof(Follow *));
+  *most = v->n;
+  for (int64_t b = 0; b < v->B && v->en->streams.n > 1; b++) {
+    Follow *f = v->follow[b] = follow_new(&v->en->streams, false);
+    if (!follow_ids(f, v->en->tok, v->ids + b * v->n, v->n, v->n, e)) return false;
+    if (follow_fits(f) < v->n) return rt_fail(e, "input_ids: sequence %lld does not fit the context of an augment", (long long)b);
+    for (int k = 1; k < v->en->streams.n; k++)
+      if (f->s[k].seen[v->n - 1] > *most) *most = f->s[k].seen[v->n - 1];
+  }
+  return true;
+}
+
+// Sequence b as the step's only one.
+static void take(Verify *v, int64_t b) {
+  step_reset(v->step);
+  step_add(v->step, v->ids + b * v->n, v->n, 0, 0);
+  step_follow(v->step, v->follow[b]);
 }
 
 static double element(const StTensor *t, int64_t i) {
@@ -135,8 +161,7 @@ static void forward(Verify *v, int64_t b, float *state) {
   Engine *en = v->en;
   int64_t D = v->m->width, V = v->m->vocab, chunk = rows_at_a_time(v);
   for (int64_t r0 = 0; r0 < v->n && (r0 == 0 || v->logits.t); r0 += chunk) {
-    step_reset(v->step);
-    step_add(v->step, v->ids + b * v->n, v->n, 0, 0);
+    take(v, b);
     for (int64_t r = r0; r < v->n && r < r0 + chunk && v->logits.t; r++) step_want(v->step, r, 0, 0);
     engine_run(en, en->e_score, v->step);
     if (v->logits.t) compare(&v->logits, (b * v->n + r0) * V, engine_output(en, en->e_score, "logits"), v->step->nrow * V);
@@ -150,8 +175,7 @@ static void forward(Verify *v, int64_t b, float *state) {
 static void backward(Verify *v, int64_t b, float *state) {
   char name[256];
   float scale = (float)(1.0 / (double)(v->B * (v->n - 1)));
-  step_reset(v->step);
-  step_add(v->step, v->ids + b * v->n, v->n, 0, 0);
+  take(v, b);
   for (int64_t t = 0; t + 1 < v->n; t++) step_want(v->step, t, v->ids[b * v->n + t + 1], scale);
   snprintf(name, sizeof name, "hidden.%s.0", v->m->name);
   engine_bind(v->en, name, state);
@@ -161,8 +185,10 @@ static void backward(Verify *v, int64_t b, float *state) {
 
 static bool run(Verify *v, RtError *e) {
   Engine *en = v->en;
-  engine_cap(en, en->e_score, v->n, rows_at_a_time(v));
-  if (v->grad.t) engine_cap(en, en->e_probe, v->n, v->n);
+  int64_t most;
+  if (!follow_all(v, &most, e)) return false;
+  engine_cap(en, en->e_score, most, rows_at_a_time(v));
+  if (v->grad.t) engine_cap(en, en->e_probe, most, v->n);
   if (!engine_place(en, e)) return false;
   float *state = rt_alloc((size_t)((v->n + 16) * v->m->width), sizeof *state);
   for (int64_t b = 0; b < v->B; b++) {
@@ -224,9 +250,11 @@ int cmd_verify(const Options *o) {
   Verify v = {.en = cmd_open(o, &e)};
   if (!v.en) return cmd_fail(&e);
   bool same = false;
-  v.step = step_new(1);
+  v.step = step_new(v.en->streams.n);
   bool ok = verify(&v, o, &same, &e);
   step_free(v.step);
+  for (int64_t b = 0; v.follow && b < v.B; b++) follow_free(v.follow[b]);
+  free(v.follow);
   st_close(v.st);
   free(v.ids), free(v.hidden);
   engine_close(v.en);

@@ -46,6 +46,19 @@ ln -s ../../blobs/1234 hf/hub/models--org--small.1/snapshots/0badcafe/model.safe
 printf 0badcafe >hf/hub/models--org--small.1/refs/main
 expect 0 'everything agrees' "$CALMC" verify org/small.1 --ref "$dumps/qwen3_b.safetensors"
 expect 1 "no model org/other in the Hugging Face cache" "$CALMC" verify org/other --ref "$dumps/qwen3_b.safetensors"
+# a composed program compares its anchor, whatever the augments read, and leaves out the gradient that it cannot give
+cp -r "$root/tests/parity/families/gpt2_b" base; chmod -R u+w base
+cp "$root/tests/parity/tokenizer/synthetic/byte_words.json" base/tokenizer.json
+cp -r "$root/tests/parity/two_tokenizers/gemma" aug; chmod -R u+w aug
+cp "$root/tests/parity/tokenizer/synthetic/fallback_prepend.json" aug/tokenizer.json
+cat >pair.calm <<END
+anchor  base = "base"
+augment aug  = "aug"
+connect aug[1] -> base[1] with cross_attention(heads = 2)
+END
+build pair.calm -o pair
+expect 0 'everything agrees' ./pair verify --ref "$dumps/gpt2_b.safetensors"
+grep -q '^grad.hidden.0 is left out' said || fail "nothing said of the gradient"
 left=$(ls tmp)
 [ -z "$left" ] || fail "left behind: $left"
 echo "every spoilt tensor found in its block"
