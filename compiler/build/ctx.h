@@ -72,6 +72,10 @@ typedef struct ParamInfo {
   bool table;                  // a lookup reads it
   bool turned;                 // stored [in, out]
 } ParamInfo;
+typedef struct Spoken {        // a place speaks once; one of the library once for each declaration of the spec that it is read for
+  Loc loc;
+  const Ast *whom;             // NULL in the spec's own text
+} Spoken;
 typedef struct Build {
   Arena *a;
   const Spec *spec;
@@ -83,7 +87,7 @@ typedef struct Build {
   int nconn, capconn;
   ParamInfo *param;
   int nparam, capparam;
-  Loc *seen;                   // places an error was reported at: each speaks once
+  Spoken *seen;                // places an error was reported at
   int nseen, capseen;
   int anchor;
 } Build;

@@ -35,16 +35,17 @@ MInst *scope_keys(const Scope *s) {
   return NULL;
 }
 
-static bool first_time(Build *b, Loc loc) {
+static bool first_time(Build *b, Loc loc, const Ast *whom) {
   if (!loc.file) return true;
   for (int i = 0; i < b->nseen; i++)
-    if (b->seen[i].file == loc.file && b->seen[i].begin == loc.begin && b->seen[i].end == loc.end) return false;
-  ARENA_PUSH(b->a, b->seen, b->nseen, b->capseen, loc);
+    if (b->seen[i].whom == whom && b->seen[i].loc.file == loc.file && b->seen[i].loc.begin == loc.begin && b->seen[i].loc.end == loc.end) return false;
+  Spoken now = {loc, whom};
+  ARENA_PUSH(b->a, b->seen, b->nseen, b->capseen, now);
   return true;
 }
 
-static bool report(Build *b, Loc loc, const char *fmt, va_list ap) {
-  if (!first_time(b, loc)) return false;
+static bool report(Build *b, Loc loc, const Ast *whom, const char *fmt, va_list ap) {
+  if (!first_time(b, loc, whom)) return false;
   va_list again;
   va_copy(again, ap);
   int n = vsnprintf(NULL, 0, fmt, ap);
@@ -58,7 +59,7 @@ static bool report(Build *b, Loc loc, const char *fmt, va_list ap) {
 bool fail_at(Build *b, Loc loc, const char *fmt, ...) {
   va_list ap;
   va_start(ap, fmt);
-  bool first = report(b, loc, fmt, ap);
+  bool first = report(b, loc, NULL, fmt, ap);
   va_end(ap);
   return first;
 }
@@ -66,7 +67,8 @@ bool fail_at(Build *b, Loc loc, const char *fmt, ...) {
 Value fail(Ev *ev, Loc loc, const char *fmt, ...) {
   va_list ap;
   va_start(ap, fmt);
-  bool first = report(ev->b, loc, fmt, ap);
+  const Ast *whom = ev->conn ? ev->conn->decl : ev->m ? ev->m->decl : NULL;
+  bool first = report(ev->b, loc, whom && whom->loc.file != loc.file ? whom : NULL, fmt, ap);
   va_end(ap);
   if (first && ev->called.file && ev->called.file != loc.file) diag_note(ev->b->d, ev->called, "called here");
   // text of the library speaks for a model or a connection of the spec: say which
