@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "bench/peak.h"
-#include "runtime/isa.h"
+#include "runtime/machine/isa.h"
 #include "tests/unit/kernel_harness.h"
 
 typedef struct Shape {

@@ -6,8 +6,9 @@
 #include <string.h>
 #include <time.h>
 
-#include "runtime/file.h"
-#include "runtime/tokenizer.h"
+#include "runtime/core/alloc.h"
+#include "runtime/files/file.h"
+#include "runtime/text/tokenizer.h"
 
 static double now(void) {
   struct timespec t;

@@ -1,9 +1,9 @@
-// The description of a program that is compiled into it: models, parameters, buffers, entries, settings. Layout: runtime/program.h.
+// The description of a program that is compiled into it: models, parameters, buffers, entries, settings. Layout: runtime/engine/program.h.
 #include <stdlib.h>
 #include <string.h>
 
 #include "driver.h"
-#include "runtime/sha256.h"
+#include "runtime/files/sha256.h"
 
 static void put(json_t *o, const char *key, json_t *v) {
   if (json_object_set_new(o, key, v)) abort();      // out of memory, or text that is no UTF-8 (the parser refuses that)

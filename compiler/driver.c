@@ -8,8 +8,9 @@
 
 #include "llvm/llvm.h"
 #include "passes/passes.h"
-#include "runtime/file.h"
-#include "runtime/tokenize_lines.h"
+#include "runtime/core/alloc.h"
+#include "runtime/files/file.h"
+#include "runtime/text/tokenize_lines.h"
 
 static const char *const kinds[] = {"tree", "graph", "plan", "llvm", "asm", "obj"};
 enum { N_KINDS = sizeof kinds / sizeof *kinds };

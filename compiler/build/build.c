@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "build/ctx.h"
-#include "runtime/tokenizer.h"
+#include "runtime/text/tokenizer.h"
 
 static void check_vocabulary(Build *b) {
   const MInst *anchor = &b->model[b->anchor];

@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "build/ctx.h"
-#include "runtime/tokenizer.h"
+#include "runtime/text/tokenizer.h"
 
 // A path of the spec, from the spec's own folder.
 static const char *spec_path(Build *b, const char *path) {

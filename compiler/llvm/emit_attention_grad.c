@@ -7,7 +7,7 @@
 #include <stddef.h>
 
 #include "llvm/emit_attention.h"
-#include "runtime/rt_abi.h"
+#include "runtime/abi/rt_abi.h"
 
 enum { A_DOUT, A_Q, A_K, A_V, A_MASK, A_OUT, A_LSE, A_DQ, A_DK, A_DV, A_COUNT };
 enum { QB = 32 };              // query rows of a chunk

@@ -5,8 +5,8 @@
 #include <stdbool.h>
 
 #include "base/arena.h"
-#include "runtime/hfdir.h"
-#include "runtime/safetensors.h"
+#include "runtime/files/hfdir.h"
+#include "runtime/files/safetensors.h"
 
 typedef struct Model {
   const char *dir;             // absolute

@@ -1,4 +1,4 @@
-// main of every compiled program; everything else is runtime/cli.c.
-#include "runtime/cli.h"
+// main of every compiled program; everything else is runtime/commands/cli.c.
+#include "runtime/commands/cli.h"
 
 int main(int argc, char **argv) { return cli_main(argc, argv); }

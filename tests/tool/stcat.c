@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/safetensors.h"
+#include "runtime/files/safetensors.h"
 
 static int text(void) {
   char line[1 << 16];

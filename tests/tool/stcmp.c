@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/safetensors.h"
+#include "runtime/files/safetensors.h"
 
 typedef struct Job {
   const char *key, *as;

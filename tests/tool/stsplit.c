@@ -4,8 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/file.h"
-#include "runtime/safetensors.h"
+#include "runtime/core/alloc.h"
+#include "runtime/files/file.h"
+#include "runtime/files/safetensors.h"
 
 static int stop(const RtError *e) {
   fprintf(stderr, "stsplit: %s\n", e->text);

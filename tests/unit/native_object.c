@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "llvm/llvm.h"
-#include "runtime/isa.h"
+#include "runtime/machine/isa.h"
 
 static void die(const char *what, const char *detail) {
   fprintf(stderr, "native object: %s: %s\n", what, detail ? detail : "");

@@ -2,7 +2,7 @@
 #ifndef CALM_TESTS_NATIVE_OBJECT_H
 #define CALM_TESTS_NATIVE_OBJECT_H
 #include "plan/plan.h"
-#include "runtime/rt_abi.h"
+#include "runtime/abi/rt_abi.h"
 
 typedef struct NativeObject {
   void *library;

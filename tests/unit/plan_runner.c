@@ -10,8 +10,8 @@
 
 #include <cmocka.h>
 
-#include "runtime/blas.h"
-#include "runtime/pool.h"
+#include "runtime/machine/blas.h"
+#include "runtime/machine/pool.h"
 
 enum { GUARD = 64, GUARD_BYTE = 0x5a, NAN_BYTE = 0xff, ROW_ROUND = 16 };
 

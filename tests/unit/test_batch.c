@@ -7,7 +7,7 @@
 #include <cmocka.h>
 #include <stdlib.h>
 
-#include "runtime/step.h"
+#include "runtime/engine/step.h"
 
 static void training_rows(void **state) {
   (void)state;

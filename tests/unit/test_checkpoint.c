@@ -13,10 +13,10 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include "runtime/checkpoint.h"
-#include "runtime/file.h"
-#include "runtime/params.h"
-#include "runtime/settings.h"
+#include "runtime/work/checkpoint.h"
+#include "runtime/files/file.h"
+#include "runtime/engine/params.h"
+#include "runtime/work/settings.h"
 
 static const char PROGRAM[] =
     "{\"spec\": \"t.calm\", \"spec_sha256\": \"%s\", \"anchor\": 0, \"theta\": 1024, \"connections\": [], \"syms\": [], \"bufs\": [], \"entries\": [],"

@@ -9,8 +9,8 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "runtime/data.h"
-#include "runtime/file.h"
+#include "runtime/rows/data.h"
+#include "runtime/files/file.h"
 
 #define CHARS CALM_SOURCE_DIR "/tests/parity/tokenizer/synthetic/chars.json"            // <unk> 0, <eos> 1, then "^._+-=>" from 2, a-z from 9, 0-9 from 35
 #define PREFIXED CALM_SOURCE_DIR "/tests/parity/tokenizer/synthetic/fallback_prepend.json"   // <s> (1) before every text

@@ -13,7 +13,7 @@
 #include <jansson.h>
 
 #include "random_text.h"
-#include "runtime/data.h"
+#include "runtime/rows/data.h"
 #include "tokenizer_files.h"
 
 enum { MOST = 4096 };          // bytes of a text here, tokens of a row

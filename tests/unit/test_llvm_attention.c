@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "runtime/rt_abi.h"
+#include "runtime/abi/rt_abi.h"
 #include "tests/unit/kernel_harness.h"
 
 typedef struct Shape {

@@ -11,9 +11,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "runtime/blas.h"
-#include "runtime/isa.h"
-#include "runtime/pool.h"
+#include "runtime/machine/blas.h"
+#include "runtime/machine/isa.h"
+#include "runtime/machine/pool.h"
 
 static void count_task(int64_t task, const int64_t *args, void *scratch) {
   atomic_int *hits = (atomic_int *)args[0];

@@ -13,10 +13,10 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "runtime/file.h"
-#include "runtime/hfdir.h"
-#include "runtime/safetensors.h"
-#include "runtime/sha256.h"
+#include "runtime/files/file.h"
+#include "runtime/files/hfdir.h"
+#include "runtime/files/safetensors.h"
+#include "runtime/files/sha256.h"
 
 static char dir[64];
 

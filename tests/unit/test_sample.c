@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "runtime/sample.h"
+#include "runtime/work/sample.h"
 
 static void greedy(void **state) {
   (void)state;

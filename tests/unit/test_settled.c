@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "random_text.h"
-#include "runtime/settled.h"
+#include "runtime/text/settled.h"
 #include "tokenizer_files.h"
 
 static void show(const char *what, const char *s, size_t n, size_t cut) {

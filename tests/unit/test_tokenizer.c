@@ -13,9 +13,9 @@
 #include <cmocka.h>
 #include <jansson.h>
 
-#include "runtime/file.h"
-#include "runtime/sha256.h"
-#include "runtime/tokenizer.h"
+#include "runtime/files/file.h"
+#include "runtime/files/sha256.h"
+#include "runtime/text/tokenizer.h"
 #include "tokenizer_files.h"
 
 static json_t *load(const char *name) {

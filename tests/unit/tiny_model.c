@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "runtime/safetensors.h"
+#include "runtime/files/safetensors.h"
 
 static const float zeros[1 << 16];
 

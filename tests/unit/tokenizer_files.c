@@ -12,7 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "runtime/file.h"
+#include "runtime/core/alloc.h"
+#include "runtime/files/file.h"
 
 void each_synthetic_tokenizer(TokenizerCheck *check) {
   static const char *const names[] = {"byte_words", "byte_triples", "byte_digits", "fallback_prepend", "fallback_metaspace", "splits", "chars"};

@@ -1,0 +1,54 @@
+// What generated code and the runtime agree on. The compiler includes this file too (layouts are mirrored in compiler/llvm).
+#ifndef CALM_RUNTIME_RT_ABI_H
+#define CALM_RUNTIME_RT_ABI_H
+#include <stddef.h>
+#include <stdint.h>
+
+// A mask is an interval per query row. Row numbers of keys are relative to the sequence's first key row, so that the cutting of a
+// row's keys into blocks depends on the row's own sequence only (row invariance).
+enum { RT_QBLOCK = 32 };       // most query rows in a block
+typedef struct RtQBlock {
+  int32_t q0, nq;              // query rows [q0, q0 + nq), all of one sequence
+  int32_t key0;                // first key row of that sequence
+  int32_t kmax;                // largest hi of these rows
+} RtQBlock;
+typedef struct RtSeq {
+  int32_t q0, nq;              // its query rows (nq may be 0)
+  int32_t key0, nk;            // its key rows
+} RtSeq;
+typedef struct RtMask {
+  const int32_t *lo, *hi;      // per query row, relative to its key0; empty when lo >= hi
+  int64_t nblk;
+  const RtQBlock *blk;         // blocks cover all query rows
+  int64_t nseq;
+  const RtSeq *seq;            // sequences cover all query rows and all key rows
+} RtMask;
+
+// A kernel: one task of a call. args[0] = rows, args[1 + i] = pointer i. scratch: per thread, calm_scratch_bytes, 64-byte aligned.
+typedef void RtKernel(int64_t task, const int64_t *args, void *scratch);
+
+typedef struct RtCtx {
+  void **buf;                  // by buffer id
+  const int64_t *sym;          // extent of each row symbol in this step
+  RtKernel *const *kernel;     // of the instruction-set path in use, by kernel id
+  struct RtPool *pool;
+} RtCtx;
+typedef void RtEntry(const RtCtx *ctx);
+
+// Symbols of the compiled object, read by the runtime.
+typedef struct RtIsa {
+  const char *name;            // "avx512", "avx2"
+  RtKernel *const *kernel;
+} RtIsa;
+extern const char calm_program_json[];           // the description: runtime/engine/program.h says what is in it
+extern const int64_t calm_program_json_len;
+extern RtEntry *const calm_entries[];            // in the order of "entries" in the description
+extern const RtIsa calm_isas[];                  // best first
+extern const int64_t calm_isa_count;
+extern const int64_t calm_scratch_bytes;         // most that any kernel needs, per thread
+
+// Functions generated code calls: one row each, X(return, name, (arguments)).
+#define X(ret, name, args) ret name args;
+#include "runtime/abi/rt_abi.def"
+#undef X
+#endif

@@ -1,0 +1,107 @@
+// See cli.h. One row per command; its options are in options.def.
+#include "runtime/commands/cli.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/commands/commands.h"
+#include "runtime/engine/params.h"
+#include "runtime/work/checkpoint.h"
+
+typedef struct Command {
+  const char *name, *args, *help;
+  int bit, words;              // words that are no options
+  int (*run)(const Options *o);
+} Command;
+static const Command COMMAND[] = {
+    {"train", "", "train the new parameters", C_TRAIN, 0, cmd_train},
+    {"eval", "", "loss, perplexity and exact match", C_EVAL, 0, cmd_eval},
+    {"generate", "--prompt TEXT", "continue a text", C_GENERATE, 0, cmd_generate},
+    {"score", "--data FILE --out FILE", "logits, hidden states and gradients as safetensors", C_SCORE, 0, cmd_score},
+    {"verify", "--ref FILE", "the anchor against a dump of the same model; names the first block that diverges", C_VERIFY, 0,
+     cmd_verify},
+    {"tokenize", "", "JSON strings on standard input to token ids and byte spans, or back", C_TOKENIZE, 0,
+     cmd_tokenize},
+    {"export", "DIR", "a model made from nothing as a Hugging Face directory", C_EXPORT, 1, cmd_export},
+    {"info", "", "models, shapes, connections, parameters, hashes", C_INFO, 0, cmd_info},
+};
+enum { NCOMMANDS = sizeof COMMAND / sizeof COMMAND[0] };
+
+int cmd_fail(const RtError *e) {
+  fprintf(stderr, "error: %s\n", e->text);
+  return 1;
+}
+
+Engine *cmd_open(const Options *o, RtError *e) {
+  // Only NAME=DIR replaces a directory; for tokenize NAME alone chooses a model.
+  const char **pairs = calloc((size_t)o->model.n + 1, sizeof *pairs);
+  int n = 0;
+  for (int i = 0; pairs && i < o->model.n; i++)
+    if (o->run_command != C_TOKENIZE || strchr(o->model.v[i], '=')) pairs[n++] = o->model.v[i];
+  int64_t threads = opt_int(o->threads, 0);
+  Engine *en = engine_open(pairs, n, threads > 1024 ? 1024 : (int)threads, e);
+  free(pairs);
+  return en;
+}
+
+bool cmd_load(Engine *en, const Options *o, bool training, RtError *e) {
+  if (!engine_load(en, training, e)) return false;
+  if (o->params && !checkpoint_params(en, o->params, o->force, e)) return false;
+  if (!o->params && en->prog->nparam > 0) {
+    params_init(en->prog, (uint64_t)opt_int(o->seed, 0), en->theta);
+    fprintf(stderr, "warning: no --params: the initial, untrained parameters are used\n");
+  }
+  engine_prepare(en);
+  return true;
+}
+
+static void usage(FILE *to, const char *program) {
+  fprintf(to, "usage: %s COMMAND [options]\n\n", program);
+  for (int i = 0; i < NCOMMANDS; i++) fprintf(to, "  %-9s %-23s %s\n", COMMAND[i].name, COMMAND[i].args,
+                                              COMMAND[i].help);
+  fprintf(to, "\n%s COMMAND --help lists a command's options.\n", program);
+  fputs("CALM_THREADS and CALM_ISA force threads and the instruction-set path.\n", to);
+}
+
+// Standard output that could not be written (a full disk, say) is an error like any other file's.
+static int written(void) {
+  if (fflush(stdout) == 0 && !ferror(stdout)) return 0;
+  fprintf(stderr, "error: cannot write to standard output\n");
+  return 1;
+}
+
+int cli_main(int argc, char **argv) {
+  const char *program = argc ? argv[0] : "app", *name = argc > 1 ? argv[1] : NULL;
+  if (name && (!strcmp(name, "--help") || !strcmp(name, "-h") || !strcmp(name, "help"))) {
+    usage(stdout, program);
+    return written();
+  }
+  const Command *c = NULL;
+  for (int i = 0; i < NCOMMANDS; i++)
+    if (name && !strcmp(name, COMMAND[i].name)) c = &COMMAND[i];
+  if (!c) {
+    if (name) fprintf(stderr, "error: unknown command %s\n", name);
+    usage(stderr, program);
+    return 2;
+  }
+  Options o;
+  int status = 2;
+  if (options_parse(&o, c->bit, argc - 2, argv + 2)) {
+    o.program = program;
+    o.run_command = c->bit;
+    if (o.help) {
+      printf("usage: %s %s %s [options]\n%s\n\n", program, c->name, c->args, c->help);
+      options_help(c->bit);
+      status = 0;
+    } else if (o.nword != c->words) {
+      fprintf(stderr, "error: usage: %s %s %s [options]", program, c->name, c->args);
+      if (o.nword > c->words) fprintf(stderr, "; unexpected %s", o.word[c->words]);
+      fputc('\n', stderr);
+    } else {
+      status = c->run(&o);
+    }
+  }
+  options_free(&o);
+  return status ? status : written();
+}

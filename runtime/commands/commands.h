@@ -1,0 +1,23 @@
+// The commands of a compiled program. Each gets the parsed options and gives the exit status: 0, or 1 after a message
+// on standard error.
+#ifndef CALM_RUNTIME_COMMANDS_H
+#define CALM_RUNTIME_COMMANDS_H
+#include "runtime/commands/options.h"
+#include "runtime/engine/engine.h"
+
+int cmd_train(const Options *o);
+int cmd_eval(const Options *o);
+int cmd_generate(const Options *o);
+int cmd_score(const Options *o);
+int cmd_verify(const Options *o);
+int cmd_tokenize(const Options *o);
+int cmd_export(const Options *o);
+int cmd_info(const Options *o);
+
+// Shared: prints "error: …" and returns 1.
+int cmd_fail(const RtError *e);
+Engine *cmd_open(const Options *o, RtError *e);
+// Loads weights and gives the parameters their values: --params, or the initial ones of --seed with a warning. Packs
+// them.
+bool cmd_load(Engine *en, const Options *o, bool training, RtError *e);
+#endif

@@ -1,0 +1,253 @@
+// eval: loss and perplexity of the labelled tokens, and exact match: every completion is generated greedily, many rows
+// at once, and its text compared with the row's, both decoded the same way and trimmed.
+#include <ctype.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/commands/commands.h"
+#include "runtime/core/alloc.h"
+#include "runtime/core/clock.h"
+#include "runtime/rows/feed.h"
+#include "runtime/work/decode.h"
+#include "runtime/work/sample.h"
+
+enum { SPARE_TOKENS = 8, PROMPT_CHUNK = 256, STEP_TOKENS = 1024 };
+
+typedef struct EvalJob {
+  const char *title, *data;
+  bool want_loss, want_exact;
+  int64_t max_tokens;          // OPT_UNSET: the row's completion and SPARE_TOKENS more
+  int64_t slots, cap;
+  FILE *dump;
+} EvalJob;
+typedef struct EvalResult {
+  int64_t rows, exact_rows, exact, generated;
+  FeedLoss loss;
+  double seconds;
+} EvalResult;
+
+// ---- exact match
+
+static bool is_eos(const Engine *en, int32_t id) {
+  for (int i = 0; i < en->hf->n_eos; i++)
+    if (en->hf->eos[i] == id) return true;
+  return false;
+}
+
+// Text that ids add to a prompt, without a final end-of-text token; malloc'ed.
+static char *added_text(const Engine *en, const int32_t *ids, int64_t prompt, int64_t n) {
+  if (n > prompt && is_eos(en, ids[n - 1])) n--;
+  TokStream *ts = tokstream_new(en->tok, ids, prompt);
+  char *text = rt_alloc(1, 1);
+  size_t len = 0;
+  for (int64_t i = prompt; i <= n; i++) {
+    size_t k = 0;
+    const char *more = i < n ? tokstream_push(ts, ids[i], &k) : tokstream_end(ts, &k);
+    text = rt_realloc(text, len + k + 1, 1);
+    memcpy(text + len, more, k);
+    text[len += k] = 0;
+  }
+  tokstream_free(ts);
+  return text;
+}
+
+static bool same_trimmed(const char *a, const char *b) {
+  while (isspace((unsigned char)*a)) a++;
+  while (isspace((unsigned char)*b)) b++;
+  size_t na = strlen(a), nb = strlen(b);
+  while (na && isspace((unsigned char)a[na - 1])) na--;
+  while (nb && isspace((unsigned char)b[nb - 1])) nb--;
+  return na == nb && !memcmp(a, b, na);
+}
+
+static bool has_completion(const DataRow *r) { return r->completion && r->prompt_n > 0 && r->prompt_n < r->n; }
+static int64_t limit_of(const EvalJob *job, const DataRow *r) {
+  return job->max_tokens != OPT_UNSET ? job->max_tokens : r->n - r->prompt_n + SPARE_TOKENS;
+}
+
+static void finish_row(const Engine *en, const EvalJob *job, const DecodeSeq *s, EvalResult *out) {
+  const DataRow *r = s->user;
+  char *made = added_text(en, s->ids, r->prompt_n, s->n), *wanted = added_text(en, r->ids, r->prompt_n, r->n);
+  bool same = same_trimmed(made, wanted);
+  out->exact += same;
+  out->generated += s->n - r->prompt_n;
+  if (job->dump) {
+    json_t *o = json_pack("{s:I, s:s?, s:s, s:s, s:b}", "line", (json_int_t)r->line, "prompt", r->prompt, "completion",
+                          wanted, "generated", made, "exact", same);
+    if (o) json_dumpf(o, job->dump, JSON_COMPACT | JSON_PRESERVE_ORDER);
+    fputc('\n', job->dump);
+    json_decref(o);
+  }
+  free(made), free(wanted);
+}
+
+// Greedy choice of one waiting sequence; true when that ends it.
+static bool advance(const Engine *en, const EvalJob *job, Sampler *sampler, Decoder *d, DecodeSeq *s, RtError *e,
+                    bool *ok) {
+  const DataRow *r = s->user;
+  if (s->full) return true;
+  int64_t made = s->n - r->prompt_n;
+  if (made >= limit_of(job, r) || s->n >= d->context) return true;
+  int32_t id = sampler_pick(sampler, s->logits, en->prog->model[en->prog->anchor].vocab, (uint64_t)s->n);
+  if (id < 0) {
+    *ok = rt_fail(e, "%s:%lld: no logit is a number after token %lld", job->data, (long long)r->line, (long long)s->n);
+    return true;
+  }
+  if (!(*ok = decoder_push(d, s, id, e))) return true;
+  return is_eos(en, id) || made + 1 >= limit_of(job, r) || s->n >= d->context;
+}
+
+static bool exact_match(Engine *en, const EvalJob *job, const Data *data, EvalResult *out, RtError *e) {
+  int64_t longest = 0, next = 0, open = 0, *known = rt_alloc((size_t)en->streams.n, sizeof *known);
+  for (int64_t i = 0; i < data->n; i++) {
+    if (!has_completion(&data->row[i])) continue;
+    out->exact_rows++;
+    int64_t n = data->row[i].prompt_n + limit_of(job, &data->row[i]);
+    if (n > longest) longest = n;
+    follow_most(data->row[i].follow, data->row[i].prompt_n, known);
+  }
+  if (!out->exact_rows) return free(known), true;
+  if (longest > en->context) longest = en->context;
+  int64_t slots = job->slots < out->exact_rows ? job->slots : out->exact_rows;
+  Decoder *d = decoder_new(en, slots, longest, STEP_TOKENS, PROMPT_CHUNK, false, known, e);
+  free(known);
+  if (!d) return false;
+  Sampler *sampler = sampler_new(&(Sampling){.top_p = 1});
+  bool ok = true;
+  while (ok) {
+    for (; next < data->n && open < slots; next++) {
+      DataRow *r = &data->row[next];
+      if (has_completion(r)) decoder_open(d, r->ids, r->prompt_n, follow_copy(r->follow, r->prompt_n), r), open++;
+    }
+    if (!decoder_step(d, e) && !open) break;
+    if (!(ok = !e->text[0])) break;
+    for (int64_t i = 0; i < slots && ok; i++) {
+      DecodeSeq *s = &d->seq[i];
+      if (!s->open || !(s->logits || s->full) || !advance(en, job, sampler, d, s, e, &ok)) continue;
+      if (ok) finish_row(en, job, s, out);
+      decoder_close(s);
+      open--;
+    }
+  }
+  sampler_free(sampler);
+  decoder_free(d);
+  return ok;
+}
+
+// ---- the command
+
+static bool evaluate(Engine *en, const EvalJob *job, EvalResult *out, RtError *e) {
+  *out = (EvalResult){0};
+  double start = rt_now();
+  Data *d = feed_open(en, job->data, e);
+  if (!d) return false;
+  Step *s = step_new(en->streams.n);
+  out->rows = d->n;
+  bool ok = !job->want_loss || feed_loss(en, s, d, job->cap, &out->loss, e);
+  ok = ok && (!job->want_exact || !en->tok || exact_match(en, job, d, out, e));
+  out->seconds = rt_now() - start;
+  step_free(s);
+  data_free(d);
+  return ok;
+}
+
+static json_t *result_json(const EvalJob *job, const EvalResult *r) {
+  json_t *o = json_pack("{s:s, s:s, s:I}", "title", job->title, "data", job->data, "rows", (json_int_t)r->rows);
+  if (job->want_loss) {
+    double loss = r->loss.nll / (double)r->loss.labelled;
+    json_object_set_new(o, "tokens", json_integer(r->loss.tokens));
+    json_object_set_new(o, "labelled", json_integer(r->loss.labelled));
+    json_object_set_new(o, "loss", isfinite(loss) ? json_real(loss) : json_null());
+    json_object_set_new(o, "perplexity", isfinite(exp(loss)) ? json_real(exp(loss)) : json_null());
+  }
+  if (r->exact_rows) {
+    json_object_set_new(o, "exact_rows", json_integer(r->exact_rows));
+    json_object_set_new(o, "exact_match", json_real((double)r->exact / (double)r->exact_rows));
+  }
+  json_object_set_new(o, "seconds", json_real(r->seconds));
+  json_object_set_new(o, "peak_resident", json_integer(rt_peak_resident()));
+  return o;
+}
+
+static void print_result(const EvalJob *job, const EvalResult *r) {
+  printf("%s: %lld rows", job->title, (long long)r->rows);
+  if (job->want_loss && r->loss.labelled) {
+    double loss = r->loss.nll / (double)r->loss.labelled;
+    printf("  loss %.6f  perplexity %.4f", loss, exp(loss));
+  }
+  if (r->exact_rows) printf("  exact match %.2f %% (%lld of %lld)", 100.0 * (double)r->exact / (double)r->exact_rows,
+                            (long long)r->exact, (long long)r->exact_rows);
+  putchar('\n');
+}
+
+static bool set_metric(EvalJob *job, const char *metric, RtError *e) {
+  if (!metric) return true;
+  if (strcmp(metric, "exact_match") && strcmp(metric, "loss"))
+    return rt_fail(e, "metric: expected exact_match or loss, found %s", metric);
+  job->want_loss = !strcmp(metric, "loss");
+  job->want_exact = !job->want_loss;
+  return true;
+}
+
+static bool run_job(Engine *en, EvalJob *job, const Options *o, json_t *all, RtError *e) {
+  EvalResult r;
+  if (!set_metric(job, o->metric, e) || !evaluate(en, job, &r, e)) return false;
+  json_array_append_new(all, result_json(job, &r));
+  if (!o->json) print_result(job, &r);
+  return true;
+}
+
+// --data, or the spec's eval blocks (in a block `metric = exact_match` adds to the loss, it does not replace it).
+static bool run_all(Engine *en, const Options *o, FILE *dump, json_t *all, RtError *e) {
+  EvalJob base = {.want_loss = true, .want_exact = true, .max_tokens = o->max_tokens, .slots = opt_int(o->slots, 128),
+                  .cap = opt_int(o->tokens_cap, 4096), .dump = dump};
+  if (base.slots < 1) base.slots = 1;
+  if (o->data) {
+    EvalJob job = base;
+    job.title = job.data = o->data;
+    return run_job(en, &job, o, all, e);
+  }
+  size_t i;
+  json_t *block;
+  json_array_foreach(en->prog->evals, i, block) {
+    EvalJob job = base;
+    job.title = json_string_value(json_object_get(block, "title"));
+    job.data = json_string_value(json_object_get(block, "data"));
+    const char *metric = json_string_value(json_object_get(block, "metric"));
+    const json_t *most = json_object_get(block, "max_tokens");
+    if (!job.title) job.title = job.data;
+    if (o->title && job.title && strcmp(o->title, job.title)) continue;
+    if (!job.data) return rt_fail(e, "eval \"%s\" has no data; give --data FILE", job.title ? job.title : "");
+    if (metric && !strcmp(metric, "loss")) job.want_exact = false;
+    if (job.max_tokens == OPT_UNSET && json_is_number(most)) job.max_tokens = (int64_t)json_number_value(most);
+    if (!run_job(en, &job, o, all, e)) return false;
+  }
+  if (json_array_size(all)) return true;
+  if (o->title) return rt_fail(e, "%s has no eval block \"%s\"", en->prog->spec, o->title);
+  return rt_fail(e, "nothing to evaluate: give --data FILE (%s has no eval block)", en->prog->spec);
+}
+
+static void print_json(json_t *all) {
+  json_t *o = json_array_size(all) == 1 ? json_deep_copy(json_array_get(all, 0)) : json_object();
+  json_object_set(o, "evals", all);
+  json_dumpf(o, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(12));
+  putchar('\n');
+  json_decref(o);
+}
+
+int cmd_eval(const Options *o) {
+  RtError e;
+  Engine *en = cmd_open(o, &e);
+  FILE *dump = NULL;
+  json_t *all = json_array();
+  bool ok = en && cmd_load(en, o, false, &e);
+  if (ok && o->dump && !(dump = fopen(o->dump, "w"))) ok = rt_fail(&e, "cannot write %s", o->dump);
+  ok = ok && run_all(en, o, dump, all, &e);
+  if (ok && o->json) print_json(all);
+  if (dump && (ferror(dump) | fclose(dump)) && ok) ok = rt_fail(&e, "cannot write %s", o->dump);
+  json_decref(all);
+  engine_close(en);
+  return ok ? 0 : cmd_fail(&e);
+}

@@ -1,0 +1,124 @@
+// export: a model made from nothing, as a directory that Hugging Face transformers (and calm) load: config.json,
+// model.safetensors, the tokenizer, generation_config.json.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/commands/commands.h"
+#include "runtime/files/file.h"
+#include "runtime/work/checkpoint.h"
+
+// Heads are real dimensions in the language ([H, Dh, D]); the file's matrices are [out, in], its biases one list.
+static int file_shape(const ProgParam *p, int64_t shape[8]) {
+  for (int i = 0; i < p->rank; i++) shape[i] = p->shape[i];
+  if (p->rank < 2 || (p->rank == 2 && p->fan_in > 1)) return p->rank;
+  if (p->fan_in <= 1) {
+    shape[0] = p->elems;
+    return 1;
+  }
+  shape[0] = p->elems / p->fan_in, shape[1] = p->fan_in;
+  return 2;
+}
+
+static bool save_weights(const Engine *en, int m, const char *dir, RtError *e) {
+  StWriter *w = st_writer_new();
+  // "kv.model.norm.weight" is "model.norm.weight" in the file
+  size_t skip = strlen(en->prog->model[m].name) + 1;
+  st_writer_meta(w, "format", "pt");
+  for (int i = 0; i < en->prog->nparam; i++) {
+    const ProgParam *p = &en->prog->param[i];
+    int64_t shape[8];
+    if (p->model != m) continue;
+    int rank = file_shape(p, shape);
+    st_writer_add(w, p->name + skip, ST_F32, rank, shape, en->theta + p->offset);
+  }
+  char *path = file_join(dir, "model.safetensors");
+  bool ok = st_writer_save(w, path, e);
+  st_writer_free(w);
+  free(path);
+  return ok;
+}
+
+static bool save_json(const char *dir, const char *name, json_t *o, RtError *e) {
+  char *path = file_join(dir, name), *text = json_dumps(o, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
+  bool ok = file_save(path, text, strlen(text), e);
+  free(path), free(text);
+  return ok;
+}
+
+static bool copy_beside(const char *from, const char *dir, const char *name, RtError *e) {
+  FileMap m;
+  if (!file_map(&m, from, e)) return false;
+  char *path = file_join(dir, name);
+  bool ok = file_save(path, m.data, m.size, e);
+  file_unmap(&m);
+  free(path);
+  return ok;
+}
+
+static void set_default(json_t *o, const char *key, json_t *v) {
+  if (json_object_get(o, key)) json_decref(v);
+  else json_object_set_new(o, key, v);
+}
+
+static json_t *eos_value(const Engine *en) {
+  if (en->hf->n_eos == 0) return json_null();
+  if (en->hf->n_eos == 1) return json_integer(en->hf->eos[0]);
+  json_t *all = json_array();
+  for (int i = 0; i < en->hf->n_eos; i++) json_array_append_new(all, json_integer(en->hf->eos[i]));
+  return all;
+}
+
+// BOS: what config or tokenizer_config name, else what the tokenizer puts before a text.
+static json_t *bos_value(const Engine *en) {
+  const int32_t *prefix;
+  if (en->hf->bos >= 0) return json_integer(en->hf->bos);
+  return en->tok && tokenizer_prefix(en->tok, &prefix) == 1 ? json_integer(prefix[0]) : json_null();
+}
+
+static bool save_configs(const Engine *en, int m, const char *dir, RtError *e) {
+  const ProgModel *pm = &en->prog->model[m];
+  json_t *c = json_deep_copy(pm->config), *g = json_object();
+  if (pm->architecture) set_default(c, "architectures", json_pack("[s]", pm->architecture));
+  set_default(c, "model_type", json_string(pm->arch));
+  set_default(c, "dtype", json_string("float32"));
+  set_default(c, "torch_dtype", json_string("float32"));
+  set_default(c, "bos_token_id", bos_value(en));
+  set_default(c, "eos_token_id", eos_value(en));
+  json_object_set(g, "bos_token_id", json_object_get(c, "bos_token_id"));
+  json_object_set(g, "eos_token_id", json_object_get(c, "eos_token_id"));
+  bool ok = save_json(dir, "config.json", c, e) && save_json(dir, "generation_config.json", g, e);
+  json_decref(c), json_decref(g);
+  return ok;
+}
+
+static bool save_tokenizer(const Engine *en, int m, const char *dir, RtError *e) {
+  if (!en->tokfile[m]) return true;
+  char *from = file_dirname(en->tokfile[m]), *config = file_join(from, "tokenizer_config.json");
+  bool ok = copy_beside(en->tokfile[m], dir, "tokenizer.json", e);
+  if (ok && file_is_regular(config)) {
+    ok = copy_beside(config, dir, "tokenizer_config.json", e);
+  } else if (ok) {
+    json_t *c = json_pack("{s:s, s:I, s:b}", "tokenizer_class", "PreTrainedTokenizerFast", "model_max_length",
+                          (json_int_t)en->prog->model[m].context, "clean_up_tokenization_spaces", 0);
+    ok = save_json(dir, "tokenizer_config.json", c, e);
+    json_decref(c);
+  }
+  free(from), free(config);
+  return ok;
+}
+
+int cmd_export(const Options *o) {
+  RtError e;
+  Engine *en = cmd_open(o, &e);
+  if (!en) return cmd_fail(&e);
+  int m = en->prog->anchor;
+  const char *dir = o->word[0];
+  bool ok = en->dir[m] == NULL || rt_fail(&e, "nothing to export: every model of %s comes from a directory",
+                                          en->prog->spec);
+  ok = ok && cmd_load(en, o, false, &e) && checkpoint_dirs(dir, &e) && save_configs(en, m, dir, &e) &&
+      save_tokenizer(en, m, dir, &e) &&
+       save_weights(en, m, dir, &e);
+  engine_close(en);
+  return ok ? 0 : cmd_fail(&e);
+}

@@ -1,0 +1,181 @@
+// generate: continues a prompt. The completion and a newline go to standard output as whole characters settle; all else
+// to standard error.
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/commands/commands.h"
+#include "runtime/core/alloc.h"
+#include "runtime/core/clock.h"
+#include "runtime/files/file.h"
+#include "runtime/work/decode.h"
+#include "runtime/work/sample.h"
+
+enum { PROMPT_CHUNK = 512 };
+
+// Text on its way out: what might begin a stop text is held back.
+typedef struct Printer {
+  const OptList *stop;
+  char *held;
+  size_t n;
+  bool stopped;
+} Printer;
+
+static size_t longest_start(const Printer *p) {
+  size_t most = 0;
+  for (int i = 0; i < p->stop->n; i++) {
+    size_t len = strlen(p->stop->v[i]);
+    for (size_t k = len ? len - 1 : 0; k > most; k--)
+      if (k <= p->n && !memcmp(p->held + p->n - k, p->stop->v[i], k)) most = k;
+  }
+  return most;
+}
+
+static void emit(Printer *p, const char *text, size_t n, bool last) {
+  if (p->stopped) return;
+  p->held = rt_realloc(p->held, p->n + n + 1, 1);
+  memcpy(p->held + p->n, text, n);
+  p->held[p->n += n] = 0;
+  size_t out = last ? p->n : p->n - longest_start(p), first = p->n + 1;
+  for (int i = 0; i < p->stop->n; i++) {
+    const char *hit = *p->stop->v[i] ? memmem(p->held, p->n, p->stop->v[i], strlen(p->stop->v[i])) : NULL;
+    if (hit && (size_t)(hit - p->held) < first) first = (size_t)(hit - p->held);
+  }
+  if (first <= p->n) out = first, p->stopped = true;
+  fwrite(p->held, 1, out, stdout);
+  fflush(stdout);
+  memmove(p->held, p->held + out, p->n - out);
+  p->n -= out;
+}
+
+static bool read_prompt(const Options *o, char **text, size_t *n, RtError *e) {
+  if (o->prompt_file) {
+    FileMap m;
+    if (!file_map(&m, o->prompt_file, e)) return false;
+    *text = rt_strndup(m.data ? (const char *)m.data : "", *n = m.size);
+    file_unmap(&m);
+    return true;
+  }
+  *text = rt_strdup(o->prompt);
+  *n = strlen(o->prompt);
+  return true;
+}
+
+typedef struct Prompt {        // the post-processor's prefix (BOS) and the prompt's tokens
+  int32_t *ids;
+  int64_t n;
+  Follow *follow;              // what the other streams read of it
+} Prompt;
+
+static bool check_prompt(const Engine *en, const Prompt *p, RtError *e) {
+  if (p->n == 0) return rt_fail(e, "an empty prompt, and the tokenizer (its post_processor) puts no token before a text to start from: give some text");
+  if (p->n >= en->context)
+    return rt_fail(e, "the prompt is %lld tokens long; the context holds %lld", (long long)p->n, (long long)en->context);
+  for (int64_t i = 0; i < p->n; i++)
+    if (p->ids[i] >= en->vocab)
+      return rt_fail(e, "the prompt holds token id %d; the models know ids below %lld", (int)p->ids[i], (long long)en->vocab);
+  if (!p->follow || follow_fits(p->follow) == p->n) return true;
+  int k = 1;                                       // reading stopped where a context was full
+  while (p->follow->s[k].seen[p->follow->n - 1] <= en->streams.s[k].context) k++;
+  return rt_fail(e, "the prompt is longer than the context of model %s, which holds %lld tokens", en->streams.s[k].model,
+                 (long long)en->streams.s[k].context);
+}
+
+static bool encode_prompt(const Engine *en, const Options *o, Prompt *p, RtError *e) {
+  char *text = NULL;
+  size_t len = 0;
+  if (!read_prompt(o, &text, &len, e)) return false;
+  int32_t *mine = NULL;
+  TokSpan *span = NULL;
+  const int32_t *prefix;
+  int np = tokenizer_prefix(en->tok, &prefix);
+  int64_t k = tokenizer_encode(en->tok, text, len, false, &mine, &span, e);
+  bool ok = k >= 0;
+  if (ok) {
+    p->ids = rt_alloc((size_t)(p->n = np + k), sizeof *p->ids);
+    if (np) memcpy(p->ids, prefix, (size_t)np * sizeof *p->ids);
+    if (k) memcpy(p->ids + np, mine, (size_t)k * sizeof *p->ids);
+    p->follow = follow_new(&en->streams, false);
+    for (int i = 0; i < np && ok && p->follow; i++) ok = follow_token(p->follow, prefix[i], "", 0, e);
+    ok = ok && (!p->follow || (follow_encoded(p->follow, en->tok, mine, span, k, text, 0, len, e) && follow_prompt_end(p->follow, e)));
+    free(mine), free(span);
+  }
+  free(text);
+  return ok && check_prompt(en, p, e);
+}
+
+static bool ends(const Engine *en, const Options *o, int32_t id) {
+  for (int i = 0; i < en->hf->n_eos && !o->ignore_eos; i++)
+    if (en->hf->eos[i] == id) return true;
+  return false;
+}
+
+static bool run(Engine *en, const Options *o, Prompt *p, RtError *e) {
+  int64_t n = p->n, room = en->context - n, most = opt_int(o->max_tokens, room), made = 0;
+  if (most > room) most = room;
+  Sampling how = {.temperature = isnan(o->temperature) ? 0 : o->temperature, .top_k = opt_int(o->top_k, 0),
+                  .top_p = isnan(o->top_p) ? 1 : o->top_p, .seed = (uint64_t)opt_int(o->seed, 0)};
+  int64_t *known = rt_alloc((size_t)en->streams.n, sizeof *known);
+  follow_most(p->follow, n, known);
+  Decoder *d = decoder_new(en, 1, n + most, n < PROMPT_CHUNK ? n : PROMPT_CHUNK, PROMPT_CHUNK, false, known, e);
+  free(known);
+  if (!d) return false;
+  DecodeSeq *s = decoder_open(d, p->ids, n, p->follow, NULL);
+  p->follow = NULL;
+  Sampler *sampler = sampler_new(&how);
+  TokStream *ts = tokstream_new(en->tok, p->ids, n);
+  Printer out = {.stop = &o->stop};
+  double start = rt_now(), first = 0;
+  bool ok = true, end = false;
+  size_t len;
+  while (made < most && !end && !out.stopped) {
+    if (!decoder_step(d, e)) {
+      ok = !e->text[0];
+      break;
+    }
+    if (!s->logits) continue;                      // the prompt is not through yet
+    if (!made) first = rt_now() - start;
+    int32_t id = sampler_pick(sampler, s->logits, en->prog->model[en->prog->anchor].vocab, (uint64_t)s->n);
+    if (id < 0) {
+      ok = rt_fail(e, "no logit is a number after %lld tokens", (long long)s->n);
+      break;
+    }
+    if ((end = ends(en, o, id))) break;
+    made++;
+    if (!(ok = decoder_push(d, s, id, e))) break;
+    const char *text = tokstream_push(ts, id, &len);
+    emit(&out, text, len, false);
+  }
+  const char *rest = tokstream_end(ts, &len);
+  emit(&out, rest, len, true);
+  putchar('\n');
+  double seconds = rt_now() - start - first;
+  fprintf(stderr, "%lld prompt tokens in %.2f s, %lld tokens at %.1f a second; stopped by %s\n", (long long)n, first,
+          (long long)made,
+          made > 1 && seconds > 0 ? (double)(made - 1) / seconds : 0.0,
+          end ? "end of text" : out.stopped ? "--stop" : made >= room || s->full ? "the end of the context" : "--max-tokens");
+  free(out.held);
+  tokstream_free(ts);
+  sampler_free(sampler);
+  decoder_free(d);
+  return ok;
+}
+
+int cmd_generate(const Options *o) {
+  RtError e;
+  if (!o->prompt && !o->prompt_file) {
+    fputs("error: give --prompt TEXT (\"\" starts from the beginning-of-text token)\n", stderr);
+    return 2;
+  }
+  Engine *en = cmd_open(o, &e);
+  Prompt p = {0};
+  bool ok = en != NULL;
+  if (ok && !en->tok) ok = rt_fail(&e, "generate needs a tokenizer, and %s has no tokenizer.json",
+                                   en->prog->model[en->prog->anchor].name);
+  ok = ok && encode_prompt(en, o, &p, &e) && cmd_load(en, o, false, &e) && run(en, o, &p, &e);
+  free(p.ids);
+  follow_free(p.follow);
+  engine_close(en);
+  return ok ? 0 : cmd_fail(&e);
+}

@@ -1,0 +1,310 @@
+// score: what the models compute for given rows, as safetensors for other programs: r.input_ids, r.labels (-100: not trained on),
+// r.logits and r.hidden.M.K for row r (counted from 0), r.input_ids.M and r.visible.M of a model M whose tokens are not the anchor's,
+// and grad.NAME of the summed loss (in a program without parameters r.grad.hidden.M.0, by the embedding output). Rows share ragged
+// steps, as in training.
+// With --chunk the logits come through the caches instead; with --top K only the K largest of each position are kept, as r.top.ids and
+// r.top.values.
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/commands/commands.h"
+#include "runtime/core/alloc.h"
+#include "runtime/rows/feed.h"
+#include "runtime/work/decode.h"
+
+typedef struct Score {
+  Engine *en;
+  Data *data;
+  StWriter *out;
+  Step *step;
+  void **kept;                 // what the writer borrows
+  int64_t nkept, capkept, cap, vocab;
+  int64_t top;                 // how many logits of a position are kept; 0 = all
+  char **hidden;               // "base.4"
+  int nhidden;
+} Score;
+
+static void *keep(Score *s, size_t bytes) {
+  if (s->nkept == s->capkept) s->kept = rt_realloc(s->kept, (size_t)(s->capkept = s->capkept * 2 + 64),
+                                                   sizeof *s->kept);
+  return s->kept[s->nkept++] = rt_alloc(bytes, 1);
+}
+
+static void add(Score *s, int64_t row, const char *what, StDtype dt, int rank, int64_t n, int64_t width,
+                const void *data) {
+  char name[256];
+  snprintf(name, sizeof name, "%lld.%s", (long long)row, what);
+  st_writer_add(s->out, name, dt, rank, (const int64_t[]){n, width}, data);
+}
+
+static void add_floats(Score *s, int64_t row, const char *what, int64_t n, int64_t width, const float *from) {
+  size_t bytes = (size_t)(n * width) * sizeof(float);
+  float *copy = keep(s, bytes);
+  if (bytes) memcpy(copy, from, bytes);
+  add(s, row, what, ST_F32, 2, n, width, copy);
+}
+
+// Is logit a placed before logit b? The larger one, of equals the one with the smaller id; no number comes last.
+static bool before(const float *z, int64_t a, int64_t b) {
+  if (isnan(z[a]) || isnan(z[b])) return isnan(z[a]) == isnan(z[b]) ? a < b : !isnan(z[a]);
+  return z[a] != z[b] ? z[a] > z[b] : a < b;
+}
+
+// The ids of the k largest of z[vocab], largest first, by insertion.
+static void largest(const float *z, int64_t vocab, int64_t k, int64_t *ids) {
+  int64_t n = 0;
+  for (int64_t i = 0; i < vocab; i++) {
+    if (n == k && !before(z, i, ids[n - 1])) continue;
+    int64_t at = n < k ? n++ : k - 1;
+    for (; at > 0 && before(z, i, ids[at - 1]); at--) ids[at] = ids[at - 1];
+    ids[at] = i;
+  }
+}
+
+// Logits of n positions of a row: all of them, or the largest.
+static void add_logits(Score *s, int64_t row, int64_t n, const float *logits) {
+  int64_t k = s->top;
+  if (!k) {
+    add_floats(s, row, "logits", n, s->vocab, logits);
+    return;
+  }
+  int64_t *ids = keep(s, (size_t)(n * k) * sizeof *ids);
+  float *values = keep(s, (size_t)(n * k) * sizeof *values);
+  for (int64_t t = 0; t < n; t++) {
+    largest(logits + t * s->vocab, s->vocab, k, ids + t * k);
+    for (int64_t i = 0; i < k; i++) values[t * k + i] = logits[t * s->vocab + ids[t * k + i]];
+  }
+  add(s, row, "top.ids", ST_I64, 2, n, k, ids);
+  add(s, row, "top.values", ST_F32, 2, n, k, values);
+}
+
+static void add_whole(Score *s, int64_t row, const char *what, const char *model, int64_t n, const int32_t *from) {
+  char name[192];
+  int64_t *copy = keep(s, (size_t)n * sizeof *copy);
+  for (int64_t i = 0; i < n; i++) copy[i] = from[i];
+  snprintf(name, sizeof name, "%s%s%.128s", what, model ? "." : "", model ? model : "");
+  add(s, row, name, ST_I64, 1, n, 0, copy);
+}
+
+// A row's ids; those of each model with other tokens, and how many of them each position sees.
+static void add_ids(Score *s, int64_t row) {
+  const DataRow *r = &s->data->row[row];
+  const Prog *p = s->en->prog;
+  add_whole(s, row, "input_ids", NULL, r->n, r->ids);
+  add_whole(s, row, "labels", NULL, r->n, r->labels);
+  for (int i = 0; i < p->nmodel; i++) {
+    int k = s->en->streams.of[i];
+    if (!k) continue;
+    const FollowTokens *t = &r->follow->s[k];
+    add_whole(s, row, "input_ids", p->model[i].name, r->n ? t->seen[r->n - 1] : 0, t->ids);
+    add_whole(s, row, "visible", p->model[i].name, r->n, t->seen);
+  }
+}
+
+// --hidden base.4,code.2 --hidden base.0: names checked against the entry's outputs.
+static bool read_hidden(Score *s, const Options *o, RtError *e) {
+  for (int i = 0; i < o->hidden.n; i++) {
+    char *text = rt_strdup(o->hidden.v[i]), *at = NULL;
+    for (char *w = strtok_r(text, ",", &at); w; w = strtok_r(NULL, ",", &at)) {
+      char *name = keep(s, strlen(w) + 8);
+      sprintf(name, "hidden.%s", w);
+      if (prog_output(s->en->prog, s->en->e_score, name) < 0) {
+        rt_fail(e, "--hidden %s: expected MODEL.BLOCK such as %s.%lld (0 is the embedding; see info)", w,
+                s->en->prog->model[s->en->prog->anchor].name,
+                    (long long)s->en->prog->model[s->en->prog->anchor].blocks);
+        free(text);
+        return false;
+      }
+      s->hidden = rt_realloc(s->hidden, (size_t)s->nhidden + 1, sizeof *s->hidden);
+      s->hidden[s->nhidden++] = name;
+    }
+    free(text);
+  }
+  return true;
+}
+
+// Logits and hidden states of every row by entry `score`.
+static bool score_rows(Score *s, RtError *e) {
+  const Prog *p = s->en->prog;
+  int entry = s->en->e_score;
+  for (int64_t i = 0; i < s->data->n; i++) {
+    int64_t n = step_most_tokens(&s->data->row[i], s->data->row[i].n);
+    if (n > s->cap) s->cap = n;
+  }
+  engine_cap(s->en, entry, s->cap, s->cap);
+  if (!engine_place(s->en, e)) return false;
+  for (int64_t i = 0; i < s->data->n;) {
+    int64_t first = i;
+    step_reset(s->step);
+    while (i < s->data->n && step_fits(s->step, &s->data->row[i], s->data->row[i].n, s->cap)) {
+      step_add(s->step, s->data->row[i].ids, s->data->row[i].n, 0, 0);
+      step_follow(s->step, s->data->row[i].follow);
+      step_want_all(s->step);
+      i++;
+    }
+    engine_run(s->en, entry, s->step);
+    const float *logits = engine_output(s->en, entry, "logits");
+    for (int64_t r = first; r < i; r++) {
+      add_ids(s, r);
+      add_logits(s, r, s->data->row[r].n, logits + s->step->seq[r - first].r0 * s->vocab);
+      for (int h = 0; h < s->nhidden; h++) {
+        const ProgBuf *b = &p->buf[prog_output(p, entry, s->hidden[h])];
+        const StepPart *q = &s->step->stream[s->en->streams.of[p->sym[b->sym].model]].part[r - first];
+        add_floats(s, r, s->hidden[h], q->n, b->elems, engine_output(s->en, entry, s->hidden[h]) + q->t0 * b->elems);
+      }
+    }
+  }
+  return true;
+}
+
+typedef struct ChunkRow {
+  int64_t row, done;
+  float *logits;
+} ChunkRow;
+
+// Logits by cached stepping, all rows side by side: row r takes sizes[r % n] tokens a step and leaves when it is
+// through.
+static bool score_chunks(Score *s, const int64_t *sizes, int64_t nsizes, RtError *e) {
+  int64_t longest = 1, tokens = 0, *known = keep(s, (size_t)s->en->streams.n * sizeof *known);
+  for (int64_t i = 0; i < s->data->n; i++) {
+    int64_t n = s->data->row[i].n, c = sizes[i % nsizes];
+    if (n > longest) longest = n;
+    tokens += n < c ? n : c;
+    follow_most(s->data->row[i].follow, n, known);
+  }
+  if (tokens > s->cap) tokens = s->cap;
+  Decoder *d = decoder_new(s->en, s->data->n ? s->data->n : 1, longest, tokens, longest, true, known, e);
+  if (!d) return false;
+  ChunkRow *rows = rt_alloc((size_t)s->data->n, sizeof *rows);
+  for (int64_t i = 0; i < s->data->n; i++) {
+    const DataRow *r = &s->data->row[i];
+    rows[i] = (ChunkRow){.row = i, .logits = rt_alloc((size_t)(r->n * s->vocab), sizeof(float))};
+    DecodeSeq *q = decoder_open(d, r->ids, r->n, follow_copy(r->follow, r->n), &rows[i]);
+    q->chunk = sizes[i % nsizes];
+    add_ids(s, i);
+  }
+  while (decoder_step(d, e))
+    for (int64_t i = 0; i < d->nslots; i++) {
+      DecodeSeq *q = &d->seq[i];
+      ChunkRow *c = q->user;
+      if (!q->open || !q->logits) continue;
+      memcpy(c->logits + c->done * s->vocab, q->logits, (size_t)((q->past - c->done) * s->vocab) * sizeof(float));
+      c->done = q->past;
+      if (q->past == q->n) decoder_close(q);
+    }
+  for (int64_t i = 0; i < s->data->n && !e->text[0]; i++) add_logits(s, i, s->data->row[i].n, rows[i].logits);
+  for (int64_t i = 0; i < s->data->n; i++) free(rows[i].logits);
+  free(rows);
+  decoder_free(d);
+  return !e->text[0];
+}
+
+static bool score_by_chunks(Score *s, const char *text, RtError *e) {
+  int64_t *sizes = keep(s, (strlen(text) + 1) * sizeof *sizes), n = 0;
+  for (const char *at = text; *at;) {
+    char *end;
+    sizes[n] = strtoll(at, &end, 10);
+    if (end == at || sizes[n] < 1 || (*end && *end != ',')) return rt_fail(e,
+        "--chunk %s: expected numbers of tokens such as 1,7,64", text);
+    at = *end ? end + 1 : end;
+    n++;
+  }
+  if (!n) return rt_fail(e, "--chunk: expected numbers of tokens such as 1,7,64");
+  return score_chunks(s, sizes, n, e);
+}
+
+// Gradients of the loss summed over every labelled token of every row.
+static bool score_grads(Score *s, RtError *e) {
+  Engine *en = s->en;
+  memset(en->grad, 0, (size_t)en->prog->theta * sizeof *en->grad);
+  engine_cap(en, en->e_train, s->cap, s->cap);
+  if (!engine_place(en, e)) return false;
+  for (int64_t i = 0; i < s->data->n;) {
+    step_reset(s->step);
+    while (i < s->data->n && step_fits(s->step, &s->data->row[i], step_row_tokens(&s->data->row[i]), s->cap))
+      step_add_row(s->step, &s->data->row[i++], 1);
+    if (s->step->nseq) engine_run(en, en->e_train, s->step);
+  }
+  for (int i = 0; i < en->prog->nparam; i++) {
+    const ProgParam *p = &en->prog->param[i];
+    char *name = keep(s, strlen(p->name) + 8);
+    sprintf(name, "grad.%s", p->name);
+    st_writer_add(s->out, name, ST_F32, p->rank, p->shape, en->grad + p->offset);
+  }
+  return true;
+}
+
+// A program without parameters: the gradient by the anchor's embedding output, r.grad.hidden.M.0, each row by itself.
+static bool score_state_grads(Score *s, RtError *e) {
+  Engine *en = s->en;
+  const ProgModel *m = &en->prog->model[en->prog->anchor];
+  char hidden[160], grad[160], name[160];
+  snprintf(hidden, sizeof hidden, "hidden.%.128s.0", m->name);
+  snprintf(grad, sizeof grad, "state_grad.%.128s.0", m->name);
+  snprintf(name, sizeof name, "grad.hidden.%.128s.0", m->name);
+  int64_t longest = 1;
+  for (int64_t i = 0; i < s->data->n; i++) {
+    int64_t most = step_most_tokens(&s->data->row[i], s->data->row[i].n);
+    if (most > longest) longest = most;
+  }
+  engine_cap(en, en->e_score, longest, 0);
+  engine_cap(en, en->e_probe, longest, longest);
+  if (!engine_place(en, e)) return false;
+  for (int64_t i = 0; i < s->data->n; i++) {
+    const DataRow *r = &s->data->row[i];
+    float *state = keep(s, (size_t)((r->n + 16) * m->width) * sizeof *state);
+    step_reset(s->step);
+    step_add(s->step, r->ids, r->n, 0, 0);
+    step_follow(s->step, r->follow);
+    engine_run(en, en->e_score, s->step);
+    memcpy(state, engine_output(en, en->e_score, hidden), (size_t)(r->n * m->width) * sizeof *state);
+    step_reset(s->step);
+    step_add(s->step, r->ids, r->n, 0, 0);
+    step_follow(s->step, r->follow);
+    for (int64_t t = 0; t + 1 < r->n; t++)
+      if (r->labels[t + 1] >= 0) step_want(s->step, t, r->labels[t + 1], 1);
+    engine_bind(en, hidden, state);
+    engine_run(en, en->e_probe, s->step);
+    add_floats(s, i, name, r->n, m->width, engine_output(en, en->e_probe, grad));
+  }
+  return true;
+}
+
+static bool gradients(Score *s, RtError *e) {
+  return s->en->e_train >= 0 ? score_grads(s, e) : score_state_grads(s, e);
+}
+
+static bool score(Score *s, const Options *o, RtError *e) {
+  if (o->chunk && o->hidden.n) return rt_fail(e, "--chunk gives logits only; leave --hidden out");
+  s->cap = opt_int(o->tokens_cap, 2048);
+  if (s->cap < 1) s->cap = 1;
+  s->vocab = s->en->prog->model[s->en->prog->anchor].vocab;
+  s->top = opt_int(o->top, 0);
+  if (s->top < 0 || s->top > s->vocab) return rt_fail(e, "--top %lld: expected a number from 1 to %lld", (long long)s->top, (long long)s->vocab);
+  if (!read_hidden(s, o, e) || !(s->data = feed_open(s->en, o->data, e)) ||
+      !cmd_load(s->en, o, o->grads && s->en->e_train >= 0, e)) return false;
+  return (o->chunk ? score_by_chunks(s, o->chunk, e) : score_rows(s, e)) && (!o->grads || gradients(s, e)) &&
+         st_writer_save(s->out, o->out, e);
+}
+
+int cmd_score(const Options *o) {
+  RtError e;
+  if (!o->data || !o->out) {
+    fputs("error: give --data FILE.jsonl and --out FILE.safetensors\n", stderr);
+    return 2;
+  }
+  Score s = {.en = cmd_open(o, &e)};
+  if (!s.en) return cmd_fail(&e);
+  s.out = st_writer_new();
+  s.step = step_new(s.en->streams.n);
+  bool ok = score(&s, o, &e);
+  st_writer_free(s.out);
+  step_free(s.step);
+  if (s.data) data_free(s.data);
+  for (int64_t i = 0; i < s.nkept; i++) free(s.kept[i]);
+  free(s.kept), free(s.hidden);
+  engine_close(s.en);
+  return ok ? 0 : cmd_fail(&e);
+}

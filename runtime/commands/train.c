@@ -1,0 +1,270 @@
+// train: AdamW on the labelled tokens. The loss of an optimizer step is the sum over its labelled tokens divided by
+// their number, however many ragged steps it was computed in. Everything that decides the next step is in the
+// checkpoint, so a resumed run is the same run, bit for bit.
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "runtime/commands/commands.h"
+#include "runtime/core/alloc.h"
+#include "runtime/core/clock.h"
+#include "runtime/engine/params.h"
+#include "runtime/files/file.h"
+#include "runtime/rows/feed.h"
+#include "runtime/work/checkpoint.h"
+#include "runtime/work/settings.h"
+#include "runtime/work/trainlog.h"
+
+typedef struct Trainer {
+  Engine *en;
+  TrainSettings set;
+  TrainState st;
+  Data *data, *held;
+  Feeder feed;
+  Step *step;
+  json_t *settings;            // as kept in theta.json
+  json_t *resumed;             // those of the run gone on with (strings of `set` may be borrowed from it)
+  char *out, *last, *best;
+  float *best_theta;           // written with the next checkpoint
+  bool best_new;
+  TrainState best_at;
+  TrainLog *log;
+  const DataRow **rows;        // of this optimizer step
+  int64_t nrows, caprows, cap, done_at_start;
+  double started, saved;
+} Trainer;
+
+// ---- one optimizer step
+
+// Rows up to the batch: a number of rows, or as many as fit its tokens (one at least).
+static int64_t take_rows(Trainer *t) {
+  int64_t want = t->set.batch * t->set.accumulate, tokens = 0;
+  t->nrows = 0;
+  for (;;) {
+    const DataRow *r = feeder_peek(&t->feed);
+    if (t->nrows && (t->set.batch_rows ? t->nrows >= want : tokens + r->n > want)) break;
+    if (t->nrows == t->caprows) t->rows = rt_realloc(t->rows, (size_t)(t->caprows = t->caprows * 2 + 64),
+                                                     sizeof *t->rows);
+    t->rows[t->nrows++] = feeder_next(&t->feed);
+    tokens += r->n;
+  }
+  return tokens;
+}
+
+static int64_t count_labels(const DataRow *r) {
+  int64_t n = 0;
+  for (int64_t i = 1; i < r->n; i++) n += r->labels[i] != -100;
+  return n;
+}
+
+// Gradients of the mean loss over all rows taken, summed over as many ragged steps as they need; returns that loss.
+static double gradients(Trainer *t) {
+  Engine *en = t->en;
+  int64_t labels = 0;
+  double nll = 0;
+  for (int64_t i = 0; i < t->nrows; i++) labels += count_labels(t->rows[i]);
+  memset(en->grad, 0, (size_t)en->prog->theta * sizeof *en->grad);
+  for (int64_t i = 0; i < t->nrows;) {
+    step_reset(t->step);
+    while (i < t->nrows && step_fits(t->step, t->rows[i], step_row_tokens(t->rows[i]), t->cap))
+      step_add_row(t->step, t->rows[i++], (float)(1.0 / (double)labels));
+    engine_run(en, en->e_train, t->step);
+    const float *out = engine_output(en, en->e_train, "nll");
+    for (int64_t r = 0; r < t->step->nrow; r++) nll += out[r];
+  }
+  return nll / (double)labels;
+}
+
+// torch.optim.AdamW's order, and torch.nn.utils.clip_grad_norm_ before it. Returns the gradient's norm before clipping.
+static double update(Trainer *t, double lr) {
+  Engine *en = t->en;
+  const TrainSettings *s = &t->set;
+  engine_run(en, en->e_norm, NULL);
+  double norm = sqrt((double)*engine_output(en, en->e_norm, "norm2"));
+  double clip = s->clip > 0 ? s->clip / (norm + 1e-6) : 1, n = (double)(t->st.step + 1);
+  const struct { const char *name; double value; } SCALAR[] = {
+      {"adamw.clip", clip < 1 ? clip : 1},       {"adamw.decay", 1 - lr * s->weight_decay},
+      {"adamw.beta1", s->beta1},                 {"adamw.rest1", 1 - s->beta1},
+      {"adamw.beta2", s->beta2},                 {"adamw.rest2", 1 - s->beta2},
+      {"adamw.bias2", 1 / sqrt(1 - pow(s->beta2, n))}, {"adamw.eps", s->eps},
+      {"adamw.step", lr / (1 - pow(s->beta1, n))}};
+  for (size_t i = 0; i < sizeof SCALAR / sizeof SCALAR[0]; i++) engine_scalar(en, SCALAR[i].name,
+      (float)SCALAR[i].value);
+  if (isfinite(norm)) engine_run(en, en->e_update, NULL);
+  return norm;
+}
+
+// ---- looking and saving
+
+static bool save(Trainer *t, RtError *e) {
+  t->st.epoch = t->feed.epoch, t->st.position = t->feed.position;
+  t->saved = rt_now();
+  if (!checkpoint_save(t->en, t->last, &t->st, t->settings, true, e)) return false;
+  if (!t->best_new) return true;
+  float *theta = t->en->theta;                     // best/ holds another vector, and no moments
+  t->en->theta = t->best_theta;
+  bool ok = checkpoint_save(t->en, t->best, &t->best_at, t->settings, false, e);
+  t->en->theta = theta;
+  t->best_new = !ok;
+  return ok;
+}
+
+// Held-out loss (NaN without held-out data); remembers the parameters when they are the best so far.
+static bool look(Trainer *t, double *held, RtError *e) {
+  FeedLoss l;
+  *held = NAN;
+  if (t->held) {
+    if (!feed_loss(t->en, t->step, t->held, t->set.tokens_cap, &l, e)) return false;
+    *held = l.nll / (double)l.labelled;
+  }
+  double mean = t->st.count > 0 ? t->st.sum / t->st.count : INFINITY;
+  bool better = t->held ? *held < t->st.best : mean < t->st.best_train || t->st.step == 0;
+  if (t->held && better) t->st.best = *held;
+  if (!t->held && mean < t->st.best_train) t->st.best_train = mean;
+  t->st.sum = t->st.count = 0;
+  if (better) {
+    memcpy(t->best_theta, t->en->theta, (size_t)t->en->prog->theta * sizeof(float));
+    t->best_at = t->st;
+    t->best_new = true;
+  }
+  return true;
+}
+
+// Ctrl-C and TERM are blocked while training and asked for between steps, so that a checkpoint is never half taken.
+static int asked_to_stop(void) {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGINT), sigaddset(&set, SIGTERM);
+  struct timespec now = {0};
+  int sig = sigtimedwait(&set, NULL, &now);
+  return sig > 0 ? sig : 0;
+}
+
+// Runs to the last step; *sig is the signal that stopped it before, or 0.
+static bool run(Trainer *t, int64_t until, int *sig, RtError *e) {
+  TrainSettings *s = &t->set;
+  int64_t every = s->eval_every > 0 ? s->eval_every : s->eval_every == 0 ? INT64_MAX : s->steps < 20 ? 1
+      : s->steps / 20;
+  double held;
+  if (t->st.step == 0) {
+    if (!look(t, &held, e)) return false;
+    if (t->held) fprintf(stderr, "held-out loss before training %.4f\n", held);
+  }
+  while (t->st.step < until && !(*sig = asked_to_stop())) {
+    double before = rt_now(), lr = settings_lr(s, t->st.step);
+    int64_t tokens = take_rows(t);
+    double loss = gradients(t), norm = update(t, lr);
+    if (!isfinite(loss) || !isfinite(norm))
+      return rt_fail(e,
+                     "step %lld: %s is not a finite number (learning rate %.3g, rows from line %lld of %s); nothing was saved since step %lld",
+                     (long long)t->st.step + 1, isfinite(loss) ? "the gradient" : "the loss", lr,
+                         (long long)t->rows[0]->line, s->data,
+                     (long long)t->done_at_start);
+    engine_prepare(t->en);
+    t->st.step++, t->st.tokens += tokens, t->st.sum += loss, t->st.count++;
+    bool looked = t->st.step % every == 0 || t->st.step == s->steps;
+    double seconds = rt_now() - before;
+    held = NAN;
+    if (looked && !look(t, &held, e)) return false;
+    TrainLine line = {.step = t->st.step, .steps = s->steps, .tokens = t->st.tokens, .loss = loss, .lr = lr,
+                      .norm = norm,
+                      .tokens_per_s = (double)tokens / seconds, .held = held,
+                      .left = (rt_now() - t->started) / (double)(t->st.step - t->done_at_start) * (double)(until - t->st.step)};
+    if (!trainlog_add(t->log, &line, e)) return false;
+    bool due = s->save_every > 0 ? t->st.step % s->save_every == 0 : looked && rt_now() - t->saved > 30;
+    if (due && t->st.step < until && !save(t, e)) return false;
+  }
+  return save(t, e);
+}
+
+// ---- setting up
+
+static bool read_settings(Trainer *t, const Options *o, json_t *saved, RtError *e) {
+  settings_default(&t->set);
+  return settings_json(&t->set, t->en->prog->train, "train", e) && settings_json(&t->set, saved, "theta.json", e) &&
+         settings_flags(&t->set, o, e) && settings_check(&t->set, e);
+}
+
+// Parameters to start from: where the last run stopped, --params, or the initial ones.
+static bool start_from(Trainer *t, const Options *o, RtError *e) {
+  Engine *en = t->en;
+  t->st = (TrainState){.best = INFINITY, .best_train = INFINITY};
+  if (o->resume) {
+    if (!checkpoint_resume(en, t->last, o->force, &t->st, &t->resumed, e)) return false;
+    if (!read_settings(t, o, t->resumed, e)) return false;
+    if ((uint64_t)t->set.seed != t->st.seed)
+      return rt_fail(e, "--seed %lld: the run to go on with has seed %llu", (long long)t->set.seed,
+                     (unsigned long long)t->st.seed);
+    t->best_at = t->st;
+  } else {
+    if (!read_settings(t, o, NULL, e)) return false;
+    t->st.seed = (uint64_t)t->set.seed;
+    params_init(en->prog, t->st.seed, en->theta);
+    if (o->params && !checkpoint_params(en, o->params, o->force, e)) return false;
+  }
+  t->settings = settings_to_json(&t->set);
+  t->done_at_start = t->st.step;
+  return true;
+}
+
+static bool open_data(Trainer *t, RtError *e) {
+  TrainSettings *s = &t->set;
+  if (!(t->data = feed_open(t->en, s->data, e))) return false;
+  if (s->validate && !(t->held = feed_open(t->en, s->validate, e))) return false;
+  if (t->held && feed_longest(t->held) == 0) return rt_fail(e, "%s: no row has a labelled token", s->validate);
+  int64_t longest = feed_longest(t->data), batch = s->batch * s->accumulate;
+  if (longest == 0) return rt_fail(e, "%s: no row has a labelled token", s->data);
+  int64_t most = s->batch_rows ? batch * longest : batch;      // tokens of an optimizer step
+  t->cap = most < s->tokens_cap ? most : s->tokens_cap;
+  if (t->cap < longest) t->cap = longest;
+  engine_cap(t->en, t->en->e_train, t->cap, t->cap);
+  feeder_start(&t->feed, t->data, t->st.seed, s->shuffle, t->st.epoch, t->st.position);
+  return engine_place(t->en, e);
+}
+
+static bool train(Trainer *t, const Options *o, int *sig, RtError *e) {
+  Engine *en = t->en;
+  if (en->e_train < 0 || en->prog->nparam == 0)
+    return rt_fail(e, "%s has nothing to train: no connection and no model made from nothing", en->prog->spec);
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGINT), sigaddset(&set, SIGTERM);
+  if (!engine_load(en, true, e) || !start_from(t, o, e) || !open_data(t, e)) return false;
+  t->step = step_new(en->streams.n);
+  t->best_theta = rt_alloc((size_t)en->prog->theta, sizeof(float));
+  if (!checkpoint_dirs(t->out, e) || !(t->log = trainlog_open(t->out, t->st.step, e))) return false;
+  int64_t until = opt_int(o->stop_after, t->set.steps);
+  if (until > t->set.steps) until = t->set.steps;
+  fprintf(stderr, "%s: %lld parameters, %lld rows of %lld tokens (%lld labelled), %lld steps, %d threads, %s\n",
+          en->prog->spec,
+          (long long)prog_trained(en->prog), (long long)t->data->n, (long long)t->data->tokens, (long long)t->data->labelled,
+          (long long)t->set.steps, pool_threads(en->pool), en->isa->name);
+  engine_prepare(en);
+  pthread_sigmask(SIG_BLOCK, &set, NULL);
+  t->started = t->saved = rt_now();
+  return run(t, until, sig, e);
+}
+
+int cmd_train(const Options *o) {
+  RtError e;
+  Trainer t = {0};
+  int sig = 0;
+  if (!(t.en = cmd_open(o, &e))) return cmd_fail(&e);
+  t.out = o->out ? rt_strdup(o->out) : NULL;
+  if (!t.out && asprintf(&t.out, "%s.run", o->program) < 0) abort();
+  t.last = file_join(t.out, "last"), t.best = file_join(t.out, "best");
+  bool ok = train(&t, o, &sig, &e);
+  trainlog_close(t.log);
+  if (ok) fprintf(stderr, "%s after step %lld of %lld in %.1f s, %.0f MB; parameters in %s\n", sig ? "stopped" : "done", (long long)t.st.step,
+                  (long long)t.set.steps, rt_now() - t.started, (double)rt_peak_resident() / 1e6, t.last);
+  if (t.data) feeder_end(&t.feed), data_free(t.data);
+  if (t.held) data_free(t.held);
+  step_free(t.step);
+  json_decref(t.settings), json_decref(t.resumed);
+  free(t.best_theta), free(t.rows), free(t.out), free(t.last), free(t.best);
+  engine_close(t.en);
+  return !ok ? cmd_fail(&e) : sig ? 128 + sig : 0;
+}

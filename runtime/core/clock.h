@@ -1,0 +1,8 @@
+// Time and memory of this process so far.
+#ifndef CALM_RUNTIME_CLOCK_H
+#define CALM_RUNTIME_CLOCK_H
+#include <stdint.h>
+
+double rt_now(void);           // seconds, monotonic
+int64_t rt_peak_resident(void);    // the most memory this process had resident so far, in bytes
+#endif

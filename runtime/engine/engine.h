@@ -1,0 +1,84 @@
+// A running program: what was compiled, the models it belongs to, threads, memory, and the parameters. Opened in two
+// steps: `info`, `tokenize` and `export` need no weights.
+#ifndef CALM_RUNTIME_ENGINE_H
+#define CALM_RUNTIME_ENGINE_H
+#include <stddef.h>
+
+#include "runtime/engine/program.h"
+#include "runtime/engine/step.h"
+#include "runtime/files/hfdir.h"
+#include "runtime/files/safetensors.h"
+#include "runtime/machine/blas.h"
+#include "runtime/machine/pool.h"
+#include "runtime/text/tokenizer.h"
+
+typedef struct Region {        // anonymous memory, zeroed, 64-byte aligned, touched only where used
+  void *data;
+  size_t bytes;
+} Region;
+
+typedef struct Engine {
+  Prog *prog;
+  const RtIsa *isa;
+  RtPool *pool;
+  Blas *blas;                  // training only
+  // per model: its directory (--model NAME=DIR or the compiled one), NULL when made from nothing
+  const char **dir;
+  char **tokfile;              // per model: its tokenizer.json, NULL when it has none; owned
+  Tokenizer *tok;              // the anchor's, or NULL
+  HfDir *hf;                   // the anchor's facts
+  Streams streams;             // which tokens each model reads
+  int64_t context, vocab;      // smallest over the models that read the anchor's ids (vocab: ids must be below it)
+
+  Safetensors **weights;       // per model, NULL when made from nothing
+  void **buf;                  // by buffer id
+  int64_t *sym;                // extents of this step
+  int64_t *arranged;           // per entry: the extents its activations lie for, then 1 when they lie at all
+  size_t *start;               // per symbol: where its region of the arena begins
+  int64_t *tokens, *rows;      // per entry: most tokens (of each stream) and wanted rows of a step
+  int64_t slots, *slot_rows;   // caches: sequences, and rows each, by stream
+  float *theta, *grad, *m, *v; // flat, prog->theta each; m and v only when training
+  Region flat, packed, arena, cache, consts;
+  int e_train, e_loss, e_step, e_score, e_probe, e_norm, e_update, e_prepare, e_init;    // entries, -1 when absent
+} Engine;
+
+// overrides: "NAME=DIR" strings. threads 0: CALM_THREADS or the processors. NULL and an error.
+Engine *engine_open(const char *const *overrides, int n, int threads, RtError *e);
+void engine_close(Engine *en);
+
+// Maps and packs the weights and makes room for parameters (zeros) and, with `training`, gradients and moments; opens
+// the BLAS.
+bool engine_load(Engine *en, bool training, RtError *e);
+// Packs the frozen weights and gives the pages they came from back (pack.c; engine_load does it).
+void engine_pack(Engine *en);
+// What running takes, in bytes, before anything is loaded: of weights in the files, packed (with constants), parameters (training: gradients
+// and moments too), activations of a step of `tokens` tokens with as many wanted rows, caches for a token of context, and the most that is
+// resident at a time for all that but caches: without what the process has anyway (the program, libraries, tokenizers) and the data.
+typedef struct Footprint {
+  int64_t mapped, packed, params, activations, cache_row, peak;
+} Footprint;
+Footprint engine_footprint(Engine *en, int entry, int64_t tokens, bool training);
+int64_t engine_step_bytes(Engine *en, int entry, int64_t tokens);
+// To be called after the parameters changed: packs what depends on them.
+void engine_prepare(Engine *en);
+// Caps: most tokens (of each stream) and wanted rows of a step of an entry; and the caches: sequences, and anchor tokens of each (a stream
+// that follows gets the tokens it is known to have, known[stream], and a multiple). engine_place makes the room; pointers of outputs change.
+void engine_cap(Engine *en, int entry, int64_t tokens, int64_t rows);
+void engine_caches(Engine *en, int64_t slots, int64_t slot_rows, const int64_t *known);
+bool engine_place(Engine *en, RtError *e);
+// Lays an entry's activations out for the extents en->sym. A step's own, not the caps: what a smaller step leaves unused then lies in one
+// piece at the end, and is never touched.
+void engine_arrange(Engine *en, int entry);
+
+// Runs an entry over a step (NULL for entries without tokens).
+void engine_run(Engine *en, int entry, Step *s);
+// Binds the array input `name` (a state that entry `probe` starts from); the caller keeps the data.
+void engine_bind(Engine *en, const char *name, void *data);
+// Where an output of an entry lies; NULL when it has no such output.
+float *engine_output(Engine *en, int entry, const char *name);
+// Binds the scalar input `name` (one f32 owned by the engine) of norm and update to a value.
+void engine_scalar(Engine *en, const char *name, float value);
+
+bool region_new(Region *r, size_t bytes, const char *what, RtError *e);
+void region_free(Region *r);
+#endif

@@ -1,0 +1,103 @@
+// Parameters between the flat vector and files, and their initial values. See params.h.
+#include "runtime/engine/params.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/core/rng.h"
+#include "runtime/files/safetensors.h"
+
+static double normal_at(uint64_t key, uint64_t i) {
+  double u = 1 - rng_unit(key, 2 * i), v = rng_unit(key, 2 * i + 1);          // u in (0, 1]
+  return sqrt(-2 * log(u)) * cos(6.283185307179586476925286766559 * v);
+}
+
+static double init_zeros(const ProgParam *p, uint64_t key, uint64_t i) { return (void)p, (void)key, (void)i, 0; }
+static double init_ones(const ProgParam *p, uint64_t key, uint64_t i) { return (void)p, (void)key, (void)i, 1; }
+static double init_constant(const ProgParam *p, uint64_t key, uint64_t i) { return (void)key, (void)i, p->a; }
+static double init_normal(const ProgParam *p, uint64_t key, uint64_t i) { return p->a * normal_at(key, i); }
+static double init_uniform(const ProgParam *p, uint64_t key, uint64_t i) { return p->a * (2 * rng_unit(key, i) - 1); }
+static double init_fan_in(const ProgParam *p, uint64_t key, uint64_t i) {
+  return p->a / sqrt((double)(p->fan_in > 0 ? p->fan_in : 1)) * normal_at(key, i);
+}
+static const struct { const char *name; double (*at)(const ProgParam *, uint64_t, uint64_t); } INIT[] = {
+    {"zeros", init_zeros}, {"ones", init_ones}, {"constant", init_constant},
+    {"normal", init_normal}, {"uniform", init_uniform}, {"fan_in", init_fan_in}};
+
+void params_init(const Prog *p, uint64_t seed, float *theta) {
+  memset(theta, 0, (size_t)p->theta * sizeof *theta);
+  for (int k = 0; k < p->nparam; k++) {
+    const ProgParam *q = &p->param[k];
+    size_t r = 0, n = sizeof INIT / sizeof INIT[0];
+    while (r < n && strcmp(INIT[r].name, q->init)) r++;
+    if (r == n) {
+      fprintf(stderr, "calm: bug: parameter %s: unknown init \"%s\"\n", q->name, q->init);
+      abort();
+    }
+    uint64_t key = rng_key(seed, q->name);
+    for (int64_t i = 0; i < q->elems; i++) theta[q->offset + i] = (float)INIT[r].at(q, key, (uint64_t)i);
+  }
+}
+
+static char *part_name(const ParamsPart *part, const ProgParam *p) {
+  char *s;
+  if (asprintf(&s, "%s%s", part->prefix, p->name) < 0) abort();
+  return s;
+}
+
+bool params_save(const Prog *p, const ParamsPart *part, int nparts, const char *path, RtError *e) {
+  StWriter *w = st_writer_new();
+  st_writer_meta(w, "format", "calm");
+  for (int k = 0; k < nparts; k++)
+    for (int i = 0; i < p->nparam; i++) {
+      const ProgParam *q = &p->param[i];
+      char *name = part_name(&part[k], q);
+      st_writer_add(w, name, ST_F32, q->rank, q->shape, part[k].flat + q->offset);
+      free(name);
+    }
+  bool ok = st_writer_save(w, path, e);
+  st_writer_free(w);
+  return ok;
+}
+
+static void shape_text(char out[128], int rank, const int64_t *shape) {
+  size_t at = 0;
+  out[0] = '[', out[1] = 0;
+  for (int i = 0; i < rank && at < 100; i++) at += (size_t)snprintf(out + at, 128 - at, "%s%lld", i ? ", " : "[",
+      (long long)shape[i]);
+  strcat(out, "]");
+}
+
+static bool load_one(const Safetensors *s, const char *path, const char *name, const ProgParam *q, float *to,
+                     RtError *e) {
+  const StTensor *t = st_find(s, name);
+  if (!t) return rt_fail(e, "%s: tensor %s is missing", path, name);
+  if (t->dtype != ST_F32) return rt_fail(e, "%s: tensor %s: expected F32, found %s", path, name, t->dtype_name);
+  bool same = t->rank == q->rank;
+  for (int i = 0; same && i < q->rank; i++) same = t->shape[i] == q->shape[i];
+  if (!same) {
+    char want[128], have[128];
+    shape_text(want, q->rank, q->shape), shape_text(have, t->rank, t->shape);
+    return rt_fail(e, "%s: tensor %s: expected shape %s, found %s", path, name, want, have);
+  }
+  if (q->elems) memcpy(to, t->data, (size_t)q->elems * sizeof *to);
+  return true;
+}
+
+bool params_load(const Prog *p, const ParamsPart *part, int nparts, const char *path, RtError *e) {
+  Safetensors *s = st_open_file(path, false, e);
+  if (!s) return false;
+  bool ok = true;
+  for (int k = 0; ok && k < nparts; k++)
+    for (int i = 0; ok && i < p->nparam; i++) {
+      char *name = part_name(&part[k], &p->param[i]);
+      ok = load_one(s, path, name, &p->param[i], part[k].flat + p->param[i].offset, e);
+      free(name);
+    }
+  if (ok && st_count(s) != p->nparam * nparts)
+    ok = rt_fail(e, "%s: %d tensors, this program has %d parameters", path, st_count(s), p->nparam * nparts);
+  st_close(s);
+  return ok;
+}

@@ -1,0 +1,69 @@
+// Thin layer over jansson: files by name in every error, optional members with checked types.
+#include "runtime/files/json.h"
+
+#include "runtime/files/file.h"
+
+static json_t *parse(const char *what, const char *text, size_t n, size_t flags, RtError *e) {
+  json_error_t je;
+  json_t *v = json_loadb(text ? text : "", n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | flags, &je);
+  if (!v) rt_fail(e, "%s:%d:%d: %s", what, je.line, je.column, je.text);
+  return v;
+}
+
+json_t *rtj_text(const char *what, const char *text, size_t n, RtError *e) { return parse(what, text, n, 0, e); }
+
+json_t *rtj_object_file(const char *path, size_t flags, RtError *e) {
+  FileMap m;
+  if (!file_map(&m, path, e)) return NULL;
+  json_t *v = parse(path, (const char *)m.data, m.size, flags, e);
+  file_unmap(&m);
+  if (v && !json_is_object(v)) {
+    rt_fail(e, "%s: expected a JSON object, found %s", path, rtj_kind(v));
+    json_decref(v);
+    return NULL;
+  }
+  return v;
+}
+
+const char *rtj_kind(const json_t *v) {
+  if (!v) return "nothing";
+  switch (json_typeof(v)) {
+    case JSON_OBJECT: return "an object";
+    case JSON_ARRAY: return "an array";
+    case JSON_STRING: return "a string";
+    case JSON_INTEGER: return "an integer";
+    case JSON_REAL: return "a number with a fraction";
+    case JSON_TRUE:
+    case JSON_FALSE: return "a boolean";
+    case JSON_NULL: return "null";
+  }
+  return "an unknown value";
+}
+
+static bool wrong(const char *what, const char *key, const char *expected, const json_t *v, RtError *e) {
+  return rt_fail(e, "%s: \"%s\": expected %s, found %s", what, key, expected, rtj_kind(v));
+}
+
+bool rtj_get_bool(const char *what, const json_t *obj, const char *key, bool *out, RtError *e) {
+  const json_t *v = json_object_get(obj, key);
+  if (!v || json_is_null(v)) return true;
+  if (!json_is_boolean(v)) return wrong(what, key, "true or false", v, e);
+  *out = json_is_true(v);
+  return true;
+}
+
+bool rtj_get_string(const char *what, const json_t *obj, const char *key, const char **out, RtError *e) {
+  const json_t *v = json_object_get(obj, key);
+  if (!v || json_is_null(v)) return true;
+  if (!json_is_string(v)) return wrong(what, key, "a string", v, e);
+  *out = json_string_value(v);
+  return true;
+}
+
+bool rtj_get_int(const char *what, const json_t *obj, const char *key, int64_t *out, RtError *e) {
+  const json_t *v = json_object_get(obj, key);
+  if (!v || json_is_null(v)) return true;
+  if (!json_is_integer(v)) return wrong(what, key, "an integer", v, e);
+  *out = json_integer_value(v);
+  return true;
+}

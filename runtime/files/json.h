@@ -1,0 +1,20 @@
+// JSON files through jansson, with errors that name the file, the place, the key, and what was expected.
+#ifndef CALM_RUNTIME_JSON_H
+#define CALM_RUNTIME_JSON_H
+#include <jansson.h>
+#include <stdint.h>
+
+#include "runtime/core/rt_error.h"
+
+// Parse; NULL and "FILE:LINE:COLUMN: …" on error. Duplicate keys are errors. `what` stands for the file's name in messages.
+json_t *rtj_text(const char *what, const char *text, size_t n, RtError *e);
+// A file that must hold an object. flags are jansson's decoding flags, usually 0; JSON_DECODE_INT_AS_REAL lets in the integers beyond
+// 64 bits that tokenizer_config.json files have.
+json_t *rtj_object_file(const char *path, size_t flags, RtError *e);
+// "string", "integer", … with an article, for messages.
+const char *rtj_kind(const json_t *v);
+// Optional members: absent or null leaves *out as it is. A value of another type is an error naming the file and key.
+bool rtj_get_bool(const char *what, const json_t *obj, const char *key, bool *out, RtError *e);
+bool rtj_get_string(const char *what, const json_t *obj, const char *key, const char **out, RtError *e);   // borrowed from obj
+bool rtj_get_int(const char *what, const json_t *obj, const char *key, int64_t *out, RtError *e);
+#endif

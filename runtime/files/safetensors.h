@@ -1,0 +1,49 @@
+// Safetensors, read as untrusted (https://github.com/huggingface/safetensors, "Format"), mapped; and written atomically.
+#ifndef CALM_RUNTIME_SAFETENSORS_H
+#define CALM_RUNTIME_SAFETENSORS_H
+#include <stddef.h>
+#include <stdint.h>
+
+#include "runtime/core/rt_error.h"
+
+typedef enum StDtype { ST_F32, ST_F16, ST_BF16, ST_I32, ST_I64, ST_OTHER } StDtype;
+enum { ST_MAX_RANK = 8 };
+
+typedef struct StTensor {
+  const char *name;
+  StDtype dtype;
+  char dtype_name[8];          // as written in the header
+  int rank;
+  int64_t shape[ST_MAX_RANK];
+  int64_t elems;
+  int shard;                   // index of the file that holds it
+  uint64_t begin, end;         // byte range in the data part of that file
+  const void *data;            // mapped, NULL when opened for headers only
+} StTensor;
+
+typedef struct Safetensors Safetensors;
+
+// Opens DIR/model.safetensors, or the shards DIR/model.safetensors.index.json names. headers_only: no payload is mapped.
+// Refused by name: truncation, overlapping or holed ranges, overflow, duplicate names, unknown dtype sizes, absurd header lengths,
+// pickle files (.bin/.pt) when nothing else is there (with a pointer to conversion).
+Safetensors *st_open_dir(const char *dir, bool headers_only, RtError *e);
+Safetensors *st_open_file(const char *path, bool headers_only, RtError *e);
+void st_close(Safetensors *s);
+int st_count(const Safetensors *s);
+const StTensor *st_at(const Safetensors *s, int i);
+const StTensor *st_find(const Safetensors *s, const char *name);
+int st_shards(const Safetensors *s);
+const char *st_shard_path(const Safetensors *s, int i);
+// Tells the kernel that the pages of mapped data will not be needed again soon (after packing); what is read again comes back from the file.
+void st_drop(const void *data, size_t bytes);
+// Value of the "__metadata__" entry key, or NULL.
+const char *st_metadata(const Safetensors *s, const char *key);
+
+// Writing: header first, then each tensor in the order added; to PATH.tmp.PID, synced, then renamed. Nothing is left behind on error.
+typedef struct StWriter StWriter;
+StWriter *st_writer_new(void);
+void st_writer_add(StWriter *w, const char *name, StDtype dtype, int rank, const int64_t *shape, const void *data);   // data is borrowed
+void st_writer_meta(StWriter *w, const char *key, const char *value);
+bool st_writer_save(StWriter *w, const char *path, RtError *e);
+void st_writer_free(StWriter *w);
+#endif

@@ -1,0 +1,90 @@
+// Writing safetensors: the header is built from what was added, then everything goes through one atomic file.
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/core/alloc.h"
+#include "runtime/files/file.h"
+#include "runtime/files/safetensors.h"
+
+typedef struct Item {
+  char *name;
+  StDtype dtype;
+  int rank;
+  int64_t shape[ST_MAX_RANK];
+  const void *data;
+  size_t bytes;
+} Item;
+
+struct StWriter {
+  Item *item;
+  int n;
+  json_t *meta;
+};
+
+static const struct {
+  const char *name;
+  size_t size;
+} writable[] = {[ST_F32] = {"F32", 4}, [ST_F16] = {"F16", 2}, [ST_BF16] = {"BF16", 2}, [ST_I32] = {"I32", 4}, [ST_I64] = {"I64", 8}};
+
+StWriter *st_writer_new(void) { return rt_alloc(1, sizeof(StWriter)); }
+
+void st_writer_add(StWriter *w, const char *name, StDtype dtype, int rank, const int64_t *shape, const void *data) {
+  if (dtype >= ST_OTHER || rank > ST_MAX_RANK) abort();   // the caller's bug: only these can be written
+  w->item = rt_realloc(w->item, (size_t)w->n + 1, sizeof *w->item);
+  Item *it = &w->item[w->n++];
+  *it = (Item){.name = rt_strdup(name), .dtype = dtype, .rank = rank, .data = data, .bytes = writable[dtype].size};
+  for (int i = 0; i < rank; i++) {
+    it->shape[i] = shape[i];
+    it->bytes *= (size_t)shape[i];
+  }
+}
+
+void st_writer_meta(StWriter *w, const char *key, const char *value) {
+  if (!w->meta) w->meta = json_object();
+  json_object_set_new(w->meta, key, json_string(value));
+}
+
+// The header as text padded with spaces, so that the data part starts at a multiple of 8; malloc'ed.
+static char *header(const StWriter *w, size_t *len) {
+  json_t *root = json_object();
+  if (w->meta) json_object_set(root, "__metadata__", w->meta);
+  uint64_t at = 0;
+  for (int i = 0; i < w->n; i++) {
+    const Item *it = &w->item[i];
+    json_t *shape = json_array();
+    for (int d = 0; d < it->rank; d++) json_array_append_new(shape, json_integer(it->shape[d]));
+    json_object_set_new(root, it->name, json_pack("{s:s, s:o, s:[I, I]}", "dtype", writable[it->dtype].name, "shape", shape, "data_offsets",
+                                                  (json_int_t)at, (json_int_t)(at + it->bytes)));
+    at += it->bytes;
+  }
+  char *text = json_dumps(root, JSON_COMPACT);
+  if (!text) abort();   // a name that is not UTF-8: the caller's bug
+  json_decref(root);
+  size_t n = strlen(text);
+  *len = (n + 7) / 8 * 8;
+  text = rt_realloc(text, *len + 1, 1);
+  memset(text + n, ' ', *len - n);
+  return text;
+}
+
+bool st_writer_save(StWriter *w, const char *path, RtError *e) {
+  size_t len;
+  char *text = header(w, &len);
+  uint8_t len8[8];
+  for (int i = 0; i < 8; i++) len8[i] = (uint8_t)((uint64_t)len >> (8 * i));
+  FileOut *f = file_out_open(path, e);
+  bool ok = f && file_out_write(f, len8, 8, e) && file_out_write(f, text, len, e);
+  for (int i = 0; ok && i < w->n; i++) ok = file_out_write(f, w->item[i].data, w->item[i].bytes, e);
+  ok = ok && file_out_commit(f, e);
+  free(text);
+  return ok;
+}
+
+void st_writer_free(StWriter *w) {
+  if (!w) return;
+  for (int i = 0; i < w->n; i++) free(w->item[i].name);
+  free(w->item);
+  json_decref(w->meta);
+  free(w);
+}

@@ -1,0 +1,180 @@
+// A small pool for kernels of a few microseconds. One job at a time: a generation number and the next task share one
+// atomic word, so that a thread arriving late can neither take a task of a finished job nor has to be waited for. Idle
+// threads spin briefly, then sleep on a futex.
+#include "runtime/machine/pool.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "runtime/core/alloc.h"
+
+// pause instructions (some 10 to 40 ns each) before sleeping or yielding
+enum { SPIN_IDLE = 20000, SPIN_DONE = 4000 };
+#define CLOSED 0xffffffffu                         // no task may be taken: the job's fields are being written
+
+typedef struct Worker {
+  RtPool *pool;
+  void *scratch;
+  pthread_t thread;
+} Worker;
+
+struct RtPool {
+  _Alignas(64) _Atomic uint64_t state;             // generation << 32 | next task
+  _Alignas(64) _Atomic uint64_t done;              // tasks finished
+  _Alignas(64) _Atomic uint32_t wake;              // futex: changes with every job
+  _Atomic uint32_t sleepers;
+  _Atomic(RtKernel *) fn;
+  _Atomic(const int64_t *) args;
+  _Atomic uint32_t ntasks;
+  atomic_bool stop;
+  int threads;
+  Worker *worker;                                  // threads of them; worker[0] is the caller
+  const struct Blas *blas;
+  void (*after)(void *user, const int64_t *args);
+  void *after_user;
+};
+
+static void relax(void) { __builtin_ia32_pause(); }
+static long futex(_Atomic uint32_t *word, int op, uint32_t val) { return syscall(SYS_futex, word, op, val, NULL, NULL,
+    0); }
+
+// Takes tasks of the current job until there are none left.
+static void drain(RtPool *p, void *scratch) {
+  uint64_t count = 0;
+  for (;;) {
+    uint64_t s = atomic_load(&p->state);
+    uint32_t task = (uint32_t)s;
+    if (task == CLOSED) break;
+    RtKernel *fn = atomic_load(&p->fn);
+    const int64_t *args = atomic_load(&p->args);
+    if (task >= atomic_load(&p->ntasks)) break;
+    // Succeeds only in the very generation the fields were read in: they change only while the state is CLOSED.
+    if (!atomic_compare_exchange_weak(&p->state, &s, s + 1)) continue;
+    fn(task, args, scratch);
+    count++;
+  }
+  if (count) atomic_fetch_add(&p->done, count);
+}
+
+static bool has_work(RtPool *p) {
+  uint32_t task = (uint32_t)atomic_load(&p->state);
+  return task != CLOSED && task < atomic_load(&p->ntasks);
+}
+
+static void *worker_main(void *arg) {
+  Worker *w = arg;
+  RtPool *p = w->pool;
+  while (!atomic_load(&p->stop)) {
+    uint32_t seen = atomic_load(&p->wake);
+    drain(p, w->scratch);
+    int spin = 0;
+    while (atomic_load_explicit(&p->wake, memory_order_relaxed) == seen && ++spin < SPIN_IDLE) relax();
+    if (spin < SPIN_IDLE) continue;
+    atomic_fetch_add(&p->sleepers, 1);
+    while (atomic_load(&p->wake) == seen && !has_work(p)) futex(&p->wake, FUTEX_WAIT_PRIVATE, seen);
+    atomic_fetch_sub(&p->sleepers, 1);
+  }
+  return NULL;
+}
+
+static void *scratch_new(size_t bytes) {
+  void *s = NULL;
+  if (posix_memalign(&s, 64, bytes ? (bytes + 63) & ~(size_t)63 : 64)) {
+    fputs("error: out of memory\n", stderr);
+    exit(1);
+  }
+  return s;
+}
+
+RtPool *pool_new(int threads, size_t scratch_bytes) {
+  void *mem = scratch_new(sizeof(RtPool));
+  RtPool *p = mem;
+  *p = (RtPool){.state = CLOSED, .threads = threads < 1 ? 1 : threads};
+  p->worker = rt_alloc((size_t)p->threads, sizeof *p->worker);
+  // Signals are the main thread's business.
+  sigset_t all, old;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &old);
+  for (int i = 0; i < p->threads; i++) {
+    p->worker[i] = (Worker){.pool = p, .scratch = scratch_new(scratch_bytes)};
+    if (i > 0 && pthread_create(&p->worker[i].thread, NULL, worker_main, &p->worker[i]) != 0) {
+      free(p->worker[i].scratch);
+      p->threads = i;
+    }
+  }
+  pthread_sigmask(SIG_SETMASK, &old, NULL);
+  return p;
+}
+
+void pool_free(RtPool *p) {
+  if (!p) return;
+  atomic_store(&p->stop, true);
+  atomic_fetch_add(&p->wake, 1);
+  futex(&p->wake, FUTEX_WAKE_PRIVATE, INT32_MAX);
+  for (int i = 0; i < p->threads; i++) {
+    if (i > 0) pthread_join(p->worker[i].thread, NULL);
+    free(p->worker[i].scratch);
+  }
+  free(p->worker);
+  free(p);
+}
+
+int pool_threads(const RtPool *p) { return p->threads; }
+void pool_set_blas(RtPool *p, const struct Blas *b) { p->blas = b; }
+const struct Blas *pool_blas(const RtPool *p) { return p->blas; }
+
+void pool_run(RtPool *p, RtKernel *fn, int64_t ntasks, const int64_t *args) {
+  void *mine = p->worker[0].scratch;
+  if (ntasks <= 1 || p->threads == 1) {
+    for (int64_t t = 0; t < ntasks; t++) fn(t, args, mine);
+    return;
+  }
+  if (ntasks >= CLOSED) {
+    fprintf(stderr, "calm: bug: a kernel of %lld tasks\n", (long long)ntasks);
+    abort();
+  }
+  uint64_t next = ((atomic_load(&p->state) >> 32) + 1) << 32;
+  atomic_store(&p->state, next | CLOSED);
+  atomic_store(&p->fn, fn);
+  atomic_store(&p->args, args);
+  atomic_store(&p->ntasks, (uint32_t)ntasks);
+  atomic_store(&p->done, 0);
+  atomic_store(&p->state, next);
+  atomic_fetch_add(&p->wake, 1);
+  if (atomic_load(&p->sleepers)) futex(&p->wake, FUTEX_WAKE_PRIVATE, ntasks > p->threads ? p->threads : (int)ntasks);
+  drain(p, mine);
+  for (int spin = 0; atomic_load(&p->done) != (uint64_t)ntasks; spin++) {
+    relax();
+    if (spin > SPIN_DONE) sched_yield();           // more threads than processors: let the others finish
+  }
+}
+
+int pool_default_threads(void) {
+  const char *s = getenv("CALM_THREADS");
+  if (s && *s) {
+    char *end;
+    errno = 0;
+    long n = strtol(s, &end, 10);
+    return *end || errno || n < 1 || n > 1024 ? 0 : (int)n;
+  }
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) > 0) return CPU_COUNT(&set);
+  long n = sysconf(_SC_NPROCESSORS_ONLN);
+  return n < 1 ? 1 : (int)n;
+}
+
+void pool_watch(RtPool *p, void (*after)(void *user, const int64_t *args), void *user) { p->after = after, p->after_user = user; }
+
+void rt_parallel(const RtCtx *ctx, RtKernel *fn, int64_t ntasks, const int64_t *args) {
+  pool_run(ctx->pool, fn, ntasks, args);
+  if (ctx->pool->after) ctx->pool->after(ctx->pool->after_user, args);
+}

@@ -1,0 +1,27 @@
+// The thread pool behind rt_parallel. Work is cut by shape before it gets here, so results do not depend on the number
+// of threads.
+#ifndef CALM_RUNTIME_POOL_H
+#define CALM_RUNTIME_POOL_H
+#include <stddef.h>
+
+#include "runtime/abi/rt_abi.h"
+
+typedef struct RtPool RtPool;
+struct Blas;
+
+// threads counts the caller; each thread gets scratch_bytes of its own, 64-byte aligned. Never NULL (out of memory ends
+// the process); a thread that cannot be started leaves a smaller pool.
+RtPool *pool_new(int threads, size_t scratch_bytes);
+void pool_free(RtPool *p);
+int pool_threads(const RtPool *p);
+// Tasks 0 … ntasks-1 of fn, on all threads, the caller included; returns when all are done. Calls must not nest.
+void pool_run(RtPool *p, RtKernel *fn, int64_t ntasks, const int64_t *args);
+// after(user, args) is called on the caller's thread when a call of generated code (rt_parallel) is done; NULL: no more.
+void pool_watch(RtPool *p, void (*after)(void *user, const int64_t *args), void *user);
+// CALM_THREADS, or the processors this process may run on. 0 when CALM_THREADS is not a number from 1 to 1024.
+int pool_default_threads(void);
+
+// Where rt_dw finds its BLAS (blas.c): NULL until training opens one.
+void pool_set_blas(RtPool *p, const struct Blas *b);
+const struct Blas *pool_blas(const RtPool *p);
+#endif

@@ -1,0 +1,298 @@
+// JSONL rows to token ids: see data.h. A mistake in the file is answered with its line, key, what was found and what was expected.
+#include "runtime/rows/data.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/core/alloc.h"
+#include "runtime/core/utf8.h"
+#include "runtime/files/file.h"
+#include "runtime/files/json.h"
+
+typedef struct Reader {
+  const char *path;
+  const DataOptions *o;
+  int64_t *cut;
+  RtError *e;
+  Data *data;
+  int64_t cap, line;
+} Reader;
+
+static bool fail(const Reader *r, const char *key, const char *expected, const json_t *found) {
+  return rt_fail(r->e, "%s:%lld: \"%s\": expected %s, found %s", r->path, (long long)r->line, key, expected, rtj_kind(found));
+}
+
+// Appends a row of n tokens, its ids and labels to be filled in.
+static DataRow *add_row(Reader *r, int64_t n) {
+  Data *d = r->data;
+  if (d->n == r->cap) {
+    r->cap = r->cap ? r->cap * 2 : 256;
+    d->row = rt_realloc(d->row, (size_t)r->cap, sizeof *d->row);
+  }
+  DataRow *row = &d->row[d->n++];
+  *row = (DataRow){.ids = rt_alloc((size_t)n, sizeof(int32_t)), .labels = rt_alloc((size_t)n, sizeof(int32_t)), .n = n, .line = r->line};
+  return row;
+}
+
+static bool is_eos(const DataOptions *o, int32_t id) {
+  for (int i = 0; i < o->n_eos; i++)
+    if (o->eos_set[i] == id) return true;
+  return id == o->eos && id >= 0;
+}
+
+static bool check_id(const Reader *r, const char *key, int64_t id) {
+  if (id >= 0 && id < r->o->vocab) return true;
+  return rt_fail(r->e, "%s:%lld: \"%s\": the token id %lld is not below the model's vocabulary size %lld", r->path, (long long)r->line, key,
+                 (long long)id, (long long)r->o->vocab);
+}
+
+static bool check_ids(const Reader *r, const char *key, const int32_t *ids, int64_t n) {
+  for (int64_t i = 0; i < n; i++)
+    if (!check_id(r, key, ids[i])) return false;
+  return true;
+}
+
+static bool follows(const Reader *r) { return r->o->streams && r->o->streams->n > 1; }
+
+// Encodes a string member; the tokenizer's errors get the place in the file. spans is filled where streams follow, else NULL.
+static int64_t encode(const Reader *r, const char *key, const json_t *text, bool continuation, int32_t **ids, TokSpan **spans) {
+  RtError why;
+  *spans = NULL;
+  int64_t n = tokenizer_encode(r->o->tok, json_string_value(text), json_string_length(text), continuation, ids, follows(r) ? spans : NULL, &why);
+  if (n < 0) return rt_fail(r->e, "%s:%lld: \"%s\": %s", r->path, (long long)r->line, key, why.text), -1;
+  if (check_ids(r, key, *ids, n)) return n;
+  free(*ids), free(*spans);
+  return -1;
+}
+
+// Errors of a following stream get the place in the file.
+static bool at_line(const Reader *r, const RtError *why) { return rt_fail(r->e, "%s:%lld: %s", r->path, (long long)r->line, why->text); }
+
+// Special tokens, which say nothing.
+static bool follow_silent(Follow *f, const int32_t *ids, int64_t n, RtError *e) {
+  for (int64_t i = 0; i < n; i++)
+    if (!follow_token(f, ids[i], "", 0, e)) return false;
+  return true;
+}
+
+// Cuts a row to what fits the contexts.
+static void cut_row(Reader *r, DataRow *row) {
+  int64_t n = row->n < r->o->context ? row->n : r->o->context;
+  if (row->follow && follow_fits(row->follow) < n) n = follow_fits(row->follow);
+  if (row->follow) follow_seal(row->follow);
+  if (n == row->n) return;
+  row->n = n;
+  if (row->prompt_n > n) row->prompt_n = n;
+  *r->cut += 1;
+}
+
+// --- {"text"}: what the tokenizer's template makes of it (BOS, text, maybe EOS); every token behind the prefix is trained on. Text longer
+// than the context goes into windows, each with the prefix before it; nothing of it is lost, so this is not counted as cut.
+typedef struct Windows {
+  const char *text;
+  size_t len;
+  const int32_t *prefix;
+  int32_t *ids;                // of the text, then the template's suffix
+  TokSpan *span;
+  int64_t np, n, of_text;      // tokens of the prefix; of ids; of these the text's own
+} Windows;
+
+// The streams that follow a window of k tokens from token `at`; fewer where a stream's context is full before.
+static bool follow_window(Reader *r, const Windows *w, DataRow *row, int64_t at, int64_t k) {
+  RtError why;
+  size_t begin = at && at <= w->of_text ? (size_t)w->span[at - 1].end : 0, end = w->len;
+  int64_t words = at + k < w->of_text ? k : at < w->of_text ? w->of_text - at : 0, to = at + words;
+  if (to < w->of_text) end = (size_t)(w->span[to - 1].end < w->span[to].begin ? w->span[to - 1].end : w->span[to].begin);
+  Follow *f = row->follow = follow_new(r->o->streams, at > 0);
+  if (!follow_prompt_end(f, &why) || !follow_silent(f, w->prefix, w->np, &why) ||
+      !follow_encoded(f, r->o->tok, w->ids + at, w->span + at, words, w->text, begin, end, &why) ||
+      !follow_silent(f, w->ids + at + words, k - words, &why)) return at_line(r, &why);
+  follow_seal(f);
+  row->n = follow_fits(f);
+  return row->n > w->np || rt_fail(r->e, "%s:%lld: the context of an augment is full before the text begins", r->path, (long long)r->line);
+}
+
+static bool read_windows(Reader *r, const Windows *w) {
+  int64_t context = r->o->context;
+  for (int64_t at = 0, k; at < w->n; at += k) {
+    k = w->n - at < context - w->np ? w->n - at : context - w->np;
+    if (k <= 0) return rt_fail(r->e, "%s: a context of %lld leaves no room behind the %lld tokens every text begins with", r->path,
+                               (long long)context, (long long)w->np);
+    DataRow *row = add_row(r, w->np + k);
+    for (int64_t i = 0; i < w->np; i++) row->ids[i] = w->prefix[i], row->labels[i] = -100;
+    for (int64_t i = 0; i < k; i++) row->ids[w->np + i] = row->labels[w->np + i] = w->ids[at + i];
+    row->labels[0] = -100;       // nothing stands before it to predict it from
+    if (!follows(r)) continue;
+    if (!follow_window(r, w, row, at, k)) return false;
+    k = row->n - w->np;
+  }
+  return true;
+}
+
+static bool read_text(Reader *r, const json_t *text) {
+  const int32_t *suffix;
+  Windows w = {.text = json_string_value(text), .len = json_string_length(text)};
+  w.np = tokenizer_prefix(r->o->tok, &w.prefix);
+  w.of_text = encode(r, "text", text, false, &w.ids, &w.span);
+  if (w.of_text < 0) return false;
+  int64_t ns = tokenizer_suffix(r->o->tok, &suffix);
+  w.n = w.of_text + ns;
+  w.ids = rt_realloc(w.ids, (size_t)w.n, sizeof *w.ids);
+  if (ns) memcpy(w.ids + w.of_text, suffix, (size_t)ns * sizeof *w.ids);
+  bool ok = check_ids(r, "text", w.prefix, w.np) && check_ids(r, "text", suffix, ns) && read_windows(r, &w);
+  free(w.ids), free(w.span);
+  return ok;
+}
+
+// --- {"prompt", "completion"}
+typedef struct Part {          // a string and its tokens
+  const json_t *text;
+  int32_t *ids;
+  TokSpan *span;
+  int64_t n;
+} Part;
+
+static bool follow_part(const Reader *r, Follow *f, const Part *p, RtError *e) {
+  return follow_encoded(f, r->o->tok, p->ids, p->span, p->n, json_string_value(p->text), 0, json_string_length(p->text), e);
+}
+
+static bool follow_pair(const Reader *r, DataRow *row, int64_t np, const Part *prompt, const Part *completion) {
+  RtError why;
+  Follow *f = row->follow = follow_new(r->o->streams, false);
+  int64_t said = np + prompt->n + completion->n;
+  return (follow_silent(f, row->ids, np, &why) && follow_part(r, f, prompt, &why) && follow_prompt_end(f, &why) &&
+          follow_part(r, f, completion, &why) && follow_silent(f, row->ids + said, row->n - said, &why)) || at_line(r, &why);
+}
+
+static bool read_pair(Reader *r, const json_t *prompt, const json_t *completion) {
+  const int32_t *prefix;
+  Part a = {.text = prompt, .n = -1}, b = {.text = completion, .n = -1};
+  int64_t np = tokenizer_prefix(r->o->tok, &prefix);
+  bool ok = check_ids(r, "prompt", prefix, np) && (a.n = encode(r, "prompt", prompt, false, &a.ids, &a.span)) >= 0 &&
+            (b.n = encode(r, "completion", completion, true, &b.ids, &b.span)) >= 0;
+  bool eos = ok && r->o->eos >= 0 && !(b.n > 0 && is_eos(r->o, b.ids[b.n - 1]));
+  ok = ok && (!eos || check_id(r, "completion", r->o->eos));
+  if (ok) {
+    int64_t n = np + a.n + b.n + eos;
+    DataRow *row = add_row(r, n);
+    if (np) memcpy(row->ids, prefix, (size_t)np * sizeof *row->ids);
+    memcpy(row->ids + np, a.ids, (size_t)a.n * sizeof *row->ids);
+    memcpy(row->ids + np + a.n, b.ids, (size_t)b.n * sizeof *row->ids);
+    if (eos) row->ids[n - 1] = r->o->eos;
+    row->prompt_n = np + a.n;
+    for (int64_t i = 0; i < n; i++) row->labels[i] = i < row->prompt_n ? -100 : row->ids[i];
+    row->prompt = rt_strdup(json_string_value(prompt));
+    row->completion = rt_strdup(json_string_value(completion));
+    ok = !follows(r) || follow_pair(r, row, np, &a, &b);
+    if (ok) cut_row(r, row);
+  }
+  if (a.n >= 0) free(a.ids), free(a.span);
+  if (a.n >= 0 && b.n >= 0) free(b.ids), free(b.span);
+  return ok;
+}
+
+// --- {"input_ids", "labels"}: the prompt is what stands before the first label.
+static bool follow_row(const Reader *r, DataRow *row) {
+  RtError why;
+  int64_t prompt = 0;
+  while (prompt < row->n && row->labels[prompt] == -100) prompt++;
+  row->follow = follow_new(r->o->streams, false);
+  return follow_ids(row->follow, r->o->tok, row->ids, row->n, prompt, &why) || at_line(r, &why);
+}
+
+static bool read_ids(Reader *r, const json_t *ids, const json_t *labels) {
+  int64_t n = (int64_t)json_array_size(ids);
+  if (!json_is_array(ids)) return fail(r, "input_ids", "an array of token ids", ids);
+  if (!json_is_array(labels)) return fail(r, "labels", "an array of token ids or -100, beside \"input_ids\"", labels);
+  if ((int64_t)json_array_size(labels) != n)
+    return rt_fail(r->e, "%s:%lld: \"labels\" has %zu entries, \"input_ids\" has %lld", r->path, (long long)r->line, json_array_size(labels),
+                   (long long)n);
+  if (n == 0) return rt_fail(r->e, "%s:%lld: \"input_ids\" is empty", r->path, (long long)r->line);
+  DataRow *row = add_row(r, n);
+  for (int64_t i = 0; i < n; i++) {
+    const json_t *id = json_array_get(ids, (size_t)i), *label = json_array_get(labels, (size_t)i);
+    if (!json_is_integer(id)) return fail(r, "input_ids", "token ids", id);
+    if (!json_is_integer(label)) return fail(r, "labels", "token ids or -100", label);
+    if (!check_id(r, "input_ids", json_integer_value(id))) return false;
+    if (json_integer_value(label) != -100 && !check_id(r, "labels", json_integer_value(label))) return false;
+    row->ids[i] = (int32_t)json_integer_value(id);
+    row->labels[i] = (int32_t)json_integer_value(label);
+  }
+  if (follows(r) && !follow_row(r, row)) return false;
+  cut_row(r, row);
+  return true;
+}
+
+static bool need_string(const Reader *r, const json_t *obj, const char *key, const json_t **out) {
+  *out = json_object_get(obj, key);
+  return json_is_string(*out) || fail(r, key, "a string", *out);
+}
+
+static bool read_row(Reader *r, const json_t *obj) {
+  const json_t *ids = json_object_get(obj, "input_ids"), *a, *b;
+  if (!json_is_object(obj)) return rt_fail(r->e, "%s:%lld: expected an object, found %s", r->path, (long long)r->line, rtj_kind(obj));
+  if (ids) return read_ids(r, ids, json_object_get(obj, "labels"));
+  bool text = json_object_get(obj, "text"), pair = json_object_get(obj, "prompt") || json_object_get(obj, "completion");
+  if (text == pair)
+    return rt_fail(r->e, "%s:%lld: expected {\"text\"}, {\"prompt\", \"completion\"} or {\"input_ids\", \"labels\"}, found %s of these", r->path,
+                   (long long)r->line, text ? "two" : "none");
+  if (!r->o->tok) return rt_fail(r->e, "%s:%lld: text needs a tokenizer, and the model has none", r->path, (long long)r->line);
+  if (text) return need_string(r, obj, "text", &a) && read_text(r, a);
+  return need_string(r, obj, "prompt", &a) && need_string(r, obj, "completion", &b) && read_pair(r, a, b);
+}
+
+static bool read_line(Reader *r, const char *s, size_t n) {
+  size_t at = 0;
+  while (at < n && strchr(" \t\r", s[at])) at++;
+  if (at == n) return true;
+  size_t valid = rt_utf8_valid(s, n);
+  if (valid < n)
+    return rt_fail(r->e, "%s:%lld: not UTF-8: byte %zu of the line is 0x%02X", r->path, (long long)r->line, valid + 1, (unsigned)(uint8_t)s[valid]);
+  json_error_t je;
+  json_t *v = json_loadb(s, n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &je);
+  if (!v) return rt_fail(r->e, "%s:%lld:%d: %s", r->path, (long long)r->line, je.column, je.text);
+  bool ok = read_row(r, v);
+  json_decref(v);
+  return ok;
+}
+
+Data *data_read(const char *path, const DataOptions *o, int64_t *cut, RtError *e) {
+  FileMap m;
+  int64_t ignored = 0;
+  if (!file_map(&m, path, e)) return NULL;
+  Reader r = {.path = path, .o = o, .cut = cut ? cut : &ignored, .e = e, .data = rt_alloc(1, sizeof(Data))};
+  *r.cut = 0;
+  const char *s = (const char *)m.data, *end = s + m.size;
+  bool ok = true;
+  while (ok && s < end) {
+    const char *eol = memchr(s, '\n', (size_t)(end - s));
+    r.line++;
+    ok = read_line(&r, s, (size_t)((eol ? eol : end) - s));
+    s = eol ? eol + 1 : end;
+  }
+  file_unmap(&m);
+  if (ok && r.data->n == 0) ok = rt_fail(e, "%s: no rows", path);
+  if (!ok) {
+    data_free(r.data);
+    return NULL;
+  }
+  for (int64_t i = 0; i < r.data->n; i++) {
+    const DataRow *row = &r.data->row[i];
+    r.data->tokens += row->n;
+    for (int64_t k = 1; k < row->n; k++) r.data->labelled += row->labels[k] != -100;
+  }
+  return r.data;
+}
+
+void data_free(Data *d) {
+  if (!d) return;
+  for (int64_t i = 0; i < d->n; i++) {
+    free(d->row[i].ids);
+    free(d->row[i].labels);
+    follow_free(d->row[i].follow);
+    free((char *)(uintptr_t)d->row[i].prompt);
+    free((char *)(uintptr_t)d->row[i].completion);
+  }
+  free(d->row);
+  free(d);
+}

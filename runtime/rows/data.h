@@ -1,0 +1,37 @@
+// JSONL rows to token ids: one JSON object a line.
+//   {"text"}                     every token is trained on (after BOS)
+//   {"prompt", "completion"}     encoded separately and joined; loss on the completion and a final end-of-text token
+//   {"input_ids", "labels"}      as they are; -100 = not trained; needs no tokenizer
+#ifndef CALM_RUNTIME_DATA_H
+#define CALM_RUNTIME_DATA_H
+#include "runtime/rows/follow.h"
+
+typedef struct DataRow {
+  int32_t *ids, *labels;        // n each; labels[i] is ids[i] where that token is trained on, otherwise -100
+  int64_t n;
+  int64_t prompt_n;             // tokens before the completion (0 for text rows)
+  const char *prompt, *completion;   // NUL-terminated raw text, NULL for rows without
+  int64_t line;                 // 1-based line in the file
+  Follow *follow;               // the streams that follow the anchor's; NULL where there is one stream
+} DataRow;
+
+typedef struct Data {
+  DataRow *row;
+  int64_t n;
+  int64_t tokens, labelled;     // sums
+} Data;
+
+typedef struct DataOptions {
+  const Tokenizer *tok;         // NULL: only input_ids rows are possible
+  int32_t eos;                  // end-of-text id appended (labelled) to a completion that does not bring one; -1 = none
+  const int32_t *eos_set;       // all ids that count as end of text
+  int n_eos;
+  int64_t vocab;                // ids must be below this
+  const Streams *streams;       // the program's; NULL: the anchor's alone
+  int64_t context;              // rows longer than this are cut, counted in *cut (text rows are split into windows of this length)
+} DataOptions;
+
+// Reads every row. Errors name file, line, key, what was found and what was expected. NULL on error.
+Data *data_read(const char *path, const DataOptions *o, int64_t *cut, RtError *e);
+void data_free(Data *d);
+#endif

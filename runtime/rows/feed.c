@@ -1,0 +1,90 @@
+// See feed.h.
+#include "runtime/rows/feed.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "runtime/core/alloc.h"
+#include "runtime/core/rng.h"
+
+int32_t feed_eos(const Engine *en) {
+  // A model may have several; the one config.json names first is the one it was trained with.
+  const json_t *v = json_object_get(en->hf->text, "eos_token_id");
+  if (json_is_array(v)) v = json_array_get(v, 0);
+  if (json_is_integer(v) && json_integer_value(v) >= 0) return (int32_t)json_integer_value(v);
+  return en->hf->n_eos ? en->hf->eos[0] : -1;
+}
+
+Data *feed_open(const Engine *en, const char *path, RtError *e) {
+  DataOptions o = {.tok = en->tok, .eos = feed_eos(en), .eos_set = en->hf->eos, .n_eos = en->hf->n_eos,
+                   .streams = &en->streams, .vocab = en->vocab, .context = en->context};
+  int64_t cut = 0;
+  Data *d = data_read(path, &o, &cut, e);
+  if (d && cut) fprintf(stderr, "warning: %s: %lld rows were longer than the context of %lld tokens%s and were cut\n",
+                        path, (long long)cut, (long long)en->context, en->streams.n > 1 ? ", or an augment's," : "");
+  return d;
+}
+
+int64_t feed_longest(const Data *d) {
+  int64_t most = 0;
+  for (int64_t i = 0; i < d->n; i++) {
+    int64_t n = step_most_tokens(&d->row[i], step_row_tokens(&d->row[i]));
+    if (n > most) most = n;
+  }
+  return most;
+}
+
+bool feed_loss(Engine *en, Step *s, const Data *d, int64_t cap, FeedLoss *out, RtError *e) {
+  *out = (FeedLoss){.tokens = d->tokens};
+  if (feed_longest(d) > cap) cap = feed_longest(d);
+  engine_cap(en, en->e_loss, cap, cap);
+  if (!engine_place(en, e)) return false;
+  for (int64_t i = 0; i < d->n;) {
+    step_reset(s);
+    while (i < d->n && step_fits(s, &d->row[i], step_row_tokens(&d->row[i]), cap)) out->labelled += step_add_row(s, &d->row[i++], 0);
+    if (s->nseq == 0) continue;
+    engine_run(en, en->e_loss, s);
+    const float *nll = engine_output(en, en->e_loss, "nll");
+    for (int64_t r = 0; r < s->nrow; r++) out->nll += nll[r];
+  }
+  return true;
+}
+
+// Fisher-Yates from the file's order.
+static void shuffle(Feeder *f) {
+  char purpose[48];
+  snprintf(purpose, sizeof purpose, "order of epoch %lld", (long long)f->epoch);
+  uint64_t key = rng_key(f->seed, purpose);
+  for (int64_t i = 0; i < f->n; i++) f->order[i] = f->row[i];
+  for (int64_t i = f->n - 1; f->shuffle && i > 0; i--) {
+    int64_t k = (int64_t)(rng_unit(key, (uint64_t)i) * (double)(i + 1)), t = f->order[i];
+    f->order[i] = f->order[k];
+    f->order[k] = t;
+  }
+}
+
+void feeder_start(Feeder *f, const Data *d, uint64_t seed, bool shuffled, int64_t epoch, int64_t position) {
+  *f = (Feeder){.data = d, .seed = seed, .shuffle = shuffled, .epoch = epoch, .position = position};
+  f->row = rt_alloc((size_t)d->n, sizeof *f->row);
+  f->order = rt_alloc((size_t)d->n, sizeof *f->order);
+  for (int64_t i = 0; i < d->n; i++)
+    if (step_row_tokens(&d->row[i]) > 0) f->row[f->n++] = i;
+  shuffle(f);
+}
+
+const DataRow *feeder_peek(Feeder *f) {
+  if (f->position >= f->n) {
+    f->epoch++;
+    f->position = 0;
+    shuffle(f);
+  }
+  return &f->data->row[f->order[f->position]];
+}
+
+const DataRow *feeder_next(Feeder *f) {
+  const DataRow *r = feeder_peek(f);
+  f->position++;
+  return r;
+}
+
+void feeder_end(Feeder *f) { free(f->row), free(f->order); }

@@ -1,0 +1,185 @@
+// See follow.h.
+#include "runtime/rows/follow.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/core/alloc.h"
+
+void streams_free(Streams *ss) {
+  for (int k = 0; k < ss->n; k++) {
+    if (ss->s[k].rule) settler_free(ss->s[k].rule);
+    if (ss->s[k].tok) tokenizer_free(ss->s[k].tok);
+  }
+  free(ss->s), free(ss->of);
+  *ss = (Streams){0};
+}
+
+// ---- tokens of one stream
+
+static void append(FollowTokens *t, const int32_t *ids, int64_t n) {
+  if (t->n + n > t->cap) t->ids = rt_realloc(t->ids, (size_t)(t->cap = (t->n + n) * 2 + 16), sizeof *t->ids);
+  if (n) memcpy(t->ids + t->n, ids, (size_t)n * sizeof *ids);
+  t->n += n;
+}
+
+// Takes over the tokens that have settled since.
+static bool settle(const Stream *s, FollowTokens *t, RtError *e) {
+  const int32_t *prefix, *ids;
+  int64_t np = tokenizer_prefix(s->tok, &prefix), n = settled_tokens(t->text, &ids, NULL);
+  for (int64_t i = t->n - np; i < n; i++)
+    if (ids[i] >= s->vocab)
+      return rt_fail(e, "the tokenizer of model %s gives id %d for this text; the model knows ids below %lld", s->model, (int)ids[i],
+                     (long long)s->vocab);
+  append(t, ids + (t->n - np), n - (t->n - np));
+  return true;
+}
+
+Follow *follow_new(const Streams *ss, bool continuation) {
+  if (ss->n < 2) return NULL;
+  Follow *f = rt_alloc(1, sizeof *f);
+  *f = (Follow){.streams = ss, .prompt = -1, .continuation = continuation};
+  f->s = rt_alloc((size_t)ss->n, sizeof *f->s);
+  for (int k = 1; k < ss->n; k++) {
+    const int32_t *prefix;
+    if (!ss->s[k].tok) continue;
+    append(&f->s[k], prefix, tokenizer_prefix(ss->s[k].tok, &prefix));
+    f->s[k].text = settled_new(ss->s[k].rule, continuation);
+  }
+  return f;
+}
+
+void follow_seal(Follow *f) {
+  for (int k = 1; f && k < f->streams->n; k++) {
+    if (f->s[k].text) settled_free(f->s[k].text);
+    f->s[k].text = NULL;
+    f->s[k].ended = true;
+  }
+  if (f && f->said) tokstream_free(f->said);
+  if (f) f->said = NULL;
+}
+
+void follow_free(Follow *f) {
+  if (!f) return;
+  follow_seal(f);
+  for (int k = 1; k < f->streams->n; k++) free(f->s[k].ids), free(f->s[k].seen);
+  free(f->s), free(f->id), free(f->text), free(f->end);
+  free(f);
+}
+
+// ---- growing
+
+static void room(Follow *f, size_t bytes) {
+  if (f->n == f->cap) {
+    f->cap = f->cap * 2 + 32;
+    f->id = rt_realloc(f->id, (size_t)f->cap, sizeof *f->id);
+    f->end = rt_realloc(f->end, (size_t)f->cap, sizeof *f->end);
+    for (int k = 1; k < f->streams->n; k++) f->s[k].seen = rt_realloc(f->s[k].seen, (size_t)f->cap, sizeof *f->s[k].seen);
+  }
+  if (f->len + bytes > f->captext) f->text = rt_realloc(f->text, f->captext = (f->len + bytes) * 2 + 64, 1);
+}
+
+bool follow_token(Follow *f, int32_t id, const char *bytes, size_t n, RtError *e) {
+  room(f, n);
+  if (n) memcpy(f->text + f->len, bytes, n);
+  f->len += n;
+  for (int k = 1; k < f->streams->n; k++) {
+    const Stream *s = &f->streams->s[k];
+    FollowTokens *t = &f->s[k];
+    if (!t->ended && !s->tok) append(t, &id, 1);
+    if (!t->ended && s->tok && n && (!settled_push(t->text, bytes, n, e) || !settle(s, t, e))) return false;
+    t->seen[f->n] = (int32_t)t->n;
+  }
+  f->id[f->n] = id;
+  f->end[f->n++] = (int64_t)f->len;
+  return true;
+}
+
+bool follow_prompt_end(Follow *f, RtError *e) {
+  f->prompt = f->n;
+  for (int k = 1; k < f->streams->n; k++) {
+    const Stream *s = &f->streams->s[k];
+    FollowTokens *t = &f->s[k];
+    if (!s->prompt_only || t->ended) continue;
+    if (s->tok && (!settled_end(t->text, e) || !settle(s, t, e))) return false;
+    if (f->n) t->seen[f->n - 1] = (int32_t)t->n;
+    t->ended = true;
+  }
+  return true;
+}
+
+// Nothing that comes now can be used.
+static bool full(const Follow *f) {
+  for (int k = 1; f->n && k < f->streams->n; k++)
+    if (f->s[k].seen[f->n - 1] > f->streams->s[k].context) return true;
+  return false;
+}
+
+bool follow_id(Follow *f, const Tokenizer *tok, int32_t id, RtError *e) {
+  if (!f->said && tok) f->said = tokstream_eager(tok, f->id, f->n);
+  size_t n = 0;
+  const char *bytes = f->said ? tokstream_push(f->said, id, &n) : "";
+  return follow_token(f, id, bytes, n, e);
+}
+
+bool follow_encoded(Follow *f, const Tokenizer *tok, const int32_t *ids, const TokSpan *span, int64_t n, const char *text, size_t begin,
+                    size_t end, RtError *e) {
+  for (int64_t i = 0; i < n && !full(f); i++) {
+    size_t to = i == n - 1 ? end : (size_t)(span[i].end < span[i + 1].begin ? span[i].end : span[i + 1].begin);
+    if (to < begin) to = begin;
+    if (!follow_token(f, ids[i], text + begin, tokenizer_is_special(tok, ids[i]) ? 0 : to - begin, e)) return false;
+    begin = to;
+  }
+  return true;
+}
+
+bool follow_ids(Follow *f, const Tokenizer *tok, const int32_t *ids, int64_t n, int64_t prompt, RtError *e) {
+  if (prompt <= 0 && !follow_prompt_end(f, e)) return false;
+  for (int64_t i = 0; i < n && !full(f); i++)
+    if (!follow_id(f, tok, ids[i], e) || (i + 1 == prompt && !follow_prompt_end(f, e))) return false;
+  return true;
+}
+
+Follow *follow_copy(const Follow *f, int64_t n) {
+  if (!f) return NULL;
+  RtError e;
+  Follow *c = follow_new(f->streams, f->continuation);
+  bool ok = f->prompt != 0 || follow_prompt_end(c, &e);
+  for (int64_t i = 0; i < n && ok; i++) {
+    int64_t at = i ? f->end[i - 1] : 0;
+    ok = follow_token(c, f->id[i], f->text + at, (size_t)(f->end[i] - at), &e) && (i + 1 != f->prompt || follow_prompt_end(c, &e));
+  }
+  if (ok) return c;
+  fprintf(stderr, "calm: bug: a text that was read cannot be read again: %s\n", e.text);
+  abort();
+}
+
+void follow_most(const Follow *f, int64_t n, int64_t *most) {
+  for (int k = 1; f && n && k < f->streams->n; k++)
+    if (f->s[k].seen[n - 1] > most[k]) most[k] = f->s[k].seen[n - 1];
+}
+
+int64_t follow_fits(const Follow *f) {
+  int64_t n = f->n;
+  for (int k = 1; k < f->streams->n; k++)
+    while (n && f->s[k].seen[n - 1] > f->streams->s[k].context) n--;
+  return n;
+}
+
+bool follow_share(const Follow *f, int64_t n, int k, FollowShare *sum, RtError *e) {
+  const Stream *s = &f->streams->s[k];
+  const FollowTokens *t = &f->s[k];
+  TokSpan *span = NULL;
+  const int32_t *prefix;
+  int64_t read = s->prompt_only && f->prompt < n ? f->prompt : n, len = read > 0 ? f->end[read - 1] : 0, ended = 0;
+  int64_t all = s->tok ? tokenizer_encode(s->tok, f->text, (size_t)len, f->continuation, NULL, &span, e) : 0;
+  if (all < 0) return false;
+  for (int64_t i = 0; i < n; i++) {
+    while (ended < all && span[ended].end <= f->end[i]) ended++;
+    sum->visible += t->seen[i];
+    sum->ended += s->tok ? tokenizer_prefix(s->tok, &prefix) + ended : t->seen[i];
+  }
+  free(span);
+  return true;
+}

@@ -1,0 +1,82 @@
+// Token streams. Models with the anchor's tokenizer read the anchor's own ids: stream 0. Every other tokenizer of a program, and every
+// augment that reads only the prompt, is a stream of its own that follows the anchor's: the same text, its own tokens and positions.
+//
+// What an anchor position may see of a following stream (DESIGN section 4): the tokens that are settled by the text of the anchor's tokens
+// up to it, that is, the tokens every continuation of that text would begin with (settled.h). So nothing leaks from later text, and the
+// count depends on the ids so far only, not on how they were cut into steps.
+//   - The text of an anchor token is what it adds to the text; special tokens add nothing, each model gets its own. A character that is
+//     split over tokens comes with the last of them.
+//   - A stream begins with its tokenizer's prefix (BOS), visible from the first position on.
+//   - `reads prompt`: the prompt is a complete text at its last token, where all of it becomes visible; nothing behind it is read.
+//     With the anchor's tokenizer the ids are the anchor's own, and position i sees those up to i.
+#ifndef CALM_RUNTIME_FOLLOW_H
+#define CALM_RUNTIME_FOLLOW_H
+#include "runtime/text/settled.h"
+
+typedef struct Stream {
+  const char *model;           // the first model that reads it, for messages
+  Tokenizer *tok;              // owned; NULL: stream 0, or the anchor's ids
+  Settler *rule;               // owned; NULL where tok is
+  bool prompt_only;
+  int64_t context, vocab;      // smallest over its models: most tokens, and ids must be below vocab
+} Stream;
+
+typedef struct Streams {
+  Stream *s;                   // s[0] is the anchor's own
+  int n;
+  int *of;                     // per model of the program: its stream
+} Streams;
+
+void streams_free(Streams *ss);
+
+// The streams that follow one anchor sequence.
+typedef struct FollowTokens {
+  int32_t *ids;
+  int64_t n, cap;
+  int32_t *seen;               // per anchor token: how many of ids its position sees
+  SettledText *text;           // NULL once no more is read
+  bool ended;
+} FollowTokens;
+typedef struct Follow {
+  const Streams *streams;
+  FollowTokens *s;             // by stream; s[0] is not used
+  bool continuation;
+  int32_t *id;                 // the anchor's tokens
+  int64_t n, cap;
+  int64_t prompt;              // anchor tokens of the prompt; -1: it has not ended
+  char *text;                  // what the anchor's tokens say, whole
+  size_t len, captext;
+  int64_t *end;                // per anchor token: bytes of text up to and with it
+  TokStream *said;             // owned; decodes tokens that come without their text, NULL before the first
+} Follow;
+
+// NULL where the program has one stream. continuation: the text continues another one (a window of a longer text).
+Follow *follow_new(const Streams *ss, bool continuation);
+void follow_free(Follow *f);
+// The next token of the anchor, and the n bytes of text it adds, whole characters. False and an error where a following model does not know
+// a token.
+bool follow_token(Follow *f, int32_t id, const char *bytes, size_t n, RtError *e);
+// The next token, of which only the id is known: its text is what tok (NULL: nothing) decodes after those before it.
+bool follow_id(Follow *f, const Tokenizer *tok, int32_t id, RtError *e);
+// The next n tokens of the anchor, which tok encoded: they say text[begin, end). A character belongs to the last token that has a part of it,
+// what lies between spans to the later token, the rest to the last. Stops where a context is full.
+bool follow_encoded(Follow *f, const Tokenizer *tok, const int32_t *ids, const TokSpan *span, int64_t n, const char *text, size_t begin,
+                    size_t end, RtError *e);
+// All tokens of the anchor, by their ids; the first `prompt` are the prompt. Stops where a context is full.
+bool follow_ids(Follow *f, const Tokenizer *tok, const int32_t *ids, int64_t n, int64_t prompt, RtError *e);
+// The prompt ends with the anchor tokens so far.
+bool follow_prompt_end(Follow *f, RtError *e);
+// No more tokens come: gives back what only they would need.
+void follow_seal(Follow *f);
+// The same for the first n anchor tokens.
+Follow *follow_copy(const Follow *f, int64_t n);
+// Raises most[k] (by stream) to what the first n anchor tokens see of stream k.
+void follow_most(const Follow *f, int64_t n, int64_t *most);
+// How many of the first anchor tokens (not all need be there) fit every stream's context.
+int64_t follow_fits(const Follow *f);
+
+// What the stable prefix costs: over the first n anchor positions, the tokens of stream k that are visible, and those that end in the text
+// so far.
+typedef struct FollowShare { int64_t visible, ended; } FollowShare;
+bool follow_share(const Follow *f, int64_t n, int k, FollowShare *sum, RtError *e);
+#endif

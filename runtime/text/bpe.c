@@ -1,0 +1,135 @@
+// Byte-pair encoding of one piece: characters to symbols, then merges by rank (leftmost first among equals) with a heap over a linked
+// list, O(n log n).
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/core/alloc.h"
+#include "runtime/core/utf8.h"
+#include "runtime/text/impl.h"
+
+// Symbols lie end to end. (Where a fused unknown is only put after byte tokens that follow it, Hugging Face's spans are these too.)
+static void add_symbol(TkBpe *w, int32_t id, size_t len) {
+  if (w->n == w->cap) {
+    w->cap = w->cap ? w->cap * 2 : 64;
+    w->sym = rt_realloc(w->sym, w->cap, sizeof *w->sym);
+  }
+  int32_t at = (int32_t)w->n++;
+  w->sym[at] = (struct TkSymbol){.id = id, .prev = at - 1, .next = at + 1, .begin = w->at, .len = (uint32_t)len};
+  w->at += (uint32_t)len;
+}
+
+// A character that is no token, as bytes: false when one of its bytes has no token either.
+static bool add_bytes(const Tokenizer *t, TkBpe *w, const char *s, size_t len) {
+  for (size_t i = 0; i < len; i++)
+    if (t->vocab.byte[(uint8_t)s[i]] < 0) return false;
+  for (size_t i = 0; i < len; i++) add_symbol(w, t->vocab.byte[(uint8_t)s[i]], 1);
+  return true;
+}
+
+// The piece as one token, when it is one and merges are not asked for.
+static int32_t whole_piece(const Tokenizer *t, const char *s, size_t n) {
+  if (!t->ignore_merges) return -1;
+  if (!t->bytes) return tk_vocab_find(&t->vocab, s, n);
+  char few[512] = "", *shown = n <= sizeof few / 2 ? few : rt_alloc(n, 2);
+  size_t k = 0;
+  for (size_t i = 0; i < n; i++) k += rt_utf8_put(shown + k, tk_byte_char((uint8_t)s[i]));
+  int32_t id = tk_vocab_find(&t->vocab, shown, k);
+  if (shown != few) free(shown);
+  return id;
+}
+
+static void start_bytes(const Tokenizer *t, TkBpe *w, const char *s, size_t n) {
+  for (size_t i = 0; i < n; i++) add_symbol(w, t->vocab.shown[(uint8_t)s[i]], 1);
+  w->sym[w->n - 1].next = -1;
+}
+
+static void start_symbols(const Tokenizer *t, TkBpe *w, const char *s, size_t n) {
+  size_t unk_len = 0, k;
+  for (size_t i = 0; i < n; i += k) {
+    uint32_t cp;
+    k = rt_utf8_next(s + i, &cp);
+    int32_t id = cp < TK_FAST_CHARS ? t->vocab.fast[cp] : tk_vocab_find(&t->vocab, s + i, k);
+    if (id < 0 && t->byte_fallback && add_bytes(t, w, s + i, k)) continue;
+    // Nothing stands for it: left out, and as in Hugging Face's spans the tokens behind it in the piece move up to its place.
+    if (id < 0 && t->unk < 0) continue;
+    if (unk_len && (id >= 0 || !t->fuse_unk)) {
+      add_symbol(w, t->unk, unk_len);
+      unk_len = 0;
+    }
+    if (id >= 0) {
+      add_symbol(w, id, k);
+    } else {
+      unk_len += k;
+    }
+  }
+  if (unk_len) add_symbol(w, t->unk, unk_len);
+  if (w->n) w->sym[w->n - 1].next = -1;
+}
+
+static void heap_push(TkBpe *w, struct TkMerge m) {
+  if (w->heap_n == w->heap_cap) {
+    w->heap_cap = w->heap_cap ? w->heap_cap * 2 : 64;
+    w->heap = rt_realloc(w->heap, w->heap_cap, sizeof *w->heap);
+  }
+  size_t i = w->heap_n++;
+  for (; i && w->heap[(i - 1) / 2].key > m.key; i = (i - 1) / 2) w->heap[i] = w->heap[(i - 1) / 2];
+  w->heap[i] = m;
+}
+
+static struct TkMerge heap_pop(TkBpe *w) {
+  struct TkMerge top = w->heap[0], m = w->heap[--w->heap_n];
+  size_t i = 0, c;
+  while ((c = 2 * i + 1) < w->heap_n) {
+    if (c + 1 < w->heap_n && w->heap[c + 1].key < w->heap[c].key) c++;
+    if (w->heap[c].key >= m.key) break;
+    w->heap[i] = w->heap[c];
+    i = c;
+  }
+  w->heap[i] = m;
+  return top;
+}
+
+static void offer(const Tokenizer *t, TkBpe *w, int32_t left) {
+  if (left < 0 || w->sym[left].next < 0) return;
+  const TkPair *p = tk_vocab_pair(&t->vocab, w->sym[left].id, w->sym[w->sym[left].next].id);
+  if (p) heap_push(w, (struct TkMerge){(uint64_t)p->rank << 32 | (uint32_t)left, p->id});
+}
+
+static void merge(const Tokenizer *t, TkBpe *w) {
+  w->heap_n = 0;
+  for (size_t i = 0; i + 1 < w->n; i++) offer(t, w, (int32_t)i);
+  while (w->heap_n) {
+    struct TkMerge m = heap_pop(w);
+    struct TkSymbol *a = &w->sym[(uint32_t)m.key];
+    if (a->len == 0 || a->next < 0) continue;               // gone, or its neighbour went
+    struct TkSymbol *b = &w->sym[a->next];
+    const TkPair *p = tk_vocab_pair(&t->vocab, a->id, b->id);
+    if (!p || p->id != m.id) continue;                      // an entry from before one side was merged
+    a->id = m.id;
+    a->len += b->len;
+    a->next = b->next;
+    b->len = 0;
+    if (a->next >= 0) w->sym[a->next].prev = (int32_t)(a - w->sym);
+    offer(t, w, a->prev);
+    offer(t, w, (int32_t)(a - w->sym));
+  }
+}
+
+void tk_bpe(const Tokenizer *t, TkBpe *w, const char *s, size_t n) {
+  w->n = 0;
+  w->at = 0;
+  int32_t whole = whole_piece(t, s, n);
+  if (whole >= 0) {
+    add_symbol(w, whole, n);
+    w->sym[0].next = -1;
+    return;
+  }
+  if (t->bytes) start_bytes(t, w, s, n);
+  else start_symbols(t, w, s, n);
+  if (w->n > 1) merge(t, w);
+}
+
+void tk_bpe_free(TkBpe *w) {
+  free(w->sym);
+  free(w->heap);
+}

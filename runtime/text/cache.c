@@ -1,0 +1,65 @@
+// Pieces seen before and their tokens: text repeats its words, so most pieces need no merging. An open-addressing table of a bounded size
+// over two arenas; when either is full everything is forgotten.
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/core/alloc.h"
+#include "runtime/text/impl.h"
+
+enum { FIRST = 256, MOST = 1 << 16, BYTES_A_WORD = 16, TOKENS_A_WORD = 4 };
+
+static void resize(TkCache *c, size_t size) {
+  struct TkWord *old = c->word;
+  size_t n = old ? c->mask + 1 : 0;
+  c->word = rt_alloc(size, sizeof *c->word);
+  c->mask = size - 1;
+  for (size_t k = 0; k < n; k++) {
+    if (!old[k].hash) continue;
+    size_t i = old[k].hash & c->mask;
+    while (c->word[i].hash) i = (i + 1) & c->mask;
+    c->word[i] = old[k];
+  }
+  free(old);
+  c->bytes = rt_realloc(c->bytes, size * BYTES_A_WORD, 1);
+  c->token = rt_realloc(c->token, size * TOKENS_A_WORD, sizeof *c->token);
+}
+
+const TkToken *tk_cache_find(const TkCache *c, uint64_t hash, const char *s, size_t n, size_t *ntokens) {
+  if (!c->word) return NULL;
+  hash |= !hash;
+  for (size_t i = hash & c->mask; c->word[i].hash; i = (i + 1) & c->mask) {
+    const struct TkWord *w = &c->word[i];
+    if (w->hash != hash || w->len != n || memcmp(c->bytes + w->at, s, n) != 0) continue;
+    *ntokens = w->ntokens;
+    return c->token + w->tokens_at;
+  }
+  return NULL;
+}
+
+void tk_cache_add(TkCache *c, uint64_t hash, const char *s, size_t n, const TkBpe *w) {
+  if (!c->word) resize(c, FIRST);
+  size_t size = c->mask + 1;
+  bool full = c->used * 2 >= size || c->bytes_n + n > size * BYTES_A_WORD || c->token_n + w->n > size * TOKENS_A_WORD;
+  if (full && size < MOST) {
+    resize(c, size * 4);
+  } else if (full) {
+    memset(c->word, 0, size * sizeof *c->word);
+    c->used = c->bytes_n = c->token_n = 0;
+  }
+  hash |= !hash;
+  size_t i = hash & c->mask;
+  while (c->word[i].hash) i = (i + 1) & c->mask;
+  struct TkWord *to = &c->word[i];
+  *to = (struct TkWord){.hash = hash, .at = (uint32_t)c->bytes_n, .tokens_at = (uint32_t)c->token_n, .len = (uint16_t)n};
+  c->used++;
+  memcpy(c->bytes + c->bytes_n, s, n);
+  c->bytes_n += n;
+  for (int32_t k = w->n ? 0 : -1; k >= 0; k = w->sym[k].next, to->ntokens++)
+    c->token[c->token_n++] = (TkToken){w->sym[k].id, w->sym[k].begin, w->sym[k].begin + w->sym[k].len};
+}
+
+void tk_cache_free(TkCache *c) {
+  free(c->word);
+  free(c->bytes);
+  free(c->token);
+}

@@ -1,0 +1,75 @@
+// JSON strings, one a line, to {"ids", "offsets"} a line (byte spans of the raw text; no special tokens added), or back.
+#include "runtime/text/tokenize_lines.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/core/utf8.h"
+#include "runtime/files/json.h"
+
+static bool encode_line(const Tokenizer *t, const json_t *v, const char *where, RtError *e) {
+  if (!json_is_string(v)) return rt_fail(e, "%s: expected a JSON string, found %s", where, rtj_kind(v));
+  int32_t *ids = NULL;
+  TokSpan *spans = NULL;
+  RtError why;
+  int64_t n = tokenizer_encode(t, json_string_value(v), json_string_length(v), false, &ids, &spans, &why);
+  if (n < 0) return rt_fail(e, "%s: %.800s", where, why.text);
+  printf("{\"ids\": [");
+  for (int64_t i = 0; i < n; i++) printf("%s%d", i ? ", " : "", (int)ids[i]);
+  printf("], \"offsets\": [");
+  for (int64_t i = 0; i < n; i++) printf("%s[%lld, %lld]", i ? ", " : "", (long long)spans[i].begin,
+                                         (long long)spans[i].end);
+  printf("]}\n");
+  free(ids), free(spans);
+  return true;
+}
+
+static bool decode_line(const Tokenizer *t, const json_t *v, const char *where, RtError *e) {
+  const json_t *list = json_is_object(v) ? json_object_get(v, "ids") : v;
+  if (!json_is_array(list)) return rt_fail(e, "%s: expected {\"ids\": […]} or a list of ids, found %s", where,
+                                           rtj_kind(list));
+  size_t n = json_array_size(list), len;
+  int32_t *ids = calloc(n + 1, sizeof *ids);
+  bool ok = ids != NULL;
+  for (size_t i = 0; ok && i < n; i++) {
+    const json_t *x = json_array_get(list, i);
+    json_int_t id = json_integer_value(x);
+    if (!json_is_integer(x) || id < 0 || id >= tokenizer_vocab(t))
+      ok = rt_fail(e, "%s: id %zu: expected a number from 0 to %d", where, i, tokenizer_vocab(t) - 1);
+    ids[i] = (int32_t)id;
+  }
+  char *text = ok ? tokenizer_decode(t, ids, (int64_t)n, &len) : NULL;
+  free(ids);
+  if (!ok) return false;
+  json_t *s = json_stringn(text, len);
+  json_dumpf(s, stdout, JSON_ENCODE_ANY);
+  putchar('\n');
+  json_decref(s);
+  free(text);
+  return true;
+}
+
+bool tokenize_lines(const Tokenizer *t, bool decode, RtError *e) {
+  char *line = NULL;
+  size_t cap = 0;
+  ssize_t n;
+  bool ok = true;
+  for (int64_t number = 1; ok && (n = getline(&line, &cap, stdin)) >= 0; number++) {
+    char where[48];
+    snprintf(where, sizeof where, "standard input:%lld", (long long)number);
+    if (strspn(line, " \t\r\n") == (size_t)n) continue;
+    size_t valid = rt_utf8_valid(line, (size_t)n);
+    if (valid < (size_t)n) {
+      ok = rt_fail(e, "%s: not UTF-8: byte %zu of the line is 0x%02X", where, valid + 1, (unsigned)(uint8_t)line[valid]);
+      break;
+    }
+    json_error_t je;
+    json_t *v = json_loadb(line, (size_t)n, JSON_DECODE_ANY | JSON_ALLOW_NUL, &je);
+    ok = v ? (decode ? decode_line : encode_line)(t, v, where, e) : rt_fail(e, "%s: %s", where, je.text);
+    json_decref(v);
+  }
+  free(line);
+  if (ok && (fflush(stdout) != 0 || ferror(stdout))) ok = rt_fail(e, "cannot write standard output");
+  return ok;
+}

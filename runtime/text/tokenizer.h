@@ -1,0 +1,39 @@
+// tokenizer.json as Hugging Face `tokenizers` runs it, BPE in both flavours. Text is UTF-8.
+#ifndef CALM_RUNTIME_TOKENIZER_H
+#define CALM_RUNTIME_TOKENIZER_H
+#include <stddef.h>
+#include <stdint.h>
+
+#include "runtime/core/rt_error.h"
+
+typedef struct Tokenizer Tokenizer;
+typedef struct TokSpan { int64_t begin, end; } TokSpan;      // byte range of the raw text
+
+Tokenizer *tokenizer_open(const char *path, RtError *e);     // a tokenizer.json; what it uses and calm does not know is an error naming it
+void tokenizer_free(Tokenizer *t);
+// Do two tokenizer.json files hold the same tokenizer (equal bytes, or equal JSON)? False and an error where one cannot be read.
+bool tokenizer_same(const char *a, const char *b, bool *same, RtError *e);
+int tokenizer_vocab(const Tokenizer *t);                     // one past the largest id
+// Encodes text without adding special tokens (added tokens written in the text are recognised). Returns the count, ids and spans
+// malloc'ed (either may be NULL when not wanted). continuation: the text continues another one, so no prefix space or prepended ▁ is put
+// before it (DESIGN section 3: "the completion gets no BOS and no prefix space"). -1 and an error on invalid UTF-8 (names line and byte).
+int64_t tokenizer_encode(const Tokenizer *t, const char *text, size_t len, bool continuation, int32_t **ids, TokSpan **spans, RtError *e);
+// Ids the post-processor (TemplateProcessing) puts before and after a single text: BOS, EOS. Returns the count.
+int tokenizer_prefix(const Tokenizer *t, const int32_t **ids);
+int tokenizer_suffix(const Tokenizer *t, const int32_t **ids);
+// Decodes all ids at once; special tokens are skipped. malloc'ed, NUL-terminated, *len bytes. Invalid UTF-8 becomes U+FFFD as HF does.
+char *tokenizer_decode(const Tokenizer *t, const int32_t *ids, int64_t n, size_t *len);
+bool tokenizer_is_special(const Tokenizer *t, int32_t id);
+int32_t tokenizer_token_id(const Tokenizer *t, const char *token);   // -1 when there is none
+
+// Streaming decode: decode(prompt + completion) minus decode(prompt), handed out in whole characters only.
+typedef struct TokStream TokStream;
+TokStream *tokstream_new(const Tokenizer *t, const int32_t *prompt, int64_t n);
+// The same, but text comes out with the id that completes it. Decoding gives other text only for a run of byte tokens whose later bytes
+// are no UTF-8: it replaces the whole run.
+TokStream *tokstream_eager(const Tokenizer *t, const int32_t *prompt, int64_t n);
+// Adds an id; returns newly settled text (owned by the stream, valid until the next call; maybe "").
+const char *tokstream_push(TokStream *s, int32_t id, size_t *len);
+const char *tokstream_end(TokStream *s, size_t *len);        // the rest, when no more ids come
+void tokstream_free(TokStream *s);
+#endif

@@ -1,0 +1,40 @@
+// Cached stepping of many sequences at once, the one way every command generates: each step takes the next tokens of
+// every sequence that has some (one when decoding, a chunk of the prompt before), and gives the logits after the last
+// token of each sequence that is caught up.
+#ifndef CALM_RUNTIME_DECODE_H
+#define CALM_RUNTIME_DECODE_H
+#include "runtime/engine/engine.h"
+
+typedef struct DecodeSeq {
+  int32_t *ids;                // owned
+  int64_t n, cap;              // tokens known
+  int64_t past;                // of them in the caches
+  const float *logits;         // after token n - 1, until the next step; NULL while it is not caught up
+  Follow *follow;              // owned; what the other streams read of it; NULL where there is one stream
+  bool full;                   // a cache has no room for its next token: it can go no further
+  int64_t chunk;               // most tokens a step takes of it; 0 = the decoder's
+  bool open;
+  void *user;
+} DecodeSeq;
+
+typedef struct Decoder {
+  Engine *en;
+  Step *step;
+  DecodeSeq *seq;              // nslots
+  int64_t nslots, context, chunk, tokens;
+  bool all_rows;               // logits of every token, not only the last (score --chunk)
+} Decoder;
+
+// nslots sequences of up to `context` tokens; steps of up to `tokens` tokens, `chunk` of one prompt at a time. known: by stream, the most
+// tokens that a sequence already brings (follow_most). NULL and an error.
+Decoder *decoder_new(Engine *en, int64_t nslots, int64_t context, int64_t tokens, int64_t chunk, bool all_rows, const int64_t *known,
+                     RtError *e);
+void decoder_free(Decoder *d);
+// A sequence that begins with n tokens, and what follows them (taken over; NULL where there is one stream). NULL when every slot is taken.
+DecodeSeq *decoder_open(Decoder *d, const int32_t *ids, int64_t n, Follow *follow, void *user);
+// Its next token. False and an error where a following model does not know a token of its text.
+bool decoder_push(Decoder *d, DecodeSeq *s, int32_t id, RtError *e);
+void decoder_close(DecodeSeq *s);
+// One step. False when no sequence has a token to take; false and an error where there is no memory (e.text is "" otherwise).
+bool decoder_step(Decoder *d, RtError *e);
+#endif

@@ -1,0 +1,21 @@
+// Progress of a training run: a line on standard error, and log.csv.
+#ifndef CALM_RUNTIME_TRAINLOG_H
+#define CALM_RUNTIME_TRAINLOG_H
+#include <stdint.h>
+
+#include "runtime/core/rt_error.h"
+
+typedef struct TrainLine {
+  int64_t step, steps, tokens;
+  double loss, lr, norm, tokens_per_s;
+  double held;                 // NaN: not looked
+  double left;                 // seconds
+} TrainLine;
+
+typedef struct TrainLog TrainLog;
+// Opens DIR/log.csv (DIR is there); lines after step `keep` (those a resumed run computes again) are dropped, 0 starts
+// a new one.
+TrainLog *trainlog_open(const char *dir, int64_t keep, RtError *e);
+bool trainlog_add(TrainLog *l, const TrainLine *x, RtError *e);
+void trainlog_close(TrainLog *l);
+#endif
