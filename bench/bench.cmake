@@ -1,10 +1,17 @@
-# Benchmarks: built on demand (`ninja -C build bench`), never part of a test's pass condition.
+# Benchmarks: built on demand (`ninja -C build bench`), never part of a test's pass condition. They need no package that calm does not.
+set_source_files_properties(${CMAKE_SOURCE_DIR}/examples/lib/peak.c PROPERTIES COMPILE_OPTIONS "-O2;-fno-tree-vectorize")
 add_custom_target(bench)
-add_executable(bench_tokenizer EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/bench/tokenizer_rate.c)
-target_link_libraries(bench_tokenizer PRIVATE calm_rt)
-add_dependencies(bench bench_tokenizer)
-add_executable(roofline EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/bench/roofline.c ${CMAKE_SOURCE_DIR}/bench/peak.c)
-set_source_files_properties(${CMAKE_SOURCE_DIR}/bench/peak.c PROPERTIES COMPILE_OPTIONS "-O2;-fno-tree-vectorize")
-target_link_libraries(roofline PRIVATE calm_testkit)
-set_target_properties(roofline PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bench)
-add_dependencies(bench roofline)
+# name, sources from the project's folder, then LIBS what it is linked with
+function(calm_bench name)
+  cmake_parse_arguments(arg "" "" "LIBS" ${ARGN})
+  list(TRANSFORM arg_UNPARSED_ARGUMENTS PREPEND ${CMAKE_SOURCE_DIR}/)
+  add_executable(${name} EXCLUDE_FROM_ALL ${arg_UNPARSED_ARGUMENTS})
+  target_include_directories(${name} PRIVATE ${INC})
+  target_link_libraries(${name} PRIVATE ${arg_LIBS})
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bench)
+  add_dependencies(bench ${name})
+endfunction()
+
+calm_bench(rates examples/lib/rates.c examples/lib/peak.c LIBS pthread)     # an example's program, here to stand beside roofline
+calm_bench(roofline bench/roofline.c examples/lib/peak.c LIBS calm_testkit)
+calm_bench(bench_tokenizer bench/tokenizer_rate.c LIBS calm_rt)

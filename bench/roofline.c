@@ -1,16 +1,15 @@
 // roofline: what one core and all cores of this machine can do at most, and what share of it calm's matrix kernels reach. For every path
 // and shape a kernel is compiled as in a program and run on one core, in turn with the peak loop; the share is the median of the ratios.
-//   roofline [--rows M] [--rounds N] [--isa NAME] [--shape KxN] [--cold] [--peak]
-// --cold: a copy of the weights each time, from memory, as in a model larger than the caches; --peak: only the limits, as JSON.
+//   roofline [--rows M] [--rounds N] [--isa NAME] [--shape KxN] [--cold]
+// --cold: a copy of the weights each time, from memory, as in a model larger than the caches.
 // Times are of the thread, not of the clock on the wall: another program on the same core does not count as a slow kernel.
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
-#include "bench/peak.h"
+#include "examples/lib/peak.h"
 #include "runtime/machine/isa.h"
 #include "tests/unit/kernel_harness.h"
 
@@ -34,7 +33,7 @@ typedef struct Options {
   int64_t rows;
   int rounds;
   const char *isa;
-  bool peak, cold;
+  bool cold;
   int64_t K, N;                // only this shape, unless 0
 } Options;
 
@@ -162,13 +161,8 @@ static void kernels(const Options *o, const char *isa) {
   if (!o->K) packing(o, isa);
 }
 
-static void limits(const Options *o) {
-  int cores = (int)sysconf(_SC_NPROCESSORS_ONLN);
-  if (o->peak) {
-    printf("{\"cores\": %d, \"isa\": \"%s\", \"f32_one_core\": %.4g, \"f32_all_cores\": %.4g}\n", cores, o->isa, peak_fma(o->isa, 1, 0.5),
-           peak_fma(o->isa, cores, 0.5));
-    return;
-  }
+static void limits(void) {
+  int cores = peak_cores();
   for (int i = 0; harness_isa(i); i++)
     printf("%s f32: one core %.1f GF/s, %d cores %.1f GF/s\n", harness_isa(i), peak_fma(harness_isa(i), 1, 0.5) / 1e9, cores,
            peak_fma(harness_isa(i), cores, 0.5) / 1e9);
@@ -176,15 +170,14 @@ static void limits(const Options *o) {
 }
 
 static int usage(void) {
-  fprintf(stderr, "usage: roofline [--rows M] [--rounds N] [--isa NAME] [--shape KxN] [--cold] [--peak]\n");
+  fprintf(stderr, "usage: roofline [--rows M] [--rounds N] [--isa NAME] [--shape KxN] [--cold]\n");
   return 2;
 }
 
 int main(int argc, char **argv) {
   Options o = {.rows = 256, .rounds = 7, .isa = NULL};
   for (int i = 1; i < argc; i++) {
-    if (!strcmp(argv[i], "--peak")) o.peak = true;
-    else if (!strcmp(argv[i], "--cold")) o.cold = true;
+    if (!strcmp(argv[i], "--cold")) o.cold = true;
     else if (i + 1 == argc) return usage();
     else if (!strcmp(argv[i], "--shape")) {
       long long K, N;
@@ -201,9 +194,8 @@ int main(int argc, char **argv) {
     fprintf(stderr, "roofline: --isa %s: not a path this processor runs\n", o.isa);
     return 1;
   }
-  if (o.peak && !o.isa) o.isa = harness_isa(0);
-  limits(&o);
-  for (int i = 0; !o.peak && harness_isa(i); i++)
+  limits();
+  for (int i = 0; harness_isa(i); i++)
     if (!o.isa || !strcmp(o.isa, harness_isa(i))) kernels(&o, harness_isa(i));
   return 0;
 }

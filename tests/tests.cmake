@@ -1,10 +1,28 @@
-# All tests. A unit test is one file tests/unit/NAME.c, one cmocka executable.
+# All tests: built on demand (`ninja -C build tests`). A unit test is one file tests/unit/NAME.c, one cmocka executable.
 enable_testing()
+
+# --- compiles one kernel and runs it, for tests and for bench/; kernels call back into the executable, so it exports its symbols
+add_library(calm_native STATIC EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/tests/unit/native_object.c)
+target_compile_definitions(calm_native PRIVATE CALM_BINARY_DIR="${CMAKE_BINARY_DIR}")
+target_link_libraries(calm_native PUBLIC calm_llvm calm_rt)
+target_link_options(calm_native INTERFACE -rdynamic)
+add_dependencies(calm_native calm_mmlib)
+add_library(calm_testkit STATIC EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/tests/unit/kernel_harness.c
+            ${CMAKE_SOURCE_DIR}/tests/unit/fence.c)
+target_link_libraries(calm_testkit PUBLIC calm_native m)
+
+# --- everything below stands on cmocka; where it is not, whoever asks for tests is told what to install, and nobody else is bothered
 find_library(CMOCKA_LIB cmocka)
+find_path(CMOCKA_INC cmocka.h)
+if(NOT CMOCKA_LIB OR NOT CMOCKA_INC)
+  set(no_cmocka ${CMAKE_COMMAND} -E echo "calm: the tests need libcmocka-dev: run `sh scripts/setup --tests`, then configure again")
+  add_custom_target(tests COMMAND ${no_cmocka} COMMAND ${CMAKE_COMMAND} -E false VERBATIM)
+  add_test(NAME libcmocka-dev_is_missing COMMAND ${no_cmocka})
+  set_tests_properties(libcmocka-dev_is_missing PROPERTIES LABELS "unit;threads" WILL_FAIL TRUE)
+  return()
+endif()
+
 function(calm_unit_test name)
-  if(NOT CMOCKA_LIB)
-    return()
-  endif()
   add_executable(${name} EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/tests/unit/${name}.c)
   target_include_directories(${name} PRIVATE ${INC})
   target_link_libraries(${name} PRIVATE ${ARGN} ${CMOCKA_LIB})
@@ -36,15 +54,6 @@ target_link_libraries(calm_entrykit PUBLIC calm_passes calm_autodiff calm_graphk
 calm_unit_test(test_passes calm_entrykit calm_plan)
 
 # --- llvm
-# compiles one kernel and runs it; kernels call back into the executable, so it exports its symbols
-add_library(calm_native STATIC EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/tests/unit/native_object.c)
-target_compile_definitions(calm_native PRIVATE CALM_BINARY_DIR="${CMAKE_BINARY_DIR}")
-target_link_libraries(calm_native PUBLIC calm_llvm calm_rt)
-target_link_options(calm_native INTERFACE -rdynamic)
-add_dependencies(calm_native calm_mmlib)
-add_library(calm_testkit STATIC EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/tests/unit/kernel_harness.c
-            ${CMAKE_SOURCE_DIR}/tests/unit/fence.c)
-target_link_libraries(calm_testkit PUBLIC calm_native m)
 calm_unit_test(test_llvm_row calm_testkit)
 calm_unit_test(test_llvm_gemm calm_testkit)
 calm_unit_test(test_llvm_xent calm_testkit)

@@ -1,6 +1,6 @@
 # Sourced by the examples' run scripts, which set root.
 
-# build_calm [TARGET…]: installs what is missing and builds the compiler (sets calmc) and the targets. CALMC names a compiler that is built already.
+# build_calm: installs what is missing and builds the compiler (sets calmc). CALMC names a compiler that is built already.
 build_calm() {
   calmc=${CALMC:-}
   [ -z "$calmc" ] || return 0
@@ -8,7 +8,7 @@ build_calm() {
   launcher=
   command -v ccache >/dev/null && launcher=-DCMAKE_C_COMPILER_LAUNCHER=ccache
   cmake -S "$root" -B "$root/build" -G Ninja $launcher >/dev/null
-  ninja -C "$root/build" calmc "$@" >&2
+  ninja -C "$root/build" calmc >&2
   calmc=$root/build/calmc
 }
 
@@ -17,6 +17,9 @@ tool() {
   source=$1 program=$2; shift 2
   cc -std=c17 -D_GNU_SOURCE -O2 -Wall -Wextra -I"$root" -o "$program" "$source" "$@"
 }
+
+# build_rates DIR: makes DIR/rates, which says what this machine can do at most (rates.c)
+build_rates() { tool "$root/examples/lib/rates.c" "$1/rates" "$root/examples/lib/peak.c" -fno-tree-vectorize -pthread; }
 
 # need_number FLAG VALUE: ends the script when VALUE is not a whole number
 need_number() {

@@ -1,7 +1,9 @@
 // See peak.h. Plain C with vector extensions: the compiler has nothing to choose, so the rate is the processor's.
-#include "bench/peak.h"
+#include "examples/lib/peak.h"
 
 #include <pthread.h>
+#include <sched.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,7 +39,28 @@ FMA_LOOP(fma_avx512, "avx512f", 64)
 FMA_LOOP(fma_avx512, "avx512f,prefer-vector-width=512", 64)
 #endif
 FMA_LOOP(fma_avx2, "avx2,fma", 32)
-static const struct { const char *isa; double (*run)(void); } FMA[] = {{"avx512", fma_avx512}, {"avx2", fma_avx2}};
+// calm's paths, each with the features that its kernels use (runtime/machine/isa.c asks the same)
+static bool has_avx2(void) { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
+static bool has_avx512(void) {
+  return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+         __builtin_cpu_supports("avx512vl");
+}
+static const struct {
+  const char *isa;
+  bool (*has)(void);
+  double (*run)(void);
+} FMA[] = {{"avx512", has_avx512, fma_avx512}, {"avx2", has_avx2, fma_avx2}};
+
+int peak_cores(void) {
+  cpu_set_t mask;
+  return sched_getaffinity(0, sizeof mask, &mask) == 0 ? CPU_COUNT(&mask) : 1;
+}
+
+const char *peak_isa(int i) {
+  for (size_t k = 0; k < sizeof FMA / sizeof FMA[0]; k++)
+    if (FMA[k].has() && i-- == 0) return FMA[k].isa;
+  return NULL;
+}
 
 typedef struct Worker {
   double (*run)(void);
