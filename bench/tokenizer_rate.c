@@ -37,8 +37,8 @@ static Result encode(const Tokenizer *t, const char *s, size_t n) {
   r.seconds = now() - t0;
   if (r.tokens < 0) die(&e);
   for (int64_t i = 0; i < r.tokens; i++) r.sum = (r.sum * 1000003 + (uint64_t)ids[i]) % 2147483647;
-  free(ids);
-  free(spans);
+  rt_free(ids);
+  rt_free(spans);
   return r;
 }
 
@@ -65,7 +65,7 @@ static void print_lengths(const Tokenizer *t, const char *name, bool signs) {
   printf(", \"%s\": [", name);
   for (size_t n = most / 16; n <= most; n *= 4) printf("%s%.2f", n > most / 16 ? ", " : "", (double)n / 1e6 / encode(t, s, n).seconds);
   printf("]");
-  free(s);
+  rt_free(s);
 }
 
 int main(int argc, char **argv) {
@@ -94,7 +94,7 @@ int main(int argc, char **argv) {
   print_lengths(t, "one_word", false);
   print_lengths(t, "no_space", true);
   printf("}\n");
-  free(copy);
+  rt_free(copy);
   file_unmap(&m);
   tokenizer_free(t);
   return 0;

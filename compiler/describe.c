@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "driver.h"
+#include "runtime/core/alloc.h"
 #include "runtime/files/sha256.h"
 
 static void put(json_t *o, const char *key, json_t *v) {
@@ -155,6 +156,6 @@ void describe(const Program *p, const Plan *plan, const Spec *spec, Buf *out) {
   char *s = json_dumps(o, JSON_COMPACT | JSON_REAL_PRECISION(17));
   if (!s) abort();
   buf_puts(out, s);
-  free(s);
+  rt_free(s);
   json_decref(o);
 }

@@ -153,6 +153,6 @@ int driver_tokenize(const Options *o) {
   bool ok = t && tokenize_lines(t, o->decode, &e);
   if (!ok) fprintf(stderr, "calmc: error: %s\n", e.text);
   tokenizer_free(t);
-  free(path);
+  rt_free(path);
   return ok ? 0 : 1;
 }

@@ -5,6 +5,7 @@
 
 #include "driver.h"
 #include "passes/passes.h"
+#include "runtime/core/call.h"
 
 enum { FLAG, TEXT };
 typedef struct OptionRow {
@@ -87,7 +88,13 @@ static bool known_pass(const char *name) {
   return false;
 }
 
-int main(int argc, char **argv) {
+typedef struct CommandLine {
+  int argc;
+  char **argv;
+  int status;
+} CommandLine;
+
+static int run(int argc, char **argv) {
   Options o = {0};
   const char *command = NULL;
   for (int i = 1; i < argc; i++) {
@@ -119,4 +126,25 @@ int main(int argc, char **argv) {
   if (o.emit && !emit_known(o.emit)) return usage("--emit takes tree, graph, plan, llvm, asm or obj; found", o.emit);
   if (o.dump && !known_pass(o.dump)) return usage("no such pass (calmc --help lists them):", o.dump);
   return commands[which].run(&o);
+}
+
+static bool run_line(void *user, RtError *e) {
+  CommandLine *l = user;
+  (void)e;                                         // what was wrong has been said
+  l->status = run(l->argc, l->argv);
+  return true;
+}
+
+static void say_warning(void *user, const char *text) {
+  (void)user;
+  fprintf(stderr, "calmc: warning: %s\n", text);
+}
+
+int main(int argc, char **argv) {
+  RtHost host = {.warning = say_warning};
+  CommandLine line = {.argc = argc, .argv = argv};
+  RtError e;
+  if (rt_call(&host, run_line, &line, &e)) return line.status;
+  fprintf(stderr, "calmc: error: %s\n", e.text);
+  return 1;
 }

@@ -4,7 +4,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "runtime/core/alloc.h"
+#include "runtime/core/call.h"
+#include "runtime/core/clock.h"
 #include "runtime/commands/commands.h"
 #include "runtime/engine/params.h"
 #include "runtime/work/checkpoint.h"
@@ -35,13 +39,13 @@ int cmd_fail(const RtError *e) {
 
 Engine *cmd_open(const Options *o, RtError *e) {
   // Only NAME=DIR replaces a directory; for tokenize NAME alone chooses a model.
-  const char **pairs = calloc((size_t)o->model.n + 1, sizeof *pairs);
+  const char **pairs = rt_alloc((size_t)o->model.n + 1, sizeof *pairs);
   int n = 0;
-  for (int i = 0; pairs && i < o->model.n; i++)
+  for (int i = 0; i < o->model.n; i++)
     if (o->run_command != C_TOKENIZE || strchr(o->model.v[i], '=')) pairs[n++] = o->model.v[i];
   int64_t threads = opt_int(o->threads, 0);
   Engine *en = engine_open(pairs, n, threads > 1024 ? 1024 : (int)threads, e);
-  free(pairs);
+  rt_free(pairs);
   return en;
 }
 
@@ -50,7 +54,7 @@ bool cmd_load(Engine *en, const Options *o, bool training, RtError *e) {
   if (o->params && !checkpoint_params(en, o->params, o->force, e)) return false;
   if (!o->params && en->prog->nparam > 0) {
     params_init(en->prog, (uint64_t)opt_int(o->seed, 0), en->theta);
-    fprintf(stderr, "warning: no --params: the initial, untrained parameters are used\n");
+    rt_warn("no --params: the initial, untrained parameters are used");
   }
   engine_prepare(en);
   return true;
@@ -71,23 +75,10 @@ static int written(void) {
   return 1;
 }
 
-int cli_main(int argc, char **argv) {
-  const char *program = argc ? argv[0] : "app", *name = argc > 1 ? argv[1] : NULL;
-  if (name && (!strcmp(name, "--help") || !strcmp(name, "-h") || !strcmp(name, "help"))) {
-    usage(stdout, program);
-    return written();
-  }
-  const Command *c = NULL;
-  for (int i = 0; i < NCOMMANDS; i++)
-    if (name && !strcmp(name, COMMAND[i].name)) c = &COMMAND[i];
-  if (!c) {
-    if (name) fprintf(stderr, "error: unknown command %s\n", name);
-    usage(stderr, program);
-    return 2;
-  }
+static int run_command(const Command *c, const char *program, int argc, char **argv) {
   Options o;
   int status = 2;
-  if (options_parse(&o, c->bit, argc - 2, argv + 2)) {
+  if (options_parse(&o, c->bit, argc, argv)) {
     o.program = program;
     o.run_command = c->bit;
     if (o.help) {
@@ -104,4 +95,69 @@ int cli_main(int argc, char **argv) {
   }
   options_free(&o);
   return status ? status : written();
+}
+
+typedef struct CommandLine {
+  int argc;
+  char **argv;
+  int status;
+} CommandLine;
+
+static bool run_line(void *user, RtError *e) {
+  CommandLine *l = user;
+  const char *program = l->argc ? l->argv[0] : "app", *name = l->argc > 1 ? l->argv[1] : NULL;
+  (void)e;                                         // commands have said what was wrong
+  if (name && (!strcmp(name, "--help") || !strcmp(name, "-h") || !strcmp(name, "help"))) {
+    usage(stdout, program);
+    l->status = written();
+    return true;
+  }
+  const Command *c = NULL;
+  for (int i = 0; i < NCOMMANDS; i++)
+    if (name && !strcmp(name, COMMAND[i].name)) c = &COMMAND[i];
+  if (c) {
+    l->status = run_command(c, program, l->argc - 2, l->argv + 2);
+    return true;
+  }
+  if (name) fprintf(stderr, "error: unknown command %s\n", name);
+  usage(stderr, program);
+  l->status = 2;
+  return true;
+}
+
+// ---- what the rooms below have to say
+
+static void say_warning(void *user, const char *text) {
+  (void)user;
+  fprintf(stderr, "warning: %s\n", text);
+}
+
+// On a terminal, what takes longer than half a second says ten times a second how far it is.
+typedef struct Shown {
+  double next;
+  bool begun, shown;
+} Shown;
+
+static void say_progress(void *user, const char *what, int64_t done, int64_t total) {
+  Shown *s = user;
+  if (done >= total) {
+    if (s->shown) fprintf(stderr, "\r\033[K");
+    *s = (Shown){0};
+    return;
+  }
+  double now = rt_now();
+  if (!s->begun) s->begun = true, s->next = now + 0.5;
+  if (now < s->next || !isatty(STDERR_FILENO)) return;
+  fprintf(stderr, "\r%s: %3lld %%", what, (long long)(100.0 * (double)done / (double)total));
+  fflush(stderr);
+  s->shown = true;
+  s->next = now + 0.1;
+}
+
+int cli_main(int argc, char **argv) {
+  Shown shown = {0};
+  RtHost host = {.warning = say_warning, .progress = say_progress, .user = &shown};
+  CommandLine line = {.argc = argc, .argv = argv};
+  RtError e;
+  return rt_call(&host, run_line, &line, &e) ? line.status : cmd_fail(&e);
 }

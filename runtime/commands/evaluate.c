@@ -80,7 +80,7 @@ static void finish_row(const Engine *en, const EvalJob *job, const DecodeSeq *s,
     fputc('\n', job->dump);
     json_decref(o);
   }
-  free(made), free(wanted);
+  rt_free(made), rt_free(wanted);
 }
 
 // Greedy choice of one waiting sequence; true when that ends it.
@@ -108,11 +108,11 @@ static bool exact_match(Engine *en, const EvalJob *job, const Data *data, EvalRe
     if (n > longest) longest = n;
     follow_most(data->row[i].follow, data->row[i].prompt_n, known);
   }
-  if (!out->exact_rows) return free(known), true;
+  if (!out->exact_rows) return rt_free(known), true;
   if (longest > en->context) longest = en->context;
   int64_t slots = job->slots < out->exact_rows ? job->slots : out->exact_rows;
   Decoder *d = decoder_new(en, slots, longest, STEP_TOKENS, PROMPT_CHUNK, false, known, e);
-  free(known);
+  rt_free(known);
   if (!d) return false;
   Sampler *sampler = sampler_new(&(Sampling){.top_p = 1});
   bool ok = true;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/core/alloc.h"
 #include "runtime/commands/commands.h"
 #include "runtime/files/file.h"
 #include "runtime/work/checkpoint.h"
@@ -35,14 +36,14 @@ static bool save_weights(const Engine *en, int m, const char *dir, RtError *e) {
   char *path = file_join(dir, "model.safetensors");
   bool ok = st_writer_save(w, path, e);
   st_writer_free(w);
-  free(path);
+  rt_free(path);
   return ok;
 }
 
 static bool save_json(const char *dir, const char *name, json_t *o, RtError *e) {
   char *path = file_join(dir, name), *text = json_dumps(o, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
   bool ok = file_save(path, text, strlen(text), e);
-  free(path), free(text);
+  rt_free(path), rt_free(text);
   return ok;
 }
 
@@ -52,7 +53,7 @@ static bool copy_beside(const char *from, const char *dir, const char *name, RtE
   char *path = file_join(dir, name);
   bool ok = file_save(path, m.data, m.size, e);
   file_unmap(&m);
-  free(path);
+  rt_free(path);
   return ok;
 }
 
@@ -104,7 +105,7 @@ static bool save_tokenizer(const Engine *en, int m, const char *dir, RtError *e)
     ok = save_json(dir, "tokenizer_config.json", c, e);
     json_decref(c);
   }
-  free(from), free(config);
+  rt_free(from), rt_free(config);
   return ok;
 }
 

@@ -99,9 +99,9 @@ static bool encode_prompt(const Engine *en, const Options *o, Prompt *p, RtError
     p->follow = follow_new(&en->streams, false);
     for (int i = 0; i < np && ok && p->follow; i++) ok = follow_token(p->follow, prefix[i], "", 0, e);
     ok = ok && (!p->follow || (follow_encoded(p->follow, en->tok, mine, span, k, text, 0, len, e) && follow_prompt_end(p->follow, e)));
-    free(mine), free(span);
+    rt_free(mine), rt_free(span);
   }
-  free(text);
+  rt_free(text);
   return ok && check_prompt(en, p, e);
 }
 
@@ -119,7 +119,7 @@ static bool run(Engine *en, const Options *o, Prompt *p, RtError *e) {
   int64_t *known = rt_alloc((size_t)en->streams.n, sizeof *known);
   follow_most(p->follow, n, known);
   Decoder *d = decoder_new(en, 1, n + most, n < PROMPT_CHUNK ? n : PROMPT_CHUNK, PROMPT_CHUNK, false, known, e);
-  free(known);
+  rt_free(known);
   if (!d) return false;
   DecodeSeq *s = decoder_open(d, p->ids, n, p->follow, NULL);
   p->follow = NULL;
@@ -155,7 +155,7 @@ static bool run(Engine *en, const Options *o, Prompt *p, RtError *e) {
           (long long)made,
           made > 1 && seconds > 0 ? (double)(made - 1) / seconds : 0.0,
           end ? "end of text" : out.stopped ? "--stop" : made >= room || s->full ? "the end of the context" : "--max-tokens");
-  free(out.held);
+  rt_free(out.held);
   tokstream_free(ts);
   sampler_free(sampler);
   decoder_free(d);
@@ -174,7 +174,7 @@ int cmd_generate(const Options *o) {
   if (ok && !en->tok) ok = rt_fail(&e, "generate needs a tokenizer, and %s has no tokenizer.json",
                                    en->prog->model[en->prog->anchor].name);
   ok = ok && encode_prompt(en, o, &p, &e) && cmd_load(en, o, false, &e) && run(en, o, &p, &e);
-  free(p.ids);
+  rt_free(p.ids);
   follow_free(p.follow);
   engine_close(en);
   return ok ? 0 : cmd_fail(&e);

@@ -99,8 +99,8 @@ bool options_parse(Options *o, int command, int argc, char **argv) {
 
 void options_free(Options *o) {
   for (int i = 0; i < NROWS; i++)
-    if (ROW[i].kind == LIST) free(((OptList *)((char *)o + ROW[i].at))->v);
-  free(o->word);
+    if (ROW[i].kind == LIST) rt_free(((OptList *)((char *)o + ROW[i].at))->v);
+  rt_free(o->word);
 }
 
 void options_help(int command) {

@@ -114,13 +114,13 @@ static bool read_hidden(Score *s, const Options *o, RtError *e) {
         rt_fail(e, "--hidden %s: expected MODEL.BLOCK such as %s.%lld (0 is the embedding; see info)", w,
                 s->en->prog->model[s->en->prog->anchor].name,
                     (long long)s->en->prog->model[s->en->prog->anchor].blocks);
-        free(text);
+        rt_free(text);
         return false;
       }
       s->hidden = rt_realloc(s->hidden, (size_t)s->nhidden + 1, sizeof *s->hidden);
       s->hidden[s->nhidden++] = name;
     }
-    free(text);
+    rt_free(text);
   }
   return true;
 }
@@ -195,8 +195,8 @@ static bool score_chunks(Score *s, const int64_t *sizes, int64_t nsizes, RtError
       if (q->past == q->n) decoder_close(q);
     }
   for (int64_t i = 0; i < s->data->n && !e->text[0]; i++) add_logits(s, i, s->data->row[i].n, rows[i].logits);
-  for (int64_t i = 0; i < s->data->n; i++) free(rows[i].logits);
-  free(rows);
+  for (int64_t i = 0; i < s->data->n; i++) rt_free(rows[i].logits);
+  rt_free(rows);
   decoder_free(d);
   return !e->text[0];
 }
@@ -303,8 +303,8 @@ int cmd_score(const Options *o) {
   st_writer_free(s.out);
   step_free(s.step);
   if (s.data) data_free(s.data);
-  for (int64_t i = 0; i < s.nkept; i++) free(s.kept[i]);
-  free(s.kept), free(s.hidden);
+  for (int64_t i = 0; i < s.nkept; i++) rt_free(s.kept[i]);
+  rt_free(s.kept), rt_free(s.hidden);
   engine_close(s.en);
   return ok ? 0 : cmd_fail(&e);
 }

@@ -253,8 +253,7 @@ int cmd_train(const Options *o) {
   Trainer t = {0};
   int sig = 0;
   if (!(t.en = cmd_open(o, &e))) return cmd_fail(&e);
-  t.out = o->out ? rt_strdup(o->out) : NULL;
-  if (!t.out && asprintf(&t.out, "%s.run", o->program) < 0) abort();
+  t.out = o->out ? rt_strdup(o->out) : rt_format("%s.run", o->program);
   t.last = file_join(t.out, "last"), t.best = file_join(t.out, "best");
   bool ok = train(&t, o, &sig, &e);
   trainlog_close(t.log);
@@ -264,7 +263,7 @@ int cmd_train(const Options *o) {
   if (t.held) data_free(t.held);
   step_free(t.step);
   json_decref(t.settings), json_decref(t.resumed);
-  free(t.best_theta), free(t.rows), free(t.out), free(t.last), free(t.best);
+  rt_free(t.best_theta), rt_free(t.rows), rt_free(t.out), rt_free(t.last), rt_free(t.best);
   engine_close(t.en);
   return !ok ? cmd_fail(&e) : sig ? 128 + sig : 0;
 }

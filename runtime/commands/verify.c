@@ -195,7 +195,7 @@ static bool run(Verify *v, RtError *e) {
     forward(v, b, state);
     if (v->grad.t) backward(v, b, state);
   }
-  free(state);
+  rt_free(state);
   return true;
 }
 
@@ -254,9 +254,9 @@ int cmd_verify(const Options *o) {
   bool ok = verify(&v, o, &same, &e);
   step_free(v.step);
   for (int64_t b = 0; v.follow && b < v.B; b++) follow_free(v.follow[b]);
-  free(v.follow);
+  rt_free(v.follow);
   st_close(v.st);
-  free(v.ids), free(v.hidden);
+  rt_free(v.ids), rt_free(v.hidden);
   engine_close(v.en);
   return !ok ? cmd_fail(&e) : !same;
 }

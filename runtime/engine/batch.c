@@ -18,15 +18,15 @@ void step_free(Step *s) {
   if (!s) return;
   for (int i = 0; i < s->nmask; i++) {
     MaskData *m = s->mask[i];
-    free(m->lo), free(m->hi), free(m->blk), free(m->seq), free(m);
+    rt_free(m->lo), rt_free(m->hi), rt_free(m->blk), rt_free(m->seq), rt_free(m);
   }
   for (int k = 0; k < s->nstream; k++) {
     StepStream *t = &s->stream[k];
-    free(t->ids), free(t->pos), free(t->slots), free(t->part), free(t->seen), free(t->when);
+    rt_free(t->ids), rt_free(t->pos), rt_free(t->slots), rt_free(t->part), rt_free(t->seen), rt_free(t->when);
   }
-  free(s->mask), free(s->stream);
-  free(s->rows), free(s->labels), free(s->gscale), free(s->seq);
-  free(s);
+  rt_free(s->mask), rt_free(s->stream);
+  rt_free(s->rows), rt_free(s->labels), rt_free(s->gscale), rt_free(s->seq);
+  rt_free(s);
 }
 
 void step_reset(Step *s) {

@@ -20,7 +20,7 @@ static bool set_dirs(Engine *en, const char *const *overrides, int n, RtError *e
     const char *eq = strchr(overrides[k], '=');
     char *name = eq ? rt_strndup(overrides[k], (size_t)(eq - overrides[k])) : NULL;
     int i = eq ? prog_model(p, name) : -1;
-    free(name);
+    rt_free(name);
     if (!eq) return rt_fail(e, "--model %s: expected NAME=DIR", overrides[k]);
     if (i < 0) return rt_fail(e, "--model %s: this program has no model of that name (see info)", overrides[k]);
     if (!p->model[i].dir) return rt_fail(e, "--model %s: %s is made from nothing and has no directory", overrides[k],
@@ -28,10 +28,10 @@ static bool set_dirs(Engine *en, const char *const *overrides, int n, RtError *e
     en->dir[i] = eq + 1;
     char *tok = file_join(eq + 1, "tokenizer.json");
     if (file_is_regular(tok)) {
-      free(en->tokfile[i]);
+      rt_free(en->tokfile[i]);
       en->tokfile[i] = tok;
     } else {
-      free(tok);
+      rt_free(tok);
     }
   }
   return true;
@@ -142,17 +142,17 @@ void engine_close(Engine *en) {
   for (int i = 0; en->weights && i < en->prog->nmodel; i++)
     if (en->weights[i]) st_close(en->weights[i]);
   for (int i = 0; en->buf && i < en->prog->nbuf; i++)
-    if (en->prog->buf[i].kind == PB_INPUT && !strncmp(en->prog->buf[i].name, "adamw.", 6)) free(en->buf[i]);
+    if (en->prog->buf[i].kind == PB_INPUT && !strncmp(en->prog->buf[i].name, "adamw.", 6)) rt_free(en->buf[i]);
   region_free(&en->flat), region_free(&en->packed), region_free(&en->arena), region_free(&en->cache),
       region_free(&en->consts);
   if (en->tok) tokenizer_free(en->tok);
   if (en->hf) hfdir_free(en->hf);
   streams_free(&en->streams);
-  free(en->weights), free(en->buf), free(en->sym), free(en->arranged), free(en->start), free(en->tokens), free(en->rows), free(en->slot_rows);
-  for (int i = 0; en->tokfile && i < en->prog->nmodel; i++) free(en->tokfile[i]);
-  free(en->dir), free(en->tokfile);
+  rt_free(en->weights), rt_free(en->buf), rt_free(en->sym), rt_free(en->arranged), rt_free(en->start), rt_free(en->tokens), rt_free(en->rows), rt_free(en->slot_rows);
+  for (int i = 0; en->tokfile && i < en->prog->nmodel; i++) rt_free(en->tokfile[i]);
+  rt_free(en->dir), rt_free(en->tokfile);
   prog_close(en->prog);
-  free(en);
+  rt_free(en);
 }
 
 // "ids.base": the tokens model base reads; "rows": of the anchor.

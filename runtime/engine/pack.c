@@ -1,16 +1,11 @@
 // Packing of the frozen weights when a program starts: entry `init`, whose calls each run on all threads. After every matrix the pages of
-// the file that it came from are given back, so that a model never stands in memory twice; on a terminal, what takes long says how far it is.
-#include <stdio.h>
-#include <unistd.h>
-
-#include "runtime/commands/commands.h"
-#include "runtime/core/clock.h"
+// the file that it came from are given back, so that a model never stands in memory twice; how far it is is told as progress.
+#include "runtime/core/call.h"
+#include "runtime/engine/engine.h"
 
 typedef struct Packing {
   Engine *en;
   int64_t done, total;         // bytes of packed matrices
-  double next;                 // when to say something
-  bool terminal, said;
 } Packing;
 
 static int64_t bytes_of(const ProgBuf *b) { return b->elems * b->dtype_size; }
@@ -26,21 +21,17 @@ static void packed_one(void *user, const int64_t *args) {
     p->done += bytes_of(b);
     break;
   }
-  if (!p->terminal || rt_now() < p->next) return;
-  fprintf(stderr, "\rpacking the weights: %3lld %%", p->total ? 100 * (long long)p->done / (long long)p->total : 100LL);
-  fflush(stderr);
-  p->said = true;
-  p->next = rt_now() + 0.1;
+  if (p->done < p->total) rt_progress("packing the weights", p->done, p->total);
 }
 
 void engine_pack(Engine *en) {
-  Packing p = {.en = en, .next = rt_now() + 0.5, .terminal = isatty(STDERR_FILENO)};
+  Packing p = {.en = en};
   for (int i = 0; i < en->prog->nbuf; i++)
     if (en->prog->buf[i].kind == PB_PACKED) p.total += bytes_of(&en->prog->buf[i]);
   pool_watch(en->pool, packed_one, &p);
   engine_run(en, en->e_init, NULL);
   pool_watch(en->pool, NULL, NULL);
-  if (p.said) fprintf(stderr, "\r%30s\r", "");
+  rt_progress("packing the weights", p.total, p.total);
 }
 
 // ---- what it all takes

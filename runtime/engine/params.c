@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/core/alloc.h"
 #include "runtime/core/rng.h"
 #include "runtime/files/safetensors.h"
 
@@ -42,9 +43,7 @@ void params_init(const Prog *p, uint64_t seed, float *theta) {
 }
 
 static char *part_name(const ParamsPart *part, const ProgParam *p) {
-  char *s;
-  if (asprintf(&s, "%s%s", part->prefix, p->name) < 0) abort();
-  return s;
+  return rt_format("%s%s", part->prefix, p->name);
 }
 
 bool params_save(const Prog *p, const ParamsPart *part, int nparts, const char *path, RtError *e) {
@@ -55,7 +54,7 @@ bool params_save(const Prog *p, const ParamsPart *part, int nparts, const char *
       const ProgParam *q = &p->param[i];
       char *name = part_name(&part[k], q);
       st_writer_add(w, name, ST_F32, q->rank, q->shape, part[k].flat + q->offset);
-      free(name);
+      rt_free(name);
     }
   bool ok = st_writer_save(w, path, e);
   st_writer_free(w);
@@ -94,7 +93,7 @@ bool params_load(const Prog *p, const ParamsPart *part, int nparts, const char *
     for (int i = 0; ok && i < p->nparam; i++) {
       char *name = part_name(&part[k], &p->param[i]);
       ok = load_one(s, path, name, &p->param[i], part[k].flat + p->param[i].offset, e);
-      free(name);
+      rt_free(name);
     }
   if (ok && st_count(s) != p->nparam * nparts)
     ok = rt_fail(e, "%s: %d tensors, this program has %d parameters", path, st_count(s), p->nparam * nparts);

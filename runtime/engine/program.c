@@ -166,8 +166,8 @@ int prog_model(const Prog *p, const char *name) {
 
 void prog_close(Prog *p) {
   if (!p) return;
-  for (int i = 0; i < p->nentry; i++) free(p->entry[i].per_row);
-  free(p->model), free(p->param), free(p->sym), free(p->buf), free(p->entry);
+  for (int i = 0; i < p->nentry; i++) rt_free(p->entry[i].per_row);
+  rt_free(p->model), rt_free(p->param), rt_free(p->sym), rt_free(p->buf), rt_free(p->entry);
   json_decref(p->root);
-  free(p);
+  rt_free(p);
 }

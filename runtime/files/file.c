@@ -77,9 +77,9 @@ struct FileOut {
 };
 
 static void out_free(FileOut *f) {
-  free(f->path);
-  free(f->tmp);
-  free(f);
+  rt_free(f->path);
+  rt_free(f->tmp);
+  rt_free(f);
 }
 
 // Reports errno, removes the temporary file and frees f.
@@ -94,7 +94,7 @@ FileOut *file_out_open(const char *path, RtError *e) {
   f->path = rt_strdup(path);
   struct stat st;
   bool special = stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode);
-  if (!special && asprintf(&f->tmp, "%s.tmp.%ld", path, (long)getpid()) < 0) abort();
+  if (!special) f->tmp = rt_format("%s.tmp.%ld", path, (long)getpid());
   f->fd = open(special ? path : f->tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   if (f->fd < 0) {
     rt_fail(e, "cannot write %s: %s", path, strerror(errno));
@@ -124,7 +124,7 @@ static void sync_dir_of(const char *path) {
     fsync(fd);
     close(fd);
   }
-  free(dir);
+  rt_free(dir);
 }
 
 bool file_out_commit(FileOut *f, RtError *e) {

@@ -135,8 +135,8 @@ static bool read_tokenizer_config(HfDir *h, RtError *e) {
     if (ok && bos >= 0 && h->bos < 0) h->bos = (int32_t)bos;
     json_decref(config);
   }
-  free(path);
-  free(dir);
+  rt_free(path);
+  rt_free(dir);
   return ok;
 }
 
@@ -148,7 +148,7 @@ static bool read_generation(HfDir *h, RtError *e) {
     h->generation = rtj_object_file(path, 0, e);
     ok = h->generation && read_eos_ids(h, path, h->generation, e) && read_bos_id(h, path, h->generation, e);
   }
-  free(path);
+  rt_free(path);
   return ok;
 }
 
@@ -169,7 +169,7 @@ HfDir *hfdir_from(const char *dir, json_t *config, const char *tokenizer, RtErro
   h->bos = -1;
   char *path = dir ? file_join(dir, "config.json") : rt_strdup("config");
   bool ok = read_config(h, path, e) && read_generation(h, e) && read_tokenizer_config(h, e);
-  free(path);
+  rt_free(path);
   if (ok) return h;
   hfdir_free(h);
   return NULL;
@@ -189,8 +189,8 @@ HfDir *hfdir_open(const char *dir, RtError *e) {
     if (config) h = hfdir_from(dir, config, file_is_regular(tokenizer) ? tokenizer : NULL, e);
     json_decref(config);
   }
-  free(tokenizer);
-  free(path);
+  rt_free(tokenizer);
+  rt_free(path);
   return h;
 }
 
@@ -198,8 +198,8 @@ void hfdir_free(HfDir *h) {
   if (!h) return;
   json_decref(h->config);
   json_decref(h->generation);
-  free(h->dir);
-  free(h->tokenizer);
-  free(h->eos);
-  free(h);
+  rt_free(h->dir);
+  rt_free(h->tokenizer);
+  rt_free(h->eos);
+  rt_free(h);
 }

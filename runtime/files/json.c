@@ -1,7 +1,12 @@
 // Thin layer over jansson: files by name in every error, optional members with checked types.
 #include "runtime/files/json.h"
 
+#include "runtime/core/alloc.h"
 #include "runtime/files/file.h"
+
+// jansson's memory is ours: there, or the call ends (core/call.h). Set before main, since values made by one allocator cannot be freed by another.
+static void *give(size_t n) { return rt_alloc(n, 1); }
+__attribute__((constructor)) static void use_our_memory(void) { json_set_alloc_funcs(give, rt_free); }
 
 static json_t *parse(const char *what, const char *text, size_t n, size_t flags, RtError *e) {
   json_error_t je;

@@ -14,7 +14,7 @@ void jscan_init(JsonScan *s, const char *what, const char *text, size_t n, RtErr
 }
 
 void jscan_free(JsonScan *s) {
-  free(s->scratch);
+  rt_free(s->scratch);
   s->scratch = NULL;
 }
 

@@ -170,7 +170,7 @@ static bool read_header(Shard *sh, int fd, RtError *e) {
     sh->header = rtj_text(sh->path, text, len, e);
     ok = sh->header != NULL;
   }
-  free(text);
+  rt_free(text);
   if (!ok) return false;
   if (!json_is_object(sh->header)) return rt_fail(e, "%s: header: expected an object, found %s", sh->path, rtj_kind(sh->header));
   sh->data_at = 8 + len;
@@ -222,7 +222,7 @@ static bool open_index(Safetensors *s, const char *dir, const char *index, bool 
     json_object_set_new(seen, file, json_integer(s->nshard));
     char *path = file_join(dir, file);
     ok = add_shard(s, path, headers_only, e);
-    free(path);
+    rt_free(path);
     if (!ok) break;
   }
   ok = ok && index_names(s, e);
@@ -267,8 +267,8 @@ Safetensors *st_open_dir(const char *dir, bool headers_only, RtError *e) {
   } else {
     no_weights(dir, e);
   }
-  free(single);
-  free(index);
+  rt_free(single);
+  rt_free(index);
   return s;
 }
 
@@ -284,12 +284,12 @@ void st_close(Safetensors *s) {
   for (int i = 0; i < s->nshard; i++) {
     file_unmap(&s->shard[i].map);
     json_decref(s->shard[i].header);
-    free(s->shard[i].path);
+    rt_free(s->shard[i].path);
   }
-  free(s->shard);
-  free(s->t);
-  free(s->by_name);
-  free(s);
+  rt_free(s->shard);
+  rt_free(s->t);
+  rt_free(s->by_name);
+  rt_free(s);
 }
 
 int st_count(const Safetensors *s) { return s->n; }

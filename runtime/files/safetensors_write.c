@@ -77,14 +77,14 @@ bool st_writer_save(StWriter *w, const char *path, RtError *e) {
   bool ok = f && file_out_write(f, len8, 8, e) && file_out_write(f, text, len, e);
   for (int i = 0; ok && i < w->n; i++) ok = file_out_write(f, w->item[i].data, w->item[i].bytes, e);
   ok = ok && file_out_commit(f, e);
-  free(text);
+  rt_free(text);
   return ok;
 }
 
 void st_writer_free(StWriter *w) {
   if (!w) return;
-  for (int i = 0; i < w->n; i++) free(w->item[i].name);
-  free(w->item);
+  for (int i = 0; i < w->n; i++) rt_free(w->item[i].name);
+  rt_free(w->item);
   json_decref(w->meta);
-  free(w);
+  rt_free(w);
 }

@@ -85,7 +85,7 @@ static char *cache_dir(void) {
   char *dir = file_join(base, "calm");
   mkdir(base, 0777);
   mkdir(dir, 0777);
-  free(base);
+  rt_free(base);
   return dir;
 }
 
@@ -96,7 +96,7 @@ static char *cache_path(const struct stat *st) {
            (unsigned long long)st->st_size, (unsigned long long)st->st_mtim.tv_sec, st->st_mtim.tv_nsec,
            (unsigned long long)st->st_ctim.tv_sec, st->st_ctim.tv_nsec);
   char *path = file_join(dir, name);
-  free(dir);
+  rt_free(dir);
   return path;
 }
 
@@ -124,7 +124,7 @@ static bool hash_file(const char *path, char out[SHA256_HEX], RtError *e) {
     if (n > 0) sha256_add(&s, piece, (size_t)n);
   int why = errno;
   close(fd);
-  free(piece);
+  rt_free(piece);
   if (!regular) return rt_fail(e, "cannot read %s: it is not a regular file", path);
   if (n < 0) return rt_fail(e, "cannot read %s: %s", path, strerror(why));
   sha256_hex(&s, out);
@@ -140,6 +140,6 @@ bool sha256_file(const char *path, char out[SHA256_HEX], RtError *e) {
     // A file changed a moment ago might change again within one tick of its clock, unseen: that one is not remembered.
     if (cached && time(NULL) - st.st_ctim.tv_sec > 2) file_save(cached, out, SHA256_HEX - 1, NULL);
   }
-  free(cached);
+  rt_free(cached);
   return ok;
 }

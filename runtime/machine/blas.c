@@ -54,7 +54,7 @@ Blas *blas_open(const char *isa, RtError *e) {
 
 void blas_close(Blas *b) {
   if (b) dlclose(b->lib);
-  free(b);
+  rt_free(b);
 }
 
 const char *blas_core(const Blas *b) { return b->core; }

@@ -23,7 +23,7 @@ enum { SPIN_IDLE = 20000, SPIN_DONE = 4000 };
 
 typedef struct Worker {
   RtPool *pool;
-  void *scratch;
+  void *room, *scratch;        // the block, and where it is aligned
   pthread_t thread;
 } Worker;
 
@@ -37,6 +37,7 @@ struct RtPool {
   _Atomic uint32_t ntasks;
   atomic_bool stop;
   int threads;
+  void *mem;                   // the block that the pool lies in, aligned
   Worker *worker;                                  // threads of them; worker[0] is the caller
   const struct Blas *blas;
   void (*after)(void *user, const int64_t *args);
@@ -86,28 +87,24 @@ static void *worker_main(void *arg) {
   return NULL;
 }
 
-static void *scratch_new(size_t bytes) {
-  void *s = NULL;
-  if (posix_memalign(&s, 64, bytes ? (bytes + 63) & ~(size_t)63 : 64)) {
-    fputs("error: out of memory\n", stderr);
-    exit(1);
-  }
-  return s;
-}
+enum { ALIGN = 64 };
+// In a block that is that much larger.
+static void *aligned(void *block) { return (void *)(((uintptr_t)block + ALIGN - 1) & ~(uintptr_t)(ALIGN - 1)); }
 
 RtPool *pool_new(int threads, size_t scratch_bytes) {
-  void *mem = scratch_new(sizeof(RtPool));
-  RtPool *p = mem;
-  *p = (RtPool){.state = CLOSED, .threads = threads < 1 ? 1 : threads};
+  void *mem = rt_alloc(1, sizeof(RtPool) + ALIGN);
+  RtPool *p = aligned(mem);
+  *p = (RtPool){.mem = mem, .state = CLOSED, .threads = threads < 1 ? 1 : threads};
   p->worker = rt_alloc((size_t)p->threads, sizeof *p->worker);
   // Signals are the main thread's business.
   sigset_t all, old;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &old);
   for (int i = 0; i < p->threads; i++) {
-    p->worker[i] = (Worker){.pool = p, .scratch = scratch_new(scratch_bytes)};
+    void *room = rt_alloc(1, scratch_bytes + ALIGN);
+    p->worker[i] = (Worker){.pool = p, .room = room, .scratch = aligned(room)};
     if (i > 0 && pthread_create(&p->worker[i].thread, NULL, worker_main, &p->worker[i]) != 0) {
-      free(p->worker[i].scratch);
+      rt_free(p->worker[i].room);
       p->threads = i;
     }
   }
@@ -122,10 +119,10 @@ void pool_free(RtPool *p) {
   futex(&p->wake, FUTEX_WAKE_PRIVATE, INT32_MAX);
   for (int i = 0; i < p->threads; i++) {
     if (i > 0) pthread_join(p->worker[i].thread, NULL);
-    free(p->worker[i].scratch);
+    rt_free(p->worker[i].room);
   }
-  free(p->worker);
-  free(p);
+  rt_free(p->worker);
+  rt_free(p->mem);
 }
 
 int pool_threads(const RtPool *p) { return p->threads; }

@@ -61,7 +61,7 @@ static int64_t encode(const Reader *r, const char *key, const json_t *text, bool
   int64_t n = tokenizer_encode(r->o->tok, json_string_value(text), json_string_length(text), continuation, ids, follows(r) ? spans : NULL, &why);
   if (n < 0) return rt_fail(r->e, "%s:%lld: \"%s\": %s", r->path, (long long)r->line, key, why.text), -1;
   if (check_ids(r, key, *ids, n)) return n;
-  free(*ids), free(*spans);
+  rt_free(*ids), rt_free(*spans);
   return -1;
 }
 
@@ -140,7 +140,7 @@ static bool read_text(Reader *r, const json_t *text) {
   w.ids = rt_realloc(w.ids, (size_t)w.n, sizeof *w.ids);
   if (ns) memcpy(w.ids + w.of_text, suffix, (size_t)ns * sizeof *w.ids);
   bool ok = check_ids(r, "text", w.prefix, w.np) && check_ids(r, "text", suffix, ns) && read_windows(r, &w);
-  free(w.ids), free(w.span);
+  rt_free(w.ids), rt_free(w.span);
   return ok;
 }
 
@@ -186,8 +186,8 @@ static bool read_pair(Reader *r, const json_t *prompt, const json_t *completion)
     ok = !follows(r) || follow_pair(r, row, np, &a, &b);
     if (ok) cut_row(r, row);
   }
-  if (a.n >= 0) free(a.ids), free(a.span);
-  if (a.n >= 0 && b.n >= 0) free(b.ids), free(b.span);
+  if (a.n >= 0) rt_free(a.ids), rt_free(a.span);
+  if (a.n >= 0 && b.n >= 0) rt_free(b.ids), rt_free(b.span);
   return ok;
 }
 
@@ -287,12 +287,12 @@ Data *data_read(const char *path, const DataOptions *o, int64_t *cut, RtError *e
 void data_free(Data *d) {
   if (!d) return;
   for (int64_t i = 0; i < d->n; i++) {
-    free(d->row[i].ids);
-    free(d->row[i].labels);
+    rt_free(d->row[i].ids);
+    rt_free(d->row[i].labels);
     follow_free(d->row[i].follow);
-    free((char *)(uintptr_t)d->row[i].prompt);
-    free((char *)(uintptr_t)d->row[i].completion);
+    rt_free((char *)(uintptr_t)d->row[i].prompt);
+    rt_free((char *)(uintptr_t)d->row[i].completion);
   }
-  free(d->row);
-  free(d);
+  rt_free(d->row);
+  rt_free(d);
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "runtime/core/alloc.h"
+#include "runtime/core/call.h"
 #include "runtime/core/rng.h"
 
 int32_t feed_eos(const Engine *en) {
@@ -20,8 +21,7 @@ Data *feed_open(const Engine *en, const char *path, RtError *e) {
                    .streams = &en->streams, .vocab = en->vocab, .context = en->context};
   int64_t cut = 0;
   Data *d = data_read(path, &o, &cut, e);
-  if (d && cut) fprintf(stderr, "warning: %s: %lld rows were longer than the context of %lld tokens%s and were cut\n",
-                        path, (long long)cut, (long long)en->context, en->streams.n > 1 ? ", or an augment's," : "");
+  if (d && cut) rt_warn("%s: %lld rows were longer than the context of %lld tokens%s and were cut", path, (long long)cut, (long long)en->context, en->streams.n > 1 ? ", or an augment's," : "");
   return d;
 }
 
@@ -87,4 +87,4 @@ const DataRow *feeder_next(Feeder *f) {
   return r;
 }
 
-void feeder_end(Feeder *f) { free(f->row), free(f->order); }
+void feeder_end(Feeder *f) { rt_free(f->row), rt_free(f->order); }

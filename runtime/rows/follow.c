@@ -12,7 +12,7 @@ void streams_free(Streams *ss) {
     if (ss->s[k].rule) settler_free(ss->s[k].rule);
     if (ss->s[k].tok) tokenizer_free(ss->s[k].tok);
   }
-  free(ss->s), free(ss->of);
+  rt_free(ss->s), rt_free(ss->of);
   *ss = (Streams){0};
 }
 
@@ -63,9 +63,9 @@ void follow_seal(Follow *f) {
 void follow_free(Follow *f) {
   if (!f) return;
   follow_seal(f);
-  for (int k = 1; k < f->streams->n; k++) free(f->s[k].ids), free(f->s[k].seen);
-  free(f->s), free(f->id), free(f->text), free(f->end);
-  free(f);
+  for (int k = 1; k < f->streams->n; k++) rt_free(f->s[k].ids), rt_free(f->s[k].seen);
+  rt_free(f->s), rt_free(f->id), rt_free(f->text), rt_free(f->end);
+  rt_free(f);
 }
 
 // ---- growing
@@ -180,6 +180,6 @@ bool follow_share(const Follow *f, int64_t n, int k, FollowShare *sum, RtError *
     sum->visible += t->seen[i];
     sum->ended += s->tok ? tokenizer_prefix(s->tok, &prefix) + ended : t->seen[i];
   }
-  free(span);
+  rt_free(span);
   return true;
 }

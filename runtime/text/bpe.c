@@ -34,7 +34,7 @@ static int32_t whole_piece(const Tokenizer *t, const char *s, size_t n) {
   size_t k = 0;
   for (size_t i = 0; i < n; i++) k += rt_utf8_put(shown + k, tk_byte_char((uint8_t)s[i]));
   int32_t id = tk_vocab_find(&t->vocab, shown, k);
-  if (shown != few) free(shown);
+  if (shown != few) rt_free(shown);
   return id;
 }
 
@@ -130,6 +130,6 @@ void tk_bpe(const Tokenizer *t, TkBpe *w, const char *s, size_t n) {
 }
 
 void tk_bpe_free(TkBpe *w) {
-  free(w->sym);
-  free(w->heap);
+  rt_free(w->sym);
+  rt_free(w->heap);
 }

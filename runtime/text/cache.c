@@ -19,7 +19,7 @@ static void resize(TkCache *c, size_t size) {
     while (c->word[i].hash) i = (i + 1) & c->mask;
     c->word[i] = old[k];
   }
-  free(old);
+  rt_free(old);
   c->bytes = rt_realloc(c->bytes, size * BYTES_A_WORD, 1);
   c->token = rt_realloc(c->token, size * TOKENS_A_WORD, sizeof *c->token);
 }
@@ -59,7 +59,7 @@ void tk_cache_add(TkCache *c, uint64_t hash, const char *s, size_t n, const TkBp
 }
 
 void tk_cache_free(TkCache *c) {
-  free(c->word);
-  free(c->bytes);
-  free(c->token);
+  rt_free(c->word);
+  rt_free(c->bytes);
+  rt_free(c->token);
 }

@@ -33,8 +33,8 @@ static TkStr string_at(const TkStrings *in, size_t i) {
 }
 
 static void strings_free(TkStrings *o) {
-  free(o->s);
-  free(o->end);
+  rt_free(o->s);
+  rt_free(o->end);
 }
 
 bool tk_is_byte_token(TkStr s, uint8_t *byte) {
@@ -230,7 +230,7 @@ bool tk_decoder_read(Tokenizer *t, const json_t *v, RtError *e) {
 
 void tk_decoder_free(TkDecoder *d) {
   tk_pattern_free(&d->pattern);
-  free(d->content);
+  rt_free(d->content);
 }
 
 char *tk_decode(const Tokenizer *t, const int32_t *ids, int64_t n, bool first, size_t *len) {
@@ -252,7 +252,7 @@ char *tk_decode(const Tokenizer *t, const int32_t *ids, int64_t n, bool first, s
   put(&a, "", 1);
   strings_free(&b);
   pcre2_match_data_free(call.match);
-  free(a.end);
+  rt_free(a.end);
   *len = a.len - 1;
   return a.s;
 }

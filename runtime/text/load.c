@@ -57,7 +57,7 @@ static json_t *parse_rest(const char *path, const FileMap *m, JsonStr vocab, Jso
   memcpy(to, from, (size_t)(end - from));
   to += end - from;
   json_t *v = rtj_text(path, text, (size_t)(to - text), e);
-  free(text);
+  rt_free(text);
   return v;
 }
 
@@ -239,7 +239,7 @@ Tokenizer *tokenizer_open(const char *path, RtError *e) {
 
 void tokenizer_free(Tokenizer *t) {
   if (!t) return;
-  for (int i = 0; i < t->nadded; i++) free(t->added[i].content), free(t->added[i].shown);
+  for (int i = 0; i < t->nadded; i++) rt_free(t->added[i].content), rt_free(t->added[i].shown);
   for (int i = 0; i < t->nnorm; i++) tk_normalizer_free(&t->norm[i]);
   for (int i = 0; i < t->nsplit; i++) tk_splitter_free(&t->split[i]);
   for (int i = 0; i < t->ndec; i++) tk_decoder_free(&t->dec[i]);
@@ -247,14 +247,14 @@ void tokenizer_free(Tokenizer *t) {
   tk_pool_free(t->pool);
   tk_trie_free(&t->raw);
   tk_trie_free(&t->normalized);
-  free(t->added);
-  free(t->norm);
-  free(t->split);
-  free(t->dec);
-  free(t->text);
-  free(t->special);
-  free(t->prefix);
-  free(t->suffix);
-  free(t->path);
-  free(t);
+  rt_free(t->added);
+  rt_free(t->norm);
+  rt_free(t->split);
+  rt_free(t->dec);
+  rt_free(t->text);
+  rt_free(t->special);
+  rt_free(t->prefix);
+  rt_free(t->suffix);
+  rt_free(t->path);
+  rt_free(t);
 }

@@ -124,7 +124,7 @@ static void sort_marks(Ch *c, size_t n) {
   for (size_t i = 0; i < n; i++) at[c[i].ccc + 1]++;
   for (int k = 1; k < 257; k++) at[k] += at[k - 1];
   for (size_t i = 0; i < n; i++) c[at[copy[i].ccc]++] = copy[i];
-  free(copy);
+  rt_free(copy);
 }
 
 // Canonical (or compatibility) decomposition with marks in canonical order.
@@ -235,7 +235,7 @@ static bool run_normal_form(const TkNormalizer *z, const TkText *in, TkText *out
     for (int k = c.change; k < 0; k++) at = skip_char(in, at);
     tk_text_put(out, s, rt_utf8_put(s, c.cp), tk_from(in, place), tk_to(in, place));
   }
-  free(l.c);
+  rt_free(l.c);
   return true;
 }
 
@@ -312,7 +312,7 @@ bool tk_normalizer_read(Tokenizer *t, const json_t *v, RtError *e) {
 
 void tk_normalizer_free(TkNormalizer *z) {
   tk_pattern_free(&z->pattern);
-  free(z->content);
+  rt_free(z->content);
 }
 
 const TkText *tk_normalize(const Tokenizer *t, const TkText *in, TkText buf[2], bool open, TkCall *call) {

@@ -289,5 +289,5 @@ bool tk_splitter_read(Tokenizer *t, const json_t *v, RtError *e) {
 
 void tk_splitter_free(TkSplitter *s) {
   tk_pattern_free(&s->pattern);
-  free(s->content);
+  rt_free(s->content);
 }

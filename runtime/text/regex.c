@@ -83,9 +83,13 @@ static char *translate(const char *pattern, const char **unsupported) {
   }
   return o.s;
 refuse:
-  free(o.s);
+  rt_free(o.s);
   return NULL;
 }
+
+// PCRE2's memory is ours: there, or the call ends.
+static void *give(size_t n, void *user) { return (void)user, rt_alloc(n, 1); }
+static void take_back(void *p, void *user) { (void)user, rt_free(p); }
 
 static bool compile(TkPattern *p, const char *what, const char *source, RtError *e) {
   const char *unsupported = NULL;
@@ -93,11 +97,13 @@ static bool compile(TkPattern *p, const char *what, const char *source, RtError 
   if (!text) return rt_fail(e, "%s: the regular expression \"%.200s\" uses %s", what, source, unsupported);
   int code;
   PCRE2_SIZE at;
-  pcre2_compile_context *context = pcre2_compile_context_create(NULL);
+  pcre2_general_context *memory = pcre2_general_context_create(give, take_back, NULL);
+  pcre2_compile_context *context = pcre2_compile_context_create(memory);
   pcre2_set_newline(context, PCRE2_NEWLINE_LF);
   p->re = pcre2_compile((PCRE2_SPTR)text, PCRE2_ZERO_TERMINATED, PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE, &code, &at, context);
   pcre2_compile_context_free(context);
-  free(text);
+  pcre2_general_context_free(memory);
+  rt_free(text);
   if (!p->re) {
     char why[160] = "";
     pcre2_get_error_message(code, (PCRE2_UCHAR *)why, sizeof why);
@@ -127,12 +133,12 @@ bool tk_pattern_matches_empty(const TkPattern *p) {
 }
 
 void tk_pattern_free(TkPattern *p) {
-  free(p->literal);
+  rt_free(p->literal);
   pcre2_code_free(p->re);
 }
 
 static int match_regex(const TkPattern *p, TkCall *call, const TkFind *f, size_t start) {
-  if (!call->match) call->match = pcre2_match_data_create(1, NULL);
+  if (!call->match) call->match = pcre2_match_data_create_from_pattern(p->re, NULL);
   PCRE2_SPTR s = (PCRE2_SPTR)f->s;
   if (f->open) return pcre2_match(p->re, s, f->n, start, PCRE2_NO_UTF_CHECK | PCRE2_PARTIAL_HARD, call->match, NULL);
   int rc = p->jit ? pcre2_jit_match(p->re, s, f->n, start, 0, call->match, NULL) : PCRE2_ERROR_JIT_STACKLIMIT;

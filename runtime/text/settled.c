@@ -43,7 +43,7 @@ static void add(Settler *s, uint64_t key) {
     uint64_t *grown = rt_alloc(size, sizeof *grown);
     for (size_t i = 0; i <= s->mask; i++)
       if (s->pair[i]) put(grown, size - 1, s->pair[i]);
-    free(s->pair);
+    rt_free(s->pair);
     s->pair = grown;
     s->mask = size - 1;
   }
@@ -80,7 +80,7 @@ static void add_merged(Settler *s) {
     if (v->pair[i].rank != UINT32_MAX) made[v->pair[i].id] = true;
   for (int64_t i = 0; i < v->n; i++)
     if (made[i] && v->token[i].s) add_token(s, v->token[i]);
-  free(made);
+  rt_free(made);
 }
 
 // Byte tokens (<0xNN>) stand for bytes of characters: a vocabulary that merges them has no cut to offer.
@@ -141,8 +141,8 @@ Settler *settler_new(const Tokenizer *t) {
 
 void settler_free(Settler *s) {
   if (!s) return;
-  free(s->pair);
-  free(s);
+  rt_free(s->pair);
+  rt_free(s);
 }
 
 bool settler_resumes(const Settler *s) { return s->resumes; }
@@ -170,10 +170,10 @@ SettledText *settled_new(const Settler *s, bool continuation) {
 
 void settled_free(SettledText *x) {
   if (!x) return;
-  free(x->s);
-  free(x->ids);
-  free(x->spans);
-  free(x);
+  rt_free(x->s);
+  rt_free(x->ids);
+  rt_free(x->spans);
+  rt_free(x);
 }
 
 int64_t settled_tokens(const SettledText *x, const int32_t **ids, const TokSpan **spans) {

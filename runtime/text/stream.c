@@ -34,9 +34,9 @@ TokStream *tokstream_eager(const Tokenizer *t, const int32_t *prompt, int64_t n)
 
 void tokstream_free(TokStream *s) {
   if (!s) return;
-  free(s->ids);
-  free(s->out);
-  free(s);
+  rt_free(s->ids);
+  rt_free(s->out);
+  rt_free(s);
 }
 
 // Bytes at the end of the kept ids that begin a character without ending it (byte-level flavour).
@@ -76,7 +76,7 @@ static bool incomplete_run(const TokStream *s) {
 static const char *hand_out(TokStream *s, char *text, size_t len, size_t settled, size_t *n) {
   size_t from = s->sent < settled ? s->sent : settled;
   *n = settled - from;
-  free(s->out);
+  rt_free(s->out);
   memmove(text, text + from, *n);
   text[*n] = 0;
   s->out = text;
@@ -90,7 +90,7 @@ static const char *hand_out(TokStream *s, char *text, size_t len, size_t settled
 }
 
 static const char *nothing(TokStream *s, size_t *n) {
-  free(s->out);
+  rt_free(s->out);
   s->out = rt_strdup("");
   *n = 0;
   return s->out;

@@ -16,9 +16,9 @@ static void reserve(TkText *t, size_t more) {
 }
 
 void tk_text_free(TkText *t) {
-  free(t->s);
-  free(t->from);
-  free(t->to);
+  rt_free(t->s);
+  rt_free(t->from);
+  rt_free(t->to);
   *t = (TkText){0};
 }
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/core/alloc.h"
 #include "runtime/core/utf8.h"
 #include "runtime/files/json.h"
 
@@ -21,7 +22,7 @@ static bool encode_line(const Tokenizer *t, const json_t *v, const char *where, 
   for (int64_t i = 0; i < n; i++) printf("%s[%lld, %lld]", i ? ", " : "", (long long)spans[i].begin,
                                          (long long)spans[i].end);
   printf("]}\n");
-  free(ids), free(spans);
+  rt_free(ids), rt_free(spans);
   return true;
 }
 
@@ -30,7 +31,7 @@ static bool decode_line(const Tokenizer *t, const json_t *v, const char *where, 
   if (!json_is_array(list)) return rt_fail(e, "%s: expected {\"ids\": […]} or a list of ids, found %s", where,
                                            rtj_kind(list));
   size_t n = json_array_size(list), len;
-  int32_t *ids = calloc(n + 1, sizeof *ids);
+  int32_t *ids = rt_alloc(n + 1, sizeof *ids);
   bool ok = ids != NULL;
   for (size_t i = 0; ok && i < n; i++) {
     const json_t *x = json_array_get(list, i);
@@ -40,13 +41,13 @@ static bool decode_line(const Tokenizer *t, const json_t *v, const char *where, 
     ids[i] = (int32_t)id;
   }
   char *text = ok ? tokenizer_decode(t, ids, (int64_t)n, &len) : NULL;
-  free(ids);
+  rt_free(ids);
   if (!ok) return false;
   json_t *s = json_stringn(text, len);
   json_dumpf(s, stdout, JSON_ENCODE_ANY);
   putchar('\n');
   json_decref(s);
-  free(text);
+  rt_free(text);
   return true;
 }
 
@@ -69,7 +70,7 @@ bool tokenize_lines(const Tokenizer *t, bool decode, RtError *e) {
     ok = v ? (decode ? decode_line : encode_line)(t, v, where, e) : rt_fail(e, "%s: %s", where, je.text);
     json_decref(v);
   }
-  free(line);
+  free(line);                                        // getline's own
   if (ok && (fflush(stdout) != 0 || ferror(stdout))) ok = rt_fail(e, "cannot write standard output");
   return ok;
 }

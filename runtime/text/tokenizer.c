@@ -25,15 +25,15 @@ static void work_free(TkWork *w) {
   pcre2_match_data_free(w->call.match);
   tk_bpe_free(&w->bpe);
   for (int i = 0; i < 2; i++) tk_text_free(&w->norm[i]), tk_text_free(&w->split.buf[i]);
-  free(w->split.in.p);
-  free(w->split.out.p);
-  free(w->split.part);
+  rt_free(w->split.in.p);
+  rt_free(w->split.out.p);
+  rt_free(w->split.part);
   tk_cache_free(&w->cache);
-  free(w->raw.c);
-  free(w->normalized.c);
-  free(w->ids);
-  free(w->spans);
-  free(w);
+  rt_free(w->raw.c);
+  rt_free(w->normalized.c);
+  rt_free(w->ids);
+  rt_free(w->spans);
+  rt_free(w);
 }
 
 void tk_pool_free(struct TkPool *p) {
@@ -43,7 +43,7 @@ void tk_pool_free(struct TkPool *p) {
     work_free(w);
   }
   pthread_mutex_destroy(&p->lock);
-  free(p);
+  rt_free(p);
 }
 
 TkWork *tk_work_take(const Tokenizer *t, bool continuation, RtError *e) {

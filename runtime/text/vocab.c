@@ -187,20 +187,20 @@ bool tk_merges_read(TkVocab *v, const char *what, JsonStr merges, RtError *e) {
       memset(v->pair, 0xFF, size * 2 * sizeof *v->pair);
       for (size_t i = 0; i < size; i++)
         if (old[i].rank != UINT32_MAX) add_pair(v, (int32_t)(old[i].key >> 32), (int32_t)(uint32_t)old[i].key, old[i].rank, old[i].id);
-      free(old);
+      rt_free(old);
       size *= 2;
     }
     add_pair(v, id[0], id[1], (uint32_t)used++, to);
   }
-  free(buf0);
-  free(buf1);
+  rt_free(buf0);
+  rt_free(buf1);
   jscan_free(&s);
   return k == 0;
 }
 
 void tk_vocab_free(TkVocab *v) {
-  free(v->bytes);
-  free(v->token);
-  free(v->slot);
-  free(v->pair);
+  rt_free(v->bytes);
+  rt_free(v->token);
+  rt_free(v->slot);
+  rt_free(v->pair);
 }

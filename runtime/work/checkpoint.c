@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "runtime/core/alloc.h"
+#include "runtime/core/call.h"
 #include "runtime/engine/params.h"
 #include "runtime/files/file.h"
 #include "runtime/files/json.h"
@@ -36,7 +37,7 @@ static bool model_hashes(const Engine *en, int i, json_t *files, RtError *e) {
     st_close(s);
     char *config = file_join(en->dir[i], "config.json");
     ok = ok && add_hash(files, config, e);
-    free(config);
+    rt_free(config);
     if (!ok) return false;
   }
   return !en->tokfile[i] || add_hash(files, en->tokfile[i], e);
@@ -91,7 +92,7 @@ bool checkpoint_dirs(const char *path, RtError *e) {
     *c = end;
     if (!end) break;
   }
-  free(s);
+  rt_free(s);
   return ok;
 }
 
@@ -111,13 +112,12 @@ static bool exchange(const char *tmp, const char *dir, RtError *e) {
   if (errno != ENOTEMPTY && errno != EEXIST) return rt_fail(e, "cannot write %s: %s", dir, strerror(errno));
   if (renameat2(AT_FDCWD, tmp, AT_FDCWD, dir, RENAME_EXCHANGE) != 0) {
     // A file system that cannot exchange two names: for a moment only the old one's second name exists.
-    char *old;
-    if (asprintf(&old, "%s.old", dir) < 0) abort();
+    char *old = rt_format("%s.old", dir);
     remove_dir(old);
     bool ok = rename(dir, old) == 0 && rename(tmp, dir) == 0;
     if (!ok) rt_fail(e, "cannot write %s: %s", dir, strerror(errno));
     else remove_dir(old);
-    free(old);
+    rt_free(old);
     return ok;
   }
   remove_dir(tmp);
@@ -158,22 +158,21 @@ static bool save_into(const Engine *en, const char *dir, const json_t *about, bo
   if (ok) {
     char *text = json_dumps(about, JSON_INDENT(2) | JSON_REAL_PRECISION(17));
     ok = file_save(json, text, strlen(text), e);
-    free(text);
+    rt_free(text);
   }
-  free(theta), free(opt), free(json);
+  rt_free(theta), rt_free(opt), rt_free(json);
   return ok;
 }
 
 bool checkpoint_save(const Engine *en, const char *dir, const TrainState *s, const json_t *settings, bool moments,
                      RtError *e) {
-  char *parent = file_dirname(dir), *tmp;
-  if (asprintf(&tmp, "%s.tmp.%ld", dir, (long)getpid()) < 0) abort();
+  char *parent = file_dirname(dir), *tmp = rt_format("%s.tmp.%ld", dir, (long)getpid());
   json_t *about = describe(en, s, settings, e);
   bool ok = about && checkpoint_dirs(parent, e) && checkpoint_dirs(tmp, e) && save_into(en, tmp, about, moments, e) &&
       exchange(tmp, dir, e);
   if (!ok) remove_dir(tmp);
   json_decref(about);
-  free(parent), free(tmp);
+  rt_free(parent), rt_free(tmp);
   return ok;
 }
 
@@ -211,7 +210,7 @@ bool checkpoint_resume(Engine *en, const char *dir, bool force, TrainState *s, j
     *settings = json_incref(json_object_get(o, "settings"));
   }
   json_decref(o);
-  free(theta), free(opt), free(json);
+  rt_free(theta), rt_free(opt), rt_free(json);
   return ok;
 }
 
@@ -225,11 +224,10 @@ bool checkpoint_params(Engine *en, const char *path, bool force, RtError *e) {
     ok = o && check_belongs(en, json_object_get(o, "belongs_to"), path, force, e);
     json_decref(o);
   } else if (file_is_regular(theta)) {
-    fprintf(stderr, "warning: %s: no theta.json beside it, so nothing says which models these parameters belong to\n",
-            theta);
+    rt_warn("%s: no theta.json beside it, so nothing says which models these parameters belong to", theta);
   }
   ParamsPart part = {"", en->theta};
   ok = ok && params_load(en->prog, &part, 1, theta, e);
-  free(dir), free(theta), free(json);
+  rt_free(dir), rt_free(theta), rt_free(json);
   return ok;
 }

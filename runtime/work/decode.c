@@ -26,10 +26,10 @@ Decoder *decoder_new(Engine *en, int64_t nslots, int64_t context, int64_t tokens
 
 void decoder_free(Decoder *d) {
   if (!d) return;
-  for (int64_t i = 0; i < d->nslots; i++) follow_free(d->seq[i].follow), free(d->seq[i].ids);
-  free(d->seq);
+  for (int64_t i = 0; i < d->nslots; i++) follow_free(d->seq[i].follow), rt_free(d->seq[i].ids);
+  rt_free(d->seq);
   step_free(d->step);
-  free(d);
+  rt_free(d);
 }
 
 static void append(DecodeSeq *s, int32_t id) {

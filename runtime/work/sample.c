@@ -27,8 +27,8 @@ Sampler *sampler_new(const Sampling *s) {
 }
 
 void sampler_free(Sampler *s) {
-  if (s) free(s->cand);
-  free(s);
+  if (s) rt_free(s->cand);
+  rt_free(s);
 }
 
 static int32_t largest(const float *logits, int64_t vocab) {

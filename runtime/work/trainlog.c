@@ -46,7 +46,7 @@ TrainLog *trainlog_open(const char *dir, int64_t keep, RtError *e) {
   char *path = file_join(dir, "log.csv");
   FILE *csv = rewrite(path, keep, e) ? fopen(path, "a") : NULL;
   if (!csv) {
-    free(path);
+    rt_free(path);
     return NULL;
   }
   TrainLog *l = rt_alloc(1, sizeof *l);
@@ -82,6 +82,6 @@ void trainlog_close(TrainLog *l) {
   if (!l) return;
   if (l->tty) fputc('\n', stderr);
   fclose(l->csv);
-  free(l->path);
-  free(l);
+  rt_free(l->path);
+  rt_free(l);
 }

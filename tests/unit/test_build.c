@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "runtime/core/alloc.h"
 #include "build/build.h"
 #include "tiny_model.h"
 
@@ -364,8 +365,8 @@ static void made_from_nothing(void **state) {
   assert_string_equal(train,
                       "{\"steps\":3,\"batch\":{\"n\":96,\"unit\":\"rows\"},\"optimizer\":{\"name\":\"adamw\",\"lr\":0."
                       "125,\"betas\":[0.5,0.75]}}");
-  free(config);
-  free(train);
+  rt_free(config);
+  rt_free(train);
   close_world(&w);
 }
 

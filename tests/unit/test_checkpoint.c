@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "runtime/core/alloc.h"
 #include "runtime/work/checkpoint.h"
 #include "runtime/files/file.h"
 #include "runtime/engine/params.h"
@@ -80,7 +81,7 @@ static void there_and_back(void **state) {
   assert_true(isinf(r.best) && r.best_train == 0.1 && r.sum == 1.0 / 3 && r.count == 2);
   assert_true(json_equal(settings, back));
   json_decref(settings), json_decref(back);
-  drop(f), drop(g), free(last);
+  drop(f), drop(g), rt_free(last);
 }
 
 static void refusals(void **state) {
@@ -106,7 +107,7 @@ static void refusals(void **state) {
   assert_false(params_load(f->en.prog, &part, 1, theta, &e));
   assert_non_null(strstr(e.text, "kv.a"));
   assert_non_null(strstr(e.text, "[3, 5]"));
-  drop(f), drop(other), free(last), free(theta), free(tok);
+  drop(f), drop(other), rt_free(last), rt_free(theta), rt_free(tok);
 }
 
 static void full_disk(void **state) {
@@ -130,7 +131,7 @@ static void full_disk(void **state) {
   assert_true(checkpoint_resume(&g->en, last, false, &r, &settings, &e));
   assert_true(r.step == 1 && g->flat[0] == 0);
   json_decref(settings);
-  drop(f), drop(g), free(last), free(json);
+  drop(f), drop(g), rt_free(last), rt_free(json);
 }
 
 static void settings_in_order(void **state) {

@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "runtime/core/alloc.h"
 #include "runtime/rows/data.h"
 #include "runtime/files/file.h"
 
@@ -102,7 +103,7 @@ static void texts(void **state) {
   }
   assert_int_equal(at, n);
   assert_int_equal(d->labelled, n);
-  free(ids);
+  rt_free(ids);
   data_free(d);
   close_fixture(&f);
 }

@@ -13,6 +13,7 @@
 #include <jansson.h>
 
 #include "random_text.h"
+#include "runtime/core/alloc.h"
 #include "runtime/rows/data.h"
 #include "tokenizer_files.h"
 
@@ -41,7 +42,7 @@ enum { ALL = 1, PROMPTS = 2, SHARED = 3, STREAMS = 4 };
 
 static void open_kit(Kit *k, const char *anchor, const char *augment) {
   *k = (Kit){.tok = open_tokenizer(anchor), .path = "/tmp/calm-test-follow-XXXXXX"};
-  k->streams = (Streams){.s = calloc(STREAMS, sizeof(Stream)), .n = STREAMS};
+  k->streams = (Streams){.s = rt_alloc(STREAMS, sizeof(Stream)), .n = STREAMS};
   for (int i = 0; i < STREAMS; i++) k->streams.s[i] = (Stream){.model = i ? "aug" : "base", .context = MOST, .vocab = MOST};
   for (int i = ALL; i <= PROMPTS; i++) {
     k->streams.s[i].tok = open_tokenizer(augment);
@@ -68,7 +69,7 @@ static Data *read_row(Kit *k, json_t *o, RtError *e) {
   FILE *f = fopen(k->path, "wb");
   fputs(line, f);
   fclose(f);
-  free(line);
+  rt_free(line);
   return data_read(k->path, &k->o, NULL, e);
 }
 
@@ -144,7 +145,7 @@ static int32_t say_text(Said *s, const Tokenizer *t, const char *text, size_t n,
   if (k < 0) fail_msg("%s", e.text);
   say_spans(s, t, ids, span, k, text, 0, n);
   int32_t last = k ? ids[k - 1] : -1;
-  free(ids), free(span);
+  rt_free(ids), rt_free(span);
   return last;
 }
 
@@ -330,9 +331,9 @@ static bool say_ids(Said *s, const Tokenizer *t, const int32_t *ids, int64_t n, 
     if (m < s->len) m = s->len;
     fine = m <= len && !memcmp(text, whole, bad ? (size_t)(bad - text) : m);
     say(s, whole + s->len, m - s->len);
-    free(text);
+    rt_free(text);
   }
-  free(whole);
+  rt_free(whole);
   return fine;
 }
 
@@ -352,7 +353,7 @@ static void ids_of(Kit *k, Rng *r, const TextParts *parts, const char *anchor, c
       met++;
       if (!same_sight(row, &again->row[0], row->n)) show(anchor, augment, text, cut, n);
     }
-    free(said);
+    rt_free(said);
     data_free(d), data_free(again);
   }
   if (!strcmp(anchor, "byte_words")) assert_true(met > ROUNDS / 4);
@@ -388,7 +389,7 @@ static void goes_on(Kit *k, Rng *r, const TextParts *parts, const char *anchor, 
       data_free(whole);
       follow_free(f);
     }
-    free(said);
+    rt_free(said);
     data_free(d);
   }
 }
@@ -454,7 +455,7 @@ static void check_windows(Kit *k, const Data *d, const char *text, size_t n) {
     at += got;
   }
   assert_int_equal(at, m + ns);
-  free(ids), free(span);
+  rt_free(ids), rt_free(span);
 }
 
 static void windows_of(Kit *k, Rng *r, const TextParts *parts, const char *anchor, const char *augment) {
@@ -517,13 +518,13 @@ static void long_text_small_context(void **state) {
   k.o.context = 4096;
   for (int j = ALL; j < STREAMS; j++) k.streams.s[j].context = 16;
   size_t n = 300000;
-  char *text = malloc(n);
+  char *text = rt_alloc(n, 1);
   for (size_t i = 0; i < n; i++) text[i] = "once upon a time, there was 1 word. "[i % 36];
   Data *d = good_row(&k, json_pack("{s:s%}", "text", text, n));
   assert_true(d->n > 10000);
   for (int64_t i = 0; i < d->n; i++) assert_true(d->row[i].follow->s[ALL].seen[d->row[i].n - 1] <= 16);
   data_free(d);
-  free(text);
+  rt_free(text);
   close_kit(&k);
 }
 
@@ -553,7 +554,7 @@ static void shares_of(Kit *k, Rng *r, const TextParts *parts, const char *anchor
         if (!x->tok) want.ended += a < read ? a + 1 : read;
         else for (int64_t t = -tokenizer_prefix(x->tok, &prefix); t < m; t++) want.ended += t < 0 || span[t].end <= (int64_t)s.said[a];
       }
-      free(span);
+      rt_free(span);
       assert_int_equal(sum.visible, want.visible);
       assert_int_equal(sum.ended, want.ended);
       assert_true(sum.visible <= sum.ended);
@@ -593,7 +594,7 @@ static void mistakes(void **state) {
   int64_t n = tokenizer_encode(k.tok, odd, strlen(odd), false, &ids, NULL, &e);
   assert_null(read_row(&k, ids_row(ids, n, 0), &e));
   assert_non_null(strstr(e.text, ":1: the tokenizer of model aug gives id "));
-  free(ids);
+  rt_free(ids);
   close_kit(&k);
   open_kit(&k, "byte_words", "fallback_prepend");
   k.streams.s[ALL].context = 0;                 // no room even for its <s>

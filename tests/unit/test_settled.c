@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "random_text.h"
+#include "runtime/core/alloc.h"
 #include "runtime/text/settled.h"
 #include "tokenizer_files.h"
 
@@ -43,8 +44,8 @@ static bool begins_with(const Tokenizer *t, bool continuation, const char *s, si
   int64_t m = tokenizer_encode(t, s, n, continuation, &all, &all_spans, &e);
   if (m < 0) fail_msg("%s", e.text);
   bool fine = m >= k && same(all, all_spans, ids, spans, k);
-  free(all);
-  free(all_spans);
+  rt_free(all);
+  rt_free(all_spans);
   return fine;
 }
 
@@ -85,8 +86,8 @@ static bool one_round(const Tokenizer *t, const Settler *rule, Rng *r, const Tex
   int64_t want = tokenizer_encode(t, text, n, continuation, &all, &all_spans, &e);
   bool fine = m == want && same(got, got_spans, all, all_spans, m);
   if (!fine) show("the end differs", text, n, n);
-  free(all);
-  free(all_spans);
+  rt_free(all);
+  rt_free(all_spans);
   settled_free(x);
   return fine;
 }
@@ -161,7 +162,7 @@ static void long_text(void **state) {
   (void)state;
   static const char *const names[] = {"byte_words", "byte_triples", "fallback_prepend", "fallback_metaspace"};
   size_t n = 1000000;
-  char *s = malloc(n);
+  char *s = rt_alloc(n, 1);
   for (size_t i = 0; i < n; i++) s[i] = "once upon a time, there was 1 word. "[i % 36];
   for (size_t k = 0; k < sizeof names / sizeof *names; k++) {
     char path[512];
@@ -183,7 +184,7 @@ static void long_text(void **state) {
     settler_free(rule);
     tokenizer_free(t);
   }
-  free(s);
+  rt_free(s);
 }
 
 static void errors(void **state) {

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 #include <jansson.h>
 
+#include "runtime/core/alloc.h"
 #include "runtime/files/file.h"
 #include "runtime/files/sha256.h"
 #include "runtime/text/tokenizer.h"
@@ -57,7 +58,7 @@ static bool digest_is(const char *s, size_t n, const json_t *want) {
 // whole characters.
 static void check_stream(const Tokenizer *t, const int32_t *ids, int64_t n, int64_t prompt_n) {
   size_t all_len, prompt_len, k, got = 0;
-  char *all = tokenizer_decode(t, ids, n, &all_len), *prompt = tokenizer_decode(t, ids, prompt_n, &prompt_len), *text = malloc(all_len + 1);
+  char *all = tokenizer_decode(t, ids, n, &all_len), *prompt = tokenizer_decode(t, ids, prompt_n, &prompt_len), *text = rt_alloc(all_len + 1, 1);
   TokStream *s = tokstream_new(t, ids, prompt_n);
   for (int64_t i = prompt_n; i <= n; i++) {
     const char *piece = i < n ? tokstream_push(s, ids[i], &k) : tokstream_end(s, &k);
@@ -75,9 +76,9 @@ static void check_stream(const Tokenizer *t, const int32_t *ids, int64_t n, int6
   if (cut && fine) assert_true(got > all_len - (prompt_len < all_len ? prompt_len : all_len));
   if (cut && fine) assert_memory_equal(text, all + all_len - got, got);
   tokstream_free(s);
-  free(text);
-  free(all);
-  free(prompt);
+  rt_free(text);
+  rt_free(all);
+  rt_free(prompt);
 }
 
 static int check_texts(const Tokenizer *t, const char *name, const json_t *texts, const json_t *want) {
@@ -95,9 +96,9 @@ static int check_texts(const Tokenizer *t, const char *name, const json_t *texts
     check_stream(t, ids, n, 0);
     check_stream(t, ids, n, n / 2);
     free(c);
-    free(decoded);
-    free(ids);
-    free(spans);
+    rt_free(decoded);
+    rt_free(ids);
+    rt_free(spans);
   }
   return bad;
 }
@@ -115,7 +116,7 @@ static int check_random(const Tokenizer *t, const char *name, const json_t *want
     }
     char *s = tokenizer_decode(t, ids, 24, &len);
     if (!digest_is(s, len, json_array_get(want, i)) && bad++ < 4) print_message("%s: random ids %zu gave [%s]\n", name, i, s);
-    free(s);
+    rt_free(s);
     for (int64_t p = 0; p <= 24; p += 5) check_stream(t, ids, 24, p);
   }
   return bad;
@@ -200,8 +201,8 @@ static void stories_ten(void **state) {
     check_ids(ids, (int)n, json_object_get(c, "ids"));
     char *s = tokenizer_decode(t, ids, n, &len);
     assert_string_equal(s, json_string_value(json_object_get(c, "decoded")));
-    free(s);
-    free(ids);
+    rt_free(s);
+    rt_free(ids);
   }
   tokenizer_free(t);
   json_decref(cases);
@@ -213,7 +214,7 @@ static int64_t encode(const Tokenizer *t, const char *text, bool continuation, i
   int64_t n = tokenizer_encode(t, text, strlen(text), continuation, &ids, NULL, &e);
   assert_true(n >= 0 && n <= 32);
   memcpy(out, ids, (size_t)n * sizeof *ids);
-  free(ids);
+  rt_free(ids);
   return n;
 }
 
@@ -293,7 +294,7 @@ static void errors(void **state) {
 static void long_piece(void **state) {
   (void)state;
   size_t n = 2000000;
-  char *s = malloc(n);
+  char *s = rt_alloc(n, 1);
   for (size_t i = 0; i < n; i++) s[i] = "abc the "[(i * 7 + i / 5) % 8];
   Tokenizer *t = open_or_fail(TOKENIZER_GOLDEN "synthetic/fallback_prepend.json");
   RtError e;
@@ -301,23 +302,23 @@ static void long_piece(void **state) {
   TokSpan *spans;
   int64_t k = tokenizer_encode(t, s, n, false, &ids, &spans, &e);
   assert_true(k > 0 && spans[k - 1].end == (int64_t)n);
-  free(ids);
-  free(spans);
+  rt_free(ids);
+  rt_free(spans);
   tokenizer_free(t);
-  free(s);
+  rt_free(s);
 }
 
 // Marks without a starter between them, in the wrong order: normalizing must not take quadratic time either.
 static void long_marks(void **state) {
   (void)state;
   size_t n = 2000000;
-  char *s = malloc(n);
+  char *s = rt_alloc(n, 1);
   for (size_t i = 0; i < n; i += 4) memcpy(s + i, "\u0301\u0323", 4);
   Tokenizer *t = open_or_fail(TOKENIZER_GOLDEN "synthetic/byte_triples.json");
   RtError e;
   assert_true(tokenizer_encode(t, s, n, false, NULL, NULL, &e) > 0);
   tokenizer_free(t);
-  free(s);
+  rt_free(s);
 }
 
 int main(void) {

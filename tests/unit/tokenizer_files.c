@@ -70,7 +70,7 @@ static void locate(const char *name, const char *where, const char *path, char *
   char *folder = rt_strdup(full);
   snprintf(full, size, CALM_BINARY_DIR "/%s.tokenizer.json", name);
   put_together(folder, full);
-  free(folder);
+  rt_free(folder);
 }
 
 // TOKENIZER_GOLDEN real.txt has lines of: name of the goldens; "shared" (data beside the checkout), "parts" (a folder there, with encoder.json

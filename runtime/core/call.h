@@ -1,0 +1,24 @@
+// A call into the runtime, as its user makes it (a command of a program, calmc, later a server's request): where what it has to say goes, and
+// what becomes of its memory when memory ends.
+#ifndef CALM_RUNTIME_CALL_H
+#define CALM_RUNTIME_CALL_H
+#include <stdint.h>
+
+#include "runtime/core/rt_error.h"
+
+// Where messages go; a NULL function drops them.
+typedef struct RtHost {
+  void (*warning)(void *user, const char *text);                                       // one line, without "warning: " and newline
+  void (*progress)(void *user, const char *what, int64_t done, int64_t total);         // done == total: it is over
+  void *user;
+} RtHost;
+
+// run(user, e), whose result it returns. When memory ends inside, all that was allocated inside (alloc.h; jansson's and PCRE2's memory too) is
+// freed and the answer is false, with e saying how much was asked for. What run got from outside must not be used again then, since it may be
+// half changed: a user gives up what it lent to a call that ended so. Calls may nest; each thread has its own.
+bool rt_call(const RtHost *host, bool (*run)(void *user, RtError *e), void *user, RtError *e);
+
+// To the host of the innermost call of this thread.
+void rt_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void rt_progress(const char *what, int64_t done, int64_t total);
+#endif
