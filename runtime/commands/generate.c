@@ -8,6 +8,7 @@
 #include "runtime/commands/commands.h"
 #include "runtime/core/alloc.h"
 #include "runtime/core/clock.h"
+#include "runtime/core/utf8.h"
 #include "runtime/files/file.h"
 #include "runtime/work/decode.h"
 #include "runtime/work/sample.h"
@@ -53,7 +54,10 @@ static bool read_prompt(const Options *o, char **text, size_t *n, RtError *e) {
   if (o->prompt_file) {
     FileMap m;
     if (!file_map(&m, o->prompt_file, e)) return false;
-    *text = rt_strndup(m.data ? (const char *)m.data : "", *n = m.size);
+    const char *all = m.data ? (const char *)m.data : "";
+    size_t bom = rt_utf8_bom(all, m.size);
+    *text = rt_alloc((*n = m.size - bom) + 1, 1);
+    memcpy(*text, all + bom, *n);
     file_unmap(&m);
     return true;
   }

@@ -34,6 +34,8 @@ size_t rt_utf8_valid(const char *s, size_t n) {
   return n;
 }
 
+size_t rt_utf8_bom(const char *s, size_t n) { return n >= 3 && !memcmp(s, "\xEF\xBB\xBF", 3) ? 3 : 0; }
+
 size_t rt_utf8_next(const char *s, uint32_t *cp) {
   const uint8_t *p = (const uint8_t *)s;
   if (p[0] < 0x80) return *cp = p[0], 1;

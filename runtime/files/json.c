@@ -2,6 +2,7 @@
 #include "runtime/files/json.h"
 
 #include "runtime/core/alloc.h"
+#include "runtime/core/utf8.h"
 #include "runtime/files/file.h"
 
 // jansson's memory is ours: there, or the call ends (core/call.h). Set before main, since values made by one allocator cannot be freed by another.
@@ -10,7 +11,9 @@ __attribute__((constructor)) static void use_our_memory(void) { json_set_alloc_f
 
 static json_t *parse(const char *what, const char *text, size_t n, size_t flags, RtError *e) {
   json_error_t je;
-  json_t *v = json_loadb(text ? text : "", n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | flags, &je);
+  if (!text) text = "";        // an empty file's map
+  size_t bom = rt_utf8_bom(text, n);
+  json_t *v = json_loadb(text + bom, n - bom, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | flags, &je);
   if (!v) rt_fail(e, "%s:%d:%d: %s", what, je.line, je.column, je.text);
   return v;
 }

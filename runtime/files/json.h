@@ -6,7 +6,8 @@
 
 #include "runtime/core/rt_error.h"
 
-// Parse; NULL and "FILE:LINE:COLUMN: …" on error. Duplicate keys are errors. `what` stands for the file's name in messages.
+// Parse, behind a byte order mark if there is one; NULL and "FILE:LINE:COLUMN: …" on error. Duplicate keys are errors. `what` stands for
+// the file's name in messages.
 json_t *rtj_text(const char *what, const char *text, size_t n, RtError *e);
 // A file that must hold an object. flags are jansson's decoding flags, usually 0; JSON_DECODE_INT_AS_REAL lets in the integers beyond
 // 64 bits that tokenizer_config.json files have.

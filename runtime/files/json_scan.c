@@ -10,7 +10,7 @@
 
 void jscan_init(JsonScan *s, const char *what, const char *text, size_t n, RtError *e) {
   if (!text) text = "";          // an empty file's map
-  *s = (JsonScan){.what = what, .start = text, .p = text, .end = text + n, .e = e};
+  *s = (JsonScan){.what = what, .start = text, .p = text + rt_utf8_bom(text, n), .end = text + n, .e = e};
 }
 
 void jscan_free(JsonScan *s) {

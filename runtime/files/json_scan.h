@@ -19,6 +19,7 @@ typedef struct JsonStr {
   size_t n;
 } JsonStr;
 
+// Begins behind a byte order mark if there is one.
 void jscan_init(JsonScan *s, const char *what, const char *text, size_t n, RtError *e);
 void jscan_free(JsonScan *s);
 // An error at the cursor: "FILE:LINE: expected …".

@@ -241,15 +241,19 @@ static bool read_row(Reader *r, const json_t *obj) {
   return need_string(r, obj, "prompt", &a) && need_string(r, obj, "completion", &b) && read_pair(r, a, b);
 }
 
+static bool is_blank(const char *s, size_t n) {
+  while (n && (*s == ' ' || *s == '\t' || *s == '\r')) s++, n--;
+  return n == 0;
+}
+
 static bool read_line(Reader *r, const char *s, size_t n) {
-  size_t at = 0;
-  while (at < n && strchr(" \t\r", s[at])) at++;
-  if (at == n) return true;
+  size_t bom = r->line == 1 ? rt_utf8_bom(s, n) : 0;
+  if (is_blank(s + bom, n - bom)) return true;
   size_t valid = rt_utf8_valid(s, n);
   if (valid < n)
     return rt_fail(r->e, "%s:%lld: not UTF-8: byte %zu of the line is 0x%02X", r->path, (long long)r->line, valid + 1, (unsigned)(uint8_t)s[valid]);
   json_error_t je;
-  json_t *v = json_loadb(s, n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &je);
+  json_t *v = json_loadb(s + bom, n - bom, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &je);
   if (!v) return rt_fail(r->e, "%s:%lld:%d: %s", r->path, (long long)r->line, je.column, je.text);
   bool ok = read_row(r, v);
   json_decref(v);

@@ -1,4 +1,4 @@
-// JSONL rows to token ids: one JSON object a line.
+// JSONL rows to token ids: one JSON object a line; a byte order mark may stand before the first.
 //   {"text"}                     every token is trained on (after BOS)
 //   {"prompt", "completion"}     encoded separately and joined; loss on the completion and a final end-of-text token
 //   {"input_ids", "labels"}      as they are; -100 = not trained; needs no tokenizer

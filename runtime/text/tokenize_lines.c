@@ -59,14 +59,15 @@ bool tokenize_lines(const Tokenizer *t, bool decode, RtError *e) {
   for (int64_t number = 1; ok && (n = getline(&line, &cap, stdin)) >= 0; number++) {
     char where[48];
     snprintf(where, sizeof where, "standard input:%lld", (long long)number);
-    if (strspn(line, " \t\r\n") == (size_t)n) continue;
+    size_t bom = number == 1 ? rt_utf8_bom(line, (size_t)n) : 0;
+    if (strspn(line + bom, " \t\r\n") == (size_t)n - bom) continue;
     size_t valid = rt_utf8_valid(line, (size_t)n);
     if (valid < (size_t)n) {
       ok = rt_fail(e, "%s: not UTF-8: byte %zu of the line is 0x%02X", where, valid + 1, (unsigned)(uint8_t)line[valid]);
       break;
     }
     json_error_t je;
-    json_t *v = json_loadb(line, (size_t)n, JSON_DECODE_ANY | JSON_ALLOW_NUL, &je);
+    json_t *v = json_loadb(line + bom, (size_t)n - bom, JSON_DECODE_ANY | JSON_ALLOW_NUL, &je);
     ok = v ? (decode ? decode_line : encode_line)(t, v, where, e) : rt_fail(e, "%s: %s", where, je.text);
     json_decref(v);
   }

@@ -142,6 +142,39 @@ static void ids_around(void **state) {
   close_fixture(&f);
 }
 
+// What Windows' editors write: a byte order mark before the first row. It is of no row, and places in messages count it as they should.
+static void byte_order_mark(void **state) {
+  (void)state;
+  Fixture f;
+  int64_t cut;
+  RtError e;
+  open_fixture(&f, CHARS, 100);
+  Data *d = good(&f, "\xEF\xBB\xBF{\"prompt\": \"a\", \"completion\": \"b\"}\r\n{\"prompt\": \"b\", \"completion\": \"a\"}\r\n", &cut);
+  assert_int_equal(d->n, 2);
+  same(d->row[0].ids, (int32_t[]){9, 10, 1}, 3);
+  assert_int_equal(d->row[1].line, 2);
+  data_free(d);
+  d = good(&f, "\xEF\xBB\xBF\n{\"text\": \"a\"}\n", &cut);          // alone in its line
+  assert_int_equal(d->n, 1);
+  data_free(d);
+  static const struct {
+    const char *text, *part;
+  } cases[] = {
+    {"\xEF\xBB\xBF", "no rows"},
+    {"\xEF\xBB\xBF{\"text\": \"a\xFF\"}\n", ":1: not UTF-8: byte 15 of the line is 0xFF"},
+    {"\xEF\xBB\xBF{\"text\" \"a\"}\n", ":1:11: "},
+    {"{\"text\": \"a\"}\n\xEF\xBB\xBF{\"text\": \"a\"}\n", ":2:"},  // two files put together
+    {"\xEF\xBB{\"text\": \"a\"}\n", ":1: not UTF-8: byte 1 of the line is 0xEF"},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    assert_null(read_text(&f, cases[i].text, strlen(cases[i].text), NULL, &e));
+    if (!strstr(e.text, cases[i].part)) fail_msg("expected \"%s\" in: %s", cases[i].part, e.text);
+  }
+  assert_null(read_text(&f, "{\"text\": \"a\"}\n\0\0\0\n", 19, NULL, &e));   // zeros are no blank line
+  assert_non_null(strstr(e.text, ":2:"));
+  close_fixture(&f);
+}
+
 static void mistakes(void **state) {
   (void)state;
   static const struct {
@@ -181,6 +214,7 @@ static void mistakes(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(pairs), cmocka_unit_test(texts), cmocka_unit_test(input_ids), cmocka_unit_test(ids_around), cmocka_unit_test(mistakes)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(pairs), cmocka_unit_test(texts), cmocka_unit_test(input_ids), cmocka_unit_test(ids_around),
+                                     cmocka_unit_test(byte_order_mark), cmocka_unit_test(mistakes)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -256,6 +256,8 @@ static void errors(void **state) {
   (void)state;
 #define MODEL "\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"b\":1},\"merges\":[]}"
   expect_error("", "expected");
+  expect_error("\xEF\xBB\xBF", "expected '{' (at byte 3)");
+  expect_error("\xEF\xBB\xBF{\n!", ":2: ");
   expect_error("{", "expected");
   expect_error("[]", "expected");
   expect_error("{}", "\"model\"");
