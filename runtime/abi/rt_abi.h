@@ -47,6 +47,15 @@ extern const RtIsa calm_isas[];                  // best first
 extern const int64_t calm_isa_count;
 extern const int64_t calm_scratch_bytes;         // most that any kernel needs, per thread
 
+// The same as one thing, which the program's main hands down (app/main.c): nothing else names the symbols.
+typedef struct RtProgram {
+  const char *json;
+  int64_t json_len;
+  RtEntry *const *entries;
+  const RtIsa *isas;
+  int64_t isa_count, scratch_bytes;
+} RtProgram;
+
 // Functions generated code calls: one row each, X(return, name, (arguments)).
 #define X(ret, name, args) ret name args;
 #include "runtime/abi/rt_abi.def"

@@ -1,4 +1,8 @@
-// main of every compiled program; everything else is runtime/commands/cli.c.
+// main of every compiled program: hands what was compiled to the commands.
 #include "runtime/commands/cli.h"
 
-int main(int argc, char **argv) { return cli_main(argc, argv); }
+int main(int argc, char **argv) {
+  RtProgram p = {.json = calm_program_json, .json_len = calm_program_json_len, .entries = calm_entries, .isas = calm_isas,
+                 .isa_count = calm_isa_count, .scratch_bytes = calm_scratch_bytes};
+  return cli_main(&p, argc, argv);
+}

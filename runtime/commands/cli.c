@@ -11,6 +11,7 @@
 #include "runtime/core/clock.h"
 #include "runtime/commands/commands.h"
 #include "runtime/engine/params.h"
+#include "runtime/machine/isa.h"
 #include "runtime/work/checkpoint.h"
 
 typedef struct Command {
@@ -37,21 +38,58 @@ int cmd_fail(const RtError *e) {
   return 1;
 }
 
-Engine *cmd_open(const Options *o, RtError *e) {
-  // Only NAME=DIR replaces a directory; for tokenize NAME alone chooses a model.
-  const char **pairs = rt_alloc((size_t)o->model.n + 1, sizeof *pairs);
-  int n = 0;
-  for (int i = 0; i < o->model.n; i++)
-    if (o->run_command != C_TOKENIZE || strchr(o->model.v[i], '=')) pairs[n++] = o->model.v[i];
-  int64_t threads = opt_int(o->threads, 0);
-  Engine *en = engine_open(pairs, n, threads > 1024 ? 1024 : (int)threads, e);
-  rt_free(pairs);
-  return en;
+// --model NAME=DIR: another place for a model. For tokenize NAME alone chooses a model.
+static bool read_places(const Prog *p, const Options *o, ModelPlace *place, int *n, RtError *e) {
+  *n = 0;
+  for (int k = 0; k < o->model.n; k++) {
+    const char *text = o->model.v[k], *eq = strchr(text, '=');
+    if (!eq && o->run_command == C_TOKENIZE) continue;
+    if (!eq) return rt_fail(e, "--model %s: expected NAME=DIR", text);
+    char *name = rt_strndup(text, (size_t)(eq - text));
+    int i = prog_model(p, name);
+    rt_free(name);
+    if (i < 0) return rt_fail(e, "--model %s: this program has no model of that name (see info)", text);
+    if (!p->model[i].dir) return rt_fail(e, "--model %s: %s is made from nothing and has no directory", text, p->model[i].name);
+    place[(*n)++] = (ModelPlace){.model = i, .dir = eq + 1};
+  }
+  return true;
 }
 
-bool cmd_load(Engine *en, const Options *o, bool training, RtError *e) {
-  if (!engine_load(en, training, e)) return false;
-  if (o->params && !checkpoint_params(en, o->params, o->force, e)) return false;
+static bool open_engine(App *a, const Options *o, RtError *e) {
+  const Streams *ss = &a->models->streams;
+  int isa = isa_choose(o->rt->isas, o->rt->isa_count, getenv("CALM_ISA"), e);
+  if (isa < 0) return false;
+  int64_t threads = opt_int(o->threads, 0);
+  if (threads == 0 && (threads = pool_default_threads()) == 0)
+    return rt_fail(e, "CALM_THREADS=%s: expected a number from 1 to 1024", getenv("CALM_THREADS"));
+  int64_t *context = rt_alloc((size_t)ss->n, sizeof *context);
+  for (int k = 0; k < ss->n; k++) context[k] = ss->s[k].context;
+  EngineStreams streams = {.n = ss->n, .of = ss->of, .context = context};
+  a->en = engine_open(o->rt, a->prog, &streams, isa, threads > 1024 ? 1024 : (int)threads);
+  rt_free(context);
+  return true;
+}
+
+bool app_open(App *a, const Options *o, RtError *e) {
+  *a = (App){.prog = prog_parse(o->rt->json, (size_t)o->rt->json_len)};
+  ModelPlace *place = rt_alloc((size_t)o->model.n, sizeof *place);
+  int n;
+  bool ok = read_places(a->prog, o, place, &n, e) && (a->models = models_open(a->prog, place, n, e)) && open_engine(a, o, e);
+  rt_free(place);
+  return ok;
+}
+
+void app_close(App *a) {
+  engine_close(a->en);
+  models_close(a->models);
+  if (a->prog) prog_close(a->prog);
+  *a = (App){0};
+}
+
+bool app_load(App *a, const Options *o, bool training, RtError *e) {
+  Engine *en = a->en;
+  if (!engine_load(en, a->models->dir, training, e)) return false;
+  if (o->params && !checkpoint_params(en, a->models, o->params, o->force, e)) return false;
   if (!o->params && en->prog->nparam > 0) {
     params_init(en->prog, (uint64_t)opt_int(o->seed, 0), en->theta);
     rt_warn("no --params: the initial, untrained parameters are used");
@@ -75,10 +113,11 @@ static int written(void) {
   return 1;
 }
 
-static int run_command(const Command *c, const char *program, int argc, char **argv) {
+static int run_command(const Command *c, const RtProgram *rt, const char *program, int argc, char **argv) {
   Options o;
   int status = 2;
   if (options_parse(&o, c->bit, argc, argv)) {
+    o.rt = rt;
     o.program = program;
     o.run_command = c->bit;
     if (o.help) {
@@ -98,6 +137,7 @@ static int run_command(const Command *c, const char *program, int argc, char **a
 }
 
 typedef struct CommandLine {
+  const RtProgram *rt;
   int argc;
   char **argv;
   int status;
@@ -116,7 +156,7 @@ static bool run_line(void *user, RtError *e) {
   for (int i = 0; i < NCOMMANDS; i++)
     if (name && !strcmp(name, COMMAND[i].name)) c = &COMMAND[i];
   if (c) {
-    l->status = run_command(c, program, l->argc - 2, l->argv + 2);
+    l->status = run_command(c, l->rt, program, l->argc - 2, l->argv + 2);
     return true;
   }
   if (name) fprintf(stderr, "error: unknown command %s\n", name);
@@ -154,10 +194,10 @@ static void say_progress(void *user, const char *what, int64_t done, int64_t tot
   s->next = now + 0.1;
 }
 
-int cli_main(int argc, char **argv) {
+int cli_main(const RtProgram *rt, int argc, char **argv) {
   Shown shown = {0};
   RtHost host = {.warning = say_warning, .progress = say_progress, .user = &shown};
-  CommandLine line = {.argc = argc, .argv = argv};
+  CommandLine line = {.rt = rt, .argc = argc, .argv = argv};
   RtError e;
   return rt_call(&host, run_line, &line, &e) ? line.status : cmd_fail(&e);
 }

@@ -1,5 +1,7 @@
 // The command line of a compiled program. Exit status: 0 fine, 1 the user's input, 2 usage; a bug of calm aborts.
 #ifndef CALM_RUNTIME_CLI_H
 #define CALM_RUNTIME_CLI_H
-int cli_main(int argc, char **argv);
+#include "runtime/abi/rt_abi.h"
+
+int cli_main(const RtProgram *rt, int argc, char **argv);
 #endif

@@ -4,6 +4,7 @@
 #define CALM_RUNTIME_COMMANDS_H
 #include "runtime/commands/options.h"
 #include "runtime/engine/engine.h"
+#include "runtime/rows/models.h"
 
 int cmd_train(const Options *o);
 int cmd_eval(const Options *o);
@@ -16,8 +17,17 @@ int cmd_info(const Options *o);
 
 // Shared: prints "error: …" and returns 1.
 int cmd_fail(const RtError *e);
-Engine *cmd_open(const Options *o, RtError *e);
+
+// What most commands work on.
+typedef struct App {
+  Prog *prog;
+  Models *models;
+  Engine *en;
+} App;
+// Reads the description, finds the models and starts the engine, without weights. app_close in any case.
+bool app_open(App *a, const Options *o, RtError *e);
+void app_close(App *a);
 // Loads weights and gives the parameters their values: --params, or the initial ones of --seed with a warning. Packs
 // them.
-bool cmd_load(Engine *en, const Options *o, bool training, RtError *e);
+bool app_load(App *a, const Options *o, bool training, RtError *e);
 #endif

@@ -30,16 +30,16 @@ typedef struct EvalResult {
 
 // ---- exact match
 
-static bool is_eos(const Engine *en, int32_t id) {
-  for (int i = 0; i < en->hf->n_eos; i++)
-    if (en->hf->eos[i] == id) return true;
+static bool is_eos(const Models *m, int32_t id) {
+  for (int i = 0; i < m->hf->n_eos; i++)
+    if (m->hf->eos[i] == id) return true;
   return false;
 }
 
 // Text that ids add to a prompt, without a final end-of-text token; malloc'ed.
-static char *added_text(const Engine *en, const int32_t *ids, int64_t prompt, int64_t n) {
-  if (n > prompt && is_eos(en, ids[n - 1])) n--;
-  TokStream *ts = tokstream_new(en->tok, ids, prompt);
+static char *added_text(const Models *m, const int32_t *ids, int64_t prompt, int64_t n) {
+  if (n > prompt && is_eos(m, ids[n - 1])) n--;
+  TokStream *ts = tokstream_new(m->tok, ids, prompt);
   char *text = rt_alloc(1, 1);
   size_t len = 0;
   for (int64_t i = prompt; i <= n; i++) {
@@ -67,9 +67,9 @@ static int64_t limit_of(const EvalJob *job, const DataRow *r) {
   return job->max_tokens != OPT_UNSET ? job->max_tokens : r->n - r->prompt_n + SPARE_TOKENS;
 }
 
-static void finish_row(const Engine *en, const EvalJob *job, const DecodeSeq *s, EvalResult *out) {
+static void finish_row(const Models *m, const EvalJob *job, const DecodeSeq *s, EvalResult *out) {
   const DataRow *r = s->user;
-  char *made = added_text(en, s->ids, r->prompt_n, s->n), *wanted = added_text(en, r->ids, r->prompt_n, r->n);
+  char *made = added_text(m, s->ids, r->prompt_n, s->n), *wanted = added_text(m, r->ids, r->prompt_n, r->n);
   bool same = same_trimmed(made, wanted);
   out->exact += same;
   out->generated += s->n - r->prompt_n;
@@ -84,23 +84,24 @@ static void finish_row(const Engine *en, const EvalJob *job, const DecodeSeq *s,
 }
 
 // Greedy choice of one waiting sequence; true when that ends it.
-static bool advance(const Engine *en, const EvalJob *job, Sampler *sampler, Decoder *d, DecodeSeq *s, RtError *e,
+static bool advance(const Models *m, const EvalJob *job, Sampler *sampler, Decoder *d, DecodeSeq *s, RtError *e,
                     bool *ok) {
   const DataRow *r = s->user;
   if (s->full) return true;
   int64_t made = s->n - r->prompt_n;
   if (made >= limit_of(job, r) || s->n >= d->context) return true;
-  int32_t id = sampler_pick(sampler, s->logits, en->prog->model[en->prog->anchor].vocab, (uint64_t)s->n);
+  int32_t id = sampler_pick(sampler, s->logits, m->prog->model[m->prog->anchor].vocab, (uint64_t)s->n);
   if (id < 0) {
     *ok = rt_fail(e, "%s:%lld: no logit is a number after token %lld", job->data, (long long)r->line, (long long)s->n);
     return true;
   }
   if (!(*ok = decoder_push(d, s, id, e))) return true;
-  return is_eos(en, id) || made + 1 >= limit_of(job, r) || s->n >= d->context;
+  return is_eos(m, id) || made + 1 >= limit_of(job, r) || s->n >= d->context;
 }
 
-static bool exact_match(Engine *en, const EvalJob *job, const Data *data, EvalResult *out, RtError *e) {
-  int64_t longest = 0, next = 0, open = 0, *known = rt_alloc((size_t)en->streams.n, sizeof *known);
+static bool exact_match(const App *a, const EvalJob *job, const Data *data, EvalResult *out, RtError *e) {
+  const Models *m = a->models;
+  int64_t longest = 0, next = 0, open = 0, *known = rt_alloc((size_t)m->streams.n, sizeof *known);
   for (int64_t i = 0; i < data->n; i++) {
     if (!has_completion(&data->row[i])) continue;
     out->exact_rows++;
@@ -109,9 +110,9 @@ static bool exact_match(Engine *en, const EvalJob *job, const Data *data, EvalRe
     follow_most(data->row[i].follow, data->row[i].prompt_n, known);
   }
   if (!out->exact_rows) return rt_free(known), true;
-  if (longest > en->context) longest = en->context;
+  if (longest > m->context) longest = m->context;
   int64_t slots = job->slots < out->exact_rows ? job->slots : out->exact_rows;
-  Decoder *d = decoder_new(en, slots, longest, STEP_TOKENS, PROMPT_CHUNK, false, known, e);
+  Decoder *d = decoder_new(a->en, m->tok, slots, longest, STEP_TOKENS, PROMPT_CHUNK, false, known, e);
   rt_free(known);
   if (!d) return false;
   Sampler *sampler = sampler_new(&(Sampling){.top_p = 1});
@@ -125,8 +126,8 @@ static bool exact_match(Engine *en, const EvalJob *job, const Data *data, EvalRe
     if (!(ok = !e->text[0])) break;
     for (int64_t i = 0; i < slots && ok; i++) {
       DecodeSeq *s = &d->seq[i];
-      if (!s->open || !(s->logits || s->full) || !advance(en, job, sampler, d, s, e, &ok)) continue;
-      if (ok) finish_row(en, job, s, out);
+      if (!s->open || !(s->logits || s->full) || !advance(m, job, sampler, d, s, e, &ok)) continue;
+      if (ok) finish_row(m, job, s, out);
       decoder_close(s);
       open--;
     }
@@ -138,15 +139,15 @@ static bool exact_match(Engine *en, const EvalJob *job, const Data *data, EvalRe
 
 // ---- the command
 
-static bool evaluate(Engine *en, const EvalJob *job, EvalResult *out, RtError *e) {
+static bool evaluate(const App *a, const EvalJob *job, EvalResult *out, RtError *e) {
   *out = (EvalResult){0};
   double start = rt_now();
-  Data *d = feed_open(en, job->data, e);
+  Data *d = feed_open(a->models, job->data, e);
   if (!d) return false;
-  Step *s = step_new(en->streams.n);
+  Step *s = step_new(a->en->nstream);
   out->rows = d->n;
-  bool ok = !job->want_loss || feed_loss(en, s, d, job->cap, &out->loss, e);
-  ok = ok && (!job->want_exact || !en->tok || exact_match(en, job, d, out, e));
+  bool ok = !job->want_loss || feed_loss(a->en, s, d, job->cap, &out->loss, e);
+  ok = ok && (!job->want_exact || !a->models->tok || exact_match(a, job, d, out, e));
   out->seconds = rt_now() - start;
   step_free(s);
   data_free(d);
@@ -191,27 +192,27 @@ static bool set_metric(EvalJob *job, const char *metric, RtError *e) {
   return true;
 }
 
-static bool run_job(Engine *en, EvalJob *job, const Options *o, json_t *all, RtError *e) {
+static bool run_job(const App *a, EvalJob *job, const Options *o, json_t *all, RtError *e) {
   EvalResult r;
-  if (!set_metric(job, o->metric, e) || !evaluate(en, job, &r, e)) return false;
+  if (!set_metric(job, o->metric, e) || !evaluate(a, job, &r, e)) return false;
   json_array_append_new(all, result_json(job, &r));
   if (!o->json) print_result(job, &r);
   return true;
 }
 
 // --data, or the spec's eval blocks (in a block `metric = exact_match` adds to the loss, it does not replace it).
-static bool run_all(Engine *en, const Options *o, FILE *dump, json_t *all, RtError *e) {
+static bool run_all(const App *a, const Options *o, FILE *dump, json_t *all, RtError *e) {
   EvalJob base = {.want_loss = true, .want_exact = true, .max_tokens = o->max_tokens, .slots = opt_int(o->slots, 128),
                   .cap = opt_int(o->tokens_cap, 4096), .dump = dump};
   if (base.slots < 1) base.slots = 1;
   if (o->data) {
     EvalJob job = base;
     job.title = job.data = o->data;
-    return run_job(en, &job, o, all, e);
+    return run_job(a, &job, o, all, e);
   }
   size_t i;
   json_t *block;
-  json_array_foreach(en->prog->evals, i, block) {
+  json_array_foreach(a->prog->evals, i, block) {
     EvalJob job = base;
     job.title = json_string_value(json_object_get(block, "title"));
     job.data = json_string_value(json_object_get(block, "data"));
@@ -222,11 +223,11 @@ static bool run_all(Engine *en, const Options *o, FILE *dump, json_t *all, RtErr
     if (!job.data) return rt_fail(e, "eval \"%s\" has no data; give --data FILE", job.title ? job.title : "");
     if (metric && !strcmp(metric, "loss")) job.want_exact = false;
     if (job.max_tokens == OPT_UNSET && json_is_number(most)) job.max_tokens = (int64_t)json_number_value(most);
-    if (!run_job(en, &job, o, all, e)) return false;
+    if (!run_job(a, &job, o, all, e)) return false;
   }
   if (json_array_size(all)) return true;
-  if (o->title) return rt_fail(e, "%s has no eval block \"%s\"", en->prog->spec, o->title);
-  return rt_fail(e, "nothing to evaluate: give --data FILE (%s has no eval block)", en->prog->spec);
+  if (o->title) return rt_fail(e, "%s has no eval block \"%s\"", a->prog->spec, o->title);
+  return rt_fail(e, "nothing to evaluate: give --data FILE (%s has no eval block)", a->prog->spec);
 }
 
 static void print_json(json_t *all) {
@@ -239,15 +240,15 @@ static void print_json(json_t *all) {
 
 int cmd_eval(const Options *o) {
   RtError e;
-  Engine *en = cmd_open(o, &e);
+  App a;
   FILE *dump = NULL;
   json_t *all = json_array();
-  bool ok = en && cmd_load(en, o, false, &e);
+  bool ok = app_open(&a, o, &e) && app_load(&a, o, false, &e);
   if (ok && o->dump && !(dump = fopen(o->dump, "w"))) ok = rt_fail(&e, "cannot write %s", o->dump);
-  ok = ok && run_all(en, o, dump, all, &e);
+  ok = ok && run_all(&a, o, dump, all, &e);
   if (ok && o->json) print_json(all);
   if (dump && (ferror(dump) | fclose(dump)) && ok) ok = rt_fail(&e, "cannot write %s", o->dump);
   json_decref(all);
-  engine_close(en);
+  app_close(&a);
   return ok ? 0 : cmd_fail(&e);
 }

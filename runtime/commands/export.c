@@ -62,30 +62,30 @@ static void set_default(json_t *o, const char *key, json_t *v) {
   else json_object_set_new(o, key, v);
 }
 
-static json_t *eos_value(const Engine *en) {
-  if (en->hf->n_eos == 0) return json_null();
-  if (en->hf->n_eos == 1) return json_integer(en->hf->eos[0]);
+static json_t *eos_value(const Models *ms) {
+  if (ms->hf->n_eos == 0) return json_null();
+  if (ms->hf->n_eos == 1) return json_integer(ms->hf->eos[0]);
   json_t *all = json_array();
-  for (int i = 0; i < en->hf->n_eos; i++) json_array_append_new(all, json_integer(en->hf->eos[i]));
+  for (int i = 0; i < ms->hf->n_eos; i++) json_array_append_new(all, json_integer(ms->hf->eos[i]));
   return all;
 }
 
 // BOS: what config or tokenizer_config name, else what the tokenizer puts before a text.
-static json_t *bos_value(const Engine *en) {
+static json_t *bos_value(const Models *ms) {
   const int32_t *prefix;
-  if (en->hf->bos >= 0) return json_integer(en->hf->bos);
-  return en->tok && tokenizer_prefix(en->tok, &prefix) == 1 ? json_integer(prefix[0]) : json_null();
+  if (ms->hf->bos >= 0) return json_integer(ms->hf->bos);
+  return ms->tok && tokenizer_prefix(ms->tok, &prefix) == 1 ? json_integer(prefix[0]) : json_null();
 }
 
-static bool save_configs(const Engine *en, int m, const char *dir, RtError *e) {
-  const ProgModel *pm = &en->prog->model[m];
+static bool save_configs(const Models *ms, int m, const char *dir, RtError *e) {
+  const ProgModel *pm = &ms->prog->model[m];
   json_t *c = json_deep_copy(pm->config), *g = json_object();
   if (pm->architecture) set_default(c, "architectures", json_pack("[s]", pm->architecture));
   set_default(c, "model_type", json_string(pm->arch));
   set_default(c, "dtype", json_string("float32"));
   set_default(c, "torch_dtype", json_string("float32"));
-  set_default(c, "bos_token_id", bos_value(en));
-  set_default(c, "eos_token_id", eos_value(en));
+  set_default(c, "bos_token_id", bos_value(ms));
+  set_default(c, "eos_token_id", eos_value(ms));
   json_object_set(g, "bos_token_id", json_object_get(c, "bos_token_id"));
   json_object_set(g, "eos_token_id", json_object_get(c, "eos_token_id"));
   bool ok = save_json(dir, "config.json", c, e) && save_json(dir, "generation_config.json", g, e);
@@ -93,15 +93,15 @@ static bool save_configs(const Engine *en, int m, const char *dir, RtError *e) {
   return ok;
 }
 
-static bool save_tokenizer(const Engine *en, int m, const char *dir, RtError *e) {
-  if (!en->tokfile[m]) return true;
-  char *from = file_dirname(en->tokfile[m]), *config = file_join(from, "tokenizer_config.json");
-  bool ok = copy_beside(en->tokfile[m], dir, "tokenizer.json", e);
+static bool save_tokenizer(const Models *ms, int m, const char *dir, RtError *e) {
+  if (!ms->tokfile[m]) return true;
+  char *from = file_dirname(ms->tokfile[m]), *config = file_join(from, "tokenizer_config.json");
+  bool ok = copy_beside(ms->tokfile[m], dir, "tokenizer.json", e);
   if (ok && file_is_regular(config)) {
     ok = copy_beside(config, dir, "tokenizer_config.json", e);
   } else if (ok) {
     json_t *c = json_pack("{s:s, s:I, s:b}", "tokenizer_class", "PreTrainedTokenizerFast", "model_max_length",
-                          (json_int_t)en->prog->model[m].context, "clean_up_tokenization_spaces", 0);
+                          (json_int_t)ms->prog->model[m].context, "clean_up_tokenization_spaces", 0);
     ok = save_json(dir, "tokenizer_config.json", c, e);
     json_decref(c);
   }
@@ -111,15 +111,13 @@ static bool save_tokenizer(const Engine *en, int m, const char *dir, RtError *e)
 
 int cmd_export(const Options *o) {
   RtError e;
-  Engine *en = cmd_open(o, &e);
-  if (!en) return cmd_fail(&e);
-  int m = en->prog->anchor;
+  App a;
   const char *dir = o->word[0];
-  bool ok = en->dir[m] == NULL || rt_fail(&e, "nothing to export: every model of %s comes from a directory",
-                                          en->prog->spec);
-  ok = ok && cmd_load(en, o, false, &e) && checkpoint_dirs(dir, &e) && save_configs(en, m, dir, &e) &&
-      save_tokenizer(en, m, dir, &e) &&
-       save_weights(en, m, dir, &e);
-  engine_close(en);
+  bool ok = app_open(&a, o, &e);
+  int m = a.prog->anchor;
+  ok = ok && (a.models->dir[m] == NULL || rt_fail(&e, "nothing to export: every model of %s comes from a directory", a.prog->spec));
+  ok = ok && app_load(&a, o, false, &e) && checkpoint_dirs(dir, &e) && save_configs(a.models, m, dir, &e) &&
+       save_tokenizer(a.models, m, dir, &e) && save_weights(a.en, m, dir, &e);
+  app_close(&a);
   return ok ? 0 : cmd_fail(&e);
 }

@@ -72,63 +72,65 @@ typedef struct Prompt {        // the post-processor's prefix (BOS) and the prom
   Follow *follow;              // what the other streams read of it
 } Prompt;
 
-static bool check_prompt(const Engine *en, const Prompt *p, RtError *e) {
+static bool check_prompt(const Models *m, const Prompt *p, RtError *e) {
   if (p->n == 0) return rt_fail(e, "an empty prompt, and the tokenizer (its post_processor) puts no token before a text to start from: give some text");
-  if (p->n >= en->context)
-    return rt_fail(e, "the prompt is %lld tokens long; the context holds %lld", (long long)p->n, (long long)en->context);
+  if (p->n >= m->context)
+    return rt_fail(e, "the prompt is %lld tokens long; the context holds %lld", (long long)p->n, (long long)m->context);
   for (int64_t i = 0; i < p->n; i++)
-    if (p->ids[i] >= en->vocab)
-      return rt_fail(e, "the prompt holds token id %d; the models know ids below %lld", (int)p->ids[i], (long long)en->vocab);
+    if (p->ids[i] >= m->vocab)
+      return rt_fail(e, "the prompt holds token id %d; the models know ids below %lld", (int)p->ids[i], (long long)m->vocab);
   if (!p->follow || follow_fits(p->follow) == p->n) return true;
   int k = 1;                                       // reading stopped where a context was full
-  while (p->follow->s[k].seen[p->follow->n - 1] <= en->streams.s[k].context) k++;
-  return rt_fail(e, "the prompt is longer than the context of model %s, which holds %lld tokens", en->streams.s[k].model,
-                 (long long)en->streams.s[k].context);
+  while (p->follow->s[k].seen[p->follow->n - 1] <= m->streams.s[k].context) k++;
+  return rt_fail(e, "the prompt is longer than the context of model %s, which holds %lld tokens", m->streams.s[k].model,
+                 (long long)m->streams.s[k].context);
 }
 
-static bool encode_prompt(const Engine *en, const Options *o, Prompt *p, RtError *e) {
+static bool encode_prompt(const Models *m, const Options *o, Prompt *p, RtError *e) {
   char *text = NULL;
   size_t len = 0;
   if (!read_prompt(o, &text, &len, e)) return false;
   int32_t *mine = NULL;
   TokSpan *span = NULL;
   const int32_t *prefix;
-  int np = tokenizer_prefix(en->tok, &prefix);
-  int64_t k = tokenizer_encode(en->tok, text, len, false, &mine, &span, e);
+  int np = tokenizer_prefix(m->tok, &prefix);
+  int64_t k = tokenizer_encode(m->tok, text, len, false, &mine, &span, e);
   bool ok = k >= 0;
   if (ok) {
     p->ids = rt_alloc((size_t)(p->n = np + k), sizeof *p->ids);
     if (np) memcpy(p->ids, prefix, (size_t)np * sizeof *p->ids);
     if (k) memcpy(p->ids + np, mine, (size_t)k * sizeof *p->ids);
-    p->follow = follow_new(&en->streams, false);
+    p->follow = follow_new(&m->streams, false);
     for (int i = 0; i < np && ok && p->follow; i++) ok = follow_token(p->follow, prefix[i], "", 0, e);
-    ok = ok && (!p->follow || (follow_encoded(p->follow, en->tok, mine, span, k, text, 0, len, e) && follow_prompt_end(p->follow, e)));
+    ok = ok && (!p->follow || (follow_encoded(p->follow, m->tok, mine, span, k, text, 0, len, e) && follow_prompt_end(p->follow, e)));
     rt_free(mine), rt_free(span);
   }
   rt_free(text);
-  return ok && check_prompt(en, p, e);
+  return ok && check_prompt(m, p, e);
 }
 
-static bool ends(const Engine *en, const Options *o, int32_t id) {
-  for (int i = 0; i < en->hf->n_eos && !o->ignore_eos; i++)
-    if (en->hf->eos[i] == id) return true;
+static bool ends(const Models *m, const Options *o, int32_t id) {
+  for (int i = 0; i < m->hf->n_eos && !o->ignore_eos; i++)
+    if (m->hf->eos[i] == id) return true;
   return false;
 }
 
-static bool run(Engine *en, const Options *o, Prompt *p, RtError *e) {
-  int64_t n = p->n, room = en->context - n, most = opt_int(o->max_tokens, room), made = 0;
+static bool run(const App *a, const Options *o, Prompt *p, RtError *e) {
+  Engine *en = a->en;
+  const Models *m = a->models;
+  int64_t n = p->n, room = m->context - n, most = opt_int(o->max_tokens, room), made = 0;
   if (most > room) most = room;
   Sampling how = {.temperature = isnan(o->temperature) ? 0 : o->temperature, .top_k = opt_int(o->top_k, 0),
                   .top_p = isnan(o->top_p) ? 1 : o->top_p, .seed = (uint64_t)opt_int(o->seed, 0)};
-  int64_t *known = rt_alloc((size_t)en->streams.n, sizeof *known);
+  int64_t *known = rt_alloc((size_t)m->streams.n, sizeof *known);
   follow_most(p->follow, n, known);
-  Decoder *d = decoder_new(en, 1, n + most, n < PROMPT_CHUNK ? n : PROMPT_CHUNK, PROMPT_CHUNK, false, known, e);
+  Decoder *d = decoder_new(en, m->tok, 1, n + most, n < PROMPT_CHUNK ? n : PROMPT_CHUNK, PROMPT_CHUNK, false, known, e);
   rt_free(known);
   if (!d) return false;
   DecodeSeq *s = decoder_open(d, p->ids, n, p->follow, NULL);
   p->follow = NULL;
   Sampler *sampler = sampler_new(&how);
-  TokStream *ts = tokstream_new(en->tok, p->ids, n);
+  TokStream *ts = tokstream_new(m->tok, p->ids, n);
   Printer out = {.stop = &o->stop};
   double start = rt_now(), first = 0;
   bool ok = true, end = false;
@@ -145,7 +147,7 @@ static bool run(Engine *en, const Options *o, Prompt *p, RtError *e) {
       ok = rt_fail(e, "no logit is a number after %lld tokens", (long long)s->n);
       break;
     }
-    if ((end = ends(en, o, id))) break;
+    if ((end = ends(m, o, id))) break;
     made++;
     if (!(ok = decoder_push(d, s, id, e))) break;
     const char *text = tokstream_push(ts, id, &len);
@@ -172,14 +174,13 @@ int cmd_generate(const Options *o) {
     fputs("error: give --prompt TEXT (\"\" starts from the beginning-of-text token)\n", stderr);
     return 2;
   }
-  Engine *en = cmd_open(o, &e);
+  App a;
   Prompt p = {0};
-  bool ok = en != NULL;
-  if (ok && !en->tok) ok = rt_fail(&e, "generate needs a tokenizer, and %s has no tokenizer.json",
-                                   en->prog->model[en->prog->anchor].name);
-  ok = ok && encode_prompt(en, o, &p, &e) && cmd_load(en, o, false, &e) && run(en, o, &p, &e);
+  bool ok = app_open(&a, o, &e);
+  if (ok && !a.models->tok) ok = rt_fail(&e, "generate needs a tokenizer, and %s has no tokenizer.json", a.prog->model[a.prog->anchor].name);
+  ok = ok && encode_prompt(a.models, o, &p, &e) && app_load(&a, o, false, &e) && run(&a, o, &p, &e);
   rt_free(p.ids);
   follow_free(p.follow);
-  engine_close(en);
+  app_close(&a);
   return ok ? 0 : cmd_fail(&e);
 }

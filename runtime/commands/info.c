@@ -10,24 +10,24 @@
 #include "runtime/work/settings.h"
 
 // Parameters of a model's files (headers only); -1 when they cannot be read here.
-static int64_t frozen_params(const Engine *en, int m) {
+static int64_t frozen_params(const Models *ms, int m) {
   RtError e;
-  Safetensors *s = en->dir[m] ? st_open_dir(en->dir[m], true, &e) : NULL;
-  if (!s) return en->dir[m] ? -1 : 0;
+  Safetensors *s = ms->dir[m] ? st_open_dir(ms->dir[m], true, &e) : NULL;
+  if (!s) return ms->dir[m] ? -1 : 0;
   int64_t n = 0;
   for (int i = 0; i < st_count(s); i++) n += st_at(s, i)->elems;
   st_close(s);
   return n;
 }
 
-static json_t *model_json(const Engine *en, int m, const json_t *hashes) {
-  const ProgModel *pm = &en->prog->model[m];
+static json_t *model_json(const Models *ms, int m, const json_t *hashes) {
+  const ProgModel *pm = &ms->prog->model[m];
   json_t *o = json_pack("{s:s, s:s, s:s?, s:s, s:s?, s:s?, s:I, s:I, s:I, s:I}", "name", pm->name, "role", pm->role,
-                        "dir", en->dir[m], "arch", pm->arch,
-                        "architecture", pm->architecture, "tokenizer", en->tokfile[m], "blocks", (json_int_t)pm->blocks,
+                        "dir", ms->dir[m], "arch", pm->arch,
+                        "architecture", pm->architecture, "tokenizer", ms->tokfile[m], "blocks", (json_int_t)pm->blocks,
                             "width", (json_int_t)pm->width,
                         "vocab", (json_int_t)pm->vocab, "context", (json_int_t)pm->context);
-  int64_t frozen = frozen_params(en, m);
+  int64_t frozen = frozen_params(ms, m);
   json_object_set_new(o, "frozen", frozen < 0 ? json_null() : json_integer(frozen));
   json_t *mine = json_object_get(json_object_get(hashes, "models"), pm->name);
   json_object_set(o, "sha256", mine ? mine : json_null());
@@ -52,15 +52,15 @@ static json_t *memory_json(Engine *en, const Options *o) {
   return m;
 }
 
-static json_t *describe(const Engine *en) {
-  const Prog *p = en->prog;
+static json_t *describe(const App *a) {
+  const Prog *p = a->prog;
   RtError e;
-  json_t *hashes = belongs_to(en, &e);
+  json_t *hashes = belongs_to(a->models, &e);
   if (!hashes) fprintf(stderr, "warning: %s\n", e.text);
-  json_t *o = json_pack("{s:s, s:s, s:s, s:i}", "spec", p->spec, "spec_sha256", p->spec_sha256, "isa", en->isa->name,
-                        "threads", pool_threads(en->pool));
+  json_t *o = json_pack("{s:s, s:s, s:s, s:i}", "spec", p->spec, "spec_sha256", p->spec_sha256, "isa", a->en->isa->name,
+                        "threads", pool_threads(a->en->pool));
   json_t *models = json_array(), *params = json_array();
-  for (int i = 0; i < p->nmodel; i++) json_array_append_new(models, model_json(en, i, hashes));
+  for (int i = 0; i < p->nmodel; i++) json_array_append_new(models, model_json(a->models, i, hashes));
   for (int i = 0; i < p->nparam; i++) {
     json_t *shape = json_array();
     for (int k = 0; k < p->param[i].rank; k++) json_array_append_new(shape, json_integer(p->param[i].shape[k]));
@@ -144,25 +144,25 @@ static void print_visible(const json_t *all) {
 
 int cmd_info(const Options *o) {
   RtError e;
-  Engine *en = cmd_open(o, &e);
+  App a;
   json_t *visible = json_array();
-  if (!en || !visible_shares(en, o->data, visible, &e)) {
+  if (!app_open(&a, o, &e) || !visible_shares(a.models, o->data, visible, &e)) {
     json_decref(visible);
-    engine_close(en);
+    app_close(&a);
     return cmd_fail(&e);
   }
-  json_t *memory = memory_json(en, o), *d = describe(en);        // the hashes of the files are not part of what other commands take
+  json_t *memory = memory_json(a.en, o), *d = describe(&a);      // the hashes of the files are not part of what other commands take
   json_object_set_new(d, "memory", memory);
   json_object_set_new(d, "visible", visible);
   if (o->json) {
     json_dumpf(d, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(12));
     putchar('\n');
   } else {
-    print_text(en, d);
+    print_text(a.en, d);
     print_memory(json_object_get(d, "memory"));
     print_visible(visible);
   }
   json_decref(d);
-  engine_close(en);
+  app_close(&a);
   return 0;
 }

@@ -4,6 +4,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "runtime/abi/rt_abi.h"
+
 enum {
   C_TRAIN = 1, C_EVAL = 2, C_GENERATE = 4, C_SCORE = 8, C_TOKENIZE = 16, C_EXPORT = 32, C_INFO = 64,
   C_VERIFY = 128,
@@ -26,6 +28,7 @@ typedef struct Options {
 #define X(field, kind, name, arg, commands, help) OPT_TYPE_##kind field;
 #include "runtime/commands/options.def"
 #undef X
+  const RtProgram *rt;
   const char *program;                             // argv[0]
   int run_command;                                 // its bit
   const char **word;                               // what is no option, in order

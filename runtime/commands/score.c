@@ -13,9 +13,11 @@
 #include "runtime/core/alloc.h"
 #include "runtime/rows/feed.h"
 #include "runtime/work/decode.h"
+#include "runtime/rows/rowstep.h"
 
 typedef struct Score {
-  Engine *en;
+  App app;
+  Engine *en;                  // the app's
   Data *data;
   StWriter *out;
   Step *step;
@@ -95,7 +97,7 @@ static void add_ids(Score *s, int64_t row) {
   add_whole(s, row, "input_ids", NULL, r->n, r->ids);
   add_whole(s, row, "labels", NULL, r->n, r->labels);
   for (int i = 0; i < p->nmodel; i++) {
-    int k = s->en->streams.of[i];
+    int k = s->en->stream_of[i];
     if (!k) continue;
     const FollowTokens *t = &r->follow->s[k];
     add_whole(s, row, "input_ids", p->model[i].name, r->n ? t->seen[r->n - 1] : 0, t->ids);
@@ -130,7 +132,7 @@ static bool score_rows(Score *s, RtError *e) {
   const Prog *p = s->en->prog;
   int entry = s->en->e_score;
   for (int64_t i = 0; i < s->data->n; i++) {
-    int64_t n = step_most_tokens(&s->data->row[i], s->data->row[i].n);
+    int64_t n = row_most_tokens(&s->data->row[i], s->data->row[i].n);
     if (n > s->cap) s->cap = n;
   }
   engine_cap(s->en, entry, s->cap, s->cap);
@@ -138,9 +140,9 @@ static bool score_rows(Score *s, RtError *e) {
   for (int64_t i = 0; i < s->data->n;) {
     int64_t first = i;
     step_reset(s->step);
-    while (i < s->data->n && step_fits(s->step, &s->data->row[i], s->data->row[i].n, s->cap)) {
+    while (i < s->data->n && row_fits(s->step, &s->data->row[i], s->data->row[i].n, s->cap)) {
       step_add(s->step, s->data->row[i].ids, s->data->row[i].n, 0, 0);
-      step_follow(s->step, s->data->row[i].follow);
+      follow_step(s->data->row[i].follow, s->step);
       step_want_all(s->step);
       i++;
     }
@@ -151,7 +153,7 @@ static bool score_rows(Score *s, RtError *e) {
       add_logits(s, r, s->data->row[r].n, logits + s->step->seq[r - first].r0 * s->vocab);
       for (int h = 0; h < s->nhidden; h++) {
         const ProgBuf *b = &p->buf[prog_output(p, entry, s->hidden[h])];
-        const StepPart *q = &s->step->stream[s->en->streams.of[p->sym[b->sym].model]].part[r - first];
+        const StepPart *q = &s->step->stream[s->en->stream_of[p->sym[b->sym].model]].part[r - first];
         add_floats(s, r, s->hidden[h], q->n, b->elems, engine_output(s->en, entry, s->hidden[h]) + q->t0 * b->elems);
       }
     }
@@ -167,7 +169,7 @@ typedef struct ChunkRow {
 // Logits by cached stepping, all rows side by side: row r takes sizes[r % n] tokens a step and leaves when it is
 // through.
 static bool score_chunks(Score *s, const int64_t *sizes, int64_t nsizes, RtError *e) {
-  int64_t longest = 1, tokens = 0, *known = keep(s, (size_t)s->en->streams.n * sizeof *known);
+  int64_t longest = 1, tokens = 0, *known = keep(s, (size_t)s->en->nstream * sizeof *known);
   for (int64_t i = 0; i < s->data->n; i++) {
     int64_t n = s->data->row[i].n, c = sizes[i % nsizes];
     if (n > longest) longest = n;
@@ -175,7 +177,7 @@ static bool score_chunks(Score *s, const int64_t *sizes, int64_t nsizes, RtError
     follow_most(s->data->row[i].follow, n, known);
   }
   if (tokens > s->cap) tokens = s->cap;
-  Decoder *d = decoder_new(s->en, s->data->n ? s->data->n : 1, longest, tokens, longest, true, known, e);
+  Decoder *d = decoder_new(s->en, s->app.models->tok, s->data->n ? s->data->n : 1, longest, tokens, longest, true, known, e);
   if (!d) return false;
   ChunkRow *rows = rt_alloc((size_t)s->data->n, sizeof *rows);
   for (int64_t i = 0; i < s->data->n; i++) {
@@ -223,8 +225,8 @@ static bool score_grads(Score *s, RtError *e) {
   if (!engine_place(en, e)) return false;
   for (int64_t i = 0; i < s->data->n;) {
     step_reset(s->step);
-    while (i < s->data->n && step_fits(s->step, &s->data->row[i], step_row_tokens(&s->data->row[i]), s->cap))
-      step_add_row(s->step, &s->data->row[i++], 1);
+    while (i < s->data->n && row_fits(s->step, &s->data->row[i], row_tokens(&s->data->row[i]), s->cap))
+      row_add(s->step, &s->data->row[i++], 1);
     if (s->step->nseq) engine_run(en, en->e_train, s->step);
   }
   for (int i = 0; i < en->prog->nparam; i++) {
@@ -246,7 +248,7 @@ static bool score_state_grads(Score *s, RtError *e) {
   snprintf(name, sizeof name, "grad.hidden.%.128s.0", m->name);
   int64_t longest = 1;
   for (int64_t i = 0; i < s->data->n; i++) {
-    int64_t most = step_most_tokens(&s->data->row[i], s->data->row[i].n);
+    int64_t most = row_most_tokens(&s->data->row[i], s->data->row[i].n);
     if (most > longest) longest = most;
   }
   engine_cap(en, en->e_score, longest, 0);
@@ -257,12 +259,12 @@ static bool score_state_grads(Score *s, RtError *e) {
     float *state = keep(s, (size_t)((r->n + 16) * m->width) * sizeof *state);
     step_reset(s->step);
     step_add(s->step, r->ids, r->n, 0, 0);
-    step_follow(s->step, r->follow);
+    follow_step(r->follow, s->step);
     engine_run(en, en->e_score, s->step);
     memcpy(state, engine_output(en, en->e_score, hidden), (size_t)(r->n * m->width) * sizeof *state);
     step_reset(s->step);
     step_add(s->step, r->ids, r->n, 0, 0);
-    step_follow(s->step, r->follow);
+    follow_step(r->follow, s->step);
     for (int64_t t = 0; t + 1 < r->n; t++)
       if (r->labels[t + 1] >= 0) step_want(s->step, t, r->labels[t + 1], 1);
     engine_bind(en, hidden, state);
@@ -283,8 +285,8 @@ static bool score(Score *s, const Options *o, RtError *e) {
   s->vocab = s->en->prog->model[s->en->prog->anchor].vocab;
   s->top = opt_int(o->top, 0);
   if (s->top < 0 || s->top > s->vocab) return rt_fail(e, "--top %lld: expected a number from 1 to %lld", (long long)s->top, (long long)s->vocab);
-  if (!read_hidden(s, o, e) || !(s->data = feed_open(s->en, o->data, e)) ||
-      !cmd_load(s->en, o, o->grads && s->en->e_train >= 0, e)) return false;
+  if (!read_hidden(s, o, e) || !(s->data = feed_open(s->app.models, o->data, e)) ||
+      !app_load(&s->app, o, o->grads && s->en->e_train >= 0, e)) return false;
   return (o->chunk ? score_by_chunks(s, o->chunk, e) : score_rows(s, e)) && (!o->grads || gradients(s, e)) &&
          st_writer_save(s->out, o->out, e);
 }
@@ -295,16 +297,19 @@ int cmd_score(const Options *o) {
     fputs("error: give --data FILE.jsonl and --out FILE.safetensors\n", stderr);
     return 2;
   }
-  Score s = {.en = cmd_open(o, &e)};
-  if (!s.en) return cmd_fail(&e);
-  s.out = st_writer_new();
-  s.step = step_new(s.en->streams.n);
-  bool ok = score(&s, o, &e);
-  st_writer_free(s.out);
+  Score s = {0};
+  bool ok = app_open(&s.app, o, &e);
+  if (ok) {
+    s.en = s.app.en;
+    s.out = st_writer_new();
+    s.step = step_new(s.en->nstream);
+    ok = score(&s, o, &e);
+  }
+  if (s.out) st_writer_free(s.out);
   step_free(s.step);
   if (s.data) data_free(s.data);
   for (int64_t i = 0; i < s.nkept; i++) rt_free(s.kept[i]);
   rt_free(s.kept), rt_free(s.hidden);
-  engine_close(s.en);
+  app_close(&s.app);
   return ok ? 0 : cmd_fail(&e);
 }

@@ -17,9 +17,11 @@
 #include "runtime/work/checkpoint.h"
 #include "runtime/work/settings.h"
 #include "runtime/work/trainlog.h"
+#include "runtime/rows/rowstep.h"
 
 typedef struct Trainer {
-  Engine *en;
+  App app;
+  Engine *en;                  // the app's
   TrainSettings set;
   TrainState st;
   Data *data, *held;
@@ -69,8 +71,8 @@ static double gradients(Trainer *t) {
   memset(en->grad, 0, (size_t)en->prog->theta * sizeof *en->grad);
   for (int64_t i = 0; i < t->nrows;) {
     step_reset(t->step);
-    while (i < t->nrows && step_fits(t->step, t->rows[i], step_row_tokens(t->rows[i]), t->cap))
-      step_add_row(t->step, t->rows[i++], (float)(1.0 / (double)labels));
+    while (i < t->nrows && row_fits(t->step, t->rows[i], row_tokens(t->rows[i]), t->cap))
+      row_add(t->step, t->rows[i++], (float)(1.0 / (double)labels));
     engine_run(en, en->e_train, t->step);
     const float *out = engine_output(en, en->e_train, "nll");
     for (int64_t r = 0; r < t->step->nrow; r++) nll += out[r];
@@ -102,11 +104,11 @@ static double update(Trainer *t, double lr) {
 static bool save(Trainer *t, RtError *e) {
   t->st.epoch = t->feed.epoch, t->st.position = t->feed.position;
   t->saved = rt_now();
-  if (!checkpoint_save(t->en, t->last, &t->st, t->settings, true, e)) return false;
+  if (!checkpoint_save(t->en, t->app.models, t->last, &t->st, t->settings, true, e)) return false;
   if (!t->best_new) return true;
   float *theta = t->en->theta;                     // best/ holds another vector, and no moments
   t->en->theta = t->best_theta;
-  bool ok = checkpoint_save(t->en, t->best, &t->best_at, t->settings, false, e);
+  bool ok = checkpoint_save(t->en, t->app.models, t->best, &t->best_at, t->settings, false, e);
   t->en->theta = theta;
   t->best_new = !ok;
   return ok;
@@ -193,7 +195,7 @@ static bool start_from(Trainer *t, const Options *o, RtError *e) {
   Engine *en = t->en;
   t->st = (TrainState){.best = INFINITY, .best_train = INFINITY};
   if (o->resume) {
-    if (!checkpoint_resume(en, t->last, o->force, &t->st, &t->resumed, e)) return false;
+    if (!checkpoint_resume(en, t->app.models, t->last, o->force, &t->st, &t->resumed, e)) return false;
     if (!read_settings(t, o, t->resumed, e)) return false;
     if ((uint64_t)t->set.seed != t->st.seed)
       return rt_fail(e, "--seed %lld: the run to go on with has seed %llu", (long long)t->set.seed,
@@ -203,7 +205,7 @@ static bool start_from(Trainer *t, const Options *o, RtError *e) {
     if (!read_settings(t, o, NULL, e)) return false;
     t->st.seed = (uint64_t)t->set.seed;
     params_init(en->prog, t->st.seed, en->theta);
-    if (o->params && !checkpoint_params(en, o->params, o->force, e)) return false;
+    if (o->params && !checkpoint_params(en, t->app.models, o->params, o->force, e)) return false;
   }
   t->settings = settings_to_json(&t->set);
   t->done_at_start = t->st.step;
@@ -212,8 +214,8 @@ static bool start_from(Trainer *t, const Options *o, RtError *e) {
 
 static bool open_data(Trainer *t, RtError *e) {
   TrainSettings *s = &t->set;
-  if (!(t->data = feed_open(t->en, s->data, e))) return false;
-  if (s->validate && !(t->held = feed_open(t->en, s->validate, e))) return false;
+  if (!(t->data = feed_open(t->app.models, s->data, e))) return false;
+  if (s->validate && !(t->held = feed_open(t->app.models, s->validate, e))) return false;
   if (t->held && feed_longest(t->held) == 0) return rt_fail(e, "%s: no row has a labelled token", s->validate);
   int64_t longest = feed_longest(t->data), batch = s->batch * s->accumulate;
   if (longest == 0) return rt_fail(e, "%s: no row has a labelled token", s->data);
@@ -232,8 +234,8 @@ static bool train(Trainer *t, const Options *o, int *sig, RtError *e) {
   sigset_t set;
   sigemptyset(&set);
   sigaddset(&set, SIGINT), sigaddset(&set, SIGTERM);
-  if (!engine_load(en, true, e) || !start_from(t, o, e) || !open_data(t, e)) return false;
-  t->step = step_new(en->streams.n);
+  if (!engine_load(en, t->app.models->dir, true, e) || !start_from(t, o, e) || !open_data(t, e)) return false;
+  t->step = step_new(en->nstream);
   t->best_theta = rt_alloc((size_t)en->prog->theta, sizeof(float));
   if (!checkpoint_dirs(t->out, e) || !(t->log = trainlog_open(t->out, t->st.step, e))) return false;
   int64_t until = opt_int(o->stop_after, t->set.steps);
@@ -252,10 +254,11 @@ int cmd_train(const Options *o) {
   RtError e;
   Trainer t = {0};
   int sig = 0;
-  if (!(t.en = cmd_open(o, &e))) return cmd_fail(&e);
   t.out = o->out ? rt_strdup(o->out) : rt_format("%s.run", o->program);
   t.last = file_join(t.out, "last"), t.best = file_join(t.out, "best");
-  bool ok = train(&t, o, &sig, &e);
+  bool ok = app_open(&t.app, o, &e);
+  t.en = t.app.en;
+  ok = ok && train(&t, o, &sig, &e);
   trainlog_close(t.log);
   if (ok) fprintf(stderr, "%s after step %lld of %lld in %.1f s, %.0f MB; parameters in %s\n", sig ? "stopped" : "done", (long long)t.st.step,
                   (long long)t.set.steps, rt_now() - t.started, (double)rt_peak_resident() / 1e6, t.last);
@@ -264,6 +267,6 @@ int cmd_train(const Options *o) {
   step_free(t.step);
   json_decref(t.settings), json_decref(t.resumed);
   rt_free(t.best_theta), rt_free(t.rows), rt_free(t.out), rt_free(t.last), rt_free(t.best);
-  engine_close(t.en);
+  app_close(&t.app);
   return !ok ? cmd_fail(&e) : sig ? 128 + sig : 0;
 }

@@ -9,6 +9,7 @@
 #include "runtime/commands/commands.h"
 #include "runtime/core/alloc.h"
 #include "runtime/engine/step.h"
+#include "runtime/rows/rowstep.h"
 
 enum { LOGITS_AT_A_TIME = 1 << 24 };
 
@@ -18,7 +19,9 @@ typedef struct Ref {
   double top, diff;            // largest magnitude of the reference, largest difference
 } Ref;
 typedef struct Verify {
-  Engine *en;
+  App app;
+  Engine *en;                  // the app's
+  const Models *models;        // likewise
   const ProgModel *m;          // the anchor
   Safetensors *st;
   Step *step;
@@ -36,8 +39,8 @@ static bool read_ids(Verify *v, RtError *e) {
     return rt_fail(e, "input_ids: expected whole numbers [n] or [B, n], found %s of rank %d", t->dtype_name, t->rank);
   v->n = t->shape[t->rank - 1];
   v->B = t->rank == 2 ? t->shape[0] : 1;
-  if (v->B < 1 || v->n < 1 || v->n > v->en->context)
-    return rt_fail(e, "input_ids: sequences of %lld tokens; the context holds 1 to %lld", (long long)v->n, (long long)v->en->context);
+  if (v->B < 1 || v->n < 1 || v->n > v->models->context)
+    return rt_fail(e, "input_ids: sequences of %lld tokens; the context holds 1 to %lld", (long long)v->n, (long long)v->models->context);
   v->ids = rt_alloc((size_t)t->elems, sizeof *v->ids);
   for (int64_t i = 0; i < t->elems; i++) {
     int64_t id = 0;
@@ -48,8 +51,8 @@ static bool read_ids(Verify *v, RtError *e) {
       memcpy(&narrow, (const char *)t->data + i * 4, 4);
       id = narrow;
     }
-    if (id < 0 || id >= v->en->vocab)
-      return rt_fail(e, "input_ids: id %lld at place %lld; the model knows 0 to %lld", (long long)id, (long long)i, (long long)v->en->vocab - 1);
+    if (id < 0 || id >= v->models->vocab)
+      return rt_fail(e, "input_ids: id %lld at place %lld; the model knows 0 to %lld", (long long)id, (long long)i, (long long)v->models->vocab - 1);
     v->ids[i] = (int32_t)id;
   }
   return true;
@@ -100,11 +103,11 @@ static bool find_refs(Verify *v, RtError *e) {
 static bool follow_all(Verify *v, int64_t *most, RtError *e) {
   v->follow = rt_alloc((size_t)v->B, sizeof(Follow *));
   *most = v->n;
-  for (int64_t b = 0; b < v->B && v->en->streams.n > 1; b++) {
-    Follow *f = v->follow[b] = follow_new(&v->en->streams, false);
-    if (!follow_ids(f, v->en->tok, v->ids + b * v->n, v->n, v->n, e)) return false;
+  for (int64_t b = 0; b < v->B && v->en->nstream > 1; b++) {
+    Follow *f = v->follow[b] = follow_new(&v->models->streams, false);
+    if (!follow_ids(f, v->models->tok, v->ids + b * v->n, v->n, v->n, e)) return false;
     if (follow_fits(f) < v->n) return rt_fail(e, "input_ids: sequence %lld does not fit the context of an augment", (long long)b);
-    for (int k = 1; k < v->en->streams.n; k++)
+    for (int k = 1; k < v->en->nstream; k++)
       if (f->s[k].seen[v->n - 1] > *most) *most = f->s[k].seen[v->n - 1];
   }
   return true;
@@ -114,7 +117,7 @@ static bool follow_all(Verify *v, int64_t *most, RtError *e) {
 static void take(Verify *v, int64_t b) {
   step_reset(v->step);
   step_add(v->step, v->ids + b * v->n, v->n, 0, 0);
-  step_follow(v->step, v->follow[b]);
+  follow_step(v->follow[b], v->step);
 }
 
 static double element(const StTensor *t, int64_t i) {
@@ -236,7 +239,7 @@ static bool verify(Verify *v, const Options *o, bool *same, RtError *e) {
   v->m = &v->en->prog->model[v->en->prog->anchor];
   v->tol = isnan(o->tol) ? 1e-3 : o->tol;
   v->st = st_open_file(o->ref, false, e);
-  if (!v->st || !read_ids(v, e) || !find_refs(v, e) || !cmd_load(v->en, o, false, e) || !run(v, e)) return false;
+  if (!v->st || !read_ids(v, e) || !find_refs(v, e) || !app_load(&v->app, o, false, e) || !run(v, e)) return false;
   *same = verdict(v);
   return true;
 }
@@ -247,16 +250,18 @@ int cmd_verify(const Options *o) {
     fputs("error: give --ref FILE.safetensors\n", stderr);
     return 2;
   }
-  Verify v = {.en = cmd_open(o, &e)};
-  if (!v.en) return cmd_fail(&e);
-  bool same = false;
-  v.step = step_new(v.en->streams.n);
-  bool ok = verify(&v, o, &same, &e);
+  Verify v = {0};
+  bool same = false, ok = app_open(&v.app, o, &e);
+  if (ok) {
+    v.en = v.app.en, v.models = v.app.models;
+    v.step = step_new(v.en->nstream);
+    ok = verify(&v, o, &same, &e);
+  }
   step_free(v.step);
   for (int64_t b = 0; v.follow && b < v.B; b++) follow_free(v.follow[b]);
   rt_free(v.follow);
   st_close(v.st);
   rt_free(v.ids), rt_free(v.hidden);
-  engine_close(v.en);
+  app_close(&v.app);
   return !ok ? cmd_fail(&e) : !same;
 }

@@ -1,4 +1,4 @@
-// Filling a ragged step: sequences, what follows them, wanted rows, training rows. See step.h.
+// Filling a ragged step: sequences, what follows them, wanted rows. See step.h.
 #include <stdlib.h>
 #include <string.h>
 
@@ -74,20 +74,17 @@ void step_add(Step *s, const int32_t *ids, int64_t n, int64_t past, int64_t slot
   s->seq[s->nseq++] = (StepSeq){.slot = slot, .r0 = s->nrow};
 }
 
-void step_follow(Step *s, const Follow *f) {
+void step_follow(Step *s, int k, const int32_t *ids, const int32_t *seen) {
   int64_t last = s->nseq - 1;
   StepPart a = s->stream[0].part[last];
-  for (int k = 1; k < s->nstream; k++) {
-    StepStream *t = &s->stream[k];
-    const FollowTokens *from = &f->s[k];
-    int64_t past = a.past ? from->seen[a.past - 1] : 0, end = a.n ? from->seen[a.past + a.n - 1] : past;
-    add_tokens(t, last, s->seq[last].slot, from->ids + past, end - past, past);
-    GROW(t->seen, s->stream[0].captok);
-    int64_t at = t->part[last].t0, to = at + (end - past);
-    for (int64_t i = 0; i < a.n; i++) {
-      int64_t seen = t->seen[a.t0 + i] = from->seen[a.past + i];
-      for (; at < to && at - t->part[last].t0 + past < seen; at++) t->when[at] = (int32_t)(a.t0 + i);
-    }
+  StepStream *t = &s->stream[k];
+  int64_t past = a.past ? seen[a.past - 1] : 0, end = a.n ? seen[a.past + a.n - 1] : past;
+  add_tokens(t, last, s->seq[last].slot, ids + past, end - past, past);
+  GROW(t->seen, s->stream[0].captok);
+  int64_t at = t->part[last].t0, to = at + (end - past);
+  for (int64_t i = 0; i < a.n; i++) {
+    int64_t sees = t->seen[a.t0 + i] = seen[a.past + i];
+    for (; at < to && at - t->part[last].t0 + past < sees; at++) t->when[at] = (int32_t)(a.t0 + i);
   }
 }
 
@@ -103,38 +100,4 @@ void step_want(Step *s, int64_t t, int32_t label, float gscale) {
 void step_want_all(Step *s) {
   int64_t n = s->stream[0].part[s->nseq - 1].n;
   for (int64_t t = 0; t < n; t++) step_want(s, t, 0, 0);
-}
-
-int64_t step_row_tokens(const DataRow *r) {
-  int64_t n = r->n;
-  while (n > 1 && r->labels[n - 1] == -100) n--;
-  return n > 1 ? n - 1 : 0;
-}
-
-int64_t step_most_tokens(const DataRow *r, int64_t n) {
-  int64_t most = n;
-  for (int k = 1; r->follow && n && k < r->follow->streams->n; k++)
-    if (r->follow->s[k].seen[n - 1] > most) most = r->follow->s[k].seen[n - 1];
-  return most;
-}
-
-bool step_fits(const Step *s, const DataRow *r, int64_t n, int64_t cap) {
-  if (s->stream[0].ntok == 0) return true;
-  if (s->stream[0].ntok + n > cap) return false;
-  for (int k = 1; n && k < s->nstream; k++)
-    if (s->stream[k].ntok + r->follow->s[k].seen[n - 1] > cap) return false;
-  return true;
-}
-
-int64_t step_add_row(Step *s, const DataRow *r, float gscale) {
-  int64_t n = step_row_tokens(r), labelled = 0;
-  if (n == 0) return 0;
-  step_add(s, r->ids, n, 0, 0);
-  step_follow(s, r->follow);
-  for (int64_t t = 0; t < n; t++) {
-    if (r->labels[t + 1] == -100) continue;
-    step_want(s, t, r->labels[t + 1], gscale);
-    labelled++;
-  }
-  return labelled;
 }

@@ -1,34 +1,34 @@
-// A running program: what was compiled, the models it belongs to, threads, memory, and the parameters. Opened in two
-// steps: `info`, `tokenize` and `export` need no weights.
+// A running program: what was compiled, threads, memory, and the parameters. Opened in two steps: `info` needs no weights.
 #ifndef CALM_RUNTIME_ENGINE_H
 #define CALM_RUNTIME_ENGINE_H
 #include <stddef.h>
 
 #include "runtime/engine/program.h"
 #include "runtime/engine/step.h"
-#include "runtime/files/hfdir.h"
 #include "runtime/files/safetensors.h"
 #include "runtime/machine/blas.h"
 #include "runtime/machine/pool.h"
-#include "runtime/text/tokenizer.h"
 
 typedef struct Region {        // anonymous memory, zeroed, 64-byte aligned, touched only where used
   void *data;
   size_t bytes;
 } Region;
 
+// The token streams of a program: the models that read the same tokens read one stream; stream 0 is the anchor's.
+typedef struct EngineStreams {
+  int n;
+  const int *of;               // per model
+  const int64_t *context;      // per stream: most tokens of a sequence
+} EngineStreams;
+
 typedef struct Engine {
-  Prog *prog;
+  const RtProgram *rt;         // borrowed, as is prog
+  const Prog *prog;
   const RtIsa *isa;
   RtPool *pool;
   Blas *blas;                  // training only
-  // per model: its directory (--model NAME=DIR or the compiled one), NULL when made from nothing
-  const char **dir;
-  char **tokfile;              // per model: its tokenizer.json, NULL when it has none; owned
-  Tokenizer *tok;              // the anchor's, or NULL
-  HfDir *hf;                   // the anchor's facts
-  Streams streams;             // which tokens each model reads
-  int64_t context, vocab;      // smallest over the models that read the anchor's ids (vocab: ids must be below it)
+  int nstream, *stream_of;     // EngineStreams, copied
+  int64_t *stream_context;
 
   Safetensors **weights;       // per model, NULL when made from nothing
   void **buf;                  // by buffer id
@@ -42,13 +42,13 @@ typedef struct Engine {
   int e_train, e_loss, e_step, e_score, e_probe, e_norm, e_update, e_prepare, e_init;    // entries, -1 when absent
 } Engine;
 
-// overrides: "NAME=DIR" strings. threads 0: CALM_THREADS or the processors. NULL and an error.
-Engine *engine_open(const char *const *overrides, int n, int threads, RtError *e);
+// isa: index into rt->isas. threads: 1 or more. rt and p must outlive the engine.
+Engine *engine_open(const RtProgram *rt, const Prog *p, const EngineStreams *streams, int isa, int threads);
 void engine_close(Engine *en);
 
-// Maps and packs the weights and makes room for parameters (zeros) and, with `training`, gradients and moments; opens
-// the BLAS.
-bool engine_load(Engine *en, bool training, RtError *e);
+// Maps the weights of every model from dir[model] (NULL: made from nothing) and packs them; makes room for parameters (zeros) and, with
+// `training`, gradients and moments, and opens the BLAS.
+bool engine_load(Engine *en, const char *const *dir, bool training, RtError *e);
 // Packs the frozen weights and gives the pages they came from back (pack.c; engine_load does it).
 void engine_pack(Engine *en);
 // What running takes, in bytes, before anything is loaded: of weights in the files, packed (with constants), parameters (training: gradients

@@ -30,13 +30,13 @@ void region_free(Region *r) {
 // ---- weights
 
 // "base.model.norm.weight" is tensor "model.norm.weight" of model "base".
-static const StTensor *find_weight(const Engine *en, const ProgBuf *b, RtError *e) {
+static const StTensor *find_weight(const Engine *en, const char *const *dir, const ProgBuf *b, RtError *e) {
   for (int i = 0; i < en->prog->nmodel; i++) {
     size_t n = strlen(en->prog->model[i].name);
     if (strncmp(b->name, en->prog->model[i].name, n) || b->name[n] != '.' || !en->weights[i]) continue;
     const StTensor *t = st_find(en->weights[i], b->name + n + 1);
     if (!t) {
-      rt_fail(e, "model %s: %s has no tensor %s", en->prog->model[i].name, en->dir[i], b->name + n + 1);
+      rt_fail(e, "model %s: %s has no tensor %s", en->prog->model[i].name, dir[i], b->name + n + 1);
       return NULL;
     }
     static const struct { StDtype st; const char *name; } SAME[] = {{ST_F32, "f32"}, {ST_F16, "f16"}, {ST_BF16, "bf16"},
@@ -46,7 +46,7 @@ static const StTensor *find_weight(const Engine *en, const ProgBuf *b, RtError *
         !strcmp(SAME[k].name, b->dtype);
     if (dtype && t->elems == b->elems) return t;
     rt_fail(e, "model %s: %s: tensor %s has %lld elements of %s; the program was compiled for %lld of %s",
-            en->prog->model[i].name, en->dir[i],
+            en->prog->model[i].name, dir[i],
             t->name, (long long)t->elems, t->dtype_name, (long long)b->elems, b->dtype);
     return NULL;
   }
@@ -54,18 +54,18 @@ static const StTensor *find_weight(const Engine *en, const ProgBuf *b, RtError *
   return NULL;
 }
 
-static bool map_weights(Engine *en, RtError *e) {
+static bool map_weights(Engine *en, const char *const *dir, RtError *e) {
   for (int i = 0; i < en->prog->nmodel; i++) {
-    if (!en->dir[i]) continue;
+    if (!dir[i]) continue;
     RtError why;
-    en->weights[i] = st_open_dir(en->dir[i], false, &why);
+    en->weights[i] = st_open_dir(dir[i], false, &why);
     if (!en->weights[i]) return rt_fail(e, "model %s: %.800s (another place: --model %s=DIR)", en->prog->model[i].name,
                                         why.text, en->prog->model[i].name);
   }
   for (int i = 0; i < en->prog->nbuf; i++) {
     const ProgBuf *b = &en->prog->buf[i];
     if (b->kind != PB_WEIGHT) continue;
-    const StTensor *t = find_weight(en, b, e);
+    const StTensor *t = find_weight(en, dir, b, e);
     if (!t) return false;
     en->buf[i] = (void *)(uintptr_t)t->data;
   }
@@ -75,7 +75,7 @@ static bool map_weights(Engine *en, RtError *e) {
 // ---- static buffers
 
 static size_t cache_rows(const Engine *en, int sym) {
-  return (size_t)(en->slots * en->slot_rows[en->streams.of[en->prog->sym[sym].model]]);
+  return (size_t)(en->slots * en->slot_rows[en->stream_of[en->prog->sym[sym].model]]);
 }
 
 // Sizes (and, with base, places) the buffers of the given kinds one behind the other.
@@ -116,12 +116,12 @@ static void bind_flat(Engine *en) {
 
 enum { K_STATIC = 1u << PB_PACKED | 1u << PB_LIVE, K_CONSTS = 1u << PB_CONST, K_CACHE = 1u << PB_CACHE };
 
-bool engine_load(Engine *en, bool training, RtError *e) {
+bool engine_load(Engine *en, const char *const *dir, bool training, RtError *e) {
   int64_t n = en->prog->theta;
   size_t flat = (size_t)n * sizeof(float) * (training ? 4 : 1);
   if (training && !(en->blas = blas_open(en->isa->name, e))) return false;
   pool_set_blas(en->pool, en->blas);
-  if (!map_weights(en, e) || !region_new(&en->flat, flat, "the parameters", e)) return false;
+  if (!map_weights(en, dir, e) || !region_new(&en->flat, flat, "the parameters", e)) return false;
   en->theta = en->flat.data;
   if (training) en->grad = en->theta + n, en->m = en->theta + 2 * n, en->v = en->theta + 3 * n;
   if (!region_new(&en->packed, lay_out(en, K_STATIC, NULL), "packing the weights", e)) return false;
@@ -152,9 +152,9 @@ enum { FOLLOW_TIMES = 8, FOLLOW_MORE = 64 };
 void engine_caches(Engine *en, int64_t slots, int64_t slot_rows, const int64_t *known) {
   en->slots = slots;
   en->slot_rows[0] = slot_rows;
-  for (int k = 1; k < en->streams.n; k++) {
+  for (int k = 1; k < en->nstream; k++) {
     int64_t most = known[k] + slot_rows * FOLLOW_TIMES + FOLLOW_MORE;
-    en->slot_rows[k] = most < en->streams.s[k].context ? most : en->streams.s[k].context;
+    en->slot_rows[k] = most < en->stream_context[k] ? most : en->stream_context[k];
   }
 }
 
@@ -196,7 +196,7 @@ bool engine_place(Engine *en, RtError *e) {
     region_free(&en->cache);
     if (!region_new(&en->cache, cache, "the caches (a shorter --context or fewer --slots)", e)) return false;
     // Streams that follow rarely use what is kept for them.
-    if (cache && en->streams.n > 1) madvise(en->cache.data, en->cache.bytes, MADV_NOHUGEPAGE);
+    if (cache && en->nstream > 1) madvise(en->cache.data, en->cache.bytes, MADV_NOHUGEPAGE);
   }
   lay_out(en, K_CACHE, en->cache.data);
   memset(en->arranged, 0, (size_t)(en->prog->nentry * (en->prog->nsym + 1)) * sizeof *en->arranged);

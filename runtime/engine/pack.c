@@ -58,7 +58,7 @@ Footprint engine_footprint(Engine *en, int entry, int64_t tokens, bool training)
       largest = bytes_of(&g->buf[b->source]);
   }
   f.activations = entry < 0 ? 0 : engine_step_bytes(en, entry, tokens);
-  int64_t running = f.params + kept + f.activations + pool_threads(en->pool) * calm_scratch_bytes;
+  int64_t running = f.params + kept + f.activations + pool_threads(en->pool) * en->rt->scratch_bytes;
   f.peak = f.packed + (running > largest ? running : largest);
   return f;
 }

@@ -72,9 +72,8 @@ typedef struct Prog {
   int64_t theta;
 } Prog;
 
-// Reads the description compiled into this program. It is trusted: a wrong one is a compiler bug and aborts.
-Prog *prog_open(void);
-Prog *prog_parse(const char *text, size_t len);           // the same from any text (tests)
+// Reads a description. It is trusted: a wrong one is a compiler bug and aborts.
+Prog *prog_parse(const char *text, size_t len);
 int prog_entry(const Prog *p, const char *name);          // -1 when there is none
 int prog_output(const Prog *p, int entry, const char *name);   // buffer id, -1
 int64_t prog_trained(const Prog *p);                       // numbers in all parameters

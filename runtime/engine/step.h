@@ -1,4 +1,4 @@
-// One ragged step: sequences end to end, no padding, no batch dimension. Each token stream of the program (follow.h) has its own tokens,
+// One ragged step: sequences end to end, no padding, no batch dimension. Each token stream of the program has its own tokens,
 // positions and places in the caches; the wanted rows are the anchor's. Masks are intervals of key rows (rt_abi.h), built from where each
 // sequence lies and from what an anchor position may see of the streams that follow it.
 #ifndef CALM_RUNTIME_STEP_H
@@ -6,7 +6,6 @@
 #include <stdbool.h>
 
 #include "runtime/abi/rt_abi.h"
-#include "runtime/rows/data.h"
 
 typedef struct StepPart {      // a sequence's tokens of one stream
   int64_t t0, n;               // in this step
@@ -58,20 +57,12 @@ void step_free(Step *s);
 void step_reset(Step *s);
 // Appends a sequence: n anchor tokens that follow `past` cached ones, in slot `slot` of the caches (0, 0 without caches).
 void step_add(Step *s, const int32_t *ids, int64_t n, int64_t past, int64_t slot);
-// The tokens of the streams that follow the sequence added last (f may be NULL where there is one stream): those its anchor tokens
-// [past, past + n) are the first to see.
-void step_follow(Step *s, const Follow *f);
+// The sequence's tokens of stream k > 0, for the sequence added last: ids are all that its anchor tokens so far see of that stream, seen[i] how
+// many of them anchor token i sees. The step gets those that its own anchor tokens [past, past + n) are the first to see.
+void step_follow(Step *s, int k, const int32_t *ids, const int32_t *seen);
 // Asks for anchor token t (counted within the sequence added last); ascending.
 void step_want(Step *s, int64_t t, int32_t label, float gscale);
 void step_want_all(Step *s);
-// A training row: its tokens up to the last that predicts a label, every predicting one wanted. Returns the labels counted.
-int64_t step_add_row(Step *s, const DataRow *r, float gscale);
-// How many anchor tokens that takes.
-int64_t step_row_tokens(const DataRow *r);
-// Most tokens that the first n anchor tokens of a row take in one stream.
-int64_t step_most_tokens(const DataRow *r, int64_t n);
-// Is there room for them, in a step of at most `cap` tokens of each stream? The first sequence of a step always has room.
-bool step_fits(const Step *s, const DataRow *r, int64_t n, int64_t cap);
 
 // The mask for this step (built on first use, kept until the next reset).
 const RtMask *step_mask(Step *s, MaskKey key);

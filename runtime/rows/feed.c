@@ -7,28 +7,29 @@
 #include "runtime/core/alloc.h"
 #include "runtime/core/call.h"
 #include "runtime/core/rng.h"
+#include "runtime/rows/rowstep.h"
 
-int32_t feed_eos(const Engine *en) {
+int32_t feed_eos(const Models *m) {
   // A model may have several; the one config.json names first is the one it was trained with.
-  const json_t *v = json_object_get(en->hf->text, "eos_token_id");
+  const json_t *v = json_object_get(m->hf->text, "eos_token_id");
   if (json_is_array(v)) v = json_array_get(v, 0);
   if (json_is_integer(v) && json_integer_value(v) >= 0) return (int32_t)json_integer_value(v);
-  return en->hf->n_eos ? en->hf->eos[0] : -1;
+  return m->hf->n_eos ? m->hf->eos[0] : -1;
 }
 
-Data *feed_open(const Engine *en, const char *path, RtError *e) {
-  DataOptions o = {.tok = en->tok, .eos = feed_eos(en), .eos_set = en->hf->eos, .n_eos = en->hf->n_eos,
-                   .streams = &en->streams, .vocab = en->vocab, .context = en->context};
+Data *feed_open(const Models *m, const char *path, RtError *e) {
+  DataOptions o = {.tok = m->tok, .eos = feed_eos(m), .eos_set = m->hf->eos, .n_eos = m->hf->n_eos,
+                   .streams = &m->streams, .vocab = m->vocab, .context = m->context};
   int64_t cut = 0;
   Data *d = data_read(path, &o, &cut, e);
-  if (d && cut) rt_warn("%s: %lld rows were longer than the context of %lld tokens%s and were cut", path, (long long)cut, (long long)en->context, en->streams.n > 1 ? ", or an augment's," : "");
+  if (d && cut) rt_warn("%s: %lld rows were longer than the context of %lld tokens%s and were cut", path, (long long)cut, (long long)m->context, m->streams.n > 1 ? ", or an augment's," : "");
   return d;
 }
 
 int64_t feed_longest(const Data *d) {
   int64_t most = 0;
   for (int64_t i = 0; i < d->n; i++) {
-    int64_t n = step_most_tokens(&d->row[i], step_row_tokens(&d->row[i]));
+    int64_t n = row_most_tokens(&d->row[i], row_tokens(&d->row[i]));
     if (n > most) most = n;
   }
   return most;
@@ -41,7 +42,7 @@ bool feed_loss(Engine *en, Step *s, const Data *d, int64_t cap, FeedLoss *out, R
   if (!engine_place(en, e)) return false;
   for (int64_t i = 0; i < d->n;) {
     step_reset(s);
-    while (i < d->n && step_fits(s, &d->row[i], step_row_tokens(&d->row[i]), cap)) out->labelled += step_add_row(s, &d->row[i++], 0);
+    while (i < d->n && row_fits(s, &d->row[i], row_tokens(&d->row[i]), cap)) out->labelled += row_add(s, &d->row[i++], 0);
     if (s->nseq == 0) continue;
     engine_run(en, en->e_loss, s);
     const float *nll = engine_output(en, en->e_loss, "nll");
@@ -68,7 +69,7 @@ void feeder_start(Feeder *f, const Data *d, uint64_t seed, bool shuffled, int64_
   f->row = rt_alloc((size_t)d->n, sizeof *f->row);
   f->order = rt_alloc((size_t)d->n, sizeof *f->order);
   for (int64_t i = 0; i < d->n; i++)
-    if (step_row_tokens(&d->row[i]) > 0) f->row[f->n++] = i;
+    if (row_tokens(&d->row[i]) > 0) f->row[f->n++] = i;
   shuffle(f);
 }
 

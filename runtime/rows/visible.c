@@ -6,15 +6,15 @@
 #include "runtime/files/file.h"
 #include "runtime/rows/feed.h"
 
-static bool add_shares(const Engine *en, const char *path, json_t *all, RtError *e) {
-  Data *d = feed_open(en, path, e);
+static bool add_shares(const Models *m, const char *path, json_t *all, RtError *e) {
+  Data *d = feed_open(m, path, e);
   if (!d) return false;
   bool ok = true;
-  for (int k = 1; k < en->streams.n && ok; k++) {
+  for (int k = 1; k < m->streams.n && ok; k++) {
     FollowShare sum = {0};
     for (int64_t i = 0; i < d->n && ok; i++) ok = follow_share(d->row[i].follow, d->row[i].n, k, &sum, e);
     if (!ok) break;
-    json_array_append_new(all, json_pack("{s:s, s:s, s:I, s:I, s:f}", "data", path, "model", en->streams.s[k].model, "visible",
+    json_array_append_new(all, json_pack("{s:s, s:s, s:I, s:I, s:f}", "data", path, "model", m->streams.s[k].model, "visible",
                                          (json_int_t)sum.visible, "ended", (json_int_t)sum.ended, "share",
                                          sum.ended ? (double)sum.visible / (double)sum.ended : 1.0));
   }
@@ -30,19 +30,19 @@ static bool listed(const json_t *all, const char *path) {
 }
 
 // A data set the spec names, where it is there.
-static bool add_named(const Engine *en, const char *path, json_t *all, RtError *e) {
-  return !path || !file_is_regular(path) || listed(all, path) || add_shares(en, path, all, e);
+static bool add_named(const Models *m, const char *path, json_t *all, RtError *e) {
+  return !path || !file_is_regular(path) || listed(all, path) || add_shares(m, path, all, e);
 }
 
-bool visible_shares(const Engine *en, const char *data, json_t *all, RtError *e) {
-  if (en->streams.n < 2) return true;
-  if (data) return add_shares(en, data, all, e);
+bool visible_shares(const Models *m, const char *data, json_t *all, RtError *e) {
+  if (m->streams.n < 2) return true;
+  if (data) return add_shares(m, data, all, e);
   const char *const key[] = {"data", "validate"};
   for (int i = 0; i < 2; i++)
-    if (!add_named(en, json_string_value(json_object_get(en->prog->train, key[i])), all, e)) return false;
+    if (!add_named(m, json_string_value(json_object_get(m->prog->train, key[i])), all, e)) return false;
   size_t i;
   json_t *o;
-  json_array_foreach(en->prog->evals, i, o)
-    if (!add_named(en, json_string_value(json_object_get(o, "data")), all, e)) return false;
+  json_array_foreach(m->prog->evals, i, o)
+    if (!add_named(m, json_string_value(json_object_get(o, "data")), all, e)) return false;
   return true;
 }

@@ -1,9 +1,9 @@
 // See visible.c.
 #ifndef CALM_RUNTIME_VISIBLE_H
 #define CALM_RUNTIME_VISIBLE_H
-#include "runtime/engine/engine.h"
+#include "runtime/rows/models.h"
 
 // Appends {"data", "model", "visible", "ended", "share"} per data set and model whose tokens are not the anchor's: for file `data`, or (NULL)
 // for those the spec names that are there. False and an error where one cannot be read.
-bool visible_shares(const Engine *en, const char *data, json_t *all, RtError *e);
+bool visible_shares(const Models *m, const char *data, json_t *all, RtError *e);
 #endif

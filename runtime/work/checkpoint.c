@@ -28,36 +28,36 @@ static bool add_hash(json_t *files, const char *path, RtError *e) {
   return true;
 }
 
-static bool model_hashes(const Engine *en, int i, json_t *files, RtError *e) {
-  if (en->dir[i]) {
-    Safetensors *s = st_open_dir(en->dir[i], true, e);
+static bool model_hashes(const Models *m, int i, json_t *files, RtError *e) {
+  if (m->dir[i]) {
+    Safetensors *s = st_open_dir(m->dir[i], true, e);
     if (!s) return false;
     bool ok = true;
     for (int k = 0; ok && k < st_shards(s); k++) ok = add_hash(files, st_shard_path(s, k), e);
     st_close(s);
-    char *config = file_join(en->dir[i], "config.json");
+    char *config = file_join(m->dir[i], "config.json");
     ok = ok && add_hash(files, config, e);
     rt_free(config);
     if (!ok) return false;
   }
-  return !en->tokfile[i] || add_hash(files, en->tokfile[i], e);
+  return !m->tokfile[i] || add_hash(files, m->tokfile[i], e);
 }
 
-json_t *belongs_to(const Engine *en, RtError *e) {
+json_t *belongs_to(const Models *m, RtError *e) {
   json_t *models = json_object();
-  for (int i = 0; i < en->prog->nmodel; i++) {
+  for (int i = 0; i < m->prog->nmodel; i++) {
     json_t *files = json_object();
-    json_object_set_new(models, en->prog->model[i].name, files);
-    if (!model_hashes(en, i, files, e)) {
+    json_object_set_new(models, m->prog->model[i].name, files);
+    if (!model_hashes(m, i, files, e)) {
       json_decref(models);
       return NULL;
     }
   }
-  return json_pack("{s:s, s:o}", "spec", en->prog->spec_sha256, "models", models);
+  return json_pack("{s:s, s:o}", "spec", m->prog->spec_sha256, "models", models);
 }
 
-static bool check_belongs(const Engine *en, const json_t *theirs, const char *path, bool force, RtError *e) {
-  json_t *mine = belongs_to(en, e);
+static bool check_belongs(const Models *m, const json_t *theirs, const char *path, bool force, RtError *e) {
+  json_t *mine = belongs_to(m, e);
   if (!mine) return false;
   bool ok = true;
   const char *name, *file;
@@ -70,11 +70,11 @@ static bool check_belongs(const Engine *en, const json_t *theirs, const char *pa
       if (ok && !json_equal(hash, json_object_get(other, file)))
         ok = rt_fail(e, "%s: these parameters were trained with another %s of model %s (its SHA-256 differs from %s)",
                      path, file, name,
-                     en->dir[prog_model(en->prog, name)] ? en->dir[prog_model(en->prog, name)] : "this program's");
+                     m->dir[prog_model(m->prog, name)] ? m->dir[prog_model(m->prog, name)] : "this program's");
   }
   if (ok && !force && !json_equal(json_object_get(mine, "spec"), json_object_get(theirs, "spec")))
     ok = rt_fail(e, "%s: these parameters were trained with another text of %s (its SHA-256 differs); use them with --force",
-                 path, en->prog->spec);
+                 path, m->prog->spec);
   json_decref(mine);
   return ok;
 }
@@ -128,8 +128,8 @@ static bool exchange(const char *tmp, const char *dir, RtError *e) {
 
 static json_t *number_or_null(double x) { return isfinite(x) ? json_real(x) : json_null(); }
 
-static json_t *describe(const Engine *en, const TrainState *s, const json_t *settings, RtError *e) {
-  json_t *belongs = belongs_to(en, e);
+static json_t *describe(const Engine *en, const Models *m, const TrainState *s, const json_t *settings, RtError *e) {
+  json_t *belongs = belongs_to(m, e);
   if (!belongs) return NULL;
   json_t *o = json_object();
   json_object_set_new(o, "calm", json_integer(1));
@@ -164,10 +164,10 @@ static bool save_into(const Engine *en, const char *dir, const json_t *about, bo
   return ok;
 }
 
-bool checkpoint_save(const Engine *en, const char *dir, const TrainState *s, const json_t *settings, bool moments,
+bool checkpoint_save(const Engine *en, const Models *m, const char *dir, const TrainState *s, const json_t *settings, bool moments,
                      RtError *e) {
   char *parent = file_dirname(dir), *tmp = rt_format("%s.tmp.%ld", dir, (long)getpid());
-  json_t *about = describe(en, s, settings, e);
+  json_t *about = describe(en, m, s, settings, e);
   bool ok = about && checkpoint_dirs(parent, e) && checkpoint_dirs(tmp, e) && save_into(en, tmp, about, moments, e) &&
       exchange(tmp, dir, e);
   if (!ok) remove_dir(tmp);
@@ -191,12 +191,12 @@ static json_t *read_about(const char *path, RtError *e) {
   return NULL;
 }
 
-bool checkpoint_resume(Engine *en, const char *dir, bool force, TrainState *s, json_t **settings, RtError *e) {
+bool checkpoint_resume(Engine *en, const Models *m, const char *dir, bool force, TrainState *s, json_t **settings, RtError *e) {
   char *theta = file_join(dir, "theta.safetensors"), *opt = file_join(dir, "optimizer.safetensors"),
       *json = file_join(dir, "theta.json");
   ParamsPart part = {"", en->theta}, mv[2] = {{"m.", en->m}, {"v.", en->v}};
   json_t *o = read_about(json, e);
-  bool ok = o && check_belongs(en, json_object_get(o, "belongs_to"), dir, force, e) &&
+  bool ok = o && check_belongs(m, json_object_get(o, "belongs_to"), dir, force, e) &&
       params_load(en->prog, &part, 1, theta, e) &&
             params_load(en->prog, mv, 2, opt, e);
   if (ok) {
@@ -214,14 +214,14 @@ bool checkpoint_resume(Engine *en, const char *dir, bool force, TrainState *s, j
   return ok;
 }
 
-bool checkpoint_params(Engine *en, const char *path, bool force, RtError *e) {
+bool checkpoint_params(Engine *en, const Models *m, const char *path, bool force, RtError *e) {
   bool is_dir = file_is_dir(path);
   char *dir = is_dir ? rt_strdup(path) : file_dirname(path);
   char *theta = is_dir ? file_join(dir, "theta.safetensors") : rt_strdup(path), *json = file_join(dir, "theta.json");
   bool ok = true;
   if (file_is_regular(json)) {
     json_t *o = read_about(json, e);
-    ok = o && check_belongs(en, json_object_get(o, "belongs_to"), path, force, e);
+    ok = o && check_belongs(m, json_object_get(o, "belongs_to"), path, force, e);
     json_decref(o);
   } else if (file_is_regular(theta)) {
     rt_warn("%s: no theta.json beside it, so nothing says which models these parameters belong to", theta);

@@ -4,6 +4,7 @@
 #ifndef CALM_RUNTIME_CHECKPOINT_H
 #define CALM_RUNTIME_CHECKPOINT_H
 #include "runtime/engine/engine.h"
+#include "runtime/rows/models.h"
 
 typedef struct TrainState {
   int64_t step;                // optimizer steps done
@@ -17,16 +18,16 @@ typedef struct TrainState {
 
 // What parameters of this program belong to: {"spec": sha256, "models": {NAME: {FILE: sha256, …}}}. Owned by the
 // caller; NULL on error.
-json_t *belongs_to(const Engine *en, RtError *e);
+json_t *belongs_to(const Models *m, RtError *e);
 
 // settings: borrowed, what the run was started with. moments: with optimizer.safetensors.
-bool checkpoint_save(const Engine *en, const char *dir, const TrainState *s, const json_t *settings, bool moments,
+bool checkpoint_save(const Engine *en, const Models *m, const char *dir, const TrainState *s, const json_t *settings, bool moments,
                      RtError *e);
 // Parameters, moments and state of a run to go on with. *settings: what the run was started with, owned by the caller.
-bool checkpoint_resume(Engine *en, const char *dir, bool force, TrainState *s, json_t **settings, RtError *e);
+bool checkpoint_resume(Engine *en, const Models *m, const char *dir, bool force, TrainState *s, json_t **settings, RtError *e);
 // --params: a checkpoint directory or a safetensors file (with theta.json beside it, or unchecked with a warning).
 // force: a program built from another spec text may use them too (models and tokenizers must still be the same).
-bool checkpoint_params(Engine *en, const char *path, bool force, RtError *e);
+bool checkpoint_params(Engine *en, const Models *m, const char *path, bool force, RtError *e);
 // Makes a directory and those above it.
 bool checkpoint_dirs(const char *path, RtError *e);
 #endif

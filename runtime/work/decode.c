@@ -5,20 +5,21 @@
 #include <string.h>
 
 #include "runtime/core/alloc.h"
+#include "runtime/rows/rowstep.h"
 
-Decoder *decoder_new(Engine *en, int64_t nslots, int64_t context, int64_t tokens, int64_t chunk, bool all_rows, const int64_t *known,
+Decoder *decoder_new(Engine *en, const Tokenizer *tok, int64_t nslots, int64_t context, int64_t tokens, int64_t chunk, bool all_rows, const int64_t *known,
                      RtError *e) {
   if (tokens < nslots) tokens = nslots;
   engine_cap(en, en->e_step, tokens, all_rows ? tokens : nslots);
   engine_caches(en, nslots, context, known);
-  for (int k = 0; k < en->streams.n; k++) {
+  for (int k = 0; k < en->nstream; k++) {
     if (nslots * en->slot_rows[k] <= INT32_MAX) continue;
     rt_fail(e, "%lld sequences of %lld tokens do not fit the caches", (long long)nslots, (long long)en->slot_rows[k]);
     return NULL;
   }
   if (!engine_place(en, e)) return NULL;
   Decoder *d = rt_alloc(1, sizeof *d);
-  *d = (Decoder){.en = en, .step = step_new(en->streams.n), .nslots = nslots, .context = context, .chunk = chunk, .tokens = tokens,
+  *d = (Decoder){.en = en, .tok = tok, .step = step_new(en->nstream), .nslots = nslots, .context = context, .chunk = chunk, .tokens = tokens,
                  .all_rows = all_rows};
   d->seq = rt_alloc((size_t)nslots, sizeof *d->seq);
   return d;
@@ -55,7 +56,7 @@ DecodeSeq *decoder_open(Decoder *d, const int32_t *ids, int64_t n, Follow *follo
 
 bool decoder_push(Decoder *d, DecodeSeq *s, int32_t id, RtError *e) {
   append(s, id);
-  return !s->follow || follow_id(s->follow, d->en->tok, id, e);
+  return !s->follow || follow_id(s->follow, d->tok, id, e);
 }
 
 void decoder_close(DecodeSeq *s) {
@@ -107,7 +108,7 @@ static bool take_tokens(Decoder *d, int64_t i, RtError *e) {
   }
   if (take == 0) return true;
   step_add(d->step, s->ids + s->past, take, s->past, i);
-  step_follow(d->step, s->follow);
+  follow_step(s->follow, d->step);
   if (d->all_rows) step_want_all(d->step);
   else if (take == left) step_want(d->step, take - 1, 0, 0);
   s->past += take;

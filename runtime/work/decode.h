@@ -4,6 +4,7 @@
 #ifndef CALM_RUNTIME_DECODE_H
 #define CALM_RUNTIME_DECODE_H
 #include "runtime/engine/engine.h"
+#include "runtime/rows/follow.h"
 
 typedef struct DecodeSeq {
   int32_t *ids;                // owned
@@ -19,6 +20,7 @@ typedef struct DecodeSeq {
 
 typedef struct Decoder {
   Engine *en;
+  const Tokenizer *tok;        // the anchor's, or NULL
   Step *step;
   DecodeSeq *seq;              // nslots
   int64_t nslots, context, chunk, tokens;
@@ -27,7 +29,7 @@ typedef struct Decoder {
 
 // nslots sequences of up to `context` tokens; steps of up to `tokens` tokens, `chunk` of one prompt at a time. known: by stream, the most
 // tokens that a sequence already brings (follow_most). NULL and an error.
-Decoder *decoder_new(Engine *en, int64_t nslots, int64_t context, int64_t tokens, int64_t chunk, bool all_rows, const int64_t *known,
+Decoder *decoder_new(Engine *en, const Tokenizer *tok, int64_t nslots, int64_t context, int64_t tokens, int64_t chunk, bool all_rows, const int64_t *known,
                      RtError *e);
 void decoder_free(Decoder *d);
 // A sequence that begins with n tokens, and what follows them (taken over; NULL where there is one stream). NULL when every slot is taken.

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "runtime/engine/step.h"
+#include "runtime/rows/rowstep.h"
 
 static void training_rows(void **state) {
   (void)state;
@@ -15,12 +16,12 @@ static void training_rows(void **state) {
   int32_t ids[] = {5, 6, 7, 8, 9}, labels[] = {-100, -100, 7, 8, -100}, none[] = {3, -100, -100, -100, -100};
   DataRow r = {.ids = ids, .labels = labels, .n = 5}, empty = {.ids = ids, .labels = none, .n = 5},
       one = {.ids = ids, .labels = ids, .n = 1};
-  assert_int_equal(step_row_tokens(&r), 3);                    // token 2 predicts the last label, id 8
-  assert_int_equal(step_row_tokens(&empty), 0);                // a label on the first token is predicted by nothing
-  assert_int_equal(step_row_tokens(&one), 0);
-  assert_int_equal(step_add_row(s, &empty, 1), 0);
-  assert_int_equal(step_add_row(s, &r, 0.5f), 2);
-  assert_int_equal(step_add_row(s, &r, 0.25f), 2);
+  assert_int_equal(row_tokens(&r), 3);                    // token 2 predicts the last label, id 8
+  assert_int_equal(row_tokens(&empty), 0);                // a label on the first token is predicted by nothing
+  assert_int_equal(row_tokens(&one), 0);
+  assert_int_equal(row_add(s, &empty, 1), 0);
+  assert_int_equal(row_add(s, &r, 0.5f), 2);
+  assert_int_equal(row_add(s, &r, 0.25f), 2);
   assert_int_equal(s->stream[0].ntok, 6);
   assert_int_equal(s->nrow, 4);
   assert_int_equal(s->nseq, 2);
@@ -197,7 +198,7 @@ static void whole(Step *s, const Sequence *seq) {
   for (int i = 0; i < SEQUENCES; i++) {
     which[i] = i;
     step_add(s, seq[i].ids[0], seq[i].n, 0, 0);
-    step_follow(s, &seq[i].f);
+    follow_step(&seq[i].f, s);
     for (int64_t t = 0; t < seq[i].n; t += 1 + below(4)) step_want(s, t, 0, 0);
   }
   check_streams(s, seq, which, false);
@@ -220,7 +221,7 @@ static void chunked(Step *s, Sequence *seq, int64_t most) {
       if (take == 0 || below(4) == 0) continue;
       which[n++] = (from + j) % SEQUENCES;
       step_add(s, q->ids[0] + q->done, take, q->done, which[n - 1]);
-      step_follow(s, &q->f);
+      follow_step(&q->f, s);
       step_want(s, take - 1, 0, 0);
       q->done += take, left -= take;
     }
@@ -251,15 +252,15 @@ static void fitting(void **state) {
   Follow f = {.streams = &ss, .s = t, .n = 4};
   DataRow r = {.ids = ids, .labels = labels, .n = 4, .follow = &f};
   Step *s = step_new(2);
-  assert_int_equal(step_most_tokens(&r, 0), 0);
-  assert_int_equal(step_most_tokens(&r, 1), 5);
-  assert_int_equal(step_most_tokens(&r, step_row_tokens(&r)), 9);
-  assert_true(step_fits(s, &r, 2, 1));                     // alone, anything does
-  assert_int_equal(step_add_row(s, &r, 1), 2);
+  assert_int_equal(row_most_tokens(&r, 0), 0);
+  assert_int_equal(row_most_tokens(&r, 1), 5);
+  assert_int_equal(row_most_tokens(&r, row_tokens(&r)), 9);
+  assert_true(row_fits(s, &r, 2, 1));                     // alone, anything does
+  assert_int_equal(row_add(s, &r, 1), 2);
   assert_int_equal(s->stream[1].ntok, 9);                  // what no predicting token sees is not taken
-  assert_true(step_fits(s, &r, 2, 18));
-  assert_false(step_fits(s, &r, 2, 17));
-  assert_false(step_fits(s, &r, 4, 48));
+  assert_true(row_fits(s, &r, 2, 18));
+  assert_false(row_fits(s, &r, 2, 17));
+  assert_false(row_fits(s, &r, 4, 48));
   step_free(s);
 }
 

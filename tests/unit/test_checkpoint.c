@@ -26,6 +26,8 @@ static const char PROGRAM[] =
     "{\"name\": \"kv.b\", \"shape\": [400], \"offset\": 16, \"init\": \"%s\", \"a\": 2, \"fan_in\": 4, \"model\": 0}]}";
 
 typedef struct Fixture {
+  Prog *prog;
+  Models models;
   Engine en;
   RtIsa isa;
   const char *none[1];
@@ -37,15 +39,16 @@ static Fixture *fixture(const char *sha, const char *init, char *tokenizer) {
   Fixture *f = calloc(1, sizeof *f);
   char *text;
   int n = asprintf(&text, PROGRAM, sha, init);
-  f->en.prog = prog_parse(text, (size_t)n);
+  f->en.prog = f->prog = prog_parse(text, (size_t)n);
   free(text);
   f->isa.name = "avx2";
   f->tok[0] = tokenizer;
-  f->en.isa = &f->isa, f->en.dir = f->none, f->en.tokfile = f->tok;
+  f->en.isa = &f->isa;
+  f->models = (Models){.prog = f->prog, .dir = f->none, .tokfile = f->tok};
   f->en.theta = f->flat, f->en.grad = f->flat + 1024, f->en.m = f->flat + 2048, f->en.v = f->flat + 3072;
   return f;
 }
-static void drop(Fixture *f) { prog_close(f->en.prog), free(f); }
+static void drop(Fixture *f) { prog_close(f->prog), free(f); }
 
 static void initial_values(void **state) {
   (void)state;
@@ -73,9 +76,9 @@ static void there_and_back(void **state) {
   TrainState s = {.step = 7, .tokens = 99, .seed = 5, .epoch = 2, .position = 3, .best = INFINITY, .best_train = 0.1,
                   .sum = 1.0 / 3, .count = 2}, r = {0};
   json_t *settings = json_pack("{s:i}", "steps", 12), *back = NULL;
-  assert_true(checkpoint_save(&f->en, last, &s, settings, true, &e));
-  assert_true(checkpoint_save(&f->en, last, &s, settings, true, &e));      // over an earlier one
-  assert_true(checkpoint_resume(&g->en, last, false, &r, &back, &e));
+  assert_true(checkpoint_save(&f->en, &f->models, last, &s, settings, true, &e));
+  assert_true(checkpoint_save(&f->en, &f->models, last, &s, settings, true, &e));      // over an earlier one
+  assert_true(checkpoint_resume(&g->en, &g->models, last, false, &r, &back, &e));
   assert_memory_equal(f->flat, g->flat, sizeof f->flat);
   assert_true(r.step == 7 && r.tokens == 99 && r.seed == 5 && r.epoch == 2 && r.position == 3);
   assert_true(isinf(r.best) && r.best_train == 0.1 && r.sum == 1.0 / 3 && r.count == 2);
@@ -92,17 +95,17 @@ static void refusals(void **state) {
   assert_true(file_save(tok, "{}", 2, &e));
   Fixture *f = fixture("abc", "ones", tok), *other = fixture("xyz", "ones", tok);
   TrainState s = {0};
-  assert_true(checkpoint_save(&f->en, last, &s, NULL, false, &e));
-  assert_true(checkpoint_params(&f->en, last, false, &e));
-  assert_true(checkpoint_params(&f->en, theta, false, &e));
-  assert_false(checkpoint_params(&other->en, last, false, &e));
+  assert_true(checkpoint_save(&f->en, &f->models, last, &s, NULL, false, &e));
+  assert_true(checkpoint_params(&f->en, &f->models, last, false, &e));
+  assert_true(checkpoint_params(&f->en, &f->models, theta, false, &e));
+  assert_false(checkpoint_params(&other->en, &other->models, last, false, &e));
   assert_non_null(strstr(e.text, "t.calm"));
-  assert_true(checkpoint_params(&other->en, last, true, &e));
+  assert_true(checkpoint_params(&other->en, &other->models, last, true, &e));
   assert_true(file_save(tok, "{ }", 3, &e));                   // another tokenizer now
-  assert_false(checkpoint_params(&f->en, last, false, &e));
+  assert_false(checkpoint_params(&f->en, &f->models, last, false, &e));
   assert_non_null(strstr(e.text, "tokenizer.json"));
   assert_non_null(strstr(e.text, "kv"));
-  f->en.prog->param[0].shape[0] = 5, f->en.prog->param[0].shape[1] = 3;
+  f->prog->param[0].shape[0] = 5, f->prog->param[0].shape[1] = 3;
   ParamsPart part = {"", f->en.theta};
   assert_false(params_load(f->en.prog, &part, 1, theta, &e));
   assert_non_null(strstr(e.text, "kv.a"));
@@ -117,18 +120,18 @@ static void full_disk(void **state) {
   Fixture *f = fixture("abc", "ones", NULL), *g = fixture("abc", "ones", NULL);
   TrainState s = {.step = 1}, r = {0};
   json_t *settings = NULL;
-  assert_true(checkpoint_save(&f->en, last, &s, NULL, true, &e));
+  assert_true(checkpoint_save(&f->en, &f->models, last, &s, NULL, true, &e));
   struct rlimit old, small;
   getrlimit(RLIMIT_FSIZE, &old);
   small = (struct rlimit){1024, old.rlim_max};
   signal(SIGXFSZ, SIG_IGN);
   setrlimit(RLIMIT_FSIZE, &small);
   f->flat[0] = 1, s.step = 2;
-  bool ok = checkpoint_save(&f->en, last, &s, NULL, true, &e);
+  bool ok = checkpoint_save(&f->en, &f->models, last, &s, NULL, true, &e);
   setrlimit(RLIMIT_FSIZE, &old);
   assert_false(ok);
   assert_non_null(strstr(e.text, "cannot write"));
-  assert_true(checkpoint_resume(&g->en, last, false, &r, &settings, &e));
+  assert_true(checkpoint_resume(&g->en, &g->models, last, false, &r, &settings, &e));
   assert_true(r.step == 1 && g->flat[0] == 0);
   json_decref(settings);
   drop(f), drop(g), rt_free(last), rt_free(json);
