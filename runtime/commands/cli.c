@@ -55,17 +55,33 @@ static bool read_places(const Prog *p, const Options *o, ModelPlace *place, int 
   return true;
 }
 
+// --threads, CALM_THREADS, or what the machine allows.
+static bool choose_threads(App *a, const Options *o, int *threads, RtError *e) {
+  const char *given = getenv("CALM_THREADS");
+  CpuLimits cpu;
+  if (o->threads != OPT_UNSET) {
+    snprintf(a->threads_why, sizeof a->threads_why, "--threads");
+    *threads = o->threads >= 1 && o->threads <= LIMITS_THREADS ? (int)o->threads : 0;
+    return *threads || rt_fail(e, "--threads %lld: expected a number from 1 to %d", (long long)o->threads, LIMITS_THREADS);
+  }
+  if (given && *given) {
+    snprintf(a->threads_why, sizeof a->threads_why, "CALM_THREADS");
+    return limits_threads_given("CALM_THREADS", given, threads, e);
+  }
+  limits_cpu(&cpu);
+  *threads = limits_threads(&cpu, a->threads_why);
+  return true;
+}
+
 static bool open_engine(App *a, const Options *o, RtError *e) {
   const Streams *ss = &a->models->streams;
   int isa = isa_choose(o->rt->isas, o->rt->isa_count, getenv("CALM_ISA"), e);
-  if (isa < 0) return false;
-  int64_t threads = opt_int(o->threads, 0);
-  if (threads == 0 && (threads = pool_default_threads()) == 0)
-    return rt_fail(e, "CALM_THREADS=%s: expected a number from 1 to 1024", getenv("CALM_THREADS"));
+  int threads;
+  if (isa < 0 || !choose_threads(a, o, &threads, e)) return false;
   int64_t *context = rt_alloc((size_t)ss->n, sizeof *context);
   for (int k = 0; k < ss->n; k++) context[k] = ss->s[k].context;
   EngineStreams streams = {.n = ss->n, .of = ss->of, .context = context};
-  a->en = engine_open(o->rt, a->prog, &streams, isa, threads > 1024 ? 1024 : (int)threads);
+  a->en = engine_open(o->rt, a->prog, &streams, isa, threads);
   rt_free(context);
   return true;
 }

@@ -4,6 +4,7 @@
 #define CALM_RUNTIME_COMMANDS_H
 #include "runtime/commands/options.h"
 #include "runtime/engine/engine.h"
+#include "runtime/machine/limits.h"
 #include "runtime/rows/models.h"
 
 int cmd_train(const Options *o);
@@ -23,6 +24,7 @@ typedef struct App {
   Prog *prog;
   Models *models;
   Engine *en;
+  char threads_why[LIMITS_TEXT];   // what decided how many threads
 } App;
 // Reads the description, finds the models and starts the engine, without weights. app_close in any case.
 bool app_open(App *a, const Options *o, RtError *e);

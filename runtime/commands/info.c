@@ -59,6 +59,7 @@ static json_t *describe(const App *a) {
   if (!hashes) fprintf(stderr, "warning: %s\n", e.text);
   json_t *o = json_pack("{s:s, s:s, s:s, s:i}", "spec", p->spec, "spec_sha256", p->spec_sha256, "isa", a->en->isa->name,
                         "threads", pool_threads(a->en->pool));
+  json_object_set_new(o, "threads_why", json_string(a->threads_why));
   json_t *models = json_array(), *params = json_array();
   for (int i = 0; i < p->nmodel; i++) json_array_append_new(models, model_json(a->models, i, hashes));
   for (int i = 0; i < p->nparam; i++) {
@@ -111,8 +112,8 @@ static void print_params(const Prog *p) {
 static void print_text(const Engine *en, const json_t *o) {
   size_t i;
   json_t *c;
-  printf("%s  sha256 %s\n%s, %d threads, %lld kernels\n", text(o, "spec"), text(o, "spec_sha256"), text(o, "isa"),
-         pool_threads(en->pool), number(o, "kernels"));
+  printf("%s  sha256 %s\n%s, %lld thread%s (%s), %lld kernels\n", text(o, "spec"), text(o, "spec_sha256"), text(o, "isa"), number(o, "threads"),
+         number(o, "threads") == 1 ? "" : "s", text(o, "threads_why"), number(o, "kernels"));
   print_models(o);
   if (json_array_size(en->prog->connections)) puts("\nconnections");
   json_array_foreach(en->prog->connections, i, c) {

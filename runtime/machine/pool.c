@@ -3,7 +3,6 @@
 // threads spin briefly, then sleep on a futex.
 #include "runtime/machine/pool.h"
 
-#include <errno.h>
 #include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
@@ -153,20 +152,6 @@ void pool_run(RtPool *p, RtKernel *fn, int64_t ntasks, const int64_t *args) {
     relax();
     if (spin > SPIN_DONE) sched_yield();           // more threads than processors: let the others finish
   }
-}
-
-int pool_default_threads(void) {
-  const char *s = getenv("CALM_THREADS");
-  if (s && *s) {
-    char *end;
-    errno = 0;
-    long n = strtol(s, &end, 10);
-    return *end || errno || n < 1 || n > 1024 ? 0 : (int)n;
-  }
-  cpu_set_t set;
-  if (sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) > 0) return CPU_COUNT(&set);
-  long n = sysconf(_SC_NPROCESSORS_ONLN);
-  return n < 1 ? 1 : (int)n;
 }
 
 void pool_watch(RtPool *p, void (*after)(void *user, const int64_t *args), void *user) { p->after = after, p->after_user = user; }

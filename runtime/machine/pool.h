@@ -18,8 +18,6 @@ int pool_threads(const RtPool *p);
 void pool_run(RtPool *p, RtKernel *fn, int64_t ntasks, const int64_t *args);
 // after(user, args) is called on the caller's thread when a call of generated code (rt_parallel) is done; NULL: no more.
 void pool_watch(RtPool *p, void (*after)(void *user, const int64_t *args), void *user);
-// CALM_THREADS, or the processors this process may run on. 0 when CALM_THREADS is not a number from 1 to 1024.
-int pool_default_threads(void);
 
 // Where rt_dw finds its BLAS (blas.c): NULL until training opens one.
 void pool_set_blas(RtPool *p, const struct Blas *b);

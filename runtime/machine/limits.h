@@ -1,0 +1,28 @@
+// What this process may use of the machine: processors and memory, and who says so. Read once, before work is cut.
+#ifndef CALM_RUNTIME_LIMITS_H
+#define CALM_RUNTIME_LIMITS_H
+#include <sched.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "runtime/core/rt_error.h"
+
+enum { LIMITS_TEXT = 320, LIMITS_THREADS = 1024 };        // text of a limit; most threads of a pool
+
+typedef struct CpuLimits {
+  int processors;              // that the affinity mask has
+  int cores;                   // of them that are cores of their own; equal to processors where the system does not say
+  bool pinned;                 // the mask leaves processors of the machine out
+  int64_t quota, period;       // the smallest CPU quota, microseconds a period; period 0: none
+  char quota_of[LIMITS_TEXT];  // the cgroup
+} CpuLimits;
+
+void limits_cpu(CpuLimits *l);
+// The same of another machine (tests): its files below root, and a mask of `bytes` bytes.
+void limits_cpu_of(CpuLimits *l, const char *root, const cpu_set_t *mask, size_t bytes);
+
+// Threads where nobody asks for a number: a core each, no more than the quota pays for, one at least. What decided it is in why ("2 cores").
+int limits_threads(const CpuLimits *l, char why[LIMITS_TEXT]);
+// A number of threads that somebody gave as text. False and an error that names what it was given by.
+bool limits_threads_given(const char *by, const char *text, int *threads, RtError *e);
+#endif

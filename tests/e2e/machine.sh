@@ -1,0 +1,62 @@
+#!/bin/sh
+# What a program may use of the machine: how many threads it starts and what it says decided that, under an affinity mask and in a control group
+# with a CPU quota (where this user may make one).
+. "$(dirname "$0")/lib.sh"
+cp "$root/tests/parity/tokenizer/synthetic/chars.json" .
+cat >new.calm <<'END'
+model new = llama {
+  vocab_size = 45  hidden_size = 32  intermediate_size = 64  num_hidden_layers = 2  num_attention_heads = 4  num_key_value_heads = 2
+  max_position_embeddings = 64  bos_token_id = 0  eos_token_id = 1  rms_norm_eps = 1e-6  rope_theta = 10000  hidden_act = "silu"
+  tie_word_embeddings = false
+} tokenizer "chars.json" init { "*norm.weight" = ones  "*" = fan_in(1) }
+END
+build new.calm -o new
+unset CALM_THREADS
+
+# --- threads
+flags=
+threads() { "$@" ./new info $flags 2>/dev/null | sed -n 's/^[^,]*, \([0-9]* thread.*\), [0-9]* kernels$/\1/p'; }
+is() { [ "$1" = "$2" ] || fail "expected '$2', found '$1'"; }
+is "$(threads env CALM_THREADS=3)" "3 threads (CALM_THREADS)"
+is "$(threads env CALM_THREADS=1)" "1 thread (CALM_THREADS)"
+[ "$(threads env CALM_THREADS=)" = "$(threads env)" ] || fail "an empty CALM_THREADS: $(threads env CALM_THREADS=)"
+flags="--threads 2"
+is "$(threads env CALM_THREADS=3)" "2 threads (--threads)"
+flags=
+for n in 0 1025 -1 two 2x 1.5; do expect 1 "CALM_THREADS=$n: expected a number from 1 to 1024" env CALM_THREADS=$n ./new info; done
+for n in 0 1025; do expect 1 "\-\-threads $n: expected a number from 1 to 1024" ./new info --threads $n; done
+[ "$(nproc)" = 1 ] || case $(threads taskset -c 0) in "1 thread (1 core of the affinity mask)") ;; *) fail "on one processor: $(threads taskset -c 0)" ;; esac
+
+# group CONTROLLER FILES…: a control group of this test in $group, v2 or v1, with another inside it, if root can make one here
+group() {
+  controller=$1; shift
+  for top in "/sys/fs/cgroup/$controller" /sys/fs/cgroup; do
+    for file in "$@"; do
+      group=$top/calm-test-$$
+      mkdir "$group" 2>/dev/null || continue
+      [ -f "$group/$file" ] && mkdir "$group/in" && return 0
+      rmdir "$group"
+    done
+  done
+  group=
+  return 1
+}
+drop() { rmdir "$group/in" "$group"; group=; }
+trap '[ -z "${group:-}" ] || drop 2>/dev/null; rm -rf "$dir"' EXIT
+# inside COMMAND…: runs it in the inner group
+inside() { GROUP=$group sh -c 'echo $$ >"$GROUP/in/cgroup.procs" && exec "$@"' sh "$@"; }
+
+if group cpu cpu.max cpu.cfs_quota_us; then
+  if [ -f "$group/cpu.max" ]; then echo "190000 100000" >"$group/cpu.max"; else echo 190000 >"$group/cpu.cfs_quota_us"; fi
+  if [ "$(nproc)" = 1 ]; then
+    echo "skipped: a CPU quota shows on two processors or more"
+  elif inside true 2>/dev/null; then
+    is "$(threads inside)" "1 thread (the CPU quota of $group is 1.9 processors)"
+    is "$(threads inside env CALM_THREADS=2)" "2 threads (CALM_THREADS)"
+  else
+    echo "skipped: no process may be moved into $group"
+  fi
+  drop
+else
+  echo "skipped: no control group with a CPU quota can be made here"
+fi
