@@ -104,17 +104,28 @@ LLVMValueRef cg_vsigmoid(Cg *g, LLVMValueRef x);
 void cg_vsincos(Cg *g, LLVMValueRef x, LLVMValueRef *s, LLVMValueRef *c);
 
 // The matrix micro-kernels, generated once per instruction set when calm is built (mm.c), in the runtime library as calm_mm_<isa>:
-//   C[M, N] (+)= A[M, K] B[K, N]     strides in floats: A at m * ars + k * aks; B column panel p of 16: p * bps + k * bks + (n % 16);
-//   C row stride crs. Each output is one chain of fused multiply-adds over k in order, starting from 0 or (acc != 0) from C, so its bits do not
-//   depend on M, N or its place. N need not be a multiple of 16: columns beyond N are neither read past the panel nor written; B panels
-//   must be readable for 16 floats per k unless N ends inside (then masked). K = 0 stores zeros (or leaves C). M = 0 or N = 0 does nothing.
-void cg_mm(Cg *g, LLVMValueRef A, LLVMValueRef ars, LLVMValueRef aks, LLVMValueRef B, LLVMValueRef bks, LLVMValueRef bps, LLVMValueRef C,
-           LLVMValueRef crs, LLVMValueRef M, LLVMValueRef N, LLVMValueRef K, LLVMValueRef acc /* i64 0 or 1 */);
-// The same, and on the side it brings to L2 what the caller reads next: for panel p of B, the lines next + p * nps + k * 16 (never
-// faults; NULL: nothing).
-void cg_mm_then(Cg *g, LLVMValueRef A, LLVMValueRef ars, LLVMValueRef aks, LLVMValueRef B, LLVMValueRef bks, LLVMValueRef bps,
-                LLVMValueRef C, LLVMValueRef crs, LLVMValueRef M, LLVMValueRef N, LLVMValueRef K, LLVMValueRef acc, LLVMValueRef next,
-                LLVMValueRef nps);
+//   C[M, N] (+)= A[M, K] B[K, N]
+// Each output is one chain of fused multiply-adds over k in order, starting from 0 or (acc != 0) from C, so its bits do not depend on M, N or its
+// place. N need not be a multiple of 16: columns beyond N are neither read past the panel nor written; B's panels must be readable for 16
+// elements per k unless N ends inside (then masked). K = 0 stores zeros (or leaves C). M = 0 or N = 0 does nothing.
+typedef struct MmOperand {     // distances in elements of dt
+  Dtype dt;
+  LLVMValueRef p;              // element (0, 0)
+  LLVMValueRef row, k;         // from row to row (A, C), and along k (A, B); NULL: 1, of packed B PANEL
+  LLVMValueRef panel;          // B: from 16 columns to the next 16; columns of a panel lie side by side
+} MmOperand;
+MmOperand mm_rows(Dtype dt, LLVMValueRef p, LLVMValueRef row);           // A[m][k] or C[m][n], the last side by side
+MmOperand mm_turned(Dtype dt, LLVMValueRef p, LLVMValueRef k);           // A[k][m], m side by side
+MmOperand mm_packed(Dtype dt, LLVMValueRef p, LLVMValueRef panel);       // B in panels [K][16], `panel` apart
+MmOperand mm_plain(Cg *g, Dtype dt, LLVMValueRef p, LLVMValueRef k);     // B[k][n], rows `k` apart
+typedef struct MmCall {
+  MmOperand A, B, C;           // a kernel for these three dtypes must be there (mm.c: kernels)
+  LLVMValueRef M, N, K;
+  LLVMValueRef acc;            // i64 0 or 1; NULL: 0
+  LLVMValueRef next, next_panel;   // what the caller reads next, brought to L2 on the side: for panel p of B, the lines next + p * next_panel
+                                   // + k * 16 (f32; never faults); NULL: nothing
+} MmCall;
+void cg_mm(Cg *g, const MmCall *c);
 
 // Kernel emitters, one per class: body of a function whose parameters are set up; ends with the builder in a block without terminator
 // (the caller adds ret). tasks emits, inside an entry function, the number of tasks (i64) given rows (i64) and the loaded argument

@@ -183,17 +183,19 @@ static void exponentiate(Cg *g, const Fwd *f, const Block *b, const Chunk *c) {
 }
 
 static void chunk_block(Cg *g, const Fwd *f, const Block *b, const Chunk *c) {
-  LLVMValueRef one = cg_i64(g, 1), panel = cg_i64(g, PANEL), bk = cg_i64(g, ATTN_BK), D = cg_i64(g, f->D),
-               E = cg_i64(g, f->E);
+  LLVMValueRef bk = cg_i64(g, ATTN_BK), D = cg_i64(g, f->D), E = cg_i64(g, f->E);
   LLVMValueRef cols = cg_sub(g, attn_ceil(g, b->n, PANEL), b->first);
-  cg_mm(g, chunk_ptr(g, f, c, 0, f->D), chunk_stride(g, f, f->D), one, floats_at(g, f->kt, cg_mul(g, b->first, D)),
-        panel, cg_i64(g, f->D * PANEL), floats_at(g, f->S, b->first), bk, f->M, cols, D, cg_i64(g, 0));
+  cg_mm(g, &(MmCall){.A = mm_rows(DT_F32, chunk_ptr(g, f, c, 0, f->D), chunk_stride(g, f, f->D)),
+                     .B = mm_packed(DT_F32, floats_at(g, f->kt, cg_mul(g, b->first, D)), cg_i64(g, f->D * PANEL)),
+                     .C = mm_rows(DT_F32, floats_at(g, f->S, b->first), bk), .M = f->M, .N = cols, .K = D});
   find_maxima(g, f, b, c);
   find_rescale(g, f, c);
   exponentiate(g, f, b, c);
   LLVMValueRef stride = cg_i64(g, f->K * f->E), key = cg_add(g, b->kb, b->a);
-  cg_mm(g, floats_at(g, f->S, b->a), bk, one, cg_at(g, g->f32, f->v, cg_mul(g, key, stride)), stride, panel,
-        floats_at(g, f->O, scaled(g, c->base, f->Ep)), cg_i64(g, f->Ep), f->M, E, cg_sub(g, b->n, b->a), b->later);
+  cg_mm(g, &(MmCall){.A = mm_rows(DT_F32, floats_at(g, f->S, b->a), bk),
+                     .B = mm_plain(g, DT_F32, cg_at(g, g->f32, f->v, cg_mul(g, key, stride)), stride),
+                     .C = mm_rows(DT_F32, floats_at(g, f->O, scaled(g, c->base, f->Ep)), cg_i64(g, f->Ep)), .M = f->M, .N = E,
+                     .K = cg_sub(g, b->n, b->a), .acc = b->later});
 }
 
 // ---- start and end of a task

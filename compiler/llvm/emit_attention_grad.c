@@ -124,16 +124,18 @@ static void elementwise(Cg *g, const Bwd *b, const Tile *t) {
 // dst[m, cols] = rows of x times the packed rows [D][16].
 static void scores(Cg *g, const Tile *t, LLVMValueRef x, int64_t stride, int64_t packed, int64_t D, int64_t dst) {
   LLVMValueRef cols = cg_sub(g, attn_ceil(g, t->n, PANEL), t->first);
-  cg_mm(g, x, cg_i64(g, stride), cg_i64(g, 1), floats_at(g, packed, scaled(g, t->first, D)), cg_i64(g, PANEL),
-        cg_i64(g, D * PANEL), floats_at(g, dst, t->first), cg_i64(g, ATTN_BK), t->m, cols, cg_i64(g, D), cg_i64(g, 0));
+  cg_mm(g, &(MmCall){.A = mm_rows(DT_F32, x, cg_i64(g, stride)),
+                     .B = mm_packed(DT_F32, floats_at(g, packed, scaled(g, t->first, D)), cg_i64(g, D * PANEL)),
+                     .C = mm_rows(DT_F32, floats_at(g, dst, t->first), cg_i64(g, ATTN_BK)), .M = t->m, .N = cols, .K = cg_i64(g, D)});
 }
 
 // dst[keys, D] += the transposed tile times rows of x.
 static void to_keys(Cg *g, const Tile *t, int64_t tile, LLVMValueRef x, int64_t stride, LLVMValueRef dst,
                     int64_t dst_stride, int64_t D) {
   LLVMValueRef to = cg_at(g, g->f32, dst, scaled(g, cg_add(g, t->kb, t->a), dst_stride));
-  cg_mm(g, floats_at(g, tile, t->a), cg_i64(g, 1), cg_i64(g, ATTN_BK), x, cg_i64(g, stride), cg_i64(g, PANEL), to,
-        cg_i64(g, dst_stride), cg_sub(g, t->n, t->a), cg_i64(g, D), t->m, cg_i64(g, 1));
+  cg_mm(g, &(MmCall){.A = mm_turned(DT_F32, floats_at(g, tile, t->a), cg_i64(g, ATTN_BK)), .B = mm_plain(g, DT_F32, x, cg_i64(g, stride)),
+                     .C = mm_rows(DT_F32, to, cg_i64(g, dst_stride)), .M = cg_sub(g, t->n, t->a), .N = cg_i64(g, D), .K = t->m,
+                     .acc = cg_i64(g, 1)});
 }
 
 static void tile(Cg *g, const Bwd *b, const Tile *t) {
@@ -147,8 +149,9 @@ static void tile(Cg *g, const Bwd *b, const Tile *t) {
   to_keys(g, t, b->P, dout, os, b->dv, vs, b->E);
   to_keys(g, t, b->dS, q, qs, b->dk, ks, b->D);
   LLVMValueRef keys = cg_at(g, g->f32, b->k, scaled(g, cg_add(g, t->kb, t->a), ks));
-  cg_mm(g, floats_at(g, b->dS, t->a), cg_i64(g, ATTN_BK), cg_i64(g, 1), keys, cg_i64(g, ks), cg_i64(g, PANEL), dq,
-        cg_i64(g, qs), t->m, cg_i64(g, b->D), cg_sub(g, t->n, t->a), cg_i64(g, 1));
+  cg_mm(g, &(MmCall){.A = mm_rows(DT_F32, floats_at(g, b->dS, t->a), cg_i64(g, ATTN_BK)), .B = mm_plain(g, DT_F32, keys, cg_i64(g, ks)),
+                     .C = mm_rows(DT_F32, dq, cg_i64(g, qs)), .M = t->m, .N = cg_i64(g, b->D), .K = cg_sub(g, t->n, t->a),
+                     .acc = cg_i64(g, 1)});
 }
 
 // ---- loops

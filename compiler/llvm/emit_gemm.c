@@ -41,7 +41,8 @@ static void product(Cg *g, const Kernel *k, int m, const Block *b, LLVMValueRef 
   LLVMValueRef K = cg_i64(g, k->dim[0]);
   LLVMValueRef A = cg_at(g, g->f32, cg_arg_ptr(g, 0), cg_mul(g, b->r0, K));
   LLVMValueRef B = cg_at(g, g->f32, cg_arg_ptr(g, 1 + m), cg_mul(g, b->c0, K));          // c0 is a multiple of PANEL
-  cg_mm(g, A, K, cg_i64(g, 1), B, cg_i64(g, PANEL), cg_mul(g, K, cg_i64(g, PANEL)), C, stride, b->rows, b->cols, K, cg_i64(g, 0));
+  cg_mm(g, &(MmCall){.A = mm_rows(DT_F32, A, K), .B = mm_packed(DT_F32, B, cg_mul(g, K, cg_i64(g, PANEL))), .C = mm_rows(DT_F32, C, stride),
+                     .M = b->rows, .N = b->cols, .K = K});
 }
 
 static LLVMValueRef output_at(Cg *g, int arg, const Block *b, int64_t N) {
@@ -152,8 +153,9 @@ void emit_GEMM_T(Cg *g, const Kernel *k) {
   // meanwhile the block that is re-packed after comes near: the next task's first when this is the last
   LLVMValueRef after = cg_add(g, d.i, cg_i64(g, DEPTH_T)), k1 = cg_select(g, cg_lt(g, after, K), after, zero);
   LLVMValueRef next = cg_at(g, g->f32, cg_arg_ptr(g, 1), cg_add(g, cg_mul(g, k1, cg_i64(g, k->N[0])), cg_mul(g, b.c0, cg_i64(g, PANEL))));
-  cg_mm_then(g, A, K, cg_i64(g, 1), panels, cg_i64(g, PANEL), cg_i64(g, DEPTH_T * PANEL), tile[0], cg_i64(g, stride), b.rows, b.cols, depth,
-             later, next, cg_i64(g, k->N[0] * PANEL));
+  cg_mm(g, &(MmCall){.A = mm_rows(DT_F32, A, K), .B = mm_packed(DT_F32, panels, cg_i64(g, DEPTH_T * PANEL)),
+                     .C = mm_rows(DT_F32, tile[0], cg_i64(g, stride)), .M = b.rows, .N = b.cols, .K = depth, .acc = later, .next = next,
+                     .next_panel = cg_i64(g, k->N[0] * PANEL)});
   cg_loop_end(g, &d);
   if (fused) epilogue(g, k, 0, tile, stride, &b);
 }

@@ -63,9 +63,10 @@ void xent_logits(Xent *x, LLVMValueRef at, LLVMValueRef r0, LLVMValueRef n, LLVM
   Cg *g = x->g;
   LLVMValueRef A = cg_at(g, g->f32, x->h, cg_mul(g, r0, cg_i64(g, x->D)));
   LLVMValueRef B = cg_at(g, g->f32, x->w, cg_mul(g, c0, cg_i64(g, x->D)));       // c0 is a multiple of PANEL: panel c0 / 16 of D * 16
-  LLVMValueRef stride = cg_i64(g, x->stride), one = cg_i64(g, 1), zero = cg_i64(g, 0);
+  LLVMValueRef stride = cg_i64(g, x->stride), zero = cg_i64(g, 0);
   LLVMValueRef next = cg_at(g, g->f32, B, cg_i64(g, XENT_CHUNK * x->D)), bps = cg_i64(g, PANEL * x->D);
-  cg_mm_then(g, A, cg_i64(g, x->D), one, B, cg_i64(g, PANEL), bps, at, stride, n, width, cg_i64(g, x->D), zero, next, bps);
+  cg_mm(g, &(MmCall){.A = mm_rows(DT_F32, A, cg_i64(g, x->D)), .B = mm_packed(DT_F32, B, bps), .C = mm_rows(DT_F32, at, stride), .M = n,
+                     .N = width, .K = cg_i64(g, x->D), .next = next, .next_panel = bps});
   if (x->cap == 0) return;
   CgLoop r = cg_loop(g, zero, n, 1);
   xent_each16(x, cg_at(g, g->f32, at, cg_mul(g, r.i, stride)), width, cap_lanes, NULL);

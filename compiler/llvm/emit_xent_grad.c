@@ -97,7 +97,7 @@ void emit_XENT_GRAD(Cg *g, const Kernel *k) {
   int64_t panels_at = (xent_scratch(x.stride) + 63) / 64 * 64;
   int64_t wide = round16(x.D), part_at = panels_at + XENT_CHUNK * wide * 4;
   cg_need_scratch(g, part_at + XENT_ROWS * wide * 4);
-  LLVMValueRef panels = cg_scratch(g, panels_at), gscale = cg_arg_ptr(g, 3), D = cg_i64(g, x.D), zero = cg_i64(g, 0), one = cg_i64(g, 1);
+  LLVMValueRef panels = cg_scratch(g, panels_at), gscale = cg_arg_ptr(g, 3), D = cg_i64(g, x.D), zero = cg_i64(g, 0);
   XentRows rows = xent_rows(g);
   LLVMValueRef r0 = rows.r0, n = rows.n;
   Add sum = {cg_at(g, g->f32, cg_arg_ptr(g, 4), cg_mul(g, r0, D)), cg_scratch(g, part_at)};
@@ -115,7 +115,8 @@ void emit_XENT_GRAD(Cg *g, const Kernel *k) {
   pack_chunk(&x, panels, c.i, width);
   // what is packed after lies together: as many lines as the product passes through
   LLVMValueRef next = cg_at(g, g->f32, x.w, cg_mul(g, cg_add(g, c.i, cg_i64(g, XENT_CHUNK)), D)), pps = cg_i64(g, XENT_CHUNK * PANEL);
-  cg_mm_then(g, at, cg_i64(g, x.stride), one, panels, cg_i64(g, PANEL), pps, sum.part, cg_i64(g, wide), n, D, width, zero, next, pps);
+  cg_mm(g, &(MmCall){.A = mm_rows(DT_F32, at, cg_i64(g, x.stride)), .B = mm_packed(DT_F32, panels, pps),
+                     .C = mm_rows(DT_F32, sum.part, cg_i64(g, wide)), .M = n, .N = D, .K = width, .next = next, .next_panel = pps});
   add_part(&x, &sum, n);
   cg_loop_end(g, &c);
 }
@@ -133,7 +134,8 @@ static LLVMValueRef label_logit(Xent *x, LLVMValueRef row, LLVMValueRef label) {
   LLVMValueRef one = cg_i64(g, 1), lane = cg_urem(g, label, cg_i64(g, PANEL)), out = x->label;
   LLVMValueRef B = cg_at(g, g->f32, x->w, cg_add(g, cg_mul(g, cg_sub(g, label, lane), cg_i64(g, x->D)), lane));
   LLVMValueRef A = cg_at(g, g->f32, x->h, cg_mul(g, row, cg_i64(g, x->D)));
-  cg_mm(g, A, cg_i64(g, x->D), one, B, cg_i64(g, PANEL), cg_i64(g, PANEL * x->D), out, one, one, one, cg_i64(g, x->D), cg_i64(g, 0));
+  cg_mm(g, &(MmCall){.A = mm_rows(DT_F32, A, cg_i64(g, x->D)), .B = mm_packed(DT_F32, B, cg_i64(g, PANEL * x->D)),
+                     .C = mm_rows(DT_F32, out, one), .M = one, .N = one, .K = cg_i64(g, x->D)});
   LLVMValueRef l = cg_load(g, g->f32, out);
   if (x->cap == 0) return l;
   return cg_fmul(g, cg_vtanh(g, cg_fdiv(g, l, cg_f32(g, x->cap))), cg_f32(g, x->cap));
@@ -147,7 +149,8 @@ void emit_XENT_DW(Cg *g, const Kernel *k) {
   LLVMValueRef width = cg_min(g, cg_i64(g, XENT_CHUNK), cg_sub(g, cg_i64(g, x.V), c0));
   LLVMValueRef to = cg_at(g, g->f32, dw, cg_mul(g, c0, cg_i64(g, x.D)));
   LLVMValueRef D = cg_i64(g, x.D), stride = cg_i64(g, x.stride);
-  cg_mm(g, x.h, one, one, x.h, D, cg_i64(g, PANEL), to, D, width, D, zero, zero);                   // zeros: there may be no rows at all
+  cg_mm(g, &(MmCall){.A = mm_rows(DT_F32, x.h, one), .B = mm_plain(g, DT_F32, x.h, D), .C = mm_rows(DT_F32, to, D), .M = width, .N = D,
+                     .K = zero});                  // zeros: there may be no rows at all
   CgLoop b = cg_loop(g, zero, cg_rows(g), XENT_ROWS);
   LLVMValueRef n = cg_min(g, cg_i64(g, XENT_ROWS), cg_sub(g, cg_rows(g), b.i));
   xent_logits(&x, x.tile, b.i, n, c0, width);
@@ -158,6 +161,7 @@ void emit_XENT_DW(Cg *g, const Kernel *k) {
   xent_to_gradient(&x, row, width, sum, cg_load(g, g->f32, cg_at(g, g->f32, gscale, whole)), cg_sub(g, label, c0));
   cg_loop_end(g, &r);
   LLVMValueRef rows = cg_at(g, g->f32, x.h, cg_mul(g, b.i, D));
-  cg_mm(g, x.tile, one, stride, rows, D, cg_i64(g, PANEL), to, D, width, D, n, one);
+  cg_mm(g, &(MmCall){.A = mm_turned(DT_F32, x.tile, stride), .B = mm_plain(g, DT_F32, rows, D), .C = mm_rows(DT_F32, to, D), .M = width,
+                     .N = D, .K = n, .acc = one});
   cg_loop_end(g, &b);
 }

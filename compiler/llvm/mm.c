@@ -11,32 +11,53 @@
 #include "llvm/llvm.h"
 #include "llvm/object.h"
 
-enum { P_A, P_ARS, P_AKS, P_B, P_BKS, P_BPS, P_C, P_CRS, P_M, P_N, P_K, P_ACC, P_NEXT, P_NPS, P_COUNT };
+// Which dtypes there are kernels for: a further width is a row here, and its tile in mm_tile.c.
+static const struct { Dtype A, B, C; const char *suffix; } kernels[] = {{DT_F32, DT_F32, DT_F32, ""}};
+enum { N_KERNELS = sizeof kernels / sizeof *kernels };
+
 enum { MOST_ROWS = 16 };
 typedef struct RowsFns {
   LLVMValueRef any[MOST_ROWS + 1], packed[MOST_ROWS + 1];      // by number of rows
 } RowsFns;
 
 static LLVMTypeRef mm_type(Cg *g) {
-  LLVMTypeRef t[P_COUNT] = {g->ptr, g->i64, g->i64, g->ptr, g->i64, g->i64, g->ptr, g->i64, g->i64, g->i64, g->i64, g->i64,
-                             g->ptr, g->i64};
-  return LLVMFunctionType(g->void_t, t, P_COUNT, 0);
+#define X(name, type) g->type,
+  LLVMTypeRef t[MM_COUNT] = {MM_PARAMS(X)};
+#undef X
+  return LLVMFunctionType(g->void_t, t, MM_COUNT, 0);
 }
 
-void cg_mm(Cg *g, LLVMValueRef A, LLVMValueRef ars, LLVMValueRef aks, LLVMValueRef B, LLVMValueRef bks, LLVMValueRef bps, LLVMValueRef C,
-           LLVMValueRef crs, LLVMValueRef M, LLVMValueRef N, LLVMValueRef K, LLVMValueRef acc) {
-  cg_mm_then(g, A, ars, aks, B, bks, bps, C, crs, M, N, K, acc, LLVMConstNull(g->ptr), cg_i64(g, 0));
+static void kernel_name(char out[64], const Isa *isa, int kernel) {
+  snprintf(out, 64, "calm_mm_%s%s", isa->name, kernels[kernel].suffix);
 }
 
-void cg_mm_then(Cg *g, LLVMValueRef A, LLVMValueRef ars, LLVMValueRef aks, LLVMValueRef B, LLVMValueRef bks, LLVMValueRef bps,
-                LLVMValueRef C, LLVMValueRef crs, LLVMValueRef M, LLVMValueRef N, LLVMValueRef K, LLVMValueRef acc, LLVMValueRef next,
-                LLVMValueRef nps) {
+MmOperand mm_rows(Dtype dt, LLVMValueRef p, LLVMValueRef row) { return (MmOperand){.dt = dt, .p = p, .row = row}; }
+MmOperand mm_turned(Dtype dt, LLVMValueRef p, LLVMValueRef k) { return (MmOperand){.dt = dt, .p = p, .k = k}; }
+MmOperand mm_packed(Dtype dt, LLVMValueRef p, LLVMValueRef panel) { return (MmOperand){.dt = dt, .p = p, .panel = panel}; }
+MmOperand mm_plain(Cg *g, Dtype dt, LLVMValueRef p, LLVMValueRef k) {
+  return (MmOperand){.dt = dt, .p = p, .k = k, .panel = cg_i64(g, PANEL)};
+}
+
+static LLVMValueRef or_number(Cg *g, LLVMValueRef v, int64_t otherwise) { return v ? v : cg_i64(g, otherwise); }
+
+void cg_mm(Cg *g, const MmCall *c) {
+  int k = 0;
+  while (k < N_KERNELS && (kernels[k].A != c->A.dt || kernels[k].B != c->B.dt || kernels[k].C != c->C.dt)) k++;
+  if (k == N_KERNELS) {
+    fprintf(stderr, "calmc: bug: no matrix kernel for %s times %s to %s\n", dtype_name(c->A.dt), dtype_name(c->B.dt), dtype_name(c->C.dt));
+    abort();
+  }
   char name[64];
-  snprintf(name, sizeof name, "calm_mm_%s", g->isa->name);
+  kernel_name(name, g->isa, k);
   LLVMValueRef f = LLVMGetNamedFunction(g->mod, name);
   if (!f) f = LLVMAddFunction(g->mod, name, mm_type(g));
-  LLVMValueRef arg[P_COUNT] = {A, ars, aks, B, bks, bps, C, crs, M, N, K, acc, next, nps};
-  cg_call(g, mm_type(g), f, arg, P_COUNT);
+  LLVMValueRef arg[MM_COUNT] = {
+      [MM_A] = c->A.p,       [MM_A_ROW] = or_number(g, c->A.row, 1),  [MM_A_K] = or_number(g, c->A.k, 1),
+      [MM_B] = c->B.p,       [MM_B_K] = or_number(g, c->B.k, PANEL),  [MM_B_PANEL] = c->B.panel,
+      [MM_C] = c->C.p,       [MM_C_ROW] = or_number(g, c->C.row, 1),  [MM_M] = c->M,
+      [MM_N] = c->N,         [MM_K] = c->K,                           [MM_ACC] = or_number(g, c->acc, 0),
+      [MM_NEXT] = c->next ? c->next : LLVMConstNull(g->ptr), [MM_NEXT_PANEL] = or_number(g, c->next_panel, 0)};
+  cg_call(g, mm_type(g), f, arg, MM_COUNT);
 }
 
 // A buffer on the stack, aligned to a cache line.
@@ -53,11 +74,11 @@ static LLVMValueRef stack_floats(Cg *g, int64_t n) {
 
 // The last, partial panel's rows [0, k) as [k][PANEL].
 static void copy_tail(Cg *g, LLVMValueRef dst, LLVMValueRef *arg, LLVMValueRef B, LLVMValueRef k) {
-  LLVMValueRef whole = cg_udiv(g, arg[P_N], cg_i64(g, PANEL)), cols = cg_urem(g, arg[P_N], cg_i64(g, PANEL));
+  LLVMValueRef whole = cg_udiv(g, arg[MM_N], cg_i64(g, PANEL)), cols = cg_urem(g, arg[MM_N], cg_i64(g, PANEL));
   CgIf in = cg_if(g, cg_lt(g, cg_i64(g, 0), cols));
-  LLVMValueRef src = cg_at(g, g->f32, B, cg_mul(g, whole, arg[P_BPS])), mask = cg_mask16(g, cols);
+  LLVMValueRef src = cg_at(g, g->f32, B, cg_mul(g, whole, arg[MM_B_PANEL])), mask = cg_mask16(g, cols);
   CgLoop l = cg_loop(g, cg_i64(g, 0), k, 1);
-  LLVMValueRef v = cg_load16_mask(g, cg_at(g, g->f32, src, cg_mul(g, l.i, arg[P_BKS])), mask);
+  LLVMValueRef v = cg_load16_mask(g, cg_at(g, g->f32, src, cg_mul(g, l.i, arg[MM_B_K])), mask);
   cg_store16(g, v, cg_at(g, g->f32, dst, cg_mul(g, l.i, cg_i64(g, PANEL))));
   cg_loop_end(g, &l);
   cg_endif(g, &in);
@@ -65,85 +86,85 @@ static void copy_tail(Cg *g, LLVMValueRef dst, LLVMValueRef *arg, LLVMValueRef B
 
 // K = 0 without accumulation: zeros.
 static void clear(Cg *g, LLVMValueRef *arg) {
-  CgLoop rows = cg_loop(g, cg_i64(g, 0), arg[P_M], 1);
-  LLVMValueRef row = cg_at(g, g->f32, arg[P_C], cg_mul(g, rows.i, arg[P_CRS]));
-  CgLoop l = cg_loop(g, cg_i64(g, 0), arg[P_N], PANEL);
-  cg_store16_mask(g, cg_splatc(g, 0), cg_at(g, g->f32, row, l.i), cg_mask16(g, cg_sub(g, arg[P_N], l.i)));
+  CgLoop rows = cg_loop(g, cg_i64(g, 0), arg[MM_M], 1);
+  LLVMValueRef row = cg_at(g, g->f32, arg[MM_C], cg_mul(g, rows.i, arg[MM_C_ROW]));
+  CgLoop l = cg_loop(g, cg_i64(g, 0), arg[MM_N], PANEL);
+  cg_store16_mask(g, cg_splatc(g, 0), cg_at(g, g->f32, row, l.i), cg_mask16(g, cg_sub(g, arg[MM_N], l.i)));
   cg_loop_end(g, &l);
   cg_loop_end(g, &rows);
 }
 
 // One of the functions for 1 … rows rows, by m.
-static void call_rows(Cg *g, const LLVMValueRef *rows_fn, int count, LLVMValueRef m, LLVMValueRef *arg, int narg) {
+static void call_rows(Cg *g, const LLVMValueRef *rows_fn, int count, LLVMValueRef m, LLVMValueRef *arg) {
   LLVMBasicBlockRef done = LLVMAppendBasicBlockInContext(g->ctx, g->fn, "done");
   LLVMValueRef sw = LLVMBuildSwitch(g->b, m, done, (unsigned)count);
   for (int i = 1; i <= count; i++) {
     LLVMBasicBlockRef bb = LLVMAppendBasicBlockInContext(g->ctx, g->fn, "");
     LLVMAddCase(sw, cg_i64(g, i), bb);
     LLVMPositionBuilderAtEnd(g->b, bb);
-    cg_call(g, mm_rows_type(g), rows_fn[i], arg, narg);
+    cg_call(g, mm_rows_type(g), rows_fn[i], arg, MMR_COUNT);
     LLVMBuildBr(g->b, done);
   }
   LLVMPositionBuilderAtEnd(g->b, done);
 }
 
-// What the block of rows behind which A's next block lies prefetches (mm.h): fetch, fps, fks, lead, after.
+// What the block of rows behind which A's next block lies prefetches (mm.h).
 static void what_to_fetch(Cg *g, LLVMValueRef *arg, LLVMValueRef B, LLVMValueRef below, LLVMValueRef kc, LLVMValueRef last_pass,
-                          LLVMValueRef block, LLVMValueRef blocks, LLVMValueRef out[5]) {
+                          LLVMValueRef block, LLVMValueRef blocks, LLVMValueRef call[MMR_COUNT]) {
   LLVMValueRef zero = cg_i64(g, 0), one = cg_i64(g, 1), panel = cg_i64(g, PANEL);
   LLVMValueRef first = cg_lt(g, block, one), last = cg_lt(g, blocks, cg_add(g, block, cg_i64(g, 2)));
-  LLVMValueRef wanted = LLVMBuildICmp(g->b, LLVMIntNE, arg[P_NEXT], LLVMConstNull(g->ptr), "");
+  LLVMValueRef wanted = LLVMBuildICmp(g->b, LLVMIntNE, arg[MM_NEXT], LLVMConstNull(g->ptr), "");
   LLVMValueRef callers = LLVMBuildAnd(g->b, LLVMBuildAnd(g->b, last, last_pass, ""), wanted, "");
-  LLVMValueRef rows = LLVMBuildICmp(g->b, LLVMIntEQ, arg[P_AKS], one, "");      // else A turned: lines of it hold all rows
+  LLVMValueRef rows = LLVMBuildICmp(g->b, LLVMIntEQ, arg[MM_A_K], one, "");      // else A turned: lines of it hold all rows
   LLVMValueRef first_or_turned = LLVMBuildOr(g->b, first, LLVMBuildNot(g->b, rows, ""), "");
-  out[0] = cg_select(g, callers, arg[P_NEXT], cg_select(g, first_or_turned, B, below));
-  out[1] = cg_select(g, callers, arg[P_NPS], cg_select(g, first_or_turned, arg[P_BPS], arg[P_ARS]));
-  out[2] = cg_select(g, LLVMBuildOr(g->b, callers, first_or_turned, ""), panel, one);
-  out[3] = cg_select(g, callers, zero, LLVMBuildZExt(g->b, first, g->i64, ""));
-  out[4] = cg_select(g, last_pass, arg[P_B], cg_at(g, g->f32, B, cg_mul(g, kc, panel)));      // the next task's, or pass's, first
+  call[MMR_FETCH] = cg_select(g, callers, arg[MM_NEXT], cg_select(g, first_or_turned, B, below));
+  call[MMR_FETCH_PANEL] = cg_select(g, callers, arg[MM_NEXT_PANEL], cg_select(g, first_or_turned, arg[MM_B_PANEL], arg[MM_A_ROW]));
+  call[MMR_FETCH_K] = cg_select(g, LLVMBuildOr(g->b, callers, first_or_turned, ""), panel, one);
+  call[MMR_LEAD] = cg_select(g, callers, zero, LLVMBuildZExt(g->b, first, g->i64, ""));
+  call[MMR_AFTER] = cg_select(g, last_pass, arg[MM_B], cg_at(g, g->f32, B, cg_mul(g, kc, panel)));      // the next task's, or pass's, first
 }
 
 // One pass over k in [k0, k0 + kc): all rows in blocks of nearly equal size.
 static void one_pass(Cg *g, LLVMValueRef *arg, const RowsFns *fns, LLVMValueRef k0, LLVMValueRef kc, LLVMValueRef abuf, LLVMValueRef tail) {
   int most = mm_shape(g->isa).rows;
-  LLVMValueRef B = cg_at(g, g->f32, arg[P_B], cg_mul(g, k0, arg[P_BKS])), A = cg_at(g, g->f32, arg[P_A], cg_mul(g, k0, arg[P_AKS]));
+  LLVMValueRef B = cg_at(g, g->f32, arg[MM_B], cg_mul(g, k0, arg[MM_B_K])), A = cg_at(g, g->f32, arg[MM_A], cg_mul(g, k0, arg[MM_A_K]));
   LLVMValueRef later = LLVMBuildZExt(g->b, cg_lt(g, cg_i64(g, 0), k0), g->i64, "");
-  LLVMValueRef acc = LLVMBuildOr(g->b, arg[P_ACC], later, ""), last_pass = cg_lt(g, arg[P_K], cg_add(g, cg_add(g, k0, kc), cg_i64(g, 1)));
+  LLVMValueRef acc = LLVMBuildOr(g->b, arg[MM_ACC], later, ""), last_pass = cg_lt(g, arg[MM_K], cg_add(g, cg_add(g, k0, kc), cg_i64(g, 1)));
   copy_tail(g, tail, arg, B, kc);
-  LLVMValueRef blocks = cg_ceildiv(g, arg[P_M], most);
+  LLVMValueRef blocks = cg_ceildiv(g, arg[MM_M], most);
   CgLoop l = cg_loop(g, cg_i64(g, 0), blocks, 1);
-  LLVMValueRef m0 = cg_udiv(g, cg_mul(g, l.i, arg[P_M]), blocks);
-  LLVMValueRef m1 = cg_udiv(g, cg_mul(g, cg_add(g, l.i, cg_i64(g, 1)), arg[P_M]), blocks);
+  LLVMValueRef m0 = cg_udiv(g, cg_mul(g, l.i, arg[MM_M]), blocks);
+  LLVMValueRef m1 = cg_udiv(g, cg_mul(g, cg_add(g, l.i, cg_i64(g, 1)), arg[MM_M]), blocks);
   LLVMValueRef m = cg_sub(g, m1, m0);
-  mm_copy_a(g, abuf, cg_at(g, g->f32, A, cg_mul(g, m0, arg[P_ARS])), arg[P_ARS], arg[P_AKS], m, kc);
-  LLVMValueRef c = cg_at(g, g->f32, arg[P_C], cg_mul(g, m0, arg[P_CRS]));
-  LLVMValueRef call[] = {abuf, B, arg[P_BKS], arg[P_BPS], c, arg[P_CRS], arg[P_N], kc, acc, tail, NULL, NULL, NULL, NULL, NULL};
-  enum { NCALL = sizeof call / sizeof *call };
-  LLVMValueRef below = cg_at(g, g->f32, A, cg_mul(g, m1, arg[P_ARS]));
-  LLVMValueRef behind = cg_select(g, cg_lt(g, m1, arg[P_M]), below, cg_at(g, g->f32, A, kc));   // after the last: row 0 of the next pass
-  what_to_fetch(g, arg, B, behind, kc, last_pass, l.i, blocks, call + NCALL - 5);
-  CgIf packed = cg_if(g, LLVMBuildICmp(g->b, LLVMIntEQ, arg[P_BKS], cg_i64(g, PANEL), ""));
-  call_rows(g, fns->packed, most, m, call, NCALL);
+  mm_copy_a(g, abuf, cg_at(g, g->f32, A, cg_mul(g, m0, arg[MM_A_ROW])), arg[MM_A_ROW], arg[MM_A_K], m, kc);
+  LLVMValueRef c = cg_at(g, g->f32, arg[MM_C], cg_mul(g, m0, arg[MM_C_ROW]));
+  LLVMValueRef call[MMR_COUNT] = {[MMR_A] = abuf, [MMR_B] = B, [MMR_B_K] = arg[MM_B_K], [MMR_B_PANEL] = arg[MM_B_PANEL], [MMR_C] = c,
+                                  [MMR_C_ROW] = arg[MM_C_ROW], [MMR_N] = arg[MM_N], [MMR_K] = kc, [MMR_ACC] = acc, [MMR_TAIL] = tail};
+  LLVMValueRef below = cg_at(g, g->f32, A, cg_mul(g, m1, arg[MM_A_ROW]));
+  LLVMValueRef behind = cg_select(g, cg_lt(g, m1, arg[MM_M]), below, cg_at(g, g->f32, A, kc));   // after the last: row 0 of the next pass
+  what_to_fetch(g, arg, B, behind, kc, last_pass, l.i, blocks, call);
+  CgIf packed = cg_if(g, LLVMBuildICmp(g->b, LLVMIntEQ, arg[MM_B_K], cg_i64(g, PANEL), ""));
+  call_rows(g, fns->packed, most, m, call);
   cg_else(g, &packed);
-  call_rows(g, fns->any, most, m, call, NCALL);
+  call_rows(g, fns->any, most, m, call);
   cg_endif(g, &packed);
   cg_loop_end(g, &l);
 }
 
 static void mm_body(Cg *g, const RowsFns *fns) {
-  LLVMValueRef arg[P_COUNT], zero = cg_i64(g, 0);
-  for (unsigned i = 0; i < P_COUNT; i++) arg[i] = LLVMGetParam(g->fn, i);
+  LLVMValueRef arg[MM_COUNT], zero = cg_i64(g, 0);
+  for (unsigned i = 0; i < MM_COUNT; i++) arg[i] = LLVMGetParam(g->fn, i);
   LLVMValueRef abuf = stack_floats(g, MM_AROWS * MM_ASTRIDE), tail = stack_floats(g, MM_KC * PANEL);
-  LLVMValueRef some = LLVMBuildAnd(g->b, cg_lt(g, zero, arg[P_M]), cg_lt(g, zero, arg[P_N]), "");
+  LLVMValueRef some = LLVMBuildAnd(g->b, cg_lt(g, zero, arg[MM_M]), cg_lt(g, zero, arg[MM_N]), "");
   CgIf work = cg_if(g, some);
-  CgIf empty = cg_if(g, cg_lt(g, arg[P_ACC], LLVMBuildZExt(g->b, cg_lt(g, arg[P_K], cg_i64(g, 1)), g->i64, "")));
+  CgIf empty = cg_if(g, cg_lt(g, arg[MM_ACC], LLVMBuildZExt(g->b, cg_lt(g, arg[MM_K], cg_i64(g, 1)), g->i64, "")));
   clear(g, arg);
   cg_endif(g, &empty);
   // passes of nearly equal length, a multiple of 16 but for the last
-  LLVMValueRef passes = cg_max(g, cg_ceildiv(g, arg[P_K], MM_KC), cg_i64(g, 1));
-  LLVMValueRef len = cg_mul(g, cg_ceildiv(g, cg_udiv(g, cg_add(g, arg[P_K], cg_sub(g, passes, cg_i64(g, 1))), passes), LANES), cg_i64(g, LANES));
+  LLVMValueRef passes = cg_max(g, cg_ceildiv(g, arg[MM_K], MM_KC), cg_i64(g, 1));
+  LLVMValueRef len = cg_mul(g, cg_ceildiv(g, cg_udiv(g, cg_add(g, arg[MM_K], cg_sub(g, passes, cg_i64(g, 1))), passes), LANES), cg_i64(g, LANES));
   CgLoop l = cg_loop(g, zero, passes, 1);
-  LLVMValueRef k0 = cg_mul(g, l.i, len), kc = cg_min(g, len, cg_sub(g, arg[P_K], k0));
+  LLVMValueRef k0 = cg_mul(g, l.i, len), kc = cg_min(g, len, cg_sub(g, arg[MM_K], k0));
   CgIf in = cg_if(g, cg_lt(g, zero, kc));
   one_pass(g, arg, fns, k0, kc, abuf, tail);
   cg_endif(g, &in);
@@ -170,7 +191,7 @@ void llvm_emit_mm(EmitKind what, Buf *out) {
       fns.packed[m] = rows_function(&g, isa, m, true);
     }
     char name[64];
-    snprintf(name, sizeof name, "calm_mm_%s", isa->name);
+    kernel_name(name, isa, 0);
     cg_function(&g, name, mm_type(&g), isa, true);
     mm_body(&g, &fns);
     LLVMBuildRetVoid(g.b);

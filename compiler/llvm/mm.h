@@ -20,13 +20,27 @@ enum {
   MM_UNROLL = 2,                // more let the scheduler gather loads until accumulators are spilled
 };
 
+// Parameters of calm_mm_<isa>, in order: the contract of cg_mm (cg.h), every distance written out.
+#define MM_PARAMS(X)                                                                                                    \
+  X(A, ptr) X(A_ROW, i64) X(A_K, i64) X(B, ptr) X(B_K, i64) X(B_PANEL, i64) X(C, ptr) X(C_ROW, i64) X(M, i64) X(N, i64) \
+  X(K, i64) X(ACC, i64) X(NEXT, ptr) X(NEXT_PANEL, i64)
+// And of the functions for a fixed number of rows: A is the copied block, tail the last, partial panel of B as [K][16] (read only when
+// N % 16 != 0). While it multiplies p panels from panel q on, it prefetches from fetch + (q + lead * p) * fetch_panel + k * fetch_k, and
+// fetch_panel further for each of p; with lead the last tile from `after`. fetch_k: PANEL, a line per k, or 1.
+#define MM_ROWS_PARAMS(X)                                                                                                         \
+  X(A, ptr) X(B, ptr) X(B_K, i64) X(B_PANEL, i64) X(C, ptr) X(C_ROW, i64) X(N, i64) X(K, i64) X(ACC, i64) X(TAIL, ptr) X(FETCH, ptr) \
+  X(FETCH_PANEL, i64) X(FETCH_K, i64) X(LEAD, i64) X(AFTER, ptr)
+#define X(name, type) MM_##name,
+enum { MM_PARAMS(X) MM_COUNT };
+#undef X
+#define X(name, type) MMR_##name,
+enum { MM_ROWS_PARAMS(X) MMR_COUNT };
+#undef X
+
 // Copies A[m, k] (strides ars, aks) to dst[m][MM_ASTRIDE].
 void mm_copy_a(Cg *g, LLVMValueRef dst, LLVMValueRef A, LLVMValueRef ars, LLVMValueRef aks, LLVMValueRef m, LLVMValueRef k);
-// Fills the function being emitted: it multiplies a copied block of exactly m rows by all N columns. Its parameters are
-//   A (copied), B, bks, bps, C, crs, N, K, acc, tail (the last, partial panel of B as [K][16]; read only when N % 16 != 0),
-//   fetch, fps, fks, lead, after: while it multiplies p panels from panel q on, it prefetches from fetch + (q + lead * p) * fps + k * fks,
-//   and fps further for each of p; with lead the last tile from `after`. fks: PANEL, a line per k, or 1.
-// packed: bks is PANEL, and only then anything is prefetched.
+// Fills the function being emitted: it multiplies a copied block of exactly m rows by all N columns; its parameters are MM_ROWS_PARAMS.
+// packed: B_K is PANEL, and only then anything is prefetched.
 void mm_rows_body(Cg *g, int m, bool packed);
 LLVMTypeRef mm_rows_type(Cg *g);
 

@@ -2,8 +2,6 @@
 // k, in order. A comes copied (mm_copy.c) with a constant row stride, so the inner loop needs one address register for it.
 #include "llvm/mm.h"
 
-enum { P_A, P_B, P_BKS, P_BPS, P_C, P_CRS, P_N, P_K, P_ACC, P_TAIL, P_FETCH, P_FPS, P_FKS, P_LEAD, P_AFTER, P_COUNT };
-
 MmShape mm_shape(const Isa *isa) {
   bool wide = isa == &isas[0];
   return wide ? (MmShape){.rows = 13, .regs = 32, .regs_per_panel = 1, .lanes = 16}
@@ -11,9 +9,10 @@ MmShape mm_shape(const Isa *isa) {
 }
 
 LLVMTypeRef mm_rows_type(Cg *g) {
-  LLVMTypeRef t[P_COUNT] = {g->ptr, g->ptr, g->i64, g->i64, g->ptr, g->i64, g->i64, g->i64, g->i64, g->ptr,
-                           g->ptr, g->i64, g->i64, g->i64, g->ptr};
-  return LLVMFunctionType(g->void_t, t, P_COUNT, 0);
+#define X(name, type) g->type,
+  LLVMTypeRef t[MMR_COUNT] = {MM_ROWS_PARAMS(X)};
+#undef X
+  return LLVMFunctionType(g->void_t, t, MMR_COUNT, 0);
 }
 
 typedef struct Tile {          // where a tile reads and writes
@@ -96,22 +95,22 @@ static LLVMValueRef panel_at(Cg *g, LLVMValueRef B, LLVMValueRef bps, LLVMValueR
 
 // Where the lines lie that a tile of p panels from column n fetches.
 static LLVMValueRef fetch_at(Cg *g, LLVMValueRef *arg, LLVMValueRef n, int p) {
-  LLVMValueRef at = panel_at(g, arg[P_FETCH], arg[P_FPS], n, cg_mul(g, arg[P_LEAD], cg_i64(g, p)));
-  LLVMValueRef more = cg_lt(g, cg_add(g, n, cg_i64(g, (int64_t)p * PANEL)), arg[P_N]);
-  LLVMValueRef here = LLVMBuildOr(g->b, more, cg_lt(g, arg[P_LEAD], cg_i64(g, 1)), "");
-  return cg_select(g, here, at, arg[P_AFTER]);
+  LLVMValueRef at = panel_at(g, arg[MMR_FETCH], arg[MMR_FETCH_PANEL], n, cg_mul(g, arg[MMR_LEAD], cg_i64(g, p)));
+  LLVMValueRef more = cg_lt(g, cg_add(g, n, cg_i64(g, (int64_t)p * PANEL)), arg[MMR_N]);
+  LLVMValueRef here = LLVMBuildOr(g->b, more, cg_lt(g, arg[MMR_LEAD], cg_i64(g, 1)), "");
+  return cg_select(g, here, at, arg[MMR_AFTER]);
 }
 
 // Tiles of p whole panels while that many columns are left.
 static void whole_panels(Cg *g, LLVMValueRef *arg, LLVMValueRef nvar, int m, int p) {
-  LLVMValueRef left = cg_sub(g, arg[P_N], cg_get(g, g->i64, nvar));
+  LLVMValueRef left = cg_sub(g, arg[MMR_N], cg_get(g, g->i64, nvar));
   LLVMValueRef step = cg_i64(g, (int64_t)p * PANEL);
   CgLoop l = cg_loop(g, cg_i64(g, 0), cg_udiv(g, left, step), 1);
   LLVMValueRef n = cg_get(g, g->i64, nvar);
-  Tile t = {.A = arg[P_A], .bks = arg[P_BKS], .c = cg_at(g, g->f32, arg[P_C], n), .crs = arg[P_CRS], .K = arg[P_K], .acc = arg[P_ACC],
+  Tile t = {.A = arg[MMR_A], .bks = arg[MMR_B_K], .c = cg_at(g, g->f32, arg[MMR_C], n), .crs = arg[MMR_C_ROW], .K = arg[MMR_K], .acc = arg[MMR_ACC],
             .m = m, .p = p};
-  for (int i = 0; i < p; i++) t.b[i] = panel_at(g, arg[P_B], arg[P_BPS], n, cg_i64(g, i));
-  if (!t.bks && p < 4) t.fetch = fetch_at(g, arg, n, p), t.fps = arg[P_FPS], t.fks = arg[P_FKS];      // four streams are seen by the processor itself
+  for (int i = 0; i < p; i++) t.b[i] = panel_at(g, arg[MMR_B], arg[MMR_B_PANEL], n, cg_i64(g, i));
+  if (!t.bks && p < 4) t.fetch = fetch_at(g, arg, n, p), t.fps = arg[MMR_FETCH_PANEL], t.fks = arg[MMR_FETCH_K];      // four streams are seen by the processor itself
   tile(g, &t);
   cg_set(g, nvar, cg_add(g, n, step));
   cg_loop_end(g, &l);
@@ -130,24 +129,24 @@ static void copy_columns(Cg *g, int m, LLVMValueRef dst, LLVMValueRef drs, LLVMV
 // that of a whole panel.
 static void last_panels(Cg *g, LLVMValueRef *arg, LLVMValueRef nvar, int m) {
   LLVMValueRef tmp = cg_var(g, LLVMArrayType2(g->v16f32, (uint64_t)m), NULL), width = cg_i64(g, PANEL);
-  LLVMValueRef left = cg_sub(g, arg[P_N], cg_get(g, g->i64, nvar));
+  LLVMValueRef left = cg_sub(g, arg[MMR_N], cg_get(g, g->i64, nvar));
   CgLoop l = cg_loop(g, cg_i64(g, 0), cg_ceildiv(g, left, PANEL), 1);
-  LLVMValueRef n = cg_get(g, g->i64, nvar), cols = cg_sub(g, arg[P_N], n), part = cg_lt(g, cols, width);
-  LLVMValueRef c = cg_at(g, g->f32, arg[P_C], n);
+  LLVMValueRef n = cg_get(g, g->i64, nvar), cols = cg_sub(g, arg[MMR_N], n), part = cg_lt(g, cols, width);
+  LLVMValueRef c = cg_at(g, g->f32, arg[MMR_C], n);
   CgIf in = cg_if(g, part);
-  CgIf chain = cg_if(g, cg_lt(g, cg_i64(g, 0), arg[P_ACC]));
-  copy_columns(g, m, tmp, width, c, arg[P_CRS], cols);
+  CgIf chain = cg_if(g, cg_lt(g, cg_i64(g, 0), arg[MMR_ACC]));
+  copy_columns(g, m, tmp, width, c, arg[MMR_C_ROW], cols);
   cg_endif(g, &chain);
   cg_endif(g, &in);
-  Tile t = {.A = arg[P_A], .K = arg[P_K], .acc = arg[P_ACC], .m = m, .p = 1};
-  t.b[0] = cg_select(g, part, arg[P_TAIL], panel_at(g, arg[P_B], arg[P_BPS], n, cg_i64(g, 0)));
-  if (arg[P_BKS]) t.bks = cg_select(g, part, width, arg[P_BKS]);
-  else t.fetch = fetch_at(g, arg, n, 1), t.fps = arg[P_FPS], t.fks = arg[P_FKS];
+  Tile t = {.A = arg[MMR_A], .K = arg[MMR_K], .acc = arg[MMR_ACC], .m = m, .p = 1};
+  t.b[0] = cg_select(g, part, arg[MMR_TAIL], panel_at(g, arg[MMR_B], arg[MMR_B_PANEL], n, cg_i64(g, 0)));
+  if (arg[MMR_B_K]) t.bks = cg_select(g, part, width, arg[MMR_B_K]);
+  else t.fetch = fetch_at(g, arg, n, 1), t.fps = arg[MMR_FETCH_PANEL], t.fks = arg[MMR_FETCH_K];
   t.c = cg_select(g, part, tmp, c);
-  t.crs = cg_select(g, part, width, arg[P_CRS]);
+  t.crs = cg_select(g, part, width, arg[MMR_C_ROW]);
   tile(g, &t);
   CgIf out = cg_if(g, part);
-  copy_columns(g, m, c, arg[P_CRS], tmp, width, cols);
+  copy_columns(g, m, c, arg[MMR_C_ROW], tmp, width, cols);
   cg_endif(g, &out);
   cg_set(g, nvar, cg_add(g, n, width));
   cg_loop_end(g, &l);
@@ -162,9 +161,9 @@ static bool fits(const MmShape *s, int m, int p) {
 // The caller has made the function current (mm.c); this fills it.
 void mm_rows_body(Cg *g, int m, bool packed) {
   MmShape s = mm_shape(g->isa);
-  LLVMValueRef arg[P_COUNT];
-  for (unsigned i = 0; i < P_COUNT; i++) arg[i] = LLVMGetParam(g->fn, i);
-  if (packed) arg[P_BKS] = NULL;
+  LLVMValueRef arg[MMR_COUNT];
+  for (unsigned i = 0; i < MMR_COUNT; i++) arg[i] = LLVMGetParam(g->fn, i);
+  if (packed) arg[MMR_B_K] = NULL;
   LLVMValueRef nvar = cg_var(g, g->i64, cg_i64(g, 0));
   for (int p = 4; p > 1; p /= 2)               // few rows take several panels at once: enough independent chains
     if (fits(&s, m, p)) whole_panels(g, arg, nvar, m, p);
