@@ -36,7 +36,7 @@ def prepare(a, dir):
     with open(f"{dir}/compose.calm", "w") as f:
         f.write("\n".join(l + (" reads prompt" if a.reads and l.startswith("augment") else "") for l in spec if not l.strip().startswith("validate")) + "\n")
     call([a.calmc, "build", "compose.calm", "-o", "compose"], cwd=dir)
-    call(["./compose", "train", "--steps", "0", "--seed", str(a.seed), "--out", "start"], cwd=dir)
+    call(["./compose", "train", "--steps", "0", "--seed", str(a.seed), "--out", "start", "--overwrite"], cwd=dir)
     os.replace(f"{dir}/start/last/theta.safetensors", f"{dir}/theta.safetensors")
     for part, rows in (("train", "train.jsonl"), ("held", "dev.jsonl")):
         call(["./compose", "score", "--data", f"data/{rows}", "--top", "1", "--params", "theta.safetensors", "--out", f"{part}.safetensors"], cwd=dir)

@@ -116,7 +116,7 @@ int cmd_export(const Options *o) {
   bool ok = app_open(&a, o, &e);
   int m = a.prog->anchor;
   ok = ok && (a.models->dir[m] == NULL || rt_fail(&e, "nothing to export: every model of %s comes from a directory", a.prog->spec));
-  ok = ok && app_load(&a, o, false, &e) && checkpoint_dirs(dir, &e) && save_configs(a.models, m, dir, &e) &&
+  ok = ok && app_load(&a, o, false, &e) && file_make_dirs(dir, &e) && save_configs(a.models, m, dir, &e) &&
        save_tokenizer(a.models, m, dir, &e) && save_weights(a.en, m, dir, &e);
   app_close(&a);
   return ok ? 0 : cmd_fail(&e);

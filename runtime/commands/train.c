@@ -15,6 +15,7 @@
 #include "runtime/files/file.h"
 #include "runtime/rows/feed.h"
 #include "runtime/work/checkpoint.h"
+#include "runtime/work/rundir.h"
 #include "runtime/work/settings.h"
 #include "runtime/work/trainlog.h"
 #include "runtime/rows/rowstep.h"
@@ -29,7 +30,7 @@ typedef struct Trainer {
   Step *step;
   json_t *settings;            // as kept in theta.json
   json_t *resumed;             // those of the run gone on with (strings of `set` may be borrowed from it)
-  char *out, *last, *best;
+  RunDir dir;
   float *best_theta;           // written with the next checkpoint
   bool best_new;
   TrainState best_at;
@@ -101,17 +102,34 @@ static double update(Trainer *t, double lr) {
 
 // ---- looking and saving
 
-static bool save(Trainer *t, RtError *e) {
+static bool save_last(Trainer *t, RtError *e) {
   t->st.epoch = t->feed.epoch, t->st.position = t->feed.position;
   t->saved = rt_now();
-  if (!checkpoint_save(t->en, t->app.models, t->last, &t->st, t->settings, true, e)) return false;
+  return checkpoint_save(t->en, t->app.models, t->dir.last, &t->st, t->settings, true, e);
+}
+
+static bool save_best(Trainer *t, RtError *e) {
   if (!t->best_new) return true;
   float *theta = t->en->theta;                     // best/ holds another vector, and no moments
   t->en->theta = t->best_theta;
-  bool ok = checkpoint_save(t->en, t->app.models, t->best, &t->best_at, t->settings, false, e);
+  bool ok = checkpoint_save(t->en, t->app.models, t->dir.best, &t->best_at, t->settings, false, e);
   t->en->theta = theta;
   t->best_new = !ok;
   return ok;
+}
+
+// best/ before last/: a run that is killed in between goes on from the last/ of before, and comes to the same best/ again. An earlier run that is
+// to be replaced goes when there is a last/ to put in its place.
+static bool save(Trainer *t, RtError *e) {
+  bool replaces = t->dir.replaces;
+  return (replaces || save_best(t, e)) && save_last(t, e) && (!replaces || (rundir_clear(&t->dir, e) && save_best(t, e)));
+}
+
+// Before the first line of the log: a training that fails in its first step leaves nothing, and what it was to replace.
+static bool begin_log(Trainer *t, RtError *e) {
+  if (t->log) return true;
+  if (t->dir.replaces && !save(t, e)) return false;
+  return (t->log = trainlog_open(t->dir.log, t->done_at_start, e)) != NULL;
 }
 
 // Held-out loss (NaN without held-out data); remembers the parameters when they are the best so far.
@@ -175,11 +193,11 @@ static bool run(Trainer *t, int64_t until, int *sig, RtError *e) {
                       .norm = norm,
                       .tokens_per_s = (double)tokens / seconds, .held = held,
                       .left = (rt_now() - t->started) / (double)(t->st.step - t->done_at_start) * (double)(until - t->st.step)};
-    if (!trainlog_add(t->log, &line, e)) return false;
+    if (!begin_log(t, e) || !trainlog_add(t->log, &line, e)) return false;
     bool due = s->save_every > 0 ? t->st.step % s->save_every == 0 : looked && rt_now() - t->saved > 30;
     if (due && t->st.step < until && !save(t, e)) return false;
   }
-  return save(t, e);
+  return begin_log(t, e) && save(t, e);
 }
 
 // ---- setting up
@@ -195,7 +213,7 @@ static bool start_from(Trainer *t, const Options *o, RtError *e) {
   Engine *en = t->en;
   t->st = (TrainState){.best = INFINITY, .best_train = INFINITY};
   if (o->resume) {
-    if (!checkpoint_resume(en, t->app.models, t->last, o->force, &t->st, &t->resumed, e)) return false;
+    if (!checkpoint_resume(en, t->app.models, t->dir.last, o->force, &t->st, &t->resumed, e)) return false;
     if (!read_settings(t, o, t->resumed, e)) return false;
     if ((uint64_t)t->set.seed != t->st.seed)
       return rt_fail(e, "--seed %lld: the run to go on with has seed %llu", (long long)t->set.seed,
@@ -234,10 +252,13 @@ static bool train(Trainer *t, const Options *o, int *sig, RtError *e) {
   sigset_t set;
   sigemptyset(&set);
   sigaddset(&set, SIGINT), sigaddset(&set, SIGTERM);
-  if (!engine_load(en, t->app.models->dir, true, e) || !start_from(t, o, e) || !open_data(t, e)) return false;
+  RunStart start = o->resume ? RUN_RESUME : o->overwrite ? RUN_OVERWRITE : RUN_NEW;
+  char *out = o->out ? rt_strdup(o->out) : rt_format("%s.run", o->program);
+  bool held = rundir_open(&t->dir, out, start, e);
+  rt_free(out);
+  if (!held || !engine_load(en, t->app.models->dir, true, e) || !start_from(t, o, e) || !open_data(t, e)) return false;
   t->step = step_new(en->nstream);
   t->best_theta = rt_alloc((size_t)en->prog->theta, sizeof(float));
-  if (!checkpoint_dirs(t->out, e) || !(t->log = trainlog_open(t->out, t->st.step, e))) return false;
   int64_t until = opt_int(o->stop_after, t->set.steps);
   if (until > t->set.steps) until = t->set.steps;
   fprintf(stderr, "%s: %lld parameters, %lld rows of %lld tokens (%lld labelled), %lld steps, %d threads, %s\n",
@@ -254,19 +275,22 @@ int cmd_train(const Options *o) {
   RtError e;
   Trainer t = {0};
   int sig = 0;
-  t.out = o->out ? rt_strdup(o->out) : rt_format("%s.run", o->program);
-  t.last = file_join(t.out, "last"), t.best = file_join(t.out, "best");
+  if (o->resume && o->overwrite) {
+    fputs("error: --resume goes on with a run, --overwrite replaces it: give one of them\n", stderr);
+    return 2;
+  }
   bool ok = app_open(&t.app, o, &e);
   t.en = t.app.en;
   ok = ok && train(&t, o, &sig, &e);
   trainlog_close(t.log);
   if (ok) fprintf(stderr, "%s after step %lld of %lld in %.1f s, %.0f MB; parameters in %s\n", sig ? "stopped" : "done", (long long)t.st.step,
-                  (long long)t.set.steps, rt_now() - t.started, (double)rt_peak_resident() / 1e6, t.last);
+                  (long long)t.set.steps, rt_now() - t.started, (double)rt_peak_resident() / 1e6, t.dir.last);
   if (t.data) feeder_end(&t.feed), data_free(t.data);
   if (t.held) data_free(t.held);
   step_free(t.step);
   json_decref(t.settings), json_decref(t.resumed);
-  rt_free(t.best_theta), rt_free(t.rows), rt_free(t.out), rt_free(t.last), rt_free(t.best);
+  rt_free(t.best_theta), rt_free(t.rows);
+  rundir_close(&t.dir);
   app_close(&t.app);
   return !ok ? cmd_fail(&e) : sig ? 128 + sig : 0;
 }

@@ -38,6 +38,21 @@ char *file_dirname(const char *path) {
   return slash == path ? rt_strdup("/") : rt_strndup(path, (size_t)(slash - path));
 }
 
+bool file_make_dirs(const char *path, RtError *e) {
+  char *s = rt_strdup(path);
+  bool ok = true;
+  for (char *c = s + 1; ok; c++) {
+    if (*c && *c != '/') continue;
+    char end = *c;
+    *c = 0;
+    if (mkdir(s, 0777) != 0 && errno != EEXIST) ok = rt_fail(e, "cannot make directory %s: %s", s, strerror(errno));
+    *c = end;
+    if (!end) break;
+  }
+  rt_free(s);
+  return ok;
+}
+
 bool file_map(FileMap *m, const char *path, RtError *e) {
   *m = (FileMap){0};
   int fd = open(path, O_RDONLY | O_CLOEXEC);

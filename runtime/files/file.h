@@ -17,6 +17,8 @@ bool file_is_dir(const char *path);
 char *file_join(const char *dir, const char *name);
 // The directory part of path ("." when there is none), malloc'ed.
 char *file_dirname(const char *path);
+// Makes a directory and those above it.
+bool file_make_dirs(const char *path, RtError *e);
 
 // Maps a regular file for reading. The file must not be truncated by others while it is mapped (mapped weights are never copied).
 bool file_map(FileMap *m, const char *path, RtError *e);

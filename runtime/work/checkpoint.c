@@ -81,47 +81,60 @@ static bool check_belongs(const Models *m, const json_t *theirs, const char *pat
 
 // ---- directories
 
-bool checkpoint_dirs(const char *path, RtError *e) {
-  char *s = rt_strdup(path);
-  bool ok = true;
-  for (char *c = s + 1; ok; c++) {
-    if (*c && *c != '/') continue;
-    char end = *c;
-    *c = 0;
-    if (mkdir(s, 0777) != 0 && errno != EEXIST) ok = rt_fail(e, "cannot make directory %s: %s", s, strerror(errno));
-    *c = end;
-    if (!end) break;
+// A checkpoint's files, and what one being written is called (files/file.h). Others in the directory are the user's.
+static bool is_own(const char *name) {
+  static const char *const OWN[] = {"theta.safetensors", "optimizer.safetensors", "theta.json"};
+  for (size_t i = 0; i < sizeof OWN / sizeof OWN[0]; i++) {
+    size_t n = strlen(OWN[i]);
+    if (!strncmp(name, OWN[i], n) && (!name[n] || !strncmp(name + n, ".tmp.", 5))) return true;
   }
-  rt_free(s);
-  return ok;
+  return false;
 }
 
-// Removes a directory of plain files.
-static void remove_dir(const char *path) {
-  DIR *d = opendir(path);
+bool checkpoint_is(const char *dir) {
+  char *json = file_join(dir, "theta.json");
+  bool is = file_is_regular(json);
+  rt_free(json);
+  return is;
+}
+
+void checkpoint_remove(const char *dir) {
+  DIR *d = opendir(dir);
   if (!d) return;
   for (struct dirent *x; (x = readdir(d));)
-    if (strcmp(x->d_name, ".") && strcmp(x->d_name, "..")) unlinkat(dirfd(d), x->d_name, 0);
+    if (is_own(x->d_name)) unlinkat(dirfd(d), x->d_name, 0);
   closedir(d);
-  rmdir(path);
+  rmdir(dir);
+}
+
+// Takes what is the user's along, from the old directory of a checkpoint into the new one.
+static void keep_others(const char *from, const char *to) {
+  DIR *a = opendir(from), *b = opendir(to);
+  for (struct dirent *x; a && b && (x = readdir(a));)
+    if (strcmp(x->d_name, ".") && strcmp(x->d_name, "..") && !is_own(x->d_name))
+      renameat2(dirfd(a), x->d_name, dirfd(b), x->d_name, RENAME_NOREPLACE);
+  if (a) closedir(a);
+  if (b) closedir(b);
 }
 
 // Puts directory tmp in the place of dir; what was there is removed afterwards.
 static bool exchange(const char *tmp, const char *dir, RtError *e) {
   if (rename(tmp, dir) == 0) return true;                      // nothing there, or an empty directory
   if (errno != ENOTEMPTY && errno != EEXIST) return rt_fail(e, "cannot write %s: %s", dir, strerror(errno));
-  if (renameat2(AT_FDCWD, tmp, AT_FDCWD, dir, RENAME_EXCHANGE) != 0) {
-    // A file system that cannot exchange two names: for a moment only the old one's second name exists.
-    char *old = rt_format("%s.old", dir);
-    remove_dir(old);
-    bool ok = rename(dir, old) == 0 && rename(tmp, dir) == 0;
-    if (!ok) rt_fail(e, "cannot write %s: %s", dir, strerror(errno));
-    else remove_dir(old);
-    rt_free(old);
-    return ok;
+  if (renameat2(AT_FDCWD, tmp, AT_FDCWD, dir, RENAME_EXCHANGE) == 0) {
+    keep_others(tmp, dir);
+    checkpoint_remove(tmp);
+    return true;
   }
-  remove_dir(tmp);
-  return true;
+  // A file system that cannot exchange two names: for a moment only the old one's second name exists (rundir.c finds it).
+  char *old = rt_format("%s.old", dir);
+  checkpoint_remove(old);
+  bool moved = rename(dir, old) == 0, ok = moved && rename(tmp, dir) == 0;
+  if (!ok) rt_fail(e, "cannot write %s: %s", dir, strerror(errno));
+  if (ok) keep_others(old, dir), checkpoint_remove(old);
+  else if (moved) rename(old, dir);
+  rt_free(old);
+  return ok;
 }
 
 // ---- saving
@@ -168,9 +181,9 @@ bool checkpoint_save(const Engine *en, const Models *m, const char *dir, const T
                      RtError *e) {
   char *parent = file_dirname(dir), *tmp = rt_format("%s.tmp.%ld", dir, (long)getpid());
   json_t *about = describe(en, m, s, settings, e);
-  bool ok = about && checkpoint_dirs(parent, e) && checkpoint_dirs(tmp, e) && save_into(en, tmp, about, moments, e) &&
+  bool ok = about && file_make_dirs(parent, e) && file_make_dirs(tmp, e) && save_into(en, tmp, about, moments, e) &&
       exchange(tmp, dir, e);
-  if (!ok) remove_dir(tmp);
+  if (!ok) checkpoint_remove(tmp);
   json_decref(about);
   rt_free(parent), rt_free(tmp);
   return ok;

@@ -28,6 +28,8 @@ bool checkpoint_resume(Engine *en, const Models *m, const char *dir, bool force,
 // --params: a checkpoint directory or a safetensors file (with theta.json beside it, or unchecked with a warning).
 // force: a program built from another spec text may use them too (models and tokenizers must still be the same).
 bool checkpoint_params(Engine *en, const Models *m, const char *path, bool force, RtError *e);
-// Makes a directory and those above it.
-bool checkpoint_dirs(const char *path, RtError *e);
+// Whether a directory holds a checkpoint.
+bool checkpoint_is(const char *dir);
+// Removes a checkpoint's files and, when nothing else is in it, the directory.
+void checkpoint_remove(const char *dir);
 #endif

@@ -21,6 +21,16 @@ struct TrainLog {
 
 static const char HEADER[] = "step,tokens,loss,lr,grad_norm,tokens_per_s,held_out_loss\n";
 
+bool trainlog_is(const char *path) {
+  RtError ignored;
+  FileMap m;
+  if (!file_map(&m, path, &ignored)) return false;
+  size_t n = strlen("step,tokens,loss,");            // columns after these may come and go
+  bool is = m.size >= n && !memcmp(m.data, HEADER, n);
+  file_unmap(&m);
+  return is;
+}
+
 // Writes the file anew with its header and the lines of steps up to keep.
 static bool rewrite(const char *path, int64_t keep, RtError *e) {
   FileMap old = {0};
@@ -42,15 +52,15 @@ static bool rewrite(const char *path, int64_t keep, RtError *e) {
   return ok;
 }
 
-TrainLog *trainlog_open(const char *dir, int64_t keep, RtError *e) {
-  char *path = file_join(dir, "log.csv");
-  FILE *csv = rewrite(path, keep, e) ? fopen(path, "a") : NULL;
+TrainLog *trainlog_open(const char *path, int64_t keep, RtError *e) {
+  if (!rewrite(path, keep, e)) return NULL;
+  FILE *csv = fopen(path, "ae");
   if (!csv) {
-    rt_free(path);
+    rt_fail(e, "cannot write %s: %s", path, strerror(errno));
     return NULL;
   }
   TrainLog *l = rt_alloc(1, sizeof *l);
-  *l = (TrainLog){.csv = csv, .path = path, .tty = isatty(STDERR_FILENO)};
+  *l = (TrainLog){.csv = csv, .path = rt_strdup(path), .tty = isatty(STDERR_FILENO)};
   return l;
 }
 

@@ -13,9 +13,10 @@ typedef struct TrainLine {
 } TrainLine;
 
 typedef struct TrainLog TrainLog;
-// Opens DIR/log.csv (DIR is there); lines after step `keep` (those a resumed run computes again) are dropped, 0 starts
+bool trainlog_is(const char *path);     // a log.csv of calm's, by its first line
+// Opens a log.csv (its directory is there); lines after step `keep` (those a resumed run computes again) are dropped, 0 starts
 // a new one.
-TrainLog *trainlog_open(const char *dir, int64_t keep, RtError *e);
+TrainLog *trainlog_open(const char *path, int64_t keep, RtError *e);
 bool trainlog_add(TrainLog *l, const TrainLine *x, RtError *e);
 void trainlog_close(TrainLog *l);
 #endif

@@ -86,7 +86,7 @@ said=$(sed -n 's/.*: \([0-9]*\) parameters, .*/\1/p' err) listed=$(./app info | 
 [ -n "$said" ] && [ "$said" = "$listed" ] || fail "train speaks of $said parameters, info of $listed"
 # the mean over the labelled tokens of the whole step: twice the same row, at a time or one after the other, is the row once
 head -1 rows.jsonl >once.jsonl; cat once.jsonl once.jsonl >twice.jsonl
-norms() { ./app train --params theta0.safetensors --steps 1 --out norms "$@" 2>err || fail "train: $(cat err)"; sed -n 2p norms/log.csv | cut -d, -f3,5; }
+norms() { ./app train --params theta0.safetensors --steps 1 --out norms --overwrite "$@" 2>err || fail "train: $(cat err)"; sed -n 2p norms/log.csv | cut -d, -f3,5; }
 { norms --data once.jsonl --batch 1rows; norms --data twice.jsonl --batch 2rows; norms --data twice.jsonl --batch 2rows --tokens-cap 1; } >three
 awk -F, 'function off(x, y) { return x > y ? x / y - 1 : y / x - 1 } NR == 1 { l = $1; n = $2 } { if (off($1, l) > 1e-5 || off($2, n) > 1e-5) bad = 1 }
   END { exit bad || NR != 3 || !(n > 0) }' three || fail "loss and norm of the gradient hang on how a step is cut: $(cat three)"

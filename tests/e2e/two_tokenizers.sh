@@ -133,9 +133,9 @@ awk 'BEGIN { srand(5); for (i = 0; i < 24; i++) { a = int(rand() * 90) + 10; pri
 loss() { ./"$1" eval --data train.jsonl --metric loss --json --params "$2" 2>/dev/null | tr ',' '\n' | sed -n 's/.*"loss": *//p' | head -n 1 | tr -d '}] '; }
 train() { prog=$1; shift; ./"$prog" train --data train.jsonl --batch 8rows --seed 1 --lr 1e-2 --schedule constant --warmup 0 "$@" >/dev/null 2>err || fail "$prog train $*: $(cat err)"; }
 for s in $specs; do
-  train $s --steps 1 --lr 0 --out start
-  train $s --steps 12 --out whole
-  train $s --steps 12 --stop-after 5 --out part
+  train $s --steps 1 --lr 0 --out start --overwrite
+  train $s --steps 12 --out whole --overwrite
+  train $s --steps 12 --stop-after 5 --out part --overwrite
   train $s --steps 12 --out part --resume
   what="$s: resumed training" same part/last/theta.safetensors whole/last/theta.safetensors
   a=$(loss $s start/last) b=$(loss $s whole/last)

@@ -1,0 +1,116 @@
+// See rundir.h.
+#include "runtime/work/rundir.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "runtime/core/alloc.h"
+#include "runtime/files/file.h"
+#include "runtime/work/checkpoint.h"
+#include "runtime/work/trainlog.h"
+
+static bool is_there(const char *path) {
+  struct stat st;
+  return lstat(path, &st) == 0;
+}
+
+// Killed in the moment in which only the old checkpoint's second name exists.
+static bool was_set_aside(const RunDir *r) { return !is_there(r->last) && checkpoint_is(r->aside); }
+
+// "last/, log.csv": what there is of a run, or "".
+static const char *list_run(const RunDir *r, char out[64]) {
+  const struct { bool there; const char *name; } PART[] = {
+      {is_there(r->last) || was_set_aside(r), "last/"}, {is_there(r->best), "best/"}, {is_there(r->log), "log.csv"}};
+  out[0] = 0;
+  for (size_t i = 0; i < sizeof PART / sizeof PART[0]; i++)
+    if (PART[i].there) snprintf(out + strlen(out), 64 - strlen(out), "%s%s", *out ? ", " : "", PART[i].name);
+  return out;
+}
+
+static bool made_by_calm(const RunDir *r, RtError *e) {
+  const char *dirs[] = {r->last, r->best};
+  for (int i = 0; i < 2; i++)
+    if (is_there(dirs[i]) && !checkpoint_is(dirs[i]))
+      return rt_fail(e, "--overwrite: %s is no checkpoint of calm's (it has no theta.json); it is left as it is: give another --out", dirs[i]);
+  if (is_there(r->log) && !trainlog_is(r->log))
+    return rt_fail(e, "--overwrite: %s is no log of calm's; it is left as it is: give another --out", r->log);
+  return true;
+}
+
+static bool check_resume(const RunDir *r, RtError *e) {
+  if (checkpoint_is(r->last) || was_set_aside(r)) return true;
+  if (is_there(r->log))
+    return rt_fail(e, "--resume: %s has a log.csv, but no last/theta.json: that run ended before its first checkpoint; start it again with --overwrite", r->dir);
+  return rt_fail(e, "--resume: there is no run to go on with in %s (no last/theta.json); without --resume one is started there", r->dir);
+}
+
+static bool check_start(const RunDir *r, RunStart start, RtError *e) {
+  char parts[64];
+  struct stat st;
+  if (stat(r->dir, &st) == 0 && !S_ISDIR(st.st_mode)) return rt_fail(e, "--out %s: expected a directory, found a file", r->dir);
+  switch (start) {
+    case RUN_RESUME: return check_resume(r, e);
+    case RUN_OVERWRITE: return made_by_calm(r, e);
+    case RUN_NEW: break;
+  }
+  if (!*list_run(r, parts)) return true;
+  return rt_fail(e, "%s holds an earlier run (%s): go on with it (--resume), train into another directory (--out), or replace it (--overwrite)", r->dir,
+                 parts);
+}
+
+// "last.tmp.123": what process 123 was writing when it was killed, since nobody else is at work here.
+static bool is_leftover(const char *name) {
+  static const char *const OF[] = {"last.tmp.", "best.tmp.", "log.csv.tmp."};
+  for (size_t i = 0; i < sizeof OF / sizeof OF[0]; i++) {
+    size_t n = strlen(OF[i]);
+    if (!strncmp(name, OF[i], n) && name[n] && strspn(name + n, "0123456789") == strlen(name + n)) return true;
+  }
+  return false;
+}
+
+static bool tidy(const RunDir *r, RtError *e) {
+  if (was_set_aside(r) && rename(r->aside, r->last) != 0) return rt_fail(e, "cannot rename %s to %s: %s", r->aside, r->last, strerror(errno));
+  checkpoint_remove(r->aside);
+  DIR *d = opendir(r->dir);
+  for (struct dirent *x; d && (x = readdir(d));) {
+    if (!is_leftover(x->d_name)) continue;
+    char *path = file_join(r->dir, x->d_name);
+    if (unlink(path) != 0) checkpoint_remove(path);
+    rt_free(path);
+  }
+  if (d) closedir(d);
+  return true;
+}
+
+bool rundir_open(RunDir *r, const char *dir, RunStart start, RtError *e) {
+  *r = (RunDir){.dir = rt_strdup(dir), .last = file_join(dir, "last"), .best = file_join(dir, "best"), .log = file_join(dir, "log.csv")};
+  r->aside = rt_format("%s.old", r->last);
+  char *path = file_join(dir, ".calm.lock"), *what = rt_format("%s: another training is at work here", dir), parts[64];
+  // Asked before anything is made, and again when nobody else can change it.
+  bool ok = !lock_is_held(path, what, e) && check_start(r, start, e);
+  r->made = !is_there(dir);
+  ok = ok && file_make_dirs(dir, e) && lock_take(&r->lock, path, what, e) && check_start(r, start, e) && tidy(r, e);
+  r->replaces = ok && start == RUN_OVERWRITE && *list_run(r, parts);
+  rt_free(path), rt_free(what);
+  return ok;
+}
+
+bool rundir_clear(RunDir *r, RtError *e) {
+  checkpoint_remove(r->best);
+  if (unlink(r->log) != 0 && errno != ENOENT) return rt_fail(e, "cannot remove %s: %s", r->log, strerror(errno));
+  r->replaces = false;
+  return true;
+}
+
+void rundir_close(RunDir *r) {
+  bool held = r->lock.path;
+  lock_release(&r->lock);
+  if (held && r->made) rmdir(r->dir);
+  rt_free(r->dir), rt_free(r->last), rt_free(r->best), rt_free(r->log), rt_free(r->aside);
+  *r = (RunDir){0};
+}

@@ -1,0 +1,91 @@
+#!/bin/sh
+# The directory of a run: what is there is never touched unasked, one training holds it at a time however that ends, and --overwrite removes what
+# calm made, when there is something to put in its place.
+. "$(dirname "$0")/lib.sh"
+cp -r "$root/tests/parity/fixture/." .
+sed '/^train/,$d' spec.calm >bare.calm
+build bare.calm -o app
+train() { ./app train --data rows.jsonl "$@" 2>err || fail "train $*: $(cat err)"; }
+cp theta0.safetensors theta_nan.safetensors      # its last number is none
+printf '\000\000\300\177' | dd of=theta_nan.safetensors bs=1 seek=$(($(wc -c <theta_nan.safetensors) - 4)) conv=notrunc 2>/dev/null
+sum() { (cd "$1" && find . -type f -exec sha256sum {} + | sort -k2); }
+
+# --- an earlier run, in the default directory and in another: refused before a weight is read, and as it was
+train --steps 2; train --steps 2 --out run
+echo mine >run/last/notes; echo mine >run/mine
+sum run >before; sum app.run >before.app
+mv base/model.safetensors away
+for flag in --resume --out --overwrite; do expect 1 "$flag" ./app train --data rows.jsonl --steps 3 --out run; done
+expect 1 '^error: ./app.run holds an earlier run (last/.*log.csv)' ./app train --data rows.jsonl --steps 3
+mv away base/model.safetensors
+sum run | cmp - before && sum app.run | cmp - before.app || fail "a refused training touched the run"
+for part in last best log.csv; do
+  mkdir -p only; echo x >only/$part
+  expect 1 "only holds an earlier run ($part" ./app train --data rows.jsonl --steps 3 --out only
+  rm -rf only
+done
+expect 2 'give one of them' ./app train --data rows.jsonl --steps 3 --out run --resume --overwrite
+
+# --- nothing to go on with
+expect 1 'no run to go on with in new' ./app train --data rows.jsonl --steps 3 --out new --resume
+[ ! -e new ] || fail "--resume without a run made a directory"
+mkdir cut; cp run/log.csv cut
+expect 1 'before its first checkpoint' ./app train --data rows.jsonl --steps 3 --out cut --resume
+
+# --- --overwrite: a start that fails costs nothing; then what calm made is replaced, and nothing else
+echo '{"input_ids": [1, 2' >bad.jsonl
+expect 1 'bad.jsonl:1' ./app train --data bad.jsonl --steps 3 --out run --overwrite
+expect 1 'finite' ./app train --data rows.jsonl --steps 3 --out run --overwrite --params theta_nan.safetensors
+sum run | cmp - before || fail "a training that could not start touched the run it was to replace"
+train --steps 4 --seed 5 --out run --overwrite
+train --steps 4 --seed 5 --out fresh
+cmp run/last/theta.safetensors fresh/last/theta.safetensors || fail "--overwrite trained something else"
+[ "$(wc -l <run/log.csv)" = 5 ] || fail "the log of a run that replaced one: $(cat run/log.csv)"
+[ "$(cat run/last/notes run/mine)" = "mine
+mine" ] || fail "--overwrite took the user's files"
+for part in last best; do
+  rm -rf theirs; mkdir -p theirs/$part; echo x >theirs/$part/thesis
+  expect 1 "theirs/$part is no checkpoint of calm" ./app train --data rows.jsonl --steps 3 --out theirs --overwrite
+  [ -s theirs/$part/thesis ] || fail "--overwrite took theirs/$part"
+done
+rm -rf theirs; mkdir theirs; echo 'step,time' >theirs/log.csv
+expect 1 'theirs/log.csv is no log of calm' ./app train --data rows.jsonl --steps 3 --out theirs --overwrite
+[ "$(ls -A theirs)" = log.csv ] || fail "left behind: $(ls -A theirs)"
+
+# --- a training that fails before its first step leaves nothing that stands in the way of the next
+expect 1 'finite' ./app train --data rows.jsonl --steps 3 --out failed --params theta_nan.safetensors
+[ ! -e failed ] || fail "a failed start left $(ls -A failed)"
+
+# --- two at once: one trains, the other says who does; readers need no leave
+./app train --data rows.jsonl --steps 100000 --save-every 5 --out busy 2>first & pid=$!
+tries=0
+until [ -s busy/last/theta.json ] || [ $tries = 500 ]; do tries=$((tries + 1)); sleep 0.02; done
+for flag in --resume --overwrite --no-shuffle; do
+  expect 1 "^error: busy: another training is at work here: process $pid, since 20.* UTC" ./app train --data rows.jsonl --steps 3 --out busy $flag
+done
+for i in 1 2 3 4 5; do ./app eval --data rows.jsonl --params busy/last --json >/dev/null 2>err || fail "eval beside a training: $(cat err)"; done
+# one that was killed does not
+kill -KILL $pid; wait $pid || true
+[ -e busy/.calm.lock ] || fail "no lock file"
+train --steps 1 --out busy --overwrite
+[ ! -e busy/.calm.lock ] || fail "the lock file stayed"
+# several start at once: exactly one wins
+for i in 1 2 3 4; do ( rc=0; ./app train --data rows.jsonl --steps 40 --out race >race.$i 2>&1 || rc=$?; echo $rc >race.$i.rc ) & done; wait
+[ "$(cat race.*.rc | sort | tr -d '\n')" = 0111 ] || fail "four at once: $(cat race.?)"
+[ "$(wc -l <race/log.csv)" = 41 ] || fail "four at once: a log of $(wc -l <race/log.csv) lines"
+# a link or another file in place of the lock is left alone
+mkdir linked; echo precious >precious; ln -s ../precious linked/.calm.lock
+expect 1 'symbolic link' ./app train --data rows.jsonl --steps 1 --out linked
+rm linked/.calm.lock; cp precious linked/.calm.lock
+expect 1 'expected a lock' ./app train --data rows.jsonl --steps 1 --out linked
+[ "$(cat precious linked/.calm.lock)" = "precious
+precious" ] || fail "a lock was written over a file"
+
+# --- what a killed training left half written is removed; the old checkpoint that stands aside alone is found
+mkdir fresh/last.tmp.77 fresh/best.tmp.8 fresh/last.tmp.mine; echo x >fresh/last.tmp.77/theta.safetensors; echo x >fresh/log.csv.tmp.9
+mv fresh/last fresh/last.old
+expect 1 'fresh holds an earlier run (last/' ./app train --data rows.jsonl --steps 4 --out fresh
+train --steps 4 --seed 5 --out fresh --resume
+[ "$(ls fresh | grep 'tmp\|old')" = last.tmp.mine ] || fail "left behind: $(ls fresh)"
+cmp run/last/theta.safetensors fresh/last/theta.safetensors || fail "not the checkpoint that stood aside"
+echo "runs are kept, held and replaced"
