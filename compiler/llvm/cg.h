@@ -135,7 +135,7 @@ typedef struct KernelEmitter {
   LLVMValueRef (*tasks)(Cg *g, const Kernel *k, LLVMValueRef rows, LLVMValueRef *ptr);
 } KernelEmitter;
 extern const KernelEmitter kernel_emitters[K_COUNT];         // emitters.c; K_DW has no body
-#define X(id, name, what) void emit_##id(Cg *g, const Kernel *k); LLVMValueRef tasks_##id(Cg *g, const Kernel *k, LLVMValueRef rows, LLVMValueRef *ptr);
+#define X(id, name, form, args, extents, what) void emit_##id(Cg *g, const Kernel *k); LLVMValueRef tasks_##id(Cg *g, const Kernel *k, LLVMValueRef rows, LLVMValueRef *ptr);
 #include "plan/kernels.def"
 #undef X
 #endif

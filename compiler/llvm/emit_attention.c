@@ -67,10 +67,10 @@ static void layout(Cg *g, Fwd *f) {
 // ---- the task
 
 static Fwd begin(Cg *g, const Kernel *k) {
-  Fwd f = {.H = k->dim[0], .K = k->dim[1], .G = k->dim[0] / k->dim[1], .D = k->dim[2], .E = k->dim[3],
-           .scale = k->f[0], .cap = k->f[1]};
+  Fwd f = {.H = k->ATTN.H, .K = k->ATTN.K, .G = k->ATTN.H / k->ATTN.K, .D = k->ATTN.D, .E = k->ATTN.E, .scale = k->scale,
+           .cap = k->softcap};
   layout(g, &f);
-  LLVMValueRef mask = cg_arg_ptr(g, 3), zero = cg_i64(g, 0), one = cg_i64(g, 1), G = cg_i64(g, f.G);
+  LLVMValueRef mask = cg_arg_ptr(g, KARG(ATTN, mask)), zero = cg_i64(g, 0), one = cg_i64(g, 1), G = cg_i64(g, f.G);
   f.kh = cg_urem(g, cg_task(g), cg_i64(g, f.K));
   LLVMValueRef at = scaled(g, cg_udiv(g, cg_task(g), cg_i64(g, f.K)), sizeof(RtQBlock));
   LLVMValueRef blk = cg_at(g, g->i8, attn_field_ptr(g, mask, offsetof(RtMask, blk)), at);
@@ -81,8 +81,8 @@ static Fwd begin(Cg *g, const Kernel *k) {
   f.kmax = attn_field_i32(g, blk, offsetof(RtQBlock, kmax));
   LLVMValueRef nq = attn_field_i32(g, blk, offsetof(RtQBlock, nq)), few = cg_lt(g, nq, G);
   LLVMValueRef head = cg_add(g, scaled(g, f.key0, f.K), f.kh);
-  f.k = cg_at(g, g->f32, cg_arg_ptr(g, 1), scaled(g, head, f.D));
-  f.v = cg_at(g, g->f32, cg_arg_ptr(g, 2), scaled(g, head, f.E));
+  f.k = cg_at(g, g->f32, cg_arg_ptr(g, KARG(ATTN, k)), scaled(g, head, f.D));
+  f.v = cg_at(g, g->f32, cg_arg_ptr(g, KARG(ATTN, v)), scaled(g, head, f.E));
   f.chunks = cg_select(g, few, nq, G);
   f.M = cg_select(g, few, G, nq);
   f.pad = attn_ceil(g, f.M, LANES);
@@ -185,7 +185,7 @@ static void exponentiate(Cg *g, const Fwd *f, const Block *b, const Chunk *c) {
 static void chunk_block(Cg *g, const Fwd *f, const Block *b, const Chunk *c) {
   LLVMValueRef bk = cg_i64(g, ATTN_BK), D = cg_i64(g, f->D), E = cg_i64(g, f->E);
   LLVMValueRef cols = cg_sub(g, attn_ceil(g, b->n, PANEL), b->first);
-  cg_mm(g, &(MmCall){.A = mm_rows(DT_F32, chunk_ptr(g, f, c, 0, f->D), chunk_stride(g, f, f->D)),
+  cg_mm(g, &(MmCall){.A = mm_rows(DT_F32, chunk_ptr(g, f, c, KARG(ATTN, q), f->D), chunk_stride(g, f, f->D)),
                      .B = mm_packed(DT_F32, floats_at(g, f->kt, cg_mul(g, b->first, D)), cg_i64(g, f->D * PANEL)),
                      .C = mm_rows(DT_F32, floats_at(g, f->S, b->first), bk), .M = f->M, .N = cols, .K = D});
   find_maxima(g, f, b, c);
@@ -237,7 +237,7 @@ static void finish_vector(Cg *g, void *user, LLVMValueRef at, LLVMValueRef mask)
 
 static void finish(Cg *g, const Fwd *f, const Chunk *c) {
   normalisers(g, f, c);
-  LLVMValueRef out = chunk_ptr(g, f, c, 4, f->E), lse = chunk_ptr(g, f, c, 5, 1);
+  LLVMValueRef out = chunk_ptr(g, f, c, KARG(ATTN, out), f->E), lse = chunk_ptr(g, f, c, KARG(ATTN, lse), 1);
   CgLoop r = cg_loop(g, cg_i64(g, 0), f->M, 1);
   LLVMValueRef by = cg_load(g, g->f32, floats_at(g, f->safe, r.i));
   Finish to = {.from = floats_at(g, f->O, scaled(g, cg_add(g, c->base, r.i), f->Ep)),
@@ -278,5 +278,5 @@ void emit_ATTN(Cg *g, const Kernel *k) {
 
 LLVMValueRef tasks_ATTN(Cg *g, const Kernel *k, LLVMValueRef rows, LLVMValueRef *ptr) {
   (void)rows;
-  return scaled(g, attn_field_i64(g, ptr[3], offsetof(RtMask, nblk)), k->dim[1]);
+  return scaled(g, attn_field_i64(g, ptr[KARG(ATTN, mask)], offsetof(RtMask, nblk)), k->ATTN.K);
 }

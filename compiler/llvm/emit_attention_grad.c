@@ -9,13 +9,12 @@
 #include "llvm/emit_attention.h"
 #include "runtime/abi/rt_abi.h"
 
-enum { A_DOUT, A_Q, A_K, A_V, A_MASK, A_OUT, A_LSE, A_DQ, A_DK, A_DV, A_COUNT };
 enum { QB = 32 };              // query rows of a chunk
 
 typedef struct Bwd {
   int64_t H, K, G, D, E;
   double scale, cap;
-  LLVMValueRef arg[A_COUNT];
+  LLVMValueRef arg[sizeof(KArgs_ATTN_GRAD)];
   LLVMValueRef lo, hi;         // of all query rows
   LLVMValueRef q0, nq, key0, nk, kh;
   LLVMValueRef k, v, dk, dv;   // key row 0 of the sequence, this head
@@ -48,11 +47,11 @@ static void layout(Cg *g, Bwd *b) {
 }
 
 static Bwd begin(Cg *g, const Kernel *k) {
-  Bwd b = {.H = k->dim[0], .K = k->dim[1], .G = k->dim[0] / k->dim[1], .D = k->dim[2], .E = k->dim[3],
-           .scale = k->f[0], .cap = k->f[1]};
+  Bwd b = {.H = k->ATTN_GRAD.H, .K = k->ATTN_GRAD.K, .G = k->ATTN_GRAD.H / k->ATTN_GRAD.K, .D = k->ATTN_GRAD.D, .E = k->ATTN_GRAD.E,
+           .scale = k->scale, .cap = k->softcap};
   layout(g, &b);
-  for (int i = 0; i < A_COUNT; i++) b.arg[i] = cg_arg_ptr(g, i);
-  LLVMValueRef mask = b.arg[A_MASK], at = scaled(g, cg_udiv(g, cg_task(g), cg_i64(g, b.K)), sizeof(RtSeq));
+  for (int i = 0; i < (int)sizeof(KArgs_ATTN_GRAD); i++) b.arg[i] = cg_arg_ptr(g, i);
+  LLVMValueRef mask = b.arg[KARG(ATTN_GRAD, mask)], at = scaled(g, cg_udiv(g, cg_task(g), cg_i64(g, b.K)), sizeof(RtSeq));
   LLVMValueRef seq = cg_at(g, g->i8, attn_field_ptr(g, mask, offsetof(RtMask, seq)), at);
   b.kh = cg_urem(g, cg_task(g), cg_i64(g, b.K));
   b.lo = attn_field_ptr(g, mask, offsetof(RtMask, lo));
@@ -61,10 +60,10 @@ static Bwd begin(Cg *g, const Kernel *k) {
   b.nq = attn_field_i32(g, seq, offsetof(RtSeq, nq));
   b.key0 = attn_field_i32(g, seq, offsetof(RtSeq, key0));
   b.nk = attn_field_i32(g, seq, offsetof(RtSeq, nk));
-  b.k = row_of(g, b.arg[A_K], b.key0, b.K, b.kh, b.D);
-  b.v = row_of(g, b.arg[A_V], b.key0, b.K, b.kh, b.E);
-  b.dk = row_of(g, b.arg[A_DK], b.key0, b.K, b.kh, b.D);
-  b.dv = row_of(g, b.arg[A_DV], b.key0, b.K, b.kh, b.E);
+  b.k = row_of(g, b.arg[KARG(ATTN_GRAD, k)], b.key0, b.K, b.kh, b.D);
+  b.v = row_of(g, b.arg[KARG(ATTN_GRAD, v)], b.key0, b.K, b.kh, b.E);
+  b.dk = row_of(g, b.arg[KARG(ATTN_GRAD, dk)], b.key0, b.K, b.kh, b.D);
+  b.dv = row_of(g, b.arg[KARG(ATTN_GRAD, dv)], b.key0, b.K, b.kh, b.E);
   return b;
 }
 
@@ -108,9 +107,9 @@ static void elementwise(Cg *g, const Bwd *b, const Tile *t) {
   CgLoop r = cg_loop(g, cg_i64(g, 0), t->m, 1);
   LLVMValueRef q = cg_add(g, t->row, r.i), at = scaled(g, r.i, ATTN_BK);
   AttnRow row = attn_row(g, b->lo, b->hi, q, t->kb);
-  LLVMValueRef lse = cg_splat(g, cg_load(g, g->f32, row_of(g, b->arg[A_LSE], q, b->H, t->head, 1)));
-  LLVMValueRef dout = row_of(g, b->arg[A_DOUT], q, b->H, t->head, b->E);
-  LLVMValueRef out = row_of(g, b->arg[A_OUT], q, b->H, t->head, b->E);
+  LLVMValueRef lse = cg_splat(g, cg_load(g, g->f32, row_of(g, b->arg[KARG(ATTN_GRAD, lse)], q, b->H, t->head, 1)));
+  LLVMValueRef dout = row_of(g, b->arg[KARG(ATTN_GRAD, dout)], q, b->H, t->head, b->E);
+  LLVMValueRef out = row_of(g, b->arg[KARG(ATTN_GRAD, out)], q, b->H, t->head, b->E);
   LLVMValueRef delta = cg_splat(g, dot(g, dout, out, b->E));
   CgLoop l = cg_loop(g, t->first, t->n, LANES);
   LLVMValueRef col = cg_add(g, at, l.i);
@@ -140,9 +139,9 @@ static void to_keys(Cg *g, const Tile *t, int64_t tile, LLVMValueRef x, int64_t 
 
 static void tile(Cg *g, const Bwd *b, const Tile *t) {
   int64_t qs = b->H * b->D, os = b->H * b->E, ks = b->K * b->D, vs = b->K * b->E;
-  LLVMValueRef q = row_of(g, b->arg[A_Q], t->row, b->H, t->head, b->D);
-  LLVMValueRef dq = row_of(g, b->arg[A_DQ], t->row, b->H, t->head, b->D);
-  LLVMValueRef dout = row_of(g, b->arg[A_DOUT], t->row, b->H, t->head, b->E);
+  LLVMValueRef q = row_of(g, b->arg[KARG(ATTN_GRAD, q)], t->row, b->H, t->head, b->D);
+  LLVMValueRef dq = row_of(g, b->arg[KARG(ATTN_GRAD, dq)], t->row, b->H, t->head, b->D);
+  LLVMValueRef dout = row_of(g, b->arg[KARG(ATTN_GRAD, dout)], t->row, b->H, t->head, b->E);
   scores(g, t, q, qs, b->kt, b->D, b->P);
   scores(g, t, dout, os, b->vt, b->E, b->dS);
   elementwise(g, b, t);
@@ -191,7 +190,7 @@ static void key_block(Cg *g, const Bwd *b, LLVMValueRef kb, LLVMValueRef keys, L
 void emit_ATTN_GRAD(Cg *g, const Kernel *k) {
   Bwd b = begin(g, k);
   LLVMValueRef lo, hi, zero = cg_i64(g, 0), most = cg_i64(g, ATTN_BK);
-  LLVMValueRef dq = row_of(g, b.arg[A_DQ], b.q0, b.K, b.kh, b.G * b.D);   // the group's heads lie together
+  LLVMValueRef dq = row_of(g, b.arg[KARG(ATTN_GRAD, dq)], b.q0, b.K, b.kh, b.G * b.D);   // the group's heads lie together
   attn_zero(g, dq, cg_i64(g, b.H * b.D), b.nq, b.G * b.D);
   attn_span(g, b.lo, b.hi, b.q0, b.nq, &lo, &hi);
   CgLoop l = cg_loop(g, zero, b.nk, ATTN_BK);
@@ -203,5 +202,5 @@ void emit_ATTN_GRAD(Cg *g, const Kernel *k) {
 
 LLVMValueRef tasks_ATTN_GRAD(Cg *g, const Kernel *k, LLVMValueRef rows, LLVMValueRef *ptr) {
   (void)rows;
-  return scaled(g, attn_field_i64(g, ptr[A_MASK], offsetof(RtMask, nseq)), k->dim[1]);
+  return scaled(g, attn_field_i64(g, ptr[KARG(ATTN_GRAD, mask)], offsetof(RtMask, nseq)), k->ATTN_GRAD.K);
 }

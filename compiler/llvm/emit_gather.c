@@ -81,10 +81,10 @@ LLVMValueRef tasks_LOOKUP(Cg *g, const Kernel *k, LLVMValueRef rows, LLVMValueRe
 }
 
 void emit_LOOKUP(Cg *g, const Kernel *k) {
-  int64_t width = k->dim[1];
-  Dtype dt = k->arg[1].dt;
+  int64_t width = k->LOOKUP.W;
+  Dtype dt = k->arg[KARG(LOOKUP, table)].dt;
   CgLoop r = row_loop(g);
-  Copy c = {dt, row_at(g, stored(g, dt), 1, index_at(g, 0, r.i), width), row_at(g, g->f32, 2, r.i, width)};
+  Copy c = {dt, row_at(g, stored(g, dt), KARG(LOOKUP, table), index_at(g, KARG(LOOKUP, ids), r.i), width), row_at(g, g->f32, KARG(LOOKUP, out), r.i, width)};
   columns(g, cg_i64(g, 0), cg_i64(g, width), copy_lanes, &c);
   cg_loop_end(g, &r);
 }
@@ -96,10 +96,10 @@ LLVMValueRef tasks_TAKE(Cg *g, const Kernel *k, LLVMValueRef rows, LLVMValueRef 
 
 // Rows are moved as bits: 4-byte elements, whatever they mean.
 void emit_TAKE(Cg *g, const Kernel *k) {
-  if (k->dim[1] != 4) abort();
+  if (k->TAKE.bytes != 4) abort();
   CgLoop r = row_loop(g);
-  Copy c = {DT_F32, row_at(g, g->f32, 0, index_at(g, 1, r.i), k->dim[0]), row_at(g, g->f32, 2, r.i, k->dim[0])};
-  columns(g, cg_i64(g, 0), cg_i64(g, k->dim[0]), copy_lanes, &c);
+  Copy c = {DT_F32, row_at(g, g->f32, KARG(TAKE, x), index_at(g, KARG(TAKE, idx), r.i), k->TAKE.W), row_at(g, g->f32, KARG(TAKE, out), r.i, k->TAKE.W)};
+  columns(g, cg_i64(g, 0), cg_i64(g, k->TAKE.W), copy_lanes, &c);
   cg_loop_end(g, &r);
 }
 
@@ -110,8 +110,8 @@ LLVMValueRef tasks_APPEND(Cg *g, const Kernel *k, LLVMValueRef rows, LLVMValueRe
 
 void emit_APPEND(Cg *g, const Kernel *k) {
   CgLoop r = row_loop(g);
-  Copy c = {DT_F32, row_at(g, g->f32, 0, r.i, k->dim[0]), row_at(g, g->f32, 2, index_at(g, 1, r.i), k->dim[0])};
-  columns(g, cg_i64(g, 0), cg_i64(g, k->dim[0]), copy_lanes, &c);
+  Copy c = {DT_F32, row_at(g, g->f32, KARG(APPEND, x), r.i, k->APPEND.W), row_at(g, g->f32, KARG(APPEND, cache), index_at(g, KARG(APPEND, slots), r.i), k->APPEND.W)};
+  columns(g, cg_i64(g, 0), cg_i64(g, k->APPEND.W), copy_lanes, &c);
   cg_loop_end(g, &r);
 }
 
@@ -128,13 +128,14 @@ static void zero_lanes(Cg *g, void *user, LLVMValueRef col, LLVMValueRef mask) {
   store_lanes(g, cg_splatc(g, 0), cg_at(g, g->f32, (LLVMValueRef)user, col), mask);
 }
 
-static void emit_piece(Cg *g, const Kernel *k, bool out) {
-  int64_t A = k->dim[0], B = k->dim[1], C = k->dim[2], from = k->dim[3];
+static void emit_piece(Cg *g, const KExtents_SLICE *e, bool out) {
+  int64_t A = e->A, B = e->B, C = e->C, from = e->from;
   LLVMValueRef zero = cg_i64(g, 0);
   CgLoop r = row_loop(g);
   CgLoop a = cg_loop(g, zero, cg_i64(g, A), 1);
   LLVMValueRef group = cg_add(g, cg_mul(g, r.i, cg_i64(g, A)), a.i);
-  LLVMValueRef wide = row_at(g, g->f32, out ? 0 : 1, group, B), piece = row_at(g, g->f32, out ? 1 : 0, group, C);
+  LLVMValueRef wide = row_at(g, g->f32, out ? KARG(SLICE, x) : KARG(UNSLICE, out), group, B),
+               piece = row_at(g, g->f32, out ? KARG(SLICE, out) : KARG(UNSLICE, dy), group, C);
   LLVMValueRef at = cg_at(g, g->f32, wide, cg_i64(g, from));
   Copy c = {DT_F32, out ? at : piece, out ? piece : at};
   if (!out) {
@@ -145,8 +146,11 @@ static void emit_piece(Cg *g, const Kernel *k, bool out) {
   cg_loop_end(g, &a);
   cg_loop_end(g, &r);
 }
-void emit_SLICE(Cg *g, const Kernel *k) { emit_piece(g, k, true); }
-void emit_UNSLICE(Cg *g, const Kernel *k) { emit_piece(g, k, false); }
+void emit_SLICE(Cg *g, const Kernel *k) { emit_piece(g, &k->SLICE, true); }
+void emit_UNSLICE(Cg *g, const Kernel *k) {
+  KExtents_SLICE e = {.A = k->UNSLICE.A, .B = k->UNSLICE.B, .C = k->UNSLICE.C, .from = k->UNSLICE.from};
+  emit_piece(g, &e, false);
+}
 
 // ---- tasks of COLUMNS columns: each goes through all rows in order, so that sums have one order whatever the threads
 static LLVMValueRef column_tasks(Cg *g, int64_t width) { return cg_i64(g, (width + COLUMNS - 1) / COLUMNS); }
@@ -164,16 +168,16 @@ static void zero_rows(Cg *g, int arg, LLVMValueRef rows, int64_t width, LLVMValu
 
 LLVMValueRef tasks_UNTAKE(Cg *g, const Kernel *k, LLVMValueRef rows, LLVMValueRef *ptr) {
   (void)rows, (void)ptr;
-  return column_tasks(g, k->dim[0]);
+  return column_tasks(g, k->UNTAKE.W);
 }
 
 void emit_UNTAKE(Cg *g, const Kernel *k) {
-  int64_t width = k->dim[0];
+  int64_t width = k->UNTAKE.W;
   LLVMValueRef lo, hi;
   column_range(g, width, &lo, &hi);
-  zero_rows(g, 2, cg_rows(g), width, lo, hi);
+  zero_rows(g, KARG(UNTAKE, out), cg_rows(g), width, lo, hi);
   CgLoop r = cg_loop(g, cg_i64(g, 0), cg_arg_word(g, 1 + k->narg), 1);
-  Copy c = {DT_F32, row_at(g, g->f32, 0, r.i, width), row_at(g, g->f32, 2, index_at(g, 1, r.i), width)};
+  Copy c = {DT_F32, row_at(g, g->f32, KARG(UNTAKE, dy), r.i, width), row_at(g, g->f32, KARG(UNTAKE, out), index_at(g, KARG(UNTAKE, idx), r.i), width)};
   columns(g, lo, hi, copy_lanes, &c);
   cg_loop_end(g, &r);
 }
@@ -187,32 +191,33 @@ static void add_lanes(Cg *g, void *user, LLVMValueRef col, LLVMValueRef mask) {
 
 LLVMValueRef tasks_LOOKUP_DW(Cg *g, const Kernel *k, LLVMValueRef rows, LLVMValueRef *ptr) {
   (void)rows, (void)ptr;
-  return column_tasks(g, k->dim[1]);
+  return column_tasks(g, k->LOOKUP_DW.W);
 }
 
 void emit_LOOKUP_DW(Cg *g, const Kernel *k) {
-  int64_t width = k->dim[1];
+  int64_t width = k->LOOKUP_DW.W;
   LLVMValueRef lo, hi;
   column_range(g, width, &lo, &hi);
-  zero_rows(g, 2, cg_i64(g, k->dim[0]), width, lo, hi);
+  zero_rows(g, KARG(LOOKUP_DW, dtable), cg_i64(g, k->LOOKUP_DW.V), width, lo, hi);
   CgLoop r = cg_loop(g, cg_i64(g, 0), cg_rows(g), 1);
-  Copy c = {DT_F32, row_at(g, g->f32, 1, r.i, width), row_at(g, g->f32, 2, index_at(g, 0, r.i), width)};
+  Copy c = {DT_F32, row_at(g, g->f32, KARG(LOOKUP_DW, dy), r.i, width),
+            row_at(g, g->f32, KARG(LOOKUP_DW, dtable), index_at(g, KARG(LOOKUP_DW, ids), r.i), width)};
   columns(g, lo, hi, add_lanes, &c);
   cg_loop_end(g, &r);
 }
 
 LLVMValueRef tasks_COLSUM(Cg *g, const Kernel *k, LLVMValueRef rows, LLVMValueRef *ptr) {
   (void)rows, (void)ptr;
-  return column_tasks(g, k->dim[0]);
+  return column_tasks(g, k->COLSUM.W);
 }
 
 void emit_COLSUM(Cg *g, const Kernel *k) {
-  int64_t width = k->dim[0];
-  LLVMValueRef lo, hi, out = cg_arg_ptr(g, 1);
+  int64_t width = k->COLSUM.W;
+  LLVMValueRef lo, hi, out = cg_arg_ptr(g, KARG(COLSUM, out));
   column_range(g, width, &lo, &hi);
   columns(g, lo, hi, zero_lanes, out);
   CgLoop r = cg_loop(g, cg_i64(g, 0), cg_rows(g), 1);
-  Copy c = {DT_F32, row_at(g, g->f32, 0, r.i, width), out};
+  Copy c = {DT_F32, row_at(g, g->f32, KARG(COLSUM, x), r.i, width), out};
   columns(g, lo, hi, add_lanes, &c);
   cg_loop_end(g, &r);
 }

@@ -38,9 +38,9 @@ LLVMValueRef tasks_GEMM(Cg *g, const Kernel *k, LLVMValueRef rows, LLVMValueRef 
 
 // One matrix's part of a block, to C.
 static void product(Cg *g, const Kernel *k, int m, const Block *b, LLVMValueRef C, LLVMValueRef stride) {
-  LLVMValueRef K = cg_i64(g, k->dim[0]);
-  LLVMValueRef A = cg_at(g, g->f32, cg_arg_ptr(g, 0), cg_mul(g, b->r0, K));
-  LLVMValueRef B = cg_at(g, g->f32, cg_arg_ptr(g, 1 + m), cg_mul(g, b->c0, K));          // c0 is a multiple of PANEL
+  LLVMValueRef K = cg_i64(g, k->GEMM.K);
+  LLVMValueRef A = cg_at(g, g->f32, cg_arg_ptr(g, KARG(GEMM, x)), cg_mul(g, b->r0, K));
+  LLVMValueRef B = cg_at(g, g->f32, cg_arg_ptr(g, KARG(GEMM, packed) + m), cg_mul(g, b->c0, K));          // c0 is a multiple of PANEL
   cg_mm(g, &(MmCall){.A = mm_rows(DT_F32, A, K), .B = mm_packed(DT_F32, B, cg_mul(g, K, cg_i64(g, PANEL))), .C = mm_rows(DT_F32, C, stride),
                      .M = b->rows, .N = b->cols, .K = K});
 }
@@ -61,7 +61,7 @@ static void epilogue(Cg *g, const Kernel *k, int prog, LLVMValueRef *tile, int64
 
 static void one_matrix(Cg *g, const Kernel *k, int m, const Block *b) {
   if (!k->prog[m].n) {
-    product(g, k, m, b, output_at(g, 1 + k->nmat + m, b, k->N[m]), cg_i64(g, k->N[m]));
+    product(g, k, m, b, output_at(g, KARG(GEMM, packed) + k->nmat + m, b, k->N[m]), cg_i64(g, k->N[m]));
     return;
   }
   LLVMValueRef tile[MAX_MATS] = {0};
@@ -124,7 +124,7 @@ static void repack(Cg *g, const Kernel *k, const Block *b, LLVMValueRef dst, LLV
   LLVMValueRef N = cg_i64(g, k->N[0]), sixteen = cg_i64(g, PANEL), zero = cg_i64(g, 0);
   LLVMValueRef whole = cg_mul(g, cg_udiv(g, b->cols, sixteen), sixteen);
   CgLoop kb = cg_loop(g, zero, depth, PANEL);
-  LLVMValueRef panel = cg_at(g, g->f32, cg_arg_ptr(g, 1), cg_mul(g, cg_add(g, k0, kb.i), N));
+  LLVMValueRef panel = cg_at(g, g->f32, cg_arg_ptr(g, KARG(GEMM_T, packed)), cg_mul(g, cg_add(g, k0, kb.i), N));
   LLVMValueRef from = cg_at(g, g->f32, panel, cg_mul(g, b->c0, sixteen)), to = cg_at(g, g->f32, dst, cg_mul(g, kb.i, sixteen));
   CgLoop c = cg_loop(g, zero, whole, PANEL);
   transpose_block(g, cg_at(g, g->f32, from, cg_mul(g, c.i, sixteen)), cg_at(g, g->f32, to, cg_mul(g, c.i, cg_i64(g, DEPTH_T))), NULL, k->N[0] * PANEL);
@@ -139,20 +139,20 @@ static void repack(Cg *g, const Kernel *k, const Block *b, LLVMValueRef dst, LLV
 
 void emit_GEMM_T(Cg *g, const Kernel *k) {
   bool fused = k->prog[0].n;
-  LLVMValueRef row_blocks = cg_ceildiv(g, cg_rows(g), ROWS_T), K = cg_i64(g, k->dim[0]), zero = cg_i64(g, 0);
+  LLVMValueRef row_blocks = cg_ceildiv(g, cg_rows(g), ROWS_T), K = cg_i64(g, k->GEMM_T.K), zero = cg_i64(g, 0);
   Block b = block_at(g, cg_urem(g, cg_task(g), row_blocks), cg_udiv(g, cg_task(g), row_blocks), ROWS_T, COLS_T, k->N[0]);
-  LLVMValueRef tile[MAX_MATS] = {fused ? tile_at(g, 0, ROWS_T, COLS_T) : output_at(g, 2, &b, k->N[0])};
+  LLVMValueRef tile[MAX_MATS] = {fused ? tile_at(g, 0, ROWS_T, COLS_T) : output_at(g, KARG(GEMM_T, out), &b, k->N[0])};
   int64_t stride = fused ? COLS_T : k->N[0], panels_at = fused ? ROWS_T * COLS_T * 4 : 0;
   cg_need_scratch(g, panels_at + DEPTH_T * COLS_T * 4);
   LLVMValueRef panels = cg_scratch(g, panels_at);
   CgLoop d = cg_loop(g, zero, K, DEPTH_T);
   LLVMValueRef depth = cg_min(g, cg_i64(g, DEPTH_T), cg_sub(g, K, d.i));
   repack(g, k, &b, panels, d.i, depth);
-  LLVMValueRef A = cg_at(g, g->f32, cg_arg_ptr(g, 0), cg_add(g, cg_mul(g, b.r0, K), d.i));
+  LLVMValueRef A = cg_at(g, g->f32, cg_arg_ptr(g, KARG(GEMM_T, dy)), cg_add(g, cg_mul(g, b.r0, K), d.i));
   LLVMValueRef later = LLVMBuildZExt(g->b, cg_lt(g, zero, d.i), g->i64, "");
   // meanwhile the block that is re-packed after comes near: the next task's first when this is the last
   LLVMValueRef after = cg_add(g, d.i, cg_i64(g, DEPTH_T)), k1 = cg_select(g, cg_lt(g, after, K), after, zero);
-  LLVMValueRef next = cg_at(g, g->f32, cg_arg_ptr(g, 1), cg_add(g, cg_mul(g, k1, cg_i64(g, k->N[0])), cg_mul(g, b.c0, cg_i64(g, PANEL))));
+  LLVMValueRef next = cg_at(g, g->f32, cg_arg_ptr(g, KARG(GEMM_T, packed)), cg_add(g, cg_mul(g, k1, cg_i64(g, k->N[0])), cg_mul(g, b.c0, cg_i64(g, PANEL))));
   cg_mm(g, &(MmCall){.A = mm_rows(DT_F32, A, K), .B = mm_packed(DT_F32, panels, cg_i64(g, DEPTH_T * PANEL)),
                      .C = mm_rows(DT_F32, tile[0], cg_i64(g, stride)), .M = b.rows, .N = b.cols, .K = depth, .acc = later, .next = next,
                      .next_panel = cg_i64(g, k->N[0] * PANEL)});

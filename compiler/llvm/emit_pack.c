@@ -4,6 +4,9 @@
 
 #include "llvm/cg.h"
 #include "llvm/mm.h"
+#include "runtime/abi/rt_abi.h"
+
+_Static_assert(1 + KARG(PACK, packed) == RT_PACK_TO, "rt_abi.h: the word of a packing call");
 
 static LLVMTypeRef stored_type(Cg *g, Dtype dt) {
   switch (dt) {
@@ -62,12 +65,12 @@ static void block(Cg *g, const Pack *p, LLVMValueRef k, int64_t count, LLVMValue
 }
 
 void emit_PACK(Cg *g, const Kernel *k) {
-  Pack p = {.N = k->dim[0], .K = k->dim[1], .dt = k->arg[0].dt, .w = cg_arg_ptr(g, 0)};
+  Pack p = {.N = k->PACK.N, .K = k->PACK.K, .dt = k->arg[KARG(PACK, w)].dt, .w = cg_arg_ptr(g, KARG(PACK, w))};
   p.n0 = cg_mul(g, cg_task(g), cg_i64(g, PANEL));
-  p.panel = cg_at(g, g->f32, cg_arg_ptr(g, 1), cg_mul(g, p.n0, cg_i64(g, p.K)));
+  p.panel = cg_at(g, g->f32, cg_arg_ptr(g, KARG(PACK, packed)), cg_mul(g, p.n0, cg_i64(g, p.K)));
   p.lanes = cg_min(g, cg_i64(g, PANEL), cg_sub(g, cg_i64(g, p.N), p.n0));
   LLVMValueRef rows = cg_mask16(g, p.lanes);
-  if (k->dim[2]) {
+  if (k->PACK.turned) {
     CgIf full = cg_if(g, cg_lt(g, cg_i64(g, PANEL - 1), p.lanes));
     columns(g, &p, NULL);
     cg_else(g, &full);

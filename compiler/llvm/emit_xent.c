@@ -7,11 +7,15 @@
 
 int64_t xent_scratch(int64_t stride) { return (XENT_ROWS * stride + 3 * XENT_ROWS) * 4; }
 
+// The three loss kernels begin with the same arguments and extents.
+#define SAME(a, b) (KARG(a, h) == KARG(b, h) && KARG(a, packed) == KARG(b, packed) && KARG(a, labels) == KARG(b, labels))
+_Static_assert(SAME(XENT, XENT_GRAD) && SAME(XENT, XENT_DW), "kernels.def: the losses");
+
 Xent xent_begin(Cg *g, const Kernel *k, int64_t stride) {
-  Xent x = {.g = g, .D = k->dim[0], .V = k->dim[1], .cap = k->f[1], .stride = stride};
-  x.h = cg_arg_ptr(g, 0);
-  x.w = cg_arg_ptr(g, 1);
-  x.labels = cg_arg_ptr(g, 2);
+  Xent x = {.g = g, .D = k->XENT.D, .V = k->XENT.V, .cap = k->softcap, .stride = stride};
+  x.h = cg_arg_ptr(g, KARG(XENT, h));
+  x.w = cg_arg_ptr(g, KARG(XENT, packed));
+  x.labels = cg_arg_ptr(g, KARG(XENT, labels));
   x.max = cg_scratch(g, 0);
   x.sum = cg_scratch(g, XENT_ROWS * 4);
   x.label = cg_scratch(g, XENT_ROWS * 8);
@@ -153,5 +157,5 @@ void emit_XENT(Cg *g, const Kernel *k) {
   cg_need_scratch(g, xent_scratch(x.stride));
   XentRows b = xent_rows(g);
   xent_pass(&x, b.r0, b.n, false);
-  xent_store_nll(&x, cg_arg_ptr(g, 3), b.r0, b.n);
+  xent_store_nll(&x, cg_arg_ptr(g, KARG(XENT, nll)), b.r0, b.n);
 }

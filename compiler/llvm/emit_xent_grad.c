@@ -87,23 +87,23 @@ static void add_part(Xent *x, const Add *all, LLVMValueRef n) {
   cg_loop_end(g, &r);
 }
 
-static bool keeps(const Kernel *k) { return XENT_ROWS * round16(k->dim[1]) * 4 <= KEEP_BYTES; }
+static bool keeps(const Kernel *k) { return XENT_ROWS * round16(k->XENT_GRAD.V) * 4 <= KEEP_BYTES; }
 
 LLVMValueRef tasks_XENT_GRAD(Cg *g, const Kernel *k, LLVMValueRef rows, LLVMValueRef *ptr) { return tasks_XENT(g, k, rows, ptr); }
 
 void emit_XENT_GRAD(Cg *g, const Kernel *k) {
   bool keep = keeps(k);
-  Xent x = xent_begin(g, k, keep ? (round16(k->dim[1]) > XENT_CHUNK ? round16(k->dim[1]) : XENT_CHUNK) : XENT_CHUNK);
+  Xent x = xent_begin(g, k, keep ? (round16(k->XENT_GRAD.V) > XENT_CHUNK ? round16(k->XENT_GRAD.V) : XENT_CHUNK) : XENT_CHUNK);
   int64_t panels_at = (xent_scratch(x.stride) + 63) / 64 * 64;
   int64_t wide = round16(x.D), part_at = panels_at + XENT_CHUNK * wide * 4;
   cg_need_scratch(g, part_at + XENT_ROWS * wide * 4);
-  LLVMValueRef panels = cg_scratch(g, panels_at), gscale = cg_arg_ptr(g, 3), D = cg_i64(g, x.D), zero = cg_i64(g, 0);
+  LLVMValueRef panels = cg_scratch(g, panels_at), gscale = cg_arg_ptr(g, KARG(XENT_GRAD, g)), D = cg_i64(g, x.D), zero = cg_i64(g, 0);
   XentRows rows = xent_rows(g);
   LLVMValueRef r0 = rows.r0, n = rows.n;
-  Add sum = {cg_at(g, g->f32, cg_arg_ptr(g, 4), cg_mul(g, r0, D)), cg_scratch(g, part_at)};
+  Add sum = {cg_at(g, g->f32, cg_arg_ptr(g, KARG(XENT_GRAD, dh)), cg_mul(g, r0, D)), cg_scratch(g, part_at)};
   attn_zero(g, sum.dh, D, n, x.D);
   xent_pass(&x, r0, n, keep);
-  xent_store_nll(&x, cg_arg_ptr(g, 5), r0, n);
+  xent_store_nll(&x, cg_arg_ptr(g, KARG(XENT_GRAD, nll)), r0, n);
   CgLoop c = cg_loop(g, zero, cg_i64(g, x.V), XENT_CHUNK);
   LLVMValueRef width = cg_min(g, cg_i64(g, XENT_CHUNK), cg_sub(g, cg_i64(g, x.V), c.i));
   LLVMValueRef at = keep ? cg_at(g, g->f32, x.tile, c.i) : x.tile;
@@ -125,7 +125,7 @@ void emit_XENT_GRAD(Cg *g, const Kernel *k) {
 // label's logit + nll.
 LLVMValueRef tasks_XENT_DW(Cg *g, const Kernel *k, LLVMValueRef rows, LLVMValueRef *ptr) {
   (void)rows, (void)ptr;
-  return cg_i64(g, (k->dim[1] + XENT_CHUNK - 1) / XENT_CHUNK);
+  return cg_i64(g, (k->XENT_DW.V + XENT_CHUNK - 1) / XENT_CHUNK);
 }
 
 // The label's logit of one row, by the same chain of additions as in the tile.
@@ -144,7 +144,7 @@ static LLVMValueRef label_logit(Xent *x, LLVMValueRef row, LLVMValueRef label) {
 void emit_XENT_DW(Cg *g, const Kernel *k) {
   Xent x = xent_begin(g, k, XENT_CHUNK);
   cg_need_scratch(g, xent_scratch(x.stride));
-  LLVMValueRef gscale = cg_arg_ptr(g, 3), nll = cg_arg_ptr(g, 4), dw = cg_arg_ptr(g, 5), zero = cg_i64(g, 0), one = cg_i64(g, 1);
+  LLVMValueRef gscale = cg_arg_ptr(g, KARG(XENT_DW, g)), nll = cg_arg_ptr(g, KARG(XENT_DW, nll)), dw = cg_arg_ptr(g, KARG(XENT_DW, dw)), zero = cg_i64(g, 0), one = cg_i64(g, 1);
   LLVMValueRef c0 = cg_mul(g, cg_task(g), cg_i64(g, XENT_CHUNK));
   LLVMValueRef width = cg_min(g, cg_i64(g, XENT_CHUNK), cg_sub(g, cg_i64(g, x.V), c0));
   LLVMValueRef to = cg_at(g, g->f32, dw, cg_mul(g, c0, cg_i64(g, x.D)));

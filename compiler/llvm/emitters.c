@@ -5,7 +5,7 @@
 #define emit_DW NULL
 #define tasks_DW NULL
 const KernelEmitter kernel_emitters[K_COUNT] = {
-#define X(id, name, what) {emit_##id, tasks_##id},
+#define X(id, name, form, args, extents, what) {emit_##id, tasks_##id},
 #include "plan/kernels.def"
 #undef X
 };

@@ -40,9 +40,9 @@ static void emit_dw(Entry *e, const Call *c, const Kernel *k, LLVMValueRef rows)
   Cg *g = e->g;
   LLVMTypeRef par[8] = {g->ptr, g->i64, g->i64, g->i64, g->ptr, g->ptr, g->ptr, g->i64};
   LLVMTypeRef t = LLVMFunctionType(g->void_t, par, 8, false);
-  LLVMValueRef n = cg_i64(g, k->dim[0]), width = cg_i64(g, k->dim[1]), add = cg_i64(g, c->accumulate);
+  LLVMValueRef n = cg_i64(g, k->DW.N), width = cg_i64(g, k->DW.K), add = cg_i64(g, c->accumulate);
   LLVMValueRef args[8] = {e->ctx, rows, n, width,
-                          buffer(e, c->buf[0]), buffer(e, c->buf[1]), buffer(e, c->buf[2]), add};
+                          buffer(e, c->buf[KARG(DW, dy)]), buffer(e, c->buf[KARG(DW, x)]), buffer(e, c->buf[KARG(DW, dw)]), add};
   cg_call(g, t, function(g, "rt_dw", t), args, 8);
 }
 
@@ -57,7 +57,8 @@ static void emit_call(Entry *e, const Call *c) {
   Cg *g = e->g;
   const Kernel *k = &e->p->kernel[c->kernel];
   LLVMValueRef rows = c->sym >= 0 ? extent(e, c->sym) : cg_i64(g, c->rows), *ptr = e->ptr;
-  if (k->cls == K_DW) {
+  CallForm form = kernel_class[k->cls].form;
+  if (form == FORM_BLAS) {
     emit_dw(e, c, k, rows);
     return;
   }
@@ -66,7 +67,7 @@ static void emit_call(Entry *e, const Call *c) {
     ptr[i] = buffer(e, c->buf[i]);
     set_word(e, 1 + i, LLVMBuildPtrToInt(g->b, ptr[i], g->i64, ""));
   }
-  if (k->cls == K_UNTAKE) set_word(e, 1 + k->narg, extent(e, e->p->buf[c->buf[0]].sym));
+  if (form == FORM_SOURCE_ROWS) set_word(e, 1 + k->narg, extent(e, e->p->buf[c->buf[0]].sym));
   LLVMTypeRef par[4] = {g->ptr, g->ptr, g->i64, g->ptr};
   LLVMTypeRef t = LLVMFunctionType(g->void_t, par, 4, false);
   LLVMValueRef fn = cg_load(g, g->ptr, cg_at(g, g->ptr, e->kernel, cg_i64(g, c->kernel)));

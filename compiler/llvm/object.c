@@ -114,7 +114,7 @@ void cg_finish(Cg *g, EmitKind what, Buf *out) {
 static LLVMValueRef emit_kernel(Cg *g, const Kernel *k, const Isa *isa) {
   if (!kernel_emitters[k->cls].body) return LLVMConstNull(g->ptr);
   char name[64];
-  snprintf(name, sizeof name, "k%d_%s_%s", k->id, kernel_class_name(k->cls), isa->name);
+  snprintf(name, sizeof name, "k%d_%s_%s", k->id, kernel_class[k->cls].name, isa->name);
   LLVMTypeRef par[3] = {g->i64, g->ptr, g->ptr};
   LLVMValueRef fn = cg_function(g, name, LLVMFunctionType(g->void_t, par, 3, false), isa, false);
   kernel_emitters[k->cls].body(g, k);

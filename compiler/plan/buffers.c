@@ -121,7 +121,7 @@ int lower_packed(Lower *l, NodeId w, int64_t N, int64_t K) {
     if (l->dup[r] >= 0) return l->dup[r];
     int b = lower_new_act(l, DT_F32, -1, elems);
     l->dup[r] = b;
-    KernelDraft d = {.k = {.cls = K_PACK, .dim = {N, K}}};
+    KernelDraft d = {.k = {.cls = K_PACK, .PACK = {.N = N, .K = K}}};
     draft_arg_rows(l, &d, source, false, false, N * K);
     draft_arg_rows(l, &d, b, true, true, PANEL * K);
     lower_call(l, &d, -1, (N + PANEL - 1) / PANEL);

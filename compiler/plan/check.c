@@ -71,13 +71,28 @@ static void check_head(const Plan *p, int entry) {
     for (int o = 0; o < e->ncall; o++) {
       const Kernel *k = &p->kernel[e->call[o].kernel];
       for (int m = 0; k->cls == K_GEMM && m < k->nmat; m++) {
-        if (e->call[o].buf[1 + m] == e->call[c].buf[1]) bug(p, entry, o, e->call[o].buf[1 + m], "a row of logits per token");
+        if (e->call[o].buf[KARG(GEMM, packed) + m] == e->call[c].buf[KARG(XENT, packed)])
+          bug(p, entry, o, e->call[o].buf[KARG(GEMM, packed) + m], "a row of logits per token");
       }
     }
   }
 }
 
+// Kernels have the arguments and extents that kernels.def names, and no others.
+static void check_kernels(const Plan *p) {
+  for (int i = 0; i < p->nkernel; i++) {
+    const Kernel *k = &p->kernel[i];
+    const KernelClassInfo *c = &kernel_class[k->cls];
+    bool ok = c->form == FORM_OPEN ? k->cls == K_ROW || k->narg > KARG(GEMM, packed) : k->narg == c->narg;
+    for (int d = c->nextent; d < 8; d++) ok = ok && k->dim[d] == 0;
+    if (ok) continue;
+    fprintf(stderr, "calmc: bug: kernel k%d (%s) has %d arguments, or extents beyond the %d of its class\n", i, c->name, k->narg, c->nextent);
+    abort();
+  }
+}
+
 void plan_check(const Plan *p) {
+  check_kernels(p);
   for (int i = 0; i < p->nentry; i++) {
     check_order(p, i);
     check_overlap(p, i);

@@ -45,7 +45,7 @@ static void arg(Lower *l, KernelDraft *d, int buf, bool written) {
 
 static void do_dw(Lower *l, const Node *n, int out, bool accumulate) {
   In dy = in(l, n, 0), x = in(l, n, 1);
-  KernelDraft d = {.k = {.cls = K_DW, .dim = {type_row_elems(dy.t), type_row_elems(x.t)}}};
+  KernelDraft d = {.k = {.cls = K_DW, .DW = {.N = type_row_elems(dy.t), .K = type_row_elems(x.t)}}};
   arg(l, &d, dy.buf, false);
   arg(l, &d, x.buf, false);
   arg(l, &d, out, true);
@@ -56,7 +56,7 @@ static void do_dw(Lower *l, const Node *n, int out, bool accumulate) {
 
 static void do_lookup(Lower *l, NodeId id, const Node *n) {
   In ids = in(l, n, 0), table = in(l, n, 1);
-  KernelDraft d = {.k = {.cls = K_LOOKUP, .dim = {table.t->dim[0], type_row_elems(&n->type)}}};
+  KernelDraft d = {.k = {.cls = K_LOOKUP, .LOOKUP = {.V = table.t->dim[0], .W = type_row_elems(&n->type)}}};
   arg(l, &d, ids.buf, false);
   arg(l, &d, table.buf, false);
   arg(l, &d, lower_buf(l, id), true);
@@ -65,7 +65,7 @@ static void do_lookup(Lower *l, NodeId id, const Node *n) {
 
 static void do_lookup_dw(Lower *l, NodeId id, const Node *n) {
   In ids = in(l, n, 0), dy = in(l, n, 1);
-  KernelDraft d = {.k = {.cls = K_LOOKUP_DW, .dim = {n->type.dim[0], type_row_elems(dy.t)}}};
+  KernelDraft d = {.k = {.cls = K_LOOKUP_DW, .LOOKUP_DW = {.V = n->type.dim[0], .W = type_row_elems(dy.t)}}};
   arg(l, &d, ids.buf, false);
   arg(l, &d, dy.buf, false);
   arg(l, &d, lower_buf(l, id), true);
@@ -75,7 +75,7 @@ static void do_lookup_dw(Lower *l, NodeId id, const Node *n) {
 static void do_take(Lower *l, NodeId id, const Node *n) {
   In x = in(l, n, 0), idx = in(l, n, 1);
   if (n->type.dt == DT_MASK) return;                        // the runtime gives the mask of the taken rows
-  KernelDraft d = {.k = {.cls = K_TAKE, .dim = {type_row_elems(x.t), dtype_size(x.t->dt)}}};
+  KernelDraft d = {.k = {.cls = K_TAKE, .TAKE = {.W = type_row_elems(x.t), .bytes = dtype_size(x.t->dt)}}};
   arg(l, &d, x.buf, false);
   arg(l, &d, idx.buf, false);
   arg(l, &d, lower_buf(l, id), true);
@@ -84,7 +84,7 @@ static void do_take(Lower *l, NodeId id, const Node *n) {
 
 static void do_untake(Lower *l, NodeId id, const Node *n) {
   In dy = in(l, n, 0), idx = in(l, n, 1);
-  KernelDraft d = {.k = {.cls = K_UNTAKE, .dim = {type_row_elems(dy.t)}}};
+  KernelDraft d = {.k = {.cls = K_UNTAKE, .UNTAKE = {.W = type_row_elems(dy.t)}}};
   arg(l, &d, dy.buf, false);
   arg(l, &d, idx.buf, false);
   arg(l, &d, lower_buf(l, id), true);
@@ -98,8 +98,12 @@ static void do_slice(Lower *l, NodeId id, const Node *n) {
   const Type *wide = out ? x.t : &n->type, *piece = out ? &n->type : x.t;
   int axis = (int)n->attr.i[0];
   int64_t A = product(wide->dim + 1, axis - 1), inner = product(wide->dim + axis + 1, wide->rank - axis - 1);
-  KernelDraft d = {.k = {.cls = out ? K_SLICE : K_UNSLICE,
-                         .dim = {A, wide->dim[axis] * inner, piece->dim[axis] * inner, n->attr.i[1] * inner}}};
+  KernelDraft d = {.k = {.cls = K_SLICE}};
+  d.k.SLICE = (KExtents_SLICE){.A = A, .B = wide->dim[axis] * inner, .C = piece->dim[axis] * inner, .from = n->attr.i[1] * inner};
+  if (!out) {
+    KExtents_SLICE e = d.k.SLICE;
+    d.k.cls = K_UNSLICE, d.k.UNSLICE = (KExtents_UNSLICE){.A = e.A, .B = e.B, .C = e.C, .from = e.from};
+  }
   arg(l, &d, x.buf, false);
   arg(l, &d, lower_buf(l, id), true);
   call(l, &d, x.t);
@@ -107,7 +111,7 @@ static void do_slice(Lower *l, NodeId id, const Node *n) {
 
 static void do_append(Lower *l, const Node *n) {
   In cache = in(l, n, 0), x = in(l, n, 1), slots = in(l, n, 2);
-  KernelDraft d = {.k = {.cls = K_APPEND, .dim = {type_row_elems(x.t)}}};
+  KernelDraft d = {.k = {.cls = K_APPEND, .APPEND = {.W = type_row_elems(x.t)}}};
   arg(l, &d, x.buf, false);
   arg(l, &d, slots.buf, false);
   arg(l, &d, cache.buf, true);
@@ -117,7 +121,7 @@ static void do_append(Lower *l, const Node *n) {
 static void do_colsum(Lower *l, NodeId id, const Node *n) {
   In x = in(l, n, 0);
   int64_t width = type_row_elems(&n->type);
-  KernelDraft d = {.k = {.cls = K_COLSUM, .dim = {width}}};
+  KernelDraft d = {.k = {.cls = K_COLSUM, .COLSUM = {.W = width}}};
   arg(l, &d, x.buf, false);
   arg(l, &d, lower_buf(l, id), true);
   lower_call(l, &d, lower_sym(l, x.t), lower_sym(l, x.t) < 0 ? x.t->dim[0] : 0);
@@ -127,8 +131,9 @@ static void do_attention(Lower *l, NodeId id, const Node *n) {
   bool grad = n->op == OP_attention_grad;
   int q = grad;                                             // inputs: [out',] q, k, v, mask [, out, lse]
   const Type *tq = in(l, n, q).t, *tk = in(l, n, q + 1).t, *tv = in(l, n, q + 2).t;
-  KernelDraft d = {.k = {.cls = grad ? K_ATTN_GRAD : K_ATTN, .dim = {tq->dim[1], tk->dim[1], tq->dim[2], tv->dim[2]},
-                         .f = {n->attr.f[0], n->attr.f[1]}}};
+  KernelDraft d = {.k = {.cls = grad ? K_ATTN_GRAD : K_ATTN, .scale = n->attr.f[0], .softcap = n->attr.f[1]}};
+  if (grad) d.k.ATTN_GRAD = (KExtents_ATTN_GRAD){.H = tq->dim[1], .K = tk->dim[1], .D = tq->dim[2], .E = tv->dim[2]};
+  else d.k.ATTN = (KExtents_ATTN){.H = tq->dim[1], .K = tk->dim[1], .D = tq->dim[2], .E = tv->dim[2]};
   for (int k = 0; k < n->nin; k++) arg(l, &d, in(l, n, k).buf, false);
   for (int k = 0; k < n->nout; k++) arg(l, &d, result(l, id, k), true);
   call(l, &d, tq);
@@ -138,7 +143,7 @@ static void do_loss(Lower *l, NodeId id, const Node *n) {
   In h = in(l, n, 0);
   const Type *w = &l->g->node[n->in[1]].type;
   KernelClass cls = n->op == OP_xent ? K_XENT : n->op == OP_xent_grad ? K_XENT_GRAD : K_XENT_DW;
-  KernelDraft d = {.k = {.cls = cls, .dim = {type_row_elems(h.t), w->dim[0]}, .f = {0, n->attr.f[1]}}};
+  KernelDraft d = {.k = {.cls = cls, .XENT = {.D = type_row_elems(h.t), .V = w->dim[0]}, .softcap = n->attr.f[1]}};   // the three agree on these
   int packed = lower_packed(l, n->in[1], w->dim[0], type_row_elems(h.t));
   arg(l, &d, h.buf, false);
   arg(l, &d, packed, false);
@@ -222,7 +227,7 @@ void lower_gemm(Lower *l, const Unit *u) {
   const Node *first = &l->g->node[u->node[0]];
   In x = in(l, first, 0);
   bool forward = first->op == OP_linear;
-  KernelDraft d = {.k = {.cls = forward ? K_GEMM : K_GEMM_T, .dim = {type_row_elems(x.t)}, .nmat = u->nheavy, .paired = u->paired}};
+  KernelDraft d = {.k = {.cls = forward ? K_GEMM : K_GEMM_T, .GEMM = {.K = type_row_elems(x.t)}, .nmat = u->nheavy, .paired = u->paired}};
   int packed[MAX_MATS];
   for (int m = 0; m < u->nheavy; m++) {
     const Node *n = &l->g->node[u->node[m]];

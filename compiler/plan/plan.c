@@ -5,12 +5,14 @@
 
 #include "plan/lower.h"
 
-static const char *const class_name[] = {
-#define X(id, name, what) name,
+const KernelClassInfo kernel_class[K_COUNT] = {
+#define X(id, name, form, args, extents, what) {name, FORM_##form, sizeof(KArgs_##id), sizeof(KExtents_##id) / sizeof(int64_t)},
 #include "plan/kernels.def"
 #undef X
 };
-const char *kernel_class_name(KernelClass c) { return class_name[c]; }
+#define X(id, name, form, args, extents, what) _Static_assert(sizeof(KExtents_##id) <= sizeof((Kernel *)0)->dim, "extents of " name);
+#include "plan/kernels.def"
+#undef X
 
 const char *buf_kind_name(BufKind k) {
   static const char *const name[] = {"input", "mask", "weight", "packed", "param", "grad", "live", "cache", "const", "act"};
@@ -31,7 +33,7 @@ static void pack_entry(Plan *p, const char *name, BufKind kind) {
   for (int i = 0; i < p->nbuf; i++) {
     if (p->buf[i].kind != kind) continue;
     int64_t N = p->buf[i].mask[0], K = p->buf[i].mask[1];
-    KernelDraft d = {.k = {.cls = K_PACK, .dim = {N, K, p->buf[i].mask[2]}}};
+    KernelDraft d = {.k = {.cls = K_PACK, .PACK = {.N = N, .K = K, .turned = p->buf[i].mask[2]}}};
     draft_arg_rows(&l, &d, p->buf[i].source, false, false, N * K);
     draft_arg_rows(&l, &d, i, true, true, PANEL * K);
     lower_call(&l, &d, -1, (N + PANEL - 1) / PANEL);

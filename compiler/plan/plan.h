@@ -5,6 +5,8 @@
 // loss, step, score, norm, update. A call runs one kernel over `rows` rows: a row symbol's extent at run time, or a static count.
 #ifndef CALM_PLAN_PLAN_H
 #define CALM_PLAN_PLAN_H
+#include <stddef.h>
+
 #include "graph/graph.h"
 
 // ---- row programs: a straight line of values over one row (static extents only; the row symbol is implied)
@@ -32,12 +34,27 @@ typedef struct RowProg {
 
 // ---- kernels
 typedef enum KernelClass {
-#define X(id, name, what) K_##id,
+#define X(id, name, form, args, extents, what) K_##id,
 #include "plan/kernels.def"
 #undef X
   K_COUNT
 } KernelClass;
-const char *kernel_class_name(KernelClass c);
+typedef enum CallForm { FORM_KERNEL, FORM_OPEN, FORM_SOURCE_ROWS, FORM_BLAS } CallForm;
+typedef struct KernelClassInfo {
+  const char *name;
+  CallForm form;
+  int narg, nextent;           // that kernels.def names; with FORM_OPEN more arguments follow
+} KernelClassInfo;
+extern const KernelClassInfo kernel_class[K_COUNT];
+
+// The lists of kernels.def as names.
+#define KLIST(...) __VA_ARGS__
+#define X(id, name, form, args, extents, what) \
+  typedef struct KArgs_##id { char KLIST args; } KArgs_##id; \
+  typedef struct KExtents_##id { int64_t KLIST extents; } KExtents_##id;
+#include "plan/kernels.def"
+#undef X
+#define KARG(cls, name) ((int)offsetof(KArgs_##cls, name))
 
 typedef struct KArg {          // a pointer argument
   Dtype dt;
@@ -53,8 +70,16 @@ typedef struct Kernel {
   const char *key;             // complete text form: equal keys are one kernel; layer-dependent values are run-time arguments
   KArg *arg;                   // words of a call: args[0] = rows, args[1 + i] = pointer i. kernels.def says which argument is what.
   int narg;
-  int64_t dim[8];              // per class: kernels.def
-  double f[2];
+  union {
+    int64_t dim[8];            // all of them, for the key; those that the class does not name are 0
+#define X(id, name, form, args, extents, what) KExtents_##id id;
+#include "plan/kernels.def"
+#undef X
+  };
+  union {
+    double f[2];
+    struct { double scale, softcap; };
+  };
   int nmat;                    // gemm: matrices that share the left operand
   int64_t N[MAX_MATS];
   RowProg prog[MAX_MATS];      // row: prog[0]. gemm: epilogue of matrix i; paired: prog[0] for all (equal N), others empty. n = 0: plain store

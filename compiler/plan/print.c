@@ -30,7 +30,7 @@ void rowprog_print(const RowProg *p, Buf *out) {
 }
 
 void kernel_print(const Kernel *k, Buf *out) {
-  buf_puts(out, kernel_class_name(k->cls));
+  buf_puts(out, kernel_class[k->cls].name);
   for (int i = 0; i < 8 && k->dim[i]; i++) buf_printf(out, " %lld", (long long)k->dim[i]);
   if (k->f[0] != 0 || k->f[1] != 0) buf_printf(out, " f %.17g %.17g", k->f[0], k->f[1]);
   for (int i = 0; i < k->nmat; i++) buf_printf(out, "%s%lld", i ? "," : " N ", (long long)k->N[i]);
@@ -73,7 +73,7 @@ static void entry_print(const Plan *p, const PlanEntry *e, Buf *out) {
   buf_putc(out, '\n');
   for (int i = 0; i < e->ncall; i++) {
     const Call *c = &e->call[i];
-    buf_printf(out, "  k%d %s rows ", c->kernel, kernel_class_name(p->kernel[c->kernel].cls));
+    buf_printf(out, "  k%d %s rows ", c->kernel, kernel_class[p->kernel[c->kernel].cls].name);
     if (c->sym >= 0) buf_puts(out, p->sym[c->sym].name);
     else buf_printf(out, "%lld", (long long)c->rows);
     for (int k = 0; k < p->kernel[c->kernel].narg; k++) buf_printf(out, "%sb%d", k ? " " : ": ", c->buf[k]);

@@ -26,6 +26,7 @@ typedef struct RtMask {
 
 // A kernel: one task of a call. args[0] = rows, args[1 + i] = pointer i. scratch: per thread, calm_scratch_bytes, 64-byte aligned.
 typedef void RtKernel(int64_t task, const int64_t *args, void *scratch);
+enum { RT_PACK_TO = 2 };       // the word of a packing call that says where the panels go
 
 typedef struct RtCtx {
   void **buf;                  // by buffer id

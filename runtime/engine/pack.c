@@ -10,13 +10,13 @@ typedef struct Packing {
 
 static int64_t bytes_of(const ProgBuf *b) { return b->elems * b->dtype_size; }
 
-// After a call. kernels.def, PACK: w, packed. Other calls of the entry write nothing that is packed.
+// After a call. Other calls than packing write nothing that is packed.
 static void packed_one(void *user, const int64_t *args) {
   Packing *p = user;
   const Prog *g = p->en->prog;
   for (int i = 0; i < g->nbuf; i++) {
     const ProgBuf *b = &g->buf[i];
-    if (b->kind != PB_PACKED || (int64_t)(intptr_t)p->en->buf[i] != args[2]) continue;
+    if (b->kind != PB_PACKED || (int64_t)(intptr_t)p->en->buf[i] != args[RT_PACK_TO]) continue;
     if (b->source >= 0 && g->buf[b->source].kind == PB_WEIGHT) st_drop(p->en->buf[b->source], (size_t)bytes_of(&g->buf[b->source]));
     p->done += bytes_of(b);
     break;
