@@ -74,6 +74,7 @@ target_compile_definitions(calm_tokenizer_files PRIVATE CALM_SOURCE_DIR="${CMAKE
 target_link_libraries(calm_tokenizer_files PUBLIC calm_rt ${CMOCKA_LIB})
 calm_unit_test(test_tokenizer calm_tokenizer_files)
 calm_unit_test(test_settled calm_tokenizer_files)
+calm_unit_test(test_ends calm_rt)
 calm_unit_test(test_safetensors calm_rt)
 calm_unit_test(test_data calm_rt)
 calm_unit_test(test_follow calm_tokenizer_files)

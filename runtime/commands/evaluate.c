@@ -8,7 +8,9 @@
 
 #include "runtime/commands/commands.h"
 #include "runtime/core/alloc.h"
+#include "runtime/core/call.h"
 #include "runtime/core/clock.h"
+#include "runtime/core/words.h"
 #include "runtime/rows/feed.h"
 #include "runtime/work/decode.h"
 #include "runtime/work/sample.h"
@@ -30,19 +32,13 @@ typedef struct EvalResult {
 
 // ---- exact match
 
-static bool is_eos(const Models *m, int32_t id) {
-  for (int i = 0; i < m->hf->n_eos; i++)
-    if (m->hf->eos[i] == id) return true;
-  return false;
-}
-
-// Text that ids add to a prompt, without a final end-of-text token; malloc'ed.
-static char *added_text(const Models *m, const int32_t *ids, int64_t prompt, int64_t n) {
-  if (n > prompt && is_eos(m, ids[n - 1])) n--;
-  TokStream *ts = tokstream_new(m->tok, ids, prompt);
+// Text that n ids add to a prompt, without a final end-of-text token; malloc'ed.
+static char *added_text(const Models *m, const int32_t *prompt, int64_t np, const int32_t *ids, int64_t n) {
+  if (n > 0 && text_ends_at(&m->ends, ids[n - 1])) n--;
+  TokStream *ts = tokstream_new(m->tok, prompt, np);
   char *text = rt_alloc(1, 1);
   size_t len = 0;
-  for (int64_t i = prompt; i <= n; i++) {
+  for (int64_t i = 0; i <= n; i++) {
     size_t k = 0;
     const char *more = i < n ? tokstream_push(ts, ids[i], &k) : tokstream_end(ts, &k);
     text = rt_realloc(text, len + k + 1, 1);
@@ -62,17 +58,31 @@ static bool same_trimmed(const char *a, const char *b) {
   return na == nb && !memcmp(a, b, na);
 }
 
-static bool has_completion(const DataRow *r) { return r->completion && r->prompt_n > 0 && r->prompt_n < r->n; }
+// Something to start from: tokens of the prompt, or where it is empty the model's beginning-of-text token.
+static int64_t start_of(const DataRow *r) { return r->prompt_n ? r->prompt_n : 1; }
+static bool has_start(const Models *m, const DataRow *r) { return r->prompt_n > 0 || m->ends.bos >= 0; }
+static bool has_completion(const DataRow *r) { return r->completion && r->prompt_n < r->n; }
+static bool counts(const Models *m, const DataRow *r) { return has_completion(r) && has_start(m, r); }
 static int64_t limit_of(const EvalJob *job, const DataRow *r) {
   return job->max_tokens != OPT_UNSET ? job->max_tokens : r->n - r->prompt_n + SPARE_TOKENS;
 }
 
+// Opens a sequence with what the row starts from.
+static bool open_row(const Models *m, Decoder *d, DataRow *r, RtError *e) {
+  if (r->prompt_n) return decoder_open(d, r->ids, r->prompt_n, follow_copy(r->follow, r->prompt_n), r);
+  Follow *f = follow_new(&m->streams, false);
+  if (f && !(follow_token(f, m->ends.bos, "", 0, e) && follow_prompt_end(f, e))) return follow_free(f), false;
+  return decoder_open(d, &m->ends.bos, 1, f, r);
+}
+
 static void finish_row(const Models *m, const EvalJob *job, const DecodeSeq *s, EvalResult *out) {
   const DataRow *r = s->user;
-  char *made = added_text(m, s->ids, r->prompt_n, s->n), *wanted = added_text(m, r->ids, r->prompt_n, r->n);
+  int64_t start = start_of(r);
+  char *made = added_text(m, s->ids, start, s->ids + start, s->n - start),
+       *wanted = added_text(m, s->ids, start, r->ids + r->prompt_n, r->n - r->prompt_n);
   bool same = same_trimmed(made, wanted);
   out->exact += same;
-  out->generated += s->n - r->prompt_n;
+  out->generated += s->n - start;
   if (job->dump) {
     json_t *o = json_pack("{s:I, s:s?, s:s, s:s, s:b}", "line", (json_int_t)r->line, "prompt", r->prompt, "completion",
                           wanted, "generated", made, "exact", same);
@@ -88,7 +98,7 @@ static bool advance(const Models *m, const EvalJob *job, Sampler *sampler, Decod
                     bool *ok) {
   const DataRow *r = s->user;
   if (s->full) return true;
-  int64_t made = s->n - r->prompt_n;
+  int64_t made = s->n - start_of(r);
   if (made >= limit_of(job, r) || s->n >= d->context) return true;
   int32_t id = sampler_pick(sampler, s->logits, m->prog->model[m->prog->anchor].vocab, (uint64_t)s->n);
   if (id < 0) {
@@ -96,19 +106,34 @@ static bool advance(const Models *m, const EvalJob *job, Sampler *sampler, Decod
     return true;
   }
   if (!(*ok = decoder_push(d, s, id, e))) return true;
-  return is_eos(m, id) || made + 1 >= limit_of(job, r) || s->n >= d->context;
+  return text_ends_at(&m->ends, id) || made + 1 >= limit_of(job, r) || s->n >= d->context;
+}
+
+// Counts the rows to generate; *longest: tokens of the longest when it is through; known (by stream) as decoder_new wants it.
+static bool count_rows(const Models *m, const EvalJob *job, const Data *data, int64_t *rows, int64_t *longest, int64_t *known, RtError *e) {
+  int64_t lost = 0;
+  for (int64_t i = 0; i < data->n; i++) {
+    const DataRow *r = &data->row[i];
+    lost += has_completion(r) && !has_start(m, r);
+    if (!counts(m, r)) continue;
+    if (!r->prompt_n && m->ends.bos >= m->vocab)
+      return rt_fail(e, "%s:%lld: an empty prompt begins with token id %d; the models know ids below %lld", job->data, (long long)r->line,
+                     (int)m->ends.bos, (long long)m->vocab);
+    ++*rows;
+    int64_t n = start_of(r) + limit_of(job, r);
+    if (n > *longest) *longest = n;
+    follow_most(r->follow, r->prompt_n, known);
+  }
+  if (lost)
+    rt_warn("%s: %lld row%s with an empty prompt cannot be generated, and no exact match counts %s: no file of the model names a token that texts "
+            "begin with", job->data, (long long)lost, plural(lost), lost == 1 ? "it" : "them");
+  return true;
 }
 
 static bool exact_match(const App *a, const EvalJob *job, const Data *data, EvalResult *out, RtError *e) {
   const Models *m = a->models;
   int64_t longest = 0, next = 0, open = 0, *known = rt_alloc((size_t)m->streams.n, sizeof *known);
-  for (int64_t i = 0; i < data->n; i++) {
-    if (!has_completion(&data->row[i])) continue;
-    out->exact_rows++;
-    int64_t n = data->row[i].prompt_n + limit_of(job, &data->row[i]);
-    if (n > longest) longest = n;
-    follow_most(data->row[i].follow, data->row[i].prompt_n, known);
-  }
+  if (!count_rows(m, job, data, &out->exact_rows, &longest, known, e)) return rt_free(known), false;
   if (!out->exact_rows) return rt_free(known), true;
   if (longest > m->context) longest = m->context;
   int64_t slots = job->slots < out->exact_rows ? job->slots : out->exact_rows;
@@ -118,10 +143,9 @@ static bool exact_match(const App *a, const EvalJob *job, const Data *data, Eval
   Sampler *sampler = sampler_new(&(Sampling){.top_p = 1});
   bool ok = true;
   while (ok) {
-    for (; next < data->n && open < slots; next++) {
-      DataRow *r = &data->row[next];
-      if (has_completion(r)) decoder_open(d, r->ids, r->prompt_n, follow_copy(r->follow, r->prompt_n), r), open++;
-    }
+    for (; ok && next < data->n && open < slots; next++)
+      if (counts(m, &data->row[next])) ok = open_row(m, d, &data->row[next], e), open++;
+    if (!ok) break;
     if (!decoder_step(d, e) && !open) break;
     if (!(ok = !e->text[0])) break;
     for (int64_t i = 0; i < slots && ok; i++) {
@@ -173,7 +197,7 @@ static json_t *result_json(const EvalJob *job, const EvalResult *r) {
 }
 
 static void print_result(const EvalJob *job, const EvalResult *r) {
-  printf("%s: %lld rows", job->title, (long long)r->rows);
+  printf("%s: %lld row%s", job->title, (long long)r->rows, plural(r->rows));
   if (job->want_loss && r->loss.labelled) {
     double loss = r->loss.nll / (double)r->loss.labelled;
     printf("  loss %.6f  perplexity %.4f", loss, exp(loss));

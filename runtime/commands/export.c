@@ -62,18 +62,22 @@ static void set_default(json_t *o, const char *key, json_t *v) {
   else json_object_set_new(o, key, v);
 }
 
+// Every end of text, first the one that training appended, as config.json would name it.
 static json_t *eos_value(const Models *ms) {
-  if (ms->hf->n_eos == 0) return json_null();
-  if (ms->hf->n_eos == 1) return json_integer(ms->hf->eos[0]);
+  const TextEnds *x = &ms->ends;
+  if (x->n_eos == 0) return json_null();
+  if (x->n_eos == 1) return json_integer(x->append);
   json_t *all = json_array();
-  for (int i = 0; i < ms->hf->n_eos; i++) json_array_append_new(all, json_integer(ms->hf->eos[i]));
+  json_array_append_new(all, json_integer(x->append));
+  for (int i = 0; i < x->n_eos; i++)
+    if (x->eos[i] != x->append) json_array_append_new(all, json_integer(x->eos[i]));
   return all;
 }
 
 // BOS: what config or tokenizer_config name, else what the tokenizer puts before a text.
 static json_t *bos_value(const Models *ms) {
   const int32_t *prefix;
-  if (ms->hf->bos >= 0) return json_integer(ms->hf->bos);
+  if (ms->ends.bos >= 0) return json_integer(ms->ends.bos);
   return ms->tok && tokenizer_prefix(ms->tok, &prefix) == 1 ? json_integer(prefix[0]) : json_null();
 }
 

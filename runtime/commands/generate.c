@@ -9,6 +9,7 @@
 #include "runtime/core/alloc.h"
 #include "runtime/core/clock.h"
 #include "runtime/core/utf8.h"
+#include "runtime/core/words.h"
 #include "runtime/files/file.h"
 #include "runtime/work/decode.h"
 #include "runtime/work/sample.h"
@@ -66,24 +67,26 @@ static bool read_prompt(const Options *o, char **text, size_t *n, RtError *e) {
   return true;
 }
 
-typedef struct Prompt {        // the post-processor's prefix (BOS) and the prompt's tokens
+typedef struct Prompt {        // the post-processor's prefix (BOS) and the prompt's tokens; the model's BOS where both are empty
   int32_t *ids;
   int64_t n;
   Follow *follow;              // what the other streams read of it
 } Prompt;
 
 static bool check_prompt(const Models *m, const Prompt *p, RtError *e) {
-  if (p->n == 0) return rt_fail(e, "an empty prompt, and the tokenizer (its post_processor) puts no token before a text to start from: give some text");
+  if (p->n == 0)
+    return rt_fail(e, "an empty prompt has nothing to start from: the tokenizer (its post_processor) puts no token before a text, and neither "
+                      "config.json (bos_token_id) nor generation_config.json nor tokenizer_config.json (bos_token) names one; give some text");
   if (p->n >= m->context)
-    return rt_fail(e, "the prompt is %lld tokens long; the context holds %lld", (long long)p->n, (long long)m->context);
+    return rt_fail(e, "the prompt is %lld token%s long; the context holds %lld", (long long)p->n, plural(p->n), (long long)m->context);
   for (int64_t i = 0; i < p->n; i++)
     if (p->ids[i] >= m->vocab)
       return rt_fail(e, "the prompt holds token id %d; the models know ids below %lld", (int)p->ids[i], (long long)m->vocab);
   if (!p->follow || follow_fits(p->follow) == p->n) return true;
   int k = 1;                                       // reading stopped where a context was full
   while (p->follow->s[k].seen[p->follow->n - 1] <= m->streams.s[k].context) k++;
-  return rt_fail(e, "the prompt is longer than the context of model %s, which holds %lld tokens", m->streams.s[k].model,
-                 (long long)m->streams.s[k].context);
+  return rt_fail(e, "the prompt is longer than the context of model %s, which holds %lld token%s", m->streams.s[k].model,
+                 (long long)m->streams.s[k].context, plural(m->streams.s[k].context));
 }
 
 static bool encode_prompt(const Models *m, const Options *o, Prompt *p, RtError *e) {
@@ -96,6 +99,7 @@ static bool encode_prompt(const Models *m, const Options *o, Prompt *p, RtError 
   int np = tokenizer_prefix(m->tok, &prefix);
   int64_t k = tokenizer_encode(m->tok, text, len, false, &mine, &span, e);
   bool ok = k >= 0;
+  if (np + k == 0 && m->ends.bos >= 0) np = 1, prefix = &m->ends.bos;
   if (ok) {
     p->ids = rt_alloc((size_t)(p->n = np + k), sizeof *p->ids);
     if (np) memcpy(p->ids, prefix, (size_t)np * sizeof *p->ids);
@@ -107,12 +111,6 @@ static bool encode_prompt(const Models *m, const Options *o, Prompt *p, RtError 
   }
   rt_free(text);
   return ok && check_prompt(m, p, e);
-}
-
-static bool ends(const Models *m, const Options *o, int32_t id) {
-  for (int i = 0; i < m->hf->n_eos && !o->ignore_eos; i++)
-    if (m->hf->eos[i] == id) return true;
-  return false;
 }
 
 static bool run(const App *a, const Options *o, Prompt *p, RtError *e) {
@@ -144,10 +142,10 @@ static bool run(const App *a, const Options *o, Prompt *p, RtError *e) {
     if (!made) first = rt_now() - start;
     int32_t id = sampler_pick(sampler, s->logits, en->prog->model[en->prog->anchor].vocab, (uint64_t)s->n);
     if (id < 0) {
-      ok = rt_fail(e, "no logit is a number after %lld tokens", (long long)s->n);
+      ok = rt_fail(e, "no logit is a number after %lld token%s", (long long)s->n, plural(s->n));
       break;
     }
-    if ((end = ends(m, o, id))) break;
+    if ((end = !o->ignore_eos && text_ends_at(&m->ends, id))) break;
     made++;
     if (!(ok = decoder_push(d, s, id, e))) break;
     const char *text = tokstream_push(ts, id, &len);
@@ -156,9 +154,10 @@ static bool run(const App *a, const Options *o, Prompt *p, RtError *e) {
   const char *rest = tokstream_end(ts, &len);
   emit(&out, rest, len, true);
   putchar('\n');
+  fflush(stdout);                                  // a terminal shows the figures after it
   double seconds = rt_now() - start - first;
-  fprintf(stderr, "%lld prompt tokens in %.2f s, %lld tokens at %.1f a second; stopped by %s\n", (long long)n, first,
-          (long long)made,
+  fprintf(stderr, "%lld prompt token%s in %.2f s, %lld token%s at %.1f a second; stopped by %s\n", (long long)n, plural(n), first,
+          (long long)made, plural(made),
           made > 1 && seconds > 0 ? (double)(made - 1) / seconds : 0.0,
           end ? "end of text" : out.stopped ? "--stop" : made >= room || s->full ? "the end of the context" : "--max-tokens");
   rt_free(out.held);

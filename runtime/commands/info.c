@@ -5,6 +5,7 @@
 
 #include "runtime/commands/commands.h"
 #include "runtime/core/clock.h"
+#include "runtime/core/words.h"
 #include "runtime/rows/visible.h"
 #include "runtime/work/checkpoint.h"
 #include "runtime/work/settings.h"
@@ -90,10 +91,10 @@ static void print_models(const json_t *o) {
   json_t *m, *hash;
   const char *file;
   json_array_foreach(json_object_get(o, "models"), i, m) {
-    printf("\n%s %s (%s): %lld blocks, %lld wide, vocabulary %lld, context %lld", text(m, "role"), text(m, "name"),
+    printf("\n%s %s (%s): %lld block%s, %lld wide, vocabulary %lld, context %lld", text(m, "role"), text(m, "name"),
            text(m, "architecture"),
-           number(m, "blocks"), number(m, "width"), number(m, "vocab"), number(m, "context"));
-    if (number(m, "frozen")) printf(", %lld parameters, frozen", number(m, "frozen"));
+           number(m, "blocks"), plural(number(m, "blocks")), number(m, "width"), number(m, "vocab"), number(m, "context"));
+    if (number(m, "frozen")) printf(", %lld parameter%s, frozen", number(m, "frozen"), plural(number(m, "frozen")));
     printf("\n  directory  %s\n  tokenizer  %s\n", text(m, "dir"), text(m, "tokenizer"));
     json_object_foreach(json_object_get(m, "sha256"), file, hash) printf("  sha256     %s  %s\n",
         json_string_value(hash), file);
@@ -101,7 +102,8 @@ static void print_models(const json_t *o) {
 }
 
 static void print_params(const Prog *p) {
-  printf("\ntrained: %lld parameters in %d tensors\n", (long long)prog_trained(p), p->nparam);
+  int64_t n = prog_trained(p);
+  printf("\ntrained: %lld parameter%s in %d tensor%s\n", (long long)n, plural(n), p->nparam, plural(p->nparam));
   for (int i = 0; i < p->nparam; i++) {
     printf("  %-40s [", p->param[i].name);
     for (int k = 0; k < p->param[i].rank; k++) printf("%s%lld", k ? ", " : "", (long long)p->param[i].shape[k]);
@@ -112,8 +114,8 @@ static void print_params(const Prog *p) {
 static void print_text(const Engine *en, const json_t *o) {
   size_t i;
   json_t *c;
-  printf("%s  sha256 %s\n%s, %lld thread%s (%s), %lld kernels\n", text(o, "spec"), text(o, "spec_sha256"), text(o, "isa"), number(o, "threads"),
-         number(o, "threads") == 1 ? "" : "s", text(o, "threads_why"), number(o, "kernels"));
+  printf("%s  sha256 %s\n%s, %lld thread%s (%s), %lld kernel%s\n", text(o, "spec"), text(o, "spec_sha256"), text(o, "isa"), number(o, "threads"),
+         plural(number(o, "threads")), text(o, "threads_why"), number(o, "kernels"), plural(number(o, "kernels")));
   print_models(o);
   if (json_array_size(en->prog->connections)) puts("\nconnections");
   json_array_foreach(en->prog->connections, i, c) {
@@ -130,9 +132,10 @@ static double mb(const json_t *o, const char *key) { return (double)number(o, ke
 static void print_memory(const json_t *m) {
   const json_t *e = json_object_get(m, "eval"), *t = json_object_get(m, "train");
   printf("\nmemory, MB\n  weights mapped %.1f, packed %.1f; caches %.3f a token of context\n", mb(m, "mapped"), mb(m, "packed"), mb(m, "cache_token"));
-  printf("  eval   about %.1f resident: %.1f activations at %lld tokens a step (--tokens-cap)\n", mb(e, "peak"), mb(e, "activations"), number(e, "tokens"));
-  if (t) printf("  train  about %.1f resident: %.1f parameters, gradients and moments, %.1f activations at %lld tokens a step\n", mb(t, "peak"),
-                mb(t, "parameters"), mb(t, "activations"), number(t, "tokens"));
+  printf("  eval   about %.1f resident: %.1f activations at %lld token%s a step (--tokens-cap)\n", mb(e, "peak"), mb(e, "activations"), number(e, "tokens"),
+         plural(number(e, "tokens")));
+  if (t) printf("  train  about %.1f resident: %.1f parameters, gradients and moments, %.1f activations at %lld token%s a step\n", mb(t, "peak"),
+                mb(t, "parameters"), mb(t, "activations"), number(t, "tokens"), plural(number(t, "tokens")));
 }
 
 static void print_visible(const json_t *all) {

@@ -11,6 +11,7 @@
 #include "runtime/commands/commands.h"
 #include "runtime/core/alloc.h"
 #include "runtime/core/clock.h"
+#include "runtime/core/words.h"
 #include "runtime/engine/params.h"
 #include "runtime/files/file.h"
 #include "runtime/rows/feed.h"
@@ -202,6 +203,16 @@ static bool run(Trainer *t, int64_t until, int *sig, RtError *e) {
 
 // ---- setting up
 
+// What training appends to a completion, for the first line.
+static void say_end(const Models *m) {
+  const TextEnds *x = &m->ends;
+  size_t n = 0;
+  const char *text = m->tok && x->append >= 0 ? tokenizer_token(m->tok, x->append, &n) : NULL;
+  if (!m->tok) fputs("no tokenizer", stderr);
+  else if (x->append < 0) fputs("no end of text, since no file of the model names one", stderr);
+  else fprintf(stderr, "end of text %.*s%s(%d), from %s", (int)n, text ? text : "", text ? " " : "", (int)x->append, x->append_from);
+}
+
 static bool read_settings(Trainer *t, const Options *o, json_t *saved, RtError *e) {
   settings_default(&t->set);
   return settings_json(&t->set, t->en->prog->train, "train", e) && settings_json(&t->set, saved, "theta.json", e) &&
@@ -261,10 +272,13 @@ static bool train(Trainer *t, const Options *o, int *sig, RtError *e) {
   t->best_theta = rt_alloc((size_t)en->prog->theta, sizeof(float));
   int64_t until = opt_int(o->stop_after, t->set.steps);
   if (until > t->set.steps) until = t->set.steps;
-  fprintf(stderr, "%s: %lld parameters, %lld rows of %lld tokens (%lld labelled), %lld steps, %d threads, %s\n",
-          en->prog->spec,
-          (long long)prog_trained(en->prog), (long long)t->data->n, (long long)t->data->tokens, (long long)t->data->labelled,
-          (long long)t->set.steps, pool_threads(en->pool), en->isa->name);
+  int64_t params = prog_trained(en->prog);
+  int threads = pool_threads(en->pool);
+  fprintf(stderr, "%s: %lld parameter%s, %lld row%s of %lld token%s (%lld labelled), %lld step%s, %d thread%s, %s, ", en->prog->spec,
+          (long long)params, plural(params), (long long)t->data->n, plural(t->data->n), (long long)t->data->tokens, plural(t->data->tokens),
+          (long long)t->data->labelled, (long long)t->set.steps, plural(t->set.steps), threads, plural(threads), en->isa->name);
+  say_end(t->app.models);
+  fputc('\n', stderr);
   engine_prepare(en);
   pthread_sigmask(SIG_BLOCK, &set, NULL);
   t->started = t->saved = rt_now();

@@ -8,6 +8,7 @@
 
 #include "runtime/commands/commands.h"
 #include "runtime/core/alloc.h"
+#include "runtime/core/words.h"
 #include "runtime/engine/step.h"
 #include "runtime/rows/rowstep.h"
 
@@ -40,7 +41,7 @@ static bool read_ids(Verify *v, RtError *e) {
   v->n = t->shape[t->rank - 1];
   v->B = t->rank == 2 ? t->shape[0] : 1;
   if (v->B < 1 || v->n < 1 || v->n > v->models->context)
-    return rt_fail(e, "input_ids: sequences of %lld tokens; the context holds 1 to %lld", (long long)v->n, (long long)v->models->context);
+    return rt_fail(e, "input_ids: sequences of %lld token%s; the context holds 1 to %lld", (long long)v->n, plural(v->n), (long long)v->models->context);
   v->ids = rt_alloc((size_t)t->elems, sizeof *v->ids);
   for (int64_t i = 0; i < t->elems; i++) {
     int64_t id = 0;
@@ -66,8 +67,8 @@ static bool find_ref(Verify *v, Ref *r, const char *name, int64_t width, RtError
     return rt_fail(e, "%s: expected F32, F16 or BF16, found %s", name, t->dtype_name);
   int k = t->rank;
   bool fits = k >= 2 && t->shape[k - 1] == width && t->shape[k - 2] == v->n && t->elems == v->B * v->n * width;
-  return fits || rt_fail(e, "%s: expected [%lld, %lld, %lld] as the model and input_ids say, found %lld elements of rank %d", name,
-                         (long long)v->B, (long long)v->n, (long long)width, (long long)t->elems, k);
+  return fits || rt_fail(e, "%s: expected [%lld, %lld, %lld] as the model and input_ids say, found %lld element%s of rank %d", name,
+                         (long long)v->B, (long long)v->n, (long long)width, (long long)t->elems, plural(t->elems), k);
 }
 
 static bool find_refs(Verify *v, RtError *e) {
@@ -88,7 +89,8 @@ static bool find_refs(Verify *v, RtError *e) {
     char *end = NULL;
     long long k = strncmp(key, "hidden.", 7) ? -1 : strtoll(key + 7, &end, 10);
     if (k > v->m->blocks && end && !*end)
-      return rt_fail(e, "%s: the model has %lld blocks, so hidden.%lld is the last", key, (long long)v->m->blocks, (long long)v->m->blocks);
+      return rt_fail(e, "%s: the model has %lld block%s, so hidden.%lld is the last", key, (long long)v->m->blocks,
+                     plural(v->m->blocks), (long long)v->m->blocks);
   }
   if (v->grad.t && v->n < 2) return rt_fail(e, "grad.hidden.0: sequences of one token have no loss");
   if (v->grad.t && v->en->e_probe < 0) {

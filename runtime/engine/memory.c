@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "runtime/core/words.h"
 #include "runtime/engine/engine.h"
 
 enum { ALIGN = 64, ROW_ROUND = 16, HUGE_FROM = 4 << 20 };
@@ -45,9 +46,9 @@ static const StTensor *find_weight(const Engine *en, const char *const *dir, con
     for (size_t k = 0; k < sizeof SAME / sizeof SAME[0]; k++) dtype |= SAME[k].st == t->dtype &&
         !strcmp(SAME[k].name, b->dtype);
     if (dtype && t->elems == b->elems) return t;
-    rt_fail(e, "model %s: %s: tensor %s has %lld elements of %s; the program was compiled for %lld of %s",
+    rt_fail(e, "model %s: %s: tensor %s has %lld element%s of %s; the program was compiled for %lld of %s",
             en->prog->model[i].name, dir[i],
-            t->name, (long long)t->elems, t->dtype_name, (long long)b->elems, b->dtype);
+            t->name, (long long)t->elems, plural(t->elems), t->dtype_name, (long long)b->elems, b->dtype);
     return NULL;
   }
   rt_fail(e, "weight %s belongs to no model of this program", b->name);

@@ -8,6 +8,7 @@
 
 #include "runtime/core/alloc.h"
 #include "runtime/core/rng.h"
+#include "runtime/core/words.h"
 #include "runtime/files/safetensors.h"
 
 static double normal_at(uint64_t key, uint64_t i) {
@@ -96,7 +97,7 @@ bool params_load(const Prog *p, const ParamsPart *part, int nparts, const char *
       rt_free(name);
     }
   if (ok && st_count(s) != p->nparam * nparts)
-    ok = rt_fail(e, "%s: %d tensors, this program has %d parameters", path, st_count(s), p->nparam * nparts);
+    ok = rt_fail(e, "%s: %d tensor%s; this program has %d", path, st_count(s), plural(st_count(s)), p->nparam * nparts);
   st_close(s);
   return ok;
 }

@@ -1,5 +1,5 @@
-// What a Hugging Face model directory says outside its weights: config.json, generation_config.json, which ids begin and end text,
-// and where its tokenizer lies.
+// What a Hugging Face model directory says outside its weights: config.json, generation_config.json, where its tokenizer lies, and which ids
+// and tokens are said to begin and end a text (text/ends.h makes one answer of that).
 #ifndef CALM_RUNTIME_HFDIR_H
 #define CALM_RUNTIME_HFDIR_H
 #include <jansson.h>
@@ -7,16 +7,25 @@
 
 #include "runtime/core/rt_error.h"
 
+typedef struct HfToken {       // a special token as tokenizer_config.json names it
+  const char *text;            // NULL when it names none
+  int32_t listed;              // its id by "added_tokens_decoder"; -1 when that does not list it
+} HfToken;
+
 typedef struct HfDir {
   char *dir;                   // as given
   json_t *config;              // config.json, an object
   json_t *text;                // the language model's part: config["text_config"] where there is one, else config (borrowed)
   json_t *generation;          // generation_config.json, or NULL
   char *tokenizer;             // path of tokenizer.json, or NULL when there is none
+  json_t *tokenizer_config;    // of the file beside it, or NULL
   int64_t vocab_size;          // of `text`; -1 when it says none
-  int32_t bos;                 // -1 when there is none
-  int32_t *eos;                // union over tokenizer_config eos_token, config and generation_config eos_token_id; ascending
+  int32_t bos;                 // bos_token_id of config.json, else of generation_config.json; -1 when there is none
+  int32_t *eos;                // union over the eos_token_id of both; ascending
   int n_eos;
+  int32_t first_eos;           // the first that config.json names, else generation_config.json; -1 when there is none
+  const char *first_eos_from;  // which of the two ("the spec" for a model made from nothing)
+  HfToken bos_token, eos_token;
 } HfDir;
 
 // Opens a model directory; NULL and an error naming the file or key when it is not one.

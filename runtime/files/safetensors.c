@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "runtime/core/alloc.h"
+#include "runtime/core/words.h"
 #include "runtime/files/file.h"
 #include "runtime/files/json.h"
 
@@ -84,13 +85,13 @@ static bool read_range(const Shard *sh, const char *name, const json_t *v, int b
   t->begin = (uint64_t)json_integer_value(b);
   t->end = (uint64_t)json_integer_value(n);
   if (t->end > sh->data_size)
-    return rt_fail(e, "%s: tensor %.200s ends at byte %llu of %llu bytes of data (is the file truncated?)", sh->path, name,
+    return rt_fail(e, "%s: tensor %.200s ends at byte %llu of %llu of data (is the file truncated?)", sh->path, name,
                    (unsigned long long)t->end, (unsigned long long)sh->data_size);
   uint64_t need_bits, have_bits;
   if (__builtin_mul_overflow((uint64_t)t->elems, (uint64_t)bits, &need_bits) ||
       __builtin_mul_overflow(t->end - t->begin, (uint64_t)8, &have_bits) || need_bits != have_bits)
-    return rt_fail(e, "%s: tensor %.200s: its shape needs %lld elements of %s, its byte range holds %llu bytes", sh->path, name,
-                   (long long)t->elems, t->dtype_name, (unsigned long long)(t->end - t->begin));
+    return rt_fail(e, "%s: tensor %.200s: its shape needs %lld element%s of %s, its byte range holds %llu byte%s", sh->path, name,
+                   (long long)t->elems, plural(t->elems), t->dtype_name, (unsigned long long)(t->end - t->begin), plural((int64_t)(t->end - t->begin)));
   return true;
 }
 
@@ -107,11 +108,13 @@ static bool check_tiling(const Shard *sh, const StTensor *t, int n, RtError *e) 
   for (int i = 0; i < n; at = t[i++].end) {
     if (t[i].begin < at) return rt_fail(e, "%s: tensor %.200s overlaps tensor %.200s", sh->path, t[i].name, t[i - 1].name);
     if (t[i].begin > at)
-      return rt_fail(e, "%s: %llu bytes before tensor %.200s belong to no tensor", sh->path, (unsigned long long)(t[i].begin - at),
+      return rt_fail(e, "%s: %llu byte%s of no tensor before tensor %.200s", sh->path, (unsigned long long)(t[i].begin - at),
+                     plural((int64_t)(t[i].begin - at)),
                      t[i].name);
   }
   if (at != sh->data_size)
-    return rt_fail(e, "%s: %llu bytes at the end belong to no tensor", sh->path, (unsigned long long)(sh->data_size - at));
+    return rt_fail(e, "%s: %llu byte%s at the end of no tensor", sh->path, (unsigned long long)(sh->data_size - at),
+                   plural((int64_t)(sh->data_size - at)));
   return true;
 }
 
@@ -157,7 +160,7 @@ static bool read_header(Shard *sh, int fd, RtError *e) {
   off_t end = lseek(fd, 0, SEEK_END);
   uint8_t len8[8];
   if (end < 8 || !read_at(fd, len8, 8, 0))
-    return rt_fail(e, "%s: not a safetensors file: it has %lld bytes, less than a header's length field", sh->path, (long long)end);
+    return rt_fail(e, "%s: not a safetensors file: it has %lld byte%s, less than a header's length field", sh->path, (long long)end, plural(end));
   uint64_t size = (uint64_t)end, len = 0;
   for (int i = 7; i >= 0; i--) len = len << 8 | len8[i];
   if (len > MAX_HEADER)

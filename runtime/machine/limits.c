@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/core/words.h"
 #include "runtime/machine/cgroup.h"
 
 // Digits at *s, which moves past them; false where there are none or the number is beyond int64_t.
@@ -105,8 +106,6 @@ void limits_cpu(CpuLimits *l) {
 }
 
 // ---- threads
-
-static const char *plural(int64_t n) { return n == 1 ? "" : "s"; }
 
 int limits_threads(const CpuLimits *l, char why[LIMITS_TEXT]) {
   int cores = l->cores < 1 ? 1 : l->cores > LIMITS_THREADS ? LIMITS_THREADS : l->cores;

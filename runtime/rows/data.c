@@ -6,6 +6,7 @@
 
 #include "runtime/core/alloc.h"
 #include "runtime/core/utf8.h"
+#include "runtime/core/words.h"
 #include "runtime/files/file.h"
 #include "runtime/files/json.h"
 
@@ -32,12 +33,6 @@ static DataRow *add_row(Reader *r, int64_t n) {
   DataRow *row = &d->row[d->n++];
   *row = (DataRow){.ids = rt_alloc((size_t)n, sizeof(int32_t)), .labels = rt_alloc((size_t)n, sizeof(int32_t)), .n = n, .line = r->line};
   return row;
-}
-
-static bool is_eos(const DataOptions *o, int32_t id) {
-  for (int i = 0; i < o->n_eos; i++)
-    if (o->eos_set[i] == id) return true;
-  return id == o->eos && id >= 0;
 }
 
 static bool check_id(const Reader *r, const char *key, int64_t id) {
@@ -116,8 +111,8 @@ static bool read_windows(Reader *r, const Windows *w) {
   int64_t context = r->o->context;
   for (int64_t at = 0, k; at < w->n; at += k) {
     k = w->n - at < context - w->np ? w->n - at : context - w->np;
-    if (k <= 0) return rt_fail(r->e, "%s: a context of %lld leaves no room behind the %lld tokens every text begins with", r->path,
-                               (long long)context, (long long)w->np);
+    if (k <= 0) return rt_fail(r->e, "%s: a context of %lld leaves no room behind the %lld token%s every text begins with", r->path,
+                               (long long)context, (long long)w->np, plural(w->np));
     DataRow *row = add_row(r, w->np + k);
     for (int64_t i = 0; i < w->np; i++) row->ids[i] = w->prefix[i], row->labels[i] = -100;
     for (int64_t i = 0; i < k; i++) row->ids[w->np + i] = row->labels[w->np + i] = w->ids[at + i];
@@ -170,15 +165,16 @@ static bool read_pair(Reader *r, const json_t *prompt, const json_t *completion)
   int64_t np = tokenizer_prefix(r->o->tok, &prefix);
   bool ok = check_ids(r, "prompt", prefix, np) && (a.n = encode(r, "prompt", prompt, false, &a.ids, &a.span)) >= 0 &&
             (b.n = encode(r, "completion", completion, true, &b.ids, &b.span)) >= 0;
-  bool eos = ok && r->o->eos >= 0 && !(b.n > 0 && is_eos(r->o, b.ids[b.n - 1]));
-  ok = ok && (!eos || check_id(r, "completion", r->o->eos));
+  int32_t end = r->o->ends->append;
+  bool eos = ok && end >= 0 && !(b.n > 0 && text_ends_at(r->o->ends, b.ids[b.n - 1]));
+  ok = ok && (!eos || check_id(r, "completion", end));
   if (ok) {
     int64_t n = np + a.n + b.n + eos;
     DataRow *row = add_row(r, n);
     if (np) memcpy(row->ids, prefix, (size_t)np * sizeof *row->ids);
     memcpy(row->ids + np, a.ids, (size_t)a.n * sizeof *row->ids);
     memcpy(row->ids + np + a.n, b.ids, (size_t)b.n * sizeof *row->ids);
-    if (eos) row->ids[n - 1] = r->o->eos;
+    if (eos) row->ids[n - 1] = end;
     row->prompt_n = np + a.n;
     for (int64_t i = 0; i < n; i++) row->labels[i] = i < row->prompt_n ? -100 : row->ids[i];
     row->prompt = rt_strdup(json_string_value(prompt));
@@ -205,8 +201,7 @@ static bool read_ids(Reader *r, const json_t *ids, const json_t *labels) {
   if (!json_is_array(ids)) return fail(r, "input_ids", "an array of token ids", ids);
   if (!json_is_array(labels)) return fail(r, "labels", "an array of token ids or -100, beside \"input_ids\"", labels);
   if ((int64_t)json_array_size(labels) != n)
-    return rt_fail(r->e, "%s:%lld: \"labels\" has %zu entries, \"input_ids\" has %lld", r->path, (long long)r->line, json_array_size(labels),
-                   (long long)n);
+    return rt_fail(r->e, "%s:%lld: \"labels\" has %zu, \"input_ids\" %lld numbers", r->path, (long long)r->line, json_array_size(labels), (long long)n);
   if (n == 0) return rt_fail(r->e, "%s:%lld: \"input_ids\" is empty", r->path, (long long)r->line);
   DataRow *row = add_row(r, n);
   for (int64_t i = 0; i < n; i++) {

@@ -5,6 +5,7 @@
 #ifndef CALM_RUNTIME_DATA_H
 #define CALM_RUNTIME_DATA_H
 #include "runtime/rows/follow.h"
+#include "runtime/text/ends.h"
 
 typedef struct DataRow {
   int32_t *ids, *labels;        // n each; labels[i] is ids[i] where that token is trained on, otherwise -100
@@ -23,9 +24,7 @@ typedef struct Data {
 
 typedef struct DataOptions {
   const Tokenizer *tok;         // NULL: only input_ids rows are possible
-  int32_t eos;                  // end-of-text id appended (labelled) to a completion that does not bring one; -1 = none
-  const int32_t *eos_set;       // all ids that count as end of text
-  int n_eos;
+  const TextEnds *ends;         // what ends a text: appended (labelled) to a completion that does not bring an end
   int64_t vocab;                // ids must be below this
   const Streams *streams;       // the program's; NULL: the anchor's alone
   int64_t context;              // rows longer than this are cut, counted in *cut (text rows are split into windows of this length)

@@ -7,22 +7,17 @@
 #include "runtime/core/alloc.h"
 #include "runtime/core/call.h"
 #include "runtime/core/rng.h"
+#include "runtime/core/words.h"
 #include "runtime/rows/rowstep.h"
 
-int32_t feed_eos(const Models *m) {
-  // A model may have several; the one config.json names first is the one it was trained with.
-  const json_t *v = json_object_get(m->hf->text, "eos_token_id");
-  if (json_is_array(v)) v = json_array_get(v, 0);
-  if (json_is_integer(v) && json_integer_value(v) >= 0) return (int32_t)json_integer_value(v);
-  return m->hf->n_eos ? m->hf->eos[0] : -1;
-}
-
 Data *feed_open(const Models *m, const char *path, RtError *e) {
-  DataOptions o = {.tok = m->tok, .eos = feed_eos(m), .eos_set = m->hf->eos, .n_eos = m->hf->n_eos,
+  DataOptions o = {.tok = m->tok, .ends = &m->ends,
                    .streams = &m->streams, .vocab = m->vocab, .context = m->context};
   int64_t cut = 0;
   Data *d = data_read(path, &o, &cut, e);
-  if (d && cut) rt_warn("%s: %lld rows were longer than the context of %lld tokens%s and were cut", path, (long long)cut, (long long)m->context, m->streams.n > 1 ? ", or an augment's," : "");
+  if (d && cut)
+    rt_warn("%s: %lld row%s longer than the context of %lld token%s%s and %s cut", path, (long long)cut, cut == 1 ? " was" : "s were",
+            (long long)m->context, plural(m->context), m->streams.n > 1 ? ", or an augment's," : "", cut == 1 ? "was" : "were");
   return d;
 }
 

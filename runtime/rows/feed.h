@@ -8,8 +8,6 @@
 // Reads a JSONL file with the program's tokenizer and limits; tells on standard error when rows were cut. NULL on
 // error.
 Data *feed_open(const Models *m, const char *path, RtError *e);
-// The end-of-text id that training appends to a completion; -1 when the anchor has none.
-int32_t feed_eos(const Models *m);
 int64_t feed_longest(const Data *d);                            // most tokens a row's training takes of a stream
 
 // Loss of every row by entry `loss`, in steps of at most `cap` tokens (a longer row alone). Sums are in double, in row

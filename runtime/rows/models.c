@@ -2,6 +2,7 @@
 #include "runtime/rows/models.h"
 
 #include "runtime/core/alloc.h"
+#include "runtime/core/words.h"
 #include "runtime/files/file.h"
 
 static void set_dirs(Models *m, const ModelPlace *place, int n) {
@@ -67,7 +68,7 @@ static bool check_prefix(const Stream *s, RtError *e) {
       return rt_fail(e, "the tokenizer of model %s begins every text with id %d; the model knows ids below %lld", s->model, (int)ids[i],
                      (long long)s->vocab);
   if (n <= s->context) return true;
-  return rt_fail(e, "the tokenizer of model %s begins every text with %d tokens; the context of the model holds %lld", s->model, n,
+  return rt_fail(e, "the tokenizer of model %s begins every text with %d token%s; the context of the model holds %lld", s->model, n, plural(n),
                  (long long)s->context);
 }
 
@@ -87,8 +88,9 @@ static bool open_tokenizers(Models *m, RtError *e) {
   }
   m->context = m->streams.s[0].context, m->vocab = m->streams.s[0].vocab;
   m->hf = hfdir_from(m->dir[a], p->model[a].config, m->tokfile[a], e);
-  if (!m->hf) return false;
-  return !m->tokfile[a] || (m->tok = tokenizer_open(m->tokfile[a], e));
+  if (!m->hf || (m->tokfile[a] && !(m->tok = tokenizer_open(m->tokfile[a], e)))) return false;
+  text_ends_read(&m->ends, m->hf, m->tok);
+  return true;
 }
 
 Models *models_open(const Prog *p, const ModelPlace *place, int n, RtError *e) {
@@ -104,6 +106,7 @@ void models_close(Models *m) {
   if (!m) return;
   if (m->tok) tokenizer_free(m->tok);
   if (m->hf) hfdir_free(m->hf);
+  text_ends_free(&m->ends);
   streams_free(&m->streams);
   for (int i = 0; m->tokfile && i < m->prog->nmodel; i++) rt_free(m->tokfile[i]);
   rt_free(m->dir), rt_free(m->tokfile);

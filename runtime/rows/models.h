@@ -4,6 +4,7 @@
 #include "runtime/engine/program.h"
 #include "runtime/files/hfdir.h"
 #include "runtime/rows/follow.h"
+#include "runtime/text/ends.h"
 
 typedef struct Models {
   const Prog *prog;            // borrowed
@@ -11,6 +12,7 @@ typedef struct Models {
   char **tokfile;              // per model: its tokenizer.json, NULL when it has none; owned
   Tokenizer *tok;              // the anchor's, or NULL
   HfDir *hf;                   // the anchor's facts
+  TextEnds ends;               // what begins and ends its texts
   Streams streams;
   int64_t context, vocab;      // smallest over the models that read the anchor's ids (vocab: ids must be below it)
 } Models;

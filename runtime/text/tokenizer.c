@@ -158,6 +158,12 @@ int tokenizer_suffix(const Tokenizer *t, const int32_t **ids) {
 
 bool tokenizer_is_special(const Tokenizer *t, int32_t id) { return id >= 0 && id < t->n && t->special[id]; }
 
+const char *tokenizer_token(const Tokenizer *t, int32_t id, size_t *n) {
+  if (id < 0 || id >= t->n) return NULL;
+  *n = t->text[id].n;
+  return t->text[id].s;
+}
+
 int32_t tokenizer_token_id(const Tokenizer *t, const char *token) {
   for (int i = 0; i < t->nadded; i++)
     if (strcmp(t->added[i].content, token) == 0) return t->added[i].id;

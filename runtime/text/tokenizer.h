@@ -24,6 +24,8 @@ int tokenizer_suffix(const Tokenizer *t, const int32_t **ids);
 // Decodes all ids at once; special tokens are skipped. malloc'ed, NUL-terminated, *len bytes. Invalid UTF-8 becomes U+FFFD as HF does.
 char *tokenizer_decode(const Tokenizer *t, const int32_t *ids, int64_t n, size_t *len);
 bool tokenizer_is_special(const Tokenizer *t, int32_t id);
+// How the token of an id is written, *n bytes of it, borrowed; NULL when the id has none.
+const char *tokenizer_token(const Tokenizer *t, int32_t id, size_t *n);
 int32_t tokenizer_token_id(const Tokenizer *t, const char *token);   // -1 when there is none
 
 // Streaming decode: decode(prompt + completion) minus decode(prompt), handed out in whole characters only.

@@ -14,7 +14,7 @@ Decoder *decoder_new(Engine *en, const Tokenizer *tok, int64_t nslots, int64_t c
   engine_caches(en, nslots, context, known);
   for (int k = 0; k < en->nstream; k++) {
     if (nslots * en->slot_rows[k] <= INT32_MAX) continue;
-    rt_fail(e, "%lld sequences of %lld tokens do not fit the caches", (long long)nslots, (long long)en->slot_rows[k]);
+    rt_fail(e, "the caches cannot hold %lld times %lld tokens", (long long)nslots, (long long)en->slot_rows[k]);
     return NULL;
   }
   if (!engine_place(en, e)) return NULL;

@@ -20,6 +20,7 @@ typedef struct Fixture {
   Tokenizer *tok;
   DataOptions o;
   int32_t eos_set[1];
+  TextEnds ends;
   char path[64];
 } Fixture;
 
@@ -28,7 +29,8 @@ static void open_fixture(Fixture *f, const char *tokenizer, int64_t context) {
   *f = (Fixture){.eos_set = {1}, .path = "/tmp/calm-test-data-XXXXXX"};
   f->tok = tokenizer_open(tokenizer, &e);
   if (!f->tok) fail_msg("%s", e.text);
-  f->o = (DataOptions){.tok = f->tok, .eos = 1, .eos_set = f->eos_set, .n_eos = 1, .vocab = tokenizer_vocab(f->tok), .context = context};
+  f->ends = (TextEnds){.bos = -1, .eos = f->eos_set, .n_eos = 1, .append = 1};
+  f->o = (DataOptions){.tok = f->tok, .ends = &f->ends, .vocab = tokenizer_vocab(f->tok), .context = context};
   close(mkstemp(f->path));
 }
 
@@ -72,7 +74,7 @@ static void pairs(void **state) {
   assert_int_equal(d->tokens, 8);
   assert_int_equal(d->labelled, 4);             // the very first token of a row cannot be predicted
   data_free(d);
-  f.o.eos = -1;
+  f.ends.append = -1;
   f.o.context = 3;
   d = good(&f, "{\"prompt\": \"^a\", \"completion\": \"77\"}\n{\"prompt\": \"^aa\", \"completion\": \"\"}\n", &cut);
   assert_int_equal(cut, 1);
@@ -136,7 +138,7 @@ static void ids_around(void **state) {
   assert_null(read_text(&f, "{\"prompt\": \"\", \"completion\": \"\"}", 32, NULL, &e));
   assert_non_null(strstr(e.text, ":1: \"prompt\": the token id 1"));
   f.o.vocab = tokenizer_vocab(f.tok);
-  f.o.eos = 1000;
+  f.ends.append = 1000;
   assert_null(read_text(&f, "{\"prompt\": \"a\", \"completion\": \"b\"}", 34, NULL, &e));
   assert_non_null(strstr(e.text, ":1: \"completion\": the token id 1000"));
   close_fixture(&f);
@@ -190,7 +192,7 @@ static void mistakes(void **state) {
     {"{\"text\": \"a\", \"prompt\": \"b\"}\n", "found two of these"},
     {"{\"text\": \"a\", \"text\": \"b\"}\n", "duplicate"},
     {"{\"input_ids\": [1, 2]}\n", "\"labels\": expected an array"},
-    {"{\"input_ids\": [1, 2], \"labels\": [1]}\n", "\"labels\" has 1 entries, \"input_ids\" has 2"},
+    {"{\"input_ids\": [1, 2], \"labels\": [1]}\n", "\"labels\" has 1, \"input_ids\" 2 numbers"},
     {"{\"input_ids\": [1, 45], \"labels\": [1, 2]}\n", "the token id 45 is not below the model's vocabulary size 45"},
     {"{\"input_ids\": [1, 2], \"labels\": [1, -1]}\n", "\"labels\": the token id -1"},
     {"{\"input_ids\": [1, 2.5], \"labels\": [1, 2]}\n", "\"input_ids\": expected token ids, found a number with a fraction"},

@@ -35,6 +35,8 @@ typedef struct Kit {
   Tokenizer *tok;
   Streams streams;
   DataOptions o;
+  int32_t eos;
+  TextEnds ends;
   char path[64];
 } Kit;
 
@@ -50,7 +52,9 @@ static void open_kit(Kit *k, const char *anchor, const char *augment) {
   }
   k->streams.s[PROMPTS].prompt_only = k->streams.s[SHARED].prompt_only = true;
   int32_t eos = tokenizer_token_id(k->tok, "</s>");
-  k->o = (DataOptions){.tok = k->tok, .eos = eos < 0 ? 1 : eos, .vocab = MOST, .streams = &k->streams, .context = MOST};
+  k->eos = eos < 0 ? 1 : eos;
+  k->ends = (TextEnds){.bos = -1, .eos = &k->eos, .n_eos = 1, .append = k->eos};
+  k->o = (DataOptions){.tok = k->tok, .ends = &k->ends, .vocab = MOST, .streams = &k->streams, .context = MOST};
   close(mkstemp(k->path));
 }
 
@@ -214,7 +218,7 @@ static void say_pair(Said *s, const Kit *k, const char *text, size_t cut, size_t
   for (int np = tokenizer_prefix(k->tok, &prefix); np > 0; np--) say(s, "", 0);
   say_text(s, k->tok, text, cut, false);
   s->prompt = s->n;
-  if (say_text(s, k->tok, text + cut, n - cut, true) != k->o.eos) say(s, "", 0);       // end of text
+  if (say_text(s, k->tok, text + cut, n - cut, true) != k->eos) say(s, "", 0);       // end of text
 }
 
 static void pairs_of(Kit *k, Rng *r, const TextParts *parts, const char *anchor, const char *augment) {

@@ -118,10 +118,10 @@ static void hostile(void **state) {
     const char *part;
   } cases[] = {
     {"{" T("a", "F32", "[2]", 0, 8) "}", 7, "truncated"},
-    {"{" T("a", "F32", "[2]", 0, 8) "}", 9, "1 bytes at the end"},
+    {"{" T("a", "F32", "[2]", 0, 8) "}", 9, "1 byte at the end"},
     {"{" T("a", "F32", "[2]", 0, 8) "," T("b", "F32", "[1]", 4, 8) "}", 8, "overlaps"},
-    {"{" T("a", "F32", "[2]", 0, 8) "," T("b", "F32", "[1]", 12, 16) "}", 16, "belong to no tensor"},
-    {"{" T("a", "F32", "[1]", 4, 8) "}", 8, "belong to no tensor"},
+    {"{" T("a", "F32", "[2]", 0, 8) "," T("b", "F32", "[1]", 12, 16) "}", 16, "4 bytes of no tensor before"},
+    {"{" T("a", "F32", "[1]", 4, 8) "}", 8, "4 bytes of no tensor before"},
     {"{" T("a", "F32", "[2]", 0, 4) "}", 4, "its shape needs 2"},
     {"{" T("a", "F32", "[2]", 0, 8) "," T("a", "F32", "[2]", 0, 8) "}", 8, "uplicate"},
     {"{" T("a", "F33", "[2]", 0, 8) "}", 8, "unknown dtype \"F33\""},
@@ -314,13 +314,31 @@ static void directories(void **state) {
   put_text("d/tokenizer.json", "{\"added_tokens\": [{\"id\": 3, \"content\": \"<x>\"}, {\"id\": 7, \"content\": \"<end>\"}], \"model\": {}}");
   HfDir *h = hfdir_open(at("d"), &e);
   if (!h) fail_msg("%s", e.text);
-  assert_int_equal(h->n_eos, 4);
-  static const int32_t eos[] = {2, 5, 7, 9};
+  assert_int_equal(h->n_eos, 3);
+  static const int32_t eos[] = {2, 5, 9};
   assert_memory_equal(h->eos, eos, sizeof eos);
+  assert_int_equal(h->first_eos, 2);              // the language model's own
+  assert_string_equal(h->first_eos_from, "config.json");
+  assert_string_equal(h->eos_token.text, "<end>");
+  assert_int_equal(h->eos_token.listed, -1);
+  assert_null(h->bos_token.text);
   assert_int_equal(h->bos, 1);
   assert_int_equal(h->vocab_size, 50);
   assert_string_equal(h->tokenizer, at("d/tokenizer.json"));
   hfdir_free(h);
+  put_text("d/config.json", "{\"eos_token_id\": []}");
+  put_text("d/tokenizer_config.json", "{\"eos_token\": \"<x>\", \"bos_token\": \"\", \"added_tokens_decoder\": {\"12\": {\"content\": \"<x>\"}}}");
+  h = hfdir_open(at("d"), &e);
+  if (!h) fail_msg("%s", e.text);
+  assert_int_equal(h->first_eos, 2);
+  assert_string_equal(h->first_eos_from, "generation_config.json");
+  assert_string_equal(h->eos_token.text, "<x>");
+  assert_int_equal(h->eos_token.listed, 12);
+  assert_null(h->bos_token.text);
+  hfdir_free(h);
+  put_text("d/tokenizer_config.json", "{\"eos_token\": true}");
+  assert_null(hfdir_open(at("d"), &e));
+  assert_non_null(strstr(e.text, "d/tokenizer_config.json: \"eos_token\": expected a string or an object with \"content\", found a boolean"));
   put_text("d/generation_config.json", "{\"eos_token_id\": \"x\"}");
   assert_null(hfdir_open(at("d"), &e));
   assert_non_null(strstr(e.text, "generation_config.json: \"eos_token_id\": expected a token id, found a string"));
