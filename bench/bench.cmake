@@ -15,3 +15,4 @@ endfunction()
 calm_bench(rates examples/lib/rates.c examples/lib/peak.c LIBS pthread)     # an example's program, here to stand beside roofline
 calm_bench(roofline bench/roofline.c examples/lib/peak.c LIBS calm_testkit)
 calm_bench(bench_tokenizer bench/tokenizer_rate.c LIBS calm_rt)
+calm_bench(bench_sha256 bench/sha256_rate.c LIBS calm_rt)

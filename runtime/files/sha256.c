@@ -1,20 +1,12 @@
-// SHA-256 (FIPS 180-4) and the cache of file hashes. A hash is kept in a file named by what identifies the content: device, inode,
-// size, and both times of change, so a stale entry is never found and no locking is needed.
+// SHA-256 (FIPS 180-4): in plain C, and with the processor's instructions where it has them. See sha256.h.
 #include "runtime/files/sha256.h"
 
-#include <errno.h>
-#include <fcntl.h>
+#include <cpuid.h>
+#include <immintrin.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <time.h>
-#include <unistd.h>
 
-#include "runtime/core/alloc.h"
-#include "runtime/files/file.h"
-
-static const uint32_t K[64] = {
+static const _Alignas(16) uint32_t K[64] = {
   0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5, 0xd807aa98, 0x12835b01, 0x243185be,
   0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174, 0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa,
   0x5cb0a9dc, 0x76f988da, 0x983e5152, 0xa831c66d, 0xb00327c8, 0xbf597fc7, 0xc6e00bf3, 0xd5a79147, 0x06ca6351, 0x14292967, 0x27b70a85,
@@ -24,7 +16,7 @@ static const uint32_t K[64] = {
 
 static uint32_t ror(uint32_t x, int n) { return x >> n | x << (32 - n); }
 
-static void compress(uint32_t h[8], const uint8_t *p) {
+static void block_plain(uint32_t h[8], const uint8_t *p) {
   uint32_t w[64];
   for (int i = 0; i < 16; i++) w[i] = (uint32_t)p[4 * i] << 24 | (uint32_t)p[4 * i + 1] << 16 | (uint32_t)p[4 * i + 2] << 8 | p[4 * i + 3];
   for (int i = 16; i < 64; i++) {
@@ -42,8 +34,53 @@ static void compress(uint32_t h[8], const uint8_t *p) {
   for (int i = 0; i < 8; i++) h[i] += v[i];
 }
 
+static void blocks_plain(uint32_t h[8], const uint8_t *p, size_t n) {
+  for (; n; n--, p += 64) block_plain(h, p);
+}
+
+// The processor's own rounds (SHA extensions). It wants the state as words ABEF and CDGH, highest first, and takes four words of the schedule at
+// a time; w holds the last sixteen.
+__attribute__((target("sha,sse4.1"))) static void blocks_sha(uint32_t h[8], const uint8_t *p, size_t n) {
+  const __m128i swap = _mm_set_epi64x(0x0c0d0e0f08090a0b, 0x0405060700010203);
+  __m128i cdab = _mm_shuffle_epi32(_mm_loadu_si128((const __m128i *)h), 0xB1), efgh = _mm_shuffle_epi32(_mm_loadu_si128((const __m128i *)h + 1), 0x1B);
+  __m128i abef = _mm_alignr_epi8(cdab, efgh, 8), cdgh = _mm_blend_epi16(efgh, cdab, 0xF0);
+  for (; n; n--, p += 64) {
+    __m128i w[4], abef0 = abef, cdgh0 = cdgh;
+    for (int i = 0; i < 4; i++) w[i] = _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)p + i), swap);
+#pragma GCC unroll 16
+    for (int i = 0; i < 16; i++) {
+      __m128i wk = _mm_add_epi32(w[i % 4], _mm_load_si128((const __m128i *)K + i));
+      cdgh = _mm_sha256rnds2_epu32(cdgh, abef, wk);
+      abef = _mm_sha256rnds2_epu32(abef, cdgh, _mm_shuffle_epi32(wk, 0x0E));
+      if (i >= 12) continue;
+      __m128i next = _mm_add_epi32(_mm_sha256msg1_epu32(w[i % 4], w[(i + 1) % 4]), _mm_alignr_epi8(w[(i + 3) % 4], w[(i + 2) % 4], 4));
+      w[i % 4] = _mm_sha256msg2_epu32(next, w[(i + 3) % 4]);
+    }
+    abef = _mm_add_epi32(abef, abef0), cdgh = _mm_add_epi32(cdgh, cdgh0);
+  }
+  __m128i feba = _mm_shuffle_epi32(abef, 0x1B), dchg = _mm_shuffle_epi32(cdgh, 0xB1);
+  _mm_storeu_si128((__m128i *)h, _mm_blend_epi16(feba, dchg, 0xF0));
+  _mm_storeu_si128((__m128i *)h + 1, _mm_alignr_epi8(dchg, feba, 8));
+}
+
+static bool has_plain(void) { return true; }
+static bool has_sha(void) {
+  unsigned a, b, c, d;
+  return __get_cpuid(1, &a, &b, &c, &d) && (c & bit_SSE4_1) && __get_cpuid_count(7, 0, &a, &b, &c, &d) && (b & bit_SHA);
+}
+
+static const Sha256Path PATH[] = {{"sha", has_sha, blocks_sha}, {"plain", has_plain, blocks_plain}};
+
+const Sha256Path *sha256_path(int i) { return i >= 0 && i < (int)(sizeof PATH / sizeof PATH[0]) ? &PATH[i] : NULL; }
+
+void sha256_init_on(Sha256 *s, const Sha256Path *path) {
+  *s = (Sha256){.h = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19}, .path = path};
+}
+
 void sha256_init(Sha256 *s) {
-  *s = (Sha256){.h = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19}};
+  int i = 0;
+  while (!PATH[i].here()) i++;
+  sha256_init_on(s, &PATH[i]);
 }
 
 void sha256_add(Sha256 *s, const void *data, size_t n) {
@@ -56,10 +93,10 @@ void sha256_add(Sha256 *s, const void *data, size_t n) {
     p += k;
     n -= k;
     if (have + k < 64) return;
-    compress(s->h, s->block);
+    s->path->blocks(s->h, s->block, 1);
   }
-  for (; n >= 64; p += 64, n -= 64) compress(s->h, p);
-  if (n) memcpy(s->block, p, n);
+  s->path->blocks(s->h, p, n / 64);
+  if (n % 64) memcpy(s->block, p + n / 64 * 64, n % 64);
 }
 
 void sha256_hex(Sha256 *s, char out[SHA256_HEX]) {
@@ -75,71 +112,4 @@ void sha256_of(const void *data, size_t n, char out[SHA256_HEX]) {
   sha256_init(&s);
   if (n) sha256_add(&s, data, n);
   sha256_hex(&s, out);
-}
-
-// $XDG_CACHE_HOME/calm or ~/.cache/calm, made when missing; NULL when there is no place.
-static char *cache_dir(void) {
-  const char *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
-  char *base = xdg && *xdg == '/' ? rt_strdup(xdg) : home && *home ? file_join(home, ".cache") : NULL;
-  if (!base) return NULL;
-  char *dir = file_join(base, "calm");
-  mkdir(base, 0777);
-  mkdir(dir, 0777);
-  rt_free(base);
-  return dir;
-}
-
-static char *cache_path(const struct stat *st) {
-  char name[160], *dir = cache_dir();
-  if (!dir) return NULL;
-  snprintf(name, sizeof name, "sha256-%llx-%llx-%llx-%llx.%09ld-%llx.%09ld", (unsigned long long)st->st_dev, (unsigned long long)st->st_ino,
-           (unsigned long long)st->st_size, (unsigned long long)st->st_mtim.tv_sec, st->st_mtim.tv_nsec,
-           (unsigned long long)st->st_ctim.tv_sec, st->st_ctim.tv_nsec);
-  char *path = file_join(dir, name);
-  rt_free(dir);
-  return path;
-}
-
-static bool cache_get(const char *path, char out[SHA256_HEX]) {
-  FILE *f = path ? fopen(path, "r") : NULL;
-  if (!f) return false;
-  size_t n = fread(out, 1, SHA256_HEX, f);
-  fclose(f);
-  out[SHA256_HEX - 1] = 0;
-  return n == SHA256_HEX - 1 && strspn(out, "0123456789abcdef") == SHA256_HEX - 1;
-}
-
-// Read piece by piece: a mapping would count a whole model as resident, on top of what a training holds.
-static bool hash_file(const char *path, char out[SHA256_HEX], RtError *e) {
-  enum { PIECE = 1 << 18 };
-  struct stat st;
-  int fd = open(path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return rt_fail(e, "cannot read %s: %s", path, strerror(errno));
-  bool regular = fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
-  uint8_t *piece = rt_alloc(PIECE, 1);
-  Sha256 s;
-  ssize_t n = -1;
-  sha256_init(&s);
-  while (regular && ((n = read(fd, piece, PIECE)) > 0 || (n < 0 && errno == EINTR)))
-    if (n > 0) sha256_add(&s, piece, (size_t)n);
-  int why = errno;
-  close(fd);
-  rt_free(piece);
-  if (!regular) return rt_fail(e, "cannot read %s: it is not a regular file", path);
-  if (n < 0) return rt_fail(e, "cannot read %s: %s", path, strerror(why));
-  sha256_hex(&s, out);
-  return true;
-}
-
-bool sha256_file(const char *path, char out[SHA256_HEX], RtError *e) {
-  struct stat st;
-  char *cached = stat(path, &st) == 0 && S_ISREG(st.st_mode) ? cache_path(&st) : NULL;
-  bool ok = cache_get(cached, out);
-  if (!ok && hash_file(path, out, e)) {
-    ok = true;
-    // A file changed a moment ago might change again within one tick of its clock, unseen: that one is not remembered.
-    if (cached && time(NULL) - st.st_ctim.tv_sec > 2) file_save(cached, out, SHA256_HEX - 1, NULL);
-  }
-  rt_free(cached);
-  return ok;
 }

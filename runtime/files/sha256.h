@@ -1,4 +1,4 @@
-// SHA-256 (FIPS 180-4), of memory and of files; file hashes are remembered so that a large model is read for it only once.
+// SHA-256 (FIPS 180-4), of memory and of files.
 #ifndef CALM_RUNTIME_SHA256_H
 #define CALM_RUNTIME_SHA256_H
 #include <stddef.h>
@@ -8,17 +8,29 @@
 
 enum { SHA256_HEX = 65 };      // 64 digits and the end
 
+// A way to take in n blocks of 64 bytes; here: whether this processor can. sha256_path(0 …) lists them, the fastest first, then NULL.
+typedef struct Sha256Path {
+  const char *name;
+  bool (*here)(void);
+  void (*blocks)(uint32_t h[8], const uint8_t *p, size_t n);
+} Sha256Path;
+const Sha256Path *sha256_path(int i);
+
 typedef struct Sha256 {
   uint32_t h[8];
   uint64_t bytes;
   uint8_t block[64];
+  const Sha256Path *path;
 } Sha256;
 
-void sha256_init(Sha256 *s);
+void sha256_init(Sha256 *s);                                // on the fastest path there is
+void sha256_init_on(Sha256 *s, const Sha256Path *path);
 void sha256_add(Sha256 *s, const void *data, size_t n);
 void sha256_hex(Sha256 *s, char out[SHA256_HEX]);           // finishes s
 void sha256_of(const void *data, size_t n, char out[SHA256_HEX]);
-// Of a file's content. Remembered under $XDG_CACHE_HOME/calm (or ~/.cache/calm) by device, inode, size and times of change; that the
+// Of a file's content, read anew; and its size.
+bool sha256_read(const char *path, uint64_t *size, char out[SHA256_HEX], RtError *e);
+// The same for a large model, read only once: remembered under $XDG_CACHE_HOME/calm (or ~/.cache/calm) by device, inode, size and times of change; that the
 // cache cannot be read or written is no error.
 bool sha256_file(const char *path, char out[SHA256_HEX], RtError *e);
 #endif
