@@ -29,3 +29,25 @@ available_isas() {
   [ -f "$1" ] || build "$1.calm" -o "$1"
   for i in avx512 avx2; do CALM_ISA=$i ./"$1" info >/dev/null 2>&1 && echo $i || echo "this machine has no $i" >&2; done
 }
+# The composition of NAME.calm, its op's output not zero at the start but of random numbers times GAIN, so that untrained it changes the anchor.
+loud() {                       # NAME GAIN
+  sed 's/cross_attention/loud/' "$1.calm"
+  cat <<END
+op loud(b[N, D], a[M, E], heads: int) -> delta[N, D] {
+  param proj[D, E], wq[heads, D / heads, D], wk[heads, D / heads, D], wv[heads, D / heads, D], wo[D, D] = fan_in($2)
+  p = linear(a, proj)
+  o[N, D] = attention(linear(b, wq), linear(p, wk), linear(p, wv))
+  return linear(o, wo)
+}
+END
+}
+score() { prog=$1 out=$2; shift 2; ./"$prog" score --seed 1 --out "$out" "$@" 2>err || fail "$prog score $*: $(cat err)"; }
+# ids of a line that tokenize printed: "1, 2, 3"
+ids_of() { sed 's/.*"ids": *\[\([^]]*\)\].*/\1/'; }
+# Rows ROW and 0 of FILE have the same ids up to token CUT and others behind it: the tensors KEY agree bit for bit up to there, and differ after.
+same_until() {                 # FILE ROW KEY CUT
+  "$STCMP" "$1" "$1" --key "$2.$3" --as "0.$3" --rows "$4" --exact >/dev/null || fail "$1: what comes after token $4 reached back ($3)"
+}
+differs_after() {              # FILE ROW KEY CUT
+  "$STCMP" "$1" "$1" --key "$2.$3" --as "0.$3" --rows "$4" --after --differ 1e-3 >/dev/null || fail "$1: later tokens change nothing"
+}

@@ -12,7 +12,7 @@ gold=$root/tests/parity/real
 json() { awk 'BEGIN { printf "\"" } { gsub(/\\/, "\\\\"); gsub(/"/, "\\\""); gsub(/\t/, "\\t"); printf "%s\\n", $0 } END { print "\"" }'; }
 # windows PREFIX: four rows of 512 ids from {"ids": […]} on standard input, every window begun with PREFIX ("-": nothing)
 windows() {
-  sed 's/.*"ids": *\[\([^]]*\)\].*/\1/; s/, */\n/g' | awk -v prefix="$1" '
+  ids_of | sed 's/, */\n/g' | awk -v prefix="$1" '
     function begin() { row = ""; n = 0; if (prefix != "-") for (k = 1; k <= np; k++) put(p[k]) }
     function put(id) { row = row (n++ ? ", " : "") id; print id >"ids" }
     BEGIN { np = prefix == "-" ? 0 : split(prefix, p, ","); begin() }

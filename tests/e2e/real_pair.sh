@@ -11,22 +11,13 @@ cat >rows.jsonl <<'END'
 {"prompt": "Swahili: Habari 😀\nEnglish:", "completion": " Hello 漢, 👍🏽"}
 END
 # leak: a row of ids on standard input, then rows that agree with it on the first K ids
-leak() { sed 's/.*"ids": *\[\([^]]*\)\].*/\1/' | awk -F', *' -v cuts="$*" '{ n = split("99 " cuts, c, " "); for (j = 1; j <= n; j++) { s = ""
+leak() { ids_of | awk -F', *' -v cuts="$*" '{ n = split("99 " cuts, c, " "); for (j = 1; j <= n; j++) { s = ""
   for (k = 1; k <= NF; k++) s = s (k > 1 ? ", " : "") (k <= c[j] ? $k : ($k * 7 + 1000 * j) % 49000)
   print "{\"input_ids\": [" s "], \"labels\": [" s "]}" } }'; }
-score() { prog=$1 out=$2; shift 2; ./$prog score --seed 1 --out "$out" "$@" 2>err || fail "$prog score $*: $(cat err)"; }
 way() {                        # ANCHOR AUGMENT HEADS
   echo "anchor base = \"$real/$1\"" >alone.calm
-  { cat alone.calm; echo "augment aug = \"$real/$2\""; echo "connect aug[every 6] -> base[spread] with OP(heads = $3)"; } >pair
-  sed 's/OP/cross_attention/' pair >pair.calm
-  { sed 's/OP/loud/' pair; cat <<'END'; } >loud.calm
-op loud(b[N, D], a[M, E], heads: int) -> delta[N, D] {
-  param proj[D, E], wq[heads, D / heads, D], wk[heads, D / heads, D], wv[heads, D / heads, D], wo[D, D] = fan_in(0.1)
-  p = linear(a, proj)
-  o[N, D] = attention(linear(b, wq), linear(p, wk), linear(p, wv))
-  return linear(o, wo)
-}
-END
+  { cat alone.calm; echo "augment aug = \"$real/$2\""; echo "connect aug[every 6] -> base[spread] with cross_attention(heads = $3)"; } >pair.calm
+  loud pair 0.1 >loud.calm
   for p in alone pair loud; do build $p.calm -o $p; done
   cuts="3 7 9 12 15 19"
   echo "\"$text\"" | ./pair tokenize | leak $cuts >leak.jsonl
@@ -42,10 +33,8 @@ END
   score loud leak.st --data leak.jsonl --top 64
   r=1
   for cut in $cuts; do
-    for what in ids values; do
-      "$STCMP" leak.st leak.st --key $r.top.$what --as 0.top.$what --rows "$cut" --exact >/dev/null || fail "$1 with $2: later tokens reach back over token $cut"
-    done
-    "$STCMP" leak.st leak.st --key $r.top.values --as 0.top.values --rows "$cut" --after --differ 1e-3 >/dev/null || fail "later tokens change nothing"
+    for what in ids values; do same_until leak.st $r top.$what "$cut"; done
+    differs_after leak.st $r top.values "$cut"
     r=$((r + 1))
   done
   echo "$1 with $2: the anchor's logits untrained, no leak, chunks equal"

@@ -23,14 +23,7 @@ for m in llama gemma; do echo "anchor base = \"$m\"" >alone_$m.calm; build alone
 specs="forth back prompt round dag"
 for s in $specs; do
   build $s.calm -o $s
-  { sed 's/cross_attention/loud/' $s.calm; cat <<'END'; } >loud_$s.calm
-op loud(b[N, D], a[M, E], heads: int) -> delta[N, D] {
-  param proj[D, E], wq[heads, D / heads, D], wk[heads, D / heads, D], wv[heads, D / heads, D], wo[D, D] = fan_in(2)
-  p = linear(a, proj)
-  o[N, D] = attention(linear(b, wq), linear(p, wk), linear(p, wv))
-  return linear(o, wo)
-}
-END
+  loud $s 2 >loud_$s.calm
   build loud_$s.calm -o loud_$s
 done
 anchor_of() { sed -n 's/^anchor.*"\(.*\)".*/\1/p' "$1.calm"; }
@@ -53,7 +46,7 @@ sed -n 2p rows.jsonl >one.jsonl
 tac rows.jsonl >moved.jsonl
 nrows=$(wc -l <rows.jsonl)
 # leak_rows PROMPT: an ids line on standard input; the row of these ids, then rows that agree with it on the first 1, 2, … ids
-leak_rows() { sed 's/.*"ids": *\[\([^]]*\)\].*/\1/' | awk -F', *' -v prompt="$1" '{ srand(9); for (i = NF; i >= 1; i--) { s = t = ""
+leak_rows() { ids_of | awk -F', *' -v prompt="$1" '{ srand(9); for (i = NF; i >= 1; i--) { s = t = ""
   for (k = 1; k <= NF; k++) { id = k <= i ? $k : ($k + 1 + int(rand() * 337)) % 339; s = s (k > 1 ? ", " : "") id; t = t (k > 1 ? ", " : "") (k <= prompt ? -100 : id) }
   print "{\"input_ids\": [" s "], \"labels\": [" t "]}" } }'; }
 for m in llama gemma; do
@@ -62,14 +55,13 @@ for m in llama gemma; do
 done
 random_rows 4 24 0 | sed 's/"input_ids"/"ids"/; s/, "labels.*/}/' | leak_rows 8 >leak_random.jsonl
 
-score() { prog=$1 out=$2; shift 2; ./$prog score --seed 1 --out "$out" "$@" 2>err || fail "$prog score $*: $(cat err)"; }
 same() { "$STCMP" "$@" --exact >said || fail "$what: $(cat said) ($*)"; }
 no_leak() {                    # PROGRAM ROWS
   score "$1" leak.st --data "$2"
   n=$(wc -l <"$2") r=1
   while [ $r -lt "$n" ]; do
-    what="$1, $2: what comes after token $((n - r)) reached back" same leak.st leak.st --key $r.logits --as 0.logits --rows $((n - r))
-    "$STCMP" leak.st leak.st --key $r.logits --as 0.logits --rows $((n - r)) --after --differ 1e-3 >/dev/null || fail "$1: later tokens change nothing"
+    same_until leak.st $r logits $((n - r))
+    differs_after leak.st $r logits $((n - r))
     r=$((r + 1))
   done
 }
@@ -111,7 +103,7 @@ for s in $specs; do
   p=loud_$s prefix=""
   [ "$(anchor_of $s)" = gemma ] && prefix="1, "
   for prompt in "He cab: 2" "the 漢字 😀"; do
-    ids=$prefix$(echo "\"$prompt\"" | ./$p tokenize | sed 's/.*"ids": *\[\([^]]*\)\].*/\1/')
+    ids=$prefix$(echo "\"$prompt\"" | ./$p tokenize | ids_of)
     n=$(echo "$ids" | awk -F, '{ print NF }')
     { printf '%s' "$prompt"; ./$p generate --seed 1 --prompt "$prompt" --max-tokens 12 --ignore-eos 2>err || fail "$p generate: $(cat err)"; } >made
     echo "{\"ids\": [$(greedy $p "$ids" "$n" 12)]}" | ./$p tokenize --decode | "$STCAT" --text >want
