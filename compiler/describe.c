@@ -2,15 +2,27 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bug.h"
 #include "driver.h"
+#include "dsl/utf8.h"
 #include "runtime/core/alloc.h"
 #include "runtime/files/sha256.h"
 
 static void put(json_t *o, const char *key, json_t *v) {
-  if (json_object_set_new(o, key, v)) abort();      // out of memory, or text that is no UTF-8 (the parser refuses that)
+  if (json_object_set_new(o, key, v)) bug("the description's %s is no UTF-8", key);     // build looked at paths
 }
 static json_t *number(int64_t n) { return json_integer((json_int_t)n); }
 static json_t *text(const char *s) { return s ? json_string(s) : json_null(); }
+// The spec's file name, which programs show; a byte that is no UTF-8 as '?'.
+static json_t *spec_name(const char *path) {
+  const char *slash = strrchr(path, '/');
+  Buf name = {0};
+  buf_puts(&name, slash ? slash + 1 : path);
+  for (size_t bad; (bad = utf8_check(name.s, name.n)) < name.n;) name.s[bad] = '?';
+  json_t *j = json_string(name.s);
+  buf_free(&name);
+  return j;
+}
 static json_t *numbers(const int64_t *v, int n) {
   json_t *a = json_array();
   for (int i = 0; i < n; i++) json_array_append_new(a, number(v[i]));
@@ -136,11 +148,10 @@ static json_t *entries(const Plan *plan) {
 }
 
 void describe(const Program *p, const Plan *plan, const Spec *spec, Buf *out) {
-  const char *path = spec->sources->v[spec->file->loc.file].path, *slash = strrchr(path, '/');
   json_t *o = json_object();
   put(o, "calm", number(1));
   put(o, "version", text(CALM_VERSION));
-  put(o, "spec", text(slash ? slash + 1 : path));
+  put(o, "spec", spec_name(spec->sources->v[spec->file->loc.file].path));
   put(o, "spec_sha256", spec_hash(spec));
   put(o, "models", models(p));
   put(o, "anchor", number(p->anchor));
@@ -154,7 +165,7 @@ void describe(const Program *p, const Plan *plan, const Spec *spec, Buf *out) {
   put(o, "train", json_incref(p->train));
   put(o, "evals", json_incref(p->evals));
   char *s = json_dumps(o, JSON_COMPACT | JSON_REAL_PRECISION(17));
-  if (!s) abort();
+  if (!s) bug("the description cannot be written");
   buf_puts(out, s);
   rt_free(s);
   json_decref(o);

@@ -1,14 +1,16 @@
 // The stages in order, each of which can be stopped at, dumped and timed.
 #include "driver.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include "llvm/llvm.h"
+#include "base/alloc.h"
 #include "passes/passes.h"
 #include "runtime/core/alloc.h"
+#include "runtime/core/call.h"
 #include "runtime/files/file.h"
 #include "runtime/text/tokenize_lines.h"
 
@@ -42,14 +44,26 @@ static void stage_done(Run *r, const char *stage) {
 
 static bool stop_at(const Run *r, const char *kind) { return r->o->emit && !strcmp(r->o->emit, kind); }
 
+// The result to its place, unless calmc was to end meanwhile.
+static int finish(const Result *out, const Signals *s) {
+  int status = signals_waiting(s);
+  return status ? status : result_commit(out);
+}
+
 // What --emit asked for: to -o, else to standard output.
 static int give(const Run *r, Buf *text) {
-  bool ok = true;
-  if (r->o->out && strcmp(r->o->out, "-")) ok = write_file(r->o->out, text->s, text->n);
-  else ok = fwrite(text->s, 1, text->n, stdout) == text->n && !fflush(stdout);
+  Result out;
+  Signals s;
+  signals_hold(&s);
+  int status = result_begin(&out, r->o->out, false) ? 0 : 1, fd = status ? -1 : result_open(&out, NULL);
+  if (fd < 0) status = 1;
+  if (!status) status = result_write(&out, fd, text->s, text->n);
+  if (fd >= 0 && !result_close(&out, fd) && !status) status = 1;
+  if (!status) status = finish(&out, &s);
+  result_end(&out);
+  signals_release(&s);
   buf_free(text);
-  if (!ok && (!r->o->out || !strcmp(r->o->out, "-"))) fputs("calmc: error: cannot write to standard output\n", stderr);
-  return ok ? 0 : 1;
+  return status;
 }
 
 static void show_diags(const Diags *d) {
@@ -80,17 +94,30 @@ static const char *default_out(Arena *a, const char *spec) {
   return dot && dot > base ? arena_strndup(a, base, (size_t)(dot - base)) : arena_printf(a, "%s.out", base);
 }
 
-static int back_end(Run *r, const Program *p, const Plan *plan, const Spec *spec) {
-  Buf json = {0}, code = {0};
-  describe(p, plan, spec, &json);
-  llvm_emit(plan, json.s, stop_at(r, "llvm") ? EMIT_LLVM : stop_at(r, "asm") ? EMIT_ASM : EMIT_OBJ, &code);
-  buf_free(&json);
+static int generate(Run *r, const Plan *plan, const char *json, const Result *out, const Signals *s) {
+  EmitKind kind = stop_at(r, "llvm") ? EMIT_LLVM : stop_at(r, "asm") ? EMIT_ASM : EMIT_OBJ;
+  const char *name = r->o->emit ? NULL : "program.o";
+  int status = codegen(plan, json, kind, out, name, s);
   stage_done(r, "llvm");
-  if (r->o->emit) return give(r, &code);
-  bool ok = link_program(&code, r->o->out ? r->o->out : default_out(r->arena, r->o->spec));
-  buf_free(&code);
+  if (status || r->o->emit) return status;
+  status = link_program(out, name, RESULT_FILE, s);
   stage_done(r, "link");
-  return ok ? 0 : 1;
+  return status;
+}
+
+static int back_end(Run *r, const Program *p, const Plan *plan, const Spec *spec) {
+  const char *path = r->o->out || r->o->emit ? r->o->out : default_out(r->arena, r->o->spec);
+  Buf json = {0};
+  Result out;
+  Signals s;
+  describe(p, plan, spec, &json);
+  signals_hold(&s);
+  int status = result_begin(&out, path, !r->o->emit) ? generate(r, plan, json.s, &out, &s) : 1;
+  if (!status) status = finish(&out, &s);
+  result_end(&out);
+  signals_release(&s);
+  buf_free(&json);
+  return status;
 }
 
 static int compile(Run *r, const Program *p, const Spec *spec) {
@@ -134,7 +161,29 @@ static int front_end(Run *r, Sources *sources, Diags *d) {
   return status;
 }
 
+static bool run_command(void *user, RtError *e) {
+  Work *w = user;
+  (void)e;                                         // what was wrong has been said
+  w->status = w->command(w->o);
+  return true;
+}
+
+static void say_warning(void *user, const char *text) {
+  (void)user;
+  fprintf(stderr, "calmc: warning: %s\n", text);
+}
+
+int driver_run(void *work) {
+  Work *w = work;
+  RtHost host = {.warning = say_warning};
+  RtError e;
+  if (rt_call(&host, run_command, w, &e)) return w->status;
+  tell_out_of("the compiler", OUT_OF_MEMORY);      // nothing else ends a call
+  return 1;
+}
+
 int driver_build(const Options *o) {
+  signal(SIGPIPE, SIG_IGN);                        // a reader that goes away: result_write
   Run r = {.o = o, .arena = arena_new()};
   Sources sources;
   Diags diags;

@@ -1,11 +1,15 @@
 // The compiler as a whole: from a spec's path to a program, or to any level between.
 #ifndef CALM_DRIVER_H
 #define CALM_DRIVER_H
+#include <limits.h>
 #include <stdbool.h>
 
 #include "base/buf.h"
 #include "build/build.h"
+#include "llvm/llvm.h"
 #include "plan/plan.h"
+#include "result.h"
+#include "task.h"
 
 #define CALM_VERSION "0.1.0"
 
@@ -20,7 +24,13 @@ typedef struct Options {
   const char *spec;            // what the command works on: a spec, or a model's directory
 } Options;
 
-// Exit status: 0, 1 (an error of the input; told on standard error), 2 (usage).
+// Exit status: 0; 1 (an error of the input, or something ran out; told on standard error); 2 (usage); ENDED_BY + a signal: end_as it.
+typedef struct Work {
+  int (*command)(const Options *o);
+  const Options *o;
+  int status;
+} Work;
+int driver_run(void *work);                // a command, where the readers' memory may end: its status
 int driver_build(const Options *o);
 int driver_tokenize(const Options *o);     // spec: a folder with a tokenizer.json, or such a file
 int driver_verify(const Options *o);       // verify.c: a model alone against a dump of it
@@ -30,11 +40,13 @@ void emit_list(Buf *out);                  // "tree, graph, …"
 // describe.c: the description that goes into the program (runtime/program.h), as JSON text appended to out.
 void describe(const Program *p, const Plan *plan, const Spec *spec, Buf *out);
 
-// link.c: links an object file with the runtime library to the program `out`, through `cc`; written under another name and renamed.
-// Returns false after telling why on standard error.
-bool link_program(const Buf *object, const char *out);
-// Runs argv[0] with its arguments, found as a shell would, and waits. Its exit status; -1 after telling that it could not be run.
-int run_command(char *const *argv);
-// Writes n bytes to path by way of a temporary name. Returns false after telling why.
-bool write_file(const char *path, const void *data, size_t n);
+// codegen.c: the plan and its description to what kind says, in a process of its own, written to result_open(out, name). An exit status; 0,
+// or told.
+int codegen(const Plan *plan, const char *json, EmitKind kind, const Result *out, const char *name, const Signals *s);
+#define CODEGEN_LIBRARY "calm_codegen.so"
+
+// link.c: links an object with the runtime library, through `cc`; both names are of the output's folder. As codegen.
+int link_program(const Result *o, const char *object, const char *program, const Signals *s);
+// A file of calm's own: beside calmc, or where an installation has it; else `built_from` (may be NULL). False after telling.
+bool find_library(const char *file, const char *built_from, char out[PATH_MAX]);
 #endif

@@ -1,11 +1,11 @@
 // calmc: command line.
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "driver.h"
 #include "passes/passes.h"
-#include "runtime/core/call.h"
 
 enum { FLAG, TEXT };
 typedef struct OptionRow {
@@ -88,15 +88,11 @@ static bool known_pass(const char *name) {
   return false;
 }
 
-typedef struct CommandLine {
-  int argc;
-  char **argv;
-  int status;
-} CommandLine;
-
-static int run(int argc, char **argv) {
+int main(int argc, char **argv) {
   Options o = {0};
   const char *command = NULL;
+  standard_files();
+  signal(SIGXFSZ, SIG_IGN);                        // a file larger than ulimit -f allows is an error like a full disk
   for (int i = 1; i < argc; i++) {
     if (argv[i][0] == '-' && argv[i][1]) {
       int bad = read_option(&o, argc, argv, &i);
@@ -125,26 +121,6 @@ static int run(int argc, char **argv) {
   if (verify != !!o.ref || (o.tol && !verify)) return usage(verify ? "verify needs --ref DUMP.safetensors" : "--ref and --tol are verify's", "");
   if (o.emit && !emit_known(o.emit)) return usage("--emit takes tree, graph, plan, llvm, asm or obj; found", o.emit);
   if (o.dump && !known_pass(o.dump)) return usage("no such pass (calmc --help lists them):", o.dump);
-  return commands[which].run(&o);
-}
-
-static bool run_line(void *user, RtError *e) {
-  CommandLine *l = user;
-  (void)e;                                         // what was wrong has been said
-  l->status = run(l->argc, l->argv);
-  return true;
-}
-
-static void say_warning(void *user, const char *text) {
-  (void)user;
-  fprintf(stderr, "calmc: warning: %s\n", text);
-}
-
-int main(int argc, char **argv) {
-  RtHost host = {.warning = say_warning};
-  CommandLine line = {.argc = argc, .argv = argv};
-  RtError e;
-  if (rt_call(&host, run_line, &line, &e)) return line.status;
-  fprintf(stderr, "calmc: error: %s\n", e.text);
-  return 1;
+  Work work = {commands[which].run, &o, 1};
+  return end_as(on_own_stack(driver_run, &work));
 }

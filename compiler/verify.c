@@ -14,25 +14,35 @@ static int told(const char *what, const char *path) {
   return 1;
 }
 
-// The spec in folder `dir` (absolute), built beside it and run.
-static int build_and_run(const Options *o, const char *model, const char *spec, const char *program) {
+static bool write_spec(const Result *o, const char *model) {
   Buf text = {0};
   buf_printf(&text, "anchor model = \"%s\"\n", model);
-  bool written = write_file(spec, text.s, text.n);
+  int fd = result_open(o, "verify.calm");
+  bool ok = fd >= 0 && !result_write(o, fd, text.s, text.n);
+  ok = fd >= 0 && result_close(o, fd) && ok;
   buf_free(&text);
-  if (!written) return 1;
-  Options build = {.spec = spec, .out = program, .time = o->time};
-  int status = driver_build(&build);
-  if (status) return status;
-  char *argv[8] = {(char *)program, (char *)"verify", (char *)"--ref", (char *)o->ref};
+  return ok;
+}
+
+// The spec in the folder, built beside it and run. Each in a process: whatever ends it, the folder goes away.
+static int build_and_run(const Options *o, const Result *folder, const char *model, const Signals *s) {
+  char spec[PATH_MAX], program[PATH_MAX];
+  if (!result_name(folder, "verify.calm", spec) || !result_name(folder, "verify", program) || !write_spec(folder, model)) return 1;
+  Options made = {.spec = spec, .out = program, .time = o->time};
+  Work build = {driver_build, &made, 1};
+  Task make = {.name = "the build", .work = driver_run, .data = &build, .visible = true};
+  Ended e;
+  task_run(&make, s, &e);
+  if (e.status) return e.status < 0 ? 1 : e.status;
+  char *argv[8] = {program, (char *)"verify", (char *)"--ref", (char *)o->ref};
   if (o->tol) argv[4] = (char *)"--tol", argv[5] = (char *)o->tol;
-  status = run_command(argv);
-  return status < 0 ? 1 : status;
+  Task run = {.name = "the program", .argv = argv, .visible = true};
+  task_run(&run, s, &e);
+  return e.status < 0 || e.status > ENDED_BY ? task_failed(&run, &e) : e.status;
 }
 
 int driver_verify(const Options *o) {
-  const char *tmp = getenv("TMPDIR");
-  char model[PATH_MAX], dir[PATH_MAX], spec[PATH_MAX + 16], program[PATH_MAX + 16];
+  char model[PATH_MAX];
   if (!realpath(o->spec, model)) {                           // "org/name" of the Hugging Face cache stays as it is
     if (errno != ENOENT || strlen(o->spec) >= sizeof model) return told("cannot open the model's directory", o->spec);
     strcpy(model, o->spec);
@@ -41,13 +51,11 @@ int driver_verify(const Options *o) {
     fprintf(stderr, "calmc: error: %s: a path with quotes, backslashes or line ends cannot be named in a spec\n", model);
     return 1;
   }
-  snprintf(dir, sizeof dir, "%s/calm-verify.XXXXXX", tmp && *tmp ? tmp : "/tmp");
-  if (!mkdtemp(dir)) return told("cannot make a folder", dir);
-  snprintf(spec, sizeof spec, "%s/verify.calm", dir);
-  snprintf(program, sizeof program, "%s/verify", dir);
-  int status = build_and_run(o, model, spec, program);
-  unlink(spec);
-  unlink(program);
-  rmdir(dir);
+  Result folder;
+  Signals s;
+  signals_hold(&s);
+  int status = result_folder(&folder) ? build_and_run(o, &folder, model, &s) : 1;
+  result_end(&folder);
+  signals_release(&s);
   return status;
 }

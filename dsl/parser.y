@@ -12,9 +12,14 @@
 %lex-param {Parse *ps}
 
 %code requires {
+#include <stdlib.h>
+
+#include "base/alloc.h"
 #include "dsl/parse.h"
 }
 %code {
+#define YYMALLOC(n) need_alloc(1, (n))
+#define YYFREE free
 #define YYLLOC_DEFAULT(cur, rhs, n)                                           \
   do {                                                                        \
     if (n)                                                                    \

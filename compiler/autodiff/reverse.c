@@ -1,9 +1,8 @@
 // Reverse mode: the active nodes backwards, each asking its op's rule. See autodiff.h.
-#include <stdio.h>
-#include <stdlib.h>
 
 #include "autodiff/autodiff.h"
 #include "autodiff/rules.h"
+#include "base/bug.h"
 #include "graph/ops.h"
 
 static GradRule *const rule[] = {
@@ -12,9 +11,8 @@ static GradRule *const rule[] = {
 #undef X
 };
 
-_Noreturn static void bug(const Graph *g, NodeId id, const char *what) {
-  fprintf(stderr, "calmc: bug: gradient of graph %s, node %%%d (%s): %s\n", g->name, id, op_name(g->node[id].op), what);
-  abort();
+_Noreturn static void bug_at(const Graph *g, NodeId id, const char *what) {
+  bug("gradient of graph %s, node %%%d (%s): %s", g->name, id, op_name(g->node[id].op), what);
 }
 
 bool grad_wanted(const Reverse *r, NodeId id, int input) { return r->active[r->g->node[id].in[input]]; }
@@ -25,7 +23,7 @@ void grad_give(Reverse *r, NodeId id, int input, NodeId dx) {
   NodeId x = r->g->node[id].in[input];
   if (!r->active[x]) return;
   if (!type_equal(&r->g->node[dx].type, &r->g->node[x].type))
-    bug(r->g, id, arena_printf(r->g->arena, "the gradient of operand %d is %s, the operand is %s", input,
+    bug_at(r->g, id, arena_printf(r->g->arena, "the gradient of operand %d is %s, the operand is %s", input,
                                type_text(r->g, &r->g->node[dx].type), type_text(r->g, &r->g->node[x].type)));
   r->grad[x] = plus(r->g, r->grad[x], dx);
 }
@@ -60,7 +58,7 @@ void autodiff_reverse(Graph *g, NodeId loss, NodeId seed, const NodeId *wrt, int
     r.grad[i] = NODE_NONE;
     for (int k = 0; k < MAX_OUT; k++) r.part[k][i] = NODE_NONE;
   }
-  if (!type_equal(&g->node[loss].type, &g->node[seed].type)) bug(g, loss, "the seed has another type than the loss");
+  if (!type_equal(&g->node[loss].type, &g->node[seed].type)) bug_at(g, loss, "the seed has another type than the loss");
   if (r.active[loss]) r.grad[loss] = seed;
   for (NodeId i = forward - 1; i >= 0; i--) {
     const Node *x = &g->node[i];

@@ -1,14 +1,13 @@
 // Gradients of products, rows by index, attention and the loss.
-#include <stdio.h>
-#include <stdlib.h>
 
 #include "autodiff/rules.h"
+
+#include "base/bug.h"
 
 static NodeId in(const Reverse *r, NodeId id, int k) { return r->g->node[id].in[k]; }
 
 _Noreturn static void refuse(const Reverse *r, NodeId id) {
-  fprintf(stderr, "calmc: bug: gradient of op %s asked for\n", op_name(r->g->node[id].op));
-  abort();
+  bug("gradient of op %s asked for", op_name(r->g->node[id].op));
 }
 
 void grad_none(Reverse *r, NodeId y, NodeId dy) {

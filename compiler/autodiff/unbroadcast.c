@@ -1,8 +1,7 @@
 // Undoing broadcasting: the gradient of an operand that was stretched is the sum over what it was stretched along.
-#include <stdio.h>
-#include <stdlib.h>
 
 #include "autodiff/rules.h"
+#include "base/bug.h"
 #include "graph/ops.h"
 
 // Where a gradient's static extents differ from those of the operand (aligned at the right, 1 where there is none).
@@ -89,10 +88,8 @@ NodeId sum_to(Graph *g, NodeId dx, const Type *to) {
     } else if (only_stretched(&t, &s, 0, s.lo)) {
       dx = sum_left(g, dx, &s);
     } else {
-      fprintf(stderr,
-          "calmc: bug: graph %s: the gradient of a static operand (%s) stretched along a middle extent to %s "
-              "is not supported\n", g->name, type_text(g, to), type_text(g, &t));
-      abort();
+      bug("graph %s: the gradient of a static operand (%s) stretched along a middle extent to %s is not supported", g->name,
+          type_text(g, to), type_text(g, &t));
     }
   }
   if (type_equal(&g->node[dx].type, to)) return dx;

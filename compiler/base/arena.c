@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc.h"
+
 enum { BLOCK = 64 * 1024, ALIGN = 16 };
 
 typedef struct Block {
@@ -17,11 +19,6 @@ typedef struct Block {
 struct Arena {
   Block *head;
 };
-
-static _Noreturn void out_of_memory(void) {
-  fputs("calmc: out of memory\n", stderr);
-  exit(1);
-}
 
 static Block *block_new(size_t size) {
   Block *b = malloc(sizeof(Block) + size);
@@ -78,7 +75,7 @@ char *arena_printf(Arena *a, const char *fmt, ...) {
   va_start(ap, fmt);
   int n = vsnprintf(NULL, 0, fmt, ap);
   va_end(ap);
-  if (n < 0) abort();
+  if (n < 0) out_of_memory();      // the formats are right: nothing else can be wrong
   char *p = arena_alloc(a, (size_t)n + 1, 1);
   va_start(ap, fmt);
   vsnprintf(p, (size_t)n + 1, fmt, ap);

@@ -5,16 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc.h"
+
 static void reserve(Buf *b, size_t extra) {
   if (b->n + extra + 1 <= b->cap) return;
   size_t cap = b->cap ? b->cap : 128;
   while (cap < b->n + extra + 1) cap *= 2;
-  char *s = realloc(b->s, cap);
-  if (!s) {
-    fputs("calmc: out of memory\n", stderr);
-    exit(1);
-  }
-  b->s = s;
+  b->s = need_realloc(b->s, cap);
   b->cap = cap;
 }
 
@@ -34,7 +31,7 @@ void buf_printf(Buf *b, const char *fmt, ...) {
   va_start(ap, fmt);
   int n = vsnprintf(NULL, 0, fmt, ap);
   va_end(ap);
-  if (n < 0) abort();
+  if (n < 0) out_of_memory();      // the formats are right: nothing else can be wrong
   reserve(b, (size_t)n);
   va_start(ap, fmt);
   vsnprintf(b->s + b->n, (size_t)n + 1, fmt, ap);

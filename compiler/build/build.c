@@ -1,9 +1,8 @@
 // program_build: models, layer maps, then one graph per entry. The score entry comes first, for it builds everything: all errors of the
 // text are found there.
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "base/bug.h"
 #include "build/ctx.h"
 #include "runtime/text/tokenizer.h"
 
@@ -35,10 +34,7 @@ static void check_tokenizer(Build *b, const MInst *m) {
 
 static void add_entry(Build *b, Graph *g) {
   const char *wrong = b->d->errors ? NULL : graph_verify(g, b->a);
-  if (wrong) {
-    fprintf(stderr, "calmc: bug: build made a malformed graph '%s': %s\n", g->name, wrong);
-    abort();
-  }
+  if (wrong) bug("build made a malformed graph '%s': %s", g->name, wrong);
   b->prog->entry[b->prog->nentry++] = g;
 }
 

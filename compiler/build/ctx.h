@@ -104,7 +104,7 @@ typedef struct Ev {            // evaluation of text for one entry's graph (g NU
   MInst *m;                    // whose weights and config keys the text sees; NULL inside an op
   const Conn *conn;            // whose parameters the text declares; NULL inside an arch
   const char *under;           // weight-name prefix of the block
-  int depth;                   // nested calls
+  int depth, levels;           // nested calls, nested expressions
   Loc called;                  // where the text evaluated now was called from another file
   NodeId rows;                 // the rows input, or NODE_NONE
   Memo *memo;

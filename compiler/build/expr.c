@@ -4,7 +4,7 @@
 
 #include "build/ctx.h"
 
-enum { MAX_DEPTH = 64, MAX_ITEMS = 1 << 20 };
+enum { MAX_DEPTH = 64, MAX_LEVELS = 2048, MAX_ITEMS = 1 << 20 };   // calls, expressions in one another (with those of functions called)
 
 static bool poisoned(const Value *v) { return v->kind == V_POISON; }
 
@@ -361,7 +361,7 @@ static Value eval_call(Ev *ev, Scope *s, const Ast *e) {
   return call_fn(ev, up, fn, arg, at, formals->nkid, e->loc);
 }
 
-Value eval(Ev *ev, Scope *s, const Ast *e) {
+static Value eval_kind(Ev *ev, Scope *s, const Ast *e) {
   switch (e->kind) {
     case AST_NUMBER: return e->is_int ? v_int((int64_t)e->num) : v_float(e->num);
     case AST_STRING: return eval_string(ev, s, e->str, e->loc);
@@ -383,4 +383,12 @@ Value eval(Ev *ev, Scope *s, const Ast *e) {
     case AST_ALT: return eval_names(ev, s, e);
     default: return fail(ev, e->loc, "a %s cannot stand in an expression", ast_kind_name(e->kind));
   }
+}
+
+Value eval(Ev *ev, Scope *s, const Ast *e) {
+  if (ev->levels >= MAX_LEVELS) return fail(ev, e->loc, "this is nested too deeply: at most %d levels with those of the functions it is called from", MAX_LEVELS);
+  ev->levels++;
+  Value v = eval_kind(ev, s, e);
+  ev->levels--;
+  return v;
 }

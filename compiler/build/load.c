@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "build/ctx.h"
+#include "dsl/utf8.h"
 #include "runtime/text/tokenizer.h"
 
 // A path of the spec, from the spec's own folder.
@@ -20,6 +21,13 @@ static const char *absolute(Build *b, const char *path) {
   const char *kept = real ? arena_strdup(b->a, real) : path;
   free(real);
   return kept;
+}
+
+// A program holds the paths of its models as JSON.
+static bool can_be_held(Build *b, const MInst *m, const char *path) {
+  if (!path || utf8_check(path, strlen(path)) == strlen(path)) return true;
+  fail_at(b, m->decl->loc, "model '%s' lies at %s, which is no UTF-8: a program cannot hold this path; rename what is not", m->pub->name, path);
+  return false;
 }
 
 static Role role_of(const Ast *decl) {
@@ -39,6 +47,7 @@ static bool open_directory(Build *b, MInst *m) {
   m->pub->dir = m->file->dir;
   m->pub->config = json_incref(m->file->hf->config);
   m->pub->tokenizer = m->file->hf->tokenizer ? absolute(b, m->file->hf->tokenizer) : NULL;
+  if (!can_be_held(b, m, m->pub->dir) || !can_be_held(b, m, m->pub->tokenizer)) return false;
   const char *architecture = model_architecture(m->file);
   if (!architecture) {
     fail_at(b, m->decl->loc, "%s names no architecture: expected \"architectures\": [\"…\"]", m->config_path);
@@ -77,6 +86,7 @@ static bool make_config(Build *b, MInst *m) {
   }
   const char *tokenizer = m->decl->str2 ? spec_path(b, m->decl->str2) : NULL;
   m->pub->tokenizer = tokenizer ? absolute(b, tokenizer) : NULL;
+  if (!can_be_held(b, m, m->pub->tokenizer)) return false;
   if (!tokenizer || !access(tokenizer, R_OK)) return true;
   fail_at(b, m->decl->loc, "the tokenizer of model '%s', %s, cannot be read: %s", m->pub->name, tokenizer,
           strerror(errno));

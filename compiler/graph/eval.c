@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "graph/eval_ops.h"
 
 static EvalRule *const rule[] = {
@@ -26,15 +27,13 @@ const Type *eval_type(const Eval *e, NodeId id, int k) { return &e->g->node[e->g
 double *eval_out(Eval *e, NodeId id, int k) {
   double **slot = &e->value[(size_t)id * MAX_OUT + (size_t)k];
   int64_t n = eval_elems(e, &e->g->node[id].out[k]);
-  if (!*slot) *slot = calloc((size_t)n + 1, sizeof **slot);
-  if (!*slot) abort();
+  if (!*slot) *slot = need_alloc((size_t)n + 1, sizeof **slot);
   return *slot;
 }
 
 const char *graph_eval(const Graph *g, const EvalEnv *env, Arena *a, double ***value) {
   Eval e = {.g = g, .env = env, .arena = a};
-  e.value = calloc((size_t)g->n * MAX_OUT + 1, sizeof *e.value);
-  if (!e.value) abort();
+  e.value = need_alloc((size_t)g->n * MAX_OUT + 1, sizeof *e.value);
   e.mask = ARENA_ARRAY(a, EvalMask, g->n + 1);
   for (NodeId i = 0; i < g->n && !e.error; i++) rule[g->node[i].op](&e, i);
   *value = e.value;

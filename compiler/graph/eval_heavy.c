@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "graph/eval_ops.h"
 
 void eval_linear(Eval *e, NodeId id) {
@@ -228,8 +229,7 @@ static double logits(const Head *x, int64_t r, double *l, double *slope) {
 typedef void RowOf(void *user, int64_t r, int64_t label, const double *l, const double *slope, double lse);
 static void each_row(Eval *e, NodeId id, const Head *x, RowOf *f, void *user) {
   if (!indices_fit(e, id, 2, x->V)) return;
-  double *l = calloc((size_t)x->V * 2 + 1, sizeof *l);
-  if (!l) abort();
+  double *l = need_alloc((size_t)x->V * 2 + 1, sizeof *l);
   for (int64_t r = 0; r < x->R; r++) {
     double lse = logits(x, r, l, l + x->V);
     f(user, r, index_of(e, id, 2, r), l, l + x->V, lse);

@@ -1,10 +1,9 @@
 // Building graphs. See graph.h.
 #include "graph/graph.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "base/bug.h"
 #include "graph/ops.h"
 
 const char *dtype_name(Dtype t) {
@@ -30,7 +29,7 @@ int type_row_sym(const Type *t) { return t->rank > 0 && dim_is_sym(t->dim[0]) ? 
 int64_t type_row_elems(const Type *t) {
   int64_t n = 1;
   for (int i = type_row_sym(t) >= 0; i < t->rank; i++) {
-    if (__builtin_mul_overflow(n, t->dim[i], &n)) abort();   // extents come from checked headers
+    if (__builtin_mul_overflow(n, t->dim[i], &n)) bug("a tensor of more elements than can be counted");   // extents come from checked headers
   }
   return n;
 }
@@ -87,10 +86,7 @@ static NodeId push(Graph *g, const Node *n) {
 
 // A node that cannot be: the caller's error to report, or a bug.
 static NodeId refused(const Graph *g, const char *error, const char **why) {
-  if (!why) {
-    fprintf(stderr, "calmc: bug: graph %s, node %%%d: %s\n", g->name, g->n, error);
-    abort();
-  }
+  if (!why) bug("graph %s, node %%%d: %s", g->name, g->n, error);
   *why = error;
   return NODE_NONE;
 }

@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "base/alloc.h"
+
 static void chunk(RowEmit *e, RowPos *pos, LLVMValueRef col, LLVMValueRef mask) {
   pos->inner = col;
   pos->mask = mask;
@@ -18,12 +20,11 @@ static void chunk(RowEmit *e, RowPos *pos, LLVMValueRef col, LLVMValueRef mask) 
 void emit_epilogue(Cg *g, const Kernel *k, const RowProg *p, LLVMValueRef *acc_tile, LLVMValueRef acc_stride,
                    LLVMValueRef row0, LLVMValueRef nrows, LLVMValueRef col0, LLVMValueRef ncols) {
   size_t n = (size_t)p->n + 1;
-  int *loop = calloc(n, sizeof *loop);
+  int *loop = need_alloc(n, sizeof *loop);
   RowEmit e = {.g = g, .k = k, .p = p, .loop = loop, .acc = acc_tile, .acc_stride = acc_stride,
                .acc_row = row0, .acc_col = col0};
-  e.keep = calloc(n, sizeof *e.keep);
-  e.cur = calloc(n, sizeof *e.cur);
-  if (!loop || !e.keep || !e.cur) abort();
+  e.keep = need_alloc(n, sizeof *e.keep);
+  e.cur = need_alloc(n, sizeof *e.cur);
   CgLoop r = cg_loop(g, row0, cg_add(g, row0, nrows), 1);
   RowPos pos = {.row = r.i, .flat = true};
   LLVMValueRef full = cg_mul(g, cg_udiv(g, ncols, cg_i64(g, LANES)), cg_i64(g, LANES));

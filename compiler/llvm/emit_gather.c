@@ -1,7 +1,8 @@
 // Rows by index: lookup, take, untake, append, lookup_dw; pieces of rows; and sums over rows.
-#include <stdlib.h>
 
 #include "llvm/cg.h"
+
+#include "base/bug.h"
 
 enum { COLUMNS = 64, ROWS = 64 };    // columns of a column task, rows of a row task
 
@@ -22,7 +23,7 @@ static LLVMValueRef to_f32(Cg *g, Dtype dt, LLVMValueRef v) {
       for (int i = 0; i < LANES; i++) shift[i] = cg_i32(g, 16);
       v = LLVMBuildShl(g->b, LLVMBuildZExt(g->b, v, g->v16i32, ""), LLVMConstVector(shift, LANES), "");
       return LLVMBuildBitCast(g->b, v, g->v16f32, "");
-    default: abort();
+    default: bug("rows of %s are moved", dtype_name(dt));
   }
 }
 
@@ -96,7 +97,7 @@ LLVMValueRef tasks_TAKE(Cg *g, const Kernel *k, LLVMValueRef rows, LLVMValueRef 
 
 // Rows are moved as bits: 4-byte elements, whatever they mean.
 void emit_TAKE(Cg *g, const Kernel *k) {
-  if (k->TAKE.bytes != 4) abort();
+  if (k->TAKE.bytes != 4) bug("rows of elements of %lld bytes are moved", (long long)k->TAKE.bytes);
   CgLoop r = row_loop(g);
   Copy c = {DT_F32, row_at(g, g->f32, KARG(TAKE, x), index_at(g, KARG(TAKE, idx), r.i), k->TAKE.W), row_at(g, g->f32, KARG(TAKE, out), r.i, k->TAKE.W)};
   columns(g, cg_i64(g, 0), cg_i64(g, k->TAKE.W), copy_lanes, &c);

@@ -1,8 +1,8 @@
 // Packing: a matrix as stored, w[N, K] row-major (or w[K, N]), to panels [ceil(N / 16)][K][16] f32. One task a panel; each lane is one
 // row (column) of w. Rows go through registers in blocks of 16 x 16: loading a large model is as fast as reading it.
-#include <stdlib.h>
 
 #include "llvm/cg.h"
+#include "base/bug.h"
 #include "llvm/mm.h"
 #include "runtime/abi/rt_abi.h"
 
@@ -13,7 +13,7 @@ static LLVMTypeRef stored_type(Cg *g, Dtype dt) {
     case DT_F32: return g->f32;
     case DT_F16: return LLVMHalfTypeInContext(g->ctx);
     case DT_BF16: return g->i16;
-    default: abort();
+    default: bug("weights of %s are packed", dtype_name(dt));
   }
 }
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "llvm/row_plan.h"
 
 enum { TASK_WORK = 16384, ALIGN = 64 };
@@ -231,10 +232,9 @@ void emit_ROW(Cg *g, const Kernel *k) {
   RowPlan plan;
   row_plan(p, &plan);
   RowEmit e = {.g = g, .k = k, .p = p, .loop = plan.of};
-  e.keep = calloc(n, sizeof *e.keep);
-  e.cur = calloc(n, sizeof *e.cur);
-  LLVMValueRef *sum = calloc(n, sizeof *sum);
-  if (!e.keep || !e.cur || !sum) abort();
+  e.keep = need_alloc(n, sizeof *e.keep);
+  e.cur = need_alloc(n, sizeof *e.cur);
+  LLVMValueRef *sum = need_alloc(n, sizeof *sum);
   cg_need_scratch(g, place_kept(&e, &plan));
   emit_loops(&e, &plan, sum, plan.nshared, cg_i64(g, 0));
   LLVMValueRef first = cg_mul(g, cg_task(g), cg_i64(g, rows_per_task(p)));

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/alloc.h"
 #include "llvm/object.h"
 
 typedef struct Entry {
@@ -76,8 +77,7 @@ static void emit_call(Entry *e, const Call *c) {
 }
 
 void emit_entries(Cg *g, const Plan *p, LLVMValueRef *fn) {
-  LLVMValueRef *ptr = calloc((size_t)max_words(p), sizeof(LLVMValueRef));
-  if (!ptr) abort();
+  LLVMValueRef *ptr = need_alloc((size_t)max_words(p), sizeof(LLVMValueRef));
   for (int i = 0; i < p->nentry; i++) {
     char name[64];
     snprintf(name, sizeof name, "entry_%s", p->entry[i].name);

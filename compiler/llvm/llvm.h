@@ -8,7 +8,9 @@
 
 typedef enum EmitKind { EMIT_LLVM, EMIT_ASM, EMIT_OBJ } EmitKind;
 // Compiles a plan and its description (JSON text, embedded) to LLVM text, assembler or an object file, appended to out. Deterministic.
-void llvm_emit(const Plan *p, const char *json, EmitKind what, Buf *out);
+typedef void LlvmEmit(const Plan *p, const char *json, EmitKind what, Buf *out);
+LlvmEmit llvm_emit;
+extern LlvmEmit *const calm_llvm_emit;             // what calmc, which loads this folder as a library, asks it for
 // Names of the instruction-set paths a program carries, best first; NULL after the last.
 const char *llvm_isa_name(int i);
 // The matrix micro-kernels of every instruction set, as an object (used by the build of calm itself: tool calm-mkgen).

@@ -6,8 +6,8 @@
 #include "llvm/mm.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
+#include "base/bug.h"
 #include "llvm/llvm.h"
 #include "llvm/object.h"
 
@@ -43,10 +43,7 @@ static LLVMValueRef or_number(Cg *g, LLVMValueRef v, int64_t otherwise) { return
 void cg_mm(Cg *g, const MmCall *c) {
   int k = 0;
   while (k < N_KERNELS && (kernels[k].A != c->A.dt || kernels[k].B != c->B.dt || kernels[k].C != c->C.dt)) k++;
-  if (k == N_KERNELS) {
-    fprintf(stderr, "calmc: bug: no matrix kernel for %s times %s to %s\n", dtype_name(c->A.dt), dtype_name(c->B.dt), dtype_name(c->C.dt));
-    abort();
-  }
+  if (k == N_KERNELS) bug("no matrix kernel for %s times %s to %s", dtype_name(c->A.dt), dtype_name(c->B.dt), dtype_name(c->C.dt));
   char name[64];
   kernel_name(name, g->isa, k);
   LLVMValueRef f = LLVMGetNamedFunction(g->mod, name);

@@ -9,6 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc.h"
+#include "base/bug.h"
+
 void cg_begin(Cg *g, const char *module_name) {
   *g = (Cg){.ctx = LLVMContextCreate()};
   LLVMContextRef c = g->ctx;
@@ -51,10 +54,7 @@ LLVMValueRef cg_function(Cg *g, const char *name, LLVMTypeRef type, const Isa *i
   return fn;
 }
 
-static void fail(const char *what, char *text) {
-  fprintf(stderr, "calmc: bug: %s: %s\n", what, text ? text : "");
-  abort();
-}
+static _Noreturn void fail(const char *what, const char *text) { bug("%s: %s", what, text ? text : ""); }
 
 static LLVMTargetMachineRef machine(Cg *g) {
   LLVMInitializeX86TargetInfo();
@@ -131,8 +131,7 @@ static LLVMValueRef constant(Cg *g, const char *name, LLVMValueRef init, bool ex
 }
 
 static LLVMValueRef kernel_table(Cg *g, const Plan *p, const Isa *isa) {
-  LLVMValueRef *fn = calloc((size_t)p->nkernel + 1, sizeof *fn);
-  if (!fn) abort();
+  LLVMValueRef *fn = need_alloc((size_t)p->nkernel + 1, sizeof *fn);
   for (int i = 0; i < p->nkernel; i++) fn[i] = emit_kernel(g, &p->kernel[i], isa);
   char name[64];
   snprintf(name, sizeof name, "kernels_%s", isa->name);
@@ -160,12 +159,13 @@ static void isa_tables(Cg *g, const Plan *p) {
   constant(g, "calm_isa_count", cg_i64(g, n), true);
 }
 
+LlvmEmit *const calm_llvm_emit = llvm_emit;
+
 void llvm_emit(const Plan *p, const char *json, EmitKind what, Buf *out) {
   Cg g;
   cg_begin(&g, "calm");
   isa_tables(&g, p);
-  LLVMValueRef *entry = calloc((size_t)p->nentry + 1, sizeof *entry);
-  if (!entry) abort();
+  LLVMValueRef *entry = need_alloc((size_t)p->nentry + 1, sizeof *entry);
   emit_entries(&g, p, entry);
   constant(&g, "calm_entries", LLVMConstArray2(g.ptr, entry, (uint64_t)p->nentry), true);
   free(entry);

@@ -1,9 +1,11 @@
 // The arrangement of a row program in loops; see emit_row.c.
 #include "llvm/row_plan.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "base/alloc.h"
+#include "base/bug.h"
 
 bool row_is_sum(const RowVal *v) { return v->src == RV_OP && v->op == OP_sum; }
 bool row_is_rotate(const RowVal *v) { return v->src == RV_OP && v->op == OP_rotate; }
@@ -96,18 +98,14 @@ static void put(const RowProg *p, RowPlan *plan, int i, int from) {
   RowLoop mine = extents(p, i);
   int l = earliest(p, plan, i, &mine, from);
   while (l < plan->nloop && (!same_loop(&plan->loop[l], &mine) || clash(p, plan, i, l))) l++;
-  if (l == ROW_MAX_LOOPS) {
-    fprintf(stderr, "calmc: bug: a row program of more than %d loops\n", ROW_MAX_LOOPS);
-    abort();
-  }
+  if (l == ROW_MAX_LOOPS) bug("a row program of more than %d loops", ROW_MAX_LOOPS);
   if (l == plan->nloop) plan->loop[plan->nloop++] = mine;
   plan->of[i] = l;
 }
 
 void row_plan(const RowProg *p, RowPlan *plan) {
-  bool *shared = calloc((size_t)p->n + 1, sizeof *shared);
-  *plan = (RowPlan){.of = calloc((size_t)p->n + 1, sizeof *plan->of)};
-  if (!shared || !plan->of) abort();
+  bool *shared = need_alloc((size_t)p->n + 1, sizeof *shared);
+  *plan = (RowPlan){.of = need_alloc((size_t)p->n + 1, sizeof *plan->of)};
   find_shared(p, shared);
   for (int i = 0; i < p->n; i++) {
     plan->of[i] = -1;

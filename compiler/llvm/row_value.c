@@ -1,8 +1,9 @@
 // The value of a row program at 16 lanes: loads with broadcasting, literals, results of the present loop, and what
 // earlier loops kept.
-#include <stdlib.h>
 
 #include "llvm/emit_row.h"
+
+#include "base/bug.h"
 
 int64_t rowval_elems(const RowVal *v) {
   int64_t n = 1;
@@ -16,7 +17,7 @@ static LLVMTypeRef elem_type(Cg *g, Dtype t) {
     case DT_I32: return g->i32;
     case DT_F16: return LLVMHalfTypeInContext(g->ctx);
     case DT_BF16: return g->i16;
-    default: abort();
+    default: bug("a row kernel on %s", dtype_name(t));
   }
 }
 
@@ -82,7 +83,7 @@ static Place place_of(RowEmit *e, int i, LLVMValueRef row) {
   const RowVal *v = &e->p->v[i];
   if (v->src == RV_LOAD) return arg_place(e, v->arg, row);
   if (e->keep[i].kind == KEEP_ARG) return arg_place(e, v->store, row);
-  if (e->keep[i].kind != KEEP_SCRATCH) abort();
+  if (e->keep[i].kind != KEEP_SCRATCH) bug("value %d of a row program was not kept", i);
   return (Place){cg_scratch(e->g, e->keep[i].offset), DT_F32};
 }
 
@@ -134,7 +135,7 @@ LLVMValueRef row_op(Cg *g, OpId op, LLVMValueRef a, LLVMValueRef b) {
     case OP_sin: cg_vsincos(g, a, &s, &c); return s;
     case OP_float:                                          // loads widen
     case OP_stop_gradient: return a;
-    default: abort();
+    default: bug("op %s is not elementwise", op_name(op));
   }
 }
 
@@ -162,7 +163,7 @@ void row_store(RowEmit *e, int i, LLVMValueRef v, const RowPos *pos) {
   Place m = arg_place(e, e->p->v[i].store, pos->row);
   LLVMValueRef at = offset_of(g, &e->p->v[i], pos, &same);
   LLVMValueRef p = cg_at(g, g->f32, m.p, at);
-  if (m.dt != DT_F32) abort();
+  if (m.dt != DT_F32) bug("a row kernel writes %s", dtype_name(m.dt));
   if (same) cg_store(g, LLVMBuildExtractElement(g->b, v, cg_i32(g, 0), ""), p);
   else if (pos->mask) cg_store16_mask(g, v, p, pos->mask);
   else cg_store16(g, v, p);

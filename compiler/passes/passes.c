@@ -1,9 +1,7 @@
 // The pass table and its runner. See passes.h.
 #include "passes/passes.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-
+#include "base/bug.h"
 #include "passes/rewrite.h"
 
 const Pass passes[] = {
@@ -15,9 +13,7 @@ const Pass passes[] = {
 
 static void must_hold(const Graph *g, Arena *a, const char *what) {
   const char *wrong = graph_verify(g, a);
-  if (!wrong) return;
-  fprintf(stderr, "calmc: bug: %s a malformed graph '%s': %s\n", what, g->name, wrong);
-  abort();
+  if (wrong) bug("%s a malformed graph '%s': %s", what, g->name, wrong);
 }
 
 Graph *passes_run(const Graph *g, Arena *a, PassDump *dump, void *user) {

@@ -1,13 +1,13 @@
 // Copying a graph node by node. See rewrite.h.
 #include "passes/rewrite.h"
 
-#include <stdlib.h>
+#include "base/bug.h"
 
 Rewrite rewrite_begin(const Graph *g, Arena *a) {
   Rewrite r = {.from = g, .to = graph_new(a, g->name)};
   for (int i = 0; i < g->nmodel; i++) graph_add_model(r.to, g->model[i].name);
   for (int i = 0; i < g->nsym; i++) {
-    if (graph_add_sym(r.to, g->sym[i].kind, g->sym[i].model) != i) abort();   // symbols keep their numbers
+    if (graph_add_sym(r.to, g->sym[i].kind, g->sym[i].model) != i) bug("graph '%s': symbols keep their numbers", g->name);
   }
   r.map = ARENA_ARRAY(a, NodeId, g->n ? g->n : 1);
   for (int i = 0; i < g->n; i++) r.map[i] = NODE_NONE;
@@ -19,7 +19,7 @@ NodeId rewrite_copy(Rewrite *r, NodeId old, const NodeId *in) {
   Graph *g = r->to;
   Node n = *o;
   for (int i = 0; i < n.nin; i++) {
-    if (in[i] < 0) abort();                  // a pass dropped something it still uses
+    if (in[i] < 0) bug("graph '%s': a pass dropped %%%d, which %%%d still uses", g->name, o->in[i], old);
     n.in[i] = in[i];
   }
   ARENA_PUSH(g->arena, g->node, g->n, g->cap, n);

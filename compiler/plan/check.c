@@ -1,13 +1,11 @@
 // What must hold of every plan. A violation is a compiler bug: it aborts, naming entry, call and buffer.
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "base/bug.h"
 #include "plan/lower.h"
 
-static _Noreturn void bug(const Plan *p, int entry, int call, int buf, const char *what) {
-  fprintf(stderr, "calmc: bug: plan of entry %s, call %d, buffer b%d (%s): %s\n", p->entry[entry].name, call, buf, p->buf[buf].name, what);
-  abort();
+static _Noreturn void bug_at(const Plan *p, int entry, int call, int buf, const char *what) {
+  bug("plan of entry %s, call %d, buffer b%d (%s): %s", p->entry[entry].name, call, buf, p->buf[buf].name, what);
 }
 
 // Every activation is written by an earlier call before it is read.
@@ -18,9 +16,9 @@ static void check_order(const Plan *p, int entry) {
     const Kernel *k = &p->kernel[e->call[c].kernel];
     for (int i = 0; i < k->narg; i++) {
       int b = e->call[c].buf[i];
-      if (p->buf[b].kind == BUF_ACT && !k->arg[i].written && !ready[b]) bug(p, entry, c, b, "read before it is written");
-      if (p->buf[b].kind == BUF_ACT && p->buf[b].entry != entry) bug(p, entry, c, b, "belongs to another entry");
-      if (k->arg[i].written && (p->buf[b].kind == BUF_WEIGHT || p->buf[b].kind == BUF_CONST)) bug(p, entry, c, b, "a frozen tensor is written");
+      if (p->buf[b].kind == BUF_ACT && !k->arg[i].written && !ready[b]) bug_at(p, entry, c, b, "read before it is written");
+      if (p->buf[b].kind == BUF_ACT && p->buf[b].entry != entry) bug_at(p, entry, c, b, "belongs to another entry");
+      if (k->arg[i].written && (p->buf[b].kind == BUF_WEIGHT || p->buf[b].kind == BUF_CONST)) bug_at(p, entry, c, b, "a frozen tensor is written");
     }
     for (int i = 0; i < k->narg; i++) {
       if (k->arg[i].written) ready[e->call[c].buf[i]] = true;
@@ -28,7 +26,7 @@ static void check_order(const Plan *p, int entry) {
   }
   for (int i = 0; i < e->nout; i++) {
     int b = e->out[i].node;
-    if (p->buf[b].kind == BUF_ACT && !ready[b]) bug(p, entry, e->ncall, b, "an output nobody writes");
+    if (p->buf[b].kind == BUF_ACT && !ready[b]) bug_at(p, entry, e->ncall, b, "an output nobody writes");
   }
 }
 
@@ -55,7 +53,7 @@ static void check_overlap(const Plan *p, int entry) {
       const PBuf *x = &p->buf[used[i]], *y = &p->buf[used[k]];
       if (x->sym != y->sym || last[used[i]] < first[used[k]] || last[used[k]] < first[used[i]]) continue;
       int64_t sx = x->elems * dtype_size(x->dt), sy = y->elems * dtype_size(y->dt);
-      if (x->offset < y->offset + sy && y->offset < x->offset + sx) bug(p, entry, first[used[i]], used[i], "overlaps another live buffer");
+      if (x->offset < y->offset + sy && y->offset < x->offset + sx) bug_at(p, entry, first[used[i]], used[i], "overlaps another live buffer");
     }
   }
 }
@@ -72,7 +70,7 @@ static void check_head(const Plan *p, int entry) {
       const Kernel *k = &p->kernel[e->call[o].kernel];
       for (int m = 0; k->cls == K_GEMM && m < k->nmat; m++) {
         if (e->call[o].buf[KARG(GEMM, packed) + m] == e->call[c].buf[KARG(XENT, packed)])
-          bug(p, entry, o, e->call[o].buf[KARG(GEMM, packed) + m], "a row of logits per token");
+          bug_at(p, entry, o, e->call[o].buf[KARG(GEMM, packed) + m], "a row of logits per token");
       }
     }
   }
@@ -85,9 +83,7 @@ static void check_kernels(const Plan *p) {
     const KernelClassInfo *c = &kernel_class[k->cls];
     bool ok = c->form == FORM_OPEN ? k->cls == K_ROW || k->narg > KARG(GEMM, packed) : k->narg == c->narg;
     for (int d = c->nextent; d < 8; d++) ok = ok && k->dim[d] == 0;
-    if (ok) continue;
-    fprintf(stderr, "calmc: bug: kernel k%d (%s) has %d arguments, or extents beyond the %d of its class\n", i, c->name, k->narg, c->nextent);
-    abort();
+    if (!ok) bug("kernel k%d (%s) has %d arguments, or extents beyond the %d of its class", i, c->name, k->narg, c->nextent);
   }
 }
 

@@ -1,10 +1,9 @@
 // One entry graph to calls: recomputation, fusion, then every unit in its order.
 #include "plan/lower.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "base/bug.h"
 #include "plan/recompute.h"
 
 static int entry_sym(Plan *p, const Graph *g, int s) {
@@ -88,9 +87,7 @@ static void outputs(Lower *l) {
 
 static void must_hold(const Graph *g, Arena *a, const char *what) {
   const char *wrong = graph_verify(g, a);
-  if (!wrong) return;
-  fprintf(stderr, "calmc: bug: plan of graph '%s', as %s: %s\n", g->name, what, wrong);
-  abort();
+  if (wrong) bug("plan of graph '%s', as %s: %s", g->name, what, wrong);
 }
 
 const char *plan_add(Plan *p, const Graph *graph) {

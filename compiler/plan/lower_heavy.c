@@ -1,7 +1,8 @@
 // Heavy ops: which kernel, which arguments, in the order kernels.def says.
-#include <stdlib.h>
 
 #include "plan/lower.h"
+
+#include "base/bug.h"
 
 typedef struct In {            // a node's input: buffer, and extents within a row
   int buf;
@@ -172,7 +173,7 @@ void lower_heavy(Lower *l, NodeId id) {
     case OPC_ATTENTION:
     case OPC_ATTENTION_GRAD: do_attention(l, id, n); break;
     case OPC_LOSS: do_loss(l, id, n); break;
-    default: abort();
+    default: bug("op %s has no kernel of its own", op_name(n->op));
   }
 }
 

@@ -38,6 +38,15 @@ calls() { sed -n 's/^entry loss: \([0-9]*\) calls.*/\1/p' "$1"; }
 per_block=$((($(calls more.plan) - $(calls twelve.plan)) / 12))
 [ $per_block -ge 1 ] && [ $per_block -le 8 ] || fail "$per_block kernels forward a block"
 
+# --- a path that is no UTF-8 cannot be held by a program; the spec's own name may be anything
+odd=$(printf 'caf\351')
+mkdir "$odd" && cp -r base aug spec.calm "$odd"
+expect 1 'no UTF-8' "$CALMC" build "$odd/spec.calm" -o never
+cp spec.calm "$odd.calm"
+build "$odd.calm" -o odd
+./odd info >info || fail "info of a spec with an odd name"
+rm -r "$odd" "$odd.calm" odd
+
 # --- info
 ./app info >info 2>&1 || fail "info: $(cat info)"
 for word in base aug wq; do grep -q "$word" info || ./app info --json | grep -q "$word" || fail "info without $word"; done

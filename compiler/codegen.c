@@ -1,0 +1,48 @@
+// Code generation, in a process of its own and from a library of its own (compiler/llvm and the LLVM it needs): where it ends, calmc can still
+// say why, and where there is no memory to load it, calmc can still start.
+#include <dlfcn.h>
+#include <stdio.h>
+
+#include "base/alloc.h"
+#include "driver.h"
+
+typedef struct Job {
+  const Plan *plan;
+  const char *json;
+  EmitKind kind;
+  const Result *out;
+  const char *name;
+} Job;
+
+// The library's only door.
+static LlvmEmit *open_generator(void) {
+  char path[PATH_MAX];
+  if (!find_library(CODEGEN_LIBRARY, NULL, path)) return NULL;
+  void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+  const char *why = library ? NULL : dlerror(), *lacks = why ? ran_out_of(why) : NULL;
+  LlvmEmit *const *emit = library ? dlsym(library, "calm_llvm_emit") : NULL;
+  if (emit) return *emit;
+  if (lacks) tell_out_of("code generation", lacks);
+  else fprintf(stderr, "calmc: error: cannot load the code generator: %s\n", why ? why : "it has another version");
+  return NULL;
+}
+
+static int generate(void *data) {
+  const Job *j = data;
+  Buf code = {0};
+  LlvmEmit *emit = open_generator();
+  if (!emit) return 1;
+  emit(j->plan, j->json, j->kind, &code);
+  int fd = result_open(j->out, j->name), status = fd < 0 ? 1 : result_write(j->out, fd, code.s, code.n);
+  if (fd >= 0 && !result_close(j->out, fd) && !status) status = 1;
+  buf_free(&code);
+  return status;
+}
+
+int codegen(const Plan *plan, const char *json, EmitKind kind, const Result *out, const char *name, const Signals *s) {
+  Job job = {plan, json, kind, out, name};
+  Task t = {.name = "code generation", .work = generate, .data = &job};
+  Ended e;
+  task_run(&t, s, &e);
+  return e.status ? task_failed(&t, &e) : 0;
+}
