@@ -33,8 +33,21 @@ static const Command COMMAND[] = {
 };
 enum { NCOMMANDS = sizeof COMMAND / sizeof COMMAND[0] };
 
-int cmd_fail(const RtError *e) {
-  fprintf(stderr, "error: %s\n", e->text);
+// What the user of a command can do about an error.
+static const struct { RtAbout about; int commands; const char *advice; } ADVICE[] = {
+    {RT_ABOUT_ISA, C_ALL, "from CALM_ISA"},
+    {RT_ABOUT_MODEL_DIR, C_ALL, "another place for it: --model NAME=DIR"},
+    {RT_ABOUT_STEP, C_TRAIN | C_EVAL | C_SCORE, "fewer tokens at a time: --tokens-cap"},
+    {RT_ABOUT_CACHES, C_EVAL, "fewer sequences at a time, or shorter ones: --slots, --max-tokens"},
+    {RT_ABOUT_CACHES, C_GENERATE, "shorter text: --max-tokens"},
+    {RT_ABOUT_SPEC, C_ALL, "use them with --force"},
+};
+
+int cmd_fail(const Options *o, const RtError *e) {
+  const char *advice = NULL;
+  for (size_t i = 0; i < sizeof ADVICE / sizeof *ADVICE; i++)
+    if (o && ADVICE[i].about == e->about && ADVICE[i].commands & o->run_command) advice = ADVICE[i].advice;
+  fprintf(stderr, "error: %s%s%s%s\n", e->text, advice ? " (" : "", advice ? advice : "", advice ? ")" : "");
   return 1;
 }
 
@@ -215,5 +228,5 @@ int cli_main(const RtProgram *rt, int argc, char **argv) {
   RtHost host = {.warning = say_warning, .progress = say_progress, .user = &shown};
   CommandLine line = {.rt = rt, .argc = argc, .argv = argv};
   RtError e;
-  return rt_call(&host, run_line, &line, &e) ? line.status : cmd_fail(&e);
+  return rt_call(&host, run_line, &line, &e) ? line.status : cmd_fail(NULL, &e);
 }

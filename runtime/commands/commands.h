@@ -16,8 +16,8 @@ int cmd_tokenize(const Options *o);
 int cmd_export(const Options *o);
 int cmd_info(const Options *o);
 
-// Shared: prints "error: …" and returns 1.
-int cmd_fail(const RtError *e);
+// Shared: prints "error: …", with what the command's flags can do about it, and returns 1. o NULL: before there is a command.
+int cmd_fail(const Options *o, const RtError *e);
 
 // What most commands work on.
 typedef struct App {

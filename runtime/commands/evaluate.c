@@ -274,5 +274,5 @@ int cmd_eval(const Options *o) {
   if (dump && (ferror(dump) | fclose(dump)) && ok) ok = rt_fail(&e, "cannot write %s", o->dump);
   json_decref(all);
   app_close(&a);
-  return ok ? 0 : cmd_fail(&e);
+  return ok ? 0 : cmd_fail(o, &e);
 }

@@ -123,5 +123,5 @@ int cmd_export(const Options *o) {
   ok = ok && app_load(&a, o, false, &e) && file_make_dirs(dir, &e) && save_configs(a.models, m, dir, &e) &&
        save_tokenizer(a.models, m, dir, &e) && save_weights(a.en, m, dir, &e);
   app_close(&a);
-  return ok ? 0 : cmd_fail(&e);
+  return ok ? 0 : cmd_fail(o, &e);
 }

@@ -181,5 +181,5 @@ int cmd_generate(const Options *o) {
   rt_free(p.ids);
   follow_free(p.follow);
   app_close(&a);
-  return ok ? 0 : cmd_fail(&e);
+  return ok ? 0 : cmd_fail(o, &e);
 }

@@ -153,7 +153,7 @@ int cmd_info(const Options *o) {
   if (!app_open(&a, o, &e) || !visible_shares(a.models, o->data, visible, &e)) {
     json_decref(visible);
     app_close(&a);
-    return cmd_fail(&e);
+    return cmd_fail(o, &e);
   }
   json_t *memory = memory_json(a.en, o), *d = describe(&a);      // the hashes of the files are not part of what other commands take
   json_object_set_new(d, "memory", memory);

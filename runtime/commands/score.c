@@ -311,5 +311,5 @@ int cmd_score(const Options *o) {
   for (int64_t i = 0; i < s.nkept; i++) rt_free(s.kept[i]);
   rt_free(s.kept), rt_free(s.hidden);
   app_close(&s.app);
-  return ok ? 0 : cmd_fail(&e);
+  return ok ? 0 : cmd_fail(o, &e);
 }

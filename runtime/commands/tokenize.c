@@ -32,5 +32,5 @@ int cmd_tokenize(const Options *o) {
   ok = t && tokenize_lines(t, o->decode, &e);
   if (own) tokenizer_free(own);
   app_close(&a);
-  return ok ? 0 : cmd_fail(&e);
+  return ok ? 0 : cmd_fail(o, &e);
 }

@@ -306,5 +306,5 @@ int cmd_train(const Options *o) {
   rt_free(t.best_theta), rt_free(t.rows);
   rundir_close(&t.dir);
   app_close(&t.app);
-  return !ok ? cmd_fail(&e) : sig ? 128 + sig : 0;
+  return !ok ? cmd_fail(o, &e) : sig ? 128 + sig : 0;
 }

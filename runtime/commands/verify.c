@@ -265,5 +265,5 @@ int cmd_verify(const Options *o) {
   st_close(v.st);
   rt_free(v.ids), rt_free(v.hidden);
   app_close(&v.app);
-  return !ok ? cmd_fail(&e) : !same;
+  return !ok ? cmd_fail(o, &e) : !same;
 }

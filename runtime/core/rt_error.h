@@ -4,10 +4,21 @@
 #define CALM_RUNTIME_RT_ERROR_H
 #include <stdbool.h>
 
+// What an error is about, where a user can do something that only the caller has a name for (a program's command: its flags).
+typedef enum RtAbout {
+  RT_ABOUT_NOTHING,
+  RT_ABOUT_MODEL_DIR,          // where a model's files lie
+  RT_ABOUT_STEP,               // tokens computed at a time
+  RT_ABOUT_CACHES,             // sequences decoded at a time, and their length
+  RT_ABOUT_SPEC,               // parameters of another spec
+} RtAbout;
+
 typedef struct RtError {
+  RtAbout about;
   char text[1024];
 } RtError;
 
-// Always returns false, so that `return rt_fail(e, …)` reads well.
+// Always return false, so that `return rt_fail(e, …)` reads well.
 bool rt_fail(RtError *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+bool rt_fail_about(RtError *e, RtAbout about, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 #endif

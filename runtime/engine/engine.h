@@ -79,6 +79,6 @@ float *engine_output(Engine *en, int entry, const char *name);
 // Binds the scalar input `name` (one f32 owned by the engine) of norm and update to a value.
 void engine_scalar(Engine *en, const char *name, float value);
 
-bool region_new(Region *r, size_t bytes, const char *what, RtError *e);
+bool region_new(Region *r, size_t bytes, const char *what, RtAbout about, RtError *e);
 void region_free(Region *r);
 #endif

@@ -13,11 +13,11 @@
 enum { ALIGN = 64, ROW_ROUND = 16, HUGE_FROM = 4 << 20 };
 static size_t round_up(size_t n, size_t to) { return (n + to - 1) / to * to; }
 
-bool region_new(Region *r, size_t bytes, const char *what, RtError *e) {
+bool region_new(Region *r, size_t bytes, const char *what, RtAbout about, RtError *e) {
   *r = (Region){0};
   if (!bytes) return true;
   void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (p == MAP_FAILED) return rt_fail(e, "out of memory: %s needs %.1f GB", what, (double)bytes / 1e9);
+  if (p == MAP_FAILED) return rt_fail_about(e, about, "out of memory: %s needs %.1f GB", what, (double)bytes / 1e9);
   if (bytes >= HUGE_FROM) madvise(p, bytes, MADV_HUGEPAGE);
   *r = (Region){p, bytes};
   return true;
@@ -60,8 +60,7 @@ static bool map_weights(Engine *en, const char *const *dir, RtError *e) {
     if (!dir[i]) continue;
     RtError why;
     en->weights[i] = st_open_dir(dir[i], false, &why);
-    if (!en->weights[i]) return rt_fail(e, "model %s: %.800s (another place: --model %s=DIR)", en->prog->model[i].name,
-                                        why.text, en->prog->model[i].name);
+    if (!en->weights[i]) return rt_fail_about(e, RT_ABOUT_MODEL_DIR, "model %s: %.800s", en->prog->model[i].name, why.text);
   }
   for (int i = 0; i < en->prog->nbuf; i++) {
     const ProgBuf *b = &en->prog->buf[i];
@@ -122,11 +121,11 @@ bool engine_load(Engine *en, const char *const *dir, bool training, RtError *e) 
   size_t flat = (size_t)n * sizeof(float) * (training ? 4 : 1);
   if (training && !(en->blas = blas_open(en->isa->name, e))) return false;
   pool_set_blas(en->pool, en->blas);
-  if (!map_weights(en, dir, e) || !region_new(&en->flat, flat, "the parameters", e)) return false;
+  if (!map_weights(en, dir, e) || !region_new(&en->flat, flat, "the parameters", RT_ABOUT_NOTHING, e)) return false;
   en->theta = en->flat.data;
   if (training) en->grad = en->theta + n, en->m = en->theta + 2 * n, en->v = en->theta + 3 * n;
-  if (!region_new(&en->packed, lay_out(en, K_STATIC, NULL), "packing the weights", e)) return false;
-  if (!region_new(&en->consts, lay_out(en, K_CONSTS, NULL), "constants", e)) return false;
+  if (!region_new(&en->packed, lay_out(en, K_STATIC, NULL), "packing the weights", RT_ABOUT_NOTHING, e)) return false;
+  if (!region_new(&en->consts, lay_out(en, K_CONSTS, NULL), "constants", RT_ABOUT_NOTHING, e)) return false;
   lay_out(en, K_STATIC, en->packed.data);
   lay_out(en, K_CONSTS, en->consts.data);
   fill_consts(en);
@@ -191,11 +190,11 @@ bool engine_place(Engine *en, RtError *e) {
   }
   if (most > en->arena.bytes) {
     region_free(&en->arena);
-    if (!region_new(&en->arena, most, "a step (fewer tokens a step: --tokens-cap)", e)) return false;
+    if (!region_new(&en->arena, most, "a step", RT_ABOUT_STEP, e)) return false;
   }
   if (cache > en->cache.bytes) {
     region_free(&en->cache);
-    if (!region_new(&en->cache, cache, "the caches (a shorter --context or fewer --slots)", e)) return false;
+    if (!region_new(&en->cache, cache, "the caches", RT_ABOUT_CACHES, e)) return false;
     // Streams that follow rarely use what is kept for them.
     if (cache && en->nstream > 1) madvise(en->cache.data, en->cache.bytes, MADV_NOHUGEPAGE);
   }

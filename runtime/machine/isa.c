@@ -31,7 +31,7 @@ int isa_choose(const RtIsa *isas, int64_t n, const char *want, RtError *e) {
   for (int64_t i = 0; i < n; i++) {
     if (any ? isa_supported(isas[i].name) : !strcmp(want, isas[i].name)) {
       if (any || isa_supported(want)) return (int)i;
-      rt_fail(e, "CALM_ISA=%s: this processor does not support it (this program has: %s)", want,
+      rt_fail(e, "%s: this processor does not support it (this program has: %s)", want,
               built(isas, n, list, sizeof list));
       return -1;
     }
@@ -40,7 +40,7 @@ int isa_choose(const RtIsa *isas, int64_t n, const char *want, RtError *e) {
     rt_fail(e, "this processor supports none of the instruction-set paths of this program: %s",
             built(isas, n, list, sizeof list));
   else
-    rt_fail(e, "CALM_ISA=%s: no such instruction-set path; this program has: %s", want,
+    rt_fail(e, "%s: no such instruction-set path; this program has: %s", want,
             built(isas, n, list, sizeof list));
   return -1;
 }

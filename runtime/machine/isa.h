@@ -4,8 +4,8 @@
 #include "runtime/abi/rt_abi.h"
 #include "runtime/core/rt_error.h"
 
-// Index into isas (best first): the one CALM_ISA names, or the first this processor supports. -1 and an error naming
-// the built paths when CALM_ISA names another, when the processor lacks it, or when none fits. want NULL or "": choose.
+// Index into isas (best first): the one that `want` names, or the first this processor supports. -1 and an error naming
+// the built paths when it names another, when the processor lacks it, or when none fits. want NULL or "": choose.
 int isa_choose(const RtIsa *isas, int64_t n, const char *want, RtError *e);
 bool isa_supported(const char *name);
 #endif

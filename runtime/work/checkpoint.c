@@ -73,7 +73,7 @@ static bool check_belongs(const Models *m, const json_t *theirs, const char *pat
                      m->dir[prog_model(m->prog, name)] ? m->dir[prog_model(m->prog, name)] : "this program's");
   }
   if (ok && !force && !json_equal(json_object_get(mine, "spec"), json_object_get(theirs, "spec")))
-    ok = rt_fail(e, "%s: these parameters were trained with another text of %s (its SHA-256 differs); use them with --force",
+    ok = rt_fail_about(e, RT_ABOUT_SPEC, "%s: these parameters were trained with another text of %s (its SHA-256 differs)",
                  path, m->prog->spec);
   json_decref(mine);
   return ok;
