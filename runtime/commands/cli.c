@@ -35,7 +35,6 @@ enum { NCOMMANDS = sizeof COMMAND / sizeof COMMAND[0] };
 
 // What the user of a command can do about an error.
 static const struct { RtAbout about; int commands; const char *advice; } ADVICE[] = {
-    {RT_ABOUT_ISA, C_ALL, "from CALM_ISA"},
     {RT_ABOUT_MODEL_DIR, C_ALL, "another place for it: --model NAME=DIR"},
     {RT_ABOUT_STEP, C_TRAIN | C_EVAL | C_SCORE, "fewer tokens at a time: --tokens-cap"},
     {RT_ABOUT_CACHES, C_EVAL, "fewer sequences at a time, or shorter ones: --slots, --max-tokens"},
@@ -88,9 +87,11 @@ static bool choose_threads(App *a, const Options *o, int *threads, RtError *e) {
 
 static bool open_engine(App *a, const Options *o, RtError *e) {
   const Streams *ss = &a->models->streams;
-  int isa = isa_choose(o->rt->isas, o->rt->isa_count, getenv("CALM_ISA"), e);
-  int threads;
-  if (isa < 0 || !choose_threads(a, o, &threads, e)) return false;
+  RtError why;
+  const char *want = getenv("CALM_ISA");
+  int threads, isa = isa_choose(o->rt->isas, o->rt->isa_count, want, &why);
+  if (isa < 0) return rt_fail(e, "%s%.900s", want && *want ? "CALM_ISA=" : "", why.text);
+  if (!choose_threads(a, o, &threads, e)) return false;
   int64_t *context = rt_alloc((size_t)ss->n, sizeof *context);
   for (int k = 0; k < ss->n; k++) context[k] = ss->s[k].context;
   EngineStreams streams = {.n = ss->n, .of = ss->of, .context = context};
