@@ -3,7 +3,7 @@
 #include <dlfcn.h>
 #include <stdio.h>
 
-#include "base/alloc.h"
+#include "dsl/base/alloc.h"
 #include "driver.h"
 
 typedef struct Job {

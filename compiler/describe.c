@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/bug.h"
+#include "dsl/base/bug.h"
 #include "driver.h"
 #include "dsl/utf8.h"
 #include "runtime/core/alloc.h"

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "base/alloc.h"
+#include "dsl/base/alloc.h"
 #include "passes/passes.h"
 #include "runtime/core/alloc.h"
 #include "runtime/core/call.h"

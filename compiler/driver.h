@@ -4,7 +4,7 @@
 #include <limits.h>
 #include <stdbool.h>
 
-#include "base/buf.h"
+#include "dsl/base/buf.h"
 #include "build/build.h"
 #include "llvm/llvm.h"
 #include "plan/plan.h"

@@ -14,8 +14,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/alloc.h"
-#include "base/bug.h"
+#include "dsl/base/alloc.h"
+#include "dsl/base/bug.h"
 
 // ---- signals
 

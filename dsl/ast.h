@@ -4,7 +4,7 @@
 #define CALM_DSL_AST_H
 #include <stdbool.h>
 
-#include "base/buf.h"
+#include "dsl/base/buf.h"
 #include "dsl/diag.h"
 #include "dsl/source.h"
 

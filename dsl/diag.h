@@ -6,7 +6,7 @@
 //   spec.calm:1:9: note: 'base' is declared here
 #ifndef CALM_DSL_DIAG_H
 #define CALM_DSL_DIAG_H
-#include "base/buf.h"
+#include "dsl/base/buf.h"
 #include "dsl/source.h"
 
 typedef enum DiagKind { DIAG_ERROR, DIAG_WARNING, DIAG_NOTE } DiagKind;

@@ -14,7 +14,7 @@
 %code requires {
 #include <stdlib.h>
 
-#include "base/alloc.h"
+#include "dsl/base/alloc.h"
 #include "dsl/parse.h"
 }
 %code {

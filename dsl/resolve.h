@@ -2,7 +2,7 @@
 // partial: some file did not parse, so that nothing is reported as missing.
 #ifndef CALM_DSL_RESOLVE_H
 #define CALM_DSL_RESOLVE_H
-#include "base/near.h"
+#include "dsl/base/near.h"
 #include "dsl/ast.h"
 
 void resolve(const Spec *spec, Diags *d, bool partial);

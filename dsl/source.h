@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/arena.h"
+#include "dsl/base/arena.h"
 
 typedef struct Loc {
   uint32_t file;         // index into Sources; 0 = "no place" (made by the compiler)

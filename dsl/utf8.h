@@ -4,8 +4,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/arena.h"
-#include "base/buf.h"
+#include "dsl/base/arena.h"
+#include "dsl/base/buf.h"
 
 // Index of the first byte that is not well-formed UTF-8 (RFC 3629) or is NUL; n when there is none.
 size_t utf8_check(const char *s, size_t n);

@@ -2,7 +2,7 @@
 
 #include "autodiff/autodiff.h"
 #include "autodiff/rules.h"
-#include "base/bug.h"
+#include "dsl/base/bug.h"
 #include "graph/ops.h"
 
 static GradRule *const rule[] = {

@@ -2,7 +2,7 @@
 
 #include "autodiff/rules.h"
 
-#include "base/bug.h"
+#include "dsl/base/bug.h"
 
 static NodeId in(const Reverse *r, NodeId id, int k) { return r->g->node[id].in[k]; }
 

@@ -1,7 +1,7 @@
 // Undoing broadcasting: the gradient of an operand that was stretched is the sum over what it was stretched along.
 
 #include "autodiff/rules.h"
-#include "base/bug.h"
+#include "dsl/base/bug.h"
 #include "graph/ops.h"
 
 // Where a gradient's static extents differ from those of the operand (aligned at the right, 1 where there is none).

@@ -1,7 +1,7 @@
 // An architecture's text: its config section (names, requirements, keys that are not known), and its parts applied to tensors.
 #include <string.h>
 
-#include "base/near.h"
+#include "dsl/base/near.h"
 #include "build/ctx.h"
 
 // ---- keys of config.json that the text does not know

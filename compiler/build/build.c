@@ -2,7 +2,7 @@
 // text are found there.
 #include <string.h>
 
-#include "base/bug.h"
+#include "dsl/base/bug.h"
 #include "build/ctx.h"
 #include "runtime/text/tokenizer.h"
 

@@ -2,7 +2,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/near.h"
+#include "dsl/base/near.h"
 #include "build/ctx.h"
 
 enum { MAX_ARGS = 8 };

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/near.h"
+#include "dsl/base/near.h"
 #include "build/ctx.h"
 
 typedef enum SettingKind { TEXT, COUNT, SOME, AMOUNT, CALLED, WORD } SettingKind;     // SOME: a count of 1 or more

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/alloc.h"
+#include "dsl/base/alloc.h"
 #include "graph/eval_ops.h"
 
 static EvalRule *const rule[] = {

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/alloc.h"
+#include "dsl/base/alloc.h"
 #include "graph/eval_ops.h"
 
 void eval_linear(Eval *e, NodeId id) {

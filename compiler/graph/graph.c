@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "base/bug.h"
+#include "dsl/base/bug.h"
 #include "graph/ops.h"
 
 const char *dtype_name(Dtype t) {

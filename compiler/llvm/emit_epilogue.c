@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "base/alloc.h"
+#include "dsl/base/alloc.h"
 
 static void chunk(RowEmit *e, RowPos *pos, LLVMValueRef col, LLVMValueRef mask) {
   pos->inner = col;

@@ -2,7 +2,7 @@
 
 #include "llvm/cg.h"
 
-#include "base/bug.h"
+#include "dsl/base/bug.h"
 
 enum { COLUMNS = 64, ROWS = 64 };    // columns of a column task, rows of a row task
 

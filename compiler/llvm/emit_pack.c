@@ -2,7 +2,7 @@
 // row (column) of w. Rows go through registers in blocks of 16 x 16: loading a large model is as fast as reading it.
 
 #include "llvm/cg.h"
-#include "base/bug.h"
+#include "dsl/base/bug.h"
 #include "llvm/mm.h"
 #include "runtime/abi/rt_abi.h"
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/alloc.h"
+#include "dsl/base/alloc.h"
 #include "llvm/row_plan.h"
 
 enum { TASK_WORK = 16384, ALIGN = 64 };

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/alloc.h"
+#include "dsl/base/alloc.h"
 #include "llvm/object.h"
 
 typedef struct Entry {

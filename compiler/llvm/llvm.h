@@ -3,7 +3,7 @@
 #define CALM_LLVM_LLVM_H
 #include <stdbool.h>
 
-#include "base/buf.h"
+#include "dsl/base/buf.h"
 #include "plan/plan.h"
 
 typedef enum EmitKind { EMIT_LLVM, EMIT_ASM, EMIT_OBJ } EmitKind;

@@ -7,7 +7,7 @@
 
 #include <stdio.h>
 
-#include "base/bug.h"
+#include "dsl/base/bug.h"
 #include "llvm/llvm.h"
 #include "llvm/object.h"
 

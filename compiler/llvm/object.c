@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/alloc.h"
-#include "base/bug.h"
+#include "dsl/base/alloc.h"
+#include "dsl/base/bug.h"
 
 void cg_begin(Cg *g, const char *module_name) {
   *g = (Cg){.ctx = LLVMContextCreate()};

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/alloc.h"
-#include "base/bug.h"
+#include "dsl/base/alloc.h"
+#include "dsl/base/bug.h"
 
 bool row_is_sum(const RowVal *v) { return v->src == RV_OP && v->op == OP_sum; }
 bool row_is_rotate(const RowVal *v) { return v->src == RV_OP && v->op == OP_rotate; }

@@ -3,7 +3,7 @@
 
 #include "llvm/emit_row.h"
 
-#include "base/bug.h"
+#include "dsl/base/bug.h"
 
 int64_t rowval_elems(const RowVal *v) {
   int64_t n = 1;

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/near.h"
+#include "dsl/base/near.h"
 
 Model *model_open(Arena *a, const char *dir, const char *shown, RtError *e) {
   HfDir *hf = hfdir_open(shown, e);

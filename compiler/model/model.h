@@ -4,7 +4,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 
-#include "base/arena.h"
+#include "dsl/base/arena.h"
 #include "runtime/files/hfdir.h"
 #include "runtime/files/safetensors.h"
 

@@ -1,7 +1,7 @@
 // The pass table and its runner. See passes.h.
 #include "passes/passes.h"
 
-#include "base/bug.h"
+#include "dsl/base/bug.h"
 #include "passes/rewrite.h"
 
 const Pass passes[] = {

@@ -1,7 +1,7 @@
 // Copying a graph node by node. See rewrite.h.
 #include "passes/rewrite.h"
 
-#include "base/bug.h"
+#include "dsl/base/bug.h"
 
 Rewrite rewrite_begin(const Graph *g, Arena *a) {
   Rewrite r = {.from = g, .to = graph_new(a, g->name)};

@@ -1,7 +1,7 @@
 // What must hold of every plan. A violation is a compiler bug: it aborts, naming entry, call and buffer.
 #include <string.h>
 
-#include "base/bug.h"
+#include "dsl/base/bug.h"
 #include "plan/lower.h"
 
 static _Noreturn void bug_at(const Plan *p, int entry, int call, int buf, const char *what) {

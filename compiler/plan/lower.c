@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "base/bug.h"
+#include "dsl/base/bug.h"
 #include "plan/recompute.h"
 
 static int entry_sym(Plan *p, const Graph *g, int s) {

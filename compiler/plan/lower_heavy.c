@@ -2,7 +2,7 @@
 
 #include "plan/lower.h"
 
-#include "base/bug.h"
+#include "dsl/base/bug.h"
 
 typedef struct In {            // a node's input: buffer, and extents within a row
   int buf;

@@ -12,32 +12,60 @@ for f in $sources; do
   case $f in compiler/llvm/*) ;; *) ! grep -Hn 'include *<llvm-c/' "$f" || say "$f: only compiler/llvm includes llvm-c" ;; esac
 done
 
-# who may include whom: folder, then the folders it may see (its own always)
-check() {
-  folder=$1; shift
-  for f in $(find "$folder" -maxdepth 1 -name '*.[chly]'); do
-    for inc in $(sed -n 's/^#include "\([a-z_]*\)\/.*/\1/p' "$f"); do
-      ok=no
-      for a in "$(basename "$folder")" "$@"; do [ "$inc" = "$a" ] && ok=yes; done
-      [ $ok = yes ] || say "$f includes $inc/…; $folder may include: $*"
+# Rooms: a folder, and the folders that its files may include (its own always). An arrow that is not here is not to be.
+rooms() {
+  cat <<'END'
+dsl/base
+dsl               dsl/base dsl_gen
+runtime/abi
+runtime/core
+runtime/files     runtime/core
+runtime/text      runtime/core runtime/files
+runtime/machine   runtime/core runtime/abi
+runtime/engine    runtime/core runtime/abi runtime/files runtime/machine
+runtime/rows      runtime/core runtime/abi runtime/files runtime/text runtime/engine
+runtime/work      runtime/core runtime/abi runtime/files runtime/text runtime/machine runtime/engine runtime/rows runtime/commands
+runtime/commands  runtime/core runtime/abi runtime/files runtime/text runtime/machine runtime/engine runtime/rows runtime/work
+runtime/app       runtime/abi runtime/commands
+compiler/model    dsl/base runtime/core runtime/files runtime/text
+compiler/graph    dsl/base
+compiler/autodiff dsl/base compiler/graph
+compiler/passes   dsl/base compiler/graph
+compiler/plan     dsl/base compiler/graph
+compiler/build    dsl/base dsl runtime/core runtime/files runtime/text compiler/model compiler/graph compiler/autodiff compiler/passes
+compiler/llvm     dsl/base runtime/abi compiler/graph compiler/plan
+compiler          dsl/base dsl runtime/core runtime/files runtime/text compiler/model compiler/graph compiler/autodiff compiler/passes compiler/build compiler/plan compiler/llvm
+END
+}
+# The folder of an include: "graph/graph.h" is compiler/graph's, "driver.h" the compiler's own.
+folder_of() {
+  case $1 in
+    runtime/* | dsl/*) echo "${1%/*}" ;;
+    */*) echo "compiler/${1%/*}" ;;
+    parser.h) echo dsl_gen ;;
+    *) echo compiler ;;
+  esac
+}
+rooms | {
+  bad=0
+  while read -r folder may; do
+    [ -d "$folder" ] || { echo "lint: no folder $folder"; bad=1; }
+    for f in "$folder"/*.[chly]; do
+      [ -f "$f" ] || continue
+      for inc in $(sed -n 's/^#include "\([^"]*\)".*/\1/p' "$f"); do
+        to=$(folder_of "$inc") ok=no
+        for a in "$folder" $may; do [ "$to" = "$a" ] && ok=yes; done
+        [ $ok = yes ] || { echo "$f includes $inc; $folder may include: $may"; bad=1; }
+      done
     done
   done
-}
-check compiler/base
-check dsl base dsl_gen
-check runtime
-check runtime/app runtime
-check compiler/model base runtime
-check compiler/graph base
-check compiler/autodiff base graph
-check compiler/passes base graph
-check compiler/plan base graph
-check compiler/build base dsl model graph autodiff passes runtime
-check compiler/llvm base graph plan runtime          # rt_abi.h: what generated code and the runtime agree on
-check compiler base dsl model graph autodiff passes build plan llvm runtime
+  exit $bad
+} || bad=1
+# no loose sources, and no folder that is no room
+for f in runtime/*.[ch]; do [ ! -f "$f" ] || say "$f stands in no room"; done
+for d in runtime/*/ compiler/*/; do rooms | grep -q "^${d%/}\( \|\$\)" || say "$d is no room of tests/lint/lint.sh"; done
 
-for d in dsl compiler compiler/base compiler/model compiler/graph compiler/autodiff compiler/passes compiler/build compiler/plan compiler/llvm runtime \
-         examples examples/lib examples/kv_arithmetic examples/real_pair tests bench; do
+for d in $(rooms | sed 's/ .*//' | grep -v '^runtime/') runtime examples examples/lib examples/kv_arithmetic examples/real_pair tests bench; do
   [ -f "$d/README.md" ] || say "$d has no README.md"
 done
 

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "base/near.h"
+#include "dsl/base/near.h"
 #include "dsl/ast.h"
 #include "dsl/resolve.h"
 

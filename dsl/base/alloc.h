@@ -1,6 +1,6 @@
 // Memory outside the arenas. A compilation cannot go on without it, so running out ends the process: one line, exit status 1.
-#ifndef CALM_BASE_ALLOC_H
-#define CALM_BASE_ALLOC_H
+#ifndef CALM_DSL_BASE_ALLOC_H
+#define CALM_DSL_BASE_ALLOC_H
 #include <stddef.h>
 
 // "calmc: error: STEP: WHAT" on standard error, and for OUT_OF_MEMORY the limit that this process runs under, where there is one.

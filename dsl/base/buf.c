@@ -1,11 +1,11 @@
 // A growing string. See buf.h.
-#include "base/buf.h"
+#include "dsl/base/buf.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/alloc.h"
+#include "dsl/base/alloc.h"
 
 static void reserve(Buf *b, size_t extra) {
   if (b->n + extra + 1 <= b->cap) return;

@@ -1,5 +1,5 @@
 // Memory that is there, or the end of the process. See alloc.h.
-#include "base/alloc.h"
+#include "dsl/base/alloc.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 // See bug.h.
-#include "base/bug.h"
+#include "dsl/base/bug.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,12 +1,12 @@
 // Arena memory: a list of blocks, bump-allocated. See arena.h.
-#include "base/arena.h"
+#include "dsl/base/arena.h"
 
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/alloc.h"
+#include "dsl/base/alloc.h"
 
 enum { BLOCK = 64 * 1024, ALIGN = 16 };
 

@@ -1,6 +1,6 @@
 // A growing string, for printers. Freed by its owner; always NUL-terminated.
-#ifndef CALM_BASE_BUF_H
-#define CALM_BASE_BUF_H
+#ifndef CALM_DSL_BASE_BUF_H
+#define CALM_DSL_BASE_BUF_H
 #include <stdarg.h>
 #include <stddef.h>
 

@@ -1,7 +1,7 @@
 // Arena memory: everything a compilation allocates lives until the arena is freed. Sizes are checked products; running
 // out of memory ends the process with a message (there is nothing useful a compiler can do).
-#ifndef CALM_BASE_ARENA_H
-#define CALM_BASE_ARENA_H
+#ifndef CALM_DSL_BASE_ARENA_H
+#define CALM_DSL_BASE_ARENA_H
 #include <stdarg.h>
 #include <stddef.h>
 
