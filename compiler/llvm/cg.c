@@ -1,29 +1,7 @@
-// Code generation helpers: kernel parameters, integers, floats. See cg.h; memory and control flow are in cg_mem.c and
-// cg_flow.c.
+// Code generation helpers: integers, floats. See cg.h; memory and a kernel's parameters are in cg_mem.c, control flow in cg_flow.c.
 #include "llvm/cg.h"
 
 #include <string.h>
-
-LLVMValueRef cg_task(Cg *g) { return LLVMGetParam(g->fn, 0); }
-
-LLVMValueRef cg_arg_word(Cg *g, int word) {
-  LLVMValueRef p = cg_at(g, g->i64, LLVMGetParam(g->fn, 1), cg_i64(g, word));
-  LLVMValueRef v = cg_load(g, g->i64, p);
-  // arguments do not change while a kernel runs: without saying so, every store might alias them
-  LLVMValueRef none = LLVMMetadataAsValue(g->ctx, LLVMMDNodeInContext2(g->ctx, NULL, 0));
-  LLVMSetMetadata(v, LLVMGetMDKindIDInContext(g->ctx, "invariant.load", 14), none);
-  return v;
-}
-
-LLVMValueRef cg_rows(Cg *g) { return cg_arg_word(g, 0); }
-
-LLVMValueRef cg_arg_ptr(Cg *g, int i) { return LLVMBuildIntToPtr(g->b, cg_arg_word(g, 1 + i), g->ptr, ""); }
-
-LLVMValueRef cg_scratch(Cg *g, int64_t offset) { return cg_at(g, g->i8, LLVMGetParam(g->fn, 2), cg_i64(g, offset)); }
-
-void cg_need_scratch(Cg *g, int64_t bytes) {
-  if (bytes > g->scratch) g->scratch = bytes;
-}
 
 LLVMValueRef cg_i64(Cg *g, int64_t v) { return LLVMConstInt(g->i64, (unsigned long long)v, true); }
 LLVMValueRef cg_i32(Cg *g, int32_t v) { return LLVMConstInt(g->i32, (unsigned long long)(int64_t)v, true); }

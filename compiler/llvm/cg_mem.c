@@ -1,4 +1,4 @@
-// Code generation helpers: memory. Rows of masked lanes touch nothing beyond the mask.
+// Code generation helpers: memory, and the parameters of the kernel being emitted. Rows of masked lanes touch nothing beyond the mask.
 #include "llvm/cg.h"
 
 LLVMValueRef cg_at(Cg *g, LLVMTypeRef elem, LLVMValueRef p, LLVMValueRef index) {
@@ -49,4 +49,27 @@ void cg_store16_mask(Cg *g, LLVMValueRef v, LLVMValueRef p, LLVMValueRef mask) {
   LLVMTypeRef t[2] = {g->v16f32, g->ptr};
   LLVMValueRef args[4] = {v, p, cg_i32(g, 4), mask};
   cg_intrinsic(g, "llvm.masked.store", t, 2, args, 4);
+}
+
+// ---- kernel parameters: the task, the words of the call, the thread's scratch
+
+LLVMValueRef cg_task(Cg *g) { return LLVMGetParam(g->fn, 0); }
+
+LLVMValueRef cg_arg_word(Cg *g, int word) {
+  LLVMValueRef p = cg_at(g, g->i64, LLVMGetParam(g->fn, 1), cg_i64(g, word));
+  LLVMValueRef v = cg_load(g, g->i64, p);
+  // arguments do not change while a kernel runs: without saying so, every store might alias them
+  LLVMValueRef none = LLVMMetadataAsValue(g->ctx, LLVMMDNodeInContext2(g->ctx, NULL, 0));
+  LLVMSetMetadata(v, LLVMGetMDKindIDInContext(g->ctx, "invariant.load", 14), none);
+  return v;
+}
+
+LLVMValueRef cg_rows(Cg *g) { return cg_arg_word(g, 0); }
+
+LLVMValueRef cg_arg_ptr(Cg *g, int i) { return LLVMBuildIntToPtr(g->b, cg_arg_word(g, 1 + i), g->ptr, ""); }
+
+LLVMValueRef cg_scratch(Cg *g, int64_t offset) { return cg_at(g, g->i8, LLVMGetParam(g->fn, 2), cg_i64(g, offset)); }
+
+void cg_need_scratch(Cg *g, int64_t bytes) {
+  if (bytes > g->scratch) g->scratch = bytes;
 }
