@@ -19,6 +19,7 @@ typedef struct Score {
   App app;
   Engine *en;                  // the app's
   Data *data;
+  const DataRow **row;         // its rows
   StWriter *out;
   Step *step;
   void **kept;                 // what the writer borrows
@@ -127,37 +128,29 @@ static bool read_hidden(Score *s, const Options *o, RtError *e) {
   return true;
 }
 
-// Logits and hidden states of every row by entry `score`.
-static bool score_rows(Score *s, RtError *e) {
+// What a step of entry `score` gave for rows [first, first + n).
+static void keep_rows(void *user, int64_t first, int64_t n) {
+  Score *s = user;
   const Prog *p = s->en->prog;
   int entry = s->en->e_score;
-  for (int64_t i = 0; i < s->data->n; i++) {
-    int64_t n = row_most_tokens(&s->data->row[i], s->data->row[i].n);
-    if (n > s->cap) s->cap = n;
-  }
-  engine_cap(s->en, entry, s->cap, s->cap);
-  if (!engine_place(s->en, e)) return false;
-  for (int64_t i = 0; i < s->data->n;) {
-    int64_t first = i;
-    step_reset(s->step);
-    while (i < s->data->n && row_fits(s->step, &s->data->row[i], s->data->row[i].n, s->cap)) {
-      step_add(s->step, s->data->row[i].ids, s->data->row[i].n, 0, 0);
-      follow_step(s->data->row[i].follow, s->step);
-      step_want_all(s->step);
-      i++;
-    }
-    engine_run(s->en, entry, s->step);
-    const float *logits = engine_output(s->en, entry, "logits");
-    for (int64_t r = first; r < i; r++) {
-      add_ids(s, r);
-      add_logits(s, r, s->data->row[r].n, logits + s->step->seq[r - first].r0 * s->vocab);
-      for (int h = 0; h < s->nhidden; h++) {
-        const ProgBuf *b = &p->buf[prog_output(p, entry, s->hidden[h])];
-        const StepPart *q = &s->step->stream[s->en->stream_of[p->sym[b->sym].model]].part[r - first];
-        add_floats(s, r, s->hidden[h], q->n, b->elems, engine_output(s->en, entry, s->hidden[h]) + q->t0 * b->elems);
-      }
+  const float *logits = engine_output(s->en, entry, "logits");
+  for (int64_t i = 0; i < n; i++) {
+    int64_t r = first + i;
+    add_ids(s, r);
+    add_logits(s, r, s->data->row[r].n, logits + s->step->seq[i].r0 * s->vocab);
+    for (int h = 0; h < s->nhidden; h++) {
+      const ProgBuf *b = &p->buf[prog_output(p, entry, s->hidden[h])];
+      const StepPart *q = &s->step->stream[s->en->stream_of[p->sym[b->sym].model]].part[i];
+      add_floats(s, r, s->hidden[h], q->n, b->elems, engine_output(s->en, entry, s->hidden[h]) + q->t0 * b->elems);
     }
   }
+}
+
+// Logits and hidden states of every row by entry `score`.
+static bool score_rows(Score *s, RtError *e) {
+  FeedSteps f = {.en = s->en, .step = s->step, .entry = s->en->e_score, .whole = true, .cap = s->cap};
+  if (!feed_room(&f, s->data, e)) return false;
+  feed_steps(&f, s->row, s->data->n, 0, keep_rows, s);
   return true;
 }
 
@@ -221,14 +214,9 @@ static bool score_by_chunks(Score *s, const char *text, RtError *e) {
 static bool score_grads(Score *s, RtError *e) {
   Engine *en = s->en;
   memset(en->grad, 0, (size_t)en->prog->theta * sizeof *en->grad);
-  engine_cap(en, en->e_train, s->cap, s->cap);
-  if (!engine_place(en, e)) return false;
-  for (int64_t i = 0; i < s->data->n;) {
-    step_reset(s->step);
-    while (i < s->data->n && row_fits(s->step, &s->data->row[i], row_tokens(&s->data->row[i]), s->cap))
-      row_add(s->step, &s->data->row[i++], 1);
-    if (s->step->nseq) engine_run(en, en->e_train, s->step);
-  }
+  FeedSteps f = {.en = en, .step = s->step, .entry = en->e_train, .cap = s->cap};
+  if (!feed_room(&f, s->data, e)) return false;
+  feed_steps(&f, s->row, s->data->n, 1, NULL, NULL);
   for (int i = 0; i < en->prog->nparam; i++) {
     const ProgParam *p = &en->prog->param[i];
     char *name = keep(s, strlen(p->name) + 8);
@@ -287,6 +275,7 @@ static bool score(Score *s, const Options *o, RtError *e) {
   if (s->top < 0 || s->top > s->vocab) return rt_fail(e, "--top %lld: expected a number from 1 to %lld", (long long)s->top, (long long)s->vocab);
   if (!read_hidden(s, o, e) || !(s->data = feed_open(s->app.models, o->data, e)) ||
       !app_load(&s->app, o, o->grads && s->en->e_train >= 0, e)) return false;
+  s->row = data_rows(s->data);
   return (o->chunk ? score_by_chunks(s, o->chunk, e) : score_rows(s, e)) && (!o->grads || gradients(s, e)) &&
          st_writer_save(s->out, o->out, e);
 }
@@ -309,7 +298,7 @@ int cmd_score(const Options *o) {
   step_free(s.step);
   if (s.data) data_free(s.data);
   for (int64_t i = 0; i < s.nkept; i++) rt_free(s.kept[i]);
-  rt_free(s.kept), rt_free(s.hidden);
+  rt_free(s.kept), rt_free(s.hidden), rt_free(s.row);
   app_close(&s.app);
   return ok ? 0 : cmd_fail(o, &e);
 }

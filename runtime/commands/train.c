@@ -19,7 +19,6 @@
 #include "runtime/work/rundir.h"
 #include "runtime/work/settings.h"
 #include "runtime/work/trainlog.h"
-#include "runtime/rows/rowstep.h"
 
 typedef struct Trainer {
   App app;
@@ -28,7 +27,7 @@ typedef struct Trainer {
   TrainState st;
   Data *data, *held;
   Feeder feed;
-  Step *step;
+  FeedSteps steps;
   json_t *settings;            // as kept in theta.json
   json_t *resumed;             // those of the run gone on with (strings of `set` may be borrowed from it)
   RunDir dir;
@@ -37,7 +36,7 @@ typedef struct Trainer {
   TrainState best_at;
   TrainLog *log;
   const DataRow **rows;        // of this optimizer step
-  int64_t nrows, caprows, cap, done_at_start;
+  int64_t nrows, caprows, done_at_start;
   double started, saved;
 } Trainer;
 
@@ -66,20 +65,10 @@ static int64_t count_labels(const DataRow *r) {
 
 // Gradients of the mean loss over all rows taken, summed over as many ragged steps as they need; returns that loss.
 static double gradients(Trainer *t) {
-  Engine *en = t->en;
   int64_t labels = 0;
-  double nll = 0;
   for (int64_t i = 0; i < t->nrows; i++) labels += count_labels(t->rows[i]);
-  memset(en->grad, 0, (size_t)en->prog->theta * sizeof *en->grad);
-  for (int64_t i = 0; i < t->nrows;) {
-    step_reset(t->step);
-    while (i < t->nrows && row_fits(t->step, t->rows[i], row_tokens(t->rows[i]), t->cap))
-      row_add(t->step, t->rows[i++], (float)(1.0 / (double)labels));
-    engine_run(en, en->e_train, t->step);
-    const float *out = engine_output(en, en->e_train, "nll");
-    for (int64_t r = 0; r < t->step->nrow; r++) nll += out[r];
-  }
-  return nll / (double)labels;
+  memset(t->en->grad, 0, (size_t)t->en->prog->theta * sizeof *t->en->grad);
+  return feed_nll(&t->steps, t->rows, t->nrows, (float)(1.0 / (double)labels), NULL) / (double)labels;
 }
 
 // torch.optim.AdamW's order, and torch.nn.utils.clip_grad_norm_ before it. Returns the gradient's norm before clipping.
@@ -138,7 +127,7 @@ static bool look(Trainer *t, double *held, RtError *e) {
   FeedLoss l;
   *held = NAN;
   if (t->held) {
-    if (!feed_loss(t->en, t->step, t->held, t->set.tokens_cap, &l, e)) return false;
+    if (!feed_loss(t->en, t->steps.step, t->held, t->set.tokens_cap, &l, e)) return false;
     *held = l.nll / (double)l.labelled;
   }
   double mean = t->st.count > 0 ? t->st.sum / t->st.count : INFINITY;
@@ -249,11 +238,9 @@ static bool open_data(Trainer *t, RtError *e) {
   int64_t longest = feed_longest(t->data), batch = s->batch * s->accumulate;
   if (longest == 0) return rt_fail(e, "%s: no row has a labelled token", s->data);
   int64_t most = s->batch_rows ? batch * longest : batch;      // tokens of an optimizer step
-  t->cap = most < s->tokens_cap ? most : s->tokens_cap;
-  if (t->cap < longest) t->cap = longest;
-  engine_cap(t->en, t->en->e_train, t->cap, t->cap);
+  t->steps = (FeedSteps){.en = t->en, .step = step_new(t->en->nstream), .entry = t->en->e_train, .cap = most < s->tokens_cap ? most : s->tokens_cap};
   feeder_start(&t->feed, t->data, t->st.seed, s->shuffle, t->st.epoch, t->st.position);
-  return engine_place(t->en, e);
+  return feed_room(&t->steps, t->data, e);
 }
 
 static bool train(Trainer *t, const Options *o, int *sig, RtError *e) {
@@ -268,7 +255,6 @@ static bool train(Trainer *t, const Options *o, int *sig, RtError *e) {
   bool held = rundir_open(&t->dir, out, start, e);
   rt_free(out);
   if (!held || !engine_load(en, t->app.models->dir, true, e) || !start_from(t, o, e) || !open_data(t, e)) return false;
-  t->step = step_new(en->nstream);
   t->best_theta = rt_alloc((size_t)en->prog->theta, sizeof(float));
   int64_t until = opt_int(o->stop_after, t->set.steps);
   if (until > t->set.steps) until = t->set.steps;
@@ -301,7 +287,7 @@ int cmd_train(const Options *o) {
                   (long long)t.set.steps, rt_now() - t.started, (double)rt_peak_resident() / 1e6, t.dir.last);
   if (t.data) feeder_end(&t.feed), data_free(t.data);
   if (t.held) data_free(t.held);
-  step_free(t.step);
+  step_free(t.steps.step);
   json_decref(t.settings), json_decref(t.resumed);
   rt_free(t.best_theta), rt_free(t.rows);
   rundir_close(&t.dir);

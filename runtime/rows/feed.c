@@ -30,19 +30,71 @@ int64_t feed_longest(const Data *d) {
   return most;
 }
 
-bool feed_loss(Engine *en, Step *s, const Data *d, int64_t cap, FeedLoss *out, RtError *e) {
-  *out = (FeedLoss){.tokens = d->tokens};
-  if (feed_longest(d) > cap) cap = feed_longest(d);
-  engine_cap(en, en->e_loss, cap, cap);
-  if (!engine_place(en, e)) return false;
-  for (int64_t i = 0; i < d->n;) {
-    step_reset(s);
-    while (i < d->n && row_fits(s, &d->row[i], row_tokens(&d->row[i]), cap)) out->labelled += row_add(s, &d->row[i++], 0);
-    if (s->nseq == 0) continue;
-    engine_run(en, en->e_loss, s);
-    const float *nll = engine_output(en, en->e_loss, "nll");
-    for (int64_t r = 0; r < s->nrow; r++) out->nll += nll[r];
+static int64_t takes(const FeedSteps *f, const DataRow *r) { return f->whole ? r->n : row_tokens(r); }
+
+bool feed_room(FeedSteps *f, const Data *d, RtError *e) {
+  for (int64_t i = 0; i < d->n; i++) {
+    int64_t n = row_most_tokens(&d->row[i], takes(f, &d->row[i]));
+    if (n > f->cap) f->cap = n;
   }
+  engine_cap(f->en, f->entry, f->cap, f->cap);
+  return engine_place(f->en, e);
+}
+
+static void add_whole(Step *s, const DataRow *r) {
+  step_add(s, r->ids, r->n, 0, 0);
+  follow_step(r->follow, s);
+  step_want_all(s);
+}
+
+void feed_steps(FeedSteps *f, const DataRow *const *row, int64_t n, float gscale, void (*each)(void *user, int64_t first, int64_t rows),
+                void *user) {
+  for (int64_t i = 0, first = 0; i < n; first = i) {
+    step_reset(f->step);
+    for (; i < n && row_fits(f->step, row[i], takes(f, row[i]), f->cap); i++) {
+      if (f->whole) add_whole(f->step, row[i]);
+      else row_add(f->step, row[i], gscale);
+    }
+    if (f->step->nseq == 0) continue;
+    engine_run(f->en, f->entry, f->step);
+    if (each) each(user, first, i - first);
+  }
+}
+
+typedef struct Sum {
+  const FeedSteps *f;
+  double nll;
+  int64_t labelled;
+} Sum;
+
+static void add_nll(void *user, int64_t first, int64_t rows) {
+  Sum *sum = user;
+  (void)first, (void)rows;
+  const float *nll = engine_output(sum->f->en, sum->f->entry, "nll");
+  for (int64_t r = 0; r < sum->f->step->nrow; r++) sum->nll += nll[r];
+  sum->labelled += sum->f->step->nrow;
+}
+
+double feed_nll(FeedSteps *f, const DataRow *const *row, int64_t n, float gscale, int64_t *labelled) {
+  Sum sum = {.f = f};
+  feed_steps(f, row, n, gscale, add_nll, &sum);
+  if (labelled) *labelled += sum.labelled;
+  return sum.nll;
+}
+
+const DataRow **data_rows(const Data *d) {
+  const DataRow **row = rt_alloc((size_t)d->n, sizeof *row);
+  for (int64_t i = 0; i < d->n; i++) row[i] = &d->row[i];
+  return row;
+}
+
+bool feed_loss(Engine *en, Step *s, const Data *d, int64_t cap, FeedLoss *out, RtError *e) {
+  FeedSteps f = {.en = en, .step = s, .entry = en->e_loss, .cap = cap};
+  *out = (FeedLoss){.tokens = d->tokens};
+  if (!feed_room(&f, d, e)) return false;
+  const DataRow **row = data_rows(d);
+  out->nll = feed_nll(&f, row, d->n, 0, &out->labelled);
+  rt_free(row);
   return true;
 }
 

@@ -10,8 +10,24 @@
 Data *feed_open(const Models *m, const char *path, RtError *e);
 int64_t feed_longest(const Data *d);                            // most tokens a row's training takes of a stream
 
-// Loss of every row by entry `loss`, in steps of at most `cap` tokens (a longer row alone). Sums are in double, in row
-// order.
+// Rows through an entry, in steps that they share as long as they fit; a row that is longer than `cap` goes alone.
+typedef struct FeedSteps {
+  Engine *en;
+  Step *step;
+  int entry;
+  bool whole;                  // every token of a row, every position wanted; otherwise what training takes of it (row_add)
+  int64_t cap;                 // most tokens of a stream in a step
+} FeedSteps;
+// Makes room in the engine for steps of these rows; cap becomes at least what the longest takes.
+bool feed_room(FeedSteps *f, const Data *d, RtError *e);
+// Runs n rows. each (may be NULL) is told after every step which of them it held, while the entry's outputs lie in the engine: sequence i of
+// the step is row first + i with `whole`; rows without a labelled token take part in no step otherwise. gscale: see row_add.
+void feed_steps(FeedSteps *f, const DataRow *const *row, int64_t n, float gscale, void (*each)(void *user, int64_t first, int64_t rows), void *user);
+// The summed loss of their labelled tokens (*labelled more; may be NULL), in double, in row order, by an entry that gives "nll".
+double feed_nll(FeedSteps *f, const DataRow *const *row, int64_t n, float gscale, int64_t *labelled);
+const DataRow **data_rows(const Data *d);                      // all of them in the file's order; to be freed
+
+// Loss of every row by entry `loss`, in steps of at most `cap` tokens.
 typedef struct FeedLoss {
   double nll;
   int64_t labelled, tokens;

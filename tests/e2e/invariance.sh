@@ -30,6 +30,12 @@ for isa in avx512 avx2; do
     score chunks.st --data four.jsonl --chunk $c
     "$STCMP" chunks.st all.st --key '*.logits' --exact >/dev/null || fail "chunks of $c"
   done
+  # rows longer than a step may be go alone, whatever is asked for beside the gradients
+  score whole.st --data four.jsonl --grads --tokens-cap 8
+  score pieces.st --data four.jsonl --grads --tokens-cap 8 --chunk 7
+  "$STCMP" pieces.st whole.st --exact >/dev/null || fail "gradients beside chunks"
+  score all_grads.st --data four.jsonl --grads
+  "$STCMP" whole.st all_grads.st --key 'grad.*' --tol 1e-5 >/dev/null || fail "gradients of rows alone and together"
   score leak.st --data leak.jsonl
   "$STCMP" leak.st one.st --key 0.logits --rows 20 --exact >/dev/null || fail "a later token reached an earlier position"
   "$STCMP" leak.st one.st --key 0.logits --rows 20 --after --differ 1e-3 >/dev/null || fail "the later tokens change nothing"
