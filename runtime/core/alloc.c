@@ -1,13 +1,16 @@
 // See alloc.h and call.h. Every block has two links in front, so that a call can drop what it holds; blocks made outside of any call link to
-// themselves. The innermost call of a thread is the one thing that this library keeps outside of what it is given.
+// themselves. Objects stand in a list of their own, since they must end while the memory they use is still there. The innermost call of a
+// thread is the one thing that this library keeps outside of what it is given.
 #include "runtime/core/alloc.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "runtime/core/call.h"
 
@@ -16,8 +19,13 @@ typedef struct Block {
   struct Block *next;
 } Block;
 
+typedef struct Object {
+  Block b;
+  void (*end)(void *object);
+} Object;
+
 typedef struct Call {
-  Block held;
+  Block held, objects;
   jmp_buf out;
   size_t wanted;               // what could not be had
   const RtHost *host;
@@ -44,30 +52,39 @@ _Noreturn void rt_no_memory(size_t bytes) {
   longjmp(current->out, 1);
 }
 
-static void *hold(Block *b, size_t bytes) {
-  if (!b) rt_no_memory(bytes);
-  if (current) link_after(b, &current->held);
-  else b->prev = b->next = b;
-  return b + 1;
-}
-
-static size_t bytes_with_links(size_t count, size_t size) {
+// 0 when that is beyond what can be addressed.
+static size_t bytes_behind(size_t front, size_t count, size_t size) {
   size_t n;
-  if (__builtin_mul_overflow(count, size, &n) || __builtin_add_overflow(n ? n : 1, sizeof(Block), &n) || n > PTRDIFF_MAX) rt_no_memory(SIZE_MAX);
+  if (__builtin_mul_overflow(count, size, &n) || __builtin_add_overflow(n ? n : 1, front, &n) || n > PTRDIFF_MAX) return 0;
   return n;
 }
 
+// Zeroed, with its links in front; in that list of the call that `list` lies at. NULL where there is no memory.
+static Block *new_block(size_t bytes, size_t list) {
+  Block *b = bytes ? calloc(1, bytes) : NULL;
+  if (!b) return NULL;
+  if (current) link_after(b, (Block *)((char *)current + list));
+  else b->prev = b->next = b;
+  return b;
+}
+
+void *rt_try_alloc(size_t count, size_t size) {
+  Block *b = new_block(bytes_behind(sizeof(Block), count, size), offsetof(Call, held));
+  return b ? b + 1 : NULL;
+}
+
 void *rt_alloc(size_t count, size_t size) {
-  size_t n = bytes_with_links(count, size);
-  return hold(calloc(1, n), n);
+  void *p = rt_try_alloc(count, size);
+  if (!p) rt_no_memory(bytes_behind(0, count, size));
+  return p;
 }
 
 void *rt_realloc(void *p, size_t count, size_t size) {
   if (!p) return rt_alloc(count, size);
-  size_t n = bytes_with_links(count, size);
+  size_t n = bytes_behind(sizeof(Block), count, size);
   Block *old = (Block *)p - 1;
   bool alone = old->prev == old;
-  Block *b = realloc(old, n);
+  Block *b = n ? realloc(old, n) : NULL;
   if (!b) rt_no_memory(n);
   if (alone) b->prev = b->next = b;
   else b->prev->next = b->next->prev = b;
@@ -79,6 +96,21 @@ void rt_free(void *p) {
   Block *b = (Block *)p - 1;
   unlink_block(b);
   free(b);
+}
+
+void *rt_object(size_t bytes, void (*end)(void *object)) {
+  Object *o = (Object *)new_block(bytes_behind(sizeof(Object), 1, bytes), offsetof(Call, objects));
+  if (!o) rt_no_memory(bytes);
+  o->end = end;
+  return o + 1;
+}
+
+void rt_end(void *object) {
+  if (!object) return;
+  Object *o = (Object *)object - 1;
+  unlink_block(&o->b);
+  o->end(object);
+  free(o);
 }
 
 char *rt_strndup(const char *s, size_t n) {
@@ -96,7 +128,7 @@ char *rt_format(const char *fmt, ...) {
   va_start(ap, fmt);
   int n = vsnprintf(NULL, 0, fmt, ap);
   va_end(ap);
-  if (n < 0) rt_no_memory(SIZE_MAX);
+  if (n < 0) rt_no_memory(0);
   char *s = rt_alloc((size_t)n + 1, 1);
   va_start(ap, fmt);
   vsnprintf(s, (size_t)n + 1, fmt, ap);
@@ -104,31 +136,44 @@ char *rt_format(const char *fmt, ...) {
   return s;
 }
 
+bool rt_has_room(size_t bytes) {
+  void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  return p != MAP_FAILED && munmap(p, bytes) == 0;
+}
+
 // ---- calls
 
 static void drop(Call *c) {
+  while (c->objects.next != &c->objects) rt_end((Object *)c->objects.next + 1);
   while (c->held.next != &c->held) rt_free(c->held.next + 1);
+}
+
+// The newest stays in front. to NULL: to nobody.
+static void move_blocks(Block *from, Block *to) {
+  while (from->prev != from) {
+    Block *b = from->prev;
+    unlink_block(b);
+    if (to) link_after(b, to);
+    else b->prev = b->next = b;
+  }
 }
 
 // What is left of a call that ended well is its caller's.
 static void pass_on(Call *c) {
-  while (c->held.next != &c->held) {
-    Block *b = c->held.next;
-    unlink_block(b);
-    if (c->outer) link_after(b, &c->outer->held);
-    else b->prev = b->next = b;
-  }
+  move_blocks(&c->held, c->outer ? &c->outer->held : NULL);
+  move_blocks(&c->objects, c->outer ? &c->outer->objects : NULL);
 }
 
 bool rt_call(const RtHost *host, bool (*run)(void *user, RtError *e), void *user, RtError *e) {
   Call c = {.host = host, .outer = current};
   c.held.prev = c.held.next = &c.held;
+  c.objects.prev = c.objects.next = &c.objects;
   current = &c;
   if (setjmp(c.out)) {
     current = c.outer;
     drop(&c);
-    return c.wanted == SIZE_MAX ? rt_fail(e, "out of memory: a size is beyond what can be addressed")
-                                : rt_fail(e, "out of memory: %zu bytes could not be had", c.wanted);
+    return c.wanted ? rt_fail(e, "out of memory: %zu bytes could not be had", c.wanted)
+                    : rt_fail(e, "out of memory: a size is beyond what can be addressed");
   }
   bool ok = run(user, e);
   current = c.outer;

@@ -14,7 +14,7 @@ typedef struct RtHost {
 } RtHost;
 
 // run(user, e), whose result it returns. When memory ends inside, all that was allocated inside (alloc.h; jansson's and PCRE2's memory too) is
-// freed and the answer is false, with e saying how much was asked for. What run got from outside must not be used again then, since it may be
+// freed, its objects (maps, descriptors, temporary files, threads) end, and the answer is false, with e saying how much was asked for. What run got from outside must not be used again then, since it may be
 // half changed: a user gives up what it lent to a call that ended so. Calls may nest; each thread has its own.
 bool rt_call(const RtHost *host, bool (*run)(void *user, RtError *e), void *user, RtError *e);
 

@@ -12,6 +12,7 @@
 typedef struct Region {        // anonymous memory, zeroed, 64-byte aligned, touched only where used
   void *data;
   size_t bytes;
+  void *held;                  // by the call (rt_object)
 } Region;
 
 // The token streams of a program: the models that read the same tokens read one stream; stream 0 is the anchor's.

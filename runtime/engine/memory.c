@@ -7,24 +7,35 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "runtime/core/alloc.h"
 #include "runtime/core/words.h"
 #include "runtime/engine/engine.h"
 
 enum { ALIGN = 64, ROW_ROUND = 16, HUGE_FROM = 4 << 20 };
 static size_t round_up(size_t n, size_t to) { return (n + to - 1) / to * to; }
 
+static void region_end(void *object) {
+  const Region *r = object;
+  if (r->data) munmap(r->data, r->bytes);
+}
+
 bool region_new(Region *r, size_t bytes, const char *what, RtAbout about, RtError *e) {
   *r = (Region){0};
   if (!bytes) return true;
+  Region *held = rt_object(sizeof *held, region_end);
   void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (p == MAP_FAILED) return rt_fail_about(e, about, "out of memory: %s needs %.1f GB", what, (double)bytes / 1e9);
+  if (p == MAP_FAILED) {
+    rt_end(held);
+    return rt_fail_about(e, about, "out of memory: %s needs %.1f MB", what, (double)bytes / 1e6);
+  }
   if (bytes >= HUGE_FROM) madvise(p, bytes, MADV_HUGEPAGE);
-  *r = (Region){p, bytes};
+  *held = (Region){.data = p, .bytes = bytes};
+  *r = (Region){p, bytes, held};
   return true;
 }
 
 void region_free(Region *r) {
-  if (r->data) munmap(r->data, r->bytes);
+  rt_end(r->held);
   *r = (Region){0};
 }
 
@@ -119,7 +130,7 @@ enum { K_STATIC = 1u << PB_PACKED | 1u << PB_LIVE, K_CONSTS = 1u << PB_CONST, K_
 bool engine_load(Engine *en, const char *const *dir, bool training, RtError *e) {
   int64_t n = en->prog->theta;
   size_t flat = (size_t)n * sizeof(float) * (training ? 4 : 1);
-  if (training && !(en->blas = blas_open(en->isa->name, e))) return false;
+  if (training && !(en->blas = blas_open(en->isa->name, pool_threads(en->pool), e))) return false;
   pool_set_blas(en->pool, en->blas);
   if (!map_weights(en, dir, e) || !region_new(&en->flat, flat, "the parameters", RT_ABOUT_NOTHING, e)) return false;
   en->theta = en->flat.data;

@@ -1,6 +1,7 @@
 // Files for the readers: read-only maps and atomic replacement (temporary name in the same directory, fsync, rename).
 #include "runtime/files/file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -53,36 +54,89 @@ bool file_make_dirs(const char *path, RtError *e) {
   return ok;
 }
 
-bool file_map(FileMap *m, const char *path, RtError *e) {
-  *m = (FileMap){0};
-  int fd = open(path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return rt_fail(e, "cannot read %s: %s", path, strerror(errno));
-  struct stat st;
-  if (fstat(fd, &st) != 0) {
-    rt_fail(e, "cannot read %s: %s", path, strerror(errno));
-    close(fd);
-    return false;
-  }
-  if (!S_ISREG(st.st_mode)) {
-    close(fd);
-    return rt_fail(e, "cannot read %s: it is not a regular file", path);
-  }
-  if (st.st_size > 0) {
-    void *p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-    if (p == MAP_FAILED) {
-      rt_fail(e, "cannot map %s: %s", path, strerror(errno));
-      close(fd);
-      return false;
+bool file_each(const char *dir, void (*each)(void *user, int fd, const char *name), void *user) {
+  _Alignas(struct dirent64) char room[4096];
+  int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  ssize_t n = -1;
+  while (fd >= 0 && (n = getdents64(fd, room, sizeof room)) > 0)
+    for (ssize_t at = 0; at < n;) {
+      const struct dirent64 *x = (const struct dirent64 *)(room + at);
+      at += x->d_reclen;
+      if (strcmp(x->d_name, ".") && strcmp(x->d_name, "..")) each(user, fd, x->d_name);
     }
-    m->data = p;
-    m->size = (size_t)st.st_size;
+  int why = errno;
+  if (fd >= 0) close(fd);
+  errno = why;
+  return n == 0;
+}
+
+static void in_end(void *object) {
+  FileIn *in = object;
+  if (in->fd >= 0) close(in->fd);
+}
+
+FileIn *file_in_open(const char *path, RtError *e) {
+  FileIn *in = rt_object(sizeof *in, in_end);
+  in->fd = open(path, O_RDONLY | O_CLOEXEC);
+  struct stat st;
+  bool regular = true;
+  if (in->fd >= 0 && fstat(in->fd, &st) == 0 && (regular = S_ISREG(st.st_mode))) {
+    in->size = (size_t)st.st_size;
+    return in;
   }
-  close(fd);
+  if (!regular) rt_fail(e, "cannot read %s: it is not a regular file", path);
+  else rt_fail(e, "cannot read %s: %s", path, strerror(errno));
+  rt_end(in);
+  return NULL;
+}
+
+bool file_in_read(const FileIn *in, void *out, size_t n, size_t at) {
+  errno = 0;
+  for (size_t done = 0; done < n;) {
+    ssize_t k = pread(in->fd, (char *)out + done, n - done, (off_t)(at + done));
+    if (k < 0 && errno == EINTR) continue;
+    if (k <= 0) return false;
+    done += (size_t)k;
+  }
   return true;
 }
 
+typedef struct Mapped {
+  void *data;
+  size_t size;
+} Mapped;
+
+static void mapped_end(void *object) {
+  Mapped *m = object;
+  if (m->size) munmap(m->data, m->size);
+}
+
+bool file_in_map(FileMap *m, const FileIn *in, const char *path, RtError *e) {
+  *m = (FileMap){0};
+  if (in->size == 0) return true;
+  Mapped *held = rt_object(sizeof *held, mapped_end);
+  void *p = mmap(NULL, in->size, PROT_READ, MAP_PRIVATE, in->fd, 0);
+  if (p == MAP_FAILED) {
+    if (errno == ENOMEM) rt_fail(e, "out of memory: %s (%.1f MB) could not be mapped", path, (double)in->size / 1e6);
+    else rt_fail(e, "cannot map %s: %s", path, strerror(errno));
+    rt_end(held);
+    return false;
+  }
+  *held = (Mapped){p, in->size};
+  *m = (FileMap){p, in->size, held};
+  return true;
+}
+
+bool file_map(FileMap *m, const char *path, RtError *e) {
+  *m = (FileMap){0};
+  FileIn *in = file_in_open(path, e);
+  bool ok = in && file_in_map(m, in, path, e);
+  rt_end(in);
+  return ok;
+}
+
 void file_unmap(FileMap *m) {
-  if (m->data) munmap((void *)(uintptr_t)m->data, m->size);
+  rt_end(m->held);
   *m = (FileMap){0};
 }
 
@@ -91,32 +145,35 @@ struct FileOut {
   char *path, *tmp;            // tmp: NULL where path is a device or a pipe, which is written in place
 };
 
-static void out_free(FileOut *f) {
+static void out_end(void *object) {
+  FileOut *f = object;
+  if (f->fd >= 0) close(f->fd);
+  if (f->tmp) unlink(f->tmp);
   rt_free(f->path);
   rt_free(f->tmp);
-  rt_free(f);
 }
 
 // Reports errno, removes the temporary file and frees f.
 static bool out_fail(FileOut *f, RtError *e) {
   rt_fail(e, "cannot write %s: %s", f->path, strerror(errno));
-  file_out_abandon(f);
+  rt_end(f);
   return false;
 }
 
 FileOut *file_out_open(const char *path, RtError *e) {
-  FileOut *f = rt_alloc(1, sizeof *f);
+  FileOut *f = rt_object(sizeof *f, out_end);
+  f->fd = -1;
   f->path = rt_strdup(path);
   struct stat st;
   bool special = stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode);
-  if (!special) f->tmp = rt_format("%s.tmp.%ld", path, (long)getpid());
-  f->fd = open(special ? path : f->tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-  if (f->fd < 0) {
-    rt_fail(e, "cannot write %s: %s", path, strerror(errno));
-    out_free(f);
-    return NULL;
-  }
-  return f;
+  char *tmp = special ? NULL : rt_format("%s.tmp.%ld", path, (long)getpid());
+  f->fd = open(special ? path : tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  if (f->fd >= 0) return f->tmp = tmp, f;
+  int why = errno;
+  rt_free(tmp);
+  errno = why;
+  out_fail(f, e);
+  return NULL;
 }
 
 bool file_out_write(FileOut *f, const void *data, size_t n, RtError *e) {
@@ -131,15 +188,16 @@ bool file_out_write(FileOut *f, const void *data, size_t n, RtError *e) {
   return true;
 }
 
-// The rename itself lasts only once the directory is on disk. A file system that cannot sync a directory is not an error.
-static void sync_dir_of(const char *path) {
+// The rename itself lasts only once the directory is on disk. A directory that cannot be opened by its user, or synced at all, is not an error.
+static bool sync_dir_of(const char *path) {
   char *dir = file_dirname(path);
   int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd >= 0) {
-    fsync(fd);
-    close(fd);
-  }
+  bool ok = fd < 0 ? errno == EACCES : fsync(fd) == 0 || errno == EINVAL || errno == EROFS || errno == EOPNOTSUPP;
+  int why = errno;
+  if (fd >= 0) close(fd);
   rt_free(dir);
+  errno = why;
+  return ok;
 }
 
 bool file_out_commit(FileOut *f, RtError *e) {
@@ -147,17 +205,17 @@ bool file_out_commit(FileOut *f, RtError *e) {
   int fd = f->fd;
   f->fd = -1;
   if (close(fd) != 0) return out_fail(f, e);
-  if (f->tmp && rename(f->tmp, f->path) != 0) return out_fail(f, e);
-  if (f->tmp) sync_dir_of(f->path);
-  out_free(f);
+  if (f->tmp) {
+    if (rename(f->tmp, f->path) != 0) return out_fail(f, e);
+    rt_free(f->tmp);
+    f->tmp = NULL;
+    if (!sync_dir_of(f->path)) return out_fail(f, e);
+  }
+  rt_end(f);
   return true;
 }
 
-void file_out_abandon(FileOut *f) {
-  if (f->fd >= 0) close(f->fd);
-  if (f->tmp) unlink(f->tmp);
-  out_free(f);
-}
+void file_out_abandon(FileOut *f) { rt_end(f); }
 
 bool file_save(const char *path, const void *data, size_t n, RtError *e) {
   FileOut *f = file_out_open(path, e);

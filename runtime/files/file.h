@@ -9,18 +9,33 @@
 typedef struct FileMap {
   const uint8_t *data;         // NULL when the file is empty
   size_t size;
+  void *held;                  // by the call, see rt_object
 } FileMap;
 
 bool file_is_regular(const char *path);
 bool file_is_dir(const char *path);
-// DIR/NAME, malloc'ed. Running out of memory ends the process (as everywhere in the readers).
+// DIR/NAME, to be freed with rt_free.
 char *file_join(const char *dir, const char *name);
-// The directory part of path ("." when there is none), malloc'ed.
+// The directory part of path ("." when there is none), to be freed likewise.
 char *file_dirname(const char *path);
 // Makes a directory and those above it.
 bool file_make_dirs(const char *path, RtError *e);
 
-// Maps a regular file for reading. The file must not be truncated by others while it is mapped (mapped weights are never copied).
+// Calls each for what is in a directory, "." and ".." excepted; fd is the directory's. Wants no memory. False with errno.
+bool file_each(const char *dir, void (*each)(void *user, int fd, const char *name), void *user);
+
+// A regular file open for reading, an object of the call: rt_end closes it.
+typedef struct FileIn {
+  int fd;
+  size_t size;
+} FileIn;
+FileIn *file_in_open(const char *path, RtError *e);
+// Bytes [at, at + n) of it; false with errno, which is 0 where the file ends before.
+bool file_in_read(const FileIn *in, void *out, size_t n, size_t at);
+
+// Maps a regular file for reading. Mapped weights are never copied: one that is cut short by others meanwhile raises SIGBUS when what is gone
+// is read, which commands/signals.c answers.
+bool file_in_map(FileMap *m, const FileIn *in, const char *path, RtError *e);
 bool file_map(FileMap *m, const char *path, RtError *e);
 void file_unmap(FileMap *m);
 

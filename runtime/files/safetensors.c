@@ -2,9 +2,7 @@
 // https://github.com/huggingface/safetensors ("Format"): 8 bytes little-endian header length, JSON header, data.
 #include "runtime/files/safetensors.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -146,29 +144,24 @@ static bool read_tensors(Safetensors *s, int shard, RtError *e) {
   return check_tiling(sh, mine, n, e);
 }
 
-static bool read_at(int fd, void *out, size_t n, off_t at) {
-  for (size_t done = 0; done < n;) {
-    ssize_t k = pread(fd, (char *)out + done, n - done, at + (off_t)done);
-    if (k <= 0) return false;
-    done += (size_t)k;
-  }
-  return true;
+static bool cannot_read(const Shard *sh, RtError *e) {
+  if (!errno) return rt_fail(e, "%s: it became shorter while it was read", sh->path);
+  return rt_fail(e, "cannot read %s: %s", sh->path, strerror(errno));
 }
 
-// Reads and parses the header through fd; the payload is not touched.
-static bool read_header(Shard *sh, int fd, RtError *e) {
-  off_t end = lseek(fd, 0, SEEK_END);
+// Reads and parses the header; the payload is not touched.
+static bool read_header(Shard *sh, const FileIn *in, RtError *e) {
   uint8_t len8[8];
-  if (end < 8 || !read_at(fd, len8, 8, 0))
-    return rt_fail(e, "%s: not a safetensors file: it has %lld byte%s, less than a header's length field", sh->path, (long long)end, plural(end));
-  uint64_t size = (uint64_t)end, len = 0;
+  uint64_t size = in->size, len = 0;
+  if (size < 8) return rt_fail(e, "%s: not a safetensors file: it has %llu byte%s, less than a header's length field", sh->path, (unsigned long long)size, plural((int64_t)size));
+  if (!file_in_read(in, len8, 8, 0)) return cannot_read(sh, e);
   for (int i = 7; i >= 0; i--) len = len << 8 | len8[i];
   if (len > MAX_HEADER)
     return rt_fail(e, "%s: not a safetensors file: a header of %llu bytes is absurd", sh->path, (unsigned long long)len);
   if (len > size - 8)
     return rt_fail(e, "%s: truncated: a header of %llu bytes in a file of %llu", sh->path, (unsigned long long)len, (unsigned long long)size);
   char *text = rt_alloc(len + 1, 1);
-  bool ok = read_at(fd, text, len, 8) || rt_fail(e, "cannot read %s: %s", sh->path, strerror(errno));
+  bool ok = file_in_read(in, text, len, 8) || cannot_read(sh, e);
   if (ok) {
     sh->header = rtj_text(sh->path, text, len, e);
     ok = sh->header != NULL;
@@ -185,12 +178,10 @@ static bool add_shard(Safetensors *s, const char *path, bool headers_only, RtErr
   s->shard = rt_realloc(s->shard, (size_t)s->nshard + 1, sizeof *s->shard);
   Shard *sh = &s->shard[s->nshard++];
   *sh = (Shard){.path = rt_strdup(path)};
-  int fd = open(path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return rt_fail(e, "cannot read %s: %s", path, strerror(errno));
-  bool ok = read_header(sh, fd, e) && (headers_only || file_map(&sh->map, path, e));
-  close(fd);
+  FileIn *in = file_in_open(path, e);
+  bool ok = in && read_header(sh, in, e) && (headers_only || file_in_map(&sh->map, in, path, e));
+  rt_end(in);
   if (!ok) return false;
-  if (sh->map.data && sh->map.size != sh->data_at + sh->data_size) return rt_fail(e, "%s: it changed while it was read", path);
   return read_tensors(s, s->nshard - 1, e);
 }
 
@@ -240,17 +231,16 @@ static bool open_index(Safetensors *s, const char *dir, const char *index, bool 
   return ok;
 }
 
+static void note_pickle(void *user, int fd, const char *name) {
+  const char *dot = strrchr(name, '.');
+  (void)fd;
+  if (dot && (strcmp(dot, ".bin") == 0 || strcmp(dot, ".pt") == 0 || strcmp(dot, ".pth") == 0)) snprintf(user, 256, "%s", name);
+}
+
 // No safetensors in dir: says so, and what to do when there are pickle files instead.
 static bool no_weights(const char *dir, RtError *e) {
   char pickle[256] = "";
-  DIR *d = opendir(dir);
-  if (!d) return rt_fail(e, "cannot read %s: %s", dir, strerror(errno));
-  for (struct dirent *f; (f = readdir(d));) {
-    const char *dot = strrchr(f->d_name, '.');
-    if (dot && (strcmp(dot, ".bin") == 0 || strcmp(dot, ".pt") == 0 || strcmp(dot, ".pth") == 0))
-      snprintf(pickle, sizeof pickle, "%s", f->d_name);
-  }
-  closedir(d);
+  if (!file_each(dir, note_pickle, pickle)) return rt_fail(e, "cannot read %s: %s", dir, strerror(errno));
   if (!*pickle) return rt_fail(e, "%s: no model.safetensors and no model.safetensors.index.json", dir);
   return rt_fail(e, "%s: no model.safetensors, only %s: pickle files can run code and are not read; convert them once with "
                  "transformers: from_pretrained(DIR).save_pretrained(DIR, safe_serialization=True)", dir, pickle);

@@ -3,7 +3,6 @@
 #include "runtime/files/sha256.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,20 +48,17 @@ static bool cache_get(const char *path, char out[SHA256_HEX]) {
 // Read piece by piece: a mapping would count a whole model as resident, on top of what a training holds.
 bool sha256_read(const char *path, uint64_t *size, char out[SHA256_HEX], RtError *e) {
   enum { PIECE = 1 << 18 };
-  struct stat st;
-  int fd = open(path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return rt_fail(e, "cannot read %s: %s", path, strerror(errno));
-  bool regular = fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+  FileIn *in = file_in_open(path, e);
+  if (!in) return false;
   uint8_t *piece = rt_alloc(PIECE, 1);
   Sha256 s;
   ssize_t n = -1;
   sha256_init(&s);
-  while (regular && ((n = read(fd, piece, PIECE)) > 0 || (n < 0 && errno == EINTR)))
+  while ((n = read(in->fd, piece, PIECE)) > 0 || (n < 0 && errno == EINTR))
     if (n > 0) sha256_add(&s, piece, (size_t)n);
   int why = errno;
-  close(fd);
+  rt_end(in);
   rt_free(piece);
-  if (!regular) return rt_fail(e, "cannot read %s: it is not a regular file", path);
   if (n < 0) return rt_fail(e, "cannot read %s: %s", path, strerror(why));
   *size = s.bytes;
   sha256_hex(&s, out);

@@ -6,8 +6,9 @@
 
 typedef struct Blas Blas;
 // Opens libopenblas.so.0, one thread per call, with the core type of the instruction-set path in use ("avx512" or
-// "avx2") unless OPENBLAS_CORETYPE says another. NULL and an error that says how to install it.
-Blas *blas_open(const char *isa, RtError *e);
+// "avx2"), whatever OPENBLAS_CORETYPE says. Up to `threads` threads may multiply at a time; with memory for fewer they take turns, and a
+// warning says so. NULL and an error that says how to install it, or what memory it wants.
+Blas *blas_open(const char *isa, int threads, RtError *e);
 void blas_close(Blas *b);
 const char *blas_core(const Blas *b);
 #endif

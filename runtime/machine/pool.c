@@ -11,10 +11,12 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "runtime/core/alloc.h"
+#include "runtime/core/call.h"
 
 // pause instructions (some 10 to 40 ns each) before sleeping or yielding
 enum { SPIN_IDLE = 20000, SPIN_DONE = 4000 };
@@ -35,8 +37,8 @@ struct RtPool {
   _Atomic(const int64_t *) args;
   _Atomic uint32_t ntasks;
   atomic_bool stop;
-  int threads;
-  void *mem;                   // the block that the pool lies in, aligned
+  int threads, started, rooms; // in use; that run, the caller included; with a room
+  void *mem, *held;            // the block that the pool lies in, aligned; its threads, by the call (rt_object)
   Worker *worker;                                  // threads of them; worker[0] is the caller
   const struct Blas *blas;
   void (*after)(void *user, const int64_t *args);
@@ -86,40 +88,57 @@ static void *worker_main(void *arg) {
   return NULL;
 }
 
-enum { ALIGN = 64 };
+enum { ALIGN = 64, STACK_BYTES = 1 << 20 };
 // In a block that is that much larger.
 static void *aligned(void *block) { return (void *)(((uintptr_t)block + ALIGN - 1) & ~(uintptr_t)(ALIGN - 1)); }
 
+// The threads that there are end, whether or not all of the pool was made.
+static void pool_end(void *object) {
+  RtPool *p = *(RtPool **)object;
+  atomic_store(&p->stop, true);
+  atomic_fetch_add(&p->wake, 1);
+  futex(&p->wake, FUTEX_WAKE_PRIVATE, INT32_MAX);
+  for (int i = 1; i < p->started; i++) pthread_join(p->worker[i].thread, NULL);
+}
+
+// Signals are the main thread's business, but for those that a thread raises itself.
+static void start_threads(RtPool *p) {
+  static const int own[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP};
+  sigset_t others, before;
+  sigfillset(&others);
+  for (size_t i = 0; i < sizeof own / sizeof own[0]; i++) sigdelset(&others, own[i]);
+  pthread_attr_t attr;
+  pthread_attr_init(&attr);
+  pthread_attr_setstacksize(&attr, STACK_BYTES);   // whatever `ulimit -s` says
+  pthread_sigmask(SIG_SETMASK, &others, &before);
+  int why = 0;
+  for (p->started = 1; p->started < p->threads && !why; p->started += !why)
+    why = pthread_create(&p->worker[p->started].thread, &attr, worker_main, &p->worker[p->started]);
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  pthread_attr_destroy(&attr);
+  if (why) rt_warn("%d of %d threads only: another could not be started (%s; see ulimit -u and -v)", p->started, p->threads, strerror(why));
+  p->threads = p->started;
+}
+
 RtPool *pool_new(int threads, size_t scratch_bytes) {
   void *mem = rt_alloc(1, sizeof(RtPool) + ALIGN);
-  RtPool *p = aligned(mem);
-  *p = (RtPool){.mem = mem, .state = CLOSED, .threads = threads < 1 ? 1 : threads};
+  RtPool *p = aligned(mem), **held = rt_object(sizeof *held, pool_end);
+  *held = p;
+  *p = (RtPool){.mem = mem, .held = held, .state = CLOSED, .threads = threads < 1 ? 1 : threads};
   p->worker = rt_alloc((size_t)p->threads, sizeof *p->worker);
-  // Signals are the main thread's business.
-  sigset_t all, old;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &old);
   for (int i = 0; i < p->threads; i++) {
     void *room = rt_alloc(1, scratch_bytes + ALIGN);
     p->worker[i] = (Worker){.pool = p, .room = room, .scratch = aligned(room)};
-    if (i > 0 && pthread_create(&p->worker[i].thread, NULL, worker_main, &p->worker[i]) != 0) {
-      rt_free(p->worker[i].room);
-      p->threads = i;
-    }
   }
-  pthread_sigmask(SIG_SETMASK, &old, NULL);
+  p->rooms = p->threads;
+  start_threads(p);
   return p;
 }
 
 void pool_free(RtPool *p) {
   if (!p) return;
-  atomic_store(&p->stop, true);
-  atomic_fetch_add(&p->wake, 1);
-  futex(&p->wake, FUTEX_WAKE_PRIVATE, INT32_MAX);
-  for (int i = 0; i < p->threads; i++) {
-    if (i > 0) pthread_join(p->worker[i].thread, NULL);
-    rt_free(p->worker[i].room);
-  }
+  rt_end(p->held);
+  for (int i = 0; i < p->rooms; i++) rt_free(p->worker[i].room);
   rt_free(p->worker);
   rt_free(p->mem);
 }

@@ -9,8 +9,8 @@
 typedef struct RtPool RtPool;
 struct Blas;
 
-// threads counts the caller; each thread gets scratch_bytes of its own, 64-byte aligned. Never NULL (out of memory ends
-// the process); a thread that cannot be started leaves a smaller pool.
+// threads counts the caller; each thread gets scratch_bytes of its own, 64-byte aligned. Never NULL; a thread that cannot be started leaves a
+// smaller pool, and a warning says so.
 RtPool *pool_new(int threads, size_t scratch_bytes);
 void pool_free(RtPool *p);
 int pool_threads(const RtPool *p);

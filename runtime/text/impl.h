@@ -46,6 +46,7 @@ typedef struct TkPattern {
   char *literal;
   size_t n;
   pcre2_code *re;
+  void *held;                  // it, by the call (rt_object)
   bool jit;
 } TkPattern;
 // State of one encode call.

@@ -87,9 +87,11 @@ refuse:
   return NULL;
 }
 
-// PCRE2's memory is ours: there, or the call ends.
-static void *give(size_t n, void *user) { return (void)user, rt_alloc(n, 1); }
+// PCRE2's memory is ours. It hears when there is none, since its machine code lies in memory of its own, which it would lose were it left.
+static void *give(size_t n, void *user) { return (void)user, rt_try_alloc(n, 1); }
 static void take_back(void *p, void *user) { (void)user, rt_free(p); }
+
+static void code_end(void *object) { pcre2_code_free(*(pcre2_code **)object); }
 
 static bool compile(TkPattern *p, const char *what, const char *source, RtError *e) {
   const char *unsupported = NULL;
@@ -97,10 +99,13 @@ static bool compile(TkPattern *p, const char *what, const char *source, RtError 
   if (!text) return rt_fail(e, "%s: the regular expression \"%.200s\" uses %s", what, source, unsupported);
   int code;
   PCRE2_SIZE at;
+  pcre2_code **held = p->held = rt_object(sizeof *held, code_end);
   pcre2_general_context *memory = pcre2_general_context_create(give, take_back, NULL);
-  pcre2_compile_context *context = pcre2_compile_context_create(memory);
+  pcre2_compile_context *context = memory ? pcre2_compile_context_create(memory) : NULL;
+  if (!context) rt_no_memory(sizeof *p);
   pcre2_set_newline(context, PCRE2_NEWLINE_LF);
-  p->re = pcre2_compile((PCRE2_SPTR)text, PCRE2_ZERO_TERMINATED, PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE, &code, &at, context);
+  p->re = *held = pcre2_compile((PCRE2_SPTR)text, PCRE2_ZERO_TERMINATED, PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE, &code, &at, context);
+  if (!p->re && code == PCRE2_ERROR_HEAP_FAILED) rt_no_memory(strlen(text));
   pcre2_compile_context_free(context);
   pcre2_general_context_free(memory);
   rt_free(text);
@@ -134,16 +139,17 @@ bool tk_pattern_matches_empty(const TkPattern *p) {
 
 void tk_pattern_free(TkPattern *p) {
   rt_free(p->literal);
-  pcre2_code_free(p->re);
+  rt_end(p->held);
 }
 
 static int match_regex(const TkPattern *p, TkCall *call, const TkFind *f, size_t start) {
-  if (!call->match) call->match = pcre2_match_data_create_from_pattern(p->re, NULL);
+  if (!call->match && !(call->match = pcre2_match_data_create_from_pattern(p->re, NULL))) rt_no_memory(sizeof *f);
   PCRE2_SPTR s = (PCRE2_SPTR)f->s;
-  if (f->open) return pcre2_match(p->re, s, f->n, start, PCRE2_NO_UTF_CHECK | PCRE2_PARTIAL_HARD, call->match, NULL);
-  int rc = p->jit ? pcre2_jit_match(p->re, s, f->n, start, 0, call->match, NULL) : PCRE2_ERROR_JIT_STACKLIMIT;
-  if (rc != PCRE2_ERROR_JIT_STACKLIMIT) return rc;
-  return pcre2_match(p->re, s, f->n, start, PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT, call->match, NULL);
+  uint32_t how = f->open ? PCRE2_PARTIAL_HARD : 0;
+  int rc = p->jit ? pcre2_jit_match(p->re, s, f->n, start, how, call->match, NULL) : PCRE2_ERROR_JIT_STACKLIMIT;
+  if (rc == PCRE2_ERROR_JIT_STACKLIMIT) rc = pcre2_match(p->re, s, f->n, start, PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT | how, call->match, NULL);
+  if (rc == PCRE2_ERROR_NOMEMORY) rt_no_memory(f->n);
+  return rc;
 }
 
 // With more text to come: where the longest end of s[start, n) that begins the literal starts; n when there is none.

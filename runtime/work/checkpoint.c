@@ -1,7 +1,6 @@
 // Writing and reading checkpoints. See checkpoint.h.
 #include "runtime/work/checkpoint.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
@@ -98,32 +97,34 @@ bool checkpoint_is(const char *dir) {
   return is;
 }
 
+static void remove_own(void *user, int fd, const char *name) {
+  (void)user;
+  if (is_own(name)) unlinkat(fd, name, 0);
+}
+
 void checkpoint_remove(const char *dir) {
-  DIR *d = opendir(dir);
-  if (!d) return;
-  for (struct dirent *x; (x = readdir(d));)
-    if (is_own(x->d_name)) unlinkat(dirfd(d), x->d_name, 0);
-  closedir(d);
+  file_each(dir, remove_own, NULL);
   rmdir(dir);
+}
+
+static void keep_other(void *to, int fd, const char *name) {
+  if (!is_own(name)) renameat2(fd, name, *(int *)to, name, RENAME_NOREPLACE);
 }
 
 // Takes what is the user's along, from the old directory of a checkpoint into the new one.
 static void keep_others(const char *from, const char *to) {
-  DIR *a = opendir(from), *b = opendir(to);
-  for (struct dirent *x; a && b && (x = readdir(a));)
-    if (strcmp(x->d_name, ".") && strcmp(x->d_name, "..") && !is_own(x->d_name))
-      renameat2(dirfd(a), x->d_name, dirfd(b), x->d_name, RENAME_NOREPLACE);
-  if (a) closedir(a);
-  if (b) closedir(b);
+  int fd = open(to, O_PATH | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return;
+  file_each(from, keep_other, &fd);
+  close(fd);
 }
 
-// Puts directory tmp in the place of dir; what was there is removed afterwards.
+// Puts directory tmp in the place of dir; what was there has the name tmp afterwards, or is gone.
 static bool exchange(const char *tmp, const char *dir, RtError *e) {
   if (rename(tmp, dir) == 0) return true;                      // nothing there, or an empty directory
   if (errno != ENOTEMPTY && errno != EEXIST) return rt_fail(e, "cannot write %s: %s", dir, strerror(errno));
   if (renameat2(AT_FDCWD, tmp, AT_FDCWD, dir, RENAME_EXCHANGE) == 0) {
     keep_others(tmp, dir);
-    checkpoint_remove(tmp);
     return true;
   }
   // A file system that cannot exchange two names: for a moment only the old one's second name exists (rundir.c finds it).
@@ -177,15 +178,21 @@ static bool save_into(const Engine *en, const char *dir, const json_t *about, bo
   return ok;
 }
 
+// A directory in the making, or the one it took the place of: removed when all is over, or when memory ends.
+static void tmp_end(void *object) {
+  char *path = *(char **)object;
+  if (path) checkpoint_remove(path);
+  rt_free(path);
+}
+
 bool checkpoint_save(const Engine *en, const Models *m, const char *dir, const TrainState *s, const json_t *settings, bool moments,
                      RtError *e) {
-  char *parent = file_dirname(dir), *tmp = rt_format("%s.tmp.%ld", dir, (long)getpid());
+  char *parent = file_dirname(dir), **tmp = rt_object(sizeof *tmp, tmp_end);
+  *tmp = rt_format("%s.tmp.%ld", dir, (long)getpid());
   json_t *about = describe(en, m, s, settings, e);
-  bool ok = about && file_make_dirs(parent, e) && file_make_dirs(tmp, e) && save_into(en, tmp, about, moments, e) &&
-      exchange(tmp, dir, e);
-  if (!ok) checkpoint_remove(tmp);
+  bool ok = about && file_make_dirs(parent, e) && file_make_dirs(*tmp, e) && save_into(en, *tmp, about, moments, e) && exchange(*tmp, dir, e);
   json_decref(about);
-  rt_free(parent), rt_free(tmp);
+  rt_free(parent), rt_end(tmp);
   return ok;
 }
 

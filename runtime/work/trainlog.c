@@ -2,6 +2,7 @@
 #include "runtime/work/trainlog.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +14,7 @@
 #include "runtime/files/file.h"
 
 struct TrainLog {
-  FILE *csv;
+  int csv;
   char *path;
   bool tty;
   time_t shown;
@@ -34,8 +35,7 @@ bool trainlog_is(const char *path) {
 // Writes the file anew with its header and the lines of steps up to keep.
 static bool rewrite(const char *path, int64_t keep, RtError *e) {
   FileMap old = {0};
-  RtError ignored;
-  if (keep > 0 && file_is_regular(path)) file_map(&old, path, &ignored);
+  if (keep > 0 && file_is_regular(path) && !file_map(&old, path, e)) return false;
   FileOut *f = file_out_open(path, e);
   bool ok = f && file_out_write(f, HEADER, sizeof HEADER - 1, e);
   const char *at = (const char *)old.data, *end = at + old.size;
@@ -52,16 +52,23 @@ static bool rewrite(const char *path, int64_t keep, RtError *e) {
   return ok;
 }
 
+static void log_end(void *object) {
+  TrainLog *l = object;
+  if (l->csv >= 0) close(l->csv);
+  rt_free(l->path);
+}
+
 TrainLog *trainlog_open(const char *path, int64_t keep, RtError *e) {
-  if (!rewrite(path, keep, e)) return NULL;
-  FILE *csv = fopen(path, "ae");
-  if (!csv) {
-    rt_fail(e, "cannot write %s: %s", path, strerror(errno));
-    return NULL;
+  TrainLog *l = rt_object(sizeof *l, log_end);
+  *l = (TrainLog){.csv = -1, .tty = isatty(STDERR_FILENO)};
+  l->path = rt_strdup(path);
+  if (rewrite(l->path, keep, e)) {
+    l->csv = open(l->path, O_WRONLY | O_APPEND | O_CLOEXEC);
+    if (l->csv >= 0) return l;
+    rt_fail(e, "cannot write %s: %s", l->path, strerror(errno));
   }
-  TrainLog *l = rt_alloc(1, sizeof *l);
-  *l = (TrainLog){.csv = csv, .path = rt_strdup(path), .tty = isatty(STDERR_FILENO)};
-  return l;
+  rt_end(l);
+  return NULL;
 }
 
 static void show(TrainLog *l, const TrainLine *x) {
@@ -73,6 +80,15 @@ static void show(TrainLog *l, const TrainLine *x) {
   if (!l->tty || !isnan(x->held) || x->step == x->steps) fputc('\n', stderr);
 }
 
+static bool write_all(int fd, const char *s, size_t n) {
+  for (ssize_t k; n; s += k, n -= (size_t)k) {
+    k = write(fd, s, n);
+    if (k < 0 && errno != EINTR) return false;
+    if (k < 0) k = 0;
+  }
+  return true;
+}
+
 bool trainlog_add(TrainLog *l, const TrainLine *x, RtError *e) {
   // A terminal is refreshed every second; a file gets a line every ten, and every look at the held-out loss.
   time_t now = time(NULL);
@@ -80,18 +96,16 @@ bool trainlog_add(TrainLog *l, const TrainLine *x, RtError *e) {
     show(l, x);
     l->shown = now;
   }
-  fprintf(l->csv, "%lld,%lld,%.9g,%.9g,%.9g,%.0f,", (long long)x->step, (long long)x->tokens, x->loss, x->lr, x->norm,
-          x->tokens_per_s);
-  if (!isnan(x->held)) fprintf(l->csv, "%.9g", x->held);
-  fputc('\n', l->csv);
-  if (fflush(l->csv) != 0) return rt_fail(e, "cannot write %s: %s", l->path, strerror(errno));
-  return true;
+  char held[32] = "", *line;
+  if (!isnan(x->held)) snprintf(held, sizeof held, "%.9g", x->held);
+  line = rt_format("%lld,%lld,%.9g,%.9g,%.9g,%.0f,%s\n", (long long)x->step, (long long)x->tokens, x->loss, x->lr, x->norm, x->tokens_per_s, held);
+  bool ok = write_all(l->csv, line, strlen(line)) || rt_fail(e, "cannot write %s: %s", l->path, strerror(errno));
+  rt_free(line);
+  return ok;
 }
 
 void trainlog_close(TrainLog *l) {
   if (!l) return;
   if (l->tty) fputc('\n', stderr);
-  fclose(l->csv);
-  rt_free(l->path);
-  rt_free(l);
+  rt_end(l);
 }

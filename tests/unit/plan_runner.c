@@ -207,7 +207,7 @@ PlanRunner *runner_new(const Plan *p, const NativeObject *o, const char *isa, in
   r->kernel = native_kernels(o, isa);
   r->pool = pool_new(threads, (size_t)o->scratch_bytes);
   RtError e;
-  r->blas = blas_open(isa, &e);
+  r->blas = blas_open(isa, threads, &e);
   if (!r->blas) fail_msg("%s", e.text);
   pool_set_blas(r->pool, r->blas);
   r->buf = calloc((size_t)p->nbuf + 1, sizeof *r->buf);

@@ -51,7 +51,7 @@ static void fill(float *x, int64_t n, uint32_t seed) {
 static void weight_gradients(void **state) {
   (void)state;
   RtError e;
-  Blas *b = blas_open(isa_supported("avx512") ? "avx512" : "avx2", &e);
+  Blas *b = blas_open(isa_supported("avx512") ? "avx512" : "avx2", 3, &e);
   if (!b) skip();
   static const int64_t shape[][3] = {{0, 5, 7}, {1, 1, 1}, {37, 17, 33}, {129, 300, 65}, {64, 128, 128},
                                      {50, 520, 260}};
