@@ -21,7 +21,8 @@ char *file_dirname(const char *path);
 // Makes a directory and those above it.
 bool file_make_dirs(const char *path, RtError *e);
 
-// Calls each for what is in a directory, "." and ".." excepted; fd is the directory's. Wants no memory. False with errno.
+// Calls each for what is in a directory, "." and ".." excepted; fd is the directory's. Wants no memory, and neither
+// must each. False with errno.
 bool file_each(const char *dir, void (*each)(void *user, int fd, const char *name), void *user);
 
 // A regular file open for reading, an object of the call: rt_end closes it.

@@ -79,28 +79,46 @@ static bool is_there(int fd, const char *path) {
   return fstat(fd, &mine) == 0 && lstat(path, &there) == 0 && mine.st_dev == there.st_dev && mine.st_ino == there.st_ino;
 }
 
-bool lock_take(Lock *l, const char *path, const char *what, RtError *e) {
-  *l = (Lock){.fd = -1};
+typedef struct Held {
+  char *path;
+  int fd;
+} Held;
+
+static void held_end(void *object) {
+  Held *h = object;
+  if (h->fd >= 0) unlink(h->path), close(h->fd);
+  rt_free(h->path);
+}
+
+// The descriptor of the file, locked; -1 and an error.
+static int take(const char *path, const char *what, RtError *e) {
   for (;;) {
     int fd = open_lock(path, O_RDWR | O_CREAT, e);
-    if (fd < 0) return false;
+    if (fd < 0) return -1;
     struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     int why = fcntl(fd, F_OFD_SETLK, &whole) == 0 ? 0 : errno;
     if (why == EAGAIN || why == EACCES) {
       fail_held(fd, what, e);
     } else if (is_there(fd, path)) {
       if (why) rt_warn("%s: this file system has no locks (%s), so nothing keeps another process from using the directory too", path, strerror(why));
-      if (write_holder(fd, path, e)) {
-        *l = (Lock){.path = rt_strdup(path), .fd = fd};
-        return true;
-      }
+      if (write_holder(fd, path, e)) return fd;
     } else {
       close(fd);
       continue;
     }
     close(fd);
-    return false;
+    return -1;
   }
+}
+
+bool lock_take(Lock *l, const char *path, const char *what, RtError *e) {
+  Held *h = rt_object(sizeof *h, held_end);
+  *h = (Held){.fd = -1};
+  h->path = rt_strdup(path);
+  h->fd = take(path, what, e);
+  *l = (Lock){h->fd < 0 ? NULL : h};
+  if (!l->held) rt_end(h);
+  return l->held;
 }
 
 bool lock_is_held(const char *path, const char *what, RtError *e) {
@@ -115,9 +133,6 @@ bool lock_is_held(const char *path, const char *what, RtError *e) {
 }
 
 void lock_release(Lock *l) {
-  if (!l->path) return;
-  unlink(l->path);
-  close(l->fd);
-  rt_free(l->path);
-  *l = (Lock){.fd = -1};
+  rt_end(l->held);
+  *l = (Lock){0};
 }

@@ -5,8 +5,7 @@
 #include "runtime/core/rt_error.h"
 
 typedef struct Lock {
-  char *path;                  // NULL: not held
-  int fd;
+  void *held;                  // by the call (rt_object); NULL: not held
 } Lock;
 
 // Makes the file where it is missing and takes its lock without waiting. False when another process has it: the error is `what`, then which, and

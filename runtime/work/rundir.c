@@ -1,8 +1,8 @@
 // See rundir.h.
 #include "runtime/work/rundir.h"
 
-#include <dirent.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,17 +73,17 @@ static bool is_leftover(const char *name) {
   return false;
 }
 
-static bool tidy(const RunDir *r, RtError *e) {
+static void remove_leftover(void *run, int fd, const char *name) {
+  const RunDir *r = run;
+  char path[PATH_MAX];
+  if (!is_leftover(name) || unlinkat(fd, name, 0) == 0) return;
+  if ((size_t)snprintf(path, sizeof path, "%s/%s", r->dir, name) < sizeof path) checkpoint_remove(path);
+}
+
+static bool tidy(RunDir *r, RtError *e) {
   if (was_set_aside(r) && rename(r->aside, r->last) != 0) return rt_fail(e, "cannot rename %s to %s: %s", r->aside, r->last, strerror(errno));
   checkpoint_remove(r->aside);
-  DIR *d = opendir(r->dir);
-  for (struct dirent *x; d && (x = readdir(d));) {
-    if (!is_leftover(x->d_name)) continue;
-    char *path = file_join(r->dir, x->d_name);
-    if (unlink(path) != 0) checkpoint_remove(path);
-    rt_free(path);
-  }
-  if (d) closedir(d);
+  file_each(r->dir, remove_leftover, r);
   return true;
 }
 
@@ -108,7 +108,7 @@ bool rundir_clear(RunDir *r, RtError *e) {
 }
 
 void rundir_close(RunDir *r) {
-  bool held = r->lock.path;
+  bool held = r->lock.held;
   lock_release(&r->lock);
   if (held && r->made) rmdir(r->dir);
   rt_free(r->dir), rt_free(r->last), rt_free(r->best), rt_free(r->log), rt_free(r->aside);
