@@ -121,6 +121,7 @@ static int back_end(Run *r, const Program *p, const Plan *plan, const Spec *spec
 }
 
 static int compile(Run *r, const Program *p, const Spec *spec) {
+  if (!r->o->emit && !link_possible()) return 1;
   Plan *plan = plan_new(r->arena);
   if (stop_at(r, "graph") && !r->o->dump) return emit_graphs(r, p);
   for (int i = 0; i < p->nentry; i++) {

@@ -45,8 +45,10 @@ void describe(const Program *p, const Plan *plan, const Spec *spec, Buf *out);
 int codegen(const Plan *plan, const char *json, EmitKind kind, const Result *out, const char *name, const Signals *s);
 #define CODEGEN_LIBRARY "calm_codegen.so"
 
-// link.c: links an object with the runtime library, through `cc`; both names are of the output's folder. As codegen.
+// link.c: whether all that link_program needs is there, asked before anything is compiled for it. False after telling what is not.
+bool link_possible(void);
+// Links an object with the runtime library, through `cc`; both names are of the output's folder. As codegen.
 int link_program(const Result *o, const char *object, const char *program, const Signals *s);
-// A file of calm's own: beside calmc, or where an installation has it; else `built_from` (may be NULL). False after telling.
+// A file of calm's own: beside calmc, or where an installation has it; else `built_from` (may be NULL). False after telling where it is not.
 bool find_library(const char *file, const char *built_from, char out[PATH_MAX]);
 #endif

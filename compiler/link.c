@@ -1,7 +1,9 @@
 // The last step: an object file and the runtime library become one program, through the C compiler driver `cc` (run directly, no shell).
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "driver.h"
@@ -17,23 +19,51 @@ static const struct { const char *file, *built_from; } libraries[] = {
 };
 enum { N_LIBRARIES = sizeof libraries / sizeof *libraries };
 
-// Folder of the running calmc, then of an installation (bin/calmc, lib/calm).
-static bool there_is(const char *file, const char *built_from, char out[PATH_MAX]) {
-  static const char *const place[] = {"", "../lib/calm/"};
-  char self[PATH_MAX];
-  ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-  if (n <= 0) return false;
-  self[n] = 0;
-  char *slash = strrchr(self, '/');
-  slash[1] = 0;
-  for (size_t i = 0; i < sizeof place / sizeof *place; i++)
-    if (snprintf(out, PATH_MAX, "%s%s%s", self, place[i], file) < PATH_MAX && !access(out, R_OK)) return true;
-  return built_from && snprintf(out, PATH_MAX, "%s", built_from) < PATH_MAX && !access(out, R_OK);
-}
+// Folder of the running calmc (a build's), then lib/calm of an installation (bin/calmc).
+static const char *const PLACE[] = {"", "../lib/calm/"};
+enum { N_PLACES = sizeof PLACE / sizeof *PLACE };
 
 bool find_library(const char *file, const char *built_from, char out[PATH_MAX]) {
-  if (there_is(file, built_from, out)) return true;
-  fprintf(stderr, "calmc: error: the library %s that calm needs is missing: it stands beside calmc, or in ../lib/calm\n", file);
+  char self[PATH_MAX];
+  ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+  self[n > 0 ? n : 0] = 0;
+  char *slash = strrchr(self, '/');
+  if (!slash) {
+    fputs("calmc: error: cannot read /proc/self/exe, which says where calmc and its libraries are\n", stderr);
+    return false;
+  }
+  slash[1] = 0;
+  for (int i = 0; i < N_PLACES; i++)
+    if (snprintf(out, PATH_MAX, "%s%s%s", self, PLACE[i], file) < PATH_MAX && !access(out, R_OK)) return true;
+  if (built_from && snprintf(out, PATH_MAX, "%s", built_from) < PATH_MAX && !access(out, R_OK)) return true;
+  fprintf(stderr, "calmc: error: %s, which calmc needs, is neither in %s nor in %s%s", file, self, self, PLACE[1]);
+  if (built_from) fprintf(stderr, ", nor is there %s", built_from);
+  fputs("; build calm again, or install it with `cmake --install BUILD --prefix DIR`\n", stderr);
+  return false;
+}
+
+// Whether execvp would find the program.
+static bool in_path(const char *program) {
+  const char *p = getenv("PATH");
+  if (!p) p = "/bin:/usr/bin";
+  for (;; p++) {
+    size_t n = strcspn(p, ":");
+    char file[PATH_MAX];
+    struct stat st;
+    if (snprintf(file, sizeof file, "%.*s/%s", n ? (int)n : 1, n ? p : ".", program) < PATH_MAX && !access(file, X_OK) &&
+        stat(file, &st) == 0 && S_ISREG(st.st_mode))
+      return true;
+    p += n;
+    if (!*p) return false;
+  }
+}
+
+bool link_possible(void) {
+  char path[PATH_MAX];
+  for (int i = 0; i < N_LIBRARIES; i++)
+    if (!find_library(libraries[i].file, libraries[i].built_from, path)) return false;
+  if (in_path("cc")) return true;
+  fputs("calmc: error: there is no C compiler `cc`, which links programs: install one (on Debian: apt-get install gcc libc6-dev)\n", stderr);
   return false;
 }
 
@@ -61,6 +91,10 @@ int link_program(const Result *o, const char *object, const char *program, const
   Task t = {.name = "the linker (cc)", .argv = argv, .tmpdir = o->folder};
   Ended e;
   task_run(&t, s, &e);
+  if (e.status > 0 && e.status < ENDED_BY && (strstr(e.said, "cannot find Scrt1.o") || strstr(e.said, "cannot find crt1.o"))) {
+    fputs("calmc: error: cc finds no C library to link with: install its development files (on Debian: apt-get install libc6-dev)\n", stderr);
+    return 1;
+  }
   if (e.status) return task_failed(&t, &e);
   fputs(e.said, stderr);                           // its warnings
   return 0;
