@@ -18,6 +18,20 @@ tool() {
   cc -std=c17 -D_GNU_SOURCE -O2 -Wall -Wextra -I"$root" -o "$program" "$source" "$@"
 }
 
+# own_directory DIR: makes DIR, or takes one that an earlier run made (it is marked, or under build/), whose results are then replaced; ends the script
+# where DIR holds what no run made.
+own_directory() {
+  case $1 in
+    "$root"/build/?*) ;;
+    *) if [ -e "$1" ] && [ ! -e "$1/.calm-example" ] && [ -n "$(ls -A "$1")" ]; then
+         echo "--out $1: holds what this script did not make; give another directory, or empty it" >&2
+         exit 1
+       fi ;;
+  esac
+  mkdir -p "$1"
+  : >"$1/.calm-example"
+}
+
 # build_rates DIR: makes DIR/rates, which says what this machine can do at most (rates.c)
 build_rates() { tool "$root/examples/lib/rates.c" "$1/rates" "$root/examples/lib/peak.c" -fno-tree-vectorize -pthread; }
 

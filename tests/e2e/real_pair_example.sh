@@ -76,4 +76,8 @@ for reads in '' '--reads prompt'; do
   grep -q '^</svg>' out/loss.svg && [ "$(grep -c '<polyline' out/loss.svg)" = 4 ] || fail "loss.svg"
   grep -q "$(echo "$reads" | sed 's/--//')\$" out/compose.calm || fail "compose.calm: $(cat out/compose.calm)"
 done
+mkdir mine; echo precious >mine/compose.calm
+expect 1 'mine: holds what this script did not make' sh "$example/run" --models models --data text --random untrained.calm --out mine --rows 40
+expect 1 'mine: holds what this script did not make' sh "$root/examples/kv_arithmetic/run" --out mine
+[ "$(cat mine/compose.calm)" = precious ] || fail "a file of the user's was overwritten"
 sed -n 2,8p table
