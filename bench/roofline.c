@@ -46,7 +46,7 @@ static double median(double *v, int n) {
   return n % 2 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2;
 }
 
-// Memory as a program has it: a model's packed weights lie in one region of huge pages (runtime/memory.c), activations do not.
+// Memory as a program has it: a model's packed weights lie in one region of huge pages (runtime/engine/region.c), activations do not.
 static float *fill(int64_t n, bool huge) {
   enum { HUGE_PAGE = 2 << 20 };
   size_t unit = huge ? HUGE_PAGE : 64, bytes = ((size_t)n * sizeof(float) + unit - 1) / unit * unit;

@@ -4,16 +4,11 @@
 #include <stddef.h>
 
 #include "runtime/engine/program.h"
+#include "runtime/engine/region.h"
 #include "runtime/engine/step.h"
 #include "runtime/files/safetensors.h"
 #include "runtime/machine/blas.h"
 #include "runtime/machine/pool.h"
-
-typedef struct Region {        // anonymous memory, zeroed, 64-byte aligned, touched only where used
-  void *data;
-  size_t bytes;
-  void *held;                  // by the call (rt_object)
-} Region;
 
 // The token streams of a program: the models that read the same tokens read one stream; stream 0 is the anchor's.
 typedef struct EngineStreams {
@@ -21,6 +16,22 @@ typedef struct EngineStreams {
   const int *of;               // per model
   const int64_t *context;      // per stream: most tokens of a sequence
 } EngineStreams;
+
+// What the entries of the program run on, each kept by a file of this room.
+typedef struct Weights {       // weights.c
+  Safetensors **file;          // per model, NULL when made from nothing
+  Region packed, consts;
+} Weights;
+typedef struct Arena {         // arena.c: activations, of one entry at a time
+  Region room;
+  int64_t *tokens, *rows;      // per entry: most tokens (of each stream) and wanted rows of a step
+  int64_t *lie;                // per entry: the extents its activations lie for, then 1 when they lie at all
+  size_t *start;               // per symbol: where its region begins
+} Arena;
+typedef struct Caches {        // arena.c
+  Region room;
+  int64_t slots, *slot_rows;   // sequences, and rows each, by stream
+} Caches;
 
 typedef struct Engine {
   const RtProgram *rt;         // borrowed, as is prog
@@ -31,15 +42,14 @@ typedef struct Engine {
   int nstream, *stream_of;     // EngineStreams, copied
   int64_t *stream_context;
 
-  Safetensors **weights;       // per model, NULL when made from nothing
   void **buf;                  // by buffer id
   int64_t *sym;                // extents of this step
-  int64_t *arranged;           // per entry: the extents its activations lie for, then 1 when they lie at all
-  size_t *start;               // per symbol: where its region of the arena begins
-  int64_t *tokens, *rows;      // per entry: most tokens (of each stream) and wanted rows of a step
-  int64_t slots, *slot_rows;   // caches: sequences, and rows each, by stream
-  float *theta, *grad, *m, *v; // flat, prog->theta each; m and v only when training
-  Region flat, packed, arena, cache, consts;
+  float *scalars;              // of engine_scalar, by buffer id
+  Weights weights;
+  Arena arena;
+  Caches caches;
+  float *theta, *grad, *m, *v; // flat, prog->theta each; grad, m and v only when training
+  Region flat;                 // they lie in it
   int e_train, e_loss, e_step, e_score, e_probe, e_norm, e_update, e_prepare, e_init;    // entries, -1 when absent
 } Engine;
 
@@ -50,8 +60,6 @@ void engine_close(Engine *en);
 // Maps the weights of every model from dir[model] (NULL: made from nothing) and packs them; makes room for parameters (zeros) and, with
 // `training`, gradients and moments, and opens the BLAS.
 bool engine_load(Engine *en, const char *const *dir, bool training, RtError *e);
-// Packs the frozen weights and gives the pages they came from back (pack.c; engine_load does it).
-void engine_pack(Engine *en);
 // What running takes, in bytes, before anything is loaded: of weights in the files, packed (with constants), parameters (training: gradients
 // and moments too), activations of a step of `tokens` tokens with as many wanted rows, caches for a token of context, and the most that is
 // resident at a time for all that but caches: without what the process has anyway (the program, libraries, tokenizers) and the data.
@@ -67,9 +75,6 @@ void engine_prepare(Engine *en);
 void engine_cap(Engine *en, int entry, int64_t tokens, int64_t rows);
 void engine_caches(Engine *en, int64_t slots, int64_t slot_rows, const int64_t *known);
 bool engine_place(Engine *en, RtError *e);
-// Lays an entry's activations out for the extents en->sym. A step's own, not the caps: what a smaller step leaves unused then lies in one
-// piece at the end, and is never touched.
-void engine_arrange(Engine *en, int entry);
 
 // Runs an entry over a step (NULL for entries without tokens).
 void engine_run(Engine *en, int entry, Step *s);
@@ -79,7 +84,4 @@ void engine_bind(Engine *en, const char *name, void *data);
 float *engine_output(Engine *en, int entry, const char *name);
 // Binds the scalar input `name` (one f32 owned by the engine) of norm and update to a value.
 void engine_scalar(Engine *en, const char *name, float value);
-
-bool region_new(Region *r, size_t bytes, const char *what, RtAbout about, RtError *e);
-void region_free(Region *r);
 #endif

@@ -78,5 +78,6 @@ int prog_entry(const Prog *p, const char *name);          // -1 when there is no
 int prog_output(const Prog *p, int entry, const char *name);   // buffer id, -1
 int64_t prog_trained(const Prog *p);                       // numbers in all parameters
 int prog_model(const Prog *p, const char *name);          // -1 when there is none
+static inline int64_t prog_buf_bytes(const ProgBuf *b) { return b->elems * b->dtype_size; }   // of a static buffer, or a row of it
 void prog_close(Prog *p);
 #endif

@@ -13,8 +13,8 @@ Decoder *decoder_new(Engine *en, const Tokenizer *tok, int64_t nslots, int64_t c
   engine_cap(en, en->e_step, tokens, all_rows ? tokens : nslots);
   engine_caches(en, nslots, context, known);
   for (int k = 0; k < en->nstream; k++) {
-    if (nslots * en->slot_rows[k] <= INT32_MAX) continue;
-    rt_fail(e, "the caches cannot hold %lld times %lld tokens", (long long)nslots, (long long)en->slot_rows[k]);
+    if (nslots * en->caches.slot_rows[k] <= INT32_MAX) continue;
+    rt_fail(e, "the caches cannot hold %lld times %lld tokens", (long long)nslots, (long long)en->caches.slot_rows[k]);
     return NULL;
   }
   if (!engine_place(en, e)) return NULL;
@@ -71,7 +71,7 @@ void decoder_close(DecodeSeq *s) {
 static int64_t fitting(const Decoder *d, const DecodeSeq *s, int64_t take, bool cache) {
   for (int k = 1; s->follow && k < d->step->nstream; k++) {
     const int32_t *seen = s->follow->s[k].seen;
-    int64_t room = cache ? d->en->slot_rows[k] : d->en->tokens[d->en->e_step] - d->step->stream[k].ntok + (s->past ? seen[s->past - 1] : 0);
+    int64_t room = cache ? d->en->caches.slot_rows[k] : d->en->arena.tokens[d->en->e_step] - d->step->stream[k].ntok + (s->past ? seen[s->past - 1] : 0);
     while (take > 0 && seen[s->past + take - 1] > room) take--;
   }
   return take;
@@ -118,7 +118,7 @@ static bool take_tokens(Decoder *d, int64_t i, RtError *e) {
 bool decoder_step(Decoder *d, RtError *e) {
   e->text[0] = 0;
   step_reset(d->step);
-  for (int k = 0; k < d->step->nstream; k++) d->step->stream[k].slot_rows = d->en->slot_rows[k];
+  for (int k = 0; k < d->step->nstream; k++) d->step->stream[k].slot_rows = d->en->caches.slot_rows[k];
   // Sequences that only wait for one token come first, so that long prompts cannot starve them.
   for (int prompts = 0; prompts < 2; prompts++)
     for (int64_t i = 0; i < d->nslots; i++) {

@@ -1,0 +1,28 @@
+// Inside of the room: what its files do for one another, each standing on those before it.
+//   region   memory of the system
+//   arena    activations and caches placed
+//   run      an entry over a step
+//   weights  mapped and packed
+//   engine   all of it tied together
+#ifndef CALM_RUNTIME_ENGINE_PARTS_H
+#define CALM_RUNTIME_ENGINE_PARTS_H
+#include "runtime/engine/engine.h"
+
+// arena.c
+enum { BUF_ALIGN = 64, ROW_ROUND = 16 };           // bytes between buffers, and rows, are multiples of these (compiler/plan/plan.h)
+static inline size_t round_up(size_t n, size_t to) { return (n + to - 1) / to * to; }
+// Sizes (and, with base, places) the buffers of the given kinds (bits 1 << ProgBufKind) one behind the other.
+size_t buffers_lay_out(Engine *en, unsigned kinds, char *base);
+// Lays an entry's activations out for the extents en->sym. A step's own, not the caps: what a smaller step leaves unused then lies in one
+// piece at the end, and is never touched.
+void arena_arrange(Engine *en, int entry);
+void arena_open(Engine *en);
+void arena_close(Engine *en);
+
+enum { SCALAR_ROOM = 16 };                          // floats between the scalars that engine_scalar sets
+
+// weights.c: maps the files of dir[model], makes room for panels and constants, and packs: entry `init`, whose calls each run on all threads.
+bool weights_map(Engine *en, const char *const *dir, RtError *e);
+void weights_pack(Engine *en);
+void weights_close(Engine *en);
+#endif

@@ -1,0 +1,85 @@
+// Running an entry over a step: inputs and masks bound, extents set, activations laid out for them.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/engine/parts.h"
+
+// "ids.base": the tokens model base reads; "rows": of the anchor.
+static void *step_input(const Engine *en, const Step *s, const char *name) {
+  size_t n = strcspn(name, ".");
+  int model = name[n] ? prog_model(en->prog, name + n + 1) : en->prog->anchor;
+  if (model < 0) return NULL;
+  const StepStream *t = &s->stream[en->stream_of[model]];
+  const struct { const char *name; void *at; } IN[] = {{"ids", t->ids}, {"pos", t->pos}, {"slots", t->slots}, {"rows", s->rows},
+                                                       {"labels", s->labels}, {"gscale", s->gscale}};
+  for (size_t i = 0; i < sizeof IN / sizeof IN[0]; i++)
+    if (strlen(IN[i].name) == n && !strncmp(name, IN[i].name, n)) return IN[i].at;
+  return NULL;
+}
+
+static void bind_step(Engine *en, int entry, Step *s) {
+  const Prog *p = en->prog;
+  for (int i = 0; i < p->nbuf; i++) {
+    const ProgBuf *b = &p->buf[i];
+    if (b->kind == PB_MASK) {
+      const ProgSym *q = &p->sym[b->mask[0]], *k = &p->sym[b->mask[1]];
+      MaskKey key = {.q = en->stream_of[q->model], .k = en->stream_of[k->model], .rows = !strcmp(q->kind, "rows"),
+                     .cache = !strcmp(k->kind, "cache"), .window = b->mask[2]};
+      if (key.cache != (entry == en->e_step)) continue;       // only stepping looks at cached keys
+      en->buf[i] = (void *)(uintptr_t)step_mask(s, key);
+    } else if (b->kind == PB_INPUT) {
+      void *at = step_input(en, s, b->name);
+      if (at) en->buf[i] = at;
+    }
+  }
+}
+
+// Extents of a symbol in a step.
+static int64_t extent(const Engine *en, const ProgSym *sym, const Step *s) {
+  int stream = sym->model < 0 ? 0 : en->stream_of[sym->model];
+  if (!strcmp(sym->kind, "tokens")) return s ? s->stream[stream].ntok : 0;
+  if (!strcmp(sym->kind, "rows")) return s ? s->nrow : 0;
+  return !strcmp(sym->kind, "cache") ? en->caches.slots * en->caches.slot_rows[stream] : en->prog->theta / 1024;
+}
+
+static void check_room(const Engine *en, int entry, const Step *s) {
+  bool fits = s->nrow <= en->arena.rows[entry];
+  for (int k = 0; k < s->nstream; k++) fits = fits && s->stream[k].ntok <= en->arena.tokens[entry];
+  if (fits) return;
+  fprintf(stderr, "calm: bug: entry %s: a step of %lld rows has no room (%lld tokens, %lld rows)\n", en->prog->entry[entry].name,
+          (long long)s->nrow, (long long)en->arena.tokens[entry], (long long)en->arena.rows[entry]);
+  abort();
+}
+
+void engine_run(Engine *en, int entry, Step *s) {
+  if (entry < 0) return;
+  const Prog *p = en->prog;
+  if (s) {
+    check_room(en, entry, s);
+    bind_step(en, entry, s);
+  }
+  for (int i = 0; i < p->nsym; i++) en->sym[i] = extent(en, &p->sym[i], s);
+  arena_arrange(en, entry);
+  RtCtx ctx = {.buf = en->buf, .sym = en->sym, .kernel = en->isa->kernel, .pool = en->pool};
+  en->rt->entries[entry](&ctx);
+}
+
+void engine_bind(Engine *en, const char *name, void *data) {
+  for (int i = 0; i < en->prog->nbuf; i++)
+    if (en->prog->buf[i].kind == PB_INPUT && !strcmp(en->prog->buf[i].name, name)) en->buf[i] = data;
+}
+
+float *engine_output(Engine *en, int entry, const char *name) {
+  int b = prog_output(en->prog, entry, name);
+  return b < 0 ? NULL : en->buf[b];
+}
+
+void engine_scalar(Engine *en, const char *name, float value) {
+  for (int i = 0; i < en->prog->nbuf; i++) {
+    const ProgBuf *b = &en->prog->buf[i];
+    if (b->kind != PB_INPUT || strcmp(b->name, name)) continue;
+    en->buf[i] = &en->scalars[SCALAR_ROOM * i];
+    *(float *)en->buf[i] = value;
+  }
+}

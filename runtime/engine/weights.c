@@ -1,0 +1,113 @@
+// Weights: mapped from the models' files, matrices packed into panels once. After every matrix the pages of the file that it came from are
+// given back, so that a model never stands in memory twice; how far it is is told as progress.
+#include <string.h>
+
+#include "runtime/core/alloc.h"
+#include "runtime/core/call.h"
+#include "runtime/core/words.h"
+#include "runtime/engine/parts.h"
+
+enum { K_STATIC = 1u << PB_PACKED | 1u << PB_LIVE, K_CONSTS = 1u << PB_CONST };
+
+// "base.model.norm.weight" is tensor "model.norm.weight" of model "base".
+static const StTensor *find_weight(const Engine *en, const char *const *dir, const ProgBuf *b, RtError *e) {
+  for (int i = 0; i < en->prog->nmodel; i++) {
+    size_t n = strlen(en->prog->model[i].name);
+    if (strncmp(b->name, en->prog->model[i].name, n) || b->name[n] != '.' || !en->weights.file[i]) continue;
+    const StTensor *t = st_find(en->weights.file[i], b->name + n + 1);
+    if (!t) {
+      rt_fail(e, "model %s: %s has no tensor %s", en->prog->model[i].name, dir[i], b->name + n + 1);
+      return NULL;
+    }
+    static const struct { StDtype st; const char *name; } SAME[] = {{ST_F32, "f32"}, {ST_F16, "f16"}, {ST_BF16, "bf16"},
+        {ST_I32, "i32"}};
+    bool dtype = false;
+    for (size_t k = 0; k < sizeof SAME / sizeof SAME[0]; k++) dtype |= SAME[k].st == t->dtype &&
+        !strcmp(SAME[k].name, b->dtype);
+    if (dtype && t->elems == b->elems) return t;
+    rt_fail(e, "model %s: %s: tensor %s has %lld element%s of %s; the program was compiled for %lld of %s",
+            en->prog->model[i].name, dir[i],
+            t->name, (long long)t->elems, plural(t->elems), t->dtype_name, (long long)b->elems, b->dtype);
+    return NULL;
+  }
+  rt_fail(e, "weight %s belongs to no model of this program", b->name);
+  return NULL;
+}
+
+static bool map_files(Engine *en, const char *const *dir, RtError *e) {
+  for (int i = 0; i < en->prog->nmodel; i++) {
+    if (!dir[i]) continue;
+    RtError why;
+    en->weights.file[i] = st_open_dir(dir[i], false, &why);
+    if (!en->weights.file[i]) return rt_fail_about(e, RT_ABOUT_MODEL_DIR, "model %s: %.800s", en->prog->model[i].name, why.text);
+  }
+  for (int i = 0; i < en->prog->nbuf; i++) {
+    const ProgBuf *b = &en->prog->buf[i];
+    if (b->kind != PB_WEIGHT) continue;
+    const StTensor *t = find_weight(en, dir, b, e);
+    if (!t) return false;
+    en->buf[i] = (void *)(uintptr_t)t->data;
+  }
+  return true;
+}
+
+static void fill_consts(Engine *en) {
+  for (int i = 0; i < en->prog->nbuf; i++) {
+    const ProgBuf *b = &en->prog->buf[i];
+    if (b->kind != PB_CONST) continue;
+    size_t n = json_array_size(b->data);
+    for (size_t k = 0; k < n && k < (size_t)b->elems;
+         k++) ((float *)en->buf[i])[k] = (float)json_number_value(json_array_get(b->data, k));
+  }
+}
+
+bool weights_map(Engine *en, const char *const *dir, RtError *e) {
+  Weights *w = &en->weights;
+  w->file = rt_alloc((size_t)en->prog->nmodel, sizeof *w->file);
+  if (!map_files(en, dir, e)) return false;
+  if (!region_new(&w->packed, buffers_lay_out(en, K_STATIC, NULL), "packing the weights", RT_ABOUT_NOTHING, e)) return false;
+  if (!region_new(&w->consts, buffers_lay_out(en, K_CONSTS, NULL), "constants", RT_ABOUT_NOTHING, e)) return false;
+  buffers_lay_out(en, K_STATIC, w->packed.data);
+  buffers_lay_out(en, K_CONSTS, w->consts.data);
+  fill_consts(en);
+  return true;
+}
+
+void weights_close(Engine *en) {
+  Weights *w = &en->weights;
+  for (int i = 0; w->file && i < en->prog->nmodel; i++)
+    if (w->file[i]) st_close(w->file[i]);
+  region_free(&w->packed), region_free(&w->consts);
+  rt_free(w->file);
+}
+
+// ---- packing
+
+typedef struct Packing {
+  Engine *en;
+  int64_t done, total;         // bytes of packed matrices
+} Packing;
+
+// After a call. Other calls than packing write nothing that is packed.
+static void packed_one(void *user, const int64_t *args) {
+  Packing *p = user;
+  const Prog *g = p->en->prog;
+  for (int i = 0; i < g->nbuf; i++) {
+    const ProgBuf *b = &g->buf[i];
+    if (b->kind != PB_PACKED || (int64_t)(intptr_t)p->en->buf[i] != args[RT_PACK_TO]) continue;
+    if (b->source >= 0 && g->buf[b->source].kind == PB_WEIGHT) st_drop(p->en->buf[b->source], (size_t)prog_buf_bytes(&g->buf[b->source]));
+    p->done += prog_buf_bytes(b);
+    break;
+  }
+  if (p->done < p->total) rt_progress("packing the weights", p->done, p->total);
+}
+
+void weights_pack(Engine *en) {
+  Packing p = {.en = en};
+  for (int i = 0; i < en->prog->nbuf; i++)
+    if (en->prog->buf[i].kind == PB_PACKED) p.total += prog_buf_bytes(&en->prog->buf[i]);
+  pool_watch(en->pool, packed_one, &p);
+  engine_run(en, en->e_init, NULL);
+  pool_watch(en->pool, NULL, NULL);
+  rt_progress("packing the weights", p.total, p.total);
+}
