@@ -1,0 +1,27 @@
+#!/bin/sh
+# The lint sees what it is there for: includes against the arrows of the rooms, each tried in a copy of the sources.
+set -eu
+root=$(cd "$(dirname "$0")/../.." && pwd)
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+cp -r "$root/compiler" "$root/dsl" "$root/runtime" "$root/examples" "$root/tests" "$root/bench" "$dir"
+cd "$dir"
+sh tests/lint/lint.sh >said || { echo "the copy: $(cat said)"; exit 1; }
+refuses() {                    # FILE LINE TEXT: the line at the end of the file, and what the lint must say
+  cp "$1" kept
+  echo "$2" >>"$1"
+  ! sh tests/lint/lint.sh >said 2>&1 || { echo "the lint says nothing of $2 in $1"; exit 1; }
+  grep -q -e "$3" said || { echo "the lint says of $2 in $1: $(cat said)"; exit 1; }
+  cp kept "$1"
+}
+refuses runtime/engine/run.c '#include "runtime/commands/cli.h"' 'runtime/engine may include'
+refuses runtime/core/rng.c '#include "runtime/files/json.h"' 'runtime/core may include'
+refuses runtime/text/bpe.c '#include "runtime/rows/data.h"' 'runtime/text may include'
+refuses runtime/abi/rt_abi.h '#include "graph/graph.h"' 'runtime/abi may include'
+refuses compiler/graph/graph.c '#include "plan/plan.h"' 'compiler/graph may include'
+refuses compiler/llvm/cg.c '#include "runtime/engine/program.h"' 'compiler/llvm may include'
+refuses dsl/ast.c '#include "driver.h"' 'dsl may include'
+refuses compiler/driver.c '#include <llvm-c/Core.h>' 'only compiler/llvm'
+touch runtime/loose.c
+! sh tests/lint/lint.sh >said || { echo "the lint says nothing of a source outside the rooms"; exit 1; }
+echo "lint refuses: fine"
