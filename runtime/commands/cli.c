@@ -40,6 +40,10 @@ static const struct { RtAbout about; int commands; const char *advice; } ADVICE[
     {RT_ABOUT_CACHES, C_EVAL, "fewer sequences at a time, or shorter ones: --slots, --max-tokens"},
     {RT_ABOUT_CACHES, C_GENERATE, "shorter text: --max-tokens"},
     {RT_ABOUT_SPEC, C_ALL, "use them with --force"},
+    {RT_ABOUT_RUN, C_TRAIN, "go on with it: --resume; train into another directory: --out; replace it: --overwrite"},
+    {RT_ABOUT_NO_RUN, C_TRAIN, "without --resume one is started"},
+    {RT_ABOUT_CUT_RUN, C_TRAIN, "start it again: --overwrite"},
+    {RT_ABOUT_RUN_DIR, C_TRAIN, "another directory: --out"},
 };
 
 int cmd_fail(const Options *o, const RtError *e) {
@@ -119,7 +123,10 @@ void app_close(App *a) {
 bool app_load(App *a, const Options *o, bool training, RtError *e) {
   Engine *en = a->en;
   if (!engine_load(en, a->models->dir, training, e)) return false;
-  if (o->params && !checkpoint_params(en, a->models, o->params, o->force, e)) return false;
+  Identity id = {.models = a->models};
+  bool ok = !o->params || checkpoint_params(o->params, &id, o->force, en->theta, e);
+  identity_drop(&id);
+  if (!ok) return false;
   if (!o->params && en->prog->nparam > 0) {
     params_init(en->prog, (uint64_t)opt_int(o->seed, 0), en->theta);
     rt_warn("no --params: the initial, untrained parameters are used");

@@ -34,7 +34,7 @@ static bool save_weights(const Engine *en, int m, const char *dir, RtError *e) {
     st_writer_add(w, p->name + skip, ST_F32, rank, shape, en->theta + p->offset);
   }
   char *path = file_join(dir, "model.safetensors");
-  bool ok = st_writer_save(w, path, e);
+  bool ok = st_writer_save(w, path, NULL, e);
   st_writer_free(w);
   rt_free(path);
   return ok;

@@ -7,7 +7,7 @@
 #include "runtime/core/clock.h"
 #include "runtime/core/words.h"
 #include "runtime/rows/visible.h"
-#include "runtime/work/checkpoint.h"
+#include "runtime/work/identity.h"
 #include "runtime/work/settings.h"
 
 // Parameters of a model's files (headers only); -1 when they cannot be read here.
@@ -43,7 +43,8 @@ static json_t *memory_json(Engine *en, const Options *o) {
   if (!settings_json(&set, en->prog->train, "train", &e)) settings_default(&set);
   int64_t cap = opt_int(o->tokens_cap, 4096), base = rt_peak_resident(), step = opt_int(o->tokens_cap, set.tokens_cap);
   if (!set.batch_rows && set.batch * set.accumulate < step) step = set.batch * set.accumulate;
-  Footprint f = engine_footprint(en, en->e_loss, cap, false), t = engine_footprint(en, en->e_train, step, true);
+  Footprint f = engine_footprint(en, en->e_loss, cap, false, false);
+  Footprint t = engine_footprint(en, en->e_train, step, true, set.validate != NULL);
   json_t *m = json_pack("{s:I, s:I, s:I, s:I, s:{s:I, s:I, s:I}}", "mapped", (json_int_t)f.mapped, "packed", (json_int_t)f.packed, "cache_token",
                         (json_int_t)f.cache_row, "base", (json_int_t)base, "eval", "tokens", (json_int_t)cap, "activations",
                         (json_int_t)f.activations, "peak", (json_int_t)(base + f.peak));
@@ -56,7 +57,8 @@ static json_t *memory_json(Engine *en, const Options *o) {
 static json_t *describe(const App *a) {
   const Prog *p = a->prog;
   RtError e;
-  json_t *hashes = belongs_to(a->models, &e);
+  Identity id = {.models = a->models};
+  const json_t *hashes = identity_get(&id, &e);
   if (!hashes) fprintf(stderr, "warning: %s\n", e.text);
   json_t *o = json_pack("{s:s, s:s, s:s, s:i}", "spec", p->spec, "spec_sha256", p->spec_sha256, "isa", a->en->isa->name,
                         "threads", pool_threads(a->en->pool));
@@ -76,7 +78,7 @@ static json_t *describe(const App *a) {
   json_object_set(o, "train", p->train ? p->train : json_null());
   json_object_set(o, "evals", p->evals ? p->evals : json_null());
   json_object_set(o, "kernels", json_object_get(p->root, "kernels"));
-  json_decref(hashes);
+  identity_drop(&id);
   return o;
 }
 

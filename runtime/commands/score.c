@@ -277,7 +277,7 @@ static bool score(Score *s, const Options *o, RtError *e) {
       !app_load(&s->app, o, o->grads && s->en->e_train >= 0, e)) return false;
   s->row = data_rows(s->data);
   return (o->chunk ? score_by_chunks(s, o->chunk, e) : score_rows(s, e)) && (!o->grads || gradients(s, e)) &&
-         st_writer_save(s->out, o->out, e);
+         st_writer_save(s->out, o->out, NULL, e);
 }
 
 int cmd_score(const Options *o) {

@@ -10,6 +10,7 @@
 
 #include "runtime/commands/commands.h"
 #include "runtime/core/alloc.h"
+#include "runtime/core/call.h"
 #include "runtime/core/clock.h"
 #include "runtime/core/words.h"
 #include "runtime/engine/params.h"
@@ -28,15 +29,16 @@ typedef struct Trainer {
   Data *data, *held;
   Feeder feed;
   FeedSteps steps;
+  Identity id;
   json_t *settings;            // as kept in theta.json
-  json_t *resumed;             // those of the run gone on with (strings of `set` may be borrowed from it)
+  json_t *resumed;             // theta.json of the run gone on with (texts of `set` and `st` are borrowed from it)
   RunDir dir;
-  float *best_theta;           // written with the next checkpoint
+  float *best_theta;           // with held-out data: written with the next checkpoint
   bool best_new;
   TrainState best_at;
   TrainLog *log;
   const DataRow **rows;        // of this optimizer step
-  int64_t nrows, caprows, done_at_start;
+  int64_t nrows, caprows, done_at_start, saved_step;
   double started, saved;
 } Trainer;
 
@@ -95,17 +97,16 @@ static double update(Trainer *t, double lr) {
 static bool save_last(Trainer *t, RtError *e) {
   t->st.epoch = t->feed.epoch, t->st.position = t->feed.position;
   t->saved = rt_now();
-  return checkpoint_save(t->en, t->app.models, t->dir.last, &t->st, t->settings, true, e);
+  if (!checkpoint_save(t->dir.last, &t->id, &(TrainVectors){t->en->theta, t->en->m, t->en->v}, &t->st, t->settings, e)) return false;
+  t->saved_step = t->st.step;
+  return true;
 }
 
 static bool save_best(Trainer *t, RtError *e) {
   if (!t->best_new) return true;
-  float *theta = t->en->theta;                     // best/ holds another vector, and no moments
-  t->en->theta = t->best_theta;
-  bool ok = checkpoint_save(t->en, t->app.models, t->dir.best, &t->best_at, t->settings, false, e);
-  t->en->theta = theta;
-  t->best_new = !ok;
-  return ok;
+  if (!checkpoint_save(t->dir.best, &t->id, &(TrainVectors){.theta = t->best_theta}, &t->best_at, t->settings, e)) return false;
+  t->best_new = false;
+  return true;
 }
 
 // best/ before last/: a run that is killed in between goes on from the last/ of before, and comes to the same best/ again. An earlier run that is
@@ -126,20 +127,15 @@ static bool begin_log(Trainer *t, RtError *e) {
 static bool look(Trainer *t, double *held, RtError *e) {
   FeedLoss l;
   *held = NAN;
-  if (t->held) {
-    if (!feed_loss(t->en, t->steps.step, t->held, t->set.tokens_cap, &l, e)) return false;
-    *held = l.nll / (double)l.labelled;
-  }
-  double mean = t->st.count > 0 ? t->st.sum / t->st.count : INFINITY;
-  bool better = t->held ? *held < t->st.best : mean < t->st.best_train || t->st.step == 0;
-  if (t->held && better) t->st.best = *held;
-  if (!t->held && mean < t->st.best_train) t->st.best_train = mean;
-  t->st.sum = t->st.count = 0;
-  if (better) {
-    memcpy(t->best_theta, t->en->theta, (size_t)t->en->prog->theta * sizeof(float));
-    t->best_at = t->st;
-    t->best_new = true;
-  }
+  if (!t->held) return true;
+  if (!feed_loss(t->en, t->steps.step, t->held, t->set.tokens_cap, &l, e)) return false;
+  *held = l.nll / (double)l.labelled;
+  if (!(*held < t->st.best)) return true;
+  t->st.best = *held, t->st.best_step = t->st.step;
+  t->st.epoch = t->feed.epoch, t->st.position = t->feed.position;
+  memcpy(t->best_theta, t->en->theta, (size_t)t->en->prog->theta * sizeof(float));
+  t->best_at = t->st;
+  t->best_new = true;
   return true;
 }
 
@@ -172,9 +168,9 @@ static bool run(Trainer *t, int64_t until, int *sig, RtError *e) {
                      "step %lld: %s is not a finite number (learning rate %.3g, rows from line %lld of %s); nothing was saved since step %lld",
                      (long long)t->st.step + 1, isfinite(loss) ? "the gradient" : "the loss", lr,
                          (long long)t->rows[0]->line, s->data,
-                     (long long)t->done_at_start);
+                     (long long)t->saved_step);
     engine_prepare(t->en);
-    t->st.step++, t->st.tokens += tokens, t->st.sum += loss, t->st.count++;
+    t->st.step++, t->st.tokens += tokens;
     bool looked = t->st.step % every == 0 || t->st.step == s->steps;
     double seconds = rt_now() - before;
     held = NAN;
@@ -208,26 +204,36 @@ static bool read_settings(Trainer *t, const Options *o, json_t *saved, RtError *
          settings_flags(&t->set, o, e) && settings_check(&t->set, e);
 }
 
+// Bits are promised per instruction-set path and kernels of the BLAS.
+static void set_machine(Trainer *t, bool resumed) {
+  const char *isa = t->en->isa->name, *blas = t->en->blas ? blas_core(t->en->blas) : "none";
+  const char *old_isa = t->st.isa ? t->st.isa : "?", *old_blas = t->st.blas ? t->st.blas : "none";
+  if (resumed && (strcmp(isa, old_isa) || strcmp(blas, old_blas)))
+    rt_warn("%s was trained with %s and BLAS kernels %s, and goes on with %s and %s: its bits will not be those of an uninterrupted run", t->dir.last,
+            old_isa, old_blas, isa, blas);
+  t->st.spec_file = t->en->prog->spec, t->st.isa = isa, t->st.blas = blas;
+}
+
 // Parameters to start from: where the last run stopped, --params, or the initial ones.
 static bool start_from(Trainer *t, const Options *o, RtError *e) {
   Engine *en = t->en;
-  t->st = (TrainState){.best = INFINITY, .best_train = INFINITY};
+  t->st = (TrainState){.best = INFINITY, .best_step = -1};
   if (o->resume) {
-    if (!checkpoint_resume(en, t->app.models, t->dir.last, o->force, &t->st, &t->resumed, e)) return false;
-    if (!read_settings(t, o, t->resumed, e)) return false;
+    if (!checkpoint_resume(t->dir.last, &t->id, o->force, &(TrainVectors){en->theta, en->m, en->v}, &t->st, &t->resumed, e)) return false;
+    if (!read_settings(t, o, json_object_get(t->resumed, "settings"), e)) return false;
     if ((uint64_t)t->set.seed != t->st.seed)
       return rt_fail(e, "--seed %lld: the run to go on with has seed %llu", (long long)t->set.seed,
                      (unsigned long long)t->st.seed);
-    t->best_at = t->st;
   } else {
     if (!read_settings(t, o, NULL, e)) return false;
     t->st.seed = (uint64_t)t->set.seed;
     params_init(en->prog, t->st.seed, en->theta);
-    if (o->params && !checkpoint_params(en, t->app.models, o->params, o->force, e)) return false;
+    if (o->params && !checkpoint_params(o->params, &t->id, o->force, en->theta, e)) return false;
   }
+  set_machine(t, o->resume);
   t->settings = settings_to_json(&t->set);
-  t->done_at_start = t->st.step;
-  return true;
+  t->done_at_start = t->saved_step = t->st.step;
+  return identity_get(&t->id, e) != NULL;          // of the files as they are now
 }
 
 static bool open_data(Trainer *t, RtError *e) {
@@ -255,7 +261,9 @@ static bool train(Trainer *t, const Options *o, int *sig, RtError *e) {
   bool held = rundir_open(&t->dir, out, start, e);
   rt_free(out);
   if (!held || !engine_load(en, t->app.models->dir, true, e) || !start_from(t, o, e) || !open_data(t, e)) return false;
-  t->best_theta = rt_alloc((size_t)en->prog->theta, sizeof(float));
+  if (o->resume && !t->held && file_is_dir(t->dir.best))
+    rt_warn("%s stays as it is: without held-out data (--validate) nothing says which parameters are best", t->dir.best);
+  if (t->held) t->best_theta = rt_alloc((size_t)en->prog->theta, sizeof(float));
   int64_t until = opt_int(o->stop_after, t->set.steps);
   if (until > t->set.steps) until = t->set.steps;
   int64_t params = prog_trained(en->prog);
@@ -271,6 +279,14 @@ static bool train(Trainer *t, const Options *o, int *sig, RtError *e) {
   return run(t, until, sig, e);
 }
 
+// That a training was of no use is not to be found out from a shipped best/.
+static void say_best(const Trainer *t) {
+  if (t->held && t->st.step > 0 && t->st.best_step == 0)
+    rt_warn("the start was best: no look at the held-out loss was below the %.4f from before training, whose parameters %s holds", t->st.best, t->dir.best);
+  else if (t->held && t->st.best_step > 0)
+    fprintf(stderr, "held-out loss was lowest after step %lld: %.4f; parameters in %s\n", (long long)t->st.best_step, t->st.best, t->dir.best);
+}
+
 int cmd_train(const Options *o) {
   RtError e;
   Trainer t = {0};
@@ -280,15 +296,17 @@ int cmd_train(const Options *o) {
     return 2;
   }
   bool ok = app_open(&t.app, o, &e);
-  t.en = t.app.en;
+  t.en = t.app.en, t.id.models = t.app.models;
   ok = ok && train(&t, o, &sig, &e);
   trainlog_close(t.log);
   if (ok) fprintf(stderr, "%s after step %lld of %lld in %.1f s, %.0f MB; parameters in %s\n", sig ? "stopped" : "done", (long long)t.st.step,
                   (long long)t.set.steps, rt_now() - t.started, (double)rt_peak_resident() / 1e6, t.dir.last);
+  if (ok) say_best(&t);
   if (t.data) feeder_end(&t.feed), data_free(t.data);
   if (t.held) data_free(t.held);
   step_free(t.steps.step);
   json_decref(t.settings), json_decref(t.resumed);
+  identity_drop(&t.id);
   rt_free(t.best_theta), rt_free(t.rows);
   rundir_close(&t.dir);
   app_close(&t.app);

@@ -11,6 +11,10 @@ typedef enum RtAbout {
   RT_ABOUT_STEP,               // tokens computed at a time
   RT_ABOUT_CACHES,             // sequences decoded at a time, and their length
   RT_ABOUT_SPEC,               // parameters of another spec
+  RT_ABOUT_RUN,                // a run is where one is to start
+  RT_ABOUT_NO_RUN,             // none is where one is to go on
+  RT_ABOUT_CUT_RUN,            // one is, and has nothing to go on from
+  RT_ABOUT_RUN_DIR,            // where a run is to be kept
 } RtAbout;
 
 typedef struct RtError {

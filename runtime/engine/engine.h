@@ -61,12 +61,12 @@ void engine_close(Engine *en);
 // `training`, gradients and moments, and opens the BLAS.
 bool engine_load(Engine *en, const char *const *dir, bool training, RtError *e);
 // What running takes, in bytes, before anything is loaded: of weights in the files, packed (with constants), parameters (training: gradients
-// and moments too), activations of a step of `tokens` tokens with as many wanted rows, caches for a token of context, and the most that is
+// and moments too, and with keeps_best, as with held-out data, the best so far), activations of a step of `tokens` tokens with as many wanted rows, caches for a token of context, and the most that is
 // resident at a time for all that but caches: without what the process has anyway (the program, libraries, tokenizers) and the data.
 typedef struct Footprint {
   int64_t mapped, packed, params, activations, cache_row, peak;
 } Footprint;
-Footprint engine_footprint(Engine *en, int entry, int64_t tokens, bool training);
+Footprint engine_footprint(Engine *en, int entry, int64_t tokens, bool training, bool keeps_best);
 int64_t engine_step_bytes(Engine *en, int entry, int64_t tokens);
 // To be called after the parameters changed: packs what depends on them.
 void engine_prepare(Engine *en);

@@ -10,9 +10,9 @@ static int64_t resident(const Prog *g, int weight, int64_t tokens) {
   return whole < touched ? whole : touched;
 }
 
-Footprint engine_footprint(Engine *en, int entry, int64_t tokens, bool training) {
+Footprint engine_footprint(Engine *en, int entry, int64_t tokens, bool training, bool keeps_best) {
   const Prog *g = en->prog;
-  Footprint f = {.params = g->theta * (int64_t)sizeof(float) * (training ? 5 : 1)};    // gradients, two moments, the best so far
+  Footprint f = {.params = g->theta * (int64_t)sizeof(float) * ((training ? 4 : 1) + keeps_best)};    // gradients, two moments
   int64_t kept = 0, largest = 0;
   for (int i = 0; i < g->nbuf; i++) {
     const ProgBuf *b = &g->buf[i];

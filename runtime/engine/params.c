@@ -9,7 +9,6 @@
 #include "runtime/core/alloc.h"
 #include "runtime/core/rng.h"
 #include "runtime/core/words.h"
-#include "runtime/files/safetensors.h"
 
 static double normal_at(uint64_t key, uint64_t i) {
   double u = 1 - rng_unit(key, 2 * i), v = rng_unit(key, 2 * i + 1);          // u in (0, 1]
@@ -47,7 +46,7 @@ static char *part_name(const ParamsPart *part, const ProgParam *p) {
   return rt_format("%s%s", part->prefix, p->name);
 }
 
-bool params_save(const Prog *p, const ParamsPart *part, int nparts, const char *path, RtError *e) {
+bool params_save(const Prog *p, const ParamsPart *part, int nparts, const char *path, FileSum *sum, RtError *e) {
   StWriter *w = st_writer_new();
   st_writer_meta(w, "format", "calm");
   for (int k = 0; k < nparts; k++)
@@ -57,7 +56,7 @@ bool params_save(const Prog *p, const ParamsPart *part, int nparts, const char *
       st_writer_add(w, name, ST_F32, q->rank, q->shape, part[k].flat + q->offset);
       rt_free(name);
     }
-  bool ok = st_writer_save(w, path, e);
+  bool ok = st_writer_save(w, path, sum, e);
   st_writer_free(w);
   return ok;
 }
@@ -83,11 +82,12 @@ static bool load_one(const Safetensors *s, const char *path, const char *name, c
     return rt_fail(e, "%s: tensor %s: expected shape %s, found %s", path, name, want, have);
   }
   if (q->elems) memcpy(to, t->data, (size_t)q->elems * sizeof *to);
+  st_drop(t->data, (size_t)q->elems * sizeof *to);          // never resident twice
   return true;
 }
 
-bool params_load(const Prog *p, const ParamsPart *part, int nparts, const char *path, RtError *e) {
-  Safetensors *s = st_open_file(path, false, e);
+bool params_load(const Prog *p, const ParamsPart *part, int nparts, FileMap *m, const char *path, RtError *e) {
+  Safetensors *s = st_open_map(m, path, e);
   if (!s) return false;
   bool ok = true;
   for (int k = 0; ok && k < nparts; k++)

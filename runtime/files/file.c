@@ -75,9 +75,30 @@ static void in_end(void *object) {
   if (in->fd >= 0) close(in->fd);
 }
 
-FileIn *file_in_open(const char *path, RtError *e) {
+static void dir_end(void *object) {
+  FileDir *d = object;
+  if (d->fd >= 0) close(d->fd);
+}
+
+FileDir *file_dir_open(const char *path, RtError *e) {
+  FileDir *d = rt_object(sizeof *d, dir_end);
+  d->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (d->fd >= 0) return d;
+  rt_fail(e, "cannot read %s: %s", path, strerror(errno));
+  rt_end(d);
+  return NULL;
+}
+
+bool file_dir_replaced(const FileDir *d, const char *path) {
+  struct stat held, there;
+  return fstat(d->fd, &held) == 0 && stat(path, &there) == 0 && (held.st_dev != there.st_dev || held.st_ino != there.st_ino);
+}
+
+FileIn *file_in_open(const char *path, RtError *e) { return file_in_open_at(NULL, path, path, e); }
+
+FileIn *file_in_open_at(const FileDir *dir, const char *name, const char *path, RtError *e) {
   FileIn *in = rt_object(sizeof *in, in_end);
-  in->fd = open(path, O_RDONLY | O_CLOEXEC);
+  in->fd = openat(dir ? dir->fd : AT_FDCWD, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);      // a pipe is refused, not waited for
   struct stat st;
   bool regular = true;
   if (in->fd >= 0 && fstat(in->fd, &st) == 0 && (regular = S_ISREG(st.st_mode))) {
@@ -189,7 +210,7 @@ bool file_out_write(FileOut *f, const void *data, size_t n, RtError *e) {
 }
 
 // The rename itself lasts only once the directory is on disk. A directory that cannot be opened by its user, or synced at all, is not an error.
-static bool sync_dir_of(const char *path) {
+bool file_sync_dir_of(const char *path) {
   char *dir = file_dirname(path);
   int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   bool ok = fd < 0 ? errno == EACCES : fsync(fd) == 0 || errno == EINVAL || errno == EROFS || errno == EOPNOTSUPP;
@@ -209,7 +230,7 @@ bool file_out_commit(FileOut *f, RtError *e) {
     if (rename(f->tmp, f->path) != 0) return out_fail(f, e);
     rt_free(f->tmp);
     f->tmp = NULL;
-    if (!sync_dir_of(f->path)) return out_fail(f, e);
+    if (!file_sync_dir_of(f->path)) return out_fail(f, e);
   }
   rt_end(f);
   return true;

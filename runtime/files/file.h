@@ -31,6 +31,14 @@ typedef struct FileIn {
   size_t size;
 } FileIn;
 FileIn *file_in_open(const char *path, RtError *e);
+// A directory held open, likewise. What is read through it belongs together, even when another directory takes its name meanwhile.
+typedef struct FileDir {
+  int fd;
+} FileDir;
+FileDir *file_dir_open(const char *path, RtError *e);
+bool file_dir_replaced(const FileDir *d, const char *path);
+// File `name` in it (NULL: a path); path: what errors call it.
+FileIn *file_in_open_at(const FileDir *dir, const char *name, const char *path, RtError *e);
 // Bytes [at, at + n) of it; false with errno, which is 0 where the file ends before.
 bool file_in_read(const FileIn *in, void *out, size_t n, size_t at);
 
@@ -48,5 +56,7 @@ FileOut *file_out_open(const char *path, RtError *e);
 bool file_out_write(FileOut *f, const void *data, size_t n, RtError *e);
 bool file_out_commit(FileOut *f, RtError *e);
 void file_out_abandon(FileOut *f);
+// Syncs the directory that path is in, where that can be; false with errno.
+bool file_sync_dir_of(const char *path);
 bool file_save(const char *path, const void *data, size_t n, RtError *e);
 #endif

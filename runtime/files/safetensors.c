@@ -149,19 +149,23 @@ static bool cannot_read(const Shard *sh, RtError *e) {
   return rt_fail(e, "cannot read %s: %s", sh->path, strerror(errno));
 }
 
-// Reads and parses the header; the payload is not touched.
+static bool read_at(const Shard *sh, const FileIn *in, void *out, size_t n, size_t at) {
+  return in ? file_in_read(in, out, n, at) : memcpy(out, sh->map.data + at, n) != NULL;
+}
+
+// Reads and parses the header, or takes it from the map (in is NULL) where the file is mapped already; the payload is not touched.
 static bool read_header(Shard *sh, const FileIn *in, RtError *e) {
   uint8_t len8[8];
-  uint64_t size = in->size, len = 0;
+  uint64_t size = in ? in->size : sh->map.size, len = 0;
   if (size < 8) return rt_fail(e, "%s: not a safetensors file: it has %llu byte%s, less than a header's length field", sh->path, (unsigned long long)size, plural((int64_t)size));
-  if (!file_in_read(in, len8, 8, 0)) return cannot_read(sh, e);
+  if (!read_at(sh, in, len8, 8, 0)) return cannot_read(sh, e);
   for (int i = 7; i >= 0; i--) len = len << 8 | len8[i];
   if (len > MAX_HEADER)
     return rt_fail(e, "%s: not a safetensors file: a header of %llu bytes is absurd", sh->path, (unsigned long long)len);
   if (len > size - 8)
     return rt_fail(e, "%s: truncated: a header of %llu bytes in a file of %llu", sh->path, (unsigned long long)len, (unsigned long long)size);
   char *text = rt_alloc(len + 1, 1);
-  bool ok = file_in_read(in, text, len, 8) || cannot_read(sh, e);
+  bool ok = read_at(sh, in, text, len, 8) || cannot_read(sh, e);
   if (ok) {
     sh->header = rtj_text(sh->path, text, len, e);
     ok = sh->header != NULL;
@@ -174,10 +178,15 @@ static bool read_header(Shard *sh, const FileIn *in, RtError *e) {
   return true;
 }
 
-static bool add_shard(Safetensors *s, const char *path, bool headers_only, RtError *e) {
+static Shard *new_shard(Safetensors *s, const char *path) {
   s->shard = rt_realloc(s->shard, (size_t)s->nshard + 1, sizeof *s->shard);
   Shard *sh = &s->shard[s->nshard++];
   *sh = (Shard){.path = rt_strdup(path)};
+  return sh;
+}
+
+static bool add_shard(Safetensors *s, const char *path, bool headers_only, RtError *e) {
+  Shard *sh = new_shard(s, path);
   FileIn *in = file_in_open(path, e);
   bool ok = in && read_header(sh, in, e) && (headers_only || file_in_map(&sh->map, in, path, e));
   rt_end(in);
@@ -268,6 +277,16 @@ Safetensors *st_open_dir(const char *dir, bool headers_only, RtError *e) {
 Safetensors *st_open_file(const char *path, bool headers_only, RtError *e) {
   Safetensors *s = rt_alloc(1, sizeof *s);
   if (add_shard(s, path, headers_only, e) && index_names(s, e)) return s;
+  st_close(s);
+  return NULL;
+}
+
+Safetensors *st_open_map(FileMap *m, const char *path, RtError *e) {
+  Safetensors *s = rt_alloc(1, sizeof *s);
+  Shard *sh = new_shard(s, path);
+  sh->map = *m;
+  *m = (FileMap){0};
+  if (read_header(sh, NULL, e) && read_tensors(s, 0, e) && index_names(s, e)) return s;
   st_close(s);
   return NULL;
 }

@@ -5,6 +5,8 @@
 #include <stdint.h>
 
 #include "runtime/core/rt_error.h"
+#include "runtime/files/file.h"
+#include "runtime/files/sha256.h"
 
 typedef enum StDtype { ST_F32, ST_F16, ST_BF16, ST_I32, ST_I64, ST_OTHER } StDtype;
 enum { ST_MAX_RANK = 8 };
@@ -28,6 +30,8 @@ typedef struct Safetensors Safetensors;
 // pickle files (.bin/.pt) when nothing else is there (with a pointer to conversion).
 Safetensors *st_open_dir(const char *dir, bool headers_only, RtError *e);
 Safetensors *st_open_file(const char *path, bool headers_only, RtError *e);
+// A file that is mapped already: what is read are the bytes of this map, which the result takes over (also when it is NULL).
+Safetensors *st_open_map(FileMap *m, const char *path, RtError *e);
 void st_close(Safetensors *s);
 int st_count(const Safetensors *s);
 const StTensor *st_at(const Safetensors *s, int i);
@@ -44,6 +48,7 @@ typedef struct StWriter StWriter;
 StWriter *st_writer_new(void);
 void st_writer_add(StWriter *w, const char *name, StDtype dtype, int rank, const int64_t *shape, const void *data);   // data is borrowed
 void st_writer_meta(StWriter *w, const char *key, const char *value);
-bool st_writer_save(StWriter *w, const char *path, RtError *e);
+// sum: what was written, NULL when nobody asks.
+bool st_writer_save(StWriter *w, const char *path, FileSum *sum, RtError *e);
 void st_writer_free(StWriter *w);
 #endif

@@ -68,15 +68,26 @@ static char *header(const StWriter *w, size_t *len) {
   return text;
 }
 
-bool st_writer_save(StWriter *w, const char *path, RtError *e) {
+static bool put(FileOut *f, Sha256 *s, const void *data, size_t n, RtError *e) {
+  if (s && n) sha256_add(s, data, n);
+  return file_out_write(f, data, n, e);
+}
+
+bool st_writer_save(StWriter *w, const char *path, FileSum *sum, RtError *e) {
   size_t len;
+  Sha256 hash, *s = sum ? &hash : NULL;
   char *text = header(w, &len);
   uint8_t len8[8];
   for (int i = 0; i < 8; i++) len8[i] = (uint8_t)((uint64_t)len >> (8 * i));
   FileOut *f = file_out_open(path, e);
-  bool ok = f && file_out_write(f, len8, 8, e) && file_out_write(f, text, len, e);
-  for (int i = 0; ok && i < w->n; i++) ok = file_out_write(f, w->item[i].data, w->item[i].bytes, e);
+  if (s) sha256_init(s);
+  bool ok = f && put(f, s, len8, 8, e) && put(f, s, text, len, e);
+  for (int i = 0; ok && i < w->n; i++) ok = put(f, s, w->item[i].data, w->item[i].bytes, e);
   ok = ok && file_out_commit(f, e);
+  if (ok && sum) {
+    sum->size = hash.bytes;
+    sha256_hex(&hash, sum->sha256);
+  }
   rt_free(text);
   return ok;
 }

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "runtime/core/rt_error.h"
+#include "runtime/files/file.h"
 
 enum { SHA256_HEX = 65 };      // 64 digits and the end
 
@@ -28,8 +29,13 @@ void sha256_init_on(Sha256 *s, const Sha256Path *path);
 void sha256_add(Sha256 *s, const void *data, size_t n);
 void sha256_hex(Sha256 *s, char out[SHA256_HEX]);           // finishes s
 void sha256_of(const void *data, size_t n, char out[SHA256_HEX]);
-// Of a file's content, read anew; and its size.
-bool sha256_read(const char *path, uint64_t *size, char out[SHA256_HEX], RtError *e);
+// A file's content in short.
+typedef struct FileSum {
+  uint64_t size;
+  char sha256[SHA256_HEX];
+} FileSum;
+// Read anew, of file `name` in a directory held open (NULL: a path); path: what errors call it.
+bool sha256_read(const FileDir *dir, const char *name, const char *path, FileSum *sum, RtError *e);
 // The same for a large model, read only once: remembered under $XDG_CACHE_HOME/calm (or ~/.cache/calm) by device, inode, size and times of change; that the
 // cache cannot be read or written is no error.
 bool sha256_file(const char *path, char out[SHA256_HEX], RtError *e);

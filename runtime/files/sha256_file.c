@@ -46,9 +46,9 @@ static bool cache_get(const char *path, char out[SHA256_HEX]) {
 }
 
 // Read piece by piece: a mapping would count a whole model as resident, on top of what a training holds.
-bool sha256_read(const char *path, uint64_t *size, char out[SHA256_HEX], RtError *e) {
+bool sha256_read(const FileDir *dir, const char *name, const char *path, FileSum *sum, RtError *e) {
   enum { PIECE = 1 << 18 };
-  FileIn *in = file_in_open(path, e);
+  FileIn *in = file_in_open_at(dir, name, path, e);
   if (!in) return false;
   uint8_t *piece = rt_alloc(PIECE, 1);
   Sha256 s;
@@ -60,18 +60,19 @@ bool sha256_read(const char *path, uint64_t *size, char out[SHA256_HEX], RtError
   rt_end(in);
   rt_free(piece);
   if (n < 0) return rt_fail(e, "cannot read %s: %s", path, strerror(why));
-  *size = s.bytes;
-  sha256_hex(&s, out);
+  sum->size = s.bytes;
+  sha256_hex(&s, sum->sha256);
   return true;
 }
 
 bool sha256_file(const char *path, char out[SHA256_HEX], RtError *e) {
   struct stat st;
-  uint64_t size;
+  FileSum sum;
   char *cached = stat(path, &st) == 0 && S_ISREG(st.st_mode) ? cache_path(&st) : NULL;
   bool ok = cache_get(cached, out);
-  if (!ok && sha256_read(path, &size, out, e)) {
+  if (!ok && sha256_read(NULL, path, path, &sum, e)) {
     ok = true;
+    memcpy(out, sum.sha256, SHA256_HEX);
     // A file changed a moment ago might change again within one tick of its clock, unseen: that one is not remembered.
     if (cached && time(NULL) - st.st_ctim.tv_sec > 2) file_save(cached, out, SHA256_HEX - 1, NULL);
   }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,72 +18,15 @@
 #include "runtime/files/json.h"
 #include "runtime/files/sha256.h"
 
-// ---- what parameters belong to
-
-static bool add_hash(json_t *files, const char *path, RtError *e) {
-  char hex[SHA256_HEX];
-  if (!sha256_file(path, hex, e)) return false;
-  const char *slash = strrchr(path, '/');
-  json_object_set_new(files, slash ? slash + 1 : path, json_string(hex));
-  return true;
-}
-
-static bool model_hashes(const Models *m, int i, json_t *files, RtError *e) {
-  if (m->dir[i]) {
-    Safetensors *s = st_open_dir(m->dir[i], true, e);
-    if (!s) return false;
-    bool ok = true;
-    for (int k = 0; ok && k < st_shards(s); k++) ok = add_hash(files, st_shard_path(s, k), e);
-    st_close(s);
-    char *config = file_join(m->dir[i], "config.json");
-    ok = ok && add_hash(files, config, e);
-    rt_free(config);
-    if (!ok) return false;
-  }
-  return !m->tokfile[i] || add_hash(files, m->tokfile[i], e);
-}
-
-json_t *belongs_to(const Models *m, RtError *e) {
-  json_t *models = json_object();
-  for (int i = 0; i < m->prog->nmodel; i++) {
-    json_t *files = json_object();
-    json_object_set_new(models, m->prog->model[i].name, files);
-    if (!model_hashes(m, i, files, e)) {
-      json_decref(models);
-      return NULL;
-    }
-  }
-  return json_pack("{s:s, s:o}", "spec", m->prog->spec_sha256, "models", models);
-}
-
-static bool check_belongs(const Models *m, const json_t *theirs, const char *path, bool force, RtError *e) {
-  json_t *mine = belongs_to(m, e);
-  if (!mine) return false;
-  bool ok = true;
-  const char *name, *file;
-  json_t *files, *hash;
-  json_object_foreach(json_object_get(mine, "models"), name, files) {
-    const json_t *other = json_object_get(json_object_get(theirs, "models"), name);
-    if (ok && !other) ok = rt_fail(e, "%s: these parameters know no model %s; they belong to another program", path,
-                                   name);
-    json_object_foreach(files, file, hash)
-      if (ok && !json_equal(hash, json_object_get(other, file)))
-        ok = rt_fail(e, "%s: these parameters were trained with another %s of model %s (its SHA-256 differs from %s)",
-                     path, file, name,
-                     m->dir[prog_model(m->prog, name)] ? m->dir[prog_model(m->prog, name)] : "this program's");
-  }
-  if (ok && !force && !json_equal(json_object_get(mine, "spec"), json_object_get(theirs, "spec")))
-    ok = rt_fail_about(e, RT_ABOUT_SPEC, "%s: these parameters were trained with another text of %s (its SHA-256 differs)",
-                 path, m->prog->spec);
-  json_decref(mine);
-  return ok;
-}
+// Of theta.json, its "calm". 1 had no hashes of the files.
+enum { FORMAT = 2 };
+static const char THETA[] = "theta.safetensors", OPTIMIZER[] = "optimizer.safetensors", ABOUT[] = "theta.json";
 
 // ---- directories
 
 // A checkpoint's files, and what one being written is called (files/file.h). Others in the directory are the user's.
 static bool is_own(const char *name) {
-  static const char *const OWN[] = {"theta.safetensors", "optimizer.safetensors", "theta.json"};
+  const char *const OWN[] = {THETA, OPTIMIZER, ABOUT};
   for (size_t i = 0; i < sizeof OWN / sizeof OWN[0]; i++) {
     size_t n = strlen(OWN[i]);
     if (!strncmp(name, OWN[i], n) && (!name[n] || !strncmp(name + n, ".tmp.", 5))) return true;
@@ -91,7 +35,7 @@ static bool is_own(const char *name) {
 }
 
 bool checkpoint_is(const char *dir) {
-  char *json = file_join(dir, "theta.json");
+  char *json = file_join(dir, ABOUT);
   bool is = file_is_regular(json);
   rt_free(json);
   return is;
@@ -124,6 +68,7 @@ static bool exchange(const char *tmp, const char *dir, RtError *e) {
   if (rename(tmp, dir) == 0) return true;                      // nothing there, or an empty directory
   if (errno != ENOTEMPTY && errno != EEXIST) return rt_fail(e, "cannot write %s: %s", dir, strerror(errno));
   if (renameat2(AT_FDCWD, tmp, AT_FDCWD, dir, RENAME_EXCHANGE) == 0) {
+    if (!file_sync_dir_of(dir)) return rt_fail(e, "cannot write %s: %s", dir, strerror(errno));
     keep_others(tmp, dir);
     return true;
   }
@@ -138,43 +83,77 @@ static bool exchange(const char *tmp, const char *dir, RtError *e) {
   return ok;
 }
 
+// ---- fields
+
+typedef enum FieldKind { COUNT, STEP, SEED, LOSS, TEXT } FieldKind;
+typedef enum FieldNeed { OPTIONAL, NEEDED } FieldNeed;
+static const struct Field {
+  const char *key;
+  FieldKind kind;
+  FieldNeed need;
+  size_t at;
+} FIELD[] = {
+#define X(field, kind, need) {#field, kind, need, offsetof(TrainState, field)},
+#include "runtime/work/checkpoint.def"
+#undef X
+};
+enum { NFIELDS = sizeof FIELD / sizeof FIELD[0] };
+
+static json_t *field_json(const struct Field *f, const TrainState *s) {
+  const void *at = (const char *)s + f->at;
+  switch (f->kind) {
+    case COUNT: return json_integer(*(const int64_t *)at);
+    case STEP: return *(const int64_t *)at < 0 ? json_null() : json_integer(*(const int64_t *)at);
+    case SEED: return json_integer((json_int_t) * (const uint64_t *)at);
+    case LOSS: return isfinite(*(const double *)at) ? json_real(*(const double *)at) : json_null();
+    case TEXT: return *(const char *const *)at ? json_string(*(const char *const *)at) : json_null();
+  }
+  return NULL;
+}
+
+static bool read_field(const struct Field *f, TrainState *s, const json_t *v, const char *path, RtError *e) {
+  void *at = (char *)s + f->at;
+  const char *expected = "a whole number of 0 or more", *found = rtj_kind(v);
+  bool null = !v || json_is_null(v), whole = json_is_integer(v) && json_integer_value(v) >= 0, ok = false;
+  if (null && f->need == NEEDED) return rt_fail(e, "%s: \"%s\": expected a value, found %s", path, f->key, rtj_kind(v));
+  switch (f->kind) {
+    case COUNT: ok = whole, *(int64_t *)at = json_integer_value(v); break;
+    case STEP: ok = null || whole, *(int64_t *)at = null ? -1 : json_integer_value(v); break;
+    case SEED: ok = json_is_integer(v), *(uint64_t *)at = (uint64_t)json_integer_value(v), expected = "a whole number"; break;
+    case LOSS: ok = null || json_is_number(v), *(double *)at = null ? INFINITY : json_number_value(v), expected = "a number"; break;
+    case TEXT: ok = null || json_is_string(v), *(const char **)at = json_string_value(v), expected = "a string"; break;
+  }
+  if ((f->kind == COUNT || f->kind == STEP) && json_is_integer(v)) found = "a number below 0";
+  return ok || rt_fail(e, "%s: \"%s\": expected %s, found %s", path, f->key, expected, found);
+}
+
 // ---- saving
 
-static json_t *number_or_null(double x) { return isfinite(x) ? json_real(x) : json_null(); }
-
-static json_t *describe(const Engine *en, const Models *m, const TrainState *s, const json_t *settings, RtError *e) {
-  json_t *belongs = belongs_to(m, e);
-  if (!belongs) return NULL;
+static json_t *describe(const json_t *identity, const TrainState *s, const json_t *settings) {
   json_t *o = json_object();
-  json_object_set_new(o, "calm", json_integer(1));
-  json_object_set_new(o, "spec_file", json_string(en->prog->spec));
-  json_object_set_new(o, "belongs_to", belongs);
-  json_object_set_new(o, "isa", json_string(en->isa->name));      // bits are promised per path
-  if (en->blas) json_object_set_new(o, "blas", json_string(blas_core(en->blas)));
-  json_object_set_new(o, "step", json_integer(s->step));
-  json_object_set_new(o, "tokens", json_integer(s->tokens));
-  json_object_set_new(o, "seed", json_integer((json_int_t)s->seed));
-  json_object_set_new(o, "epoch", json_integer(s->epoch));
-  json_object_set_new(o, "position", json_integer(s->position));
-  json_object_set_new(o, "best", number_or_null(s->best));
-  json_object_set_new(o, "best_train", number_or_null(s->best_train));
-  json_object_set_new(o, "sum", json_real(s->sum));
-  json_object_set_new(o, "count", json_real(s->count));
-  if (settings) json_object_set(o, "settings", (json_t *)(uintptr_t)settings);
+  json_object_set_new(o, "calm", json_integer(FORMAT));
+  for (int i = 0; i < NFIELDS; i++) json_object_set_new(o, FIELD[i].key, field_json(&FIELD[i], s));
+  json_object_set_new(o, "belongs_to", json_deep_copy(identity));
+  json_object_set_new(o, "files", json_object());
+  if (settings) json_object_set_new(o, "settings", json_deep_copy(settings));
   return o;
 }
 
-static bool save_into(const Engine *en, const char *dir, const json_t *about, bool moments, RtError *e) {
-  char *theta = file_join(dir, "theta.safetensors"), *opt = file_join(dir, "optimizer.safetensors"),
-      *json = file_join(dir, "theta.json");
-  ParamsPart part = {"", en->theta}, mv[2] = {{"m.", en->m}, {"v.", en->v}};
-  bool ok = params_save(en->prog, &part, 1, theta, e) && (!moments || params_save(en->prog, mv, 2, opt, e));
-  if (ok) {
-    char *text = json_dumps(about, JSON_INDENT(2) | JSON_REAL_PRECISION(17));
-    ok = file_save(json, text, strlen(text), e);
-    rt_free(text);
-  }
-  rt_free(theta), rt_free(opt), rt_free(json);
+static bool save_vectors(const Prog *p, const char *dir, const char *name, const ParamsPart *part, int nparts, json_t *about, RtError *e) {
+  FileSum sum;
+  char *path = file_join(dir, name);
+  bool ok = params_save(p, part, nparts, path, &sum, e);
+  rt_free(path);
+  if (ok) json_object_set_new(json_object_get(about, "files"), name, json_pack("{s:I, s:s}", "size", (json_int_t)sum.size, "sha256", sum.sha256));
+  return ok;
+}
+
+static bool save_into(const Prog *p, const char *dir, json_t *about, const TrainVectors *x, RtError *e) {
+  const ParamsPart theta = {"", x->theta}, moments[] = {{"m.", x->m}, {"v.", x->v}};
+  if (!save_vectors(p, dir, THETA, &theta, 1, about, e) || (x->m && !save_vectors(p, dir, OPTIMIZER, moments, 2, about, e))) return false;
+  char *path = file_join(dir, ABOUT), *text = json_dumps(about, JSON_INDENT(2) | JSON_REAL_PRECISION(17));
+  bool ok = file_save(path, text, strlen(text), e);
+  rt_free(path), rt_free(text);
   return ok;
 }
 
@@ -185,12 +164,13 @@ static void tmp_end(void *object) {
   rt_free(path);
 }
 
-bool checkpoint_save(const Engine *en, const Models *m, const char *dir, const TrainState *s, const json_t *settings, bool moments,
-                     RtError *e) {
+bool checkpoint_save(const char *dir, Identity *id, const TrainVectors *x, const TrainState *s, const json_t *settings, RtError *e) {
+  const json_t *identity = identity_get(id, e);
+  if (!identity) return false;
   char *parent = file_dirname(dir), **tmp = rt_object(sizeof *tmp, tmp_end);
   *tmp = rt_format("%s.tmp.%ld", dir, (long)getpid());
-  json_t *about = describe(en, m, s, settings, e);
-  bool ok = about && file_make_dirs(parent, e) && file_make_dirs(*tmp, e) && save_into(en, *tmp, about, moments, e) && exchange(*tmp, dir, e);
+  json_t *about = describe(identity, s, settings);
+  bool ok = file_make_dirs(parent, e) && file_make_dirs(*tmp, e) && save_into(id->models->prog, *tmp, about, x, e) && exchange(*tmp, dir, e);
   json_decref(about);
   rt_free(parent), rt_end(tmp);
   return ok;
@@ -198,56 +178,136 @@ bool checkpoint_save(const Engine *en, const Models *m, const char *dir, const T
 
 // ---- reading
 
-static double real_or(const json_t *o, const char *key, double otherwise) {
-  const json_t *v = json_object_get(o, key);
-  return json_is_number(v) ? json_number_value(v) : otherwise;
-}
+typedef struct Reading {
+  const char *dir;
+  FileDir *at;                 // the directory: what takes its place meanwhile does not mix in
+  json_t *about;               // theta.json, or NULL
+  bool unhashed;               // theta.json does not know a file that was read
+} Reading;
 
-static json_t *read_about(const char *path, RtError *e) {
-  json_t *o = rtj_object_file(path, 0, e);
-  if (o && json_is_object(json_object_get(o, "belongs_to"))) return o;
-  if (o) rt_fail(e, "%s: \"belongs_to\": expected an object; this is no theta.json of calm", path);
-  json_decref(o);
-  return NULL;
-}
+// A file of the checkpoint, as errors call it.
+static char *called(const Reading *r, const char *name) { return strcmp(r->dir, ".") ? file_join(r->dir, name) : rt_strdup(name); }
 
-bool checkpoint_resume(Engine *en, const Models *m, const char *dir, bool force, TrainState *s, json_t **settings, RtError *e) {
-  char *theta = file_join(dir, "theta.safetensors"), *opt = file_join(dir, "optimizer.safetensors"),
-      *json = file_join(dir, "theta.json");
-  ParamsPart part = {"", en->theta}, mv[2] = {{"m.", en->m}, {"v.", en->v}};
-  json_t *o = read_about(json, e);
-  bool ok = o && check_belongs(m, json_object_get(o, "belongs_to"), dir, force, e) &&
-      params_load(en->prog, &part, 1, theta, e) &&
-            params_load(en->prog, mv, 2, opt, e);
-  if (ok) {
-    int64_t seed = 0;
-    ok = rtj_get_int(json, o, "step", &s->step, e) && rtj_get_int(json, o, "tokens", &s->tokens, e) &&
-        rtj_get_int(json, o, "seed", &seed, e) &&
-         rtj_get_int(json, o, "epoch", &s->epoch, e) && rtj_get_int(json, o, "position", &s->position, e);
-    s->seed = (uint64_t)seed;
-    s->best = real_or(o, "best", INFINITY), s->best_train = real_or(o, "best_train", INFINITY);
-    s->sum = real_or(o, "sum", 0), s->count = real_or(o, "count", 0);
-    *settings = json_incref(json_object_get(o, "settings"));
-  }
-  json_decref(o);
-  rt_free(theta), rt_free(opt), rt_free(json);
+static bool map(const Reading *r, FileMap *m, const char *name, const char *path, RtError *e) {
+  FileIn *in = file_in_open_at(r->at, name, path, e);
+  bool ok = in && file_in_map(m, in, path, e);
+  rt_end(in);
   return ok;
 }
 
-bool checkpoint_params(Engine *en, const Models *m, const char *path, bool force, RtError *e) {
-  bool is_dir = file_is_dir(path);
-  char *dir = is_dir ? rt_strdup(path) : file_dirname(path);
-  char *theta = is_dir ? file_join(dir, "theta.safetensors") : rt_strdup(path), *json = file_join(dir, "theta.json");
-  bool ok = true;
-  if (file_is_regular(json)) {
-    json_t *o = read_about(json, e);
-    ok = o && check_belongs(m, json_object_get(o, "belongs_to"), path, force, e);
-    json_decref(o);
-  } else if (file_is_regular(theta)) {
-    rt_warn("%s: no theta.json beside it, so nothing says which models these parameters belong to", theta);
+static bool open_about(Reading *r, RtError *e) {
+  char *path = called(r, ABOUT);
+  FileMap m;
+  if (map(r, &m, ABOUT, path, e)) {
+    r->about = rtj_text(path, (const char *)m.data, m.size, e);
+    file_unmap(&m);
   }
-  ParamsPart part = {"", en->theta};
-  ok = ok && params_load(en->prog, &part, 1, theta, e);
-  rt_free(dir), rt_free(theta), rt_free(json);
+  const json_t *format = json_object_get(r->about, "calm");
+  bool ok = r->about != NULL;
+  if (ok && (!json_is_object(json_object_get(r->about, "belongs_to")) || !json_is_integer(format)))
+    ok = rt_fail(e, "%s: expected an object with \"calm\" and \"belongs_to\"; this is no theta.json of calm", path);
+  if (ok && json_integer_value(format) > FORMAT)
+    ok = rt_fail(e, "%s: saved in format %lld, by a newer calm; this program reads formats up to %d", path, (long long)json_integer_value(format), FORMAT);
+  if (ok && json_integer_value(format) > 1 && !json_is_object(json_object_get(r->about, "files")))
+    ok = rt_fail(e, "%s: \"files\": expected an object, found %s", path, rtj_kind(json_object_get(r->about, "files")));
+  rt_free(path);
+  return ok;
+}
+
+// Of a map, a piece at a time: a map that is read counts as resident.
+static void sum_of(const FileMap *m, FileSum *sum) {
+  const size_t piece = 1 << 20;
+  Sha256 s;
+  sha256_init(&s);
+  for (size_t at = 0; at < m->size; at += piece) {
+    size_t n = m->size - at < piece ? m->size - at : piece;
+    sha256_add(&s, m->data + at, n);
+    st_drop(m->data + at, n);
+  }
+  sum->size = m->size;
+  sha256_hex(&s, sum->sha256);
+}
+
+// The bytes that are going to be used, against what theta.json says of them.
+static bool check_bytes(Reading *r, const char *name, const char *path, const FileMap *m, RtError *e) {
+  const json_t *listed = json_object_get(json_object_get(r->about, "files"), name), *size = json_object_get(listed, "size");
+  const char *hex = json_string_value(json_object_get(listed, "sha256"));
+  FileSum sum;
+  r->unhashed |= r->about && !listed;
+  if (!listed) return true;
+  if (!hex || strlen(hex) != SHA256_HEX - 1 || !json_is_integer(size))
+    return rt_fail(e, "%s/%s: \"files\": \"%s\": expected {\"size\", \"sha256\"}", r->dir, ABOUT, name);
+  if ((uint64_t)json_integer_value(size) != m->size)
+    return rt_fail(e, "%s: it has %zu bytes, and had %lld when it was saved (%s): it was cut or changed since", path, m->size,
+                   (long long)json_integer_value(size), ABOUT);
+  sum_of(m, &sum);
+  return !strcmp(sum.sha256, hex) ||
+         rt_fail(e, "%s: its bytes are not those that were saved: SHA-256 %.12s…, %.12s… in %s; use another checkpoint or a copy of this one", path,
+                 sum.sha256, hex, ABOUT);
+}
+
+static bool read_vectors(Reading *r, const Prog *p, const char *name, const ParamsPart *part, int nparts, RtError *e) {
+  char *path = called(r, name);
+  FileMap m;
+  bool ok = map(r, &m, name, path, e);
+  if (ok && !check_bytes(r, name, path, &m, e)) {
+    file_unmap(&m);
+    ok = false;
+  }
+  ok = ok && params_load(p, part, nparts, &m, path, e);
+  rt_free(path);
+  return ok;
+}
+
+// What is to be read: parameters from a file of this name, and moments where x has them.
+typedef struct Wanted {
+  const char *theta;
+  const TrainVectors *x;
+  bool force, plain;           // plain: theta.json may be missing
+} Wanted;
+
+static bool read_once(Reading *r, Identity *id, const Wanted *w, RtError *e) {
+  const Prog *p = id->models->prog;
+  const ParamsPart theta = {"", w->x->theta}, moments[] = {{"m.", w->x->m}, {"v.", w->x->v}};
+  if (!w->plain || faccessat(r->at->fd, ABOUT, F_OK, 0) == 0)
+    if (!open_about(r, e) || !identity_check(id, json_object_get(r->about, "belongs_to"), r->dir, w->force, e)) return false;
+  return read_vectors(r, p, w->theta, &theta, 1, e) && (!w->x->m || read_vectors(r, p, OPTIMIZER, moments, 2, e));
+}
+
+// *about: theta.json, owned by the caller; NULL where there is none.
+static bool read_checkpoint(const char *dir, Identity *id, const Wanted *w, json_t **about, RtError *e) {
+  enum { TIMES = 20 };
+  Reading r = {.dir = dir};
+  bool ok = false, again = true;
+  for (int i = 0; !ok && again && i < TIMES; i++) {
+    if (!(r.at = file_dir_open(dir, e))) return false;
+    ok = read_once(&r, id, w, e);
+    again = !ok && file_dir_replaced(r.at, dir);   // a training saved meanwhile, and removed what was being read
+    rt_end(r.at);
+    if (!ok) json_decref(r.about), r.about = NULL;
+  }
+  if (ok && !r.about) rt_warn("%s/%s: no theta.json beside it, so nothing says which models these parameters belong to", dir, w->theta);
+  if (ok && r.unhashed) rt_warn("%s/%s has no hash of what was read (an earlier calm saved it, or another file is used): whether its bytes are as they were is not known", dir, ABOUT);
+  *about = r.about;
+  return ok;
+}
+
+bool checkpoint_resume(const char *dir, Identity *id, bool force, const TrainVectors *x, TrainState *s, json_t **about, RtError *e) {
+  char *path = file_join(dir, ABOUT);
+  bool ok = read_checkpoint(dir, id, &(Wanted){.theta = THETA, .x = x, .force = force}, about, e);
+  for (int i = 0; ok && i < NFIELDS; i++) ok = read_field(&FIELD[i], s, json_object_get(*about, FIELD[i].key), path, e);
+  rt_free(path);
+  return ok;
+}
+
+bool checkpoint_params(const char *path, Identity *id, bool force, float *theta, RtError *e) {
+  bool is_dir = file_is_dir(path);
+  const char *slash = strrchr(path, '/');
+  char *dir = is_dir ? rt_strdup(path) : file_dirname(path);
+  TrainVectors x = {.theta = theta};
+  json_t *about;
+  bool ok = read_checkpoint(dir, id, &(Wanted){.theta = is_dir ? THETA : slash ? slash + 1 : path, .x = &x, .force = force, .plain = true}, &about, e);
+  json_decref(about);
+  rt_free(dir);
   return ok;
 }

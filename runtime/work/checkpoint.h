@@ -1,33 +1,35 @@
-// Checkpoints: a directory with theta.safetensors, theta.json (what the parameters belong to, by SHA-256, and where
-// training stood) and, for going on, optimizer.safetensors. A directory is written beside its place and exchanged with
-// it, so a reader sees the old one or the new one.
+// Checkpoints: a directory with theta.safetensors, theta.json (what the parameters belong to, where training stood, and size and SHA-256 of the
+// files beside it) and, for going on, optimizer.safetensors. A directory is written beside its place and exchanged with it, so a reader sees the
+// old one or the new one, whole; and what is read is checked against its hashes first.
 #ifndef CALM_RUNTIME_CHECKPOINT_H
 #define CALM_RUNTIME_CHECKPOINT_H
-#include "runtime/engine/engine.h"
-#include "runtime/rows/models.h"
+#include "runtime/work/identity.h"
 
-typedef struct TrainState {
-  int64_t step;                // optimizer steps done
-  int64_t tokens;              // data tokens seen
-  uint64_t seed;
-  int64_t epoch, position;     // next row: index into the epoch's order
-  // lowest held-out loss so far (or training loss without held-out data); infinite at first
-  double best, best_train;
-  double sum, count;           // running training loss since the last look
+#define CKPT_TYPE_COUNT int64_t
+#define CKPT_TYPE_STEP int64_t
+#define CKPT_TYPE_SEED uint64_t
+#define CKPT_TYPE_LOSS double
+#define CKPT_TYPE_TEXT const char *
+typedef struct TrainState {    // texts are borrowed
+#define X(field, kind, need) CKPT_TYPE_##kind field;
+#include "runtime/work/checkpoint.def"
+#undef X
 } TrainState;
 
-// What parameters of this program belong to: {"spec": sha256, "models": {NAME: {FILE: sha256, …}}}. Owned by the
-// caller; NULL on error.
-json_t *belongs_to(const Models *m, RtError *e);
+// Flat vectors, one float a parameter and padding. m and v: the optimizer's moments, NULL where there are none.
+typedef struct TrainVectors {
+  float *theta, *m, *v;
+} TrainVectors;
 
-// settings: borrowed, what the run was started with. moments: with optimizer.safetensors.
-bool checkpoint_save(const Engine *en, const Models *m, const char *dir, const TrainState *s, const json_t *settings, bool moments,
-                     RtError *e);
-// Parameters, moments and state of a run to go on with. *settings: what the run was started with, owned by the caller.
-bool checkpoint_resume(Engine *en, const Models *m, const char *dir, bool force, TrainState *s, json_t **settings, RtError *e);
+// What was written: of the identity's program, with the moments when there are any. settings: what the run was started with, or NULL.
+bool checkpoint_save(const char *dir, Identity *id, const TrainVectors *x, const TrainState *s, const json_t *settings, RtError *e);
+// A run to go on with: fills x, all three of it, and s. *about: theta.json, owned by the caller, from which texts of s are borrowed and whose
+// "settings" is what the run was started with.
+bool checkpoint_resume(const char *dir, Identity *id, bool force, const TrainVectors *x, TrainState *s, json_t **about, RtError *e);
 // --params: a checkpoint directory or a safetensors file (with theta.json beside it, or unchecked with a warning).
 // force: a program built from another spec text may use them too (models and tokenizers must still be the same).
-bool checkpoint_params(Engine *en, const Models *m, const char *path, bool force, RtError *e);
+bool checkpoint_params(const char *path, Identity *id, bool force, float *theta, RtError *e);
+
 // Whether a directory holds a checkpoint.
 bool checkpoint_is(const char *dir);
 // Removes a checkpoint's files and, when nothing else is in it, the directory.

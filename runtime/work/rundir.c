@@ -36,31 +36,30 @@ static bool made_by_calm(const RunDir *r, RtError *e) {
   const char *dirs[] = {r->last, r->best};
   for (int i = 0; i < 2; i++)
     if (is_there(dirs[i]) && !checkpoint_is(dirs[i]))
-      return rt_fail(e, "--overwrite: %s is no checkpoint of calm's (it has no theta.json); it is left as it is: give another --out", dirs[i]);
+      return rt_fail_about(e, RT_ABOUT_RUN_DIR, "%s is no checkpoint of calm's (it has no theta.json), and is left as it is", dirs[i]);
   if (is_there(r->log) && !trainlog_is(r->log))
-    return rt_fail(e, "--overwrite: %s is no log of calm's; it is left as it is: give another --out", r->log);
+    return rt_fail_about(e, RT_ABOUT_RUN_DIR, "%s is no log of calm's, and is left as it is", r->log);
   return true;
 }
 
 static bool check_resume(const RunDir *r, RtError *e) {
   if (checkpoint_is(r->last) || was_set_aside(r)) return true;
   if (is_there(r->log))
-    return rt_fail(e, "--resume: %s has a log.csv, but no last/theta.json: that run ended before its first checkpoint; start it again with --overwrite", r->dir);
-  return rt_fail(e, "--resume: there is no run to go on with in %s (no last/theta.json); without --resume one is started there", r->dir);
+    return rt_fail_about(e, RT_ABOUT_CUT_RUN, "the run in %s ended before its first checkpoint: there is a log.csv, but no last/theta.json", r->dir);
+  return rt_fail_about(e, RT_ABOUT_NO_RUN, "there is no run to go on with in %s: no last/theta.json", r->dir);
 }
 
 static bool check_start(const RunDir *r, RunStart start, RtError *e) {
   char parts[64];
   struct stat st;
-  if (stat(r->dir, &st) == 0 && !S_ISDIR(st.st_mode)) return rt_fail(e, "--out %s: expected a directory, found a file", r->dir);
+  if (stat(r->dir, &st) == 0 && !S_ISDIR(st.st_mode)) return rt_fail_about(e, RT_ABOUT_RUN_DIR, "%s: expected a directory, found a file", r->dir);
   switch (start) {
     case RUN_RESUME: return check_resume(r, e);
     case RUN_OVERWRITE: return made_by_calm(r, e);
     case RUN_NEW: break;
   }
   if (!*list_run(r, parts)) return true;
-  return rt_fail(e, "%s holds an earlier run (%s): go on with it (--resume), train into another directory (--out), or replace it (--overwrite)", r->dir,
-                 parts);
+  return rt_fail_about(e, RT_ABOUT_RUN, "%s holds an earlier run: %s", r->dir, parts);
 }
 
 // "last.tmp.123": what process 123 was writing when it was killed, since nobody else is at work here.

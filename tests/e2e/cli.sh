@@ -89,7 +89,7 @@ for c in train eval generate score info; do grep -q "$c" help || fail "--help wi
 
 # --- training: what it writes, the same again, and in two parts
 ./app train --data rows.jsonl --steps 6 --seed 3 --out one 2>err || fail "train: $(cat err)"
-for f in last/theta.safetensors last/theta.json best/theta.safetensors best/theta.json log.csv; do [ -s one/$f ] || fail "no one/$f"; done
+for f in last/theta.safetensors last/theta.json last/optimizer.safetensors log.csv; do [ -s one/$f ] || fail "no one/$f"; done
 [ "$(wc -l <one/log.csv)" = 7 ] || fail "log.csv: $(cat one/log.csv)"
 said=$(sed -n 's/.*: \([0-9]*\) parameters, .*/\1/p' err) listed=$(./app info | sed -n 's/^trained: \([0-9]*\) parameters.*/\1/p')
 [ -n "$said" ] && [ "$said" = "$listed" ] || fail "train speaks of $said parameters, info of $listed"

@@ -11,17 +11,17 @@ printf '\000\000\300\177' | dd of=theta_nan.safetensors bs=1 seek=$(($(wc -c <th
 sum() { (cd "$1" && find . -type f -exec sha256sum {} + | sort -k2); }
 
 # --- an earlier run, in the default directory and in another: refused before a weight is read, and as it was
-train --steps 2; train --steps 2 --out run
+train --steps 2; train --steps 2 --out run --validate rows.jsonl
 echo mine >run/last/notes; echo mine >run/mine
 sum run >before; sum app.run >before.app
 mv base/model.safetensors away
 for flag in --resume --out --overwrite; do expect 1 "$flag" ./app train --data rows.jsonl --steps 3 --out run; done
-expect 1 '^error: ./app.run holds an earlier run (last/.*log.csv)' ./app train --data rows.jsonl --steps 3
+expect 1 '^error: ./app.run holds an earlier run: last/.*log.csv' ./app train --data rows.jsonl --steps 3
 mv away base/model.safetensors
 sum run | cmp - before && sum app.run | cmp - before.app || fail "a refused training touched the run"
 for part in last best log.csv; do
   mkdir -p only; echo x >only/$part
-  expect 1 "only holds an earlier run ($part" ./app train --data rows.jsonl --steps 3 --out only
+  expect 1 "only holds an earlier run: $part" ./app train --data rows.jsonl --steps 3 --out only
   rm -rf only
 done
 expect 2 'give one of them' ./app train --data rows.jsonl --steps 3 --out run --resume --overwrite
@@ -36,10 +36,11 @@ expect 1 'before its first checkpoint' ./app train --data rows.jsonl --steps 3 -
 echo '{"input_ids": [1, 2' >bad.jsonl
 expect 1 'bad.jsonl:1' ./app train --data bad.jsonl --steps 3 --out run --overwrite
 expect 1 'finite' ./app train --data rows.jsonl --steps 3 --out run --overwrite --params theta_nan.safetensors
-sum run | cmp - before || fail "a training that could not start touched the run it was to replace"
+sum run | cmp - before && [ -d run/best ] || fail "a training that could not start touched the run it was to replace"
 train --steps 4 --seed 5 --out run --overwrite
 train --steps 4 --seed 5 --out fresh
 cmp run/last/theta.safetensors fresh/last/theta.safetensors || fail "--overwrite trained something else"
+[ ! -e run/best ] || fail "the best/ of the run before stayed"
 [ "$(wc -l <run/log.csv)" = 5 ] || fail "the log of a run that replaced one: $(cat run/log.csv)"
 [ "$(cat run/last/notes run/mine)" = "mine
 mine" ] || fail "--overwrite took the user's files"
@@ -84,7 +85,7 @@ precious" ] || fail "a lock was written over a file"
 # --- what a killed training left half written is removed; the old checkpoint that stands aside alone is found
 mkdir fresh/last.tmp.77 fresh/best.tmp.8 fresh/last.tmp.mine; echo x >fresh/last.tmp.77/theta.safetensors; echo x >fresh/log.csv.tmp.9
 mv fresh/last fresh/last.old
-expect 1 'fresh holds an earlier run (last/' ./app train --data rows.jsonl --steps 4 --out fresh
+expect 1 'fresh holds an earlier run: last/' ./app train --data rows.jsonl --steps 4 --out fresh
 train --steps 4 --seed 5 --out fresh --resume
 [ "$(ls fresh | grep 'tmp\|old')" = last.tmp.mine ] || fail "left behind: $(ls fresh)"
 cmp run/last/theta.safetensors fresh/last/theta.safetensors || fail "not the checkpoint that stood aside"

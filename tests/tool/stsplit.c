@@ -41,7 +41,7 @@ int main(int argc, char **argv) {
       fprintf(f, "%s\"%s\": \"%s\"", first ? "" : ", ", t->name, name);
       first = 0;
     }
-    if (!st_writer_save(w, file_join(argv[2], name), &e)) return stop(&e);
+    if (!st_writer_save(w, file_join(argv[2], name), NULL, &e)) return stop(&e);
   }
   fputs("}}\n", f);
   return fclose(f) ? (perror(index), 1) : 0;

@@ -1,5 +1,5 @@
-// Checkpoints come back bit for bit and refuse what they do not belong to; a full disk leaves the earlier one as it
-// was; initial values follow from seed and name; settings follow defaults, spec, flags.
+// Checkpoints come back bit for bit and refuse what they do not belong to, what is damaged and what is missing; a full disk leaves the earlier one
+// as it was; initial values follow from seed and name; settings follow defaults, spec, flags.
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,6 +14,8 @@
 #include <unistd.h>
 
 #include "runtime/core/alloc.h"
+#include "runtime/core/call.h"
+#include "runtime/files/sha256.h"
 #include "runtime/work/checkpoint.h"
 #include "runtime/files/file.h"
 #include "runtime/engine/params.h"
@@ -28,63 +30,107 @@ static const char PROGRAM[] =
 typedef struct Fixture {
   Prog *prog;
   Models models;
-  Engine en;
-  RtIsa isa;
+  Identity id;
   const char *none[1];
   char *tok[1];
-  float flat[4 * 1024];
+  float flat[3 * 1024];
+  TrainVectors x;
 } Fixture;
 
 static Fixture *fixture(const char *sha, const char *init, char *tokenizer) {
   Fixture *f = calloc(1, sizeof *f);
   char *text;
   int n = asprintf(&text, PROGRAM, sha, init);
-  f->en.prog = f->prog = prog_parse(text, (size_t)n);
+  f->prog = prog_parse(text, (size_t)n);
   free(text);
-  f->isa.name = "avx2";
   f->tok[0] = tokenizer;
-  f->en.isa = &f->isa;
   f->models = (Models){.prog = f->prog, .dir = f->none, .tokfile = f->tok};
-  f->en.theta = f->flat, f->en.grad = f->flat + 1024, f->en.m = f->flat + 2048, f->en.v = f->flat + 3072;
+  f->id.models = &f->models;
+  f->x = (TrainVectors){f->flat, f->flat + 1024, f->flat + 2048};
   return f;
 }
-static void drop(Fixture *f) { prog_close(f->prog), free(f); }
+static void drop(Fixture *f) { identity_drop(&f->id), prog_close(f->prog), free(f); }
+
+// Some parameters and moments; padding between parameters stays 0, since it is not saved.
+static void fill(Fixture *f) {
+  for (int i = 0; i < 416; i++) f->x.theta[i] = 1.0f / (float)(i + 1), f->x.m[i] = (float)i, f->x.v[i] = -(float)i / 3;
+  f->x.theta[15] = f->x.m[15] = f->x.v[15] = 0;
+}
+
+// A resumption as a command makes it; warnings are counted.
+typedef struct Resumption {
+  const char *dir;
+  Fixture *f;
+  TrainState s;
+  json_t *about;
+  int warnings;
+} Resumption;
+static void count_warning(void *user, const char *text) { (void)text, ((Resumption *)user)->warnings++; }
+static bool resume_in_call(void *user, RtError *e) {
+  Resumption *r = user;
+  return checkpoint_resume(r->dir, &r->f->id, false, &r->f->x, &r->s, &r->about, e);
+}
+static bool resume(Resumption *r, const char *dir, RtError *e) {
+  RtHost host = {.warning = count_warning, .user = r};
+  *r = (Resumption){.dir = dir, .f = fixture("abc", "ones", NULL)};
+  return rt_call(&host, resume_in_call, r, e);
+}
+static void drop_resumption(Resumption *r) { json_decref(r->about), drop(r->f); }
+
+// Whether it can be gone on with; e otherwise.
+static bool can_resume(const char *dir, RtError *e) {
+  Resumption r;
+  bool ok = resume(&r, dir, e);
+  drop_resumption(&r);
+  return ok;
+}
 
 static void initial_values(void **state) {
   (void)state;
   Fixture *f = fixture("s", "fan_in", NULL), *g = fixture("s", "uniform", NULL);
-  params_init(f->en.prog, 3, f->en.theta);
-  params_init(g->en.prog, 3, g->en.theta);
-  assert_memory_equal(f->en.theta, g->en.theta, 15 * sizeof(float));      // another parameter changed, this one did not
+  params_init(f->prog, 3, f->x.theta);
+  params_init(g->prog, 3, g->x.theta);
+  assert_memory_equal(f->x.theta, g->x.theta, 15 * sizeof(float));      // another parameter changed, this one did not
   double sum = 0, sq = 0, most = 0;
-  for (int i = 16; i < 416; i++) sum += f->en.theta[i], sq += (double)f->en.theta[i] * f->en.theta[i],
-      most = fmax(most, fabs((double)g->en.theta[i]));
+  for (int i = 16; i < 416; i++) sum += f->x.theta[i], sq += (double)f->x.theta[i] * f->x.theta[i],
+      most = fmax(most, fabs((double)g->x.theta[i]));
   assert_true(fabs(sum / 400) < 0.15 && fabs(sqrt(sq / 400) - 1) < 0.12);  // a / sqrt(fan_in) = 1
   assert_true(most <= 2 && most > 1.9);
-  params_init(g->en.prog, 4, g->en.theta);
-  assert_true(memcmp(f->en.theta, g->en.theta, 15 * sizeof(float)) != 0);
+  params_init(g->prog, 4, g->x.theta);
+  assert_true(memcmp(f->x.theta, g->x.theta, 15 * sizeof(float)) != 0);
   drop(f), drop(g);
 }
 
 static void there_and_back(void **state) {
   const char *dir = *state;
   RtError e;
-  char *last = file_join(dir, "run/last");
-  Fixture *f = fixture("abc", "ones", NULL), *g = fixture("abc", "ones", NULL);
-  for (int i = 0; i < 416; i++) f->flat[i] = 1.0f / (float)(i + 1), f->en.m[i] = (float)i, f->en.v[i] = -(float)i / 3;
-  f->flat[15] = f->en.m[15] = f->en.v[15] = 0;                 // padding between parameters is not saved
-  TrainState s = {.step = 7, .tokens = 99, .seed = 5, .epoch = 2, .position = 3, .best = INFINITY, .best_train = 0.1,
-                  .sum = 1.0 / 3, .count = 2}, r = {0};
-  json_t *settings = json_pack("{s:i}", "steps", 12), *back = NULL;
-  assert_true(checkpoint_save(&f->en, &f->models, last, &s, settings, true, &e));
-  assert_true(checkpoint_save(&f->en, &f->models, last, &s, settings, true, &e));      // over an earlier one
-  assert_true(checkpoint_resume(&g->en, &g->models, last, false, &r, &back, &e));
-  assert_memory_equal(f->flat, g->flat, sizeof f->flat);
-  assert_true(r.step == 7 && r.tokens == 99 && r.seed == 5 && r.epoch == 2 && r.position == 3);
-  assert_true(isinf(r.best) && r.best_train == 0.1 && r.sum == 1.0 / 3 && r.count == 2);
-  assert_true(json_equal(settings, back));
-  json_decref(settings), json_decref(back);
-  drop(f), drop(g), rt_free(last);
+  char *last = file_join(dir, "run/last"), *note = file_join(dir, "run/last/note");
+  Fixture *f = fixture("abc", "ones", NULL);
+  fill(f);
+  TrainState s = {.spec_file = "t.calm", .isa = "avx2", .step = 7, .tokens = 99, .seed = UINT64_MAX - 4, .epoch = 2, .position = 3, .best = INFINITY,
+                  .best_step = -1};
+  json_t *settings = json_pack("{s:i}", "steps", 12);
+  Resumption r;
+  assert_true(checkpoint_save(last, &f->id, &f->x, &s, settings, &e));
+  assert_true(file_save(note, "mine", 4, &e));
+  for (int again = 0; again < 2; again++) {
+    assert_true(checkpoint_save(last, &f->id, &f->x, &s, settings, &e));      // over an earlier one
+    assert_true(resume(&r, last, &e));
+    assert_memory_equal(f->flat, r.f->flat, sizeof f->flat);
+    assert_true(r.s.step == 7 && r.s.tokens == 99 && r.s.seed == UINT64_MAX - 4 && r.s.epoch == 2 && r.s.position == 3 && r.warnings == 0);
+    assert_true(isinf(r.s.best) && r.s.best_step == -1 && !r.s.blas);
+    assert_string_equal(r.s.spec_file, "t.calm");
+    assert_string_equal(r.s.isa, "avx2");
+    assert_true(json_equal(settings, json_object_get(r.about, "settings")));
+    drop_resumption(&r);
+    assert_true(file_is_regular(note));                        // the user's
+  }
+  s.best = 1.0 / 3, s.best_step = 4;
+  assert_true(checkpoint_save(last, &f->id, &f->x, &s, NULL, &e) && resume(&r, last, &e));
+  assert_true(r.s.best == 1.0 / 3 && r.s.best_step == 4);
+  drop_resumption(&r);
+  json_decref(settings);
+  drop(f), rt_free(last), rt_free(note);
 }
 
 static void refusals(void **state) {
@@ -93,48 +139,143 @@ static void refusals(void **state) {
   char *last = file_join(dir, "refuse"), *theta = file_join(dir, "refuse/theta.safetensors"),
       *tok = file_join(dir, "tokenizer.json");
   assert_true(file_save(tok, "{}", 2, &e));
-  Fixture *f = fixture("abc", "ones", tok), *other = fixture("xyz", "ones", tok);
+  Fixture *f = fixture("abc", "ones", tok), *other = fixture("xyz", "ones", tok), *later = fixture("abc", "ones", tok);
   TrainState s = {0};
-  assert_true(checkpoint_save(&f->en, &f->models, last, &s, NULL, false, &e));
-  assert_true(checkpoint_params(&f->en, &f->models, last, false, &e));
-  assert_true(checkpoint_params(&f->en, &f->models, theta, false, &e));
-  assert_false(checkpoint_params(&other->en, &other->models, last, false, &e));
+  TrainVectors x = {.theta = f->x.theta};
+  assert_true(checkpoint_save(last, &f->id, &x, &s, NULL, &e));
+  assert_true(checkpoint_params(last, &f->id, false, f->x.theta, &e));
+  assert_true(checkpoint_params(theta, &f->id, false, f->x.theta, &e));
+  assert_false(checkpoint_params(last, &other->id, false, other->x.theta, &e));
   assert_non_null(strstr(e.text, "t.calm"));
-  assert_true(checkpoint_params(&other->en, &other->models, last, true, &e));
+  assert_true(checkpoint_params(last, &other->id, true, other->x.theta, &e));
   assert_true(file_save(tok, "{ }", 3, &e));                   // another tokenizer now
-  assert_false(checkpoint_params(&f->en, &f->models, last, false, &e));
+  assert_false(checkpoint_params(last, &later->id, false, later->x.theta, &e));
   assert_non_null(strstr(e.text, "tokenizer.json"));
   assert_non_null(strstr(e.text, "kv"));
   f->prog->param[0].shape[0] = 5, f->prog->param[0].shape[1] = 3;
-  ParamsPart part = {"", f->en.theta};
-  assert_false(params_load(f->en.prog, &part, 1, theta, &e));
+  assert_false(checkpoint_params(last, &f->id, false, f->x.theta, &e));
   assert_non_null(strstr(e.text, "kv.a"));
   assert_non_null(strstr(e.text, "[3, 5]"));
-  drop(f), drop(other), rt_free(last), rt_free(theta), rt_free(tok);
+  drop(f), drop(other), drop(later), rt_free(last), rt_free(theta), rt_free(tok);
+}
+
+// Reads a file whole, or writes it in place.
+static char *contents(const char *path, size_t *n) {
+  RtError e;
+  FileMap m;
+  if (!file_map(&m, path, &e)) fail_msg("%s", e.text);
+  char *s = malloc(m.size + 1);
+  memcpy(s, m.data, *n = m.size), s[m.size] = 0;
+  file_unmap(&m);
+  return s;
+}
+static void overwrite(const char *path, const char *s, size_t n) {
+  FILE *f = fopen(path, "w");
+  assert_true(f && fwrite(s, 1, n, f) == n && fclose(f) == 0);
+}
+
+static void flipped_bits(void **state) {
+  RtError e;
+  char *last = file_join(*state, "flip");
+  Fixture *f = fixture("abc", "ones", NULL);
+  fill(f);
+  TrainState s = {.step = 1};
+  assert_true(checkpoint_save(last, &f->id, &f->x, &s, NULL, &e));
+  const char *const name[] = {"theta.safetensors", "optimizer.safetensors"};
+  for (int k = 0; k < 2; k++) {
+    char *path = file_join(last, name[k]);
+    size_t n;
+    char *good = contents(path, &n), *bad = malloc(n);
+    const size_t at[] = {0, 3, 8, 60, n / 2, n - 1};          // in the length, in the header, in the data
+    for (size_t i = 0; i < sizeof at / sizeof at[0]; i++) {
+      memcpy(bad, good, n);
+      bad[at[i]] ^= (char)(1 << i);
+      overwrite(path, bad, n);
+      char hex[2][SHA256_HEX];
+      sha256_of(good, n, hex[0]), sha256_of(bad, n, hex[1]);
+      assert_false(can_resume(last, &e));
+      hex[0][12] = hex[1][12] = 0;
+      if (!strstr(e.text, name[k]) || !strstr(e.text, hex[0]) || !strstr(e.text, hex[1])) fail_msg("byte %zu of %s: %s", at[i], path, e.text);
+      assert_int_equal(checkpoint_params(last, &f->id, false, f->x.theta, &e), k == 1);      // moments are not its matter
+      assert_int_equal(checkpoint_params(path, &f->id, false, f->x.theta, &e), false);
+    }
+    overwrite(path, good, n - 4);
+    assert_false(can_resume(last, &e));
+    assert_non_null(strstr(e.text, "bytes"));
+    overwrite(path, good, n);
+    assert_true(can_resume(last, &e));
+    free(good), free(bad), rt_free(path);
+  }
+  drop(f), rt_free(last);
+}
+
+// theta.json as another calm wrote it, or as somebody spoilt it.
+static void fields(void **state) {
+  RtError e;
+  char *last = file_join(*state, "fields"), *json = file_join(*state, "fields/theta.json");
+  Fixture *f = fixture("abc", "ones", NULL);
+  fill(f);
+  TrainState s = {.step = 3, .seed = 1, .best = 2};
+  assert_true(checkpoint_save(last, &f->id, &f->x, &s, NULL, &e));
+  json_t *good = json_load_file(json, 0, NULL), *bad = json_deep_copy(good);
+  static const char *const NEED[] = {"step", "tokens", "seed", "epoch", "position", "calm", "belongs_to", "files"};
+  for (size_t i = 0; i < sizeof NEED / sizeof NEED[0]; i++)
+    for (int how = 0; how < 3; how++) {                       // absent, null, of another type
+      json_object_update(bad, good);
+      if (how == 0) json_object_del(bad, NEED[i]);
+      else json_object_set_new(bad, NEED[i], how == 1 ? json_null() : json_string("many"));
+      assert_int_equal(json_dump_file(bad, json, 0), 0);
+      assert_false(can_resume(last, &e));
+      if (!strstr(e.text, json) || !strstr(e.text, NEED[i])) fail_msg("%s: %s", NEED[i], e.text);
+    }
+  json_object_update(bad, good);
+  json_object_set_new(bad, "step", json_integer(-1));
+  assert_int_equal(json_dump_file(bad, json, 0), 0);
+  assert_false(can_resume(last, &e));
+  assert_non_null(strstr(e.text, "below 0"));
+  json_object_update(bad, good);
+  json_object_set_new(bad, "calm", json_integer(3));
+  assert_int_equal(json_dump_file(bad, json, 0), 0);
+  assert_false(can_resume(last, &e));
+  assert_non_null(strstr(e.text, "newer calm"));
+  assert_false(checkpoint_params(last, &f->id, false, f->x.theta, &e));
+  // as calm saved it before there were hashes
+  json_object_update(bad, good);
+  json_object_set_new(bad, "calm", json_integer(1));
+  json_object_del(bad, "files"), json_object_del(bad, "best_step");
+  json_object_set_new(bad, "best_train", json_real(0.5)), json_object_set_new(bad, "sum", json_real(1)), json_object_set_new(bad, "count", json_real(1));
+  assert_int_equal(json_dump_file(bad, json, 0), 0);
+  Resumption r;
+  assert_true(resume(&r, last, &e));
+  assert_true(r.warnings == 1 && r.s.step == 3 && r.s.best == 2 && r.s.best_step == -1);
+  assert_memory_equal(f->flat, r.f->flat, sizeof f->flat);
+  drop_resumption(&r);
+  json_decref(good), json_decref(bad);
+  drop(f), rt_free(last), rt_free(json);
 }
 
 static void full_disk(void **state) {
   const char *dir = *state;
   RtError e;
-  char *last = file_join(dir, "full"), *json = file_join(dir, "full/theta.json");
-  Fixture *f = fixture("abc", "ones", NULL), *g = fixture("abc", "ones", NULL);
-  TrainState s = {.step = 1}, r = {0};
-  json_t *settings = NULL;
-  assert_true(checkpoint_save(&f->en, &f->models, last, &s, NULL, true, &e));
+  char *last = file_join(dir, "full");
+  Fixture *f = fixture("abc", "ones", NULL);
+  TrainState s = {.step = 1};
+  assert_true(checkpoint_save(last, &f->id, &f->x, &s, NULL, &e));
   struct rlimit old, small;
   getrlimit(RLIMIT_FSIZE, &old);
   small = (struct rlimit){1024, old.rlim_max};
   signal(SIGXFSZ, SIG_IGN);
   setrlimit(RLIMIT_FSIZE, &small);
   f->flat[0] = 1, s.step = 2;
-  bool ok = checkpoint_save(&f->en, &f->models, last, &s, NULL, true, &e);
+  bool ok = checkpoint_save(last, &f->id, &f->x, &s, NULL, &e);
   setrlimit(RLIMIT_FSIZE, &old);
   assert_false(ok);
   assert_non_null(strstr(e.text, "cannot write"));
-  assert_true(checkpoint_resume(&g->en, &g->models, last, false, &r, &settings, &e));
-  assert_true(r.step == 1 && g->flat[0] == 0);
-  json_decref(settings);
-  drop(f), drop(g), rt_free(last), rt_free(json);
+  Resumption r;
+  assert_true(resume(&r, last, &e));
+  assert_true(r.s.step == 1 && r.f->flat[0] == 0);
+  drop_resumption(&r);
+  drop(f), rt_free(last);
 }
 
 static void settings_in_order(void **state) {
@@ -183,7 +324,7 @@ static int remove_it(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(initial_values), cmocka_unit_test(there_and_back),
-                                     cmocka_unit_test(refusals),
+                                     cmocka_unit_test(refusals), cmocka_unit_test(flipped_bits), cmocka_unit_test(fields),
                                      cmocka_unit_test(full_disk), cmocka_unit_test(settings_in_order)};
   return cmocka_run_group_tests(tests, make_dir, remove_it);
 }

@@ -76,7 +76,7 @@ static void round_trip(void **state) {
   st_writer_add(w, "half", ST_F16, 1, (int64_t[]){2}, h);
   st_writer_add(w, "empty", ST_BF16, 2, (int64_t[]){0, 7}, NULL);
   st_writer_add(w, "scalar", ST_I64, 0, NULL, big);
-  if (!st_writer_save(w, at("rt.safetensors"), &e)) fail_msg("%s", e.text);
+  if (!st_writer_save(w, at("rt.safetensors"), NULL, &e)) fail_msg("%s", e.text);
   st_writer_free(w);
   for (int headers = 0; headers < 2; headers++) {
     Safetensors *s = st_open_file(at("rt.safetensors"), headers, &e);
@@ -253,7 +253,7 @@ static void full_disk(void **state) {
   float *big = calloc(1000, sizeof *big);
   StWriter *w = st_writer_new();
   st_writer_add(w, "a", ST_F32, 1, (int64_t[]){1000}, big);
-  bool ok = st_writer_save(w, at("keep.safetensors"), &e);
+  bool ok = st_writer_save(w, at("keep.safetensors"), NULL, &e);
   setrlimit(RLIMIT_FSIZE, &old);
   assert_false(ok);
   assert_non_null(strstr(e.text, "keep.safetensors"));
@@ -264,7 +264,7 @@ static void full_disk(void **state) {
   char tmp[64];
   snprintf(tmp, sizeof tmp, "keep.safetensors.tmp.%ld", (long)getpid());
   assert_int_equal(access(at(tmp), F_OK), -1);
-  assert_false(st_writer_save(w, at("nowhere/x.safetensors"), &e));
+  assert_false(st_writer_save(w, at("nowhere/x.safetensors"), NULL, &e));
   st_writer_free(w);
   free(big);
 }

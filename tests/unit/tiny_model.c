@@ -91,7 +91,7 @@ void tiny_model(const TinyModel *m) {
   char path[512];
   snprintf(path, sizeof path, "%s/model.safetensors", m->dir);
   RtError e;
-  if (!st_writer_save(w, path, &e)) abort();
+  if (!st_writer_save(w, path, NULL, &e)) abort();
   st_writer_free(w);
   for (int i = 0; i < n; i++) free(names[i]);
 }

@@ -1,0 +1,73 @@
+#!/bin/sh
+# What a checkpoint holds and what becomes of damage: one flipped bit is an error with both hashes, an earlier calm's loads with a warning, best/ is
+# there with held-out data only and the start is called the best where it was, another instruction-set path is said.
+. "$(dirname "$0")/lib.sh"
+cp -r "$root/tests/parity/fixture/." .
+sed '/^train/,$d' spec.calm >bare.calm
+build bare.calm -o app
+train() { ./app train --data rows.jsonl --seed 3 "$@" 2>err || fail "train $*: $(cat err)"; }
+field() { sed -n "s/^ *\"$1\": \([^,]*\),*/\1/p" "$2"; }
+# flip FILE BYTE: its lowest bit
+flip() { b=$(od -An -tu1 -j "$2" -N1 "$1"); printf "\\$(printf %o $((b ^ 1)))" | dd of="$1" bs=1 seek="$2" conv=notrunc 2>/dev/null; }
+
+# --- without held-out data there is no best/; with it best/ is the lowest of all looks, also when the run is cut in two
+train --steps 6 --out run
+[ ! -e run/best ] || fail "best/ without held-out data"
+! grep -q 'held-out' err || fail "held-out loss of nothing: $(cat err)"
+train --steps 12 --out whole --validate rows.jsonl --lr 1e-2 --eval-every 3
+grep -q '^held-out loss was lowest after step [1-9]' err || fail "which look was best is not said: $(cat err)"
+cut -d, -f7 whole/log.csv | grep '[0-9]' | sort -g | head -1 >lowest
+[ "$(printf %.4f "$(cat lowest)")" = "$(printf %.4f "$(field best whole/best/theta.json)")" ] || fail "best: $(field best whole/best/theta.json), lowest look: $(cat lowest)"
+train --steps 12 --out part --validate rows.jsonl --lr 1e-2 --eval-every 3 --stop-after 5
+train --steps 12 --out part --validate rows.jsonl --lr 1e-2 --eval-every 3 --resume
+for f in best/theta.safetensors last/theta.safetensors last/optimizer.safetensors; do cmp whole/$f part/$f || fail "$f of a run in two parts"; done
+[ "$(field best_step whole/last/theta.json)" = "$(field step whole/best/theta.json)" ] || fail "best_step"
+
+# --- a training that was of no use says so, also when it is stopped or gone on with
+train --steps 4 --out idle --validate rows.jsonl --lr 0
+grep -q '^warning: the start was best' err || fail "the start was best, and nothing says so: $(cat err)"
+train --steps 6 --out idle --lr 0 --resume
+grep -q '^warning: the start was best' err || fail "after --resume: the start was best, and nothing says so: $(cat err)"
+train --steps 0 --out zero --validate rows.jsonl
+! grep -q 'the start was best' err || fail "nothing was trained: $(cat err)"
+mkdir run/best; train --steps 7 --out run --resume
+grep -q 'run/best stays as it is' err || fail "a best/ that nobody keeps: $(cat err)"
+
+# --- one flipped bit, anywhere
+for f in theta optimizer; do
+  n=$(wc -c <run/last/$f.safetensors)
+  for at in 0 20 $((n / 2)) $((n - 1)); do
+    rm -rf bad; cp -r run bad; flip bad/last/$f.safetensors $at
+    was=$(sha256sum <run/last/$f.safetensors | cut -c1-12) is=$(sha256sum <bad/last/$f.safetensors | cut -c1-12)
+    expect 1 "^error: bad/last/$f.safetensors: .*$is.*$was" ./app train --data rows.jsonl --steps 9 --seed 3 --out bad --resume
+    [ $f = theta ] || continue
+    expect 1 "^error: bad/last/$f.safetensors: .*$is.*$was" ./app eval --data rows.jsonl --params bad/last
+    expect 1 "^error: bad/last/$f.safetensors: .*$is.*$was" ./app score --data rows.jsonl --out never.st --params bad/last/theta.safetensors
+  done
+done
+rm -rf bad; cp -r run bad; sed -i '/"step"/d' bad/last/theta.json
+expect 1 'bad/last/theta.json: "step"' ./app train --data rows.jsonl --steps 9 --seed 3 --out bad --resume
+sed 's/"calm": [0-9]*/"calm": 99/' run/last/theta.json >bad/last/theta.json
+expect 1 'format 99, by a newer calm' ./app train --data rows.jsonl --steps 9 --seed 3 --out bad --resume
+expect 1 'format 99, by a newer calm' ./app eval --data rows.jsonl --params bad/last
+
+# --- as an earlier calm saved it: no hashes, other fields; one warning, and the run it would have been
+rm -rf old; cp -r run old
+sed -e 's/"calm": [0-9]*/"calm": 1/' -e '/"files": {/,/^  },/d' -e '/"best_step"/d' -e 's/^  "step"/  "best_train": 0.5, "sum": 1.5, "count": 1.0, "step"/' run/last/theta.json >old/last/theta.json
+! grep -q 'files\|best_step' old/last/theta.json || fail "not as an earlier calm saved it: $(cat old/last/theta.json)"
+train --steps 9 --out old --resume
+[ "$(grep -c 'has no hash' err)" = 1 ] || fail "no warning, or several: $(cat err)"
+train --steps 9 --out run --resume
+! grep -q 'no hash' err || fail "a warning about hashes: $(cat err)"
+cmp run/last/theta.safetensors old/last/theta.safetensors || fail "an earlier calm's checkpoint goes on otherwise"
+grep -q sha256 old/last/theta.json || fail "no hashes now"
+
+# --- another instruction-set path
+[ "$(field isa run/last/theta.json)" = '"avx2"' ] && other=avx512 || other=avx2
+if CALM_ISA=$other ./app info >/dev/null 2>&1; then
+  CALM_ISA=$other ./app train --data rows.jsonl --seed 3 --steps 10 --out run --resume 2>err || fail "train: $(cat err)"
+  [ "$(grep -c "^warning: run/last was trained with .* and goes on with $other" err)" = 1 ] || fail "another path is not said: $(cat err)"
+  CALM_ISA=$other ./app train --data rows.jsonl --seed 3 --steps 11 --out run --resume 2>err || fail "train: $(cat err)"
+  ! grep -q 'was trained with' err || fail "the same path is said: $(cat err)"
+fi
+echo "damage is seen, the best is kept"
