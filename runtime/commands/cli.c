@@ -124,11 +124,11 @@ bool app_load(App *a, const Options *o, bool training, RtError *e) {
   Engine *en = a->en;
   if (!engine_load(en, a->models->dir, training, e)) return false;
   Identity id = {.models = a->models};
-  bool ok = !o->params || checkpoint_params(o->params, &id, o->force, en->theta, e);
+  bool ok = !o->params || checkpoint_params(o->params, &id, o->force, en->params.theta, e);
   identity_drop(&id);
   if (!ok) return false;
   if (!o->params && en->prog->nparam > 0) {
-    params_init(en->prog, (uint64_t)opt_int(o->seed, 0), en->theta);
+    params_init(en->prog, (uint64_t)opt_int(o->seed, 0), en->params.theta);
     rt_warn("no --params: the initial, untrained parameters are used");
   }
   engine_prepare(en);

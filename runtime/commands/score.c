@@ -213,7 +213,7 @@ static bool score_by_chunks(Score *s, const char *text, RtError *e) {
 // Gradients of the loss summed over every labelled token of every row.
 static bool score_grads(Score *s, RtError *e) {
   Engine *en = s->en;
-  memset(en->grad, 0, (size_t)en->prog->theta * sizeof *en->grad);
+  memset(en->params.grad, 0, (size_t)en->prog->theta * sizeof *en->params.grad);
   FeedSteps f = {.en = en, .step = s->step, .entry = en->e_train, .cap = s->cap};
   if (!feed_room(&f, s->data, e)) return false;
   feed_steps(&f, s->row, s->data->n, 1, NULL, NULL);
@@ -221,7 +221,7 @@ static bool score_grads(Score *s, RtError *e) {
     const ProgParam *p = &en->prog->param[i];
     char *name = keep(s, strlen(p->name) + 8);
     sprintf(name, "grad.%s", p->name);
-    st_writer_add(s->out, name, ST_F32, p->rank, p->shape, en->grad + p->offset);
+    st_writer_add(s->out, name, ST_F32, p->rank, p->shape, en->params.grad + p->offset);
   }
   return true;
 }

@@ -69,7 +69,7 @@ static int64_t count_labels(const DataRow *r) {
 static double gradients(Trainer *t) {
   int64_t labels = 0;
   for (int64_t i = 0; i < t->nrows; i++) labels += count_labels(t->rows[i]);
-  memset(t->en->grad, 0, (size_t)t->en->prog->theta * sizeof *t->en->grad);
+  memset(t->en->params.grad, 0, (size_t)t->en->prog->theta * sizeof *t->en->params.grad);
   return feed_nll(&t->steps, t->rows, t->nrows, (float)(1.0 / (double)labels), NULL) / (double)labels;
 }
 
@@ -97,7 +97,7 @@ static double update(Trainer *t, double lr) {
 static bool save_last(Trainer *t, RtError *e) {
   t->st.epoch = t->feed.epoch, t->st.position = t->feed.position;
   t->saved = rt_now();
-  if (!checkpoint_save(t->dir.last, &t->id, &(TrainVectors){t->en->theta, t->en->m, t->en->v}, &t->st, t->settings, e)) return false;
+  if (!checkpoint_save(t->dir.last, &t->id, &(TrainVectors){t->en->params.theta, t->en->params.m, t->en->params.v}, &t->st, t->settings, e)) return false;
   t->saved_step = t->st.step;
   return true;
 }
@@ -133,7 +133,7 @@ static bool look(Trainer *t, double *held, RtError *e) {
   if (!(*held < t->st.best)) return true;
   t->st.best = *held, t->st.best_step = t->st.step;
   t->st.epoch = t->feed.epoch, t->st.position = t->feed.position;
-  memcpy(t->best_theta, t->en->theta, (size_t)t->en->prog->theta * sizeof(float));
+  memcpy(t->best_theta, t->en->params.theta, (size_t)t->en->prog->theta * sizeof(float));
   t->best_at = t->st;
   t->best_new = true;
   return true;
@@ -219,7 +219,7 @@ static bool start_from(Trainer *t, const Options *o, RtError *e) {
   Engine *en = t->en;
   t->st = (TrainState){.best = INFINITY, .best_step = -1};
   if (o->resume) {
-    if (!checkpoint_resume(t->dir.last, &t->id, o->force, &(TrainVectors){en->theta, en->m, en->v}, &t->st, &t->resumed, e)) return false;
+    if (!checkpoint_resume(t->dir.last, &t->id, o->force, &(TrainVectors){en->params.theta, en->params.m, en->params.v}, &t->st, &t->resumed, e)) return false;
     if (!read_settings(t, o, json_object_get(t->resumed, "settings"), e)) return false;
     if ((uint64_t)t->set.seed != t->st.seed)
       return rt_fail(e, "--seed %lld: the run to go on with has seed %llu", (long long)t->set.seed,
@@ -227,8 +227,8 @@ static bool start_from(Trainer *t, const Options *o, RtError *e) {
   } else {
     if (!read_settings(t, o, NULL, e)) return false;
     t->st.seed = (uint64_t)t->set.seed;
-    params_init(en->prog, t->st.seed, en->theta);
-    if (o->params && !checkpoint_params(o->params, &t->id, o->force, en->theta, e)) return false;
+    params_init(en->prog, t->st.seed, en->params.theta);
+    if (o->params && !checkpoint_params(o->params, &t->id, o->force, en->params.theta, e)) return false;
   }
   set_machine(t, o->resume);
   t->settings = settings_to_json(&t->set);

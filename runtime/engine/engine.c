@@ -31,19 +31,19 @@ void engine_close(Engine *en) {
   blas_close(en->blas);
   weights_close(en);
   arena_close(en);
-  region_free(&en->flat);
+  region_free(&en->params.room);
   rt_free(en->buf), rt_free(en->sym), rt_free(en->scalars), rt_free(en->stream_of), rt_free(en->stream_context);
   rt_free(en);
 }
 
 // Parameters and gradients are slices of the flat vectors; the optimizer's inputs are the vectors themselves.
 static void bind_flat(Engine *en) {
-  const struct { const char *name; float *at; } whole[] = {{"theta", en->theta}, {"grad", en->grad}, {"m", en->m},
-                                                           {"v", en->v}};
+  const struct { const char *name; float *at; } whole[] = {{"theta", en->params.theta}, {"grad", en->params.grad}, {"m", en->params.m},
+                                                           {"v", en->params.v}};
   for (int i = 0; i < en->prog->nbuf; i++) {
     const ProgBuf *b = &en->prog->buf[i];
-    if (b->kind == PB_PARAM) en->buf[i] = en->theta + b->offset;
-    if (b->kind == PB_GRAD && en->grad) en->buf[i] = en->grad + b->offset;
+    if (b->kind == PB_PARAM) en->buf[i] = en->params.theta + b->offset;
+    if (b->kind == PB_GRAD && en->params.grad) en->buf[i] = en->params.grad + b->offset;
     for (size_t k = 0; b->kind == PB_INPUT && k < 4; k++)
       if (!strcmp(b->name, whole[k].name)) en->buf[i] = whole[k].at;
   }
@@ -54,9 +54,9 @@ bool engine_load(Engine *en, const char *const *dir, bool training, RtError *e) 
   size_t flat = (size_t)n * sizeof(float) * (training ? 4 : 1);
   if (training && !(en->blas = blas_open(en->isa->name, pool_threads(en->pool), e))) return false;
   pool_set_blas(en->pool, en->blas);
-  if (!region_new(&en->flat, flat, "the parameters", RT_ABOUT_NOTHING, e)) return false;
-  en->theta = en->flat.data;
-  if (training) en->grad = en->theta + n, en->m = en->theta + 2 * n, en->v = en->theta + 3 * n;
+  if (!region_new(&en->params.room, flat, "the parameters", RT_ABOUT_NOTHING, e)) return false;
+  en->params.theta = en->params.room.data;
+  if (training) en->params.grad = en->params.theta + n, en->params.m = en->params.theta + 2 * n, en->params.v = en->params.theta + 3 * n;
   bind_flat(en);
   if (!weights_map(en, dir, e) || !engine_place(en, e)) return false;
   weights_pack(en);

@@ -22,6 +22,11 @@ typedef struct Weights {       // weights.c
   Safetensors **file;          // per model, NULL when made from nothing
   Region packed, consts;
 } Weights;
+typedef struct Params {        // flat vectors of prog->theta numbers each
+  float *theta;
+  float *grad, *m, *v;         // gradient and moments; NULL unless training
+  Region room;                 // they lie in it
+} Params;
 typedef struct Arena {         // arena.c: activations, of one entry at a time
   Region room;
   int64_t *tokens, *rows;      // per entry: most tokens (of each stream) and wanted rows of a step
@@ -48,8 +53,7 @@ typedef struct Engine {
   Weights weights;
   Arena arena;
   Caches caches;
-  float *theta, *grad, *m, *v; // flat, prog->theta each; grad, m and v only when training
-  Region flat;                 // they lie in it
+  Params params;
   int e_train, e_loss, e_step, e_score, e_probe, e_norm, e_update, e_prepare, e_init;    // entries, -1 when absent
 } Engine;
 
