@@ -17,7 +17,7 @@
 #include "runtime/files/file.h"
 #include "runtime/rows/feed.h"
 #include "runtime/work/checkpoint.h"
-#include "runtime/work/rundir.h"
+#include "runtime/commands/rundir.h"
 #include "runtime/work/settings.h"
 #include "runtime/work/trainlog.h"
 

@@ -1,5 +1,5 @@
 // See rundir.h.
-#include "runtime/work/rundir.h"
+#include "runtime/commands/rundir.h"
 
 #include <errno.h>
 #include <limits.h>
