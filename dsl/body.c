@@ -1,9 +1,9 @@
 // Checks of what ops, fns and archs hold: every name is bound before it is used, calls fit their formals, blocks
 // return, sections are complete. In an arch a name may always be a config key, so that only calls are checked there.
-// See resolve.h.
+// See body.h.
 #include <string.h>
 
-#include "dsl/resolve.h"
+#include "dsl/body.h"
 
 typedef struct Builtin {
   const char *name, *params;
