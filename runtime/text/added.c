@@ -1,10 +1,9 @@
-// Added tokens in a text: leftmost-longest search in a trie, with the rules for words and spaces around a token.
-#include <stdlib.h>
-#include <string.h>
+// See added.h.
+#include "runtime/text/added.h"
 
 #include "runtime/core/alloc.h"
 #include "runtime/core/utf8.h"
-#include "runtime/text/impl.h"
+#include "runtime/text/chars.h"
 
 static int32_t new_node(TkTrie *t, uint8_t byte) {
   if (t->n == 0) t->n = 1;       // index 0 means none

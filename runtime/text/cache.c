@@ -1,10 +1,9 @@
-// Pieces seen before and their tokens: text repeats its words, so most pieces need no merging. An open-addressing table of a bounded size
-// over two arenas; when either is full everything is forgotten.
-#include <stdlib.h>
+// See cache.h. When the table or one of its arenas is full everything is forgotten.
+#include "runtime/text/cache.h"
+
 #include <string.h>
 
 #include "runtime/core/alloc.h"
-#include "runtime/text/impl.h"
 
 enum { FIRST = 256, MOST = 1 << 16, BYTES_A_WORD = 16, TOKENS_A_WORD = 4 };
 
@@ -36,10 +35,10 @@ const TkToken *tk_cache_find(const TkCache *c, uint64_t hash, const char *s, siz
   return NULL;
 }
 
-void tk_cache_add(TkCache *c, uint64_t hash, const char *s, size_t n, const TkBpe *w) {
+void tk_cache_add(TkCache *c, uint64_t hash, const char *s, size_t n, const TkToken *tokens, size_t ntokens) {
   if (!c->word) resize(c, FIRST);
   size_t size = c->mask + 1;
-  bool full = c->used * 2 >= size || c->bytes_n + n > size * BYTES_A_WORD || c->token_n + w->n > size * TOKENS_A_WORD;
+  bool full = c->used * 2 >= size || c->bytes_n + n > size * BYTES_A_WORD || c->token_n + ntokens > size * TOKENS_A_WORD;
   if (full && size < MOST) {
     resize(c, size * 4);
   } else if (full) {
@@ -49,13 +48,12 @@ void tk_cache_add(TkCache *c, uint64_t hash, const char *s, size_t n, const TkBp
   hash |= !hash;
   size_t i = hash & c->mask;
   while (c->word[i].hash) i = (i + 1) & c->mask;
-  struct TkWord *to = &c->word[i];
-  *to = (struct TkWord){.hash = hash, .at = (uint32_t)c->bytes_n, .tokens_at = (uint32_t)c->token_n, .len = (uint16_t)n};
+  c->word[i] = (struct TkWord){.hash = hash, .at = (uint32_t)c->bytes_n, .tokens_at = (uint32_t)c->token_n, .len = (uint16_t)n, .ntokens = (uint16_t)ntokens};
   c->used++;
   memcpy(c->bytes + c->bytes_n, s, n);
   c->bytes_n += n;
-  for (int32_t k = w->n ? 0 : -1; k >= 0; k = w->sym[k].next, to->ntokens++)
-    c->token[c->token_n++] = (TkToken){w->sym[k].id, w->sym[k].begin, w->sym[k].begin + w->sym[k].len};
+  if (ntokens) memcpy(c->token + c->token_n, tokens, ntokens * sizeof *tokens);
+  c->token_n += ntokens;
 }
 
 void tk_cache_free(TkCache *c) {

@@ -1,13 +1,16 @@
-// Decoders: token texts back to one text.
+// The kinds of decoders, each one constant, and the walk over a tokenizer's list of them.
+#include "runtime/text/decode.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #include "runtime/core/alloc.h"
 #include "runtime/core/utf8.h"
 #include "runtime/files/json.h"
-#include "runtime/text/impl.h"
+#include "runtime/text/chars.h"
+#include "runtime/text/regex.h"
 
-static const char replacement[] = "\xEF\xBF\xBD";           // U+FFFD
+static const char bad_bytes[] = "\xEF\xBF\xBD";             // U+FFFD
 
 static void put(TkStrings *o, const char *s, size_t n) {
   if (o->len + n > o->cap) {
@@ -37,15 +40,37 @@ static void strings_free(TkStrings *o) {
   rt_free(o->end);
 }
 
-bool tk_is_byte_token(TkStr s, uint8_t *byte) {
-  if (s.n != 6 || memcmp(s.s, "<0x", 3) != 0 || s.s[5] != '>') return false;
-  char hex[3] = {s.s[3], s.s[4], 0}, *end;
-  if (strspn(hex, "0123456789abcdefABCDEF") != 2) return false;
-  *byte = (uint8_t)strtoul(hex, &end, 16);
+// What kinds promise that decode each token by itself, or what is fused without looking for the tokens' ends.
+static size_t held_none(const void *own, TkIds ids, bool eager) { return (void)own, (void)ids, (void)eager, 0; }
+static bool always(const void *own) { return (void)own, true; }
+
+static bool read_content(char **out, const char *what, const json_t *v, RtError *e) {
+  const char *s = NULL;
+  if (!rtj_get_string(what, v, "content", &s, e)) return false;
+  if (!s) return rt_fail(e, "%s: decoder: no \"content\"", what);
+  *out = rt_strdup(s);
   return true;
 }
 
-static void run_replace(const TkDecoder *d, const TkStrings *in, TkStrings *out, bool first, TkCall *call) {
+// --- Replace: a string for what a pattern matches
+typedef struct Replace {
+  TkPattern pattern;
+  char *content;
+} Replace;
+
+static bool read_replace(void *own, const char *what, const json_t *v, RtError *e) {
+  Replace *d = own;
+  return read_content(&d->content, what, v, e) && tk_pattern_read(&d->pattern, what, json_object_get(v, "pattern"), e);
+}
+
+static void free_replace(void *own) {
+  Replace *d = own;
+  tk_pattern_free(&d->pattern);
+  rt_free(d->content);
+}
+
+static void run_replace(const void *own, const TkStrings *in, TkStrings *out, bool first, TkCall *call) {
+  const Replace *d = own;
   (void)first;
   for (size_t i = 0; i < in->n; i++) {
     TkStr s = string_at(in, i);
@@ -61,22 +86,36 @@ static void run_replace(const TkDecoder *d, const TkStrings *in, TkStrings *out,
   }
 }
 
+static bool replaces_one_char(const void *own) { return tk_pattern_one_char(&((const Replace *)own)->pattern); }
+
+static const TkDecoderKind replace = {{"Replace", sizeof(Replace), NULL, read_replace, free_replace}, run_replace, held_none, false, replaces_one_char};
+
+// --- ByteFallback: tokens <0xNN> to bytes
+// Whether a token is one byte of a byte-fallback run (<0xNN>).
+static bool is_byte_token(TkStr s, uint8_t *byte) {
+  if (s.n != 6 || memcmp(s.s, "<0x", 3) != 0 || s.s[5] != '>') return false;
+  char hex[3] = {s.s[3], s.s[4], 0}, *end;
+  if (strspn(hex, "0123456789abcdefABCDEF") != 2) return false;
+  *byte = (uint8_t)strtoul(hex, &end, 16);
+  return true;
+}
+
 // A run of byte tokens is one string when its bytes are UTF-8, else one U+FFFD for each of them.
 static void flush_bytes(TkStrings *run, TkStrings *out) {
   if (run->len == 0) return;
   if (rt_utf8_valid(run->s, run->len) == run->len) put(out, run->s, run->len);
-  else for (size_t i = 0; i < run->len; i++) put(out, replacement, 3);
+  else for (size_t i = 0; i < run->len; i++) put(out, bad_bytes, 3);
   close_string(out);
   run->len = 0;
 }
 
-static void run_byte_fallback(const TkDecoder *d, const TkStrings *in, TkStrings *out, bool first, TkCall *call) {
-  (void)d, (void)first, (void)call;
+static void run_byte_fallback(const void *own, const TkStrings *in, TkStrings *out, bool first, TkCall *call) {
+  (void)own, (void)first, (void)call;
   TkStrings run = {0};
   for (size_t i = 0; i < in->n; i++) {
     TkStr s = string_at(in, i);
     uint8_t byte;
-    if (tk_is_byte_token(s, &byte)) {
+    if (is_byte_token(s, &byte)) {
       put(&run, (const char *)&byte, 1);
       continue;
     }
@@ -88,19 +127,56 @@ static void run_byte_fallback(const TkDecoder *d, const TkStrings *in, TkStrings
   strings_free(&run);
 }
 
-static void run_fuse(const TkDecoder *d, const TkStrings *in, TkStrings *out, bool first, TkCall *call) {
-  (void)d, (void)first, (void)call;
+// Whether the run of byte tokens at the end of the ids is the beginning of a character.
+static bool incomplete_run(TkIds ids) {
+  char raw[8];
+  uint8_t byte;
+  size_t n = 0;
+  for (int64_t i = ids.n; i-- > 0 && n < 4 && is_byte_token(ids.texts->text[ids.id[i]], &byte); n++) raw[7 - n] = (char)byte;
+  return rt_utf8_scan(raw + 8 - n, n) == 0;
+}
+
+// A run of byte tokens is settled by the first other token, for an invalid run is replaced as a whole; an eager stream does not wait: the run is
+// over with each character that is complete.
+static size_t held_byte_fallback(const void *own, TkIds ids, bool eager) {
+  (void)own;
+  uint8_t byte;
+  if (ids.n == 0 || !is_byte_token(ids.texts->text[ids.id[ids.n - 1]], &byte)) return 0;
+  return eager && !incomplete_run(ids) ? 0 : TK_ALL;
+}
+
+static const TkDecoderKind byte_fallback = {{.type = "ByteFallback"}, run_byte_fallback, held_byte_fallback, false, NULL};
+
+// --- Fuse: all strings to one
+static void run_fuse(const void *own, const TkStrings *in, TkStrings *out, bool first, TkCall *call) {
+  (void)own, (void)first, (void)call;
   put(out, in->s, in->len);
   close_string(out);
 }
 
-static void run_strip(const TkDecoder *d, const TkStrings *in, TkStrings *out, bool first, TkCall *call) {
+static const TkDecoderKind fuse = {{.type = "Fuse"}, run_fuse, held_none, true, always};
+
+// --- Strip: so many of a string at the beginning and the end
+typedef struct Strip {
+  char *content;
+  int64_t start, stop;
+} Strip;
+
+static bool read_strip(void *own, const char *what, const json_t *v, RtError *e) {
+  Strip *d = own;
+  if (!read_content(&d->content, what, v, e) || !rtj_get_int(what, v, "start", &d->start, e) || !rtj_get_int(what, v, "stop", &d->stop, e)) return false;
+  return *d->content || rt_fail(e, "%s: decoder Strip: \"content\" is empty", what);
+}
+
+static void free_strip(void *own) { rt_free(((Strip *)own)->content); }
+
+static void run_strip(const void *own, const TkStrings *in, TkStrings *out, bool first, TkCall *call) {
   (void)call;
+  const Strip *d = own;
   size_t k = strlen(d->content);
   for (size_t i = 0; i < in->n; i++) {
     TkStr s = string_at(in, i);
-    // After Fuse there is one string, the whole text; a continuation is not its beginning.
-    bool begins = first || !d->prepend;
+    bool begins = first || !in->fused;                      // of what is fused, only the whole text's beginning
     for (int64_t j = 0; begins && j < d->start && s.n >= k && memcmp(s.s, d->content, k) == 0; j++) s.s += k, s.n -= k;
     for (int64_t j = 0; j < d->stop && s.n >= k && memcmp(s.s + s.n - k, d->content, k) == 0; j++) s.n -= k;
     put(out, s.s, s.n);
@@ -108,8 +184,13 @@ static void run_strip(const TkDecoder *d, const TkStrings *in, TkStrings *out, b
   }
 }
 
-static void run_byte_level(const TkDecoder *d, const TkStrings *in, TkStrings *out, bool first, TkCall *call) {
-  (void)d, (void)first, (void)call;
+static bool strips_no_end(const void *own) { return ((const Strip *)own)->stop == 0; }
+
+static const TkDecoderKind strip = {{"Strip", sizeof(Strip), NULL, read_strip, free_strip}, run_strip, held_none, false, strips_no_end};
+
+// --- ByteLevel: byte-level characters to bytes
+static void run_byte_level(const void *own, const TkStrings *in, TkStrings *out, bool first, TkCall *call) {
+  (void)own, (void)first, (void)call;
   TkStrings raw = {0};
   for (size_t i = 0; i < in->n; i++) {
     TkStr s = string_at(in, i);
@@ -130,21 +211,77 @@ static void run_byte_level(const TkDecoder *d, const TkStrings *in, TkStrings *o
   for (size_t i = 0; i < raw.len;) {
     int k = rt_utf8_scan(raw.s + i, raw.len - i);
     if (k > 0) put(out, raw.s + i, (size_t)k);
-    else put(out, replacement, 3);
+    else put(out, bad_bytes, 3);
     i += k > 0 ? (size_t)k : k < 0 ? (size_t)-k : raw.len - i;
   }
   close_string(out);
   strings_free(&raw);
 }
 
-static void run_metaspace(const TkDecoder *d, const TkStrings *in, TkStrings *out, bool first, TkCall *call) {
+// Whether the bytes at the end of the ids begin a character without ending it.
+static bool incomplete_end(TkIds ids) {
+  char raw[8];
+  size_t n = 0;
+  for (int64_t i = ids.n; i-- > 0 && n < 4;) {               // the last four bytes decide
+    TkStr x = ids.texts->text[ids.id[i]];
+    for (size_t j = x.n; j-- > 0 && n < 4;) {
+      if (j && ((uint8_t)x.s[j] & 0xC0) == 0x80) continue;
+      uint32_t cp;
+      rt_utf8_next(x.s + j, &cp);
+      int b = tk_char_byte(cp);
+      if (b < 0) goto done;                                 // a token that stands for itself is whole characters
+      raw[7 - n++] = (char)b;
+    }
+  }
+done:
+  for (size_t k = 1; k <= n && k <= 3; k++) {
+    uint8_t c = (uint8_t)raw[8 - k];
+    if (c >= 0xC0) return rt_utf8_scan(raw + 8 - k, k) == 0;
+    if (c < 0x80) return false;
+  }
+  return false;
+}
+
+// The incomplete end is decoded as one U+FFFD.
+static size_t held_byte_level(const void *own, TkIds ids, bool eager) {
+  return (void)own, (void)eager, incomplete_end(ids) ? sizeof bad_bytes - 1 : 0;
+}
+
+static const TkDecoderKind byte_level = {{.type = "ByteLevel"}, run_byte_level, held_byte_level, true, NULL};
+
+// --- Metaspace: spaces for a sign
+typedef struct Metaspace {
+  char *replacement;
+  bool prepends;               // the text's first one was put there
+} Metaspace;
+
+static bool read_metaspace(void *own, const char *what, const json_t *v, RtError *e) {
+  Metaspace *d = own;
+  const char *replacement = "\xE2\x96\x81", *scheme = "always";
+  bool prefix = true;
+  if (!rtj_get_string(what, v, "replacement", &replacement, e) || !rtj_get_string(what, v, "prepend_scheme", &scheme, e) ||
+      !rtj_get_bool(what, v, "add_prefix_space", &prefix, e))
+    return false;
+  bool puts_one = strcmp(scheme, "always") == 0 || strcmp(scheme, "first") == 0;
+  if (!puts_one && strcmp(scheme, "never") != 0) return rt_fail(e, "%s: decoder Metaspace: prepend_scheme \"%.80s\" is not supported", what, scheme);
+  d->prepends = puts_one && prefix;
+  d->replacement = rt_strdup(replacement);
+  uint32_t cp;
+  return (*replacement && rt_utf8_next(replacement, &cp) == strlen(replacement)) ||
+         rt_fail(e, "%s: decoder Metaspace: \"replacement\": expected one character, found \"%.80s\"", what, replacement);
+}
+
+static void free_metaspace(void *own) { rt_free(((Metaspace *)own)->replacement); }
+
+static void run_metaspace(const void *own, const TkStrings *in, TkStrings *out, bool first, TkCall *call) {
   (void)call;
-  size_t k = strlen(d->content);
+  const Metaspace *d = own;
+  size_t k = strlen(d->replacement);
   for (size_t i = 0; i < in->n; i++) {
     TkStr s = string_at(in, i);
-    bool drop = i == 0 && first && d->prepend != TK_PREPEND_NEVER;
+    bool drop = i == 0 && first && d->prepends;
     for (size_t j = 0; j < s.n;) {
-      if (s.n - j >= k && memcmp(s.s + j, d->content, k) == 0) {
+      if (s.n - j >= k && memcmp(s.s + j, d->replacement, k) == 0) {
         if (!drop) put(out, " ", 1);
         j += k;
       } else {
@@ -155,96 +292,56 @@ static void run_metaspace(const TkDecoder *d, const TkStrings *in, TkStrings *ou
   }
 }
 
-// --- reading
-static bool read_content(TkDecoder *d, const char *what, const json_t *v, RtError *e) {
-  const char *s = NULL;
-  if (!rtj_get_string(what, v, "content", &s, e)) return false;
-  if (!s) return rt_fail(e, "%s: decoder: no \"content\"", what);
-  d->content = rt_strdup(s);
-  return true;
-}
+static const TkDecoderKind metaspace = {{"Metaspace", sizeof(Metaspace), NULL, read_metaspace, free_metaspace}, run_metaspace, held_none, false, NULL};
 
-static bool read_replace(TkDecoder *d, const char *what, const json_t *v, RtError *e) {
-  return read_content(d, what, v, e) && tk_pattern_read(&d->pattern, what, json_object_get(v, "pattern"), e);
-}
+// --- all of them
+static const TkKind *const kinds[] = {&replace.kind, &byte_fallback.kind, &fuse.kind, &strip.kind, &byte_level.kind, &metaspace.kind, NULL};
+const TkFamily tk_decoders = {"decoder", "decoders", kinds};
 
-static bool read_strip(TkDecoder *d, const char *what, const json_t *v, RtError *e) {
-  if (!read_content(d, what, v, e) || !rtj_get_int(what, v, "start", &d->start, e) || !rtj_get_int(what, v, "stop", &d->stop, e)) return false;
-  return *d->content || rt_fail(e, "%s: decoder Strip: \"content\" is empty", what);
-}
+static const TkDecoderKind *kind_of(const TkComponent *c) { return (const TkDecoderKind *)c->kind; }
 
-static bool read_metaspace(TkDecoder *d, const char *what, const json_t *v, RtError *e) {
-  const char *content = "\xE2\x96\x81", *scheme = "always";
-  bool prefix = true;
-  if (!rtj_get_string(what, v, "replacement", &content, e) || !rtj_get_string(what, v, "prepend_scheme", &scheme, e) ||
-      !rtj_get_bool(what, v, "add_prefix_space", &prefix, e))
-    return false;
-  d->content = rt_strdup(content);
-  d->prepend = strcmp(scheme, "never") == 0 || !prefix ? TK_PREPEND_NEVER : TK_PREPEND_ALWAYS;
-  return true;
-}
-
-static const struct {
-  const char *type;
-  void (*run)(const TkDecoder *d, const TkStrings *in, TkStrings *out, bool first, TkCall *call);
-  bool (*read)(TkDecoder *d, const char *what, const json_t *v, RtError *e);
-} kinds[] = {
-  {"Replace", run_replace, read_replace}, {"ByteFallback", run_byte_fallback, NULL}, {"Fuse", run_fuse, NULL},
-  {"Strip", run_strip, read_strip},       {"ByteLevel", run_byte_level, NULL},       {"Metaspace", run_metaspace, read_metaspace},
-};
-
-// Decoding piece by piece (the stream) must give what decoding at once gives. That holds for each decoder on single tokens; behind
-// Fuse, where a token's end is no longer seen, only for what looks at single characters or at the beginning.
-static bool check_order(Tokenizer *t, TkDecoder *d, const char *type, RtError *e) {
+bool tk_decoders_check(const TkComponents *l, const char *what, RtError *e) {
   bool fused = false;
-  for (TkDecoder *p = t->dec; p < d; p++) fused = fused || p->run == run_fuse || p->run == run_byte_level;
-  if (!fused) return true;
-  uint32_t cp;
-  const TkPattern *p = &d->pattern;
-  bool one_char = p->literal && p->n && rt_utf8_next(p->literal, &cp) == p->n;
-  bool fine = d->run == run_fuse || (d->run == run_strip && d->stop == 0) || (d->run == run_replace && one_char);
-  if (d->run == run_strip) d->prepend = TK_PREPEND_FIRST;    // strips the whole text's beginning only
-  return fine || rt_fail(e, "%s: decoder \"%s\" behind Fuse or ByteLevel is not supported", t->path, type);
-}
-
-bool tk_decoder_read(Tokenizer *t, const json_t *v, RtError *e) {
-  if (!v || json_is_null(v)) return true;
-  const char *type = json_string_value(json_object_get(v, "type"));
-  if (type && strcmp(type, "Sequence") == 0) {
-    size_t i;
-    json_t *part;
-    json_array_foreach(json_object_get(v, "decoders"), i, part) if (!tk_decoder_read(t, part, e)) return false;
-    return true;
+  for (int i = 0; i < l->n; i++) {
+    const TkDecoderKind *k = kind_of(&l->c[i]);
+    if (fused && !(k->behind_fused && k->behind_fused(l->c[i].own)))
+      return rt_fail(e, "%s: decoder \"%s\" behind Fuse or ByteLevel is not supported", what, k->kind.type);
+    fused |= k->fuses;
   }
-  for (size_t i = 0; type && i < sizeof kinds / sizeof *kinds; i++) {
-    if (strcmp(type, kinds[i].type) != 0) continue;
-    t->dec = rt_realloc(t->dec, (size_t)t->ndec + 1, sizeof *t->dec);
-    TkDecoder *d = &t->dec[t->ndec++];
-    *d = (TkDecoder){.run = kinds[i].run};
-    if (d->run == run_byte_level) t->byte_level = true;
-    if (d->run == run_byte_fallback) t->fallback = true;
-    return (!kinds[i].read || kinds[i].read(d, t->path, v, e)) && check_order(t, d, type, e);
+  return true;
+}
+
+bool tk_decoders_stream(const TkComponents *l) {
+  for (int i = 0; i < l->n; i++)
+    if (!kind_of(&l->c[i])->held) return false;
+  return true;
+}
+
+size_t tk_decoders_held(const TkComponents *l, TkIds ids, bool eager) {
+  size_t most = 0;
+  for (int i = 0; i < l->n; i++) {
+    const TkDecoderKind *k = kind_of(&l->c[i]);
+    size_t held = k->held ? k->held(l->c[i].own, ids, eager) : TK_ALL;
+    if (held > most) most = held;
   }
-  return rt_fail(e, "%s: decoder \"%.80s\" is not supported", t->path, type ? type : "(no type)");
+  return most;
 }
 
-void tk_decoder_free(TkDecoder *d) {
-  tk_pattern_free(&d->pattern);
-  rt_free(d->content);
-}
+bool tk_decodes(const TkTexts *t, int32_t id) { return id >= 0 && id < t->n && t->text[id].s && !t->special[id]; }
 
-char *tk_decode(const Tokenizer *t, const int32_t *ids, int64_t n, bool first, size_t *len) {
+char *tk_decode(const TkComponents *l, bool spaced, TkIds ids, bool first, size_t *len) {
   TkStrings a = {0}, b = {0};
-  TkCall call = {.path = t->path, .joined = -1};
-  for (int64_t i = 0; i < n; i++) {
-    if (ids[i] < 0 || ids[i] >= t->n || !t->text[ids[i]].s || t->special[ids[i]]) continue;
-    if (!t->has_decoder && (a.n || !first)) put(&a, " ", 1);
-    put(&a, t->text[ids[i]].s, t->text[ids[i]].n);
+  TkCall call = {.joined = -1};
+  for (int64_t i = 0; i < ids.n; i++) {
+    if (!tk_decodes(ids.texts, ids.id[i])) continue;
+    if (spaced && (a.n || !first)) put(&a, " ", 1);
+    put(&a, ids.texts->text[ids.id[i]].s, ids.texts->text[ids.id[i]].n);
     close_string(&a);
   }
-  for (int i = 0; i < t->ndec && !call.failed; i++) {
+  for (int i = 0; i < l->n && !call.failed; i++) {
     b.len = b.n = 0;
-    t->dec[i].run(&t->dec[i], &a, &b, first, &call);
+    kind_of(&l->c[i])->run(l->c[i].own, &a, &b, first, &call);
+    b.fused = a.fused || kind_of(&l->c[i])->fuses;
     TkStrings swap = a;
     a = b;
     b = swap;
@@ -256,5 +353,3 @@ char *tk_decode(const Tokenizer *t, const int32_t *ids, int64_t n, bool first, s
   *len = a.len - 1;
   return a.s;
 }
-
-char *tokenizer_decode(const Tokenizer *t, const int32_t *ids, int64_t n, size_t *len) { return tk_decode(t, ids, n, true, len); }

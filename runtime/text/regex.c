@@ -1,12 +1,11 @@
 // Patterns. tokenizer.json writes regular expressions for Oniguruma; they run on PCRE2 after the places where the two differ are
 // rewritten (\s, \S and \w are Unicode's classes) or refused (nested and intersected classes, \h).
-#include <stdlib.h>
+#include "runtime/text/regex.h"
+
 #include <string.h>
 
 #include "runtime/core/alloc.h"
 #include "runtime/core/utf8.h"
-#include "runtime/files/json.h"
-#include "runtime/text/impl.h"
 
 #define SPACES "\\t-\\r \\x{85}\\x{A0}\\x{1680}\\x{2000}-\\x{200A}\\x{2028}\\x{2029}\\x{202F}\\x{205F}\\x{3000}"
 #define WORDS "\\p{L}\\p{M}\\p{Nd}\\p{Nl}\\p{Pc}"
@@ -93,7 +92,7 @@ static void take_back(void *p, void *user) { (void)user, rt_free(p); }
 
 static void code_end(void *object) { pcre2_code_free(*(pcre2_code **)object); }
 
-static bool compile(TkPattern *p, const char *what, const char *source, RtError *e) {
+bool tk_pattern_regex(TkPattern *p, const char *what, const char *source, RtError *e) {
   const char *unsupported = NULL;
   char *text = translate(source, &unsupported);
   if (!text) return rt_fail(e, "%s: the regular expression \"%.200s\" uses %s", what, source, unsupported);
@@ -118,23 +117,38 @@ static bool compile(TkPattern *p, const char *what, const char *source, RtError 
   return true;
 }
 
+void tk_pattern_literal(TkPattern *p, const char *s) {
+  p->literal = rt_strdup(s);
+  p->n = strlen(s);
+}
+
 bool tk_pattern_read(TkPattern *p, const char *what, const json_t *v, RtError *e) {
   const json_t *literal = json_object_get(v, "String");
   const char *regex = json_string_value(json_object_get(v, "Regex"));
   if (json_is_string(literal)) {
     if (!json_string_length(literal)) return rt_fail(e, "%s: \"pattern\": an empty \"String\" is not supported", what);
-    p->n = json_string_length(literal);
-    p->literal = rt_strdup(json_string_value(literal));
-    return true;
+    return tk_pattern_literal(p, json_string_value(literal)), true;
   }
   if (!regex) return rt_fail(e, "%s: \"pattern\": expected {\"String\": …} or {\"Regex\": …}", what);
-  return compile(p, what, regex, e);
+  return tk_pattern_regex(p, what, regex, e);
 }
 
 bool tk_pattern_matches_empty(const TkPattern *p) {
   uint32_t empty = 0;
   if (p->re) pcre2_pattern_info(p->re, PCRE2_INFO_MATCHEMPTY, &empty);
   return empty;
+}
+
+bool tk_pattern_one_char(const TkPattern *p) {
+  uint32_t cp;
+  return p->literal && p->n && rt_utf8_next(p->literal, &cp) == p->n;
+}
+
+bool tk_pattern_looks_behind(const TkPattern *p) {
+  uint32_t behind = 1;
+  if (!p->re) return false;
+  pcre2_pattern_info(p->re, PCRE2_INFO_MAXLOOKBEHIND, &behind);
+  return behind != 0;
 }
 
 void tk_pattern_free(TkPattern *p) {

@@ -1,4 +1,4 @@
-// The stable prefix of a text (DESIGN section 4): which tokens of a text that is still being written every continuation of it would begin
+// The stable prefix of a text: which tokens of a text that is still being written every continuation of it would begin
 // with. A composition of models with two tokenizers shows an anchor position exactly the augment tokens that are settled by the text of the
 // anchor tokens up to it.
 //

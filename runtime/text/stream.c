@@ -1,14 +1,11 @@
 // Decoding as ids arrive. The stream keeps the ids since the last place where text before and after cannot influence each other
-// (mostly one id), decodes those again with each new one, and hands out what no later id can change:
-//   byte-fallback: a run of <0xNN> tokens is settled by the first other token, for an invalid run is replaced as a whole
-//                  (an eager stream does not wait: the run is over with each character that is complete);
-//   byte-level:    everything but an incomplete character at the end.
-#include <stdlib.h>
+// (mostly one id), decodes those again with each new one, and hands out what no later id can change: the decoders say how much of the end they
+// hold back (TkDecoderKind.held).
 #include <string.h>
 
 #include "runtime/core/alloc.h"
-#include "runtime/core/utf8.h"
-#include "runtime/text/impl.h"
+#include "runtime/text/pipeline.h"
+#include "runtime/text/tokenizer.h"
 
 struct TokStream {
   const Tokenizer *t;
@@ -20,12 +17,17 @@ struct TokStream {
   char *out;                   // what the last call returned
 };
 
+static TkIds kept(const TokStream *s) { return (TkIds){&s->t->texts, s->ids, s->n}; }
+
+static char *decode_kept(const TokStream *s, size_t *len) { return tk_decode(&s->t->dec, !s->t->has_decoder, kept(s), !s->begun, len); }
+
 static TokStream *stream_new(const Tokenizer *t, const int32_t *prompt, int64_t n, bool eager) {
   TokStream *s = rt_alloc(1, sizeof *s);
   *s = (TokStream){.t = t, .eager = true};       // a run of bytes that ends the prompt was said with it
   size_t len;
   for (int64_t i = 0; i < n; i++) tokstream_push(s, prompt[i], &len);
   s->eager = eager;
+  if (!tk_decoders_stream(&t->dec)) rt_free(decode_kept(s, &s->sent));   // nothing came out yet; the prompt's text is not to come again
   return s;
 }
 
@@ -37,39 +39,6 @@ void tokstream_free(TokStream *s) {
   rt_free(s->ids);
   rt_free(s->out);
   rt_free(s);
-}
-
-// Bytes at the end of the kept ids that begin a character without ending it (byte-level flavour).
-static bool incomplete_end(const TokStream *s) {
-  char raw[8];
-  size_t n = 0;
-  for (int64_t i = s->n; i-- > 0 && n < 4;) {               // the last four bytes decide
-    TkStr x = s->t->text[s->ids[i]];
-    for (size_t j = x.n; j-- > 0 && n < 4;) {
-      if (j && ((uint8_t)x.s[j] & 0xC0) == 0x80) continue;
-      uint32_t cp;
-      rt_utf8_next(x.s + j, &cp);
-      int b = tk_char_byte(cp);
-      if (b < 0) goto done;                                 // a token that stands for itself is whole characters
-      raw[7 - n++] = (char)b;
-    }
-  }
-done:
-  for (size_t k = 1; k <= n && k <= 3; k++) {
-    uint8_t c = (uint8_t)raw[8 - k];
-    if (c >= 0xC0) return rt_utf8_scan(raw + 8 - k, k) == 0;
-    if (c < 0x80) return false;
-  }
-  return false;
-}
-
-// Whether the run of byte tokens at the end of the kept ids is the beginning of a character.
-static bool incomplete_run(const TokStream *s) {
-  char raw[8];
-  uint8_t byte;
-  size_t n = 0;
-  for (int64_t i = s->n; i-- > 0 && n < 4 && tk_is_byte_token(s->t->text[s->ids[i]], &byte); n++) raw[7 - n] = (char)byte;
-  return rt_utf8_scan(raw + 8 - n, n) == 0;
 }
 
 // Hands out text[sent, settled) and starts over when nothing is left open.
@@ -97,25 +66,21 @@ static const char *nothing(TokStream *s, size_t *n) {
 }
 
 const char *tokstream_push(TokStream *s, int32_t id, size_t *len) {
-  const Tokenizer *t = s->t;
-  uint8_t byte;
-  if (id < 0 || id >= t->n || !t->text[id].s || t->special[id]) return nothing(s, len);   // decoding leaves these out
+  if (!tk_decodes(&s->t->texts, id)) return nothing(s, len);
   if (s->n == s->cap) {
     s->cap = s->cap ? s->cap * 2 : 16;
     s->ids = rt_realloc(s->ids, (size_t)s->cap, sizeof *s->ids);
   }
   s->ids[s->n++] = id;
-  if (t->fallback && tk_is_byte_token(t->text[id], &byte) && (!s->eager || incomplete_run(s))) return nothing(s, len);
-  size_t all;
-  char *text = tk_decode(t, s->ids, s->n, !s->begun, &all);
-  // The incomplete end was decoded as one U+FFFD, three bytes.
-  size_t settled = t->byte_level && incomplete_end(s) ? all - 3 : all;
-  return hand_out(s, text, all, settled, len);
+  size_t all, held = tk_decoders_held(&s->t->dec, kept(s), s->eager);
+  if (held == TK_ALL) return nothing(s, len);
+  char *text = decode_kept(s, &all);
+  return hand_out(s, text, all, held < all ? all - held : 0, len);
 }
 
 const char *tokstream_end(TokStream *s, size_t *len) {
   if (s->n == 0) return nothing(s, len);
   size_t all;
-  char *text = tk_decode(s->t, s->ids, s->n, !s->begun, &all);
+  char *text = decode_kept(s, &all);
   return hand_out(s, text, all, all, len);
 }

@@ -1,11 +1,9 @@
-// Texts that know where each byte came from, and the classes of characters the pipeline asks for.
-#include <stdlib.h>
+// See text.h.
+#include "runtime/text/text.h"
+
 #include <string.h>
-#include <utf8proc.h>
 
 #include "runtime/core/alloc.h"
-#include "runtime/core/utf8.h"
-#include "runtime/text/impl.h"
 
 static void reserve(TkText *t, size_t more) {
   if (t->s && t->n + more <= t->cap) return;
@@ -81,37 +79,10 @@ void tk_piece_put(TkPieces *p, size_t begin, size_t end) {
   p->p[p->n++] = (TkPiece){begin, end};
 }
 
-bool tk_is_space(uint32_t c) {
-  if (c < 0x85) return c == ' ' || (c >= '\t' && c <= '\r');
-  return c == 0x85 || c == 0xA0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F ||
-         c == 0x205F || c == 0x3000;
-}
-
-bool tk_is_number(uint32_t c) {
-  utf8proc_category_t k = utf8proc_category((utf8proc_int32_t)c);
-  return k == UTF8PROC_CATEGORY_ND || k == UTF8PROC_CATEGORY_NL || k == UTF8PROC_CATEGORY_NO;
-}
-
-bool tk_is_word(uint32_t c) {
-  switch (utf8proc_category((utf8proc_int32_t)c)) {
-    case UTF8PROC_CATEGORY_LU: case UTF8PROC_CATEGORY_LL: case UTF8PROC_CATEGORY_LT: case UTF8PROC_CATEGORY_LM: case UTF8PROC_CATEGORY_LO:
-    case UTF8PROC_CATEGORY_MN: case UTF8PROC_CATEGORY_MC: case UTF8PROC_CATEGORY_ME: case UTF8PROC_CATEGORY_ND: case UTF8PROC_CATEGORY_NL:
-    case UTF8PROC_CATEGORY_PC: return true;
-    default: return c == 0x200C || c == 0x200D;
-  }
-}
-
-// Bytes that are printable in Latin-1 stand for themselves, the other 68 for U+0100 … U+0143 in order.
-static bool shows_itself(uint32_t b) { return (b >= 0x21 && b <= 0x7E) || (b >= 0xA1 && b <= 0xAC) || (b >= 0xAE && b <= 0xFF); }
-
-uint32_t tk_byte_char(uint8_t b) {
-  if (shows_itself(b)) return b;
-  return 0x100 + (b <= 0x20u ? b : b <= 0xA0u ? 33u + (b - 0x7Fu) : 67u);
-}
-
-int tk_char_byte(uint32_t c) {
-  if (c < 0x100) return shows_itself(c) ? (int)c : -1;
-  if (c < 0x121) return (int)(c - 0x100);
-  if (c < 0x143) return (int)(c - 0x121 + 0x7F);
-  return c == 0x143 ? 0xAD : -1;
+bool tk_text_not_utf8(const char *text, size_t at, RtError *e) {
+  size_t line = 1, begin = 0;
+  for (size_t i = 0; i < at; i++)
+    if (text[i] == '\n') line++, begin = i + 1;
+  return rt_fail(e, "the text is not UTF-8: line %zu, byte %zu of it is 0x%02X (offset %zu)", line, at - begin + 1,
+                 (unsigned)(uint8_t)text[at], at);
 }

@@ -5,9 +5,9 @@
 #include <stdint.h>
 
 #include "runtime/core/rt_error.h"
+#include "runtime/text/span.h"
 
 typedef struct Tokenizer Tokenizer;
-typedef struct TokSpan { int64_t begin, end; } TokSpan;      // byte range of the raw text
 
 Tokenizer *tokenizer_open(const char *path, RtError *e);     // a tokenizer.json; what it uses and calm does not know is an error naming it
 void tokenizer_free(Tokenizer *t);
@@ -15,13 +15,13 @@ void tokenizer_free(Tokenizer *t);
 bool tokenizer_same(const char *a, const char *b, bool *same, RtError *e);
 int tokenizer_vocab(const Tokenizer *t);                     // one past the largest id
 // Encodes text without adding special tokens (added tokens written in the text are recognised). Returns the count, ids and spans
-// malloc'ed (either may be NULL when not wanted). continuation: the text continues another one, so no prefix space or prepended ▁ is put
-// before it (DESIGN section 3: "the completion gets no BOS and no prefix space"). -1 and an error on invalid UTF-8 (names line and byte).
+// to be freed with rt_free (either may be NULL when not wanted). continuation: the text continues another one, so no prefix space or prepended ▁ is put
+// before it (a row's completion is such a text, and gets no BOS either). -1 and an error on invalid UTF-8 (names line and byte).
 int64_t tokenizer_encode(const Tokenizer *t, const char *text, size_t len, bool continuation, int32_t **ids, TokSpan **spans, RtError *e);
 // Ids the post-processor (TemplateProcessing) puts before and after a single text: BOS, EOS. Returns the count.
 int tokenizer_prefix(const Tokenizer *t, const int32_t **ids);
 int tokenizer_suffix(const Tokenizer *t, const int32_t **ids);
-// Decodes all ids at once; special tokens are skipped. malloc'ed, NUL-terminated, *len bytes. Invalid UTF-8 becomes U+FFFD as HF does.
+// Decodes all ids at once; special tokens are skipped. To be freed with rt_free, NUL-terminated, *len bytes. Invalid UTF-8 becomes U+FFFD as HF does.
 char *tokenizer_decode(const Tokenizer *t, const int32_t *ids, int64_t n, size_t *len);
 bool tokenizer_is_special(const Tokenizer *t, int32_t id);
 // How the token of an id is written, *n bytes of it, borrowed; NULL when the id has none.

@@ -12,6 +12,8 @@
 
 #include "random_text.h"
 #include "runtime/core/alloc.h"
+#include "runtime/core/utf8.h"
+#include "runtime/text/pipeline.h"
 #include "runtime/text/settled.h"
 #include "tokenizer_files.h"
 
@@ -187,6 +189,125 @@ static void long_text(void **state) {
   rt_free(s);
 }
 
+// --- kinds of components that exist here only: with nothing said but `run` nothing is settled, and what is said is honoured
+static Tokenizer *chars_tokenizer(void) {
+  RtError e;
+  Tokenizer *t = tokenizer_open(TOKENIZER_GOLDEN "synthetic/chars.json", &e);
+  if (!t) fail_msg("%s", e.text);
+  return t;
+}
+
+// Random texts and cuts under t, which must resume or not.
+static void check_made(Tokenizer *t, bool resumes) {
+  TextParts parts = text_parts_read();
+  Settler *rule = settler_new(t);
+  Rng r = {1};
+  Stats st = {0};
+  assert_int_equal(settler_resumes(rule), resumes);
+  for (int i = 0; i < 500; i++) assert_true(one_round(t, rule, &r, &parts, &st));
+  settler_free(rule);
+  text_parts_free(&parts);
+}
+
+// Nothing of an open text is settled.
+static void check_silent(Tokenizer *t) {
+  RtError e;
+  const char *text = "3+7=10. ab";
+  check_made(t, false);
+  Settler *rule = settler_new(t);
+  SettledText *x = settled_new(rule, false);
+  for (size_t i = 0; i < strlen(text); i++) {
+    assert_true(settled_push(x, text + i, 1, &e));
+    assert_int_equal(settled_tokens(x, NULL, NULL), 0);
+  }
+  assert_true(settled_end(x, &e));
+  assert_true(settled_tokens(x, NULL, NULL) > 0);
+  settled_free(x);
+  settler_free(rule);
+  tokenizer_free(t);
+}
+
+// The characters from the last to the first, and signs before them even where there are none: every token depends on the text's end.
+static bool run_reverse(const void *own, const TkText *in, TkText *out, TkCall *call) {
+  (void)own, (void)call;
+  tk_text_put(out, "^-", 2, in->n ? tk_from(in, 0) : 0, in->n ? tk_to(in, 0) : 0);
+  for (size_t end = in->n; end;) {
+    size_t begin = end;
+    do begin--; while (begin && ((uint8_t)in->s[begin] & 0xC0) == 0x80);
+    tk_text_copy(out, in, begin, end);
+    end = begin;
+  }
+  return true;
+}
+
+// Cuts each piece where the last character begins.
+static void run_but_last(const void *own, TkSplitting *w, TkCall *call) {
+  (void)own, (void)call;
+  for (size_t i = 0; i < w->in.n; i++) {
+    TkPiece p = w->in.p[i];
+    size_t at = p.end;
+    while (at > p.begin && ((uint8_t)w->t->s[--at] & 0xC0) == 0x80) {}
+    if (at > p.begin) tk_piece_put(&w->out, p.begin, at);
+    if (at < p.end) tk_piece_put(&w->out, at, p.end);
+  }
+}
+
+// Counts a piece's bytes: the last token is another with each of them.
+static void encode_length(const void *own, void *work, const char *s, size_t n, TkTokens *out) {
+  (void)own, (void)work, (void)s;
+  tk_token_put(out, (TkToken){(int32_t)(n % 32), 0, (uint32_t)n});
+}
+
+static void nothing_said(void **state) {
+  (void)state;
+  static const TkNormalizerKind reverse = {.kind.type = "Reverse", .run = run_reverse};
+  static const TkPretokenizerKind but_last = {.kind.type = "ButLast", .run = run_but_last};
+  static const TkModelKind length = {.type = "Length", .encode = encode_length};
+  Tokenizer *t = chars_tokenizer();
+  tk_components_add(&t->norm, &reverse.kind);
+  check_silent(t);
+  t = chars_tokenizer();
+  tk_components_add(&t->pre, &but_last.kind);
+  check_silent(t);
+  t = chars_tokenizer();                                    // a model's piece ends nowhere before the text; that a text may resume is not the model's
+  tk_model_free(&t->model);
+  t->model = (TkModel){.kind = &length};
+  check_made(t, true);
+  tokenizer_free(t);
+}
+
+// Every second character behind the last full stop (or from the beginning on) becomes "_". Nothing before a full stop matters behind it.
+static bool run_second(const void *own, const TkText *in, TkText *out, TkCall *call) {
+  (void)own, (void)call;
+  bool second = false;
+  for (size_t i = 0, k; i < in->n; i += k) {
+    uint32_t cp;
+    k = rt_utf8_next(in->s + i, &cp);
+    second = cp != '.' && !second;
+    if (second || cp == '.') tk_text_copy(out, in, i, i + k);
+    else tk_text_put(out, "_", 1, tk_from(in, i), tk_to(in, i));
+  }
+  return true;
+}
+
+static size_t final_second(const void *own, const TkText *in, TkCall *call) { return (void)own, (void)call, in->n; }
+static bool resumes_second(const void *own) { return (void)own, true; }
+static bool boundary_second(const void *own, const char *s, size_t n) { return (void)own, n && s[0] == '.'; }
+
+static void said(void **state) {
+  (void)state;
+  static const TkNormalizerKind all = {{.type = "Second"}, run_second, final_second, resumes_second, boundary_second};
+  static const TkNormalizerKind nowhere = {{.type = "Second"}, run_second, final_second, resumes_second, NULL};
+  static const TkNormalizerKind never = {{.type = "Second"}, run_second, final_second, NULL, boundary_second};
+  static const struct { const TkNormalizerKind *kind; bool resumes; } cases[] = {{&all, true}, {&nowhere, true}, {&never, false}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    Tokenizer *t = chars_tokenizer();
+    tk_components_add(&t->norm, &cases[i].kind->kind);
+    check_made(t, cases[i].resumes);
+    tokenizer_free(t);
+  }
+}
+
 static void errors(void **state) {
   (void)state;
   RtError e;
@@ -207,6 +328,7 @@ static void errors(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(known), cmocka_unit_test(errors), cmocka_unit_test(long_text), cmocka_unit_test(synthetic), cmocka_unit_test(real)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(known), cmocka_unit_test(nothing_said), cmocka_unit_test(said), cmocka_unit_test(errors), cmocka_unit_test(long_text),
+                                     cmocka_unit_test(synthetic), cmocka_unit_test(real)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,6 +16,7 @@
 #include "runtime/core/alloc.h"
 #include "runtime/files/file.h"
 #include "runtime/files/sha256.h"
+#include "runtime/text/pipeline.h"
 #include "runtime/text/tokenizer.h"
 #include "tokenizer_files.h"
 
@@ -241,6 +242,49 @@ static void continuation(void **state) {
   tokenizer_free(t);
 }
 
+// A kind of decoder that exists here only: the tokens from the last to the first. Nothing is said of how it streams, so all text comes at the end.
+static void run_reverse(const void *own, const TkStrings *in, TkStrings *out, bool first, TkCall *call) {
+  (void)own, (void)first, (void)call;
+  out->s = rt_realloc(out->s, out->cap = in->len + 1, 1);
+  out->end = rt_realloc(out->end, out->end_cap = in->n + 1, sizeof *out->end);
+  for (size_t i = in->n; i-- > 0;) {
+    size_t begin = i ? in->end[i - 1] : 0, n = in->end[i] - begin;
+    memcpy(out->s + out->len, in->s + begin, n);
+    out->end[out->n++] = out->len += n;
+  }
+}
+
+static void nothing_said(void **state) {
+  (void)state;
+  static const TkDecoderKind reverse = {.kind.type = "Reverse", .run = run_reverse};
+  Tokenizer *t = open_or_fail(TOKENIZER_GOLDEN "synthetic/byte_words.json");
+  tk_components_free(&t->dec);
+  t->dec = (TkComponents){0};
+  tk_components_add(&t->dec, &reverse.kind);
+  const int32_t ids[] = {40, 41, 42, 43, 44};
+  for (int64_t prompt = 0; prompt <= 5; prompt++) {
+    size_t before, all_len, k;
+    char *said = tokenizer_decode(t, ids, prompt, &before), *all = tokenizer_decode(t, ids, 5, &all_len);
+    TokStream *s = prompt % 2 ? tokstream_new(t, ids, prompt) : tokstream_eager(t, ids, prompt);
+    for (int64_t i = prompt; i < 5; i++) {
+      assert_string_equal(tokstream_push(s, ids[i], &k), "");
+      assert_int_equal(k, 0);
+    }
+    assert_string_equal(tokstream_end(s, &k), all + before);
+    assert_int_equal(k, all_len - before);
+    tokstream_free(s);
+    rt_free(said);
+    rt_free(all);
+  }
+  tokenizer_free(t);
+  RtError e;
+  t = open_or_fail(TOKENIZER_GOLDEN "synthetic/chars.json");      // it has Fuse
+  tk_components_add(&t->dec, &reverse.kind);
+  assert_false(tk_decoders_check(&t->dec, "tokenizer.json", &e));
+  assert_string_equal(e.text, "tokenizer.json: decoder \"Reverse\" behind Fuse or ByteLevel is not supported");
+  tokenizer_free(t);
+}
+
 static void expect_error(const char *json, const char *part) {
   char path[] = "/tmp/calm-test-tok-XXXXXX";
   RtError e;
@@ -282,6 +326,15 @@ static void errors(void **state) {
   expect_error("{\"normalizer\":{\"type\":\"Replace\",\"pattern\":{\"String\":\"\"},\"content\":\"q\"}," MODEL "}", "empty \"String\"");
   expect_error("{\"normalizer\":{\"type\":\"Replace\",\"pattern\":{\"Regex\":\"x*\"},\"content\":\"-\"}," MODEL "}", "Replace");
   expect_error("{\"normalizer\":{\"type\":\"Prepend\",\"prepend\":\"\"}," MODEL "}", "Prepend");
+  expect_error("{\"normalizer\":{\"type\":\"Sequence\"}," MODEL "}", "normalizer Sequence: \"normalizers\": expected an array, found nothing");
+  expect_error("{\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":{}}," MODEL "}", "\"pretokenizers\": expected an array, found an object");
+  expect_error("{\"decoder\":{\"type\":\"Sequence\",\"decoders\":5}," MODEL "}", "\"decoders\": expected an array, found an integer");
+  expect_error("{\"post_processor\":{\"type\":\"Sequence\"}," MODEL "}", "\"processors\": expected an array, found nothing");
+  expect_error("{\"pre_tokenizer\":{\"type\":\"Metaspace\",\"replacement\":\"ab\"}," MODEL "}", "\"replacement\": expected one character, found \"ab\"");
+  expect_error("{\"pre_tokenizer\":{\"type\":\"Metaspace\",\"replacement\":\"\"}," MODEL "}", "\"replacement\": expected one character, found \"\"");
+  expect_error("{\"decoder\":{\"type\":\"Metaspace\",\"replacement\":\"ab\"}," MODEL "}", "\"replacement\": expected one character, found \"ab\"");
+  expect_error("{\"decoder\":{\"type\":\"Metaspace\",\"prepend_scheme\":\"odd\"}," MODEL "}", "prepend_scheme \"odd\"");
+  expect_error("{\"decoder\":{\"type\":\"Sequence\",\"decoders\":[{\"type\":\"Fuse\"},{\"type\":\"Metaspace\"}]}," MODEL "}", "behind Fuse");
   expect_error("{\"added_tokens\":[{\"content\":5}]," MODEL "}", "content");
   RtError e;
   assert_null(tokenizer_open("/nowhere/tokenizer.json", &e));
@@ -325,7 +378,7 @@ static void long_marks(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(synthetic), cmocka_unit_test(stories_ten),  cmocka_unit_test(real),   cmocka_unit_test(published),
-                                     cmocka_unit_test(continuation), cmocka_unit_test(errors), cmocka_unit_test(long_piece),
+                                     cmocka_unit_test(continuation), cmocka_unit_test(nothing_said), cmocka_unit_test(errors), cmocka_unit_test(long_piece),
                                      cmocka_unit_test(long_marks)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

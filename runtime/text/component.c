@@ -1,0 +1,43 @@
+// See component.h.
+#include "runtime/text/component.h"
+
+#include <string.h>
+
+#include "runtime/core/alloc.h"
+#include "runtime/files/json.h"
+
+void *tk_components_add(TkComponents *l, const TkKind *k) {
+  l->c = rt_realloc(l->c, (size_t)l->n + 1, sizeof *l->c);
+  void *own = k->size ? rt_alloc(1, k->size) : NULL;
+  if (k->preset) memcpy(own, k->preset, k->size);
+  l->c[l->n++] = (TkComponent){k, own};
+  return own;
+}
+
+bool tk_components_read(TkComponents *l, const TkFamily *f, const char *what, const json_t *v, RtError *e) {
+  if (!v || json_is_null(v)) return true;
+  const char *type = json_string_value(json_object_get(v, "type"));
+  if (!type) type = "(no type)";
+  if (strcmp(type, "Sequence") == 0) {
+    const json_t *list = json_object_get(v, f->members);
+    size_t i;
+    json_t *part;
+    if (!json_is_array(list)) return rt_fail(e, "%s: %s Sequence: \"%s\": expected an array, found %s", what, f->name, f->members, rtj_kind(list));
+    json_array_foreach(list, i, part) if (!tk_components_read(l, f, what, part, e)) return false;
+    return true;
+  }
+  for (const TkKind *const *k = f->kinds; *k; k++) {
+    if (strcmp(type, (*k)->type) != 0) continue;
+    void *own = tk_components_add(l, *k);
+    return !(*k)->read || (*k)->read(own, what, v, e);
+  }
+  return rt_fail(e, "%s: %s \"%.80s\" is not supported", what, f->name, type);
+}
+
+void tk_components_free(TkComponents *l) {
+  for (int i = 0; i < l->n; i++) {
+    if (l->c[i].kind->free) l->c[i].kind->free(l->c[i].own);
+    rt_free(l->c[i].own);
+  }
+  rt_free(l->c);
+}

@@ -1,0 +1,19 @@
+// Which two tokens merge into which, and how early: an open-addressing hash table, filled straight from the JSON text.
+#ifndef CALM_RUNTIME_TEXT_MERGES_H
+#define CALM_RUNTIME_TEXT_MERGES_H
+#include "runtime/text/vocab.h"
+
+typedef struct TkPair {
+  uint64_t key;                // left id << 32 | right id
+  uint32_t rank;               // UINT32_MAX marks an empty slot
+  int32_t id;                  // of the merged token
+} TkPair;
+typedef struct TkMerges {
+  TkPair *pair;
+  size_t mask;
+} TkMerges;
+
+bool tk_merges_read(TkMerges *m, const TkVocab *v, const char *what, JsonStr merges, RtError *e);   // ["left right", …] or [["left", "right"], …]
+const TkPair *tk_merge_find(const TkMerges *m, int32_t left, int32_t right);         // NULL when they do not merge
+void tk_merges_free(TkMerges *m);
+#endif

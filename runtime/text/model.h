@@ -1,0 +1,49 @@
+// The model of a tokenizer: pieces to tokens. A kind of model is one constant (bpe.h); load.c has the table of them.
+#ifndef CALM_RUNTIME_TEXT_MODEL_H
+#define CALM_RUNTIME_TEXT_MODEL_H
+#include <jansson.h>
+
+#include "runtime/text/vocab.h"
+
+typedef struct TkToken {
+  int32_t id;
+  uint32_t begin, end;         // bytes of the piece
+} TkToken;
+typedef struct TkTokens {
+  TkToken *p;
+  size_t n, cap;
+} TkTokens;
+void tk_token_put(TkTokens *l, TkToken t);
+
+// What a model is read from: a file's name, its "model" object without the two large members, and those as JSON text (s is NULL where absent).
+typedef struct TkModelSource {
+  const char *what;
+  const json_t *json;
+  JsonStr vocab, merges;
+} TkModelSource;
+
+// A kind. What is left out costs settled tokens, never correctness.
+typedef struct TkModelKind {
+  const char *type;            // its name in tokenizer.json
+  size_t size;                 // of its tables, `own` below, zero before they are read
+  bool (*read)(void *own, TkVocab *vocab, const TkModelSource *from, RtError *e);   // fills the vocabulary too, which outlives own
+  void (*free)(void *own);     // what own points to, also where read failed
+  // The tokens of a piece, appended to out: they follow from the piece alone.
+  void (*encode)(const void *own, void *work, const char *s, size_t n, TkTokens *out);
+  size_t work_size;            // of a work area, which starts as zero and is one thread's at a time; 0: NULL is passed
+  void (*work_free)(void *work);    // what it points to
+  // From now on pieces come as bytes, not as the byte-level characters that show them; false: it needs the characters. NULL: it does.
+  bool (*take_bytes)(void *own);
+  // What the stable prefix (settled.h) needs: rules made once from the tables, and how much of the piece s[0, n), which may go on, has the same
+  // tokens whatever follows. cuts NULL, or no rules from it: none of it.
+  void *(*cuts)(const void *own);
+  size_t (*last_cut)(const void *cuts, const char *s, size_t n);
+  void (*cuts_free)(void *cuts);
+} TkModelKind;
+typedef struct TkModel {
+  const TkModelKind *kind;     // NULL before it is read
+  void *own;
+} TkModel;
+
+void tk_model_free(TkModel *m);
+#endif

@@ -1,0 +1,27 @@
+// A tokenizer whole. The pipeline is Hugging Face's:
+//   raw text ─ added tokens cut out ─▶ segments ─ normalizers ─▶ ─ added tokens of the normalized kind ─▶ ─ pre-tokenizers ─▶ pieces ─ model ─▶ ids
+// Each stage carries, for every byte of its text, which raw bytes it came from.
+#ifndef CALM_RUNTIME_TEXT_PIPELINE_H
+#define CALM_RUNTIME_TEXT_PIPELINE_H
+#include "runtime/text/added.h"
+#include "runtime/text/decode.h"
+#include "runtime/text/model.h"
+#include "runtime/text/normalize.h"
+#include "runtime/text/post.h"
+#include "runtime/text/pretokenize.h"
+#include "runtime/text/work.h"
+
+struct Tokenizer {
+  char *path;
+  TkVocab vocab;
+  TkModel model;
+  TkAdded *added;
+  int nadded;
+  TkTrie raw, normalized;
+  TkTexts texts;               // of all ids, added tokens included
+  TkComponents norm, pre, dec;
+  bool has_decoder;            // without one, tokens are joined by spaces
+  TkAround around;
+  TkPool *pool;
+};
+#endif

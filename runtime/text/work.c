@@ -1,0 +1,102 @@
+// See work.h.
+#include "runtime/text/work.h"
+
+#include <pthread.h>
+
+#include "runtime/core/alloc.h"
+#include "runtime/text/hash.h"
+
+struct TkPool {
+  pthread_mutex_t lock;
+  TkWork *free;
+  const TkModel *model;
+  const char *path;
+};
+
+TkPool *tk_pool_new(const TkModel *m, const char *path) {
+  TkPool *p = rt_alloc(1, sizeof *p);
+  *p = (TkPool){.model = m, .path = path};
+  pthread_mutex_init(&p->lock, NULL);
+  return p;
+}
+
+static void work_free(TkWork *w) {
+  pcre2_match_data_free(w->call.match);
+  if (w->model->kind->work_free) w->model->kind->work_free(w->model_work);
+  rt_free(w->model_work);
+  rt_free(w->tokens.p);
+  for (int i = 0; i < 2; i++) tk_text_free(&w->norm[i]);
+  tk_splitting_free(&w->split);
+  tk_cache_free(&w->cache);
+  rt_free(w->raw.c);
+  rt_free(w->normalized.c);
+  rt_free(w->ids);
+  rt_free(w->spans);
+  rt_free(w);
+}
+
+void tk_pool_free(TkPool *p) {
+  if (!p) return;
+  for (TkWork *w = p->free, *next; w; w = next) {
+    next = w->next;
+    work_free(w);
+  }
+  pthread_mutex_destroy(&p->lock);
+  rt_free(p);
+}
+
+static TkWork *work_new(const TkModel *m) {
+  TkWork *w = rt_alloc(1, sizeof *w);
+  w->model = m;
+  if (m->kind->work_size) w->model_work = rt_alloc(1, m->kind->work_size);
+  return w;
+}
+
+TkWork *tk_work_take(TkPool *p, bool continuation, RtError *e) {
+  pthread_mutex_lock(&p->lock);
+  TkWork *w = p->free;
+  if (w) p->free = w->next;
+  pthread_mutex_unlock(&p->lock);
+  if (!w) w = work_new(p->model);
+  w->call = (TkCall){.joined = continuation ? 0 : -1, .match = w->call.match, .path = p->path, .e = e};
+  w->n = 0;
+  return w;
+}
+
+void tk_work_give(TkPool *p, TkWork *w) {
+  pthread_mutex_lock(&p->lock);
+  w->next = p->free;
+  p->free = w;
+  pthread_mutex_unlock(&p->lock);
+}
+
+void tk_emit(TkWork *w, int32_t id, int64_t begin, int64_t end) {
+  if (w->n == w->cap) {
+    w->cap = w->cap ? w->cap * 2 : 64;
+    w->ids = rt_realloc(w->ids, (size_t)w->cap, sizeof *w->ids);
+    w->spans = rt_realloc(w->spans, (size_t)w->cap, sizeof *w->spans);
+  }
+  w->ids[w->n] = id;
+  w->spans[w->n++] = (TokSpan){begin, end};
+}
+
+void tk_encode_piece(TkWork *w, TkPiece p) {
+  const TkText *text = w->split.t;
+  const char *s = text->s + p.begin;
+  size_t n = p.end - p.begin, count;
+  bool keep = n <= TK_CACHE_PIECE;
+  uint64_t hash = keep ? tk_hash(s, n) : 0;
+  const TkToken *token = keep ? tk_cache_find(&w->cache, hash, s, n, &count) : NULL;
+  if (!token) {
+    w->tokens.n = 0;
+    w->model->kind->encode(w->model->own, w->model_work, s, n, &w->tokens);
+    token = w->tokens.p;
+    count = w->tokens.n;
+    if (keep) tk_cache_add(&w->cache, hash, s, n, token, count);
+  }
+  for (size_t i = 0; i < count; i++) tk_emit(w, token[i].id, tk_from(text, p.begin + token[i].begin), tk_to(text, p.begin + token[i].end - 1));
+}
+
+void tk_encode_pieces(TkWork *w, size_t n) {
+  for (size_t k = 0; k < n && !w->call.failed; k++) tk_encode_piece(w, w->split.in.p[k]);
+}
