@@ -1,6 +1,7 @@
 // See cli.h. One row per command; its options are in options.def.
 #include "runtime/commands/cli.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,8 @@
 #include "runtime/core/call.h"
 #include "runtime/core/clock.h"
 #include "runtime/commands/commands.h"
+#include "runtime/commands/signals.h"
+#include "runtime/commands/streams.h"
 #include "runtime/engine/params.h"
 #include "runtime/machine/isa.h"
 #include "runtime/work/checkpoint.h"
@@ -18,18 +21,19 @@ typedef struct Command {
   const char *name, *args, *help;
   int bit, words;              // words that are no options
   int (*run)(const Options *o);
+  bool stops;                  // between steps when it is asked to, and leaves nothing half written (train asks for itself)
 } Command;
 static const Command COMMAND[] = {
-    {"train", "", "train the new parameters", C_TRAIN, 0, cmd_train},
-    {"eval", "", "loss, perplexity and exact match", C_EVAL, 0, cmd_eval},
-    {"generate", "--prompt TEXT", "continue a text", C_GENERATE, 0, cmd_generate},
-    {"score", "--data FILE --out FILE", "logits, hidden states and gradients as safetensors", C_SCORE, 0, cmd_score},
+    {"train", "", "train the new parameters", C_TRAIN, 0, cmd_train, false},
+    {"eval", "", "loss, perplexity and exact match", C_EVAL, 0, cmd_eval, true},
+    {"generate", "--prompt TEXT", "continue a text", C_GENERATE, 0, cmd_generate, true},
+    {"score", "--data FILE --out FILE", "logits, hidden states and gradients as safetensors", C_SCORE, 0, cmd_score, true},
     {"verify", "--ref FILE", "the anchor against a dump of the same model; names the first block that diverges", C_VERIFY, 0,
-     cmd_verify},
+     cmd_verify, false},
     {"tokenize", "", "JSON strings on standard input to token ids and byte spans, or back", C_TOKENIZE, 0,
-     cmd_tokenize},
-    {"export", "DIR", "a model made from nothing as a Hugging Face directory", C_EXPORT, 1, cmd_export},
-    {"info", "", "models, shapes, connections, parameters, hashes", C_INFO, 0, cmd_info},
+     cmd_tokenize, false},
+    {"export", "DIR", "a model made from nothing as a Hugging Face directory", C_EXPORT, 1, cmd_export, false},
+    {"info", "", "models, shapes, connections, parameters, hashes", C_INFO, 0, cmd_info, false},
 };
 enum { NCOMMANDS = sizeof COMMAND / sizeof COMMAND[0] };
 
@@ -50,6 +54,8 @@ int cmd_fail(const Options *o, const RtError *e) {
   const char *advice = NULL;
   for (size_t i = 0; i < sizeof ADVICE / sizeof *ADVICE; i++)
     if (o && ADVICE[i].about == e->about && ADVICE[i].commands & o->run_command) advice = ADVICE[i].advice;
+  if (e->about == RT_ABOUT_READER) return 128 + SIGPIPE;
+  if (e->about == RT_ABOUT_STOP) return fprintf(stderr, "%s\n", e->text), 128 + signals_asked();
   fprintf(stderr, "error: %s%s%s%s\n", e->text, advice ? " (" : "", advice ? advice : "", advice ? ")" : "");
   return 1;
 }
@@ -145,14 +151,14 @@ static void usage(FILE *to, const char *program) {
 
 // Standard output that could not be written (a full disk, say) is an error like any other file's.
 static int written(void) {
-  if (fflush(stdout) == 0 && !ferror(stdout)) return 0;
-  fprintf(stderr, "error: cannot write to standard output\n");
-  return 1;
+  RtError e;
+  return streams_written(&e) ? 0 : cmd_fail(NULL, &e);
 }
 
 static int run_command(const Command *c, const RtProgram *rt, const char *program, int argc, char **argv) {
   Options o;
   int status = 2;
+  if (c->stops) signals_ask();
   if (options_parse(&o, c->bit, argc, argv)) {
     o.rt = rt;
     o.program = program;
@@ -173,11 +179,19 @@ static int run_command(const Command *c, const RtProgram *rt, const char *progra
   return status ? status : written();
 }
 
+// On a terminal, what takes longer than half a second says ten times a second how far it is.
+typedef struct Shown {
+  double next;
+  bool begun, shown;
+} Shown;
+
 typedef struct CommandLine {
   const RtProgram *rt;
   int argc;
   char **argv;
+  const Command *command;      // NULL: none, or not known yet
   int status;
+  Shown shown;
 } CommandLine;
 
 static bool run_line(void *user, RtError *e) {
@@ -189,11 +203,10 @@ static bool run_line(void *user, RtError *e) {
     l->status = written();
     return true;
   }
-  const Command *c = NULL;
   for (int i = 0; i < NCOMMANDS; i++)
-    if (name && !strcmp(name, COMMAND[i].name)) c = &COMMAND[i];
-  if (c) {
-    l->status = run_command(c, l->rt, program, l->argc - 2, l->argv + 2);
+    if (name && !strcmp(name, COMMAND[i].name)) l->command = &COMMAND[i];
+  if (l->command) {
+    l->status = run_command(l->command, l->rt, program, l->argc - 2, l->argv + 2);
     return true;
   }
   if (name) fprintf(stderr, "error: unknown command %s\n", name);
@@ -209,14 +222,8 @@ static void say_warning(void *user, const char *text) {
   fprintf(stderr, "warning: %s\n", text);
 }
 
-// On a terminal, what takes longer than half a second says ten times a second how far it is.
-typedef struct Shown {
-  double next;
-  bool begun, shown;
-} Shown;
-
 static void say_progress(void *user, const char *what, int64_t done, int64_t total) {
-  Shown *s = user;
+  Shown *s = &((CommandLine *)user)->shown;
   if (done >= total) {
     if (s->shown) fprintf(stderr, "\r\033[K");
     *s = (Shown){0};
@@ -231,10 +238,16 @@ static void say_progress(void *user, const char *what, int64_t done, int64_t tot
   s->next = now + 0.1;
 }
 
+static bool asked_to_stop(void *user) {
+  const CommandLine *l = user;
+  return l->command && l->command->stops && signals_asked();
+}
+
 int cli_main(const RtProgram *rt, int argc, char **argv) {
-  Shown shown = {0};
-  RtHost host = {.warning = say_warning, .progress = say_progress, .user = &shown};
   CommandLine line = {.rt = rt, .argc = argc, .argv = argv};
+  RtHost host = {.warning = say_warning, .progress = say_progress, .stop = asked_to_stop, .user = &line};
   RtError e;
+  streams_open();
+  signals_open();
   return rt_call(&host, run_line, &line, &e) ? line.status : cmd_fail(NULL, &e);
 }

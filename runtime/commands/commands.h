@@ -16,7 +16,8 @@ int cmd_tokenize(const Options *o);
 int cmd_export(const Options *o);
 int cmd_info(const Options *o);
 
-// Shared: prints "error: …", with what the command's flags can do about it, and returns 1. o NULL: before there is a command.
+// Shared: prints "error: …", with what the command's flags can do about it, and returns 1. o NULL: before there is a command. Where the user has asked
+// to stop: 128 and the signal; where nobody reads standard output any more: nothing, and 128 + SIGPIPE, as if that had ended it.
 int cmd_fail(const Options *o, const RtError *e);
 
 // What most commands work on.

@@ -7,10 +7,12 @@
 #include <string.h>
 
 #include "runtime/commands/commands.h"
+#include "runtime/commands/streams.h"
 #include "runtime/core/alloc.h"
 #include "runtime/core/call.h"
 #include "runtime/core/clock.h"
 #include "runtime/core/words.h"
+#include "runtime/files/file.h"
 #include "runtime/rows/feed.h"
 #include "runtime/work/decode.h"
 #include "runtime/work/sample.h"
@@ -22,7 +24,7 @@ typedef struct EvalJob {
   bool want_loss, want_exact;
   int64_t max_tokens;          // OPT_UNSET: the row's completion and SPARE_TOKENS more
   int64_t slots, cap;
-  FILE *dump;
+  FileOut **dump;              // what is there of it is NULL without --dump, and when it could not be written
 } EvalJob;
 typedef struct EvalResult {
   int64_t rows, exact_rows, exact, generated;
@@ -75,7 +77,17 @@ static bool open_row(const Models *m, Decoder *d, DataRow *r, RtError *e) {
   return decoder_open(d, &m->ends.bos, 1, f, r);
 }
 
-static void finish_row(const Models *m, const EvalJob *job, const DecodeSeq *s, EvalResult *out) {
+static bool dump_row(const EvalJob *job, const DataRow *r, const char *made, const char *wanted, bool same, RtError *e) {
+  json_t *o = json_pack("{s:I, s:s?, s:s, s:s, s:b}", "line", (json_int_t)r->line, "prompt", r->prompt, "completion", wanted, "generated", made,
+                        "exact", same);
+  char *text = o ? json_dumps(o, JSON_COMPACT | JSON_PRESERVE_ORDER) : NULL, *line = rt_format("%s\n", text ? text : "");
+  bool ok = file_out_write(*job->dump, line, strlen(line), e);
+  if (!ok) *job->dump = NULL;
+  json_decref(o), rt_free(text), rt_free(line);
+  return ok;
+}
+
+static bool finish_row(const Models *m, const EvalJob *job, const DecodeSeq *s, EvalResult *out, RtError *e) {
   const DataRow *r = s->user;
   int64_t start = start_of(r);
   char *made = added_text(m, s->ids, start, s->ids + start, s->n - start),
@@ -83,14 +95,9 @@ static void finish_row(const Models *m, const EvalJob *job, const DecodeSeq *s, 
   bool same = same_trimmed(made, wanted);
   out->exact += same;
   out->generated += s->n - start;
-  if (job->dump) {
-    json_t *o = json_pack("{s:I, s:s?, s:s, s:s, s:b}", "line", (json_int_t)r->line, "prompt", r->prompt, "completion",
-                          wanted, "generated", made, "exact", same);
-    if (o) json_dumpf(o, job->dump, JSON_COMPACT | JSON_PRESERVE_ORDER);
-    fputc('\n', job->dump);
-    json_decref(o);
-  }
+  bool ok = !*job->dump || dump_row(job, r, made, wanted, same, e);
   rt_free(made), rt_free(wanted);
+  return ok;
 }
 
 // Greedy choice of one waiting sequence; true when that ends it.
@@ -151,7 +158,7 @@ static bool exact_match(const App *a, const EvalJob *job, const Data *data, Eval
     for (int64_t i = 0; i < slots && ok; i++) {
       DecodeSeq *s = &d->seq[i];
       if (!s->open || !(s->logits || s->full) || !advance(m, job, sampler, d, s, e, &ok)) continue;
-      if (ok) finish_row(m, job, s, out);
+      ok = ok && finish_row(m, job, s, out, e);
       decoder_close(s);
       open--;
     }
@@ -221,11 +228,11 @@ static bool run_job(const App *a, EvalJob *job, const Options *o, json_t *all, R
   if (!set_metric(job, o->metric, e) || !evaluate(a, job, &r, e)) return false;
   json_array_append_new(all, result_json(job, &r));
   if (!o->json) print_result(job, &r);
-  return true;
+  return streams_written(e);
 }
 
 // --data, or the spec's eval blocks (in a block `metric = exact_match` adds to the loss, it does not replace it).
-static bool run_all(const App *a, const Options *o, FILE *dump, json_t *all, RtError *e) {
+static bool run_all(const App *a, const Options *o, FileOut **dump, json_t *all, RtError *e) {
   EvalJob base = {.want_loss = true, .want_exact = true, .max_tokens = o->max_tokens, .slots = opt_int(o->slots, 128),
                   .cap = opt_int(o->tokens_cap, 4096), .dump = dump};
   if (base.slots < 1) base.slots = 1;
@@ -265,13 +272,14 @@ static void print_json(json_t *all) {
 int cmd_eval(const Options *o) {
   RtError e;
   App a;
-  FILE *dump = NULL;
+  FileOut *dump = NULL;
   json_t *all = json_array();
   bool ok = app_open(&a, o, &e) && app_load(&a, o, false, &e);
-  if (ok && o->dump && !(dump = fopen(o->dump, "w"))) ok = rt_fail(&e, "cannot write %s", o->dump);
-  ok = ok && run_all(&a, o, dump, all, &e);
+  if (ok && o->dump) ok = (dump = file_out_open(o->dump, &e)) != NULL;
+  ok = ok && run_all(&a, o, &dump, all, &e);
   if (ok && o->json) print_json(all);
-  if (dump && (ferror(dump) | fclose(dump)) && ok) ok = rt_fail(&e, "cannot write %s", o->dump);
+  if (dump && ok) ok = file_out_commit(dump, &e);
+  else if (dump) file_out_abandon(dump);
   json_decref(all);
   app_close(&a);
   return ok ? 0 : cmd_fail(o, &e);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "runtime/commands/commands.h"
+#include "runtime/commands/streams.h"
 #include "runtime/core/alloc.h"
 #include "runtime/core/clock.h"
 #include "runtime/core/utf8.h"
@@ -46,7 +47,6 @@ static void emit(Printer *p, const char *text, size_t n, bool last) {
   }
   if (first <= p->n) out = first, p->stopped = true;
   fwrite(p->held, 1, out, stdout);
-  fflush(stdout);
   memmove(p->held, p->held + out, p->n - out);
   p->n -= out;
 }
@@ -150,16 +150,19 @@ static bool run(const App *a, const Options *o, Prompt *p, RtError *e) {
     if (!(ok = decoder_push(d, s, id, e))) break;
     const char *text = tokstream_push(ts, id, &len);
     emit(&out, text, len, false);
+    if (!(ok = streams_written(e))) break;
   }
   const char *rest = tokstream_end(ts, &len);
   emit(&out, rest, len, true);
   putchar('\n');
-  fflush(stdout);                                  // a terminal shows the figures after it
+  if (ok) ok = streams_written(e);                 // a terminal shows the figures after it
+  else fflush(stdout);
   double seconds = rt_now() - start - first;
-  fprintf(stderr, "%lld prompt token%s in %.2f s, %lld token%s at %.1f a second; stopped by %s\n", (long long)n, plural(n), first,
+  bool asked = !ok && e->about == RT_ABOUT_STOP;
+  if (ok || asked) fprintf(stderr, "%lld prompt token%s in %.2f s, %lld token%s at %.1f a second; stopped by %s\n", (long long)n, plural(n), first,
           (long long)made, plural(made),
           made > 1 && seconds > 0 ? (double)(made - 1) / seconds : 0.0,
-          end ? "end of text" : out.stopped ? "--stop" : made >= room || s->full ? "the end of the context" : "--max-tokens");
+          asked ? "a signal" : end ? "end of text" : out.stopped ? "--stop" : made >= room || s->full ? "the end of the context" : "--max-tokens");
   rt_free(out.held);
   tokstream_free(ts);
   sampler_free(sampler);

@@ -11,6 +11,7 @@
 
 #include "runtime/commands/commands.h"
 #include "runtime/core/alloc.h"
+#include "runtime/core/call.h"
 #include "runtime/rows/feed.h"
 #include "runtime/work/decode.h"
 #include "runtime/rows/rowstep.h"
@@ -244,6 +245,7 @@ static bool score_state_grads(Score *s, RtError *e) {
   if (!engine_place(en, e)) return false;
   for (int64_t i = 0; i < s->data->n; i++) {
     const DataRow *r = &s->data->row[i];
+    if (rt_stopped(e)) return false;
     float *state = keep(s, (size_t)((r->n + 16) * m->width) * sizeof *state);
     step_reset(s->step);
     step_add(s->step, r->ids, r->n, 0, 0);
@@ -276,7 +278,7 @@ static bool score(Score *s, const Options *o, RtError *e) {
   if (!read_hidden(s, o, e) || !(s->data = feed_open(s->app.models, o->data, e)) ||
       !app_load(&s->app, o, o->grads && s->en->e_train >= 0, e)) return false;
   s->row = data_rows(s->data);
-  return (o->chunk ? score_by_chunks(s, o->chunk, e) : score_rows(s, e)) && (!o->grads || gradients(s, e)) &&
+  return (o->chunk ? score_by_chunks(s, o->chunk, e) : score_rows(s, e)) && (!o->grads || gradients(s, e)) && !rt_stopped(e) &&
          st_writer_save(s->out, o->out, NULL, e);
 }
 

@@ -2,13 +2,13 @@
 // their number, however many ragged steps it was computed in. Everything that decides the next step is in the
 // checkpoint, so a resumed run is the same run, bit for bit.
 #include <math.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "runtime/commands/commands.h"
+#include "runtime/commands/signals.h"
 #include "runtime/core/alloc.h"
 #include "runtime/core/call.h"
 #include "runtime/core/clock.h"
@@ -139,16 +139,6 @@ static bool look(Trainer *t, double *held, RtError *e) {
   return true;
 }
 
-// Ctrl-C and TERM are blocked while training and asked for between steps, so that a checkpoint is never half taken.
-static int asked_to_stop(void) {
-  sigset_t set;
-  sigemptyset(&set);
-  sigaddset(&set, SIGINT), sigaddset(&set, SIGTERM);
-  struct timespec now = {0};
-  int sig = sigtimedwait(&set, NULL, &now);
-  return sig > 0 ? sig : 0;
-}
-
 // Runs to the last step; *sig is the signal that stopped it before, or 0.
 static bool run(Trainer *t, int64_t until, int *sig, RtError *e) {
   TrainSettings *s = &t->set;
@@ -159,7 +149,7 @@ static bool run(Trainer *t, int64_t until, int *sig, RtError *e) {
     if (!look(t, &held, e)) return false;
     if (t->held) fprintf(stderr, "held-out loss before training %.4f\n", held);
   }
-  while (t->st.step < until && !(*sig = asked_to_stop())) {
+  while (t->st.step < until && !(*sig = signals_asked())) {
     double before = rt_now(), lr = settings_lr(s, t->st.step);
     int64_t tokens = take_rows(t);
     double loss = gradients(t), norm = update(t, lr);
@@ -253,9 +243,6 @@ static bool train(Trainer *t, const Options *o, int *sig, RtError *e) {
   Engine *en = t->en;
   if (en->e_train < 0 || en->prog->nparam == 0)
     return rt_fail(e, "%s has nothing to train: no connection and no model made from nothing", en->prog->spec);
-  sigset_t set;
-  sigemptyset(&set);
-  sigaddset(&set, SIGINT), sigaddset(&set, SIGTERM);
   RunStart start = o->resume ? RUN_RESUME : o->overwrite ? RUN_OVERWRITE : RUN_NEW;
   char *out = o->out ? rt_strdup(o->out) : rt_format("%s.run", o->program);
   bool held = rundir_open(&t->dir, out, start, e);
@@ -274,7 +261,7 @@ static bool train(Trainer *t, const Options *o, int *sig, RtError *e) {
   say_end(t->app.models);
   fputc('\n', stderr);
   engine_prepare(en);
-  pthread_sigmask(SIG_BLOCK, &set, NULL);
+  signals_ask();                                   // the rest of a step, and its checkpoint, are worth waiting for
   t->started = t->saved = rt_now();
   return run(t, until, sig, e);
 }

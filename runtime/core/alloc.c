@@ -194,3 +194,9 @@ void rt_warn(const char *fmt, ...) {
 void rt_progress(const char *what, int64_t done, int64_t total) {
   if (current && current->host && current->host->progress) current->host->progress(current->host->user, what, done, total);
 }
+
+bool rt_stopped(RtError *e) {
+  if (!current || !current->host || !current->host->stop || !current->host->stop(current->host->user)) return false;
+  rt_fail_about(e, RT_ABOUT_STOP, "stopped");
+  return true;
+}

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -241,4 +242,14 @@ void file_out_abandon(FileOut *f) { rt_end(f); }
 bool file_save(const char *path, const void *data, size_t n, RtError *e) {
   FileOut *f = file_out_open(path, e);
   return f && file_out_write(f, data, n, e) && file_out_commit(f, e);
+}
+
+bool file_flush(FILE *f, const char *name, RtError *e) {
+  errno = 0;
+  if (fflush(f) == 0 && !ferror(f)) return true;
+  int why = errno;                                 // 0: it was an earlier write
+  struct pollfd out = {.fd = fileno(f), .events = POLLOUT};
+  if (why == EPIPE || (poll(&out, 1, 0) == 1 && out.revents & POLLERR))
+    return rt_fail_about(e, RT_ABOUT_READER, "nobody reads %s any more", name);
+  return rt_fail(e, "cannot write %s: %s", name, why == EBADF ? "it is closed" : why ? strerror(why) : "a part is lost");
 }

@@ -3,6 +3,7 @@
 #define CALM_RUNTIME_FILE_H
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "runtime/core/rt_error.h"
 
@@ -59,4 +60,6 @@ void file_out_abandon(FileOut *f);
 // Syncs the directory that path is in, where that can be; false with errno.
 bool file_sync_dir_of(const char *path);
 bool file_save(const char *path, const void *data, size_t n, RtError *e);
+// Whether all that was printed to a stream so far has been written; false and an error (RT_ABOUT_READER for a pipe that nobody reads) otherwise.
+bool file_flush(FILE *f, const char *name, RtError *e);
 #endif

@@ -56,6 +56,7 @@ void feed_steps(FeedSteps *f, const DataRow *const *row, int64_t n, float gscale
       else row_add(f->step, row[i], gscale);
     }
     if (f->step->nseq == 0) continue;
+    if (rt_stopped(NULL)) return;
     engine_run(f->en, f->entry, f->step);
     if (each) each(user, first, i - first);
   }
@@ -95,7 +96,7 @@ bool feed_loss(Engine *en, Step *s, const Data *d, int64_t cap, FeedLoss *out, R
   const DataRow **row = data_rows(d);
   out->nll = feed_nll(&f, row, d->n, 0, &out->labelled);
   rt_free(row);
-  return true;
+  return !rt_stopped(e);
 }
 
 // Fisher-Yates from the file's order.

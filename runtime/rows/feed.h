@@ -22,6 +22,7 @@ typedef struct FeedSteps {
 bool feed_room(FeedSteps *f, const Data *d, RtError *e);
 // Runs n rows. each (may be NULL) is told after every step which of them it held, while the entry's outputs lie in the engine: sequence i of
 // the step is row first + i with `whole`; rows without a labelled token take part in no step otherwise. gscale: see row_add.
+// It ends early where the host asks to stop (rt_stopped).
 void feed_steps(FeedSteps *f, const DataRow *const *row, int64_t n, float gscale, void (*each)(void *user, int64_t first, int64_t rows), void *user);
 // The summed loss of their labelled tokens (*labelled more; may be NULL), in double, in row order, by an entry that gives "nll".
 double feed_nll(FeedSteps *f, const DataRow *const *row, int64_t n, float gscale, int64_t *labelled);

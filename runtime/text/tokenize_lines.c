@@ -1,12 +1,14 @@
 // JSON strings, one a line, to {"ids", "offsets"} a line (byte spans of the raw text; no special tokens added), or back.
 #include "runtime/text/tokenize_lines.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "runtime/core/alloc.h"
 #include "runtime/core/utf8.h"
+#include "runtime/files/file.h"
 #include "runtime/files/json.h"
 
 static bool encode_line(const Tokenizer *t, const json_t *v, const char *where, RtError *e) {
@@ -51,12 +53,19 @@ static bool decode_line(const Tokenizer *t, const json_t *v, const char *where, 
   return true;
 }
 
+typedef struct Line {          // getline's own memory
+  char *s;
+  size_t cap;
+} Line;
+
+static void line_end(void *object) { free(((Line *)object)->s); }
+
 bool tokenize_lines(const Tokenizer *t, bool decode, RtError *e) {
-  char *line = NULL;
-  size_t cap = 0;
+  Line *l = rt_object(sizeof *l, line_end);
   ssize_t n;
   bool ok = true;
-  for (int64_t number = 1; ok && (n = getline(&line, &cap, stdin)) >= 0; number++) {
+  for (int64_t number = 1; ok && !ferror(stdout) && (n = getline(&l->s, &l->cap, stdin)) >= 0; number++) {
+    const char *line = l->s;
     char where[48];
     snprintf(where, sizeof where, "standard input:%lld", (long long)number);
     size_t bom = number == 1 ? rt_utf8_bom(line, (size_t)n) : 0;
@@ -71,7 +80,10 @@ bool tokenize_lines(const Tokenizer *t, bool decode, RtError *e) {
     ok = v ? (decode ? decode_line : encode_line)(t, v, where, e) : rt_fail(e, "%s: %s", where, je.text);
     json_decref(v);
   }
-  free(line);                                        // getline's own
-  if (ok && (fflush(stdout) != 0 || ferror(stdout))) ok = rt_fail(e, "cannot write standard output");
-  return ok;
+  int why = errno;
+  rt_end(l);
+  if (!ok) return false;
+  if (!file_flush(stdout, "standard output", e)) return false;
+  if (!feof(stdin)) return rt_fail(e, "cannot read standard input: %s", strerror(why));
+  return true;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "runtime/core/alloc.h"
+#include "runtime/core/call.h"
 #include "runtime/rows/rowstep.h"
 
 Decoder *decoder_new(Engine *en, const Tokenizer *tok, int64_t nslots, int64_t context, int64_t tokens, int64_t chunk, bool all_rows, const int64_t *known,
@@ -117,6 +118,7 @@ static bool take_tokens(Decoder *d, int64_t i, RtError *e) {
 
 bool decoder_step(Decoder *d, RtError *e) {
   e->text[0] = 0;
+  if (rt_stopped(e)) return false;
   step_reset(d->step);
   for (int k = 0; k < d->step->nstream; k++) d->step->stream[k].slot_rows = d->en->caches.slot_rows[k];
   // Sequences that only wait for one token come first, so that long prompts cannot starve them.
