@@ -33,6 +33,7 @@ static const Command COMMAND[] = {
     {"tokenize", "", "JSON strings on standard input to token ids and byte spans, or back", C_TOKENIZE, 0,
      cmd_tokenize, false},
     {"export", "DIR", "a model made from nothing as a Hugging Face directory", C_EXPORT, 1, cmd_export, false},
+    {"verify-files", "DIR", "whether an export's or a checkpoint's files are as they were saved", C_VERIFY_FILES, 1, cmd_verify_files, false},
     {"info", "", "models, shapes, connections, parameters, hashes", C_INFO, 0, cmd_info, false},
 };
 enum { NCOMMANDS = sizeof COMMAND / sizeof COMMAND[0] };
@@ -48,6 +49,7 @@ static const struct { RtAbout about; int commands; const char *advice; } ADVICE[
     {RT_ABOUT_NO_RUN, C_TRAIN, "without --resume one is started"},
     {RT_ABOUT_CUT_RUN, C_TRAIN, "start it again: --overwrite"},
     {RT_ABOUT_RUN_DIR, C_TRAIN, "another directory: --out"},
+    {RT_ABOUT_EXPORT, C_EXPORT, "export into another directory, or replace it: --overwrite"},
 };
 
 int cmd_fail(const Options *o, const RtError *e) {
@@ -143,7 +145,7 @@ bool app_load(App *a, const Options *o, bool training, RtError *e) {
 
 static void usage(FILE *to, const char *program) {
   fprintf(to, "usage: %s COMMAND [options]\n\n", program);
-  for (int i = 0; i < NCOMMANDS; i++) fprintf(to, "  %-9s %-23s %s\n", COMMAND[i].name, COMMAND[i].args,
+  for (int i = 0; i < NCOMMANDS; i++) fprintf(to, "  %-12s %-23s %s\n", COMMAND[i].name, COMMAND[i].args,
                                               COMMAND[i].help);
   fprintf(to, "\n%s COMMAND --help lists a command's options.\n", program);
   fputs("CALM_THREADS and CALM_ISA force threads and the instruction-set path.\n", to);

@@ -14,6 +14,7 @@ int cmd_score(const Options *o);
 int cmd_verify(const Options *o);
 int cmd_tokenize(const Options *o);
 int cmd_export(const Options *o);
+int cmd_verify_files(const Options *o);
 int cmd_info(const Options *o);
 
 // Shared: prints "error: …", with what the command's flags can do about it, and returns 1. o NULL: before there is a command. Where the user has asked

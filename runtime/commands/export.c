@@ -1,12 +1,13 @@
 // export: a model made from nothing, as a directory that Hugging Face transformers (and calm) load: config.json,
-// model.safetensors, the tokenizer, generation_config.json.
+// model.safetensors, the tokenizer, generation_config.json; and SHA256SUMS of them.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "runtime/core/alloc.h"
 #include "runtime/commands/commands.h"
-#include "runtime/files/file.h"
+#include "runtime/files/sums.h"
 #include "runtime/work/checkpoint.h"
 
 // Heads are real dimensions in the language ([H, Dh, D]); the file's matrices are [out, in], its biases one list.
@@ -21,7 +22,23 @@ static int file_shape(const ProgParam *p, int64_t shape[8]) {
   return 2;
 }
 
-static bool save_weights(const Engine *en, int m, const char *dir, RtError *e) {
+// Where a model goes to, and what has been written there.
+typedef struct Export {
+  const char *dir;
+  json_t *sums;
+} Export;
+
+static bool save(const Export *x, const char *name, const void *data, size_t n, RtError *e) {
+  char *path = file_join(x->dir, name);
+  FileSum sum = {.size = n};
+  sha256_of(data, n, sum.sha256);
+  bool ok = file_save(path, data, n, e);
+  if (ok) sums_add(x->sums, name, &sum);
+  rt_free(path);
+  return ok;
+}
+
+static bool save_weights(const Engine *en, int m, const Export *x, RtError *e) {
   StWriter *w = st_writer_new();
   // "kv.model.norm.weight" is "model.norm.weight" in the file
   size_t skip = strlen(en->prog->model[m].name) + 1;
@@ -33,27 +50,27 @@ static bool save_weights(const Engine *en, int m, const char *dir, RtError *e) {
     int rank = file_shape(p, shape);
     st_writer_add(w, p->name + skip, ST_F32, rank, shape, en->params.theta + p->offset);
   }
-  char *path = file_join(dir, "model.safetensors");
-  bool ok = st_writer_save(w, path, NULL, e);
+  char *path = file_join(x->dir, "model.safetensors");
+  FileSum sum;
+  bool ok = st_writer_save(w, path, &sum, e);
+  if (ok) sums_add(x->sums, "model.safetensors", &sum);
   st_writer_free(w);
   rt_free(path);
   return ok;
 }
 
-static bool save_json(const char *dir, const char *name, json_t *o, RtError *e) {
-  char *path = file_join(dir, name), *text = json_dumps(o, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
-  bool ok = file_save(path, text, strlen(text), e);
-  rt_free(path), rt_free(text);
+static bool save_json(const Export *x, const char *name, json_t *o, RtError *e) {
+  char *text = json_dumps(o, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
+  bool ok = save(x, name, text, strlen(text), e);
+  rt_free(text);
   return ok;
 }
 
-static bool copy_beside(const char *from, const char *dir, const char *name, RtError *e) {
+static bool copy_beside(const char *from, const Export *x, const char *name, RtError *e) {
   FileMap m;
   if (!file_map(&m, from, e)) return false;
-  char *path = file_join(dir, name);
-  bool ok = file_save(path, m.data, m.size, e);
+  bool ok = save(x, name, m.data, m.size, e);
   file_unmap(&m);
-  rt_free(path);
   return ok;
 }
 
@@ -81,7 +98,7 @@ static json_t *bos_value(const Models *ms) {
   return ms->tok && tokenizer_prefix(ms->tok, &prefix) == 1 ? json_integer(prefix[0]) : json_null();
 }
 
-static bool save_configs(const Models *ms, int m, const char *dir, RtError *e) {
+static bool save_configs(const Models *ms, int m, const Export *x, RtError *e) {
   const ProgModel *pm = &ms->prog->model[m];
   json_t *c = json_deep_copy(pm->config), *g = json_object();
   if (pm->architecture) set_default(c, "architectures", json_pack("[s]", pm->architecture));
@@ -92,36 +109,52 @@ static bool save_configs(const Models *ms, int m, const char *dir, RtError *e) {
   set_default(c, "eos_token_id", eos_value(ms));
   json_object_set(g, "bos_token_id", json_object_get(c, "bos_token_id"));
   json_object_set(g, "eos_token_id", json_object_get(c, "eos_token_id"));
-  bool ok = save_json(dir, "config.json", c, e) && save_json(dir, "generation_config.json", g, e);
+  bool ok = save_json(x, "config.json", c, e) && save_json(x, "generation_config.json", g, e);
   json_decref(c), json_decref(g);
   return ok;
 }
 
-static bool save_tokenizer(const Models *ms, int m, const char *dir, RtError *e) {
+static bool save_tokenizer(const Models *ms, int m, const Export *x, RtError *e) {
   if (!ms->tokfile[m]) return true;
   char *from = file_dirname(ms->tokfile[m]), *config = file_join(from, "tokenizer_config.json");
-  bool ok = copy_beside(ms->tokfile[m], dir, "tokenizer.json", e);
+  bool ok = copy_beside(ms->tokfile[m], x, "tokenizer.json", e);
   if (ok && file_is_regular(config)) {
-    ok = copy_beside(config, dir, "tokenizer_config.json", e);
+    ok = copy_beside(config, x, "tokenizer_config.json", e);
   } else if (ok) {
     json_t *c = json_pack("{s:s, s:I, s:b}", "tokenizer_class", "PreTrainedTokenizerFast", "model_max_length",
                           (json_int_t)ms->prog->model[m].context, "clean_up_tokenization_spaces", 0);
-    ok = save_json(dir, "tokenizer_config.json", c, e);
+    ok = save_json(x, "tokenizer_config.json", c, e);
     json_decref(c);
   }
   rt_free(from), rt_free(config);
   return ok;
 }
 
+// A model that is there is not touched unasked.
+static bool check_free(const char *dir, RtError *e) {
+  static const char *const NAME[] = {"config.json", "generation_config.json", "model.safetensors", "model.safetensors.index.json", "tokenizer.json",
+                                     "tokenizer_config.json", SUMS_FILE};
+  bool ok = true;
+  for (size_t i = 0; ok && i < sizeof NAME / sizeof NAME[0]; i++) {
+    char *path = file_join(dir, NAME[i]);
+    struct stat st;
+    if (lstat(path, &st) == 0) ok = rt_fail_about(e, RT_ABOUT_EXPORT, "%s is there already", path);
+    rt_free(path);
+  }
+  return ok;
+}
+
 int cmd_export(const Options *o) {
   RtError e;
   App a;
-  const char *dir = o->word[0];
+  Export x = {.dir = o->word[0], .sums = json_object()};
   bool ok = app_open(&a, o, &e);
   int m = a.prog->anchor;
-  ok = ok && (a.models->dir[m] == NULL || rt_fail(&e, "nothing to export: every model of %s comes from a directory", a.prog->spec));
-  ok = ok && app_load(&a, o, false, &e) && file_make_dirs(dir, &e) && save_configs(a.models, m, dir, &e) &&
-       save_tokenizer(a.models, m, dir, &e) && save_weights(a.en, m, dir, &e);
+  ok = ok && (a.models->dir[m] == NULL || rt_fail(&e, "nothing to export: every model of %s comes from a directory", a.prog->spec)) &&
+       (o->overwrite || check_free(x.dir, &e));
+  ok = ok && app_load(&a, o, false, &e) && file_make_dirs(x.dir, &e) && save_configs(a.models, m, &x, &e) && save_tokenizer(a.models, m, &x, &e) &&
+       save_weights(a.en, m, &x, &e) && sums_save(x.sums, x.dir, &e);
+  json_decref(x.sums);
   app_close(&a);
   return ok ? 0 : cmd_fail(o, &e);
 }

@@ -8,9 +8,9 @@
 
 enum {
   C_TRAIN = 1, C_EVAL = 2, C_GENERATE = 4, C_SCORE = 8, C_TOKENIZE = 16, C_EXPORT = 32, C_INFO = 64,
-  C_VERIFY = 128,
+  C_VERIFY = 128, C_VERIFY_FILES = 256,
   C_RUN = C_EVAL | C_GENERATE | C_SCORE | C_VERIFY,
-  C_ALL = 255,
+  C_ALL = 255,                                     // those that open the program
 };
 #define OPT_UNSET INT64_MIN                        // an INT that was not given; a REAL is NaN, TEXT is NULL
 typedef struct OptList {

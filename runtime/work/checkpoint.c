@@ -16,17 +16,17 @@
 #include "runtime/engine/params.h"
 #include "runtime/files/file.h"
 #include "runtime/files/json.h"
-#include "runtime/files/sha256.h"
+#include "runtime/files/sums.h"
 
 // Of theta.json, its "calm". 1 had no hashes of the files.
 enum { FORMAT = 2 };
-static const char THETA[] = "theta.safetensors", OPTIMIZER[] = "optimizer.safetensors", ABOUT[] = "theta.json";
+static const char THETA[] = "theta.safetensors", OPTIMIZER[] = "optimizer.safetensors";
 
 // ---- directories
 
 // A checkpoint's files, and what one being written is called (files/file.h). Others in the directory are the user's.
 static bool is_own(const char *name) {
-  const char *const OWN[] = {THETA, OPTIMIZER, ABOUT};
+  const char *const OWN[] = {THETA, OPTIMIZER, CHECKPOINT_ABOUT};
   for (size_t i = 0; i < sizeof OWN / sizeof OWN[0]; i++) {
     size_t n = strlen(OWN[i]);
     if (!strncmp(name, OWN[i], n) && (!name[n] || !strncmp(name + n, ".tmp.", 5))) return true;
@@ -35,7 +35,7 @@ static bool is_own(const char *name) {
 }
 
 bool checkpoint_is(const char *dir) {
-  char *json = file_join(dir, ABOUT);
+  char *json = file_join(dir, CHECKPOINT_ABOUT);
   bool is = file_is_regular(json);
   rt_free(json);
   return is;
@@ -144,14 +144,14 @@ static bool save_vectors(const Prog *p, const char *dir, const char *name, const
   char *path = file_join(dir, name);
   bool ok = params_save(p, part, nparts, path, &sum, e);
   rt_free(path);
-  if (ok) json_object_set_new(json_object_get(about, "files"), name, json_pack("{s:I, s:s}", "size", (json_int_t)sum.size, "sha256", sum.sha256));
+  if (ok) sums_add(json_object_get(about, "files"), name, &sum);
   return ok;
 }
 
 static bool save_into(const Prog *p, const char *dir, json_t *about, const TrainVectors *x, RtError *e) {
   const ParamsPart theta = {"", x->theta}, moments[] = {{"m.", x->m}, {"v.", x->v}};
   if (!save_vectors(p, dir, THETA, &theta, 1, about, e) || (x->m && !save_vectors(p, dir, OPTIMIZER, moments, 2, about, e))) return false;
-  char *path = file_join(dir, ABOUT), *text = json_dumps(about, JSON_INDENT(2) | JSON_REAL_PRECISION(17));
+  char *path = file_join(dir, CHECKPOINT_ABOUT), *text = json_dumps(about, JSON_INDENT(2) | JSON_REAL_PRECISION(17));
   bool ok = file_save(path, text, strlen(text), e);
   rt_free(path), rt_free(text);
   return ok;
@@ -180,7 +180,7 @@ bool checkpoint_save(const char *dir, Identity *id, const TrainVectors *x, const
 
 typedef struct Reading {
   const char *dir;
-  FileDir *at;                 // the directory: what takes its place meanwhile does not mix in
+  const FileDir *at;           // the directory: what takes its place meanwhile does not mix in
   json_t *about;               // theta.json, or NULL
   bool unhashed;               // theta.json does not know a file that was read
 } Reading;
@@ -196,9 +196,9 @@ static bool map(const Reading *r, FileMap *m, const char *name, const char *path
 }
 
 static bool open_about(Reading *r, RtError *e) {
-  char *path = called(r, ABOUT);
+  char *path = called(r, CHECKPOINT_ABOUT);
   FileMap m;
-  if (map(r, &m, ABOUT, path, e)) {
+  if (map(r, &m, CHECKPOINT_ABOUT, path, e)) {
     r->about = rtj_text(path, (const char *)m.data, m.size, e);
     file_unmap(&m);
   }
@@ -236,14 +236,14 @@ static bool check_bytes(Reading *r, const char *name, const char *path, const Fi
   r->unhashed |= r->about && !listed;
   if (!listed) return true;
   if (!hex || strlen(hex) != SHA256_HEX - 1 || !json_is_integer(size))
-    return rt_fail(e, "%s/%s: \"files\": \"%s\": expected {\"size\", \"sha256\"}", r->dir, ABOUT, name);
+    return rt_fail(e, "%s/%s: \"files\": \"%s\": expected {\"size\", \"sha256\"}", r->dir, CHECKPOINT_ABOUT, name);
   if ((uint64_t)json_integer_value(size) != m->size)
     return rt_fail(e, "%s: it has %zu bytes, and had %lld when it was saved (%s): it was cut or changed since", path, m->size,
-                   (long long)json_integer_value(size), ABOUT);
+                   (long long)json_integer_value(size), CHECKPOINT_ABOUT);
   sum_of(m, &sum);
   return !strcmp(sum.sha256, hex) ||
          rt_fail(e, "%s: its bytes are not those that were saved: SHA-256 %.12s…, %.12s… in %s; use another checkpoint or a copy of this one", path,
-                 sum.sha256, hex, ABOUT);
+                 sum.sha256, hex, CHECKPOINT_ABOUT);
 }
 
 static bool read_vectors(Reading *r, const Prog *p, const char *name, const ParamsPart *part, int nparts, RtError *e) {
@@ -259,6 +259,15 @@ static bool read_vectors(Reading *r, const Prog *p, const char *name, const Para
   return ok;
 }
 
+json_t *checkpoint_files(const FileDir *d, const char *dir, RtError *e) {
+  Reading r = {.dir = dir, .at = d};
+  bool ok = open_about(&r, e);
+  json_t *files = ok ? json_incref(json_object_get(r.about, "files")) : NULL;
+  if (ok && !files) rt_fail(e, "%s/%s has no hashes: an earlier calm saved it", dir, CHECKPOINT_ABOUT);
+  json_decref(r.about);
+  return files;
+}
+
 // What is to be read: parameters from a file of this name, and moments where x has them.
 typedef struct Wanted {
   const char *theta;
@@ -269,7 +278,7 @@ typedef struct Wanted {
 static bool read_once(Reading *r, Identity *id, const Wanted *w, RtError *e) {
   const Prog *p = id->models->prog;
   const ParamsPart theta = {"", w->x->theta}, moments[] = {{"m.", w->x->m}, {"v.", w->x->v}};
-  if (!w->plain || faccessat(r->at->fd, ABOUT, F_OK, 0) == 0)
+  if (!w->plain || faccessat(r->at->fd, CHECKPOINT_ABOUT, F_OK, 0) == 0)
     if (!open_about(r, e) || !identity_check(id, json_object_get(r->about, "belongs_to"), r->dir, w->force, e)) return false;
   return read_vectors(r, p, w->theta, &theta, 1, e) && (!w->x->m || read_vectors(r, p, OPTIMIZER, moments, 2, e));
 }
@@ -280,20 +289,22 @@ static bool read_checkpoint(const char *dir, Identity *id, const Wanted *w, json
   Reading r = {.dir = dir};
   bool ok = false, again = true;
   for (int i = 0; !ok && again && i < TIMES; i++) {
-    if (!(r.at = file_dir_open(dir, e))) return false;
+    FileDir *d = file_dir_open(dir, e);
+    if (!d) return false;
+    r.at = d;
     ok = read_once(&r, id, w, e);
-    again = !ok && file_dir_replaced(r.at, dir);   // a training saved meanwhile, and removed what was being read
-    rt_end(r.at);
+    again = !ok && file_dir_replaced(d, dir);      // a training saved meanwhile, and removed what was being read
+    rt_end(d);
     if (!ok) json_decref(r.about), r.about = NULL;
   }
   if (ok && !r.about) rt_warn("%s/%s: no theta.json beside it, so nothing says which models these parameters belong to", dir, w->theta);
-  if (ok && r.unhashed) rt_warn("%s/%s has no hash of what was read (an earlier calm saved it, or another file is used): whether its bytes are as they were is not known", dir, ABOUT);
+  if (ok && r.unhashed) rt_warn("%s/%s has no hash of what was read (an earlier calm saved it, or another file is used): whether its bytes are as they were is not known", dir, CHECKPOINT_ABOUT);
   *about = r.about;
   return ok;
 }
 
 bool checkpoint_resume(const char *dir, Identity *id, bool force, const TrainVectors *x, TrainState *s, json_t **about, RtError *e) {
-  char *path = file_join(dir, ABOUT);
+  char *path = file_join(dir, CHECKPOINT_ABOUT);
   bool ok = read_checkpoint(dir, id, &(Wanted){.theta = THETA, .x = x, .force = force}, about, e);
   for (int i = 0; ok && i < NFIELDS; i++) ok = read_field(&FIELD[i], s, json_object_get(*about, FIELD[i].key), path, e);
   rt_free(path);

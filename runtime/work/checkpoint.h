@@ -3,7 +3,10 @@
 // old one or the new one, whole; and what is read is checked against its hashes first.
 #ifndef CALM_RUNTIME_CHECKPOINT_H
 #define CALM_RUNTIME_CHECKPOINT_H
+#include "runtime/files/file.h"
 #include "runtime/work/identity.h"
+
+#define CHECKPOINT_ABOUT "theta.json"
 
 #define CKPT_TYPE_COUNT int64_t
 #define CKPT_TYPE_STEP int64_t
@@ -32,6 +35,8 @@ bool checkpoint_params(const char *path, Identity *id, bool force, float *theta,
 
 // Whether a directory holds a checkpoint.
 bool checkpoint_is(const char *dir);
+// Its files by size and SHA-256, as theta.json lists them (files/sums.h); owned by the caller. NULL and an error, also where it lists none.
+json_t *checkpoint_files(const FileDir *d, const char *dir, RtError *e);
 // Removes a checkpoint's files and, when nothing else is in it, the directory.
 void checkpoint_remove(const char *dir);
 #endif
