@@ -85,6 +85,7 @@ calm_unit_test(test_pool calm_machine)
 calm_unit_test(test_limits calm_machine)
 calm_unit_test(test_batch calm_rows)
 calm_unit_test(test_checkpoint calm_commands)
+calm_unit_test(test_settings calm_work)
 calm_unit_test(test_sample calm_work)
 
 # --- what is built for a test run: all, or what ctest's labels `unit` and `threads` choose

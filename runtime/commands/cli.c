@@ -85,8 +85,8 @@ static bool choose_threads(App *a, const Options *o, int *threads, RtError *e) {
   CpuLimits cpu;
   if (o->threads != OPT_UNSET) {
     snprintf(a->threads_why, sizeof a->threads_why, "--threads");
-    *threads = o->threads >= 1 && o->threads <= LIMITS_THREADS ? (int)o->threads : 0;
-    return *threads || rt_fail(e, "--threads %lld: expected a number from 1 to %d", (long long)o->threads, LIMITS_THREADS);
+    *threads = (int)o->threads;
+    return true;
   }
   if (given && *given) {
     snprintf(a->threads_why, sizeof a->threads_why, "CALM_THREADS");
@@ -136,7 +136,7 @@ bool app_load(App *a, const Options *o, bool training, RtError *e) {
   identity_drop(&id);
   if (!ok) return false;
   if (!o->params && en->prog->nparam > 0) {
-    params_init(en->prog, (uint64_t)opt_int(o->seed, 0), en->params.theta);
+    params_init(en->prog, (uint64_t)o->seed, en->params.theta);
     rt_warn("no --params: the initial, untrained parameters are used");
   }
   engine_prepare(en);
@@ -157,6 +157,17 @@ static int written(void) {
   return streams_written(&e) ? 0 : cmd_fail(NULL, &e);
 }
 
+// Settings are those of this very program: its train block's, over the defaults.
+static void help(const RtProgram *rt, int command) {
+  TrainSettings own;
+  RtError e;
+  Prog *p = prog_parse(rt->json, (size_t)rt->json_len);
+  settings_default(&own);
+  if (!settings_json(&own, p->train, "train", &e)) rt_warn("%s", e.text);
+  options_help(command, &own);
+  prog_close(p);
+}
+
 static int run_command(const Command *c, const RtProgram *rt, const char *program, int argc, char **argv) {
   Options o;
   int status = 2;
@@ -166,11 +177,11 @@ static int run_command(const Command *c, const RtProgram *rt, const char *progra
     o.program = program;
     o.run_command = c->bit;
     if (o.help) {
-      printf("usage: %s %s %s [options]\n%s\n\n", program, c->name, c->args, c->help);
-      options_help(c->bit);
+      printf("usage: %s %s%s%s [options]\n%s\n\n", program, c->name, *c->args ? " " : "", c->args, c->help);
+      help(rt, c->bit);
       status = 0;
     } else if (o.nword != c->words) {
-      fprintf(stderr, "error: usage: %s %s %s [options]", program, c->name, c->args);
+      fprintf(stderr, "error: usage: %s %s%s%s [options]", program, c->name, *c->args ? " " : "", c->args);
       if (o.nword > c->words) fprintf(stderr, "; unexpected %s", o.word[c->words]);
       fputc('\n', stderr);
     } else {

@@ -233,9 +233,8 @@ static bool run_job(const App *a, EvalJob *job, const Options *o, json_t *all, R
 
 // --data, or the spec's eval blocks (in a block `metric = exact_match` adds to the loss, it does not replace it).
 static bool run_all(const App *a, const Options *o, FileOut **dump, json_t *all, RtError *e) {
-  EvalJob base = {.want_loss = true, .want_exact = true, .max_tokens = o->max_tokens, .slots = opt_int(o->slots, 128),
-                  .cap = opt_int(o->tokens_cap, 4096), .dump = dump};
-  if (base.slots < 1) base.slots = 1;
+  EvalJob base = {.want_loss = true, .want_exact = true, .max_tokens = o->eval_tokens, .slots = o->slots,
+                  .cap = o->tokens_cap, .dump = dump};
   if (o->data) {
     EvalJob job = base;
     job.title = job.data = o->data;

@@ -118,8 +118,7 @@ static bool run(const App *a, const Options *o, Prompt *p, RtError *e) {
   const Models *m = a->models;
   int64_t n = p->n, room = m->context - n, most = opt_int(o->max_tokens, room), made = 0;
   if (most > room) most = room;
-  Sampling how = {.temperature = isnan(o->temperature) ? 0 : o->temperature, .top_k = opt_int(o->top_k, 0),
-                  .top_p = isnan(o->top_p) ? 1 : o->top_p, .seed = (uint64_t)opt_int(o->seed, 0)};
+  Sampling how = {.temperature = o->temperature, .top_k = o->top_k, .top_p = o->top_p, .seed = (uint64_t)o->seed};
   int64_t *known = rt_alloc((size_t)m->streams.n, sizeof *known);
   follow_most(p->follow, n, known);
   Decoder *d = decoder_new(en, m->tok, 1, n + most, n < PROMPT_CHUNK ? n : PROMPT_CHUNK, PROMPT_CHUNK, false, known, e);

@@ -38,11 +38,14 @@ static json_t *model_json(const Models *ms, int m, const json_t *hashes) {
 // Memory of the two commands that take most, at a cap of tokens a step; `base` is what this very process has: program, libraries, tokenizers.
 static json_t *memory_json(Engine *en, const Options *o) {
   TrainSettings set;
+  Options eval;                                    // as it is without a flag
   RtError e;
   settings_default(&set);
+  options_parse(&eval, C_EVAL, 0, NULL);
   if (!settings_json(&set, en->prog->train, "train", &e)) settings_default(&set);
-  int64_t cap = opt_int(o->tokens_cap, 4096), base = rt_peak_resident(), step = opt_int(o->tokens_cap, set.tokens_cap);
-  if (!set.batch_rows && set.batch * set.accumulate < step) step = set.batch * set.accumulate;
+  int64_t cap = opt_int(o->info_cap, eval.tokens_cap), base = rt_peak_resident(), step = opt_int(o->info_cap, set.tokens_cap);
+  options_free(&eval);
+  if (!set.batch.rows && set.batch.n * set.accumulate < step) step = set.batch.n * set.accumulate;
   Footprint f = engine_footprint(en, en->e_loss, cap, false, false);
   Footprint t = engine_footprint(en, en->e_train, step, true, set.validate != NULL);
   json_t *m = json_pack("{s:I, s:I, s:I, s:I, s:{s:I, s:I, s:I}}", "mapped", (json_int_t)f.mapped, "packed", (json_int_t)f.packed, "cache_token",
@@ -152,7 +155,7 @@ int cmd_info(const Options *o) {
   RtError e;
   App a;
   json_t *visible = json_array();
-  if (!app_open(&a, o, &e) || !visible_shares(a.models, o->data, visible, &e)) {
+  if (!app_open(&a, o, &e) || !visible_shares(a.models, o->info_data, visible, &e)) {
     json_decref(visible);
     app_close(&a);
     return cmd_fail(o, &e);

@@ -9,81 +9,138 @@
 #include <string.h>
 
 #include "runtime/core/alloc.h"
+#include "runtime/machine/limits.h"
 
-typedef enum OptKind { FLAG, INT, REAL, SHARE, TEXT, LIST } OptKind;
+typedef enum OptKind { OPT_FLAG, OPT_WHOLE, OPT_REAL, OPT_TEXT, OPT_LIST } OptKind;
 typedef struct OptRow {
   const char *name, *arg, *help;
   OptKind kind;
+  double lo, hi;
+  const char *value, *otherwise;                   // the default, or what is done without one
   size_t at;
   int commands;
 } OptRow;
+#define ANY INFINITY
+#define KIND_FLAG OPT_FLAG, 0, 0
+#define KIND_WHOLE(lo, hi) OPT_WHOLE, lo, hi
+#define KIND_REAL(lo, hi) OPT_REAL, lo, hi
+#define KIND_TEXT OPT_TEXT, 0, 0
+#define KIND_LIST OPT_LIST, 0, 0
+#define DEFAULT_IS(text) text, NULL
+#define DEFAULT_UNSAID(text) NULL, text
+#define DEFAULT_NONE NULL, NULL
 static const OptRow ROW[] = {
-#define X(field, kind, name, arg, commands, help) {name, arg, help, kind, offsetof(Options, field), commands},
+#define X(field, kind, name, arg, commands, value, help) {name, arg, help, KIND_##kind, DEFAULT_##value, offsetof(Options, field), commands},
 #include "runtime/commands/options.def"
 #undef X
 };
 enum { NROWS = sizeof ROW / sizeof ROW[0] };
 
+static bool is_name(const char *name, const char *written, size_t n) { return strlen(name) == n && !strncmp(name, written, n); }
+
 static const OptRow *find(const char *name, size_t n, int command) {
   for (int i = 0; i < NROWS; i++)
-    if (ROW[i].commands & command && strlen(ROW[i].name) == n && !strncmp(ROW[i].name, name, n)) return &ROW[i];
+    if (ROW[i].commands & command && is_name(ROW[i].name, name, n)) return &ROW[i];
   return NULL;
 }
 
-static bool not_a_number(const OptRow *r, const char *which, const char *found) {
-  fprintf(stderr, "error: --%s: expected a number %s, found \"%s\"\n", r->name, which, found);
+static bool bad_number(const OptRow *r, const char *found) {
+  char expected[96];
+  setting_range(r->kind == OPT_WHOLE, r->lo, r->hi, expected, sizeof expected);
+  fprintf(stderr, "error: --%s: expected %s, found \"%s\"\n", r->name, expected, found);
   return false;
+}
+
+static bool set_number(const OptRow *r, void *at, const char *s) {
+  char *end = NULL;
+  double x;
+  errno = 0;
+  if (r->kind == OPT_WHOLE) x = (double)(*(int64_t *)at = strtoll(s, &end, 10));
+  else x = *(double *)at = strtod(s, &end);
+  return (*s && !*end && (errno == 0 || r->kind == OPT_REAL) && isfinite(x) && x >= r->lo && x <= r->hi) || bad_number(r, s);
 }
 
 static bool set_value(Options *o, const OptRow *r, const char *s) {
   void *at = (char *)o + r->at;
-  char *end = NULL;
-  errno = 0;
-  if (r->kind == FLAG) {
-    *(bool *)at = true;
-  } else if (r->kind == TEXT) {
-    *(const char **)at = s;
-  } else if (r->kind == LIST) {
-    OptList *l = at;
-    l->v = rt_realloc(l->v, (size_t)l->n + 1, sizeof *l->v);
-    l->v[l->n++] = s;
-  } else if (r->kind == INT) {
-    *(int64_t *)at = strtoll(s, &end, 10);
-    if (!*s || *end || errno || *(int64_t *)at < 0) return not_a_number(r, "of 0 or more without a fraction", s);
-  } else {
-    double x = *(double *)at = strtod(s, &end);
-    bool number = *s && !*end && isfinite(x) && x >= 0;
-    if (r->kind == SHARE && (!number || x > 1)) return not_a_number(r, "from 0 to 1", s);
-    if (!number) return not_a_number(r, "of 0 or more", s);
+  OptList *l = at;
+  switch (r->kind) {
+    case OPT_FLAG: *(bool *)at = true; break;
+    case OPT_TEXT: *(const char **)at = s; break;
+    case OPT_LIST:
+      l->v = rt_realloc(l->v, (size_t)l->n + 1, sizeof *l->v);
+      l->v[l->n++] = s;
+      break;
+    case OPT_WHOLE:
+    case OPT_REAL: return set_number(r, at, s);
   }
   return true;
 }
+
+// ---- flags of settings: --weight-decay is weight_decay; --no-shuffle is shuffle, off
+
+static bool is_flag_of(const Setting *s, const char *written, size_t n) {
+  if (strlen(s->name) != n) return false;
+  for (size_t i = 0; i < n; i++)
+    if (written[i] != (s->name[i] == '_' ? '-' : s->name[i])) return false;
+  return true;
+}
+
+// The row of a setting by its flag, or -1. *off: written with "no-".
+static int find_setting(const char *name, size_t n, bool *off) {
+  for (int i = 0; i < N_SETTINGS; i++) {
+    const Setting *s = &setting_row[i];
+    *off = s->kind == SETTING_SWITCH && n > 3 && !strncmp(name, "no-", 3) && is_flag_of(s, name + 3, n - 3);
+    if (settings_is_train(i) && (*off || is_flag_of(s, name, n))) return i;
+  }
+  return -1;
+}
+
+static bool set_setting(Options *o, int i, const char *flag, size_t n, const char *text) {
+  TrainSettings trial;
+  RtError e;
+  o->setting[i] = text;
+  if (settings_set(&trial, i, text, &e)) return true;
+  fprintf(stderr, "error: --%.*s: %s\n", (int)n, flag, e.text);
+  return false;
+}
+
+// ---- parsing
 
 static bool parse_one(Options *o, int command, int argc, char **argv, int *i) {
   const char *a = argv[*i] + 2, *eq = strchr(a, '=');
   size_t n = eq ? (size_t)(eq - a) : strlen(a);
   const OptRow *r = find(a, n, command);
-  if (!r) {
+  bool off = false;
+  int set = !r && command == C_TRAIN ? find_setting(a, n, &off) : -1;
+  if (!r && set < 0) {
     fprintf(stderr, "error: unknown option --%.*s for this command (see --help)\n", (int)n, a);
     return false;
   }
-  if (r->kind == FLAG) {
-    if (eq) fprintf(stderr, "error: --%s takes no value\n", r->name);
-    return !eq && set_value(o, r, "");
+  const char *arg = r ? r->arg : setting_row[set].arg;
+  if (!*arg) {
+    if (eq) fprintf(stderr, "error: --%.*s takes no value\n", (int)n, a);
+    return !eq && (r ? set_value(o, r, "") : set_setting(o, set, a, n, off ? "false" : "true"));
   }
   if (!eq && *i + 1 >= argc) {
-    fprintf(stderr, "error: --%s needs a value: --%s %s\n", r->name, r->name, r->arg);
+    fprintf(stderr, "error: --%s needs a value: --%s %s\n", a, a, arg);
     return false;
   }
-  return set_value(o, r, eq ? eq + 1 : argv[++*i]);
+  const char *text = eq ? eq + 1 : argv[++*i];
+  return r ? set_value(o, r, text) : set_setting(o, set, a, n, text);
+}
+
+static void set_defaults(Options *o, int command) {
+  for (int i = 0; i < NROWS; i++) {
+    void *at = (char *)o + ROW[i].at;
+    if (ROW[i].kind == OPT_WHOLE) *(int64_t *)at = OPT_UNSET;
+    if (ROW[i].kind == OPT_REAL) *(double *)at = NAN;
+    if (ROW[i].value && ROW[i].commands & command) set_value(o, &ROW[i], ROW[i].value);
+  }
 }
 
 bool options_parse(Options *o, int command, int argc, char **argv) {
   *o = (Options){.word = rt_alloc((size_t)argc + 1, sizeof *o->word)};
-  for (int i = 0; i < NROWS; i++) {
-    if (ROW[i].kind == INT) *(int64_t *)((char *)o + ROW[i].at) = OPT_UNSET;
-    if (ROW[i].kind == REAL || ROW[i].kind == SHARE) *(double *)((char *)o + ROW[i].at) = NAN;
-  }
+  set_defaults(o, command);
   bool plain = false;                              // after "--"
   for (int i = 0; i < argc; i++) {
     if (plain || strncmp(argv[i], "-", 1) || !argv[i][1]) o->word[o->nword++] = argv[i];
@@ -99,15 +156,32 @@ bool options_parse(Options *o, int command, int argc, char **argv) {
 
 void options_free(Options *o) {
   for (int i = 0; i < NROWS; i++)
-    if (ROW[i].kind == LIST) rt_free(((OptList *)((char *)o + ROW[i].at))->v);
+    if (ROW[i].kind == OPT_LIST) rt_free(((OptList *)((char *)o + ROW[i].at))->v);
   rt_free(o->word);
 }
 
-void options_help(int command) {
-  for (int i = 0; i < NROWS; i++) {
-    if (!(ROW[i].commands & command)) continue;
-    char left[48];
-    snprintf(left, sizeof left, "--%s%s%s", ROW[i].name, *ROW[i].arg ? " " : "", ROW[i].arg);
-    printf("  %-22s %s\n", left, ROW[i].help);
-  }
+// ---- help
+
+static void line(const char *name, const char *arg, const char *help, const char *value) {
+  char left[64];
+  snprintf(left, sizeof left, "--%s%s%s", name, *arg ? " " : "", arg);
+  printf("  %-22s %s", left, help);
+  if (value) printf(" (default: %s)", value);
+  putchar('\n');
+}
+
+static void setting_line(const TrainSettings *own, int i) {
+  char name[64], value[512];
+  snprintf(name, sizeof name, "%s", setting_row[i].name);
+  for (char *c = name; *c; c++)
+    if (*c == '_') *c = '-';
+  settings_text(own, i, value, sizeof value);
+  line(name, setting_row[i].arg, setting_row[i].help, value);
+}
+
+void options_help(int command, const TrainSettings *own) {
+  for (int i = 0; i < N_SETTINGS; i++)
+    if (command == C_TRAIN && settings_is_train(i)) setting_line(own, i);
+  for (int i = 0; i < NROWS; i++)
+    if (ROW[i].commands & command) line(ROW[i].name, ROW[i].arg, ROW[i].help, ROW[i].value ? ROW[i].value : ROW[i].otherwise);
 }

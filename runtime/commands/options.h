@@ -1,10 +1,11 @@
-// Command-line options, from one table (options.def): parsing, defaults and help.
+// Command-line options, from two tables: options.def, and for train abi/settings.def. Parsing, bounds, defaults and help.
 #ifndef CALM_RUNTIME_OPTIONS_H
 #define CALM_RUNTIME_OPTIONS_H
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "runtime/abi/rt_abi.h"
+#include "runtime/work/settings.h"
 
 enum {
   C_TRAIN = 1, C_EVAL = 2, C_GENERATE = 4, C_SCORE = 8, C_TOKENIZE = 16, C_EXPORT = 32, C_INFO = 64,
@@ -12,22 +13,22 @@ enum {
   C_RUN = C_EVAL | C_GENERATE | C_SCORE | C_VERIFY,
   C_ALL = 255,                                     // those that open the program
 };
-#define OPT_UNSET INT64_MIN                        // an INT that was not given; a REAL is NaN, TEXT is NULL
+#define OPT_UNSET INT64_MIN                        // a WHOLE without a value; a REAL is NaN, TEXT is NULL
 typedef struct OptList {
   const char **v;
   int n;
 } OptList;
 
 #define OPT_TYPE_FLAG bool
-#define OPT_TYPE_INT int64_t
-#define OPT_TYPE_REAL double
-#define OPT_TYPE_SHARE double
+#define OPT_TYPE_WHOLE(lo, hi) int64_t
+#define OPT_TYPE_REAL(lo, hi) double
 #define OPT_TYPE_TEXT const char *
 #define OPT_TYPE_LIST OptList
 typedef struct Options {
-#define X(field, kind, name, arg, commands, help) OPT_TYPE_##kind field;
+#define X(field, kind, name, arg, commands, value, help) OPT_TYPE_##kind field;
 #include "runtime/commands/options.def"
 #undef X
+  const char *setting[N_SETTINGS];                 // train: the text of those settings that a flag gives, checked; NULL: not given
   const RtProgram *rt;
   const char *program;                             // argv[0]
   int run_command;                                 // its bit
@@ -35,9 +36,10 @@ typedef struct Options {
   int nword;
 } Options;
 
-// Parses what follows the command. False after a message on standard error (a usage error).
+// Parses what follows the command; fields without a flag hold their defaults. False after a message on standard error (a usage error).
 bool options_parse(Options *o, int command, int argc, char **argv);
 void options_free(Options *o);
-void options_help(int command);                    // the options of a command, on standard output
+// The flags of a command on standard output, with their defaults; those of settings are the program's own.
+void options_help(int command, const TrainSettings *own);
 static inline int64_t opt_int(int64_t v, int64_t otherwise) { return v == OPT_UNSET ? otherwise : v; }
 #endif

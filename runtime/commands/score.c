@@ -270,21 +270,20 @@ static bool gradients(Score *s, RtError *e) {
 
 static bool score(Score *s, const Options *o, RtError *e) {
   if (o->chunk && o->hidden.n) return rt_fail(e, "--chunk gives logits only; leave --hidden out");
-  s->cap = opt_int(o->tokens_cap, 2048);
-  if (s->cap < 1) s->cap = 1;
+  s->cap = o->score_cap;
   s->vocab = s->en->prog->model[s->en->prog->anchor].vocab;
-  s->top = opt_int(o->top, 0);
-  if (s->top < 0 || s->top > s->vocab) return rt_fail(e, "--top %lld: expected a number from 1 to %lld", (long long)s->top, (long long)s->vocab);
-  if (!read_hidden(s, o, e) || !(s->data = feed_open(s->app.models, o->data, e)) ||
+  s->top = o->top;
+  if (s->top > s->vocab) return rt_fail(e, "--top %lld: expected a number from 0 to the vocabulary's %lld", (long long)s->top, (long long)s->vocab);
+  if (!read_hidden(s, o, e) || !(s->data = feed_open(s->app.models, o->score_data, e)) ||
       !app_load(&s->app, o, o->grads && s->en->e_train >= 0, e)) return false;
   s->row = data_rows(s->data);
   return (o->chunk ? score_by_chunks(s, o->chunk, e) : score_rows(s, e)) && (!o->grads || gradients(s, e)) && !rt_stopped(e) &&
-         st_writer_save(s->out, o->out, NULL, e);
+         st_writer_save(s->out, o->score_out, NULL, e);
 }
 
 int cmd_score(const Options *o) {
   RtError e;
-  if (!o->data || !o->out) {
+  if (!o->score_data || !o->score_out) {
     fputs("error: give --data FILE.jsonl and --out FILE.safetensors\n", stderr);
     return 2;
   }

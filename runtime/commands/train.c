@@ -46,11 +46,11 @@ typedef struct Trainer {
 
 // Rows up to the batch: a number of rows, or as many as fit its tokens (one at least).
 static int64_t take_rows(Trainer *t) {
-  int64_t want = t->set.batch * t->set.accumulate, tokens = 0;
+  int64_t want = t->set.batch.n * t->set.accumulate, tokens = 0;
   t->nrows = 0;
   for (;;) {
     const DataRow *r = feeder_peek(&t->feed);
-    if (t->nrows && (t->set.batch_rows ? t->nrows >= want : tokens + r->n > want)) break;
+    if (t->nrows && (t->set.batch.rows ? t->nrows >= want : tokens + r->n > want)) break;
     if (t->nrows == t->caprows) t->rows = rt_realloc(t->rows, (size_t)(t->caprows = t->caprows * 2 + 64),
                                                      sizeof *t->rows);
     t->rows[t->nrows++] = feeder_next(&t->feed);
@@ -82,10 +82,10 @@ static double update(Trainer *t, double lr) {
   double clip = s->clip > 0 ? s->clip / (norm + 1e-6) : 1, n = (double)(t->st.step + 1);
   const struct { const char *name; double value; } SCALAR[] = {
       {"adamw.clip", clip < 1 ? clip : 1},       {"adamw.decay", 1 - lr * s->weight_decay},
-      {"adamw.beta1", s->beta1},                 {"adamw.rest1", 1 - s->beta1},
-      {"adamw.beta2", s->beta2},                 {"adamw.rest2", 1 - s->beta2},
-      {"adamw.bias2", 1 / sqrt(1 - pow(s->beta2, n))}, {"adamw.eps", s->eps},
-      {"adamw.step", lr / (1 - pow(s->beta1, n))}};
+      {"adamw.beta1", s->betas.v[0]},                 {"adamw.rest1", 1 - s->betas.v[0]},
+      {"adamw.beta2", s->betas.v[1]},                 {"adamw.rest2", 1 - s->betas.v[1]},
+      {"adamw.bias2", 1 / sqrt(1 - pow(s->betas.v[1], n))}, {"adamw.eps", s->eps},
+      {"adamw.step", lr / (1 - pow(s->betas.v[0], n))}};
   for (size_t i = 0; i < sizeof SCALAR / sizeof SCALAR[0]; i++) engine_scalar(en, SCALAR[i].name,
       (float)SCALAR[i].value);
   if (isfinite(norm)) engine_run(en, en->e_update, NULL);
@@ -142,8 +142,7 @@ static bool look(Trainer *t, double *held, RtError *e) {
 // Runs to the last step; *sig is the signal that stopped it before, or 0.
 static bool run(Trainer *t, int64_t until, int *sig, RtError *e) {
   TrainSettings *s = &t->set;
-  int64_t every = s->eval_every > 0 ? s->eval_every : s->eval_every == 0 ? INT64_MAX : s->steps < 20 ? 1
-      : s->steps / 20;
+  int64_t every = s->eval_every > 0 ? s->eval_every : s->eval_every == 0 ? INT64_MAX : s->steps < 20 ? 1 : s->steps / 20;
   double held;
   if (t->st.step == 0) {
     if (!look(t, &held, e)) return false;
@@ -188,10 +187,13 @@ static void say_end(const Models *m) {
   else fprintf(stderr, "end of text %.*s%s(%d), from %s", (int)n, text ? text : "", text ? " " : "", (int)x->append, x->append_from);
 }
 
+// Defaults, under the program's train block, what a run to go on with was started with, and flags.
 static bool read_settings(Trainer *t, const Options *o, json_t *saved, RtError *e) {
   settings_default(&t->set);
-  return settings_json(&t->set, t->en->prog->train, "train", e) && settings_json(&t->set, saved, "theta.json", e) &&
-         settings_flags(&t->set, o, e) && settings_check(&t->set, e);
+  if (!settings_json(&t->set, t->en->prog->train, "train", e) || !settings_json(&t->set, saved, "theta.json", e)) return false;
+  for (int i = 0; i < N_SETTINGS; i++)
+    if (o->setting[i] && !settings_set(&t->set, i, o->setting[i], e)) return false;
+  return settings_check(&t->set, e);
 }
 
 // Bits are promised per instruction-set path and kernels of the BLAS.
@@ -231,9 +233,10 @@ static bool open_data(Trainer *t, RtError *e) {
   if (!(t->data = feed_open(t->app.models, s->data, e))) return false;
   if (s->validate && !(t->held = feed_open(t->app.models, s->validate, e))) return false;
   if (t->held && feed_longest(t->held) == 0) return rt_fail(e, "%s: no row has a labelled token", s->validate);
-  int64_t longest = feed_longest(t->data), batch = s->batch * s->accumulate;
+  int64_t longest = feed_longest(t->data), batch = s->batch.n * s->accumulate;
   if (longest == 0) return rt_fail(e, "%s: no row has a labelled token", s->data);
-  int64_t most = s->batch_rows ? batch * longest : batch;      // tokens of an optimizer step
+  bool large = s->batch.rows && batch > s->tokens_cap / longest;
+  int64_t most = large ? s->tokens_cap : s->batch.rows ? batch * longest : batch;      // tokens of an optimizer step
   t->steps = (FeedSteps){.en = t->en, .step = step_new(t->en->nstream), .entry = t->en->e_train, .cap = most < s->tokens_cap ? most : s->tokens_cap};
   feeder_start(&t->feed, t->data, t->st.seed, s->shuffle, t->st.epoch, t->st.position);
   return feed_room(&t->steps, t->data, e);

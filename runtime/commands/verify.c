@@ -239,7 +239,7 @@ static bool verdict(const Verify *v) {
 
 static bool verify(Verify *v, const Options *o, bool *same, RtError *e) {
   v->m = &v->en->prog->model[v->en->prog->anchor];
-  v->tol = isnan(o->tol) ? 1e-3 : o->tol;
+  v->tol = o->tol;
   v->st = st_open_file(o->ref, false, e);
   if (!v->st || !read_ids(v, e) || !find_refs(v, e) || !app_load(&v->app, o, false, e) || !run(v, e)) return false;
   *same = verdict(v);

@@ -1,201 +1,263 @@
-// See settings.h. One row per setting: where it stands in the JSON form, its kind, its place.
+// See settings.h. One row per setting (abi/settings.def); here, how each kind is read and written.
 #include "runtime/work/settings.h"
 
+#include <errno.h>
 #include <math.h>
-#include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "runtime/files/json.h"
 
-typedef enum SetKind { S_INT, S_REAL, S_TEXT, S_BOOL } SetKind;
-typedef struct SetRow {
-  const char *block, *key;     // block: "" for the settings themselves, else the object inside
-  SetKind kind;
-  size_t at;
-} SetRow;
-#define AT(field) offsetof(TrainSettings, field)
-static const SetRow ROW[] = {
-    {"", "data", S_TEXT, AT(data)},           {"", "validate", S_TEXT, AT(validate)},
-        {"", "steps", S_INT, AT(steps)},
-    {"", "accumulate", S_INT, AT(accumulate)}, {"", "seed", S_INT, AT(seed)},
-        {"", "eval_every", S_INT, AT(eval_every)},
-    {"", "save_every", S_INT, AT(save_every)}, {"", "clip", S_REAL, AT(clip)},
-        {"", "shuffle", S_BOOL, AT(shuffle)},
-    {"optimizer", "lr", S_REAL, AT(lr)},      {"optimizer", "eps", S_REAL, AT(eps)},
-        {"optimizer", "weight_decay", S_REAL, AT(weight_decay)},
-    {"schedule", "warmup", S_INT, AT(warmup)}, {"schedule", "floor", S_REAL, AT(floor)},
+#define OF_train(name) offsetof(TrainSettings, name)
+#define OF_optimizer(name) offsetof(TrainSettings, name)
+#define OF_schedule(name) offsetof(TrainSettings, name)
+#define OF_eval(name) SIZE_MAX
+#define SETTING(block, name, kind, arg, value, help) OF_##block(name),
+static const size_t MEMBER[N_SETTINGS] = {                         // where a row's value stands; SIZE_MAX: it is no setting of training
+#include "runtime/abi/settings.def"
 };
-enum { NROWS = sizeof ROW / sizeof ROW[0] };
+#undef SETTING
+
+bool settings_is_train(int i) { return MEMBER[i] != SIZE_MAX; }
+static void *member(TrainSettings *s, int i) { return (char *)s + MEMBER[i]; }
+static const void *value(const TrainSettings *s, int i) { return (const char *)s + MEMBER[i]; }
+
+// ---- numbers
+
+static bool wrong(int i, const char *found, RtError *e) {
+  char expected[128];
+  setting_expected(&setting_row[i], expected, sizeof expected);
+  return rt_fail(e, "expected %s, found %s", expected, found);
+}
+
+static bool fits(int i, double x) { return x >= setting_row[i].lo && x <= setting_row[i].hi; }
+
+// "12", and what stands behind it.
+static bool whole_of(const char *text, int64_t *out, const char **end) {
+  char *stop;
+  errno = 0;
+  *out = strtoll(text, &stop, 10);
+  *end = stop;
+  return stop != text && !errno && (*text == '-' || (*text >= '0' && *text <= '9'));
+}
+
+static bool real_of(const char *text, double *out, const char **end) {
+  char *stop;
+  *out = strtod(text, &stop);
+  *end = stop;
+  return stop != text && isfinite(*out) && *text != ' ';
+}
+
+// ---- from text
+
+static bool set_count(TrainSettings *s, int i, const char *text) {
+  const char *end;
+  int64_t n;
+  if (!whole_of(text, &n, &end) || !fits(i, (double)n)) return false;
+  while (*end == ' ') end++;
+  bool batch = setting_row[i].kind == SETTING_BATCH, units = batch || setting_row[i].kind == SETTING_TOKENS;
+  bool rows = batch && !strcmp(end, "rows"), tokens = units && !strcmp(end, "tokens");
+  if (*end && !rows && !tokens) return false;
+  if (batch) *(SettingBatch *)member(s, i) = (SettingBatch){.n = n, .rows = rows};
+  else *(int64_t *)member(s, i) = n;
+  return true;
+}
+
+static bool set_reals(TrainSettings *s, int i, const char *text, int count) {
+  double v[2];
+  const char *end = text;
+  for (int k = 0; k < count; k++) {
+    if (k && *end++ != ',') return false;
+    if (!real_of(end, &v[k], &end) || !fits(i, v[k])) return false;
+  }
+  if (*end) return false;
+  memcpy(member(s, i), v, (size_t)count * sizeof *v);
+  return true;
+}
+
+static bool set_switch(TrainSettings *s, int i, const char *text) {
+  bool on = !strcmp(text, "true") || !strcmp(text, "1"), off = !strcmp(text, "false") || !strcmp(text, "0");
+  *(bool *)member(s, i) = on;
+  return on || off;
+}
+
+static bool set_word(TrainSettings *s, int i, const char *text) {
+  int k = setting_word(&setting_row[i], text);
+  *(int *)member(s, i) = k;
+  return k >= 0;
+}
+
+static bool set_text(TrainSettings *s, int i, const char *text) {
+  switch (setting_row[i].kind) {
+    case SETTING_PATH: return *(const char **)member(s, i) = text, true;
+    case SETTING_WHOLE:
+    case SETTING_TOKENS:
+    case SETTING_BATCH: return set_count(s, i, text);
+    case SETTING_REAL: return set_reals(s, i, text, 1);
+    case SETTING_PAIR: return set_reals(s, i, text, 2);
+    case SETTING_SWITCH: return set_switch(s, i, text);
+    case SETTING_WORD:
+    case SETTING_CALL: return set_word(s, i, text);
+  }
+  return false;
+}
+
+bool settings_set(TrainSettings *s, int i, const char *text, RtError *e) {
+  char found[96];
+  if (set_text(s, i, text)) return true;
+  snprintf(found, sizeof found, "\"%.80s\"", text);
+  return wrong(i, found, e);
+}
 
 void settings_default(TrainSettings *s) {
-  *s = (TrainSettings){.steps = 1000, .batch = 4096, .accumulate = 1, .warmup = -1, .eval_every = -1, .save_every = -1,
-                       .tokens_cap = 4096,
-                       .cosine = true, .shuffle = true, .clip = 1, .lr = 3e-4, .beta1 = 0.9, .beta2 = 0.95, .eps = 1e-8,
-                           .floor = 0.1};
-}
-
-static bool wrong(const char *what, const char *key, const char *expected, const json_t *v, RtError *e) {
-  return rt_fail(e, "%s: %s: expected %s, found %s", what, key, expected, rtj_kind(v));
-}
-
-// A number with a fraction counts as an integer when it is one.
-static bool read_int(const char *what, const char *key, const json_t *v, int64_t *out, RtError *e) {
-  if (!json_is_number(v) || json_number_value(v) != floor(json_number_value(v))) return wrong(what, key,
-      "a whole number", v, e);
-  *out = json_is_integer(v) ? json_integer_value(v) : (int64_t)json_number_value(v);
-  return true;
-}
-
-static bool read_row(TrainSettings *s, const SetRow *r, const json_t *v, const char *what, RtError *e) {
-  void *at = (char *)s + r->at;
-  if (json_is_null(v)) {                           // `clip = none`
-    if (r->kind == S_REAL) *(double *)at = 0;
-    if (r->kind == S_TEXT) *(const char **)at = NULL;
-    return true;
+  *s = (TrainSettings){0};
+  for (int i = 0; i < N_SETTINGS; i++) {
+    if (!settings_is_train(i)) continue;
+    if (setting_row[i].value) set_text(s, i, setting_row[i].value);
+    else if (setting_row[i].kind == SETTING_WHOLE) *(int64_t *)member(s, i) = SETTING_AUTO;
   }
-  switch (r->kind) {
-    case S_INT: return read_int(what, r->key, v, at, e);
-    case S_REAL:
-      if (!json_is_number(v)) return wrong(what, r->key, "a number", v, e);
-      *(double *)at = json_number_value(v);
-      return true;
-    case S_TEXT:
-      if (!json_is_string(v)) return wrong(what, r->key, "a string", v, e);
-      *(const char **)at = json_string_value(v);
-      return true;
-    case S_BOOL:
-      if (!json_is_boolean(v) && !json_is_integer(v)) return wrong(what, r->key, "true or false", v, e);
-      *(bool *)at = json_is_true(v) || json_integer_value(v) != 0;
-      return true;
-  }
-  return true;
+}
+
+// ---- from JSON
+
+// A number with a fraction counts as a whole one when it is one. What nobody said is kept as SETTING_AUTO.
+static bool json_whole(int i, const json_t *v, int64_t *out) {
+  if (json_is_integer(v)) *out = json_integer_value(v);
+  else if (json_is_real(v) && fabs(json_real_value(v)) < 0x1p62 && floor(json_real_value(v)) == json_real_value(v)) *out = (int64_t)json_real_value(v);
+  else return false;
+  return fits(i, (double)*out) || (*out == SETTING_AUTO && setting_row[i].otherwise);
 }
 
 // `96 rows`, `4096 tokens` or a plain number (tokens).
-static bool read_counted(const char *what, const char *key, const json_t *v, int64_t *n, bool *rows, RtError *e) {
+static bool json_count(TrainSettings *s, int i, const json_t *v) {
   const json_t *count = json_is_object(v) ? json_object_get(v, "n") : v;
   const char *unit = json_is_object(v) ? json_string_value(json_object_get(v, "unit")) : NULL;
-  if (!read_int(what, key, count, n, e)) return false;
-  bool is_rows = unit && !strcmp(unit, "rows");
-  if (is_rows && !rows) return rt_fail(e, "%s: %s: expected a number of tokens, found rows", what, key);
-  if (rows) *rows = is_rows;
+  bool batch = setting_row[i].kind == SETTING_BATCH, rows = unit && !strcmp(unit, "rows");
+  int64_t n;
+  if (!json_whole(i, count, &n) || (rows && !batch)) return false;
+  if (batch) *(SettingBatch *)member(s, i) = (SettingBatch){.n = n, .rows = rows};
+  else *(int64_t *)member(s, i) = n;
   return true;
 }
 
-// The name of a `name(args)` value: a string, or an object with "name".
-static const char *called(const json_t *v) { return json_string_value(json_is_object(v) ? json_object_get(v, "name")
-    : v); }
-
-static bool set_schedule(TrainSettings *s, const char *name, const char *what, RtError *e) {
-  if (!name || (strcmp(name, "cosine") && strcmp(name, "constant")))
-    return rt_fail(e, "%s: schedule: expected cosine or constant, found %s", what, name ? name : "no name");
-  s->cosine = !strcmp(name, "cosine");
-  return true;
-}
-
-static bool read_named(TrainSettings *s, const json_t *o, const char *what, RtError *e) {
-  const json_t *opt = json_object_get(o, "optimizer"), *sched = json_object_get(o, "schedule");
-  if (opt) {
-    const char *name = called(opt);
-    if (!name || strcmp(name, "adamw")) return rt_fail(e, "%s: optimizer: expected adamw, found %s", what, name ? name
-                                                       : "no name");
-    const json_t *betas = json_object_get(opt, "betas");
-    if (betas && json_array_size(betas) != 2) return wrong(what, "betas", "two numbers", betas, e);
-    if (betas) s->beta1 = json_number_value(json_array_get(betas, 0)),
-        s->beta2 = json_number_value(json_array_get(betas, 1));
+static bool json_reals(TrainSettings *s, int i, const json_t *v, int count) {
+  double out[2];
+  if (count == 2 && json_array_size(v) != 2) return false;
+  for (int k = 0; k < count; k++) {
+    const json_t *x = count == 2 ? json_array_get(v, (size_t)k) : v;
+    if (!json_is_number(x) || !fits(i, out[k] = json_number_value(x))) return false;
   }
-  if (!sched) return true;
-  s->warmup = 0, s->floor = 0;                     // a schedule that is written down says all there is
-  return set_schedule(s, called(sched), what, e);
+  memcpy(member(s, i), out, (size_t)count * sizeof *out);
+  return true;
+}
+
+static bool json_switch(TrainSettings *s, int i, const json_t *v) {
+  *(bool *)member(s, i) = json_is_true(v) || json_integer_value(v) != 0;
+  return json_is_boolean(v) || (json_is_integer(v) && fits(i, json_number_value(v)));
+}
+
+static bool json_value(TrainSettings *s, int i, const json_t *v) {
+  const char *text = json_string_value(json_is_object(v) ? json_object_get(v, "name") : v);
+  if (json_is_null(v)) {                           // `clip = none`
+    if (setting_row[i].kind == SETTING_REAL) *(double *)member(s, i) = 0;
+    if (setting_row[i].kind == SETTING_PATH) *(const char **)member(s, i) = NULL;
+    return true;
+  }
+  switch (setting_row[i].kind) {
+    case SETTING_PATH: return json_is_string(v) && set_text(s, i, text);
+    case SETTING_WHOLE:
+    case SETTING_TOKENS:
+    case SETTING_BATCH: return json_count(s, i, v);
+    case SETTING_REAL: return json_reals(s, i, v, 1);
+    case SETTING_PAIR: return json_reals(s, i, v, 2);
+    case SETTING_SWITCH: return json_switch(s, i, v);
+    case SETTING_WORD:
+    case SETTING_CALL: return text && set_word(s, i, text);
+  }
+  return false;
+}
+
+// The object that holds a row's value.
+static const json_t *block_of(const json_t *o, int i) {
+  return strcmp(setting_row[i].block, "train") ? json_object_get(o, setting_row[i].block) : o;
 }
 
 bool settings_json(TrainSettings *s, const json_t *o, const char *what, RtError *e) {
   if (!o || json_is_null(o)) return true;
-  if (!read_named(s, o, what, e)) return false;
-  for (int i = 0; i < NROWS; i++) {
-    const json_t *block = *ROW[i].block ? json_object_get(o, ROW[i].block) : o;
-    const json_t *v = json_object_get(block, ROW[i].key);
-    if (v && !read_row(s, &ROW[i], v, what, e)) return false;
+  if (json_object_get(o, "schedule")) s->warmup = 0, s->floor = 0;     // a schedule that is written down says all there is
+  for (int i = 0; i < N_SETTINGS; i++) {
+    const json_t *v = settings_is_train(i) ? json_object_get(block_of(o, i), setting_row[i].name) : NULL;
+    RtError why;
+    if (!v || json_value(s, i, v)) continue;
+    char found[96];
+    if (json_is_number(v)) snprintf(found, sizeof found, "%.12g", json_number_value(v));
+    else snprintf(found, sizeof found, "%s%s%.60s%s", rtj_kind(v), json_is_string(v) ? ", \"" : "", json_is_string(v) ? json_string_value(v) : "",
+                  json_is_string(v) ? "\"" : "");
+    wrong(i, found, &why);
+    return rt_fail(e, "%s: %s: %s", what, setting_row[i].name, why.text);
   }
-  const json_t *batch = json_object_get(o, "batch"), *cap = json_object_get(o, "tokens_cap");
-  return (!batch || read_counted(what, "batch", batch, &s->batch, &s->batch_rows, e)) &&
-         (!cap || read_counted(what, "tokens_cap", cap, &s->tokens_cap, NULL, e));
-}
-
-static bool parse_batch(TrainSettings *s, const char *text, RtError *e) {
-  char *end;
-  s->batch = strtoll(text, &end, 10);
-  while (*end == ' ') end++;
-  bool rows = !strcmp(end, "rows"), tokens = !*end || !strcmp(end, "tokens");
-  if (end == text || (!rows && !tokens))
-    return rt_fail(e, "--batch: expected a number of tokens or rows such as 4096 or 96rows, found \"%s\"", text);
-  s->batch_rows = rows;
   return true;
-}
-
-bool settings_flags(TrainSettings *s, const Options *o, RtError *e) {
-  if (o->data) s->data = o->data;
-  if (o->validate) s->validate = o->validate;
-  s->steps = opt_int(o->steps, s->steps);
-  s->seed = opt_int(o->seed, s->seed);
-  s->warmup = opt_int(o->warmup, s->warmup);
-  s->eval_every = opt_int(o->eval_every, s->eval_every);
-  s->save_every = opt_int(o->save_every, s->save_every);
-  s->tokens_cap = opt_int(o->tokens_cap, s->tokens_cap);
-  if (!isnan(o->lr)) s->lr = o->lr;
-  if (!isnan(o->clip)) s->clip = o->clip;
-  if (!isnan(o->weight_decay)) s->weight_decay = o->weight_decay;
-  if (!isnan(o->floor)) s->floor = o->floor;
-  if (o->no_shuffle) s->shuffle = false;
-  return (!o->batch || parse_batch(s, o->batch, e)) && (!o->schedule || set_schedule(s, o->schedule, "--schedule", e));
 }
 
 bool settings_check(const TrainSettings *s, RtError *e) {
-  const struct { bool bad; const char *why; } RULE[] = {
-      {!s->data, "no training data: give --data FILE, or `data = \"…\"` in the spec's train block"},
-      {s->steps < 0, "steps: expected 0 or more"},
-      {s->batch < 1, "batch: expected 1 or more"},
-      {s->accumulate < 1, "accumulate: expected 1 or more"},
-      {s->tokens_cap < 1, "tokens_cap: expected 1 or more"},
-      {s->lr < 0 || s->eps < 0 || s->weight_decay < 0 || s->clip < 0,
-       "lr, eps, weight_decay, clip: expected 0 or more"},
-      {s->beta1 < 0 || s->beta1 >= 1 || s->beta2 < 0 || s->beta2 >= 1, "betas: expected numbers from 0 to below 1"},
-      {s->floor < 0 || s->floor > 1, "floor: expected a number from 0 to 1"},
-  };
-  for (size_t i = 0; i < sizeof RULE / sizeof RULE[0]; i++)
-    if (RULE[i].bad) return rt_fail(e, "%s", RULE[i].why);
-  return true;
+  return s->data || rt_fail(e, "no training data: give --data FILE, or `data = \"…\"` in the spec's train block");
 }
 
-json_t *settings_to_json(const TrainSettings *s) {
-  json_t *o = json_object(), *opt = json_object(), *sched = json_object();
-  json_object_set_new(opt, "name", json_string("adamw"));
-  json_object_set_new(opt, "betas", json_pack("[f, f]", s->beta1, s->beta2));
-  json_object_set_new(sched, "name", json_string(s->cosine ? "cosine" : "constant"));
-  for (int i = 0; i < NROWS; i++) {
-    const void *at = (const char *)s + ROW[i].at;
-    json_t *block = !strcmp(ROW[i].block, "optimizer") ? opt : *ROW[i].block ? sched : o, *v = NULL;
-    switch (ROW[i].kind) {
-      case S_INT: v = json_integer(*(const int64_t *)at); break;
-      case S_REAL: v = json_real(*(const double *)at); break;
-      case S_TEXT: v = *(const char *const *)at ? json_string(*(const char *const *)at) : json_null(); break;
-      case S_BOOL: v = json_boolean(*(const bool *)at); break;
-    }
-    json_object_set_new(block, ROW[i].key, v);
+// ---- to JSON and to text
+
+static json_t *to_json(const TrainSettings *s, int i) {
+  const void *at = value(s, i);
+  const SettingBatch *b = at;
+  const double *x = at;
+  const Setting *row = &setting_row[i];
+  switch (row->kind) {
+    case SETTING_PATH: return *(const char *const *)at ? json_string(*(const char *const *)at) : json_null();
+    case SETTING_WHOLE:
+    case SETTING_TOKENS: return json_integer(*(const int64_t *)at);
+    case SETTING_BATCH: return json_pack("{s:I, s:s}", "n", (json_int_t)b->n, "unit", b->rows ? "rows" : "tokens");
+    case SETTING_REAL: return json_real(*x);
+    case SETTING_PAIR: return json_pack("[f, f]", x[0], x[1]);
+    case SETTING_SWITCH: return json_boolean(*(const bool *)at);
+    case SETTING_WORD: return json_string(row->words[*(const int *)at]);
+    case SETTING_CALL: return json_pack("{s:s}", "name", row->words[*(const int *)at]);
   }
-  json_object_set_new(o, "optimizer", opt);
-  json_object_set_new(o, "schedule", sched);
-  json_object_set_new(o, "batch", json_pack("{s:I, s:s}", "n", (json_int_t)s->batch, "unit", s->batch_rows ? "rows"
-                                            : "tokens"));
-  json_object_set_new(o, "tokens_cap", json_integer(s->tokens_cap));
+  return NULL;
+}
+
+// A call stands before its arguments in the table.
+json_t *settings_to_json(const TrainSettings *s) {
+  json_t *o = json_object();
+  for (int i = 0; i < N_SETTINGS; i++)
+    if (settings_is_train(i)) json_object_set_new((json_t *)(uintptr_t)block_of(o, i), setting_row[i].name, to_json(s, i));
   return o;
 }
 
+void settings_text(const TrainSettings *s, int i, char *out, size_t n) {
+  const void *at = value(s, i);
+  const SettingBatch *b = at;
+  const double *x = at;
+  const Setting *row = &setting_row[i];
+  switch (row->kind) {
+    case SETTING_PATH: snprintf(out, n, "%s", *(const char *const *)at ? *(const char *const *)at : row->otherwise); break;
+    case SETTING_WHOLE:
+    case SETTING_TOKENS:
+      if (row->otherwise && *(const int64_t *)at == SETTING_AUTO) snprintf(out, n, "%s", row->otherwise);
+      else snprintf(out, n, "%lld", (long long)*(const int64_t *)at);
+      break;
+    case SETTING_BATCH: snprintf(out, n, "%lld%s", (long long)b->n, b->rows ? "rows" : "tokens"); break;
+    case SETTING_REAL: snprintf(out, n, "%.12g", *x); break;
+    case SETTING_PAIR: snprintf(out, n, "%.12g,%.12g", x[0], x[1]); break;
+    case SETTING_SWITCH: snprintf(out, n, "%s", *(const bool *)at ? "true" : "false"); break;
+    case SETTING_WORD:
+    case SETTING_CALL: snprintf(out, n, "%s", row->words[*(const int *)at]); break;
+  }
+}
+
 double settings_lr(const TrainSettings *s, int64_t done) {
-  int64_t warmup = s->warmup >= 0 ? s->warmup : s->steps / 10 < 50 ? s->steps / 10 : 50;
+  int64_t warmup = s->warmup != SETTING_AUTO ? s->warmup : s->steps / 10 < 50 ? s->steps / 10 : 50;
   if (done < warmup) return s->lr * (double)(done + 1) / (double)warmup;
-  if (!s->cosine) return s->lr;
+  if (s->schedule == SCHEDULE_constant) return s->lr;
   double span = (double)(s->steps - warmup), at = span > 0 ? (double)(done - warmup) / span : 1;
   if (at > 1) at = 1;
   return s->lr * (s->floor + (1 - s->floor) * 0.5 * (1 + cos(3.14159265358979323846 * at)));

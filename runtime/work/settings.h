@@ -1,26 +1,56 @@
-// What a training run does: the program's `train` block, over defaults, under flags. The same JSON form is kept in
-// theta.json, so that --resume goes on with what the run was started with.
+// What a training run does: the program's `train` block, over defaults, under flags. The same JSON form is kept in theta.json, so that --resume
+// goes on with what the run was started with. Its settings are rows of abi/settings.def; here they get values.
 #ifndef CALM_RUNTIME_SETTINGS_H
 #define CALM_RUNTIME_SETTINGS_H
 #include <jansson.h>
+#include <stdint.h>
 
-#include "runtime/commands/options.h"
+#include "runtime/abi/settings.h"
 #include "runtime/core/rt_error.h"
 
-typedef struct TrainSettings {
-  const char *data, *validate;
-  int64_t steps, batch, accumulate, warmup, seed, eval_every, save_every, tokens_cap;
-  bool batch_rows;             // batch counts rows, not tokens
-  bool cosine, shuffle;
-  double clip, lr, beta1, beta2, eps, weight_decay, floor;
-} TrainSettings;
+typedef struct SettingBatch {
+  int64_t n;
+  bool rows;                   // of rows, not tokens
+} SettingBatch;
 
+// A member a setting of the train block, and of the calls in it. A count that nobody said is SETTING_AUTO, a path NULL, a word its place
+// among the row's.
+#define SETTING_AUTO (-1)
+#define MEMBER_PATH const char *
+#define MEMBER_WHOLE(lo, hi) int64_t
+#define MEMBER_TOKENS(lo, hi) int64_t
+#define MEMBER_BATCH(lo, hi) SettingBatch
+#define MEMBER_REAL(lo, hi) double
+#define MEMBER_PAIR(lo, hi) struct { double v[2]; }
+#define MEMBER_SWITCH bool
+#define MEMBER_WORD(words) int
+#define MEMBER_CALL(words) int
+#define OF_train(name, kind) MEMBER_##kind name;
+#define OF_optimizer(name, kind) MEMBER_##kind name;
+#define OF_schedule(name, kind) MEMBER_##kind name;
+#define OF_eval(name, kind)
+#define SETTING(block, name, kind, arg, value, help) OF_##block(name, kind)
+typedef struct TrainSettings {
+#include "runtime/abi/settings.def"
+} TrainSettings;
+#undef SETTING
+#undef OF_train
+#undef OF_optimizer
+#undef OF_schedule
+#undef OF_eval
+
+// Is row i a setting of training?
+bool settings_is_train(int i);
 void settings_default(TrainSettings *s);
 // Takes over what a settings object says; `what` names it in errors. Strings are borrowed from o.
 bool settings_json(TrainSettings *s, const json_t *o, const char *what, RtError *e);
-bool settings_flags(TrainSettings *s, const Options *o, RtError *e);
+// Row i by its text, as a flag has it ("96rows", "0.9,0.95", "true"); borrowed. Errors say what was expected and found.
+bool settings_set(TrainSettings *s, int i, const char *text, RtError *e);
+// Is there all that a training needs?
 bool settings_check(const TrainSettings *s, RtError *e);
 json_t *settings_to_json(const TrainSettings *s);
+// Row i as text: what settings_set would take, or what is done where nobody said.
+void settings_text(const TrainSettings *s, int i, char *out, size_t n);
 // Learning rate of step `done` (0 = the first): a straight warm-up, then constant, or half a cosine down to floor * lr
 // at the last step.
 double settings_lr(const TrainSettings *s, int64_t done);

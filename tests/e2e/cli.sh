@@ -81,11 +81,41 @@ expect 2 'usage\|commands' ./app
 expect 2 'frobnicate' ./app frobnicate
 expect 2 'unknown\|no such\|--frob' ./app train --frob
 expect 2 'top-p: expected a number from 0 to 1, found "2"' ./app generate --prompt x --top-p 2
-expect 2 'steps: expected a number of 0 or more without a fraction' ./app train --steps 1.5
+expect 2 '--steps: expected a whole number of 0 or more, found "1.5"' ./app train --steps 1.5
 expect 1 'CALM_ISA=z80' env CALM_ISA=z80 ./app score --data rows.jsonl --out x.st
 expect 1 'CALM_THREADS=none' env CALM_THREADS=none ./app score --data rows.jsonl --out x.st
 ./app --help >help 2>&1 || fail "--help"
 for c in train eval generate score info; do grep -q "$c" help || fail "--help without $c"; done
+
+# every flag that takes a value tells its default or says what is done without one; train's settings are this program's own
+for c in train eval generate score info tokenize export verify; do
+  ./app $c --help >help || fail "$c --help"
+  grep -v '(default: ' help | sed -n 's/^  --\([a-z-]*\) [^ ].*/\1/p' | while read -r flag rest; do
+    case $c/$flag in
+      */model | generate/prompt | generate/prompt-file | generate/stop | eval/dump | score/data | score/out | score/hidden | verify/ref) ;;   # nothing is done without
+      *) grep -q "^  --$flag  " help || fail "$c --help tells no default of --$flag" ;;
+    esac
+  done
+done
+has_default() { ./"$1" "$2" --help | grep -q "^  --$3 .*(default: $4)\$" || fail "$1 $2 --help: not '$4' for --$3: $(./"$1" "$2" --help | grep -e "--$3 ")"; }
+has_default app train steps 10
+has_default app train batch 4rows
+has_default app train lr 0.002
+has_default app train schedule constant
+has_default app train shuffle false
+has_default app train data "$PWD/rows.jsonl"
+has_default app train warmup 0
+has_default app train eval-every 'a twentieth of the steps'
+has_default app eval slots 128
+has_default app eval tokens-cap 4096
+has_default app score tokens-cap 2048
+has_default app generate temperature 0
+has_default app verify tol 1e-3
+expect 2 '--threads: expected a whole number from 1 to 1024, found "0"' ./app info --threads 0
+expect 2 '--batch: expected a whole number of tokens or rows from 1 to 1000000000, found "12foo"' ./app train --batch 12foo
+expect 2 '--betas: expected two numbers from 0 to below 1, as in (0.9,0.95), found "0.9,1"' ./app train --betas 0.9,1
+expect 2 '--tokens-cap: expected a whole number of tokens, 1 or more, found "0"' ./app train --tokens-cap 0
+expect 2 '--slots: expected a whole number of 1 or more' ./app eval --slots 0
 
 # --- training: what it writes, the same again, and in two parts
 ./app train --data rows.jsonl --steps 6 --seed 3 --out one 2>err || fail "train: $(cat err)"
@@ -124,6 +154,13 @@ build bare.calm -o bare
 ./bare train --data rows.jsonl --steps 2 2>err || fail "no train block: $(cat err)"
 [ -s bare.run/last/theta.safetensors ] || fail "default output directory"
 expect 1 'data' ./bare train --steps 2 --out nowhere
+has_default bare train steps 1000
+has_default bare train warmup 'a tenth of the steps, at most 50'
+# all settings by flags are those by the spec
+./bare train --data rows.jsonl --steps 4 --batch 4rows --clip 1 --no-shuffle --lr 0.002 --betas 0.9,0.95 --weight-decay 0.1 --eps 1e-8 --schedule constant \
+  --warmup 0 --params theta0.safetensors --out flags 2>err || fail "train: $(cat err)"
+./app train --steps 4 --params theta0.safetensors --out block 2>err || fail "train: $(cat err)"
+cmp -s flags/last/theta.safetensors block/last/theta.safetensors || fail "settings by flags train otherwise than by the spec"
 
 # --- parameters of other models are refused; without any there is a warning
 ./app eval --data rows.jsonl --json >eval.json 2>err || fail "eval: $(cat err)"

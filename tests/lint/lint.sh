@@ -24,7 +24,7 @@ runtime/text      runtime/core runtime/files
 runtime/machine   runtime/core runtime/abi
 runtime/engine    runtime/core runtime/abi runtime/files runtime/machine
 runtime/rows      runtime/core runtime/abi runtime/files runtime/text runtime/engine
-runtime/work      runtime/core runtime/abi runtime/files runtime/text runtime/machine runtime/engine runtime/rows runtime/commands
+runtime/work      runtime/core runtime/abi runtime/files runtime/text runtime/machine runtime/engine runtime/rows
 runtime/commands  runtime/core runtime/abi runtime/files runtime/text runtime/machine runtime/engine runtime/rows runtime/work
 runtime/app       runtime/abi runtime/commands
 compiler/model    dsl/base runtime/core runtime/files runtime/text

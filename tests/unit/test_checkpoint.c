@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "runtime/commands/options.h"
 #include "runtime/core/alloc.h"
 #include "runtime/core/call.h"
 #include "runtime/files/sha256.h"
@@ -286,15 +287,15 @@ static void settings_in_order(void **state) {
   json_t *o = json_loads("{\"data\": \"a\", \"steps\": 110, \"batch\": {\"n\": 96, \"unit\": \"rows\"}, \"clip\": null, \"optimizer\": {\"name\": \"adamw\","
                          "\"lr\": 0.5, \"betas\": [0.8, 0.7]}, \"schedule\": {\"name\": \"cosine\", \"warmup\": 10, \"floor\": 0.1}}", 0, NULL);
   assert_true(settings_json(&s, o, "train", &e));
-  assert_true(s.batch_rows && s.batch == 96 && s.clip == 0 && s.lr == 0.5 && s.beta1 == 0.8 && s.beta2 == 0.7 &&
+  assert_true(s.batch.rows && s.batch.n == 96 && s.clip == 0 && s.lr == 0.5 && s.betas.v[0] == 0.8 && s.betas.v[1] == 0.7 &&
               s.steps == 110);
   assert_true(fabs(settings_lr(&s, 0) - 0.05) < 1e-12 && settings_lr(&s, 9) == 0.5 && settings_lr(&s, 10) == 0.5);
   assert_true(fabs(settings_lr(&s, 60) - 0.5 * 0.55) < 1e-12 && fabs(settings_lr(&s, 110) - 0.05) < 1e-12);
   Options f;
   char *args[] = {"--batch", "10tokens", "--lr=0.25", "--schedule", "constant", "--no-shuffle"};
   assert_true(options_parse(&f, C_TRAIN, 6, args));
-  assert_true(settings_flags(&s, &f, &e));
-  assert_true(!s.batch_rows && s.batch == 10 && s.lr == 0.25 && settings_lr(&s, 90) == 0.25 && !s.shuffle);
+  for (int i = 0; i < N_SETTINGS; i++) assert_true(!f.setting[i] || settings_set(&s, i, f.setting[i], &e));
+  assert_true(!s.batch.rows && s.batch.n == 10 && s.lr == 0.25 && settings_lr(&s, 90) == 0.25 && !s.shuffle);
   json_t *kept = settings_to_json(&s);
   settings_default(&back);
   assert_true(settings_json(&back, kept, "theta.json", &e));

@@ -1,0 +1,126 @@
+// Settings of a training, by row of the table: every default as text and back, every bound by flag and by JSON, what nobody said, and the JSON
+// form that a checkpoint keeps.
+#include <float.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "runtime/work/settings.h"
+
+static json_t *of_row(int i, json_t *v) {          // {"steps": v}, {"optimizer": {"name": …, "lr": v}}
+  const Setting *r = &setting_row[i];
+  json_t *o = json_object(), *inner = !strcmp(r->block, "train") ? o : json_object();
+  if (inner != o) json_object_set_new(o, r->block, inner);
+  if (inner != o) json_object_set_new(inner, "name", json_string(setting_row[setting_find("train", r->block)].words[0]));
+  json_object_set_new(inner, r->name, v);
+  return o;
+}
+
+static bool takes(int i, json_t *v, RtError *e) {
+  TrainSettings s;
+  settings_default(&s);
+  json_t *o = of_row(i, v);
+  bool ok = settings_json(&s, o, "somewhere", e);
+  json_decref(o);
+  return ok;
+}
+
+static void defaults(void **state) {
+  (void)state;
+  TrainSettings s, back;
+  RtError e;
+  settings_default(&s);
+  settings_default(&back);
+  for (int i = 0; i < N_SETTINGS; i++) {
+    char text[256], again[256];
+    const Setting *r = &setting_row[i];
+    assert_true((r->value != NULL) != (r->otherwise != NULL));
+    assert_int_equal(setting_find(r->block, r->name), i);
+    if (!settings_is_train(i)) continue;
+    settings_text(&s, i, text, sizeof text);
+    if (!r->value) {
+      assert_string_equal(text, r->otherwise);
+      continue;
+    }
+    if (!settings_set(&back, i, text, &e)) fail_msg("%s: its default as text, %s: %s", r->name, text, e.text);
+    settings_text(&back, i, again, sizeof again);
+    assert_string_equal(text, again);
+    if (!settings_set(&back, i, r->value, &e)) fail_msg("%s: its default, %s: %s", r->name, r->value, e.text);
+    settings_text(&back, i, again, sizeof again);
+    assert_string_equal(text, again);
+  }
+  assert_true(s.steps == 1000 && s.batch.n == 4096 && !s.batch.rows && s.lr == 3e-4 && s.betas.v[1] == 0.95 && s.shuffle && s.warmup == SETTING_AUTO);
+}
+
+// What is refused names the row and what it takes.
+static void refused(int i, json_t *v, const char *text) {
+  TrainSettings s;
+  RtError e;
+  char expected[128];
+  setting_expected(&setting_row[i], expected, sizeof expected);
+  if (v && takes(i, v, &e)) fail_msg("%s takes %s", setting_row[i].name, text);
+  if (v && (!strstr(e.text, setting_row[i].name) || !strstr(e.text, expected))) fail_msg("%s: %s", setting_row[i].name, e.text);
+  if (settings_set(&s, i, text, &e)) fail_msg("--%s takes %s", setting_row[i].name, text);
+  if (!strstr(e.text, expected) || !strstr(e.text, text)) fail_msg("--%s %s: %s", setting_row[i].name, text, e.text);
+}
+
+static void bounds(void **state) {
+  (void)state;
+  RtError e;
+  int numbers = 0;
+  for (int i = 0; i < N_SETTINGS; i++) {
+    const Setting *r = &setting_row[i];
+    if (!settings_is_train(i) || r->kind == SETTING_PATH) continue;
+    bool pair = r->kind == SETTING_PAIR;
+    refused(i, json_string("many"), "many");
+    refused(i, json_array(), "");
+    refused(i, NULL, "nan");
+    if (r->words || r->kind == SETTING_SWITCH) continue;
+    char text[64];
+    double below = r->lo - 1, above = isfinite(r->hi) ? r->hi < 1 ? 1 : r->hi + 1 : INFINITY;
+    bool says_auto = r->otherwise && below == SETTING_AUTO;          // theta.json keeps what nobody said so
+    snprintf(text, sizeof text, pair ? "%.0f,0.5" : "%.0f", below);
+    refused(i, says_auto ? NULL : pair ? json_pack("[f, f]", below, 0.5) : json_real(below), text);
+    if (says_auto) assert_true(takes(i, json_integer(SETTING_AUTO), &e));
+    snprintf(text, sizeof text, pair ? "0.5,%.0f" : "%.0f", above);
+    if (isfinite(above)) refused(i, pair ? json_pack("[f, f]", 0.5, above) : json_real(above), text);
+    else refused(i, NULL, "inf");
+    if (r->kind != SETTING_REAL && !pair) refused(i, json_real(r->lo + 0.5), "1.5");
+    assert_true(takes(i, pair ? json_pack("[f, f]", r->lo, r->lo) : json_real(r->lo), &e));
+    numbers++;
+  }
+  assert_true(numbers > 10);
+}
+
+static void kept(void **state) {
+  (void)state;
+  TrainSettings s, back;
+  RtError e;
+  settings_default(&s);
+  const char *const given[][2] = {{"data", "a.jsonl"}, {"batch", "96 rows"}, {"betas", "0.8,0.7"}, {"schedule", "constant"}, {"shuffle", "false"},
+                                  {"seed", "9007199254740993"}, {"eval_every", "0"}, {"tokens_cap", "100tokens"}, {"lr", "1e-5"}};
+  for (size_t k = 0; k < sizeof given / sizeof *given; k++)
+    for (int i = 0; i < N_SETTINGS; i++)
+      if (settings_is_train(i) && !strcmp(setting_row[i].name, given[k][0])) assert_true(settings_set(&s, i, given[k][1], &e));
+  json_t *o = settings_to_json(&s);
+  char *text = json_dumps(o, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(12));
+  assert_string_equal(text, "{\"accumulate\":1,\"batch\":{\"n\":96,\"unit\":\"rows\"},\"clip\":1.0,\"data\":\"a.jsonl\",\"eval_every\":0,"
+                            "\"optimizer\":{\"betas\":[0.8,0.7],\"eps\":1e-8,\"lr\":1e-5,\"name\":\"adamw\",\"weight_decay\":0.0},\"save_every\":-1,"
+                            "\"schedule\":{\"floor\":0.1,\"name\":\"constant\",\"warmup\":-1},\"seed\":9007199254740993,\"shuffle\":false,\"steps\":1000,"
+                            "\"tokens_cap\":100,\"validate\":null}");
+  settings_default(&back);
+  assert_true(settings_json(&back, o, "theta.json", &e));
+  json_t *again = settings_to_json(&back);
+  assert_true(json_equal(o, again));
+  json_decref(o), json_decref(again);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {cmocka_unit_test(defaults), cmocka_unit_test(bounds), cmocka_unit_test(kept)};
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
