@@ -200,7 +200,7 @@ int driver_tokenize(const Options *o) {
   RtError e;
   char *path = file_is_dir(o->spec) ? file_join(o->spec, "tokenizer.json") : rt_strdup(o->spec);
   Tokenizer *t = tokenizer_open(path, &e);
-  bool ok = t && tokenize_lines(t, o->decode, &e);
+  bool ok = t && tokenize_lines(t, o->decode, &(TokLines){stdin, stdout, "standard input", "standard output"}, &e);
   if (!ok) fprintf(stderr, "calmc: error: %s\n", e.text);
   tokenizer_free(t);
   rt_free(path);

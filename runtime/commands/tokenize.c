@@ -1,4 +1,5 @@
 // tokenize: lines of JSON strings to ids and back (tokenize_lines.h) with one of the program's tokenizers.
+#include <stdio.h>
 #include <string.h>
 
 #include "runtime/commands/commands.h"
@@ -29,7 +30,7 @@ int cmd_tokenize(const Options *o) {
   Tokenizer *own = NULL;
   bool ok = app_open(&a, o, &e);
   const Tokenizer *t = ok ? choose(a.models, o, &own, &e) : NULL;
-  ok = t && tokenize_lines(t, o->decode, &e);
+  ok = t && tokenize_lines(t, o->decode, &(TokLines){stdin, stdout, "standard input", "standard output"}, &e);
   if (own) tokenizer_free(own);
   app_close(&a);
   return ok ? 0 : cmd_fail(o, &e);

@@ -1,7 +1,7 @@
 // Token streams. Models with the anchor's tokenizer read the anchor's own ids: stream 0. Every other tokenizer of a program, and every
 // augment that reads only the prompt, is a stream of its own that follows the anchor's: the same text, its own tokens and positions.
 //
-// What an anchor position may see of a following stream (DESIGN section 4): the tokens that are settled by the text of the anchor's tokens
+// What an anchor position may see of a following stream: the tokens that are settled by the text of the anchor's tokens
 // up to it, that is, the tokens every continuation of that text would begin with (settled.h). So nothing leaks from later text, and the
 // count depends on the ids so far only, not on how they were cut into steps.
 //   - The text of an anchor token is what it adds to the text; special tokens add nothing, each model gets its own. A character that is

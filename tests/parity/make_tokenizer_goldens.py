@@ -15,7 +15,8 @@ import hashlib, json, os, random, sys
 from tokenizers import AddedToken, Tokenizer, Regex, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
 HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "tokenizer")
-SHARED = "/work/shared/data"
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+SHARED = os.environ.get("CALM_SHARED", os.path.join(os.path.dirname(ROOT), "shared")) + "/data"
 REAL = os.path.expanduser("~/.cache/calm-real")
 
 HAND = [

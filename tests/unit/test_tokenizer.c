@@ -17,6 +17,7 @@
 #include "runtime/files/file.h"
 #include "runtime/files/sha256.h"
 #include "runtime/text/pipeline.h"
+#include "runtime/text/tokenize_lines.h"
 #include "runtime/text/tokenizer.h"
 #include "tokenizer_files.h"
 
@@ -345,6 +346,32 @@ static void errors(void **state) {
   tokenizer_free(t);
 }
 
+// Lines come from the file that is given and go to the file that is given.
+static void lines(void **state) {
+  (void)state;
+  char text[] = "\"3+7=\"\n", *said = NULL;
+  size_t n;
+  RtError e;
+  Tokenizer *t = open_or_fail(TOKENIZER_GOLDEN "synthetic/chars.json");
+  for (int decode = 0; decode < 2; decode++) {
+    char *from = decode ? said : text, *to = NULL;
+    FILE *in = fmemopen(from, strlen(from), "r"), *out = open_memstream(&to, &n);
+    assert_true(tokenize_lines(t, decode, &(TokLines){in, out, "the test", "the test"}, &e));
+    fclose(in);
+    fclose(out);
+    free(said);
+    said = to;
+  }
+  assert_string_equal(said, text);
+  FILE *in = fmemopen(said, strlen(said), "r"), *out = tmpfile();
+  assert_false(tokenize_lines(t, true, &(TokLines){in, out, "the test", "the test"}, &e));
+  assert_string_equal(e.text, "the test:1: expected {\"ids\": […]} or a list of ids, found a string");
+  fclose(in);
+  fclose(out);
+  free(said);
+  tokenizer_free(t);
+}
+
 // A long piece without any pre-tokenizer must not take quadratic time: a quadratic merge would run for minutes here.
 static void long_piece(void **state) {
   (void)state;
@@ -378,7 +405,7 @@ static void long_marks(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(synthetic), cmocka_unit_test(stories_ten),  cmocka_unit_test(real),   cmocka_unit_test(published),
-                                     cmocka_unit_test(continuation), cmocka_unit_test(nothing_said), cmocka_unit_test(errors), cmocka_unit_test(long_piece),
+                                     cmocka_unit_test(continuation), cmocka_unit_test(nothing_said), cmocka_unit_test(errors), cmocka_unit_test(lines), cmocka_unit_test(long_piece),
                                      cmocka_unit_test(long_marks)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,6 +6,6 @@
 
 typedef void TokenizerCheck(const char *name, const char *path);   // name: that of the goldens
 
-void each_synthetic_tokenizer(TokenizerCheck *check);
+void each_synthetic_tokenizer(TokenizerCheck *check);              // all that lie in TOKENIZER_GOLDEN synthetic/
 void each_real_tokenizer(TokenizerCheck *check);                   // says which it skipped, and where it looked
 #endif
