@@ -150,7 +150,7 @@ static int front_end(Run *r, Sources *sources, Diags *d) {
     ast_print(spec->file, &text);
     return give(r, &text);
   }
-  Program *p = d->errors ? NULL : program_build(r->arena, spec, d);
+  Program *p = program_build(r->arena, spec, d);           // after errors too: it may find more
   stage_done(r, "build");
   show_diags(d);
   if (!p) {

@@ -39,10 +39,13 @@ typedef struct Spec {
   int nlib, caplib;
   int nused;
   Sources *sources;
+  bool partial;          // some text did not parse: what seems to be missing may stand there
+  const Loc *told;       // where errors were reported, those of syntax (nsyntax) first: what stands there means nothing
+  int nsyntax, ntold;
 } Spec;
 
-// Parses path, the files it uses, and the embedded library; checks names, arity and duplicates. Errors go to d; the
-// result is usable only when d->errors is 0. Never NULL.
+// Parses path, the files it uses, and the embedded library; checks names, arity and duplicates. Errors go to d; later stages can go on with
+// what was right (told). Never NULL.
 Spec *spec_parse(Arena *a, Sources *s, Diags *d, const char *path);
 // Parses one text (tests, fuzzing).
 Ast *ast_parse(Arena *a, Sources *s, Diags *d, uint32_t file);
@@ -59,4 +62,9 @@ typedef struct StdFile {
   const char *text;
 } StdFile;
 extern const StdFile std_files[];
+// Is inner a part of outer, or the whole of it?
+bool loc_within(Loc inner, Loc outer);
+// Was an error reported within loc; was one of syntax?
+bool spec_told(const Spec *s, Loc loc);
+bool spec_told_syntax(const Spec *s, Loc loc);
 #endif

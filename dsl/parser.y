@@ -46,6 +46,13 @@ static Ast *with_str(Ast *a, const char *str) {
 static Ast *binary(Parse *ps, Loc loc, const char *op, Ast *l, Ast *r) {
   return ADD(ADD(with_str(NEW(BINARY, loc), op), l), r);
 }
+static Loc up_to(Loc first, Loc last) { return (Loc){first.file, first.begin, last.end}; }
+static Ast *model(Parse *ps, Loc loc, const char *name, Loc name_loc, const char *arch, Loc arch_loc, Ast *keys, const Ast *tokenizer, Ast *init) {
+  Ast *m = with_str(NAMED(MODEL, loc, name, name_loc), arch);
+  m->str2 = tokenizer->str;
+  keys->loc = arch_loc;               // the place of the arch's name, for whoever complains about it
+  return ADD(ADD(m, keys), init);
+}
 static Ast *unary(Parse *ps, Loc loc, const char *op, Ast *x) { return ADD(with_str(NEW(UNARY, loc), op), x); }
 
 // In a list, after an error that makes tokens.c skip: what it skips to is where the list goes on.
@@ -68,6 +75,8 @@ static Ast *unary(Parse *ps, Loc loc, const char *op, Ast *x) { return ADD(with_
 %token REQUIRE IGNORE PARAM WITH STEP UNDER TOKENIZER READS TOKENS ROWS
 %token EVERY ALL LAST SPREAD
 
+%precedence NOTHING_MORE     // what may follow is left out, unless something wrong follows: then the declaration is whole all the same
+%precedence error
 %right '?' ':'
 %left OR
 %left AND
@@ -99,19 +108,19 @@ anchor: ANCHOR NAME '=' STRING { $$ = with_str(NAMED(ANCHOR, @$, $2, @2), $4); }
 augment: AUGMENT NAME '=' STRING reads_opt { 
     $$ = with_str(NAMED(AUGMENT, @$, $2, @2), $4);
     if ($5) ADD($$, $5);
+  }
+  | AUGMENT NAME '=' STRING error {
+    $$ = with_str(NAMED(AUGMENT, up_to(@1, @4), $2, @2), $4);
+    RECOVER;
   };
-reads_opt: %empty { $$ = NULL; } | READS NAME { $$ = NAMED(READS, @$, $2, @2); };
+reads_opt: %empty %prec NOTHING_MORE { $$ = NULL; } | READS NAME { $$ = NAMED(READS, @$, $2, @2); };
 use: USE STRING { $$ = with_str(NEW(USE, @$), $2); };
 
-model: MODEL NAME '=' NAME keys tokenizer init_opt {
-    $$ = with_str(NAMED(MODEL, @$, $2, @2), $4);
-    $$->str2 = $6->str;
-    $5->loc = @4;                     // the place of the arch's name, for whoever complains about it
-    ADD(ADD($$, $5), $7);
-  };
+model: MODEL NAME '=' NAME keys tokenizer init_opt { $$ = model(ps, @$, $2, @2, $4, @4, $5, $6, $7); }
+  | MODEL NAME '=' NAME keys tokenizer error { $$ = model(ps, up_to(@1, @6), $2, @2, $4, @4, $5, $6, NULL); RECOVER; };
 keys: '{' settings '}' { $$ = $2; };
 tokenizer: TOKENIZER STRING { $$ = with_str(NEW(STRING, @2), $2); };
-init_opt: %empty { $$ = NULL; } | init;
+init_opt: %empty %prec NOTHING_MORE { $$ = NULL; } | init;
 
 connect: CONNECT layers_of ARROW layers_of WITH call { $$ = ADD(ADD(ADD(NEW(CONNECT, @$), $2), $4), $6); };
 layers_of: picked

@@ -83,12 +83,34 @@ static void load_std(Loader *l) {
   }
 }
 
+bool loc_within(Loc inner, Loc outer) {
+  return inner.file == outer.file && inner.begin >= outer.begin && inner.end <= outer.end;
+}
+
+static bool any_within(const Loc *v, int n, Loc loc) {
+  for (int i = 0; i < n; i++)
+    if (loc_within(v[i], loc)) return true;
+  return false;
+}
+bool spec_told(const Spec *s, Loc loc) { return any_within(s->told, s->ntold, loc); }
+bool spec_told_syntax(const Spec *s, Loc loc) { return any_within(s->told, s->nsyntax, loc); }
+
+// Keeps the places of the errors that d holds from `from` on; returns how many.
+static int keep_told(Spec *spec, Arena *a, const Diags *d, int from) {
+  Loc *v = NULL;
+  int n = 0, cap = 0;
+  for (int i = from; i < d->n; i++)
+    if (d->v[i].kind == DIAG_ERROR && d->v[i].loc.file) ARENA_PUSH(a, v, n, cap, d->v[i].loc);
+  spec->told = v;
+  return n;
+}
+
 Spec *spec_parse(Arena *a, Sources *s, Diags *d, const char *path) {
   Spec *spec = ARENA_NEW(a, Spec);
   spec->sources = s;
   Loader l = {.arena = a, .sources = s, .diags = d, .spec = spec};
   Step root = {.real = canonical(&l, path)};
-  int before = d->errors;
+  int before = d->errors, first = d->n;
   spec->file = load(&l, path, &root);
   if (!spec->file) {
     spec->file = ARENA_NEW(a, Ast);
@@ -96,6 +118,9 @@ Spec *spec_parse(Arena *a, Sources *s, Diags *d, const char *path) {
   }
   spec->nused = spec->nlib;
   load_std(&l);
-  resolve(spec, d, d->errors != before);
+  spec->partial = d->errors != before;
+  spec->nsyntax = keep_told(spec, a, d, first);
+  resolve(spec, d, spec->partial);
+  spec->ntold = keep_told(spec, a, d, first);
   return spec;
 }

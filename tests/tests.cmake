@@ -35,7 +35,9 @@ function(calm_unit_test name)
 endfunction()
 
 # --- dsl
-calm_unit_test(test_dsl calm_dsl)
+add_library(calm_mutate STATIC EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/tests/unit/mutate.c)       # spoilt specs
+target_link_libraries(calm_mutate PUBLIC calm_base)
+calm_unit_test(test_dsl calm_dsl calm_mutate)
 
 # --- graph, autodiff
 calm_unit_test(test_graph_text calm_graph m)
@@ -46,7 +48,7 @@ calm_unit_test(test_autodiff calm_autodiff m)
 add_library(calm_tiny STATIC EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/tests/unit/tiny_model.c)   # model directories for tests
 target_compile_definitions(calm_tiny PRIVATE CALM_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
 target_link_libraries(calm_tiny PUBLIC calm_files)
-calm_unit_test(test_build calm_build calm_tiny)
+calm_unit_test(test_build calm_build calm_tiny calm_mutate)
 
 # --- passes, plan
 add_library(calm_graphkit STATIC EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/tests/unit/graph_kit.c)   # small random graphs, evaluated

@@ -137,7 +137,7 @@ static bool eval_config(Build *b, MInst *m) {
   return ok;
 }
 
-static bool find_sections(Build *b, MInst *m) {
+static bool find_sections(MInst *m) {
   static const Ast no_config = {.kind = AST_CONFIG};
   m->config = &no_config;
   for (int i = 1; i < m->arch->nkid; i++) {
@@ -152,14 +152,7 @@ static bool find_sections(Build *b, MInst *m) {
       default: break;
     }
   }
-  const char *lacks = !m->embed    ? "embed(ids[T]) = …"
-                      : !m->blocks ? "layers i in 0..n under \"…\" (x[T, D]) { … }"
-                      : !m->head   ? "head(x[T, D]) { … }"
-                                   : NULL;
-  if (lacks)
-    fail_at(b, m->arch->name_loc.file ? m->arch->name_loc : m->arch->loc, "arch '%s' has no '%s'", m->arch->name,
-            lacks);
-  return !lacks;
+  return m->embed && m->blocks && m->head;         // the arch was checked when it was read
 }
 
 static int64_t whole_or(Build *b, MInst *m, const char *name, int64_t other) {
@@ -186,11 +179,13 @@ static bool count_blocks(Build *b, MInst *m) {
   return true;
 }
 
-bool model_setup(Build *b, MInst *m) {
-  if (!find_sections(b, m)) return false;
+void model_setup(Build *b, MInst *m) {
+  if (spec_told_syntax(b->spec, m->arch->loc) || !find_sections(m)) return;
   int before = b->d->errors;
   check_keys(b, m);
-  return eval_config(b, m) && count_blocks(b, m) && b->d->errors == before;
+  bool known = eval_config(b, m);
+  m->counted = count_blocks(b, m);
+  m->sound = known && m->counted && b->d->errors == before;
 }
 
 // ---- parts
@@ -199,7 +194,8 @@ bool model_setup(Build *b, MInst *m) {
 static NodeId apply(Ev *ev, MInst *m, Scope *s, const Ast *formal, const Ast *body, NodeId x, Loc loc) {
   NodeId r = NODE_NONE;
   ev->m = m;
-  if (bind_formal(ev, s, formal, v_tensor(x), formal->loc)) {
+  if (spec_told(ev->b->spec, formal->loc)) silent(ev);
+  else if (bind_formal(ev, s, formal, v_tensor(x), formal->loc)) {
     Value v = eval_body(ev, s, body);
     if (v.kind == V_TENSOR) r = v.node;
     else if (v.kind != V_POISON) fail(ev, loc, "expected a tensor; found %s", v_text(ev, &v));

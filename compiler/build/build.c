@@ -1,5 +1,5 @@
 // program_build: models, layer maps, then one graph per entry. The score entry comes first, for it builds everything: all errors of the
-// text are found there.
+// text are found there. None ends the build before what does not depend on it has been looked at; no graph is used after one.
 #include <string.h>
 
 #include "dsl/base/bug.h"
@@ -7,10 +7,11 @@
 #include "runtime/text/tokenizer.h"
 
 static void check_vocabulary(Build *b) {
+  if (b->anchor < 0) return;
   const MInst *anchor = &b->model[b->anchor];
   for (int i = 0; i < b->nmodel; i++) {
     const MInst *m = &b->model[i];
-    if (m->own_tokens || m->pub->vocab >= anchor->pub->vocab) continue;
+    if (m->own_tokens || m->same_unknown || !m->pub->vocab || m->pub->vocab >= anchor->pub->vocab) continue;
     if (fail_at(b, m->decl->loc, "model '%s' knows %lld tokens, fewer than the %lld of model '%s' whose ids it reads",
                 m->pub->name, (long long)m->pub->vocab, (long long)anchor->pub->vocab, anchor->pub->name))
       note_model(b, anchor);
@@ -20,7 +21,7 @@ static void check_vocabulary(Build *b) {
 // A model made from nothing must have a row for every id its tokenizer gives.
 static void check_tokenizer(Build *b, const MInst *m) {
   RtError e;
-  if (m->file || !m->pub->tokenizer) return;
+  if (m->file || !m->pub->tokenizer || !m->pub->vocab) return;
   Tokenizer *t = tokenizer_open(m->pub->tokenizer, &e);
   if (!t) {
     fail_at(b, m->decl->loc, "%s", e.text);
@@ -61,15 +62,27 @@ static void publish_params(Build *b) {
   }
 }
 
-static bool make_entries(Build *b) {
+// Errors in train and eval blocks, which no graph depends on.
+static int setting_errors(const Build *b, int found) {
+  const Spec *s = b->spec;
+  for (int i = 0; i < s->ntold; i++)
+    for (int k = 0; k < s->file->nkid; k++) {
+      const Ast *block = s->file->kid[k];
+      found += (block->kind == AST_TRAIN || block->kind == AST_EVAL) && loc_within(s->told[i], block->loc);
+    }
+  return found;
+}
+
+// aside: errors of settings found in this stage.
+static void make_entries(Build *b, int aside) {
   Graph *score = entry_build(b, ENTRY_SCORE);
-  if (b->d->errors) return false;
+  bool whole = b->d->errors == setting_errors(b, aside) && !b->spec->partial;
   check_vocabulary(b);
   for (int i = 0; i < b->nmodel; i++) {
     check_unused_tensors(b, &b->model[i]);
     check_tokenizer(b, &b->model[i]);
   }
-  if (b->d->errors) return false;
+  if (!whole) return;
   b->prog->entry = ARENA_ARRAY(b->a, Graph *, 6);
   add_entry(b, entry_build(b, b->nparam ? ENTRY_TRAIN : ENTRY_PROBE));
   add_entry(b, entry_build(b, ENTRY_LOSS));
@@ -80,20 +93,19 @@ static bool make_entries(Build *b) {
     add_entry(b, graph_update(b->a));
   }
   publish_params(b);
-  return !b->d->errors;
 }
 
 Program *program_build(Arena *a, const Spec *spec, Diags *d) {
   Program *p = ARENA_NEW(a, Program);
   Build b = {.a = a, .spec = spec, .d = d, .prog = p};
-  bool ok = models_load(&b) && connections_make(&b);
-  if (b.anchor >= 0) {
-    p->train = settings_train(&b);
-    p->evals = settings_evals(&b);
-  }
-  ok = ok && make_entries(&b) && !d->errors;
+  models_load(&b);
+  connections_make(&b);
+  int before = d->errors;
+  p->train = settings_train(&b);
+  p->evals = settings_evals(&b);
+  make_entries(&b, d->errors - before);
   for (int i = 0; i < b.nmodel; i++) model_close(b.model[i].file);
-  if (ok) return p;
+  if (!d->errors) return p;
   program_close(p);
   return NULL;
 }

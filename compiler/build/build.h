@@ -64,7 +64,7 @@ typedef struct Program {
   json_t *evals;                     // [{"title": …, "data": …, "metric": …}]
 } Program;
 
-// NULL after errors (in d). Relative model paths are taken from the spec's own folder.
+// NULL after errors (in d, those of spec_parse included: what they leave is looked at all the same). Relative model paths are taken from the spec's own folder.
 Program *program_build(Arena *a, const Spec *spec, Diags *d);
 // Releases the JSON a program holds; the rest is the arena's.
 void program_close(Program *p);

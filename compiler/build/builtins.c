@@ -340,6 +340,7 @@ static int param_slot(const char *params, const char *name, int *count, unsigned
 static bool read_args(Ev *ev, Scope *s, const Ast *e, const char *params, Args *a) {
   int count, next = 0;
   unsigned optional, given = 0;
+  bool bad = false;
   param_slot(params, NULL, &count, &optional);
   for (int i = 0; i < e->nkid; i++) {
     const Ast *k = e->kid[i];
@@ -357,11 +358,11 @@ static bool read_args(Ev *ev, Scope *s, const Ast *e, const char *params, Args *
     a->v[slot] = eval(ev, s, named ? k->kid[0] : k);
     a->at[slot] = k->loc;
     given |= 1u << slot;
-    if (a->v[slot].kind == V_POISON) return false;
+    bad |= a->v[slot].kind == V_POISON;
   }
   unsigned need = ((1u << count) - 1) & ~optional;
-  if ((given & need) == need) return true;
-  fail(ev, e->loc, "'%s' needs more arguments: %s", e->name, params);
+  if ((given & need) == need) return !bad;
+  lack(ev, e->loc, "'%s' needs more arguments: %s", e->name, params);
   return false;
 }
 
@@ -376,6 +377,6 @@ Value call_builtin(Ev *ev, Scope *s, const Ast *e) {
     return read_args(ev, s, e, table[i].params, &a) ? table[i].call(ev, &a) : v_poison();
   }
   const char *near = nearest_name(ev->b, s, e->name);
-  return fail(ev, e->loc, "no function '%s'%s%s%s", e->name, near ? "; did you mean '" : "", near ? near : "",
+  return lack(ev, e->loc, "no function '%s'%s%s%s", e->name, near ? "; did you mean '" : "", near ? near : "",
               near ? "'?" : "");
 }

@@ -8,7 +8,7 @@ typedef struct Layers {
   int n, cap;
 } Layers;
 
-static const MInst *model_named(const Build *b, const char *name) {
+static MInst *model_named(const Build *b, const char *name) {
   for (int i = 0; i < b->nmodel; i++)
     if (!strcmp(b->model[i].pub->name, name)) return &b->model[i];
   return NULL;
@@ -48,16 +48,19 @@ static void add(Build *b, Layers *l, int64_t k) { ARENA_PUSH(b->a, l->v, l->n, l
 // All selectors but spread, which waits for the other side.
 static bool select_layers(Build *b, const Ast *sel, const MInst *m, Layers *out) {
   int64_t L = m->pub->blocks, x, y, step = 1;
+  bool ok = true;
   switch (sel->kind) {
     case AST_SEL_LIST:
       for (int i = 0; i < sel->nkid; i++) {
-        if (!layer(b, sel->kid[i], m, &x)) return false;
-        add(b, out, x);
+        if (layer(b, sel->kid[i], m, &x)) add(b, out, x);
+        else ok = false;
       }
-      return true;
+      return ok;
     case AST_SEL_RANGE:
-      if (!layer(b, sel->kid[0], m, &x) || !layer(b, sel->kid[1], m, &y)) return false;
-      if (sel->nkid > 2 && sel->kid[2] && !distance(b, sel->kid[2], m, &step)) return false;
+      ok = layer(b, sel->kid[0], m, &x);
+      ok = layer(b, sel->kid[1], m, &y) && ok;
+      if (sel->nkid > 2 && sel->kid[2]) ok = distance(b, sel->kid[2], m, &step) && ok;
+      if (!ok) return false;
       if (y < x) {
         fail_at(b, sel->loc, "this range is empty: it runs from %lld to %lld", (long long)x, (long long)y);
         return false;
@@ -102,46 +105,51 @@ static void add_connection(Build *b, Conn c, const MInst *from, int k, const MIn
     if (fail_at(b, c.decl->loc, "%s is connected twice", name)) diag_note(b->d, other->decl->loc, "the first time here");
     return;
   }
-  c.pub = (BConnection){from->index, k, to->index, j, c.op->name, c.tap ? c.tap->name : NULL, name};
+  c.pub = (BConnection){from->index, k, to->index, j, c.decl->kid[2]->name, c.tap ? c.tap->name : NULL, name};
   ARENA_PUSH(b->a, b->conn, b->nconn, b->capconn, c);
 }
 
-static void connect(Build *b, const Ast *decl) {
-  const Ast *side[2] = {decl->kid[0], decl->kid[1]}, *call = decl->kid[2];
-  Conn c = {.decl = decl, .op = spec_find(b->spec, AST_OP, call->name)};
-  const MInst *m[2];
+// The op of a connection; NULL where it cannot be applied, which an earlier stage has told.
+static const Ast *usable_op(const Build *b, const Ast *call) {
+  const Ast *op = spec_find(b->spec, AST_OP, call->name);
+  bool bad = !op || spec_told(b->spec, call->loc) || spec_told(b->spec, op->kid[0]->loc) || spec_told_syntax(b->spec, op->loc);
+  return bad ? NULL : op;
+}
+
+static bool pair(Build *b, const Ast *decl, MInst *const m[2]) {
+  const Ast *side[2] = {decl->kid[0], decl->kid[1]};
+  Conn c = {.decl = decl, .op = usable_op(b, decl->kid[2])};
   Layers l[2] = {{0}, {0}};
   bool spreads[2], ok = true;
-  if (!c.op) {
-    fail_at(b, call->loc, "no op is called '%s'", call->name);
-    return;
-  }
   for (int i = 0; i < 2; i++) {
-    m[i] = model_named(b, side[i]->name);
     spreads[i] = side[i]->kid[0]->kind == AST_SEL_SPREAD;
-    if (!m[i]) {
-      fail_at(b, side[i]->loc, "no model is called '%s'", side[i]->name);
-      return;
-    }
-    if (!spreads[i]) ok = select_layers(b, side[i]->kid[0], m[i], &l[i]) && ok;
+    if (!m[i] || !m[i]->counted) ok = false;
+    else if (!spreads[i]) ok = select_layers(b, side[i]->kid[0], m[i], &l[i]) && ok;
   }
-  if (!ok) return;
-  if (spreads[0] && spreads[1]) {
-    fail_at(b, decl->loc, "both sides say spread: one must say how many layers, such as [every 4]");
-    return;
-  }
+  bool wants_tap = side[0]->nkid > 1 && m[0] && m[0]->counted;
+  if (wants_tap && !(c.tap = arch_find_tap(b, m[0], side[0]->kid[1]))) ok = false;
+  if (c.tap && (c.tap->kid[0]->nkid != 2 || spec_told(b->spec, c.tap->kid[0]->loc))) c.op = NULL;
+  if (!ok || (spreads[0] && spreads[1])) return false;     // the latter was told
   for (int i = 0; i < 2; i++)
-    if (spreads[i] && !spread(b, side[i]->kid[0], m[i], l[1 - i].n, &l[i])) return;
+    if (spreads[i] && !spread(b, side[i]->kid[0], m[i], l[1 - i].n, &l[i])) return false;
   if (l[0].n != l[1].n) {
     fail_at(b, decl->loc,
             "%d layers of model '%s' cannot meet %d of model '%s': expected as many on both sides (one side may say "
             "[spread])",
             l[0].n, m[0]->pub->name, l[1].n, m[1]->pub->name);
-    return;
+    return false;
   }
   if (!l[0].n) fail_at(b, decl->loc, "this connects no layers");
-  if (side[0]->nkid > 1 && !(c.tap = arch_find_tap(b, m[0], side[0]->kid[1]))) return;
   for (int i = 0; i < l[0].n; i++) add_connection(b, c, m[0], l[0].v[i], m[1], l[1].v[i]);
+  return c.op != NULL;
+}
+
+// What a model's text says is looked at only as far as connections that are right read it: after an error nobody knows what is not used.
+static void connect(Build *b, const Ast *decl) {
+  MInst *m[2] = {model_named(b, decl->kid[0]->name), model_named(b, decl->kid[1]->name)};
+  if (!spec_told_syntax(b->spec, decl->loc) && pair(b, decl, m)) return;
+  for (int i = 0; i < 2; i++)
+    if (m[i]) m[i]->erred = true;
 }
 
 // ---- circles: depth first over layers; a layer needs the one below it and what is added to it
@@ -198,13 +206,14 @@ static bool no_circle(Build *b) {
   return !w.found;
 }
 
-bool connections_make(Build *b) {
-  int before = b->d->errors;
+void connections_make(Build *b) {
   for (int i = 0; i < b->spec->file->nkid; i++)
     if (b->spec->file->kid[i]->kind == AST_CONNECT) connect(b, b->spec->file->kid[i]);
-  if (b->d->errors != before || !no_circle(b)) return false;
+  if (!no_circle(b)) {                             // states cannot be followed in a circle: each model for itself
+    b->nconn = 0;
+    for (int i = 0; i < b->nmodel; i++) b->model[i].erred = true;
+  }
   b->prog->conn = ARENA_ARRAY(b->a, BConnection, b->nconn + 1);
   b->prog->nconn = b->nconn;
   for (int i = 0; i < b->nconn; i++) b->prog->conn[i] = b->conn[i].pub;
-  return true;
 }

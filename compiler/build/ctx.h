@@ -7,7 +7,7 @@
 
 // ---- values: compile-time ones and tensors (graph nodes) in one type
 typedef enum ValKind {
-  V_POISON,                    // an error was reported; whatever uses it stays silent
+  V_POISON,                    // an error was reported, by this stage or an earlier one; whatever uses it stays silent
   V_NONE,                      // none, or a config key that is not there (s = its name)
   V_BOOL, V_INT, V_FLOAT, V_STRING,
   V_LIST,                      // v, n
@@ -46,7 +46,8 @@ struct Scope {
   int n, cap;
 };
 
-// ---- the build
+// ---- the build. After an error it goes on with what is still known, so that one run finds every error: a model that is not sound has
+// states of the right type and no more, a connection without an op adds nothing, a weight that is not as declared is taken as declared.
 struct MInst {                 // a model of the spec
   int index;
   BModel *pub;
@@ -57,13 +58,16 @@ struct MInst {                 // a model of the spec
   Scope *scope;                // names the arch's config section binds
   const Ast *config, *prefix, *embed, *blocks, *head, *init, *own_init;
   int64_t lo, hi;              // block indices
-  bool own_tokens;             // its tokenizer is not the anchor's
+  bool counted;                // its blocks are: layers can be selected
+  bool sound;                  // its configuration is what the arch knows: the arch's text can be evaluated
+  bool erred;                  // an error was found in that text
+  bool own_tokens, same_unknown;     // its tokenizer is not the anchor's; the two could not be compared
   const char **under;          // weight-name prefixes of blocks met so far (unused tensors under them are errors)
   int nunder, capunder;
 };
 typedef struct Conn {          // one line of a layer map
   BConnection pub;
-  const Ast *decl, *op, *tap;  // CONNECT, OP and TAP nodes; tap NULL: the state itself
+  const Ast *decl, *op, *tap;  // CONNECT, OP and TAP nodes; op NULL: there is none to apply, which was told; tap NULL: the state itself
 } Conn;
 typedef struct ParamInfo {
   BParam pub;
@@ -75,6 +79,7 @@ typedef struct ParamInfo {
 typedef struct Spoken {        // a place speaks once; one of the library once for each declaration of the spec that it is read for
   Loc loc;
   const Ast *whom;             // NULL in the spec's own text
+  const char *cause;           // or: what whom was told is the cause of an error, wherever that shows
 } Spoken;
 typedef struct Build {
   Arena *a;
@@ -89,7 +94,9 @@ typedef struct Build {
   int nparam, capparam;
   Spoken *seen;                // places an error was reported at
   int nseen, capseen;
-  int anchor;
+  const char *cause;           // of the error whose message is being made, if it may show at several places; NULL
+  int mute;                    // > 0: errors are not reported (what is evaluated is known to be wrong)
+  int anchor;                  // -1: there is none, which was told
 } Build;
 
 typedef enum EntryKind { ENTRY_SCORE, ENTRY_TRAIN, ENTRY_LOSS, ENTRY_STEP, ENTRY_PROBE } EntryKind;
@@ -138,6 +145,8 @@ MInst *scope_keys(const Scope *s);
 // ---- diagnostics: false when this place has spoken already
 bool fail_at(Build *b, Loc loc, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 Value fail(Ev *ev, Loc loc, const char *fmt, ...) __attribute__((format(printf, 3, 4)));   // reports and returns poison
+Value lack(Ev *ev, Loc loc, const char *fmt, ...) __attribute__((format(printf, 3, 4)));   // fail, of what may stand in text that did not parse
+Value silent(Ev *ev);                                         // poison of what an earlier stage reported
 void note_model(Build *b, const MInst *m);                    // "model 'base' is declared here"
 
 // ---- expr.c
@@ -185,7 +194,7 @@ Value call_builtin(Ev *ev, Scope *s, const Ast *call);
 const char *nearest_name(Build *b, const Scope *s, const char *name);   // for suggestions; NULL
 
 // ---- arch.c
-bool model_setup(Build *b, MInst *m);                        // config section, sections found, blocks counted
+void model_setup(Build *b, MInst *m);                        // config section, sections found, blocks counted: sets counted and sound
 NodeId arch_embed(Ev *ev, MInst *m);
 NodeId arch_block(Ev *ev, MInst *m, int64_t i, NodeId x);
 const Ast *arch_find_tap(Build *b, const MInst *m, const Ast *name);   // name: a NAME; NULL after an error
@@ -193,10 +202,10 @@ NodeId arch_tap(Ev *ev, MInst *m, const Ast *tap, int k, NodeId x);    // x: the
 NodeId arch_head(Ev *ev, MInst *m, NodeId x);
 
 // ---- load.c
-bool models_load(Build *b);
+void models_load(Build *b);
 
 // ---- connect.c, op.c
-bool connections_make(Build *b);
+void connections_make(Build *b);
 NodeId op_apply(Ev *ev, const Conn *c, NodeId to, NodeId from);   // what is to be added; NODE_NONE after an error
 
 // ---- entries.c, optim.c, settings.c

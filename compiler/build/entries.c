@@ -5,15 +5,30 @@
 #include "build/ctx.h"
 #include "passes/passes.h"
 
+static NodeId state_at(Ev *ev, int model, int k);
+
+// The state that a model's embedding or block k gives. A block gives what it is given, so that after an error the layer below stands in for
+// it; of a model that is not sound the embedding says the type, and no more is looked at.
+static NodeId own_state(Ev *ev, MInst *m, int k) {
+  if (!m->counted) return NODE_NONE;
+  if (!k) {
+    ev->b->mute += !m->sound;
+    NodeId x = arch_embed(ev, m);
+    ev->b->mute -= !m->sound;
+    return x;
+  }
+  NodeId below = state_at(ev, m->index, k - 1), x = m->sound ? arch_block(ev, m, m->lo + k - 1, below) : below;
+  return x == NODE_NONE ? below : x;
+}
+
 // Layer k of a model after additions. A block reads the layer below; every addition to a layer reads the layer before any of them.
 static NodeId state_at(Ev *ev, int model, int k) {
   Build *b = ev->b;
   if (ev->state[model][k] != NODE_NONE) return ev->state[model][k];
-  MInst *m = &b->model[model];
-  NodeId x = k == 0 ? arch_embed(ev, m) : arch_block(ev, m, m->lo + k - 1, state_at(ev, model, k - 1)), y = x;
+  NodeId x = own_state(ev, &b->model[model], k), y = x;
   for (int i = 0; i < b->nconn && x != NODE_NONE; i++) {
     const Conn *c = &b->conn[i];
-    if (c->pub.to != model || c->pub.to_layer != k) continue;
+    if (c->pub.to != model || c->pub.to_layer != k || !c->op) continue;
     NodeId a = state_at(ev, c->pub.from, c->pub.from_layer);
     if (c->tap) a = arch_tap(ev, &b->model[c->pub.from], c->tap, c->pub.from_layer, a);
     NodeId d = op_apply(ev, c, x, a);
@@ -29,7 +44,9 @@ static NodeId rows_input(Ev *ev, const char *name, Dtype dt) {
 
 // The anchor's head on the rows that matter; also the state before the head is evaluated on them.
 static NodeId head_on_rows(Ev *ev) {
+  if (ev->b->anchor < 0) return NODE_NONE;
   MInst *m = &ev->b->model[ev->b->anchor];
+  if (!m->sound) return NODE_NONE;
   NodeId x = state_at(ev, m->index, (int)m->pub->blocks);
   if (x == NODE_NONE) return x;
   ev->rows = rows_input(ev, "rows", DT_I32);

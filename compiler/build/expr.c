@@ -8,6 +8,14 @@ enum { MAX_DEPTH = 64, MAX_LEVELS = 2048, MAX_ITEMS = 1 << 20 };   // calls, exp
 
 static bool poisoned(const Value *v) { return v->kind == V_POISON; }
 
+// Did an earlier stage report an error of e itself, not of a part of it?
+static bool told_itself(const Build *b, const Ast *e) {
+  if (!b->spec->ntold || !spec_told(b->spec, e->loc)) return false;
+  for (int i = 0; i < e->nkid; i++)
+    if (e->kid[i] && spec_told(b->spec, e->kid[i]->loc)) return false;
+  return true;
+}
+
 // ---- names and strings
 
 static Value key_value(Build *b, const MInst *m, const char *name) {
@@ -24,7 +32,7 @@ static Value eval_name(Ev *ev, Scope *s, const Ast *e) {
   if (builtin_constant(e->name, &v)) return v;
   if (m) return key_value(ev->b, m, e->name);
   const char *near = nearest_name(ev->b, s, e->name);
-  return fail(ev, e->loc, "'%s' is not known here%s%s%s", e->name, near ? "; did you mean '" : "", near ? near : "",
+  return lack(ev, e->loc, "'%s' is not known here%s%s%s", e->name, near ? "; did you mean '" : "", near ? near : "",
               near ? "'?" : "");
 }
 
@@ -67,11 +75,12 @@ static Value eval_names(Ev *ev, Scope *s, const Ast *e) {
 
 static Value eval_list(Ev *ev, Scope *s, const Ast *e) {
   Value *v = ARENA_ARRAY(ev->b->a, Value, e->nkid + 1);
+  bool bad = false;
   for (int i = 0; i < e->nkid; i++) {
     v[i] = eval(ev, s, e->kid[i]);
-    if (poisoned(&v[i])) return v[i];
+    bad |= poisoned(&v[i]);
   }
-  return (Value){.kind = V_LIST, .v = v, .n = e->nkid};
+  return bad ? v_poison() : (Value){.kind = V_LIST, .v = v, .n = e->nkid};
 }
 
 static bool bounds(Ev *ev, Scope *s, const Ast *lo, const Ast *hi, int64_t *from, int64_t *to) {
@@ -155,8 +164,11 @@ static bool eval_extent(Ev *ev, Scope *s, const Ast *e, int64_t *out) {
     return true;
   }
   if (!v_whole(&v, out) || *out < 1) {
-    fail(ev, e->loc, "an extent is a whole number from 1 on; %s is %s", source_text(ev->b, e->loc), v_text(ev, &v));
-    note_config(ev, e);
+    const char *found = v_text(ev, &v), *what = source_text(ev->b, e->loc);
+    if (!ev->b->cause) ev->b->cause = arena_printf(ev->b->a, "%s = %s", what, found);
+    int before = ev->b->d->errors;
+    fail(ev, e->loc, "an extent is a whole number from 1 on; %s is %s", what, found);
+    if (ev->b->d->errors != before) note_config(ev, e);
     return false;
   }
   return true;
@@ -236,6 +248,7 @@ bool bind_formal(Ev *ev, Scope *s, const Ast *formal, Value v, Loc at) {
 }
 
 Value call_fn(Ev *ev, Scope *up, const Ast *fn, const Value *arg, const Loc *at, int n, Loc loc) {
+  if (spec_told(ev->b->spec, fn->kid[0]->loc) || spec_told_syntax(ev->b->spec, fn->loc)) return silent(ev);
   if (++ev->depth > MAX_DEPTH) {
     ev->depth--;
     return fail(ev, loc, "'%s' calls itself without end", fn->name);
@@ -252,7 +265,7 @@ Value call_fn(Ev *ev, Scope *up, const Ast *fn, const Value *arg, const Loc *at,
     Loc where = i < n ? at[i] : loc;
     if (i >= n || !where.file) {
       if (f->nkid < 2 || !f->kid[1]) {
-        fail(ev, loc, "'%s' needs '%s'", fn->name, f->name);
+        lack(ev, loc, "'%s' needs '%s'", fn->name, f->name);
         ok = false;
         break;
       }
@@ -305,22 +318,22 @@ static bool eval_param(Ev *ev, Scope *s, const Ast *p) {
   return node != NODE_NONE;
 }
 
+// After an error it goes on with a name that means nothing: further statements may have errors of their own.
 static Value eval_block(Ev *ev, Scope *up, const Ast *block) {
   Scope *s = scope_new(ev->b, up);
   for (int i = 0; i < block->nkid; i++) {
     const Ast *k = block->kid[i];
     if (k->kind == AST_RETURN) return eval(ev, s, k->kid[0]);
     if (k->kind == AST_PARAM) {
-      if (!eval_param(ev, s, k)) return v_poison();
+      if (told_itself(ev->b, k) || !eval_param(ev, s, k)) scope_bind(ev->b, s, k->name, silent(ev), k->loc);
       continue;
     }
     if (k->kind != AST_BIND) return fail(ev, k->loc, "a %s cannot stand here", ast_kind_name(k->kind));
     Value v = eval(ev, s, k->kid[1]);
     if (!poisoned(&v) && k->kid[0]) v = declared(ev, s, k, v);
-    if (poisoned(&v)) return v;
     scope_bind(ev->b, s, k->name, v, k->name_loc);
   }
-  return fail(ev, block->loc, "this block returns nothing: expected 'return …' at its end");
+  return lack(ev, block->loc, "this block returns nothing: expected 'return …' at its end");
 }
 
 Value eval_body(Ev *ev, Scope *s, const Ast *body) {
@@ -343,6 +356,7 @@ static Value eval_call(Ev *ev, Scope *s, const Ast *e) {
   const Ast *formals = fn->kid[0];
   Value *arg = ARENA_ARRAY(ev->b->a, Value, formals->nkid + 1);
   Loc *at = ARENA_ARRAY(ev->b->a, Loc, formals->nkid + 1);
+  bool bad = false;
   for (int i = 0, next = 0; i < e->nkid; i++) {
     const Ast *k = e->kid[i];
     int slot = next;
@@ -356,9 +370,9 @@ static Value eval_call(Ev *ev, Scope *s, const Ast *e) {
     if (at[slot].file) return fail(ev, k->loc, "'%s' is given twice", formals->kid[slot]->name);
     arg[slot] = eval(ev, s, k->kind == AST_NAMED ? k->kid[0] : k);
     at[slot] = k->loc;
-    if (poisoned(&arg[slot])) return arg[slot];
+    bad |= poisoned(&arg[slot]);
   }
-  return call_fn(ev, up, fn, arg, at, formals->nkid, e->loc);
+  return bad ? v_poison() : call_fn(ev, up, fn, arg, at, formals->nkid, e->loc);
 }
 
 static Value eval_kind(Ev *ev, Scope *s, const Ast *e) {
@@ -385,7 +399,17 @@ static Value eval_kind(Ev *ev, Scope *s, const Ast *e) {
   }
 }
 
+// Of a call that an earlier stage refused its arguments may still be looked at.
+static Value eval_told(Ev *ev, Scope *s, const Ast *e) {
+  for (int i = 0; e->kind == AST_CALL && i < e->nkid; i++) {
+    const Ast *arg = e->kid[i];
+    eval(ev, s, arg->kind == AST_NAMED ? arg->kid[0] : arg);
+  }
+  return silent(ev);
+}
+
 Value eval(Ev *ev, Scope *s, const Ast *e) {
+  if (told_itself(ev->b, e)) return eval_told(ev, s, e);
   if (ev->levels >= MAX_LEVELS) return fail(ev, e->loc, "this is nested too deeply: at most %d levels with those of the functions it is called from", MAX_LEVELS);
   ev->levels++;
   Value v = eval_kind(ev, s, e);

@@ -6,6 +6,7 @@
 
 #include "build/ctx.h"
 #include "dsl/utf8.h"
+#include "runtime/files/file.h"
 #include "runtime/text/tokenizer.h"
 
 // A path of the spec, from the spec's own folder.
@@ -34,12 +35,21 @@ static Role role_of(const Ast *decl) {
   return decl->kind == AST_ANCHOR ? ROLE_ANCHOR : decl->kind == AST_AUGMENT ? ROLE_AUGMENT : ROLE_MODEL;
 }
 
+// The files of weights of a directory whose other files were refused, for `said`: they may be refused for something of their own.
+static void look_at_weights(Build *b, const MInst *m, const char *shown, const char *said) {
+  RtError e;
+  Safetensors *st = st_open_dir(shown, true, &e);
+  if (!st && strcmp(e.text, said)) diag_error(b->d, m->decl->loc, "%s", e.text);
+  st_close(st);
+}
+
 static bool open_directory(Build *b, MInst *m) {
   RtError e;
   const char *shown = model_place(b->a, m->decl->str, spec_path(b, m->decl->str), &e);
   m->file = shown ? model_open(b->a, absolute(b, shown), shown, &e) : NULL;
   if (!m->file) {
     fail_at(b, m->decl->loc, "%s", e.text);
+    if (shown && file_is_dir(shown)) look_at_weights(b, m, shown, e.text);
     return false;
   }
   m->keys = m->file->config;
@@ -54,7 +64,7 @@ static bool open_directory(Build *b, MInst *m) {
     return false;
   }
   m->arch = spec_find_arch(b->spec, architecture);
-  if (!m->arch)
+  if (!m->arch && !b->spec->partial)
     fail_at(b, m->decl->loc,
             "no arch serves \"%s\" (%s): expected 'arch NAME for \"%s\" { … }' in this spec or a file it uses",
             architecture, m->config_path, architecture);
@@ -71,23 +81,20 @@ static bool make_config(Build *b, MInst *m) {
   m->config_path = b->spec->sources->v[m->decl->loc.file].path;
   m->own_init = m->decl->nkid > 1 ? m->decl->kid[1] : NULL;
   m->arch = spec_find(b->spec, AST_ARCH, m->decl->str);
-  if (!m->arch) {
-    fail_at(b, m->decl->loc, "no arch is called '%s'", m->decl->str);
-    return false;
-  }
-  const Ast *served = m->arch->kid[0];
-  json_object_set_new(c, "architectures", json_pack("[s]", served->nkid ? served->kid[0]->str : m->arch->name));
-  json_object_set_new(c, "model_type", json_string(m->arch->name));
+  const Ast *served = m->arch ? m->arch->kid[0] : NULL;
+  if (served) json_object_set_new(c, "architectures", json_pack("[s]", served->nkid ? served->kid[0]->str : m->arch->name));
+  if (served) json_object_set_new(c, "model_type", json_string(m->arch->name));
+  bool ok = served && !spec_told_syntax(b->spec, m->decl->loc);
   for (int i = 0; i < settings->nkid; i++) {
     Value v = eval(&ev, NULL, settings->kid[i]->kid[0]);
     json_t *j = value_json(&ev, settings->kid[i]->loc, &v);
-    if (!j) return false;
-    json_object_set_new(c, settings->kid[i]->name, j);
+    if (j) json_object_set_new(c, settings->kid[i]->name, j);
+    else ok = false;
   }
   const char *tokenizer = m->decl->str2 ? spec_path(b, m->decl->str2) : NULL;
   m->pub->tokenizer = tokenizer ? absolute(b, tokenizer) : NULL;
   if (!can_be_held(b, m, m->pub->tokenizer)) return false;
-  if (!tokenizer || !access(tokenizer, R_OK)) return true;
+  if (!tokenizer || !access(tokenizer, R_OK)) return ok;
   fail_at(b, m->decl->loc, "the tokenizer of model '%s', %s, cannot be read: %s", m->pub->name, tokenizer,
           strerror(errno));
   return false;
@@ -102,12 +109,13 @@ static void compare_tokenizers(Build *b) {
     m->own_tokens = false;
     if (!m->pub->tokenizer || !anchor->pub->tokenizer) continue;
     bool same = true;
-    if (!tokenizer_same(m->pub->tokenizer, anchor->pub->tokenizer, &same, &e)) fail_at(b, m->decl->loc, "%s", e.text);
+    m->same_unknown = !tokenizer_same(m->pub->tokenizer, anchor->pub->tokenizer, &same, &e);
+    if (m->same_unknown) fail_at(b, m->decl->loc, "%s", e.text);
     m->own_tokens = !same;
   }
 }
 
-bool models_load(Build *b) {
+void models_load(Build *b) {
   const Ast *file = b->spec->file;
   b->anchor = -1;
   for (int i = 0; i < file->nkid; i++) {
@@ -116,7 +124,6 @@ bool models_load(Build *b) {
   }
   b->model = ARENA_ARRAY(b->a, MInst, b->nmodel + 1);
   b->prog->model = ARENA_ARRAY(b->a, BModel, b->nmodel + 1);
-  bool ok = true;
   for (int i = 0, n = 0; i < file->nkid; i++) {
     const Ast *d = file->kid[i];
     if (d->kind != AST_ANCHOR && d->kind != AST_AUGMENT && d->kind != AST_MODEL) continue;
@@ -126,16 +133,10 @@ bool models_load(Build *b) {
     m->pub = &b->prog->model[n++];
     *m->pub = (BModel){.name = d->name, .role = role_of(d), .loc = d->loc};
     m->pub->prompt_only = d->kind == AST_AUGMENT && d->nkid;
-    if (d->kind != AST_AUGMENT) b->anchor = m->index;
-    ok = (d->kind == AST_MODEL ? make_config(b, m) : open_directory(b, m)) && model_setup(b, m) && ok;
+    if (d->kind != AST_AUGMENT && b->anchor < 0) b->anchor = m->index;
+    if (d->kind == AST_MODEL ? make_config(b, m) : open_directory(b, m)) model_setup(b, m);
   }
   b->prog->nmodel = b->nmodel;
   b->prog->anchor = b->anchor;
-  if (b->anchor < 0) {
-    fail_at(b, file->loc,
-            "this spec names no anchor: expected 'anchor NAME = \"directory\"' or 'model NAME = arch { … }'");
-    return false;
-  }
-  if (ok) compare_tokenizers(b);
-  return ok && !b->d->errors;
+  if (b->anchor >= 0) compare_tokenizers(b);
 }

@@ -31,7 +31,7 @@ static bool bind_arguments(Ev *ev, Scope *s, const Conn *c) {
     }
     const Ast *e = given ? given : f->nkid > 1 ? f->kid[1] : NULL;
     if (!e) {
-      fail(ev, call->loc, "op '%s' needs '%s'", c->op->name, f->name);
+      lack(ev, call->loc, "op '%s' needs '%s'", c->op->name, f->name);
       return false;
     }
     Value v = eval(ev, given ? NULL : s, e);

@@ -35,17 +35,24 @@ MInst *scope_keys(const Scope *s) {
   return NULL;
 }
 
-static bool first_time(Build *b, Loc loc, const Ast *whom) {
-  if (!loc.file) return true;
-  for (int i = 0; i < b->nseen; i++)
-    if (b->seen[i].whom == whom && b->seen[i].loc.file == loc.file && b->seen[i].loc.begin == loc.begin && b->seen[i].loc.end == loc.end) return false;
-  Spoken now = {loc, whom};
+static bool same_loc(Loc p, Loc q) { return p.file == q.file && p.begin == q.begin && p.end == q.end; }
+
+static bool first_time(Build *b, Spoken now) {
+  if (!now.loc.file && !now.cause) return true;
+  for (int i = 0; i < b->nseen; i++) {
+    const Spoken *s = &b->seen[i];
+    if (s->whom == now.whom && (now.cause ? s->cause && !strcmp(s->cause, now.cause) : !s->cause && same_loc(s->loc, now.loc))) return false;
+  }
   ARENA_PUSH(b->a, b->seen, b->nseen, b->capseen, now);
   return true;
 }
 
-static bool report(Build *b, Loc loc, const Ast *whom, const char *fmt, va_list ap) {
-  if (!first_time(b, loc, whom)) return false;
+// whom: the declaration of the spec that library text is read for, reader: any text.
+static bool report(Build *b, Loc loc, const Ast *whom, const Ast *reader, const char *fmt, va_list ap) {
+  const char *cause = b->cause;
+  b->cause = NULL;
+  if (b->mute || !first_time(b, (Spoken){loc, whom, NULL})) return false;
+  if (cause && !first_time(b, (Spoken){.whom = reader, .cause = cause})) return false;
   va_list again;
   va_copy(again, ap);
   int n = vsnprintf(NULL, 0, fmt, ap);
@@ -59,23 +66,50 @@ static bool report(Build *b, Loc loc, const Ast *whom, const char *fmt, va_list 
 bool fail_at(Build *b, Loc loc, const char *fmt, ...) {
   va_list ap;
   va_start(ap, fmt);
-  bool first = report(b, loc, NULL, fmt, ap);
+  bool first = report(b, loc, NULL, NULL, fmt, ap);
   va_end(ap);
   return first;
 }
 
-Value fail(Ev *ev, Loc loc, const char *fmt, ...) {
-  va_list ap;
-  va_start(ap, fmt);
-  const Ast *whom = ev->conn ? ev->conn->decl : ev->m ? ev->m->decl : NULL;
-  bool first = report(ev->b, loc, whom && whom->loc.file != loc.file ? whom : NULL, fmt, ap);
-  va_end(ap);
+Value silent(Ev *ev) {
+  if (ev->m) ev->m->erred = true;
+  return v_poison();
+}
+
+// An error that an earlier stage reported within loc, or around it, is this one or its cause.
+static bool told_there(const Spec *s, Loc loc) {
+  if (spec_told(s, loc)) return true;
+  for (int i = 0; i < s->ntold; i++)
+    if (loc_within(loc, s->told[i])) return true;
+  return false;
+}
+
+static Value failed(Ev *ev, Loc loc, const char *fmt, va_list ap) {
+  const Ast *reader = ev->conn ? ev->conn->decl : ev->m ? ev->m->decl : NULL;
+  bool first = !told_there(ev->b->spec, loc) && report(ev->b, loc, reader && reader->loc.file != loc.file ? reader : NULL, reader, fmt, ap);
   if (first && ev->called.file && ev->called.file != loc.file) diag_note(ev->b->d, ev->called, "called here");
   // text of the library speaks for a model or a connection of the spec: say which
   if (first && loc.file && ev->m && ev->m->decl->loc.file != loc.file) note_model(ev->b, ev->m);
   if (first && ev->conn && ev->conn->decl->loc.file != loc.file)
     diag_note(ev->b->d, ev->conn->decl->loc, "for connection '%s'", ev->conn->pub.name);
-  return v_poison();
+  return silent(ev);
+}
+
+Value fail(Ev *ev, Loc loc, const char *fmt, ...) {
+  va_list ap;
+  va_start(ap, fmt);
+  Value v = failed(ev, loc, fmt, ap);
+  va_end(ap);
+  return v;
+}
+
+Value lack(Ev *ev, Loc loc, const char *fmt, ...) {
+  if (ev->b->spec->partial) return silent(ev);
+  va_list ap;
+  va_start(ap, fmt);
+  Value v = failed(ev, loc, fmt, ap);
+  va_end(ap);
+  return v;
 }
 
 void note_model(Build *b, const MInst *m) {

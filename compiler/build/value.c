@@ -83,6 +83,7 @@ const char *v_text(const Ev *ev, const Value *v) {
   switch (v->kind) {
     case V_POISON: return "an erroneous value";
     case V_NONE:
+      b->cause = v->s ? v->s : b->cause;
       return v->s ? arena_printf(b->a, "nothing (config key '%s' is missing%s%s)", v->s, ev->m ? " in " : "",
                                  ev->m ? ev->m->config_path : "")
                   : "none";

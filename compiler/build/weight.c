@@ -144,10 +144,17 @@ static const char *shape_text(Build *b, const int64_t *dim, int n) {
   return s;
 }
 
-static Value not_there(Ev *ev, const Ast *e, const Value *w) {
+// In place of a weight that is not as declared: what reads it can still be looked at. The graph is never used.
+static Value stand_in(Ev *ev, const int64_t *dim, int n) {
+  Type t = {.dt = DT_F32, .rank = n};
+  memcpy(t.dim, dim, (size_t)n * sizeof *dim);
+  return v_tensor(graph_source(ev->g, OP_weight, t, &(Attr){.name = "?"}));
+}
+
+static void not_there(Ev *ev, const Ast *e, const Value *w) {
   const char *near = model_nearest_tensor(ev->m->file, w->v[0].s), *also = "";
   for (int i = 1; i < w->n; i++) also = arena_printf(ev->b->a, "%s%s'%s'", also, i > 1 ? ", " : "", w->v[i].s);
-  return fail(ev, e->loc, "model '%s' has no weight '%s' in %s%s%s%s%s%s%s", ev->m->pub->name, w->v[0].s,
+  fail(ev, e->loc, "model '%s' has no weight '%s' in %s%s%s%s%s%s%s", ev->m->pub->name, w->v[0].s,
               ev->m->file->shown, w->n > 1 ? " (nor " : "", also, w->n > 1 ? ")" : "",
               near ? "; the nearest name there is '" : "", near ? near : "", near ? "'" : "");
 }
@@ -183,19 +190,24 @@ Value weight_shaped(Ev *ev, const Ast *e, Value w, const int64_t *dim, int n) {
   if (!ev->m->file) return weight_made(ev, e, w.v[0].s, dim, n);
   const StTensor *t = NULL;
   for (int i = 0; i < w.n && !t; i++) t = model_tensor(ev->m->file, w.v[i].s);
-  if (!t) return not_there(ev, e, &w);
+  if (!t) {
+    not_there(ev, e, &w);
+    return stand_in(ev, dim, n);
+  }
   if (!joins(t, dim, n)) {
     int64_t elems = 1;
     for (int i = 0; i < n; i++) elems *= dim[i];
-    return fail(ev, e->loc, "weight '%s' of model '%s' is %s in %s, expected %s = %s (%lld elements)", t->name,
+    fail(ev, e->loc, "weight '%s' of model '%s' is %s in %s, expected %s = %s (%lld elements)", t->name,
                 ev->m->pub->name, shape_text(b, t->shape, t->rank), model_file_of(ev->m->file, b->a, t),
                 source_text(b, (Loc){e->loc.file, e->kid[0]->loc.end, e->loc.end}), shape_text(b, dim, n),
                 (long long)elems);
+    return stand_in(ev, dim, n);
   }
   Type type = {.rank = n};
-  if (!stored_dtype(t, &type.dt))
-    return fail(ev, e->loc, "weight '%s' of model '%s' is stored as %s; F32, F16 and BF16 are supported", t->name,
-                ev->m->pub->name, t->dtype_name);
+  if (!stored_dtype(t, &type.dt)) {
+    fail(ev, e->loc, "weight '%s' of model '%s' is stored as %s; F32, F16 and BF16 are supported", t->name, ev->m->pub->name, t->dtype_name);
+    return stand_in(ev, dim, n);
+  }
   memcpy(type.dim, dim, (size_t)n * sizeof *dim);
   const char *name = arena_printf(b->a, "%s.%s", ev->m->pub->name, t->name);
   NodeId node = t_memo(ev, name);
@@ -210,7 +222,7 @@ Value weight_shaped(Ev *ev, const Ast *e, Value w, const int64_t *dim, int n) {
 // model has above its blocks is not read).
 
 void check_unused_tensors(Build *b, MInst *m) {
-  if (!m->file) return;
+  if (!m->file || !m->sound || m->erred) return;
   const char *first = NULL, *stray = NULL;
   int count = 0;
   for (int i = 0; i < st_count(m->file->st); i++) {

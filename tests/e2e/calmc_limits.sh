@@ -94,16 +94,23 @@ cc_is 'i=0; while [ $i -lt 20000 ]; do echo "a warning that nobody reads" >&2; i
 PATH="$dir/bin:$PATH" "$CALMC" build tiny.calm -o ../app >../said 2>&1 || fail "a cc that talks much: $(head -c 300 ../said)"
 
 # --- signals, while code is generated and while cc runs
-children() { awk -v p="$1" '$4 == p { print $1 }' /proc/[0-9]*/stat 2>/dev/null || true; }
-# during SIGNAL WHOM: starts calmc in the foreground and, once it has a child, sends SIGNAL to it (calmc) or to its child; its status in $got
+children() {
+  if [ -e /proc/$$/task/$$/children ]; then cat /proc/"$1"/task/*/children 2>/dev/null || true
+  else awk -v p="$1" '$4 == p { print $1 }' /proc/[0-9]*/stat 2>/dev/null || true; fi
+}
+# during SIGNAL WHOM WHEN [ARGUMENTS]: starts calmc in the foreground and, once it has a child (now) or cc has begun (ready), sends SIGNAL to it
+# (calmc) or to its child; its status in $got. On a busy machine a build may be over by then: tried again.
 during() {
-  rm -f ../pid ../ready
-  ( tries=0
-    until [ -s ../pid ] && [ -n "$(children "$(cat ../pid)")" ] && { [ "$3" = now ] || [ -e ../ready ]; } || [ $tries = 500 ]; do tries=$((tries + 1)); sleep 0.02; done
-    if [ "$2" = calmc ]; then kill -"$1" "$(cat ../pid)"; else kill -"$1" $(children "$(cat ../pid)"); fi ) & killer=$!
-  got=0
-  (ulimit -c 0; exec sh -c 'echo $$ >../pid; exec "$0" "$@"' "$CALMC" ${4-build tiny.calm -o app}) >../said 2>&1 || got=$?
-  wait $killer || true
+  for try in 1 2 3 4 5; do
+    rm -f ../pid ../ready app
+    ( tries=0
+      until [ -s ../pid ] && [ -n "$(children "$(cat ../pid)")" ] && { [ "$3" = now ] || [ -e ../ready ]; } || [ $tries = 1000 ]; do tries=$((tries + 1)); sleep 0.01; done
+      if [ "$2" = calmc ]; then kill -"$1" "$(cat ../pid)"; else kill -"$1" $(children "$(cat ../pid)"); fi ) 2>/dev/null & killer=$!
+    got=0
+    (ulimit -c 0; exec sh -c 'echo $$ >../pid; exec "$0" "$@"' "$CALMC" ${4-build spec.calm -o app}) >../said 2>&1 || got=$?
+    wait $killer || true
+    [ $got = 0 ] || break
+  done
   clean "$1 to $2"
 }
 ignored=$((0x$(sed -n 's/^SigIgn:[[:space:]]*//p' /proc/self/status)))

@@ -38,6 +38,13 @@ calls() { sed -n 's/^entry loss: \([0-9]*\) calls.*/\1/p' "$1"; }
 per_block=$((($(calls more.plan) - $(calls twelve.plan)) / 12))
 [ $per_block -ge 1 ] && [ $per_block -le 8 ] || fail "$per_block kernels forward a block"
 
+# --- one run finds the errors of every stage
+sed -e 's/base\[2, 4\]/base[2, 99]/' -e 's/cross_attention/cross_attentoin/' -e 's/steps = 10/steps = "ten"/' spec.calm >wrong.calm
+cp -r base lacks && sed -i '/"num_attention_heads"/d' lacks/config.json && sed -i 's/= "base"/= "lacks"/' wrong.calm
+expect 1 '^4 errors$' "$CALMC" build wrong.calm -o never
+for text in 'no op is called' 'num_attention_heads' 'no layer 99' 'steps: expected'; do grep -q "$text" said || fail "no '$text' among: $(cat said)"; done
+rm -r wrong.calm lacks
+
 # --- a path that is no UTF-8 cannot be held by a program; the spec's own name may be anything
 odd=$(printf 'caf\351')
 mkdir "$odd" && cp -r base aug spec.calm "$odd"

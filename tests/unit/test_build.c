@@ -13,6 +13,7 @@
 
 #include "runtime/core/alloc.h"
 #include "build/build.h"
+#include "mutate.h"
 #include "tiny_model.h"
 
 #define ERRORS CALM_SOURCE_DIR "/tests/errors/build/*.calm"
@@ -31,7 +32,7 @@ static void open_path(World *w, const char *path) {
   sources_init(&w->sources, w->arena);
   diags_init(&w->diags, &w->sources);
   w->spec = spec_parse(w->arena, &w->sources, &w->diags, path);
-  if (!w->diags.errors) w->p = program_build(w->arena, w->spec, &w->diags);
+  w->p = program_build(w->arena, w->spec, &w->diags);
 }
 
 static void write_text(const char *path, const char *text) {
@@ -455,12 +456,44 @@ static void errors(void **state) {
   assert_int_equal(bad, 0);
 }
 
+// What is left of a spoilt spec is built as far as it goes: no crash, a program only without errors, and every diagnostic lies in its file.
+static void survive(const char *text) {
+  World w;
+  open_text(&w, text);
+  assert_true((w.p != NULL) == (w.diags.errors == 0));
+  for (int i = 0; i < w.diags.n; i++) {
+    Loc l = w.diags.v[i].loc;
+    assert_true(!l.file || ((int)l.file < w.sources.n && l.begin <= l.end && l.end <= w.sources.v[l.file].len));
+  }
+  close_world(&w);
+}
+
+static void mutations(void **state) {
+  (void)state;
+  glob_t g;
+  const char *rounds = getenv("CALM_FUZZ_ROUNDS");
+  int n_rounds = rounds ? atoi(rounds) : 20;
+  uint32_t random = MUTATE_SEED;
+  assert_int_equal(glob(ERRORS, 0, NULL, &g), 0);
+  for (size_t i = 0; i < g.gl_pathc; i++) {
+    char *text = read_all(g.gl_pathv[i]);
+    for (int r = 0; r < n_rounds; r++) {
+      size_t m;
+      char *now = mutate(&random, text, strlen(text), &m);
+      survive(now ? now : "");
+      free(now);
+    }
+    free(text);
+  }
+  globfree(&g);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(layer_maps),        cmocka_unit_test(names_and_extent), cmocka_unit_test(anchor_alone),
       cmocka_unit_test(taps), cmocka_unit_test(tap_once), cmocka_unit_test(own_names),
       cmocka_unit_test(made_from_nothing), cmocka_unit_test(own_architecture), cmocka_unit_test(own_op), cmocka_unit_test(transposed_and_capped),
-      cmocka_unit_test(errors),
+      cmocka_unit_test(errors), cmocka_unit_test(mutations),
   };
   return cmocka_run_group_tests(tests, make_models, remove_models);
 }

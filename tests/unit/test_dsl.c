@@ -15,6 +15,7 @@
 #include "dsl/base/near.h"
 #include "dsl/ast.h"
 #include "dsl/resolve.h"
+#include "mutate.h"
 
 #define TREES CALM_SOURCE_DIR "/tests/golden/tree/*.calm"
 #define ERRORS CALM_SOURCE_DIR "/tests/errors/*.calm"
@@ -223,49 +224,6 @@ static void near_words(void **state) {
 
 // ---- mutations
 
-static uint32_t random_state = 20231;
-static uint32_t random_below(uint32_t n) {
-  random_state ^= random_state << 13;
-  random_state ^= random_state >> 17;
-  random_state ^= random_state << 5;
-  return random_state % n;
-}
-
-// The piece [*from, *to) of a text to delete, double or move: a byte, or what stands between two places where tokens
-// may meet.
-static void choose_piece(const char *s, size_t n, size_t *from, size_t *to) {
-  *from = random_below((uint32_t)n);
-  *to = *from + 1;
-  if (random_below(3) == 0) return;
-  while (*from > 0 && !strchr(" \n()[]{},\"", s[*from - 1])) --*from;
-  while (*to < n && !strchr(" \n()[]{},\"", s[*to])) ++*to;
-}
-
-static char *mutate(const char *s, size_t n, size_t *m) {
-  static const char *const junk[] = {"(", ")", "[", "]", "{", "}", "\"", "=", "->", "..", "fn ", "return ", "layers ",
-                                     "connect ", "?", "weight?", "#", "\\u{", "1e", "\xc3", "\xff", " for ", " in ",
-                                     "train {", "head(", ",", "|", "."};
-  size_t a, b;
-  choose_piece(s, n, &a, &b);
-  Buf out = {0};
-  buf_write(&out, s, a);
-  switch (random_below(5)) {
-    case 0: break;                                               // delete
-    case 1: buf_write(&out, s + a, b - a); buf_write(&out, s + a, b - a); break;
-    case 2: buf_puts(&out, junk[random_below(sizeof junk / sizeof *junk)]); break;
-    case 3: {                                                    // another piece instead
-      size_t c, d;
-      choose_piece(s, n, &c, &d);
-      buf_write(&out, s + c, d - c);
-      break;
-    }
-    default: buf_putc(&out, (char)random_below(256));
-  }
-  buf_write(&out, s + b, n - b);
-  *m = out.n;
-  return out.s ? out.s : calloc(1, 1);
-}
-
 // Parses, checks, and prints; every diagnostic lies in its file.
 static void survive(const char *text, size_t n) {
   World w;
@@ -296,23 +254,18 @@ static void mutations(void **state) {
   assert_int_equal(glob(CALM_SOURCE_DIR "/dsl/std/*.calm", GLOB_APPEND, NULL, &g), 0);
   const char *rounds = getenv("CALM_FUZZ_ROUNDS");
   int n_rounds = rounds ? atoi(rounds) : 60;
+  uint32_t random = MUTATE_SEED;
   for (size_t i = 0; i < g.gl_pathc; i++) {
     size_t n;
     char *text = read_all(g.gl_pathv[i], &n);
     survive(text, n);
     for (int r = 0; n && r < n_rounds; r++) {
-      size_t m = n;
-      char *now = malloc(n + 1);
-      memcpy(now, text, n + 1);
-      for (uint32_t k = 0, times = 1 + random_below(4); m && k < times; k++) {
-        char *next = mutate(now, m, &m);
-        free(now);
-        now = next;
-      }
+      size_t m;
+      char *now = mutate(&random, text, n, &m);
       survive(now, m);
       free(now);
     }
-    for (size_t cut = 0; cut < n; cut += 1 + random_below(97)) survive(text, cut);
+    for (size_t cut = 0; cut < n; cut += 1 + mutate_below(&random, 97)) survive(text, cut);
     free(text);
   }
   globfree(&g);
