@@ -95,7 +95,7 @@ expect 1 'CALM_THREADS=none' env CALM_THREADS=none ./app score --data rows.jsonl
 for c in train eval generate score info; do grep -q "$c" help || fail "--help without $c"; done
 
 # every flag that takes a value tells its default or says what is done without one; train's settings are this program's own
-for c in train eval generate score info tokenize export verify; do
+for c in train eval generate score info tokenize export verify verify-files; do
   ./app $c --help >help || fail "$c --help"
   grep -v '(default: ' help | sed -n 's/^  --\([a-z-]*\) [^ ].*/\1/p' | while read -r flag rest; do
     case $c/$flag in
