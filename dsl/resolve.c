@@ -97,13 +97,26 @@ static void check_anchor(Check *c, const Ast *file) {
 typedef struct SettingRow {
   AstKind block;
   const char *name;
-  bool units;
+  bool units;                  // may `tokens` or `rows` follow the value?
 } SettingRow;
+#define UNITS_PATH false
+#define UNITS_WHOLE(lo, hi) false
+#define UNITS_TOKENS(lo, hi) true
+#define UNITS_BATCH(lo, hi) true
+#define UNITS_REAL(lo, hi) false
+#define UNITS_PAIR(lo, hi) false
+#define UNITS_SWITCH false
+#define UNITS_WORD(words) false
+#define UNITS_CALL(words) false
+#define OF_train(name, kind) {AST_TRAIN, #name, UNITS_##kind},
+#define OF_eval(name, kind) {AST_EVAL, #name, UNITS_##kind},
+#define OF_optimizer(name, kind)                   // arguments of a call
+#define OF_schedule(name, kind)
+#define SETTING(block, name, kind, arg, value, help) OF_##block(name, kind)
 static const SettingRow known_settings[] = {
-#define X(block, name, units) {AST_##block, name, units},
-#include "dsl/settings.def"
-#undef X
+#include "runtime/abi/settings.def"
 };
+#undef SETTING
 enum { NSETTINGS = sizeof known_settings / sizeof *known_settings };
 
 static void check_setting(Check *c, AstKind block, const Ast *setting) {

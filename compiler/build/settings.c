@@ -1,47 +1,11 @@
 // train and eval blocks as JSON for the program: numbers, words, and calls such as adamw(lr = 3e-4) as {"name": "adamw", "lr": 3e-4}.
-#include <math.h>
+// Their rows, with kinds and bounds, are runtime/abi/settings.def.
 #include <stdlib.h>
 #include <string.h>
 
 #include "dsl/base/near.h"
 #include "build/ctx.h"
-
-typedef enum SettingKind { TEXT, COUNT, SOME, AMOUNT, CALLED, WORD } SettingKind;     // SOME: a count of 1 or more
-typedef struct SettingRow {
-  AstKind block;
-  const char *name;
-  SettingKind kind;
-  const char *expected;
-} SettingRow;
-static const SettingRow settings[] = {
-#define X(block, name, kind, expected) {AST_##block, name, kind, expected},
-#include "build/settings.def"
-#undef X
-};
-// What may stand in the parentheses of a call, how many numbers each takes, and which: from 0 up to `most`.
-typedef struct Argument {
-  const char *call, *arg;
-  int numbers;
-  double most;
-  const char *expected;
-} Argument;
-#define BELOW_1 0x1.fffffffffffffp-1
-static const Argument arguments[] = {
-    {"adamw", "lr", 1, INFINITY, "a number of 0 or more"},
-    {"adamw", "betas", 2, BELOW_1, "two numbers from 0 to below 1, as in (0.9, 0.95)"},
-    {"adamw", "weight_decay", 1, INFINITY, "a number of 0 or more"},
-    {"adamw", "eps", 1, INFINITY, "a number of 0 or more"},
-    {"cosine", "warmup", 1, INFINITY, "a number of steps, 0 or more"},
-    {"cosine", "floor", 1, 1, "a number from 0 to 1"},
-    {"constant", "warmup", 1, INFINITY, "a number of steps, 0 or more"},
-    {"constant", "floor", 1, 1, "a number from 0 to 1"},
-};
-enum { N_SETTINGS = sizeof settings / sizeof *settings, N_ARGUMENTS = sizeof arguments / sizeof *arguments };
-static const struct { const char *setting, *word;
-} words[] = {
-    {"optimizer", "adamw"},    {"schedule", "cosine"}, {"schedule", "constant"},
-    {"metric", "exact_match"}, {"metric", "loss"},
-};
+#include "runtime/abi/settings.h"
 
 json_t *value_json(Ev *ev, Loc loc, const Value *v) {
   switch (v->kind) {
@@ -66,76 +30,73 @@ json_t *value_json(Ev *ev, Loc loc, const Value *v) {
   return list;
 }
 
-static bool known_word(Ev *ev, const SettingRow *row, const char *word, Loc loc) {
-  Near near = near_begin(word);
-  for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
-    if (strcmp(words[i].setting, row->name)) continue;
-    if (!strcmp(words[i].word, word)) return true;
-    near_offer(&near, words[i].word);
+// ---- words, and calls of them
+
+// The arguments that calls of a setting take: "lr, betas", or written out, "lr = …, betas = …".
+static const char *arguments(Ev *ev, const Setting *row, const char *each) {
+  const char *list = "";
+  for (int i = 0; i < N_SETTINGS; i++)
+    if (!strcmp(setting_row[i].block, row->name)) list = arena_printf(ev->b->a, "%s%s%s%s", list, *list ? ", " : "", setting_row[i].name, each);
+  return list;
+}
+
+static const char *expected_words(Ev *ev, const Setting *row) {
+  const char *list = "";
+  for (int i = 0; row->words[i]; i++) {
+    list = arena_printf(ev->b->a, "%s%s%s", list, !i ? "" : row->words[i + 1] ? ", " : " or ", row->words[i]);
+    if (row->kind == SETTING_CALL) list = arena_printf(ev->b->a, "%s(%s)", list, arguments(ev, row, " = …"));
   }
-  fail(ev, loc, "%s: found '%s', expected %s%s%s%s", row->name, word, row->expected,
+  return list;
+}
+
+static bool known_word(Ev *ev, const Setting *row, const char *word, Loc loc) {
+  Near near = near_begin(word);
+  if (setting_word(row, word) >= 0) return true;
+  for (int i = 0; row->words[i]; i++) near_offer(&near, row->words[i]);
+  fail(ev, loc, "%s: found '%s', expected %s%s%s%s", row->name, word, expected_words(ev, row),
        near.best ? "; did you mean '" : "", near.best ? near.best : "", near.best ? "'?" : "");
   return false;
 }
 
-static bool in_range(const Argument *a, const Value *v) {
-  double x;
-  return v_number(v, &x) && x >= 0 && x <= a->most;
-}
+static json_t *plain_json(Ev *ev, const Setting *row, const Ast *e, const char *unit);
 
-// What a call takes, for a message.
-static const char *argument_list(Ev *ev, const char *call) {
-  const char *list = "";
-  for (int i = 0; i < N_ARGUMENTS; i++)
-    if (!strcmp(arguments[i].call, call)) list = arena_printf(ev->b->a, "%s%s%s", list, *list ? ", " : "", arguments[i].arg);
-  return list;
-}
-
-static bool add_argument(Ev *ev, json_t *o, const char *call, const Ast *arg) {
+static bool add_argument(Ev *ev, json_t *o, const Setting *row, const char *call, const Ast *arg) {
   if (arg->kind != AST_NAMED) {
-    fail(ev, arg->loc, "arguments of %s are named, as in %s(%s = …)", call, call,
-         !strcmp(call, "adamw") ? "lr" : "warmup");
+    fail(ev, arg->loc, "arguments of %s are named, as in %s(%s)", call, call, arguments(ev, row, " = …"));
     return false;
   }
-  Near near = near_begin(arg->name);
-  for (int i = 0; i < N_ARGUMENTS; i++) {
-    const Argument *a = &arguments[i];
-    if (strcmp(a->call, call)) continue;
-    near_offer(&near, a->arg);
-    if (strcmp(a->arg, arg->name)) continue;
-    Value v = eval(ev, NULL, arg->kid[0]);
-    const Value *odd = &v;                         // what does not fit
-    bool fits = a->numbers == 1 ? in_range(a, &v) : v.kind == V_LIST && v.n == a->numbers;
-    for (int k = 0; fits && v.kind == V_LIST && k < v.n; k++) fits = in_range(a, odd = &v.v[k]);
-    if (v.kind == V_POISON) return false;
-    if (!fits) {
-      fail(ev, arg->kid[0]->loc, "%s: expected %s; found %s", arg->name, a->expected, v_text(ev, odd));
-      return false;
-    }
-    json_object_set_new(o, arg->name, value_json(ev, arg->loc, &v));
-    return true;
+  int i = setting_find(row->name, arg->name);
+  if (i >= 0) {
+    json_t *v = plain_json(ev, &setting_row[i], arg->kid[0], NULL);
+    if (v) json_object_set_new(o, arg->name, v);
+    return v != NULL;
   }
-  fail(ev, arg->loc, "%s takes no '%s'; expected %s%s%s%s", call, arg->name, argument_list(ev, call), near.best ? "; did you mean '" : "",
+  Near near = near_begin(arg->name);
+  for (int k = 0; k < N_SETTINGS; k++)
+    if (!strcmp(setting_row[k].block, row->name)) near_offer(&near, setting_row[k].name);
+  fail(ev, arg->loc, "%s takes no '%s'; expected %s%s%s%s", call, arg->name, arguments(ev, row, ""), near.best ? "; did you mean '" : "",
        near.best ? near.best : "", near.best ? "'?" : "");
   return false;
 }
 
 // adamw(…) or adamw
-static json_t *named_json(Ev *ev, const SettingRow *row, const Ast *e) {
+static json_t *named_json(Ev *ev, const Setting *row, const Ast *e) {
   if (e->kind != AST_NAME && e->kind != AST_CALL && e->kind != AST_STRING) {
-    fail(ev, e->loc, "%s: expected %s", row->name, row->expected);
+    fail(ev, e->loc, "%s: expected %s", row->name, expected_words(ev, row));
     return NULL;
   }
   const char *name = e->kind == AST_STRING ? e->str : e->name;
   if (!known_word(ev, row, name, e->loc)) return NULL;
-  if (row->kind == WORD) return json_string(name);
+  if (row->kind == SETTING_WORD) return json_string(name);
   json_t *o = json_pack("{s:s}", "name", name);
   bool ok = true;                                  // every argument is looked at: errors are collected
-  for (int i = 0; e->kind == AST_CALL && i < e->nkid; i++) ok &= add_argument(ev, o, name, e->kid[i]);
+  for (int i = 0; e->kind == AST_CALL && i < e->nkid; i++) ok &= add_argument(ev, o, row, name, e->kid[i]);
   if (ok) return o;
   json_decref(o);
   return NULL;
 }
+
+// ---- values
 
 // A path of the spec is taken from the spec's folder; the program may run in another one.
 static const char *path_text(Build *b, const char *path) {
@@ -148,35 +109,65 @@ static const char *path_text(Build *b, const char *path) {
   return full;
 }
 
-static json_t *setting_json(Ev *ev, const SettingRow *row, const Ast *s) {
-  const Ast *e = s->kid[0];
-  if (row->kind == CALLED || row->kind == WORD) return named_json(ev, row, e);
-  Value v = eval(ev, NULL, e);
+static bool in_range(const Setting *row, double x) { return x >= row->lo && x <= row->hi; }
+
+// Does a value fit a row? *odd: what of it does not.
+static bool fits(const Setting *row, const Value *v, const Value **odd) {
   int64_t n;
   double x;
-  bool fits = row->kind == TEXT    ? v.kind == V_STRING
-              : row->kind == COUNT ? v_whole(&v, &n) && n >= 0
-              : row->kind == SOME  ? v_whole(&v, &n) && n >= 1
-                                   : v_number(&v, &x) && x >= 0;
+  *odd = v;
+  switch (row->kind) {
+    case SETTING_PATH: return v->kind == V_STRING;
+    case SETTING_WHOLE:
+    case SETTING_TOKENS:
+    case SETTING_BATCH: return v_whole(v, &n) && in_range(row, (double)n);
+    case SETTING_REAL: return v_number(v, &x) && in_range(row, x);
+    case SETTING_PAIR:
+      if (v->kind != V_LIST || v->n != 2) return false;
+      for (int k = 0; k < 2; k++)
+        if (*odd = &v->v[k], !v_number(*odd, &x) || !in_range(row, x)) return false;
+      return true;
+    case SETTING_SWITCH: return v->kind == V_BOOL || (v_whole(v, &n) && in_range(row, (double)n));
+    case SETTING_WORD:
+    case SETTING_CALL: break;
+  }
+  return false;
+}
+
+// What is no word and no call; unit: what stands after it, NULL where nothing does.
+static json_t *plain_json(Ev *ev, const Setting *row, const Ast *e, const char *unit) {
+  Value v = eval(ev, NULL, e);
+  const Value *odd;
+  char expected[128];
+  int64_t n = 0;
   if (v.kind == V_POISON) return NULL;
-  if (!fits) {
-    fail(ev, e->loc, "%s: expected %s; found %s", row->name, row->expected, v_text(ev, &v));
+  setting_expected(row, expected, sizeof expected);
+  if (!fits(row, &v, &odd)) {
+    fail(ev, e->loc, "%s: expected %s; found %s", row->name, expected, v_text(ev, odd));
     return NULL;
   }
-  if (row->kind == TEXT) return json_string(path_text(ev->b, v.s));
-  if (row->kind == COUNT || row->kind == SOME) return s->str ? json_pack("{s:I, s:s}", "n", (json_int_t)n, "unit", s->str) : json_integer(n);
-  return value_json(ev, e->loc, &v);
+  if (unit && row->kind == SETTING_TOKENS && strcmp(unit, "tokens")) {
+    fail(ev, e->loc, "%s: expected %s; found %s", row->name, expected, unit);
+    return NULL;
+  }
+  if (row->kind == SETTING_PATH) return json_string(path_text(ev->b, v.s));
+  if (row->kind == SETTING_SWITCH) return json_boolean(v.kind == V_BOOL ? v.b : v_whole(&v, &n) && n);
+  if (row->kind == SETTING_REAL || row->kind == SETTING_PAIR) return value_json(ev, e->loc, &v);
+  v_whole(&v, &n);
+  return unit ? json_pack("{s:I, s:s}", "n", (json_int_t)n, "unit", unit) : json_integer(n);
 }
 
 static json_t *block_json(Build *b, const Ast *block) {
   Ev ev = {.b = b};
   json_t *o = json_object();
-  for (int i = 0; i < block->nkid; i++)
-    for (int k = 0; k < N_SETTINGS; k++) {
-      if (settings[k].block != block->kind || strcmp(settings[k].name, block->kid[i]->name)) continue;
-      json_t *v = setting_json(&ev, &settings[k], block->kid[i]);
-      if (v) json_object_set_new(o, settings[k].name, v);
-    }
+  for (int i = 0; i < block->nkid; i++) {
+    const Ast *s = block->kid[i];
+    int k = setting_find(ast_kind_name(block->kind), s->name);
+    if (k < 0) continue;                           // dsl/resolve.c has said so
+    const Setting *row = &setting_row[k];
+    json_t *v = row->words ? named_json(&ev, row, s->kid[0]) : plain_json(&ev, row, s->kid[0], s->str);
+    if (v) json_object_set_new(o, row->name, v);
+  }
   return o;
 }
 

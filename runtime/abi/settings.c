@@ -65,7 +65,7 @@ void setting_expected(const Setting *s, char *out, size_t n) {
   char of[64];
   bounds(s->lo, s->hi, ",", of, sizeof of);
   switch (s->kind) {
-    case SETTING_PATH: snprintf(out, n, "a path"); break;
+    case SETTING_PATH: snprintf(out, n, "a path in quotes"); break;
     case SETTING_WHOLE:
     case SETTING_REAL: setting_range(s->kind == SETTING_WHOLE, s->lo, s->hi, out, n); break;
     case SETTING_TOKENS: snprintf(out, n, "a whole number of tokens%s", of); break;

@@ -216,10 +216,13 @@ static void print_result(const EvalJob *job, const EvalResult *r) {
 
 static bool set_metric(EvalJob *job, const char *metric, RtError *e) {
   if (!metric) return true;
-  if (strcmp(metric, "exact_match") && strcmp(metric, "loss"))
-    return rt_fail(e, "metric: expected exact_match or loss, found %s", metric);
-  job->want_loss = !strcmp(metric, "loss");
-  job->want_exact = !job->want_loss;
+  const Setting *row = &setting_row[SET_eval_metric];
+  char expected[96];
+  int word = setting_word(row, metric);
+  setting_expected(row, expected, sizeof expected);
+  if (word < 0) return rt_fail(e, "metric: expected %s, found %s", expected, metric);
+  job->want_loss = word == METRIC_loss;
+  job->want_exact = word == METRIC_exact_match;
   return true;
 }
 

@@ -16,7 +16,7 @@ done
 rooms() {
   cat <<'END'
 dsl/base
-dsl               dsl/base dsl_gen
+dsl               dsl/base runtime/abi dsl_gen
 runtime/abi
 runtime/core
 runtime/files     runtime/core
@@ -32,7 +32,7 @@ compiler/graph    dsl/base
 compiler/autodiff dsl/base compiler/graph
 compiler/passes   dsl/base compiler/graph
 compiler/plan     dsl/base compiler/graph
-compiler/build    dsl/base dsl runtime/core runtime/files runtime/text compiler/model compiler/graph compiler/autodiff compiler/passes
+compiler/build    dsl/base dsl runtime/abi runtime/core runtime/files runtime/text compiler/model compiler/graph compiler/autodiff compiler/passes
 compiler/llvm     dsl/base runtime/abi compiler/graph compiler/plan
 compiler          dsl/base dsl runtime/core runtime/files runtime/text compiler/model compiler/graph compiler/autodiff compiler/passes compiler/build compiler/plan compiler/llvm
 END
