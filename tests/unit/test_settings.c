@@ -107,12 +107,16 @@ static void kept(void **state) {
   for (size_t k = 0; k < sizeof given / sizeof *given; k++)
     for (int i = 0; i < N_SETTINGS; i++)
       if (settings_is_train(i) && !strcmp(setting_row[i].name, given[k][0])) assert_true(settings_set(&s, i, given[k][1], &e));
-  json_t *o = settings_to_json(&s);
-  char *text = json_dumps(o, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(12));
-  assert_string_equal(text, "{\"accumulate\":1,\"batch\":{\"n\":96,\"unit\":\"rows\"},\"clip\":1.0,\"data\":\"a.jsonl\",\"eval_every\":0,"
-                            "\"optimizer\":{\"betas\":[0.8,0.7],\"eps\":1e-8,\"lr\":1e-5,\"name\":\"adamw\",\"weight_decay\":0.0},\"save_every\":-1,"
-                            "\"schedule\":{\"floor\":0.1,\"name\":\"constant\",\"warmup\":-1},\"seed\":9007199254740993,\"shuffle\":false,\"steps\":1000,"
-                            "\"tokens_cap\":100,\"validate\":null}");
+  json_t *o = settings_to_json(&s), *form = json_loads(
+      "{\"data\": \"a.jsonl\", \"validate\": null, \"batch\": {\"n\": 96, \"unit\": \"rows\"}, \"clip\": 1.0, \"eval_every\": 0, \"save_every\": -1,"
+      "\"optimizer\": {\"name\": \"adamw\", \"betas\": [0.8, 0.7], \"eps\": 1e-8, \"lr\": 1e-5, \"weight_decay\": 0.0}, \"shuffle\": false,"
+      "\"schedule\": {\"name\": \"constant\", \"warmup\": -1, \"floor\": 0.1}, \"seed\": 9007199254740993, \"tokens_cap\": 100}", 0, NULL);
+  const char *key;
+  json_t *v;
+  assert_non_null(form);
+  json_object_foreach(form, key, v)                // as checkpoints have had it
+    if (!json_equal(v, json_object_get(o, key))) fail_msg("%s", key);
+  json_decref(form);
   settings_default(&back);
   assert_true(settings_json(&back, o, "theta.json", &e));
   json_t *again = settings_to_json(&back);
