@@ -37,6 +37,8 @@ typedef struct Trainer {
   bool best_new;
   TrainState best_at;
   TrainLog *log;
+  double told;                 // when the last line of progress was shown
+  bool tty, half_line;         // is standard error a terminal; is its last line one that the next takes the place of
   const DataRow **rows;        // of this optimizer step
   int64_t nrows, caprows, done_at_start, saved_step;
   double started, saved;
@@ -139,6 +141,20 @@ static bool look(Trainer *t, double *held, RtError *e) {
   return true;
 }
 
+// A line of progress: a terminal is refreshed every second; a file gets a line every ten, and both every look at the held-out loss.
+static void tell(Trainer *t, const TrainLine *x) {
+  double now = rt_now();
+  long left = (long)(x->left + 0.5);
+  bool stays = !t->tty || !isnan(x->held) || x->step == x->steps;
+  if (isnan(x->held) && x->step != x->steps && t->told > 0 && now - t->told < (t->tty ? 1 : 10)) return;
+  fprintf(stderr, "%sstep %lld/%lld  loss %.4f  lr %.2e  %.0f tokens/s  %ld:%02ld left", t->tty ? "\r\033[K" : "", (long long)x->step,
+          (long long)x->steps, x->loss, x->lr, x->tokens_per_s, left / 60, left % 60);
+  if (!isnan(x->held)) fprintf(stderr, "  held-out loss %.4f", x->held);
+  if (stays) fputc('\n', stderr);
+  t->half_line = !stays;
+  t->told = now;
+}
+
 // Runs to the last step; *sig is the signal that stopped it before, or 0.
 static bool run(Trainer *t, int64_t until, int *sig, RtError *e) {
   TrainSettings *s = &t->set;
@@ -169,6 +185,7 @@ static bool run(Trainer *t, int64_t until, int *sig, RtError *e) {
                       .tokens_per_s = (double)tokens / seconds, .held = held,
                       .left = (rt_now() - t->started) / (double)(t->st.step - t->done_at_start) * (double)(until - t->st.step)};
     if (!begin_log(t, e) || !trainlog_add(t->log, &line, e)) return false;
+    tell(t, &line);
     bool due = s->save_every > 0 ? t->st.step % s->save_every == 0 : looked && rt_now() - t->saved > 30;
     if (due && t->st.step < until && !save(t, e)) return false;
   }
@@ -266,6 +283,7 @@ static bool train(Trainer *t, const Options *o, int *sig, RtError *e) {
   engine_prepare(en);
   signals_ask();                                   // the rest of a step, and its checkpoint, are worth waiting for
   t->started = t->saved = rt_now();
+  t->tty = isatty(STDERR_FILENO);
   return run(t, until, sig, e);
 }
 
@@ -289,6 +307,7 @@ int cmd_train(const Options *o) {
   t.en = t.app.en, t.id.models = t.app.models;
   ok = ok && train(&t, o, &sig, &e);
   trainlog_close(t.log);
+  if (t.half_line) fputc('\n', stderr);
   if (ok) fprintf(stderr, "%s after step %lld of %lld in %.1f s, %.0f MB; parameters in %s\n", sig ? "stopped" : "done", (long long)t.st.step,
                   (long long)t.set.steps, rt_now() - t.started, (double)rt_peak_resident() / 1e6, t.dir.last);
   if (ok) say_best(&t);

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "runtime/core/alloc.h"
@@ -16,8 +15,6 @@
 struct TrainLog {
   int csv;
   char *path;
-  bool tty;
-  time_t shown;
 };
 
 static const char HEADER[] = "step,tokens,loss,lr,grad_norm,tokens_per_s,held_out_loss\n";
@@ -60,7 +57,7 @@ static void log_end(void *object) {
 
 TrainLog *trainlog_open(const char *path, int64_t keep, RtError *e) {
   TrainLog *l = rt_object(sizeof *l, log_end);
-  *l = (TrainLog){.csv = -1, .tty = isatty(STDERR_FILENO)};
+  *l = (TrainLog){.csv = -1};
   l->path = rt_strdup(path);
   if (rewrite(l->path, keep, e)) {
     l->csv = open(l->path, O_WRONLY | O_APPEND | O_CLOEXEC);
@@ -69,15 +66,6 @@ TrainLog *trainlog_open(const char *path, int64_t keep, RtError *e) {
   }
   rt_end(l);
   return NULL;
-}
-
-static void show(TrainLog *l, const TrainLine *x) {
-  long left = (long)(x->left + 0.5);
-  fprintf(stderr, "%sstep %lld/%lld  loss %.4f  lr %.2e  %.0f tokens/s  %ld:%02ld left", l->tty ? "\r\033[K" : "",
-          (long long)x->step,
-          (long long)x->steps, x->loss, x->lr, x->tokens_per_s, left / 60, left % 60);
-  if (!isnan(x->held)) fprintf(stderr, "  held-out loss %.4f", x->held);
-  if (!l->tty || !isnan(x->held) || x->step == x->steps) fputc('\n', stderr);
 }
 
 static bool write_all(int fd, const char *s, size_t n) {
@@ -90,12 +78,6 @@ static bool write_all(int fd, const char *s, size_t n) {
 }
 
 bool trainlog_add(TrainLog *l, const TrainLine *x, RtError *e) {
-  // A terminal is refreshed every second; a file gets a line every ten, and every look at the held-out loss.
-  time_t now = time(NULL);
-  if (x->step == x->steps || !isnan(x->held) || now - l->shown >= (l->tty ? 1 : 10)) {
-    show(l, x);
-    l->shown = now;
-  }
   char held[32] = "", *line;
   if (!isnan(x->held)) snprintf(held, sizeof held, "%.9g", x->held);
   line = rt_format("%lld,%lld,%.9g,%.9g,%.9g,%.0f,%s\n", (long long)x->step, (long long)x->tokens, x->loss, x->lr, x->norm, x->tokens_per_s, held);
@@ -105,7 +87,5 @@ bool trainlog_add(TrainLog *l, const TrainLine *x, RtError *e) {
 }
 
 void trainlog_close(TrainLog *l) {
-  if (!l) return;
-  if (l->tty) fputc('\n', stderr);
-  rt_end(l);
+  if (l) rt_end(l);
 }

@@ -1,4 +1,4 @@
-// Progress of a training run: a line on standard error, and log.csv.
+// Progress of a training run, step by step, in log.csv.
 #ifndef CALM_RUNTIME_TRAINLOG_H
 #define CALM_RUNTIME_TRAINLOG_H
 #include <stdint.h>
