@@ -16,6 +16,8 @@ void sources_init(Sources *s, Arena *a) {
 }
 
 uint32_t sources_add(Sources *s, const char *path, const char *text, size_t len) {
+  size_t mark = len >= 3 && !memcmp(text, "\xEF\xBB\xBF", 3) ? 3 : 0;     // a byte order mark is no text: columns count from behind it
+  text += mark, len -= mark;
   Source src = {arena_strdup(s->arena, path), arena_strndup(s->arena, text, len), len};
   ARENA_PUSH(s->arena, s->v, s->n, s->cap, src);
   return (uint32_t)(s->n - 1);

@@ -48,15 +48,19 @@ static char *read_all(const char *path, size_t *n) {
   return b.s;
 }
 
+static void write_all(const char *path, const char *text) {
+  FILE *f = fopen(path, "wb");
+  assert_non_null(f);
+  fputs(text, f);
+  fclose(f);
+}
+
 // Compares text with the file `path` but for its ending, which becomes `ending`.
 static void golden(const char *path, const char *ending, const char *text) {
   char other[512];
   snprintf(other, sizeof other, "%.*s%s", (int)(strrchr(path, '.') - path), path, ending);
   if (getenv("CALM_BLESS")) {
-    FILE *f = fopen(other, "wb");
-    assert_non_null(f);
-    fputs(text, f);
-    fclose(f);
+    write_all(other, text);
     return;
   }
   size_t n;
@@ -222,6 +226,34 @@ static void near_words(void **state) {
   assert_null(n.best);
 }
 
+// A byte order mark before a spec and before the files it uses is stepped over, and moves no column.
+static void byte_order_marks(void **state) {
+  (void)state;
+  static const char *const lib[2] = {"fn twice(x) = x + x\n", "\xEF\xBB\xBF" "fn twice(x) = x + x\n"};
+  static const char *const spec[2] = {"anchor base = 3\nuse \"lib.calm\"\nfn f(x) = twice(x) + thrice(x)\n",
+                                      "\xEF\xBB\xBF" "anchor base = 3\nuse \"lib.calm\"\nfn f(x) = twice(x) + thrice(x)\n"};
+  char dir[] = "/tmp/calm_test_dsl_XXXXXX", here[4096], *text[2];
+  assert_non_null(getcwd(here, sizeof here));
+  assert_non_null(mkdtemp(dir));
+  assert_int_equal(chdir(dir), 0);
+  for (int i = 0; i < 2; i++) {
+    World w;
+    Buf b = {0};
+    world_begin(&w);
+    write_all("lib.calm", lib[i]);
+    write_all("spec.calm", spec[i]);
+    spec_parse(w.arena, &w.sources, &w.diags, "spec.calm");
+    diags_print(&w.diags, &b);
+    text[i] = b.s;
+    world_end(&w);
+  }
+  assert_string_equal(text[0], text[1]);
+  assert_non_null(strstr(text[0], "spec.calm:1:15: error: found the number 3"));
+  assert_null(strstr(text[0], "lib.calm"));
+  for (int i = 0; i < 2; i++) free(text[i]);
+  assert_int_equal(unlink("lib.calm") | unlink("spec.calm") | chdir(here) | rmdir(dir), 0);
+}
+
 // ---- mutations
 
 // Parses, checks, and prints; every diagnostic lies in its file.
@@ -275,7 +307,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(library_parses), cmocka_unit_test(trees),      cmocka_unit_test(layout_is_free),
     cmocka_unit_test(errors),         cmocka_unit_test(lookups),    cmocka_unit_test(deep_nesting),
-    cmocka_unit_test(near_words),     cmocka_unit_test(mutations),
+    cmocka_unit_test(near_words),     cmocka_unit_test(byte_order_marks), cmocka_unit_test(mutations),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
