@@ -133,6 +133,13 @@ def synthetic():
     t.decoder = decoders.ByteLevel()
     yield "byte_digits", flags(train(t, 320, initial_alphabet=alphabet))
 
+    t = Tokenizer(models.BPE())
+    t.pre_tokenizer = pre_tokenizers.Sequence([
+        pre_tokenizers.Punctuation("contiguous"), pre_tokenizers.ByteLevel(add_prefix_space=False), pre_tokenizers.Digits(individual_digits=False),
+        pre_tokenizers.Split(Regex("[0-9][0-9][0-9]"), "isolated")])
+    t.decoder = decoders.ByteLevel()
+    yield "byte_punctuation", flags(train(t, 340, initial_alphabet=alphabet))
+
     t = Tokenizer(models.BPE(unk_token="<unk>", fuse_unk=True))
     t.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
     t = train(t, 120, special_tokens=["<unk>", "<s>", "</s>"])
