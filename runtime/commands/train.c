@@ -141,12 +141,15 @@ static bool look(Trainer *t, double *held, RtError *e) {
   return true;
 }
 
-// A line of progress: a terminal is refreshed every second; a file gets a line every ten, and both every look at the held-out loss.
+// A line of progress: every look at the held-out loss, and every log_every steps; where nobody said how many, a file gets one every ten seconds,
+// and a terminal's is refreshed every second.
 static void tell(Trainer *t, const TrainLine *x) {
   double now = rt_now();
   long left = (long)(x->left + 0.5);
-  bool stays = !t->tty || !isnan(x->held) || x->step == x->steps;
-  if (isnan(x->held) && x->step != x->steps && t->told > 0 && now - t->told < (t->tty ? 1 : 10)) return;
+  int64_t every = t->set.log_every;
+  bool asked = every != SETTING_AUTO && x->step % every == 0, last = !isnan(x->held) || x->step == x->steps;
+  bool due = every == SETTING_AUTO && (t->told == 0 || now - t->told >= (t->tty ? 1 : 10)), stays = !t->tty || asked || last;
+  if (!asked && !last && !due) return;
   fprintf(stderr, "%sstep %lld/%lld  loss %.4f  lr %.2e  %.0f tokens/s  %ld:%02ld left", t->tty ? "\r\033[K" : "", (long long)x->step,
           (long long)x->steps, x->loss, x->lr, x->tokens_per_s, left / 60, left % 60);
   if (!isnan(x->held)) fprintf(stderr, "  held-out loss %.4f", x->held);

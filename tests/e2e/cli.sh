@@ -163,6 +163,15 @@ build bare.calm -o bare
 expect 1 'data' ./bare train --steps 2 --out nowhere
 has_default bare train steps 1000
 has_default bare train warmup 'a tenth of the steps, at most 50'
+# a line of progress every so many steps, by a flag and by the spec
+./bare train --data rows.jsonl --steps 7 --eval-every 0 --log-every 3 --out lines 2>err || fail "train: $(cat err)"
+[ "$(grep -o '^step [0-9]*' err | tr '\n' ' ')" = 'step 3 step 6 step 7 ' ] || fail "--log-every 3: $(cat err)"
+{ cat bare.calm; echo 'train { data = "rows.jsonl"  steps = 5  log_every = 2 }'; } >every.calm
+build every.calm -o every
+./every train --out lines2 2>err || fail "train: $(cat err)"
+[ "$(grep -o '^step [0-9]*' err | tr '\n' ' ')" = 'step 2 step 4 step 5 ' ] || fail "log_every = 2: $(cat err)"
+grep -q '"log_every": 2' lines2/last/theta.json || fail "theta.json without log_every"
+has_default every train log-every 2
 # all settings by flags are those by the spec
 ./bare train --data rows.jsonl --steps 4 --batch 4rows --clip 1 --no-shuffle --lr 0.002 --betas 0.9,0.95 --weight-decay 0.1 --eps 1e-8 --schedule constant \
   --warmup 0 --params theta0.safetensors --out flags 2>err || fail "train: $(cat err)"
