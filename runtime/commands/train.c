@@ -41,7 +41,7 @@ typedef struct Trainer {
   bool tty, half_line;         // is standard error a terminal; is its last line one that the next takes the place of
   const DataRow **rows;        // of this optimizer step
   int64_t nrows, caprows, done_at_start, saved_step;
-  double started, saved;
+  double started, saved, seconds_before;    // before: in the run that is gone on with
 } Trainer;
 
 // ---- one optimizer step
@@ -96,8 +96,14 @@ static double update(Trainer *t, double lr) {
 
 // ---- looking and saving
 
-static bool save_last(Trainer *t, RtError *e) {
+// Where training stands now, as far as steps do not say it.
+static void mark(Trainer *t) {
   t->st.epoch = t->feed.epoch, t->st.position = t->feed.position;
+  t->st.seconds = t->seconds_before + rt_now() - t->started;
+}
+
+static bool save_last(Trainer *t, RtError *e) {
+  mark(t);
   t->saved = rt_now();
   if (!checkpoint_save(t->dir.last, &t->id, &(TrainVectors){t->en->params.theta, t->en->params.m, t->en->params.v}, &t->st, t->settings, e)) return false;
   t->saved_step = t->st.step;
@@ -134,7 +140,7 @@ static bool look(Trainer *t, double *held, RtError *e) {
   *held = l.nll / (double)l.labelled;
   if (!(*held < t->st.best)) return true;
   t->st.best = *held, t->st.best_step = t->st.step;
-  t->st.epoch = t->feed.epoch, t->st.position = t->feed.position;
+  mark(t);
   memcpy(t->best_theta, t->en->params.theta, (size_t)t->en->prog->theta * sizeof(float));
   t->best_at = t->st;
   t->best_new = true;
@@ -244,7 +250,7 @@ static bool start_from(Trainer *t, const Options *o, RtError *e) {
   }
   set_machine(t, o->resume);
   t->settings = settings_to_json(&t->set);
-  t->done_at_start = t->saved_step = t->st.step;
+  t->done_at_start = t->saved_step = t->st.step, t->seconds_before = t->st.seconds;
   return identity_get(&t->id, e) != NULL;          // of the files as they are now
 }
 
@@ -291,7 +297,10 @@ static bool train(Trainer *t, const Options *o, int *sig, RtError *e) {
 }
 
 // That a training was of no use is not to be found out from a shipped best/.
-static void say_best(const Trainer *t) {
+static void say_done(const Trainer *t, int sig) {
+  fprintf(stderr, "%s after step %lld of %lld in %.1f s", sig ? "stopped" : "done", (long long)t->st.step, (long long)t->set.steps, rt_now() - t->started);
+  if (t->seconds_before > 0) fprintf(stderr, " (%.1f s with what was before)", t->st.seconds);
+  fprintf(stderr, ", %.0f MB; parameters in %s\n", (double)rt_peak_resident() / 1e6, t->dir.last);
   if (t->held && t->st.step > 0 && t->st.best_step == 0)
     rt_warn("the start was best: no look at the held-out loss was below the %.4f from before training, whose parameters %s holds", t->st.best, t->dir.best);
   else if (t->held && t->st.best_step > 0)
@@ -311,9 +320,7 @@ int cmd_train(const Options *o) {
   ok = ok && train(&t, o, &sig, &e);
   trainlog_close(t.log);
   if (t.half_line) fputc('\n', stderr);
-  if (ok) fprintf(stderr, "%s after step %lld of %lld in %.1f s, %.0f MB; parameters in %s\n", sig ? "stopped" : "done", (long long)t.st.step,
-                  (long long)t.set.steps, rt_now() - t.started, (double)rt_peak_resident() / 1e6, t.dir.last);
-  if (ok) say_best(&t);
+  if (ok) say_done(&t, sig);
   if (t.data) feeder_end(&t.feed), data_free(t.data);
   if (t.held) data_free(t.held);
   step_free(t.steps.step);

@@ -85,7 +85,7 @@ static bool exchange(const char *tmp, const char *dir, RtError *e) {
 
 // ---- fields
 
-typedef enum FieldKind { COUNT, STEP, SEED, LOSS, TEXT } FieldKind;
+typedef enum FieldKind { COUNT, STEP, SEED, LOSS, TIME, TEXT } FieldKind;
 typedef enum FieldNeed { OPTIONAL, NEEDED } FieldNeed;
 static const struct Field {
   const char *key;
@@ -105,7 +105,8 @@ static json_t *field_json(const struct Field *f, const TrainState *s) {
     case COUNT: return json_integer(*(const int64_t *)at);
     case STEP: return *(const int64_t *)at < 0 ? json_null() : json_integer(*(const int64_t *)at);
     case SEED: return json_integer((json_int_t) * (const uint64_t *)at);
-    case LOSS: return isfinite(*(const double *)at) ? json_real(*(const double *)at) : json_null();
+    case LOSS:
+    case TIME: return isfinite(*(const double *)at) ? json_real(*(const double *)at) : json_null();
     case TEXT: return *(const char *const *)at ? json_string(*(const char *const *)at) : json_null();
   }
   return NULL;
@@ -121,6 +122,7 @@ static bool read_field(const struct Field *f, TrainState *s, const json_t *v, co
     case STEP: ok = null || whole, *(int64_t *)at = null ? -1 : json_integer_value(v); break;
     case SEED: ok = json_is_integer(v), *(uint64_t *)at = (uint64_t)json_integer_value(v), expected = "a whole number"; break;
     case LOSS: ok = null || json_is_number(v), *(double *)at = null ? INFINITY : json_number_value(v), expected = "a number"; break;
+    case TIME: ok = null || (json_is_number(v) && json_number_value(v) >= 0), *(double *)at = null ? NAN : json_number_value(v), expected = "a number of 0 or more"; break;
     case TEXT: ok = null || json_is_string(v), *(const char **)at = json_string_value(v), expected = "a string"; break;
   }
   if ((f->kind == COUNT || f->kind == STEP) && json_is_integer(v)) found = "a number below 0";

@@ -12,6 +12,7 @@
 #define CKPT_TYPE_STEP int64_t
 #define CKPT_TYPE_SEED uint64_t
 #define CKPT_TYPE_LOSS double
+#define CKPT_TYPE_TIME double
 #define CKPT_TYPE_TEXT const char *
 typedef struct TrainState {    // texts are borrowed
 #define X(field, kind, need) CKPT_TYPE_##kind field;

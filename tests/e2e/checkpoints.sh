@@ -21,6 +21,10 @@ cut -d, -f7 whole/log.csv | grep '[0-9]' | sort -g | head -1 >lowest
 train --steps 12 --out part --validate rows.jsonl --lr 1e-2 --eval-every 3 --stop-after 5
 train --steps 12 --out part --validate rows.jsonl --lr 1e-2 --eval-every 3 --resume
 for f in best/theta.safetensors last/theta.safetensors last/optimizer.safetensors; do cmp whole/$f part/$f || fail "$f of a run in two parts"; done
+# the time that a run took is that of its parts
+before=$(field seconds part/best/theta.json) after=$(field seconds part/last/theta.json)
+awk -v a="$before" -v b="$after" 'BEGIN { exit !(a > 0 && b > a) }' || fail "seconds: $before at the best step, $after at the end"
+grep -q "^done after step 12 of 12 in .* s ($(printf %.1f "$after") s with what was before), " err || fail "$after s in all are not said: $(cat err)"
 [ "$(field best_step whole/last/theta.json)" = "$(field step whole/best/theta.json)" ] || fail "best_step"
 
 # --- a training that was of no use says so, also when it is stopped or gone on with
