@@ -12,6 +12,7 @@
 #include "examples/lib/peak.h"
 #include "runtime/machine/isa.h"
 #include "tests/unit/kernel_harness.h"
+#include "runtime/core/words.h"
 
 typedef struct Shape {
   int64_t K, N;
@@ -164,9 +165,9 @@ static void kernels(const Options *o, const char *isa) {
 static void limits(void) {
   int cores = peak_cores();
   for (int i = 0; harness_isa(i); i++)
-    printf("%s f32: one core %.1f GF/s, %d cores %.1f GF/s\n", harness_isa(i), peak_fma(harness_isa(i), 1, 0.5) / 1e9, cores,
+    printf("%s f32: one core %.1f GF/s, %d core%s %.1f GF/s\n", harness_isa(i), peak_fma(harness_isa(i), 1, 0.5) / 1e9, cores, plural(cores),
            peak_fma(harness_isa(i), cores, 0.5) / 1e9);
-  printf("memory read: one core %.1f GB/s, %d cores %.1f GB/s\n", peak_read(1, 0.5) / 1e9, cores, peak_read(cores, 0.5) / 1e9);
+  printf("memory read: one core %.1f GB/s, %d core%s %.1f GB/s\n", peak_read(1, 0.5) / 1e9, cores, plural(cores), peak_read(cores, 0.5) / 1e9);
 }
 
 static int usage(void) {

@@ -6,6 +6,7 @@
 
 #include "driver.h"
 #include "passes/passes.h"
+#include "runtime/abi/defaults.h"
 
 enum { FLAG, TEXT };
 typedef struct OptionRow {

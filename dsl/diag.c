@@ -70,7 +70,8 @@ void diags_print(const Diags *d, Buf *out) {
   int errors = 0;
   for (int i = 0; i < d->n; i++) {
     if (d->v[i].kind == DIAG_ERROR && ++errors > SHOW_ERRORS) {
-      buf_printf(out, "calmc: error: and %d more errors\n", d->errors - SHOW_ERRORS);
+      int more = d->errors - SHOW_ERRORS;
+      buf_printf(out, "calmc: error: and %d more error%s\n", more, more == 1 ? "" : "s");
       return;
     }
     print_one(d->sources, &d->v[i], out);

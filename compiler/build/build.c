@@ -5,6 +5,7 @@
 #include "dsl/base/bug.h"
 #include "build/ctx.h"
 #include "runtime/text/tokenizer.h"
+#include "runtime/core/words.h"
 
 static void check_vocabulary(Build *b) {
   if (b->anchor < 0) return;
@@ -12,8 +13,8 @@ static void check_vocabulary(Build *b) {
   for (int i = 0; i < b->nmodel; i++) {
     const MInst *m = &b->model[i];
     if (m->own_tokens || m->same_unknown || !m->pub->vocab || m->pub->vocab >= anchor->pub->vocab) continue;
-    if (fail_at(b, m->decl->loc, "model '%s' knows %lld tokens, fewer than the %lld of model '%s' whose ids it reads",
-                m->pub->name, (long long)m->pub->vocab, (long long)anchor->pub->vocab, anchor->pub->name))
+    if (fail_at(b, m->decl->loc, "model '%s' knows %lld token%s, fewer than the %lld of model '%s' whose ids it reads",
+                m->pub->name, (long long)m->pub->vocab, plural(m->pub->vocab), (long long)anchor->pub->vocab, anchor->pub->name))
       note_model(b, anchor);
   }
 }

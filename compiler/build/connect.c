@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "build/ctx.h"
+#include "runtime/core/words.h"
 
 typedef struct Layers {
   int *v;
@@ -27,8 +28,8 @@ static bool whole(Build *b, const Ast *e, const char *what, int64_t *out) {
 static bool distance(Build *b, const Ast *e, const MInst *m, int64_t *out) {
   if (!whole(b, e, "a distance between layers", out)) return false;
   if (*out >= 1 && *out <= m->pub->blocks) return true;
-  if (fail_at(b, e->loc, "expected a distance between layers from 1 to the %lld blocks of model '%s'; found %lld", (long long)m->pub->blocks,
-              m->pub->name, (long long)*out))
+  if (fail_at(b, e->loc, "expected a distance between layers from 1 to the %lld block%s of model '%s'; found %lld", (long long)m->pub->blocks,
+              plural(m->pub->blocks), m->pub->name, (long long)*out))
     note_model(b, m);
   return false;
 }
@@ -37,8 +38,8 @@ static bool distance(Build *b, const Ast *e, const MInst *m, int64_t *out) {
 static bool layer(Build *b, const Ast *e, const MInst *m, int64_t *out) {
   if (!whole(b, e, "a layer", out)) return false;
   if (*out >= 0 && *out <= m->pub->blocks) return true;
-  if (fail_at(b, e->loc, "no layer %lld in model '%s': it has %lld blocks (layer 0 is the embedding output)",
-              (long long)*out, m->pub->name, (long long)m->pub->blocks))
+  if (fail_at(b, e->loc, "no layer %lld in model '%s': it has %lld block%s (layer 0 is the embedding output)",
+              (long long)*out, m->pub->name, (long long)m->pub->blocks, plural(m->pub->blocks)))
     note_model(b, m);
   return false;
 }
@@ -83,8 +84,8 @@ static bool select_layers(Build *b, const Ast *sel, const MInst *m, Layers *out)
 static bool spread(Build *b, const Ast *sel, const MInst *m, int n, Layers *out) {
   int64_t L = m->pub->blocks;
   if (n > L) {
-    if (fail_at(b, sel->loc, "%d layers cannot be spread over the %lld blocks of model '%s'", n, (long long)L,
-                m->pub->name))
+    if (fail_at(b, sel->loc, "%d layer%s cannot be spread over the %lld block%s of model '%s'", n, plural(n), (long long)L,
+                plural(L), m->pub->name))
       note_model(b, m);
     return false;
   }
@@ -134,9 +135,9 @@ static bool pair(Build *b, const Ast *decl, MInst *const m[2]) {
     if (spreads[i] && !spread(b, side[i]->kid[0], m[i], l[1 - i].n, &l[i])) return false;
   if (l[0].n != l[1].n) {
     fail_at(b, decl->loc,
-            "%d layers of model '%s' cannot meet %d of model '%s': expected as many on both sides (one side may say "
+            "%d layer%s of model '%s' cannot meet %d of model '%s': expected as many on both sides (one side may say "
             "[spread])",
-            l[0].n, m[0]->pub->name, l[1].n, m[1]->pub->name);
+            l[0].n, plural(l[0].n), m[0]->pub->name, l[1].n, m[1]->pub->name);
     return false;
   }
   if (!l[0].n) fail_at(b, decl->loc, "this connects no layers");

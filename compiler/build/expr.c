@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "build/ctx.h"
+#include "runtime/core/words.h"
 
 enum { MAX_DEPTH = 64, MAX_LEVELS = 2048, MAX_ITEMS = 1 << 20 };   // calls, expressions in one another (with those of functions called)
 
@@ -366,7 +367,7 @@ static Value eval_call(Ev *ev, Scope *s, const Ast *e) {
     } else {
       next++;
     }
-    if (slot >= formals->nkid) return fail(ev, k->loc, "'%s' takes %d arguments", fn->name, formals->nkid);
+    if (slot >= formals->nkid) return fail(ev, k->loc, "'%s' takes %d argument%s", fn->name, formals->nkid, plural(formals->nkid));
     if (at[slot].file) return fail(ev, k->loc, "'%s' is given twice", formals->kid[slot]->name);
     arg[slot] = eval(ev, s, k->kind == AST_NAMED ? k->kid[0] : k);
     at[slot] = k->loc;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "build/ctx.h"
+#include "runtime/core/words.h"
 
 // ---- names
 
@@ -197,10 +198,10 @@ Value weight_shaped(Ev *ev, const Ast *e, Value w, const int64_t *dim, int n) {
   if (!joins(t, dim, n)) {
     int64_t elems = 1;
     for (int i = 0; i < n; i++) elems *= dim[i];
-    fail(ev, e->loc, "weight '%s' of model '%s' is %s in %s, expected %s = %s (%lld elements)", t->name,
+    fail(ev, e->loc, "weight '%s' of model '%s' is %s in %s, expected %s = %s (%lld element%s)", t->name,
                 ev->m->pub->name, shape_text(b, t->shape, t->rank), model_file_of(ev->m->file, b->a, t),
                 source_text(b, (Loc){e->loc.file, e->kid[0]->loc.end, e->loc.end}), shape_text(b, dim, n),
-                (long long)elems);
+                (long long)elems, plural(elems));
     return stand_in(ev, dim, n);
   }
   Type type = {.rank = n};

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/abi/defaults.h"
 #include "runtime/core/alloc.h"
 #include "runtime/machine/limits.h"
 

@@ -232,10 +232,23 @@ static void set_machine(Trainer *t, bool resumed) {
   t->st.spec_file = t->en->prog->spec, t->st.isa = isa, t->st.blas = blas;
 }
 
+// Its data is that of the run gone on with: completions end with the same token.
+static bool set_end(Trainer *t, RtError *e) {
+  const TextEnds *x = &t->app.models->ends;
+  if (t->st.end_of_text >= 0 && x->append < 0)
+    return rt_fail(e, "%s: this run ends completions with token %lld; no file of the model names an end of text now", t->dir.last,
+                   (long long)t->st.end_of_text);
+  if (t->st.end_of_text >= 0 && t->st.end_of_text != x->append)
+    return rt_fail(e, "%s: this run ends completions with token %lld; %s now names %d", t->dir.last, (long long)t->st.end_of_text,
+                   x->append_from, (int)x->append);
+  t->st.end_of_text = x->append;
+  return true;
+}
+
 // Parameters to start from: where the last run stopped, --params, or the initial ones.
 static bool start_from(Trainer *t, const Options *o, RtError *e) {
   Engine *en = t->en;
-  t->st = (TrainState){.best = INFINITY, .best_step = -1};
+  t->st = (TrainState){.best = INFINITY, .best_step = -1, .end_of_text = -1};
   if (o->resume) {
     if (!checkpoint_resume(t->dir.last, &t->id, o->force, &(TrainVectors){en->params.theta, en->params.m, en->params.v}, &t->st, &t->resumed, e)) return false;
     if (!read_settings(t, o, json_object_get(t->resumed, "settings"), e)) return false;
@@ -248,6 +261,7 @@ static bool start_from(Trainer *t, const Options *o, RtError *e) {
     params_init(en->prog, t->st.seed, en->params.theta);
     if (o->params && !checkpoint_params(o->params, &t->id, o->force, en->params.theta, e)) return false;
   }
+  if (!set_end(t, e)) return false;
   set_machine(t, o->resume);
   t->settings = settings_to_json(&t->set);
   t->done_at_start = t->saved_step = t->st.step, t->seconds_before = t->st.seconds;

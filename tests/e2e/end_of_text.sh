@@ -20,6 +20,12 @@ appends 'end of text \[MASK\] (332), from tokenizer_config.json'
 [ "$(labels)" = 332 ] || fail "appended $(labels), not tokenizer_config.json's end of text"
 config '{"eos_token": {"content": "</s>", "lstrip": false}}'
 appends 'end of text </s> (331), from tokenizer_config.json'
+# a run goes on with the end that it began with
+./app train --data rows.jsonl --steps 2 --stop-after 1 --batch 1rows --out parts 2>err || fail "train: $(cat err)"
+config '{"eos_token": "[MASK]"}'
+expect 1 'parts/last: this run ends completions with token 331; tokenizer_config.json now names 332' ./app train --data rows.jsonl --steps 2 --batch 1rows --out parts --resume
+config '{"eos_token": "</s>"}'
+./app train --data rows.jsonl --steps 2 --batch 1rows --out parts --resume 2>err || fail "train --resume: $(cat err)"
 config '{"eos_token": "<|im_end|>"}'
 train
 grep -q 'warning: .*llama/tokenizer_config.json: the eos_token "<|im_end|>" is no token of .*llama/tokenizer.json; texts end with id 331 (config.json)' err ||

@@ -34,7 +34,7 @@ compiler/passes   dsl/base compiler/graph
 compiler/plan     dsl/base compiler/graph
 compiler/build    dsl/base dsl runtime/abi runtime/core runtime/files runtime/text compiler/model compiler/graph compiler/autodiff compiler/passes
 compiler/llvm     dsl/base runtime/abi compiler/graph compiler/plan
-compiler          dsl/base dsl runtime/core runtime/files runtime/text compiler/model compiler/graph compiler/autodiff compiler/passes compiler/build compiler/plan compiler/llvm
+compiler          dsl/base dsl runtime/abi runtime/core runtime/files runtime/text compiler/model compiler/graph compiler/autodiff compiler/passes compiler/build compiler/plan compiler/llvm
 END
 }
 # The folder of an include: "graph/graph.h" is compiler/graph's, "driver.h" the compiler's own.
