@@ -88,6 +88,16 @@ calm_unit_test(test_limits calm_machine)
 calm_unit_test(test_batch calm_rows)
 calm_unit_test(test_checkpoint calm_commands)
 calm_unit_test(test_settings calm_work)
+# a program of two small models, and everything that it asks the system for refused in turn
+add_custom_command(OUTPUT ${CMAKE_BINARY_DIR}/test_memory.dir/program.o
+  COMMAND sh ${CMAKE_SOURCE_DIR}/tests/unit/test_memory.sh ${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR}/test_memory.dir $<TARGET_FILE:calmc>
+  DEPENDS calmc ${CMAKE_SOURCE_DIR}/tests/unit/test_memory.sh)
+set_source_files_properties(${CMAKE_BINARY_DIR}/test_memory.dir/program.o PROPERTIES EXTERNAL_OBJECT TRUE GENERATED TRUE)
+calm_unit_test(test_memory calm_commands calm_mmlib)
+target_sources(test_memory PRIVATE ${CMAKE_BINARY_DIR}/test_memory.dir/program.o)
+foreach(f malloc calloc realloc free mmap open openat write fsync rename)
+  target_link_options(test_memory PRIVATE -Wl,--wrap=${f})
+endforeach()
 calm_unit_test(test_sample calm_work)
 
 # --- what is built for a test run: all, or what ctest's labels `unit` and `threads` choose

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <math.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -25,8 +26,8 @@ static const char THETA[] = "theta.safetensors", OPTIMIZER[] = "optimizer.safete
 // ---- directories
 
 // A checkpoint's files, and what one being written is called (files/file.h). Others in the directory are the user's.
+static const char *const OWN[] = {THETA, OPTIMIZER, CHECKPOINT_ABOUT};
 static bool is_own(const char *name) {
-  const char *const OWN[] = {THETA, OPTIMIZER, CHECKPOINT_ABOUT};
   for (size_t i = 0; i < sizeof OWN / sizeof OWN[0]; i++) {
     size_t n = strlen(OWN[i]);
     if (!strncmp(name, OWN[i], n) && (!name[n] || !strncmp(name + n, ".tmp.", 5))) return true;
@@ -46,7 +47,12 @@ static void remove_own(void *user, int fd, const char *name) {
   if (is_own(name)) unlinkat(fd, name, 0);
 }
 
+// Also where no descriptor is left to list the directory with.
 void checkpoint_remove(const char *dir) {
+  char path[PATH_MAX];
+  for (size_t i = 0; i < sizeof OWN / sizeof OWN[0]; i++)
+    if ((size_t)snprintf(path, sizeof path, "%s/%s", dir, OWN[i]) < sizeof path) unlink(path);
+  if (rmdir(dir) == 0 || errno == ENOENT) return;
   file_each(dir, remove_own, NULL);
   rmdir(dir);
 }
@@ -58,9 +64,8 @@ static void keep_other(void *to, int fd, const char *name) {
 // Takes what is the user's along, from the old directory of a checkpoint into the new one.
 static void keep_others(const char *from, const char *to) {
   int fd = open(to, O_PATH | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return;
-  file_each(from, keep_other, &fd);
-  close(fd);
+  if (fd < 0 || !file_each(from, keep_other, &fd)) rt_warn("%s: anything that was in it besides the checkpoint is in %s now (%s)", to, from, strerror(errno));
+  if (fd >= 0) close(fd);
 }
 
 // Puts directory tmp in the place of dir; what was there has the name tmp afterwards, or is gone.
