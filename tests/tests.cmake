@@ -88,6 +88,8 @@ calm_unit_test(test_limits calm_machine)
 calm_unit_test(test_batch calm_rows)
 calm_unit_test(test_checkpoint calm_commands)
 calm_unit_test(test_settings calm_work)
+calm_unit_test(test_call calm_core)
+calm_unit_test(test_signals calm_commands)
 # a program of two small models, and everything that it asks the system for refused in turn
 add_custom_command(OUTPUT ${CMAKE_BINARY_DIR}/test_memory.dir/program.o
   COMMAND sh ${CMAKE_SOURCE_DIR}/tests/unit/test_memory.sh ${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR}/test_memory.dir $<TARGET_FILE:calmc>
