@@ -233,7 +233,7 @@ static void sweep(const Trial *t, Kind k, const char *says) {
 static bool read_tokenizer(void *user, RtError *e) {
   static const char text[] = "He cab: 2 3 kit\u00e9 \U0001f600! \u6f22\u5b57's [L x";
   (void)user;
-  const char *file[] = {MODELS "/llama/tokenizer.json", MODELS "/gemma/tokenizer.json"};
+  const char *file[] = {MODELS "/first/tokenizer.json", MODELS "/second/tokenizer.json"};
   for (int i = 0; i < 2; i++) {
     Tokenizer *t = tokenizer_open(file[i], e);
     if (!t) return false;
@@ -251,7 +251,7 @@ static bool read_tokenizer(void *user, RtError *e) {
 static bool read_safetensors(void *user, RtError *e) {
   (void)user;
   for (int headers = 0; headers < 2; headers++) {
-    Safetensors *s = st_open_dir(MODELS "/gemma", headers, e);
+    Safetensors *s = st_open_dir(MODELS "/second", headers, e);
     if (!s) return false;
     st_close(s);
   }

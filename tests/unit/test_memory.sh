@@ -9,3 +9,5 @@ cp -r "$1/tests/parity/two_tokenizers/." .
 cp "$1/tests/parity/tokenizer/synthetic/byte_words.json" llama/tokenizer.json
 cp "$1/tests/parity/tokenizer/synthetic/fallback_prepend.json" gemma/tokenizer.json
 "$3" build round.calm --emit=obj -o program.o
+ln -s llama first
+ln -s gemma second
