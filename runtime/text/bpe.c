@@ -155,6 +155,10 @@ static void work_free(void *work) {
   rt_free(w->heap);
 }
 
-const TkModelKind tk_bpe = {.type = "BPE", .size = sizeof(TkBpe), .read = tk_bpe_read, .free = tk_bpe_free, .encode = encode, .work_size = sizeof(Work),
-                            .work_free = work_free, .take_bytes = tk_bpe_take_bytes, .cuts = tk_bpe_cuts, .last_cut = tk_bpe_last_cut,
-                            .cuts_free = tk_bpe_cuts_free};
+const TkModelKind tk_bpe = {
+  .type = "BPE",
+  .size = sizeof(TkBpe), .read = tk_bpe_read, .free = tk_bpe_free,
+  .encode = encode, .work_size = sizeof(Work), .work_free = work_free,
+  .take_bytes = tk_bpe_take_bytes,
+  .cuts = tk_bpe_cuts, .last_cut = tk_bpe_last_cut, .cuts_free = tk_bpe_cuts_free,
+};

@@ -48,7 +48,7 @@ void tk_cache_add(TkCache *c, uint64_t hash, const char *s, size_t n, const TkTo
   hash |= !hash;
   size_t i = hash & c->mask;
   while (c->word[i].hash) i = (i + 1) & c->mask;
-  c->word[i] = (struct TkWord){.hash = hash, .at = (uint32_t)c->bytes_n, .tokens_at = (uint32_t)c->token_n, .len = (uint16_t)n, .ntokens = (uint16_t)ntokens};
+  c->word[i] = (struct TkWord){hash, (uint32_t)c->bytes_n, (uint32_t)c->token_n, (uint16_t)n, (uint16_t)ntokens};
   c->used++;
   memcpy(c->bytes + c->bytes_n, s, n);
   c->bytes_n += n;

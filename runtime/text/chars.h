@@ -6,7 +6,7 @@
 
 bool tk_is_space(uint32_t cp);                              // Unicode White_Space
 bool tk_is_number(uint32_t cp);                             // category N
-bool tk_is_word(uint32_t cp);                               // letter, mark, number, connector, joiner
+bool tk_is_word(uint32_t cp);                               // alphabetic, mark, decimal number, connector, joiner
 
 // The byte-level table shows each byte as a character.
 uint32_t tk_byte_char(uint8_t byte);

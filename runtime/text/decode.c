@@ -88,7 +88,10 @@ static void run_replace(const void *own, const TkStrings *in, TkStrings *out, bo
 
 static bool replaces_one_char(const void *own) { return tk_pattern_one_char(&((const Replace *)own)->pattern); }
 
-static const TkDecoderKind replace = {{"Replace", sizeof(Replace), NULL, read_replace, free_replace}, run_replace, held_none, false, replaces_one_char};
+static const TkDecoderKind replace = {
+  .kind = {.type = "Replace", .size = sizeof(Replace), .read = read_replace, .free = free_replace},
+  .run = run_replace, .held = held_none, .keeps_tokens = true, .behind_fused = replaces_one_char,
+};
 
 // --- ByteFallback: tokens <0xNN> to bytes
 // Whether a token is one byte of a byte-fallback run (<0xNN>).
@@ -145,7 +148,10 @@ static size_t held_byte_fallback(const void *own, TkIds ids, bool eager) {
   return eager && !incomplete_run(ids) ? 0 : TK_ALL;
 }
 
-static const TkDecoderKind byte_fallback = {{.type = "ByteFallback"}, run_byte_fallback, held_byte_fallback, false, NULL};
+static const TkDecoderKind byte_fallback = {
+  .kind = {.type = "ByteFallback"},
+  .run = run_byte_fallback, .held = held_byte_fallback, .keeps_tokens = true,
+};
 
 // --- Fuse: all strings to one
 static void run_fuse(const void *own, const TkStrings *in, TkStrings *out, bool first, TkCall *call) {
@@ -154,7 +160,10 @@ static void run_fuse(const void *own, const TkStrings *in, TkStrings *out, bool 
   close_string(out);
 }
 
-static const TkDecoderKind fuse = {{.type = "Fuse"}, run_fuse, held_none, true, always};
+static const TkDecoderKind fuse = {
+  .kind = {.type = "Fuse"},
+  .run = run_fuse, .held = held_none, .behind_fused = always,
+};
 
 // --- Strip: so many of a string at the beginning and the end
 typedef struct Strip {
@@ -164,7 +173,8 @@ typedef struct Strip {
 
 static bool read_strip(void *own, const char *what, const json_t *v, RtError *e) {
   Strip *d = own;
-  if (!read_content(&d->content, what, v, e) || !rtj_get_int(what, v, "start", &d->start, e) || !rtj_get_int(what, v, "stop", &d->stop, e)) return false;
+  if (!read_content(&d->content, what, v, e) || !rtj_get_int(what, v, "start", &d->start, e) || !rtj_get_int(what, v, "stop", &d->stop, e))
+    return false;
   return *d->content || rt_fail(e, "%s: decoder Strip: \"content\" is empty", what);
 }
 
@@ -186,7 +196,10 @@ static void run_strip(const void *own, const TkStrings *in, TkStrings *out, bool
 
 static bool strips_no_end(const void *own) { return ((const Strip *)own)->stop == 0; }
 
-static const TkDecoderKind strip = {{"Strip", sizeof(Strip), NULL, read_strip, free_strip}, run_strip, held_none, false, strips_no_end};
+static const TkDecoderKind strip = {
+  .kind = {.type = "Strip", .size = sizeof(Strip), .read = read_strip, .free = free_strip},
+  .run = run_strip, .held = held_none, .keeps_tokens = true, .behind_fused = strips_no_end,
+};
 
 // --- ByteLevel: byte-level characters to bytes
 static void run_byte_level(const void *own, const TkStrings *in, TkStrings *out, bool first, TkCall *call) {
@@ -247,7 +260,10 @@ static size_t held_byte_level(const void *own, TkIds ids, bool eager) {
   return (void)own, (void)eager, incomplete_end(ids) ? sizeof bad_bytes - 1 : 0;
 }
 
-static const TkDecoderKind byte_level = {{.type = "ByteLevel"}, run_byte_level, held_byte_level, true, NULL};
+static const TkDecoderKind byte_level = {
+  .kind = {.type = "ByteLevel"},
+  .run = run_byte_level, .held = held_byte_level,
+};
 
 // --- Metaspace: spaces for a sign
 typedef struct Metaspace {
@@ -292,7 +308,10 @@ static void run_metaspace(const void *own, const TkStrings *in, TkStrings *out, 
   }
 }
 
-static const TkDecoderKind metaspace = {{"Metaspace", sizeof(Metaspace), NULL, read_metaspace, free_metaspace}, run_metaspace, held_none, false, NULL};
+static const TkDecoderKind metaspace = {
+  .kind = {.type = "Metaspace", .size = sizeof(Metaspace), .read = read_metaspace, .free = free_metaspace},
+  .run = run_metaspace, .held = held_none, .keeps_tokens = true,
+};
 
 // --- all of them
 static const TkKind *const kinds[] = {&replace.kind, &byte_fallback.kind, &fuse.kind, &strip.kind, &byte_level.kind, &metaspace.kind, NULL};
@@ -301,12 +320,12 @@ const TkFamily tk_decoders = {"decoder", "decoders", kinds};
 static const TkDecoderKind *kind_of(const TkComponent *c) { return (const TkDecoderKind *)c->kind; }
 
 bool tk_decoders_check(const TkComponents *l, const char *what, RtError *e) {
-  bool fused = false;
+  const char *fused = NULL;      // by which kind
   for (int i = 0; i < l->n; i++) {
     const TkDecoderKind *k = kind_of(&l->c[i]);
     if (fused && !(k->behind_fused && k->behind_fused(l->c[i].own)))
-      return rt_fail(e, "%s: decoder \"%s\" behind Fuse or ByteLevel is not supported", what, k->kind.type);
-    fused |= k->fuses;
+      return rt_fail(e, "%s: decoder \"%s\" behind %s is not supported", what, k->kind.type, fused);
+    if (!k->keeps_tokens) fused = k->kind.type;
   }
   return true;
 }
@@ -341,7 +360,7 @@ char *tk_decode(const TkComponents *l, bool spaced, TkIds ids, bool first, size_
   for (int i = 0; i < l->n && !call.failed; i++) {
     b.len = b.n = 0;
     kind_of(&l->c[i])->run(l->c[i].own, &a, &b, first, &call);
-    b.fused = a.fused || kind_of(&l->c[i])->fuses;
+    b.fused = a.fused || !kind_of(&l->c[i])->keeps_tokens;
     TkStrings swap = a;
     a = b;
     b = swap;

@@ -30,8 +30,9 @@ typedef struct TkDecoderKind {
   // How many of the bytes at the end of the decoded text more ids may change, TK_ALL for any; with 0, text that follows decodes as if nothing
   // stood before it, `first` aside. eager: see tokstream_eager. NULL: TK_ALL, always.
   size_t (*held)(const void *own, TkIds ids, bool eager);
-  bool fuses;                  // its output is one string
-  // Whether it decodes a text that is fused, where a token's end is no longer seen, piece by piece as it does all at once; NULL: it does not.
+  bool keeps_tokens;           // its strings are still tokens, or runs of them; false: they count as fused
+  // Whether it decodes a text that is fused, where a token's end is no longer seen, piece by piece as it does all at once; NULL: it does not,
+  // and is refused there.
   bool (*behind_fused)(const void *own);
 } TkDecoderKind;
 enum { TK_ALL = INT32_MAX };

@@ -43,7 +43,10 @@ static bool run_prepend(const void *own, const TkText *in, TkText *out, TkCall *
   return true;
 }
 
-static const TkNormalizerKind prepend = {{"Prepend", sizeof(Prepend), NULL, read_prepend, free_prepend}, run_prepend, final_all, resumes, anywhere};
+static const TkNormalizerKind prepend = {
+  .kind = {.type = "Prepend", .size = sizeof(Prepend), .read = read_prepend, .free = free_prepend},
+  .run = run_prepend, .final = final_all, .resumes = resumes, .boundary = anywhere,
+};
 
 // --- Replace: a string for what a pattern matches
 typedef struct Replace {
@@ -91,8 +94,10 @@ static size_t final_replace(const void *own, const TkText *in, TkCall *call) {
 
 static bool resumes_replace(const void *own) { return !((const Replace *)own)->pattern.re; }
 
-static const TkNormalizerKind replace = {{"Replace", sizeof(Replace), NULL, read_replace, free_replace}, run_replace, final_replace,
-                                         resumes_replace, anywhere};
+static const TkNormalizerKind replace = {
+  .kind = {.type = "Replace", .size = sizeof(Replace), .read = read_replace, .free = free_replace},
+  .run = run_replace, .final = final_replace, .resumes = resumes_replace, .boundary = anywhere,
+};
 
 // --- Strip: spaces at the text's beginning and end. It does not resume: what begins a text is not what stands within one.
 typedef struct Strip { bool left, right; } Strip;
@@ -137,7 +142,10 @@ static size_t final_strip(const void *own, const TkText *in, TkCall *call) {
 }
 
 static const Strip both = {true, true};
-static const TkNormalizerKind strip = {{"Strip", sizeof(Strip), &both, read_strip, NULL}, run_strip, .final = final_strip};
+static const TkNormalizerKind strip = {
+  .kind = {.type = "Strip", .size = sizeof(Strip), .preset = &both, .read = read_strip},
+  .run = run_strip, .final = final_strip,
+};
 
 // --- Lowercase
 static bool run_lowercase(const void *own, const TkText *in, TkText *out, TkCall *call) {
@@ -154,7 +162,10 @@ static bool run_lowercase(const void *own, const TkText *in, TkText *out, TkCall
   return true;
 }
 
-static const TkNormalizerKind lowercase = {{.type = "Lowercase"}, run_lowercase, final_all, resumes, anywhere};
+static const TkNormalizerKind lowercase = {
+  .kind = {.type = "Lowercase"},
+  .run = run_lowercase, .final = final_all, .resumes = resumes, .boundary = anywhere,
+};
 
 // --- NFC, NFD, NFKC, NFKD
 static bool run_form(const void *own, const TkText *in, TkText *out, TkCall *call) { return (void)call, tk_form_run(*(const TkForm *)own, in, out); }
@@ -169,10 +180,22 @@ static bool boundary_form(const void *own, const char *s, size_t n) {
 }
 
 static const TkForm form_c = {.compose = true}, form_kc = {.compat = true, .compose = true}, form_kd = {.compat = true};
-static const TkNormalizerKind nfc = {{"NFC", sizeof(TkForm), &form_c, NULL, NULL}, run_form, final_form, resumes, boundary_form};
-static const TkNormalizerKind nfd = {{"NFD", sizeof(TkForm), NULL, NULL, NULL}, run_form, final_form, resumes, boundary_form};
-static const TkNormalizerKind nfkc = {{"NFKC", sizeof(TkForm), &form_kc, NULL, NULL}, run_form, final_form, resumes, boundary_form};
-static const TkNormalizerKind nfkd = {{"NFKD", sizeof(TkForm), &form_kd, NULL, NULL}, run_form, final_form, resumes, boundary_form};
+static const TkNormalizerKind nfc = {
+  .kind = {.type = "NFC", .size = sizeof(TkForm), .preset = &form_c},
+  .run = run_form, .final = final_form, .resumes = resumes, .boundary = boundary_form,
+};
+static const TkNormalizerKind nfd = {
+  .kind = {.type = "NFD", .size = sizeof(TkForm)},
+  .run = run_form, .final = final_form, .resumes = resumes, .boundary = boundary_form,
+};
+static const TkNormalizerKind nfkc = {
+  .kind = {.type = "NFKC", .size = sizeof(TkForm), .preset = &form_kc},
+  .run = run_form, .final = final_form, .resumes = resumes, .boundary = boundary_form,
+};
+static const TkNormalizerKind nfkd = {
+  .kind = {.type = "NFKD", .size = sizeof(TkForm), .preset = &form_kd},
+  .run = run_form, .final = final_form, .resumes = resumes, .boundary = boundary_form,
+};
 
 // --- all of them
 static const TkKind *const kinds[] = {&prepend.kind, &replace.kind, &strip.kind, &lowercase.kind, &nfc.kind, &nfd.kind, &nfkc.kind, &nfkd.kind, NULL};

@@ -55,7 +55,8 @@ static bool read_template(void *own, const char *what, const json_t *v, RtError 
 static bool read_cls_sep(void *own, const char *what, const json_t *v, RtError *e) {
   Specials *s = own;
   s->nbefore = s->nafter = 1;
-  return id_of(what, json_array_get(json_object_get(v, "cls"), 1), s->before, e) && id_of(what, json_array_get(json_object_get(v, "sep"), 1), s->after, e);
+  return id_of(what, json_array_get(json_object_get(v, "cls"), 1), s->before, e) &&
+         id_of(what, json_array_get(json_object_get(v, "sep"), 1), s->after, e);
 }
 
 static void run_specials(const void *own, TkAround *a) {
@@ -64,14 +65,23 @@ static void run_specials(const void *own, TkAround *a) {
   add_ids(&a->after, &a->nafter, s->after, s->nafter, false);
 }
 
-static const TkPostKind template = {{"TemplateProcessing", sizeof(Specials), NULL, read_template, NULL}, run_specials};
-static const TkPostKind roberta = {{"RobertaProcessing", sizeof(Specials), NULL, read_cls_sep, NULL}, run_specials};
-static const TkPostKind bert = {{"BertProcessing", sizeof(Specials), NULL, read_cls_sep, NULL}, run_specials};
+static const TkPostKind template = {
+  .kind = {.type = "TemplateProcessing", .size = sizeof(Specials), .read = read_template},
+  .run = run_specials,
+};
+static const TkPostKind roberta = {
+  .kind = {.type = "RobertaProcessing", .size = sizeof(Specials), .read = read_cls_sep},
+  .run = run_specials,
+};
+static const TkPostKind bert = {
+  .kind = {.type = "BertProcessing", .size = sizeof(Specials), .read = read_cls_sep},
+  .run = run_specials,
+};
 
 // --- ByteLevel: trims offsets only
 static void run_byte_level(const void *own, TkAround *a) { (void)own, (void)a; }
 
-static const TkPostKind byte_level = {{.type = "ByteLevel"}, run_byte_level};
+static const TkPostKind byte_level = {.kind = {.type = "ByteLevel"}, .run = run_byte_level};
 
 // --- all of them
 static const TkKind *const kinds[] = {&template.kind, &roberta.kind, &bert.kind, &byte_level.kind, NULL};

@@ -13,7 +13,8 @@ static bool read_behavior(TkSplit *sp, const char *what, const json_t *v, RtErro
   const char *s = json_string_value(json_object_get(v, "behavior"));
   for (size_t i = 0; s && i < sizeof names / sizeof *names; i++)
     if (strcmp(s, names[i]) == 0) return sp->behavior = (TkBehavior)i, true;
-  return rt_fail(e, "%s: pre-tokenizer %s: behavior \"%.80s\" is not supported", what, json_string_value(json_object_get(v, "type")), s ? s : "(none)");
+  return rt_fail(e, "%s: pre-tokenizer %s: behavior \"%.80s\" is not supported", what,
+                 json_string_value(json_object_get(v, "type")), s ? s : "(none)");
 }
 
 static bool read_split(void *own, const char *what, const json_t *v, RtError *e) {
@@ -76,10 +77,22 @@ static bool read_punctuation(void *own, const char *what, const json_t *v, RtErr
 }
 
 static const TkSplit numbers = {.is = tk_is_number}, spaces = {.is = tk_is_space, .behavior = TK_REMOVED}, signs = {.is = is_punctuation};
-static const TkPretokenizerKind split = {{"Split", sizeof(TkSplit), NULL, read_split, free_split}, run_split, true, resumes_split, NULL};
-static const TkPretokenizerKind digits = {{"Digits", sizeof(TkSplit), &numbers, read_digits, NULL}, run_split, true, resumes_split, NULL};
-static const TkPretokenizerKind whitespace = {{"WhitespaceSplit", sizeof(TkSplit), &spaces, NULL, NULL}, run_split, true, resumes_split, NULL};
-static const TkPretokenizerKind punctuation = {{"Punctuation", sizeof(TkSplit), &signs, read_punctuation, NULL}, run_split, true, resumes_split, NULL};
+static const TkPretokenizerKind split = {
+  .kind = {.type = "Split", .size = sizeof(TkSplit), .read = read_split, .free = free_split},
+  .run = run_split, .grows = true, .resumes = resumes_split,
+};
+static const TkPretokenizerKind digits = {
+  .kind = {.type = "Digits", .size = sizeof(TkSplit), .preset = &numbers, .read = read_digits},
+  .run = run_split, .grows = true, .resumes = resumes_split,
+};
+static const TkPretokenizerKind whitespace = {
+  .kind = {.type = "WhitespaceSplit", .size = sizeof(TkSplit), .preset = &spaces},
+  .run = run_split, .grows = true, .resumes = resumes_split,
+};
+static const TkPretokenizerKind punctuation = {
+  .kind = {.type = "Punctuation", .size = sizeof(TkSplit), .preset = &signs, .read = read_punctuation},
+  .run = run_split, .grows = true, .resumes = resumes_split,
+};
 
 // --- Metaspace: a sign for each space, and splits before it
 typedef enum Prepend { NEVER, FIRST, ALWAYS } Prepend;
@@ -137,8 +150,10 @@ static bool resumes_metaspace(const void *own, bool first) {
 }
 
 static const Metaspace before_sign = {.splits = true, .split.behavior = TK_WITH_NEXT};
-static const TkPretokenizerKind metaspace = {{"Metaspace", sizeof(Metaspace), &before_sign, read_metaspace, free_metaspace}, run_metaspace, true,
-                                             resumes_metaspace, NULL};
+static const TkPretokenizerKind metaspace = {
+  .kind = {.type = "Metaspace", .size = sizeof(Metaspace), .preset = &before_sign, .read = read_metaspace, .free = free_metaspace},
+  .run = run_metaspace, .grows = true, .resumes = resumes_metaspace,
+};
 
 // --- ByteLevel: splits into words, and shows each byte as a character
 typedef struct ByteLevel {
@@ -206,8 +221,10 @@ static bool resumes_byte_level(const void *own, bool first) {
 static void leave_bytes(void *own) { ((ByteLevel *)own)->raw = true; }
 
 static const ByteLevel words = {.prefix_space = true};
-static const TkPretokenizerKind byte_level = {{"ByteLevel", sizeof(ByteLevel), &words, read_byte_level, free_byte_level}, run_byte_level, true,
-                                              resumes_byte_level, leave_bytes};
+static const TkPretokenizerKind byte_level = {
+  .kind = {.type = "ByteLevel", .size = sizeof(ByteLevel), .preset = &words, .read = read_byte_level, .free = free_byte_level},
+  .run = run_byte_level, .grows = true, .resumes = resumes_byte_level, .leave_bytes = leave_bytes,
+};
 
 // --- all of them
 static const TkKind *const kinds[] = {&split.kind, &digits.kind, &whitespace.kind, &punctuation.kind, &metaspace.kind, &byte_level.kind, NULL};

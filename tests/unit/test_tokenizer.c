@@ -279,10 +279,32 @@ static void nothing_said(void **state) {
   }
   tokenizer_free(t);
   RtError e;
+  t = open_or_fail(TOKENIZER_GOLDEN "synthetic/fallback_metaspace.json");      // ByteFallback and Metaspace, which looks for tokens
+  TkComponent first = {&reverse.kind, NULL}, second = t->dec.c[1];
+  TkComponents list = {(TkComponent[]){first, second}, 2};
+  assert_false(tk_decoders_check(&list, "tokenizer.json", &e));
+  assert_string_equal(e.text, "tokenizer.json: decoder \"Metaspace\" behind Reverse is not supported");
+  tokenizer_free(t);
   t = open_or_fail(TOKENIZER_GOLDEN "synthetic/chars.json");      // it has Fuse
   tk_components_add(&t->dec, &reverse.kind);
   assert_false(tk_decoders_check(&t->dec, "tokenizer.json", &e));
-  assert_string_equal(e.text, "tokenizer.json: decoder \"Reverse\" behind Fuse or ByteLevel is not supported");
+  assert_string_equal(e.text, "tokenizer.json: decoder \"Reverse\" behind Fuse is not supported");
+  tokenizer_free(t);
+}
+
+// A token that is to be a word of its own is none beside a letter, also one in a circle or a square, which is a symbol by its category.
+static void single_word(void **state) {
+  (void)state;
+  static const struct { const char *text; bool word; } cases[] = {{"word", true}, {"word.", true}, {"\u2603word\u2603", true}, {"words", false},
+                                                                  {"word\u24B6", false}, {"\u24E9word", false}, {"word\U0001F170", false}};
+  int32_t ids[32];
+  Tokenizer *t = open_or_fail(TOKENIZER_GOLDEN "synthetic/byte_words.json");
+  int32_t word = tokenizer_token_id(t, "word");
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    bool found = false;
+    for (int64_t n = encode(t, cases[i].text, false, ids); n-- > 0;) found |= ids[n] == word;
+    if (found != cases[i].word) fail_msg("%s: the token is %sfound", cases[i].text, found ? "" : "not ");
+  }
   tokenizer_free(t);
 }
 
@@ -405,7 +427,7 @@ static void long_marks(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(synthetic), cmocka_unit_test(stories_ten),  cmocka_unit_test(real),   cmocka_unit_test(published),
-                                     cmocka_unit_test(continuation), cmocka_unit_test(nothing_said), cmocka_unit_test(errors), cmocka_unit_test(lines), cmocka_unit_test(long_piece),
+                                     cmocka_unit_test(continuation), cmocka_unit_test(single_word), cmocka_unit_test(nothing_said), cmocka_unit_test(errors), cmocka_unit_test(lines), cmocka_unit_test(long_piece),
                                      cmocka_unit_test(long_marks)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
