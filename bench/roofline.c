@@ -104,7 +104,7 @@ static float *weights(const Options *o, int64_t K, int64_t N, Work *w) {
 
 static double product(const Options *o, const char *isa, KernelClass cls, const Shape *s, double *rate) {
   int64_t from = cls == K_GEMM ? s->K : s->N, to = cls == K_GEMM ? s->N : s->K;      // gemm_t goes back from N to K
-  Work w = {.k = {.cls = cls, .key = "roofline", .dim = {from}, .nmat = 1, .N = {to}}, .rows = o->rows, .narg = 3};
+  Work w = {.k = {.cls = cls, .dim = {from}, .nmat = 1, .N = {to}}, .rows = o->rows, .narg = 3};
   w.operations = 2.0 * (double)o->rows * (double)s->K * (double)s->N;
   w.arg[0] = fill(o->rows * from, false), w.arg[1] = weights(o, s->K, s->N, &w), w.arg[2] = fill(o->rows * to, false);
   double m = share(o, isa, &w, rate);
@@ -115,7 +115,7 @@ static double product(const Options *o, const char *isa, KernelClass cls, const 
 // The loss over a head [V, D], with the gradient of its input: two products and the exponentials.
 static double loss(const Options *o, const char *isa, int64_t D, int64_t V, double *rate) {
   int64_t R = o->rows;
-  Work w = {.k = {.cls = K_XENT_GRAD, .key = "roofline", .dim = {D, V}}, .rows = R, .narg = 6};
+  Work w = {.k = {.cls = K_XENT_GRAD, .dim = {D, V}}, .rows = R, .narg = 6};
   w.operations = 4.0 * (double)R * (double)D * (double)V;
   int32_t *label = calloc((size_t)R, sizeof *label);
   for (int64_t i = 0; i < R; i++) label[i] = (int32_t)(i * 7 % V);
@@ -130,7 +130,7 @@ static double loss(const Options *o, const char *isa, int64_t D, int64_t V, doub
 static void packing(const Options *o, const char *isa) {
   enum { N = 2048, K = 2048 };
   KArg arg[2] = {{.dt = DT_BF16, .elems = N * K}, {.per_row = true, .written = true, .elems = PANEL * K}};
-  Work w = {.k = {.cls = K_PACK, .key = "roofline", .arg = arg, .narg = 2, .dim = {N, K}}, .rows = N / PANEL, .narg = 2, .copies = 1};
+  Work w = {.k = {.cls = K_PACK, .arg = arg, .narg = 2, .dim = {N, K}}, .rows = N / PANEL, .narg = 2, .copies = 1};
   w.operations = 4.0 * N * K;
   w.arg[0] = fill(N * K / 2, true), w.arg[1] = fill(N * K, true);
   double rate;

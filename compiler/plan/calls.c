@@ -1,8 +1,7 @@
-// Kernels and calls: a kernel is known by its complete text form, so that equal ones are compiled once whatever the depth.
+// Kernels and calls: equal kernels are compiled once, whatever the depth.
 #include <string.h>
 
 #include "plan/lower.h"
-#include "plan/print.h"
 
 int draft_arg_rows(Lower *l, KernelDraft *d, int buf, bool written, bool per_row, int64_t elems) {
   Arena *a = l->p->arena;
@@ -21,17 +20,37 @@ int draft_arg(Lower *l, KernelDraft *d, int buf, bool written) {
   return draft_arg_rows(l, d, buf, written, b->sym >= 0, b->elems);
 }
 
+// ---- identity. A field that is added to one of these structs must be compared, or two kernels would be taken for one: the sizes are a reminder.
+_Static_assert(sizeof(Kernel) == 216 && sizeof(KArg) == 16 && sizeof(RowVal) == 88, "compare the new field in the functions below, then write its size here");
+
+static bool same_number(double a, double b) { return !memcmp(&a, &b, sizeof a); }      // 0 is not -0
+
+static bool same_arg(const KArg *a, const KArg *b) {
+  return a->dt == b->dt && a->per_row == b->per_row && a->written == b->written && a->elems == b->elems;
+}
+
+static bool same_value(const RowVal *a, const RowVal *b) {
+  return a->src == b->src && a->op == b->op && a->in[0] == b->in[0] && a->in[1] == b->in[1] && a->rank == b->rank &&
+         !memcmp(a->dim, b->dim, sizeof a->dim) && a->shared == b->shared && a->arg == b->arg && same_number(a->imm, b->imm) && a->store == b->store;
+}
+
+static bool same_prog(const RowProg *a, const RowProg *b) {
+  bool same = a->n == b->n;
+  for (int i = 0; same && i < a->n; i++) same = same_value(&a->v[i], &b->v[i]);
+  return same;
+}
+
+bool kernel_equal(const Kernel *a, const Kernel *b) {
+  bool same = a->cls == b->cls && a->narg == b->narg && !memcmp(a->dim, b->dim, sizeof a->dim) && same_number(a->f[0], b->f[0]) &&
+              same_number(a->f[1], b->f[1]) && a->nmat == b->nmat && !memcmp(a->N, b->N, sizeof a->N) && a->paired == b->paired;
+  for (int i = 0; same && i < a->narg; i++) same = same_arg(&a->arg[i], &b->arg[i]);
+  for (int m = 0; same && m < MAX_MATS; m++) same = same_prog(&a->prog[m], &b->prog[m]);
+  return same;
+}
+
 static int intern(Plan *p, Kernel *k) {
-  Buf text = {0};
-  kernel_print(k, &text);
-  for (int i = 0; i < p->nkernel; i++) {
-    if (!strcmp(p->kernel[i].key, text.s)) {
-      buf_free(&text);
-      return i;
-    }
-  }
-  k->key = arena_strdup(p->arena, text.s);
-  buf_free(&text);
+  for (int i = 0; i < p->nkernel; i++)
+    if (kernel_equal(&p->kernel[i], k)) return i;
   k->id = p->nkernel;
   ARENA_PUSH(p->arena, p->kernel, p->nkernel, p->capkernel, *k);
   return k->id;

@@ -90,7 +90,7 @@ static void must_hold(const Graph *g, Arena *a, const char *what) {
   if (wrong) bug("plan of graph '%s', as %s: %s", g->name, what, wrong);
 }
 
-const char *plan_add(Plan *p, const Graph *graph) {
+void plan_add(Plan *p, const Graph *graph) {
   Arena *a = p->arena;
   if (!p->nmodel) {
     p->model = graph->model;
@@ -110,7 +110,6 @@ const char *plan_add(Plan *p, const Graph *graph) {
   for (NodeId i = 0; i < g->n; i++) {                       // parameters keep the graph's order in the flat vector
     if (g->node[i].op == OP_param) lower_buf(&l, i);
   }
-  for (int i = 0; i < l.f->n && !l.error; i++) lower_unit(&l, &l.f->u[l.f->order[i]]);
+  for (int i = 0; i < l.f->n; i++) lower_unit(&l, &l.f->u[l.f->order[i]]);
   outputs(&l);
-  return l.error;
 }

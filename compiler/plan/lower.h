@@ -12,7 +12,6 @@ typedef struct Lower {
   int *sym;                    // graph symbol -> plan symbol
   int *buf;                    // node -> buffer of its value, -1
   int *dup;                    // node (linear weight operand) -> packed buffer, -1
-  const char *error;           // first thing that is not supported
 } Lower;
 
 // A kernel under construction: arguments are added as programs name them.

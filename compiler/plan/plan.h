@@ -64,14 +64,15 @@ typedef struct KArg {          // a pointer argument
 } KArg;
 
 enum { MAX_MATS = 4, PANEL = 16 };   // packed matrices: [ceil(N / PANEL)][K][PANEL] f32, the last panel padded with zeros
+// Kernels that are equal in all of this but id are one, whatever the depth (kernel_equal): what an architecture computes from the layer index is
+// a run-time argument.
 typedef struct Kernel {
   int id;
   KernelClass cls;
-  const char *key;             // complete text form: equal keys are one kernel; layer-dependent values are run-time arguments
   KArg *arg;                   // words of a call: args[0] = rows, args[1 + i] = pointer i. kernels.def says which argument is what.
   int narg;
   union {
-    int64_t dim[8];            // all of them, for the key; those that the class does not name are 0
+    int64_t dim[8];            // all of them, to compare; those that the class does not name are 0
 #define X(id, name, form, args, extents, what) KExtents_##id id;
 #include "plan/kernels.def"
 #undef X
@@ -85,6 +86,7 @@ typedef struct Kernel {
   RowProg prog[MAX_MATS];      // row: prog[0]. gemm: epilogue of matrix i; paired: prog[0] for all (equal N), others empty. n = 0: plain store
   bool paired;
 } Kernel;
+bool kernel_equal(const Kernel *a, const Kernel *b);
 
 // ---- buffers
 typedef enum BufKind {
@@ -150,8 +152,8 @@ typedef struct Plan {
 } Plan;
 
 Plan *plan_new(Arena *a);
-// Lowers one entry graph (passes already run) and adds it. Returns NULL or a message about something not supported.
-const char *plan_add(Plan *p, const Graph *g);
+// Lowers one entry graph (passes already run) and adds it.
+void plan_add(Plan *p, const Graph *g);
 // Adds init and prepare after the last plan_add, and checks the whole: every buffer written before it is read, no two live
 // activations overlap, no activation of train or loss grows as T*T or T*V. Aborts on a violation (a compiler bug).
 void plan_finish(Plan *p);

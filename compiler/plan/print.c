@@ -1,5 +1,5 @@
-// The printer of the plan. See print.h.
-#include "plan/print.h"
+// The printer of the plan.
+#include "plan/plan.h"
 
 static void extents(const int64_t *d, int n, Buf *out) {
   buf_putc(out, '[');
@@ -25,13 +25,13 @@ static void value_print(const RowVal *v, int id, Buf *out) {
   buf_putc(out, '\n');
 }
 
-void rowprog_print(const RowProg *p, Buf *out) {
+static void rowprog_print(const RowProg *p, Buf *out) {
   for (int i = 0; i < p->n; i++) value_print(&p->v[i], i, out);
 }
 
-void kernel_print(const Kernel *k, Buf *out) {
+static void kernel_print(const Kernel *k, Buf *out) {
   buf_puts(out, kernel_class[k->cls].name);
-  for (int i = 0; i < 8 && k->dim[i]; i++) buf_printf(out, " %lld", (long long)k->dim[i]);
+  for (int i = 0; k->cls != K_ROW && i < kernel_class[k->cls].nextent; i++) buf_printf(out, " %lld", (long long)k->dim[i]);
   if (k->f[0] != 0 || k->f[1] != 0) buf_printf(out, " f %.17g %.17g", k->f[0], k->f[1]);
   for (int i = 0; i < k->nmat; i++) buf_printf(out, "%s%lld", i ? "," : " N ", (long long)k->N[i]);
   if (k->paired) buf_puts(out, " paired");

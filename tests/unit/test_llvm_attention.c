@@ -204,7 +204,7 @@ typedef struct Kernels {
 
 static void compile(Kernels *k, Shape s, const char *isa) {
   double scale = 1 / sqrt((double)s.D);
-  k->fwd_kernel = k->bwd_kernel = (Kernel){.key = "test", .dim = {s.H, s.K, s.D, s.E}, .f = {scale, s.cap}};
+  k->fwd_kernel = k->bwd_kernel = (Kernel){.dim = {s.H, s.K, s.D, s.E}, .f = {scale, s.cap}};
   k->fwd_kernel.cls = K_ATTN;
   k->bwd_kernel.cls = K_ATTN_GRAD;
   k->fwd = harness_compile(&k->fwd_kernel, isa);

@@ -74,7 +74,7 @@ static void residual(uint32_t seed, int64_t T, int64_t N) {
                     [S] = {.per_row = true, .elems = 1},
                     [H] = {.per_row = true, .elems = N},
                     [OUT] = {.per_row = true, .written = true, .elems = N}};
-  Kernel k = {.cls = K_GEMM, .key = "test", .arg = arg, .narg = NARG, .dim = {K}, .nmat = 2, .N = {7, N}};
+  Kernel k = {.cls = K_GEMM, .arg = arg, .narg = NARG, .dim = {K}, .nmat = 2, .N = {7, N}};
   k.prog[1] = (RowProg){v, sizeof v / sizeof *v};
   float *x = numbers(&s, T * K), *w0 = numbers(&s, 7 * K), *w1 = numbers(&s, N * K);
   float *p0 = packed(w0, 7), *p1 = packed(w1, N);
@@ -94,7 +94,7 @@ static void pair(uint32_t seed, int64_t T, int64_t N) {
   RowVal three = {.src = RV_IMM, .imm = 3, .in = {-1, -1}, .shared = true, .store = -1};
   RowVal v[] = {acc(0, N), acc(1, N), three, op(OP_sub, 1, 2, N, -1), op(OP_mul, 0, 3, N, 3)};
   KArg arg[4] = {{.per_row = true, .elems = K}, {0}, {0}, {.per_row = true, .written = true, .elems = N}};
-  Kernel k = {.cls = K_GEMM, .key = "test", .arg = arg, .narg = 4, .dim = {K}, .nmat = 2, .N = {N, N}, .paired = true};
+  Kernel k = {.cls = K_GEMM, .arg = arg, .narg = 4, .dim = {K}, .nmat = 2, .N = {N, N}, .paired = true};
   k.prog[0] = (RowProg){v, sizeof v / sizeof *v};
   float *x = numbers(&s, T * K), *a = numbers(&s, N * K), *b = numbers(&s, N * K), *out = numbers(&s, T * N);
   float *want = malloc((size_t)(T * N + 16) * sizeof *want), *pa = packed(a, N), *pb = packed(b, N);

@@ -53,7 +53,7 @@ typedef struct Run {
 static void check(const Run *r, int64_t rows, int64_t arg0_rows, void **mem, int out, const float *want, int64_t n) {
   KArg arg[3];
   for (int i = 0; i < 3; i++) arg[i] = (KArg){.dt = r->dt[i], .written = i == out};
-  Kernel k = {.cls = r->cls, .key = "test", .arg = arg, .narg = r->narg};
+  Kernel k = {.cls = r->cls, .arg = arg, .narg = r->narg};
   memcpy(k.dim, r->dim, sizeof k.dim);
   size_t bytes = (size_t)(n + GUARD) * sizeof(float);
   float *start = malloc(bytes);

@@ -102,7 +102,7 @@ static void check_forward(void *user, HarnessKernel *h, int64_t offset, int64_t 
 static void forward(int64_t K, int nmat, const int64_t *N, uint32_t seed) {
   Forward t = {.K = K, .nmat = nmat, .x = numbers(&seed, ROWS * K)};
   KArg arg[7] = {{.per_row = true, .elems = K}};
-  Kernel k = {.cls = K_GEMM, .key = "test", .arg = arg, .narg = 1 + 2 * nmat, .dim = {K}, .nmat = nmat};
+  Kernel k = {.cls = K_GEMM, .arg = arg, .narg = 1 + 2 * nmat, .dim = {K}, .nmat = nmat};
   for (int m = 0; m < nmat; m++) {
     k.N[m] = t.N[m] = N[m];
     arg[1 + nmat + m] = (KArg){.per_row = true, .written = true, .elems = N[m]};
@@ -160,7 +160,7 @@ static void transposed(Shape s, uint32_t seed, bool fused) {
                 {.src = RV_OP, .op = OP_add, .in = {3, 2}, .rank = 1, .dim = {s.N}, .store = OUT}};
   KArg plain[3] = {{.per_row = true, .elems = s.K}, {0}, {.per_row = true, .written = true, .elems = s.N}};
   KArg added[5] = {plain[0], {0}, {.per_row = true, .elems = s.N}, {.per_row = true, .elems = 1}, plain[2]};
-  Kernel k = {.cls = K_GEMM_T, .key = "test", .arg = fused ? added : plain, .narg = fused ? 5 : 3, .dim = {s.K},
+  Kernel k = {.cls = K_GEMM_T, .arg = fused ? added : plain, .narg = fused ? 5 : 3, .dim = {s.K},
               .nmat = 1, .N = {s.N}};
   if (fused) k.prog[0] = (RowProg){v, sizeof v / sizeof *v};
   t.want = malloc((size_t)(ROWS * s.N) * sizeof *t.want);
@@ -224,7 +224,7 @@ static void pack(Dtype dt, int64_t N, int64_t K, bool turned) {
   float *want = malloc((size_t)(N * K) * sizeof *want);
   for (int64_t i = 0; i < N * K; i++) want[turned ? i % N * K + i / N : i] = stored(dt, w, i);
   KArg arg[2] = {{.dt = dt, .elems = N * K}, {.per_row = true, .written = true, .elems = PANEL * K}};
-  Kernel k = {.cls = K_PACK, .key = "test", .arg = arg, .narg = 2, .dim = {N, K, turned}};
+  Kernel k = {.cls = K_PACK, .arg = arg, .narg = 2, .dim = {N, K, turned}};
   for (int i = 0; harness_isa(i); i++) {
     HarnessKernel *h = harness_compile(&k, harness_isa(i));
     float *p = fenced_floats(f, panels * PANEL * K, NULL);

@@ -55,7 +55,7 @@ static void sweep(const Function *f, const char *isa) {
   RowVal v[2] = {{.src = RV_LOAD, .rank = 1, .dim = {WIDTH}, .in = {-1, -1}, .store = -1, .arg = 0},
                  {.src = RV_OP, .op = f->op, .rank = 1, .dim = {WIDTH}, .in = {0, -1}, .store = 1}};
   KArg arg[2] = {{.per_row = true, .elems = WIDTH}, {.per_row = true, .written = true, .elems = WIDTH}};
-  Kernel k = {.cls = K_ROW, .key = f->name, .arg = arg, .narg = 2, .prog = {{v, 2}}};
+  Kernel k = {.cls = K_ROW, .arg = arg, .narg = 2, .prog = {{v, 2}}};
   HarnessKernel *h = harness_compile(&k, isa);
   int64_t rows = (int64_t)(4294967296 / STEP) / WIDTH, n = rows * WIDTH;
   float *x = malloc((size_t)n * sizeof *x), *y = malloc((size_t)n * sizeof *y);
@@ -341,7 +341,7 @@ static void check_rows_alone(const Case *c, HarnessKernel *h) {
 }
 
 static void run_case(Case *c, const char *isa) {
-  Kernel k = {.cls = K_ROW, .key = "test", .arg = c->arg, .narg = c->narg, .prog = {{c->v, c->n}}};
+  Kernel k = {.cls = K_ROW, .arg = c->arg, .narg = c->narg, .prog = {{c->v, c->n}}};
   HarnessKernel *h = harness_compile(&k, isa);
   clear_results(c);
   harness_run(h, c->rows, c->mem, c->narg);
@@ -387,7 +387,7 @@ static void test_in_place(void **state) {
                 {.src = RV_OP, .op = OP_add, .rank = 1, .dim = {WIDTH}, .in = {2, 3}, .store = 3}};
   const KArg in = {.per_row = true, .elems = WIDTH}, out = {.per_row = true, .written = true, .elems = WIDTH};
   KArg arg[4] = {in, in, out, out};
-  Kernel k = {.cls = K_ROW, .key = "test", .arg = arg, .narg = 4, .prog = {{v, sizeof v / sizeof *v}}};
+  Kernel k = {.cls = K_ROW, .arg = arg, .narg = 4, .prog = {{v, sizeof v / sizeof *v}}};
   for (int i = 0; harness_isa(i); i++) {
     float x[ROWS * WIDTH], y[ROWS * WIDTH];
     for (int j = 0; j < ROWS * WIDTH; j++) x[j] = (float)j;

@@ -126,7 +126,7 @@ typedef struct Kernels {
 } Kernels;
 
 static Kernels compile(Shape s, const char *isa) {
-  Kernel k = {.cls = K_XENT, .key = "test", .dim = {s.D, s.V}, .f = {0, s.cap}};
+  Kernel k = {.cls = K_XENT, .dim = {s.D, s.V}, .f = {0, s.cap}};
   Kernels all = {.loss = harness_compile(&k, isa)};
   k.cls = K_XENT_GRAD;
   all.grad = harness_compile(&k, isa);
