@@ -34,36 +34,42 @@ typedef struct EvalResult {
 
 // ---- exact match
 
-// Text that n ids add to a prompt, without a final end-of-text token; malloc'ed.
-static char *added_text(const Models *m, const int32_t *prompt, int64_t np, const int32_t *ids, int64_t n) {
+typedef struct Text {          // any characters, NUL too; owned
+  char *s;
+  size_t n;
+} Text;
+
+// Text that n ids add to a prompt, without a final end-of-text token.
+static Text added_text(const Models *m, const int32_t *prompt, int64_t np, const int32_t *ids, int64_t n) {
   if (n > 0 && text_ends_at(&m->ends, ids[n - 1])) n--;
   TokStream *ts = tokstream_new(m->tok, prompt, np);
-  char *text = rt_alloc(1, 1);
-  size_t len = 0;
+  Text text = {.s = rt_alloc(1, 1)};
   for (int64_t i = 0; i <= n; i++) {
     size_t k = 0;
     const char *more = i < n ? tokstream_push(ts, ids[i], &k) : tokstream_end(ts, &k);
-    text = rt_realloc(text, len + k + 1, 1);
-    memcpy(text + len, more, k);
-    text[len += k] = 0;
+    text.s = rt_realloc(text.s, text.n + k + 1, 1);
+    memcpy(text.s + text.n, more, k);
+    text.n += k;
   }
   tokstream_free(ts);
   return text;
 }
 
-static bool same_trimmed(const char *a, const char *b) {
-  while (isspace((unsigned char)*a)) a++;
-  while (isspace((unsigned char)*b)) b++;
-  size_t na = strlen(a), nb = strlen(b);
-  while (na && isspace((unsigned char)a[na - 1])) na--;
-  while (nb && isspace((unsigned char)b[nb - 1])) nb--;
-  return na == nb && !memcmp(a, b, na);
+static Text trimmed(Text t) {
+  while (t.n && isspace((unsigned char)*t.s)) t.s++, t.n--;
+  while (t.n && isspace((unsigned char)t.s[t.n - 1])) t.n--;
+  return t;
+}
+
+static bool same_trimmed(Text a, Text b) {
+  a = trimmed(a), b = trimmed(b);
+  return a.n == b.n && !memcmp(a.s, b.s, a.n);
 }
 
 // Something to start from: tokens of the prompt, or where it is empty the model's beginning-of-text token.
 static int64_t start_of(const DataRow *r) { return r->prompt_n ? r->prompt_n : 1; }
 static bool has_start(const Models *m, const DataRow *r) { return r->prompt_n > 0 || m->ends.bos >= 0; }
-static bool has_completion(const DataRow *r) { return r->completion && r->prompt_n < r->n; }
+static bool has_completion(const DataRow *r) { return r->prompt && r->prompt_n < r->n; }
 static bool counts(const Models *m, const DataRow *r) { return has_completion(r) && has_start(m, r); }
 static int64_t limit_of(const EvalJob *job, const DataRow *r) {
   return job->max_tokens != OPT_UNSET ? job->max_tokens : r->n - r->prompt_n + SPARE_TOKENS;
@@ -77,9 +83,9 @@ static bool open_row(const Models *m, Decoder *d, DataRow *r, RtError *e) {
   return decoder_open(d, &m->ends.bos, 1, f, r);
 }
 
-static bool dump_row(const EvalJob *job, const DataRow *r, const char *made, const char *wanted, bool same, RtError *e) {
-  json_t *o = json_pack("{s:I, s:s?, s:s, s:s, s:b}", "line", (json_int_t)r->line, "prompt", r->prompt, "completion", wanted, "generated", made,
-                        "exact", same);
+static bool dump_row(const EvalJob *job, const DataRow *r, Text made, Text wanted, bool same, RtError *e) {
+  json_t *o = json_pack("{s:I, s:s%, s:s%, s:s%, s:b}", "line", (json_int_t)r->line, "prompt", r->prompt, r->prompt_len, "completion", wanted.s,
+                        wanted.n, "generated", made.s, made.n, "exact", same);
   char *text = o ? json_dumps(o, JSON_COMPACT | JSON_PRESERVE_ORDER) : NULL, *line = rt_format("%s\n", text ? text : "");
   bool ok = file_out_write(*job->dump, line, strlen(line), e);
   if (!ok) *job->dump = NULL;
@@ -90,13 +96,13 @@ static bool dump_row(const EvalJob *job, const DataRow *r, const char *made, con
 static bool finish_row(const Models *m, const EvalJob *job, const DecodeSeq *s, EvalResult *out, RtError *e) {
   const DataRow *r = s->user;
   int64_t start = start_of(r);
-  char *made = added_text(m, s->ids, start, s->ids + start, s->n - start),
-       *wanted = added_text(m, s->ids, start, r->ids + r->prompt_n, r->n - r->prompt_n);
+  Text made = added_text(m, s->ids, start, s->ids + start, s->n - start),
+       wanted = added_text(m, s->ids, start, r->ids + r->prompt_n, r->n - r->prompt_n);
   bool same = same_trimmed(made, wanted);
   out->exact += same;
   out->generated += s->n - start;
   bool ok = !*job->dump || dump_row(job, r, made, wanted, same, e);
-  rt_free(made), rt_free(wanted);
+  rt_free(made.s), rt_free(wanted.s);
   return ok;
 }
 

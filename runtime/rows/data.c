@@ -177,8 +177,8 @@ static bool read_pair(Reader *r, const json_t *prompt, const json_t *completion)
     if (eos) row->ids[n - 1] = end;
     row->prompt_n = np + a.n;
     for (int64_t i = 0; i < n; i++) row->labels[i] = i < row->prompt_n ? -100 : row->ids[i];
-    row->prompt = rt_strdup(json_string_value(prompt));
-    row->completion = rt_strdup(json_string_value(completion));
+    row->prompt_len = json_string_length(prompt);
+    row->prompt = memcpy(rt_alloc(row->prompt_len + 1, 1), json_string_value(prompt), row->prompt_len);
     ok = !follows(r) || follow_pair(r, row, np, &a, &b);
     if (ok) cut_row(r, row);
   }
@@ -290,7 +290,6 @@ void data_free(Data *d) {
     rt_free(d->row[i].labels);
     follow_free(d->row[i].follow);
     rt_free((char *)(uintptr_t)d->row[i].prompt);
-    rt_free((char *)(uintptr_t)d->row[i].completion);
   }
   rt_free(d->row);
   rt_free(d);

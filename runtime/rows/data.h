@@ -11,7 +11,8 @@ typedef struct DataRow {
   int32_t *ids, *labels;        // n each; labels[i] is ids[i] where that token is trained on, otherwise -100
   int64_t n;
   int64_t prompt_n;             // tokens before the completion (0 for text rows)
-  const char *prompt, *completion;   // NUL-terminated raw text, NULL for rows without
+  const char *prompt;           // raw text, which may hold any character, prompt_len bytes of it; NULL for rows of other kinds
+  size_t prompt_len;
   int64_t line;                 // 1-based line in the file
   Follow *follow;               // the streams that follow the anchor's; NULL where there is one stream
 } DataRow;

@@ -65,6 +65,10 @@ sed -n '/"line":1,/s/.*"generated":\("[^"]*"\).*/\1/p' dump >made
 printf '{"prompt": "", "completion": %s}\n' "$(cat made)" >right.jsonl
 ./app eval --data right.jsonl --max-tokens 6 >out 2>err || fail "eval: $(cat err)"
 grep -q '(1 of 1)' out || fail "an exact match from an empty prompt: $(cat out)"
+# a NUL is a character like others
+printf '{"prompt": "wor", "completion": "d\\u0000 it"}\n' >nul.jsonl
+./app eval --data nul.jsonl --metric exact_match --dump dump >out 2>err || fail "eval: $(cat err)"
+grep -q '"completion":"d\\u0000 it"' dump || fail "a NUL cuts a completion: $(cat dump)"
 # nothing to start from
 expect 1 'an empty prompt has nothing to start from.*bos_token_id' ./bare.app generate --prompt ""
 ./bare.app eval --data empty.jsonl >out 2>err || fail "eval: $(cat err)"

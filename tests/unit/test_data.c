@@ -67,7 +67,6 @@ static void pairs(void **state) {
   same(d->row[0].ids, (int32_t[]){2, 9, 7, 42, 3, 1}, 6);
   same(d->row[0].labels, (int32_t[]){-100, -100, -100, 42, 3, 1}, 6);
   assert_string_equal(d->row[0].prompt, "^a=");
-  assert_string_equal(d->row[0].completion, "7.");
   assert_int_equal(d->row[1].line, 4);
   assert_int_equal(d->row[1].n, 2);             // it brings its own end of text
   same(d->row[1].ids, (int32_t[]){10, 1}, 2);
