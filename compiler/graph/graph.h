@@ -11,6 +11,7 @@
 
 #include "dsl/base/arena.h"
 #include "dsl/base/buf.h"
+#include "runtime/abi/rt_abi.h"
 
 typedef int32_t NodeId;                      // index into Graph.node; -1 = none
 enum { NODE_NONE = -1, MAX_RANK = 5, MAX_IN = 8, MAX_OUT = 3 };
@@ -26,7 +27,7 @@ typedef enum SymKind {
   SYM_CACHE,                                 // "C.<model>": rows of a model's cache: sequences * context
   SYM_FLAT,                                  // "P": the optimizer's flat parameter vector in rows of FLAT_WIDTH
 } SymKind;
-enum { FLAT_WIDTH = 1024 };
+enum { FLAT_WIDTH = RT_FLAT_WIDTH };
 typedef struct Sym {
   SymKind kind;
   const char *name;

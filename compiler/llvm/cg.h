@@ -10,12 +10,21 @@
 #include "plan/plan.h"
 
 enum { LANES = 16 };
+// What one instruction set's matrix kernel looks like. A block of at most `rows` rows of A is copied to the stack with a fixed row stride,
+// so that every broadcast of the inner loop is base + constant and rows a power of two apart do not fall into one cache set.
+typedef struct MmShape {
+  int rows;                    // most rows of a register tile
+  int regs;                    // vector registers
+  int regs_per_panel;          // 1 with 512-bit vectors, 2 with 256
+  int lanes;                   // floats of a vector register: width of the blocks transposed in registers
+} MmShape;
 typedef struct Isa {
   const char *name;            // suffix of kernel symbols
   const char *cpu;             // LLVM target-cpu, "x86-64-v4"
   const char *features;        // LLVM target-features, with prefer-512 where it matters
+  MmShape mm;
 } Isa;
-extern const Isa isas[];       // best first; name NULL ends the table
+extern const Isa isas[];       // rows of runtime/abi/isa.def, best first; name NULL ends the table
 
 typedef struct Cg {
   LLVMContextRef ctx;

@@ -59,7 +59,7 @@ static LLVMValueRef pack_function(Cg *g) {
   if (have) return have;
   LLVMBasicBlockRef here = LLVMGetInsertBlock(g->b);
   LLVMValueRef fn = cg_function(g, name, pack_type(g), g->isa, false);
-  pack_body(g, mm_shape(g->isa).lanes);
+  pack_body(g, g->isa->mm.lanes);
   LLVMBuildRetVoid(g->b);
   g->fn = caller;
   LLVMPositionBuilderAtEnd(g->b, here);

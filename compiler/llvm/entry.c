@@ -5,6 +5,7 @@
 
 #include "dsl/base/alloc.h"
 #include "llvm/object.h"
+#include "runtime/abi/rt_abi.h"
 
 typedef struct Entry {
   Cg *g;
@@ -13,10 +14,10 @@ typedef struct Entry {
   LLVMValueRef *ptr;           // room for the arguments of a call
 } Entry;
 
-enum { CTX_BUF, CTX_SYM, CTX_KERNEL };   // fields of RtCtx, 8 bytes each
-
-static LLVMValueRef field(Entry *e, int i) {
-  return cg_load(e->g, e->g->ptr, cg_at(e->g, e->g->ptr, e->ctx, cg_i64(e->g, i)));
+// A pointer of RtCtx.
+#define FIELD(e, name) field(e, offsetof(RtCtx, name))
+static LLVMValueRef field(Entry *e, size_t offset) {
+  return cg_load(e->g, e->g->ptr, cg_at(e->g, e->g->ptr, e->ctx, cg_i64(e->g, (int64_t)(offset / sizeof(void *)))));
 }
 
 static LLVMValueRef extent(Entry *e, int sym) {
@@ -31,20 +32,41 @@ static void set_word(Entry *e, int i, LLVMValueRef v) {
   cg_store(e->g, v, cg_at(e->g, e->g->i64, e->args, cg_i64(e->g, i)));
 }
 
-static LLVMValueRef function(Cg *g, const char *name, LLVMTypeRef t) {
-  LLVMValueRef f = LLVMGetNamedFunction(g->mod, name);
-  return f ? f : LLVMAddFunction(g->mod, name, t);
+// Calls one of the functions of rt_abi.def.
+typedef enum RtCall {
+#define X(ret, name, args, kinds) CALL_##name,
+#include "runtime/abi/rt_abi.def"
+#undef X
+} RtCall;
+#define KINDS(...) {__VA_ARGS__}
+#define PTR g->ptr
+#define I64 g->i64
+static void call(Cg *g, RtCall which, LLVMValueRef *args) {
+  LLVMTypeRef t = NULL;
+  const char *called = NULL;
+  int n = 0;
+  switch (which) {
+#define X(ret, name, arguments, kinds)                                 \
+  case CALL_##name: {                                                  \
+    LLVMTypeRef par[] = KINDS kinds;                                   \
+    called = #name, n = sizeof par / sizeof *par;                      \
+    t = LLVMFunctionType(g->ret##_t, par, (unsigned)n, false);         \
+    break;                                                             \
+  }
+#include "runtime/abi/rt_abi.def"
+#undef X
+  }
+  LLVMValueRef f = LLVMGetNamedFunction(g->mod, called);
+  cg_call(g, t, f ? f : LLVMAddFunction(g->mod, called, t), args, n);
 }
+#undef PTR
+#undef I64
 
-// void rt_dw(ctx, T, N, K, dy, x, dst, accumulate)
 static void emit_dw(Entry *e, const Call *c, const Kernel *k, LLVMValueRef rows) {
   Cg *g = e->g;
-  LLVMTypeRef par[8] = {g->ptr, g->i64, g->i64, g->i64, g->ptr, g->ptr, g->ptr, g->i64};
-  LLVMTypeRef t = LLVMFunctionType(g->void_t, par, 8, false);
-  LLVMValueRef n = cg_i64(g, k->DW.N), width = cg_i64(g, k->DW.K), add = cg_i64(g, c->accumulate);
-  LLVMValueRef args[8] = {e->ctx, rows, n, width,
-                          buffer(e, c->buf[KARG(DW, dy)]), buffer(e, c->buf[KARG(DW, x)]), buffer(e, c->buf[KARG(DW, dw)]), add};
-  cg_call(g, t, function(g, "rt_dw", t), args, 8);
+  LLVMValueRef args[] = {e->ctx, rows, cg_i64(g, k->DW.N), cg_i64(g, k->DW.K), buffer(e, c->buf[KARG(DW, dy)]), buffer(e, c->buf[KARG(DW, x)]),
+                         buffer(e, c->buf[KARG(DW, dw)]), cg_i64(g, c->accumulate)};
+  call(g, CALL_rt_dw, args);
 }
 
 static int max_words(const Plan *p) {
@@ -53,7 +75,6 @@ static int max_words(const Plan *p) {
   return most + 2;
 }
 
-// void rt_parallel(ctx, kernel, tasks, args)
 static void emit_call(Entry *e, const Call *c) {
   Cg *g = e->g;
   const Kernel *k = &e->p->kernel[c->kernel];
@@ -69,11 +90,9 @@ static void emit_call(Entry *e, const Call *c) {
     set_word(e, 1 + i, LLVMBuildPtrToInt(g->b, ptr[i], g->i64, ""));
   }
   if (form == FORM_SOURCE_ROWS) set_word(e, 1 + k->narg, extent(e, e->p->buf[c->buf[0]].sym));
-  LLVMTypeRef par[4] = {g->ptr, g->ptr, g->i64, g->ptr};
-  LLVMTypeRef t = LLVMFunctionType(g->void_t, par, 4, false);
   LLVMValueRef fn = cg_load(g, g->ptr, cg_at(g, g->ptr, e->kernel, cg_i64(g, c->kernel)));
-  LLVMValueRef args[4] = {e->ctx, fn, kernel_emitters[k->cls].tasks(g, k, rows, ptr), e->args};
-  cg_call(g, t, function(g, "rt_parallel", t), args, 4);
+  LLVMValueRef args[] = {e->ctx, fn, kernel_emitters[k->cls].tasks(g, k, rows, ptr), e->args};
+  call(g, CALL_rt_parallel, args);
 }
 
 void emit_entries(Cg *g, const Plan *p, LLVMValueRef *fn) {
@@ -85,9 +104,9 @@ void emit_entries(Cg *g, const Plan *p, LLVMValueRef *fn) {
     fn[i] = cg_function(g, name, LLVMFunctionType(g->void_t, par, 1, false), NULL, false);
     Entry e = {.g = g, .p = p, .ctx = LLVMGetParam(fn[i], 0), .ptr = ptr};
     e.args = LLVMBuildArrayAlloca(g->b, g->i64, cg_i64(g, max_words(p)), "");
-    e.buf = field(&e, CTX_BUF);
-    e.sym = field(&e, CTX_SYM);
-    e.kernel = field(&e, CTX_KERNEL);
+    e.buf = FIELD(&e, buf);
+    e.sym = FIELD(&e, sym);
+    e.kernel = FIELD(&e, kernel);
     for (int c = 0; c < p->entry[i].ncall; c++) emit_call(&e, &p->entry[i].call[c]);
     LLVMBuildRetVoid(g->b);
   }

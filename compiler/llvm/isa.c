@@ -1,11 +1,12 @@
-// The instruction-set paths that every program carries, best first. Nothing is built for the machine at hand.
+// The instruction-set paths as code generation knows them: rows of runtime/abi/isa.def.
 #include "llvm/cg.h"
 #include "llvm/llvm.h"
 
 const Isa isas[] = {
-    {"avx512", "x86-64-v4", "-prefer-256-bit"},
-    {"avx2", "x86-64-v3", ""},
-    {NULL, NULL, NULL},
+#define X(name, cpu, features, has, core, rows, regs, regs_per_panel, lanes) {#name, cpu, features, {rows, regs, regs_per_panel, lanes}},
+#include "runtime/abi/isa.def"
+#undef X
+    {NULL, NULL, NULL, {0}},
 };
 
 const char *llvm_isa_name(int i) { return isas[i].name; }

@@ -123,7 +123,7 @@ static void what_to_fetch(Cg *g, LLVMValueRef *arg, LLVMValueRef B, LLVMValueRef
 
 // One pass over k in [k0, k0 + kc): all rows in blocks of nearly equal size.
 static void one_pass(Cg *g, LLVMValueRef *arg, const RowsFns *fns, LLVMValueRef k0, LLVMValueRef kc, LLVMValueRef abuf, LLVMValueRef tail) {
-  int most = mm_shape(g->isa).rows;
+  int most = g->isa->mm.rows;
   LLVMValueRef B = cg_at(g, g->f32, arg[MM_B], cg_mul(g, k0, arg[MM_B_K])), A = cg_at(g, g->f32, arg[MM_A], cg_mul(g, k0, arg[MM_A_K]));
   LLVMValueRef later = LLVMBuildZExt(g->b, cg_lt(g, cg_i64(g, 0), k0), g->i64, "");
   LLVMValueRef acc = LLVMBuildOr(g->b, arg[MM_ACC], later, ""), last_pass = cg_lt(g, arg[MM_K], cg_add(g, cg_add(g, k0, kc), cg_i64(g, 1)));
@@ -183,7 +183,7 @@ void llvm_emit_mm(EmitKind what, Buf *out) {
   cg_begin(&g, "calm_mm");
   for (const Isa *isa = isas; isa->name; isa++) {
     RowsFns fns = {0};
-    for (int m = 1; m <= mm_shape(isa).rows; m++) {
+    for (int m = 1; m <= isa->mm.rows; m++) {
       fns.any[m] = rows_function(&g, isa, m, false);
       fns.packed[m] = rows_function(&g, isa, m, true);
     }

@@ -3,16 +3,6 @@
 #define CALM_LLVM_MM_H
 #include "llvm/cg.h"
 
-// What one instruction set's kernel looks like. A block of at most `rows` rows of A is copied to the stack with a fixed row stride,
-// so that every broadcast of the inner loop is base + constant and rows a power of two apart do not fall into one cache set.
-typedef struct MmShape {
-  int rows;                    // most rows of a register tile: few enough that LLVM spills nothing
-  int regs;                    // vector registers
-  int regs_per_panel;          // 1 with 512-bit vectors, 2 with 256
-  int lanes;                   // floats of a vector register: width of the blocks transposed in registers
-} MmShape;
-MmShape mm_shape(const Isa *isa);
-
 enum {
   MM_KC = 256,                 // most k per pass: a tile's rows of A and its panels of B stay in L1
   MM_ASTRIDE = MM_KC + 16,     // floats between rows of the copied A (17 lines: consecutive sets)

@@ -79,7 +79,7 @@ static LLVMValueRef first_lanes(Cg *g, int n, LLVMValueRef m) {
 
 // ars = 1 (A is stored transposed): blocks of `lanes` k through registers, the rest one by one.
 static void copy_transposed(Cg *g, LLVMValueRef dst, LLVMValueRef A, LLVMValueRef aks, LLVMValueRef m, LLVMValueRef k) {
-  int n = mm_shape(g->isa).lanes;
+  int n = g->isa->mm.lanes;
   LLVMValueRef whole = cg_sub(g, k, cg_urem(g, k, cg_i64(g, n))), mask = first_lanes(g, n, m), v[16];
   CgLoop l = cg_loop(g, cg_i64(g, 0), whole, n);
   for (int i = 0; i < n; i++) v[i] = load_first(g, n, cg_at(g, g->f32, A, cg_mul(g, cg_add(g, l.i, cg_i64(g, i)), aks)), mask);

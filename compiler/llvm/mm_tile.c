@@ -2,12 +2,6 @@
 // k, in order. A comes copied (mm_copy.c) with a constant row stride, so the inner loop needs one address register for it.
 #include "llvm/mm.h"
 
-MmShape mm_shape(const Isa *isa) {
-  bool wide = isa == &isas[0];
-  return wide ? (MmShape){.rows = 13, .regs = 32, .regs_per_panel = 1, .lanes = 16}
-              : (MmShape){.rows = 6, .regs = 16, .regs_per_panel = 2, .lanes = 8};
-}
-
 LLVMTypeRef mm_rows_type(Cg *g) {
 #define X(name, type) g->type,
   LLVMTypeRef t[MMR_COUNT] = {MM_ROWS_PARAMS(X)};
@@ -160,7 +154,7 @@ static bool fits(const MmShape *s, int m, int p) {
 
 // The caller has made the function current (mm.c); this fills it.
 void mm_rows_body(Cg *g, int m, bool packed) {
-  MmShape s = mm_shape(g->isa);
+  MmShape s = g->isa->mm;
   LLVMValueRef arg[MMR_COUNT];
   for (unsigned i = 0; i < MMR_COUNT; i++) arg[i] = LLVMGetParam(g->fn, i);
   if (packed) arg[MMR_B_K] = NULL;

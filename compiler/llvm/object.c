@@ -11,6 +11,7 @@
 
 #include "dsl/base/alloc.h"
 #include "dsl/base/bug.h"
+#include "runtime/abi/rt_abi.h"
 
 void cg_begin(Cg *g, const char *module_name) {
   *g = (Cg){.ctx = LLVMContextCreate()};
@@ -143,6 +144,8 @@ static LLVMValueRef kernel_table(Cg *g, const Plan *p, const Isa *isa) {
 static LLVMValueRef text(Cg *g, const char *name, const char *s) {
   return constant(g, name, LLVMConstStringInContext2(g->ctx, s, strlen(s), false), false);
 }
+
+_Static_assert(offsetof(RtIsa, name) == 0 && offsetof(RtIsa, kernel) == sizeof(void *) && sizeof(RtIsa) == 2 * sizeof(void *), "rt_abi.h: RtIsa");
 
 static void isa_tables(Cg *g, const Plan *p) {
   enum { MOST = 8 };

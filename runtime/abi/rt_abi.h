@@ -1,8 +1,15 @@
-// What generated code and the runtime agree on. The compiler includes this file too (layouts are mirrored in compiler/llvm).
+// What generated code and the runtime agree on. The compiler takes offsets and names from here.
 #ifndef CALM_RUNTIME_RT_ABI_H
 #define CALM_RUNTIME_RT_ABI_H
 #include <stddef.h>
 #include <stdint.h>
+
+// What the plan places and the runtime makes room for (compiler/plan/plan.h).
+enum {
+  RT_FLAT_WIDTH = 1024,        // the flat parameter vector is rows of so many numbers
+  RT_ROW_ROUND = 16,           // extents of a step are rounded up to so many rows
+  RT_BUF_ALIGN = 64,           // bytes
+};
 
 // A mask is an interval per query row. Row numbers of keys are relative to the sequence's first key row, so that the cutting of a
 // row's keys into blocks depends on the row's own sequence only (row invariance).
@@ -33,6 +40,7 @@ typedef struct RtCtx {
   const int64_t *sym;          // extent of each row symbol in this step
   RtKernel *const *kernel;     // of the instruction-set path in use, by kernel id
   struct RtPool *pool;
+  const struct Blas *blas;     // training only
 } RtCtx;
 typedef void RtEntry(const RtCtx *ctx);
 
@@ -57,8 +65,8 @@ typedef struct RtProgram {
   int64_t isa_count, scratch_bytes;
 } RtProgram;
 
-// Functions generated code calls: one row each, X(return, name, (arguments)).
-#define X(ret, name, args) ret name args;
+// Functions generated code calls: rows of rt_abi.def.
+#define X(ret, name, args, kinds) ret name args;
 #include "runtime/abi/rt_abi.def"
 #undef X
 #endif

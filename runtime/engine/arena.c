@@ -35,7 +35,7 @@ size_t buffers_lay_out(Engine *en, unsigned kinds, char *base) {
     if (!(kinds >> b->kind & 1)) continue;
     size_t rows = b->kind == PB_CACHE ? cache_rows(en, b->sym) : 1;
     if (base) en->buf[i] = base + at;
-    at += round_up((size_t)b->elems * rows * (size_t)b->dtype_size, BUF_ALIGN);
+    at += round_up((size_t)b->elems * rows * (size_t)b->dtype_size, RT_BUF_ALIGN);
   }
   return at;
 }
@@ -65,14 +65,14 @@ void engine_caches(Engine *en, int64_t slots, int64_t slot_rows, const int64_t *
 static size_t cap_of(const Engine *en, int entry, int sym) {
   const char *kind = en->prog->sym[sym].kind;
   int64_t n = !strcmp(kind, "tokens") ? en->arena.tokens[entry] : !strcmp(kind, "rows") ? en->arena.rows[entry]
-            : !strcmp(kind, "cache") ? (int64_t)cache_rows(en, sym) : en->prog->theta / 1024;
-  return round_up((size_t)n, ROW_ROUND);
+            : !strcmp(kind, "cache") ? (int64_t)cache_rows(en, sym) : en->prog->theta / RT_FLAT_WIDTH;
+  return round_up((size_t)n, RT_ROW_ROUND);
 }
 
 // Bytes of the arena that the largest step of an entry needs.
 static size_t largest(const Engine *en, int entry) {
   const ProgEntry *pe = &en->prog->entry[entry];
-  size_t at = round_up((size_t)pe->static_bytes, BUF_ALIGN);
+  size_t at = round_up((size_t)pe->static_bytes, RT_BUF_ALIGN);
   for (int s = 0; s < en->prog->nsym; s++) at += (size_t)pe->per_row[s] * cap_of(en, entry, s);
   return at;
 }
@@ -111,10 +111,10 @@ void arena_arrange(Engine *en, int entry) {
   const ProgEntry *pe = &p->entry[entry];
   int64_t *lie = en->arena.lie + entry * (p->nsym + 1);
   if (lie[p->nsym] && !memcmp(lie, en->sym, (size_t)p->nsym * sizeof *lie)) return;
-  size_t at = round_up((size_t)pe->static_bytes, BUF_ALIGN);
+  size_t at = round_up((size_t)pe->static_bytes, RT_BUF_ALIGN);
   for (int s = 0; s < p->nsym; s++) {
     en->arena.start[s] = at;
-    at += (size_t)pe->per_row[s] * round_up((size_t)en->sym[s], ROW_ROUND);
+    at += (size_t)pe->per_row[s] * round_up((size_t)en->sym[s], RT_ROW_ROUND);
     lie[s] = en->sym[s];
   }
   lie[p->nsym] = 1;
@@ -122,6 +122,6 @@ void arena_arrange(Engine *en, int entry) {
     const ProgBuf *b = &p->buf[i];
     if (b->kind != PB_ACT || b->entry != entry) continue;
     size_t from = b->sym < 0 ? 0 : en->arena.start[b->sym];
-    en->buf[i] = (char *)en->arena.room.data + from + (size_t)b->offset * (b->sym < 0 ? 1 : round_up((size_t)en->sym[b->sym], ROW_ROUND));
+    en->buf[i] = (char *)en->arena.room.data + from + (size_t)b->offset * (b->sym < 0 ? 1 : round_up((size_t)en->sym[b->sym], RT_ROW_ROUND));
   }
 }

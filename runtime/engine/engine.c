@@ -53,7 +53,6 @@ bool engine_load(Engine *en, const char *const *dir, bool training, RtError *e) 
   int64_t n = en->prog->theta;
   size_t flat = (size_t)n * sizeof(float) * (training ? 4 : 1);
   if (training && !(en->blas = blas_open(en->isa->name, pool_threads(en->pool), e))) return false;
-  pool_set_blas(en->pool, en->blas);
   if (!region_new(&en->params.room, flat, "the parameters", RT_ABOUT_NOTHING, e)) return false;
   en->params.theta = en->params.room.data;
   if (training) en->params.grad = en->params.theta + n, en->params.m = en->params.theta + 2 * n, en->params.v = en->params.theta + 3 * n;

@@ -9,7 +9,6 @@
 #include "runtime/engine/engine.h"
 
 // arena.c
-enum { BUF_ALIGN = 64, ROW_ROUND = 16 };           // bytes between buffers, and rows, are multiples of these (compiler/plan/plan.h)
 static inline size_t round_up(size_t n, size_t to) { return (n + to - 1) / to * to; }
 // Sizes (and, with base, places) the buffers of the given kinds (bits 1 << ProgBufKind) one behind the other.
 size_t buffers_lay_out(Engine *en, unsigned kinds, char *base);

@@ -40,7 +40,7 @@ static int64_t extent(const Engine *en, const ProgSym *sym, const Step *s) {
   int stream = sym->model < 0 ? 0 : en->stream_of[sym->model];
   if (!strcmp(sym->kind, "tokens")) return s ? s->stream[stream].ntok : 0;
   if (!strcmp(sym->kind, "rows")) return s ? s->nrow : 0;
-  return !strcmp(sym->kind, "cache") ? en->caches.slots * en->caches.slot_rows[stream] : en->prog->theta / 1024;
+  return !strcmp(sym->kind, "cache") ? en->caches.slots * en->caches.slot_rows[stream] : en->prog->theta / RT_FLAT_WIDTH;
 }
 
 static void check_room(const Engine *en, int entry, const Step *s) {
@@ -61,7 +61,7 @@ void engine_run(Engine *en, int entry, Step *s) {
   }
   for (int i = 0; i < p->nsym; i++) en->sym[i] = extent(en, &p->sym[i], s);
   arena_arrange(en, entry);
-  RtCtx ctx = {.buf = en->buf, .sym = en->sym, .kernel = en->isa->kernel, .pool = en->pool};
+  RtCtx ctx = {.buf = en->buf, .sym = en->sym, .kernel = en->isa->kernel, .pool = en->pool, .blas = en->blas};
   en->rt->entries[entry](&ctx);
 }
 

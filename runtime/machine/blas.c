@@ -39,7 +39,11 @@ struct Blas {
 };
 
 static const char INSTALL[] = "; install it with: apt-get install libopenblas0-pthread";
-static const struct { const char *isa, *core; } CORE[] = {{"avx512", "SKYLAKEX"}, {"avx2", "HASWELL"}};
+static const struct { const char *isa, *core; } CORE[] = {
+#define X(name, cpu, features, has, core, rows, regs, regs_per_panel, lanes) {#name, core},
+#include "runtime/abi/isa.def"
+#undef X
+};
 
 static void blas_end(void *object) {
   Blas *b = object;
@@ -140,7 +144,7 @@ void rt_dw(const RtCtx *ctx, int64_t T, int64_t N, int64_t K, const float *dy, c
     if (!accumulate) memset(dst, 0, (size_t)(N * K) * sizeof *dst);
     return;
   }
-  const Blas *b = pool_blas(ctx->pool);
+  const Blas *b = ctx->blas;
   if (!b) {
     fputs("calm: bug: a weight gradient was asked for and no BLAS is open\n", stderr);
     abort();

@@ -4,12 +4,15 @@
 #include <stdio.h>
 #include <string.h>
 
-static bool has_avx2(void) { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
-static bool has_avx512(void) {
-  return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-}
-static const struct { const char *name; bool (*has)(void); } PATH[] = {{"avx512", has_avx512}, {"avx2", has_avx2}};
+#define HAS(feature) __builtin_cpu_supports(feature)
+#define X(name, cpu, features, has, core, rows, regs, regs_per_panel, lanes) static bool has_##name(void) { return has; }
+#include "runtime/abi/isa.def"
+#undef X
+static const struct { const char *name; bool (*has)(void); } PATH[] = {
+#define X(name, cpu, features, has, core, rows, regs, regs_per_panel, lanes) {#name, has_##name},
+#include "runtime/abi/isa.def"
+#undef X
+};
 
 bool isa_supported(const char *name) {
   for (size_t i = 0; i < sizeof PATH / sizeof PATH[0]; i++)

@@ -40,7 +40,6 @@ struct RtPool {
   int threads, started, rooms; // in use; that run, the caller included; with a room
   void *mem, *held;            // the block that the pool lies in, aligned; its threads, by the call (rt_object)
   Worker *worker;                                  // threads of them; worker[0] is the caller
-  const struct Blas *blas;
   void (*after)(void *user, const int64_t *args);
   void *after_user;
 };
@@ -144,8 +143,6 @@ void pool_free(RtPool *p) {
 }
 
 int pool_threads(const RtPool *p) { return p->threads; }
-void pool_set_blas(RtPool *p, const struct Blas *b) { p->blas = b; }
-const struct Blas *pool_blas(const RtPool *p) { return p->blas; }
 
 void pool_run(RtPool *p, RtKernel *fn, int64_t ntasks, const int64_t *args) {
   void *mine = p->worker[0].scratch;

@@ -7,7 +7,6 @@
 #include "runtime/abi/rt_abi.h"
 
 typedef struct RtPool RtPool;
-struct Blas;
 
 // threads counts the caller; each thread gets scratch_bytes of its own, 64-byte aligned. Never NULL; a thread that cannot be started leaves a
 // smaller pool, and a warning says so.
@@ -18,8 +17,4 @@ int pool_threads(const RtPool *p);
 void pool_run(RtPool *p, RtKernel *fn, int64_t ntasks, const int64_t *args);
 // after(user, args) is called on the caller's thread when a call of generated code (rt_parallel) is done; NULL: no more.
 void pool_watch(RtPool *p, void (*after)(void *user, const int64_t *args), void *user);
-
-// Where rt_dw finds its BLAS (blas.c): NULL until training opens one.
-void pool_set_blas(RtPool *p, const struct Blas *b);
-const struct Blas *pool_blas(const RtPool *p);
 #endif

@@ -28,10 +28,10 @@ runtime/work      runtime/core runtime/abi runtime/files runtime/text runtime/ma
 runtime/commands  runtime/core runtime/abi runtime/files runtime/text runtime/machine runtime/engine runtime/rows runtime/work
 runtime/app       runtime/abi runtime/commands
 compiler/model    dsl/base runtime/core runtime/files runtime/text
-compiler/graph    dsl/base
-compiler/autodiff dsl/base compiler/graph
-compiler/passes   dsl/base compiler/graph
-compiler/plan     dsl/base compiler/graph
+compiler/graph    dsl/base runtime/abi
+compiler/autodiff dsl/base runtime/abi compiler/graph
+compiler/passes   dsl/base runtime/abi compiler/graph
+compiler/plan     dsl/base runtime/abi compiler/graph
 compiler/build    dsl/base dsl runtime/abi runtime/core runtime/files runtime/text compiler/model compiler/graph compiler/autodiff compiler/passes
 compiler/llvm     dsl/base runtime/abi compiler/graph compiler/plan
 compiler          dsl/base dsl runtime/abi runtime/core runtime/files runtime/text compiler/model compiler/graph compiler/autodiff compiler/passes compiler/build compiler/plan compiler/llvm

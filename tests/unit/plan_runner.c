@@ -13,7 +13,7 @@
 #include "runtime/machine/blas.h"
 #include "runtime/machine/pool.h"
 
-enum { GUARD = 64, GUARD_BYTE = 0x5a, NAN_BYTE = 0xff, ROW_ROUND = 16 };
+enum { GUARD = 64, GUARD_BYTE = 0x5a, NAN_BYTE = 0xff };
 
 static const float GRAD_START = 0.5f;      // gradients are added to what is there
 
@@ -209,7 +209,6 @@ PlanRunner *runner_new(const Plan *p, const NativeObject *o, const char *isa, in
   RtError e;
   r->blas = blas_open(isa, threads, &e);
   if (!r->blas) fail_msg("%s", e.text);
-  pool_set_blas(r->pool, r->blas);
   r->buf = calloc((size_t)p->nbuf + 1, sizeof *r->buf);
   r->sym = calloc((size_t)p->nsym + 1, sizeof *r->sym);
   r->cap = calloc((size_t)p->nsym + 1, sizeof *r->cap);
@@ -243,7 +242,7 @@ static void run(PlanRunner *r, int entry) {
     if (b->kind != BUF_ACT || b->entry != entry) continue;
     r->buf[i] = arena + (b->sym < 0 ? b->offset : region(r, entry, b->sym) + b->offset * r->cap[b->sym]);
   }
-  RtCtx ctx = {.buf = r->buf, .sym = r->sym, .kernel = r->kernel, .pool = r->pool};
+  RtCtx ctx = {.buf = r->buf, .sym = r->sym, .kernel = r->kernel, .pool = r->pool, .blas = r->blas};
   r->o->entry[entry](&ctx);
   check_guards(r);
 }
@@ -257,7 +256,7 @@ void runner_pack(PlanRunner *r) {
 void runner_run(PlanRunner *r, int entry, const Kit *k) {
   for (int s = 0; s < r->p->nsym; s++) {
     r->sym[s] = extent(r, k, s);
-    r->cap[s] = (r->sym[s] + ROW_ROUND - 1) / ROW_ROUND * ROW_ROUND;
+    r->cap[s] = (r->sym[s] + RT_ROW_ROUND - 1) / RT_ROW_ROUND * RT_ROW_ROUND;
   }
   for (int64_t i = 0; i < r->p->theta; i++) r->grad[i] = GRAD_START;
   bind(r, k, is_step);

@@ -63,8 +63,7 @@ static void weight_gradients(void **state) {
     fill(dy, T * N, 1), fill(x, T * K, 2);
     for (int threads = 1; threads <= 3; threads++) {
       RtPool *p = pool_new(threads, 0);
-      pool_set_blas(p, b);
-      RtCtx ctx = {.pool = p};
+      RtCtx ctx = {.pool = p, .blas = b};
       memset(w, 0xff, bytes);                      // NaN: what is overwritten must not be read
       rt_dw(&ctx, T, N, K, dy, x, w, 0);
       rt_dw(&ctx, T, N, K, dy, x, w, 1);
