@@ -234,7 +234,7 @@ static bool set_metric(EvalJob *job, const char *metric, RtError *e) {
 
 static bool run_job(const App *a, EvalJob *job, const Options *o, json_t *all, RtError *e) {
   EvalResult r;
-  if (!set_metric(job, o->metric, e) || !evaluate(a, job, &r, e)) return false;
+  if (!set_metric(job, o->metric, e) || !evaluate(a, job, &r, e) || !engine_unchanged(a->en, e)) return false;
   json_array_append_new(all, result_json(job, &r));
   if (!o->json) print_result(job, &r);
   return streams_written(e);

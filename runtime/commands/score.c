@@ -278,7 +278,7 @@ static bool score(Score *s, const Options *o, RtError *e) {
       !app_load(&s->app, o, o->grads && s->en->e_train >= 0, e)) return false;
   s->row = data_rows(s->data);
   return (o->chunk ? score_by_chunks(s, o->chunk, e) : score_rows(s, e)) && (!o->grads || gradients(s, e)) && !rt_stopped(e) &&
-         st_writer_save(s->out, o->score_out, NULL, e);
+         engine_unchanged(s->app.en, e) && st_writer_save(s->out, o->score_out, NULL, e);
 }
 
 int cmd_score(const Options *o) {

@@ -11,7 +11,7 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-static volatile sig_atomic_t asked, on_terminal;
+static volatile sig_atomic_t asks, asked, on_terminal;
 static _Alignas(64) char fault_stack[64 << 10];        // a full stack has no room for a handler
 static const int FAULT[] = {SIGBUS, SIGSEGV};
 static struct sigaction before[sizeof FAULT / sizeof FAULT[0]];
@@ -28,9 +28,10 @@ static void say(const char *text, size_t n) {
 static void on_ask(int sig) {
   static const char text[] = "\nstopping after this step; again to stop at once\n";
   int kept = errno, skip = !on_terminal;
-  if (asked) {
+  if (asked || !asks) {
     signal(sig, SIG_DFL);
     raise(sig);
+    _exit(128 + sig);                              // the first process of a container is not killed that way
   }
   asked = sig;
   say(text + skip, sizeof text - 1 - (size_t)skip);
@@ -38,12 +39,8 @@ static void on_ask(int sig) {
 }
 
 void signals_ask(void) {
-  // SA_NODEFER: also while the line above waits for a reader.
-  struct sigaction a = {.sa_handler = on_ask, .sa_flags = SA_RESTART | SA_NODEFER};
-  sigemptyset(&a.sa_mask);
   on_terminal = isatty(STDERR_FILENO);
-  sigaction(SIGINT, &a, NULL);
-  sigaction(SIGTERM, &a, NULL);
+  asks = 1;
 }
 
 // ---- faults
@@ -133,7 +130,12 @@ static __attribute__((noinline)) void reserve_stack(void) {
 }
 
 void signals_open(void) {
-  asked = 0;
+  asks = asked = 0;
+  // SA_NODEFER: also while the line that says so waits for a reader.
+  struct sigaction stop = {.sa_handler = on_ask, .sa_flags = SA_RESTART | SA_NODEFER};
+  sigemptyset(&stop.sa_mask);
+  sigaction(SIGINT, &stop, NULL);
+  sigaction(SIGTERM, &stop, NULL);
   signal(SIGPIPE, SIG_IGN);
   signal(SIGXFSZ, SIG_IGN);
   stack_t stack = {.ss_sp = fault_stack, .ss_size = sizeof fault_stack};

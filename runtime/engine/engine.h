@@ -74,6 +74,8 @@ Footprint engine_footprint(Engine *en, int entry, int64_t tokens, bool training,
 int64_t engine_step_bytes(Engine *en, int entry, int64_t tokens);
 // To be called after the parameters changed: packs what depends on them.
 void engine_prepare(Engine *en);
+// False, and which, where a file of weights was written to since it was mapped (st_unchanged): what was computed since is not to be kept.
+bool engine_unchanged(const Engine *en, RtError *e);
 // Caps: most tokens (of each stream) and wanted rows of a step of an entry; and the caches: sequences, and anchor tokens of each (a stream
 // that follows gets the tokens it is known to have, known[stream], and a multiple). engine_place makes the room; pointers of outputs change.
 void engine_cap(Engine *en, int entry, int64_t tokens, int64_t rows);

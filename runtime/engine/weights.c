@@ -73,6 +73,12 @@ bool weights_map(Engine *en, const char *const *dir, RtError *e) {
   return true;
 }
 
+bool engine_unchanged(const Engine *en, RtError *e) {
+  for (int i = 0; i < en->prog->nmodel; i++)
+    if (en->weights.file[i] && !st_unchanged(en->weights.file[i], e)) return false;
+  return true;
+}
+
 void weights_close(Engine *en) {
   Weights *w = &en->weights;
   for (int i = 0; w->file && i < en->prog->nmodel; i++)

@@ -95,6 +95,19 @@ bool file_dir_replaced(const FileDir *d, const char *path) {
   return fstat(d->fd, &held) == 0 && stat(path, &there) == 0 && (held.st_dev != there.st_dev || held.st_ino != there.st_ino);
 }
 
+static FileStamp stamp_of(const struct stat *st) {
+  return (FileStamp){.device = st->st_dev, .inode = st->st_ino, .size = (uint64_t)st->st_size, .seconds = st->st_mtim.tv_sec,
+                     .nanoseconds = st->st_mtim.tv_nsec};
+}
+
+bool file_rewritten(const char *path, const FileStamp *of) {
+  struct stat st;
+  if (stat(path, &st) != 0) return false;
+  FileStamp now = stamp_of(&st);
+  return now.device == of->device && now.inode == of->inode &&
+         (now.size != of->size || now.seconds != of->seconds || now.nanoseconds != of->nanoseconds);
+}
+
 FileIn *file_in_open(const char *path, RtError *e) { return file_in_open_at(NULL, path, path, e); }
 
 FileIn *file_in_open_at(const FileDir *dir, const char *name, const char *path, RtError *e) {
@@ -104,6 +117,7 @@ FileIn *file_in_open_at(const FileDir *dir, const char *name, const char *path, 
   bool regular = true;
   if (in->fd >= 0 && fstat(in->fd, &st) == 0 && (regular = S_ISREG(st.st_mode))) {
     in->size = (size_t)st.st_size;
+    in->stamp = stamp_of(&st);
     return in;
   }
   if (!regular) rt_fail(e, "cannot read %s: it is not a regular file", path);

@@ -26,10 +26,19 @@ bool file_make_dirs(const char *path, RtError *e);
 // must each. False with errno.
 bool file_each(const char *dir, void (*each)(void *user, int fd, const char *name), void *user);
 
+// Which file it was, and of when.
+typedef struct FileStamp {
+  uint64_t device, inode, size;
+  int64_t seconds, nanoseconds;
+} FileStamp;
+// Whether path is still that file, and was written to since. (Another file in its place changes nothing for who has the first one open or mapped.)
+bool file_rewritten(const char *path, const FileStamp *of);
+
 // A regular file open for reading, an object of the call: rt_end closes it.
 typedef struct FileIn {
   int fd;
   size_t size;
+  FileStamp stamp;
 } FileIn;
 FileIn *file_in_open(const char *path, RtError *e);
 // A directory held open, likewise. What is read through it belongs together, even when another directory takes its name meanwhile.

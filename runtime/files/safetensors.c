@@ -23,6 +23,7 @@ typedef struct Shard {
   uint64_t data_at;            // where the data part begins
   uint64_t data_size;
   json_t *header;
+  FileStamp stamp;
 } Shard;
 
 struct Safetensors {
@@ -189,6 +190,7 @@ static bool add_shard(Safetensors *s, const char *path, bool headers_only, RtErr
   Shard *sh = new_shard(s, path);
   FileIn *in = file_in_open(path, e);
   bool ok = in && read_header(sh, in, e) && (headers_only || file_in_map(&sh->map, in, path, e));
+  if (in) sh->stamp = in->stamp;
   rt_end(in);
   if (!ok) return false;
   return read_tensors(s, s->nshard - 1, e);
@@ -320,6 +322,13 @@ void st_drop(const void *data, size_t bytes) {
   from = (from + page - 1) / page * page;
   to = to / page * page;
   if (data && to > from) madvise((void *)from, to - from, MADV_DONTNEED);
+}
+
+bool st_unchanged(const Safetensors *s, RtError *e) {
+  for (int i = 0; i < s->nshard; i++)
+    if (s->shard[i].map.data && file_rewritten(s->shard[i].path, &s->shard[i].stamp))
+      return rt_fail(e, "%s: it was written to while it was in use", s->shard[i].path);
+  return true;
 }
 
 const char *st_metadata(const Safetensors *s, const char *key) {

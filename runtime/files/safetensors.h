@@ -40,6 +40,8 @@ int st_shards(const Safetensors *s);
 const char *st_shard_path(const Safetensors *s, int i);
 // Tells the kernel that the pages of mapped data will not be needed again soon (after packing); what is read again comes back from the file.
 void st_drop(const void *data, size_t bytes);
+// False, and which file it is, where one was written to since it was mapped: what was read of it since then may be neither the old nor the new.
+bool st_unchanged(const Safetensors *s, RtError *e);
 // Value of the "__metadata__" entry key, or NULL.
 const char *st_metadata(const Safetensors *s, const char *key);
 

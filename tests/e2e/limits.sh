@@ -134,6 +134,18 @@ got=0; wait $pid || got=$?
 step=$(sed -n 's/^ *"step": \([0-9]*\),*$/\1/p' b.run/last/theta.json)
 ./app train --data rows.jsonl --steps $((step + 1)) --out b.run --resume 2>err || fail "the checkpoint of before: $(cat err)"
 
+# one that is written to while it is used: what comes after is not kept
+rm -r cut; cp -r base cut
+./app train --data rows.jsonl --steps 100000000 --save-every 20 --out w.run --model base=cut 2>err & pid=$!
+until_there w.run/last/theta.json
+kill -STOP $pid
+sleep 0.02                                       # the file's clock ticks
+dd if=base/model.safetensors of=cut/model.safetensors bs=4096 conv=notrunc 2>/dev/null
+kill -CONT $pid
+got=0; wait $pid || got=$?
+[ $got = 1 ] && grep -q 'error: cut/model.safetensors: it was written to' err || fail "a file that was written to: $got ($(cat err))"
+./app train --data rows.jsonl --steps 100000000 --stop-after 1 --out w.run --resume 2>err || fail "the checkpoint of before: $(cat err)"
+
 # --- the first signal asks, and says so; the second ends at once (both wait while the process is stopped)
 ./app train --data rows.jsonl --steps 100000000 --save-every 20 --out a.run 2>err & pid=$!
 until_there a.run/last/theta.json
@@ -149,6 +161,20 @@ until_there o.run/last/theta.json
 kill -TERM $pid
 got=0; wait $pid || got=$?
 [ $got = 143 ] && grep -q 'again to stop at once' err && grep -q '^stopped after step' err || fail "one signal: $got ($(cat err))"
+if unshare --pid --fork true 2>/dev/null; then   # in a container of its own, where no default action ends it
+  mkfifo silent; exec 3<>silent
+  unshare --pid --fork ./own tokenize <silent >printed 2>err & pid=$!
+  child=; tries=0
+  until child=$(cat /proc/$pid/task/$pid/children) && [ "$(cat /proc/${child% }/comm 2>/dev/null)" = own ] || [ $tries = 600 ]; do tries=$((tries + 1)); sleep 0.05; done
+  sleep 0.2
+  kill -TERM ${child% }
+  tries=0; while kill -0 $pid 2>/dev/null && [ $tries -lt 400 ]; do tries=$((tries + 1)); sleep 0.05; done
+  kill -KILL ${child% } 2>/dev/null && fail "the first process of a container does not end at a signal" || true
+  wait $pid || true
+  exec 3>&-
+else
+  echo "limits: NOT TESTED: the first process of a container (this user cannot make one)"
+fi
 mkfifo words
 ./own generate --prompt a --ignore-eos >words 2>err & pid=$!
 head -c 20 <words >first; kill -INT $pid 2>/dev/null || true
