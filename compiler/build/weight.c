@@ -176,10 +176,21 @@ static bool joins(const StTensor *t, const int64_t *dim, int n) {
 }
 
 static bool stored_dtype(const StTensor *t, Dtype *out) {
-  static const Dtype map[] = {[ST_F32] = DT_F32, [ST_F16] = DT_F16, [ST_BF16] = DT_BF16};
-  if (t->dtype > ST_BF16) return false;
-  *out = map[t->dtype];
-  return true;
+  *out = t->dtype;
+  return t->dtype != DT_NONE && dtype_info[t->dtype].use == DTYPE_STORED;
+}
+
+// "F32, F16 and BF16"
+static const char *stored_names(Arena *a) {
+  const char *all = "";
+  int left = 0;
+  for (int i = 0; i < DT_NONE; i++) left += dtype_info[i].use == DTYPE_STORED;
+  for (int i = 0; i < DT_NONE; i++) {
+    if (dtype_info[i].use != DTYPE_STORED) continue;
+    left--;
+    all = arena_printf(a, "%s%s%s", all, dtype_info[i].file, left > 1 ? ", " : left ? " and " : "");
+  }
+  return all;
 }
 
 Value weight_shaped(Ev *ev, const Ast *e, Value w, const int64_t *dim, int n) {
@@ -206,7 +217,7 @@ Value weight_shaped(Ev *ev, const Ast *e, Value w, const int64_t *dim, int n) {
   }
   Type type = {.rank = n};
   if (!stored_dtype(t, &type.dt)) {
-    fail(ev, e->loc, "weight '%s' of model '%s' is stored as %s; F32, F16 and BF16 are supported", t->name, ev->m->pub->name, t->dtype_name);
+    fail(ev, e->loc, "weight '%s' of model '%s' is stored as %s; %s are supported", t->name, ev->m->pub->name, dtype_info[t->dtype].file, stored_names(b->a));
     return stand_in(ev, dim, n);
   }
   memcpy(type.dim, dim, (size_t)n * sizeof *dim);

@@ -6,16 +6,6 @@
 #include "dsl/base/bug.h"
 #include "graph/ops.h"
 
-const char *dtype_name(Dtype t) {
-  static const char *const name[] = {"f32", "f16", "bf16", "i32", "mask"};
-  return name[t];
-}
-
-int dtype_size(Dtype t) {
-  static const int size[] = {4, 2, 2, 4, 0};
-  return size[t];
-}
-
 bool type_equal(const Type *a, const Type *b) {
   if (a->dt != b->dt || a->rank != b->rank) return false;
   for (int i = 0; i < a->rank; i++) {

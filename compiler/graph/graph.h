@@ -11,14 +11,11 @@
 
 #include "dsl/base/arena.h"
 #include "dsl/base/buf.h"
+#include "runtime/abi/dtype.h"
 #include "runtime/abi/rt_abi.h"
 
 typedef int32_t NodeId;                      // index into Graph.node; -1 = none
 enum { NODE_NONE = -1, MAX_RANK = 5, MAX_IN = 8, MAX_OUT = 3 };
-
-typedef enum Dtype { DT_F32, DT_F16, DT_BF16, DT_I32, DT_MASK } Dtype;   // DT_MASK: an interval per query row
-const char *dtype_name(Dtype t);             // "f32" …
-int dtype_size(Dtype t);                     // bytes; 0 for DT_MASK
 
 // Row symbols: what dim[0] may stand for.
 typedef enum SymKind {

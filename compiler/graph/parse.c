@@ -111,13 +111,8 @@ static const char *quoted(Reader *r) {
 // ---- types: extents and the element type between " x "
 
 static bool dtype_find(const char *name, Dtype *t) {
-  for (int i = DT_F32; i <= DT_MASK; i++) {
-    if (!strcmp(name, dtype_name((Dtype)i))) {
-      *t = (Dtype)i;
-      return true;
-    }
-  }
-  return false;
+  *t = dtype_named(name);
+  return *t != DT_NONE && dtype_info[*t].use != DTYPE_FILE;
 }
 
 static int sym_find(const Graph *g, const char *name) {

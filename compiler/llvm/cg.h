@@ -68,6 +68,10 @@ void cg_fetch(Cg *g, LLVMValueRef p, int level);                                
 LLVMValueRef cg_mask16(Cg *g, LLVMValueRef n);                                   // lanes < n (i64), <16 x i1>
 LLVMValueRef cg_load16_mask(Cg *g, LLVMValueRef p, LLVMValueRef mask);           // others 0, untouched memory
 void cg_store16_mask(Cg *g, LLVMValueRef v, LLVMValueRef p, LLVMValueRef mask);
+// Stored numbers as f32, exactly, by the row of their type (runtime/abi/dtype.def).
+LLVMTypeRef cg_dtype(Cg *g, Dtype dt);                                           // of an element in memory
+LLVMValueRef cg_load_f32(Cg *g, Dtype dt, LLVMValueRef p);
+LLVMValueRef cg_load16_f32(Cg *g, Dtype dt, LLVMValueRef p, LLVMValueRef mask);  // 16 of them; mask NULL: all; others 0, untouched memory
 
 // Loops: for (i = lo; i < hi; i += step). Loop-carried values are mutable variables (allocas at function entry; mem2reg removes them).
 typedef struct CgLoop {

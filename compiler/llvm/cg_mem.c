@@ -1,6 +1,8 @@
 // Code generation helpers: memory, and the parameters of the kernel being emitted. Rows of masked lanes touch nothing beyond the mask.
 #include "llvm/cg.h"
 
+#include "dsl/base/bug.h"
+
 LLVMValueRef cg_at(Cg *g, LLVMTypeRef elem, LLVMValueRef p, LLVMValueRef index) {
   return LLVMBuildInBoundsGEP2(g->b, elem, p, &index, 1, "");
 }
@@ -49,6 +51,40 @@ void cg_store16_mask(Cg *g, LLVMValueRef v, LLVMValueRef p, LLVMValueRef mask) {
   LLVMTypeRef t[2] = {g->v16f32, g->ptr};
   LLVMValueRef args[4] = {v, p, cg_i32(g, 4), mask};
   cg_intrinsic(g, "llvm.masked.store", t, 2, args, 4);
+}
+
+// ---- stored numbers (runtime/abi/dtype.def)
+
+LLVMTypeRef cg_dtype(Cg *g, Dtype dt) {
+  return dt == DT_F32 ? g->f32 : LLVMIntTypeInContext(g->ctx, (unsigned)dtype_info[dt].bits);
+}
+
+static LLVMTypeRef like(LLVMTypeRef t, bool vector) { return vector ? LLVMVectorType(t, LANES) : t; }
+
+// A scalar or a vector of stored numbers to f32.
+static LLVMValueRef to_f32(Cg *g, Dtype dt, LLVMValueRef v, bool vector) {
+  const DtypeInfo *d = &dtype_info[dt], *high = &dtype_info[d->high];
+  if (dt == DT_F32) return v;
+  if (d->use == DTYPE_INDEX) return LLVMBuildSIToFP(g->b, v, like(g->f32, vector), "");
+  if (d->use != DTYPE_STORED) bug("numbers of %s are read", d->name);
+  if (high->bits > d->bits) {
+    LLVMTypeRef wide = LLVMIntTypeInContext(g->ctx, (unsigned)high->bits);
+    LLVMValueRef shift = LLVMConstInt(wide, (unsigned long long)(high->bits - d->bits), false), lane[LANES];
+    for (int i = 0; i < LANES; i++) lane[i] = shift;
+    v = LLVMBuildShl(g->b, LLVMBuildZExt(g->b, v, like(wide, vector), ""), vector ? LLVMConstVector(lane, LANES) : shift, "");
+  }
+  bool half = d->high == DT_F16;
+  v = LLVMBuildBitCast(g->b, v, like(half ? LLVMHalfTypeInContext(g->ctx) : g->f32, vector), "");
+  return half ? LLVMBuildFPExt(g->b, v, like(g->f32, vector), "") : v;
+}
+
+LLVMValueRef cg_load_f32(Cg *g, Dtype dt, LLVMValueRef p) { return to_f32(g, dt, cg_load(g, cg_dtype(g, dt), p), false); }
+
+LLVMValueRef cg_load16_f32(Cg *g, Dtype dt, LLVMValueRef p, LLVMValueRef mask) {
+  LLVMTypeRef vec = LLVMVectorType(cg_dtype(g, dt), LANES), over[2] = {vec, g->ptr};
+  if (!mask) return to_f32(g, dt, cg_load(g, vec, p), true);
+  LLVMValueRef args[4] = {p, cg_i32(g, dtype_size(dt)), mask, LLVMConstNull(vec)};
+  return to_f32(g, dt, cg_intrinsic(g, "llvm.masked.load", over, 2, args, 4), true);
 }
 
 // ---- kernel parameters: the task, the words of the call, the thread's scratch

@@ -14,31 +14,6 @@ static LLVMValueRef row_at(Cg *g, LLVMTypeRef t, int arg, LLVMValueRef row, int6
   return cg_at(g, t, cg_arg_ptr(g, arg), cg_mul(g, row, cg_i64(g, width)));
 }
 
-static LLVMValueRef to_f32(Cg *g, Dtype dt, LLVMValueRef v) {
-  LLVMValueRef shift[LANES];
-  switch (dt) {
-    case DT_F32: return v;
-    case DT_F16: return LLVMBuildFPExt(g->b, v, g->v16f32, "");
-    case DT_BF16:
-      for (int i = 0; i < LANES; i++) shift[i] = cg_i32(g, 16);
-      v = LLVMBuildShl(g->b, LLVMBuildZExt(g->b, v, g->v16i32, ""), LLVMConstVector(shift, LANES), "");
-      return LLVMBuildBitCast(g->b, v, g->v16f32, "");
-    default: bug("rows of %s are moved", dtype_name(dt));
-  }
-}
-
-static LLVMTypeRef stored(Cg *g, Dtype dt) {
-  return dt == DT_F32 ? g->f32 : dt == DT_F16 ? LLVMHalfTypeInContext(g->ctx) : g->i16;
-}
-
-// 16 elements of type dt at p as f32; mask NULL = all.
-static LLVMValueRef load_as_f32(Cg *g, Dtype dt, LLVMValueRef p, LLVMValueRef mask) {
-  LLVMTypeRef vec = LLVMVectorType(stored(g, dt), LANES), over[2] = {vec, g->ptr};
-  if (!mask) return to_f32(g, dt, cg_load(g, vec, p));
-  LLVMValueRef args[4] = {p, cg_i32(g, dtype_size(dt)), mask, LLVMConstNull(vec)};
-  return to_f32(g, dt, cg_intrinsic(g, "llvm.masked.load", over, 2, args, 4));
-}
-
 typedef void Lanes(Cg *g, void *user, LLVMValueRef col, LLVMValueRef mask);
 // Columns lo … hi - 1 (values), 16 at a time, the tail masked.
 static void columns(Cg *g, LLVMValueRef lo, LLVMValueRef hi, Lanes *f, void *user) {
@@ -72,7 +47,7 @@ typedef struct Copy {
 
 static void copy_lanes(Cg *g, void *user, LLVMValueRef col, LLVMValueRef mask) {
   const Copy *c = user;
-  LLVMValueRef v = load_as_f32(g, c->dt, cg_at(g, stored(g, c->dt), c->from, col), mask);
+  LLVMValueRef v = cg_load16_f32(g, c->dt, cg_at(g, cg_dtype(g, c->dt), c->from, col), mask);
   store_lanes(g, v, cg_at(g, g->f32, c->to, col), mask);
 }
 
@@ -85,7 +60,7 @@ void emit_LOOKUP(Cg *g, const Kernel *k) {
   int64_t width = k->LOOKUP.W;
   Dtype dt = k->arg[KARG(LOOKUP, table)].dt;
   CgLoop r = row_loop(g);
-  Copy c = {dt, row_at(g, stored(g, dt), KARG(LOOKUP, table), index_at(g, KARG(LOOKUP, ids), r.i), width), row_at(g, g->f32, KARG(LOOKUP, out), r.i, width)};
+  Copy c = {dt, row_at(g, cg_dtype(g, dt), KARG(LOOKUP, table), index_at(g, KARG(LOOKUP, ids), r.i), width), row_at(g, g->f32, KARG(LOOKUP, out), r.i, width)};
   columns(g, cg_i64(g, 0), cg_i64(g, width), copy_lanes, &c);
   cg_loop_end(g, &r);
 }
@@ -186,8 +161,8 @@ void emit_UNTAKE(Cg *g, const Kernel *k) {
 static void add_lanes(Cg *g, void *user, LLVMValueRef col, LLVMValueRef mask) {
   const Copy *c = user;
   LLVMValueRef to = cg_at(g, g->f32, c->to, col);
-  LLVMValueRef v = load_as_f32(g, DT_F32, cg_at(g, g->f32, c->from, col), mask);
-  store_lanes(g, cg_fadd(g, load_as_f32(g, DT_F32, to, mask), v), to, mask);
+  LLVMValueRef v = cg_load16_f32(g, DT_F32, cg_at(g, g->f32, c->from, col), mask);
+  store_lanes(g, cg_fadd(g, cg_load16_f32(g, DT_F32, to, mask), v), to, mask);
 }
 
 LLVMValueRef tasks_LOOKUP_DW(Cg *g, const Kernel *k, LLVMValueRef rows, LLVMValueRef *ptr) {

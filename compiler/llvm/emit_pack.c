@@ -8,27 +8,9 @@
 
 _Static_assert(1 + KARG(PACK, packed) == RT_PACK_TO, "rt_abi.h: the word of a packing call");
 
-static LLVMTypeRef stored_type(Cg *g, Dtype dt) {
-  switch (dt) {
-    case DT_F32: return g->f32;
-    case DT_F16: return LLVMHalfTypeInContext(g->ctx);
-    case DT_BF16: return g->i16;
-    default: bug("weights of %s are packed", dtype_name(dt));
-  }
-}
-
-// 16 numbers from element `at` on, as f32; with a mask the others are 0 and not touched.
+// 16 numbers from element `at` on; with a mask the others are 0 and not touched.
 static LLVMValueRef load_f32(Cg *g, Dtype dt, LLVMValueRef w, LLVMValueRef at, LLVMValueRef mask) {
-  LLVMTypeRef t = LLVMVectorType(stored_type(g, dt), LANES), over[2] = {t, g->ptr};
-  LLVMValueRef p = cg_at(g, stored_type(g, dt), w, at);
-  LLVMValueRef arg[4] = {p, cg_i32(g, dt == DT_F32 ? 4 : 2), mask, LLVMConstNull(t)};
-  LLVMValueRef v = mask ? cg_intrinsic(g, "llvm.masked.load", over, 2, arg, 4) : cg_load(g, t, p);
-  if (dt == DT_F32) return v;
-  if (dt == DT_F16) return LLVMBuildFPExt(g->b, v, g->v16f32, "");
-  LLVMValueRef high[LANES];
-  for (int i = 0; i < LANES; i++) high[i] = cg_i32(g, 16);
-  v = LLVMBuildShl(g->b, LLVMBuildZExt(g->b, v, g->v16i32, ""), LLVMConstVector(high, LANES), "");
-  return LLVMBuildBitCast(g->b, v, g->v16f32, "");
+  return cg_load16_f32(g, dt, cg_at(g, cg_dtype(g, dt), w, at), mask);
 }
 
 LLVMValueRef tasks_PACK(Cg *g, const Kernel *k, LLVMValueRef rows, LLVMValueRef *ptr) {

@@ -11,44 +11,6 @@ int64_t rowval_elems(const RowVal *v) {
   return n;
 }
 
-static LLVMTypeRef elem_type(Cg *g, Dtype t) {
-  switch (t) {
-    case DT_F32: return g->f32;
-    case DT_I32: return g->i32;
-    case DT_F16: return LLVMHalfTypeInContext(g->ctx);
-    case DT_BF16: return g->i16;
-    default: bug("a row kernel on %s", dtype_name(t));
-  }
-}
-
-// Stored numbers to f32, scalars and vectors alike.
-static LLVMValueRef widen(Cg *g, Dtype t, LLVMValueRef v, bool vector) {
-  LLVMTypeRef f = vector ? g->v16f32 : g->f32, i = vector ? g->v16i32 : g->i32;
-  switch (t) {
-    case DT_I32: return LLVMBuildSIToFP(g->b, v, f, "");
-    case DT_F16: return LLVMBuildFPExt(g->b, v, f, "");
-    case DT_BF16: {
-      LLVMValueRef shift = cg_i32(g, 16);
-      if (vector) {
-        LLVMValueRef lane[LANES];
-        for (int k = 0; k < LANES; k++) lane[k] = shift;
-        shift = LLVMConstVector(lane, LANES);
-      }
-      return LLVMBuildBitCast(g->b, LLVMBuildShl(g->b, LLVMBuildZExt(g->b, v, i, ""), shift, ""), f, "");
-    }
-    default: return v;
-  }
-}
-
-static LLVMValueRef load_lanes(Cg *g, Dtype t, LLVMValueRef p, LLVMValueRef mask) {
-  if (t == DT_F32) return mask ? cg_load16_mask(g, p, mask) : cg_load16(g, p);
-  LLVMTypeRef vec = LLVMVectorType(elem_type(g, t), LANES);
-  if (!mask) return widen(g, t, cg_load(g, vec, p), true);
-  LLVMTypeRef over[2] = {vec, g->ptr};
-  LLVMValueRef args[4] = {p, cg_i32(g, dtype_size(t)), mask, LLVMConstNull(vec)};
-  return widen(g, t, cg_intrinsic(g, "llvm.masked.load", over, 2, args, 4), true);
-}
-
 // Element offset of value v at pos (of its first lane), and whether all lanes read the same element.
 static LLVMValueRef offset_of(Cg *g, const RowVal *v, const RowPos *pos, bool *same) {
   *same = rowval_elems(v) == 1;
@@ -75,7 +37,7 @@ static Place arg_place(RowEmit *e, int arg, LLVMValueRef row) {
   Cg *g = e->g;
   const KArg *a = &e->k->arg[arg];
   LLVMValueRef p = cg_arg_ptr(g, arg);
-  if (a->per_row) p = cg_at(g, elem_type(g, a->dt), p, cg_mul(g, row, cg_i64(g, a->elems)));
+  if (a->per_row) p = cg_at(g, cg_dtype(g, a->dt), p, cg_mul(g, row, cg_i64(g, a->elems)));
   return (Place){p, a->dt};
 }
 
@@ -93,9 +55,9 @@ static LLVMValueRef from_memory(RowEmit *e, int i, const RowPos *pos, LLVMValueR
   Place m = place_of(e, i, pos->row);
   LLVMValueRef at = offset_of(g, &e->p->v[i], pos, &same);
   if (shift) at = cg_add(g, at, shift);
-  LLVMValueRef p = cg_at(g, elem_type(g, m.dt), m.p, at);
-  if (same) return cg_splat(g, widen(g, m.dt, cg_load(g, elem_type(g, m.dt), p), false));
-  return load_lanes(g, m.dt, p, pos->mask);
+  LLVMValueRef p = cg_at(g, cg_dtype(g, m.dt), m.p, at);
+  if (same) return cg_splat(g, cg_load_f32(g, m.dt, p));
+  return cg_load16_f32(g, m.dt, p, pos->mask);
 }
 
 static LLVMValueRef from_tile(RowEmit *e, const RowVal *v, const RowPos *pos) {

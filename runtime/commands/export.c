@@ -48,7 +48,7 @@ static bool save_weights(const Engine *en, int m, const Export *x, RtError *e) {
     int64_t shape[8];
     if (p->model != m) continue;
     int rank = file_shape(p, shape);
-    st_writer_add(w, p->name + skip, ST_F32, rank, shape, en->params.theta + p->offset);
+    st_writer_add(w, p->name + skip, DT_F32, rank, shape, en->params.theta + p->offset);
   }
   char *path = file_join(x->dir, "model.safetensors");
   FileSum sum;

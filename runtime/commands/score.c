@@ -36,7 +36,7 @@ static void *keep(Score *s, size_t bytes) {
   return s->kept[s->nkept++] = rt_alloc(bytes, 1);
 }
 
-static void add(Score *s, int64_t row, const char *what, StDtype dt, int rank, int64_t n, int64_t width,
+static void add(Score *s, int64_t row, const char *what, Dtype dt, int rank, int64_t n, int64_t width,
                 const void *data) {
   char name[256];
   snprintf(name, sizeof name, "%lld.%s", (long long)row, what);
@@ -47,7 +47,7 @@ static void add_floats(Score *s, int64_t row, const char *what, int64_t n, int64
   size_t bytes = (size_t)(n * width) * sizeof(float);
   float *copy = keep(s, bytes);
   if (bytes) memcpy(copy, from, bytes);
-  add(s, row, what, ST_F32, 2, n, width, copy);
+  add(s, row, what, DT_F32, 2, n, width, copy);
 }
 
 // Is logit a placed before logit b? The larger one, of equals the one with the smaller id; no number comes last.
@@ -80,8 +80,8 @@ static void add_logits(Score *s, int64_t row, int64_t n, const float *logits) {
     largest(logits + t * s->vocab, s->vocab, k, ids + t * k);
     for (int64_t i = 0; i < k; i++) values[t * k + i] = logits[t * s->vocab + ids[t * k + i]];
   }
-  add(s, row, "top.ids", ST_I64, 2, n, k, ids);
-  add(s, row, "top.values", ST_F32, 2, n, k, values);
+  add(s, row, "top.ids", DT_I64, 2, n, k, ids);
+  add(s, row, "top.values", DT_F32, 2, n, k, values);
 }
 
 static void add_whole(Score *s, int64_t row, const char *what, const char *model, int64_t n, const int32_t *from) {
@@ -89,7 +89,7 @@ static void add_whole(Score *s, int64_t row, const char *what, const char *model
   int64_t *copy = keep(s, (size_t)n * sizeof *copy);
   for (int64_t i = 0; i < n; i++) copy[i] = from[i];
   snprintf(name, sizeof name, "%s%s%.128s", what, model ? "." : "", model ? model : "");
-  add(s, row, name, ST_I64, 1, n, 0, copy);
+  add(s, row, name, DT_I64, 1, n, 0, copy);
 }
 
 // A row's ids; those of each model with other tokens, and how many of them each position sees.
@@ -222,7 +222,7 @@ static bool score_grads(Score *s, RtError *e) {
     const ProgParam *p = &en->prog->param[i];
     char *name = keep(s, strlen(p->name) + 8);
     sprintf(name, "grad.%s", p->name);
-    st_writer_add(s->out, name, ST_F32, p->rank, p->shape, en->params.grad + p->offset);
+    st_writer_add(s->out, name, DT_F32, p->rank, p->shape, en->params.grad + p->offset);
   }
   return true;
 }

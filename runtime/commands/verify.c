@@ -36,8 +36,8 @@ typedef struct Verify {
 static bool read_ids(Verify *v, RtError *e) {
   const StTensor *t = st_find(v->st, "input_ids");
   if (!t) return rt_fail(e, "the reference has no tensor input_ids");
-  if ((t->dtype != ST_I64 && t->dtype != ST_I32) || t->rank < 1 || t->rank > 2)
-    return rt_fail(e, "input_ids: expected whole numbers [n] or [B, n], found %s of rank %d", t->dtype_name, t->rank);
+  if ((t->dtype != DT_I64 && t->dtype != DT_I32) || t->rank < 1 || t->rank > 2)
+    return rt_fail(e, "input_ids: expected whole numbers [n] or [B, n], found %s of rank %d", dtype_info[t->dtype].file, t->rank);
   v->n = t->shape[t->rank - 1];
   v->B = t->rank == 2 ? t->shape[0] : 1;
   if (v->B < 1 || v->n < 1 || v->n > v->models->context)
@@ -46,7 +46,7 @@ static bool read_ids(Verify *v, RtError *e) {
   for (int64_t i = 0; i < t->elems; i++) {
     int64_t id = 0;
     int32_t narrow;
-    if (t->dtype == ST_I64) {
+    if (t->dtype == DT_I64) {
       memcpy(&id, (const char *)t->data + i * 8, 8);
     } else {
       memcpy(&narrow, (const char *)t->data + i * 4, 4);
@@ -63,8 +63,8 @@ static bool read_ids(Verify *v, RtError *e) {
 static bool find_ref(Verify *v, Ref *r, const char *name, int64_t width, RtError *e) {
   const StTensor *t = r->t = st_find(v->st, name);
   if (!t) return true;
-  if (t->dtype != ST_F32 && t->dtype != ST_F16 && t->dtype != ST_BF16)
-    return rt_fail(e, "%s: expected F32, F16 or BF16, found %s", name, t->dtype_name);
+  if (t->dtype == DT_NONE || dtype_info[t->dtype].use != DTYPE_STORED)
+    return rt_fail(e, "%s: expected numbers such as F32, F16 or BF16, found %s", name, dtype_info[t->dtype].file);
   int k = t->rank;
   bool fits = k >= 2 && t->shape[k - 1] == width && t->shape[k - 2] == v->n && t->elems == v->B * v->n * width;
   return fits || rt_fail(e, "%s: expected [%lld, %lld, %lld] as the model and input_ids say, found %lld element%s of rank %d", name,
@@ -122,29 +122,10 @@ static void take(Verify *v, int64_t b) {
   follow_step(v->follow[b], v->step);
 }
 
-static double element(const StTensor *t, int64_t i) {
-  const char *p = t->data;
-  float f;
-  uint16_t h;
-  if (t->dtype == ST_F32) {
-    memcpy(&f, p + i * 4, 4);
-    return (double)f;
-  }
-  memcpy(&h, p + i * 2, 2);
-  if (t->dtype == ST_BF16) {
-    uint32_t bits = (uint32_t)h << 16;
-    memcpy(&f, &bits, 4);
-    return (double)f;
-  }
-  int exponent = h >> 10 & 31, fraction = h & 1023;
-  double x = exponent == 31 ? (fraction ? NAN : INFINITY) : exponent ? ldexp(1024 + fraction, exponent - 25) : ldexp(fraction, -24);
-  return h >> 15 ? -x : x;
-}
-
 // The next `count` numbers of the dump's tensor, from element `at`.
 static void compare(Ref *r, int64_t at, const float *got, int64_t count) {
   for (int64_t i = 0; i < count; i++) {
-    double want = element(r->t, at + i), d = fabs((double)got[i] - want);
+    double want = dtype_number(r->t->dtype, (const char *)r->t->data + (at + i) * dtype_size(r->t->dtype)), d = fabs((double)got[i] - want);
     if (fabs(want) > r->top) r->top = fabs(want);
     if (!(d <= r->diff)) r->diff = isnan(d) ? INFINITY : d;
   }

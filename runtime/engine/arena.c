@@ -35,7 +35,7 @@ size_t buffers_lay_out(Engine *en, unsigned kinds, char *base) {
     if (!(kinds >> b->kind & 1)) continue;
     size_t rows = b->kind == PB_CACHE ? cache_rows(en, b->sym) : 1;
     if (base) en->buf[i] = base + at;
-    at += round_up((size_t)b->elems * rows * (size_t)b->dtype_size, RT_BUF_ALIGN);
+    at += round_up((size_t)b->elems * rows * (size_t)dtype_size(b->dtype), RT_BUF_ALIGN);
   }
   return at;
 }

@@ -53,7 +53,7 @@ bool params_save(const Prog *p, const ParamsPart *part, int nparts, const char *
     for (int i = 0; i < p->nparam; i++) {
       const ProgParam *q = &p->param[i];
       char *name = part_name(&part[k], q);
-      st_writer_add(w, name, ST_F32, q->rank, q->shape, part[k].flat + q->offset);
+      st_writer_add(w, name, DT_F32, q->rank, q->shape, part[k].flat + q->offset);
       rt_free(name);
     }
   bool ok = st_writer_save(w, path, sum, e);
@@ -73,7 +73,7 @@ static bool load_one(const Safetensors *s, const char *path, const char *name, c
                      RtError *e) {
   const StTensor *t = st_find(s, name);
   if (!t) return rt_fail(e, "%s: tensor %s is missing", path, name);
-  if (t->dtype != ST_F32) return rt_fail(e, "%s: tensor %s: expected F32, found %s", path, name, t->dtype_name);
+  if (t->dtype != DT_F32) return rt_fail(e, "%s: tensor %s: expected F32, found %s", path, name, dtype_info[t->dtype].file);
   bool same = t->rank == q->rank;
   for (int i = 0; same && i < q->rank; i++) same = t->shape[i] == q->shape[i];
   if (!same) {

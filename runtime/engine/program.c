@@ -77,19 +77,14 @@ static void read_param(ProgParam *p, const json_t *o) {
 
 static const char *const KIND[] = {"input", "mask", "weight", "packed", "param", "grad", "live", "cache", "const",
                                    "act"};
-static const struct { const char *name; int size; } DTYPE[] = {{"f32", 4}, {"f16", 2}, {"bf16", 2}, {"i32", 4},
-    {"mask", 0}};
-
 static void read_buf(ProgBuf *b, const json_t *o) {
   const char *kind = get_string(o, "kind"), *dt = get_string(o, "dtype");
-  int k = 0, n = (int)(sizeof KIND / sizeof KIND[0]), t = 0, nt = (int)(sizeof DTYPE / sizeof DTYPE[0]);
+  int k = 0, n = (int)(sizeof KIND / sizeof KIND[0]);
   while (k < n && strcmp(kind, KIND[k])) k++;
   if (k == n) bad("buffer kind \"%s\"", kind);
-  while (t < nt && strcmp(dt, DTYPE[t].name)) t++;
-  if (t == nt) bad("dtype \"%s\"", dt);
+  b->dtype = dtype_named(dt);
+  if (b->dtype == DT_NONE) bad("dtype \"%s\"", dt);
   b->kind = (ProgBufKind)k;
-  b->dtype = DTYPE[t].name;
-  b->dtype_size = DTYPE[t].size;
   b->name = opt_string(o, "name");
   if (!b->name) b->name = "";
   b->sym = (int)opt_int(o, "sym", -1);

@@ -27,6 +27,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "runtime/abi/dtype.h"
 #include "runtime/core/rt_error.h"
 
 typedef struct ProgModel {
@@ -45,8 +46,8 @@ typedef enum ProgBufKind { PB_INPUT, PB_MASK, PB_WEIGHT, PB_PACKED, PB_PARAM, PB
                           PB_ACT } ProgBufKind;
 typedef struct ProgBuf {
   ProgBufKind kind;
-  const char *name, *dtype;    // dtype: "f32", "f16", "bf16", "i32", "mask"
-  int dtype_size;              // bytes; 0 for a mask
+  const char *name;
+  Dtype dtype;
   int sym, entry, source;
   int64_t elems, offset, mask[4];
   json_t *data;
@@ -78,6 +79,6 @@ int prog_entry(const Prog *p, const char *name);          // -1 when there is no
 int prog_output(const Prog *p, int entry, const char *name);   // buffer id, -1
 int64_t prog_trained(const Prog *p);                       // numbers in all parameters
 int prog_model(const Prog *p, const char *name);          // -1 when there is none
-static inline int64_t prog_buf_bytes(const ProgBuf *b) { return b->elems * b->dtype_size; }   // of a static buffer, or a row of it
+static inline int64_t prog_buf_bytes(const ProgBuf *b) { return b->elems * dtype_size(b->dtype); }   // of a static buffer, or a row of it
 void prog_close(Prog *p);
 #endif

@@ -19,15 +19,10 @@ static const StTensor *find_weight(const Engine *en, const char *const *dir, con
       rt_fail(e, "model %s: %s has no tensor %s", en->prog->model[i].name, dir[i], b->name + n + 1);
       return NULL;
     }
-    static const struct { StDtype st; const char *name; } SAME[] = {{ST_F32, "f32"}, {ST_F16, "f16"}, {ST_BF16, "bf16"},
-        {ST_I32, "i32"}};
-    bool dtype = false;
-    for (size_t k = 0; k < sizeof SAME / sizeof SAME[0]; k++) dtype |= SAME[k].st == t->dtype &&
-        !strcmp(SAME[k].name, b->dtype);
-    if (dtype && t->elems == b->elems) return t;
+    if (t->dtype == b->dtype && t->elems == b->elems) return t;
     rt_fail(e, "model %s: %s: tensor %s has %lld element%s of %s; the program was compiled for %lld of %s",
             en->prog->model[i].name, dir[i],
-            t->name, (long long)t->elems, plural(t->elems), t->dtype_name, (long long)b->elems, b->dtype);
+            t->name, (long long)t->elems, plural(t->elems), dtype_info[t->dtype].file, (long long)b->elems, dtype_name(b->dtype));
     return NULL;
   }
   rt_fail(e, "weight %s belongs to no model of this program", b->name);

@@ -34,29 +34,13 @@ struct Safetensors {
   const StTensor **by_name;
 };
 
-// Every element type the format names, with its width. What calm computes with has its own StDtype.
-static const struct DtypeRow {
-  const char *name;
-  int bits;
-  StDtype dtype;
-} dtypes[] = {
-  {"F32", 32, ST_F32},    {"F16", 16, ST_F16},    {"BF16", 16, ST_BF16},  {"I32", 32, ST_I32},    {"I64", 64, ST_I64},
-  {"F64", 64, ST_OTHER},  {"U64", 64, ST_OTHER},  {"U32", 32, ST_OTHER},  {"I16", 16, ST_OTHER},  {"U16", 16, ST_OTHER},
-  {"I8", 8, ST_OTHER},    {"U8", 8, ST_OTHER},    {"BOOL", 8, ST_OTHER},  {"C64", 64, ST_OTHER},  {"F8_E4M3", 8, ST_OTHER},
-  {"F8_E5M2", 8, ST_OTHER}, {"F8_E8M0", 8, ST_OTHER}, {"F6_E2M3", 6, ST_OTHER}, {"F6_E3M2", 6, ST_OTHER}, {"F4", 4, ST_OTHER},
-};
-
 static bool read_dtype(const char *path, const char *name, const json_t *v, StTensor *t, int *bits, RtError *e) {
   const char *s = json_string_value(v);
   if (!s) return rt_fail(e, "%s: tensor %.200s: \"dtype\": expected a string, found %s", path, name, rtj_kind(v));
-  for (size_t i = 0; i < sizeof dtypes / sizeof *dtypes; i++) {
-    if (strcmp(dtypes[i].name, s) != 0) continue;
-    t->dtype = dtypes[i].dtype;
-    *bits = dtypes[i].bits;
-    snprintf(t->dtype_name, sizeof t->dtype_name, "%s", s);
-    return true;
-  }
-  return rt_fail(e, "%s: tensor %.200s: unknown dtype \"%.40s\"", path, name, s);
+  t->dtype = dtype_of_file(s);
+  if (t->dtype == DT_NONE) return rt_fail(e, "%s: tensor %.200s: unknown dtype \"%.40s\"", path, name, s);
+  *bits = dtype_info[t->dtype].bits;
+  return true;
 }
 
 static bool read_shape(const char *path, const char *name, const json_t *v, StTensor *t, RtError *e) {
@@ -90,7 +74,7 @@ static bool read_range(const Shard *sh, const char *name, const json_t *v, int b
   if (__builtin_mul_overflow((uint64_t)t->elems, (uint64_t)bits, &need_bits) ||
       __builtin_mul_overflow(t->end - t->begin, (uint64_t)8, &have_bits) || need_bits != have_bits)
     return rt_fail(e, "%s: tensor %.200s: its shape needs %lld element%s of %s, its byte range holds %llu byte%s", sh->path, name,
-                   (long long)t->elems, plural(t->elems), t->dtype_name, (unsigned long long)(t->end - t->begin), plural((int64_t)(t->end - t->begin)));
+                   (long long)t->elems, plural(t->elems), dtype_info[t->dtype].file, (unsigned long long)(t->end - t->begin), plural((int64_t)(t->end - t->begin)));
   return true;
 }
 

@@ -4,17 +4,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "runtime/abi/dtype.h"
 #include "runtime/core/rt_error.h"
 #include "runtime/files/file.h"
 #include "runtime/files/sha256.h"
 
-typedef enum StDtype { ST_F32, ST_F16, ST_BF16, ST_I32, ST_I64, ST_OTHER } StDtype;
 enum { ST_MAX_RANK = 8 };
 
 typedef struct StTensor {
   const char *name;
-  StDtype dtype;
-  char dtype_name[8];          // as written in the header
+  Dtype dtype;
   int rank;
   int64_t shape[ST_MAX_RANK];
   int64_t elems;
@@ -48,7 +47,7 @@ const char *st_metadata(const Safetensors *s, const char *key);
 // Writing: header first, then each tensor in the order added; to PATH.tmp.PID, synced, then renamed. Nothing is left behind on error.
 typedef struct StWriter StWriter;
 StWriter *st_writer_new(void);
-void st_writer_add(StWriter *w, const char *name, StDtype dtype, int rank, const int64_t *shape, const void *data);   // data is borrowed
+void st_writer_add(StWriter *w, const char *name, Dtype dtype, int rank, const int64_t *shape, const void *data);   // data is borrowed
 void st_writer_meta(StWriter *w, const char *key, const char *value);
 // sum: what was written, NULL when nobody asks.
 bool st_writer_save(StWriter *w, const char *path, FileSum *sum, RtError *e);

@@ -9,7 +9,7 @@
 
 typedef struct Item {
   char *name;
-  StDtype dtype;
+  Dtype dtype;
   int rank;
   int64_t shape[ST_MAX_RANK];
   const void *data;
@@ -22,18 +22,13 @@ struct StWriter {
   json_t *meta;
 };
 
-static const struct {
-  const char *name;
-  size_t size;
-} writable[] = {[ST_F32] = {"F32", 4}, [ST_F16] = {"F16", 2}, [ST_BF16] = {"BF16", 2}, [ST_I32] = {"I32", 4}, [ST_I64] = {"I64", 8}};
-
 StWriter *st_writer_new(void) { return rt_alloc(1, sizeof(StWriter)); }
 
-void st_writer_add(StWriter *w, const char *name, StDtype dtype, int rank, const int64_t *shape, const void *data) {
-  if (dtype >= ST_OTHER || rank > ST_MAX_RANK) abort();   // the caller's bug: only these can be written
+void st_writer_add(StWriter *w, const char *name, Dtype dtype, int rank, const int64_t *shape, const void *data) {
+  if (dtype >= DT_MASK || dtype_size(dtype) == 0 || rank > ST_MAX_RANK) abort();   // the caller's bug: only these can be written
   w->item = rt_realloc(w->item, (size_t)w->n + 1, sizeof *w->item);
   Item *it = &w->item[w->n++];
-  *it = (Item){.name = rt_strdup(name), .dtype = dtype, .rank = rank, .data = data, .bytes = writable[dtype].size};
+  *it = (Item){.name = rt_strdup(name), .dtype = dtype, .rank = rank, .data = data, .bytes = (size_t)dtype_size(dtype)};
   for (int i = 0; i < rank; i++) {
     it->shape[i] = shape[i];
     it->bytes *= (size_t)shape[i];
@@ -54,7 +49,7 @@ static char *header(const StWriter *w, size_t *len) {
     const Item *it = &w->item[i];
     json_t *shape = json_array();
     for (int d = 0; d < it->rank; d++) json_array_append_new(shape, json_integer(it->shape[d]));
-    json_object_set_new(root, it->name, json_pack("{s:s, s:o, s:[I, I]}", "dtype", writable[it->dtype].name, "shape", shape, "data_offsets",
+    json_object_set_new(root, it->name, json_pack("{s:s, s:o, s:[I, I]}", "dtype", dtype_info[it->dtype].file, "shape", shape, "data_offsets",
                                                   (json_int_t)at, (json_int_t)(at + it->bytes)));
     at += it->bytes;
   }

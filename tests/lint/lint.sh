@@ -19,7 +19,7 @@ dsl/base
 dsl               dsl/base runtime/abi dsl_gen
 runtime/abi
 runtime/core
-runtime/files     runtime/core
+runtime/files     runtime/core runtime/abi
 runtime/text      runtime/core runtime/files
 runtime/machine   runtime/core runtime/abi
 runtime/engine    runtime/core runtime/abi runtime/files runtime/machine

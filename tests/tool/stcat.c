@@ -24,11 +24,11 @@ int main(int argc, char **argv) {
   RtError e;
   Safetensors *s = st_open_file(argv[1], false, &e);
   const StTensor *t = s ? st_find(s, argv[2]) : NULL;
-  if (!t || (t->dtype != ST_I64 && t->dtype != ST_F32)) return fprintf(stderr, "stcat: %s\n", s ? "no such tensor of i64 or f32" : e.text), 1;
+  if (!t || (t->dtype != DT_I64 && t->dtype != DT_F32)) return fprintf(stderr, "stcat: %s\n", s ? "no such tensor of i64 or f32" : e.text), 1;
   int64_t width = t->rank > 1 && t->shape[0] ? t->elems / t->shape[0] : 1;
   for (int64_t i = 0; i < t->elems; i++) {
     char end = (i + 1) % width ? ' ' : '\n';
-    if (t->dtype == ST_I64) printf("%lld%c", (long long)((const int64_t *)t->data)[i], end);
+    if (t->dtype == DT_I64) printf("%lld%c", (long long)((const int64_t *)t->data)[i], end);
     else printf("%.9g%c", (double)((const float *)t->data)[i], end);
   }
   st_close(s);

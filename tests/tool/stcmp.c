@@ -38,8 +38,8 @@ static void compare_whole(Job *j, const StTensor *a, const StTensor *b, int64_t 
 }
 
 static bool compare(Job *j, const StTensor *a, const StTensor *b) {
-  bool whole = a->dtype == ST_I64;
-  if (a->dtype != b->dtype || (!whole && a->dtype != ST_F32)) return true;
+  bool whole = a->dtype == DT_I64;
+  if (a->dtype != b->dtype || (!whole && a->dtype != DT_F32)) return true;
   if (elems(a) != elems(b)) {
     printf("%s: %lld elements, %lld expected\n", a->name, (long long)elems(a), (long long)elems(b));
     return false;

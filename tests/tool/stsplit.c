@@ -36,8 +36,8 @@ int main(int argc, char **argv) {
     StWriter *w = st_writer_new();
     for (int i = k; i < st_count(s); i += n) {
       const StTensor *t = st_at(s, i);
-      bool widen = t->dtype == ST_BF16 && wide++ % 2;
-      st_writer_add(w, t->name, widen ? ST_F32 : t->dtype, t->rank, t->shape, widen ? widened(t) : t->data);
+      bool widen = t->dtype == DT_BF16 && wide++ % 2;
+      st_writer_add(w, t->name, widen ? DT_F32 : t->dtype, t->rank, t->shape, widen ? widened(t) : t->data);
       fprintf(f, "%s\"%s\": \"%s\"", first ? "" : ", ", t->name, name);
       first = 0;
     }

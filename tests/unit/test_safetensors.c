@@ -72,10 +72,10 @@ static void round_trip(void **state) {
   int64_t big[1] = {-5};
   StWriter *w = st_writer_new();
   st_writer_meta(w, "format", "pt");
-  st_writer_add(w, "a\"quoted\"", ST_F32, 2, (int64_t[]){2, 3}, a);
-  st_writer_add(w, "half", ST_F16, 1, (int64_t[]){2}, h);
-  st_writer_add(w, "empty", ST_BF16, 2, (int64_t[]){0, 7}, NULL);
-  st_writer_add(w, "scalar", ST_I64, 0, NULL, big);
+  st_writer_add(w, "a\"quoted\"", DT_F32, 2, (int64_t[]){2, 3}, a);
+  st_writer_add(w, "half", DT_F16, 1, (int64_t[]){2}, h);
+  st_writer_add(w, "empty", DT_BF16, 2, (int64_t[]){0, 7}, NULL);
+  st_writer_add(w, "scalar", DT_I64, 0, NULL, big);
   if (!st_writer_save(w, at("rt.safetensors"), NULL, &e)) fail_msg("%s", e.text);
   st_writer_free(w);
   for (int headers = 0; headers < 2; headers++) {
@@ -89,7 +89,7 @@ static void round_trip(void **state) {
     assert_int_equal(t->rank, 2);
     assert_int_equal(t->shape[1], 3);
     assert_int_equal(t->elems, 6);
-    assert_int_equal(t->dtype, ST_F32);
+    assert_int_equal(t->dtype, DT_F32);
     assert_ptr_equal(st_at(s, 0), t);
     if (headers) assert_null(t->data);
     else assert_memory_equal(t->data, a, sizeof a);
@@ -252,7 +252,7 @@ static void full_disk(void **state) {
   setrlimit(RLIMIT_FSIZE, &small);
   float *big = calloc(1000, sizeof *big);
   StWriter *w = st_writer_new();
-  st_writer_add(w, "a", ST_F32, 1, (int64_t[]){1000}, big);
+  st_writer_add(w, "a", DT_F32, 1, (int64_t[]){1000}, big);
   bool ok = st_writer_save(w, at("keep.safetensors"), NULL, &e);
   setrlimit(RLIMIT_FSIZE, &old);
   assert_false(ok);

@@ -54,8 +54,8 @@ static void write_config(const TinyModel *m) {
 static void tensor(StWriter *w, const char *name, int rows, int columns) {
   int64_t shape[2] = {rows, columns};
   if ((size_t)rows * (size_t)columns > sizeof zeros / sizeof *zeros) abort();
-  if (columns) st_writer_add(w, name, ST_F32, 2, shape, zeros);
-  else st_writer_add(w, name, ST_F32, 1, shape, zeros);
+  if (columns) st_writer_add(w, name, DT_F32, 2, shape, zeros);
+  else st_writer_add(w, name, DT_F32, 1, shape, zeros);
 }
 
 void tiny_model(const TinyModel *m) {

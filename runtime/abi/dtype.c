@@ -1,0 +1,43 @@
+// See dtype.h.
+#include "runtime/abi/dtype.h"
+
+#include <math.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+const DtypeInfo dtype_info[DT_NONE] = {
+#define X(id, name, file, bits, use, high) [DT_##id] = {name, file, bits, DTYPE_##use, DT_##high},
+#include "runtime/abi/dtype.def"
+#undef X
+    [DT_MASK] = {"mask", NULL, 0, DTYPE_NO_NUMBER, DT_MASK},
+};
+
+Dtype dtype_named(const char *name) {
+  int t = 0;
+  while (t < DT_NONE && strcmp(dtype_info[t].name, name)) t++;
+  return (Dtype)t;
+}
+
+Dtype dtype_of_file(const char *name) {
+  int t = 0;
+  while (t < DT_NONE && (!dtype_info[t].file || strcmp(dtype_info[t].file, name))) t++;
+  return (Dtype)t;
+}
+
+static double half_number(uint32_t h) {
+  int exponent = (int)(h >> 10 & 31), fraction = (int)(h & 1023);
+  double x = exponent == 31 ? (fraction ? NAN : INFINITY) : exponent ? ldexp(1024 + fraction, exponent - 25) : ldexp(fraction, -24);
+  return h >> 15 & 1 ? -x : x;
+}
+
+double dtype_number(Dtype t, const void *p) {
+  const DtypeInfo *d = &dtype_info[t];
+  uint32_t bits = 0;
+  memcpy(&bits, p, (size_t)d->bits / 8);           // little-endian, as the files are
+  bits <<= dtype_info[d->high].bits - d->bits;
+  if (d->high == DT_F16) return half_number(bits);
+  float f;
+  memcpy(&f, &bits, sizeof f);
+  return (double)f;
+}
