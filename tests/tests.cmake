@@ -62,6 +62,7 @@ calm_unit_test(test_llvm_row calm_testkit)
 calm_unit_test(test_llvm_gemm calm_testkit)
 calm_unit_test(test_llvm_xent calm_testkit)
 calm_unit_test(test_llvm_gather calm_testkit)
+calm_unit_test(test_dtype calm_testkit)
 calm_unit_test(test_llvm_epilogue calm_testkit)
 calm_unit_test(test_llvm_attention calm_testkit)
 # whole plans against the reference evaluator
