@@ -19,6 +19,8 @@ static const struct { Dtype dt; uint32_t bits; double want; } GOLDEN[] = {
     {DT_F16, 0xc248, -3.140625}, {DT_F16, 0x7c00, INFINITY},
     {DT_BF16, 0x3f80, 1},     {DT_BF16, 0x7f7f, 0x1.fep127},        {DT_BF16, 0x0080, 0x1p-126},    {DT_BF16, 0x0001, 0x1p-133},
     {DT_BF16, 0xc049, -3.140625}, {DT_BF16, 0x7f80, INFINITY},
+    {DT_F8_E5M2, 0x3c, 1},    {DT_F8_E5M2, 0x7b, 57344},            {DT_F8_E5M2, 0x04, 0x1p-14},    {DT_F8_E5M2, 0x01, 0x1p-16},
+    {DT_F8_E5M2, 0xc2, -3},   {DT_F8_E5M2, 0x7c, INFINITY},
 };
 
 static void as_defined(void **state) {
