@@ -24,7 +24,7 @@ flags="--threads 2"
 is "$(threads env CALM_THREADS=3)" "2 threads (--threads)"
 flags=
 for n in 0 1025 -1 two 2x 1.5; do expect 1 "CALM_THREADS=$n: expected a number from 1 to 1024" env CALM_THREADS=$n ./new info; done
-for n in 0 1025; do expect 1 "\-\-threads $n: expected a number from 1 to 1024" ./new info --threads $n; done
+for n in 0 1025; do expect 2 "\-\-threads: expected a whole number from 1 to 1024" ./new info --threads $n; done
 [ "$(nproc)" = 1 ] || case $(threads taskset -c 0) in "1 thread (1 core of the affinity mask)") ;; *) fail "on one processor: $(threads taskset -c 0)" ;; esac
 
 # group CONTROLLER FILES…: a control group of this test in $group, v2 or v1, with another inside it, if root can make one here
