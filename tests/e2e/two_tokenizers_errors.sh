@@ -34,7 +34,7 @@ sed -n 2p rows.jsonl >cjk.jsonl
 expect 1 'cjk.jsonl:1: the context of an augment is full before the text begins' ./t/app score --data cjk.jsonl --out x.st
 expect 1 'the prompt is longer than the context of model aug, which holds 1 token' ./t/app generate --prompt "He: a: b"
 small 6
-expect 0 'pairs.jsonl: 1 rows were longer than the context of 96 tokens, or an augment.s, and were cut' ./t/app score --data pairs.jsonl --out x.st
+expect 0 'pairs.jsonl: 1 row was longer than the context of 96 tokens, or an augment.s, and was cut' ./t/app score --data pairs.jsonl --out x.st
 [ "$("$STCAT" x.st 0.visible.aug | sort -n | tail -n 1)" -le 6 ] || fail "more visible than the context holds"
 expect 0 'stopped by the end of the context' ./t/app generate --prompt "a" --max-tokens 90 --ignore-eos
 expect 0 'exact match' ./t/app eval --data pairs.jsonl
