@@ -10,9 +10,11 @@ typedef struct Builtin {
 } Builtin;
 static const Builtin builtins[] = {
   {"weight", "name"},
-#define X(name, params, text) {#name, params},
+#define F(name, params, takes, what) {#name, params},
+#define E(name, number, result, op, what) {#name, "x"},
 #include "dsl/builtins.def"
-#undef X
+#undef F
+#undef E
 };
 static const char *const constants[] = {"pi", "zeros", "ones", "fan_in"};
 enum { NBUILTINS = sizeof builtins / sizeof *builtins, NCONSTANTS = sizeof constants / sizeof *constants };

@@ -7,7 +7,7 @@ const bool *autodiff_activity(const Graph *g, NodeId loss, const NodeId *wrt, in
   bool *reached = ARENA_ARRAY(g->arena, bool, n), *reaches = ARENA_ARRAY(g->arena, bool, n);
   for (int i = 0; i < nwrt; i++) reached[wrt[i]] = true;
   for (NodeId i = 0; i < g->n; i++) {
-    if (g->node[i].op == OP_stop_gradient) continue;
+    if (op_is(g->node[i].op, T_STOPS)) continue;
     for (int k = 0; k < g->node[i].nin; k++) reached[i] |= reached[g->node[i].in[k]];
   }
   reaches[loss] = true;

@@ -6,7 +6,7 @@
 #include "graph/ops.h"
 
 static GradRule *const rule[] = {
-#define X(id, name, cls, lo, hi, attrs, shape, grad, eval, formula) grad_##grad,
+#define X(id, name, cls, lo, hi, attrs, shape, grad, eval, lower, lanes, cost, traits, formula) grad_##grad,
 #include "graph/ops.def"
 #undef X
 };
@@ -45,7 +45,7 @@ static void part_gives(Reverse *r, NodeId part) {
 
 static void mark_backward(Graph *g, NodeId from) {
   for (NodeId i = from; i < g->n; i++) {
-    if (g->node[i].op != OP_part || op_class(g->node[g->node[i].in[0]].op) != OPC_ATTENTION) g->node[i].backward = true;
+    if (!op_is(g->node[i].op, T_PART) || op_class(g->node[g->node[i].in[0]].op) != OPC_ATTENTION) g->node[i].backward = true;
   }
 }
 
@@ -63,7 +63,7 @@ void autodiff_reverse(Graph *g, NodeId loss, NodeId seed, const NodeId *wrt, int
   for (NodeId i = forward - 1; i >= 0; i--) {
     const Node *x = &g->node[i];
     if (!r.active[i]) continue;
-    if (x->op == OP_part) {
+    if (op_is(x->op, T_PART)) {
       part_gives(&r, i);
     } else if (r.grad[i] >= 0 && op_class(x->op) != OPC_SOURCE) {
       rule[x->op](&r, i, r.grad[i]);

@@ -19,7 +19,7 @@ NodeId sum_to(Graph *g, NodeId dx, const Type *to);           // undoes broadcas
 // Sums dx down to the input's type, then gives it.
 void grad_give_summed(Reverse *r, NodeId id, int input, NodeId dx);
 
-GradRule grad_none, grad_add, grad_sub, grad_mul, grad_div, grad_neg, grad_exp, grad_log, grad_sqrt, grad_rsqrt,
-    grad_tanh, grad_erf, grad_sigmoid, grad_cos, grad_sin, grad_sum, grad_rotate, grad_reshape, grad_linear,
-    grad_linear_dx, grad_slice, grad_unslice, grad_lookup, grad_take, grad_untake, grad_attention, grad_xent;
+#define X(id, name, cls, lo, hi, attrs, shape, grad, eval, lower, lanes, cost, traits, formula) GradRule grad_##grad;
+#include "graph/ops.def"
+#undef X
 #endif

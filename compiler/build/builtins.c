@@ -171,7 +171,7 @@ static Value call_slice(Ev *ev, Args *a) {
   return v_tensor(t_reshape(ev, a->call->loc, y, t.dim, t.rank));
 }
 
-// ---- rows, and elementwise functions of tensors or numbers
+// ---- rows
 
 static Value call_rotate_half(Ev *ev, Args *a) {
   NodeId x = operand(ev, a, 0);
@@ -209,54 +209,12 @@ static Value call_stop_gradient(Ev *ev, Args *a) {
   return v_tensor(x == NODE_NONE ? x : t_un(ev, a->call->loc, OP_stop_gradient, x));
 }
 
-// One function of a number, of a tensor's elements, or of a list's.
-static Value elementwise(Ev *ev, Args *a, OpId op, double f(double)) {
-  double x;
-  if (!v_number(&a->v[0], &x)) {
-    NodeId n = operand(ev, a, 0);
-    return v_tensor(n == NODE_NONE ? n : t_un(ev, a->call->loc, op, n));
-  }
-  double y = f(x);
-  if (!isfinite(y))
-    return fail(ev, a->call->loc, "%s of %s is not a finite number", a->call->name, v_text(ev, &a->v[0]));
-  return v_float(y);
-}
-static double number_rsqrt(double x) { return 1 / sqrt(x); }
-static double number_sigmoid(double x) { return 1 / (1 + exp(-x)); }
-#define ELEMENTWISE(name, op, f) \
-  static Value call_##name(Ev *ev, Args *a) { return elementwise(ev, a, op, f); }
-ELEMENTWISE(exp, OP_exp, exp)
-ELEMENTWISE(log, OP_log, log)
-ELEMENTWISE(sqrt, OP_sqrt, sqrt)
-ELEMENTWISE(rsqrt, OP_rsqrt, number_rsqrt)
-ELEMENTWISE(tanh, OP_tanh, tanh)
-ELEMENTWISE(erf, OP_erf, erf)
-ELEMENTWISE(sigmoid, OP_sigmoid, number_sigmoid)
-ELEMENTWISE(cos, OP_cos, cos)
-ELEMENTWISE(sin, OP_sin, sin)
-
 // ---- compile-time values
 
 static bool number_arg(Ev *ev, const Args *a, int i, double *x) {
   if (v_number(&a->v[i], x)) return true;
   fail(ev, a->at[i], "%s takes numbers known at compile time; found %s", a->call->name, v_text(ev, &a->v[i]));
   return false;
-}
-
-static Value to_whole(Ev *ev, const Args *a, double f(double)) {
-  double x;
-  if (!number_arg(ev, a, 0, &x)) return v_poison();
-  return fabs(x) < 9e15 ? v_int((int64_t)f(x)) : v_float(f(x));
-}
-static Value call_floor(Ev *ev, Args *a) { return to_whole(ev, a, floor); }
-static Value call_ceil(Ev *ev, Args *a) { return to_whole(ev, a, ceil); }
-static Value call_round(Ev *ev, Args *a) { return to_whole(ev, a, nearbyint); }
-
-static Value call_abs(Ev *ev, Args *a) {
-  double x;
-  if (!number_arg(ev, a, 0, &x)) return v_poison();
-  if (a->v[0].kind == V_INT && a->v[0].i != INT64_MIN) return v_int(a->v[0].i < 0 ? -a->v[0].i : a->v[0].i);
-  return v_float(fabs(x));
 }
 
 static Value smaller(Ev *ev, Args *a, bool want_min) {
@@ -282,15 +240,47 @@ static Value call_normal(Ev *ev, Args *a) { return distribution(ev, a, "normal",
 static Value call_uniform(Ev *ev, Args *a) { return distribution(ev, a, "uniform", 1); }
 static Value call_fan_in(Ev *ev, Args *a) { return distribution(ev, a, "fan_in", 1); }
 
+// ---- functions of one number, or of a tensor's every element
+
+static double number_rsqrt(double x) { return 1 / sqrt(x); }
+static double number_sigmoid(double x) { return 1 / (1 + exp(-x)); }
+
+#define OP_none OP_COUNT                                       // an E row without an op: not of tensors
+typedef enum ResultKind { REAL, WHOLE, KEPT } ResultKind;
+
+static Value elementwise(Ev *ev, Args *a, OpId op, ResultKind result, double f(double)) {
+  double x;
+  if (op == OP_none && !number_arg(ev, a, 0, &x)) return v_poison();
+  if (!v_number(&a->v[0], &x)) {
+    NodeId n = operand(ev, a, 0);
+    return v_tensor(n == NODE_NONE ? n : t_un(ev, a->call->loc, op, n));
+  }
+  double y = f(x);
+  if (!isfinite(y))
+    return fail(ev, a->call->loc, "%s of %s is not a finite number", a->call->name, v_text(ev, &a->v[0]));
+  bool whole = result == WHOLE || (result == KEPT && a->v[0].kind == V_INT);
+  return whole && fabs(y) < 9e15 ? v_int((int64_t)y) : v_float(y);
+}
+#define F(name, params, takes, what)
+#define E(name, number, result, op, what) \
+  static Value call_##name(Ev *ev, Args *a) { return elementwise(ev, a, OP_##op, result, number); }
+#include "dsl/builtins.def"
+#undef F
+#undef E
+
 // ---- the table and its use
 
+typedef enum Takes { TENSORS, NUMBERS, BOTH } Takes;
 static const struct {
   const char *name, *params;
+  Takes takes;
   Builtin *call;
 } table[] = {
-#define X(name, params, what) {#name, params, call_##name},
+#define F(name, params, takes, what) {#name, params, takes, call_##name},
+#define E(name, number, result, op, what) {#name, "x", OP_##op == OP_none ? NUMBERS : BOTH, call_##name},
 #include "dsl/builtins.def"
-#undef X
+#undef F
+#undef E
 };
 enum { N_BUILTINS = sizeof table / sizeof *table };
 
@@ -374,7 +364,11 @@ Value call_builtin(Ev *ev, Scope *s, const Ast *e) {
       a.v[k] = v_none(NULL);
       a.at[k] = e->loc;
     }
-    return read_args(ev, s, e, table[i].params, &a) ? table[i].call(ev, &a) : v_poison();
+    if (!read_args(ev, s, e, table[i].params, &a)) return v_poison();
+    for (int k = 0; k < MAX_ARGS; k++)
+      if (table[i].takes == NUMBERS && a.v[k].kind == V_TENSOR)
+        return fail(ev, a.at[k], "%s is of values known at compile time; found %s", e->name, v_text(ev, &a.v[k]));
+    return table[i].call(ev, &a);
   }
   const char *near = nearest_name(ev->b, s, e->name);
   return lack(ev, e->loc, "no function '%s'%s%s%s", e->name, near ? "; did you mean '" : "", near ? near : "",

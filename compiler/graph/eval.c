@@ -8,7 +8,7 @@
 #include "graph/eval_ops.h"
 
 static EvalRule *const rule[] = {
-#define X(id, name, cls, lo, hi, attrs, shape, grad, eval, formula) eval_##eval,
+#define X(id, name, cls, lo, hi, attrs, shape, grad, eval, lower, lanes, cost, traits, formula) eval_##eval,
 #include "graph/ops.def"
 #undef X
 };

@@ -20,9 +20,7 @@ const double *eval_in(const Eval *e, NodeId id, int k);
 const Type *eval_type(const Eval *e, NodeId id, int k);     // of operand k
 double *eval_out(Eval *e, NodeId id, int k);                // result k
 
-EvalRule eval_input, eval_weight, eval_param, eval_const, eval_add, eval_sub, eval_mul, eval_div, eval_neg, eval_exp,
-    eval_log, eval_sqrt, eval_rsqrt, eval_tanh, eval_erf, eval_sigmoid, eval_cos, eval_sin, eval_float, eval_sum,
-    eval_stop_gradient, eval_rotate, eval_reshape, eval_part, eval_linear, eval_linear_dx, eval_linear_dw, eval_lookup, eval_lookup_dw,
-    eval_take, eval_untake, eval_append, eval_attention, eval_attention_grad, eval_xent, eval_xent_grad, eval_xent_dw,
-    eval_colsum, eval_transpose, eval_slice, eval_unslice;
+#define X(id, name, cls, lo, hi, attrs, shape, grad, eval, lower, lanes, cost, traits, formula) EvalRule eval_##eval;
+#include "graph/ops.def"
+#undef X
 #endif

@@ -146,4 +146,34 @@ typedef enum OpClass {                       // how the planner sees an op
   OPC_LOSS,                                  // cross entropy over a vocabulary head, forward and gradients
 } OpClass;
 OpClass op_class(OpId op);
+
+// What an op is to those who arrange, differentiate or emit it: the last but one column of ops.def. They ask for these, not for the op.
+typedef enum OpTrait {
+  T_EACH = 1 << 0,                           // element i of the result comes from element i of the operands, stretched
+  T_EPILOGUE = 1 << 1,                       // may stand in the epilogue of a product
+  T_ROWWISE = 1 << 2,                        // row r of the result comes from row r of the operands that have rows, but for those T_WHOLE
+  T_FUNCTION = T_EACH | T_EPILOGUE | T_ROWWISE,   // what a function of numbers is
+  T_SUMS = 1 << 3,                           // over the last extent: a pass of its own, kept rather than made again
+  T_HALVES = 1 << 4,                         // reads the other half of the last extent
+  T_SUM_OF_TWO = 1 << 5,                     // a + b: what a sum of gradients is made of
+  T_SAME_DATA = 1 << 6,                      // the operand's elements in their order, under other extents
+  T_TURNED = 1 << 7,                         // a matrix stored the other way round
+  T_PART = 1 << 8,                           // one result of a node with several
+  T_BY_OUTER = 1 << 9,                       // a product over the outer extents of its matrix
+  T_TAKES = 1 << 10,                         // rows of operand 0 by the index that is operand 1
+  T_OWN_ROWS = 1 << 11,                      // its operands may be of different rows, as its shape rule says
+  T_IN_PLACE = 1 << 12,                      // the result lies where operand 0 lies
+  T_STOPS = 1 << 13,                         // gradients end here; gone after them
+  T_BACKWARD = 1 << 14,                      // stands in the backward pass only; graph/verify_live.c knows when it is asked for
+  // sources
+  T_GIVEN = 1 << 15,                         // by the runtime, at every step
+  T_STORED = 1 << 16,                        // a frozen tensor
+  T_TRAINED = 1 << 17,
+  T_CACHED = 1 << 18,
+  T_LITERAL = 1 << 19,
+} OpTrait;
+#define T_WHOLE(k) (1u << (24 + (k)))         // operand k is read at all rows, whichever row is made
+unsigned op_traits(OpId op);
+static inline bool op_is(OpId op, unsigned trait) { return (op_traits(op) & trait) != 0; }
+int op_cost(OpId op);                        // of one element, in additions
 #endif

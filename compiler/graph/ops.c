@@ -12,11 +12,13 @@ typedef struct OpRow {
   int min_in, max_in;
   const char *attrs;
   ShapeRule *shape;
+  int cost;
+  unsigned traits;
   const char *formula;
 } OpRow;
 
 static const OpRow row[] = {
-#define X(id, name, cls, lo, hi, attrs, shape, grad, eval, formula) {name, cls, lo, hi, attrs, shape_##shape, formula},
+#define X(id, name, cls, lo, hi, attrs, shape, grad, eval, lower, lanes, cost, traits, formula) {name, cls, lo, hi, attrs, shape_##shape, cost, traits, formula},
 #include "graph/ops.def"
 #undef X
 };
@@ -24,6 +26,8 @@ static const OpRow row[] = {
 const char *op_name(OpId op) { return row[op].name; }
 const char *op_formula(OpId op) { return row[op].formula; }
 OpClass op_class(OpId op) { return row[op].cls; }
+unsigned op_traits(OpId op) { return row[op].traits; }
+int op_cost(OpId op) { return row[op].cost; }
 const char *op_attr_spec(OpId op) { return row[op].attrs; }
 
 bool op_attr_field(const char **spec, AttrField *f) {

@@ -8,8 +8,7 @@
 const Type *shape_in(const Graph *g, const Node *n, int k);
 const char *shape_bad(const Graph *g, const Node *n, const char *what);
 
-ShapeRule shape_source, shape_mask, shape_broadcast, shape_same, shape_float, shape_reduce_last, shape_rotate,
-    shape_reshape, shape_part, shape_linear, shape_linear_dx, shape_linear_dw, shape_lookup, shape_lookup_dw,
-    shape_take, shape_untake, shape_append, shape_attention, shape_attention_grad, shape_xent, shape_xent_grad,
-    shape_xent_dw, shape_colsum, shape_transpose, shape_slice, shape_unslice;
+#define X(id, name, cls, lo, hi, attrs, shape, grad, eval, lower, lanes, cost, traits, formula) ShapeRule shape_##shape;
+#include "graph/ops.def"
+#undef X
 #endif

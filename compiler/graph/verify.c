@@ -8,20 +8,11 @@ static const char *wrong(Arena *a, const Graph *g, NodeId id, const char *what) 
   return arena_printf(a, "node %%%d (%s): %s", id, op_name(g->node[id].op), what);
 }
 
-static bool names_rows_itself(OpId op) {     // ops whose operands may be of different rows, by their own shape rule
-  switch (op_class(op)) {
-    case OPC_ATTENTION:
-    case OPC_ATTENTION_GRAD:
-    case OPC_SCATTER: return true;
-    default: return op == OP_take;
-  }
-}
-
 // Row by row: all operands that have rows have the same rows.
 static const char *check_rows(const Graph *g, Arena *a, NodeId id) {
   const Node *n = &g->node[id];
   int sym = -1;
-  for (int k = 0; k < n->nin && !names_rows_itself(n->op); k++) {
+  for (int k = 0; k < n->nin && !op_is(n->op, T_OWN_ROWS); k++) {
     int s = type_row_sym(&g->node[n->in[k]].type);
     if (s >= 0 && sym >= 0 && s != sym) return wrong(a, g, id, "mixes rows; only attention may");
     if (s >= 0) sym = s;
@@ -54,15 +45,10 @@ static const char *check_parts(const Graph *g, Arena *a, NodeId id) {
     if (f.kind == 'd' && (!n->attr.data || type_row_sym(&n->type) >= 0))
       return wrong(a, g, id, "is a literal without values");
   }
-  for (int k = 0; k < n->nin && n->op != OP_part; k++) {
+  for (int k = 0; k < n->nin && !op_is(n->op, T_PART); k++) {
     if (g->node[n->in[k]].nout > 1) return wrong(a, g, id, "reads a node with several results, and not through part");
   }
   return NULL;
-}
-
-static bool is_gradient_op(OpId op) {
-  OpClass c = op_class(op);
-  return op == OP_linear_dw || op == OP_lookup_dw || op == OP_xent_dw || op == OP_xent_grad || c == OPC_ATTENTION_GRAD;
 }
 
 static const char *check_node(const Graph *g, Arena *a, NodeId id) {
@@ -75,7 +61,7 @@ static const char *check_node(const Graph *g, Arena *a, NodeId id) {
     if (dim_is_sym(n->type.dim[k]) && (k || dim_sym(n->type.dim[k]) >= g->nsym))
       return wrong(a, g, id, "has a bad row symbol");
   }
-  if (is_gradient_op(n->op) && !n->backward) return wrong(a, g, id, "is a gradient outside the backward pass");
+  if (op_is(n->op, T_BACKWARD) && !n->backward) return wrong(a, g, id, "is a gradient outside the backward pass");
   const char *error = check_types(g, a, id);
   if (!error) error = check_parts(g, a, id);
   return error ? error : check_rows(g, a, id);
@@ -86,7 +72,7 @@ static const char *check_state_gradient(const Graph *g, Arena *a, const Output *
   const char *state = arena_printf(a, "hidden.%s", o->name + strlen("state_grad."));
   for (NodeId i = 0; i < g->n; i++) {
     const Node *n = &g->node[i];
-    if (n->op == OP_input && !strcmp(n->attr.name, state) && type_equal(&n->type, &g->node[o->node].type)) return NULL;
+    if (op_is(n->op, T_GIVEN) && !strcmp(n->attr.name, state) && type_equal(&n->type, &g->node[o->node].type)) return NULL;
   }
   return arena_printf(a, "output \"%s\" names no input of its type", o->name);
 }
@@ -96,11 +82,11 @@ static const char *check_gradient(const Graph *g, Arena *a, const Output *o) {
   const char *param = o->name + strlen("grad.");
   for (NodeId i = 0; i < g->n; i++) {
     const Node *n = &g->node[i];
-    if (n->op == OP_param && !strcmp(n->attr.name, param)) {
+    if (op_is(n->op, T_TRAINED) && !strcmp(n->attr.name, param)) {
       if (type_equal(&n->type, &g->node[o->node].type)) return NULL;
       return arena_printf(a, "output \"%s\" has another type than its parameter", o->name);
     }
-    if (n->op == OP_weight && !strcmp(n->attr.name, param))
+    if (op_is(n->op, T_STORED) && !strcmp(n->attr.name, param))
       return arena_printf(a, "output \"%s\" is the gradient of a frozen weight", o->name);
   }
   return arena_printf(a, "output \"%s\" names no parameter", o->name);

@@ -11,7 +11,7 @@ static void find_tensors(const Graph *g, NodeId w, bool *rests, bool *seen) {
   if (seen[w]) return;
   seen[w] = true;
   const Node *n = &g->node[w];
-  rests[w] |= op_class(n->op) == OPC_SOURCE && n->op != OP_const;
+  rests[w] |= op_class(n->op) == OPC_SOURCE && !op_is(n->op, T_LITERAL);
   for (int k = 0; k < n->nin; k++) {
     if (type_row_elems(&g->node[n->in[k]].type) == type_row_elems(&n->type)) find_tensors(g, n->in[k], rests, seen);
   }
@@ -35,7 +35,7 @@ const char *verify_growth(const Graph *g, Arena *a) {
   }
   for (NodeId i = 0; i < g->n; i++) {        // and what is computed from such a tensor, size for size
     const Node *n = &g->node[i];
-    if (n->op == OP_linear && need[i] && head[n->in[1]])
+    if (op_class(n->op) == OPC_GEMM && !op_is(n->op, T_BY_OUTER) && need[i] && head[n->in[1]])
       return arena_printf(a, "node %%%d (%s): holds a row of logits per token, in '%s'", i, op_name(n->op), g->name);
     for (int k = 0; k < n->nin; k++)
       head[i] |= head[n->in[k]] && type_row_elems(&g->node[n->in[k]].type) == type_row_elems(&n->type);

@@ -10,8 +10,8 @@ static const bool *find_live(const Graph *g, Arena *a) {
   bool *live = ARENA_ARRAY(a, bool, g->n + 1);
   for (NodeId i = 0; i < g->n; i++) {
     const Node *n = &g->node[i];
-    live[i] = n->op == OP_param || (n->op == OP_input && n->type.dt == DT_F32);
-    for (int k = 0; k < n->nin && n->op != OP_stop_gradient; k++) live[i] |= live[n->in[k]];
+    live[i] = op_is(n->op, T_TRAINED) || (op_is(n->op, T_GIVEN) && n->type.dt == DT_F32);
+    for (int k = 0; k < n->nin && !op_is(n->op, T_STOPS); k++) live[i] |= live[n->in[k]];
   }
   return live;
 }
@@ -27,35 +27,47 @@ static void partners(Partners *p, const Graph *g, const bool *live, OpId op, int
     const Node *n = &g->node[i];
     if (n->op != op || n->backward) continue;
     const Node *x = &g->node[n->in[operand]];
-    if (n->in[operand] != is && (x->op != OP_take || x->in[0] != is)) continue;
+    if (n->in[operand] != is && (!op_is(x->op, T_TAKES) || x->in[0] != is)) continue;
     p->found = true;
     p->live |= live[n->in[!operand]];
   }
 }
 
-static bool asked_for(const Graph *g, const bool *live, const Node *n) {
-  Partners p = {0};
-  switch (n->op) {
-    case OP_attention_grad: return live[n->in[1]] || live[n->in[2]] || live[n->in[3]];
-    case OP_xent_grad: return live[n->in[0]] || live[n->in[1]];
-    case OP_xent_dw: return live[n->in[1]];
-    case OP_linear_dx: partners(&p, g, live, OP_linear, 1, n->in[1]); break;
-    case OP_lookup_dw: partners(&p, g, live, OP_lookup, 0, n->in[0]); break;
-    case OP_linear_dw:
-      partners(&p, g, live, OP_linear, 0, n->in[1]);
-      partners(&p, g, live, OP_linear_dx, 0, n->in[0]);
-      break;
-    default: return true;
-  }
-  return p.live || !p.found;
+// Which operands of the forward pass a backward op is asked for by: its own operands of which one must be live, or the forward ops it belongs
+// to: those that have, as operand `operand`, what is its own operand `own`.
+typedef struct Asked {
+  OpId op;
+  unsigned live;               // bits: its own operands
+  struct { OpId forward; int operand, own; } by[2];
+} Asked;
+static const Asked asked[] = {
+    {OP_attention_grad, 1 << 1 | 1 << 2 | 1 << 3, {{0}}},
+    {OP_xent_grad, 1 << 0 | 1 << 1, {{0}}},
+    {OP_xent_dw, 1 << 1, {{0}}},
+    {OP_lookup_dw, 0, {{OP_lookup, 0, 0}}},
+    {OP_linear_dw, 0, {{OP_linear, 0, 1}, {OP_linear_dx, 0, 0}}},
+    {OP_linear_dx, 0, {{OP_linear, 1, 1}}},
+};
+enum { N_ASKED = sizeof asked / sizeof *asked };
+
+// NULL, or what is wrong.
+static const char *not_asked_for(const Graph *g, const bool *live, const Node *n) {
+  int i = 0;
+  while (i < N_ASKED && asked[i].op != n->op) i++;
+  if (i == N_ASKED) return op_is(n->op, T_BACKWARD) ? "nothing says when this gradient is asked for: add it to graph/verify_live.c" : NULL;
+  Partners p = {.found = asked[i].live != 0};
+  for (int k = 0; k < n->nin; k++) p.live |= asked[i].live >> k & 1 && live[n->in[k]];
+  for (int k = 0; k < 2 && !asked[i].live; k++)
+    if (k == 0 || asked[i].by[k].forward) partners(&p, g, live, asked[i].by[k].forward, asked[i].by[k].operand, n->in[asked[i].by[k].own]);
+  return p.live || !p.found ? NULL : "a gradient of what nothing trainable reaches";
 }
 
 const char *verify_live(const Graph *g, Arena *a) {
   const bool *live = find_live(g, a);
   for (NodeId i = 0; i < g->n; i++) {
     const Node *n = &g->node[i];
-    if (n->backward && !asked_for(g, live, n))
-      return arena_printf(a, "node %%%d (%s): a gradient of what nothing trainable reaches", i, op_name(n->op));
+    const char *wrong = n->backward ? not_asked_for(g, live, n) : NULL;
+    if (wrong) return arena_printf(a, "node %%%d (%s): %s", i, op_name(n->op), wrong);
   }
   return NULL;
 }

@@ -36,8 +36,8 @@ typedef struct RowEmit {
 int64_t rowval_elems(const RowVal *v);
 // 16 lanes of value i at pos.
 LLVMValueRef row_value(RowEmit *e, int i, const RowPos *pos);
-// The op of value i on operands that are there (scalars or vectors alike).
-LLVMValueRef row_op(Cg *g, OpId op, LLVMValueRef a, LLVMValueRef b);
+// An elementwise op on operands that are there, scalars or vectors alike (lanes.c). b: NULL for a function of one.
+LLVMValueRef lanes_of(Cg *g, OpId op, LLVMValueRef a, LLVMValueRef b);
 // Writes 16 lanes of value i to the argument it is stored to.
 void row_store(RowEmit *e, int i, LLVMValueRef v, const RowPos *pos);
 

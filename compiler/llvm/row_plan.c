@@ -7,23 +7,14 @@
 #include "dsl/base/alloc.h"
 #include "dsl/base/bug.h"
 
-bool row_is_sum(const RowVal *v) { return v->src == RV_OP && v->op == OP_sum; }
-bool row_is_rotate(const RowVal *v) { return v->src == RV_OP && v->op == OP_rotate; }
-
-// Work of one element, in additions.
-static int64_t op_weight(OpId op) {
-  switch (op) {
-    case OP_exp: case OP_sigmoid: case OP_tanh: case OP_erf: case OP_log: return 8;
-    case OP_sin: case OP_cos: return 32;
-    default: return 1;
-  }
-}
+bool row_is_sum(const RowVal *v) { return v->src == RV_OP && op_is(v->op, T_SUMS); }
+bool row_is_rotate(const RowVal *v) { return v->src == RV_OP && op_is(v->op, T_HALVES); }
 
 int64_t row_work(const RowProg *p) {
   int64_t work = 1;
   for (int i = 0; i < p->n; i++) {
     const RowVal *v = &p->v[i];
-    if (v->src == RV_OP) work += rowval_elems(row_is_sum(v) ? &p->v[v->in[0]] : v) * op_weight(v->op);
+    if (v->src == RV_OP) work += rowval_elems(row_is_sum(v) ? &p->v[v->in[0]] : v) * op_cost(v->op);
   }
   return work;
 }
@@ -67,7 +58,7 @@ static bool rotated_later(const RowProg *p, int i) {
 // Cheap vectors are computed again where they are used.
 static bool worth_keeping(const RowProg *p, int i) {
   const RowVal *v = &p->v[i];
-  return rowval_elems(v) == 1 || row_is_sum(v) || row_is_rotate(v) || op_weight(v->op) > 1 || rotated_later(p, i);
+  return rowval_elems(v) == 1 || row_is_sum(v) || row_is_rotate(v) || op_cost(v->op) > 1 || rotated_later(p, i);
 }
 
 // ---- loops

@@ -1,7 +1,7 @@
 // The value of a row program at 16 lanes: loads with broadcasting, literals, results of the present loop, and what
 // earlier loops kept.
 
-#include "llvm/emit_row.h"
+#include "llvm/row_plan.h"
 
 #include "dsl/base/bug.h"
 
@@ -77,30 +77,6 @@ static LLVMValueRef rotated(RowEmit *e, const RowVal *v, const RowPos *pos) {
   return first ? cg_fneg(g, x) : x;
 }
 
-LLVMValueRef row_op(Cg *g, OpId op, LLVMValueRef a, LLVMValueRef b) {
-  LLVMTypeRef t = LLVMTypeOf(a);
-  LLVMValueRef one = t == g->v16f32 ? cg_splatc(g, 1) : cg_f32(g, 1), s, c;
-  switch (op) {
-    case OP_add: return cg_fadd(g, a, b);
-    case OP_sub: return cg_fsub(g, a, b);
-    case OP_mul: return cg_fmul(g, a, b);
-    case OP_div: return cg_fdiv(g, a, b);
-    case OP_neg: return cg_fneg(g, a);
-    case OP_exp: return cg_vexp(g, a);
-    case OP_log: return cg_vlog(g, a);
-    case OP_sqrt: return cg_sqrt(g, a);
-    case OP_rsqrt: return cg_fdiv(g, one, cg_sqrt(g, a));
-    case OP_tanh: return cg_vtanh(g, a);
-    case OP_erf: return cg_verf(g, a);
-    case OP_sigmoid: return cg_vsigmoid(g, a);
-    case OP_cos: cg_vsincos(g, a, &s, &c); return c;
-    case OP_sin: cg_vsincos(g, a, &s, &c); return s;
-    case OP_float:                                          // loads widen
-    case OP_stop_gradient: return a;
-    default: bug("op %s is not elementwise", op_name(op));
-  }
-}
-
 LLVMValueRef row_value(RowEmit *e, int i, const RowPos *pos) {
   const RowVal *v = &e->p->v[i];
   if (e->cur[i]) return e->cur[i];
@@ -111,10 +87,10 @@ LLVMValueRef row_value(RowEmit *e, int i, const RowPos *pos) {
   else if (e->keep[i].kind == KEEP_VAR && e->loop[i] != e->now)
     r = cg_splat(e->g, cg_get(e->g, e->g->f32, e->keep[i].var));
   else if (e->loop[i] >= 0 && e->loop[i] < e->now) r = from_memory(e, i, pos, NULL);
-  else if (v->op == OP_rotate) r = rotated(e, v, pos);
+  else if (row_is_rotate(v)) r = rotated(e, v, pos);
   else {
     LLVMValueRef a = row_value(e, v->in[0], pos), b = v->in[1] >= 0 ? row_value(e, v->in[1], pos) : NULL;
-    r = row_op(e->g, v->op, a, b);
+    r = lanes_of(e->g, v->op, a, b);
   }
   return e->cur[i] = r;
 }

@@ -17,22 +17,9 @@ typedef struct Rows {
   bool *moves;               // old take nodes this pass handles (all take by the same index)
 } Rows;
 
-// Does a taken version of n exist as the same op on taken inputs? Which inputs stay whole?
-static bool sinks(const Node *n) {
-  switch (op_class(n->op)) {
-    case OPC_ROW:
-    case OPC_VIEW:
-    case OPC_GEMM:
-    case OPC_ATTENTION: return true;
-    case OPC_GATHER: return n->op == OP_lookup || n->op == OP_slice;
-    default: return n->op == OP_mask;
-  }
-}
-
+// The taken version of a T_ROWWISE node is the same op on taken inputs, but for those that stay whole: keys and values, and what all rows share.
 static bool stays_whole(const Graph *g, const Node *n, int k) {
-  if (n->op == OP_attention) return k == 1 || k == 2;                   // keys and values
-  const Node *in = &g->node[n->in[k]];
-  return type_row_sym(&in->type) < 0;                                   // shared by all rows
+  return op_is(n->op, T_WHOLE(k)) || type_row_sym(&g->node[n->in[k]].type) < 0;
 }
 
 static void demand(Rows *p, const Graph *g) {
@@ -46,7 +33,7 @@ static void demand(Rows *p, const Graph *g) {
       p->demand[n->in[1]] |= FULL;
       continue;
     }
-    bool through = d == TAKEN && sinks(n) && n->op != OP_mask;
+    bool through = d == TAKEN && op_is(n->op, T_ROWWISE);
     for (int k = 0; k < n->nin; k++) p->demand[n->in[k]] |= through && !stays_whole(g, n, k) ? TAKEN : FULL;
   }
 }
@@ -54,8 +41,8 @@ static void demand(Rows *p, const Graph *g) {
 // Is old node i made for the taken rows alone? A result of a node that is wanted whole is taken from there.
 static bool only_taken(const Rows *p, const Graph *g, NodeId i) {
   const Node *n = &g->node[i];
-  if (p->demand[i] != TAKEN || !sinks(n) || n->op == OP_mask) return false;
-  return n->op != OP_part || only_taken(p, g, n->in[0]);
+  if (p->demand[i] != TAKEN || !op_is(n->op, T_ROWWISE)) return false;
+  return !op_is(n->op, T_PART) || only_taken(p, g, n->in[0]);
 }
 
 // The taken rows of an old node, made when first asked for.
@@ -86,7 +73,7 @@ static bool find_takes(Rows *p, const Graph *g) {
   p->index = NODE_NONE;
   for (int i = 0; i < g->n; i++) {
     const Node *n = &g->node[i];
-    if (n->op != OP_take) continue;
+    if (!op_is(n->op, T_TAKES)) continue;
     if (p->index == NODE_NONE) p->index = n->in[1];
     p->moves[i] = n->in[1] == p->index;
   }

@@ -5,12 +5,8 @@
 #include "passes/passes.h"
 
 static Stage source_stage(const Node *n) {
-  switch (n->op) {
-    case OP_weight:
-    case OP_const: return STAGE_CONSTANT;
-    case OP_param: return STAGE_LIVE;
-    default: return type_row_sym(&n->type) >= 0 || n->op == OP_mask ? STAGE_FROZEN : STAGE_LIVE;
-  }
+  if (op_is(n->op, T_STORED | T_LITERAL)) return STAGE_CONSTANT;
+  return type_row_sym(&n->type) >= 0 && !op_is(n->op, T_TRAINED) ? STAGE_FROZEN : STAGE_LIVE;
 }
 
 const Stage *stage_analyse(const Graph *g, Arena *a) {

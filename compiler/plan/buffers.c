@@ -57,7 +57,7 @@ static int mask_buf(Lower *l, const int64_t mask[4]) {
 // A mask node, or the rows taken of one.
 static int lower_mask(Lower *l, NodeId n) {
   const Node *x = &l->g->node[n];
-  const Node *m = x->op == OP_take ? &l->g->node[x->in[0]] : x;
+  const Node *m = op_is(x->op, T_TAKES) ? &l->g->node[x->in[0]] : x;
   int64_t mask[4] = {lower_sym(l, &x->type), l->sym[m->attr.i[1]], m->attr.i[2], m->attr.i[3]};
   return mask_buf(l, mask);
 }
@@ -65,14 +65,11 @@ static int lower_mask(Lower *l, NodeId n) {
 static int source_buf(Lower *l, NodeId n) {
   const Node *x = &l->g->node[n];
   int sym = lower_sym(l, &x->type);
-  switch (x->op) {
-    case OP_input: return plan_named_buf(l->p, BUF_INPUT, x->attr.name, &x->type, sym);
-    case OP_weight: return plan_named_buf(l->p, BUF_WEIGHT, x->attr.name, &x->type, -1);
-    case OP_param: return plan_named_buf(l->p, BUF_PARAM, x->attr.name, &x->type, -1);
-    case OP_cache: return plan_named_buf(l->p, BUF_CACHE, x->attr.name, &x->type, sym);
-    case OP_const: return const_buf(l, x);
-    default: return lower_mask(l, n);
-  }
+  static const struct { unsigned trait; BufKind kind; } named[] = {
+      {T_GIVEN, BUF_INPUT}, {T_STORED, BUF_WEIGHT}, {T_TRAINED, BUF_PARAM}, {T_CACHED, BUF_CACHE}};
+  for (size_t i = 0; i < sizeof named / sizeof *named; i++)
+    if (op_is(x->op, named[i].trait)) return plan_named_buf(l->p, named[i].kind, x->attr.name, &x->type, sym);
+  return op_is(x->op, T_LITERAL) ? const_buf(l, x) : lower_mask(l, n);
 }
 
 // An output named like an input is written in place.
@@ -82,7 +79,7 @@ static int output_in_place(Lower *l, NodeId n) {
     if (fuse_root(g, g->out[i].node) != n) continue;
     for (NodeId k = 0; k < g->n; k++) {
       const Node *x = &g->node[k];
-      if (x->op == OP_input && !strcmp(x->attr.name, g->out[i].name)) return source_buf(l, k);
+      if (op_is(x->op, T_GIVEN) && !strcmp(x->attr.name, g->out[i].name)) return source_buf(l, k);
     }
   }
   return -1;
@@ -92,18 +89,18 @@ static int output_in_place(Lower *l, NodeId n) {
 static NodeId first_part(const Graph *g, NodeId n) {
   const Node *x = &g->node[n];
   NodeId i = x->in[0] + 1;
-  while (g->node[i].op != OP_part || g->node[i].in[0] != x->in[0] || g->node[i].attr.i[0] != x->attr.i[0]) i++;
+  while (!op_is(g->node[i].op, T_PART) || g->node[i].in[0] != x->in[0] || g->node[i].attr.i[0] != x->attr.i[0]) i++;
   return i;
 }
 
 int lower_buf(Lower *l, NodeId n) {
   n = fuse_root(l->g, n);
-  if (l->g->node[n].op == OP_part) n = first_part(l->g, n);
+  if (op_is(l->g->node[n].op, T_PART)) n = first_part(l->g, n);
   if (l->buf[n] >= 0) return l->buf[n];
   const Node *x = &l->g->node[n];
   int b = -1;
-  if (op_class(x->op) == OPC_SOURCE || (x->op == OP_take && x->type.dt == DT_MASK)) b = source_buf(l, n);
-  else if (x->op == OP_append) b = lower_buf(l, x->in[0]);
+  if (op_class(x->op) == OPC_SOURCE || (op_is(x->op, T_TAKES) && x->type.dt == DT_MASK)) b = source_buf(l, n);
+  else if (op_is(x->op, T_IN_PLACE)) b = lower_buf(l, x->in[0]);
   else b = output_in_place(l, n);
   if (b < 0) b = lower_new_act(l, x->type.dt, lower_sym(l, &x->type), type_row_elems(&x->type));
   return l->buf[n] = b;
@@ -113,7 +110,7 @@ int lower_buf(Lower *l, NodeId n) {
 int lower_packed(Lower *l, NodeId w, int64_t N, int64_t K) {
   Plan *p = l->p;
   NodeId r = fuse_root(l->g, w);
-  bool turned = l->g->node[r].op == OP_transpose;           // of a tensor or a parameter, never of a computed matrix
+  bool turned = op_is(l->g->node[r].op, T_TURNED);           // of a tensor or a parameter, never of a computed matrix
   int source = lower_buf(l, turned ? l->g->node[r].in[0] : r);
   BufKind from = p->buf[source].kind;
   int64_t elems = (N + PANEL - 1) / PANEL * PANEL * K;

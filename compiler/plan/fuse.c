@@ -14,7 +14,7 @@ typedef struct Fuser {
 } Fuser;
 
 NodeId fuse_root(const Graph *g, NodeId n) {
-  while (g->node[n].op == OP_reshape) n = g->node[n].in[0];
+  while (op_is(g->node[n].op, T_SAME_DATA)) n = g->node[n].in[0];
   return n;
 }
 
@@ -31,7 +31,7 @@ bool fuse_grad_param(const Output *o, const char **param) {
 void fuse_grad_leaves(const Graph *g, NodeId n, void (*f)(void *user, NodeId leaf), void *user) {
   const Node *x = &g->node[n];
   const Node *p = &g->node[x->in[0]], *q = &g->node[x->in[1]];
-  if (x->op == OP_add && type_equal(&p->type, &x->type) && type_equal(&q->type, &x->type)) {
+  if (op_is(x->op, T_SUM_OF_TWO) && type_equal(&p->type, &x->type) && type_equal(&q->type, &x->type)) {
     fuse_grad_leaves(g, x->in[0], f, user);
     fuse_grad_leaves(g, x->in[1], f, user);
   } else {
@@ -43,6 +43,11 @@ static bool skip(const Fuser *z, NodeId n) { return z->forward_only && z->g->nod
 
 static bool is_row(const Graph *g, NodeId n) {
   return op_class(g->node[n].op) == OPC_ROW && type_row_sym(&g->node[n].type) >= 0;
+}
+
+// A view of row work, which starts a new group.
+static bool is_row_view(const Graph *g, NodeId n) {
+  return op_is(g->node[n].op, T_SAME_DATA) && op_class(g->node[fuse_root(g, n)].op) == OPC_ROW;
 }
 
 static bool is_heavy(const Graph *g, NodeId n) {
@@ -58,7 +63,7 @@ static void levels_asap(Fuser *z) {
     int l = 0;
     for (int k = 0; k < n->nin; k++) l = z->f->level[n->in[k]] > l ? z->f->level[n->in[k]] : l;
     if (is_heavy(g, i)) l++;
-    if (n->op == OP_reshape && op_class(g->node[fuse_root(g, i)].op) == OPC_ROW) l++;   // a view of row work starts a new group
+    if (is_row_view(g, i)) l++;
     z->f->level[i] = l;
   }
 }
@@ -78,7 +83,7 @@ static void levels_alap(Fuser *z) {
     if (n->backward && is_row(g, i) && level[i] <= forward && late[i] > level[i]) level[i] = late[i];
     for (int k = 0; k < n->nin; k++) {
       NodeId in = n->in[k];
-      bool steps = is_heavy(g, i) || (n->op == OP_reshape && op_class(g->node[fuse_root(g, i)].op) == OPC_ROW);
+      bool steps = is_heavy(g, i) || is_row_view(g, i);
       int need = level[i] - steps;
       if (late[in] < 0 || need < late[in]) late[in] = need;
     }
@@ -103,11 +108,11 @@ enum { MOST_MATS = 4 };
 static int gemm_unit(Fuser *z, NodeId i) {
   const Graph *g = z->g;
   const Node *n = &g->node[i];
-  for (int k = 0; n->op == OP_linear && k < z->f->n; k++) {
+  for (int k = 0; !op_is(n->op, T_BY_OUTER) && k < z->f->n; k++) {
     const Unit *u = &z->f->u[k];
     if (u->kind != UNIT_GEMM || u->level != z->f->level[i] || u->nheavy == MOST_MATS) continue;
     const Node *m = &g->node[u->node[0]];
-    if (m->op == OP_linear && fuse_root(g, m->in[0]) == fuse_root(g, n->in[0])) return k;
+    if (!op_is(m->op, T_BY_OUTER) && fuse_root(g, m->in[0]) == fuse_root(g, n->in[0])) return k;
   }
   return unit_new(z, UNIT_GEMM, z->f->level[i], -1, i);
 }
@@ -139,7 +144,7 @@ static bool shared_ok(const Graph *g, NodeId n, int64_t cols) {
   int64_t e = static_elems(&x->type);
   if (e != 1 && e != cols) return false;
   if (!fuse_is_static_row(g, n)) return true;
-  if (x->op == OP_sum || x->op == OP_rotate) return false;
+  if (!op_is(x->op, T_EACH)) return false;
   for (int k = 0; k < x->nin; k++) {
     if (!shared_ok(g, x->in[k], cols)) return false;
   }
@@ -149,7 +154,7 @@ static bool shared_ok(const Graph *g, NodeId n, int64_t cols) {
 // The unit that makes a value during level `level`, or -1 when it is there before.
 static int made_by(const Fuser *z, NodeId n, int level) {
   NodeId r = fuse_root(z->g, n);
-  if (z->g->node[r].op == OP_part) r = z->g->node[r].in[0];
+  if (op_is(z->g->node[r].op, T_PART)) r = z->g->node[r].in[0];
   if (z->f->level[r] < level || op_class(z->g->node[r].op) == OPC_SOURCE) return -1;
   return z->f->unit[r];
 }
@@ -158,7 +163,7 @@ static int made_by(const Fuser *z, NodeId n, int level) {
 static int epilogue_home(const Fuser *z, NodeId i) {
   const Graph *g = z->g;
   const Node *n = &g->node[i];
-  if (n->op == OP_sum || n->op == OP_rotate || n->op == OP_float) return -1;
+  if (!op_is(n->op, T_EPILOGUE)) return -1;
   int target = -1, level = z->f->level[i];
   for (int k = 0; k < n->nin; k++) {
     if (type_row_sym(&g->node[n->in[k]].type) < 0) continue;
@@ -174,7 +179,7 @@ static int epilogue_home(const Fuser *z, NodeId i) {
       continue;
     }
     if (!same_extents(&x->type, &n->type)) return -1;
-    if (x->op == OP_reshape && made_by(z, n->in[k], level) >= 0) return -1;
+    if (op_is(x->op, T_SAME_DATA) && made_by(z, n->in[k], level) >= 0) return -1;
     int u = made_by(z, n->in[k], level);
     bool row_later = z->f->level[n->in[k]] == level && op_class(x->op) == OPC_ROW && z->home[n->in[k]] < 0;
     if (row_later || (u >= 0 && u != target && z->f->u[u].first > z->f->u[target].first)) return -1;
@@ -237,7 +242,7 @@ static void row_units(Fuser *z) {
 // ---- what must be stored
 static void want(Fuser *z, NodeId n) {
   n = fuse_root(z->g, n);
-  if (z->g->node[n].op == OP_part) {
+  if (op_is(z->g->node[n].op, T_PART)) {
     z->f->stored[n] = true;
     return;
   }
@@ -260,7 +265,7 @@ static void want_inline(Fuser *z, NodeId n) {
 
 static void want_leaf(void *user, NodeId leaf) {
   Fuser *z = user;
-  if (z->g->node[leaf].op == OP_linear_dw && z->uses[leaf] == 1) return;    // adds straight to the gradient
+  if (op_class(z->g->node[leaf].op) == OPC_DW && z->uses[leaf] == 1) return;    // adds straight to the gradient
   want(z, leaf);
 }
 

@@ -49,7 +49,7 @@ static void grad_leaf(void *user, NodeId leaf) {
   GradUse *x = user;
   Lower *l = x->l;
   NodeId made = fuse_root(l->g, leaf);
-  if (l->g->node[made].op == OP_part) made = l->g->node[made].in[0];
+  if (op_is(l->g->node[made].op, T_PART)) made = l->g->node[made].in[0];
   if (l->f->unit[made] >= 0 && &l->f->u[l->f->unit[made]] == x->u) lower_grad(l, leaf, x->param);
 }
 
@@ -61,7 +61,7 @@ static void unit_grads(Lower *l, const Unit *u) {
   }
 }
 
-static bool direct_grad(const Lower *l, NodeId n) { return l->g->node[n].op == OP_linear_dw && !l->f->stored[n]; }
+static bool direct_grad(const Lower *l, NodeId n) { return op_class(l->g->node[n].op) == OPC_DW && !l->f->stored[n]; }
 
 static void lower_unit(Lower *l, const Unit *u) {
   switch (u->kind) {
@@ -108,7 +108,7 @@ void plan_add(Plan *p, const Graph *graph) {
   l.dup = ARENA_ARRAY(a, int, g->n + 1);
   for (NodeId i = 0; i < g->n; i++) l.buf[i] = l.dup[i] = -1;
   for (NodeId i = 0; i < g->n; i++) {                       // parameters keep the graph's order in the flat vector
-    if (g->node[i].op == OP_param) lower_buf(&l, i);
+    if (op_is(g->node[i].op, T_TRAINED)) lower_buf(&l, i);
   }
   for (int i = 0; i < l.f->n; i++) lower_unit(&l, &l.f->u[l.f->order[i]]);
   outputs(&l);

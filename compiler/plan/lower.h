@@ -50,7 +50,11 @@ ProgBuilder prog_begin(Lower *l, KernelDraft *d, const Unit *u, int prog);
 int prog_value(ProgBuilder *b, NodeId n);
 void prog_store(ProgBuilder *b, NodeId n);                         // the value also goes to its buffer
 
-// heavy ops (lower_heavy.c)
+// heavy ops (lower_heavy.c): the call of each one's kernel, by the rule that ops.def names
+typedef void LowerRule(Lower *l, NodeId id);
+#define X(id, name, cls, lo, hi, attrs, shape, grad, eval, lower, lanes, cost, traits, formula) LowerRule lower_##lower;
+#include "graph/ops.def"
+#undef X
 void lower_heavy(Lower *l, NodeId n);
 void lower_gemm(Lower *l, const Unit *u);
 void lower_grad(Lower *l, NodeId leaf, const char *param);         // adds a gradient's addend to the flat gradient

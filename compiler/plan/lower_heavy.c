@@ -27,7 +27,7 @@ static void matrix_extents(const Type *w, int inner, int64_t *N, int64_t *K) {
 static int result(Lower *l, NodeId n, int k) {
   const Graph *g = l->g;
   for (NodeId i = n + 1; i < g->n; i++) {
-    if (g->node[i].op == OP_part && g->node[i].in[0] == n && g->node[i].attr.i[0] == k) return lower_buf(l, i);
+    if (op_is(g->node[i].op, T_PART) && g->node[i].in[0] == n && g->node[i].attr.i[0] == k) return lower_buf(l, i);
   }
   const Type *t = &g->node[n].out[k];
   return lower_new_act(l, t->dt, lower_sym(l, t), type_row_elems(t));
@@ -44,7 +44,7 @@ static void arg(Lower *l, KernelDraft *d, int buf, bool written) {
   ARENA_PUSH(l->p->arena, d->buf, nbuf, d->capbuf, buf);
 }
 
-static void do_dw(Lower *l, const Node *n, int out, bool accumulate) {
+static void dw(Lower *l, const Node *n, int out, bool accumulate) {
   In dy = in(l, n, 0), x = in(l, n, 1);
   KernelDraft d = {.k = {.cls = K_DW, .DW = {.N = type_row_elems(dy.t), .K = type_row_elems(x.t)}}};
   arg(l, &d, dy.buf, false);
@@ -55,7 +55,10 @@ static void do_dw(Lower *l, const Node *n, int out, bool accumulate) {
   e->call[e->ncall - 1].accumulate = accumulate;
 }
 
-static void do_lookup(Lower *l, NodeId id, const Node *n) {
+void lower_linear_dw(Lower *l, NodeId id) { dw(l, &l->g->node[id], lower_buf(l, id), false); }
+
+void lower_lookup(Lower *l, NodeId id) {
+  const Node *n = &l->g->node[id];
   In ids = in(l, n, 0), table = in(l, n, 1);
   KernelDraft d = {.k = {.cls = K_LOOKUP, .LOOKUP = {.V = table.t->dim[0], .W = type_row_elems(&n->type)}}};
   arg(l, &d, ids.buf, false);
@@ -64,7 +67,8 @@ static void do_lookup(Lower *l, NodeId id, const Node *n) {
   call(l, &d, ids.t);
 }
 
-static void do_lookup_dw(Lower *l, NodeId id, const Node *n) {
+void lower_lookup_dw(Lower *l, NodeId id) {
+  const Node *n = &l->g->node[id];
   In ids = in(l, n, 0), dy = in(l, n, 1);
   KernelDraft d = {.k = {.cls = K_LOOKUP_DW, .LOOKUP_DW = {.V = n->type.dim[0], .W = type_row_elems(dy.t)}}};
   arg(l, &d, ids.buf, false);
@@ -73,7 +77,8 @@ static void do_lookup_dw(Lower *l, NodeId id, const Node *n) {
   call(l, &d, ids.t);
 }
 
-static void do_take(Lower *l, NodeId id, const Node *n) {
+void lower_take(Lower *l, NodeId id) {
+  const Node *n = &l->g->node[id];
   In x = in(l, n, 0), idx = in(l, n, 1);
   if (n->type.dt == DT_MASK) return;                        // the runtime gives the mask of the taken rows
   KernelDraft d = {.k = {.cls = K_TAKE, .TAKE = {.W = type_row_elems(x.t), .bytes = dtype_size(x.t->dt)}}};
@@ -83,7 +88,8 @@ static void do_take(Lower *l, NodeId id, const Node *n) {
   call(l, &d, idx.t);
 }
 
-static void do_untake(Lower *l, NodeId id, const Node *n) {
+void lower_untake(Lower *l, NodeId id) {
+  const Node *n = &l->g->node[id];
   In dy = in(l, n, 0), idx = in(l, n, 1);
   KernelDraft d = {.k = {.cls = K_UNTAKE, .UNTAKE = {.W = type_row_elems(dy.t)}}};
   arg(l, &d, dy.buf, false);
@@ -92,25 +98,23 @@ static void do_untake(Lower *l, NodeId id, const Node *n) {
   call(l, &d, &n->type);
 }
 
-// slice and unslice: rows are A groups of B elements, the piece is C of each, from element `from` on.
-static void do_slice(Lower *l, NodeId id, const Node *n) {
-  bool out = n->op == OP_slice;
+// Rows are A groups of B elements, the piece is C of each, from element `from` on.
+static void move_piece(Lower *l, NodeId id, KernelClass cls, const Type *wide, const Type *piece) {
+  const Node *n = &l->g->node[id];
   In x = in(l, n, 0);
-  const Type *wide = out ? x.t : &n->type, *piece = out ? &n->type : x.t;
   int axis = (int)n->attr.i[0];
   int64_t A = product(wide->dim + 1, axis - 1), inner = product(wide->dim + axis + 1, wide->rank - axis - 1);
-  KernelDraft d = {.k = {.cls = K_SLICE}};
+  KernelDraft d = {.k = {.cls = cls}};                      // the two agree on these
   d.k.SLICE = (KExtents_SLICE){.A = A, .B = wide->dim[axis] * inner, .C = piece->dim[axis] * inner, .from = n->attr.i[1] * inner};
-  if (!out) {
-    KExtents_SLICE e = d.k.SLICE;
-    d.k.cls = K_UNSLICE, d.k.UNSLICE = (KExtents_UNSLICE){.A = e.A, .B = e.B, .C = e.C, .from = e.from};
-  }
   arg(l, &d, x.buf, false);
   arg(l, &d, lower_buf(l, id), true);
   call(l, &d, x.t);
 }
+void lower_slice(Lower *l, NodeId id) { move_piece(l, id, K_SLICE, in(l, &l->g->node[id], 0).t, &l->g->node[id].type); }
+void lower_unslice(Lower *l, NodeId id) { move_piece(l, id, K_UNSLICE, &l->g->node[id].type, in(l, &l->g->node[id], 0).t); }
 
-static void do_append(Lower *l, const Node *n) {
+void lower_append(Lower *l, NodeId id) {
+  const Node *n = &l->g->node[id];
   In cache = in(l, n, 0), x = in(l, n, 1), slots = in(l, n, 2);
   KernelDraft d = {.k = {.cls = K_APPEND, .APPEND = {.W = type_row_elems(x.t)}}};
   arg(l, &d, x.buf, false);
@@ -119,7 +123,8 @@ static void do_append(Lower *l, const Node *n) {
   call(l, &d, x.t);
 }
 
-static void do_colsum(Lower *l, NodeId id, const Node *n) {
+void lower_colsum(Lower *l, NodeId id) {
+  const Node *n = &l->g->node[id];
   In x = in(l, n, 0);
   int64_t width = type_row_elems(&n->type);
   KernelDraft d = {.k = {.cls = K_COLSUM, .COLSUM = {.W = width}}};
@@ -128,9 +133,10 @@ static void do_colsum(Lower *l, NodeId id, const Node *n) {
   lower_call(l, &d, lower_sym(l, x.t), lower_sym(l, x.t) < 0 ? x.t->dim[0] : 0);
 }
 
-static void do_attention(Lower *l, NodeId id, const Node *n) {
-  bool grad = n->op == OP_attention_grad;
-  int q = grad;                                             // inputs: [out',] q, k, v, mask [, out, lse]
+// Inputs: [out',] q, k, v, mask [, out, lse].
+static void attention(Lower *l, NodeId id, bool grad) {
+  const Node *n = &l->g->node[id];
+  int q = grad;
   const Type *tq = in(l, n, q).t, *tk = in(l, n, q + 1).t, *tv = in(l, n, q + 2).t;
   KernelDraft d = {.k = {.cls = grad ? K_ATTN_GRAD : K_ATTN, .scale = n->attr.f[0], .softcap = n->attr.f[1]}};
   if (grad) d.k.ATTN_GRAD = (KExtents_ATTN_GRAD){.H = tq->dim[1], .K = tk->dim[1], .D = tq->dim[2], .E = tv->dim[2]};
@@ -140,10 +146,13 @@ static void do_attention(Lower *l, NodeId id, const Node *n) {
   call(l, &d, tq);
 }
 
-static void do_loss(Lower *l, NodeId id, const Node *n) {
+void lower_attention(Lower *l, NodeId id) { attention(l, id, false); }
+void lower_attention_grad(Lower *l, NodeId id) { attention(l, id, true); }
+
+static void loss(Lower *l, NodeId id, KernelClass cls) {
+  const Node *n = &l->g->node[id];
   In h = in(l, n, 0);
   const Type *w = &l->g->node[n->in[1]].type;
-  KernelClass cls = n->op == OP_xent ? K_XENT : n->op == OP_xent_grad ? K_XENT_GRAD : K_XENT_DW;
   KernelDraft d = {.k = {.cls = cls, .XENT = {.D = type_row_elems(h.t), .V = w->dim[0]}, .softcap = n->attr.f[1]}};   // the three agree on these
   int packed = lower_packed(l, n->in[1], w->dim[0], type_row_elems(h.t));
   arg(l, &d, h.buf, false);
@@ -154,28 +163,19 @@ static void do_loss(Lower *l, NodeId id, const Node *n) {
   call(l, &d, h.t);
 }
 
-void lower_heavy(Lower *l, NodeId id) {
-  const Node *n = &l->g->node[id];
-  switch (op_class(n->op)) {
-    case OPC_DW: do_dw(l, n, lower_buf(l, id), false); break;
-    case OPC_GATHER:
-      if (n->op == OP_lookup) do_lookup(l, id, n);
-      else if (n->op == OP_slice) do_slice(l, id, n);
-      else do_take(l, id, n);
-      break;
-    case OPC_SCATTER:
-      if (n->op == OP_append) do_append(l, n);
-      else if (n->op == OP_unslice) do_slice(l, id, n);
-      else if (n->op == OP_untake) do_untake(l, id, n);
-      else do_lookup_dw(l, id, n);
-      break;
-    case OPC_COLSUM: do_colsum(l, id, n); break;
-    case OPC_ATTENTION:
-    case OPC_ATTENTION_GRAD: do_attention(l, id, n); break;
-    case OPC_LOSS: do_loss(l, id, n); break;
-    default: bug("op %s has no kernel of its own", op_name(n->op));
-  }
-}
+void lower_xent(Lower *l, NodeId id) { loss(l, id, K_XENT); }
+void lower_xent_grad(Lower *l, NodeId id) { loss(l, id, K_XENT_GRAD); }
+void lower_xent_dw(Lower *l, NodeId id) { loss(l, id, K_XENT_DW); }
+
+void lower_none(Lower *l, NodeId id) { bug("op %s has no kernel of its own", op_name(l->g->node[id].op)); }
+
+static LowerRule *const rule[] = {
+#define X(id, name, cls, lo, hi, attrs, shape, grad, eval, lower, lanes, cost, traits, formula) lower_##lower,
+#include "graph/ops.def"
+#undef X
+};
+
+void lower_heavy(Lower *l, NodeId id) { rule[l->g->node[id].op](l, id); }
 
 // ---- products
 // Which product an epilogue value belongs to (paired units: all go to program 0).
@@ -227,7 +227,7 @@ static void trivial_epilogue(Lower *l, KernelDraft *d, const Unit *u, int m) {
 void lower_gemm(Lower *l, const Unit *u) {
   const Node *first = &l->g->node[u->node[0]];
   In x = in(l, first, 0);
-  bool forward = first->op == OP_linear;
+  bool forward = !op_is(first->op, T_BY_OUTER);
   KernelDraft d = {.k = {.cls = forward ? K_GEMM : K_GEMM_T, .GEMM = {.K = type_row_elems(x.t)}, .nmat = u->nheavy, .paired = u->paired}};
   int packed[MAX_MATS];
   for (int m = 0; m < u->nheavy; m++) {
@@ -272,6 +272,6 @@ static void accumulate(Lower *l, NodeId leaf, int grad) {
 void lower_grad(Lower *l, NodeId leaf, const char *param) {
   const Node *n = &l->g->node[leaf];
   int grad = plan_named_buf(l->p, BUF_GRAD, param, &n->type, -1);
-  if (n->op == OP_linear_dw && !l->f->stored[leaf]) do_dw(l, n, grad, true);
+  if (op_class(n->op) == OPC_DW && !l->f->stored[leaf]) dw(l, n, grad, true);
   else accumulate(l, leaf, grad);
 }

@@ -14,7 +14,7 @@ typedef struct Recompute {
 
 static bool kept(const Recompute *r, NodeId n) {
   const Node *x = &r->from->node[n];
-  return x->backward || op_class(x->op) != OPC_ROW || x->op == OP_sum || type_row_sym(&x->type) < 0 || r->f->stored[n];
+  return x->backward || op_class(x->op) != OPC_ROW || op_is(x->op, T_SUMS) || type_row_sym(&x->type) < 0 || r->f->stored[n];
 }
 
 static NodeId push(Recompute *r, NodeId old, const NodeId *in) {

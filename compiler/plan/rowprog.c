@@ -75,7 +75,7 @@ int prog_value(ProgBuilder *b, NodeId n) {
   const Node *x = &b->l->g->node[n];
   OpClass c = op_class(x->op);
   int made;
-  if (x->op == OP_const && x->type.rank == 0) {
+  if (op_is(x->op, T_LITERAL) && x->type.rank == 0) {
     RowVal v = {.src = RV_IMM, .imm = x->attr.data[0], .shared = true, .store = -1};
     made = push(b, &v);
   } else if (in_unit(b, n) && c == OPC_GEMM) {

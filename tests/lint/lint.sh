@@ -1,5 +1,6 @@
 #!/bin/sh
-# Rules of layout: file length, direction of includes, who may see LLVM, a README per folder, no model family's name in the C sources.
+# Rules of layout: file length, direction of includes, who may see LLVM, a README per folder, no op by name where traits are asked, no model
+# family's name in the C sources.
 set -eu
 cd "$(dirname "$0")/../.."
 bad=0
@@ -79,6 +80,11 @@ for d in runtime/*/ compiler/*/; do rooms | grep -q "^${d%/}\( \|\$\)" || say "$
 
 for d in $(rooms | sed 's/ .*//' | grep -v '^runtime/') runtime examples examples/lib examples/kv_arithmetic examples/real_pair tests bench; do
   [ -f "$d/README.md" ] || say "$d has no README.md"
+done
+
+# passes, plan and code generation ask what an op is, never which (graph/ops.def has a column for it)
+for f in compiler/passes/*.c compiler/plan/*.c compiler/llvm/*.c; do
+  ! grep -HnE '([!=]= *|case )OP_[a-z]|OP_[a-z_]* *[!=]=' "$f" || say "$f: asks for an op by name; ask for a trait of graph/ops.def"
 done
 
 # names of families, and every arch and architecture of the library

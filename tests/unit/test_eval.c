@@ -78,6 +78,7 @@ static void compare(const Known *known, int n) {
 #define X2 "%0 = input \"x\" : 2 x f32\n"
 static void elementwise(void **state) {
   (void)state;
+  Arena *a = arena_new();
 #define UNARY(op, y0, y1) {X2 "%1 = " op " %0 : 2 x f32\n", {GIVEN("x", 0.25, 2)}, GIVEN("", y0, y1)}
   const Known known[] = {
     UNARY("neg", -0.25, -2),
@@ -103,6 +104,12 @@ static void elementwise(void **state) {
      {GIVEN("x", 8, 4), GIVEN("y", 2, 4)}, GIVEN("", 4, 2, 2, 1)},
   };
   compare(known, sizeof known / sizeof *known);
+  for (OpId op = 0; op < OP_COUNT; op++) {
+    bool there = !op_is(op, T_EACH);
+    for (size_t k = 0; k < sizeof known / sizeof *known; k++) there |= strstr(known[k].text, arena_printf(a, " = %s %%", op_name(op))) != NULL;
+    if (!there) fail_msg("no known values of op %s: add a line above", op_name(op));
+  }
+  arena_free(a);
 }
 
 static void rows(void **state) {

@@ -63,6 +63,31 @@ static void golden_round_trip(void **state) {
   free(text);
 }
 
+// What the columns of ops.def say goes together: who makes an op (a unit of row work, a product, a kernel of its own, nobody), and its traits.
+static void columns_agree(void **state) {
+  (void)state;
+  static const struct { const char *grad, *lower, *lanes; } named[] = {
+#define X(id, name, cls, lo, hi, attrs, shape, grad, eval, lower, lanes, cost, traits, formula) {#grad, #lower, #lanes},
+#include "graph/ops.def"
+#undef X
+  };
+#define AGREE(x, y) do { if (!(x) != !(y)) fail_msg("op %s: %s, but not %s (or the other way round)", op_name(op), #x, #y); } while (0)
+  for (OpId op = 0; op < OP_COUNT; op++) {
+    OpClass c = op_class(op);
+    bool row = c == OPC_ROW, own_kernel = !row && c != OPC_SOURCE && c != OPC_VIEW && c != OPC_GEMM;
+    AGREE(own_kernel, strcmp(named[op].lower, "none"));
+    AGREE(op_is(op, T_EACH), strcmp(named[op].lanes, "none"));
+    AGREE(row, op_is(op, T_EACH | T_SUMS | T_HALVES));
+    AGREE(row, op_cost(op) > 0);
+    if (op_is(op, T_EPILOGUE) && !op_is(op, T_EACH)) fail_msg("op %s: in an epilogue there are the lanes of one element only", op_name(op));
+    if (row && !op_is(op, T_ROWWISE)) fail_msg("op %s: row work goes row by row", op_name(op));
+    if (op_is(op, T_BACKWARD) && strcmp(named[op].grad, "none")) fail_msg("op %s: there are no gradients of the backward pass", op_name(op));
+    if (op_is(op, T_IN_PLACE) && op_min_in(op) < 1) fail_msg("op %s: there is no operand to write to", op_name(op));
+    for (int k = 0; k < MAX_IN; k++)
+      if (op_is(op, T_WHOLE(k)) && (!op_is(op, T_ROWWISE) || k >= op_max_in(op))) fail_msg("op %s: operand %d cannot stay whole", op_name(op), k);
+  }
+}
+
 static void values_survive(void **state) {
   (void)state;
   Arena *a = arena_new();
@@ -372,7 +397,7 @@ static void rules(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(golden_round_trip), cmocka_unit_test(values_survive), cmocka_unit_test(shape_errors),
+    cmocka_unit_test(golden_round_trip), cmocka_unit_test(columns_agree), cmocka_unit_test(values_survive), cmocka_unit_test(shape_errors),
     cmocka_unit_test(text_errors),       cmocka_unit_test(hostile_text),   cmocka_unit_test(verifier_catches),
     cmocka_unit_test(rules),
   };

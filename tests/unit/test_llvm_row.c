@@ -11,11 +11,14 @@
 
 #include <cmocka.h>
 
+#include "graph/ops.h"
 #include "tests/unit/kernel_harness.h"
 
 // ---- elementary functions
 static double rsqrt_(double x) { return 1 / sqrt(x); }
 static double sigmoid_(double x) { return 1 / (1 + exp(-x)); }
+static double neg_(double x) { return -x; }
+static double same_(double x) { return x; }
 
 typedef struct Function {
   const char *name;
@@ -31,7 +34,9 @@ static const Function functions[] = {
     {"sigmoid", OP_sigmoid, sigmoid_, INFINITY, 2.5, 1.23e-38},
     {"sin", OP_sin, sin, 1048576, 1, 0},           {"cos", OP_cos, cos, 1048576, 1, 0},
     {"sqrt", OP_sqrt, sqrt, INFINITY, 0.5, 0},     {"rsqrt", OP_rsqrt, rsqrt_, INFINITY, 1.5, 0},
+    {"neg", OP_neg, neg_, INFINITY, 0, 0},         {"stop_gradient", OP_stop_gradient, same_, INFINITY, 0, 0},
 };
+enum { N_FUNCTIONS = sizeof functions / sizeof *functions };
 
 static float from_bits(uint32_t u) {
   float f;
@@ -81,7 +86,12 @@ static void sweep(const Function *f, const char *isa) {
 static void test_functions(void **state) {
   (void)state;
   for (int i = 0; harness_isa(i); i++)
-    for (size_t f = 0; f < sizeof functions / sizeof *functions; f++) sweep(&functions[f], harness_isa(i));
+    for (int f = 0; f < N_FUNCTIONS; f++) sweep(&functions[f], harness_isa(i));
+  for (OpId op = 0; op < OP_COUNT; op++) {
+    int f = 0;
+    while (f < N_FUNCTIONS && functions[f].op != op) f++;
+    if (f == N_FUNCTIONS && op_is(op, T_EPILOGUE) && op_max_in(op) == 1) fail_msg("op %s is in no row of `functions` above", op_name(op));
+  }
 }
 
 // ---- random programs
