@@ -64,7 +64,7 @@ static bool fits(int n) { return n >= SHORTEST && n <= LONGEST; }
 static Pair *take(const char *dir, const char *part, uint64_t *seed, int want) {
   Text from = read_text(dir, part, "swa"), to = read_text(dir, part, "en");
   if (from.n != to.n) {
-    fprintf(stderr, "%s: lines of %s.swa: %d, of %s.en: %d; expected as many\n", dir, part, from.n, part, to.n);
+    fprintf(stderr, "%s: %s.swa has %d lines, %s.en has %d: expected as many\n", dir, part, from.n, part, to.n);
     exit(1);
   }
   Pair *pair = malloc(((size_t)from.n + 1) * sizeof *pair);
@@ -75,7 +75,7 @@ static Pair *take(const char *dir, const char *part, uint64_t *seed, int want) {
     if (fits(a) && fits(b)) pair[n++] = (Pair){from.line[i], to.line[i], a + b};
   }
   if (n < want) {
-    fprintf(stderr, "%s: %s has %d pair%s of %d to %d characters, wanted are %d\n", dir, part, n, n == 1 ? "" : "s", SHORTEST, LONGEST,
+    fprintf(stderr, "%s: %s has %d pair%s of %d to %d characters, %d are wanted\n", dir, part, n, n == 1 ? "" : "s", SHORTEST, LONGEST,
             want);
     exit(1);
   }
