@@ -10,9 +10,9 @@
 #include <sys/mman.h>
 
 #include "examples/lib/peak.h"
-#include "runtime/machine/isa.h"
+#include "runtime/core/core.h"
+#include "runtime/machine/machine.h"
 #include "tests/unit/kernel_harness.h"
-#include "runtime/core/words.h"
 
 typedef struct Shape {
   int64_t K, N;

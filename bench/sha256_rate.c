@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "runtime/files/sha256.h"
+#include "runtime/files/files.h"
 
 enum { ROUNDS = 9, MOST_PATHS = 8 };
 

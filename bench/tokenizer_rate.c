@@ -6,9 +6,9 @@
 #include <string.h>
 #include <time.h>
 
-#include "runtime/core/alloc.h"
-#include "runtime/files/file.h"
-#include "runtime/text/tokenizer.h"
+#include "runtime/core/core.h"
+#include "runtime/files/files.h"
+#include "runtime/text/text.h"
 
 static double now(void) {
   struct timespec t;

@@ -3,8 +3,8 @@
 #include <dlfcn.h>
 #include <stdio.h>
 
-#include "dsl/base/alloc.h"
 #include "driver.h"
+#include "dsl/base/alloc.h"
 
 typedef struct Job {
   const Plan *plan;

@@ -2,11 +2,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dsl/base/bug.h"
 #include "driver.h"
+#include "dsl/base/bug.h"
 #include "dsl/utf8.h"
-#include "runtime/core/alloc.h"
-#include "runtime/files/sha256.h"
+#include "runtime/core/core.h"
+#include "runtime/files/files.h"
 
 static void put(json_t *o, const char *key, json_t *v) {
   if (json_object_set_new(o, key, v)) bug("the description's %s is no UTF-8", key);     // build looked at paths

@@ -9,10 +9,9 @@
 
 #include "dsl/base/alloc.h"
 #include "passes/passes.h"
-#include "runtime/core/alloc.h"
-#include "runtime/core/call.h"
-#include "runtime/files/file.h"
-#include "runtime/text/tokenize_lines.h"
+#include "runtime/core/core.h"
+#include "runtime/files/files.h"
+#include "runtime/text/text.h"
 
 static const char *const kinds[] = {"tree", "graph", "plan", "llvm", "asm", "obj"};
 enum { N_KINDS = sizeof kinds / sizeof *kinds };

@@ -4,8 +4,8 @@
 #include <limits.h>
 #include <stdbool.h>
 
-#include "dsl/base/buf.h"
 #include "build/build.h"
+#include "dsl/base/buf.h"
 #include "llvm/llvm.h"
 #include "plan/plan.h"
 #include "result.h"

@@ -6,7 +6,7 @@
 
 #include "driver.h"
 #include "passes/passes.h"
-#include "runtime/abi/defaults.h"
+#include "runtime/abi/abi.h"
 
 enum { FLAG, TEXT };
 typedef struct OptionRow {

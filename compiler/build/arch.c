@@ -1,8 +1,8 @@
 // An architecture's text: its config section (names, requirements, keys that are not known), and its parts applied to tensors.
 #include <string.h>
 
-#include "dsl/base/near.h"
 #include "build/ctx.h"
+#include "dsl/base/near.h"
 
 // ---- keys of config.json that the text does not know
 

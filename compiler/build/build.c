@@ -2,10 +2,10 @@
 // text are found there. None ends the build before what does not depend on it has been looked at; no graph is used after one.
 #include <string.h>
 
-#include "dsl/base/bug.h"
 #include "build/ctx.h"
-#include "runtime/text/tokenizer.h"
-#include "runtime/core/words.h"
+#include "dsl/base/bug.h"
+#include "runtime/core/core.h"
+#include "runtime/text/text.h"
 
 static void check_vocabulary(Build *b) {
   if (b->anchor < 0) return;

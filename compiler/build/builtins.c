@@ -2,8 +2,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "dsl/base/near.h"
 #include "build/ctx.h"
+#include "dsl/base/near.h"
 
 enum { MAX_ARGS = 8 };
 typedef struct Args {

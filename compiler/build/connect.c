@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "build/ctx.h"
-#include "runtime/core/words.h"
+#include "runtime/core/core.h"
 
 typedef struct Layers {
   int *v;

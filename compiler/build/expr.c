@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "build/ctx.h"
-#include "runtime/core/words.h"
+#include "runtime/core/core.h"
 
 enum { MAX_DEPTH = 64, MAX_LEVELS = 2048, MAX_ITEMS = 1 << 20 };   // calls, expressions in one another (with those of functions called)
 

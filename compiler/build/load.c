@@ -6,8 +6,8 @@
 
 #include "build/ctx.h"
 #include "dsl/utf8.h"
-#include "runtime/files/file.h"
-#include "runtime/text/tokenizer.h"
+#include "runtime/files/files.h"
+#include "runtime/text/text.h"
 
 // A path of the spec, from the spec's own folder.
 static const char *spec_path(Build *b, const char *path) {

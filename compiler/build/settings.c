@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dsl/base/near.h"
 #include "build/ctx.h"
-#include "runtime/abi/settings.h"
+#include "dsl/base/near.h"
+#include "runtime/abi/abi.h"
 
 json_t *value_json(Ev *ev, Loc loc, const Value *v) {
   switch (v->kind) {

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "build/ctx.h"
-#include "runtime/core/words.h"
+#include "runtime/core/core.h"
 
 // ---- names
 

@@ -11,8 +11,7 @@
 
 #include "dsl/base/arena.h"
 #include "dsl/base/buf.h"
-#include "runtime/abi/dtype.h"
-#include "runtime/abi/rt_abi.h"
+#include "runtime/abi/abi.h"
 
 typedef int32_t NodeId;                      // index into Graph.node; -1 = none
 enum { NODE_NONE = -1, MAX_RANK = 5, MAX_IN = 8, MAX_OUT = 3 };

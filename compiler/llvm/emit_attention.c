@@ -5,7 +5,7 @@
 #include <stddef.h>
 
 #include "llvm/emit_attention.h"
-#include "runtime/abi/rt_abi.h"
+#include "runtime/abi/abi.h"
 
 typedef struct Fwd {
   int64_t H, K, G, D, E;

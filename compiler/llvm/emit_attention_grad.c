@@ -7,7 +7,7 @@
 #include <stddef.h>
 
 #include "llvm/emit_attention.h"
-#include "runtime/abi/rt_abi.h"
+#include "runtime/abi/abi.h"
 
 enum { QB = 32 };              // query rows of a chunk
 

@@ -1,10 +1,10 @@
 // Packing: a matrix as stored, w[N, K] row-major (or w[K, N]), to panels [ceil(N / 16)][K][16] f32. One task a panel; each lane is one
 // row (column) of w. Rows go through registers in blocks of 16 x 16: loading a large model is as fast as reading it.
 
-#include "llvm/cg.h"
 #include "dsl/base/bug.h"
+#include "llvm/cg.h"
 #include "llvm/mm.h"
-#include "runtime/abi/rt_abi.h"
+#include "runtime/abi/abi.h"
 
 _Static_assert(1 + KARG(PACK, packed) == RT_PACK_TO, "rt_abi.h: the word of a packing call");
 

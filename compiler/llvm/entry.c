@@ -5,7 +5,7 @@
 
 #include "dsl/base/alloc.h"
 #include "llvm/object.h"
-#include "runtime/abi/rt_abi.h"
+#include "runtime/abi/abi.h"
 
 typedef struct Entry {
   Cg *g;

@@ -11,7 +11,7 @@
 
 #include "dsl/base/alloc.h"
 #include "dsl/base/bug.h"
-#include "runtime/abi/rt_abi.h"
+#include "runtime/abi/abi.h"
 
 void cg_begin(Cg *g, const char *module_name) {
   *g = (Cg){.ctx = LLVMContextCreate()};

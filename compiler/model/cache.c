@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "model/model.h"
-#include "runtime/files/file.h"
+#include "runtime/files/files.h"
 
 static const char *hub(Arena *a) {
   static const struct { const char *variable, *below; } place[] = {

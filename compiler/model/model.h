@@ -5,8 +5,7 @@
 #include <stdbool.h>
 
 #include "dsl/base/arena.h"
-#include "runtime/files/hfdir.h"
-#include "runtime/files/safetensors.h"
+#include "runtime/files/files.h"
 
 typedef struct Model {
   const char *dir;             // absolute

@@ -1,5 +1,5 @@
-// See cli.h. One row per command; its options are in options.def.
-#include "runtime/commands/cli.h"
+// See commands.h. One row per command; its options are in options.def.
+#include "runtime/commands/commands.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -7,15 +7,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "runtime/core/alloc.h"
-#include "runtime/core/call.h"
-#include "runtime/core/clock.h"
-#include "runtime/commands/commands.h"
+#include "runtime/commands/command.h"
 #include "runtime/commands/signals.h"
 #include "runtime/commands/streams.h"
-#include "runtime/engine/params.h"
-#include "runtime/machine/isa.h"
-#include "runtime/work/checkpoint.h"
+#include "runtime/core/core.h"
+#include "runtime/engine/engine.h"
+#include "runtime/machine/machine.h"
+#include "runtime/work/work.h"
 
 typedef struct Command {
   const char *name, *args, *help;

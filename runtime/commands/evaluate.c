@@ -6,16 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/commands/commands.h"
+#include "runtime/commands/command.h"
 #include "runtime/commands/streams.h"
-#include "runtime/core/alloc.h"
-#include "runtime/core/call.h"
-#include "runtime/core/clock.h"
-#include "runtime/core/words.h"
-#include "runtime/files/file.h"
-#include "runtime/rows/feed.h"
-#include "runtime/work/decode.h"
-#include "runtime/work/sample.h"
+#include "runtime/core/core.h"
+#include "runtime/files/files.h"
+#include "runtime/rows/rows.h"
+#include "runtime/work/work.h"
 
 enum { SPARE_TOKENS = 8, PROMPT_CHUNK = 256, STEP_TOKENS = 1024 };
 

@@ -5,10 +5,10 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "runtime/core/alloc.h"
-#include "runtime/commands/commands.h"
-#include "runtime/files/sums.h"
-#include "runtime/work/checkpoint.h"
+#include "runtime/commands/command.h"
+#include "runtime/core/core.h"
+#include "runtime/files/files.h"
+#include "runtime/work/work.h"
 
 // Heads are real dimensions in the language ([H, Dh, D]); the file's matrices are [out, in], its biases one list.
 static int file_shape(const ProgParam *p, int64_t shape[8]) {

@@ -5,15 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/commands/commands.h"
+#include "runtime/commands/command.h"
 #include "runtime/commands/streams.h"
-#include "runtime/core/alloc.h"
-#include "runtime/core/clock.h"
-#include "runtime/core/utf8.h"
-#include "runtime/core/words.h"
-#include "runtime/files/file.h"
-#include "runtime/work/decode.h"
-#include "runtime/work/sample.h"
+#include "runtime/core/core.h"
+#include "runtime/files/files.h"
+#include "runtime/work/work.h"
 
 enum { PROMPT_CHUNK = 512 };
 

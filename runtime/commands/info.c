@@ -3,12 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/commands/commands.h"
-#include "runtime/core/clock.h"
-#include "runtime/core/words.h"
-#include "runtime/rows/visible.h"
-#include "runtime/work/identity.h"
-#include "runtime/work/settings.h"
+#include "runtime/commands/command.h"
+#include "runtime/core/core.h"
+#include "runtime/rows/rows.h"
+#include "runtime/work/work.h"
 
 // Parameters of a model's files (headers only); -1 when they cannot be read here.
 static int64_t frozen_params(const Models *ms, int m) {

@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/abi/defaults.h"
-#include "runtime/core/alloc.h"
-#include "runtime/machine/limits.h"
+#include "runtime/abi/abi.h"
+#include "runtime/core/core.h"
+#include "runtime/machine/machine.h"
 
 typedef enum OptKind { OPT_FLAG, OPT_WHOLE, OPT_REAL, OPT_TEXT, OPT_LIST } OptKind;
 typedef struct OptRow {

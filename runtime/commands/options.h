@@ -4,8 +4,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "runtime/abi/rt_abi.h"
-#include "runtime/work/settings.h"
+#include "runtime/abi/abi.h"
+#include "runtime/work/work.h"
 
 enum {
   C_TRAIN = 1, C_EVAL = 2, C_GENERATE = 4, C_SCORE = 8, C_TOKENIZE = 16, C_EXPORT = 32, C_INFO = 64,

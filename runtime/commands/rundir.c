@@ -9,10 +9,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "runtime/core/alloc.h"
-#include "runtime/files/file.h"
-#include "runtime/work/checkpoint.h"
-#include "runtime/work/trainlog.h"
+#include "runtime/core/core.h"
+#include "runtime/files/files.h"
+#include "runtime/work/work.h"
 
 static bool is_there(const char *path) {
   struct stat st;

@@ -2,7 +2,7 @@
 // replacing it on purpose, and by one training at a time; who only reads (--params DIR/last) needs no leave.
 #ifndef CALM_RUNTIME_RUNDIR_H
 #define CALM_RUNTIME_RUNDIR_H
-#include "runtime/files/lock.h"
+#include "runtime/files/files.h"
 
 typedef enum RunStart { RUN_NEW, RUN_RESUME, RUN_OVERWRITE } RunStart;
 

@@ -9,12 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/commands/commands.h"
-#include "runtime/core/alloc.h"
-#include "runtime/core/call.h"
-#include "runtime/rows/feed.h"
-#include "runtime/work/decode.h"
-#include "runtime/rows/rowstep.h"
+#include "runtime/commands/command.h"
+#include "runtime/core/core.h"
+#include "runtime/rows/rows.h"
+#include "runtime/work/work.h"
 
 typedef struct Score {
   App app;

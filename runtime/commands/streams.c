@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "runtime/files/file.h"
+#include "runtime/files/files.h"
 
 void streams_open(void) {
   // Reading and writing this fails as it does with a closed one. It is always there, as /dev/null is not.

@@ -2,8 +2,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "runtime/commands/commands.h"
-#include "runtime/text/tokenize_lines.h"
+#include "runtime/commands/command.h"
+#include "runtime/text/text.h"
 
 // The tokenizer of --model NAME, else the anchor's. *own: to be freed.
 static const Tokenizer *choose(const Models *ms, const Options *o, Tokenizer **own, RtError *e) {

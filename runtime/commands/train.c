@@ -7,19 +7,14 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "runtime/commands/commands.h"
-#include "runtime/commands/signals.h"
-#include "runtime/core/alloc.h"
-#include "runtime/core/call.h"
-#include "runtime/core/clock.h"
-#include "runtime/core/words.h"
-#include "runtime/engine/params.h"
-#include "runtime/files/file.h"
-#include "runtime/rows/feed.h"
-#include "runtime/work/checkpoint.h"
+#include "runtime/commands/command.h"
 #include "runtime/commands/rundir.h"
-#include "runtime/work/settings.h"
-#include "runtime/work/trainlog.h"
+#include "runtime/commands/signals.h"
+#include "runtime/core/core.h"
+#include "runtime/engine/engine.h"
+#include "runtime/files/files.h"
+#include "runtime/rows/rows.h"
+#include "runtime/work/work.h"
 
 typedef struct Trainer {
   App app;

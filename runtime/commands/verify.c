@@ -6,11 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/commands/commands.h"
-#include "runtime/core/alloc.h"
-#include "runtime/core/words.h"
-#include "runtime/engine/step.h"
-#include "runtime/rows/rowstep.h"
+#include "runtime/commands/command.h"
+#include "runtime/core/core.h"
+#include "runtime/engine/engine.h"
+#include "runtime/rows/rows.h"
 
 enum { LOGITS_AT_A_TIME = 1 << 24 };
 

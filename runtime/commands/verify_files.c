@@ -5,11 +5,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "runtime/commands/commands.h"
-#include "runtime/core/alloc.h"
-#include "runtime/core/words.h"
-#include "runtime/files/sums.h"
-#include "runtime/work/checkpoint.h"
+#include "runtime/commands/command.h"
+#include "runtime/core/core.h"
+#include "runtime/files/files.h"
+#include "runtime/work/work.h"
 
 // What is in the directory of a list, and not on it.
 typedef struct Extra {

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "runtime/core/alloc.h"
+#include "runtime/core/core.h"
 #include "runtime/engine/parts.h"
 
 enum { K_CACHE = 1u << PB_CACHE };

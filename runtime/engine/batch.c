@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/core/alloc.h"
+#include "runtime/core/core.h"
 #include "runtime/engine/step.h"
 
 enum { SLACK = 64 };           // elements past the end that a vector load may touch

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "runtime/core/alloc.h"
+#include "runtime/core/core.h"
 #include "runtime/engine/parts.h"
 
 Engine *engine_open(const RtProgram *rt, const Prog *p, const EngineStreams *streams, int isa, int threads) {

@@ -3,12 +3,12 @@
 #define CALM_RUNTIME_ENGINE_H
 #include <stddef.h>
 
+#include "runtime/engine/params.h"
 #include "runtime/engine/program.h"
 #include "runtime/engine/region.h"
 #include "runtime/engine/step.h"
-#include "runtime/files/safetensors.h"
-#include "runtime/machine/blas.h"
-#include "runtime/machine/pool.h"
+#include "runtime/files/files.h"
+#include "runtime/machine/machine.h"
 
 // The token streams of a program: the models that read the same tokens read one stream; stream 0 is the anchor's.
 typedef struct EngineStreams {

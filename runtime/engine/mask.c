@@ -1,7 +1,7 @@
 // Masks: for every query row the interval of key rows it may see, and the blocks and sequences kernels walk over. Within a stream a token
 // sees those up to itself. Between streams what counts is when a token comes: a following token comes with the first anchor token that sees
 // it, and sees, as that anchor token does, what has come by then. So two models with one tokenizer share their masks (j <= i).
-#include "runtime/core/alloc.h"
+#include "runtime/core/core.h"
 #include "runtime/engine/step.h"
 
 static void room(MaskData *m, int64_t rows, int64_t blocks, int64_t seqs) {

@@ -6,9 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/core/alloc.h"
-#include "runtime/core/rng.h"
-#include "runtime/core/words.h"
+#include "runtime/core/core.h"
 
 static double normal_at(uint64_t key, uint64_t i) {
   double u = 1 - rng_unit(key, 2 * i), v = rng_unit(key, 2 * i + 1);          // u in (0, 1]

@@ -2,7 +2,7 @@
 #ifndef CALM_RUNTIME_PARAMS_H
 #define CALM_RUNTIME_PARAMS_H
 #include "runtime/engine/program.h"
-#include "runtime/files/safetensors.h"
+#include "runtime/files/files.h"
 
 // Initial values. Element i of a parameter depends on the seed, the parameter's name and i alone: adding a parameter to
 // a spec changes no other, and neither does the number of threads. "normal" and "fan_in" are Box-Muller.

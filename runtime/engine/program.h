@@ -27,8 +27,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "runtime/abi/dtype.h"
-#include "runtime/core/rt_error.h"
+#include "runtime/abi/abi.h"
+#include "runtime/core/core.h"
 
 typedef struct ProgModel {
   const char *name, *role, *dir, *arch, *architecture, *tokenizer;

@@ -3,7 +3,7 @@
 
 #include <sys/mman.h>
 
-#include "runtime/core/alloc.h"
+#include "runtime/core/core.h"
 
 enum { HUGE_FROM = 4 << 20 };
 

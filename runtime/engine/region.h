@@ -3,7 +3,7 @@
 #define CALM_RUNTIME_REGION_H
 #include <stddef.h>
 
-#include "runtime/core/rt_error.h"
+#include "runtime/core/core.h"
 
 typedef struct Region {
   void *data;                  // 64-byte aligned

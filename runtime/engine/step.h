@@ -5,7 +5,7 @@
 #define CALM_RUNTIME_STEP_H
 #include <stdbool.h>
 
-#include "runtime/abi/rt_abi.h"
+#include "runtime/abi/abi.h"
 
 typedef struct StepPart {      // a sequence's tokens of one stream
   int64_t t0, n;               // in this step

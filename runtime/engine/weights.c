@@ -2,9 +2,7 @@
 // given back, so that a model never stands in memory twice; how far it is is told as progress.
 #include <string.h>
 
-#include "runtime/core/alloc.h"
-#include "runtime/core/call.h"
-#include "runtime/core/words.h"
+#include "runtime/core/core.h"
 #include "runtime/engine/parts.h"
 
 enum { K_STATIC = 1u << PB_PACKED | 1u << PB_LIVE, K_CONSTS = 1u << PB_CONST };

@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "runtime/core/alloc.h"
+#include "runtime/core/core.h"
 
 bool file_is_regular(const char *path) {
   struct stat st;

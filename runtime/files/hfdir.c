@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/core/alloc.h"
+#include "runtime/core/core.h"
 #include "runtime/files/file.h"
 #include "runtime/files/json.h"
 

@@ -5,7 +5,7 @@
 #include <jansson.h>
 #include <stdint.h>
 
-#include "runtime/core/rt_error.h"
+#include "runtime/core/core.h"
 
 typedef struct HfToken {       // a special token as tokenizer_config.json names it
   const char *text;            // NULL when it names none

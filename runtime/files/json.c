@@ -1,8 +1,7 @@
 // Thin layer over jansson: files by name in every error, optional members with checked types.
 #include "runtime/files/json.h"
 
-#include "runtime/core/alloc.h"
-#include "runtime/core/utf8.h"
+#include "runtime/core/core.h"
 #include "runtime/files/file.h"
 
 // jansson's memory is ours: there, or the call ends (core/call.h). Set before main, since values made by one allocator cannot be freed by another.

@@ -4,7 +4,7 @@
 #include <jansson.h>
 #include <stdint.h>
 
-#include "runtime/core/rt_error.h"
+#include "runtime/core/core.h"
 
 // Parse, behind a byte order mark if there is one; NULL and "FILE:LINE:COLUMN: …" on error. Duplicate keys are errors. `what` stands for
 // the file's name in messages.

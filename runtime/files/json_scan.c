@@ -5,8 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/core/alloc.h"
-#include "runtime/core/utf8.h"
+#include "runtime/core/core.h"
 
 void jscan_init(JsonScan *s, const char *what, const char *text, size_t n, RtError *e) {
   if (!text) text = "";          // an empty file's map

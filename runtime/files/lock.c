@@ -10,8 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "runtime/core/alloc.h"
-#include "runtime/core/call.h"
+#include "runtime/core/core.h"
 
 enum { TEXT = 400 };
 #define BEGINS "calm: process "

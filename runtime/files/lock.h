@@ -2,7 +2,7 @@
 // file left behind holds nobody up, and programs started by the holder do not keep it.
 #ifndef CALM_RUNTIME_LOCK_H
 #define CALM_RUNTIME_LOCK_H
-#include "runtime/core/rt_error.h"
+#include "runtime/core/core.h"
 
 typedef struct Lock {
   void *held;                  // by the call (rt_object); NULL: not held

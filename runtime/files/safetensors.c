@@ -9,8 +9,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "runtime/core/alloc.h"
-#include "runtime/core/words.h"
+#include "runtime/core/core.h"
 #include "runtime/files/file.h"
 #include "runtime/files/json.h"
 

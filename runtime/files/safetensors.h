@@ -4,8 +4,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "runtime/abi/dtype.h"
-#include "runtime/core/rt_error.h"
+#include "runtime/abi/abi.h"
+#include "runtime/core/core.h"
 #include "runtime/files/file.h"
 #include "runtime/files/sha256.h"
 

@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "runtime/core/rt_error.h"
+#include "runtime/core/core.h"
 #include "runtime/files/file.h"
 
 enum { SHA256_HEX = 65 };      // 64 digits and the end

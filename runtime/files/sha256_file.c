@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "runtime/core/alloc.h"
+#include "runtime/core/core.h"
 #include "runtime/files/file.h"
 
 // $XDG_CACHE_HOME/calm or ~/.cache/calm, made when missing; NULL when there is no place.

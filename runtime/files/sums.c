@@ -7,8 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "runtime/core/alloc.h"
-#include "runtime/core/words.h"
+#include "runtime/core/core.h"
 
 void sums_add(json_t *list, const char *name, const FileSum *sum) {
   json_object_set_new(list, name, json_pack("{s:s, s:I}", "sha256", sum->sha256, "size", (json_int_t)sum->size));

@@ -13,8 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/core/alloc.h"
-#include "runtime/core/call.h"
+#include "runtime/core/core.h"
 #include "runtime/machine/pool.h"
 
 enum { ROW_MAJOR = 101, NO_TRANS = 111, TRANS = 112 };     // cblas.h

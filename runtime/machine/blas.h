@@ -1,8 +1,8 @@
 // OpenBLAS, opened only to train: it multiplies the weight gradients, the one product whose rows are not tokens.
 #ifndef CALM_RUNTIME_BLAS_H
 #define CALM_RUNTIME_BLAS_H
-#include "runtime/abi/rt_abi.h"
-#include "runtime/core/rt_error.h"
+#include "runtime/abi/abi.h"
+#include "runtime/core/core.h"
 
 typedef struct Blas Blas;
 // Opens libopenblas.so.0, one thread per call, with the core type of the instruction-set path in use ("avx512" or

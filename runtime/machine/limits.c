@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/core/words.h"
+#include "runtime/core/core.h"
 #include "runtime/machine/cgroup.h"
 
 // Digits at *s, which moves past them; false where there are none or the number is beyond int64_t.

@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "runtime/core/rt_error.h"
+#include "runtime/core/core.h"
 
 enum { LIMITS_TEXT = 320, LIMITS_THREADS = 1024 };        // text of a limit; most threads of a pool
 

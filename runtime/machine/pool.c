@@ -15,8 +15,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "runtime/core/alloc.h"
-#include "runtime/core/call.h"
+#include "runtime/core/core.h"
 
 // pause instructions (some 10 to 40 ns each) before sleeping or yielding
 enum { SPIN_IDLE = 20000, SPIN_DONE = 4000 };

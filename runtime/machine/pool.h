@@ -4,7 +4,7 @@
 #define CALM_RUNTIME_POOL_H
 #include <stddef.h>
 
-#include "runtime/abi/rt_abi.h"
+#include "runtime/abi/abi.h"
 
 typedef struct RtPool RtPool;
 

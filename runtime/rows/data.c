@@ -4,11 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/core/alloc.h"
-#include "runtime/core/utf8.h"
-#include "runtime/core/words.h"
-#include "runtime/files/file.h"
-#include "runtime/files/json.h"
+#include "runtime/core/core.h"
+#include "runtime/files/files.h"
 
 typedef struct Reader {
   const char *path;

@@ -5,7 +5,7 @@
 #ifndef CALM_RUNTIME_DATA_H
 #define CALM_RUNTIME_DATA_H
 #include "runtime/rows/follow.h"
-#include "runtime/text/ends.h"
+#include "runtime/text/text.h"
 
 typedef struct DataRow {
   int32_t *ids, *labels;        // n each; labels[i] is ids[i] where that token is trained on, otherwise -100

@@ -4,10 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "runtime/core/alloc.h"
-#include "runtime/core/call.h"
-#include "runtime/core/rng.h"
-#include "runtime/core/words.h"
+#include "runtime/core/core.h"
 #include "runtime/rows/rowstep.h"
 
 Data *feed_open(const Models *m, const char *path, RtError *e) {

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/core/alloc.h"
+#include "runtime/core/core.h"
 
 void streams_free(Streams *ss) {
   for (int k = 0; k < ss->n; k++) {

@@ -11,7 +11,7 @@
 //     With the anchor's tokenizer the ids are the anchor's own, and position i sees those up to i.
 #ifndef CALM_RUNTIME_FOLLOW_H
 #define CALM_RUNTIME_FOLLOW_H
-#include "runtime/text/settled.h"
+#include "runtime/text/text.h"
 
 typedef struct Stream {
   const char *model;           // the first model that reads it, for messages

@@ -1,9 +1,8 @@
 // See models.h.
 #include "runtime/rows/models.h"
 
-#include "runtime/core/alloc.h"
-#include "runtime/core/words.h"
-#include "runtime/files/file.h"
+#include "runtime/core/core.h"
+#include "runtime/files/files.h"
 
 static void set_dirs(Models *m, const ModelPlace *place, int n) {
   const Prog *p = m->prog;

@@ -1,10 +1,10 @@
 // The models of a program as text and rows see them: where they lie here, their tokenizers, and which tokens each reads.
 #ifndef CALM_RUNTIME_MODELS_H
 #define CALM_RUNTIME_MODELS_H
-#include "runtime/engine/program.h"
-#include "runtime/files/hfdir.h"
+#include "runtime/engine/engine.h"
+#include "runtime/files/files.h"
 #include "runtime/rows/follow.h"
-#include "runtime/text/ends.h"
+#include "runtime/text/text.h"
 
 typedef struct Models {
   const Prog *prog;            // borrowed

@@ -1,7 +1,7 @@
 // Rows of data, and what follows them, into steps.
 #ifndef CALM_RUNTIME_ROWSTEP_H
 #define CALM_RUNTIME_ROWSTEP_H
-#include "runtime/engine/step.h"
+#include "runtime/engine/engine.h"
 #include "runtime/rows/data.h"
 
 // The streams that follow the sequence added last to s; f NULL: there are none.

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "runtime/rows/visible.h"
-#include "runtime/files/file.h"
+#include "runtime/files/files.h"
 #include "runtime/rows/feed.h"
 
 static bool add_shares(const Models *m, const char *path, json_t *all, RtError *e) {

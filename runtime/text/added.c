@@ -1,8 +1,7 @@
 // See added.h.
 #include "runtime/text/added.h"
 
-#include "runtime/core/alloc.h"
-#include "runtime/core/utf8.h"
+#include "runtime/core/core.h"
 #include "runtime/text/chars.h"
 
 static int32_t new_node(TkTrie *t, uint8_t byte) {

@@ -1,8 +1,7 @@
 // See bpe.h.
 #include "runtime/text/bpe.h"
 
-#include "runtime/core/alloc.h"
-#include "runtime/core/utf8.h"
+#include "runtime/core/core.h"
 #include "runtime/text/bpe_cuts.h"
 #include "runtime/text/bpe_tables.h"
 #include "runtime/text/chars.h"

@@ -1,8 +1,7 @@
 // See bpe_cuts.h. An unknown character waits for the next that has a token of its own (bpe.c), so there is no cut between.
 #include "runtime/text/bpe_cuts.h"
 
-#include "runtime/core/alloc.h"
-#include "runtime/core/utf8.h"
+#include "runtime/core/core.h"
 #include "runtime/text/bpe_tables.h"
 #include "runtime/text/chars.h"
 #include "runtime/text/hash.h"

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "runtime/core/alloc.h"
+#include "runtime/core/core.h"
 
 enum { FIRST = 256, MOST = 1 << 16, BYTES_A_WORD = 16, TOKENS_A_WORD = 4 };
 

@@ -5,7 +5,7 @@
 #include <pcre2.h>
 #include <stdint.h>
 
-#include "runtime/core/rt_error.h"
+#include "runtime/core/core.h"
 
 typedef struct TkCall {
   int64_t joined;              // raw offset at which the text goes on from something, so that no prefix belongs there; -1 = none

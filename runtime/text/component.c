@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-#include "runtime/core/alloc.h"
-#include "runtime/files/json.h"
+#include "runtime/core/core.h"
+#include "runtime/files/files.h"
 
 void *tk_components_add(TkComponents *l, const TkKind *k) {
   l->c = rt_realloc(l->c, (size_t)l->n + 1, sizeof *l->c);

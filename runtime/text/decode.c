@@ -4,9 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/core/alloc.h"
-#include "runtime/core/utf8.h"
-#include "runtime/files/json.h"
+#include "runtime/core/core.h"
+#include "runtime/files/files.h"
 #include "runtime/text/chars.h"
 #include "runtime/text/regex.h"
 

@@ -3,7 +3,7 @@
 #define CALM_RUNTIME_TEXT_DECODE_H
 #include "runtime/text/call.h"
 #include "runtime/text/component.h"
-#include "runtime/text/text.h"
+#include "runtime/text/placed.h"
 
 typedef struct TkStrings {     // strings end to end, like pieces, but they may be empty
   char *s;

@@ -3,9 +3,8 @@
 
 #include <string.h>
 
-#include "runtime/core/alloc.h"
-#include "runtime/core/call.h"
-#include "runtime/files/file.h"
+#include "runtime/core/core.h"
+#include "runtime/files/files.h"
 
 bool text_ends_at(const TextEnds *x, int32_t id) {
   for (int i = 0; i < x->n_eos; i++)

@@ -3,7 +3,7 @@
 // eos_token, which a chat model ends its turns with, before the eos_token_id that config.json names first.
 #ifndef CALM_RUNTIME_ENDS_H
 #define CALM_RUNTIME_ENDS_H
-#include "runtime/files/hfdir.h"
+#include "runtime/files/files.h"
 #include "runtime/text/tokenizer.h"
 
 typedef struct TextEnds {

@@ -2,10 +2,8 @@
 // goes through jansson with those two cut out.
 #include <string.h>
 
-#include "runtime/core/alloc.h"
-#include "runtime/core/utf8.h"
-#include "runtime/files/file.h"
-#include "runtime/files/json.h"
+#include "runtime/core/core.h"
+#include "runtime/files/files.h"
 #include "runtime/text/bpe.h"
 #include "runtime/text/pipeline.h"
 #include "runtime/text/tokenizer.h"

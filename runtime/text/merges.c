@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "runtime/core/alloc.h"
+#include "runtime/core/core.h"
 #include "runtime/text/hash.h"
 
 const TkPair *tk_merge_find(const TkMerges *m, int32_t left, int32_t right) {

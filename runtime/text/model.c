@@ -1,7 +1,7 @@
 // See model.h.
 #include "runtime/text/model.h"
 
-#include "runtime/core/alloc.h"
+#include "runtime/core/core.h"
 
 void tk_token_put(TkTokens *l, TkToken t) {
   if (l->n == l->cap) {

@@ -4,8 +4,7 @@
 #include <string.h>
 #include <utf8proc.h>
 
-#include "runtime/core/alloc.h"
-#include "runtime/core/utf8.h"
+#include "runtime/core/core.h"
 
 // A character carries a change: 1 = inserted after the one before it, 0 = replaces one, -k = also swallows k more.
 typedef struct Ch {

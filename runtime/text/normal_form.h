@@ -3,7 +3,7 @@
 #define CALM_RUNTIME_TEXT_NORMAL_FORM_H
 #include <stdbool.h>
 
-#include "runtime/text/text.h"
+#include "runtime/text/placed.h"
 
 typedef struct TkForm { bool compat, compose; } TkForm;     // NFD: neither; NFC: compose; NFKD: compat; NFKC: both
 

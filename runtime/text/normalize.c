@@ -4,9 +4,8 @@
 #include <string.h>
 #include <utf8proc.h>
 
-#include "runtime/core/alloc.h"
-#include "runtime/core/utf8.h"
-#include "runtime/files/json.h"
+#include "runtime/core/core.h"
+#include "runtime/files/files.h"
 #include "runtime/text/chars.h"
 #include "runtime/text/normal_form.h"
 #include "runtime/text/regex.h"

@@ -4,7 +4,7 @@
 #define CALM_RUNTIME_TEXT_NORMALIZE_H
 #include "runtime/text/call.h"
 #include "runtime/text/component.h"
-#include "runtime/text/text.h"
+#include "runtime/text/placed.h"
 
 // A kind. `run` is all that it needs; what is left out costs settled tokens, never correctness: `final`, `resumes` and `boundary` are promises that
 // the stable prefix (settled.h) builds on.

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "runtime/core/alloc.h"
+#include "runtime/core/core.h"
 
 // --- kinds that put special tokens around a text: TemplateProcessing, and BERT's and RoBERTa's, whose "cls" and "sep" are [text, id]
 enum { MOST = 64 };

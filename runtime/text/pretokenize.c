@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-#include "runtime/core/utf8.h"
-#include "runtime/files/json.h"
+#include "runtime/core/core.h"
+#include "runtime/files/files.h"
 #include "runtime/text/chars.h"
 
 // --- kinds that are a TkSplit and nothing else: Split, Digits, WhitespaceSplit, Punctuation

@@ -4,8 +4,7 @@
 
 #include <string.h>
 
-#include "runtime/core/alloc.h"
-#include "runtime/core/utf8.h"
+#include "runtime/core/core.h"
 
 #define SPACES "\\t-\\r \\x{85}\\x{A0}\\x{1680}\\x{2000}-\\x{200A}\\x{2028}\\x{2029}\\x{202F}\\x{205F}\\x{3000}"
 #define WORDS "\\p{L}\\p{M}\\p{Nd}\\p{Nl}\\p{Pc}"

@@ -1,8 +1,7 @@
 // Whether two files hold the same tokenizer, so that models which have them can share token ids.
 #include <string.h>
 
-#include "runtime/files/file.h"
-#include "runtime/files/json.h"
+#include "runtime/files/files.h"
 #include "runtime/text/tokenizer.h"
 
 // Laying JSON out differently changes its size by less than this.

@@ -10,8 +10,7 @@
 
 #include <string.h>
 
-#include "runtime/core/alloc.h"
-#include "runtime/core/utf8.h"
+#include "runtime/core/core.h"
 #include "runtime/text/pipeline.h"
 
 struct Settler {

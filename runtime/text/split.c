@@ -3,8 +3,7 @@
 
 #include <string.h>
 
-#include "runtime/core/alloc.h"
-#include "runtime/core/utf8.h"
+#include "runtime/core/core.h"
 
 static void push(TkSplitting *w, size_t begin, size_t end, bool match) {
   if (w->part_n == w->part_cap) {

@@ -1,8 +1,8 @@
 // Splitting the pieces of a text at what a pattern matches, and what pre-tokenizers hand each other while they do it.
 #ifndef CALM_RUNTIME_TEXT_SPLIT_H
 #define CALM_RUNTIME_TEXT_SPLIT_H
+#include "runtime/text/placed.h"
 #include "runtime/text/regex.h"
-#include "runtime/text/text.h"
 
 typedef struct TkPart {
   size_t begin, end;

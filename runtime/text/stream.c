@@ -3,7 +3,7 @@
 // hold back (TkDecoderKind.held).
 #include <string.h>
 
-#include "runtime/core/alloc.h"
+#include "runtime/core/core.h"
 #include "runtime/text/pipeline.h"
 #include "runtime/text/tokenizer.h"
 

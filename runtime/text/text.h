@@ -1,36 +1,8 @@
-// Text with places: byte i came from the raw bytes [tk_from(t, i), tk_to(t, i)), always whole characters. Text that nothing has changed yet
-// is a view of the raw text, without a table of places.
-#ifndef CALM_RUNTIME_TEXT_TEXT_H
-#define CALM_RUNTIME_TEXT_TEXT_H
-#include <stddef.h>
-#include <stdint.h>
-
-#include "runtime/core/rt_error.h"
-
-typedef struct TkStr {
-  const char *s;
-  size_t n;
-} TkStr;
-typedef struct TkText {
-  char *s;                     // of a view: raw text, not owned
-  uint32_t *from, *to;         // NULL in a view
-  size_t n, cap;
-  uint32_t base;               // of a view: where it begins in the raw text
-} TkText;
-typedef struct TkPiece { size_t begin, end; } TkPiece;      // of a text
-typedef struct TkPieces {
-  TkPiece *p;
-  size_t n, cap;
-} TkPieces;
-
-void tk_text_free(TkText *t);
-void tk_text_clear(TkText *t);                              // empty, but not without memory
-void tk_text_put(TkText *t, const char *s, size_t n, uint32_t from, uint32_t to);   // all n bytes from one place
-void tk_text_copy(TkText *t, const TkText *src, size_t begin, size_t end);
-TkText tk_text_view(const char *raw, size_t begin, size_t end);
-uint32_t tk_from(const TkText *t, size_t i);
-uint32_t tk_to(const TkText *t, size_t i);
-void tk_piece_put(TkPieces *p, size_t begin, size_t end);
-// Fails naming line and byte (from 1) of the byte at offset `at` of a raw text.
-bool tk_text_not_utf8(const char *raw, size_t at, RtError *e);
+// The door of text: tokenizers, and which tokens of an unfinished text are settled. The other headers are the room's own.
+#ifndef CALM_RUNTIME_TEXT_ROOM_H
+#define CALM_RUNTIME_TEXT_ROOM_H
+#include "runtime/text/ends.h"
+#include "runtime/text/settled.h"
+#include "runtime/text/tokenize_lines.h"
+#include "runtime/text/tokenizer.h"
 #endif

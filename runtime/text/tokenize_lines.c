@@ -5,10 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/core/alloc.h"
-#include "runtime/core/utf8.h"
-#include "runtime/files/file.h"
-#include "runtime/files/json.h"
+#include "runtime/core/core.h"
+#include "runtime/files/files.h"
 
 static bool encode_line(const Tokenizer *t, const json_t *v, FILE *out, const char *where, RtError *e) {
   if (!json_is_string(v)) return rt_fail(e, "%s: expected a JSON string, found %s", where, rtj_kind(v));

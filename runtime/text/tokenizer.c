@@ -3,8 +3,7 @@
 
 #include <string.h>
 
-#include "runtime/core/alloc.h"
-#include "runtime/core/utf8.h"
+#include "runtime/core/core.h"
 #include "runtime/text/pipeline.h"
 
 // A stretch of raw text between added tokens.

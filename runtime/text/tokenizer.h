@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "runtime/core/rt_error.h"
+#include "runtime/core/core.h"
 #include "runtime/text/span.h"
 
 typedef struct Tokenizer Tokenizer;

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "runtime/core/alloc.h"
+#include "runtime/core/core.h"
 #include "runtime/text/hash.h"
 
 int32_t tk_vocab_find(const TkVocab *v, const char *s, size_t n) {

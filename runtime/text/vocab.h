@@ -1,8 +1,8 @@
 // A model's vocabulary: token texts by id and an open-addressing hash table, filled straight from the JSON text.
 #ifndef CALM_RUNTIME_TEXT_VOCAB_H
 #define CALM_RUNTIME_TEXT_VOCAB_H
-#include "runtime/files/json_scan.h"
-#include "runtime/text/text.h"
+#include "runtime/files/files.h"
+#include "runtime/text/placed.h"
 
 typedef struct TkVocab {
   char *bytes;                 // all token texts

@@ -3,7 +3,7 @@
 
 #include <pthread.h>
 
-#include "runtime/core/alloc.h"
+#include "runtime/core/core.h"
 #include "runtime/text/hash.h"
 
 struct TkPool {

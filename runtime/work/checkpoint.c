@@ -12,12 +12,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "runtime/core/alloc.h"
-#include "runtime/core/call.h"
-#include "runtime/engine/params.h"
-#include "runtime/files/file.h"
-#include "runtime/files/json.h"
-#include "runtime/files/sums.h"
+#include "runtime/core/core.h"
+#include "runtime/engine/engine.h"
+#include "runtime/files/files.h"
 
 // Of theta.json, its "calm". 1 had no hashes of the files.
 enum { FORMAT = 2 };

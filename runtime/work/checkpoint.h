@@ -3,7 +3,7 @@
 // old one or the new one, whole; and what is read is checked against its hashes first.
 #ifndef CALM_RUNTIME_CHECKPOINT_H
 #define CALM_RUNTIME_CHECKPOINT_H
-#include "runtime/files/file.h"
+#include "runtime/files/files.h"
 #include "runtime/work/identity.h"
 
 #define CHECKPOINT_ABOUT "theta.json"

@@ -4,9 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/core/alloc.h"
-#include "runtime/core/call.h"
-#include "runtime/rows/rowstep.h"
+#include "runtime/core/core.h"
+#include "runtime/rows/rows.h"
 
 Decoder *decoder_new(Engine *en, const Tokenizer *tok, int64_t nslots, int64_t context, int64_t tokens, int64_t chunk, bool all_rows, const int64_t *known,
                      RtError *e) {

@@ -4,7 +4,7 @@
 #ifndef CALM_RUNTIME_DECODE_H
 #define CALM_RUNTIME_DECODE_H
 #include "runtime/engine/engine.h"
-#include "runtime/rows/follow.h"
+#include "runtime/rows/rows.h"
 
 typedef struct DecodeSeq {
   int32_t *ids;                // owned

@@ -3,10 +3,8 @@
 
 #include <string.h>
 
-#include "runtime/core/alloc.h"
-#include "runtime/files/file.h"
-#include "runtime/files/safetensors.h"
-#include "runtime/files/sha256.h"
+#include "runtime/core/core.h"
+#include "runtime/files/files.h"
 
 static bool add_hash(json_t *files, const char *path, RtError *e) {
   char hex[SHA256_HEX];

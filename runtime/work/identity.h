@@ -3,7 +3,7 @@
 #define CALM_RUNTIME_IDENTITY_H
 #include <jansson.h>
 
-#include "runtime/rows/models.h"
+#include "runtime/rows/rows.h"
 
 typedef struct Identity {
   const Models *models;        // borrowed

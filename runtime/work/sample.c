@@ -4,8 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "runtime/core/alloc.h"
-#include "runtime/core/rng.h"
+#include "runtime/core/core.h"
 
 typedef struct Cand {
   double p;

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/files/json.h"
+#include "runtime/files/files.h"
 
 #define OF_train(name) offsetof(TrainSettings, name)
 #define OF_optimizer(name) offsetof(TrainSettings, name)

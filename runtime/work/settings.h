@@ -5,8 +5,8 @@
 #include <jansson.h>
 #include <stdint.h>
 
-#include "runtime/abi/settings.h"
-#include "runtime/core/rt_error.h"
+#include "runtime/abi/abi.h"
+#include "runtime/core/core.h"
 
 typedef struct SettingBatch {
   int64_t n;

@@ -9,8 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "runtime/core/alloc.h"
-#include "runtime/files/file.h"
+#include "runtime/core/core.h"
+#include "runtime/files/files.h"
 
 struct TrainLog {
   int csv;

@@ -3,7 +3,7 @@
 #define CALM_RUNTIME_TRAINLOG_H
 #include <stdint.h>
 
-#include "runtime/core/rt_error.h"
+#include "runtime/core/core.h"
 
 typedef struct TrainLine {
   int64_t step, steps, tokens;

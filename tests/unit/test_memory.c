@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #include "runtime/abi/rt_abi.h"
-#include "runtime/commands/cli.h"
+#include "runtime/commands/commands.h"
 #include "runtime/core/alloc.h"
 #include "runtime/core/call.h"
 #include "runtime/files/file.h"

@@ -1,9 +1,9 @@
-// See text.h.
-#include "runtime/text/text.h"
+// See placed.h.
+#include "runtime/text/placed.h"
 
 #include <string.h>
 
-#include "runtime/core/alloc.h"
+#include "runtime/core/core.h"
 
 static void reserve(TkText *t, size_t more) {
   if (t->s && t->n + more <= t->cap) return;

@@ -1,0 +1,8 @@
+// The door of abi: what compiler and runtime share. Its tables (*.def) are included by themselves.
+#ifndef CALM_RUNTIME_ABI_ROOM_H
+#define CALM_RUNTIME_ABI_ROOM_H
+#include "runtime/abi/defaults.h"
+#include "runtime/abi/dtype.h"
+#include "runtime/abi/rt_abi.h"
+#include "runtime/abi/settings.h"
+#endif

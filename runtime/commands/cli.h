@@ -1,7 +1,0 @@
-// The command line of a compiled program. Exit status: 0 fine, 1 the user's input, 2 usage; a bug of calm aborts.
-#ifndef CALM_RUNTIME_CLI_H
-#define CALM_RUNTIME_CLI_H
-#include "runtime/abi/rt_abi.h"
-
-int cli_main(const RtProgram *rt, int argc, char **argv);
-#endif

@@ -1,0 +1,8 @@
+// The door of machine: instruction sets, what this process may use, threads, BLAS.
+#ifndef CALM_RUNTIME_MACHINE_ROOM_H
+#define CALM_RUNTIME_MACHINE_ROOM_H
+#include "runtime/machine/blas.h"
+#include "runtime/machine/isa.h"
+#include "runtime/machine/limits.h"
+#include "runtime/machine/pool.h"
+#endif

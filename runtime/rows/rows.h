@@ -1,0 +1,10 @@
+// The door of rows: models, data, and rows into steps.
+#ifndef CALM_RUNTIME_ROWS_ROOM_H
+#define CALM_RUNTIME_ROWS_ROOM_H
+#include "runtime/rows/data.h"
+#include "runtime/rows/feed.h"
+#include "runtime/rows/follow.h"
+#include "runtime/rows/models.h"
+#include "runtime/rows/rowstep.h"
+#include "runtime/rows/visible.h"
+#endif
