@@ -5,13 +5,13 @@ set -eu
 cd "$(dirname "$0")/../.."
 bad=0
 say() { echo "$*"; bad=1; }
+# breaks FOUND RULE: what a search found, if anything, and the rule that it breaks. A search takes all files at once: the lint is run often.
+breaks() { [ -z "$1" ] || say "$1
+    $2"; }
 sources=$(find compiler dsl runtime examples tests bench -name '*.[chly]' -o -name '*.def' | sort)
 
-for f in $sources; do
-  n=$(wc -l <"$f")
-  [ "$n" -le 800 ] || say "$f: $n lines, at most 800"
-  case $f in compiler/llvm/*) ;; *) ! grep -Hn 'include *<llvm-c/' "$f" || say "$f: only compiler/llvm includes llvm-c" ;; esac
-done
+breaks "$(wc -l $sources | awk '$2 != "total" && $1 > 800 { print $2 ": " $1 " lines" }')" "a file has at most 800"
+breaks "$(grep -Hn 'include *<llvm-c/' $sources | grep -v '^compiler/llvm/')" "only compiler/llvm includes llvm-c"
 
 # Rooms: a folder, and the folders that its files may include (its own always). An arrow that is not here is not to be.
 rooms() {
@@ -38,42 +38,30 @@ compiler/llvm     dsl/base runtime/abi compiler/graph compiler/plan
 compiler          dsl/base dsl runtime/abi runtime/core runtime/files runtime/text compiler/model compiler/graph compiler/autodiff compiler/passes compiler/build compiler/plan compiler/llvm
 END
 }
-# The folder of an include: "graph/graph.h" is compiler/graph's, "driver.h" the compiler's own.
-folder_of() {
-  case $1 in
-    runtime/* | dsl/*) echo "${1%/*}" ;;
-    */*) echo "compiler/${1%/*}" ;;
-    parser.h) echo dsl_gen ;;
-    *) echo compiler ;;
-  esac
-}
-rooms | {
-  bad=0
-  while read -r folder may; do
-    [ -d "$folder" ] || { echo "lint: no folder $folder"; bad=1; }
-    for f in "$folder"/*.[chly]; do
-      [ -f "$f" ] || continue
-      for inc in $(sed -n 's/^#include "\([^"]*\)".*/\1/p' "$f"); do
-        to=$(folder_of "$inc") ok=no
-        for a in "$folder" $may; do [ "$to" = "$a" ] && ok=yes; done
-        [ $ok = yes ] || { echo "$f includes $inc; $folder may include: $may"; bad=1; }
-        case $to/$inc in                # a room of the runtime is entered by its door, the header of its name, or a table
-          "$folder"/* | */*.def) ;;
-          runtime/*) [ "$inc" = "$to/${to#runtime/}.h" ] || { echo "$f includes $inc; the door of $to is $to/${to#runtime/}.h"; bad=1; } ;;
-        esac
-      done
-    done
-  done
-  exit $bad
-} || bad=1
+for d in $(rooms | sed 's/ .*//'); do [ -d "$d" ] || say "lint: no folder $d"; done
+wrong=$(rooms | awk '
+  FNR == NR { may[$1] = " " $0 " "; next }
+  !/^#include "/ { next }
+  {
+    folder = FILENAME; sub("/[^/]*$", "", folder)
+    split($0, part, "\"")
+    to = part[2]                # "graph/graph.h" is of compiler/graph, "driver.h" of the compiler itself
+    if (to !~ "/") to = to == "parser.h" ? "dsl_gen" : "compiler"
+    else { sub("/[^/]*$", "", to); if (to !~ "^(runtime|dsl)(/|$)") to = "compiler/" to }
+    if (!index(may[folder], " " to " ")) print FILENAME " includes " part[2] "; " folder " may include:" substr(may[folder], length(folder) + 2)
+    # a room of the runtime is entered by its door, the header of its name, or a table
+    if (to ~ "^runtime/" && to != folder && part[2] !~ "[.]def$") {
+      door = to; sub("^runtime/", "", door); door = to "/" door ".h"
+      if (part[2] != door) print FILENAME " includes " part[2] "; the door of " to " is " door
+    }
+  }' - $(find $(rooms | sed 's/ .*//') -maxdepth 1 -name '*.[chly]'))
+[ -z "$wrong" ] || say "$wrong"
 # No circles: the files of a room (X.h and X.c are one) include each other in an order. Rooms that still have one are left out.
 pairs() {                      # FOLDER: who includes whom
-  for f in "$1"/*.[ch]; do
-    [ -f "$f" ] || continue
-    unit=$(basename "${f%.*}")
-    echo "$unit $unit"
-    sed -n "s|^#include \"\(${1#compiler/}/\)\{0,1\}\([a-z0-9_]*\)\.h\".*|$unit \2|p" "$f"
-  done
+  awk -v own="${1#compiler/}/" '
+    FNR == 1 { unit = FILENAME; gsub("^.*/|[.][ch]$", "", unit); print unit, unit }
+    /^#include "/ { split($0, part, "\""); to = part[2]; if (index(to, own) == 1) to = substr(to, length(own) + 1)
+                    if (to ~ "^[a-z0-9_]*[.]h$") { sub("[.]h$", "", to); print unit, to } }' $(find "$1" -maxdepth 1 -name '*.[ch]')
 }
 for d in $(rooms | sed 's/ .*//' | grep -vx -e dsl -e 'compiler/\(build\|graph\|llvm\|plan\)' -e runtime/engine); do
   circle=$(pairs "$d" | tsort 2>&1 >/dev/null) || say "$d: a circle of includes:$(echo "$circle" | sed -n 's/^tsort: \([a-z0-9_]*\)$/ \1/p' | tr -d '\n')"
@@ -87,15 +75,11 @@ for d in $(rooms | sed 's/ .*//' | grep -v '^runtime/') runtime examples example
 done
 
 # passes, plan and code generation ask what an op is, never which (graph/ops.def has a column for it)
-for f in compiler/passes/*.c compiler/plan/*.c compiler/llvm/*.c; do
-  ! grep -HnE '([!=]= *|case )OP_[a-z]|OP_[a-z_]* *[!=]=' "$f" || say "$f: asks for an op by name; ask for a trait of graph/ops.def"
-done
+breaks "$(grep -HnE '([!=]= *|case )OP_[a-z]|OP_[a-z_]* *[!=]=' compiler/passes/*.c compiler/plan/*.c compiler/llvm/*.c)" "asks for an op by name; ask for a trait of graph/ops.def"
 
 # names of families, and every arch and architecture of the library
 families='llama|gemma|qwen|gpt[-_ ]?[0-9j]|gpt[-_]?neo|phi[-_]?[0-9]|mistral|mixtral|smollm|falcon|olmo|deepseek'
 for name in $(sed -n 's/^arch \([A-Za-z0-9_]*\) for \(.*\){$/\1 \2/p' dsl/std/*.calm | tr -d '",'); do families="$families|$name"; done
-for f in $sources; do
-  ! grep -HniE "$families" "$f" || say "$f: names a model family; the compiler knows tensor operations"
-done
+breaks "$(grep -HniE "$families" $sources)" "names a model family; the compiler knows tensor operations"
 [ $bad = 0 ] && echo "lint: nothing to say"
 exit $bad
