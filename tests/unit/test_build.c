@@ -425,6 +425,40 @@ static void own_op(void **state) {
   close_world(&w);
 }
 
+// A function of numbers that builtins.def gives an op makes a node of it of a tensor, and takes numbers; one without is refused a tensor.
+static void functions(void **state) {
+  (void)state;
+#define OP_none OP_COUNT
+  static const struct { const char *name; OpId op; } row[] = {
+#define F(name, params, takes, what)
+#define E(name, number, result, op, what) {#name, OP_##op},
+#include "dsl/builtins.def"
+#undef F
+#undef E
+  };
+  for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+    World w;
+    char text[512];
+    snprintf(text, sizeof text,
+             "anchor base = \"models/base\"\naugment code = \"models/code\"\n"
+             "op f(b[N, D], a[M, E]) -> delta[N, D] {\n  param w[D, D]\n  return linear(%s(b) * %s(0.5), w)\n}\nconnect code[2] -> base[1] with f()\n",
+             row[i].name, row[i].name);
+    open_text(&w, text);
+    if (row[i].op == OP_none) {
+      assert_int_equal(w.diags.errors, 1);
+      assert_non_null(strstr(w.diags.v[0].text, "known at compile time"));
+    } else {
+      expect_built(&w);
+      const Graph *g = entry(&w, "score");
+      bool there = false;
+      for (NodeId k = 0; k < g->n; k++) there |= g->node[k].op == row[i].op && type_row_sym(&g->node[k].type) >= 0;
+      if (!there) fail_msg("%s of a tensor makes no node of its op", row[i].name);
+    }
+    close_world(&w);
+  }
+#undef OP_none
+}
+
 static void errors(void **state) {
   (void)state;
   glob_t g;
@@ -493,7 +527,7 @@ int main(void) {
       cmocka_unit_test(layer_maps),        cmocka_unit_test(names_and_extent), cmocka_unit_test(anchor_alone),
       cmocka_unit_test(taps), cmocka_unit_test(tap_once), cmocka_unit_test(own_names),
       cmocka_unit_test(made_from_nothing), cmocka_unit_test(own_architecture), cmocka_unit_test(own_op), cmocka_unit_test(transposed_and_capped),
-      cmocka_unit_test(errors), cmocka_unit_test(mutations),
+      cmocka_unit_test(functions), cmocka_unit_test(errors), cmocka_unit_test(mutations),
   };
   return cmocka_run_group_tests(tests, make_models, remove_models);
 }
