@@ -31,6 +31,12 @@ void grad_div(Reverse *r, NodeId y, NodeId dy) {
 
 void grad_neg(Reverse *r, NodeId y, NodeId dy) { grad_give(r, y, 0, graph_un(r->g, OP_neg, dy)); }
 
+// x / (|x| + 2^-126): the sign, which is 0 at 0, and falls off to it below the smallest normal number
+void grad_abs(Reverse *r, NodeId y, NodeId dy) {
+  NodeId size = graph_bin(r->g, OP_add, y, graph_const(r->g, 0x1p-126));
+  grad_give(r, y, 0, mul(r, dy, graph_bin(r->g, OP_div, in(r, y, 0), size)));
+}
+
 void grad_exp(Reverse *r, NodeId y, NodeId dy) { grad_give(r, y, 0, mul(r, dy, y)); }
 
 void grad_log(Reverse *r, NodeId y, NodeId dy) { grad_give(r, y, 0, graph_bin(r->g, OP_div, dy, in(r, y, 0))); }

@@ -53,6 +53,7 @@ void eval_sub(Eval *e, NodeId id) { binary(e, id, f_sub); }
 void eval_mul(Eval *e, NodeId id) { binary(e, id, f_mul); }
 void eval_div(Eval *e, NodeId id) { binary(e, id, f_div); }
 void eval_neg(Eval *e, NodeId id) { unary(e, id, f_neg); }
+void eval_abs(Eval *e, NodeId id) { unary(e, id, fabs); }
 void eval_exp(Eval *e, NodeId id) { unary(e, id, exp); }
 void eval_log(Eval *e, NodeId id) { unary(e, id, log); }
 void eval_sqrt(Eval *e, NodeId id) { unary(e, id, sqrt); }

@@ -481,6 +481,23 @@ static void stopped(void **state) {
   }
 }
 
+// The gradient of |x| is the sign of x, 0 at 0; among the smallest numbers of f32 it falls off to that.
+static void sign_of_abs(void **state) {
+  (void)state;
+  static const double x[] = {-2, -1e-30, -0.0, 0, 1e-30, 0x1p-125, 3}, want[] = {-1, -1, 0, 0, 1, 2.0 / 3, 1};
+  enum { N = sizeof x / sizeof *x };
+  Case c;
+  begin(&c, 7);
+  NodeId in = WANTED(&c, -1, N), y = graph_un(c.g, OP_abs, in), grad;
+  memcpy(c.value[in], x, sizeof x);
+  NodeId seed = source(&c, OP_input, c.g->node[y].type, "seed", 1, 1);
+  autodiff_reverse(c.g, y, seed, &in, 1, &grad);
+  double **v = evaluate(&c, c.g);
+  for (int i = 0; i < N; i++) assert_true(fabs(v[(size_t)grad * MAX_OUT][i] - want[i]) < 1e-6);
+  eval_free(c.g, v);
+  arena_free(c.a);
+}
+
 static void unreached_has_none(void **state) {
   (void)state;
   Case c;
@@ -499,7 +516,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(every_op),           cmocka_unit_test(composite),         cmocka_unit_test(whole_composition),
     cmocka_unit_test(only_what_is_asked), cmocka_unit_test(unreached_has_none),
-    cmocka_unit_test(stopped),
+    cmocka_unit_test(stopped), cmocka_unit_test(sign_of_abs),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -82,6 +82,7 @@ static void elementwise(void **state) {
 #define UNARY(op, y0, y1) {X2 "%1 = " op " %0 : 2 x f32\n", {GIVEN("x", 0.25, 2)}, GIVEN("", y0, y1)}
   const Known known[] = {
     UNARY("neg", -0.25, -2),
+    {X2 "%1 = abs %0 : 2 x f32\n", {GIVEN("x", -0.25, 2)}, GIVEN("", 0.25, 2)},
     UNARY("exp", 1.2840254166877414, 7.38905609893065),
     UNARY("log", -1.3862943611198906, 0.6931471805599453),
     UNARY("sqrt", 0.5, 1.414213562373095),

@@ -34,7 +34,8 @@ static const Function functions[] = {
     {"sigmoid", OP_sigmoid, sigmoid_, INFINITY, 2.5, 1.23e-38},
     {"sin", OP_sin, sin, 1048576, 1, 0},           {"cos", OP_cos, cos, 1048576, 1, 0},
     {"sqrt", OP_sqrt, sqrt, INFINITY, 0.5, 0},     {"rsqrt", OP_rsqrt, rsqrt_, INFINITY, 1.5, 0},
-    {"neg", OP_neg, neg_, INFINITY, 0, 0},         {"stop_gradient", OP_stop_gradient, same_, INFINITY, 0, 0},
+    {"neg", OP_neg, neg_, INFINITY, 0, 0},         {"abs", OP_abs, fabs, INFINITY, 0, 0},
+    {"stop_gradient", OP_stop_gradient, same_, INFINITY, 0, 0},
 };
 enum { N_FUNCTIONS = sizeof functions / sizeof *functions };
 
