@@ -242,7 +242,7 @@ void emit_ROW(Cg *g, const Kernel *k) {
   CgLoop rows = cg_loop(g, first, last, 1);
   emit_loops(&e, &plan, sum, plan.nloop, rows.i);
   cg_loop_end(g, &rows);
-  free(plan.of);
+  row_plan_free(&plan);
   free(e.keep);
   free(e.cur);
   free(sum);

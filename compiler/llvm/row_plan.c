@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "dsl/base/alloc.h"
-#include "dsl/base/bug.h"
 
 bool row_is_sum(const RowVal *v) { return v->src == RV_OP && op_is(v->op, T_SUMS); }
 bool row_is_rotate(const RowVal *v) { return v->src == RV_OP && op_is(v->op, T_HALVES); }
@@ -89,14 +88,13 @@ static void put(const RowProg *p, RowPlan *plan, int i, int from) {
   RowLoop mine = extents(p, i);
   int l = earliest(p, plan, i, &mine, from);
   while (l < plan->nloop && (!same_loop(&plan->loop[l], &mine) || clash(p, plan, i, l))) l++;
-  if (l == ROW_MAX_LOOPS) bug("a row program of more than %d loops", ROW_MAX_LOOPS);
   if (l == plan->nloop) plan->loop[plan->nloop++] = mine;
   plan->of[i] = l;
 }
 
 void row_plan(const RowProg *p, RowPlan *plan) {
   bool *shared = need_alloc((size_t)p->n + 1, sizeof *shared);
-  *plan = (RowPlan){.of = need_alloc((size_t)p->n + 1, sizeof *plan->of)};
+  *plan = (RowPlan){.loop = need_alloc((size_t)p->n + 1, sizeof *plan->loop), .of = need_alloc((size_t)p->n + 1, sizeof *plan->of)};
   find_shared(p, shared);
   for (int i = 0; i < p->n; i++) {
     plan->of[i] = -1;
@@ -107,6 +105,11 @@ void row_plan(const RowProg *p, RowPlan *plan) {
     if (p->v[i].src == RV_OP && !shared[i]) put(p, plan, i, plan->nshared);
   }
   free(shared);
+}
+
+void row_plan_free(RowPlan *plan) {
+  free(plan->loop);
+  free(plan->of);
 }
 
 // ---- what waits for later loops

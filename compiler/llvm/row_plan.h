@@ -3,18 +3,18 @@
 #define CALM_LLVM_ROW_PLAN_H
 #include "llvm/emit_row.h"
 
-enum { ROW_MAX_LOOPS = 64 };
 typedef struct RowLoop {
   int rank;                    // 0: one number
   int64_t dim[MAX_RANK];
 } RowLoop;
 typedef struct RowPlan {
-  RowLoop loop[ROW_MAX_LOOPS];
+  RowLoop *loop;               // at most one a value
   int nloop, nshared;          // the first nshared loops run once a task, before its rows
-  int *of;                     // value -> loop, -1: evaluated where it is used. Freed by the caller
+  int *of;                     // value -> loop, -1: evaluated where it is used
 } RowPlan;
 
 void row_plan(const RowProg *p, RowPlan *plan);
+void row_plan_free(RowPlan *plan);
 // Does a later loop, or a value evaluated elsewhere, read value i?
 bool row_read_later(const RowProg *p, const RowPlan *plan, int i);
 bool row_is_sum(const RowVal *v);

@@ -412,11 +412,40 @@ static void test_in_place(void **state) {
   }
 }
 
+// x less its mean, a hundred times over: each mean takes a loop of its own and the next value another. From the second time on little changes.
+static void test_many_loops(void **state) {
+  (void)state;
+  enum { WIDTH = 20, ROWS = 3, TIMES = 100 };
+  RowVal v[2 + 3 * TIMES] = {{.src = RV_LOAD, .rank = 1, .dim = {WIDTH}, .in = {-1, -1}, .store = -1},
+                             {.src = RV_IMM, .imm = 1.0 / WIDTH, .in = {-1, -1}, .shared = true, .store = -1}};
+  for (int i = 0, x = 0; i < TIMES; i++, x = 2 + 3 * i - 1) {
+    RowVal *w = v + 2 + 3 * i;
+    w[0] = (RowVal){.src = RV_OP, .op = OP_sum, .rank = 1, .dim = {1}, .in = {x, -1}, .store = -1};
+    w[1] = (RowVal){.src = RV_OP, .op = OP_mul, .rank = 1, .dim = {1}, .in = {2 + 3 * i, 1}, .store = -1};
+    w[2] = (RowVal){.src = RV_OP, .op = OP_sub, .rank = 1, .dim = {WIDTH}, .in = {x, 2 + 3 * i + 1}, .store = i == TIMES - 1 ? 1 : -1};
+  }
+  KArg arg[2] = {{.per_row = true, .elems = WIDTH}, {.per_row = true, .written = true, .elems = WIDTH}};
+  Kernel k = {.cls = K_ROW, .arg = arg, .narg = 2, .prog = {{v, sizeof v / sizeof *v}}};
+  for (int i = 0; harness_isa(i); i++) {
+    float x[ROWS * WIDTH], y[ROWS * WIDTH];
+    for (int j = 0; j < ROWS * WIDTH; j++) x[j] = (float)(j * j % 7);
+    HarnessKernel *h = harness_compile(&k, harness_isa(i));
+    harness_run(h, ROWS, (void *[]){x, y}, 2);
+    for (int r = 0; r < ROWS; r++) {
+      double mean = 0;
+      for (int j = 0; j < WIDTH; j++) mean += (double)x[r * WIDTH + j] / WIDTH;
+      for (int j = 0; j < WIDTH; j++) assert_true(fabs((double)y[r * WIDTH + j] - ((double)x[r * WIDTH + j] - mean)) < 1e-5);
+    }
+    harness_free(h);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_functions),
       cmocka_unit_test(test_programs),
       cmocka_unit_test(test_in_place),
+      cmocka_unit_test(test_many_loops),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
