@@ -108,6 +108,23 @@ static json_t *syms(const Plan *plan) {
   return a;
 }
 
+// How a weight is read once it is packed: 0 not at all, 1 as a whole, else by token ids, of so many vectors one each.
+static int64_t rows_read(const Plan *plan, int buf) {
+  int64_t rows = 0;
+  for (int i = 0; i < plan->nentry; i++)
+    for (int c = 0; c < plan->entry[i].ncall; c++) {
+      const Call *call = &plan->entry[i].call[c];
+      const Kernel *k = &plan->kernel[call->kernel];
+      for (int a = 0; a < k->narg && k->cls != K_PACK; a++) {
+        if (call->buf[a] != buf) continue;
+        bool table = k->cls == K_LOOKUP && a == KARG(LOOKUP, table) && !strncmp(plan->buf[call->buf[KARG(LOOKUP, ids)]].name, "ids.", 4);
+        if (!table) return 1;
+        rows = k->LOOKUP.V;
+      }
+    }
+  return rows;
+}
+
 static json_t *bufs(const Plan *plan) {
   json_t *a = json_array();
   for (int i = 0; i < plan->nbuf; i++) {
@@ -119,6 +136,7 @@ static json_t *bufs(const Plan *plan) {
     if (b->sym >= 0) put(o, "sym", number(b->sym));
     put(o, "elems", number(b->elems));
     if (b->kind == BUF_PACKED || b->kind == BUF_LIVE) put(o, "source", number(b->source));
+    if (b->kind == BUF_WEIGHT) put(o, "rows", number(rows_read(plan, i)));
     if (b->kind == BUF_ACT) put(o, "entry", number(b->entry));
     if (b->offset) put(o, "offset", number(b->offset));
     if (b->kind == BUF_MASK) put(o, "mask", numbers(b->mask, 4));

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "runtime/commands/command.h"
+#include "runtime/commands/memory.h"
 #include "runtime/commands/signals.h"
 #include "runtime/commands/streams.h"
 #include "runtime/core/core.h"
@@ -40,6 +41,7 @@ enum { NCOMMANDS = sizeof COMMAND / sizeof COMMAND[0] };
 static const struct { RtAbout about; int commands; const char *advice; } ADVICE[] = {
     {RT_ABOUT_MODEL_DIR, C_ALL, "another place for it: --model NAME=DIR"},
     {RT_ABOUT_STEP, C_TRAIN | C_EVAL | C_SCORE, "fewer tokens at a time: --tokens-cap"},
+    {RT_ABOUT_MEMORY, C_ALL, "give it more memory, or take smaller models"},
     {RT_ABOUT_CACHES, C_EVAL, "fewer sequences at a time, or shorter ones: --slots, --max-tokens"},
     {RT_ABOUT_CACHES, C_GENERATE, "shorter text: --max-tokens"},
     {RT_ABOUT_SPEC, C_ALL, "use them with --force"},
@@ -50,10 +52,14 @@ static const struct { RtAbout about; int commands; const char *advice; } ADVICE[
     {RT_ABOUT_EXPORT, C_EXPORT, "export into another directory, or replace it: --overwrite"},
 };
 
-int cmd_fail(const Options *o, const RtError *e) {
-  const char *advice = NULL;
+const char *cmd_advice(const Options *o, RtAbout about) {
   for (size_t i = 0; i < sizeof ADVICE / sizeof *ADVICE; i++)
-    if (o && ADVICE[i].about == e->about && ADVICE[i].commands & o->run_command) advice = ADVICE[i].advice;
+    if (o && ADVICE[i].about == about && ADVICE[i].commands & o->run_command) return ADVICE[i].advice;
+  return NULL;
+}
+
+int cmd_fail(const Options *o, const RtError *e) {
+  const char *advice = cmd_advice(o, e->about);
   if (e->about == RT_ABOUT_READER) return 128 + SIGPIPE;
   if (e->about == RT_ABOUT_STOP) return fprintf(stderr, "%s\n", e->text), 128 + signals_asked();
   fprintf(stderr, "error: %s%s%s%s\n", e->text, advice ? " (" : "", advice ? advice : "", advice ? ")" : "");
@@ -116,6 +122,8 @@ bool app_open(App *a, const Options *o, RtError *e) {
   int n;
   bool ok = read_places(a->prog, o, place, &n, e) && (a->models = models_open(a->prog, place, n, e)) && open_engine(a, o, e);
   rt_free(place);
+  limits_memory(&a->limits);
+  a->resident = rt_resident(), a->address_space = rt_address_space();
   return ok;
 }
 
@@ -126,9 +134,9 @@ void app_close(App *a) {
   *a = (App){0};
 }
 
-bool app_load(App *a, const Options *o, bool training, RtError *e) {
+bool app_load(App *a, const Options *o, const Load *l, RtError *e) {
   Engine *en = a->en;
-  if (!engine_load(en, a->models->dir, training, e)) return false;
+  if (!memory_check(a, o, l, e) || !engine_load(en, a->models->dir, l->training, e)) return false;
   Identity id = {.models = a->models};
   bool ok = !o->params || checkpoint_params(o->params, &id, o->force, en->params.theta, e);
   identity_drop(&id);

@@ -7,6 +7,8 @@
 #include "runtime/machine/machine.h"
 #include "runtime/rows/rows.h"
 
+enum { GENERATE_CHUNK = 512 };         // most tokens of a prompt that generate computes at a time
+
 int cmd_train(const Options *o);
 int cmd_eval(const Options *o);
 int cmd_generate(const Options *o);
@@ -20,6 +22,8 @@ int cmd_info(const Options *o);
 // Shared: prints "error: …", with what the command's flags can do about it, and returns 1. o NULL: before there is a command. Where the user has asked
 // to stop: 128 and the signal; where nobody reads standard output any more: nothing, and 128 + SIGPIPE, as if that had ended it.
 int cmd_fail(const Options *o, const RtError *e);
+// What a user of this command can do about it; NULL: nothing that has a flag.
+const char *cmd_advice(const Options *o, RtAbout about);
 
 // What most commands work on.
 typedef struct App {
@@ -27,11 +31,14 @@ typedef struct App {
   Models *models;
   Engine *en;
   char threads_why[LIMITS_TEXT];   // what decided how many threads
+  MemLimits limits;
+  int64_t resident, address_space;     // of this process, before weights and data
+  bool warned;                 // that memory may not suffice
 } App;
 // Reads the description, finds the models and starts the engine, without weights. app_close in any case.
 bool app_open(App *a, const Options *o, RtError *e);
 void app_close(App *a);
-// Loads weights and gives the parameters their values: --params, or the initial ones of --seed with a warning. Packs
-// them.
-bool app_load(App *a, const Options *o, bool training, RtError *e);
+// Where memory allows what the command is going to do: loads weights and gives the parameters their values, --params, or the initial ones of
+// --seed with a warning, and packs them.
+bool app_load(App *a, const Options *o, const Load *l, RtError *e);
 #endif

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "runtime/commands/command.h"
+#include "runtime/commands/memory.h"
 #include "runtime/commands/streams.h"
 #include "runtime/core/core.h"
 #include "runtime/files/files.h"
@@ -21,6 +22,7 @@ typedef struct EvalJob {
   int64_t max_tokens;          // OPT_UNSET: the row's completion and SPARE_TOKENS more
   int64_t slots, cap;
   FileOut **dump;              // what is there of it is NULL without --dump, and when it could not be written
+  const Options *o;
 } EvalJob;
 typedef struct EvalResult {
   int64_t rows, exact_rows, exact, generated;
@@ -139,13 +141,28 @@ static bool count_rows(const Models *m, const EvalJob *job, const Data *data, in
   return true;
 }
 
-static bool exact_match(const App *a, const EvalJob *job, const Data *data, EvalResult *out, RtError *e) {
+// One warning where the caches of that many sequences may not fit.
+static bool check_caches(App *a, const EvalJob *job, int64_t slots, int64_t longest, RtError *e) {
+  int n = a->models->streams.n;
+  Shape s = shape_of_text(a->models, slots > STEP_TOKENS ? slots : STEP_TOKENS);
+  double *ratio = rt_alloc((size_t)n, sizeof *ratio);
+  int64_t *cached = rt_alloc((size_t)n, sizeof *cached);
+  shape_ratios(a->models, ratio);
+  for (int k = 0; k < n; k++) cached[k] = (int64_t)((double)(slots * longest) * ratio[k]);
+  bool ok = memory_check(a, job->o, &(Load){.tables = -1, .nstep = 1, .step = {{a->en->e_step, s.tokens, slots}}, .cached = cached}, e);
+  rt_free(ratio), rt_free(cached);
+  shape_free(&s);
+  return ok;
+}
+
+static bool exact_match(App *a, const EvalJob *job, const Data *data, EvalResult *out, RtError *e) {
   const Models *m = a->models;
   int64_t longest = 0, next = 0, open = 0, *known = rt_alloc((size_t)m->streams.n, sizeof *known);
   if (!count_rows(m, job, data, &out->exact_rows, &longest, known, e)) return rt_free(known), false;
   if (!out->exact_rows) return rt_free(known), true;
   if (longest > m->context) longest = m->context;
   int64_t slots = job->slots < out->exact_rows ? job->slots : out->exact_rows;
+  if (!check_caches(a, job, slots, longest, e)) return rt_free(known), false;
   Decoder *d = decoder_new(a->en, m->tok, slots, longest, STEP_TOKENS, PROMPT_CHUNK, false, known, e);
   rt_free(known);
   if (!d) return false;
@@ -172,7 +189,7 @@ static bool exact_match(const App *a, const EvalJob *job, const Data *data, Eval
 
 // ---- the command
 
-static bool evaluate(const App *a, const EvalJob *job, EvalResult *out, RtError *e) {
+static bool evaluate(App *a, const EvalJob *job, EvalResult *out, RtError *e) {
   *out = (EvalResult){0};
   double start = rt_now();
   Data *d = feed_open(a->models, job->data, e);
@@ -228,7 +245,7 @@ static bool set_metric(EvalJob *job, const char *metric, RtError *e) {
   return true;
 }
 
-static bool run_job(const App *a, EvalJob *job, const Options *o, json_t *all, RtError *e) {
+static bool run_job(App *a, EvalJob *job, const Options *o, json_t *all, RtError *e) {
   EvalResult r;
   if (!set_metric(job, o->metric, e) || !evaluate(a, job, &r, e) || !engine_unchanged(a->en, e)) return false;
   json_array_append_new(all, result_json(job, &r));
@@ -237,9 +254,9 @@ static bool run_job(const App *a, EvalJob *job, const Options *o, json_t *all, R
 }
 
 // --data, or the spec's eval blocks (in a block `metric = exact_match` adds to the loss, it does not replace it).
-static bool run_all(const App *a, const Options *o, FileOut **dump, json_t *all, RtError *e) {
+static bool run_all(App *a, const Options *o, FileOut **dump, json_t *all, RtError *e) {
   EvalJob base = {.want_loss = true, .want_exact = true, .max_tokens = o->eval_tokens, .slots = o->slots,
-                  .cap = o->tokens_cap, .dump = dump};
+                  .cap = o->tokens_cap, .dump = dump, .o = o};
   if (o->data) {
     EvalJob job = base;
     job.title = job.data = o->data;
@@ -273,12 +290,21 @@ static void print_json(json_t *all) {
   json_decref(o);
 }
 
+// Loads the weights, where memory allows the largest step.
+static bool load(App *a, const Options *o, RtError *e) {
+  bool exact = o->metric && !strcmp(o->metric, "exact_match");
+  Shape s = shape_of_text(a->models, exact ? STEP_TOKENS : o->tokens_cap);
+  bool ok = app_load(a, o, &(Load){.tables = -1, .nstep = 1, .step = {{exact ? a->en->e_step : a->en->e_loss, s.tokens, exact ? 1 : s.rows}}}, e);
+  shape_free(&s);
+  return ok;
+}
+
 int cmd_eval(const Options *o) {
   RtError e;
   App a;
   FileOut *dump = NULL;
   json_t *all = json_array();
-  bool ok = app_open(&a, o, &e) && app_load(&a, o, false, &e);
+  bool ok = app_open(&a, o, &e) && load(&a, o, &e);
   if (ok && o->dump) ok = (dump = file_out_open(o->dump, &e)) != NULL;
   ok = ok && run_all(&a, o, &dump, all, &e);
   if (ok && o->json) print_json(all);

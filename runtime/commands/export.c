@@ -152,7 +152,7 @@ int cmd_export(const Options *o) {
   int m = a.prog->anchor;
   ok = ok && (a.models->dir[m] == NULL || rt_fail(&e, "nothing to export: every model of %s comes from a directory", a.prog->spec)) &&
        (o->overwrite || check_free(x.dir, &e));
-  ok = ok && app_load(&a, o, false, &e) && file_make_dirs(x.dir, &e) && save_configs(a.models, m, &x, &e) && save_tokenizer(a.models, m, &x, &e) &&
+  ok = ok && app_load(&a, o, &(Load){0}, &e) && file_make_dirs(x.dir, &e) && save_configs(a.models, m, &x, &e) && save_tokenizer(a.models, m, &x, &e) &&
        save_weights(a.en, m, &x, &e) && sums_save(x.sums, x.dir, &e);
   json_decref(x.sums);
   app_close(&a);

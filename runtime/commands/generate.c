@@ -11,8 +11,6 @@
 #include "runtime/files/files.h"
 #include "runtime/work/work.h"
 
-enum { PROMPT_CHUNK = 512 };
-
 // Text on its way out: what might begin a stop text is held back.
 typedef struct Printer {
   const OptList *stop;
@@ -109,6 +107,24 @@ static bool encode_prompt(const Models *m, const Options *o, Prompt *p, RtError 
   return ok && check_prompt(m, p, e);
 }
 
+// Loads the weights, where memory allows the caches that the text may grow to.
+static bool load(App *a, const Options *o, const Prompt *p, RtError *e) {
+  const Models *m = a->models;
+  int64_t more = opt_int(o->max_tokens, INT64_MAX), *tokens = rt_alloc((size_t)m->streams.n * 2, sizeof *tokens), *cached = tokens + m->streams.n;
+  double *ratio = rt_alloc((size_t)m->streams.n, sizeof *ratio);
+  if (more > m->context - p->n) more = m->context - p->n;
+  shape_ratios(m, ratio);
+  cached[0] = p->n;
+  follow_most(p->follow, p->n, cached);
+  for (int k = 0; k < m->streams.n; k++) {
+    tokens[k] = (int64_t)((double)(p->n < GENERATE_CHUNK ? p->n : GENERATE_CHUNK) * ratio[k]);
+    cached[k] += (int64_t)((double)more * ratio[k]);
+  }
+  bool ok = app_load(a, o, &(Load){.tables = -1, .nstep = 1, .step = {{a->en->e_step, tokens, 1}}, .cached = cached}, e);
+  rt_free(tokens), rt_free(ratio);
+  return ok;
+}
+
 static bool run(const App *a, const Options *o, Prompt *p, RtError *e) {
   Engine *en = a->en;
   const Models *m = a->models;
@@ -117,7 +133,7 @@ static bool run(const App *a, const Options *o, Prompt *p, RtError *e) {
   Sampling how = {.temperature = o->temperature, .top_k = o->top_k, .top_p = o->top_p, .seed = (uint64_t)o->seed};
   int64_t *known = rt_alloc((size_t)m->streams.n, sizeof *known);
   follow_most(p->follow, n, known);
-  Decoder *d = decoder_new(en, m->tok, 1, n + most, n < PROMPT_CHUNK ? n : PROMPT_CHUNK, PROMPT_CHUNK, false, known, e);
+  Decoder *d = decoder_new(en, m->tok, 1, n + most, n < GENERATE_CHUNK ? n : GENERATE_CHUNK, GENERATE_CHUNK, false, known, e);
   rt_free(known);
   if (!d) return false;
   DecodeSeq *s = decoder_open(d, p->ids, n, p->follow, NULL);
@@ -175,7 +191,7 @@ int cmd_generate(const Options *o) {
   Prompt p = {0};
   bool ok = app_open(&a, o, &e);
   if (ok && !a.models->tok) ok = rt_fail(&e, "generate needs a tokenizer, and %s has no tokenizer.json", a.prog->model[a.prog->anchor].name);
-  ok = ok && encode_prompt(a.models, o, &p, &e) && app_load(&a, o, false, &e) && run(&a, o, &p, &e);
+  ok = ok && encode_prompt(a.models, o, &p, &e) && load(&a, o, &p, &e) && run(&a, o, &p, &e);
   rt_free(p.ids);
   follow_free(p.follow);
   app_close(&a);

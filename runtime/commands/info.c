@@ -4,7 +4,9 @@
 #include <string.h>
 
 #include "runtime/commands/command.h"
+#include "runtime/commands/memory.h"
 #include "runtime/core/core.h"
+#include "runtime/files/files.h"
 #include "runtime/rows/rows.h"
 #include "runtime/work/work.h"
 
@@ -33,26 +35,99 @@ static json_t *model_json(const Models *ms, int m, const json_t *hashes) {
   return o;
 }
 
-// Memory of the two commands that take most, at a cap of tokens a step; `base` is what this very process has: program, libraries, tokenizers.
-static json_t *memory_json(Engine *en, const Options *o) {
-  TrainSettings set;
+static const char *text(const json_t *o, const char *key) {
+  const char *s = json_string_value(json_object_get(o, key));
+  return s ? s : "-";
+}
+static long long number(const json_t *o, const char *key) { return json_integer_value(json_object_get(o, key)); }
+
+// ---- memory
+
+// Steps of a data file where there is one, of any text otherwise; *data: what its rows take.
+static bool shape_of(const App *a, const char *path, int64_t cap, bool shuffled, Shape *s, int64_t *data, RtError *e) {
+  *data = 0;
+  if (!path) return *s = shape_of_text(a->models, cap), true;
+  int64_t before = rt_resident();
+  Data *d = feed_open(a->models, path, e);
+  if (!d) return false;
+  if (rt_resident() > before) *data = rt_resident() - before;
+  *s = shape_of_data(a->models, d, cap, shuffled);
+  data_free(d);
+  return true;
+}
+
+static json_t *command_json(const App *a, const Load *l, int64_t tokens, int64_t data) {
+  Footprint f = engine_footprint(a->en, l);
+  json_t *o = json_pack("{s:I, s:I, s:I, s:I}", "tokens", (json_int_t)tokens, "activations", (json_int_t)f.activations, "caches", (json_int_t)f.caches,
+                        "peak", (json_int_t)(memory_need(a, &f).peak + data));
+  if (l->training) json_object_set_new(o, "parameters", json_integer(f.params));
+  return o;
+}
+
+// A data set that the spec names, where it is there and it matters which text it is: with several streams of tokens.
+static const char *named(const App *a, const json_t *block) {
+  const char *path = json_string_value(json_object_get(block, "data"));
+  return path && a->models->streams.n > 1 && file_is_regular(path) ? path : NULL;
+}
+
+static bool add_eval(const App *a, const Options *o, json_t *m, RtError *e) {
+  Shape s;
   Options eval;                                    // as it is without a flag
-  RtError e;
-  settings_default(&set);
   options_parse(&eval, C_EVAL, 0, NULL);
-  if (!settings_json(&set, en->prog->train, "train", &e)) settings_default(&set);
-  int64_t cap = opt_int(o->info_cap, eval.tokens_cap), base = rt_peak_resident(), step = opt_int(o->info_cap, set.tokens_cap);
+  int64_t data, cap = opt_int(o->info_cap, eval.tokens_cap);
   options_free(&eval);
-  if (!set.batch.rows && set.batch.n * set.accumulate < step) step = set.batch.n * set.accumulate;
-  Footprint f = engine_footprint(en, en->e_loss, cap, false, false);
-  Footprint t = engine_footprint(en, en->e_train, step, true, set.validate != NULL);
-  json_t *m = json_pack("{s:I, s:I, s:I, s:I, s:{s:I, s:I, s:I}}", "mapped", (json_int_t)f.mapped, "packed", (json_int_t)f.packed, "cache_token",
-                        (json_int_t)f.cache_row, "base", (json_int_t)base, "eval", "tokens", (json_int_t)cap, "activations",
-                        (json_int_t)f.activations, "peak", (json_int_t)(base + f.peak));
-  if (en->e_train >= 0 && en->prog->nparam)
-    json_object_set_new(m, "train", json_pack("{s:I, s:I, s:I, s:I}", "tokens", (json_int_t)step, "parameters", (json_int_t)t.params, "activations",
-                                              (json_int_t)t.activations, "peak", (json_int_t)(base + t.peak)));
-  return m;
+  if (!shape_of(a, o->info_data ? o->info_data : named(a, json_array_get(a->prog->evals, 0)), cap, false, &s, &data, e)) return false;
+  json_object_set_new(m, "eval", command_json(a, &(Load){.tables = s.tables, .nstep = 1, .step = {{a->en->e_loss, s.tokens, s.rows}}}, cap, data));
+  shape_free(&s);
+  return true;
+}
+
+static bool add_train(const App *a, const Options *o, json_t *m, RtError *e) {
+  TrainSettings set;
+  Shape s;
+  int64_t data;
+  if (a->en->e_train < 0 || !a->prog->nparam) return true;
+  settings_default(&set);
+  if (!settings_json(&set, a->prog->train, "train", e)) settings_default(&set);
+  set.tokens_cap = opt_int(o->info_cap, set.tokens_cap);
+  if (!shape_of(a, o->info_data ? o->info_data : named(a, a->prog->train), settings_step_tokens(&set), set.shuffle, &s, &data, e)) return false;
+  Load l = {.training = true, .keeps_best = set.validate != NULL, .tables = s.tables, .nstep = 1, .step = {{a->en->e_train, s.tokens, s.rows}}};
+  json_object_set_new(m, "train", command_json(a, &l, settings_step_tokens(&set), data));
+  shape_free(&s);
+  return true;
+}
+
+// A text that fills the context, and a token of it.
+static void add_generate(const App *a, json_t *m) {
+  enum { MANY = 1 << 16 };
+  int n = a->models->streams.n;
+  double *ratio = rt_alloc((size_t)n, sizeof *ratio);
+  int64_t *tokens = rt_alloc((size_t)n * 3, sizeof *tokens), *cached = tokens + n, *many = cached + n, context = a->models->context;
+  bool known = context < INT32_MAX;
+  shape_ratios(a->models, ratio);
+  for (int k = 0; k < n; k++) {
+    tokens[k] = (int64_t)((double)(context < GENERATE_CHUNK ? context : GENERATE_CHUNK) * ratio[k]);
+    cached[k] = (int64_t)((double)context * ratio[k]);
+    many[k] = (int64_t)(MANY * ratio[k]);
+  }
+  Footprint f = engine_footprint(a->en, &(Load){.cached = many});
+  json_object_set_new(m, "cache_token", json_integer(f.caches / MANY));
+  Load l = {.tables = -1, .nstep = 1, .step = {{a->en->e_step, tokens, 1}}, .cached = cached};
+  if (known) json_object_set_new(m, "generate", command_json(a, &l, context, 0));
+  rt_free(ratio), rt_free(tokens);
+}
+
+// What each command takes, beside what it may have.
+static json_t *memory_json(const App *a, const Options *o, RtError *e) {
+  Footprint f = engine_footprint(a->en, &(Load){.tables = -1});
+  const MemLimits *l = &a->limits;
+  json_t *m = json_pack("{s:I, s:I, s:I, s:I, s:I}", "mapped", (json_int_t)f.mapped, "packed", (json_int_t)f.packed, "tables", (json_int_t)f.tables,
+                        "base", (json_int_t)a->resident, "free", (json_int_t)l->available);
+  if (l->limit) json_object_set_new(m, "limit", json_pack("{s:I, s:s}", "bytes", (json_int_t)l->limit, "of", l->limit_of));
+  if (l->address_space) json_object_set_new(m, "address_space", json_integer(l->address_space));
+  if (add_eval(a, o, m, e) && add_train(a, o, m, e)) return add_generate(a, m), m;
+  json_decref(m);
+  return NULL;
 }
 
 static json_t *describe(const App *a) {
@@ -82,12 +157,6 @@ static json_t *describe(const App *a) {
   identity_drop(&id);
   return o;
 }
-
-static const char *text(const json_t *o, const char *key) {
-  const char *s = json_string_value(json_object_get(o, key));
-  return s ? s : "-";
-}
-static long long number(const json_t *o, const char *key) { return json_integer_value(json_object_get(o, key)); }
 
 static void print_models(const json_t *o) {
   size_t i;
@@ -132,13 +201,25 @@ static void print_text(const Engine *en, const json_t *o) {
 
 static double mb(const json_t *o, const char *key) { return (double)number(o, key) / 1e6; }
 
+static void print_command(const json_t *m, const char *name) {
+  const json_t *o = json_object_get(m, name);
+  if (!o) return;
+  printf("  %-8s about %.1f resident: ", name, mb(o, "peak"));
+  if (json_object_get(o, "parameters")) printf("%.1f parameters, gradients and moments, ", mb(o, "parameters"));
+  if (number(o, "caches")) printf("%.1f caches of a full context, %.3f a token\n", mb(o, "caches"), mb(m, "cache_token"));
+  else printf("%.1f activations at %lld token%s a step\n", mb(o, "activations"), number(o, "tokens"), plural(number(o, "tokens")));
+}
+
 static void print_memory(const json_t *m) {
-  const json_t *e = json_object_get(m, "eval"), *t = json_object_get(m, "train");
-  printf("\nmemory, MB\n  weights mapped %.1f, packed %.1f; caches %.3f a token of context\n", mb(m, "mapped"), mb(m, "packed"), mb(m, "cache_token"));
-  printf("  eval   about %.1f resident: %.1f activations at %lld token%s a step (--tokens-cap)\n", mb(e, "peak"), mb(e, "activations"), number(e, "tokens"),
-         plural(number(e, "tokens")));
-  if (t) printf("  train  about %.1f resident: %.1f parameters, gradients and moments, %.1f activations at %lld token%s a step\n", mb(t, "peak"),
-                mb(t, "parameters"), mb(t, "activations"), number(t, "tokens"), plural(number(t, "tokens")));
+  const json_t *limit = json_object_get(m, "limit");
+  printf("\nmemory, MB\n  weights  mapped %.1f, packed %.1f; tables read where they are %.1f\n", mb(m, "mapped"), mb(m, "packed"), mb(m, "tables"));
+  print_command(m, "eval");
+  print_command(m, "train");
+  print_command(m, "generate");
+  printf("  here     %.1f free", mb(m, "free"));
+  if (limit) printf(", limit %.1f (%s)", mb(limit, "bytes"), text(limit, "of"));
+  if (json_object_get(m, "address_space")) printf(", address space %.1f (ulimit -v)", mb(m, "address_space"));
+  putchar('\n');
 }
 
 static void print_visible(const json_t *all) {
@@ -152,13 +233,13 @@ static void print_visible(const json_t *all) {
 int cmd_info(const Options *o) {
   RtError e;
   App a;
-  json_t *visible = json_array();
-  if (!app_open(&a, o, &e) || !visible_shares(a.models, o->info_data, visible, &e)) {
-    json_decref(visible);
+  json_t *visible = json_array(), *memory = NULL;
+  if (!app_open(&a, o, &e) || !(memory = memory_json(&a, o, &e)) || !visible_shares(a.models, o->info_data, visible, &e)) {
+    json_decref(visible), json_decref(memory);
     app_close(&a);
     return cmd_fail(o, &e);
   }
-  json_t *memory = memory_json(a.en, o), *d = describe(&a);      // the hashes of the files are not part of what other commands take
+  json_t *d = describe(&a);
   json_object_set_new(d, "memory", memory);
   json_object_set_new(d, "visible", visible);
   if (o->json) {

@@ -266,6 +266,27 @@ static bool gradients(Score *s, RtError *e) {
   return s->en->e_train >= 0 ? score_grads(s, e) : score_state_grads(s, e);
 }
 
+// Loads the weights, where memory allows them with what is computed of all rows.
+static bool load(Score *s, const Options *o, RtError *e) {
+  Engine *en = s->en;
+  Shape shape = shape_of_data(s->app.models, s->data, s->cap, false);
+  int64_t tokens = 0, width = s->top ? 3 * s->top : s->vocab, *cached = rt_alloc((size_t)en->nstream, sizeof *cached);
+  for (int64_t i = 0; i < s->data->n; i++) {
+    const DataRow *r = &s->data->row[i];
+    tokens += r->n;
+    cached[0] += r->n;
+    for (int k = 1; r->n && k < en->nstream; k++) cached[k] += r->follow->s[k].seen[r->n - 1];
+  }
+  Load l = {.training = o->grads && en->e_train >= 0, .tables = shape.tables, .outputs = tokens * width * (int64_t)sizeof(float), .nstep = 2,
+            .step = {{o->chunk ? en->e_step : en->e_score, shape.tokens, shape.tokens[0]},
+                     {!o->grads ? -1 : en->e_train >= 0 ? en->e_train : en->e_probe, shape.tokens, shape.rows}},
+            .cached = o->chunk ? cached : NULL};
+  bool ok = app_load(&s->app, o, &l, e);
+  rt_free(cached);
+  shape_free(&shape);
+  return ok;
+}
+
 static bool score(Score *s, const Options *o, RtError *e) {
   if (o->chunk && o->hidden.n) return rt_fail(e, "--chunk gives logits only; leave --hidden out");
   s->cap = o->score_cap;
@@ -273,7 +294,7 @@ static bool score(Score *s, const Options *o, RtError *e) {
   s->top = o->top;
   if (s->top > s->vocab) return rt_fail(e, "--top %lld: expected a number from 0 to the vocabulary's %lld", (long long)s->top, (long long)s->vocab);
   if (!read_hidden(s, o, e) || !(s->data = feed_open(s->app.models, o->score_data, e)) ||
-      !app_load(&s->app, o, o->grads && s->en->e_train >= 0, e)) return false;
+      !load(s, o, e)) return false;
   s->row = data_rows(s->data);
   return (o->chunk ? score_by_chunks(s, o->chunk, e) : score_rows(s, e)) && (!o->grads || gradients(s, e)) && !rt_stopped(e) &&
          engine_unchanged(s->app.en, e) && st_writer_save(s->out, o->score_out, NULL, e);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "runtime/commands/command.h"
+#include "runtime/commands/memory.h"
 #include "runtime/commands/rundir.h"
 #include "runtime/commands/signals.h"
 #include "runtime/core/core.h"
@@ -277,6 +278,18 @@ static bool open_data(Trainer *t, RtError *e) {
   return feed_room(&t->steps, t->data, e);
 }
 
+// Before any weight is read; what --resume goes on with is read with its parameters, so its settings count as if they were the spec's.
+static bool check_memory(Trainer *t, const Options *o, RtError *e) {
+  if (!read_settings(t, o, NULL, e)) return false;
+  bool held = t->set.validate != NULL;
+  Shape s = shape_of_text(t->app.models, settings_step_tokens(&t->set)), look = shape_of_text(t->app.models, t->set.tokens_cap);
+  Load l = {.training = true, .keeps_best = held, .tables = -1, .nstep = 2,
+            .step = {{t->en->e_train, s.tokens, s.rows}, {held ? t->en->e_loss : -1, look.tokens, look.rows}}};
+  bool ok = memory_check(&t->app, o, &l, e);
+  shape_free(&s), shape_free(&look);
+  return ok;
+}
+
 static bool train(Trainer *t, const Options *o, int *sig, RtError *e) {
   Engine *en = t->en;
   if (en->e_train < 0 || en->prog->nparam == 0)
@@ -285,7 +298,7 @@ static bool train(Trainer *t, const Options *o, int *sig, RtError *e) {
   char *out = o->out ? rt_strdup(o->out) : rt_format("%s.run", o->program);
   bool held = rundir_open(&t->dir, out, start, e);
   rt_free(out);
-  if (!held || !engine_load(en, t->app.models->dir, true, e) || !start_from(t, o, e) || !open_data(t, e)) return false;
+  if (!held || !check_memory(t, o, e) || !engine_load(en, t->app.models->dir, true, e) || !start_from(t, o, e) || !open_data(t, e)) return false;
   if (o->resume && !t->held && file_is_dir(t->dir.best))
     rt_warn("%s stays as it is: without held-out data (--validate) nothing says which parameters are best", t->dir.best);
   if (t->held) t->best_theta = rt_alloc((size_t)en->prog->theta, sizeof(float));

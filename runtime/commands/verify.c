@@ -168,6 +168,18 @@ static void backward(Verify *v, int64_t b, float *state) {
   compare(&v->grad, b * v->n * v->m->width, output(v, v->en->e_probe, "state_grad.%s.%lld", 0), v->n * v->m->width);
 }
 
+// Loads the weights, where memory allows.
+static bool load(Verify *v, const Options *o, RtError *e) {
+  double *ratio = rt_alloc((size_t)v->en->nstream, sizeof *ratio);
+  int64_t *tokens = rt_alloc((size_t)v->en->nstream, sizeof *tokens);
+  shape_ratios(v->models, ratio);
+  for (int k = 0; k < v->en->nstream; k++) tokens[k] = (int64_t)((double)v->n * ratio[k]);
+  Load l = {.tables = -1, .nstep = 2, .step = {{v->en->e_score, tokens, rows_at_a_time(v)}, {v->grad.t ? v->en->e_probe : -1, tokens, v->n}}};
+  bool ok = app_load(&v->app, o, &l, e);
+  rt_free(ratio), rt_free(tokens);
+  return ok;
+}
+
 static bool run(Verify *v, RtError *e) {
   Engine *en = v->en;
   int64_t most;
@@ -221,7 +233,7 @@ static bool verify(Verify *v, const Options *o, bool *same, RtError *e) {
   v->m = &v->en->prog->model[v->en->prog->anchor];
   v->tol = o->tol;
   v->st = st_open_file(o->ref, false, e);
-  if (!v->st || !read_ids(v, e) || !find_refs(v, e) || !app_load(&v->app, o, false, e) || !run(v, e)) return false;
+  if (!v->st || !read_ids(v, e) || !find_refs(v, e) || !load(v, o, e) || !run(v, e)) return false;
   *same = verdict(v);
   return true;
 }

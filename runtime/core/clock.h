@@ -5,4 +5,6 @@
 
 double rt_now(void);           // seconds, monotonic
 int64_t rt_peak_resident(void);    // the most memory this process had resident so far, in bytes
+int64_t rt_resident(void);         // what it has now
+int64_t rt_address_space(void);    // what of its address space is taken
 #endif

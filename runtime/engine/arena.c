@@ -61,10 +61,10 @@ void engine_caches(Engine *en, int64_t slots, int64_t slot_rows, const int64_t *
   }
 }
 
-// Most rows a symbol can have in a step of the entry, rounded as the plan asks.
-static size_t cap_of(const Engine *en, int entry, int sym) {
+// Rows of a symbol in a step with `tokens` tokens of its stream, rounded as the plan asks.
+static size_t rows_of(const Engine *en, int sym, int64_t tokens, int64_t rows) {
   const char *kind = en->prog->sym[sym].kind;
-  int64_t n = !strcmp(kind, "tokens") ? en->arena.tokens[entry] : !strcmp(kind, "rows") ? en->arena.rows[entry]
+  int64_t n = !strcmp(kind, "tokens") ? tokens : !strcmp(kind, "rows") ? rows
             : !strcmp(kind, "cache") ? (int64_t)cache_rows(en, sym) : en->prog->theta / RT_FLAT_WIDTH;
   return round_up((size_t)n, RT_ROW_ROUND);
 }
@@ -73,16 +73,19 @@ static size_t cap_of(const Engine *en, int entry, int sym) {
 static size_t largest(const Engine *en, int entry) {
   const ProgEntry *pe = &en->prog->entry[entry];
   size_t at = round_up((size_t)pe->static_bytes, RT_BUF_ALIGN);
-  for (int s = 0; s < en->prog->nsym; s++) at += (size_t)pe->per_row[s] * cap_of(en, entry, s);
+  for (int s = 0; s < en->prog->nsym; s++) at += (size_t)pe->per_row[s] * rows_of(en, s, en->arena.tokens[entry], en->arena.rows[entry]);
   return at;
 }
 
-int64_t engine_step_bytes(Engine *en, int entry, int64_t tokens) {
-  int64_t before[2] = {en->arena.tokens[entry], en->arena.rows[entry]};
-  en->arena.tokens[entry] = en->arena.rows[entry] = tokens;
-  int64_t bytes = (int64_t)largest(en, entry);
-  en->arena.tokens[entry] = before[0], en->arena.rows[entry] = before[1];
-  return bytes;
+int64_t engine_step_bytes(const Engine *en, const StepLoad *l) {
+  if (l->entry < 0) return 0;
+  const ProgEntry *pe = &en->prog->entry[l->entry];
+  size_t at = round_up((size_t)pe->static_bytes, RT_BUF_ALIGN);
+  for (int s = 0; s < en->prog->nsym; s++) {
+    int model = en->prog->sym[s].model;
+    at += (size_t)pe->per_row[s] * rows_of(en, s, l->tokens[model < 0 ? 0 : en->stream_of[model]], l->rows);
+  }
+  return (int64_t)at;
 }
 
 bool engine_place(Engine *en, RtError *e) {

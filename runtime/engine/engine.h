@@ -64,14 +64,33 @@ void engine_close(Engine *en);
 // Maps the weights of every model from dir[model] (NULL: made from nothing) and packs them; makes room for parameters (zeros) and, with
 // `training`, gradients and moments, and opens the BLAS.
 bool engine_load(Engine *en, const char *const *dir, bool training, RtError *e);
-// What running takes, in bytes, before anything is loaded: of weights in the files, packed (with constants), parameters (training: gradients
-// and moments too, and with keeps_best, as with held-out data, the best so far), activations of a step of `tokens` tokens with as many wanted rows, caches for a token of context, and the most that is
-// resident at a time for all that but caches: without what the process has anyway (the program, libraries, tokenizers) and the data.
+
+// What a run asks for: the largest step of each entry that it runs, and how much of the caches it fills.
+typedef struct StepLoad {
+  int entry;                   // -1: none
+  const int64_t *tokens;       // per stream
+  int64_t rows;                // wanted
+} StepLoad;
+typedef struct Load {
+  StepLoad step[2];
+  int nstep;
+  const int64_t *cached;       // per stream: tokens in all caches together; NULL: no caches
+  int64_t tables;              // bytes it reads of weights that stay in their files; -1: all of them
+  int64_t outputs;             // bytes it keeps of what it computes
+  bool training, keeps_best;   // gradients and moments; the best parameters so far, as with held-out data
+} Load;
+// What that takes, in bytes, before anything is loaded, without what the process has anyway (the program, libraries, tokenizers, data).
 typedef struct Footprint {
-  int64_t mapped, packed, params, activations, cache_row, peak;
+  int64_t mapped;              // weights in the files
+  int64_t packed;              // weights packed, and constants
+  int64_t params;              // with gradients, two moments, the best so far
+  int64_t tables;              // weights that stay as they are in the files, as far as they are read
+  int64_t activations, caches, outputs;
+  int64_t certain;             // what no run goes without: packed, params, a step of one token
+  int64_t peak;                // the most that is resident at a time
 } Footprint;
-Footprint engine_footprint(Engine *en, int entry, int64_t tokens, bool training, bool keeps_best);
-int64_t engine_step_bytes(Engine *en, int entry, int64_t tokens);
+Footprint engine_footprint(const Engine *en, const Load *l);
+int64_t engine_step_bytes(const Engine *en, const StepLoad *s);
 // To be called after the parameters changed: packs what depends on them.
 void engine_prepare(Engine *en);
 // False, and which, where a file of weights was written to since it was mapped (st_unchanged): what was computed since is not to be kept.

@@ -1,29 +1,48 @@
-// What running a program takes, before anything is loaded. See engine.h.
+// What a run takes of memory, from the description of the program alone. See engine.h.
+#include "runtime/core/core.h"
 #include "runtime/engine/parts.h"
 
-// A weight that is used as it stands in the file. Of a table (more than a page a row is not worth telling apart) a step reads a page a token.
-static int64_t resident(const Prog *g, int weight, int64_t tokens) {
-  enum { PAGE = 4096 };
-  for (int i = 0; i < g->nbuf; i++)
-    if (g->buf[i].kind == PB_PACKED && g->buf[i].source == weight) return 0;
-  int64_t whole = prog_buf_bytes(&g->buf[weight]), touched = tokens * PAGE;
-  return whole < touched ? whole : touched;
+// Bytes of the caches for a token of a stream.
+static int64_t cache_bytes(const Engine *en, int stream) {
+  int64_t n = 0;
+  for (int i = 0; i < en->prog->nbuf; i++) {
+    const ProgBuf *b = &en->prog->buf[i];
+    if (b->kind == PB_CACHE && en->stream_of[en->prog->sym[b->sym].model] == stream) n += prog_buf_bytes(b);
+  }
+  return n;
 }
 
-Footprint engine_footprint(Engine *en, int entry, int64_t tokens, bool training, bool keeps_best) {
+static int64_t smallest_step(const Engine *en, const Load *l) {
+  int64_t *one = rt_alloc((size_t)en->nstream, sizeof *one), most = 0;
+  for (int k = 0; k < en->nstream; k++) one[k] = 1;
+  for (int i = 0; i < l->nstep; i++) {
+    int64_t n = engine_step_bytes(en, &(StepLoad){.entry = l->step[i].entry, .tokens = one, .rows = 1});
+    if (n > most) most = n;
+  }
+  rt_free(one);
+  return most;
+}
+
+Footprint engine_footprint(const Engine *en, const Load *l) {
   const Prog *g = en->prog;
-  Footprint f = {.params = g->theta * (int64_t)sizeof(float) * ((training ? 4 : 1) + keeps_best)};    // gradients, two moments
-  int64_t kept = 0, largest = 0;
+  Footprint f = {.params = g->theta * (int64_t)sizeof(float) * ((l->training ? 4 : 1) + l->keeps_best), .outputs = l->outputs};
+  int64_t source = 0;          // the largest matrix, which is mapped while it is packed
   for (int i = 0; i < g->nbuf; i++) {
     const ProgBuf *b = &g->buf[i];
-    if (b->kind == PB_WEIGHT) f.mapped += prog_buf_bytes(b), kept += resident(g, i, tokens);
+    if (b->kind == PB_WEIGHT) f.mapped += prog_buf_bytes(b), f.tables += b->rows ? prog_buf_bytes(b) : 0;
     if (b->kind == PB_PACKED || b->kind == PB_LIVE || b->kind == PB_CONST) f.packed += prog_buf_bytes(b);
-    if (b->kind == PB_CACHE) f.cache_row += prog_buf_bytes(b);
-    if (b->kind == PB_PACKED && b->source >= 0 && g->buf[b->source].kind == PB_WEIGHT && prog_buf_bytes(&g->buf[b->source]) > largest)
-      largest = prog_buf_bytes(&g->buf[b->source]);
+    if (b->kind == PB_PACKED && b->source >= 0 && g->buf[b->source].kind == PB_WEIGHT && prog_buf_bytes(&g->buf[b->source]) > source)
+      source = prog_buf_bytes(&g->buf[b->source]);
   }
-  f.activations = entry < 0 ? 0 : engine_step_bytes(en, entry, tokens);
-  int64_t running = f.params + kept + f.activations + pool_threads(en->pool) * en->rt->scratch_bytes;
-  f.peak = f.packed + (running > largest ? running : largest);
+  if (l->tables >= 0 && l->tables < f.tables) f.tables = l->tables;
+  for (int i = 0; i < l->nstep; i++) {             // entries share one arena
+    int64_t n = engine_step_bytes(en, &l->step[i]);
+    if (n > f.activations) f.activations = n;
+  }
+  for (int k = 0; l->cached && k < en->nstream; k++) f.caches += l->cached[k] * cache_bytes(en, k);
+  int64_t tools = pool_threads(en->pool) * en->rt->scratch_bytes + (l->training ? BLAS_RESIDENT : 0);
+  int64_t running = f.params + f.tables + f.activations + f.caches + f.outputs + tools;
+  f.certain = f.packed + f.params + tools + smallest_step(en, l);
+  f.peak = f.packed + (running > source ? running : source);
   return f;
 }

@@ -92,6 +92,7 @@ static void read_buf(ProgBuf *b, const json_t *o) {
   b->source = (int)opt_int(o, "source", -1);
   b->entry = (int)opt_int(o, "entry", -1);
   b->offset = opt_int(o, "offset", 0);
+  b->rows = opt_int(o, "rows", 0);
   const json_t *mask = json_object_get(o, "mask");
   for (size_t i = 0; i < 4 && mask; i++) b->mask[i] = json_integer_value(json_array_get(mask, i));
   b->data = json_object_get(o, "data");

@@ -12,6 +12,7 @@
 //  "syms": [{"name": "T.base", "kind": "tokens|rows|cache|flat", "model": index}],
 //  "bufs": [{"kind": "input|mask|weight|packed|param|grad|live|cache|const|act", "name", "dtype",
 //            "sym": index or -1, "elems", "source", "entry": index, "offset",
+//            "rows": of a weight that is still read when all is packed: vectors of which a token's id picks one, 1 as a whole; else 0,
 //            "mask": [query sym, key sym, window, query model], "data": [const values]}],             by buffer id
 //  "kernels": number,
 //  "entries": [{"name", "static": bytes, "per_row": [bytes per sym], "outputs": {"nll": buffer id, …}}],
@@ -49,7 +50,7 @@ typedef struct ProgBuf {
   const char *name;
   Dtype dtype;
   int sym, entry, source;
-  int64_t elems, offset, mask[4];
+  int64_t elems, offset, rows, mask[4];
   json_t *data;
 } ProgBuf;
 typedef struct ProgSym {

@@ -5,6 +5,7 @@
 #include "runtime/core/core.h"
 
 typedef struct Blas Blas;
+enum { BLAS_RESIDENT = 4 << 20 };      // bytes that are resident of it while it works: libraries, and what its tiles use of a few buffers
 // Opens libopenblas.so.0, one thread per call, with the core type of the instruction-set path in use ("avx512" or
 // "avx2"), whatever OPENBLAS_CORETYPE says. Up to `threads` threads may multiply at a time; with memory for fewer they take turns, and a
 // warning says so. NULL and an error that says how to install it, or what memory it wants.

@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -37,12 +36,18 @@ static bool listed(const char *list, const char *word) {
   return false;
 }
 
-// The next line of a file in *line, without its newline; the caller frees *line in the end.
-static bool next_line(FILE *f, char **line, size_t *cap) {
-  ssize_t n = getline(line, cap, f);
-  if (n <= 0) return false;
-  if ((*line)[n - 1] == '\n') (*line)[n - 1] = 0;
-  return true;
+enum { LINE = 4 * PATH_MAX };  // room for the longest of both files
+
+// The next line of a file, without its newline; those that are longer than any can be are passed over.
+static bool next_line(FILE *f, char line[LINE]) {
+  for (bool whole = true; fgets(line, LINE, f);) {
+    size_t n = strlen(line);
+    bool ends = n && line[n - 1] == '\n';
+    if (ends) line[n - 1] = 0;
+    if (whole && (ends || feof(f))) return true;
+    whole = ends;
+  }
+  return false;
 }
 
 static FILE *open_below(const char *root, const char *path) {
@@ -53,10 +58,9 @@ static FILE *open_below(const char *root, const char *path) {
 // Lines "ID:CONTROLLERS:PATH"; v2's is "0::PATH".
 static bool own_path(const char *root, const char *controller, bool v2, char out[PATH_MAX]) {
   FILE *f = open_below(root, "/proc/self/cgroup");
-  char *line = NULL;
-  size_t cap = 0;
+  char line[LINE];
   bool found = false;
-  while (f && !found && next_line(f, &line, &cap)) {
+  while (f && !found && next_line(f, line)) {
     char *list = strchr(line, ':'), *path = list ? strchr(list + 1, ':') : NULL;
     if (!path || path[1] != '/' || strlen(path + 1) >= PATH_MAX) continue;
     *list++ = *path++ = 0;
@@ -64,7 +68,6 @@ static bool own_path(const char *root, const char *controller, bool v2, char out
     if (found) strcpy(out, path);
   }
   if (f) fclose(f);
-  free(line);
   return found;
 }
 
@@ -126,12 +129,10 @@ static void consider(char *line, const char *controller, bool v2, const char *ow
 
 static bool find_mount(const char *root, const char *controller, bool v2, const char *own, Mount *m) {
   FILE *f = open_below(root, "/proc/self/mountinfo");
-  char *line = NULL;
-  size_t cap = 0;
+  char line[LINE];
   *m = (Mount){0};
-  while (f && next_line(f, &line, &cap)) consider(line, controller, v2, own, m);
+  while (f && next_line(f, line)) consider(line, controller, v2, own, m);
   if (f) fclose(f);
-  free(line);
   return m->shows > 0;
 }
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "runtime/core/core.h"
 #include "runtime/machine/cgroup.h"
@@ -103,6 +104,43 @@ void limits_cpu(CpuLimits *l) {
     if (ok) return;
   }
   *l = (CpuLimits){.processors = 1, .cores = 1};
+}
+
+// ---- memory
+
+static void read_limit(MemLimits *l, const Cgroup *c, const char *name) {
+  char text[64];
+  int64_t bytes;
+  // v1 says "no limit" with a number that no machine has, v2 with "max"
+  if (!small_file(c->dir, name, text, sizeof text) || !whole_number(text, &bytes) || bytes >= INT64_C(1) << 60) return;
+  if (l->limit_of[0] && bytes >= l->limit) return;
+  l->limit = bytes > 0 ? bytes : 1;
+  snprintf(l->limit_of, sizeof l->limit_of, "%s/%s", c->shown, name);
+}
+
+// Over memory.max a process is killed; over memory.high it is held back until it hardly moves.
+static void read_limits(void *user, const Cgroup *c) {
+  read_limit(user, c, c->v2 ? "memory.max" : "memory.limit_in_bytes");
+  if (c->v2) read_limit(user, c, "memory.high");
+}
+
+void limits_memory_of(MemLimits *l, const char *root) {
+  char dir[PATH_MAX], text[16384];
+  *l = (MemLimits){0};
+  cgroup_walk(root, "memory", read_limits, l);
+  if ((size_t)snprintf(dir, sizeof dir, "%s/proc", root) >= sizeof dir || !small_file(dir, "meminfo", text, sizeof text)) return;
+  const char *s = strstr(text, "MemAvailable:");
+  int64_t kilobytes;
+  if (!s) return;
+  s += strlen("MemAvailable:");
+  s += strspn(s, " ");
+  if (digits(&s, &kilobytes) && !strncmp(s, " kB", 3) && kilobytes < INT64_C(1) << 50) l->available = kilobytes * 1024;
+}
+
+void limits_memory(MemLimits *l) {
+  struct rlimit as;
+  limits_memory_of(l, "");
+  if (getrlimit(RLIMIT_AS, &as) == 0 && as.rlim_cur != RLIM_INFINITY && as.rlim_cur < (rlim_t)1 << 60) l->address_space = (int64_t)as.rlim_cur;
 }
 
 // ---- threads

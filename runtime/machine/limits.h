@@ -21,6 +21,16 @@ void limits_cpu(CpuLimits *l);
 // The same of another machine (tests): its files below root, and a mask of `bytes` bytes.
 void limits_cpu_of(CpuLimits *l, const char *root, const cpu_set_t *mask, size_t bytes);
 
+typedef struct MemLimits {
+  int64_t limit;               // bytes, the smallest that a control group sets; 0: none
+  char limit_of[LIMITS_TEXT];  // the file that says so
+  int64_t available;           // free for new programs without swapping, page cache counted in; 0: the system does not say
+  int64_t address_space;       // that this process may have (ulimit -v); 0: no limit
+} MemLimits;
+
+void limits_memory(MemLimits *l);
+void limits_memory_of(MemLimits *l, const char *root);     // without address_space, which is this process's
+
 // Threads where nobody asks for a number: a core each, no more than the quota pays for, one at least. What decided it is in why ("2 cores").
 int limits_threads(const CpuLimits *l, char why[LIMITS_TEXT]);
 // A number of threads that somebody gave as text. False and an error that names what it was given by.

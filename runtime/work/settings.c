@@ -204,6 +204,11 @@ bool settings_check(const TrainSettings *s, RtError *e) {
   return s->data || rt_fail(e, "no training data: give --data FILE, or `data = \"…\"` in the spec's train block");
 }
 
+int64_t settings_step_tokens(const TrainSettings *s) {
+  int64_t batch = s->batch.n * s->accumulate;
+  return s->batch.rows || batch > s->tokens_cap ? s->tokens_cap : batch;
+}
+
 // ---- to JSON and to text
 
 static json_t *to_json(const TrainSettings *s, int i) {

@@ -48,6 +48,7 @@ bool settings_json(TrainSettings *s, const json_t *o, const char *what, RtError 
 bool settings_set(TrainSettings *s, int i, const char *text, RtError *e);
 // Is there all that a training needs?
 bool settings_check(const TrainSettings *s, RtError *e);
+int64_t settings_step_tokens(const TrainSettings *s);      // most anchor tokens computed at a time, where rows are short
 json_t *settings_to_json(const TrainSettings *s);
 // Row i as text: what settings_set would take, or what is done where nobody said.
 void settings_text(const TrainSettings *s, int i, char *out, size_t n);

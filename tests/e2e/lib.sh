@@ -51,3 +51,20 @@ same_until() {                 # FILE ROW KEY CUT
 differs_after() {              # FILE ROW KEY CUT
   "$STCMP" "$1" "$1" --key "$2.$3" --as "0.$3" --rows "$4" --after --differ 1e-3 >/dev/null || fail "$1: later tokens change nothing"
 }
+# group CONTROLLER FILES…: a control group of this test in $group, v2 or v1 (the one that has one of the files), with another inside it, where
+# root can make one. inside COMMAND… runs a command in the inner one; drop removes both.
+group() {
+  controller=$1; shift
+  for top in "/sys/fs/cgroup/$controller" /sys/fs/cgroup; do
+    for file in "$@"; do
+      group=$top/calm-test-$$
+      mkdir "$group" 2>/dev/null || continue
+      [ -f "$group/$file" ] && mkdir "$group/in" && inside true 2>/dev/null && trap 'drop; rm -rf "$dir"' EXIT && return 0
+      drop
+    done
+  done
+  echo "skipped: no control group with $* can be made here"
+  return 1
+}
+drop() { rmdir "$group/in" "$group" 2>/dev/null || :; trap 'rm -rf "$dir"' EXIT; }
+inside() { GROUP=$group sh -c 'echo $$ >"$GROUP/in/cgroup.procs" && exec "$@"' sh "$@"; }

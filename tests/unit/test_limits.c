@@ -1,5 +1,5 @@
 // What this process may use, on machines made of files: control groups v1, v2 and both, nested, in containers and out, cores and their
-// siblings; files that are missing, cut or hold anything limit nothing.
+// siblings, memory and what is answered to a run that needs it; files that are missing, cut or hold anything limit nothing.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "runtime/commands/memory.h"
 #include "runtime/machine/cgroup.h"
 #include "runtime/machine/limits.h"
 
@@ -196,6 +197,93 @@ static void several_mounts(void **state) {
   expect(4, 1, "the CPU quota of /all/a is 1 processor");
 }
 
+// ---- memory
+
+static MemLimits memory(void) {
+  MemLimits l;
+  limits_memory_of(&l, root);
+  return l;
+}
+static void expect_limit(int64_t limit, const char *of) {
+  MemLimits l = memory();
+  assert_int_equal(l.limit, limit);
+  assert_string_equal(l.limit_of, of);
+}
+
+static void memory_v2(void **state) {
+  (void)state;
+  expect_limit(0, "");
+  put("/proc/self/cgroup", "0::/a/b\n");
+  put("/proc/self/mountinfo", V2_MOUNT);
+  put("/sys/fs/cgroup/a/b/memory.max", "max\n");
+  put("/sys/fs/cgroup/a/b/memory.high", "max\n");
+  expect_limit(0, "");
+  put("/sys/fs/cgroup/a/b/memory.max", "3000000\n");
+  expect_limit(3000000, "/sys/fs/cgroup/a/b/memory.max");
+  put("/sys/fs/cgroup/a/memory.high", "2000000\n");
+  expect_limit(2000000, "/sys/fs/cgroup/a/memory.high");
+  put("/sys/fs/cgroup/a/memory.max", "2500000\n");
+  expect_limit(2000000, "/sys/fs/cgroup/a/memory.high");
+  put("/sys/fs/cgroup/memory.max", "0\n");                   // nothing at all is a limit
+  expect_limit(1, "/sys/fs/cgroup/memory.max");
+}
+
+static void memory_v1(void **state) {
+  (void)state;
+  put("/proc/self/cgroup", "4:memory:/job\n2:cpu:/other\n0::/v2\n");
+  put("/proc/self/mountinfo", "35 31 0:32 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n" V2_MOUNT);
+  put("/sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n");
+  put("/sys/fs/cgroup/memory/job/memory.limit_in_bytes", "9223372036854771712\n");
+  expect_limit(0, "");
+  put("/sys/fs/cgroup/memory/job/memory.limit_in_bytes", "5000000\n");
+  expect_limit(5000000, "/sys/fs/cgroup/memory/job/memory.limit_in_bytes");
+  put("/sys/fs/cgroup/v2/memory.max", "4000000\n");          // both kinds at once: the smaller
+  expect_limit(4000000, "/sys/fs/cgroup/v2/memory.max");
+}
+
+static void memory_free(void **state) {
+  (void)state;
+  assert_int_equal(memory().available, 0);
+  put("/proc/meminfo", "MemTotal:       24684096 kB\nMemFree:         1000 kB\nMemAvailable:   22000000 kB\n");
+  assert_int_equal(memory().available, INT64_C(22000000) * 1024);
+  static const char *const BAD[] = {"", "MemAvailable:", "MemAvailable: \n", "MemAvailable: kB\n", "MemAvailable: 12\n", "MemAvailable: -12 kB\n",
+                                    "MemAvailable: 99999999999999999999 kB\n", "MemAvailable: 9223372036854775807 kB\n"};
+  for (size_t i = 0; i < sizeof BAD / sizeof BAD[0]; i++) {
+    put("/proc/meminfo", BAD[i]);
+    assert_int_equal(memory().available, 0);
+  }
+  static const char *const LIMIT[] = {"", "max max", "-1", "1e9", "99999999999999999999", "12 13", "x"};
+  put("/proc/self/cgroup", "0::/\n");
+  put("/proc/self/mountinfo", V2_MOUNT);
+  for (size_t i = 0; i < sizeof LIMIT / sizeof LIMIT[0]; i++) {
+    put("/sys/fs/cgroup/memory.max", LIMIT[i]);
+    expect_limit(0, "");
+  }
+}
+
+// What is answered to a run that needs 300 MB for certain and 800 at most.
+static void judged(void **state) {
+  (void)state;
+  const MemNeed need = {.certain = 300000000, .peak = 800000000, .address_space = 500000000};
+  char text[MEM_TEXT];
+  MemLimits l = {.limit = 1000000000, .limit_of = "/c/memory.max", .available = 1000000000, .address_space = 1000000000};
+  assert_int_equal(memory_judge(&l, &need, text), MEM_FITS);
+  assert_int_equal(memory_judge(&(MemLimits){0}, &need, text), MEM_FITS);
+  l.limit = 799000000;
+  assert_int_equal(memory_judge(&l, &need, text), MEM_TIGHT);
+  assert_string_equal(text, "about 800 MB of memory will be needed, and /c/memory.max allows 799 MB");
+  l.limit = 299000000;
+  assert_int_equal(memory_judge(&l, &need, text), MEM_OVER);
+  assert_string_equal(text, "at least 300 MB of memory are needed, and /c/memory.max allows 299 MB");
+  l.limit = 0;
+  l.available = 100000000;                         // what others hold now they may give back
+  assert_int_equal(memory_judge(&l, &need, text), MEM_TIGHT);
+  assert_string_equal(text, "about 800 MB of memory will be needed, and 100 MB are free");
+  l.address_space = 499000000;
+  assert_int_equal(memory_judge(&l, &need, text), MEM_OVER);
+  assert_string_equal(text, "at least 500 MB of address space are needed, and this process may have 499 MB (ulimit -v)");
+}
+
 // ---- anything
 
 static void garbage(void **state) {
@@ -237,6 +325,16 @@ static void garbage(void **state) {
     expect(4, 4, "4 cores");
   }
   free(much);
+  put("/proc/self/mountinfo", V2_MOUNT);
+  put("/proc/self/cgroup", "0::/job\n");
+  expect(4, 1, "the CPU quota of /sys/fs/cgroup/job is 1 processor");
+  char *lines = calloc(1, 100000);                // a line that is longer than any, and the one that counts behind it
+  assert_non_null(lines);
+  memset(lines, 'a', 90000);
+  strcat(lines, "\n" V2_MOUNT);
+  put("/proc/self/mountinfo", lines);
+  free(lines);
+  expect(4, 1, "the CPU quota of /sys/fs/cgroup/job is 1 processor");
 }
 
 // ---- cores
@@ -318,6 +416,7 @@ static void given(void **state) {
 int main(void) {
 #define T(f) cmocka_unit_test_setup_teardown(f, new_root, drop_root)
   const struct CMUnitTest tests[] = {T(no_files_no_limit), T(v2_quota), T(v2_up_the_chain), T(v1_quota), T(hybrid), T(bind_mounted), T(namespaced),
-                                     T(several_mounts), T(garbage), T(siblings), T(smallest_wins), T(this_machine), T(given)};
+                                     T(several_mounts), T(memory_v2), T(memory_v1), T(memory_free), T(judged),
+                                     T(garbage), T(siblings), T(smallest_wins), T(this_machine), T(given)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
