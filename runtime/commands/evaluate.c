@@ -143,15 +143,9 @@ static bool count_rows(const Models *m, const EvalJob *job, const Data *data, in
 
 // One warning where the caches of that many sequences may not fit.
 static bool check_caches(App *a, const EvalJob *job, int64_t slots, int64_t longest, RtError *e) {
-  int n = a->models->streams.n;
-  Shape s = shape_of_text(a->models, slots > STEP_TOKENS ? slots : STEP_TOKENS);
-  double *ratio = rt_alloc((size_t)n, sizeof *ratio);
-  int64_t *cached = rt_alloc((size_t)n, sizeof *cached);
-  shape_ratios(a->models, ratio);
-  for (int k = 0; k < n; k++) cached[k] = (int64_t)((double)(slots * longest) * ratio[k]);
-  bool ok = memory_check(a, job->o, &(Load){.tables = -1, .nstep = 1, .step = {{a->en->e_step, s.tokens, slots}}, .cached = cached}, e);
-  rt_free(ratio), rt_free(cached);
-  shape_free(&s);
+  Shape step = shape_of_text(a->models, slots > STEP_TOKENS ? slots : STEP_TOKENS), all = shape_of_tokens(a->models, slots * longest);
+  bool ok = memory_check(a, job->o, &(Load){.tables = -1, .nstep = 1, .step = {{a->en->e_step, step.tokens, slots}}, .cached = all.tokens}, e);
+  shape_free(&step), shape_free(&all);
   return ok;
 }
 

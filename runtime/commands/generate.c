@@ -109,19 +109,10 @@ static bool encode_prompt(const Models *m, const Options *o, Prompt *p, RtError 
 
 // Loads the weights, where memory allows the caches that the text may grow to.
 static bool load(App *a, const Options *o, const Prompt *p, RtError *e) {
-  const Models *m = a->models;
-  int64_t more = opt_int(o->max_tokens, INT64_MAX), *tokens = rt_alloc((size_t)m->streams.n * 2, sizeof *tokens), *cached = tokens + m->streams.n;
-  double *ratio = rt_alloc((size_t)m->streams.n, sizeof *ratio);
-  if (more > m->context - p->n) more = m->context - p->n;
-  shape_ratios(m, ratio);
-  cached[0] = p->n;
-  follow_most(p->follow, p->n, cached);
-  for (int k = 0; k < m->streams.n; k++) {
-    tokens[k] = (int64_t)((double)(p->n < GENERATE_CHUNK ? p->n : GENERATE_CHUNK) * ratio[k]);
-    cached[k] += (int64_t)((double)more * ratio[k]);
-  }
-  bool ok = app_load(a, o, &(Load){.tables = -1, .nstep = 1, .step = {{a->en->e_step, tokens, 1}}, .cached = cached}, e);
-  rt_free(tokens), rt_free(ratio);
+  int64_t room = a->models->context - p->n, more = opt_int(o->max_tokens, room);
+  Shape step = shape_of_tokens(a->models, p->n < GENERATE_CHUNK ? p->n : GENERATE_CHUNK), all = shape_of_tokens(a->models, p->n + (more < room ? more : room));
+  bool ok = app_load(a, o, &(Load){.tables = -1, .nstep = 1, .step = {{a->en->e_step, step.tokens, 1}}, .cached = all.tokens}, e);
+  shape_free(&step), shape_free(&all);
   return ok;
 }
 

@@ -91,30 +91,24 @@ static bool add_train(const App *a, const Options *o, json_t *m, RtError *e) {
   if (!settings_json(&set, a->prog->train, "train", e)) settings_default(&set);
   set.tokens_cap = opt_int(o->info_cap, set.tokens_cap);
   if (!shape_of(a, o->info_data ? o->info_data : named(a, a->prog->train), settings_step_tokens(&set), set.shuffle, &s, &data, e)) return false;
+  Shape look = shape_of_text(a->models, set.tokens_cap);
   Load l = {.training = true, .keeps_best = set.validate != NULL, .tables = s.tables, .nstep = 1, .step = {{a->en->e_train, s.tokens, s.rows}}};
+  if (l.keeps_best) l.step[l.nstep++] = (StepLoad){a->en->e_loss, look.tokens, look.rows};
   json_object_set_new(m, "train", command_json(a, &l, settings_step_tokens(&set), data));
-  shape_free(&s);
+  shape_free(&s), shape_free(&look);
   return true;
 }
 
 // A text that fills the context, and a token of it.
 static void add_generate(const App *a, json_t *m) {
   enum { MANY = 1 << 16 };
-  int n = a->models->streams.n;
-  double *ratio = rt_alloc((size_t)n, sizeof *ratio);
-  int64_t *tokens = rt_alloc((size_t)n * 3, sizeof *tokens), *cached = tokens + n, *many = cached + n, context = a->models->context;
-  bool known = context < INT32_MAX;
-  shape_ratios(a->models, ratio);
-  for (int k = 0; k < n; k++) {
-    tokens[k] = (int64_t)((double)(context < GENERATE_CHUNK ? context : GENERATE_CHUNK) * ratio[k]);
-    cached[k] = (int64_t)((double)context * ratio[k]);
-    many[k] = (int64_t)(MANY * ratio[k]);
-  }
-  Footprint f = engine_footprint(a->en, &(Load){.cached = many});
-  json_object_set_new(m, "cache_token", json_integer(f.caches / MANY));
-  Load l = {.tables = -1, .nstep = 1, .step = {{a->en->e_step, tokens, 1}}, .cached = cached};
-  if (known) json_object_set_new(m, "generate", command_json(a, &l, context, 0));
-  rt_free(ratio), rt_free(tokens);
+  int64_t context = a->models->context;
+  Shape step = shape_of_tokens(a->models, context < GENERATE_CHUNK ? context : GENERATE_CHUNK), all = shape_of_tokens(a->models, context);
+  Shape many = shape_of_tokens(a->models, MANY);
+  json_object_set_new(m, "cache_token", json_integer(engine_footprint(a->en, &(Load){.cached = many.tokens}).caches / MANY));
+  Load l = {.tables = -1, .nstep = 1, .step = {{a->en->e_step, step.tokens, 1}}, .cached = all.tokens};
+  if (context < INT32_MAX) json_object_set_new(m, "generate", command_json(a, &l, context, 0));       // one is known
+  shape_free(&step), shape_free(&all), shape_free(&many);
 }
 
 // What each command takes, beside what it may have.

@@ -278,15 +278,20 @@ static bool open_data(Trainer *t, RtError *e) {
   return feed_room(&t->steps, t->data, e);
 }
 
-// Before any weight is read; what --resume goes on with is read with its parameters, so its settings count as if they were the spec's.
+// Before any weight is read.
 static bool check_memory(Trainer *t, const Options *o, RtError *e) {
-  if (!read_settings(t, o, NULL, e)) return false;
-  bool held = t->set.validate != NULL;
-  Shape s = shape_of_text(t->app.models, settings_step_tokens(&t->set)), look = shape_of_text(t->app.models, t->set.tokens_cap);
-  Load l = {.training = true, .keeps_best = held, .tables = -1, .nstep = 2,
-            .step = {{t->en->e_train, s.tokens, s.rows}, {held ? t->en->e_loss : -1, look.tokens, look.rows}}};
-  bool ok = memory_check(&t->app, o, &l, e);
-  shape_free(&s), shape_free(&look);
+  RtError unread;
+  json_t *saved = o->resume ? checkpoint_settings(t->dir.last, &unread) : NULL;        // resuming will say what is wrong with it
+  bool ok = o->resume && !saved;
+  if (!ok && read_settings(t, o, saved, e)) {
+    Load l = {.training = true, .keeps_best = t->set.validate != NULL, .tables = -1};
+    Shape s = shape_of_text(t->app.models, settings_step_tokens(&t->set)), look = shape_of_text(t->app.models, t->set.tokens_cap);
+    l.step[l.nstep++] = (StepLoad){t->en->e_train, s.tokens, s.rows};
+    if (l.keeps_best) l.step[l.nstep++] = (StepLoad){t->en->e_loss, look.tokens, look.rows};
+    ok = memory_check(&t->app, o, &l, e);
+    shape_free(&s), shape_free(&look);
+  }
+  json_decref(saved);
   return ok;
 }
 

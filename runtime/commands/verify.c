@@ -170,13 +170,10 @@ static void backward(Verify *v, int64_t b, float *state) {
 
 // Loads the weights, where memory allows.
 static bool load(Verify *v, const Options *o, RtError *e) {
-  double *ratio = rt_alloc((size_t)v->en->nstream, sizeof *ratio);
-  int64_t *tokens = rt_alloc((size_t)v->en->nstream, sizeof *tokens);
-  shape_ratios(v->models, ratio);
-  for (int k = 0; k < v->en->nstream; k++) tokens[k] = (int64_t)((double)v->n * ratio[k]);
-  Load l = {.tables = -1, .nstep = 2, .step = {{v->en->e_score, tokens, rows_at_a_time(v)}, {v->grad.t ? v->en->e_probe : -1, tokens, v->n}}};
+  Shape s = shape_of_tokens(v->models, v->n);
+  Load l = {.tables = -1, .nstep = 2, .step = {{v->en->e_score, s.tokens, rows_at_a_time(v)}, {v->grad.t ? v->en->e_probe : -1, s.tokens, v->n}}};
   bool ok = app_load(&v->app, o, &l, e);
-  rt_free(ratio), rt_free(tokens);
+  shape_free(&s);
   return ok;
 }
 

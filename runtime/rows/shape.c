@@ -90,7 +90,8 @@ static const char SAMPLE[] =
     "According to its report, published on Thursday, costs fell by $3.2 million while research and development grew for the fourth time.\n\n"
     "def total(items, rate=0.25):\n    result = 0\n    for item in items:\n        result += item.price * (1 + rate)\n    return result\n";
 
-void shape_ratios(const Models *m, double *per_token) {
+// Tokens of each stream for one of the anchor's.
+static void ratios(const Models *m, double *per_token) {
   for (int k = 0; k < m->streams.n; k++) per_token[k] = 1;
   if (m->streams.n == 1 || !m->tok) return;
   RtError e;
@@ -105,16 +106,23 @@ void shape_ratios(const Models *m, double *per_token) {
   rt_free(ids), rt_free(span);
 }
 
-Shape shape_of_text(const Models *m, int64_t cap) {
+Shape shape_of_tokens(const Models *m, int64_t n) {
   Shape out = new_shape(m);
-  double *ratio = rt_alloc((size_t)m->streams.n, sizeof *ratio), most = 1;
-  shape_ratios(m, ratio);
-  for (int k = 0; k < m->streams.n; k++)
-    if (ratio[k] > most) most = ratio[k];
-  for (int k = 0; k < m->streams.n; k++) out.tokens[k] = (int64_t)((double)cap / most * ratio[k]);
-  out.rows = out.tokens[0];
+  double *ratio = rt_alloc((size_t)m->streams.n, sizeof *ratio);
+  ratios(m, ratio);
+  for (int k = 0; k < m->streams.n; k++) out.tokens[k] = (int64_t)((double)n * ratio[k]);
+  out.rows = n;
   rt_free(ratio);
   return out;
+}
+
+Shape shape_of_text(const Models *m, int64_t cap) {
+  double *ratio = rt_alloc((size_t)m->streams.n, sizeof *ratio), most = 1;
+  ratios(m, ratio);
+  for (int k = 0; k < m->streams.n; k++)
+    if (ratio[k] > most) most = ratio[k];
+  rt_free(ratio);
+  return shape_of_tokens(m, (int64_t)((double)cap / most));
 }
 
 void shape_free(Shape *s) { rt_free(s->tokens); }

@@ -16,7 +16,7 @@ Shape shape_of_data(const Models *m, const Data *d, int64_t cap, bool shuffled);
 // Steps of any text: full to the cap in the stream that has most tokens for it, the others in the proportions of a sample text; every row is
 // wanted.
 Shape shape_of_text(const Models *m, int64_t cap);
-// Tokens of each stream (per_token[stream]) for one of the anchor's, in that sample; 1 where a tokenizer cannot read it.
-void shape_ratios(const Models *m, double *per_token);
+// n tokens of the anchor and what the sample makes of that in the other streams (as many, where a tokenizer cannot read it).
+Shape shape_of_tokens(const Models *m, int64_t n);
 void shape_free(Shape *s);
 #endif

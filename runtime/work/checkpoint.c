@@ -279,6 +279,13 @@ typedef struct Wanted {
   bool force, plain;           // plain: theta.json may be missing
 } Wanted;
 
+json_t *checkpoint_settings(const char *dir, RtError *e) {
+  Reading r = {.dir = dir};
+  json_t *settings = open_about(&r, e) ? json_incref(json_object_get(r.about, "settings")) : NULL;
+  json_decref(r.about);
+  return settings;
+}
+
 static bool read_once(Reading *r, Identity *id, const Wanted *w, RtError *e) {
   const Prog *p = id->models->prog;
   const ParamsPart theta = {"", w->x->theta}, moments[] = {{"m.", w->x->m}, {"v.", w->x->v}};

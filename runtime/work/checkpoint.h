@@ -30,6 +30,8 @@ bool checkpoint_save(const char *dir, Identity *id, const TrainVectors *x, const
 // A run to go on with: fills x, all three of it, and s. *about: theta.json, owned by the caller, from which texts of s are borrowed and whose
 // "settings" is what the run was started with.
 bool checkpoint_resume(const char *dir, Identity *id, bool force, const TrainVectors *x, TrainState *s, json_t **about, RtError *e);
+// What the run was started with, for those who look before they resume; owned by the caller. NULL and an error.
+json_t *checkpoint_settings(const char *dir, RtError *e);
 // --params: a checkpoint directory or a safetensors file (with theta.json beside it, or unchecked with a warning).
 // force: a program built from another spec text may use them too (models and tokenizers must still be the same).
 bool checkpoint_params(const char *path, Identity *id, bool force, float *theta, RtError *e);

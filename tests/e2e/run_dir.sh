@@ -89,4 +89,6 @@ expect 1 'fresh holds an earlier run: last/' ./app train --data rows.jsonl --ste
 train --steps 4 --seed 5 --out fresh --resume
 [ "$(ls fresh | grep 'tmp\|old')" = last.tmp.mine ] || fail "left behind: $(ls fresh)"
 cmp run/last/theta.safetensors fresh/last/theta.safetensors || fail "not the checkpoint that stood aside"
+# its data and settings are theta.json's where no flag says another
+./app train --steps 5 --out fresh --resume 2>err || fail "go on without --data: $(cat err)"
 echo "runs are kept, held and replaced"
