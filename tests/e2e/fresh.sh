@@ -15,6 +15,7 @@ stub id 'echo 0'
 stub unshare 'echo "unshare: unshare failed: Operation not permitted" >&2; exit 1'
 try 'no namespace .*Operation not permitted'
 stub unshare 'while [ "$1" != sh ] && [ "$1" != mmdebstrap ]; do shift; done; [ "$1" = sh ] || exec "$@"'
+stub git 'exit 1'
 stub mmdebstrap 'echo "E: no route to the mirror" >&2; exit 1'
 try 'mmdebstrap could not make'
 expect 77 'E: no route to the mirror' env PATH="$dir/bin:$PATH" TMPDIR="$dir/tmp" sh "$root/scripts/fresh" true
