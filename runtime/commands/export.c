@@ -1,9 +1,12 @@
 // export: a model made from nothing, as a directory that Hugging Face transformers (and calm) load: config.json,
 // model.safetensors, the tokenizer, generation_config.json; and SHA256SUMS of them.
+#include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "runtime/commands/command.h"
 #include "runtime/core/core.h"
@@ -22,11 +25,32 @@ static int file_shape(const ProgParam *p, int64_t shape[8]) {
   return 2;
 }
 
-// Where a model goes to, and what has been written there.
+// Where a model's files are written, and what they are: a folder in the directory that the user named, into which they are moved when all are whole.
 typedef struct Export {
   const char *dir;
   json_t *sums;
 } Export;
+
+static const char *const FILES[] = {"config.json", "generation_config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json", SUMS_FILE};
+enum { NFILES = sizeof FILES / sizeof FILES[0] };
+
+static void folder_end(void *object) {
+  char *dir = *(char **)object, path[PATH_MAX];
+  for (int i = 0; dir && i < NFILES; i++)
+    if (snprintf(path, sizeof path, "%s/%s", dir, FILES[i]) < (int)sizeof path) unlink(path);
+  if (dir) rmdir(dir);
+  rt_free(dir);
+}
+
+static bool move_files(const char *from, const char *to, RtError *e) {
+  bool ok = true;
+  for (int i = 0; ok && i < NFILES; i++) {
+    char *a = file_join(from, FILES[i]), *b = file_join(to, FILES[i]);
+    if (rename(a, b) != 0 && errno != ENOENT) ok = rt_fail(e, "cannot write %s: %s", b, strerror(errno));
+    rt_free(a), rt_free(b);
+  }
+  return ok;
+}
 
 static bool save(const Export *x, const char *name, const void *data, size_t n, RtError *e) {
   char *path = file_join(x->dir, name);
@@ -152,8 +176,15 @@ int cmd_export(const Options *o) {
   int m = a.prog->anchor;
   ok = ok && (a.models->dir[m] == NULL || rt_fail(&e, "nothing to export: every model of %s comes from a directory", a.prog->spec)) &&
        (o->overwrite || check_free(x.dir, &e));
+  const char *dir = x.dir;
+  struct stat st;
+  bool made = stat(dir, &st) != 0;
+  char **folder = rt_object(sizeof *folder, folder_end);
+  x.dir = *folder = rt_format("%s/.export.tmp.%ld", dir, (long)getpid());
   ok = ok && app_load(&a, o, &(Load){0}, &e) && file_make_dirs(x.dir, &e) && save_configs(a.models, m, &x, &e) && save_tokenizer(a.models, m, &x, &e) &&
-       save_weights(a.en, m, &x, &e) && sums_save(x.sums, x.dir, &e);
+       save_weights(a.en, m, &x, &e) && sums_save(x.sums, x.dir, &e) && move_files(x.dir, dir, &e);
+  rt_end(folder);
+  if (!ok && made) rmdir(dir);
   json_decref(x.sums);
   app_close(&a);
   return ok ? 0 : cmd_fail(o, &e);

@@ -52,6 +52,7 @@ static bool check_start(const RunDir *r, RunStart start, RtError *e) {
   char parts[64];
   struct stat st;
   if (stat(r->dir, &st) == 0 && !S_ISDIR(st.st_mode)) return rt_fail_about(e, RT_ABOUT_RUN_DIR, "%s: expected a directory, found a file", r->dir);
+  if (checkpoint_is(r->dir)) return rt_fail_about(e, RT_ABOUT_RUN_DIR, "%s: that is a checkpoint; expected the directory of a run, such as the one above it", r->dir);
   switch (start) {
     case RUN_RESUME: return check_resume(r, e);
     case RUN_OVERWRITE: return made_by_calm(r, e);
@@ -96,6 +97,10 @@ bool rundir_open(RunDir *r, const char *dir, RunStart start, RtError *e) {
   r->replaces = ok && start == RUN_OVERWRITE && *list_run(r, parts);
   rt_free(path), rt_free(what);
   return ok;
+}
+
+bool rundir_stands(const RunDir *r, RtError *e) {
+  return lock_stands(&r->lock) || rt_fail(e, "%s was moved, removed or replaced while this training ran; nothing is saved there any more", r->dir);
 }
 
 bool rundir_clear(RunDir *r, RtError *e) {

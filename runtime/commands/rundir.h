@@ -17,6 +17,8 @@ typedef struct RunDir {
 // not make, and whatever it is while another training holds the directory. What a training that was killed left half written is removed.
 // rundir_close is due in any case.
 bool rundir_open(RunDir *r, const char *dir, RunStart start, RtError *e);
+// Before every save: refuses where the directory was moved, removed or replaced meanwhile, since what lies at its path is another's then.
+bool rundir_stands(const RunDir *r, RtError *e);
 // RUN_OVERWRITE, after the new last/ stands in place of the old one: removes the rest of the earlier run.
 bool rundir_clear(RunDir *r, RtError *e);
 // Lets go; a directory that was made for nothing is removed.

@@ -117,7 +117,7 @@ static bool save_best(Trainer *t, RtError *e) {
 // to be replaced goes when there is a last/ to put in its place.
 static bool save(Trainer *t, RtError *e) {
   bool replaces = t->dir.replaces;
-  return engine_unchanged(t->en, e) && (replaces || save_best(t, e)) && save_last(t, e) && (!replaces || (rundir_clear(&t->dir, e) && save_best(t, e)));
+  return rundir_stands(&t->dir, e) && engine_unchanged(t->en, e) && (replaces || save_best(t, e)) && save_last(t, e) && (!replaces || (rundir_clear(&t->dir, e) && save_best(t, e)));
 }
 
 // Before the first line of the log: a training that fails in its first step leaves nothing, and what it was to replace.

@@ -72,20 +72,23 @@ static int open_lock(const char *path, int flags, RtError *e) {
   return -1;
 }
 
+typedef struct Held {
+  char *path;
+  int fd;
+} Held;
+
 // The holder removes the file when it ends: what was opened may be gone, or another may stand in its place.
 static bool is_there(int fd, const char *path) {
   struct stat mine, there;
   return fstat(fd, &mine) == 0 && lstat(path, &there) == 0 && mine.st_dev == there.st_dev && mine.st_ino == there.st_ino;
 }
 
-typedef struct Held {
-  char *path;
-  int fd;
-} Held;
-
 static void held_end(void *object) {
   Held *h = object;
-  if (h->fd >= 0) unlink(h->path), close(h->fd);
+  if (h->fd >= 0) {
+    if (is_there(h->fd, h->path)) unlink(h->path);
+    close(h->fd);
+  }
   rt_free(h->path);
 }
 
@@ -118,6 +121,11 @@ bool lock_take(Lock *l, const char *path, const char *what, RtError *e) {
   *l = (Lock){h->fd < 0 ? NULL : h};
   if (!l->held) rt_end(h);
   return l->held;
+}
+
+bool lock_stands(const Lock *l) {
+  const Held *h = l->held;
+  return h && is_there(h->fd, h->path);
 }
 
 bool lock_is_held(const char *path, const char *what, RtError *e) {

@@ -11,6 +11,8 @@ typedef struct Lock {
 // Makes the file where it is missing and takes its lock without waiting. False when another process has it: the error is `what`, then which, and
 // since when. A file of this name that no lock of calm's made is left as it is, and refused. Where the file system has no locks: true, with a warning.
 bool lock_take(Lock *l, const char *path, const char *what, RtError *e);
+// Whether the file that is locked still lies at its path: false when its directory was moved, removed or replaced.
+bool lock_stands(const Lock *l);
 // Whether another process has the lock of this file: then true, and e as above. Takes and makes nothing.
 bool lock_is_held(const char *path, const char *what, RtError *e);
 // Removes the file and lets go.

@@ -92,3 +92,16 @@ cmp run/last/theta.safetensors fresh/last/theta.safetensors || fail "not the che
 # its data and settings are theta.json's where no flag says another
 ./app train --steps 5 --out fresh --resume 2>err || fail "go on without --data: $(cat err)"
 echo "runs are kept, held and replaced"
+
+# --- a directory that is moved away under a training: another may begin at its path, and the first saves nothing over it
+expect 1 'that is a checkpoint' ./app train --data rows.jsonl --steps 3 --out run/last
+[ ! -e run/last/last ] || fail "a run inside a checkpoint"
+(exec ./app train --data rows.jsonl --steps 100000 --save-every 20 --out mv) 2>first.err & first=$!
+tries=0; until [ -s mv/last/theta.json ] || [ $tries = 500 ]; do tries=$((tries + 1)); sleep 0.02; done
+mv mv moved
+train --steps 2 --out mv
+sum mv >before
+status=0; wait $first || status=$?
+[ $status = 1 ] && grep -q 'mv was moved, removed or replaced' first.err || fail "a training whose directory was moved: $status, $(tail -n 1 first.err)"
+sum mv | cmp - before || fail "a training saved into the directory of another"
+[ ! -e mv/.calm.lock ] || fail "a lock is left"
