@@ -19,6 +19,7 @@ typedef struct Work {
   Symbol *sym;
   size_t n, cap;
   uint32_t at;                 // bytes of the piece taken so far
+  int32_t next;                // the symbol to be handed out
   Merge *heap;
   size_t heap_n, heap_cap;
 } Work;
@@ -131,21 +132,30 @@ static void merge(const TkBpe *t, Work *w) {
   }
 }
 
-static void encode(const void *own, void *work, const char *s, size_t n, TkTokens *out) {
+static void encode(const void *own, void *work, const char *s, size_t n) {
   const TkBpe *t = own;
   Work *w = work;
-  int32_t whole = whole_piece(t, s, n);
-  if (whole >= 0) {
-    tk_token_put(out, (TkToken){whole, 0, (uint32_t)n});
-    return;
-  }
   w->n = 0;
   w->at = 0;
-  if (t->bytes) start_bytes(t, w, s, n);
-  else start_symbols(t, w, s, n);
-  if (w->n > 1) merge(t, w);
-  for (int32_t k = w->n ? 0 : -1; k >= 0; k = w->sym[k].next)
-    tk_token_put(out, (TkToken){w->sym[k].id, w->sym[k].begin, w->sym[k].begin + w->sym[k].len});
+  int32_t whole = whole_piece(t, s, n);
+  if (whole >= 0) {
+    add_symbol(w, whole, n);
+    w->sym[0].next = -1;
+  } else {
+    if (t->bytes) start_bytes(t, w, s, n);
+    else start_symbols(t, w, s, n);
+    if (w->n > 1) merge(t, w);
+  }
+  w->next = w->n ? 0 : -1;
+}
+
+static size_t take(void *work, TkToken *to, size_t most) {
+  Work *w = work;
+  size_t n = 0;
+  int32_t k = w->next;
+  for (; k >= 0 && n < most; k = w->sym[k].next) to[n++] = (TkToken){w->sym[k].id, w->sym[k].begin, w->sym[k].begin + w->sym[k].len};
+  w->next = k;
+  return n;
 }
 
 static void work_free(void *work) {
@@ -157,7 +167,7 @@ static void work_free(void *work) {
 const TkModelKind tk_bpe = {
   .type = "BPE",
   .size = sizeof(TkBpe), .read = tk_bpe_read, .free = tk_bpe_free,
-  .encode = encode, .work_size = sizeof(Work), .work_free = work_free,
+  .encode = encode, .take = take, .work_size = sizeof(Work), .work_free = work_free,
   .take_bytes = tk_bpe_take_bytes,
   .cuts = tk_bpe_cuts, .last_cut = tk_bpe_last_cut, .cuts_free = tk_bpe_cuts_free,
 };

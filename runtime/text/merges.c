@@ -6,14 +6,6 @@
 #include "runtime/core/core.h"
 #include "runtime/text/hash.h"
 
-const TkPair *tk_merge_find(const TkMerges *m, int32_t left, int32_t right) {
-  uint64_t key = (uint64_t)(uint32_t)left << 32 | (uint32_t)right;
-  for (size_t i = tk_mix(key) & m->mask;; i = (i + 1) & m->mask) {
-    if (m->pair[i].rank == UINT32_MAX) return NULL;
-    if (m->pair[i].key == key) return &m->pair[i];
-  }
-}
-
 // A later merge of the same pair replaces an earlier one.
 static void add_pair(TkMerges *m, int32_t left, int32_t right, uint32_t rank, int32_t id) {
   uint64_t key = (uint64_t)(uint32_t)left << 32 | (uint32_t)right;

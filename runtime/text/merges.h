@@ -1,6 +1,7 @@
 // Which two tokens merge into which, and how early: an open-addressing hash table, filled straight from the JSON text.
 #ifndef CALM_RUNTIME_TEXT_MERGES_H
 #define CALM_RUNTIME_TEXT_MERGES_H
+#include "runtime/text/hash.h"
 #include "runtime/text/vocab.h"
 
 typedef struct TkPair {
@@ -14,6 +15,14 @@ typedef struct TkMerges {
 } TkMerges;
 
 bool tk_merges_read(TkMerges *m, const TkVocab *v, const char *what, JsonStr merges, RtError *e);   // ["left right", …] or [["left", "right"], …]
-const TkPair *tk_merge_find(const TkMerges *m, int32_t left, int32_t right);         // NULL when they do not merge
 void tk_merges_free(TkMerges *m);
+
+// NULL when they do not merge.
+static inline const TkPair *tk_merge_find(const TkMerges *m, int32_t left, int32_t right) {
+  uint64_t key = (uint64_t)(uint32_t)left << 32 | (uint32_t)right;
+  for (size_t i = tk_mix(key) & m->mask;; i = (i + 1) & m->mask) {
+    if (m->pair[i].rank == UINT32_MAX) return NULL;
+    if (m->pair[i].key == key) return &m->pair[i];
+  }
+}
 #endif

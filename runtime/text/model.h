@@ -9,11 +9,6 @@ typedef struct TkToken {
   int32_t id;
   uint32_t begin, end;         // bytes of the piece
 } TkToken;
-typedef struct TkTokens {
-  TkToken *p;
-  size_t n, cap;
-} TkTokens;
-void tk_token_put(TkTokens *l, TkToken t);
 
 // What a model is read from: a file's name, its "model" object without the two large members, and those as JSON text (s is NULL where absent).
 typedef struct TkModelSource {
@@ -28,9 +23,11 @@ typedef struct TkModelKind {
   size_t size;                 // of its tables, `own` below, zero before they are read
   bool (*read)(void *own, TkVocab *vocab, const TkModelSource *from, RtError *e);   // fills the vocabulary too, which outlives own
   void (*free)(void *own);     // what own points to, also where read failed
-  // The tokens of a piece, appended to out: they follow from the piece alone.
-  void (*encode)(const void *own, void *work, const char *s, size_t n, TkTokens *out);
-  size_t work_size;            // of a work area, which starts as zero and is one thread's at a time; 0: NULL is passed
+  // Encodes a piece; take then hands out its tokens in their order, at most so many a call, and fewer with the last. They follow from the piece
+  // alone.
+  void (*encode)(const void *own, void *work, const char *s, size_t n);
+  size_t (*take)(void *work, TkToken *to, size_t most);
+  size_t work_size;            // of a work area, which starts as zero and is one thread's at a time
   void (*work_free)(void *work);    // what it points to
   // From now on pieces come as bytes, not as the byte-level characters that show them; false: it needs the characters. NULL: it does.
   bool (*take_bytes)(void *own);

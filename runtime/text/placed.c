@@ -59,18 +59,6 @@ TkText tk_text_view(const char *raw, size_t begin, size_t end) {
   return (TkText){.s = (char *)(uintptr_t)raw + begin, .n = end - begin, .base = (uint32_t)begin};
 }
 
-uint32_t tk_from(const TkText *t, size_t i) {
-  if (t->from) return t->from[i];
-  while (((uint8_t)t->s[i] & 0xC0) == 0x80) i--;            // texts begin and end with whole characters
-  return t->base + (uint32_t)i;
-}
-
-uint32_t tk_to(const TkText *t, size_t i) {
-  if (t->to) return t->to[i];
-  do i++; while (i < t->n && ((uint8_t)t->s[i] & 0xC0) == 0x80);
-  return t->base + (uint32_t)i;
-}
-
 void tk_piece_put(TkPieces *p, size_t begin, size_t end) {
   if (p->n == p->cap) {
     p->cap = p->cap ? p->cap * 2 : 64;

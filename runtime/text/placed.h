@@ -28,9 +28,20 @@ void tk_text_clear(TkText *t);                              // empty, but not wi
 void tk_text_put(TkText *t, const char *s, size_t n, uint32_t from, uint32_t to);   // all n bytes from one place
 void tk_text_copy(TkText *t, const TkText *src, size_t begin, size_t end);
 TkText tk_text_view(const char *raw, size_t begin, size_t end);
-uint32_t tk_from(const TkText *t, size_t i);
-uint32_t tk_to(const TkText *t, size_t i);
 void tk_piece_put(TkPieces *p, size_t begin, size_t end);
 // Fails naming line and byte (from 1) of the byte at offset `at` of a raw text.
 bool tk_text_not_utf8(const char *raw, size_t at, RtError *e);
+
+// The raw bytes of byte i.
+static inline uint32_t tk_from(const TkText *t, size_t i) {
+  if (t->from) return t->from[i];
+  while (((uint8_t)t->s[i] & 0xC0) == 0x80) i--;            // texts begin and end with whole characters
+  return t->base + (uint32_t)i;
+}
+
+static inline uint32_t tk_to(const TkText *t, size_t i) {
+  if (t->to) return t->to[i];
+  do i++; while (i < t->n && ((uint8_t)t->s[i] & 0xC0) == 0x80);
+  return t->base + (uint32_t)i;
+}
 #endif

@@ -21,7 +21,7 @@ extern const TkFamily tk_pretokenizers;
 // Splits text[begin, end); leaves the pieces in w->in, of w->t. With open more text may follow: the last of them is growing.
 void tk_pretokenize(const TkComponents *l, TkSplitting *w, const TkText *text, size_t begin, size_t end, bool open, TkCall *call);
 bool tk_pretokenizers_resume(const TkComponents *l);
-// Whether the pieces end up as byte-level characters, and could be left as bytes; and has that done.
+// Whether the pieces end up as byte-level characters and could be left as bytes; the second has that done.
 bool tk_pretokenizers_show_bytes(const TkComponents *l);
 void tk_pretokenizers_leave_bytes(TkComponents *l);
 #endif

@@ -24,7 +24,6 @@ static void work_free(TkWork *w) {
   pcre2_match_data_free(w->call.match);
   if (w->model->kind->work_free) w->model->kind->work_free(w->model_work);
   rt_free(w->model_work);
-  rt_free(w->tokens.p);
   for (int i = 0; i < 2; i++) tk_text_free(&w->norm[i]);
   tk_splitting_free(&w->split);
   tk_cache_free(&w->cache);
@@ -48,7 +47,7 @@ void tk_pool_free(TkPool *p) {
 static TkWork *work_new(const TkModel *m) {
   TkWork *w = rt_alloc(1, sizeof *w);
   w->model = m;
-  if (m->kind->work_size) w->model_work = rt_alloc(1, m->kind->work_size);
+  w->model_work = rt_alloc(1, m->kind->work_size);
   return w;
 }
 
@@ -70,31 +69,45 @@ void tk_work_give(TkPool *p, TkWork *w) {
   pthread_mutex_unlock(&p->lock);
 }
 
+static void reserve(TkWork *w, int64_t more) {
+  if (w->cap - w->n >= more) return;
+  w->cap = (w->n + more) * 2 + 64;
+  w->ids = rt_realloc(w->ids, (size_t)w->cap, sizeof *w->ids);
+  w->spans = rt_realloc(w->spans, (size_t)w->cap, sizeof *w->spans);
+}
+
 void tk_emit(TkWork *w, int32_t id, int64_t begin, int64_t end) {
-  if (w->n == w->cap) {
-    w->cap = w->cap ? w->cap * 2 : 64;
-    w->ids = rt_realloc(w->ids, (size_t)w->cap, sizeof *w->ids);
-    w->spans = rt_realloc(w->spans, (size_t)w->cap, sizeof *w->spans);
-  }
+  reserve(w, 1);
   w->ids[w->n] = id;
   w->spans[w->n++] = (TokSpan){begin, end};
 }
 
-void tk_encode_piece(TkWork *w, TkPiece p) {
+static void emit_tokens(TkWork *w, size_t begin, const TkToken *token, size_t n) {
   const TkText *text = w->split.t;
-  const char *s = text->s + p.begin;
+  reserve(w, (int64_t)n);
+  for (size_t i = 0; i < n; i++) {
+    w->ids[w->n] = token[i].id;
+    w->spans[w->n++] = (TokSpan){tk_from(text, begin + token[i].begin), tk_to(text, begin + token[i].end - 1)};
+  }
+}
+
+void tk_encode_piece(TkWork *w, TkPiece p) {
+  const char *s = w->split.t->s + p.begin;
   size_t n = p.end - p.begin, count;
   bool keep = n <= TK_CACHE_PIECE;
   uint64_t hash = keep ? tk_hash(s, n) : 0;
-  const TkToken *token = keep ? tk_cache_find(&w->cache, hash, s, n, &count) : NULL;
-  if (!token) {
-    w->tokens.n = 0;
-    w->model->kind->encode(w->model->own, w->model_work, s, n, &w->tokens);
-    token = w->tokens.p;
-    count = w->tokens.n;
-    if (keep) tk_cache_add(&w->cache, hash, s, n, token, count);
+  const TkToken *seen = keep ? tk_cache_find(&w->cache, hash, s, n, &count) : NULL;
+  if (seen) {
+    emit_tokens(w, p.begin, seen, count);
+    return;
   }
-  for (size_t i = 0; i < count; i++) tk_emit(w, token[i].id, tk_from(text, p.begin + token[i].begin), tk_to(text, p.begin + token[i].end - 1));
+  TkToken some[4 * TK_CACHE_PIECE];
+  const size_t most = sizeof some / sizeof *some;
+  w->model->kind->encode(w->model->own, w->model_work, s, n);
+  count = w->model->kind->take(w->model_work, some, most);
+  if (keep && count < most) tk_cache_add(&w->cache, hash, s, n, some, count);
+  emit_tokens(w, p.begin, some, count);
+  while (count == most) emit_tokens(w, p.begin, some, count = w->model->kind->take(w->model_work, some, most));
 }
 
 void tk_encode_pieces(TkWork *w, size_t n) {

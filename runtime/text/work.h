@@ -13,7 +13,6 @@ typedef struct TkWork {
   const TkModel *model;
   TkCall call;
   void *model_work;
-  TkTokens tokens;             // of a piece
   TkText norm[2];
   TkSplitting split;
   TkCache cache;

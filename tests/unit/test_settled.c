@@ -253,16 +253,21 @@ static void run_but_last(const void *own, TkSplitting *w, TkCall *call) {
 }
 
 // Counts a piece's bytes: the last token is another with each of them.
-static void encode_length(const void *own, void *work, const char *s, size_t n, TkTokens *out) {
-  (void)own, (void)work, (void)s;
-  tk_token_put(out, (TkToken){(int32_t)(n % 32), 0, (uint32_t)n});
+static void encode_length(const void *own, void *work, const char *s, size_t n) {
+  (void)own, (void)s;
+  *(TkToken *)work = (TkToken){(int32_t)(n % 32), 0, (uint32_t)n};
+}
+
+static size_t take_length(void *work, TkToken *to, size_t most) {
+  assert_true(most > 1);
+  return *to = *(TkToken *)work, 1;
 }
 
 static void nothing_said(void **state) {
   (void)state;
   static const TkNormalizerKind reverse = {.kind.type = "Reverse", .run = run_reverse};
   static const TkPretokenizerKind but_last = {.kind.type = "ButLast", .run = run_but_last};
-  static const TkModelKind length = {.type = "Length", .encode = encode_length};
+  static const TkModelKind length = {.type = "Length", .encode = encode_length, .take = take_length, .work_size = sizeof(TkToken)};
   Tokenizer *t = chars_tokenizer();
   tk_components_add(&t->norm, &reverse.kind);
   check_silent(t);
