@@ -1,12 +1,14 @@
 """examples/real_pair's training in calm and in PyTorch (pair_torch.py): the same checkpoints, the same rows in the same order, the same start
-parameters, f32, 2 threads each; one process after the other, round after round.
+parameters, as many threads each.
 
-The first round also takes the held-out loss before and after; calm's must be within 1 % of PyTorch's. Timed inside the processes, after two steps of
-warm-up; start-up, packing, evaluation do not count. Prints seconds a step (median over rounds; and over the shortest time of every step, which other
-work on the machine hardly touches), peak resident memory (rounds without evaluation, where there are any) and ratios. PyTorch's ways stand in
-pair_torch.py."""
-import argparse, json, os, statistics, sys, tempfile
-from side import call, calm_train, torch_env
+First every way trains once and the losses must agree: the first step's, and the held-out loss before and after. Then they run one after the other, round
+after round, each in its own process, timed inside after two steps of warm-up: start-up, packing, compilation and evaluation do not count. Prints
+tokens of the anchor a second (median over rounds; and over the shortest time of every step, which other work on the machine hardly touches), processor
+seconds of all threads, peak resident memory, and calm's speed over every way's, medians over the rounds. Compiling is what the batches took longer
+before training than in it, from an empty cache; of calm, `calmc build`. PyTorch itself is in pair_torch.py, its ways in ways.py."""
+import argparse, json, os, sys, tempfile, time
+from rounds import agree, heading, measures, of_check, options, report, summary, take
+from side import Machine, call, calm_train, peer_env, processor
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
@@ -25,7 +27,8 @@ def recipe(info, dir):
 
 
 def prepare(a, dir):
-    """Rows, programs and what PyTorch reads of calm: the start parameters, and ids, labels and visible tokens of every row."""
+    """Rows, programs and what PyTorch reads of calm: the start parameters, and ids, labels and visible tokens of every row. Returns the seconds that
+    building took."""
     os.makedirs(f"{dir}/data", exist_ok=True)
     os.makedirs(f"{dir}/models", exist_ok=True)
     for m in ("smollm2-135m", "gemma3-270m"):
@@ -35,95 +38,86 @@ def prepare(a, dir):
     with open(f"{EXAMPLE}/compose.calm") as f: spec = f.read().splitlines()
     with open(f"{dir}/compose.calm", "w") as f:
         f.write("\n".join(l + (" reads prompt" if a.reads and l.startswith("augment") else "") for l in spec if not l.strip().startswith("validate")) + "\n")
+    start = time.perf_counter()
     call([a.calmc, "build", "compose.calm", "-o", "compose"], cwd=dir)
+    built = time.perf_counter() - start
     call(["./compose", "train", "--steps", "0", "--seed", str(a.seed), "--out", "start", "--overwrite"], cwd=dir)
     os.replace(f"{dir}/start/last/theta.safetensors", f"{dir}/theta.safetensors")
     for part, rows in (("train", "train.jsonl"), ("held", "dev.jsonl")):
         call(["./compose", "score", "--data", f"data/{rows}", "--top", "1", "--params", "theta.safetensors", "--out", f"{part}.safetensors"], cwd=dir)
     with open(f"{dir}/pair.json", "w") as f: json.dump(recipe(json.loads(call(["./compose", "info", "--json"], cwd=dir)), dir), f)
+    return built
 
 
-def run_calm(a, dir, held):
-    look = ["--validate", f"{dir}/data/dev.jsonl", "--eval-every", str(a.steps)] if held else ["--eval-every", "0"]
-    log, peak = calm_train([f"{dir}/compose", "train", "--params", f"{dir}/theta.safetensors", "--data", f"{dir}/data/train.jsonl", "--stop-after",
-                            str(a.steps), *look], dir, a.threads)
-    out = dict(log=log)
-    if held:
-        out["held_after"] = log[-1]["held"]
-        loss = call([f"{dir}/compose", "eval", "--data", f"{dir}/data/dev.jsonl", "--metric", "loss", "--params", f"{dir}/theta.safetensors", "--json"])
-        out["held_before"] = json.loads(loss)["loss"]
-    return out, peak
+class Bench:
+    def __init__(self, a, dir, cache): self.a, self.dir, self.cache = a, dir, cache
 
+    def calm(self, steps, *more):
+        return calm_train([f"{self.dir}/compose", "train", "--params", f"{self.dir}/theta.safetensors", "--data", f"{self.dir}/data/train.jsonl", "--stop-after",
+                           str(steps), *more], self.dir, self.a.threads)
 
-def run_torch(a, dir, way, held):
-    command = [sys.executable, os.path.join(HERE, "pair_torch.py"), dir, "--way", way, "--steps", str(a.steps), "--threads", str(a.threads)]
-    out, peak = call(command + ([] if held else ["--no-held"]), env=torch_env(), watch=True)
-    return json.loads(out.splitlines()[-1]), peak
+    def peer(self, way, *more):
+        out, peak = call([sys.executable, os.path.join(HERE, "pair_torch.py"), self.dir, "--way", way.name, "--steps", str(self.a.steps), "--threads",
+                          str(self.a.threads), *more], env=peer_env(TORCHINDUCTOR_CACHE_DIR=self.cache), watch=True)
+        return json.loads(out.splitlines()[-1]), peak
 
+    def check(self, ways):
+        """Every way trains: the first step's loss, and the held-out loss before and after, must be calm's as near as the dtype allows. Returns what
+        each way's were like, {name: dict}."""
+        dev, steps = f"{self.dir}/data/dev.jsonl", str(self.a.steps)
+        log = self.calm(steps, "--validate", dev, "--eval-every", steps)[0]
+        loss = call([f"{self.dir}/compose", "eval", "--data", dev, "--metric", "loss", "--params", f"{self.dir}/theta.safetensors", "--json"])
+        return {way.name: self.check_one(way, log[0]["loss"], json.loads(loss)["loss"], log[-1]["held"]) for way in ways}
 
-def run(a, dir, way, held):
-    out, peak = run_calm(a, dir, held) if way == "calm" else run_torch(a, dir, way, held)
-    timed = out["log"][WARM:]
-    return dict(out, losses=[l["loss"] for l in out["log"]], seconds=[l["seconds"] for l in timed], mb=peak["VmHWM"] / 1024, anon_mb=peak["RssAnon"] / 1024,
-                tokens=sum(l["tokens"] for l in timed))
+    def check_one(self, way, first, before, after):
+        r, peak = self.peer(way, "--held", "--limit", str(self.a.limit))
+        if "cannot" in r: return r
+        log = r["log"]
+        trained = [("held-out loss after", after, r["held_after"])] if "held_after" in r else []
+        out = {k: r[k] for k in ("torch", "held_before", "held_after") if k in r}
+        out["worst"] = agree(way, [("step 1", first, log[0]["loss"]), ("held-out loss before", before, r["held_before"])], trained)
+        print(f"losses  {way.name:14} held out {before:.5f} before, {r['held_before']:.5f}" + "".join(f"; {c:.5f} after, {t:.5f}" for _, c, t in trained), file=sys.stderr, flush=True)
+        seconds = sum(l["seconds"] for l in log)
+        if "rehearsal" in r: out["compile_s"] = r["rehearsal"] - seconds
+        return out | of_check(log, peak) if len(log) < self.a.steps or 2 * seconds > self.a.limit else out
 
-
-def check(rounds):
-    """The same loss at every step up to rounding that training makes larger, and the same held-out loss within 1 %."""
-    calm = rounds["calm"][0]
-    for way, r in rounds.items():
-        if way == "calm": continue
-        r = r[0]
-        off = abs(calm["losses"][0] / r["losses"][0] - 1)
-        if off > 1e-4: sys.exit(f"first step: calm {calm['losses'][0]:.6f}, {way} {r['losses'][0]:.6f}")
-        for key in ("held_before", "held_after"):
-            print(f"{key.replace('_', '-out loss ')}: calm {calm[key]:.5f}, {way} {r[key]:.5f}, {100 * (calm[key] / r[key] - 1):+.3f} %")
-            if abs(calm[key] / r[key] - 1) > 0.01: sys.exit("more than 1 % apart")
-
-
-def report(a, rounds):
-    step = lambda r: sum(r["seconds"]) / len(r["seconds"])
-    quiet = {w: sum(min(t) for t in zip(*(r["seconds"] for r in rounds[w]))) / (a.steps - WARM) for w in rounds}
-    last = {w: rounds[w][1:] or rounds[w] for w in rounds}
-    mb = {w: max(r["mb"] for r in last[w]) for w in rounds}
-    print(f"\n{a.steps - WARM} timed steps of 16 rows, {rounds['calm'][0]['tokens']} anchor tokens, {a.rounds} rounds, {a.threads} threads{', the augment reads the prompt' if a.reads else ''}")
-    print(f"{'':10} {'s a step':>9} {'quietest':>9} {'peak MB':>8} {'anon MB':>8}   {'calm is faster':>17}   memory")
-    for w in rounds:
-        tail = ""
-        if w != "calm":
-            ratio = statistics.median(step(p) / step(c) for c, p in zip(rounds["calm"], rounds[w]))
-            tail = f"   {ratio:7.2f}x {quiet[w] / quiet['calm']:7.2f}x   {mb['calm'] / mb[w]:6.2f}"
-        print(f"{w:10} {statistics.median(map(step, rounds[w])):9.3f} {quiet[w]:9.3f} {mb[w]:8.0f} {max(r['anon_mb'] for r in last[w]):8.0f}{tail}")
+    def round(self, way):
+        if way is None:
+            log, peak, cpu = self.calm(self.a.steps, "--eval-every", "0")
+            return measures(log[WARM:], peak, cpu - self.calm(WARM, "--eval-every", "0")[2])
+        r, peak = self.peer(way)
+        timed = r["log"][WARM:]
+        return measures(timed, peak, sum(l["cpu"] for l in timed))
 
 
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    ap.add_argument("--calmc", required=True)
-    ap.add_argument("--steps", type=int, default=12, help="steps a process; the schedule is that of the whole example")
-    ap.add_argument("--rounds", type=int, default=3)
-    ap.add_argument("--held", type=int, default=32, help="held-out rows")
-    ap.add_argument("--ways", default="calm,stock,onednn")
+    ap.add_argument("--calmc", required=True, help=argparse.SUPPRESS)
+    ap.add_argument("--steps", type=int, default=12, help="steps a process; the schedule is that of the whole example (%(default)s)")
+    ap.add_argument("--held", type=int, default=32, help="held-out rows (%(default)s)")
     ap.add_argument("--reads", choices=["prompt"])
     ap.add_argument("--seed", type=int, default=1)
-    ap.add_argument("--threads", type=int, default=2)
     ap.add_argument("--models", default=os.environ.get("CALM_REAL", os.path.expanduser("~/.cache/calm-real")))
     ap.add_argument("--data", default=os.path.join(ROOT, "..", "shared", "data", "translation", "lafand-en-swa"))
     ap.add_argument("--dir", default=os.path.join(tempfile.gettempdir(), f"calm-bench-{os.getuid()}", "real_pair"))
-    ap.add_argument("--json", action="store_true", help="everything measured, as one JSON object, last")
+    options(ap, rounds=3)
     a = ap.parse_args()
-    ways, dir = a.ways.split(","), os.path.abspath(a.dir)
-    if ways[0] != "calm" or a.steps <= WARM: sys.exit(f"--ways begins with calm, --steps is more than {WARM}")
+    dir, machine = os.path.abspath(a.dir), Machine()
+    if a.steps <= WARM: sys.exit(f"--steps is more than {WARM}")
     for path in (f"{a.models}/smollm2-135m/config.json", f"{a.models}/gemma3-270m/config.json", f"{a.data}/train.swa"):
         if not os.path.exists(path): sys.exit(f"real_pair: no {path}")
-    prepare(a, dir)
-    rounds = {way: [] for way in ways}
-    for k in range(a.rounds):
-        for way in ways:
-            rounds[way].append(r := run(a, dir, way, k == 0))
-            print(f"round {k + 1}/{a.rounds}  {way:8} {sum(r['seconds']) / len(r['seconds']):8.3f} s a step  {r['mb']:6.0f} MB", file=sys.stderr, flush=True)
-        if k == 0: check(rounds)
-    report(a, rounds)
-    if a.json: print(json.dumps(rounds))
+    built = prepare(a, dir)
+    with tempfile.TemporaryDirectory(dir=dir) as cache:
+        bench = Bench(a, dir, cache)
+        seen = bench.check(a.ways)
+        rounds = take(a.rounds, a.ways, seen, bench.round)
+    s = summary(rounds, a.steps - WARM)
+    if a.json:
+        print(json.dumps(dict(threads=a.threads, processor=processor(), others=machine.others(), steps=a.steps, build_s=built, seen=seen, median=s, rounds=rounds), indent=1))
+        return
+    print(f"{a.steps - WARM} timed steps of {BATCH} rows a process, tokens of the anchor, models stored in bf16{', the augment reads the prompt' if a.reads else ''}, {a.rounds} rounds in turn; "
+          f"{heading(seen, machine)}\n")
+    report(a, s, seen, built)
 
 
 main()
