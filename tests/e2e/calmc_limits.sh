@@ -102,12 +102,18 @@ children() {
 # (calmc) or to its child; its status in $got. On a busy machine a build may be over by then: tried again.
 during() {
   for try in 1 2 3 4 5; do
-    rm -f ../pid ../ready app
-    ( tries=0
-      until [ -s ../pid ] && [ -n "$(children "$(cat ../pid)")" ] && { [ "$3" = now ] || [ -e ../ready ]; } || [ $tries = 1000 ]; do tries=$((tries + 1)); sleep 0.01; done
-      if [ "$2" = calmc ]; then kill -"$1" "$(cat ../pid)"; else kill -"$1" $(children "$(cat ../pid)"); fi ) 2>/dev/null & killer=$!
+    rm -f ../pid ../ready ../over app
+    ( until [ -e ../over ]; do
+        child=$([ -s ../pid ] && children "$(cat ../pid)" || true)
+        if [ -n "$child" ] && { [ "$3" = now ] || [ -e ../ready ]; }; then
+          if [ "$2" = calmc ]; then kill -"$1" "$(cat ../pid)"; else kill -"$1" $child; fi
+          break
+        fi
+        sleep 0.01
+      done ) 2>/dev/null & killer=$!
     got=0
     (ulimit -c 0; exec sh -c 'echo $$ >../pid; exec "$0" "$@"' "$CALMC" ${4-build spec.calm -o app}) >../said 2>&1 || got=$?
+    touch ../over
     wait $killer || true
     [ $got = 0 ] || break
   done
