@@ -51,6 +51,8 @@ Spec *spec_parse(Arena *a, Sources *s, Diags *d, const char *path);
 Ast *ast_parse(Arena *a, Sources *s, Diags *d, uint32_t file);
 // Finds a declaration by kind and name in the spec, then in the library; NULL when there is none.
 const Ast *spec_find(const Spec *s, AstKind kind, const char *name);
+// Does `at` lie in the embedded library?
+bool spec_in_library(const Spec *s, Loc at);
 // The same as text at `from` sees it: text of the embedded library means the library's own, whatever a spec declares.
 const Ast *spec_find_seen(const Spec *s, AstKind kind, const char *name, Loc from);
 // The arch that serves a Hugging Face "architectures" string; NULL when there is none.

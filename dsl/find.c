@@ -32,9 +32,14 @@ static const Ast *find(const Spec *s, AstKind kind, const char *name, bool by_se
 }
 
 const Ast *spec_find(const Spec *s, AstKind kind, const char *name) { return find(s, kind, name, false); }
-const Ast *spec_find_seen(const Spec *s, AstKind kind, const char *name, Loc from) {
+
+bool spec_in_library(const Spec *s, Loc at) {
   for (int i = s->nused; i < s->nlib; i++)
-    if (s->lib[i]->loc.file == from.file) return find_from(s, s->nused, kind, name, false);
-  return spec_find(s, kind, name);
+    if (s->lib[i]->loc.file == at.file) return true;
+  return false;
+}
+
+const Ast *spec_find_seen(const Spec *s, AstKind kind, const char *name, Loc from) {
+  return spec_in_library(s, from) ? find_from(s, s->nused, kind, name, false) : spec_find(s, kind, name);
 }
 const Ast *spec_find_arch(const Spec *s, const char *architecture) { return find(s, AST_ARCH, architecture, true); }

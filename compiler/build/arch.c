@@ -106,6 +106,7 @@ static void failed_requirement(Ev *ev, Scope *s, const Ast *r) {
   const char *found = "", *why = r->nkid > 1 && r->kid[1] ? r->kid[1]->str : NULL;
   if (e->kind == AST_BINARY && strcmp(e->str, "and") && strcmp(e->str, "or")) {
     Value left = eval(ev, s, e->kid[0]);
+    if (lacks(ev, &left, source_text(ev->b, e->loc))) return;
     found = arena_printf(ev->b->a, "; %s is %s", source_text(ev->b, e->kid[0]->loc), v_text(ev, &left));
   }
   const MInst *m = ev->m;
@@ -115,23 +116,23 @@ static void failed_requirement(Ev *ev, Scope *s, const Ast *r) {
   diag_note(ev->b->d, r->loc, "required here");
 }
 
-static bool eval_config(Build *b, MInst *m) {
-  Ev ev = {.b = b, .m = m};
+bool arch_config(Ev *ev, MInst *m) {
+  Build *b = ev->b;
   m->scope = scope_new(b, NULL);
   m->scope->keys = m;
   bool ok = true;
   for (int i = 0; i < m->config->nkid; i++) {
     const Ast *k = m->config->kid[i];
     if (k->kind == AST_BIND) {
-      Value v = eval(&ev, m->scope, k->kid[1]);
+      Value v = eval(ev, m->scope, k->kid[1]);
       scope_bind(b, m->scope, k->name, v, k->name_loc);
       ok = ok && v.kind != V_POISON;
     } else if (k->kind == AST_REQUIRE) {
-      Value v = eval(&ev, m->scope, k->kid[0]);
+      Value v = eval(ev, m->scope, k->kid[0]);
       if (v.kind == V_BOOL && v.b) continue;
       ok = false;
-      if (v.kind == V_BOOL) failed_requirement(&ev, m->scope, k);
-      else if (v.kind != V_POISON) fail(&ev, k->kid[0]->loc, "expected true or false; found %s", v_text(&ev, &v));
+      if (v.kind == V_BOOL) failed_requirement(ev, m->scope, k);
+      else if (v.kind != V_POISON) fail(ev, k->kid[0]->loc, "expected true or false; found %s", v_text(ev, &v));
     }
   }
   return ok;
@@ -183,8 +184,9 @@ void model_setup(Build *b, MInst *m) {
   if (spec_told_syntax(b->spec, m->arch->loc) || !find_sections(m)) return;
   int before = b->d->errors;
   check_keys(b, m);
-  bool known = eval_config(b, m);
+  bool known = arch_config(&(Ev){.b = b, .m = m}, m);
   m->counted = count_blocks(b, m);
+  tell_missing(b, m);
   m->sound = known && m->counted && b->d->errors == before;
 }
 

@@ -48,6 +48,9 @@ struct Scope {
 
 // ---- the build. After an error it goes on with what is still known, so that one run finds every error: a model that is not sound has
 // states of the right type and no more, a connection without an op adds nothing, a weight that is not as declared is taken as declared.
+typedef struct Lack {          // a config key that is missing though it is needed
+  const char *key, *must;      // must: what it has to be, as the arch's text requires it; NULL
+} Lack;
 struct MInst {                 // a model of the spec
   int index;
   BModel *pub;
@@ -64,6 +67,9 @@ struct MInst {                 // a model of the spec
   bool own_tokens, same_unknown;     // its tokenizer is not the anchor's; the two could not be compared
   const char **under;          // weight-name prefixes of blocks met so far (unused tensors under them are errors)
   int nunder, capunder;
+  Lack *lack;
+  int nlack, caplack;
+  bool told_lack;
 };
 typedef struct Conn {          // one line of a layer map
   BConnection pub;
@@ -95,6 +101,7 @@ typedef struct Build {
   Spoken *seen;                // places an error was reported at
   int nseen, capseen;
   const char *cause;           // of the error whose message is being made, if it may show at several places; NULL
+  bool lacking;                // the error whose message is being made is that a config key is missing: tell_missing says so
   int mute;                    // > 0: errors are not reported (what is evaluated is known to be wrong)
   int anchor;                  // -1: there is none, which was told
 } Build;
@@ -111,6 +118,7 @@ typedef struct Ev {            // evaluation of text for one entry's graph (g NU
   MInst *m;                    // whose weights and config keys the text sees; NULL inside an op
   const Conn *conn;            // whose parameters the text declares; NULL inside an arch
   const char *under;           // weight-name prefix of the block
+  bool survey;                 // only to see which config keys the text needs: tensors and what follows from them are poison
   int depth, levels;           // nested calls, nested expressions
   Loc called;                  // where the text evaluated now was called from another file
   NodeId rows;                 // the rows input, or NODE_NONE
@@ -131,7 +139,7 @@ Value v_list(Build *b, const Value *v, int n);
 Value v_json(Build *b, json_t *j, const char *path);          // JSON null is none
 bool v_number(const Value *v, double *x);                     // int or float
 bool v_whole(const Value *v, int64_t *x);                     // int, or a float without fraction
-const char *v_text(const Ev *ev, const Value *v);             // for messages: "3", "\"silu\"", "a tensor [T.base, 64]"
+const char *v_text(Ev *ev, const Value *v);                   // for messages: "3", "\"silu\"", "a tensor [T.base, 64]"
 const char *show_type(Build *b, const Graph *g, const Type *t);
 const char *show_dims(Build *b, const Graph *g, const int64_t *dim, int n);
 const char *source_text(Build *b, Loc loc);                   // the spec's own words at loc
@@ -193,7 +201,12 @@ bool builtin_constant(const char *name, Value *v);
 Value call_builtin(Ev *ev, Scope *s, const Ast *call);
 const char *nearest_name(Build *b, const Scope *s, const char *name);   // for suggestions; NULL
 
+// ---- missing.c
+bool lacks(Ev *ev, const Value *v, const char *must);        // is v nothing because a config key is missing? Notes it as needed
+void tell_missing(Build *b, MInst *m);                       // the keys noted, and all others that the arch needs, once
+
 // ---- arch.c
+bool arch_config(Ev *ev, MInst *m);                          // binds the names of the config section in a new m->scope
 void model_setup(Build *b, MInst *m);                        // config section, sections found, blocks counted: sets counted and sound
 NodeId arch_embed(Ev *ev, MInst *m);
 NodeId arch_block(Ev *ev, MInst *m, int64_t i, NodeId x);

@@ -99,6 +99,11 @@ static Value eval_comprehension(Ev *ev, Scope *s, const Ast *e) {
   int64_t lo = 0, hi = 0;
   Value over = v_none(NULL);
   bool list = e->nkid < 3 || !e->kid[2];
+  Scope *inner = scope_new(ev->b, s);
+  if (ev->survey) {                    // of what no one knows
+    scope_bind(ev->b, inner, e->name, v_poison(), e->name_loc);
+    eval(ev, inner, e->kid[0]);
+  }
   if (list) {
     over = eval(ev, s, e->kid[1]);
     if (poisoned(&over)) return over;
@@ -110,7 +115,6 @@ static Value eval_comprehension(Ev *ev, Scope *s, const Ast *e) {
   }
   int n = hi > lo ? (int)(hi - lo) : 0;
   Value *v = ARENA_ARRAY(ev->b->a, Value, n + 1);
-  Scope *inner = scope_new(ev->b, s);
   for (int i = 0; i < n; i++) {
     scope_bind(ev->b, inner, e->name, list ? over.v[i] : v_int(lo + i), e->name_loc);
     v[i] = eval(ev, inner, e->kid[0]);
@@ -134,6 +138,7 @@ static Value eval_binary(Ev *ev, Scope *s, const Ast *e) {
   Value x = eval(ev, s, e->kid[0]);
   if (!strcmp(e->str, "??")) return x.kind == V_NONE ? eval(ev, s, e->kid[1]) : x;
   Value y = eval(ev, s, e->kid[1]);
+  if (ev->survey && !strchr("=!", e->str[0])) lacks(ev, &x, NULL), lacks(ev, &y, NULL);
   if (poisoned(&x) || poisoned(&y)) return v_poison();
   bool tensors = x.kind == V_TENSOR || y.kind == V_TENSOR || x.kind == V_WEIGHT || y.kind == V_WEIGHT;
   return tensors ? t_binary(ev, e, x, y) : num_binary(ev, e, x, y);
@@ -176,6 +181,7 @@ static bool eval_extent(Ev *ev, Scope *s, const Ast *e, int64_t *out) {
 }
 
 int eval_dims(Ev *ev, Scope *s, const Ast *dims, const int64_t *met, int n_met, int64_t *out) {
+  bool ok = true;
   if (dims->nkid > MAX_RANK) {
     fail(ev, dims->loc, "at most %d extents are possible; found %d", MAX_RANK, dims->nkid);
     return -1;
@@ -186,20 +192,21 @@ int eval_dims(Ev *ev, Scope *s, const Ast *dims, const int64_t *met, int n_met, 
       Value v = dim_is_sym(met[i]) ? (Value){.kind = V_EXTENT, .i = met[i]} : v_int(met[i]);
       scope_bind(ev->b, s, e->name, v, e->loc);
     }
-    if (!eval_extent(ev, s, e, &out[i])) return -1;
+    ok = eval_extent(ev, s, e, &out[i]) && ok;
+    if (!ok && !ev->survey) return -1;
   }
-  return dims->nkid;
+  return ok ? dims->nkid : -1;
 }
 
 static Value eval_index(Ev *ev, Scope *s, const Ast *e) {
   Value x = eval(ev, s, e->kid[0]);
-  if (poisoned(&x)) return x;
-  if (x.kind == V_WEIGHT) {
+  if (x.kind == V_WEIGHT || (ev->survey && poisoned(&x))) {
     int64_t dim[MAX_RANK] = {0};
     Ast dims = {.kind = AST_DIMS, .loc = e->loc, .kid = e->kid + 1, .nkid = e->nkid - 1};
     int n = eval_dims(ev, s, &dims, NULL, 0, dim);
-    return n < 0 ? v_poison() : weight_shaped(ev, e, x, dim, n);
+    return n < 0 || poisoned(&x) ? v_poison() : weight_shaped(ev, e, x, dim, n);
   }
+  if (poisoned(&x)) return x;
   if (x.kind == V_NONE && e->kid[0]->kind == AST_CALL) return x;      // weight?("…") that is not there
   if (x.kind != V_LIST)
     return fail(ev, e->loc, "[…] picks an element of a list or gives a weight its shape; found %s", v_text(ev, &x));
@@ -227,7 +234,11 @@ static Value eval_member(Ev *ev, Scope *s, const Ast *e) {
 
 bool bind_formal(Ev *ev, Scope *s, const Ast *formal, Value v, Loc at) {
   const Ast *dims = formal->nkid ? formal->kid[0] : NULL;
-  if (dims) {
+  for (int i = 0; dims && poisoned(&v) && i < dims->nkid; i++) {
+    const Ast *e = dims->kid[i];
+    if (e->kind == AST_NAME && !scope_find(s, e->name)) scope_bind(ev->b, s, e->name, v, e->loc);
+  }
+  if (dims && !poisoned(&v)) {
     if (v.kind != V_TENSOR) {
       fail(ev, at, "'%s' is a tensor %s; found %s", formal->name, source_text(ev->b, dims->loc), v_text(ev, &v));
       return false;
@@ -273,7 +284,7 @@ Value call_fn(Ev *ev, Scope *up, const Ast *fn, const Value *arg, const Loc *at,
       v = eval(ev, s, f->kid[1]);
       where = loc;
     }
-    ok = !poisoned(&v) && bind_formal(ev, s, f, v, where);
+    ok = (ev->survey || !poisoned(&v)) && bind_formal(ev, s, f, v, where);
   }
   if (ok) r = eval_body(ev, s, fn->kid[1]);
   ev->called = called;
@@ -285,11 +296,11 @@ Value call_fn(Ev *ev, Scope *up, const Ast *fn, const Value *arg, const Loc *at,
 static Value declared(Ev *ev, Scope *s, const Ast *bind, Value v) {
   const Ast *dims = bind->kid[0];
   int64_t dim[MAX_RANK];
-  if (v.kind != V_TENSOR)
+  if (v.kind != V_TENSOR && !poisoned(&v))
     return fail(ev, bind->kid[1]->loc, "'%s' is declared a tensor %s; found %s", bind->name,
                 source_text(ev->b, dims->loc), v_text(ev, &v));
   int n = eval_dims(ev, s, dims, NULL, 0, dim);
-  return n < 0 ? v_poison() : v_tensor(t_reshape(ev, dims->loc, v.node, dim, n));
+  return n < 0 || poisoned(&v) ? v_poison() : v_tensor(t_reshape(ev, dims->loc, v.node, dim, n));
 }
 
 static bool eval_param(Ev *ev, Scope *s, const Ast *p) {
@@ -331,7 +342,7 @@ static Value eval_block(Ev *ev, Scope *up, const Ast *block) {
     }
     if (k->kind != AST_BIND) return fail(ev, k->loc, "a %s cannot stand here", ast_kind_name(k->kind));
     Value v = eval(ev, s, k->kid[1]);
-    if (!poisoned(&v) && k->kid[0]) v = declared(ev, s, k, v);
+    if ((ev->survey || !poisoned(&v)) && k->kid[0]) v = declared(ev, s, k, v);
     scope_bind(ev->b, s, k->name, v, k->name_loc);
   }
   return lack(ev, block->loc, "this block returns nothing: expected 'return …' at its end");
@@ -373,7 +384,7 @@ static Value eval_call(Ev *ev, Scope *s, const Ast *e) {
     at[slot] = k->loc;
     bad |= poisoned(&arg[slot]);
   }
-  return bad ? v_poison() : call_fn(ev, up, fn, arg, at, formals->nkid, e->loc);
+  return bad && !ev->survey ? v_poison() : call_fn(ev, up, fn, arg, at, formals->nkid, e->loc);
 }
 
 static Value eval_kind(Ev *ev, Scope *s, const Ast *e) {

@@ -85,6 +85,9 @@ static bool told_there(const Spec *s, Loc loc) {
 }
 
 static Value failed(Ev *ev, Loc loc, const char *fmt, va_list ap) {
+  bool lacking = ev->b->lacking;
+  ev->b->lacking = false;
+  if (lacking) return silent(ev);
   const Ast *reader = ev->conn ? ev->conn->decl : ev->m ? ev->m->decl : NULL;
   bool first = !told_there(ev->b->spec, loc) && report(ev->b, loc, reader && reader->loc.file != loc.file ? reader : NULL, reader, fmt, ap);
   if (first && ev->called.file && ev->called.file != loc.file) diag_note(ev->b->d, ev->called, "called here");

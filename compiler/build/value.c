@@ -78,15 +78,13 @@ static const char *number_text(Build *b, double f) {
   return arena_strdup(b->a, s);
 }
 
-const char *v_text(const Ev *ev, const Value *v) {
+const char *v_text(Ev *ev, const Value *v) {
   Build *b = ev->b;
   switch (v->kind) {
     case V_POISON: return "an erroneous value";
     case V_NONE:
-      b->cause = v->s ? v->s : b->cause;
-      return v->s ? arena_printf(b->a, "nothing (config key '%s' is missing%s%s)", v->s, ev->m ? " in " : "",
-                                 ev->m ? ev->m->config_path : "")
-                  : "none";
+      if (lacks(ev, v, NULL)) b->lacking = true;
+      return v->s ? arena_printf(b->a, "nothing (config key '%s' is missing)", v->s) : "none";
     case V_BOOL: return v->b ? "true" : "false";
     case V_INT: return arena_printf(b->a, "%lld", (long long)v->i);
     case V_FLOAT: return number_text(b, v->f);

@@ -22,6 +22,10 @@ static void add_names(Ev *ev, const char *name, Value *out, int *n, int cap) {
 
 Value weight_named(Ev *ev, Scope *s, const Ast *call) {
   enum { MAX_NAMES = 32 };
+  if (ev->survey) {
+    for (int i = 0; i < call->nkid; i++) eval(ev, s, call->kid[i]);
+    return v_poison();
+  }
   if (!ev->g) return fail(ev, call->loc, "weights can be used in embed, layers, tap and head only");
   if (!ev->m) return fail(ev, call->loc, "an op has no weights of its own: declare a 'param'");
   if (call->nkid != 1 || call->kid[0]->kind == AST_NAMED)

@@ -94,6 +94,8 @@ static int make_models(void **state) {
        .ffn = 24,
        .vocab = 32,
        .without = "num_attention_heads"},
+      {.dir = "bare", .hidden = 16, .layers = 4, .heads = 4, .kv_heads = 2, .ffn = 24, .vocab = 32,
+       .without = "hidden_size intermediate_size num_hidden_layers num_key_value_heads vocab_size"},
       {.dir = "gelu",
        .hidden = 16,
        .layers = 4,

@@ -33,7 +33,8 @@ static FILE *create(const char *dir, const char *name) {
 }
 
 static void number(FILE *f, const TinyModel *m, const char *key, int value) {
-  if (!m->without || strcmp(m->without, key)) fprintf(f, "  \"%s\": %d,\n", key, value);
+  const char *out = m->without ? strstr(m->without, key) : NULL;
+  if (!out || strcspn(out, " ") != strlen(key)) fprintf(f, "  \"%s\": %d,\n", key, value);
 }
 
 static void write_config(const TinyModel *m) {

@@ -10,7 +10,7 @@ typedef struct TinyModel {
   int hidden, layers, heads, kv_heads, ffn, vocab;
   const char *architecture;    // NULL: that of family.txt
   const char *config;          // more members of config.json, each followed by a comma; or NULL
-  const char *without;         // a member left out, or NULL
+  const char *without;         // sizes left out ("hidden_size vocab_size"), or NULL
   const char *tokenizer;       // content of tokenizer.json; NULL: a common one
   const char *extra_tensor;    // one more tensor, [hidden], or NULL
   int query_rows;              // rows of q_proj, 0 = hidden
