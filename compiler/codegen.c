@@ -23,7 +23,7 @@ static LlvmEmit *open_generator(void) {
   LlvmEmit *const *emit = library ? dlsym(library, "calm_llvm_emit") : NULL;
   if (emit) return *emit;
   if (lacks) tell_out_of("code generation", lacks);
-  else fprintf(stderr, "calmc: error: cannot load the code generator: %s\n", why ? why : "it has another version");
+  else fprintf(stderr, "error: cannot load the code generator: %s\n", why ? why : "it has another version");
   return NULL;
 }
 

@@ -167,7 +167,7 @@ static bool run_command(void *user, RtError *e) {
 
 static void say_warning(void *user, const char *text) {
   (void)user;
-  fprintf(stderr, "calmc: warning: %s\n", text);
+  fprintf(stderr, "warning: %s\n", text);
 }
 
 int driver_run(void *work) {
@@ -197,7 +197,7 @@ int driver_tokenize(const Options *o) {
   char *path = file_is_dir(o->spec) ? file_join(o->spec, "tokenizer.json") : rt_strdup(o->spec);
   Tokenizer *t = tokenizer_open(path, &e);
   bool ok = t && tokenize_lines(t, o->decode, &(TokLines){stdin, stdout, "standard input", "standard output"}, &e);
-  if (!ok) fprintf(stderr, "calmc: error: %s\n", e.text);
+  if (!ok) fprintf(stderr, "error: %s\n", e.text);
   tokenizer_free(t);
   rt_free(path);
   return ok ? 0 : 1;

@@ -11,8 +11,6 @@
 #include "result.h"
 #include "task.h"
 
-#define CALM_VERSION "0.1.0"
-
 typedef struct Options {
 #define FLAG bool
 #define TEXT const char *

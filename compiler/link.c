@@ -29,14 +29,14 @@ bool find_library(const char *file, const char *built_from, char out[PATH_MAX]) 
   self[n > 0 ? n : 0] = 0;
   char *slash = strrchr(self, '/');
   if (!slash) {
-    fputs("calmc: error: cannot read /proc/self/exe, which says where calmc and its libraries are\n", stderr);
+    fputs("error: cannot read /proc/self/exe, which says where calmc and its libraries are\n", stderr);
     return false;
   }
   slash[1] = 0;
   for (int i = 0; i < N_PLACES; i++)
     if (snprintf(out, PATH_MAX, "%s%s%s", self, PLACE[i], file) < PATH_MAX && !access(out, R_OK)) return true;
   if (built_from && snprintf(out, PATH_MAX, "%s", built_from) < PATH_MAX && !access(out, R_OK)) return true;
-  fprintf(stderr, "calmc: error: %s, which calmc needs, is neither in %s nor in %s%s", file, self, self, PLACE[1]);
+  fprintf(stderr, "error: %s, which calmc needs, is neither in %s nor in %s%s", file, self, self, PLACE[1]);
   if (built_from) fprintf(stderr, ", nor is there %s", built_from);
   fputs("; build calm again, or install it with `cmake --install BUILD --prefix DIR`\n", stderr);
   return false;
@@ -63,7 +63,7 @@ bool link_possible(void) {
   for (int i = 0; i < N_LIBRARIES; i++)
     if (!find_library(libraries[i].file, libraries[i].built_from, path)) return false;
   if (in_path("cc")) return true;
-  fputs("calmc: error: there is no C compiler `cc`, which links programs: install one (on Debian: apt-get install gcc libc6-dev)\n", stderr);
+  fputs("error: there is no C compiler `cc`, which links programs: install one (on Debian: apt-get install gcc libc6-dev)\n", stderr);
   return false;
 }
 
@@ -92,7 +92,7 @@ int link_program(const Result *o, const char *object, const char *program, const
   Ended e;
   task_run(&t, s, &e);
   if (e.status > 0 && e.status < ENDED_BY && (strstr(e.said, "cannot find Scrt1.o") || strstr(e.said, "cannot find crt1.o"))) {
-    fputs("calmc: error: cc finds no C library to link with: install its development files (on Debian: apt-get install libc6-dev)\n", stderr);
+    fputs("error: cc finds no C library to link with: install its development files (on Debian: apt-get install libc6-dev)\n", stderr);
     return 1;
   }
   if (e.status) return task_failed(&t, &e);

@@ -110,7 +110,7 @@ int main(int argc, char **argv) {
     if (o.help) help(stdout);
     else puts("calmc " CALM_VERSION);
     if (fflush(stdout) == 0 && !ferror(stdout)) return 0;
-    fputs("calmc: error: cannot write to standard output\n", stderr);
+    fputs("error: cannot write to standard output\n", stderr);
     return 1;
   }
   if (!command) return usage("no command: expected build, tokenize or verify", "");

@@ -16,7 +16,7 @@
 static const char *shown(const Result *o) { return o->path ? o->path : "standard output"; }
 
 static bool told(const char *what, const char *path) {
-  fprintf(stderr, "calmc: error: %s %s: %s\n", what, path, strerror(errno));
+  fprintf(stderr, "error: %s %s: %s\n", what, path, strerror(errno));
   return false;
 }
 

@@ -125,7 +125,7 @@ static void wait_for(const Task *t, const Signals *s, pid_t pid, Ended *e) {
   if (!t->visible) end_group(pid);
 }
 
-static void not_started(const Task *t, int why) { fprintf(stderr, "calmc: error: cannot start %s: %s\n", t->name, strerror(why)); }
+static void not_started(const Task *t, int why) { fprintf(stderr, "error: cannot start %s: %s\n", t->name, strerror(why)); }
 
 void task_run(const Task *t, const Signals *s, Ended *e) {
   *e = (Ended){.status = -1};
@@ -177,7 +177,7 @@ static void command_failed(const Task *t, Ended *e) {
   bool line = n > 0 && strchr(words, '\n') == words + n - 1;
   if (line) words[n - 1] = 0;
   else fputs(words, stderr);
-  fprintf(stderr, "calmc: error: %s failed with exit status %d%s%s\n", t->name, e->status, line ? ": " : "", line ? words : "");
+  fprintf(stderr, "error: %s failed with exit status %d%s%s\n", t->name, e->status, line ? ": " : "", line ? words : "");
 }
 
 int task_failed(const Task *t, Ended *e) {
@@ -194,7 +194,7 @@ int task_failed(const Task *t, Ended *e) {
   else if (lacks) tell_out_of(t->name, lacks);
   else if (by <= 0) command_failed(t, e);
   else
-    fprintf(stderr, "calmc: error: %s was ended by SIG%s%s\n", t->name, sigabbrev_np(by),
+    fprintf(stderr, "error: %s was ended by SIG%s%s\n", t->name, sigabbrev_np(by),
             by == SIGKILL ? ": the machine may have run out of memory" : "");
   return 1;
 }
@@ -230,6 +230,6 @@ int on_own_stack(int (*work)(void *data), void *data) {
   if (!failed) failed = pthread_join(thread, NULL);
   pthread_sigmask(SIG_SETMASK, &s.mask, NULL);
   if (!failed) return s.status;
-  fprintf(stderr, "calmc: error: no memory or no thread for a stack of %d MiB (ulimit -v, ulimit -u): %s\n", STACK >> 20, strerror(failed));
+  fprintf(stderr, "error: no memory or no thread for a stack of %d MiB (ulimit -v, ulimit -u): %s\n", STACK >> 20, strerror(failed));
   return 1;
 }

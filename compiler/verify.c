@@ -10,7 +10,7 @@
 #include "driver.h"
 
 static int told(const char *what, const char *path) {
-  fprintf(stderr, "calmc: error: %s: %s: %s\n", path, what, strerror(errno));
+  fprintf(stderr, "error: %s: %s: %s\n", path, what, strerror(errno));
   return 1;
 }
 
@@ -48,7 +48,7 @@ int driver_verify(const Options *o) {
     strcpy(model, o->spec);
   }
   if (strpbrk(model, "\"\\\n")) {
-    fprintf(stderr, "calmc: error: %s: a path with quotes, backslashes or line ends cannot be named in a spec\n", model);
+    fprintf(stderr, "error: %s: a path with quotes, backslashes or line ends cannot be named in a spec\n", model);
     return 1;
   }
   Result folder;

@@ -2,7 +2,7 @@
 #ifndef CALM_DSL_CHECK_H
 #define CALM_DSL_CHECK_H
 #include "dsl/ast.h"
-#include "dsl/base/near.h"
+#include "runtime/abi/abi.h"
 
 typedef struct Check {
   const Spec *spec;

@@ -56,7 +56,7 @@ static void print_line(const Source *src, Loc loc, int line, Buf *out) {
 static void print_one(const Sources *s, const Diag *g, Buf *out) {
   static const char *const kinds[] = {"error", "warning", "note"};
   if (!g->loc.file) {
-    buf_printf(out, "calmc: %s: %s\n", kinds[g->kind], g->text);
+    buf_printf(out, "%s: %s\n", kinds[g->kind], g->text);
     return;
   }
   const Source *src = &s->v[g->loc.file];
@@ -71,7 +71,7 @@ void diags_print(const Diags *d, Buf *out) {
   for (int i = 0; i < d->n; i++) {
     if (d->v[i].kind == DIAG_ERROR && ++errors > SHOW_ERRORS) {
       int more = d->errors - SHOW_ERRORS;
-      buf_printf(out, "calmc: error: and %d more error%s\n", more, more == 1 ? "" : "s");
+      buf_printf(out, "error: and %d more error%s\n", more, more == 1 ? "" : "s");
       return;
     }
     print_one(d->sources, &d->v[i], out);

@@ -2,7 +2,7 @@
 // The parser tells every token that could have stood there; here they become a user's words.
 #include <string.h>
 
-#include "dsl/base/near.h"
+#include "runtime/abi/abi.h"
 #include "dsl/parse.h"
 #include "parser.h"
 

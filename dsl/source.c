@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "dsl/utf8.h"
+#include "runtime/abi/abi.h"
 
 enum { MAX_SPEC = 16 << 20 };   // a spec is hand-written text; a larger file is a mistake (a weight file, say)
 
@@ -39,6 +40,11 @@ static uint32_t read_open(Sources *s, const char *path, FILE *f, const char **wh
   }
   if (ferror(f)) {
     *why = arena_strdup(s->arena, strerror(errno));
+    return 0;
+  }
+  const char *other = text_encoding(text, n);
+  if (other) {
+    *why = arena_printf(s->arena, ENCODING_HELP, other, other);
     return 0;
   }
   size_t bad = utf8_check(text, n);

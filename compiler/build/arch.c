@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "build/ctx.h"
-#include "dsl/base/near.h"
+#include "runtime/abi/abi.h"
 
 // ---- keys of config.json that the text does not know
 

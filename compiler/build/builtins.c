@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "build/ctx.h"
-#include "dsl/base/near.h"
+#include "runtime/abi/abi.h"
 
 enum { MAX_ARGS = 8 };
 typedef struct Args {

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "build/ctx.h"
-#include "dsl/base/near.h"
 #include "runtime/abi/abi.h"
 
 json_t *value_json(Ev *ev, Loc loc, const Value *v) {

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dsl/base/near.h"
+#include "runtime/abi/abi.h"
 
 Model *model_open(Arena *a, const char *dir, const char *shown, RtError *e) {
   HfDir *hf = hfdir_open(shown, e);

@@ -11,7 +11,7 @@ void tell_out_of(const char *step, const char *what) {
   char limit[80] = "";
   if (!strcmp(what, OUT_OF_MEMORY) && !getrlimit(RLIMIT_AS, &space) && space.rlim_cur != RLIM_INFINITY)
     snprintf(limit, sizeof limit, " (ulimit -v allows %llu kB)", (unsigned long long)space.rlim_cur / 1024);
-  fprintf(stderr, "calmc: error: %s: %s%s\n", step, what, limit);
+  fprintf(stderr, "error: %s: %s%s\n", step, what, limit);
 }
 
 void out_of_memory(void) {

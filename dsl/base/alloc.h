@@ -3,7 +3,7 @@
 #define CALM_DSL_BASE_ALLOC_H
 #include <stddef.h>
 
-// "calmc: error: STEP: WHAT" on standard error, and for OUT_OF_MEMORY the limit that this process runs under, where there is one.
+// "error: STEP: WHAT" on standard error, and for OUT_OF_MEMORY the limit that this process runs under, where there is one.
 void tell_out_of(const char *step, const char *what);
 #define OUT_OF_MEMORY "out of memory"
 _Noreturn void out_of_memory(void);                // tells, and ends the process with status 1

@@ -3,6 +3,8 @@
 #define CALM_RUNTIME_ABI_ROOM_H
 #include "runtime/abi/defaults.h"
 #include "runtime/abi/dtype.h"
+#include "runtime/abi/encoding.h"
+#include "runtime/abi/near.h"
 #include "runtime/abi/rt_abi.h"
 #include "runtime/abi/settings.h"
 #endif

@@ -1,11 +1,15 @@
 // JSONL rows to token ids: see data.h. A mistake in the file is answered with its line, key, what was found and what was expected.
 #include "runtime/rows/data.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/abi/abi.h"
 #include "runtime/core/core.h"
 #include "runtime/files/files.h"
+
+#define ROWS "{\"text\"}, {\"prompt\", \"completion\"} or {\"input_ids\", \"labels\"}"
 
 typedef struct Reader {
   const char *path;
@@ -220,14 +224,29 @@ static bool need_string(const Reader *r, const json_t *obj, const char *key, con
   return json_is_string(*out) || fail(r, key, "a string", *out);
 }
 
+// An object that is none of the rows, or two at once: its keys, as far as they fit.
+static bool other_keys(const Reader *r, const json_t *obj) {
+  char found[240] = "no key";
+  size_t at = 0, left = json_object_size(obj);
+  const char *key;
+  json_t *v;
+  json_object_foreach((json_t *)(uintptr_t)obj, key, v) {
+    size_t need = strlen(key) + 4;
+    if (at + need + 24 > sizeof found) break;
+    at += (size_t)snprintf(found + at, sizeof found - at, "%s\"%s\"", at ? ", " : "", key);
+    left--;
+  }
+  if (left && json_object_size(obj)) snprintf(found + at, sizeof found - at, "%s%zu more", at ? " and " : "keys that are too long: ", left);
+  return rt_fail(r->e, "%s:%lld: expected the keys of one kind of row, " ROWS ", found %s", r->path, (long long)r->line, found);
+}
+
 static bool read_row(Reader *r, const json_t *obj) {
   const json_t *ids = json_object_get(obj, "input_ids"), *a, *b;
-  if (!json_is_object(obj)) return rt_fail(r->e, "%s:%lld: expected an object, found %s", r->path, (long long)r->line, rtj_kind(obj));
+  if (!json_is_object(obj))
+    return rt_fail(r->e, "%s:%lld: expected a row, an object such as " ROWS ", found %s", r->path, (long long)r->line, rtj_kind(obj));
   if (ids) return read_ids(r, ids, json_object_get(obj, "labels"));
   bool text = json_object_get(obj, "text"), pair = json_object_get(obj, "prompt") || json_object_get(obj, "completion");
-  if (text == pair)
-    return rt_fail(r->e, "%s:%lld: expected {\"text\"}, {\"prompt\", \"completion\"} or {\"input_ids\", \"labels\"}, found %s of these", r->path,
-                   (long long)r->line, text ? "two" : "none");
+  if (text == pair) return other_keys(r, obj);
   if (!r->o->tok) return rt_fail(r->e, "%s:%lld: text needs a tokenizer, and the model has none", r->path, (long long)r->line);
   if (text) return need_string(r, obj, "text", &a) && read_text(r, a);
   return need_string(r, obj, "prompt", &a) && need_string(r, obj, "completion", &b) && read_pair(r, a, b);
@@ -238,6 +257,22 @@ static bool is_blank(const char *s, size_t n) {
   return n == 0;
 }
 
+// A line that is no JSON: mostly text, or JSON that goes over several lines.
+static bool no_row(const Reader *r, const char *s, size_t n, const json_error_t *je) {
+  while (n && (*s == ' ' || *s == '\t')) s++, n--;
+  if (*s == '{' || *s == '[') {
+    bool open = json_error_code(je) == json_error_premature_end_of_input;
+    return rt_fail(r->e, "%s:%lld:%d: %s%s", r->path, (long long)r->line, je->column, je->text,
+                   open ? "; a row is a JSON object on one line" : "");
+  }
+  enum { SHOW = 24 };
+  size_t shown = n < SHOW ? n : SHOW;
+  while (shown && shown < n && ((unsigned char)s[shown] & 0xC0) == 0x80) shown--;
+  while (shown && (s[shown - 1] == '\r' || s[shown - 1] == ' ')) shown--;
+  return rt_fail(r->e, "%s:%lld: expected a row, a JSON object on one line such as " ROWS ", found '%.*s%s'", r->path, (long long)r->line, (int)shown,
+                 s, shown < n ? "…" : "");
+}
+
 static bool read_line(Reader *r, const char *s, size_t n) {
   size_t bom = r->line == 1 ? rt_utf8_bom(s, n) : 0;
   if (is_blank(s + bom, n - bom)) return true;
@@ -246,7 +281,7 @@ static bool read_line(Reader *r, const char *s, size_t n) {
     return rt_fail(r->e, "%s:%lld: not UTF-8: byte %zu of the line is 0x%02X", r->path, (long long)r->line, valid + 1, (unsigned)(uint8_t)s[valid]);
   json_error_t je;
   json_t *v = json_loadb(s + bom, n - bom, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &je);
-  if (!v) return rt_fail(r->e, "%s:%lld:%d: %s", r->path, (long long)r->line, je.column, je.text);
+  if (!v) return no_row(r, s + bom, n - bom, &je);
   bool ok = read_row(r, v);
   json_decref(v);
   return ok;
@@ -258,8 +293,8 @@ Data *data_read(const char *path, const DataOptions *o, int64_t *cut, RtError *e
   if (!file_map(&m, path, e)) return NULL;
   Reader r = {.path = path, .o = o, .cut = cut ? cut : &ignored, .e = e, .data = rt_alloc(1, sizeof(Data))};
   *r.cut = 0;
-  const char *s = (const char *)m.data, *end = s + m.size;
-  bool ok = true;
+  const char *s = (const char *)m.data, *end = s + m.size, *other = text_encoding(s, m.size);
+  bool ok = !other || rt_fail(e, "%s: " ENCODING_HELP, path, other, other);
   while (ok && s < end) {
     const char *eol = memchr(s, '\n', (size_t)(end - s));
     r.line++;

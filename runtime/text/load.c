@@ -2,6 +2,7 @@
 // goes through jansson with those two cut out.
 #include <string.h>
 
+#include "runtime/abi/abi.h"
 #include "runtime/core/core.h"
 #include "runtime/files/files.h"
 #include "runtime/text/bpe.h"
@@ -159,7 +160,8 @@ Tokenizer *tokenizer_open(const char *path, RtError *e) {
   JsonStr vocab = {0}, merges = {0};
   json_t *root = NULL;
   size_t valid = rt_utf8_valid((const char *)m.data, m.size);
-  bool ok = valid == m.size || rt_fail(e, "%s: not UTF-8 at byte %zu", path, valid);
+  const char *other = text_encoding((const char *)m.data, m.size);
+  bool ok = other ? rt_fail(e, "%s: " ENCODING_HELP, path, other, other) : valid == m.size || rt_fail(e, "%s: not UTF-8 at byte %zu", path, valid);
   ok = ok && find_large(path, &m, &vocab, &merges, e) && (root = parse_rest(path, &m, vocab, merges, e)) != NULL &&
        read_all(t, root, vocab, merges, e);
   json_decref(root);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/abi/abi.h"
 #include "runtime/core/core.h"
 #include "runtime/files/files.h"
 
@@ -64,6 +65,11 @@ bool tokenize_lines(const Tokenizer *t, bool decode, const TokLines *io, RtError
     const char *line = l->s;
     char where[512];
     snprintf(where, sizeof where, "%.480s:%lld", io->in_name, (long long)number);
+    const char *other = number == 1 ? text_encoding(line, (size_t)n) : NULL;
+    if (other) {
+      ok = rt_fail(e, "%s: " ENCODING_HELP, where, other, other);
+      break;
+    }
     size_t bom = number == 1 ? rt_utf8_bom(line, (size_t)n) : 0;
     if (strspn(line + bom, " \t\r\n") == (size_t)n - bom) continue;
     size_t valid = rt_utf8_valid(line, (size_t)n);

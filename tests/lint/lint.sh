@@ -21,14 +21,14 @@ dsl               dsl/base runtime/abi dsl_gen
 runtime/abi
 runtime/core
 runtime/files     runtime/core runtime/abi
-runtime/text      runtime/core runtime/files
+runtime/text      runtime/core runtime/abi runtime/files
 runtime/machine   runtime/core runtime/abi
 runtime/engine    runtime/core runtime/abi runtime/files runtime/machine
 runtime/rows      runtime/core runtime/abi runtime/files runtime/text runtime/engine
 runtime/work      runtime/core runtime/abi runtime/files runtime/text runtime/machine runtime/engine runtime/rows
 runtime/commands  runtime/core runtime/abi runtime/files runtime/text runtime/machine runtime/engine runtime/rows runtime/work
 runtime/app       runtime/abi runtime/commands
-compiler/model    dsl/base runtime/core runtime/files runtime/text
+compiler/model    dsl/base runtime/abi runtime/core runtime/files runtime/text
 compiler/graph    dsl/base runtime/abi
 compiler/autodiff dsl/base runtime/abi compiler/graph
 compiler/passes   dsl/base runtime/abi compiler/graph
@@ -73,6 +73,9 @@ for d in runtime/*/ compiler/*/; do rooms | grep -q "^${d%/}\( \|\$\)" || say "$
 for d in $(rooms | sed 's/ .*//' | grep -v '^runtime/') runtime examples examples/lib examples/kv_arithmetic examples/real_pair tests bench; do
   [ -f "$d/README.md" ] || say "$d has no README.md"
 done
+
+# one prefix for errors, of calmc and of programs
+breaks "$(grep -HnE '(calmc|%s): (error|warning):' $sources | grep -v ":%d: \|/real_pair/chrf")" "errors begin with error:, or with a place in a file and that"
 
 # passes, plan and code generation ask what an op is, never which (graph/ops.def has a column for it)
 breaks "$(grep -HnE '([!=]= *|case )OP_[a-z]|OP_[a-z_]* *[!=]=' compiler/passes/*.c compiler/plan/*.c compiler/llvm/*.c)" "asks for an op by name; ask for a trait of graph/ops.def"

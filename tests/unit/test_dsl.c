@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "dsl/base/near.h"
+#include "runtime/abi/abi.h"
 #include "dsl/ast.h"
 #include "dsl/resolve.h"
 #include "mutate.h"

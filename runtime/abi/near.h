@@ -1,6 +1,6 @@
 // Did you mean: the candidate nearest to a misspelt word.
-#ifndef CALM_DSL_BASE_NEAR_H
-#define CALM_DSL_BASE_NEAR_H
+#ifndef CALM_RUNTIME_ABI_NEAR_H
+#define CALM_RUNTIME_ABI_NEAR_H
 
 typedef struct Near {
   const char *word;      // what was written

@@ -1,5 +1,5 @@
 // Did you mean: optimal string alignment distance over at most MAX_WORD bytes. See near.h.
-#include "dsl/base/near.h"
+#include "runtime/abi/near.h"
 
 #include <ctype.h>
 #include <string.h>
