@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "build/ctx.h"
-#include "dsl/base/near.h"
+#include "runtime/abi/abi.h"
 #include "runtime/core/core.h"
 
 bool lacks(Ev *ev, const Value *v, const char *must) {
