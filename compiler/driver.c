@@ -109,7 +109,7 @@ static int back_end(Run *r, const Program *p, const Plan *plan, const Spec *spec
   Buf json = {0};
   Result out;
   Signals s;
-  describe(p, plan, spec, &json);
+  describe(r->arena, p, plan, spec, &json);
   signals_hold(&s);
   int status = result_begin(&out, path, !r->o->emit) ? generate(r, plan, json.s, &out, &s) : 1;
   if (!status) status = finish(&out, &s);

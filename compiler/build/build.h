@@ -24,10 +24,9 @@
 #include "dsl/ast.h"
 #include "graph/graph.h"
 
-typedef enum Role { ROLE_ANCHOR, ROLE_AUGMENT, ROLE_MODEL } Role;    // MODEL: made from nothing, trained whole, is the anchor
 typedef struct BModel {
   const char *name, *dir;            // dir: absolute; NULL for a model made from nothing
-  Role role;
+  Role role;                         // runtime/abi/program.def
   const char *arch;                  // arch name
   json_t *config;                    // config.json as it is; for a model made from nothing: what export writes
   const char *tokenizer;             // absolute path of tokenizer.json, NULL when there is none
@@ -44,12 +43,7 @@ typedef struct BParam {
   const char *init;                  // "zeros", "ones", "normal", "uniform", "fan_in", "constant"
   double a;                          // standard deviation, bound, gain or value
 } BParam;
-typedef struct BConnection {
-  int from, from_layer, to, to_layer;   // models and blocks
-  const char *op;
-  const char *tap;                   // what of the layer is read: a tap of the arch that is read; NULL: its state
-  const char *name;                  // "code.8->base.4"; the tap is no part of it
-} BConnection;
+typedef ProgConnection BConnection;  // runtime/abi/program.def
 
 typedef struct Program {
   BModel *model;

@@ -106,7 +106,8 @@ static void add_connection(Build *b, Conn c, const MInst *from, int k, const MIn
     if (fail_at(b, c.decl->loc, "%s is connected twice", name)) diag_note(b->d, other->decl->loc, "the first time here");
     return;
   }
-  c.pub = (BConnection){from->index, k, to->index, j, c.decl->kid[2]->name, c.tap ? c.tap->name : NULL, name};
+  c.pub = (BConnection){.name = name, .from = from->index, .from_layer = k, .tap = c.tap ? c.tap->name : NULL, .to = to->index, .to_layer = j,
+                        .op = c.decl->kid[2]->name};
   ARENA_PUSH(b->a, b->conn, b->nconn, b->capconn, c);
 }
 

@@ -16,19 +16,9 @@
 typedef int32_t NodeId;                      // index into Graph.node; -1 = none
 enum { NODE_NONE = -1, MAX_RANK = 5, MAX_IN = 8, MAX_OUT = 3 };
 
-// Row symbols: what dim[0] may stand for.
-typedef enum SymKind {
-  SYM_TOKENS,                                // "T.<model>": tokens of a model in this step
-  SYM_ROWS,                                  // "R": the anchor's rows that are labelled (train, loss) or wanted
-  SYM_CACHE,                                 // "C.<model>": rows of a model's cache: sequences * context
-  SYM_FLAT,                                  // "P": the optimizer's flat parameter vector in rows of FLAT_WIDTH
-} SymKind;
+// What dim[0] may stand for: runtime/abi/program.def.
 enum { FLAT_WIDTH = RT_FLAT_WIDTH };
-typedef struct Sym {
-  SymKind kind;
-  const char *name;
-  int model;                                 // index into Graph.model, -1 for P
-} Sym;
+typedef ProgSym Sym;
 
 typedef struct Type {
   Dtype dt;

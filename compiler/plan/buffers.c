@@ -5,17 +5,16 @@
 
 int plan_buf(Plan *p, const PBuf *b) {
   PBuf n = *b;
-  n.id = p->nbuf;
   if (!n.name) n.name = "";
   ARENA_PUSH(p->arena, p->buf, p->nbuf, p->capbuf, n);
-  return n.id;
+  return p->nbuf - 1;
 }
 
 int plan_named_buf(Plan *p, BufKind kind, const char *name, const Type *t, int sym) {
   for (int i = 0; i < p->nbuf; i++) {
     if (p->buf[i].kind == kind && !strcmp(p->buf[i].name, name)) return i;
   }
-  PBuf b = {.kind = kind, .name = arena_strdup(p->arena, name), .dt = t->dt, .sym = sym, .elems = type_row_elems(t), .source = -1, .entry = -1};
+  PBuf b = {.kind = kind, .name = arena_strdup(p->arena, name), .dt = t->dt, .sym = sym, .elems = type_row_elems(t)};
   return plan_buf(p, &b);
 }
 
@@ -25,7 +24,7 @@ int lower_sym(const Lower *l, const Type *t) {
 }
 
 int lower_new_act(Lower *l, Dtype dt, int sym, int64_t elems) {
-  PBuf b = {.kind = BUF_ACT, .dt = dt, .sym = sym, .elems = elems, .source = -1, .entry = l->entry};
+  PBuf b = {.kind = BUF_ACT, .dt = dt, .sym = sym, .elems = elems, .act = {.entry = l->entry}};
   return plan_buf(l->p, &b);
 }
 
@@ -34,23 +33,23 @@ static int const_buf(Lower *l, const Node *n) {
   int64_t elems = type_row_elems(&n->type);
   for (int i = 0; i < p->nbuf; i++) {
     const PBuf *b = &p->buf[i];
-    if (b->kind == BUF_CONST && b->elems == elems && !memcmp(b->data, n->attr.data, (size_t)elems * sizeof(double))) return i;
+    if (b->kind == BUF_CONST && b->elems == elems && !memcmp(b->literals.data.v, n->attr.data, (size_t)elems * sizeof(double))) return i;
   }
   double *data = ARENA_ARRAY(p->arena, double, elems);
   memcpy(data, n->attr.data, (size_t)elems * sizeof(double));
-  PBuf b = {.kind = BUF_CONST, .dt = DT_F32, .sym = -1, .elems = elems, .source = -1, .entry = -1, .data = data};
+  PBuf b = {.kind = BUF_CONST, .dt = DT_F32, .sym = -1, .elems = elems, .literals = {{(int)elems, data}}};
   return plan_buf(p, &b);
 }
 
-static int mask_buf(Lower *l, const int64_t mask[4]) {
+static int mask_buf(Lower *l, ProgMask mask) {
   Plan *p = l->p;
   for (int i = 0; i < p->nbuf; i++) {
-    if (p->buf[i].kind == BUF_MASK && !memcmp(p->buf[i].mask, mask, sizeof p->buf[i].mask)) return i;
+    const ProgMask *m = &p->buf[i].mask;
+    if (p->buf[i].kind == BUF_MASK && m->query == mask.query && m->key == mask.key && m->window == mask.window && m->model == mask.model) return i;
   }
-  PBuf b = {.kind = BUF_MASK, .dt = DT_MASK, .sym = -1, .source = -1, .entry = -1};
-  memcpy(b.mask, mask, sizeof b.mask);
-  b.name = arena_printf(p->arena, "mask.%s.%s", p->sym[mask[0]].name, p->sym[mask[1]].name);
-  if (mask[2]) b.name = arena_printf(p->arena, "%s.w%lld", b.name, (long long)mask[2]);
+  PBuf b = {.kind = BUF_MASK, .dt = DT_MASK, .sym = -1, .mask = mask};
+  b.name = arena_printf(p->arena, "mask.%s.%s", p->sym[mask.query].name, p->sym[mask.key].name);
+  if (mask.window) b.name = arena_printf(p->arena, "%s.w%lld", b.name, (long long)mask.window);
   return plan_buf(p, &b);
 }
 
@@ -58,7 +57,7 @@ static int mask_buf(Lower *l, const int64_t mask[4]) {
 static int lower_mask(Lower *l, NodeId n) {
   const Node *x = &l->g->node[n];
   const Node *m = op_is(x->op, T_TAKES) ? &l->g->node[x->in[0]] : x;
-  int64_t mask[4] = {lower_sym(l, &x->type), l->sym[m->attr.i[1]], m->attr.i[2], m->attr.i[3]};
+  ProgMask mask = {lower_sym(l, &x->type), l->sym[m->attr.i[1]], m->attr.i[2], (int)m->attr.i[3]};
   return mask_buf(l, mask);
 }
 
@@ -126,12 +125,10 @@ int lower_packed(Lower *l, NodeId w, int64_t N, int64_t K) {
   }
   BufKind kind = from == BUF_PARAM ? BUF_LIVE : BUF_PACKED;
   for (int i = 0; i < p->nbuf; i++) {
-    if (p->buf[i].kind == kind && p->buf[i].source == source && p->buf[i].mask[1] == K && p->buf[i].mask[2] == turned)
-      return i;
+    const ProgPanels *m = &p->buf[i].packed;
+    if (p->buf[i].kind == kind && m->source == source && m->K == K && m->turned == turned) return i;
   }
-  PBuf b = {.kind = kind, .name = p->buf[source].name, .dt = DT_F32, .sym = -1, .elems = elems, .source = source, .entry = -1};
-  b.mask[0] = N;
-  b.mask[1] = K;
-  b.mask[2] = turned;
+  PBuf b = {.kind = kind, .name = p->buf[source].name, .dt = DT_F32, .sym = -1, .elems = elems,
+            .packed = {.source = source, .N = N, .K = K, .turned = turned}};
   return plan_buf(p, &b);
 }

@@ -17,7 +17,7 @@ static void check_order(const Plan *p, int entry) {
     for (int i = 0; i < k->narg; i++) {
       int b = e->call[c].buf[i];
       if (p->buf[b].kind == BUF_ACT && !k->arg[i].written && !ready[b]) bug_at(p, entry, c, b, "read before it is written");
-      if (p->buf[b].kind == BUF_ACT && p->buf[b].entry != entry) bug_at(p, entry, c, b, "belongs to another entry");
+      if (p->buf[b].kind == BUF_ACT && p->buf[b].act.entry != entry) bug_at(p, entry, c, b, "belongs to another entry");
       if (k->arg[i].written && (p->buf[b].kind == BUF_WEIGHT || p->buf[b].kind == BUF_CONST)) bug_at(p, entry, c, b, "a frozen tensor is written");
     }
     for (int i = 0; i < k->narg; i++) {
@@ -25,7 +25,7 @@ static void check_order(const Plan *p, int entry) {
     }
   }
   for (int i = 0; i < e->nout; i++) {
-    int b = e->out[i].node;
+    int b = e->out[i].buf;
     if (p->buf[b].kind == BUF_ACT && !ready[b]) bug_at(p, entry, e->ncall, b, "an output nobody writes");
   }
 }
@@ -47,13 +47,13 @@ static void check_overlap(const Plan *p, int entry) {
       last[b] = c;
     }
   }
-  for (int i = 0; i < e->nout; i++) last[e->out[i].node] = e->ncall;
+  for (int i = 0; i < e->nout; i++) last[e->out[i].buf] = e->ncall;
   for (int i = 0; i < n; i++) {
     for (int k = 0; k < i; k++) {
       const PBuf *x = &p->buf[used[i]], *y = &p->buf[used[k]];
       if (x->sym != y->sym || last[used[i]] < first[used[k]] || last[used[k]] < first[used[i]]) continue;
       int64_t sx = x->elems * dtype_size(x->dt), sy = y->elems * dtype_size(y->dt);
-      if (x->offset < y->offset + sy && y->offset < x->offset + sx) bug_at(p, entry, first[used[i]], used[i], "overlaps another live buffer");
+      if (x->act.offset < y->act.offset + sy && y->act.offset < x->act.offset + sx) bug_at(p, entry, first[used[i]], used[i], "overlaps another live buffer");
     }
   }
 }

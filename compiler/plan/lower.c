@@ -77,11 +77,11 @@ static void lower_unit(Lower *l, const Unit *u) {
 
 static void outputs(Lower *l) {
   PlanEntry *e = &l->p->entry[l->entry];
-  e->out = ARENA_ARRAY(l->p->arena, Output, l->g->nout ? l->g->nout : 1);
+  e->out = ARENA_ARRAY(l->p->arena, ProgOutput, l->g->nout ? l->g->nout : 1);
   for (int i = 0; i < l->g->nout; i++) {
     const char *param;
     if (fuse_grad_param(&l->g->out[i], &param)) continue;
-    e->out[e->nout++] = (Output){arena_strdup(l->p->arena, l->g->out[i].name), lower_buf(l, l->g->out[i].node)};
+    e->out[e->nout++] = (ProgOutput){arena_strdup(l->p->arena, l->g->out[i].name), lower_buf(l, l->g->out[i].node)};
   }
 }
 

@@ -36,7 +36,7 @@ static int lives(const Plan *p, int entry, Life *life) {
     }
   }
   for (int i = 0; i < e->nout; i++) {
-    if (at[e->out[i].node] >= 0) life[at[e->out[i].node]].last = e->ncall;
+    if (at[e->out[i].buf] >= 0) life[at[e->out[i].buf]].last = e->ncall;
   }
   return n;
 }
@@ -55,7 +55,7 @@ static int64_t first_gap(const Plan *p, const Life *life, int i, Placed *busy) {
   int n = 0;
   for (int k = 0; k < i; k++) {
     if (p->buf[life[k].buf].sym != p->buf[life[i].buf].sym || life[k].last < life[i].first) continue;
-    int64_t at = p->buf[life[k].buf].offset;
+    int64_t at = p->buf[life[k].buf].act.offset;
     busy[n++] = (Placed){at, at + life[k].size};
   }
   if (n) qsort(busy, (size_t)n, sizeof *busy, by_begin);
@@ -71,13 +71,13 @@ void plan_place(Plan *p, int entry) {
   PlanEntry *e = &p->entry[entry];
   Life *life = ARENA_ARRAY(p->arena, Life, p->nbuf + 1);
   Placed *busy = ARENA_ARRAY(p->arena, Placed, p->nbuf + 1);
-  e->bytes_per_row = ARENA_ARRAY(p->arena, int64_t, p->nsym + 1);
+  e->row_bytes = ARENA_ARRAY(p->arena, int64_t, p->nsym + 1);
   int n = lives(p, entry, life);
   if (n) qsort(life, (size_t)n, sizeof *life, by_first);
   for (int i = 0; i < n; i++) {
     PBuf *b = &p->buf[life[i].buf];
-    b->offset = first_gap(p, life, i, busy);
-    int64_t end = b->offset + life[i].size, *top = b->sym < 0 ? &e->static_bytes : &e->bytes_per_row[b->sym];
+    b->act.offset = first_gap(p, life, i, busy);
+    int64_t end = b->act.offset + life[i].size, *top = b->sym < 0 ? &e->static_bytes : &e->row_bytes[b->sym];
     if (end > *top) *top = end;
   }
 }

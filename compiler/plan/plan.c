@@ -14,11 +14,6 @@ const KernelClassInfo kernel_class[K_COUNT] = {
 #include "plan/kernels.def"
 #undef X
 
-const char *buf_kind_name(BufKind k) {
-  static const char *const name[] = {"input", "mask", "weight", "packed", "param", "grad", "live", "cache", "const", "act"};
-  return name[k];
-}
-
 Plan *plan_new(Arena *a) {
   Plan *p = ARENA_NEW(a, Plan);
   p->arena = a;
@@ -32,11 +27,11 @@ static void pack_entry(Plan *p, const char *name, BufKind kind) {
   Lower l = {.p = p, .entry = p->nentry - 1};
   for (int i = 0; i < p->nbuf; i++) {
     if (p->buf[i].kind != kind) continue;
-    int64_t N = p->buf[i].mask[0], K = p->buf[i].mask[1];
-    KernelDraft d = {.k = {.cls = K_PACK, .PACK = {.N = N, .K = K, .turned = p->buf[i].mask[2]}}};
-    draft_arg_rows(&l, &d, p->buf[i].source, false, false, N * K);
-    draft_arg_rows(&l, &d, i, true, true, PANEL * K);
-    lower_call(&l, &d, -1, (N + PANEL - 1) / PANEL);
+    ProgPanels m = p->buf[i].packed;
+    KernelDraft d = {.k = {.cls = K_PACK, .PACK = {.N = m.N, .K = m.K, .turned = m.turned}}};
+    draft_arg_rows(&l, &d, m.source, false, false, m.N * m.K);
+    draft_arg_rows(&l, &d, i, true, true, PANEL * m.K);
+    lower_call(&l, &d, -1, (m.N + PANEL - 1) / PANEL);
   }
 }
 
@@ -45,15 +40,32 @@ enum { PARAM_ALIGN = 16 };
 static void place_params(Plan *p) {
   for (int i = 0; i < p->nbuf; i++) {
     if (p->buf[i].kind != BUF_PARAM) continue;
-    p->buf[i].offset = p->theta;
+    p->buf[i].slice.offset = p->theta;
     p->theta += (p->buf[i].elems + PARAM_ALIGN - 1) / PARAM_ALIGN * PARAM_ALIGN;
   }
   p->theta = (p->theta + FLAT_WIDTH - 1) / FLAT_WIDTH * FLAT_WIDTH;
   for (int i = 0; i < p->nbuf; i++) {
     for (int k = 0; p->buf[i].kind == BUF_GRAD && k < p->nbuf; k++) {
-      if (p->buf[k].kind == BUF_PARAM && !strcmp(p->buf[k].name, p->buf[i].name)) p->buf[i].offset = p->buf[k].offset;
+      if (p->buf[k].kind == BUF_PARAM && !strcmp(p->buf[k].name, p->buf[i].name)) p->buf[i].slice = p->buf[k].slice;
     }
   }
+}
+
+// Vectors that ids pick one of, where a call reads buffer b so and only so; 1 where one reads it as a whole; 0 where none reads it.
+static int64_t tables(const Plan *p, int b) {
+  int64_t vectors = 0;
+  for (int i = 0; i < p->nentry; i++)
+    for (int c = 0; c < p->entry[i].ncall; c++) {
+      const Call *call = &p->entry[i].call[c];
+      const Kernel *k = &p->kernel[call->kernel];
+      for (int a = 0; a < k->narg && k->cls != K_PACK; a++) {
+        if (call->buf[a] != b) continue;
+        bool table = k->cls == K_LOOKUP && a == KARG(LOOKUP, table) && !strncmp(p->buf[call->buf[KARG(LOOKUP, ids)]].name, "ids.", 4);
+        if (!table) return 1;
+        vectors = k->LOOKUP.V;
+      }
+    }
+  return vectors;
 }
 
 void plan_finish(Plan *p) {
@@ -61,5 +73,7 @@ void plan_finish(Plan *p) {
   pack_entry(p, "prepare", BUF_LIVE);
   place_params(p);
   for (int i = 0; i < p->nentry; i++) plan_place(p, i);
+  for (int i = 0; i < p->nbuf; i++)
+    if (p->buf[i].kind == BUF_WEIGHT) p->buf[i].stored.tables = tables(p, i);
   plan_check(p);
 }

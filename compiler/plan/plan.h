@@ -89,34 +89,9 @@ typedef struct Kernel {
 bool kernel_equal(const Kernel *a, const Kernel *b);
 
 // ---- buffers
-typedef enum BufKind {
-  BUF_INPUT,                   // the runtime gives it: ids.M pos.M rows labels gscale slots.M, lr …; int or f32 arrays
-  BUF_MASK,                    // the runtime gives an RtMask (rt_abi.h)
-  BUF_WEIGHT,                  // a tensor of a model's file, mapped, stored dtype
-  BUF_PACKED,                  // a frozen matrix in panels, filled by init
-  BUF_PARAM,                   // a slice of the flat parameter vector
-  BUF_GRAD,                    // the same slice of the flat gradient vector (accumulated into; the runtime zeroes it)
-  BUF_LIVE,                    // a live matrix in panels, filled by prepare
-  BUF_CACHE,                   // cached rows
-  BUF_CONST,                   // f32 literals, in the program
-  BUF_ACT,                     // placed in the entry's arena
-} BufKind;
-const char *buf_kind_name(BufKind k);
-typedef struct PBuf {
-  int id;
-  BufKind kind;
-  const char *name;            // inputs, weights, parameters, caches: the graph's name; outputs: the output's name; else ""
-  Dtype dt;
-  int sym;                     // row symbol (index into Plan.sym), or -1: static
-  int64_t elems;               // per row, or in all
-  int source;                  // BUF_PACKED, BUF_LIVE: the buffer it is packed from; else -1
-  int entry;                   // BUF_ACT: its entry
-  int64_t offset;              // BUF_ACT: see below. BUF_PARAM, BUF_GRAD: elements into the flat vector
-  const double *data;          // BUF_CONST
-  int64_t mask[4];             // BUF_MASK: query sym, key sym, window, query model. BUF_PACKED, BUF_LIVE: N, K, stored as [K, N]
-} PBuf;
-// An activation lies at   region(entry, sym) + offset * extent(sym),   where region(entry, s) = sum over syms s' < s of
-// bytes_per_row[s'] * extent(s') after the static region (sym -1, offset in bytes). Offsets are multiples of 64 bytes; the runtime
+typedef ProgBuf PBuf;          // runtime/abi/program.def: kinds, and what each has of its own. Names are never NULL
+// An activation lies at   region(entry, sym) + act.offset * extent(sym),   where region(entry, s) = sum over syms s' < s of
+// row_bytes[s'] * extent(s') after the static region (sym -1, offset in bytes). Offsets are multiples of 64 bytes; the runtime
 // rounds extents up to a multiple of 16 rows, so that everything is 64-byte aligned. Affine in the rows of a step, and the same plan for every step.
 
 typedef struct Call {
@@ -130,10 +105,10 @@ typedef struct PlanEntry {
   const char *name;
   Call *call;
   int ncall, capcall;
-  Output *out;                 // node field holds the buffer id
+  ProgOutput *out;
   int nout;
   int64_t static_bytes;
-  int64_t *bytes_per_row;      // per sym
+  int64_t *row_bytes;          // per sym
 } PlanEntry;
 
 typedef struct Plan {

@@ -47,11 +47,12 @@ static void kernel_print(const Kernel *k, Buf *out) {
   }
 }
 
-static void buffer_print(const Plan *p, const PBuf *b, Buf *out) {
-  buf_printf(out, "  b%d %s", b->id, buf_kind_name(b->kind));
+static void buffer_print(const Plan *p, int id, Buf *out) {
+  const PBuf *b = &p->buf[id];
+  buf_printf(out, "  b%d %s", id, buf_kind_name(b->kind));
   if (b->kind == BUF_MASK) {
-    buf_printf(out, " query %s key %s", p->sym[b->mask[0]].name, p->sym[b->mask[1]].name);
-    if (b->mask[2]) buf_printf(out, " window %lld", (long long)b->mask[2]);
+    buf_printf(out, " query %s key %s", p->sym[b->mask.query].name, p->sym[b->mask.key].name);
+    if (b->mask.window) buf_printf(out, " window %lld", (long long)b->mask.window);
     buf_putc(out, '\n');
     return;
   }
@@ -59,16 +60,16 @@ static void buffer_print(const Plan *p, const PBuf *b, Buf *out) {
   if (b->sym >= 0) buf_printf(out, "%s x ", p->sym[b->sym].name);
   buf_printf(out, "%lld", (long long)b->elems);
   if (b->name[0]) buf_printf(out, " \"%s\"", b->name);
-  if (b->source >= 0) buf_printf(out, " from b%d", b->source);
-  if (b->kind == BUF_ACT) buf_printf(out, " in %s at %lld", p->entry[b->entry].name, (long long)b->offset);
-  if (b->kind == BUF_PARAM || b->kind == BUF_GRAD) buf_printf(out, " at %lld", (long long)b->offset);
+  if (b->kind == BUF_PACKED || b->kind == BUF_LIVE) buf_printf(out, " from b%d", b->packed.source);
+  if (b->kind == BUF_ACT) buf_printf(out, " in %s at %lld", p->entry[b->act.entry].name, (long long)b->act.offset);
+  if (b->kind == BUF_PARAM || b->kind == BUF_GRAD) buf_printf(out, " at %lld", (long long)b->slice.offset);
   buf_putc(out, '\n');
 }
 
 static void entry_print(const Plan *p, const PlanEntry *e, Buf *out) {
   buf_printf(out, "entry %s: %d calls, %lld bytes", e->name, e->ncall, (long long)e->static_bytes);
   for (int s = 0; s < p->nsym; s++) {
-    if (e->bytes_per_row && e->bytes_per_row[s]) buf_printf(out, " + %lld %s", (long long)e->bytes_per_row[s], p->sym[s].name);
+    if (e->row_bytes && e->row_bytes[s]) buf_printf(out, " + %lld %s", (long long)e->row_bytes[s], p->sym[s].name);
   }
   buf_putc(out, '\n');
   for (int i = 0; i < e->ncall; i++) {
@@ -80,7 +81,7 @@ static void entry_print(const Plan *p, const PlanEntry *e, Buf *out) {
     if (c->accumulate) buf_puts(out, " accumulate");
     buf_putc(out, '\n');
   }
-  for (int i = 0; i < e->nout; i++) buf_printf(out, "  output \"%s\" b%d\n", e->out[i].name, e->out[i].node);
+  for (int i = 0; i < e->nout; i++) buf_printf(out, "  output \"%s\" b%d\n", e->out[i].name, e->out[i].buf);
 }
 
 void plan_print(const Plan *p, Buf *out) {
@@ -91,6 +92,6 @@ void plan_print(const Plan *p, Buf *out) {
   }
   for (int i = 0; i < p->nentry; i++) entry_print(p, &p->entry[i], out);
   buf_printf(out, "buffers\n");
-  for (int i = 0; i < p->nbuf; i++) buffer_print(p, &p->buf[i], out);
+  for (int i = 0; i < p->nbuf; i++) buffer_print(p, i, out);
   buf_printf(out, "parameters %lld\n", (long long)p->theta);
 }

@@ -49,7 +49,7 @@ typedef struct RtIsa {
   const char *name;            // "avx512", "avx2"
   RtKernel *const *kernel;
 } RtIsa;
-extern const char calm_program_json[];           // the description: runtime/engine/program.h says what is in it
+extern const char calm_program_json[];           // the description: program.def says what is in it
 extern const int64_t calm_program_json_len;
 extern RtEntry *const calm_entries[];            // in the order of "entries" in the description
 extern const RtIsa calm_isas[];                  // best first

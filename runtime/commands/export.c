@@ -15,8 +15,8 @@
 
 // Heads are real dimensions in the language ([H, Dh, D]); the file's matrices are [out, in], its biases one list.
 static int file_shape(const ProgParam *p, int64_t shape[8]) {
-  for (int i = 0; i < p->rank; i++) shape[i] = p->shape[i];
-  if (p->rank < 2 || (p->rank == 2 && p->fan_in > 1)) return p->rank;
+  for (int i = 0; i < p->shape.n; i++) shape[i] = p->shape.v[i];
+  if (p->shape.n < 2 || (p->shape.n == 2 && p->fan_in > 1)) return p->shape.n;
   if (p->fan_in <= 1) {
     shape[0] = p->elems;
     return 1;

@@ -23,7 +23,7 @@ static int64_t frozen_params(const Models *ms, int m) {
 
 static json_t *model_json(const Models *ms, int m, const json_t *hashes) {
   const ProgModel *pm = &ms->prog->model[m];
-  json_t *o = json_pack("{s:s, s:s, s:s?, s:s, s:s?, s:s?, s:I, s:I, s:I, s:I}", "name", pm->name, "role", pm->role,
+  json_t *o = json_pack("{s:s, s:s, s:s?, s:s, s:s?, s:s?, s:I, s:I, s:I, s:I}", "name", pm->name, "role", Role_names[pm->role].name,
                         "dir", ms->dir[m], "arch", pm->arch,
                         "architecture", pm->architecture, "tokenizer", ms->tokfile[m], "blocks", (json_int_t)pm->blocks,
                             "width", (json_int_t)pm->width,
@@ -133,21 +133,26 @@ static json_t *describe(const App *a) {
   json_t *o = json_pack("{s:s, s:s, s:s, s:i}", "spec", p->spec, "spec_sha256", p->spec_sha256, "isa", a->en->isa->name,
                         "threads", pool_threads(a->en->pool));
   json_object_set_new(o, "threads_why", json_string(a->threads_why));
-  json_t *models = json_array(), *params = json_array();
+  json_t *models = json_array(), *params = json_array(), *connections = json_array();
   for (int i = 0; i < p->nmodel; i++) json_array_append_new(models, model_json(a->models, i, hashes));
   for (int i = 0; i < p->nparam; i++) {
     json_t *shape = json_array();
-    for (int k = 0; k < p->param[i].rank; k++) json_array_append_new(shape, json_integer(p->param[i].shape[k]));
+    for (int k = 0; k < p->param[i].shape.n; k++) json_array_append_new(shape, json_integer(p->param[i].shape.v[k]));
     json_array_append_new(params, json_pack("{s:s, s:o, s:s}", "name", p->param[i].name, "shape", shape, "init",
                                             p->param[i].init));
   }
   json_object_set_new(o, "models", models);
-  json_object_set(o, "connections", p->connections);
+  for (int i = 0; i < p->nconnection; i++) {
+    const ProgConnection *c = &p->connection[i];
+    json_array_append_new(connections, json_pack("{s:s, s:i, s:i, s:s?, s:i, s:i, s:s}", "name", c->name, "from", c->from, "from_layer", c->from_layer,
+                                                 "tap", c->tap, "to", c->to, "to_layer", c->to_layer, "op", c->op));
+  }
+  json_object_set_new(o, "connections", connections);
   json_object_set_new(o, "params", params);
   json_object_set_new(o, "trained", json_integer(prog_trained(p)));
   json_object_set(o, "train", p->train ? p->train : json_null());
   json_object_set(o, "evals", p->evals ? p->evals : json_null());
-  json_object_set(o, "kernels", json_object_get(p->root, "kernels"));
+  json_object_set_new(o, "kernels", json_integer(p->kernels));
   identity_drop(&id);
   return o;
 }
@@ -172,25 +177,23 @@ static void print_params(const Prog *p) {
   printf("\ntrained: %lld parameter%s in %d tensor%s\n", (long long)n, plural(n), p->nparam, plural(p->nparam));
   for (int i = 0; i < p->nparam; i++) {
     printf("  %-40s [", p->param[i].name);
-    for (int k = 0; k < p->param[i].rank; k++) printf("%s%lld", k ? ", " : "", (long long)p->param[i].shape[k]);
+    for (int k = 0; k < p->param[i].shape.n; k++) printf("%s%lld", k ? ", " : "", (long long)p->param[i].shape.v[k]);
     printf("]\n");
   }
 }
 
 static void print_text(const Engine *en, const json_t *o) {
-  size_t i;
-  json_t *c;
   printf("%s  sha256 %s\n%s, %lld thread%s (%s), %lld kernel%s\n", text(o, "spec"), text(o, "spec_sha256"), text(o, "isa"), number(o, "threads"),
          plural(number(o, "threads")), text(o, "threads_why"), number(o, "kernels"), plural(number(o, "kernels")));
   print_models(o);
-  if (json_array_size(en->prog->connections)) puts("\nconnections");
-  json_array_foreach(en->prog->connections, i, c) {
-    const ProgModel *from = &en->prog->model[number(c, "from")], *to = &en->prog->model[number(c, "to")];
-    const char *tap = json_string_value(json_object_get(c, "tap"));
-    printf("  %-24s %s after block %lld%s%s -> %s after block %lld, %s\n", text(c, "name"), from->name,
-           number(c, "from_layer"), tap ? ", " : "", tap ? tap : "", to->name, number(c, "to_layer"), text(c, "op"));
+  const Prog *p = en->prog;
+  if (p->nconnection) puts("\nconnections");
+  for (int i = 0; i < p->nconnection; i++) {
+    const ProgConnection *c = &p->connection[i];
+    printf("  %-24s %s after block %d%s%s -> %s after block %d, %s\n", c->name, p->model[c->from].name, c->from_layer, c->tap ? ", " : "",
+           c->tap ? c->tap : "", p->model[c->to].name, c->to_layer, c->op);
   }
-  print_params(en->prog);
+  print_params(p);
 }
 
 static double mb(const json_t *o, const char *key) { return (double)number(o, key) / 1e6; }

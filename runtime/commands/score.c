@@ -220,7 +220,7 @@ static bool score_grads(Score *s, RtError *e) {
     const ProgParam *p = &en->prog->param[i];
     char *name = keep(s, strlen(p->name) + 8);
     sprintf(name, "grad.%s", p->name);
-    st_writer_add(s->out, name, DT_F32, p->rank, p->shape, en->params.grad + p->offset);
+    st_writer_add(s->out, name, DT_F32, p->shape.n, p->shape.v, en->params.grad + p->offset);
   }
   return true;
 }

@@ -7,7 +7,7 @@
 #include "runtime/core/core.h"
 #include "runtime/engine/parts.h"
 
-enum { K_CACHE = 1u << PB_CACHE };
+enum { K_CACHE = 1u << BUF_CACHE };
 
 void arena_open(Engine *en) {
   const Prog *p = en->prog;
@@ -33,9 +33,9 @@ size_t buffers_lay_out(Engine *en, unsigned kinds, char *base) {
   for (int i = 0; i < en->prog->nbuf; i++) {
     const ProgBuf *b = &en->prog->buf[i];
     if (!(kinds >> b->kind & 1)) continue;
-    size_t rows = b->kind == PB_CACHE ? cache_rows(en, b->sym) : 1;
+    size_t rows = b->kind == BUF_CACHE ? cache_rows(en, b->sym) : 1;
     if (base) en->buf[i] = base + at;
-    at += round_up((size_t)b->elems * rows * (size_t)dtype_size(b->dtype), RT_BUF_ALIGN);
+    at += round_up((size_t)b->elems * rows * (size_t)dtype_size(b->dt), RT_BUF_ALIGN);
   }
   return at;
 }
@@ -63,9 +63,8 @@ void engine_caches(Engine *en, int64_t slots, int64_t slot_rows, const int64_t *
 
 // Rows of a symbol in a step with `tokens` tokens of its stream, rounded as the plan asks.
 static size_t rows_of(const Engine *en, int sym, int64_t tokens, int64_t rows) {
-  const char *kind = en->prog->sym[sym].kind;
-  int64_t n = !strcmp(kind, "tokens") ? tokens : !strcmp(kind, "rows") ? rows
-            : !strcmp(kind, "cache") ? (int64_t)cache_rows(en, sym) : en->prog->theta / RT_FLAT_WIDTH;
+  SymKind kind = en->prog->sym[sym].kind;
+  int64_t n = kind == SYM_TOKENS ? tokens : kind == SYM_ROWS ? rows : kind == SYM_CACHE ? (int64_t)cache_rows(en, sym) : en->prog->theta / RT_FLAT_WIDTH;
   return round_up((size_t)n, RT_ROW_ROUND);
 }
 
@@ -73,7 +72,7 @@ static size_t rows_of(const Engine *en, int sym, int64_t tokens, int64_t rows) {
 static size_t largest(const Engine *en, int entry) {
   const ProgEntry *pe = &en->prog->entry[entry];
   size_t at = round_up((size_t)pe->static_bytes, RT_BUF_ALIGN);
-  for (int s = 0; s < en->prog->nsym; s++) at += (size_t)pe->per_row[s] * rows_of(en, s, en->arena.tokens[entry], en->arena.rows[entry]);
+  for (int s = 0; s < en->prog->nsym; s++) at += (size_t)pe->row_bytes.v[s] * rows_of(en, s, en->arena.tokens[entry], en->arena.rows[entry]);
   return at;
 }
 
@@ -83,7 +82,7 @@ int64_t engine_step_bytes(const Engine *en, const StepLoad *l) {
   size_t at = round_up((size_t)pe->static_bytes, RT_BUF_ALIGN);
   for (int s = 0; s < en->prog->nsym; s++) {
     int model = en->prog->sym[s].model;
-    at += (size_t)pe->per_row[s] * rows_of(en, s, l->tokens[model < 0 ? 0 : en->stream_of[model]], l->rows);
+    at += (size_t)pe->row_bytes.v[s] * rows_of(en, s, l->tokens[model < 0 ? 0 : en->stream_of[model]], l->rows);
   }
   return (int64_t)at;
 }
@@ -117,14 +116,14 @@ void arena_arrange(Engine *en, int entry) {
   size_t at = round_up((size_t)pe->static_bytes, RT_BUF_ALIGN);
   for (int s = 0; s < p->nsym; s++) {
     en->arena.start[s] = at;
-    at += (size_t)pe->per_row[s] * round_up((size_t)en->sym[s], RT_ROW_ROUND);
+    at += (size_t)pe->row_bytes.v[s] * round_up((size_t)en->sym[s], RT_ROW_ROUND);
     lie[s] = en->sym[s];
   }
   lie[p->nsym] = 1;
   for (int i = 0; i < p->nbuf; i++) {
     const ProgBuf *b = &p->buf[i];
-    if (b->kind != PB_ACT || b->entry != entry) continue;
+    if (b->kind != BUF_ACT || b->act.entry != entry) continue;
     size_t from = b->sym < 0 ? 0 : en->arena.start[b->sym];
-    en->buf[i] = (char *)en->arena.room.data + from + (size_t)b->offset * (b->sym < 0 ? 1 : round_up((size_t)en->sym[b->sym], RT_ROW_ROUND));
+    en->buf[i] = (char *)en->arena.room.data + from + (size_t)b->act.offset * (b->sym < 0 ? 1 : round_up((size_t)en->sym[b->sym], RT_ROW_ROUND));
   }
 }

@@ -42,9 +42,9 @@ static void bind_flat(Engine *en) {
                                                            {"v", en->params.v}};
   for (int i = 0; i < en->prog->nbuf; i++) {
     const ProgBuf *b = &en->prog->buf[i];
-    if (b->kind == PB_PARAM) en->buf[i] = en->params.theta + b->offset;
-    if (b->kind == PB_GRAD && en->params.grad) en->buf[i] = en->params.grad + b->offset;
-    for (size_t k = 0; b->kind == PB_INPUT && k < 4; k++)
+    if (b->kind == BUF_PARAM) en->buf[i] = en->params.theta + b->slice.offset;
+    if (b->kind == BUF_GRAD && en->params.grad) en->buf[i] = en->params.grad + b->slice.offset;
+    for (size_t k = 0; b->kind == BUF_INPUT && k < 4; k++)
       if (!strcmp(b->name, whole[k].name)) en->buf[i] = whole[k].at;
   }
 }

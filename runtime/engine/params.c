@@ -51,7 +51,7 @@ bool params_save(const Prog *p, const ParamsPart *part, int nparts, const char *
     for (int i = 0; i < p->nparam; i++) {
       const ProgParam *q = &p->param[i];
       char *name = part_name(&part[k], q);
-      st_writer_add(w, name, DT_F32, q->rank, q->shape, part[k].flat + q->offset);
+      st_writer_add(w, name, DT_F32, q->shape.n, q->shape.v, part[k].flat + q->offset);
       rt_free(name);
     }
   bool ok = st_writer_save(w, path, sum, e);
@@ -72,11 +72,11 @@ static bool load_one(const Safetensors *s, const char *path, const char *name, c
   const StTensor *t = st_find(s, name);
   if (!t) return rt_fail(e, "%s: tensor %s is missing", path, name);
   if (t->dtype != DT_F32) return rt_fail(e, "%s: tensor %s: expected F32, found %s", path, name, dtype_info[t->dtype].file);
-  bool same = t->rank == q->rank;
-  for (int i = 0; same && i < q->rank; i++) same = t->shape[i] == q->shape[i];
+  bool same = t->rank == q->shape.n;
+  for (int i = 0; same && i < q->shape.n; i++) same = t->shape[i] == q->shape.v[i];
   if (!same) {
     char want[128], have[128];
-    shape_text(want, q->rank, q->shape), shape_text(have, t->rank, t->shape);
+    shape_text(want, q->shape.n, q->shape.v), shape_text(have, t->rank, t->shape);
     return rt_fail(e, "%s: tensor %s: expected shape %s, found %s", path, name, want, have);
   }
   if (q->elems) memcpy(to, t->data, (size_t)q->elems * sizeof *to);

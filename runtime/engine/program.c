@@ -1,7 +1,8 @@
-// The description compiled into the program, read once at start-up. It was written by this very compiler, so anything
-// missing in it is a bug of calm, not of the user: abort and say what.
+// The description compiled into the program, read once at start-up: a reader for each type of value in program.def, and from its rows one
+// for each record. It was written by this very compiler, so anything missing in it is a bug of calm, not of the user: abort and say what.
 #include "runtime/engine/program.h"
 
+#include <jansson.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,122 +21,111 @@ static void bad(const char *fmt, ...) {
   abort();
 }
 
-static json_t *need(const json_t *o, const char *key) {
-  json_t *v = json_object_get(o, key);
+// A description, the JSON that its strings are of, and its arrays.
+typedef struct Array {
+  struct Array *next;
+  double aligned[];
+} Array;
+typedef struct Held {
+  Prog prog;
+  json_t *root;
+  Array *arrays;
+} Held;
+
+// An object that is read.
+typedef struct From {
+  Held *held;
+  const json_t *o;
+} From;
+static json_t *need(const From *f, const char *key) {
+  json_t *v = json_object_get(f->o, key);
   if (!v) bad("\"%s\" is missing", key);
   return v;
 }
-static int64_t get_int(const json_t *o, const char *key) {
-  const json_t *v = need(o, key);
-  if (!json_is_integer(v)) bad("\"%s\" is not an integer", key);
-  return json_integer_value(v);
+static const json_t *at(const From *f, const char *key, int i) { return json_array_get(need(f, key), (size_t)i); }
+static void *array(const From *f, const char *key, int *n, size_t size) {
+  if (!json_is_array(need(f, key))) bad("\"%s\" is no array", key);
+  *n = (int)json_array_size(need(f, key));
+  Array *a = rt_alloc(1, sizeof *a + (size_t)*n * size);
+  a->next = f->held->arrays;
+  f->held->arrays = a;
+  return a->aligned;
 }
-static int64_t opt_int(const json_t *o, const char *key, int64_t otherwise) {
-  const json_t *v = json_object_get(o, key);
-  return json_is_integer(v) ? json_integer_value(v) : otherwise;
-}
-static const char *opt_string(const json_t *o, const char *key) { return json_string_value(json_object_get(o, key)); }
-static const char *get_string(const json_t *o, const char *key) {
-  const char *s = opt_string(o, key);
-  if (!s) bad("\"%s\" is not a string", key);
+
+// ---- values
+static const char *read_TEXT_OR_NULL(const From *f, const char *key) { return json_string_value(json_object_get(f->o, key)); }
+static const char *read_TEXT(const From *f, const char *key) {
+  const char *s = json_string_value(need(f, key));
+  if (!s) bad("\"%s\" is no string", key);
   return s;
 }
-static const json_t *get_array(const json_t *o, const char *key, int *n) {
-  const json_t *v = need(o, key);
-  if (!json_is_array(v)) bad("\"%s\" is not an array", key);
-  *n = (int)json_array_size(v);
-  return v;
+static int64_t read_INT(const From *f, const char *key) {
+  if (!json_is_integer(need(f, key))) bad("\"%s\" is no integer", key);
+  return json_integer_value(need(f, key));
 }
+static int read_INDEX(const From *f, const char *key) { return json_object_get(f->o, key) ? (int)read_INT(f, key) : -1; }
+static bool read_BOOL(const From *f, const char *key) { return json_is_true(need(f, key)); }
+static double read_REAL(const From *f, const char *key) { return json_number_value(need(f, key)); }
+static json_t *read_JSON(const From *f, const char *key) { return need(f, key); }
+static ProgInts read_INTS(const From *f, const char *key) {
+  ProgInts x;
+  x.v = array(f, key, &x.n, sizeof *x.v);
+  for (int i = 0; i < x.n; i++) x.v[i] = json_integer_value(at(f, key, i));
+  return x;
+}
+static ProgReals read_REALS(const From *f, const char *key) {
+  ProgReals x;
+  x.v = array(f, key, &x.n, sizeof *x.v);
+  for (int i = 0; i < x.n; i++) x.v[i] = json_number_value(at(f, key, i));
+  return x;
+}
+static Dtype read_DTYPE(const From *f, const char *key) {
+  Dtype t = dtype_named(read_TEXT(f, key));
+  if (t == DT_NONE) bad("dtype \"%s\"", read_TEXT(f, key));
+  return t;
+}
+static int read_name(const From *f, const char *key, const ProgName *names) {
+  int k = 0;
+  while (names[k].name && strcmp(names[k].name, read_TEXT(f, key))) k++;
+  if (!names[k].name) bad("%s \"%s\"", key, read_TEXT(f, key));
+  return k;
+}
+#define ENUM(E, prefix) static E read_##E(const From *f, const char *key) { return (E)read_name(f, key, E##_names); }
+#define NAME(prefix, id, name, part, what)
+#define END_ENUM(E)
+#include "runtime/abi/program.def"
 
-static void read_model(ProgModel *m, const json_t *o) {
-  m->name = get_string(o, "name");
-  m->role = get_string(o, "role");
-  m->dir = opt_string(o, "dir");
-  m->arch = get_string(o, "arch");
-  m->architecture = opt_string(o, "architecture");
-  m->tokenizer = opt_string(o, "tokenizer");
-  m->blocks = get_int(o, "blocks");
-  m->width = get_int(o, "width");
-  m->vocab = get_int(o, "vocab");
-  m->context = get_int(o, "context");
-  m->prompt_only = json_is_true(json_object_get(o, "prompt_only"));
-  m->config = need(o, "config");
-}
-
-static void read_param(ProgParam *p, const json_t *o) {
-  p->name = get_string(o, "name");
-  p->init = get_string(o, "init");
-  p->offset = get_int(o, "offset");
-  p->fan_in = get_int(o, "fan_in");
-  p->model = (int)opt_int(o, "model", -1);
-  p->a = json_number_value(json_object_get(o, "a"));
-  const json_t *shape = get_array(o, "shape", &p->rank);
-  if (p->rank > 8) bad("parameter %s has rank %d", p->name, p->rank);
-  p->elems = 1;
-  for (int i = 0; i < p->rank; i++) p->elems *= p->shape[i] = json_integer_value(json_array_get(shape, (size_t)i));
-}
-
-static const char *const KIND[] = {"input", "mask", "weight", "packed", "param", "grad", "live", "cache", "const",
-                                   "act"};
-static void read_buf(ProgBuf *b, const json_t *o) {
-  const char *kind = get_string(o, "kind"), *dt = get_string(o, "dtype");
-  int k = 0, n = (int)(sizeof KIND / sizeof KIND[0]);
-  while (k < n && strcmp(kind, KIND[k])) k++;
-  if (k == n) bad("buffer kind \"%s\"", kind);
-  b->dtype = dtype_named(dt);
-  if (b->dtype == DT_NONE) bad("dtype \"%s\"", dt);
-  b->kind = (ProgBufKind)k;
-  b->name = opt_string(o, "name");
-  if (!b->name) b->name = "";
-  b->sym = (int)opt_int(o, "sym", -1);
-  b->elems = opt_int(o, "elems", 0);
-  b->source = (int)opt_int(o, "source", -1);
-  b->entry = (int)opt_int(o, "entry", -1);
-  b->offset = opt_int(o, "offset", 0);
-  b->rows = opt_int(o, "rows", 0);
-  const json_t *mask = json_object_get(o, "mask");
-  for (size_t i = 0; i < 4 && mask; i++) b->mask[i] = json_integer_value(json_array_get(mask, i));
-  b->data = json_object_get(o, "data");
-}
-
-static void read_entry(ProgEntry *e, const json_t *o, int nsym) {
-  e->name = get_string(o, "name");
-  e->static_bytes = get_int(o, "static");
-  e->outputs = need(o, "outputs");
-  int n;
-  const json_t *rows = get_array(o, "per_row", &n);
-  if (n > nsym) bad("entry %s: %d symbols of %d", e->name, n, nsym);
-  e->per_row = rt_alloc((size_t)nsym, sizeof *e->per_row);
-  for (int i = 0; i < n; i++) e->per_row[i] = json_integer_value(json_array_get(rows, (size_t)i));
-}
+// ---- records
+#define RECORD(R) static void read_##R(From f, Prog##R *r) {
+#define VALUE(type, name, what) r->name = read_##type(&f, #name);
+#define LIST(R, name, what)                                       \
+  r->name = array(&f, #name, &r->n##name, sizeof *r->name);       \
+  for (int i = 0; i < r->n##name; i++) read_##R((From){f.held, at(&f, #name, i)}, &r->name[i]);
+#define ONE_OF(E) switch (E##_names[r->kind].part) { case PROG_nothing: break;
+#define PART(R, name) case PROG_##name: read_##R((From){f.held, need(&f, #name)}, &r->name); break;
+#define END_ONE_OF }
+#define END(R) }
+#include "runtime/abi/program.def"
 
 Prog *prog_parse(const char *text, size_t len) {
   json_error_t je;
   json_t *root = json_loadb(text, len, 0, &je);
   if (!root) bad("line %d: %s", je.line, je.text);
-  Prog *p = rt_alloc(1, sizeof *p);
-  p->root = root;
-  p->spec = get_string(root, "spec");
-  p->spec_sha256 = get_string(root, "spec_sha256");
-  p->anchor = (int)get_int(root, "anchor");
-  p->theta = get_int(root, "theta");
-  p->connections = need(root, "connections");
-  p->train = json_object_get(root, "train");
-  p->evals = json_object_get(root, "evals");
-#define READ_ALL(key, field, count, call) do {                                          \
-    const json_t *all = get_array(root, key, &p->count);                                \
-    p->field = rt_alloc((size_t)p->count, sizeof *p->field);                            \
-    for (int i = 0; i < p->count; i++) { const json_t *o = json_array_get(all, (size_t)i); call; } \
-  } while (0)
-  READ_ALL("models", model, nmodel, read_model(&p->model[i], o));
-  READ_ALL("params", param, nparam, read_param(&p->param[i], o));
-  READ_ALL("syms", sym, nsym, (p->sym[i].name = get_string(o, "name"), p->sym[i].kind = get_string(o, "kind"),
-                               p->sym[i].model = (int)opt_int(o, "model", -1)));
-  READ_ALL("bufs", buf, nbuf, read_buf(&p->buf[i], o));
-  READ_ALL("entries", entry, nentry, read_entry(&p->entry[i], o, p->nsym));
-#undef READ_ALL
-  return p;
+  Held *h = rt_alloc(1, sizeof *h);
+  h->root = root;
+  read_Program((From){h, root}, &h->prog);
+  return &h->prog;
 }
+
+void prog_close(Prog *p) {
+  if (!p) return;
+  Held *h = (Held *)p;
+  for (Array *a = h->arrays, *next; a; a = next) next = a->next, rt_free(a);
+  json_decref(h->root);
+  rt_free(h);
+}
+
+// ---- finding
 
 int prog_entry(const Prog *p, const char *name) {
   for (int i = 0; i < p->nentry; i++)
@@ -144,8 +134,9 @@ int prog_entry(const Prog *p, const char *name) {
 }
 
 int prog_output(const Prog *p, int entry, const char *name) {
-  const json_t *v = entry < 0 ? NULL : json_object_get(p->entry[entry].outputs, name);
-  return v ? (int)json_integer_value(v) : -1;
+  for (int i = 0; entry >= 0 && i < p->entry[entry].nout; i++)
+    if (!strcmp(p->entry[entry].out[i].name, name)) return p->entry[entry].out[i].buf;
+  return -1;
 }
 
 int64_t prog_trained(const Prog *p) {
@@ -158,12 +149,4 @@ int prog_model(const Prog *p, const char *name) {
   for (int i = 0; i < p->nmodel; i++)
     if (!strcmp(p->model[i].name, name)) return i;
   return -1;
-}
-
-void prog_close(Prog *p) {
-  if (!p) return;
-  for (int i = 0; i < p->nentry; i++) rt_free(p->entry[i].per_row);
-  rt_free(p->model), rt_free(p->param), rt_free(p->sym), rt_free(p->buf), rt_free(p->entry);
-  json_decref(p->root);
-  rt_free(p);
 }

@@ -22,13 +22,13 @@ static void bind_step(Engine *en, int entry, Step *s) {
   const Prog *p = en->prog;
   for (int i = 0; i < p->nbuf; i++) {
     const ProgBuf *b = &p->buf[i];
-    if (b->kind == PB_MASK) {
-      const ProgSym *q = &p->sym[b->mask[0]], *k = &p->sym[b->mask[1]];
-      MaskKey key = {.q = en->stream_of[q->model], .k = en->stream_of[k->model], .rows = !strcmp(q->kind, "rows"),
-                     .cache = !strcmp(k->kind, "cache"), .window = b->mask[2]};
+    if (b->kind == BUF_MASK) {
+      const ProgSym *q = &p->sym[b->mask.query], *k = &p->sym[b->mask.key];
+      MaskKey key = {.q = en->stream_of[q->model], .k = en->stream_of[k->model], .rows = q->kind == SYM_ROWS,
+                     .cache = k->kind == SYM_CACHE, .window = b->mask.window};
       if (key.cache != (entry == en->e_step)) continue;       // only stepping looks at cached keys
       en->buf[i] = (void *)(uintptr_t)step_mask(s, key);
-    } else if (b->kind == PB_INPUT) {
+    } else if (b->kind == BUF_INPUT) {
       void *at = step_input(en, s, b->name);
       if (at) en->buf[i] = at;
     }
@@ -38,9 +38,12 @@ static void bind_step(Engine *en, int entry, Step *s) {
 // Extents of a symbol in a step.
 static int64_t extent(const Engine *en, const ProgSym *sym, const Step *s) {
   int stream = sym->model < 0 ? 0 : en->stream_of[sym->model];
-  if (!strcmp(sym->kind, "tokens")) return s ? s->stream[stream].ntok : 0;
-  if (!strcmp(sym->kind, "rows")) return s ? s->nrow : 0;
-  return !strcmp(sym->kind, "cache") ? en->caches.slots * en->caches.slot_rows[stream] : en->prog->theta / RT_FLAT_WIDTH;
+  switch (sym->kind) {
+    case SYM_TOKENS: return s ? s->stream[stream].ntok : 0;
+    case SYM_ROWS: return s ? s->nrow : 0;
+    case SYM_CACHE: return en->caches.slots * en->caches.slot_rows[stream];
+    default: return en->prog->theta / RT_FLAT_WIDTH;
+  }
 }
 
 static void check_room(const Engine *en, int entry, const Step *s) {
@@ -67,7 +70,7 @@ void engine_run(Engine *en, int entry, Step *s) {
 
 void engine_bind(Engine *en, const char *name, void *data) {
   for (int i = 0; i < en->prog->nbuf; i++)
-    if (en->prog->buf[i].kind == PB_INPUT && !strcmp(en->prog->buf[i].name, name)) en->buf[i] = data;
+    if (en->prog->buf[i].kind == BUF_INPUT && !strcmp(en->prog->buf[i].name, name)) en->buf[i] = data;
 }
 
 float *engine_output(Engine *en, int entry, const char *name) {
@@ -78,7 +81,7 @@ float *engine_output(Engine *en, int entry, const char *name) {
 void engine_scalar(Engine *en, const char *name, float value) {
   for (int i = 0; i < en->prog->nbuf; i++) {
     const ProgBuf *b = &en->prog->buf[i];
-    if (b->kind != PB_INPUT || strcmp(b->name, name)) continue;
+    if (b->kind != BUF_INPUT || strcmp(b->name, name)) continue;
     en->buf[i] = &en->scalars[SCALAR_ROOM * i];
     *(float *)en->buf[i] = value;
   }

@@ -5,7 +5,7 @@
 #include "runtime/core/core.h"
 #include "runtime/engine/parts.h"
 
-enum { K_STATIC = 1u << PB_PACKED | 1u << PB_LIVE, K_CONSTS = 1u << PB_CONST };
+enum { K_STATIC = 1u << BUF_PACKED | 1u << BUF_LIVE, K_CONSTS = 1u << BUF_CONST };
 
 // "base.model.norm.weight" is tensor "model.norm.weight" of model "base".
 static const StTensor *find_weight(const Engine *en, const char *const *dir, const ProgBuf *b, RtError *e) {
@@ -17,10 +17,10 @@ static const StTensor *find_weight(const Engine *en, const char *const *dir, con
       rt_fail(e, "model %s: %s has no tensor %s", en->prog->model[i].name, dir[i], b->name + n + 1);
       return NULL;
     }
-    if (t->dtype == b->dtype && t->elems == b->elems) return t;
+    if (t->dtype == b->dt && t->elems == b->elems) return t;
     rt_fail(e, "model %s: %s: tensor %s has %lld element%s of %s; the program was compiled for %lld of %s",
             en->prog->model[i].name, dir[i],
-            t->name, (long long)t->elems, plural(t->elems), dtype_info[t->dtype].file, (long long)b->elems, dtype_name(b->dtype));
+            t->name, (long long)t->elems, plural(t->elems), dtype_info[t->dtype].file, (long long)b->elems, dtype_name(b->dt));
     return NULL;
   }
   rt_fail(e, "weight %s belongs to no model of this program", b->name);
@@ -36,7 +36,7 @@ static bool map_files(Engine *en, const char *const *dir, RtError *e) {
   }
   for (int i = 0; i < en->prog->nbuf; i++) {
     const ProgBuf *b = &en->prog->buf[i];
-    if (b->kind != PB_WEIGHT) continue;
+    if (b->kind != BUF_WEIGHT) continue;
     const StTensor *t = find_weight(en, dir, b, e);
     if (!t) return false;
     en->buf[i] = (void *)(uintptr_t)t->data;
@@ -47,10 +47,8 @@ static bool map_files(Engine *en, const char *const *dir, RtError *e) {
 static void fill_consts(Engine *en) {
   for (int i = 0; i < en->prog->nbuf; i++) {
     const ProgBuf *b = &en->prog->buf[i];
-    if (b->kind != PB_CONST) continue;
-    size_t n = json_array_size(b->data);
-    for (size_t k = 0; k < n && k < (size_t)b->elems;
-         k++) ((float *)en->buf[i])[k] = (float)json_number_value(json_array_get(b->data, k));
+    if (b->kind != BUF_CONST) continue;
+    for (int k = 0; k < b->literals.data.n; k++) ((float *)en->buf[i])[k] = (float)b->literals.data.v[k];
   }
 }
 
@@ -93,8 +91,9 @@ static void packed_one(void *user, const int64_t *args) {
   const Prog *g = p->en->prog;
   for (int i = 0; i < g->nbuf; i++) {
     const ProgBuf *b = &g->buf[i];
-    if (b->kind != PB_PACKED || (int64_t)(intptr_t)p->en->buf[i] != args[RT_PACK_TO]) continue;
-    if (b->source >= 0 && g->buf[b->source].kind == PB_WEIGHT) st_drop(p->en->buf[b->source], (size_t)prog_buf_bytes(&g->buf[b->source]));
+    if (b->kind != BUF_PACKED || (int64_t)(intptr_t)p->en->buf[i] != args[RT_PACK_TO]) continue;
+    const ProgBuf *from = &g->buf[b->packed.source];
+    if (from->kind == BUF_WEIGHT) st_drop(p->en->buf[b->packed.source], (size_t)prog_buf_bytes(from));
     p->done += prog_buf_bytes(b);
     break;
   }
@@ -104,7 +103,7 @@ static void packed_one(void *user, const int64_t *args) {
 void weights_pack(Engine *en) {
   Packing p = {.en = en};
   for (int i = 0; i < en->prog->nbuf; i++)
-    if (en->prog->buf[i].kind == PB_PACKED) p.total += prog_buf_bytes(&en->prog->buf[i]);
+    if (en->prog->buf[i].kind == BUF_PACKED) p.total += prog_buf_bytes(&en->prog->buf[i]);
   pool_watch(en->pool, packed_one, &p);
   engine_run(en, en->e_init, NULL);
   pool_watch(en->pool, NULL, NULL);

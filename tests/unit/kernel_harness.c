@@ -43,7 +43,7 @@ static NativeObject load_kernel(const Kernel *k) {
   }
   for (int i = 0; i < HARNESS_MAX_ARGS; i++) {
     id[i] = i;
-    buf[i] = (PBuf){.id = i, .name = "", .sym = i == 0, .source = -1};
+    buf[i] = (PBuf){.name = "", .sym = i == 0};
   }
   copy.id = 0;
   Sym sym[2] = {{.name = "T"}, {.name = "R"}};

@@ -140,7 +140,7 @@ static void check_gradients(const PlanRunner *r, int entry) {
   for (int c = 0; c < e->ncall; c++) {
     for (int a = 0; a < r->p->kernel[e->call[c].kernel].narg; a++) {
       const PBuf *b = &r->p->buf[e->call[c].buf[a]];
-      if (b->kind == BUF_GRAD) memset(given + b->offset, true, (size_t)b->elems * sizeof *given);
+      if (b->kind == BUF_GRAD) memset(given + b->slice.offset, true, (size_t)b->elems * sizeof *given);
     }
   }
   for (int64_t i = 0; i < r->p->theta; i++) {
@@ -154,12 +154,12 @@ static void check_gradients(const PlanRunner *r, int entry) {
 // The kit's intervals of a plan's mask; of the rows taken when its queries are labelled rows.
 static EvalMask intervals(const PlanRunner *r, const Kit *k, const PBuf *b) {
   const Plan *p = r->p;
-  int key = find_sym(k->g, p->sym[b->mask[1]].name);
-  bool rows = p->sym[b->mask[0]].kind == SYM_ROWS;
+  int key = find_sym(k->g, p->sym[b->mask.key].name);
+  bool rows = p->sym[b->mask.query].kind == SYM_ROWS;
   for (int i = 0; i < k->nmask; i++) {
     const int64_t *m = k->mask[i].key;
-    if (m[1] != key || m[2] != b->mask[2] || m[3] != b->mask[3]) continue;
-    if (!rows && m[0] != find_sym(k->g, p->sym[b->mask[0]].name)) continue;
+    if (m[1] != key || m[2] != b->mask.window || m[3] != b->mask.model) continue;
+    if (!rows && m[0] != find_sym(k->g, p->sym[b->mask.query].name)) continue;
     if (!rows) return k->mask[i].m;
     int64_t n;
     const double *row = kit_values(k, "rows", &n);
@@ -193,7 +193,7 @@ static void bind_masks(PlanRunner *r, const Kit *k) {
     const PBuf *b = &r->p->buf[i];
     if (b->kind != BUF_MASK) continue;
     EvalMask m = intervals(r, k, b);
-    if (m.lo) r->buf[i] = make_mask(k, m, extent(r, k, (int)b->mask[0]), extent(r, k, (int)b->mask[1]));
+    if (m.lo) r->buf[i] = make_mask(k, m, extent(r, k, b->mask.query), extent(r, k, b->mask.key));
   }
 }
 
@@ -216,13 +216,13 @@ PlanRunner *runner_new(const Plan *p, const NativeObject *o, const char *isa, in
   r->grad = (float *)block_new(r, p->theta * 4);
   for (int i = 0; i < p->nbuf; i++) {
     const PBuf *b = &p->buf[i];
-    if (b->kind == BUF_GRAD) r->buf[i] = r->grad + b->offset;
+    if (b->kind == BUF_GRAD) r->buf[i] = r->grad + b->slice.offset;
     if (b->kind == BUF_PACKED || b->kind == BUF_LIVE) r->buf[i] = block_new(r, b->elems * 4);
-    if (b->kind == BUF_PARAM) r->buf[i] = r->theta + b->offset;
+    if (b->kind == BUF_PARAM) r->buf[i] = r->theta + b->slice.offset;
     if (b->kind == BUF_WEIGHT) r->buf[i] = block_new(r, b->elems * dtype_size(b->dt));    // NaN until it is bound
     if (b->kind != BUF_CONST) continue;
     r->buf[i] = block_new(r, b->elems * 4);
-    for (int64_t k = 0; k < b->elems; k++) put(r->buf[i], DT_F32, k, b->data[k]);
+    for (int64_t k = 0; k < b->elems; k++) put(r->buf[i], DT_F32, k, b->literals.data.v[k]);
   }
   return r;
 }
@@ -230,7 +230,7 @@ PlanRunner *runner_new(const Plan *p, const NativeObject *o, const char *isa, in
 static int64_t region(const PlanRunner *r, int entry, int sym) {
   const PlanEntry *e = &r->p->entry[entry];
   int64_t at = (e->static_bytes + 63) / 64 * 64;
-  for (int s = 0; s < sym; s++) at += e->bytes_per_row[s] * r->cap[s];
+  for (int s = 0; s < sym; s++) at += e->row_bytes[s] * r->cap[s];
   return at;
 }
 
@@ -239,8 +239,8 @@ static void run(PlanRunner *r, int entry) {
   char *arena = block_new(r, region(r, entry, p->nsym));
   for (int i = 0; i < p->nbuf; i++) {
     const PBuf *b = &p->buf[i];
-    if (b->kind != BUF_ACT || b->entry != entry) continue;
-    r->buf[i] = arena + (b->sym < 0 ? b->offset : region(r, entry, b->sym) + b->offset * r->cap[b->sym]);
+    if (b->kind != BUF_ACT || b->act.entry != entry) continue;
+    r->buf[i] = arena + (b->sym < 0 ? b->act.offset : region(r, entry, b->sym) + b->act.offset * r->cap[b->sym]);
   }
   RtCtx ctx = {.buf = r->buf, .sym = r->sym, .kernel = r->kernel, .pool = r->pool, .blas = r->blas};
   r->o->entry[entry](&ctx);
@@ -271,7 +271,7 @@ void runner_output(const PlanRunner *r, int entry, const char *name, double *out
   const PlanEntry *e = &p->entry[entry];
   int buf = -1;
   for (int i = 0; i < e->nout; i++) {
-    if (!strcmp(e->out[i].name, name)) buf = e->out[i].node;
+    if (!strcmp(e->out[i].name, name)) buf = e->out[i].buf;
   }
   for (int i = 0; i < p->nbuf && buf < 0 && !strncmp(name, "grad.", 5); i++) {
     if (p->buf[i].kind == BUF_GRAD && !strcmp(p->buf[i].name, name + 5)) buf = i;

@@ -23,10 +23,12 @@
 #include "runtime/work/settings.h"
 
 static const char PROGRAM[] =
-    "{\"spec\": \"t.calm\", \"spec_sha256\": \"%s\", \"anchor\": 0, \"theta\": 1024, \"connections\": [], \"syms\": [], \"bufs\": [], \"entries\": [],"
-    "\"models\": [{\"name\": \"kv\", \"role\": \"model\", \"dir\": null, \"arch\": \"made\", \"blocks\": 1, \"width\": 4, \"vocab\": 9, \"context\": 8, \"config\": {}}],"
-    "\"params\": [{\"name\": \"kv.a\", \"shape\": [3, 5], \"offset\": 0, \"init\": \"normal\", \"a\": 0.5, \"fan_in\": 5, \"model\": 0},"
-    "{\"name\": \"kv.b\", \"shape\": [400], \"offset\": 16, \"init\": \"%s\", \"a\": 2, \"fan_in\": 4, \"model\": 0}]}";
+    "{\"spec\": \"t.calm\", \"spec_sha256\": \"%s\", \"anchor\": 0, \"theta\": 1024, \"connection\": [], \"sym\": [], \"buf\": [], \"entry\": [],"
+    "\"kernels\": 0, \"train\": null, \"evals\": [],"
+    "\"model\": [{\"name\": \"kv\", \"role\": \"model\", \"arch\": \"made\", \"blocks\": 1, \"width\": 4, \"vocab\": 9, \"context\": 8,"
+    "\"prompt_only\": false, \"config\": {}}],"
+    "\"param\": [{\"name\": \"kv.a\", \"shape\": [3, 5], \"elems\": 15, \"offset\": 0, \"init\": \"normal\", \"a\": 0.5, \"fan_in\": 5, \"model\": 0},"
+    "{\"name\": \"kv.b\", \"shape\": [400], \"elems\": 400, \"offset\": 16, \"init\": \"%s\", \"a\": 2, \"fan_in\": 4, \"model\": 0}]}";
 
 typedef struct Fixture {
   Prog *prog;
@@ -153,7 +155,7 @@ static void refusals(void **state) {
   assert_false(checkpoint_params(last, &later->id, false, later->x.theta, &e));
   assert_non_null(strstr(e.text, "tokenizer.json"));
   assert_non_null(strstr(e.text, "kv"));
-  f->prog->param[0].shape[0] = 5, f->prog->param[0].shape[1] = 3;
+  f->prog->param[0].shape.v[0] = 5, f->prog->param[0].shape.v[1] = 3;
   assert_false(checkpoint_params(last, &f->id, false, f->x.theta, &e));
   assert_non_null(strstr(e.text, "kv.a"));
   assert_non_null(strstr(e.text, "[3, 5]"));

@@ -1,0 +1,67 @@
+// The description of a program as C: types from rows of program.def. calmc fills them (compiler/describe.c), a program reads them at start
+// (runtime/engine/program.c); the plan's buffers and the graph's symbols are these.
+#ifndef CALM_ABI_PROGRAM_H
+#define CALM_ABI_PROGRAM_H
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "runtime/abi/dtype.h"
+
+struct json_t;                 // jansson's
+
+#define ENUM(E, prefix) typedef enum E {
+#define NAME(prefix, id, name, part, what) prefix##_##id,
+#define END_ENUM(E) } E;
+#include "runtime/abi/program.def"
+
+typedef enum ProgPart {
+  PROG_nothing,
+#define RECORD(R)
+#define VALUE(type, name, what)
+#define LIST(R, name, what)
+#define ONE_OF(E)
+#define PART(R, name) PROG_##name,
+#define END_ONE_OF
+#define END(R)
+#include "runtime/abi/program.def"
+} ProgPart;
+typedef struct ProgName {
+  const char *name;
+  ProgPart part;               // of the union beside a member of this enumeration
+} ProgName;
+// By value of the enumeration, NULL past the last: Role_names, SymKind_names, BufKind_names.
+#define ENUM(E, prefix) extern const ProgName E##_names[];
+#define NAME(prefix, id, name, part, what)
+#define END_ENUM(E)
+#include "runtime/abi/program.def"
+
+typedef struct ProgInts { int n; int64_t *v; } ProgInts;
+typedef struct ProgReals { int n; double *v; } ProgReals;
+
+// What a VALUE of a type is in C.
+typedef const char *PROG_TEXT, *PROG_TEXT_OR_NULL;
+typedef int64_t PROG_INT;
+typedef int PROG_INDEX;
+typedef bool PROG_BOOL;
+typedef double PROG_REAL;
+typedef ProgInts PROG_INTS;
+typedef ProgReals PROG_REALS;
+typedef struct json_t *PROG_JSON;
+typedef Dtype PROG_DTYPE;
+#define ENUM(E, prefix) typedef E PROG_##E;
+#define NAME(prefix, id, name, part, what)
+#define END_ENUM(E)
+#include "runtime/abi/program.def"
+
+#define RECORD(R) typedef struct Prog##R {
+#define VALUE(type, name, what) PROG_##type name;
+#define LIST(R, name, what) struct Prog##R *name; int n##name;
+#define ONE_OF(E) union {
+#define PART(R, name) struct Prog##R name;
+#define END_ONE_OF };
+#define END(R) } Prog##R;
+#include "runtime/abi/program.def"
+
+static inline const char *buf_kind_name(BufKind k) { return BufKind_names[k].name; }
+static inline int64_t prog_buf_bytes(const ProgBuf *b) { return b->elems * dtype_size(b->dt); }   // of a static buffer, or a row of it
+#endif
