@@ -97,6 +97,7 @@ NodeId graph_add(Graph *g, OpId op, const NodeId *in, int nin, const Attr *attr,
 NodeId graph_source(Graph *g, OpId op, Type type, const Attr *attr);
 NodeId graph_const(Graph *g, double v);                        // scalar f32
 NodeId graph_const_vec(Graph *g, const double *v, int64_t n);  // [n] f32; values are copied
+const char *type_text(const Graph *g, const Type *t);          // "T.base x 8 x 64 x f32" (arena)
 static inline Node *graph_node(Graph *g, NodeId id) { return &g->node[id]; }
 // Short forms that abort on a shape error (the compiler's own graphs).
 NodeId graph_un(Graph *g, OpId op, NodeId a);

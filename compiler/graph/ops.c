@@ -64,15 +64,3 @@ const char *op_infer(const Graph *g, Node *n) {
   if (!error) n->type = n->out[0];
   return error;
 }
-
-const char *type_text(const Graph *g, const Type *t) {
-  Buf b = {0};
-  for (int i = 0; i < t->rank; i++) {
-    if (dim_is_sym(t->dim[i])) buf_printf(&b, "%s x ", g->sym[dim_sym(t->dim[i])].name);
-    else buf_printf(&b, "%lld x ", (long long)t->dim[i]);
-  }
-  buf_puts(&b, dtype_name(t->dt));
-  char *s = arena_strdup(g->arena, b.s);
-  buf_free(&b);
-  return s;
-}

@@ -17,8 +17,4 @@ bool op_attr_field(const char **spec, AttrField *f);
 int op_min_in(OpId op);
 int op_max_in(OpId op);
 OpId op_find(const char *name);              // OP_COUNT when there is none
-const char *type_text(const Graph *g, const Type *t);   // "T.base x 8 x 64 x f32" (arena)
-
-// The shape rules, one per distinct name in ops.def.
-typedef const char *ShapeRule(const Graph *g, Node *n);
 #endif

@@ -2,7 +2,10 @@
 // wrong.
 #ifndef CALM_GRAPH_SHAPE_H
 #define CALM_GRAPH_SHAPE_H
-#include "graph/ops.h"
+#include "graph/graph.h"
+
+// One per distinct name in ops.def.
+typedef const char *ShapeRule(const Graph *g, Node *n);
 
 // Type of operand k; an error text that shows all operands' types.
 const Type *shape_in(const Graph *g, const Node *n, int k);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "dsl/base/alloc.h"
+#include "llvm/emit_row.h"
 #include "llvm/row_plan.h"
 
 enum { TASK_WORK = 16384, ALIGN = 64 };

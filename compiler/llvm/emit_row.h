@@ -33,7 +33,6 @@ typedef struct RowEmit {
   LLVMValueRef acc_stride, acc_row, acc_col;
 } RowEmit;
 
-int64_t rowval_elems(const RowVal *v);
 // 16 lanes of value i at pos.
 LLVMValueRef row_value(RowEmit *e, int i, const RowPos *pos);
 // An elementwise op on operands that are there, scalars or vectors alike (lanes.c). b: NULL for a function of one.

@@ -6,6 +6,12 @@
 
 #include "dsl/base/alloc.h"
 
+int64_t rowval_elems(const RowVal *v) {
+  int64_t n = 1;
+  for (int i = 0; i < v->rank; i++) n *= v->dim[i];
+  return n;
+}
+
 bool row_is_sum(const RowVal *v) { return v->src == RV_OP && op_is(v->op, T_SUMS); }
 bool row_is_rotate(const RowVal *v) { return v->src == RV_OP && op_is(v->op, T_HALVES); }
 

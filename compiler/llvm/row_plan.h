@@ -1,7 +1,7 @@
 // A row program arranged in loops (row_plan.c); internal to the row emitter.
 #ifndef CALM_LLVM_ROW_PLAN_H
 #define CALM_LLVM_ROW_PLAN_H
-#include "llvm/emit_row.h"
+#include "plan/plan.h"
 
 typedef struct RowLoop {
   int rank;                    // 0: one number
@@ -13,6 +13,7 @@ typedef struct RowPlan {
   int *of;                     // value -> loop, -1: evaluated where it is used
 } RowPlan;
 
+int64_t rowval_elems(const RowVal *v);   // of a row
 void row_plan(const RowProg *p, RowPlan *plan);
 void row_plan_free(RowPlan *plan);
 // Does a later loop, or a value evaluated elsewhere, read value i?

@@ -1,15 +1,10 @@
 // The value of a row program at 16 lanes: loads with broadcasting, literals, results of the present loop, and what
 // earlier loops kept.
 
+#include "llvm/emit_row.h"
 #include "llvm/row_plan.h"
 
 #include "dsl/base/bug.h"
-
-int64_t rowval_elems(const RowVal *v) {
-  int64_t n = 1;
-  for (int i = 0; i < v->rank; i++) n *= v->dim[i];
-  return n;
-}
 
 // Element offset of value v at pos (of its first lane), and whether all lanes read the same element.
 static LLVMValueRef offset_of(Cg *g, const RowVal *v, const RowPos *pos, bool *same) {

@@ -1,9 +1,5 @@
-// The plan as a whole: names, the entries init and prepare, the flat parameter vector.
+// Kernel classes as rows of kernels.def; an empty plan.
 #include "plan/plan.h"
-
-#include <string.h>
-
-#include "plan/lower.h"
 
 const KernelClassInfo kernel_class[K_COUNT] = {
 #define X(id, name, form, args, extents, what) {name, FORM_##form, sizeof(KArgs_##id), sizeof(KExtents_##id) / sizeof(int64_t)},
@@ -18,62 +14,4 @@ Plan *plan_new(Arena *a) {
   Plan *p = ARENA_NEW(a, Plan);
   p->arena = a;
   return p;
-}
-
-// Packs every matrix of one kind: frozen ones in init, live ones in prepare.
-static void pack_entry(Plan *p, const char *name, BufKind kind) {
-  PlanEntry e = {.name = name};
-  ARENA_PUSH(p->arena, p->entry, p->nentry, p->capentry, e);
-  Lower l = {.p = p, .entry = p->nentry - 1};
-  for (int i = 0; i < p->nbuf; i++) {
-    if (p->buf[i].kind != kind) continue;
-    ProgPanels m = p->buf[i].packed;
-    KernelDraft d = {.k = {.cls = K_PACK, .PACK = {.N = m.N, .K = m.K, .turned = m.turned}}};
-    draft_arg_rows(&l, &d, m.source, false, false, m.N * m.K);
-    draft_arg_rows(&l, &d, i, true, true, PANEL * m.K);
-    lower_call(&l, &d, -1, (m.N + PANEL - 1) / PANEL);
-  }
-}
-
-enum { PARAM_ALIGN = 16 };
-// Slices of the flat vector, in order of appearance; a gradient lies where its parameter lies.
-static void place_params(Plan *p) {
-  for (int i = 0; i < p->nbuf; i++) {
-    if (p->buf[i].kind != BUF_PARAM) continue;
-    p->buf[i].slice.offset = p->theta;
-    p->theta += (p->buf[i].elems + PARAM_ALIGN - 1) / PARAM_ALIGN * PARAM_ALIGN;
-  }
-  p->theta = (p->theta + FLAT_WIDTH - 1) / FLAT_WIDTH * FLAT_WIDTH;
-  for (int i = 0; i < p->nbuf; i++) {
-    for (int k = 0; p->buf[i].kind == BUF_GRAD && k < p->nbuf; k++) {
-      if (p->buf[k].kind == BUF_PARAM && !strcmp(p->buf[k].name, p->buf[i].name)) p->buf[i].slice = p->buf[k].slice;
-    }
-  }
-}
-
-// Vectors that ids pick one of, where a call reads buffer b so and only so; 1 where one reads it as a whole; 0 where none reads it.
-static int64_t tables(const Plan *p, int b) {
-  int64_t vectors = 0;
-  for (int i = 0; i < p->nentry; i++)
-    for (int c = 0; c < p->entry[i].ncall; c++) {
-      const Call *call = &p->entry[i].call[c];
-      const Kernel *k = &p->kernel[call->kernel];
-      for (int a = 0; a < k->narg && k->cls != K_PACK; a++) {
-        if (call->buf[a] != b) continue;
-        bool table = k->cls == K_LOOKUP && a == KARG(LOOKUP, table) && !strncmp(p->buf[call->buf[KARG(LOOKUP, ids)]].name, "ids.", 4);
-        if (!table) return 1;
-        vectors = k->LOOKUP.V;
-      }
-    }
-  return vectors;
-}
-
-void plan_finish(Plan *p) {
-  pack_entry(p, "init", BUF_PACKED);
-  pack_entry(p, "prepare", BUF_LIVE);
-  place_params(p);
-  for (int i = 0; i < p->nentry; i++) plan_place(p, i);
-  for (int i = 0; i < p->nbuf; i++)
-    if (p->buf[i].kind == BUF_WEIGHT) p->buf[i].stored.tables = tables(p, i);
-  plan_check(p);
 }

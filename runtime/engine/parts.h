@@ -3,7 +3,7 @@
 //   arena    activations and caches placed
 //   run      an entry over a step
 //   weights  mapped and packed
-//   engine   all of it tied together
+//   open     all of it opened, loaded and closed
 #ifndef CALM_RUNTIME_ENGINE_PARTS_H
 #define CALM_RUNTIME_ENGINE_PARTS_H
 #include "runtime/engine/engine.h"

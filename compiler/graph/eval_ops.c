@@ -1,11 +1,10 @@
 // The reference evaluator: node by node. See eval.h.
-#include "graph/eval.h"
+#include "graph/eval_ops.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "dsl/base/alloc.h"
-#include "graph/eval_ops.h"
 
 static EvalRule *const rule[] = {
 #define X(id, name, cls, lo, hi, attrs, shape, grad, eval, lower, lanes, cost, traits, formula) eval_##eval,
