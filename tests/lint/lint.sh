@@ -80,6 +80,22 @@ breaks "$(grep -HnE '(calmc|%s): (error|warning):' $sources | grep -v ":%d: \|/r
 # passes, plan and code generation ask what an op is, never which (graph/ops.def has a column for it)
 breaks "$(grep -HnE '([!=]= *|case )OP_[a-z]|OP_[a-z_]* *[!=]=' compiler/passes/*.c compiler/plan/*.c compiler/llvm/*.c)" "asks for an op by name; ask for a trait of graph/ops.def"
 
+# a file that a comment names is there (of its folder the comment may say as much as it likes)
+cited=$(find compiler dsl runtime examples tests bench scripts -type f | awk '
+  FNR == NR { sub(".*/", ""); here[$0] = 1; next }
+  {
+    at = index($0, "// ")
+    if (!at) next
+    rest = substr($0, at)
+    while (match(rest, "[A-Za-z0-9_]+[.](c|h|def|sh|py|y|l|md)([^A-Za-z0-9_]|$)")) {
+      name = substr(rest, RSTART, RLENGTH)
+      sub("[^A-Za-z0-9_]$", "", name)
+      if (!(name in here)) print FILENAME ":" FNR ": " name
+      rest = substr(rest, RSTART + RLENGTH)
+    }
+  }' - $sources | grep -vE ': (parser[.]h|cblas[.]h|b[.]c)$' || true)      # bison's, OpenBLAS's, and what is no file
+breaks "$cited" "a comment names a file that is not there"
+
 # names of families, and every arch and architecture of the library
 families='llama|gemma|qwen|gpt[-_ ]?[0-9j]|gpt[-_]?neo|phi[-_]?[0-9]|mistral|mixtral|smollm|falcon|olmo|deepseek'
 for name in $(sed -n 's/^arch \([A-Za-z0-9_]*\) for \(.*\){$/\1 \2/p' dsl/std/*.calm | tr -d '",'); do families="$families|$name"; done

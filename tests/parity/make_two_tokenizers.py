@@ -4,7 +4,7 @@ calmc in CALMC or build/; what it writes is committed, so tests need no Python.
 
 What each anchor token sees of the augment's is written down in visible.json. calm's `app score` counts it; here Hugging Face's tokenizers check
 it, knowing nothing of the rule: the visible tokens are a prefix of the augment's tokens for the text so far however that goes on (many random
-continuations), and what is common to all of them and yet not visible lies within the open end that DESIGN section 4 allows. Everything else
+continuations), and what is common to all of them and yet not visible lies within the open end that runtime/text/settled.h allows. Everything else
 is computed in double with these counts as the mask. Scaled as make_fixture.py says."""
 import json, os, random, shutil, subprocess, sys, tempfile
 import torch, torch.nn.functional as F
@@ -95,7 +95,7 @@ def begins_added(tok, text):
 
 
 def open_end_is_allowed(name, tok, text, covered):
-    """Whether what is not covered is an open end as DESIGN section 4 has it: an added token begun, then the last piece that the pre-tokenizer
+    """Whether what is not covered is an open end as runtime/text/settled.h has it: an added token begun, then the last piece that the pre-tokenizer
     might still change (the words at the end); or, where there is no pre-tokenizer, no place that no token spans."""
     rest = text[covered:len(text) - begins_added(tok, text)]
     if name == "llama": return len(tok.pre_tokenizer.pre_tokenize_str(rest)) <= 2
