@@ -1,8 +1,6 @@
 // The models of the spec: directories opened, configuration and arch found, tokenizers compared.
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "build/ctx.h"
 #include "dsl/utf8.h"
@@ -94,10 +92,12 @@ static bool make_config(Build *b, MInst *m) {
   const char *tokenizer = m->decl->str2 ? spec_path(b, m->decl->str2) : NULL;
   m->pub->tokenizer = tokenizer ? absolute(b, tokenizer) : NULL;
   if (!can_be_held(b, m, m->pub->tokenizer)) return false;
-  if (!tokenizer || !access(tokenizer, R_OK)) return ok;
-  fail_at(b, m->decl->loc, "the tokenizer of model '%s', %s, cannot be read: %s", m->pub->name, tokenizer,
-          strerror(errno));
-  return false;
+  if (!tokenizer) return ok;
+  RtError e;
+  FileIn *in = file_in_open(tokenizer, &e);
+  if (!in) return fail_at(b, m->decl->loc, "the tokenizer of model '%s': %s", m->pub->name, e.text), false;
+  rt_end(in);
+  return ok;
 }
 
 // Models with the anchor's tokenizer, or none of their own, read its ids.

@@ -1,7 +1,6 @@
 // Names of the Hugging Face cache: "org/name" means what `hf download org/name` left on this machine. Nothing is ever downloaded.
 // Layout (huggingface_hub, "Understand caching"): HUB/models--org--name/refs/main holds a commit, HUB/models--org--name/snapshots/COMMIT/
 // the files; HUB is HF_HUB_CACHE, else HF_HOME/hub, else ~/.cache/huggingface/hub.
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,12 +26,12 @@ static bool is_repository(const char *s) {
 }
 
 static const char *main_commit(Arena *a, const char *repository) {
-  char text[128];
-  FILE *f = fopen(arena_printf(a, "%s/refs/main", repository), "rb");
-  if (!f) return NULL;
-  size_t n = fread(text, 1, sizeof text - 1, f);
-  fclose(f);
-  text[n] = 0;
+  char text[128] = "";
+  RtError ignored;
+  FileIn *in = file_in_open(arena_printf(a, "%s/refs/main", repository), &ignored);
+  size_t n = !in ? 0 : in->size < sizeof text ? in->size : sizeof text - 1;
+  if (in && !file_in_read(in, text, n, 0)) *text = 0;
+  rt_end(in);
   n = strspn(text, "0123456789abcdef");
   return n ? arena_strndup(a, text, n) : NULL;
 }

@@ -142,7 +142,7 @@ static bool save_tokenizer(const Models *ms, int m, const Export *x, RtError *e)
   if (!ms->tokfile[m]) return true;
   char *from = file_dirname(ms->tokfile[m]), *config = file_join(from, "tokenizer_config.json");
   bool ok = copy_beside(ms->tokfile[m], x, "tokenizer.json", e);
-  if (ok && file_is_regular(config)) {
+  if (ok && file_is_there(config)) {
     ok = copy_beside(config, x, "tokenizer_config.json", e);
   } else if (ok) {
     json_t *c = json_pack("{s:s, s:I, s:b}", "tokenizer_class", "PreTrainedTokenizerFast", "model_max_length",
@@ -180,10 +180,11 @@ int cmd_export(const Options *o) {
   struct stat st;
   bool made = stat(dir, &st) != 0;
   char **folder = rt_object(sizeof *folder, folder_end);
-  x.dir = *folder = rt_format("%s/.export.tmp.%ld", dir, (long)getpid());
-  ok = ok && app_load(&a, o, &(Load){0}, &e) && file_make_dirs(x.dir, &e) && save_configs(a.models, m, &x, &e) && save_tokenizer(a.models, m, &x, &e) &&
+  char *inside = file_join(dir, ".export");
+  ok = ok && app_load(&a, o, &(Load){0}, &e) && file_make_dirs(dir, &e) && (x.dir = *folder = file_tmp_dir(inside, &e)) && save_configs(a.models, m, &x, &e) && save_tokenizer(a.models, m, &x, &e) &&
        save_weights(a.en, m, &x, &e) && sums_save(x.sums, x.dir, &e) && move_files(x.dir, dir, &e);
   rt_end(folder);
+  rt_free(inside);
   if (!ok && made) rmdir(dir);
   json_decref(x.sums);
   app_close(&a);

@@ -67,7 +67,7 @@ static json_t *command_json(const App *a, const Load *l, int64_t tokens, int64_t
 // A data set that the spec names, where it is there and it matters which text it is: with several streams of tokens.
 static const char *named(const App *a, const json_t *block) {
   const char *path = json_string_value(json_object_get(block, "data"));
-  return path && a->models->streams.n > 1 && file_is_regular(path) ? path : NULL;
+  return path && a->models->streams.n > 1 && file_is_there(path) ? path : NULL;
 }
 
 static bool add_eval(const App *a, const Options *o, json_t *m, RtError *e) {

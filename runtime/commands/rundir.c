@@ -62,13 +62,11 @@ static bool check_start(const RunDir *r, RunStart start, RtError *e) {
   return rt_fail_about(e, RT_ABOUT_RUN, "%s holds an earlier run: %s", r->dir, parts);
 }
 
-// "last.tmp.123": what process 123 was writing when it was killed, since nobody else is at work here.
+// What a training was writing when it was killed, since nobody else is at work here.
 static bool is_leftover(const char *name) {
-  static const char *const OF[] = {"last.tmp.", "best.tmp.", "log.csv.tmp."};
-  for (size_t i = 0; i < sizeof OF / sizeof OF[0]; i++) {
-    size_t n = strlen(OF[i]);
-    if (!strncmp(name, OF[i], n) && name[n] && strspn(name + n, "0123456789") == strlen(name + n)) return true;
-  }
+  static const char *const OF[] = {"last", "best", "log.csv"};
+  for (size_t i = 0; i < sizeof OF / sizeof OF[0]; i++)
+    if (file_is_tmp(name, OF[i])) return true;
   return false;
 }
 

@@ -1,10 +1,9 @@
-// Files for the readers: read-only maps and atomic replacement (temporary name in the same directory, fsync, rename).
+// Files for the readers: opened without waiting, refused where they are none, mapped read-only.
 #include "runtime/files/file.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +16,11 @@
 bool file_is_regular(const char *path) {
   struct stat st;
   return stat(path, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+bool file_is_there(const char *path) {
+  struct stat st;
+  return lstat(path, &st) == 0 || (errno != ENOENT && errno != ENOTDIR);
 }
 
 bool file_is_dir(const char *path) {
@@ -110,18 +114,31 @@ bool file_rewritten(const char *path, const FileStamp *of) {
 
 FileIn *file_in_open(const char *path, RtError *e) { return file_in_open_at(NULL, path, path, e); }
 
+// What else lies there; NULL: a regular file.
+static const char *no_file(mode_t mode) {
+  switch (mode & S_IFMT) {
+    case S_IFREG: return NULL;
+    case S_IFDIR: return "a directory";
+    case S_IFIFO: return "a pipe";
+    case S_IFSOCK: return "a socket";
+    default: return "a device";
+  }
+}
+
 FileIn *file_in_open_at(const FileDir *dir, const char *name, const char *path, RtError *e) {
   FileIn *in = rt_object(sizeof *in, in_end);
-  in->fd = openat(dir ? dir->fd : AT_FDCWD, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);      // a pipe is refused, not waited for
+  in->fd = openat(dir ? dir->fd : AT_FDCWD, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
   struct stat st;
-  bool regular = true;
-  if (in->fd >= 0 && fstat(in->fd, &st) == 0 && (regular = S_ISREG(st.st_mode))) {
+  bool known = in->fd >= 0 && fstat(in->fd, &st) == 0;
+  int why = errno;
+  const char *found = known ? no_file(st.st_mode) : in->fd < 0 && why == ENXIO ? "a socket, or a device that is not there" : NULL;
+  if (known && !found) {
     in->size = (size_t)st.st_size;
     in->stamp = stamp_of(&st);
     return in;
   }
-  if (!regular) rt_fail(e, "cannot read %s: it is not a regular file", path);
-  else rt_fail(e, "cannot read %s: %s", path, strerror(errno));
+  if (found) rt_fail(e, "cannot read %s: it is %s, not a regular file", path, found);
+  else rt_fail(e, "cannot read %s: %s", path, strerror(why));
   rt_end(in);
   return NULL;
 }
@@ -174,96 +191,4 @@ bool file_map(FileMap *m, const char *path, RtError *e) {
 void file_unmap(FileMap *m) {
   rt_end(m->held);
   *m = (FileMap){0};
-}
-
-struct FileOut {
-  int fd;
-  char *path, *tmp;            // tmp: NULL where path is a device or a pipe, which is written in place
-};
-
-static void out_end(void *object) {
-  FileOut *f = object;
-  if (f->fd >= 0) close(f->fd);
-  if (f->tmp) unlink(f->tmp);
-  rt_free(f->path);
-  rt_free(f->tmp);
-}
-
-// Reports errno, removes the temporary file and frees f.
-static bool out_fail(FileOut *f, RtError *e) {
-  rt_fail(e, "cannot write %s: %s", f->path, strerror(errno));
-  rt_end(f);
-  return false;
-}
-
-FileOut *file_out_open(const char *path, RtError *e) {
-  FileOut *f = rt_object(sizeof *f, out_end);
-  f->fd = -1;
-  f->path = rt_strdup(path);
-  struct stat st;
-  bool special = stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode);
-  char *tmp = special ? NULL : rt_format("%s.tmp.%ld", path, (long)getpid());
-  f->fd = open(special ? path : tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-  if (f->fd >= 0) return f->tmp = tmp, f;
-  int why = errno;
-  rt_free(tmp);
-  errno = why;
-  out_fail(f, e);
-  return NULL;
-}
-
-bool file_out_write(FileOut *f, const void *data, size_t n, RtError *e) {
-  const uint8_t *p = data;
-  while (n > 0) {
-    ssize_t k = write(f->fd, p, n < (1u << 30) ? n : (1u << 30));
-    if (k < 0 && errno == EINTR) continue;
-    if (k < 0) return out_fail(f, e);
-    p += k;
-    n -= (size_t)k;
-  }
-  return true;
-}
-
-// The rename itself lasts only once the directory is on disk. A directory that cannot be opened by its user, or synced at all, is not an error.
-bool file_sync_dir_of(const char *path) {
-  char *dir = file_dirname(path);
-  int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  bool ok = fd < 0 ? errno == EACCES : fsync(fd) == 0 || errno == EINVAL || errno == EROFS || errno == EOPNOTSUPP;
-  int why = errno;
-  if (fd >= 0) close(fd);
-  rt_free(dir);
-  errno = why;
-  return ok;
-}
-
-bool file_out_commit(FileOut *f, RtError *e) {
-  if (fsync(f->fd) != 0 && errno != EINVAL && errno != EROFS) return out_fail(f, e);
-  int fd = f->fd;
-  f->fd = -1;
-  if (close(fd) != 0) return out_fail(f, e);
-  if (f->tmp) {
-    if (rename(f->tmp, f->path) != 0) return out_fail(f, e);
-    rt_free(f->tmp);
-    f->tmp = NULL;
-    if (!file_sync_dir_of(f->path)) return out_fail(f, e);
-  }
-  rt_end(f);
-  return true;
-}
-
-void file_out_abandon(FileOut *f) { rt_end(f); }
-
-bool file_save(const char *path, const void *data, size_t n, RtError *e) {
-  FileOut *f = file_out_open(path, e);
-  return f && file_out_write(f, data, n, e) && file_out_commit(f, e);
-}
-
-bool file_flush(FILE *f, const char *name, RtError *e) {
-  errno = 0;
-  if (fflush(f) == 0 && !ferror(f)) return true;
-  int why = errno;                                 // 0: it was an earlier write
-  struct pollfd out = {.fd = fileno(f), .events = POLLOUT};
-  if (why == EPIPE || (poll(&out, 1, 0) == 1 && out.revents & POLLERR))
-    return rt_fail_about(e, RT_ABOUT_READER, "nobody reads %s any more", name);
-  return rt_fail(e, "cannot write %s: %s", name, why == EBADF ? "it is closed" : why ? strerror(why) : "a part is lost");
 }

@@ -1,9 +1,8 @@
-// Files as the readers need them: mapped read-only, and written so that a reader sees the old content or the new, never a half.
+// Files as the readers need them. An open never waits, and what is no regular file (a pipe, a directory, a device) is refused by name. Writing: out.h.
 #ifndef CALM_RUNTIME_FILE_H
 #define CALM_RUNTIME_FILE_H
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 
 #include "runtime/core/core.h"
 
@@ -14,6 +13,8 @@ typedef struct FileMap {
 } FileMap;
 
 bool file_is_regular(const char *path);
+// Whether anything has this name, a link that leads nowhere or a pipe too: what may be missing is opened where this says so, and refused there if need be.
+bool file_is_there(const char *path);
 bool file_is_dir(const char *path);
 // DIR/NAME, to be freed with rt_free.
 char *file_join(const char *dir, const char *name);
@@ -34,7 +35,7 @@ typedef struct FileStamp {
 // Whether path is still that file, and was written to since. (Another file in its place changes nothing for who has the first one open or mapped.)
 bool file_rewritten(const char *path, const FileStamp *of);
 
-// A regular file open for reading, an object of the call: rt_end closes it.
+// A regular file open for reading, an object of the call: rt_end closes it. This is how every file is opened that calm did not just write itself.
 typedef struct FileIn {
   int fd;
   size_t size;
@@ -57,18 +58,4 @@ bool file_in_read(const FileIn *in, void *out, size_t n, size_t at);
 bool file_in_map(FileMap *m, const FileIn *in, const char *path, RtError *e);
 bool file_map(FileMap *m, const char *path, RtError *e);
 void file_unmap(FileMap *m);
-
-// Atomic writing: everything goes to PATH.tmp.PID in the same directory; commit syncs and renames it. On an error (a full disk
-// included) the temporary file is removed and PATH is as it was. After a failed write or commit the FileOut is gone. A device or a pipe is
-// written in place.
-typedef struct FileOut FileOut;
-FileOut *file_out_open(const char *path, RtError *e);
-bool file_out_write(FileOut *f, const void *data, size_t n, RtError *e);
-bool file_out_commit(FileOut *f, RtError *e);
-void file_out_abandon(FileOut *f);
-// Syncs the directory that path is in, where that can be; false with errno.
-bool file_sync_dir_of(const char *path);
-bool file_save(const char *path, const void *data, size_t n, RtError *e);
-// Whether all that was printed to a stream so far has been written; false and an error (RT_ABOUT_READER for a pipe that nobody reads) otherwise.
-bool file_flush(FILE *f, const char *name, RtError *e);
 #endif

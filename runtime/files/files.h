@@ -6,6 +6,7 @@
 #include "runtime/files/json.h"
 #include "runtime/files/json_scan.h"
 #include "runtime/files/lock.h"
+#include "runtime/files/out.h"
 #include "runtime/files/safetensors.h"
 #include "runtime/files/sha256.h"
 #include "runtime/files/sums.h"

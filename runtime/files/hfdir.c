@@ -85,7 +85,7 @@ static bool read_tokenizer_config(HfDir *h, RtError *e) {
   if (!h->tokenizer) return true;
   char *dir = file_dirname(h->tokenizer), *path = file_join(dir, "tokenizer_config.json");
   bool ok = true;
-  if (file_is_regular(path)) {
+  if (file_is_there(path)) {
     h->tokenizer_config = rtj_object_file(path, JSON_DECODE_INT_AS_REAL, e);
     ok = h->tokenizer_config && read_token(path, h->tokenizer_config, "eos_token", &h->eos_token, e) &&
          read_token(path, h->tokenizer_config, "bos_token", &h->bos_token, e);
@@ -99,7 +99,7 @@ static bool read_generation(HfDir *h, RtError *e) {
   if (!h->dir) return true;
   char *path = file_join(h->dir, "generation_config.json");
   bool ok = true;
-  if (file_is_regular(path)) {
+  if (file_is_there(path)) {
     h->generation = rtj_object_file(path, 0, e);
     ok = h->generation && read_eos_ids(h, path, "generation_config.json", h->generation, e) && read_bos_id(h, path, h->generation, e);
   }
@@ -138,11 +138,11 @@ HfDir *hfdir_open(const char *dir, RtError *e) {
   }
   char *path = file_join(dir, "config.json"), *tokenizer = file_join(dir, "tokenizer.json");
   HfDir *h = NULL;
-  if (!file_is_regular(path)) {
+  if (!file_is_there(path)) {
     rt_fail(e, "%s: no config.json (expected a Hugging Face model directory)", dir);
   } else {
     json_t *config = rtj_object_file(path, 0, e);
-    if (config) h = hfdir_from(dir, config, file_is_regular(tokenizer) ? tokenizer : NULL, e);
+    if (config) h = hfdir_from(dir, config, file_is_there(tokenizer) ? tokenizer : NULL, e);
     json_decref(config);
   }
   rt_free(tokenizer);

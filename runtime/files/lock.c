@@ -58,7 +58,7 @@ static bool fail_held(int fd, const char *what, RtError *e) {
 }
 
 static int open_lock(const char *path, int flags, RtError *e) {
-  int fd = open(path, flags | O_NOFOLLOW | O_CLOEXEC, 0666);
+  int fd = open(path, flags | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0666);
   if (fd < 0) {
     rt_fail(e, "cannot open %s: %s", path, errno == ELOOP ? "it is a symbolic link" : strerror(errno));
     return -1;

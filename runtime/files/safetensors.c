@@ -243,9 +243,9 @@ static bool no_weights(const char *dir, RtError *e) {
 Safetensors *st_open_dir(const char *dir, bool headers_only, RtError *e) {
   char *single = file_join(dir, "model.safetensors"), *index = file_join(dir, "model.safetensors.index.json");
   Safetensors *s = NULL;
-  if (file_is_regular(single)) {
+  if (file_is_there(single)) {
     s = st_open_file(single, headers_only, e);
-  } else if (file_is_regular(index)) {
+  } else if (file_is_there(index)) {
     s = rt_alloc(1, sizeof *s);
     if (!open_index(s, dir, index, headers_only, e)) {
       st_close(s);

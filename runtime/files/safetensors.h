@@ -44,7 +44,7 @@ bool st_unchanged(const Safetensors *s, RtError *e);
 // Value of the "__metadata__" entry key, or NULL.
 const char *st_metadata(const Safetensors *s, const char *key);
 
-// Writing: header first, then each tensor in the order added; to PATH.tmp.PID, synced, then renamed. Nothing is left behind on error.
+// Writing: header first, then each tensor in the order added; through files/out.h. Nothing is left behind on error.
 typedef struct StWriter StWriter;
 StWriter *st_writer_new(void);
 void st_writer_add(StWriter *w, const char *name, Dtype dtype, int rank, const int64_t *shape, const void *data);   // data is borrowed

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "runtime/core/core.h"
-#include "runtime/files/file.h"
+#include "runtime/files/out.h"
 #include "runtime/files/safetensors.h"
 
 typedef struct Item {

@@ -11,38 +11,47 @@
 #include <unistd.h>
 
 #include "runtime/core/core.h"
-#include "runtime/files/file.h"
+#include "runtime/files/out.h"
 
-// $XDG_CACHE_HOME/calm or ~/.cache/calm, made when missing; NULL when there is no place.
-static char *cache_dir(void) {
+static bool is_own(int fd) {
+  struct stat st;
+  return fstat(fd, &st) == 0 && st.st_uid == geteuid() && !(st.st_mode & (S_IWGRP | S_IWOTH));
+}
+
+// $XDG_CACHE_HOME/calm or ~/.cache/calm, made when missing. What is remembered there is believed, so it has to be a directory that nobody but this
+// user may write to. NULL when there is no such place.
+static FileDir *cache_dir(void) {
   const char *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
   char *base = xdg && *xdg == '/' ? rt_strdup(xdg) : home && *home ? file_join(home, ".cache") : NULL;
   if (!base) return NULL;
   char *dir = file_join(base, "calm");
-  mkdir(base, 0777);
-  mkdir(dir, 0777);
-  rt_free(base);
-  return dir;
+  RtError ignored;
+  mkdir(base, 0700);
+  mkdir(dir, 0700);
+  FileDir *d = file_dir_open(dir, &ignored);
+  if (d && !is_own(d->fd)) rt_end(d), d = NULL;
+  rt_free(base), rt_free(dir);
+  return d;
 }
 
-static char *cache_path(const struct stat *st) {
-  char name[160], *dir = cache_dir();
-  if (!dir) return NULL;
-  snprintf(name, sizeof name, "sha256-%llx-%llx-%llx-%llx.%09ld-%llx.%09ld", (unsigned long long)st->st_dev, (unsigned long long)st->st_ino,
+static void cache_name(const struct stat *st, char name[160]) {
+  snprintf(name, 160, "sha256-%llx-%llx-%llx-%llx.%09ld-%llx.%09ld", (unsigned long long)st->st_dev, (unsigned long long)st->st_ino,
            (unsigned long long)st->st_size, (unsigned long long)st->st_mtim.tv_sec, st->st_mtim.tv_nsec,
            (unsigned long long)st->st_ctim.tv_sec, st->st_ctim.tv_nsec);
-  char *path = file_join(dir, name);
-  rt_free(dir);
-  return path;
 }
 
-static bool cache_get(const char *path, char out[SHA256_HEX]) {
-  FILE *f = path ? fopen(path, "r") : NULL;
-  if (!f) return false;
-  size_t n = fread(out, 1, SHA256_HEX, f);
-  fclose(f);
+static bool cache_get(const FileDir *cache, const char *name, char out[SHA256_HEX]) {
+  RtError ignored;
+  FileIn *in = file_in_open_at(cache, name, name, &ignored);
+  bool ok = in && in->size == SHA256_HEX - 1 && is_own(in->fd) && file_in_read(in, out, SHA256_HEX - 1, 0);
+  rt_end(in);
   out[SHA256_HEX - 1] = 0;
-  return n == SHA256_HEX - 1 && strspn(out, "0123456789abcdef") == SHA256_HEX - 1;
+  return ok && strspn(out, "0123456789abcdef") == SHA256_HEX - 1;
+}
+
+static void cache_put(const FileDir *cache, const char *name, const char hex[SHA256_HEX]) {
+  FileOut *f = file_out_open_at(cache, name, name, NULL);
+  if (f && file_out_write(f, hex, SHA256_HEX - 1, NULL)) file_out_commit(f, NULL);
 }
 
 // Read piece by piece: a mapping would count a whole model as resident, on top of what a training holds.
@@ -68,14 +77,16 @@ bool sha256_read(const FileDir *dir, const char *name, const char *path, FileSum
 bool sha256_file(const char *path, char out[SHA256_HEX], RtError *e) {
   struct stat st;
   FileSum sum;
-  char *cached = stat(path, &st) == 0 && S_ISREG(st.st_mode) ? cache_path(&st) : NULL;
-  bool ok = cache_get(cached, out);
+  char name[160];
+  FileDir *cache = stat(path, &st) == 0 && S_ISREG(st.st_mode) ? cache_dir() : NULL;
+  if (cache) cache_name(&st, name);
+  bool ok = cache && cache_get(cache, name, out);
   if (!ok && sha256_read(NULL, path, path, &sum, e)) {
     ok = true;
     memcpy(out, sum.sha256, SHA256_HEX);
     // A file changed a moment ago might change again within one tick of its clock, unseen: that one is not remembered.
-    if (cached && time(NULL) - st.st_ctim.tv_sec > 2) file_save(cached, out, SHA256_HEX - 1, NULL);
+    if (cache && time(NULL) - st.st_ctim.tv_sec > 2) cache_put(cache, name, out);
   }
-  rt_free(cached);
+  rt_end(cache);
   return ok;
 }

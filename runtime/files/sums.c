@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "runtime/core/core.h"
+#include "runtime/files/out.h"
 
 void sums_add(json_t *list, const char *name, const FileSum *sum) {
   json_object_set_new(list, name, json_pack("{s:s, s:I}", "sha256", sum->sha256, "size", (json_int_t)sum->size));

@@ -13,7 +13,7 @@ static void set_dirs(Models *m, const ModelPlace *place, int n) {
     int i = place[k].model;
     m->dir[i] = place[k].dir;
     char *tok = file_join(place[k].dir, "tokenizer.json");
-    if (file_is_regular(tok)) {
+    if (file_is_there(tok)) {
       rt_free(m->tokfile[i]);
       m->tokfile[i] = tok;
     } else {

@@ -31,7 +31,7 @@ static bool listed(const json_t *all, const char *path) {
 
 // A data set the spec names, where it is there.
 static bool add_named(const Models *m, const char *path, json_t *all, RtError *e) {
-  return !path || !file_is_regular(path) || listed(all, path) || add_shares(m, path, all, e);
+  return !path || !file_is_there(path) || listed(all, path) || add_shares(m, path, all, e);
 }
 
 bool visible_shares(const Models *m, const char *data, json_t *all, RtError *e) {

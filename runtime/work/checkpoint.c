@@ -22,13 +22,11 @@ static const char THETA[] = "theta.safetensors", OPTIMIZER[] = "optimizer.safete
 
 // ---- directories
 
-// A checkpoint's files, and what one being written is called (files/file.h). Others in the directory are the user's.
+// A checkpoint's files, and what one being written is called (files/out.h). Others in the directory are the user's.
 static const char *const OWN[] = {THETA, OPTIMIZER, CHECKPOINT_ABOUT};
 static bool is_own(const char *name) {
-  for (size_t i = 0; i < sizeof OWN / sizeof OWN[0]; i++) {
-    size_t n = strlen(OWN[i]);
-    if (!strncmp(name, OWN[i], n) && (!name[n] || !strncmp(name + n, ".tmp.", 5))) return true;
-  }
+  for (size_t i = 0; i < sizeof OWN / sizeof OWN[0]; i++)
+    if (!strcmp(name, OWN[i]) || file_is_tmp(name, OWN[i])) return true;
   return false;
 }
 
@@ -172,9 +170,8 @@ bool checkpoint_save(const char *dir, Identity *id, const TrainVectors *x, const
   const json_t *identity = identity_get(id, e);
   if (!identity) return false;
   char *parent = file_dirname(dir), **tmp = rt_object(sizeof *tmp, tmp_end);
-  *tmp = rt_format("%s.tmp.%ld", dir, (long)getpid());
   json_t *about = describe(identity, s, settings);
-  bool ok = file_make_dirs(parent, e) && file_make_dirs(*tmp, e) && save_into(id->models->prog, *tmp, about, x, e) && exchange(*tmp, dir, e);
+  bool ok = file_make_dirs(parent, e) && (*tmp = file_tmp_dir(dir, e)) && save_into(id->models->prog, *tmp, about, x, e) && exchange(*tmp, dir, e);
   json_decref(about);
   rt_free(parent), rt_end(tmp);
   return ok;

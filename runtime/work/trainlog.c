@@ -29,10 +29,10 @@ bool trainlog_is(const char *path) {
   return is;
 }
 
-// Writes the file anew with its header and the lines of steps up to keep.
+// Writes the file anew with its header and the lines of steps up to keep. Whatever is there has to be a file.
 static bool rewrite(const char *path, int64_t keep, RtError *e) {
   FileMap old = {0};
-  if (keep > 0 && file_is_regular(path) && !file_map(&old, path, e)) return false;
+  if (file_is_there(path) && !file_map(&old, path, e)) return false;
   FileOut *f = file_out_open(path, e);
   bool ok = f && file_out_write(f, HEADER, sizeof HEADER - 1, e);
   const char *at = (const char *)old.data, *end = at + old.size;
@@ -60,7 +60,7 @@ TrainLog *trainlog_open(const char *path, int64_t keep, RtError *e) {
   *l = (TrainLog){.csv = -1};
   l->path = rt_strdup(path);
   if (rewrite(l->path, keep, e)) {
-    l->csv = open(l->path, O_WRONLY | O_APPEND | O_CLOEXEC);
+    l->csv = open(l->path, O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     if (l->csv >= 0) return l;
     rt_fail(e, "cannot write %s: %s", l->path, strerror(errno));
   }

@@ -83,7 +83,8 @@ expect 1 'expected a lock' ./app train --data rows.jsonl --steps 1 --out linked
 precious" ] || fail "a lock was written over a file"
 
 # --- what a killed training left half written is removed; the old checkpoint that stands aside alone is found
-mkdir fresh/last.tmp.77 fresh/best.tmp.8 fresh/last.tmp.mine; echo x >fresh/last.tmp.77/theta.safetensors; echo x >fresh/log.csv.tmp.9
+ours=tmp.0123456789abcdef
+mkdir fresh/last.$ours fresh/best.$ours fresh/last.tmp.mine; echo x >fresh/last.$ours/theta.safetensors; echo x >fresh/log.csv.$ours
 mv fresh/last fresh/last.old
 expect 1 'fresh holds an earlier run: last/' ./app train --data rows.jsonl --steps 4 --out fresh
 train --steps 4 --seed 5 --out fresh --resume

@@ -52,6 +52,7 @@ int __real_openat(int dir, const char *path, int flags, ...);
 ssize_t __real_write(int fd, const void *p, size_t n);
 int __real_fsync(int fd);
 int __real_rename(const char *from, const char *to);
+int __real_renameat(int in, const char *from, int at, const char *to);
 void *__wrap_malloc(size_t n);
 void *__wrap_calloc(size_t n, size_t size);
 void *__wrap_realloc(void *p, size_t n);
@@ -62,6 +63,7 @@ int __wrap_openat(int dir, const char *path, int flags, ...);
 ssize_t __wrap_write(int fd, const void *p, size_t n);
 int __wrap_fsync(int fd);
 int __wrap_rename(const char *from, const char *to);
+int __wrap_renameat(int in, const char *from, int at, const char *to);
 
 void *__wrap_malloc(size_t n) {
   void *p = refused(MEMORY, ENOMEM) ? NULL : __real_malloc(n);
@@ -99,6 +101,7 @@ int __wrap_openat(int dir, const char *path, int flags, ...) {
 ssize_t __wrap_write(int fd, const void *p, size_t n) { return refused(WRITES, ENOSPC) ? -1 : __real_write(fd, p, n); }
 int __wrap_fsync(int fd) { return refused(WRITES, EIO) ? -1 : __real_fsync(fd); }
 int __wrap_rename(const char *from, const char *to) { return refused(WRITES, ENOSPC) ? -1 : __real_rename(from, to); }
+int __wrap_renameat(int in, const char *from, int at, const char *to) { return refused(WRITES, ENOSPC) ? -1 : __real_renameat(in, from, at, to); }
 
 // ---- looking
 
