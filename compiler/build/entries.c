@@ -42,6 +42,19 @@ static NodeId rows_input(Ev *ev, const char *name, Dtype dt) {
   return t_input(ev, name, &t);
 }
 
+// Ids come from the embedding and labels and samples from the head: each must be known to the other.
+static NodeId same_vocabulary(Ev *ev, const MInst *m, NodeId logits) {
+  if (logits == NODE_NONE) return logits;
+  const Type *t = t_type(ev, logits);
+  if (t->rank != 2) return logits;                           // the loss says what a head has to be
+  if (!m->pub->vocab) m->pub->vocab = t->dim[1];
+  if (t->dim[1] == m->pub->vocab) return logits;
+  if (fail_at(ev->b, m->head->loc, "the head of model '%s' gives %lld logits; its embedding has vectors for %lld ids", m->pub->name,
+              (long long)t->dim[1], (long long)m->pub->vocab))
+    note_model(ev->b, m);
+  return NODE_NONE;
+}
+
 // The anchor's head on the rows that matter; also the state before the head is evaluated on them.
 static NodeId head_on_rows(Ev *ev) {
   if (ev->b->anchor < 0) return NODE_NONE;
@@ -51,7 +64,7 @@ static NodeId head_on_rows(Ev *ev) {
   if (x == NODE_NONE) return x;
   ev->rows = rows_input(ev, "rows", DT_I32);
   NodeId in[2] = {x, ev->rows};
-  return arch_head(ev, m, t_add(ev, m->head->loc, OP_take, in, 2, NULL));
+  return same_vocabulary(ev, m, arch_head(ev, m, t_add(ev, m->head->loc, OP_take, in, 2, NULL)));
 }
 
 // ---- loss

@@ -164,16 +164,14 @@ static void not_there(Ev *ev, const Ast *e, const Value *w) {
               near ? "; the nearest name there is '" : "", near ? near : "", near ? "'" : "");
 }
 
-// Equal element counts with the file's extents obtained by joining neighbouring declared ones.
+// Equal element counts with the file's extents obtained by joining neighbouring declared ones. A product that cannot be counted joins nothing.
 static bool joins(const StTensor *t, const int64_t *dim, int n) {
   int i = 0, j = 0;
   while (i < t->rank || j < n) {
     int64_t p = i < t->rank ? t->shape[i++] : 1, q = j < n ? dim[j++] : 1;
     while (p != q) {
-      if (p < q && i < t->rank) p *= t->shape[i++];
-      else if (q < p && j < n) q *= dim[j++];
-      else return false;
-      if (p <= 0 || q <= 0) return false;
+      bool more = p < q && i < t->rank ? size_times(p, t->shape[i++], &p) : q < p && j < n ? size_times(q, dim[j++], &q) : false;
+      if (!more || p <= 0 || q <= 0) return false;
     }
   }
   return true;
@@ -211,12 +209,12 @@ Value weight_shaped(Ev *ev, const Ast *e, Value w, const int64_t *dim, int n) {
     return stand_in(ev, dim, n);
   }
   if (!joins(t, dim, n)) {
-    int64_t elems = 1;
-    for (int i = 0; i < n; i++) elems *= dim[i];
-    fail(ev, e->loc, "weight '%s' of model '%s' is %s in %s, expected %s = %s (%lld element%s)", t->name,
+    int64_t elems = 0;
+    const char *count = !size_of_shape(dim, n, &elems) ? "more elements than can be counted"
+                                                       : arena_printf(b->a, "%lld element%s", (long long)elems, plural(elems));
+    fail(ev, e->loc, "weight '%s' of model '%s' is %s in %s, expected %s = %s (%s)", t->name,
                 ev->m->pub->name, shape_text(b, t->shape, t->rank), model_file_of(ev->m->file, b->a, t),
-                source_text(b, (Loc){e->loc.file, e->kid[0]->loc.end, e->loc.end}), shape_text(b, dim, n),
-                (long long)elems, plural(elems));
+                source_text(b, (Loc){e->loc.file, e->kid[0]->loc.end, e->loc.end}), shape_text(b, dim, n), count);
     return stand_in(ev, dim, n);
   }
   Type type = {.rank = n};

@@ -8,43 +8,34 @@
 #include "runtime/files/file.h"
 #include "runtime/files/json.h"
 
-static void add_eos(HfDir *h, int32_t id) {
-  int at = 0;
-  while (at < h->n_eos && h->eos[at] < id) at++;
-  if (at < h->n_eos && h->eos[at] == id) return;
-  h->eos = rt_realloc(h->eos, (size_t)h->n_eos + 1, sizeof *h->eos);
-  memmove(h->eos + at + 1, h->eos + at, (size_t)(h->n_eos - at) * sizeof *h->eos);
-  h->eos[at] = id;
-  h->n_eos++;
+static int by_id(const void *a, const void *b) {
+  int32_t x = *(const int32_t *)a, y = *(const int32_t *)b;
+  return (x > y) - (x < y);
 }
 
-static bool token_id(const char *what, const char *key, const json_t *v, int32_t *out, RtError *e) {
-  if (!json_is_integer(v)) return rt_fail(e, "%s: \"%s\": expected a token id, found %s", what, key, rtj_kind(v));
-  json_int_t id = json_integer_value(v);
-  if (id < 0 || id > INT32_MAX) return rt_fail(e, "%s: \"%s\": %lld is no token id", what, key, (long long)id);
-  *out = (int32_t)id;
-  return true;
+// The union of what the files named: ascending, each once.
+static void sort_eos(HfDir *h) {
+  int n = 0;
+  if (h->n_eos) qsort(h->eos, (size_t)h->n_eos, sizeof *h->eos, by_id);
+  for (int i = 0; i < h->n_eos; i++)
+    if (n == 0 || h->eos[n - 1] != h->eos[i]) h->eos[n++] = h->eos[i];
+  h->n_eos = n;
 }
 
 static void found_eos(HfDir *h, const char *from, int32_t id) {
   if (h->first_eos < 0) h->first_eos = id, h->first_eos_from = from;
-  add_eos(h, id);
+  h->eos[h->n_eos++] = id;
 }
 
 // "eos_token_id": a number, a list of numbers, null or absent. Some files write -1 for "none". from: the file's own name.
 static bool read_eos_ids(HfDir *h, const char *what, const char *from, const json_t *obj, RtError *e) {
   const json_t *v = json_object_get(obj, "eos_token_id");
   if (!v || json_is_null(v) || (json_is_integer(v) && json_integer_value(v) == -1)) return true;
-  int32_t id;
-  if (!json_is_array(v)) {
-    if (!token_id(what, "eos_token_id", v, &id, e)) return false;
-    found_eos(h, from, id);
-    return true;
-  }
-  size_t i;
-  json_t *item;
-  json_array_foreach(v, i, item) {
-    if (!token_id(what, "eos_token_id", item, &id, e)) return false;
+  size_t n = json_is_array(v) ? json_array_size(v) : 1;
+  h->eos = rt_realloc(h->eos, (size_t)h->n_eos + n, sizeof *h->eos);
+  for (size_t i = 0; i < n; i++) {
+    int32_t id;
+    if (!rtj_id(what, "eos_token_id", json_is_array(v) ? json_array_get(v, i) : v, &id, e)) return false;
     found_eos(h, from, id);
   }
   return true;
@@ -53,7 +44,7 @@ static bool read_eos_ids(HfDir *h, const char *what, const char *from, const jso
 static bool read_bos_id(HfDir *h, const char *what, const json_t *obj, RtError *e) {
   const json_t *v = json_object_get(obj, "bos_token_id");
   if (h->bos >= 0 || !v || json_is_null(v) || (json_is_integer(v) && json_integer_value(v) == -1)) return true;
-  return token_id(what, "bos_token_id", v, &h->bos, e);
+  return rtj_id(what, "bos_token_id", v, &h->bos, e);
 }
 
 // The id that tokenizer_config.json itself lists for a token, or -1.
@@ -64,7 +55,7 @@ static int32_t listed_id(const json_t *config, const char *token) {
     const char *content = json_string_value(json_object_get(v, "content"));
     char *end = NULL;
     long id = content && strcmp(content, token) == 0 ? strtol(key, &end, 10) : -1;
-    if (id >= 0 && id <= INT32_MAX && *key && !*end) return (int32_t)id;
+    if (id >= 0 && id <= RTJ_MAX_ID && *key && !*end) return (int32_t)id;
   }
   return -1;
 }
@@ -113,7 +104,7 @@ static bool read_config(HfDir *h, const char *what, RtError *e) {
   const char *from = h->dir ? "config.json" : "the spec";
   h->text = text ? text : h->config;
   h->vocab_size = -1;
-  return rtj_get_int(what, h->text, "vocab_size", &h->vocab_size, e) && read_eos_ids(h, what, from, h->text, e) &&
+  return rtj_get_int_in(what, h->text, "vocab_size", 0, INT32_MAX, &h->vocab_size, e) && read_eos_ids(h, what, from, h->text, e) &&
          read_eos_ids(h, what, from, h->config, e) && read_bos_id(h, what, h->text, e) && read_bos_id(h, what, h->config, e);
 }
 
@@ -126,6 +117,7 @@ HfDir *hfdir_from(const char *dir, json_t *config, const char *tokenizer, RtErro
   char *path = dir ? file_join(dir, "config.json") : rt_strdup("config");
   bool ok = read_config(h, path, e) && read_generation(h, e) && read_tokenizer_config(h, e);
   rt_free(path);
+  sort_eos(h);
   if (ok) return h;
   hfdir_free(h);
   return NULL;

@@ -77,3 +77,25 @@ bool rtj_get_int(const char *what, const json_t *obj, const char *key, int64_t *
   *out = json_integer_value(v);
   return true;
 }
+
+bool rtj_int_in(const char *what, const char *key, const json_t *v, int64_t low, int64_t high, int64_t *out, RtError *e) {
+  if (!json_is_integer(v)) return wrong(what, key, "an integer", v, e);
+  int64_t n = json_integer_value(v);
+  if (n < low || n > high)
+    return rt_fail(e, "%s: \"%s\": expected a whole number from %lld to %lld, found %lld", what, key, (long long)low, (long long)high, (long long)n);
+  *out = n;
+  return true;
+}
+
+bool rtj_get_int_in(const char *what, const json_t *obj, const char *key, int64_t low, int64_t high, int64_t *out, RtError *e) {
+  const json_t *v = json_object_get(obj, key);
+  return !v || json_is_null(v) || rtj_int_in(what, key, v, low, high, out, e);
+}
+
+bool rtj_id(const char *what, const char *key, const json_t *v, int32_t *out, RtError *e) {
+  int64_t id = 0;
+  if (!json_is_integer(v)) return wrong(what, key, "a token id", v, e);
+  if (!rtj_int_in(what, key, v, 0, RTJ_MAX_ID, &id, e)) return false;
+  *out = (int32_t)id;
+  return true;
+}

@@ -47,16 +47,14 @@ static bool read_shape(const char *path, const char *name, const json_t *v, StTe
   if (json_array_size(v) > ST_MAX_RANK)
     return rt_fail(e, "%s: tensor %.200s has %zu dimensions, more than %d", path, name, json_array_size(v), ST_MAX_RANK);
   t->rank = (int)json_array_size(v);
-  t->elems = 1;
   for (int i = 0; i < t->rank; i++) {
     const json_t *d = json_array_get(v, (size_t)i);
     if (!json_is_integer(d) || json_integer_value(d) < 0)
       return rt_fail(e, "%s: tensor %.200s: dimension %d is not a whole number", path, name, i);
     t->shape[i] = json_integer_value(d);
-    if (__builtin_mul_overflow(t->elems, t->shape[i], &t->elems))
-      return rt_fail(e, "%s: tensor %.200s: the number of its elements overflows", path, name);
   }
-  return true;
+  return size_of_shape(t->shape, t->rank, &t->elems) ||
+         rt_fail(e, "%s: tensor %.200s: the number of its elements overflows", path, name);
 }
 
 static bool read_range(const Shard *sh, const char *name, const json_t *v, int bits, StTensor *t, RtError *e) {

@@ -6,17 +6,26 @@
 #include "runtime/core/core.h"
 #include "runtime/files/files.h"
 
+// Where id stands among the ends, or would.
+static int place_of(const TextEnds *x, int32_t id) {
+  int low = 0, high = x->n_eos;
+  while (low < high) {
+    int mid = low + (high - low) / 2;
+    if (x->eos[mid] < id) low = mid + 1;
+    else high = mid;
+  }
+  return low;
+}
+
 bool text_ends_at(const TextEnds *x, int32_t id) {
-  for (int i = 0; i < x->n_eos; i++)
-    if (x->eos[i] == id) return true;
-  return false;
+  int at = place_of(x, id);
+  return at < x->n_eos && x->eos[at] == id;
 }
 
 static void add_end(TextEnds *x, int32_t id) {
-  if (text_ends_at(x, id)) return;
-  int at = x->n_eos++;
-  x->eos = rt_realloc(x->eos, (size_t)x->n_eos, sizeof *x->eos);
-  for (; at > 0 && x->eos[at - 1] > id; at--) x->eos[at] = x->eos[at - 1];
+  int at = place_of(x, id);
+  if (at < x->n_eos && x->eos[at] == id) return;
+  memmove(x->eos + at + 1, x->eos + at, (size_t)(x->n_eos++ - at) * sizeof *x->eos);
   x->eos[at] = id;
 }
 
@@ -35,7 +44,9 @@ static void warn_unknown(const HfDir *h, const char *key, const char *token, con
 
 void text_ends_read(TextEnds *x, const HfDir *h, const Tokenizer *t) {
   *x = (TextEnds){.bos = h->bos, .append = h->first_eos, .append_from = h->first_eos_from};
-  for (int i = 0; i < h->n_eos; i++) add_end(x, h->eos[i]);
+  x->eos = rt_alloc((size_t)h->n_eos + 1, sizeof *x->eos);  // one more: tokenizer_config.json's
+  if (h->n_eos) memcpy(x->eos, h->eos, (size_t)h->n_eos * sizeof *x->eos);
+  x->n_eos = h->n_eos;
   int32_t eos = id_of(t, &h->eos_token), bos = id_of(t, &h->bos_token);
   if (eos >= 0) {
     add_end(x, eos);

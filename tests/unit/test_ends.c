@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -90,7 +91,61 @@ static void answers(void **state) {
   rmdir(dir);
 }
 
+// An id is a whole number that a vocabulary could have, wherever it is written; nothing wraps into one.
+static void no_ids(void **state) {
+  (void)state;
+  static const struct { const char *config, *part; } wrong[] = {
+    {"{\"eos_token_id\": 4294967298}", "found 4294967298"},
+    {"{\"eos_token_id\": [1, 1073741824]}", "found 1073741824"},
+    {"{\"eos_token_id\": 2.0}", "\"eos_token_id\": expected a token id, found a number with"},
+    {"{\"eos_token_id\": [-1]}", "found -1"},
+    {"{\"eos_token_id\": {}}", "found an object"},
+    {"{\"bos_token_id\": -2}", "\"bos_token_id\": expected a whole number"},
+    {"{\"vocab_size\": -5}", "\"vocab_size\""},
+    {"{\"vocab_size\": 4294967296}", "found 4294967296"},
+    {"{\"vocab_size\": 99999999999999999999}", "too big"},
+  };
+  char folder[] = "/tmp/calm-test-ids-XXXXXX";
+  assert_non_null(mkdtemp(folder));
+  snprintf(dir, sizeof dir, "%s", folder);
+  for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+    RtError e = {0};
+    put("config.json", wrong[i].config);
+    assert_null(hfdir_open(dir, &e));
+    if (!strstr(e.text, wrong[i].part) || !strstr(e.text, "config.json")) fail_msg("expected \"%s\" in: %s", wrong[i].part, e.text);
+  }
+  put("config.json", NULL);
+  rmdir(dir);
+}
+
+// A list of as many ends as a file can name is read, and asked, without a walk over the list for each of them.
+static void many(void **state) {
+  (void)state;
+  enum { N = 300000 };
+  char *text = malloc(N * 8 + 64);
+  size_t n = (size_t)sprintf(text, "{\"eos_token_id\": [5");
+  for (int i = N; i-- > 0;) n += (size_t)sprintf(text + n, ",%d", i * 2 + 1);   // 1 to 599999, from the last on
+  sprintf(text + n, "]}");
+  char folder[] = "/tmp/calm-test-ends-XXXXXX";
+  assert_non_null(mkdtemp(folder));
+  snprintf(dir, sizeof dir, "%s", folder);
+  put("config.json", text);
+  RtError e;
+  HfDir *h = hfdir_open(dir, &e);
+  assert_non_null(h);
+  TextEnds x;
+  text_ends_read(&x, h, NULL);
+  assert_int_equal(x.n_eos, N);
+  assert_int_equal(x.append, 5);
+  for (int i = 0; i < 2 * N; i++) assert_int_equal(text_ends_at(&x, i), i % 2);
+  text_ends_free(&x);
+  hfdir_free(h);
+  free(text);
+  put("config.json", NULL);
+  rmdir(dir);
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(answers)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(answers), cmocka_unit_test(no_ids), cmocka_unit_test(many)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
