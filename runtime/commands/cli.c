@@ -1,4 +1,4 @@
-// See commands.h. One row per command; its options are in options.def.
+// See commands.h. Commands are rows of abi/commands.def, their options of options.def.
 #include "runtime/commands/commands.h"
 
 #include <signal.h>
@@ -17,25 +17,17 @@
 #include "runtime/work/work.h"
 
 typedef struct Command {
-  const char *name, *args, *help;
-  int bit, words;              // words that are no options
+  const char *name, *args, *help, *flag;
+  int bit, words;
   int (*run)(const Options *o);
-  bool stops;                  // between steps when it is asked to, and leaves nothing half written (train asks for itself)
+  bool stops;
 } Command;
-static const Command COMMAND[] = {
-    {"train", "", "train the new parameters", C_TRAIN, 0, cmd_train, false},
-    {"eval", "", "loss, perplexity and exact match", C_EVAL, 0, cmd_eval, true},
-    {"generate", "--prompt TEXT", "continue a text", C_GENERATE, 0, cmd_generate, true},
-    {"score", "--data FILE --out FILE", "logits, hidden states and gradients as safetensors", C_SCORE, 0, cmd_score, true},
-    {"verify", "--ref FILE", "the anchor against a dump of the same model; names the first block that diverges", C_VERIFY, 0,
-     cmd_verify, false},
-    {"tokenize", "", "JSON strings on standard input to token ids and byte spans, or back", C_TOKENIZE, 0,
-     cmd_tokenize, false},
-    {"export", "DIR", "a model made from nothing as a Hugging Face directory", C_EXPORT, 1, cmd_export, false},
-    {"verify-files", "DIR", "whether an export's or a checkpoint's files are as they were saved", C_VERIFY_FILES, 1, cmd_verify_files, false},
-    {"info", "", "models, shapes, connections, parameters, hashes", C_INFO, 0, cmd_info, false},
+static const Command COMMANDS[] = {
+#define COMMAND(bit, run, name, args, words, asks, flag, help) {name, args, help, flag, C_##bit, words, run, asks},
+#include "runtime/abi/commands.def"
+#undef COMMAND
 };
-enum { NCOMMANDS = sizeof COMMAND / sizeof COMMAND[0] };
+enum { NCOMMANDS = sizeof COMMANDS / sizeof *COMMANDS };
 
 // What the user of a command can do about an error.
 static const struct { RtAbout about; int commands; const char *advice; } ADVICE[] = {
@@ -61,6 +53,8 @@ const char *cmd_advice(const Options *o, RtAbout about) {
 int cmd_fail(const Options *o, const RtError *e) {
   const char *advice = cmd_advice(o, e->about);
   if (e->about == RT_ABOUT_READER) return 128 + SIGPIPE;
+  fflush(stdout);                                  // what it is about stands before it
+  if (e->about == RT_ABOUT_USAGE) return usage_error("%s", e->text);
   if (e->about == RT_ABOUT_STOP) return fprintf(stderr, "%s\n", e->text), 128 + signals_asked();
   fprintf(stderr, "error: %s%s%s%s\n", e->text, advice ? " (" : "", advice ? advice : "", advice ? ")" : "");
   return 1;
@@ -72,11 +66,13 @@ static bool read_places(const Prog *p, const Options *o, ModelPlace *place, int 
   for (int k = 0; k < o->model.n; k++) {
     const char *text = o->model.v[k], *eq = strchr(text, '=');
     if (!eq && o->run_command == C_TOKENIZE) continue;
-    if (!eq) return rt_fail(e, "--model %s: expected NAME=DIR", text);
+    if (!eq) return rt_fail_about(e, RT_ABOUT_USAGE, "--model %s: expected NAME=DIR", text);
     char *name = rt_strndup(text, (size_t)(eq - text));
     int i = prog_model(p, name);
     rt_free(name);
-    if (i < 0) return rt_fail(e, "--model %s: this program has no model of that name (see info)", text);
+    if (i < 0) return rt_fail_about(e, RT_ABOUT_USAGE, "--model %s: this program has no model of that name (see info)", text);
+    for (int h = 0; h < *n; h++)
+      if (place[h].model == i) return rt_fail_about(e, RT_ABOUT_USAGE, "--model %s=… is given twice; a model lies in one directory", p->model[i].name);
     if (!p->model[i].dir) return rt_fail(e, "--model %s: %s is made from nothing and has no directory", text, p->model[i].name);
     place[(*n)++] = (ModelPlace){.model = i, .dir = eq + 1};
   }
@@ -136,6 +132,9 @@ void app_close(App *a) {
 
 bool app_load(App *a, const Options *o, const Load *l, RtError *e) {
   Engine *en = a->en;
+  bool sampled = o->run_command == C_GENERATE && o->temperature > 0;
+  if (!o->params) options_idle(o, FLAG_force, "there is no --params");
+  if (!sampled && (o->params || !en->prog->nparam)) options_idle(o, FLAG_seed, "nothing is random here");
   if (!memory_check(a, o, l, e) || !engine_load(en, a->models->dir, l->training, e)) return false;
   Identity id = {.models = a->models};
   bool ok = !o->params || checkpoint_params(o->params, &id, o->force, en->params.theta, e);
@@ -151,10 +150,11 @@ bool app_load(App *a, const Options *o, const Load *l, RtError *e) {
 
 static void usage(FILE *to, const char *program) {
   fprintf(to, "usage: %s COMMAND [options]\n\n", program);
-  for (int i = 0; i < NCOMMANDS; i++) fprintf(to, "  %-12s %-23s %s\n", COMMAND[i].name, COMMAND[i].args,
-                                              COMMAND[i].help);
+  for (int i = 0; i < NCOMMANDS; i++) fprintf(to, "  %-12s %-23s %s\n", COMMANDS[i].name, COMMANDS[i].args,
+                                              COMMANDS[i].help);
   fprintf(to, "\n%s COMMAND --help lists a command's options.\n", program);
-  fputs("CALM_THREADS and CALM_ISA force threads and the instruction-set path.\n", to);
+  fputs("CALM_THREADS and CALM_ISA force threads and the instruction-set path.\n"
+        "exit status: 0 fine, 1 an error or a limit, 2 a command line that cannot be understood\n", to);
 }
 
 // Standard output that could not be written (a full disk, say) is an error like any other file's.
@@ -186,10 +186,12 @@ static int run_command(const Command *c, const RtProgram *rt, const char *progra
       printf("usage: %s %s%s%s [options]\n%s\n\n", program, c->name, *c->args ? " " : "", c->args, c->help);
       help(rt, c->bit);
       status = 0;
+    } else if (o.nword > c->words && *c->flag) {
+      usage_error("unexpected '%s': %.*s is --%s", o.word[c->words], (int)strcspn(c->flag, " "), c->flag, c->flag);
     } else if (o.nword != c->words) {
-      fprintf(stderr, "error: usage: %s %s%s%s [options]", program, c->name, *c->args ? " " : "", c->args);
-      if (o.nword > c->words) fprintf(stderr, "; unexpected %s", o.word[c->words]);
-      fputc('\n', stderr);
+      bool more = o.nword > c->words;
+      usage_error("%s%s%s; usage: %s %s%s%s [options]", more ? "unexpected '" : "expected ", more ? o.word[c->words] : c->args, more ? "'" : "", program,
+                  c->name, *c->args ? " " : "", c->args);
     } else {
       status = c->run(&o);
     }
@@ -213,24 +215,39 @@ typedef struct CommandLine {
   Shown shown;
 } CommandLine;
 
+static void version(const RtProgram *rt) {
+  Prog *p = prog_parse(rt->json, (size_t)rt->json_len);
+  printf("calm %s, program of %s\n", CALM_VERSION, p->spec);
+  prog_close(p);
+}
+
+// The command line names no command of these.
+static int no_command(const char *program, const char *name) {
+  if (!name) {
+    int status = usage_error("no command: expected one of these");
+    return usage(stderr, program), status;
+  }
+  Near near = near_begin(name);
+  for (int i = 0; i < NCOMMANDS; i++) near_offer(&near, COMMANDS[i].name);
+  bool flag = *name == '-', near_by = near.best && !flag;
+  return usage_error("%s '%s'%s%s%s (%s --help lists the commands)", flag ? "expected a command before" : "no command is called", name,
+                     near_by ? "; did you mean '" : "", near_by ? near.best : "", near_by ? "'?" : "", program);
+}
+
 static bool run_line(void *user, RtError *e) {
   CommandLine *l = user;
   const char *program = l->argc ? l->argv[0] : "app", *name = l->argc > 1 ? l->argv[1] : NULL;
   (void)e;                                         // commands have said what was wrong
-  if (name && (!strcmp(name, "--help") || !strcmp(name, "-h") || !strcmp(name, "help"))) {
-    usage(stdout, program);
+  bool help = name && (!strcmp(name, "--help") || !strcmp(name, "-h") || !strcmp(name, "help"));
+  if (help || (name && !strcmp(name, "--version"))) {
+    if (help) usage(stdout, program);
+    else version(l->rt);
     l->status = written();
     return true;
   }
   for (int i = 0; i < NCOMMANDS; i++)
-    if (name && !strcmp(name, COMMAND[i].name)) l->command = &COMMAND[i];
-  if (l->command) {
-    l->status = run_command(l->command, l->rt, program, l->argc - 2, l->argv + 2);
-    return true;
-  }
-  if (name) fprintf(stderr, "error: unknown command %s\n", name);
-  usage(stderr, program);
-  l->status = 2;
+    if (name && !strcmp(name, COMMANDS[i].name)) l->command = &COMMANDS[i];
+  l->status = l->command ? run_command(l->command, l->rt, program, l->argc - 2, l->argv + 2) : no_command(program, name);
   return true;
 }
 
@@ -239,6 +256,11 @@ static bool run_line(void *user, RtError *e) {
 static void say_warning(void *user, const char *text) {
   (void)user;
   fprintf(stderr, "warning: %s\n", text);
+}
+
+static void say_note(void *user, const char *text) {
+  (void)user;
+  fprintf(stderr, "%s\n", text);
 }
 
 static void say_progress(void *user, const char *what, int64_t done, int64_t total) {
@@ -264,7 +286,7 @@ static bool asked_to_stop(void *user) {
 
 int cli_main(const RtProgram *rt, int argc, char **argv) {
   CommandLine line = {.rt = rt, .argc = argc, .argv = argv};
-  RtHost host = {.warning = say_warning, .progress = say_progress, .stop = asked_to_stop, .user = &line};
+  RtHost host = {.warning = say_warning, .note = say_note, .progress = say_progress, .stop = asked_to_stop, .user = &line};
   RtError e;
   streams_open();
   signals_open();

@@ -8,6 +8,8 @@
 #include "runtime/rows/rows.h"
 
 enum { GENERATE_CHUNK = 512 };         // most tokens of a prompt that generate computes at a time
+#define GENERATE_TOKENS 256             // that it generates where nobody says how many
+#define GENERATE_TOKENS_TEXT "256"
 
 int cmd_train(const Options *o);
 int cmd_eval(const Options *o);

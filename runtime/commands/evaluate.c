@@ -22,6 +22,7 @@ typedef struct EvalJob {
   int64_t max_tokens;          // OPT_UNSET: the row's completion and SPARE_TOKENS more
   int64_t slots, cap;
   FileOut **dump;              // what is there of it is NULL without --dump, and when it could not be written
+  bool *generated;             // whether any row was
   const Options *o;
 } EvalJob;
 typedef struct EvalResult {
@@ -183,11 +184,24 @@ static bool exact_match(App *a, const EvalJob *job, const Data *data, EvalResult
 
 // ---- the command
 
+// Is there anything of what is wanted in the rows? Asked before anything is computed.
+static bool can_score(const Models *m, const EvalJob *job, const Data *d, RtError *e) {
+  int64_t pairs = 0;
+  for (int64_t i = 0; i < d->n; i++) pairs += counts(m, &d->row[i]);
+  if ((job->want_exact && m->tok && pairs) || (job->want_loss && d->labelled)) return true;
+  if (job->want_loss)
+    return rt_fail(e, "%s: nothing to score: none of its %lld row%s has a labelled token", job->data, (long long)d->n, plural(d->n));
+  if (!m->tok) return rt_fail(e, "%s: exact match compares texts, and %s has no tokenizer", job->data, m->prog->model[m->prog->anchor].name);
+  return rt_fail(e, "%s: nothing to score: exact match takes rows with \"prompt\" and \"completion\", and none of its %lld row%s has both", job->data,
+                 (long long)d->n, plural(d->n));
+}
+
 static bool evaluate(App *a, const EvalJob *job, EvalResult *out, RtError *e) {
   *out = (EvalResult){0};
   double start = rt_now();
   Data *d = feed_open(a->models, job->data, e);
   if (!d) return false;
+  if (!can_score(a->models, job, d, e)) return data_free(d), false;
   Step *s = step_new(a->en->nstream);
   out->rows = d->n;
   bool ok = !job->want_loss || feed_loss(a->en, s, d, job->cap, &out->loss, e);
@@ -233,7 +247,7 @@ static bool set_metric(EvalJob *job, const char *metric, RtError *e) {
   char expected[96];
   int word = setting_word(row, metric);
   setting_expected(row, expected, sizeof expected);
-  if (word < 0) return rt_fail(e, "metric: expected %s, found %s", expected, metric);
+  if (word < 0) return rt_fail_about(e, RT_ABOUT_USAGE, "--metric: expected %s, found \"%s\"", expected, metric);
   job->want_loss = word == METRIC_loss;
   job->want_exact = word == METRIC_exact_match;
   return true;
@@ -241,25 +255,24 @@ static bool set_metric(EvalJob *job, const char *metric, RtError *e) {
 
 static bool run_job(App *a, EvalJob *job, const Options *o, json_t *all, RtError *e) {
   EvalResult r;
-  if (!set_metric(job, o->metric, e) || !evaluate(a, job, &r, e) || !engine_unchanged(a->en, e)) return false;
+  if (!evaluate(a, job, &r, e) || !engine_unchanged(a->en, e)) return false;
+  *job->generated |= r.exact_rows > 0;
   json_array_append_new(all, result_json(job, &r));
   if (!o->json) print_result(job, &r);
   return streams_written(e);
 }
 
 // --data, or the spec's eval blocks (in a block `metric = exact_match` adds to the loss, it does not replace it).
-static bool run_all(App *a, const Options *o, FileOut **dump, json_t *all, RtError *e) {
-  EvalJob base = {.want_loss = true, .want_exact = true, .max_tokens = o->eval_tokens, .slots = o->slots,
-                  .cap = o->tokens_cap, .dump = dump, .o = o};
+static bool run_all(App *a, const Options *o, const EvalJob *base, json_t *all, RtError *e) {
   if (o->data) {
-    EvalJob job = base;
+    EvalJob job = *base;
     job.title = job.data = o->data;
     return run_job(a, &job, o, all, e);
   }
   size_t i;
   json_t *block;
   json_array_foreach(a->prog->evals, i, block) {
-    EvalJob job = base;
+    EvalJob job = *base;
     job.title = json_string_value(json_object_get(block, "title"));
     job.data = json_string_value(json_object_get(block, "data"));
     const char *metric = json_string_value(json_object_get(block, "metric"));
@@ -267,7 +280,7 @@ static bool run_all(App *a, const Options *o, FileOut **dump, json_t *all, RtErr
     if (!job.title) job.title = job.data;
     if (o->title && job.title && strcmp(o->title, job.title)) continue;
     if (!job.data) return rt_fail(e, "eval \"%s\" has no data; give --data FILE", job.title ? job.title : "");
-    if (metric && !strcmp(metric, "loss")) job.want_exact = false;
+    if (!o->metric && metric && !strcmp(metric, "loss")) job.want_exact = false;
     if (job.max_tokens == OPT_UNSET && json_is_number(most)) job.max_tokens = (int64_t)json_number_value(most);
     if (!run_job(a, &job, o, all, e)) return false;
   }
@@ -293,16 +306,31 @@ static bool load(App *a, const Options *o, RtError *e) {
   return ok;
 }
 
+// Options that a command line like this has no use for.
+static void say_idle(const Options *o, bool generated) {
+  const char *none = "no row was generated (exact match generates those with a prompt and a completion)";
+  if (!generated) {
+    options_idle(o, FLAG_dump, none);
+    options_idle(o, FLAG_slots, none);
+    options_idle(o, FLAG_eval_tokens, none);
+  }
+  if (o->data) options_idle(o, FLAG_title, "--data says what is evaluated");
+}
+
 int cmd_eval(const Options *o) {
   RtError e;
-  App a;
+  App a = {0};
   FileOut *dump = NULL;
   json_t *all = json_array();
-  bool ok = app_open(&a, o, &e) && load(&a, o, &e);
+  bool generated = false;
+  EvalJob base = {.want_loss = true, .want_exact = true, .max_tokens = o->eval_tokens, .slots = o->slots, .cap = o->tokens_cap, .dump = &dump,
+                  .generated = &generated, .o = o};
+  bool ok = set_metric(&base, o->metric, &e) && app_open(&a, o, &e) && load(&a, o, &e);
   if (ok && o->dump) ok = (dump = file_out_open(o->dump, &e)) != NULL;
-  ok = ok && run_all(&a, o, &dump, all, &e);
+  ok = ok && run_all(&a, o, &base, all, &e);
+  if (ok) say_idle(o, generated);
   if (ok && o->json) print_json(all);
-  if (dump && ok) ok = file_out_commit(dump, &e);
+  if (dump && ok && generated) ok = file_out_commit(dump, &e);
   else if (dump) file_out_abandon(dump);
   json_decref(all);
   app_close(&a);

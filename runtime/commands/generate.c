@@ -72,15 +72,15 @@ static bool check_prompt(const Models *m, const Prompt *p, RtError *e) {
     return rt_fail(e, "an empty prompt has nothing to start from: the tokenizer (its post_processor) puts no token before a text, and neither "
                       "config.json (bos_token_id) nor generation_config.json nor tokenizer_config.json (bos_token) names one; give some text");
   if (p->n >= m->context)
-    return rt_fail(e, "the prompt is %lld token%s long; the context holds %lld", (long long)p->n, plural(p->n), (long long)m->context);
+    return rt_fail(e, "the prompt is %lld token%s long; %s's context holds %lld", (long long)p->n, plural(p->n),
+                   streams_narrow(&m->streams, 0), (long long)m->context);
   for (int64_t i = 0; i < p->n; i++)
     if (p->ids[i] >= m->vocab)
       return rt_fail(e, "the prompt holds token id %d; the models know ids below %lld", (int)p->ids[i], (long long)m->vocab);
   if (!p->follow || follow_fits(p->follow) == p->n) return true;
-  int k = 1;                                       // reading stopped where a context was full
-  while (p->follow->s[k].seen[p->follow->n - 1] <= m->streams.s[k].context) k++;
-  return rt_fail(e, "the prompt is longer than the context of model %s, which holds %lld token%s", m->streams.s[k].model,
-                 (long long)m->streams.s[k].context, plural(m->streams.s[k].context));
+  int k = follow_limit(p->follow, follow_fits(p->follow));
+  return rt_fail(e, "the prompt is longer than %s's context of %lld token%s", streams_narrow(&m->streams, k), (long long)m->streams.s[k].context,
+                 plural(m->streams.s[k].context));
 }
 
 static bool encode_prompt(const Models *m, const Options *o, Prompt *p, RtError *e) {
@@ -107,10 +107,31 @@ static bool encode_prompt(const Models *m, const Options *o, Prompt *p, RtError 
   return ok && check_prompt(m, p, e);
 }
 
+// How many tokens to generate at most: --max-tokens, else what generation_config.json says, else GENERATE_TOKENS; never more than the context has
+// room for. *why: what set the number, for when it ends the text.
+static int64_t most_tokens(const App *a, const Options *o, int64_t prompt, const char **why) {
+  int64_t room = a->models->context - prompt, asked = o->max_tokens, own = a->models->hf->max_new_tokens;
+  *why = "--max-tokens";
+  if (asked == OPT_UNSET && own >= 0) asked = own, *why = "max_new_tokens of generation_config.json (more: --max-tokens)";
+  if (asked == OPT_UNSET) asked = GENERATE_TOKENS, *why = "the default of " GENERATE_TOKENS_TEXT " tokens (more: --max-tokens)";
+  if (asked < room) return asked;
+  *why = "the end of the context";
+  return room;
+}
+
+// What is of use only where tokens are drawn.
+static void say_idle(const Options *o) {
+  const char *greedy = "at temperature 0 the likeliest token is always taken (see --temperature)";
+  if (o->temperature > 0) return;
+  options_idle(o, FLAG_top_k, greedy);
+  options_idle(o, FLAG_top_p, greedy);
+}
+
 // Loads the weights, where memory allows the caches that the text may grow to.
 static bool load(App *a, const Options *o, const Prompt *p, RtError *e) {
-  int64_t room = a->models->context - p->n, more = opt_int(o->max_tokens, room);
-  Shape step = shape_of_tokens(a->models, p->n < GENERATE_CHUNK ? p->n : GENERATE_CHUNK), all = shape_of_tokens(a->models, p->n + (more < room ? more : room));
+  const char *why;
+  int64_t most = most_tokens(a, o, p->n, &why);
+  Shape step = shape_of_tokens(a->models, p->n < GENERATE_CHUNK ? p->n : GENERATE_CHUNK), all = shape_of_tokens(a->models, p->n + most);
   bool ok = app_load(a, o, &(Load){.tables = -1, .nstep = 1, .step = {{a->en->e_step, step.tokens, 1}}, .cached = all.tokens}, e);
   shape_free(&step), shape_free(&all);
   return ok;
@@ -119,8 +140,8 @@ static bool load(App *a, const Options *o, const Prompt *p, RtError *e) {
 static bool run(const App *a, const Options *o, Prompt *p, RtError *e) {
   Engine *en = a->en;
   const Models *m = a->models;
-  int64_t n = p->n, room = m->context - n, most = opt_int(o->max_tokens, room), made = 0;
-  if (most > room) most = room;
+  const char *limit;
+  int64_t n = p->n, most = most_tokens(a, o, n, &limit), made = 0;
   Sampling how = {.temperature = o->temperature, .top_k = o->top_k, .top_p = o->top_p, .seed = (uint64_t)o->seed};
   int64_t *known = rt_alloc((size_t)m->streams.n, sizeof *known);
   follow_most(p->follow, n, known);
@@ -161,10 +182,11 @@ static bool run(const App *a, const Options *o, Prompt *p, RtError *e) {
   else fflush(stdout);
   double seconds = rt_now() - start - first;
   bool asked = !ok && e->about == RT_ABOUT_STOP;
-  if (ok || asked) fprintf(stderr, "%lld prompt token%s in %.2f s, %lld token%s at %.1f a second; stopped by %s\n", (long long)n, plural(n), first,
-          (long long)made, plural(made),
-          made > 1 && seconds > 0 ? (double)(made - 1) / seconds : 0.0,
-          asked ? "a signal" : end ? "end of text" : out.stopped ? "--stop" : made >= room || s->full ? "the end of the context" : "--max-tokens");
+  if (ok || asked) {
+    fprintf(stderr, "%lld prompt token%s in %.2f s, %lld token%s", (long long)n, plural(n), first, (long long)made, plural(made));
+    if (made > 1 && seconds > 0) fprintf(stderr, " at %.1f a second", (double)(made - 1) / seconds);
+    fprintf(stderr, "; stopped by %s\n", asked ? "a signal" : end ? "end of text" : out.stopped ? "--stop" : s->full ? "the end of the context" : limit);
+  }
   rt_free(out.held);
   tokstream_free(ts);
   sampler_free(sampler);
@@ -174,12 +196,11 @@ static bool run(const App *a, const Options *o, Prompt *p, RtError *e) {
 
 int cmd_generate(const Options *o) {
   RtError e;
-  if (!o->prompt && !o->prompt_file) {
-    fputs("error: give --prompt TEXT (\"\" starts from the beginning-of-text token)\n", stderr);
-    return 2;
-  }
+  if (o->prompt && o->prompt_file) return usage_error("--prompt and --prompt-file: give one of them");
+  if (!o->prompt && !o->prompt_file) return usage_error("give --prompt TEXT (\"\" starts from the beginning-of-text token)");
   App a;
   Prompt p = {0};
+  say_idle(o);
   bool ok = app_open(&a, o, &e);
   if (ok && !a.models->tok) ok = rt_fail(&e, "generate needs a tokenizer, and %s has no tokenizer.json", a.prog->model[a.prog->anchor].name);
   ok = ok && encode_prompt(a.models, o, &p, &e) && load(&a, o, &p, &e) && run(&a, o, &p, &e);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,12 +36,21 @@ static const OptRow ROW[] = {
 #include "runtime/commands/options.def"
 #undef X
 };
-enum { NROWS = sizeof ROW / sizeof ROW[0] };
+
+int usage_error(const char *fmt, ...) {
+  va_list ap;
+  va_start(ap, fmt);
+  fputs("error: ", stderr);
+  vfprintf(stderr, fmt, ap);
+  fputc('\n', stderr);
+  va_end(ap);
+  return 2;
+}
 
 static bool is_name(const char *name, const char *written, size_t n) { return strlen(name) == n && !strncmp(name, written, n); }
 
 static const OptRow *find(const char *name, size_t n, int command) {
-  for (int i = 0; i < NROWS; i++)
+  for (int i = 0; i < N_FLAGS; i++)
     if (ROW[i].commands & command && is_name(ROW[i].name, name, n)) return &ROW[i];
   return NULL;
 }
@@ -48,8 +58,7 @@ static const OptRow *find(const char *name, size_t n, int command) {
 static bool bad_number(const OptRow *r, const char *found) {
   char expected[96];
   setting_range(r->kind == OPT_WHOLE, r->lo, r->hi, expected, sizeof expected);
-  fprintf(stderr, "error: --%s: expected %s, found \"%s\"\n", r->name, expected, found);
-  return false;
+  return !usage_error("--%s: expected %s, found \"%s\"", r->name, expected, found);
 }
 
 static bool set_number(const OptRow *r, void *at, const char *s) {
@@ -77,6 +86,8 @@ static bool set_value(Options *o, const OptRow *r, const char *s) {
   return true;
 }
 
+static bool given_twice(int n, const char *flag) { return !usage_error("--%.*s is given twice; it takes one value", n, flag); }
+
 // ---- flags of settings: --weight-decay is weight_decay; --no-shuffle is shuffle, off
 
 static bool is_flag_of(const Setting *s, const char *written, size_t n) {
@@ -99,13 +110,55 @@ static int find_setting(const char *name, size_t n, bool *off) {
 static bool set_setting(Options *o, int i, const char *flag, size_t n, const char *text) {
   TrainSettings trial;
   RtError e;
+  if (o->setting[i] && (setting_row[i].kind != SETTING_SWITCH || strcmp(o->setting[i], text))) return given_twice((int)n, flag);
   o->setting[i] = text;
-  if (settings_set(&trial, i, text, &e)) return true;
-  fprintf(stderr, "error: --%.*s: %s\n", (int)n, flag, e.text);
-  return false;
+  return settings_set(&trial, i, text, &e) || !usage_error("--%.*s: %s", (int)n, flag, e.text);
+}
+
+// The flag of a setting, to be freed.
+static char *flag_of(int i) {
+  char *name = rt_strdup(setting_row[i].name);
+  for (char *c = name; *c; c++)
+    if (*c == '_') *c = '-';
+  return name;
 }
 
 // ---- parsing
+
+static const char *name_of(int commands) {         // the first of them
+  static const struct { const char *name; int bit; } of[] = {
+#define COMMAND(bit, run, name, args, words, asks, flag, help) {name, C_##bit},
+#include "runtime/abi/commands.def"
+#undef COMMAND
+  };
+  for (size_t i = 0; i < sizeof of / sizeof *of; i++)
+    if (of[i].bit & commands) return of[i].name;
+  return "";
+}
+
+// A flag that the command does not have: the nearest of those it has, or the commands that have it.
+static bool unknown(int command, const char *written, size_t n) {
+  char *word = rt_strndup(written, n);
+  char *setting[N_SETTINGS] = {NULL};
+  Near near = near_begin(word);
+  int others = 0;
+  for (int i = 0; i < N_FLAGS; i++) {
+    if (ROW[i].commands & command) near_offer(&near, ROW[i].name);
+    else if (!strcmp(ROW[i].name, word)) others |= ROW[i].commands;
+  }
+  for (int i = 0; i < N_SETTINGS; i++) {
+    bool off;
+    if (!settings_is_train(i)) continue;
+    if (command == C_TRAIN) near_offer(&near, setting[i] = flag_of(i));
+    else if (find_setting(word, n, &off) == i) others |= C_TRAIN;
+  }
+  if (others && !near.best) usage_error("--%s is an option of %s, not of %s", word, name_of(others), name_of(command));
+  else usage_error("%s has no option --%s%s%s%s (%s --help lists them)", name_of(command), word, near.best ? "; did you mean --" : "",
+                   near.best ? near.best : "", near.best ? "?" : "", name_of(command));
+  for (int i = 0; i < N_SETTINGS; i++) rt_free(setting[i]);
+  rt_free(word);
+  return false;
+}
 
 static bool parse_one(Options *o, int command, int argc, char **argv, int *i) {
   const char *a = argv[*i] + 2, *eq = strchr(a, '=');
@@ -113,25 +166,19 @@ static bool parse_one(Options *o, int command, int argc, char **argv, int *i) {
   const OptRow *r = find(a, n, command);
   bool off = false;
   int set = !r && command == C_TRAIN ? find_setting(a, n, &off) : -1;
-  if (!r && set < 0) {
-    fprintf(stderr, "error: unknown option --%.*s for this command (see --help)\n", (int)n, a);
-    return false;
-  }
+  if (!r && set < 0) return unknown(command, a, n);
   const char *arg = r ? r->arg : setting_row[set].arg;
-  if (!*arg) {
-    if (eq) fprintf(stderr, "error: --%.*s takes no value\n", (int)n, a);
-    return !eq && (r ? set_value(o, r, "") : set_setting(o, set, a, n, off ? "false" : "true"));
-  }
-  if (!eq && *i + 1 >= argc) {
-    fprintf(stderr, "error: --%s needs a value: --%s %s\n", a, a, arg);
-    return false;
-  }
-  const char *text = eq ? eq + 1 : argv[++*i];
-  return r ? set_value(o, r, text) : set_setting(o, set, a, n, text);
+  if (!*arg && eq) return !usage_error("--%.*s takes no value", (int)n, a);
+  if (*arg && !eq && *i + 1 >= argc) return !usage_error("--%s needs a value: --%s %s", a, a, arg);
+  const char *text = !*arg ? (off ? "false" : "true") : eq ? eq + 1 : argv[++*i];
+  if (!r) return set_setting(o, set, a, n, text);
+  if (o->given[r - ROW] && r->kind != OPT_LIST && r->kind != OPT_FLAG) return given_twice((int)n, a);
+  o->given[r - ROW] = true;
+  return set_value(o, r, text);
 }
 
 static void set_defaults(Options *o, int command) {
-  for (int i = 0; i < NROWS; i++) {
+  for (int i = 0; i < N_FLAGS; i++) {
     void *at = (char *)o + ROW[i].at;
     if (ROW[i].kind == OPT_WHOLE) *(int64_t *)at = OPT_UNSET;
     if (ROW[i].kind == OPT_REAL) *(double *)at = NAN;
@@ -147,16 +194,18 @@ bool options_parse(Options *o, int command, int argc, char **argv) {
     if (plain || strncmp(argv[i], "-", 1) || !argv[i][1]) o->word[o->nword++] = argv[i];
     else if (!strcmp(argv[i], "--")) plain = true;
     else if (!strcmp(argv[i], "-h")) o->help = true;
-    else if (argv[i][1] != '-') {
-      fprintf(stderr, "error: unknown option %s (see --help)\n", argv[i]);
-      return false;
-    } else if (!parse_one(o, command, argc, argv, &i)) return false;
+    else if (argv[i][1] != '-') return !usage_error("%s has no option %s (%s --help lists them)", name_of(command), argv[i], name_of(command));
+    else if (!parse_one(o, command, argc, argv, &i)) return false;
   }
   return true;
 }
 
+void options_idle(const Options *o, int flag, const char *why) {
+  if (o->given[flag]) rt_warn("--%s has no effect: %s", ROW[flag].name, why);
+}
+
 void options_free(Options *o) {
-  for (int i = 0; i < NROWS; i++)
+  for (int i = 0; i < N_FLAGS; i++)
     if (ROW[i].kind == OPT_LIST) rt_free(((OptList *)((char *)o + ROW[i].at))->v);
   rt_free(o->word);
 }
@@ -172,17 +221,15 @@ static void line(const char *name, const char *arg, const char *help, const char
 }
 
 static void setting_line(const TrainSettings *own, int i) {
-  char name[64], value[512];
-  snprintf(name, sizeof name, "%s", setting_row[i].name);
-  for (char *c = name; *c; c++)
-    if (*c == '_') *c = '-';
+  char *name = flag_of(i), value[512];
   settings_text(own, i, value, sizeof value);
   line(name, setting_row[i].arg, setting_row[i].help, value);
+  rt_free(name);
 }
 
 void options_help(int command, const TrainSettings *own) {
   for (int i = 0; i < N_SETTINGS; i++)
     if (command == C_TRAIN && settings_is_train(i)) setting_line(own, i);
-  for (int i = 0; i < NROWS; i++)
+  for (int i = 0; i < N_FLAGS; i++)
     if (ROW[i].commands & command) line(ROW[i].name, ROW[i].arg, ROW[i].help, ROW[i].value ? ROW[i].value : ROW[i].otherwise);
 }

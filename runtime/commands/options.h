@@ -24,10 +24,17 @@ typedef struct OptList {
 #define OPT_TYPE_REAL(lo, hi) double
 #define OPT_TYPE_TEXT const char *
 #define OPT_TYPE_LIST OptList
+#define X(field, kind, name, arg, commands, value, help) FLAG_##field,
+enum {
+#include "runtime/commands/options.def"
+  N_FLAGS
+};
+#undef X
 typedef struct Options {
 #define X(field, kind, name, arg, commands, value, help) OPT_TYPE_##kind field;
 #include "runtime/commands/options.def"
 #undef X
+  bool given[N_FLAGS];                             // which were on the command line
   const char *setting[N_SETTINGS];                 // train: the text of those settings that a flag gives, checked; NULL: not given
   const RtProgram *rt;
   const char *program;                             // argv[0]
@@ -36,10 +43,15 @@ typedef struct Options {
   int nword;
 } Options;
 
-// Parses what follows the command; fields without a flag hold their defaults. False after a message on standard error (a usage error).
+// Parses what follows the command; fields without a flag hold their defaults. A flag that takes one value is given once. False after a message on
+// standard error (a usage error).
 bool options_parse(Options *o, int command, int argc, char **argv);
 void options_free(Options *o);
 // The flags of a command on standard output, with their defaults; those of settings are the program's own.
 void options_help(int command, const TrainSettings *own);
+// Tells that the command line cannot be understood, and gives the exit status of that, 2.
+int usage_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+// Warns that a flag, where it was given, is of no use: "--top-k has no effect: " and why.
+void options_idle(const Options *o, int flag, const char *why);
 static inline int64_t opt_int(int64_t v, int64_t otherwise) { return v == OPT_UNSET ? otherwise : v; }
 #endif

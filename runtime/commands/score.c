@@ -302,10 +302,7 @@ static bool score(Score *s, const Options *o, RtError *e) {
 
 int cmd_score(const Options *o) {
   RtError e;
-  if (!o->score_data || !o->score_out) {
-    fputs("error: give --data FILE.jsonl and --out FILE.safetensors\n", stderr);
-    return 2;
-  }
+  if (!o->score_data || !o->score_out) return usage_error("give --data FILE.jsonl and --out FILE.safetensors");
   Score s = {0};
   bool ok = app_open(&s.app, o, &e);
   if (ok) {

@@ -338,10 +338,7 @@ int cmd_train(const Options *o) {
   RtError e;
   Trainer t = {0};
   int sig = 0;
-  if (o->resume && o->overwrite) {
-    fputs("error: --resume goes on with a run, --overwrite replaces it: give one of them\n", stderr);
-    return 2;
-  }
+  if (o->resume && o->overwrite) return usage_error("--resume goes on with a run, --overwrite replaces it: give one of them");
   bool ok = app_open(&t.app, o, &e);
   t.en = t.app.en, t.id.models = t.app.models;
   ok = ok && train(&t, o, &sig, &e);

@@ -237,10 +237,7 @@ static bool verify(Verify *v, const Options *o, bool *same, RtError *e) {
 
 int cmd_verify(const Options *o) {
   RtError e;
-  if (!o->ref) {
-    fputs("error: give --ref FILE.safetensors\n", stderr);
-    return 2;
-  }
+  if (!o->ref) return usage_error("give --ref FILE.safetensors");
   Verify v = {0};
   bool same = false, ok = app_open(&v.app, o, &e);
   if (ok) {

@@ -181,14 +181,26 @@ bool rt_call(const RtHost *host, bool (*run)(void *user, RtError *e), void *user
   return ok;
 }
 
+static void say(void (*to)(void *user, const char *text), const char *fmt, va_list ap) {
+  RtError e;
+  vsnprintf(e.text, sizeof e.text, fmt, ap);
+  to(current->host->user, e.text);
+}
+
 void rt_warn(const char *fmt, ...) {
   if (!current || !current->host || !current->host->warning) return;
   va_list ap;
   va_start(ap, fmt);
-  RtError e;
-  vsnprintf(e.text, sizeof e.text, fmt, ap);
+  say(current->host->warning, fmt, ap);
   va_end(ap);
-  current->host->warning(current->host->user, e.text);
+}
+
+void rt_note(const char *fmt, ...) {
+  if (!current || !current->host || !current->host->note) return;
+  va_list ap;
+  va_start(ap, fmt);
+  say(current->host->note, fmt, ap);
+  va_end(ap);
 }
 
 void rt_progress(const char *what, int64_t done, int64_t total) {

@@ -9,6 +9,7 @@
 // Where messages go (a NULL function drops them), and where to ask.
 typedef struct RtHost {
   void (*warning)(void *user, const char *text);                                       // one line, without "warning: " and newline
+  void (*note)(void *user, const char *text);                                          // the same of what is as it should be
   void (*progress)(void *user, const char *what, int64_t done, int64_t total);         // done == total: it is over
   bool (*stop)(void *user);                                                            // whether to give up what is under way; NULL: never
   void *user;
@@ -21,6 +22,7 @@ bool rt_call(const RtHost *host, bool (*run)(void *user, RtError *e), void *user
 
 // To the host of the innermost call of this thread.
 void rt_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void rt_note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void rt_progress(const char *what, int64_t done, int64_t total);
 // Asked between steps of what may take long: whether its host wants it given up. Then e says so.
 bool rt_stopped(RtError *e);

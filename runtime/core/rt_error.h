@@ -7,6 +7,7 @@
 // What an error is about, where a user can do something that only the caller has a name for (a program's command: its flags).
 typedef enum RtAbout {
   RT_ABOUT_NOTHING,
+  RT_ABOUT_USAGE,              // the command line cannot be understood
   RT_ABOUT_MODEL_DIR,          // where a model's files lie
   RT_ABOUT_STEP,               // tokens computed at a time
   RT_ABOUT_MEMORY,             // what any run of the program takes

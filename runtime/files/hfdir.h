@@ -26,6 +26,7 @@ typedef struct HfDir {
   int32_t first_eos;           // the first that config.json names, else generation_config.json; -1 when there is none
   const char *first_eos_from;  // which of the two ("the spec" for a model made from nothing)
   HfToken bos_token, eos_token;
+  int64_t max_new_tokens;      // of generation_config.json; -1 when it says none
 } HfDir;
 
 // Opens a model directory; NULL and an error naming the file or key when it is not one.

@@ -14,7 +14,6 @@
 typedef struct Reader {
   const char *path;
   const DataOptions *o;
-  int64_t *cut;
   RtError *e;
   Data *data;
   int64_t cap, line;
@@ -71,15 +70,24 @@ static bool follow_silent(Follow *f, const int32_t *ids, int64_t n, RtError *e) 
   return true;
 }
 
+static bool has_label(const DataRow *row, int64_t n) {
+  for (int64_t i = 1; i < n; i++)
+    if (row->labels[i] != -100) return true;
+  return false;
+}
+
 // Cuts a row to what fits the contexts.
 static void cut_row(Reader *r, DataRow *row) {
   int64_t n = row->n < r->o->context ? row->n : r->o->context;
-  if (row->follow && follow_fits(row->follow) < n) n = follow_fits(row->follow);
+  int by = 0;
+  if (row->follow && follow_fits(row->follow) < n) n = follow_fits(row->follow), by = follow_limit(row->follow, n);
   if (row->follow) follow_seal(row->follow);
   if (n == row->n) return;
+  DataLimit *l = &r->data->limit[by];
+  l->cut++;
+  l->lost += has_label(row, row->n) && !has_label(row, n);
   row->n = n;
   if (row->prompt_n > n) row->prompt_n = n;
-  *r->cut += 1;
 }
 
 // --- {"text"}: what the tokenizer's template makes of it (BOS, text, maybe EOS); every token behind the prefix is trained on. Text longer
@@ -93,8 +101,8 @@ typedef struct Windows {
   int64_t np, n, of_text;      // tokens of the prefix; of ids; of these the text's own
 } Windows;
 
-// The streams that follow a window of k tokens from token `at`; fewer where a stream's context is full before.
-static bool follow_window(Reader *r, const Windows *w, DataRow *row, int64_t at, int64_t k) {
+// The streams that follow a window of k tokens from token `at`; fewer where a stream's context (*by) is full before.
+static bool follow_window(Reader *r, const Windows *w, DataRow *row, int64_t at, int64_t k, int *by) {
   RtError why;
   size_t begin = at && at <= w->of_text ? (size_t)w->span[at - 1].end : 0, end = w->len;
   int64_t words = at + k < w->of_text ? k : at < w->of_text ? w->of_text - at : 0, to = at + words;
@@ -105,11 +113,13 @@ static bool follow_window(Reader *r, const Windows *w, DataRow *row, int64_t at,
       !follow_silent(f, w->ids + at + words, k - words, &why)) return at_line(r, &why);
   follow_seal(f);
   row->n = follow_fits(f);
-  return row->n > w->np || rt_fail(r->e, "%s:%lld: the context of an augment is full before the text begins", r->path, (long long)r->line);
+  if (row->n < w->np + k) *by = follow_limit(f, row->n);
+  return row->n > w->np || rt_fail(r->e, "%s:%lld: %s's context is full before the text begins", r->path, (long long)r->line, streams_narrow(r->o->streams, *by));
 }
 
 static bool read_windows(Reader *r, const Windows *w) {
-  int64_t context = r->o->context;
+  int64_t context = r->o->context, first = r->data->n, widest = 0;
+  int by = -1;                 // whose context ended the first window
   for (int64_t at = 0, k; at < w->n; at += k) {
     k = w->n - at < context - w->np ? w->n - at : context - w->np;
     if (k <= 0) return rt_fail(r->e, "%s: a context of %lld leaves no room behind the %lld token%s every text begins with", r->path,
@@ -118,10 +128,16 @@ static bool read_windows(Reader *r, const Windows *w) {
     for (int64_t i = 0; i < w->np; i++) row->ids[i] = w->prefix[i], row->labels[i] = -100;
     for (int64_t i = 0; i < k; i++) row->ids[w->np + i] = row->labels[w->np + i] = w->ids[at + i];
     row->labels[0] = -100;       // nothing stands before it to predict it from
-    if (!follows(r)) continue;
-    if (!follow_window(r, w, row, at, k)) return false;
+    int full = 0;
+    if (follows(r) && !follow_window(r, w, row, at, k, &full)) return false;
     k = row->n - w->np;
+    if (by < 0) by = full;
+    if (row->n > widest) widest = row->n;
   }
+  if (r->data->n - first < 2) return true;
+  DataLimit *l = &r->data->limit[by];
+  l->split++, l->windows += r->data->n - first;
+  if (widest > l->widest) l->widest = widest;
   return true;
 }
 
@@ -287,12 +303,11 @@ static bool read_line(Reader *r, const char *s, size_t n) {
   return ok;
 }
 
-Data *data_read(const char *path, const DataOptions *o, int64_t *cut, RtError *e) {
+Data *data_read(const char *path, const DataOptions *o, RtError *e) {
   FileMap m;
-  int64_t ignored = 0;
   if (!file_map(&m, path, e)) return NULL;
-  Reader r = {.path = path, .o = o, .cut = cut ? cut : &ignored, .e = e, .data = rt_alloc(1, sizeof(Data))};
-  *r.cut = 0;
+  Reader r = {.path = path, .o = o, .e = e, .data = rt_alloc(1, sizeof(Data))};
+  r.data->limit = rt_alloc(o->streams ? (size_t)o->streams->n : 1, sizeof *r.data->limit);
   const char *s = (const char *)m.data, *end = s + m.size, *other = text_encoding(s, m.size);
   bool ok = !other || rt_fail(e, "%s: " ENCODING_HELP, path, other, other);
   while (ok && s < end) {
@@ -323,6 +338,6 @@ void data_free(Data *d) {
     follow_free(d->row[i].follow);
     rt_free((char *)(uintptr_t)d->row[i].prompt);
   }
-  rt_free(d->row);
+  rt_free(d->row), rt_free(d->limit);
   rt_free(d);
 }

@@ -17,10 +17,18 @@ typedef struct DataRow {
   Follow *follow;               // the streams that follow the anchor's; NULL where there is one stream
 } DataRow;
 
+// What a context did to the rows that are longer.
+typedef struct DataLimit {
+  int64_t cut, lost;            // rows cut at their end, and those of them that had labelled tokens and have none left
+  int64_t split, windows;       // rows of text that became several windows, and how many they became
+  int64_t widest;               // tokens of the longest window
+} DataLimit;
+
 typedef struct Data {
   DataRow *row;
   int64_t n;
   int64_t tokens, labelled;     // sums
+  DataLimit *limit;             // by stream (the anchor's alone is one): what its context did
 } Data;
 
 typedef struct DataOptions {
@@ -28,10 +36,10 @@ typedef struct DataOptions {
   const TextEnds *ends;         // what ends a text: appended (labelled) to a completion that does not bring an end
   int64_t vocab;                // ids must be below this
   const Streams *streams;       // the program's; NULL: the anchor's alone
-  int64_t context;              // rows longer than this are cut, counted in *cut (text rows are split into windows of this length)
+  int64_t context;              // of the anchor's stream: longer rows are cut (text rows are split into windows)
 } DataOptions;
 
 // Reads every row. Errors name file, line, key, what was found and what was expected. NULL on error.
-Data *data_read(const char *path, const DataOptions *o, int64_t *cut, RtError *e);
+Data *data_read(const char *path, const DataOptions *o, RtError *e);
 void data_free(Data *d);
 #endif

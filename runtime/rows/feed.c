@@ -7,14 +7,27 @@
 #include "runtime/core/core.h"
 #include "runtime/rows/rowstep.h"
 
+// Whose limit it was, how many rows it met, and what they lost.
+static void tell_limit(const Streams *ss, int k, const char *path, const DataLimit *l) {
+  const char *whose = streams_narrow(ss, k);
+  long long context = (long long)ss->s[k].context;
+  if (l->cut) {
+    bool one = l->cut == 1, all = l->lost == l->cut;
+    char lost[80] = "";
+    if (l->lost && (one || all)) snprintf(lost, sizeof lost, "; %s lost every labelled token", one ? "it" : "all");
+    else if (l->lost) snprintf(lost, sizeof lost, "; %lld of them lost every labelled token", (long long)l->lost);
+    rt_warn("%s: %lld row%s longer than %s's context of %lld token%s and %s cut%s", path, (long long)l->cut, one ? " is" : "s are", whose, context,
+            plural(context), one ? "was" : "were", lost);
+  }
+  if (l->split)
+    rt_note("%s: %lld row%s cut into %lld windows of at most %lld token%s (%s's context is %lld)", path, (long long)l->split, plural(l->split),
+            (long long)l->windows, (long long)l->widest, plural(l->widest), whose, context);
+}
+
 Data *feed_open(const Models *m, const char *path, RtError *e) {
-  DataOptions o = {.tok = m->tok, .ends = &m->ends,
-                   .streams = &m->streams, .vocab = m->vocab, .context = m->context};
-  int64_t cut = 0;
-  Data *d = data_read(path, &o, &cut, e);
-  if (d && cut)
-    rt_warn("%s: %lld row%s longer than the context of %lld token%s%s and %s cut", path, (long long)cut, cut == 1 ? " was" : "s were",
-            (long long)m->context, plural(m->context), m->streams.n > 1 ? ", or an augment's," : "", cut == 1 ? "was" : "were");
+  DataOptions o = {.tok = m->tok, .ends = &m->ends, .streams = &m->streams, .vocab = m->vocab, .context = m->context};
+  Data *d = data_read(path, &o, e);
+  for (int k = 0; d && k < m->streams.n; k++) tell_limit(&m->streams, k, path, &d->limit[k]);
   return d;
 }
 

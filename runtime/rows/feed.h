@@ -5,8 +5,8 @@
 #include "runtime/rows/data.h"
 #include "runtime/rows/models.h"
 
-// Reads a JSONL file with the program's tokenizer and limits; tells on standard error when rows were cut. NULL on
-// error.
+// Reads a JSONL file with the program's tokenizer and limits; warns where rows were cut, notes where texts became
+// windows. NULL on error.
 Data *feed_open(const Models *m, const char *path, RtError *e);
 int64_t feed_longest(const Data *d);                            // most tokens a row's training takes of a stream
 

@@ -167,6 +167,12 @@ int64_t follow_fits(const Follow *f) {
   return n;
 }
 
+int follow_limit(const Follow *f, int64_t n) {
+  int k = 1;
+  while (k < f->streams->n - 1 && f->s[k].seen[n] <= f->streams->s[k].context) k++;
+  return k;
+}
+
 bool follow_share(const Follow *f, int64_t n, int k, FollowShare *sum, RtError *e) {
   const Stream *s = &f->streams->s[k];
   const FollowTokens *t = &f->s[k];

@@ -19,6 +19,7 @@ typedef struct Stream {
   Settler *rule;               // owned; NULL where tok is
   bool prompt_only;
   int64_t context, vocab;      // smallest over its models: most tokens, and ids must be below vocab
+  const char *narrow;          // the model whose context that is; NULL: none has one
 } Stream;
 
 typedef struct Streams {
@@ -28,6 +29,8 @@ typedef struct Streams {
 } Streams;
 
 void streams_free(Streams *ss);
+// Whose context a stream ends at, for messages.
+static inline const char *streams_narrow(const Streams *ss, int k) { return ss->s[k].narrow ? ss->s[k].narrow : ss->s[k].model; }
 
 // The streams that follow one anchor sequence.
 typedef struct FollowTokens {
@@ -74,6 +77,8 @@ Follow *follow_copy(const Follow *f, int64_t n);
 void follow_most(const Follow *f, int64_t n, int64_t *most);
 // How many of the first anchor tokens (not all need be there) fit every stream's context.
 int64_t follow_fits(const Follow *f);
+// The stream whose context lets in only the first n of them, where n is what follow_fits gave and more are there.
+int follow_limit(const Follow *f, int64_t n);
 
 // What the stable prefix costs: over the first n anchor positions, the tokens of stream k that are visible, and those that end in the text
 // so far.

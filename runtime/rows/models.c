@@ -53,7 +53,7 @@ static bool choose_stream(Models *m, int i, RtError *e) {
     m->streams.n++;
   }
   m->streams.of[i] = k;
-  if (pm->context > 0 && pm->context < s->context) s->context = pm->context;
+  if (pm->context > 0 && pm->context < s->context) s->context = pm->context, s->narrow = pm->name;
   if (pm->vocab > 0 && pm->vocab < s->vocab) s->vocab = pm->vocab;
   return true;
 }

@@ -31,10 +31,10 @@ expect 1 "forth.calm:2:1: error: .*gemma/tokenizer.json:2" "$CALMC" build t/fort
 small() { changed gemma/config.json "s/\"max_position_embeddings\": [0-9]*/\"max_position_embeddings\": $1/"; }
 small 1
 sed -n 2p rows.jsonl >cjk.jsonl
-expect 1 'cjk.jsonl:1: the context of an augment is full before the text begins' ./t/app score --data cjk.jsonl --out x.st
-expect 1 'the prompt is longer than the context of model aug, which holds 1 token' ./t/app generate --prompt "He: a: b"
+expect 1 "cjk.jsonl:1: aug's context is full before the text begins" ./t/app score --data cjk.jsonl --out x.st
+expect 1 'the prompt is longer than aug.s context of 1 token' ./t/app generate --prompt "He: a: b"
 small 6
-expect 0 'pairs.jsonl: 1 row was longer than the context of 96 tokens, or an augment.s, and was cut' ./t/app score --data pairs.jsonl --out x.st
+expect 0 'pairs.jsonl: 1 row is longer than aug.s context of 6 tokens and was cut' ./t/app score --data pairs.jsonl --out x.st
 [ "$("$STCAT" x.st 0.visible.aug | sort -n | tail -n 1)" -le 6 ] || fail "more visible than the context holds"
 expect 0 'stopped by the end of the context' ./t/app generate --prompt "a" --max-tokens 90 --ignore-eos
 expect 0 'exact match' ./t/app eval --data pairs.jsonl

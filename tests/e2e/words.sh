@@ -40,3 +40,95 @@ printf '{\n  "text": "a"\n}\n' >bad.jsonl
 expect 1 '^error: bad.jsonl:1:.*; a row is a JSON object on one line' ./own eval --data bad.jsonl
 keys=$(for i in $(seq 60); do printf '"a_long_key_%d": 1, ' $i; done)
 row '.*"a_long_key_1", .* and [0-9]* more$' "{$keys \"z\": 0}"
+
+# --- the command line of a program: what was meant, and exit status 2
+expect 2 '^error: no command: ' ./app
+grep -q '^usage: ./app COMMAND' said && grep -q '^  generate ' said || fail "app alone: $(cat said)"
+expect 2 "^error: no command is called 'trian'; did you mean 'train'?" ./app trian
+expect 2 "^error: expected a command before '--steps'" ./app --steps 3
+expect 0 '^calm [0-9.]*, program of spec.calm$' ./app --version
+expect 2 '^error: train has no option --step; did you mean --steps?' ./app train --step 3
+expect 2 '^error: eval has no option --top-kk' ./app eval --top-kk 3
+expect 2 '^error: --top-k is an option of generate, not of eval' ./app eval --top-k 3
+expect 2 "^error: unexpected 'rows.jsonl': data is --data FILE" ./app train rows.jsonl
+expect 2 "^error: unexpected 'hello': prompt is --prompt TEXT" ./app generate hello
+expect 2 '^error: expected DIR; usage: ./app export DIR \[options\]' ./app export
+expect 2 '^error: --batch: .*, found "4row"' ./app train --batch 4row
+expect 2 '^error: --data is given twice' ./app train --data rows.jsonl --data spec.calm
+expect 2 '^error: --steps is given twice' ./app train --steps 3 --steps=4
+expect 2 '^error: --no-shuffle is given twice' ./app train --shuffle --no-shuffle
+expect 2 '^error: --data is given twice' ./app eval --data rows.jsonl --data rows.jsonl
+expect 2 '^error: --model base=… is given twice' ./app info --model base=base --model base=aug
+expect 2 '^error: --model hello: expected NAME=DIR' ./app info --model hello
+expect 2 '^error: --model b=aug: this program has no model of that name' ./app info --model b=aug
+expect 2 '^error: --metric: expected exact_match or loss, found "bleu"' ./app eval --data rows.jsonl --metric bleu
+expect 2 'give one of them' ./own generate --prompt a --prompt-file own.calm
+[ ! -e app.run ] || fail "a command line that was not understood began a run"
+for c in '' train eval generate score verify tokenize export verify-files info; do
+  ./app $c --help >help || fail "$c --help"
+  ! grep -n '^usage:.*  ' help || fail "two spaces: $(cat help)"
+done
+# files and limits are no usage
+expect 1 '^error: cannot read gone.jsonl' ./app info --data gone.jsonl
+expect 1 '^error: cannot read gone.jsonl' ./app eval --data gone.jsonl
+
+# --- options of no use say so
+printf '{"prompt": "ab", "completion": "cd"}\n{"prompt": "b", "completion": "c"}\n' >pairs.jsonl
+printf '{"text": "abcd"}\n' >text.jsonl
+expect 0 '^warning: --top-k has no effect: at temperature 0' ./own generate --prompt ab --top-k 3 --max-tokens 2
+expect 0 '^warning: --top-p has no effect' ./own generate --prompt ab --top-p 0.5 --max-tokens 2
+./own generate --prompt ab --top-k 3 --top-p 0.5 --temperature 1 --max-tokens 2 2>err || fail "generate: $(cat err)"
+! grep 'no effect' err || fail "an option that had one"
+echo mine >dump.jsonl
+expect 0 '^warning: --dump has no effect: no row was generated' ./own eval --data pairs.jsonl --metric loss --dump dump.jsonl
+expect 0 '^warning: --dump has no effect' ./own eval --data text.jsonl --dump dump.jsonl
+[ "$(cat dump.jsonl)" = mine ] || fail "a dump without a row replaced a file"
+expect 0 '^pairs.jsonl: 2 rows .*exact match' ./own eval --data pairs.jsonl --dump dump.jsonl
+! grep 'no effect' said && [ "$(wc -l <dump.jsonl)" = 2 ] || fail "a dump of two rows: $(cat said dump.jsonl)"
+expect 0 '^warning: --eval has no effect: --data says' ./own eval --data text.jsonl --eval news
+expect 0 '^warning: --force has no effect: there is no --params' ./own eval --data text.jsonl --force
+expect 1 '^error: text.jsonl: nothing to score: exact match takes rows with "prompt" and "completion", and none of its 1 row has both' \
+  ./own eval --data text.jsonl --metric exact_match
+echo '{"input_ids": [1, 2, 3], "labels": [-100, -100, -100]}' >unlabelled.jsonl
+expect 1 '^error: unlabelled.jsonl: nothing to score: none of its 1 row has a labelled token' ./own eval --data unlabelled.jsonl
+expect 1 'unlabelled.jsonl: no row has a labelled token' ./own train --data unlabelled.jsonl --steps 1
+
+# --- how much is generated
+expect 0 '; stopped by the default of 256 tokens (more: --max-tokens)$' ./own generate --prompt ab --ignore-eos
+grep -q ', 256 tokens at ' said || fail "not 256 tokens: $(cat said)"
+expect 0 '; stopped by --max-tokens$' ./own generate --prompt ab --ignore-eos --max-tokens 300
+expect 0 '; stopped by the end of the context$' ./own generate --prompt ab --ignore-eos --max-tokens 3000
+expect 0 ' 1 token; stopped by --max-tokens$' ./own generate --prompt ab --ignore-eos --max-tokens 1
+expect 0 ' 0 tokens; stopped by --max-tokens$' ./own generate --prompt ab --max-tokens 0
+./own export model --seed 1 2>err || fail "export: $(cat err)"
+echo 'anchor m = "model"' >alone.calm
+build alone.calm -o alone
+generation() { sed -i "s/^{/{ $1, /" model/generation_config.json; }
+cp model/generation_config.json before.json
+generation '"max_new_tokens": 5'
+expect 0 ', 5 tokens at .*; stopped by max_new_tokens of generation_config.json (more: --max-tokens)$' ./alone generate --prompt ab --ignore-eos
+expect 0 ', 7 tokens at .*; stopped by --max-tokens$' ./alone generate --prompt ab --ignore-eos --max-tokens 7
+for n in 0 -3 4294967299 2.5 '"many"'; do
+  cp before.json model/generation_config.json; generation "\"max_new_tokens\": $n"
+  expect 1 '^error: .*model/generation_config.json: "max_new_tokens": expected \(a whole number from 1 to 2147483647, found\|an integer, found\)' ./alone generate --prompt ab
+done
+
+# --- ids that no 32 bits hold are refused, not cut
+cp before.json model/generation_config.json
+sed -i 's/"eos_token_id": *1\b/"eos_token_id": 4294967298/' model/generation_config.json
+expect 1 '^error: .*model/generation_config.json: "eos_token_id": expected a whole number from 0 to [0-9]*, found 4294967298' ./alone generate --prompt ab
+sed 's/eos_token_id = 1/eos_token_id = 4294967298/' own.calm >wide.calm
+build wide.calm -o wide
+expect 1 '"eos_token_id": expected a whole number from 0 to [0-9]*, found 4294967298' ./wide info
+echo '{"input_ids": [1, 4294967298], "labels": [1, 2]}' >bad.jsonl
+expect 1 'bad.jsonl:1: "input_ids": the token id 4294967298 is not below' ./own eval --data bad.jsonl
+
+# --- a text that a context cuts: whose limit, how many rows, what was lost
+{ printf '{"prompt": "'; head -c 600 /dev/zero | tr '\0' a; printf '", "completion": "b"}\n'; } >long.jsonl
+expect 1 "^warning: long.jsonl: 1 row is longer than tiny's context of 512 tokens and was cut; it lost every labelled token\$" ./own eval --data long.jsonl
+grep -q '^error: long.jsonl: nothing to score' said || fail "nothing is scored, and nothing says so: $(cat said)"
+cat long.jsonl long.jsonl pairs.jsonl >some.jsonl
+{ printf '{"prompt": "a", "completion": "'; head -c 600 /dev/zero | tr '\0' a; printf '"}\n'; } >>some.jsonl
+expect 0 "^warning: some.jsonl: 3 rows are longer than tiny's context of 512 tokens and were cut; 2 of them lost every labelled token\$" ./own eval --data some.jsonl --metric loss
+{ printf '{"text": "'; head -c 1200 /dev/zero | tr '\0' a; printf '"}\n'; } >book.jsonl
+expect 0 "^book.jsonl: 1 row cut into 3 windows of at most 512 tokens (tiny's context is 512)\$" ./own eval --data book.jsonl
