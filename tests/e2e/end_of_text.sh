@@ -48,7 +48,7 @@ head -1 err | grep -q ', 1 row of .*, 1 step, 1 thread, ' || fail "counts of one
 grep -q ': 1 row ' out || fail "counts of one: $(cat out)"
 # the text has its newline before the figures, wherever both go
 ./app generate --prompt once --max-tokens 1 --ignore-eos >both 2>&1 || fail "generate: $(cat both)"
-tail -n 1 both | grep -q '^[0-9]* prompt tokens* in .*, 1 token at ' || fail "the figures stand in the text's line: $(cat both)"
+tail -n 1 both | grep -q '^[0-9]* prompt tokens* in .*, 1 token; stopped by ' || fail "the figures stand in the text's line: $(cat both)"
 
 # --- an empty prompt
 ./app generate --prompt "" --max-tokens 6 --ignore-eos >empty 2>err || fail "an empty prompt: $(cat err)"
