@@ -29,6 +29,9 @@ void emit_list(Buf *out) {
 typedef struct Run {
   const Options *o;
   Arena *arena;
+  const Sources *sources;
+  const Program *program;      // NULL: not yet built
+  const char *out;             // where the result goes; NULL: standard output
   struct timespec last;
 } Run;
 
@@ -44,9 +47,11 @@ static void stage_done(Run *r, const char *stage) {
 static bool stop_at(const Run *r, const char *kind) { return r->o->emit && !strcmp(r->o->emit, kind); }
 
 // The result to its place, unless calmc was to end meanwhile.
-static int finish(const Result *out, const Signals *s) {
+static int finish(const Run *r, const Result *out, const Signals *s) {
   int status = signals_waiting(s);
-  return status ? status : result_commit(out);
+  if (!status) status = result_commit(out);
+  if (!status && !out->in_place) output_say(r->o, out->path, r->program);
+  return status;
 }
 
 // What --emit asked for: to -o, else to standard output.
@@ -54,11 +59,11 @@ static int give(const Run *r, Buf *text) {
   Result out;
   Signals s;
   signals_hold(&s);
-  int status = result_begin(&out, r->o->out, false) ? 0 : 1, fd = status ? -1 : result_open(&out, NULL);
+  int status = result_begin(&out, r->out, false) ? 0 : 1, fd = status ? -1 : result_open(&out, NULL);
   if (fd < 0) status = 1;
   if (!status) status = result_write(&out, fd, text->s, text->n);
   if (fd >= 0 && !result_close(&out, fd) && !status) status = 1;
-  if (!status) status = finish(&out, &s);
+  if (!status) status = finish(r, &out, &s);
   result_end(&out);
   signals_release(&s);
   buf_free(text);
@@ -105,14 +110,13 @@ static int generate(Run *r, const Plan *plan, const char *json, const Result *ou
 }
 
 static int back_end(Run *r, const Program *p, const Plan *plan, const Spec *spec) {
-  const char *path = r->o->out || r->o->emit ? r->o->out : default_out(r->arena, r->o->spec);
   Buf json = {0};
   Result out;
   Signals s;
   describe(r->arena, p, plan, spec, &json);
   signals_hold(&s);
-  int status = result_begin(&out, path, !r->o->emit) ? generate(r, plan, json.s, &out, &s) : 1;
-  if (!status) status = finish(&out, &s);
+  int status = result_begin(&out, r->out, !r->o->emit) ? generate(r, plan, json.s, &out, &s) : 1;
+  if (!status) status = finish(r, &out, &s);
   result_end(&out);
   signals_release(&s);
   buf_free(&json);
@@ -120,6 +124,7 @@ static int back_end(Run *r, const Program *p, const Plan *plan, const Spec *spec
 }
 
 static int compile(Run *r, const Program *p, const Spec *spec) {
+  if (!output_allowed(r->o, r->out, r->sources, p)) return 1;
   if (!r->o->emit && !link_possible()) return 1;
   Plan *plan = plan_new(r->arena);
   if (stop_at(r, "graph") && !r->o->dump) return emit_graphs(r, p);
@@ -143,6 +148,7 @@ static int front_end(Run *r, Sources *sources, Diags *d) {
   if (!d->errors && stop_at(r, "tree")) {
     Buf text = {0};
     show_diags(d);
+    if (!output_allowed(r->o, r->out, r->sources, NULL)) return 1;
     ast_print(spec->file, &text);
     return give(r, &text);
   }
@@ -153,6 +159,7 @@ static int front_end(Run *r, Sources *sources, Diags *d) {
     fprintf(stderr, "%d error%s\n", d->errors, d->errors == 1 ? "" : "s");
     return 1;
   }
+  r->program = p;
   int status = compile(r, p, spec);
   program_close(p);
   return status;
@@ -181,8 +188,9 @@ int driver_run(void *work) {
 
 int driver_build(const Options *o) {
   signal(SIGPIPE, SIG_IGN);                        // a reader that goes away: result_write
-  Run r = {.o = o, .arena = arena_new()};
   Sources sources;
+  Run r = {.o = o, .arena = arena_new(), .sources = &sources};
+  r.out = o->out || o->emit ? o->out : default_out(r.arena, o->spec);
   Diags diags;
   clock_gettime(CLOCK_MONOTONIC, &r.last);
   sources_init(&sources, r.arena);

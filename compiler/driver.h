@@ -20,6 +20,7 @@ typedef struct Options {
 #undef FLAG
 #undef TEXT
   const char *spec;            // what the command works on: a spec, or a model's directory
+  bool quiet;                  // nobody is told what was made: calmc itself wants it (verify)
 } Options;
 
 // Exit status: 0; 1 (an error of the input, or something ran out; told on standard error); 2 (usage); ENDED_BY + a signal: end_as it.
@@ -42,6 +43,12 @@ void describe(Arena *a, const Program *p, const Plan *plan, const Spec *spec, Bu
 // or told.
 int codegen(const Plan *plan, const char *json, EmitKind kind, const Result *out, const char *name, const Signals *s);
 #define CODEGEN_LIBRARY "calm_codegen.so"
+
+// output.c: whether a build may write to path (NULL: standard output): over nothing that it reads, a program only over one that calmc linked. p may be
+// NULL. False after telling why not.
+bool output_allowed(const Options *o, const char *path, const Sources *sources, const Program *p);
+// Says what was made at path and, of a program, what to do with it.
+void output_say(const Options *o, const char *path, const Program *p);
 
 // link.c: whether all that link_program needs is there, asked before anything is compiled for it. False after telling what is not.
 bool link_possible(void);

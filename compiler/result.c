@@ -11,12 +11,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "runtime/files/files.h"
 #include "task.h"
 
 static const char *shown(const Result *o) { return o->path ? o->path : "standard output"; }
 
 static bool told(const char *what, const char *path) {
-  fprintf(stderr, "error: %s %s: %s\n", what, path, strerror(errno));
+  fprintf(stderr, "error: %s %s: %s\n", what, path, file_why(errno));
   return false;
 }
 
@@ -25,17 +26,14 @@ void standard_files(void) {
     if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) != fd) _exit(1);
 }
 
-static bool is_special(const char *path) {
-  struct stat st;
-  return stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode);
-}
-
-// Beside the result, or, where that is a device or a pipe, with the temporary files.
+// Beside the result, or, where that is a device or a pipe, with the temporary files. Of a random name and for nobody else (mkdtemp): whatever is
+// made in it follows no stranger's link.
 static bool make_folder(Result *o) {
-  const char *tmp = getenv("TMPDIR"), *slash = o->path ? strrchr(o->path, '/') : NULL;
-  int n = o->in_place ? snprintf(o->folder, sizeof o->folder, "%s/calmc.XXXXXX", tmp && *tmp ? tmp : "/tmp")
-                      : snprintf(o->folder, sizeof o->folder, "%s%.*s.calmc.XXXXXX", o->path[0] == '-' ? "./" : "",
-                                 slash ? (int)(slash - o->path) + 1 : 0, o->path);
+  const char *tmp = getenv("TMPDIR"), *slash = strrchr(o->target, '/');
+  if (!tmp || !*tmp) tmp = "/tmp";
+  int n = o->in_place ? snprintf(o->folder, sizeof o->folder, "%s%s/calmc.XXXXXX", *tmp == '/' ? "" : "./", tmp)
+                      : snprintf(o->folder, sizeof o->folder, "%s%.*s.calmc.XXXXXX", *o->target == '/' ? "" : "./",
+                                 slash ? (int)(slash - o->target) + 1 : 0, o->target);
   if (n >= (int)sizeof o->folder) errno = ENAMETOOLONG;
   else if (mkdtemp(o->folder)) return true;
   told("cannot write", o->in_place ? o->folder : o->path);
@@ -44,13 +42,15 @@ static bool make_folder(Result *o) {
 }
 
 bool result_begin(Result *o, const char *path, bool folder) {
-  *o = (Result){.path = path && strcmp(path, "-") ? path : NULL};
-  o->in_place = !o->path || is_special(o->path);
+  *o = (Result){.path = path && strcmp(path, "-") ? path : NULL, .fd = -1};
+  errno = 0;
+  if (o->path && (o->fd = file_open_in_place(o->path)) < 0 && (errno || !file_target(o->path, o->target))) return told("cannot write", o->path);
+  o->in_place = !o->path || o->fd >= 0;
   return (o->in_place && !folder) || make_folder(o);
 }
 
 bool result_folder(Result *o) {
-  *o = (Result){.in_place = true};
+  *o = (Result){.in_place = true, .fd = -1};
   if (!make_folder(o)) return false;
   o->in_place = false;
   o->path = o->folder;
@@ -66,9 +66,9 @@ bool result_name(const Result *o, const char *name, char out[PATH_MAX]) {
 int result_open(const Result *o, const char *name) {
   char path[PATH_MAX];
   bool in_place = o->in_place && !name;
-  if (in_place && !o->path) return STDOUT_FILENO;
-  if (!in_place && !result_name(o, name ? name : RESULT_FILE, path)) return -1;
-  int fd = open(in_place ? o->path : path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  if (in_place) return o->path ? o->fd : STDOUT_FILENO;
+  if (!result_name(o, name ? name : RESULT_FILE, path)) return -1;
+  int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0666);
   if (fd < 0) told("cannot write", shown(o));
   return fd;
 }
@@ -85,7 +85,7 @@ int result_write(const Result *o, int fd, const void *data, size_t n) {
   return 0;
 }
 
-bool result_close(const Result *o, int fd) { return fd == STDOUT_FILENO || !close(fd) || told("cannot write", shown(o)); }
+bool result_close(const Result *o, int fd) { return fd == STDOUT_FILENO || fd == o->fd || !close(fd) || told("cannot write", shown(o)); }
 
 static int copy(const Result *o, const char *from) {
   char part[1 << 14];
@@ -106,7 +106,7 @@ int result_commit(const Result *o) {
   if (!o->folder[0]) return 0;
   if (!result_name(o, RESULT_FILE, path)) return 1;
   if (o->in_place) return copy(o, path);
-  return rename(path, o->path) ? told("cannot rename to", o->path), 1 : 0;
+  return rename(path, o->target) ? told("cannot rename to", o->path), 1 : 0;
 }
 
 void result_end(Result *o) {
@@ -117,4 +117,6 @@ void result_end(Result *o) {
   if (d) closedir(d);
   if (o->folder[0] && rmdir(o->folder)) told("cannot remove", o->folder);
   o->folder[0] = 0;
+  if (o->fd >= 0) close(o->fd);
+  o->fd = -1;
 }

@@ -7,9 +7,11 @@
 #include <stddef.h>
 
 typedef struct Result {
-  const char *path;                // NULL: standard output
+  const char *path;                // as the user named it; NULL: standard output
   bool in_place;                   // a device or a pipe (standard output too), which is written to: a rename would take it away from everybody
-  char folder[PATH_MAX];           // "" until result_begin made it
+  int fd;                          // open for that; -1: it has to be made, at `target`
+  char target[PATH_MAX];           // path, or where that leads as a link
+  char folder[PATH_MAX];           // "" until result_begin made it; absolute or from ./, so that no tool takes it for an option
 } Result;
 
 // path NULL or "-": standard output. folder: one is needed even where the result is written in place (the linker's). False after telling why.

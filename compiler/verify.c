@@ -28,7 +28,7 @@ static bool write_spec(const Result *o, const char *model) {
 static int build_and_run(const Options *o, const Result *folder, const char *model, const Signals *s) {
   char spec[PATH_MAX], program[PATH_MAX];
   if (!result_name(folder, "verify.calm", spec) || !result_name(folder, "verify", program) || !write_spec(folder, model)) return 1;
-  Options made = {.spec = spec, .out = program, .time = o->time};
+  Options made = {.spec = spec, .out = program, .time = o->time, .quiet = true};
   Work build = {driver_build, &made, 1};
   Task make = {.name = "the build", .work = driver_run, .data = &build, .visible = true};
   Ended e;

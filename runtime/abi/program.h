@@ -7,6 +7,8 @@
 
 #include "runtime/abi/dtype.h"
 
+#define PROGRAM_MARK "this program was linked by calmc"     // in each (runtime/app), for calmc to know what it may replace
+
 struct json_t;                 // jansson's
 
 #define ENUM(E, prefix) typedef enum E {

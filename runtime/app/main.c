@@ -1,5 +1,8 @@
 // main of every compiled program: hands what was compiled to the commands.
+#include "runtime/abi/abi.h"
 #include "runtime/commands/commands.h"
+
+__attribute__((used)) static const char mark[] = PROGRAM_MARK;
 
 int main(int argc, char **argv) {
   RtProgram p = {.json = calm_program_json, .json_len = calm_program_json_len, .entries = calm_entries, .isas = calm_isas,

@@ -83,13 +83,15 @@ bool file_target(const char *path, char out[PATH_MAX]) {
   return false;
 }
 
+static bool same_file(const struct stat *a, const struct stat *b) { return a->st_dev == b->st_dev && a->st_ino == b->st_ino; }
+
 int file_open_in_place(const char *path) {
   struct stat st, own;
   errno = 0;
   if (stat(path, &st) != 0) return errno = errno == ENOENT ? 0 : errno, -1;
   bool opens = S_ISFIFO(st.st_mode) || S_ISCHR(st.st_mode);      // by its name too
   for (int fd = STDOUT_FILENO; !opens && fd <= STDERR_FILENO; fd++)
-    if (fstat(fd, &own) == 0 && own.st_dev == st.st_dev && own.st_ino == st.st_ino) return fcntl(fd, F_DUPFD_CLOEXEC, 3);
+    if (fstat(fd, &own) == 0 && same_file(&own, &st)) return fcntl(fd, F_DUPFD_CLOEXEC, 3);
   if (S_ISREG(st.st_mode)) return errno = 0, -1;
   if (S_ISDIR(st.st_mode)) return errno = EISDIR, -1;
   if (S_ISBLK(st.st_mode)) return errno = ENOTSUP, -1;
@@ -101,6 +103,25 @@ int file_open_in_place(const char *path) {
   }
   if (fd >= 0) fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
   return fd;
+}
+
+typedef struct Sought {
+  struct stat st;
+  bool found;
+} Sought;
+
+static void seek_file(void *user, int fd, const char *name) {
+  Sought *s = user;
+  struct stat st;
+  s->found = s->found || (fstatat(fd, name, &st, 0) == 0 && same_file(&st, &s->st));
+}
+
+bool file_is_input(const char *out, const char *in) {
+  Sought s = {0};
+  struct stat st;
+  if (stat(out, &s.st) != 0 || S_ISCHR(s.st.st_mode) || stat(in, &st) != 0) return false;
+  if (S_ISDIR(st.st_mode)) file_each(in, seek_file, &s);
+  return s.found || same_file(&st, &s.st);
 }
 
 const char *file_why(int why) {

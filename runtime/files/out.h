@@ -33,6 +33,8 @@ bool file_target(const char *path, char out[PATH_MAX]);
 int file_open_in_place(const char *path);
 // errno in words, after one of these.
 const char *file_why(int why);
+// Whether a file that is written would take the place of one that is read: `in` is the same file (by device and inode), or a directory with that file.
+bool file_is_input(const char *out, const char *in);
 // Syncs the directory that path is in, where that can be; false with errno.
 bool file_sync_dir_of(const char *path);
 

@@ -1,0 +1,51 @@
+// What a build may write over, and what it says of what it made.
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "driver.h"
+#include "runtime/files/files.h"
+
+static bool reads(const char *path, const Sources *sources, const Program *p) {
+  for (int i = 1; i < sources->n; i++)
+    if (sources->v[i].path[0] != '<' && file_is_input(path, sources->v[i].path)) return true;
+  for (int i = 0; p && i < p->nmodel; i++)
+    if ((p->model[i].dir && file_is_input(path, p->model[i].dir)) || (p->model[i].tokenizer && file_is_input(path, p->model[i].tokenizer))) return true;
+  return file_is_input(path, "/proc/self/exe");
+}
+
+// An executable with the mark that every program of calmc's has in it; not one that could not be read.
+static bool is_program(const char *path) {
+  RtError ignored;
+  FileMap m;
+  if (!file_map(&m, path, &ignored)) return false;
+  bool elf = m.size > 64 && !memcmp(m.data, "\177ELF", 4), is = elf && memmem(m.data, m.size, PROGRAM_MARK, sizeof PROGRAM_MARK);
+  file_unmap(&m);
+  return is;
+}
+
+bool output_allowed(const Options *o, const char *path, const Sources *sources, const Program *p) {
+  if (!path || !strcmp(path, "-")) return true;
+  if (reads(path, sources, p)) {
+    fprintf(stderr, "error: cannot write %s: this build reads it, and it is left as it is; name another file with -o\n", path);
+    return false;
+  }
+  if (o->emit || !file_is_regular(path) || is_program(path)) return true;
+  fprintf(stderr, "error: cannot write the program %s: a file is there that is no program of calmc's, and it is left as it is; name another with -o, or remove it\n", path);
+  return false;
+}
+
+void output_say(const Options *o, const char *path, const Program *p) {
+  struct stat st;
+  if (o->quiet || stat(path, &st) != 0) return;
+  double size = (double)st.st_size;
+  if (size < 1e6) fprintf(stderr, "wrote %s, %.1f kB", path, size / 1e3);
+  else fprintf(stderr, "wrote %s, %.1f MB", path, size / 1e6);
+  if (o->emit) {
+    fputc('\n', stderr);
+    return;
+  }
+  const char *at = strchr(path, '/') ? "" : "./", *data = json_string_value(json_object_get(p->train, "data"));
+  if (p->nparam) fprintf(stderr, "; next: %s%s train --data %s\n", at, path, data ? data : "FILE.jsonl");
+  else fprintf(stderr, "; next: %s%s %s\n", at, path, p->model[p->anchor].tokenizer ? "generate --prompt TEXT" : "info");
+}
