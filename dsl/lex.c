@@ -1,10 +1,11 @@
 // What the lexer makes of a token's bytes: strings with their escapes, numbers, and bytes that begin no token.
-#include <stdlib.h>
+#include <math.h>
 #include <string.h>
 
 #include "dsl/parse.h"
 #include "dsl/utf8.h"
 #include "parser.h"
+#include "runtime/abi/abi.h"
 
 // Reads \u{hex}: s points at the '{'. Returns the length of "{hex}", 0 when it is malformed.
 static size_t code_point(const char *s, size_t n, uint32_t *c) {
@@ -52,7 +53,7 @@ char *lex_string(Parse *ps, const char *s, size_t n, Loc loc) {
 Ast *lex_number(Parse *ps, const char *s, size_t n, bool is_int, Loc loc) {
   Ast *a = ast_new(ps, AST_NUMBER, loc);
   a->is_int = is_int;
-  a->num = strtod(arena_strndup(ps->arena, s, n), NULL);
+  if (!number_real_text(arena_strndup(ps->arena, s, n), &a->num)) a->num = INFINITY;       // the lexer knows a number: this is one too large
   if (is_int && a->num > 9007199254740992.0)   // 2^53: beyond it a double skips integers
     diag_error(ps->diags, loc, "this integer is too large: the largest is 9007199254740992");
   else if (a->num > 1.7976931348623157e308)

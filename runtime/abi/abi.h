@@ -5,6 +5,7 @@
 #include "runtime/abi/dtype.h"
 #include "runtime/abi/encoding.h"
 #include "runtime/abi/near.h"
+#include "runtime/abi/number.h"
 #include "runtime/abi/program.h"
 #include "runtime/abi/rt_abi.h"
 #include "runtime/abi/settings.h"

@@ -30,7 +30,7 @@ MemVerdict memory_judge(const MemLimits *l, const MemNeed *n, char text[MEM_TEXT
 }
 
 MemNeed memory_need(const App *a, const Footprint *f) {
-  MemNeed n = {.certain = a->resident + f->certain, .peak = a->resident + f->peak, .address_space = a->address_space + f->mapped + f->certain};
+  MemNeed n = {.certain = a->resident + f->certain, .peak = size_sum(a->resident, f->peak), .address_space = a->address_space + f->mapped + f->certain};
   if (rt_peak_resident() > n.peak) n.peak = rt_peak_resident();        // of reading tokenizers, say
   return n;
 }

@@ -1,7 +1,6 @@
 // See options.h. Usage errors name the option, what was found and what was expected.
 #include "runtime/commands/options.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -62,12 +61,12 @@ static bool bad_number(const OptRow *r, const char *found) {
 }
 
 static bool set_number(const OptRow *r, void *at, const char *s) {
-  char *end = NULL;
+  int64_t whole = 0;
   double x;
-  errno = 0;
-  if (r->kind == OPT_WHOLE) x = (double)(*(int64_t *)at = strtoll(s, &end, 10));
-  else x = *(double *)at = strtod(s, &end);
-  return (*s && !*end && (errno == 0 || r->kind == OPT_REAL) && isfinite(x) && x >= r->lo && x <= r->hi) || bad_number(r, s);
+  bool ok = r->kind == OPT_WHOLE ? number_whole_text(s, &whole) : number_real_text(s, &x);
+  if (r->kind == OPT_WHOLE) x = (double)(*(int64_t *)at = whole);
+  else *(double *)at = x;
+  return (ok && x >= r->lo && x <= r->hi) || bad_number(r, s);
 }
 
 static bool set_value(Options *o, const OptRow *r, const char *s) {

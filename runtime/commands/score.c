@@ -198,9 +198,8 @@ static bool score_chunks(Score *s, const int64_t *sizes, int64_t nsizes, RtError
 static bool score_by_chunks(Score *s, const char *text, RtError *e) {
   int64_t *sizes = keep(s, (strlen(text) + 1) * sizeof *sizes), n = 0;
   for (const char *at = text; *at;) {
-    char *end;
-    sizes[n] = strtoll(at, &end, 10);
-    if (end == at || sizes[n] < 1 || (*end && *end != ',')) return rt_fail(e,
+    const char *end;
+    if (!number_whole(at, &sizes[n], &end) || sizes[n] < 1 || (*end && *end != ',')) return rt_fail(e,
         "--chunk %s: expected numbers of tokens such as 1,7,64", text);
     at = *end ? end + 1 : end;
     n++;

@@ -34,6 +34,10 @@ typedef struct Trainer {
   TrainState best_at;
   TrainLog *log;
   double told;                 // when the last line of progress was shown
+  int64_t dead_since;          // the first of the last steps whose gradient was 0, or 0
+  double first_loss, last_loss;             // of this call: of the first step; the mean of its last steps, a tenth of all
+  int64_t until;               // the step to stop after
+  bool nothing;                // left to do
   bool tty, half_line;         // is standard error a terminal; is its last line one that the next takes the place of
   const DataRow **rows;        // of this optimizer step
   int64_t nrows, caprows, done_at_start, saved_step;
@@ -42,19 +46,23 @@ typedef struct Trainer {
 
 // ---- one optimizer step
 
+enum { MOST_ROWS = 1 << 24 };  // of an optimizer step
+
 // Rows up to the batch: a number of rows, or as many as fit its tokens (one at least).
-static int64_t take_rows(Trainer *t) {
-  int64_t want = t->set.batch.n * t->set.accumulate, tokens = 0;
-  t->nrows = 0;
+static bool take_rows(Trainer *t, int64_t *tokens, RtError *e) {
+  int64_t want = t->set.batch.n * t->set.accumulate;
+  t->nrows = *tokens = 0;
   for (;;) {
     const DataRow *r = feeder_peek(&t->feed);
-    if (t->nrows && (t->set.batch.rows ? t->nrows >= want : tokens + r->n > want)) break;
+    if (t->nrows && (t->set.batch.rows ? t->nrows >= want : *tokens + r->n > want)) return true;
+    if (t->nrows == MOST_ROWS)
+      return rt_fail(e, "a step of %lld batch%s of %lld %s takes more than %d rows of %s; expected fewer", (long long)t->set.accumulate,
+                     t->set.accumulate == 1 ? "" : "es", (long long)t->set.batch.n, t->set.batch.rows ? "rows" : "tokens", MOST_ROWS, t->set.data);
     if (t->nrows == t->caprows) t->rows = rt_realloc(t->rows, (size_t)(t->caprows = t->caprows * 2 + 64),
                                                      sizeof *t->rows);
     t->rows[t->nrows++] = feeder_next(&t->feed);
-    tokens += r->n;
+    *tokens += r->n;
   }
-  return tokens;
 }
 
 static int64_t count_labels(const DataRow *r) {
@@ -160,9 +168,22 @@ static void tell(Trainer *t, const TrainLine *x) {
   t->told = now;
 }
 
+// What a training may come to without an error: no parameter moves any more. Said once, as soon as it is no matter of one step.
+static void watch(Trainer *t, double loss, double norm) {
+  int64_t step = t->st.step, tenth = (t->until - t->done_at_start) / 10;
+  if (step == t->done_at_start + 1) t->first_loss = loss;
+  if (step > t->until - tenth) t->last_loss += loss / (double)tenth;
+  if (norm > 0) t->dead_since = 0;
+  else if (!t->dead_since) t->dead_since = step;
+  else if (t->dead_since == step - 1)
+    rt_warn("the gradient of step %lld is 0, and of step %lld: no parameter moves (loss %.4g, learning rate %.3g)", (long long)step - 1, (long long)step, loss,
+            settings_lr(&t->set, step - 1));
+}
+
 // Runs to the last step; *sig is the signal that stopped it before, or 0.
-static bool run(Trainer *t, int64_t until, int *sig, RtError *e) {
+static bool run(Trainer *t, int *sig, RtError *e) {
   TrainSettings *s = &t->set;
+  int64_t until = t->until;
   int64_t every = s->eval_every > 0 ? s->eval_every : s->eval_every == 0 ? INT64_MAX : s->steps < 20 ? 1 : s->steps / 20;
   double held;
   if (t->st.step == 0) {
@@ -171,7 +192,8 @@ static bool run(Trainer *t, int64_t until, int *sig, RtError *e) {
   }
   while (t->st.step < until && !(*sig = signals_asked())) {
     double before = rt_now(), lr = settings_lr(s, t->st.step);
-    int64_t tokens = take_rows(t);
+    int64_t tokens;
+    if (!take_rows(t, &tokens, e)) return false;
     double loss = gradients(t), norm = update(t, lr);
     if (!isfinite(loss) || !isfinite(norm))
       return rt_fail(e,
@@ -181,6 +203,7 @@ static bool run(Trainer *t, int64_t until, int *sig, RtError *e) {
                      (long long)t->saved_step);
     engine_prepare(t->en);
     t->st.step++, t->st.tokens += tokens;
+    watch(t, loss, norm);
     bool looked = t->st.step % every == 0 || t->st.step == s->steps;
     double seconds = rt_now() - before;
     held = NAN;
@@ -211,8 +234,11 @@ static void say_end(const Models *m) {
 
 // Defaults, under the program's train block, what a run to go on with was started with, and flags.
 static bool read_settings(Trainer *t, const Options *o, json_t *saved, RtError *e) {
+  char *path = file_join(t->dir.last, CHECKPOINT_ABOUT);
   settings_default(&t->set);
-  if (!settings_json(&t->set, t->en->prog->train, "train", e) || !settings_json(&t->set, saved, "theta.json", e)) return false;
+  bool ok = settings_json(&t->set, t->en->prog->train, "train", e) && settings_json(&t->set, saved, path, e);
+  rt_free(path);
+  if (!ok) return false;
   for (int i = 0; i < N_SETTINGS; i++)
     if (o->setting[i] && !settings_set(&t->set, i, o->setting[i], e)) return false;
   return settings_check(&t->set, e);
@@ -303,12 +329,14 @@ static bool train(Trainer *t, const Options *o, int *sig, RtError *e) {
   char *out = o->out ? rt_strdup(o->out) : rt_format("%s.run", o->program);
   bool held = rundir_open(&t->dir, out, start, e);
   rt_free(out);
-  if (!held || !check_memory(t, o, e) || !engine_load(en, t->app.models->dir, true, e) || !start_from(t, o, e) || !open_data(t, e)) return false;
+  if (!held || !check_memory(t, o, e) || !engine_load(en, t->app.models->dir, true, e) || !start_from(t, o, e)) return false;
+  t->until = opt_int(o->stop_after, t->set.steps);
+  if (t->until > t->set.steps) t->until = t->set.steps;
+  if ((t->nothing = o->resume && t->st.step >= t->until)) return true;
+  if (!open_data(t, e)) return false;
   if (o->resume && !t->held && file_is_dir(t->dir.best))
     rt_warn("%s stays as it is: without held-out data (--validate) nothing says which parameters are best", t->dir.best);
   if (t->held) t->best_theta = rt_alloc((size_t)en->prog->theta, sizeof(float));
-  int64_t until = opt_int(o->stop_after, t->set.steps);
-  if (until > t->set.steps) until = t->set.steps;
   int64_t params = prog_trained(en->prog);
   int threads = pool_threads(en->pool);
   fprintf(stderr, "%s: %lld parameter%s, %lld row%s of %lld token%s (%lld labelled), %lld step%s, %d thread%s, %s, ", en->prog->spec,
@@ -320,18 +348,38 @@ static bool train(Trainer *t, const Options *o, int *sig, RtError *e) {
   signals_ask();                                   // the rest of a step, and its checkpoint, are worth waiting for
   t->started = t->saved = rt_now();
   t->tty = isatty(STDERR_FILENO);
-  return run(t, until, sig, e);
+  return run(t, sig, e);
 }
 
-// That a training was of no use is not to be found out from a shipped best/.
-static void say_done(const Trainer *t, int sig) {
-  fprintf(stderr, "%s after step %lld of %lld in %.1f s", sig ? "stopped" : "done", (long long)t->st.step, (long long)t->set.steps, rt_now() - t->started);
-  if (t->seconds_before > 0) fprintf(stderr, " (%.1f s with what was before)", t->st.seconds);
-  fprintf(stderr, ", %.0f MB; parameters in %s\n", (double)rt_peak_resident() / 1e6, t->dir.last);
+// That a training was of no use is not to be found out from what was shipped.
+static void say_use(const Trainer *t, int sig) {
   if (t->held && t->st.step > 0 && t->st.best_step == 0)
     rt_warn("the start was best: no look at the held-out loss was below the %.4f from before training, whose parameters %s holds", t->st.best, t->dir.best);
-  else if (t->held && t->st.best_step > 0)
-    fprintf(stderr, "held-out loss was lowest after step %lld: %.4f; parameters in %s\n", (long long)t->st.best_step, t->st.best, t->dir.best);
+  if (t->dead_since)
+    rt_warn("the gradient was 0 from step %lld to the last: nothing was learned there; a smaller learning rate (--lr) may help", (long long)t->dead_since);
+  else if (!sig && !t->done_at_start && t->last_loss > 1.1 * t->first_loss)
+    rt_warn("the loss rose, from %.4f in the first step to %.4f in the last tenth: a smaller learning rate (--lr) may help", t->first_loss, t->last_loss);
+}
+
+// A run to go on with that is as far as was asked for. It stays as it is.
+static void say_nothing(const Trainer *t) {
+  long long step = (long long)t->st.step, steps = (long long)t->set.steps;
+  fprintf(stderr, "nothing left to do: %s is after step %lld", t->dir.last, step);
+  if (step < steps) fprintf(stderr, ", and --stop-after is %lld\n", (long long)t->until);
+  else fprintf(stderr, ", and steps is %lld (go on with more: --steps)\n", steps);
+}
+
+// Names the parameters to take: best/, where that is better than the last step's.
+static void say_done(const Trainer *t, int sig) {
+  const TrainState *s = &t->st;
+  fprintf(stderr, "%s after step %lld of %lld in %.1f s", sig ? "stopped" : "done", (long long)s->step, (long long)t->set.steps, rt_now() - t->started);
+  if (t->seconds_before > 0) fprintf(stderr, " (%.1f s with what was before)", s->seconds);
+  fprintf(stderr, ", %.0f MB; ", (double)rt_peak_resident() / 1e6);
+  if (t->held && s->best_step > 0)
+    fprintf(stderr, "best parameters in %s (held-out loss was lowest after step %lld: %.4f), those of the last step in %s\n", t->dir.best,
+            (long long)s->best_step, s->best, t->dir.last);
+  else fprintf(stderr, "parameters in %s\n", t->dir.last);
+  say_use(t, sig);
 }
 
 int cmd_train(const Options *o) {
@@ -344,7 +392,8 @@ int cmd_train(const Options *o) {
   ok = ok && train(&t, o, &sig, &e);
   trainlog_close(t.log);
   if (t.half_line) fputc('\n', stderr);
-  if (ok) say_done(&t, sig);
+  if (ok && t.nothing) say_nothing(&t);
+  else if (ok) say_done(&t, sig);
   if (t.data) feeder_end(&t.feed), data_free(t.data);
   if (t.held) data_free(t.held);
   step_free(t.steps.step);

@@ -31,4 +31,16 @@ static inline bool size_of_shape(const int64_t *extent, int rank, int64_t *out) 
   *out = none ? 0 : n;
   return true;
 }
+
+// What a run would take, where more than can be had is just that: INT64_MAX, which whoever is to give it refuses.
+static inline int64_t size_sum(int64_t a, int64_t b) {
+  int64_t n;
+  return size_plus(a, b, &n) ? n : INT64_MAX;
+}
+static inline int64_t size_product(int64_t a, int64_t b) {
+  int64_t n;
+  return size_times(a, b, &n) ? n : INT64_MAX;
+}
+// a, rounded up to a multiple of `to`.
+static inline int64_t size_round(int64_t a, int64_t to) { return a > INT64_MAX - to ? INT64_MAX : (a + to - 1) / to * to; }
 #endif

@@ -1,6 +1,7 @@
 // Where everything lies that is not a weight: caches, and one arena that all entries share, each laid out as the plan says
 // (compiler/plan/plan.h): after the static region, for every row symbol, bytes_per_row times the rows of the step, an
 // activation at offset times them.
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -24,18 +25,18 @@ void arena_close(Engine *en) {
   rt_free(a->lie), rt_free(a->start), rt_free(a->tokens), rt_free(a->rows), rt_free(en->caches.slot_rows);
 }
 
-static size_t cache_rows(const Engine *en, int sym) {
-  return (size_t)(en->caches.slots * en->caches.slot_rows[en->stream_of[en->prog->sym[sym].model]]);
+static int64_t cache_rows(const Engine *en, int sym) {
+  return size_product(en->caches.slots, en->caches.slot_rows[en->stream_of[en->prog->sym[sym].model]]);
 }
 
-size_t buffers_lay_out(Engine *en, unsigned kinds, char *base) {
-  size_t at = 0;
+int64_t buffers_lay_out(Engine *en, unsigned kinds, char *base) {
+  int64_t at = 0;
   for (int i = 0; i < en->prog->nbuf; i++) {
     const ProgBuf *b = &en->prog->buf[i];
     if (!(kinds >> b->kind & 1)) continue;
-    size_t rows = b->kind == BUF_CACHE ? cache_rows(en, b->sym) : 1;
+    int64_t rows = b->kind == BUF_CACHE ? cache_rows(en, b->sym) : 1;
     if (base) en->buf[i] = base + at;
-    at += round_up((size_t)b->elems * rows * (size_t)dtype_size(b->dt), RT_BUF_ALIGN);
+    at = size_sum(at, size_round(size_product(prog_buf_bytes(b), rows), RT_BUF_ALIGN));
   }
   return at;
 }
@@ -56,53 +57,61 @@ void engine_caches(Engine *en, int64_t slots, int64_t slot_rows, const int64_t *
   en->caches.slots = slots;
   en->caches.slot_rows[0] = slot_rows;
   for (int k = 1; k < en->nstream; k++) {
-    int64_t most = known[k] + slot_rows * FOLLOW_TIMES + FOLLOW_MORE;
+    int64_t most = size_sum(known[k], size_sum(size_product(slot_rows, FOLLOW_TIMES), FOLLOW_MORE));
     en->caches.slot_rows[k] = most < en->stream_context[k] ? most : en->stream_context[k];
   }
 }
 
 // Rows of a symbol in a step with `tokens` tokens of its stream, rounded as the plan asks.
-static size_t rows_of(const Engine *en, int sym, int64_t tokens, int64_t rows) {
+static int64_t rows_of(const Engine *en, int sym, int64_t tokens, int64_t rows) {
   SymKind kind = en->prog->sym[sym].kind;
-  int64_t n = kind == SYM_TOKENS ? tokens : kind == SYM_ROWS ? rows : kind == SYM_CACHE ? (int64_t)cache_rows(en, sym) : en->prog->theta / RT_FLAT_WIDTH;
-  return round_up((size_t)n, RT_ROW_ROUND);
+  int64_t n = kind == SYM_TOKENS ? tokens : kind == SYM_ROWS ? rows : kind == SYM_CACHE ? cache_rows(en, sym) : en->prog->theta / RT_FLAT_WIDTH;
+  return size_round(n, RT_ROW_ROUND);
 }
 
 // Bytes of the arena that the largest step of an entry needs.
-static size_t largest(const Engine *en, int entry) {
+static int64_t largest(const Engine *en, int entry) {
   const ProgEntry *pe = &en->prog->entry[entry];
-  size_t at = round_up((size_t)pe->static_bytes, RT_BUF_ALIGN);
-  for (int s = 0; s < en->prog->nsym; s++) at += (size_t)pe->row_bytes.v[s] * rows_of(en, s, en->arena.tokens[entry], en->arena.rows[entry]);
+  int64_t at = size_round(pe->static_bytes, RT_BUF_ALIGN);
+  for (int s = 0; s < en->prog->nsym; s++)
+    at = size_sum(at, size_product(pe->row_bytes.v[s], rows_of(en, s, en->arena.tokens[entry], en->arena.rows[entry])));
   return at;
 }
 
 int64_t engine_step_bytes(const Engine *en, const StepLoad *l) {
   if (l->entry < 0) return 0;
   const ProgEntry *pe = &en->prog->entry[l->entry];
-  size_t at = round_up((size_t)pe->static_bytes, RT_BUF_ALIGN);
+  int64_t at = size_round(pe->static_bytes, RT_BUF_ALIGN);
   for (int s = 0; s < en->prog->nsym; s++) {
     int model = en->prog->sym[s].model;
-    at += (size_t)pe->row_bytes.v[s] * rows_of(en, s, l->tokens[model < 0 ? 0 : en->stream_of[model]], l->rows);
+    at = size_sum(at, size_product(pe->row_bytes.v[s], rows_of(en, s, l->tokens[model < 0 ? 0 : en->stream_of[model]], l->rows)));
   }
-  return (int64_t)at;
+  return at;
+}
+
+// Room in place of what there was, where that is too small. what: who needs it, as errors say.
+static bool make_room(Region *r, int64_t bytes, const char *what, RtAbout about, RtError *e) {
+  if (bytes == INT64_MAX) return rt_fail_about(e, about, "%s needs more memory than can be addressed", what);
+  if ((size_t)bytes <= r->bytes) return true;
+  region_free(r);
+  return region_new(r, (size_t)bytes, what, about, e);
 }
 
 bool engine_place(Engine *en, RtError *e) {
-  size_t most = 0, cache = buffers_lay_out(en, K_CACHE, NULL);
+  int64_t most = 0, cache = buffers_lay_out(en, K_CACHE, NULL), tokens = 0;
   for (int i = 0; i < en->prog->nentry; i++) {
-    size_t need = largest(en, i);
-    if (need > most) most = need;
+    int64_t need = largest(en, i);
+    if (need > most) most = need, tokens = en->arena.tokens[i];
   }
-  if (most > en->arena.room.bytes) {
-    region_free(&en->arena.room);
-    if (!region_new(&en->arena.room, most, "a step", RT_ABOUT_STEP, e)) return false;
-  }
-  if (cache > en->caches.room.bytes) {
-    region_free(&en->caches.room);
-    if (!region_new(&en->caches.room, cache, "the caches", RT_ABOUT_CACHES, e)) return false;
-    // Streams that follow rarely use what is kept for them.
-    if (cache && en->nstream > 1) madvise(en->caches.room.data, en->caches.room.bytes, MADV_NOHUGEPAGE);
-  }
+  char step[64], caches[96];
+  snprintf(step, sizeof step, "a step of %lld token%s", (long long)tokens, plural(tokens));
+  snprintf(caches, sizeof caches, "the caches of %lld sequence%s of %lld tokens", (long long)en->caches.slots, plural(en->caches.slots),
+           (long long)en->caches.slot_rows[0]);
+  if (!make_room(&en->arena.room, most, step, RT_ABOUT_STEP, e)) return false;
+  const void *before = en->caches.room.data;
+  if (!make_room(&en->caches.room, cache, caches, RT_ABOUT_CACHES, e)) return false;
+  // Streams that follow rarely use what is kept for them.
+  if (en->caches.room.data != before && en->nstream > 1) madvise(en->caches.room.data, en->caches.room.bytes, MADV_NOHUGEPAGE);
   buffers_lay_out(en, K_CACHE, en->caches.room.data);
   memset(en->arena.lie, 0, (size_t)(en->prog->nentry * (en->prog->nsym + 1)) * sizeof *en->arena.lie);
   return true;
@@ -113,10 +122,10 @@ void arena_arrange(Engine *en, int entry) {
   const ProgEntry *pe = &p->entry[entry];
   int64_t *lie = en->arena.lie + entry * (p->nsym + 1);
   if (lie[p->nsym] && !memcmp(lie, en->sym, (size_t)p->nsym * sizeof *lie)) return;
-  size_t at = round_up((size_t)pe->static_bytes, RT_BUF_ALIGN);
+  size_t at = (size_t)size_round(pe->static_bytes, RT_BUF_ALIGN);            // a step within the caps, whose sizes fit
   for (int s = 0; s < p->nsym; s++) {
     en->arena.start[s] = at;
-    at += (size_t)pe->row_bytes.v[s] * round_up((size_t)en->sym[s], RT_ROW_ROUND);
+    at += (size_t)pe->row_bytes.v[s] * (size_t)size_round(en->sym[s], RT_ROW_ROUND);
     lie[s] = en->sym[s];
   }
   lie[p->nsym] = 1;
@@ -124,6 +133,6 @@ void arena_arrange(Engine *en, int entry) {
     const ProgBuf *b = &p->buf[i];
     if (b->kind != BUF_ACT || b->act.entry != entry) continue;
     size_t from = b->sym < 0 ? 0 : en->arena.start[b->sym];
-    en->buf[i] = (char *)en->arena.room.data + from + (size_t)b->act.offset * (b->sym < 0 ? 1 : round_up((size_t)en->sym[b->sym], RT_ROW_ROUND));
+    en->buf[i] = (char *)en->arena.room.data + from + (size_t)b->act.offset * (b->sym < 0 ? 1 : (size_t)size_round(en->sym[b->sym], RT_ROW_ROUND));
   }
 }

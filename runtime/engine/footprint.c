@@ -39,10 +39,10 @@ Footprint engine_footprint(const Engine *en, const Load *l) {
     int64_t n = engine_step_bytes(en, &l->step[i]);
     if (n > f.activations) f.activations = n;
   }
-  for (int k = 0; l->cached && k < en->nstream; k++) f.caches += l->cached[k] * cache_bytes(en, k);
+  for (int k = 0; l->cached && k < en->nstream; k++) f.caches = size_sum(f.caches, size_product(l->cached[k], cache_bytes(en, k)));
   int64_t tools = pool_threads(en->pool) * en->rt->scratch_bytes + (l->training ? BLAS_RESIDENT : 0);
-  int64_t running = f.params + f.tables + f.activations + f.caches + f.outputs + tools;
+  int64_t running = size_sum(size_sum(f.params + f.tables + tools, f.activations), size_sum(f.caches, f.outputs));
   f.certain = f.packed + f.params + tools + smallest_step(en, l);
-  f.peak = f.packed + (running > source ? running : source);
+  f.peak = size_sum(f.packed, running > source ? running : source);
   return f;
 }

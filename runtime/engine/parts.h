@@ -9,9 +9,8 @@
 #include "runtime/engine/engine.h"
 
 // arena.c
-static inline size_t round_up(size_t n, size_t to) { return (n + to - 1) / to * to; }
 // Sizes (and, with base, places) the buffers of the given kinds (bits 1 << ProgBufKind) one behind the other.
-size_t buffers_lay_out(Engine *en, unsigned kinds, char *base);
+int64_t buffers_lay_out(Engine *en, unsigned kinds, char *base);
 // Lays an entry's activations out for the extents en->sym. A step's own, not the caps: what a smaller step leaves unused then lies in one
 // piece at the end, and is never touched.
 void arena_arrange(Engine *en, int entry);

@@ -56,8 +56,8 @@ bool weights_map(Engine *en, const char *const *dir, RtError *e) {
   Weights *w = &en->weights;
   w->file = rt_alloc((size_t)en->prog->nmodel, sizeof *w->file);
   if (!map_files(en, dir, e)) return false;
-  if (!region_new(&w->packed, buffers_lay_out(en, K_STATIC, NULL), "packing the weights", RT_ABOUT_NOTHING, e)) return false;
-  if (!region_new(&w->consts, buffers_lay_out(en, K_CONSTS, NULL), "constants", RT_ABOUT_NOTHING, e)) return false;
+  if (!region_new(&w->packed, (size_t)buffers_lay_out(en, K_STATIC, NULL), "packing the weights", RT_ABOUT_NOTHING, e)) return false;
+  if (!region_new(&w->consts, (size_t)buffers_lay_out(en, K_CONSTS, NULL), "constants", RT_ABOUT_NOTHING, e)) return false;
   buffers_lay_out(en, K_STATIC, w->packed.data);
   buffers_lay_out(en, K_CONSTS, w->consts.data);
   fill_consts(en);

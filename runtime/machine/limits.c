@@ -1,26 +1,18 @@
 // See limits.h. The kernel's files are text that can hold anything: numbers are read strictly, and what is not understood limits nothing.
 #include "runtime/machine/limits.h"
 
-#include <errno.h>
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 
+#include "runtime/abi/abi.h"
 #include "runtime/core/core.h"
 #include "runtime/machine/cgroup.h"
 
 // Digits at *s, which moves past them; false where there are none or the number is beyond int64_t.
-static bool digits(const char **s, int64_t *value) {
-  char *end;
-  if (**s < '0' || **s > '9') return false;
-  errno = 0;
-  *value = strtoll(*s, &end, 10);
-  *s = end;
-  return !errno;
-}
+static bool digits(const char **s, int64_t *value) { return **s != '-' && number_whole(*s, value, s); }
 
 static bool whole_number(const char *s, int64_t *value) { return digits(&s, value) && !*s; }
 
@@ -161,7 +153,7 @@ int limits_threads(const CpuLimits *l, char why[LIMITS_TEXT]) {
 
 bool limits_threads_given(const char *by, const char *text, int *threads, RtError *e) {
   int64_t n;
-  if (!whole_number(text, &n) || n < 1 || n > LIMITS_THREADS)
+  if (!number_whole_text(text, &n) || n < 1 || n > LIMITS_THREADS)
     return rt_fail(e, "%s=%s: expected a number from 1 to %d", by, text, LIMITS_THREADS);
   *threads = (int)n;
   return true;

@@ -85,15 +85,24 @@ static bool exchange(const char *tmp, const char *dir, RtError *e) {
 
 // ---- fields
 
+#define MANY 0x1p53            // a count that can be gone on from, and that doubles hold
+#define TOKEN INT32_MAX
 typedef enum FieldKind { COUNT, STEP, SEED, LOSS, TIME, TEXT } FieldKind;
 typedef enum FieldNeed { OPTIONAL, NEEDED } FieldNeed;
+#define KIND_COUNT(lo, hi) COUNT, (int64_t)lo, (int64_t)hi
+#define KIND_STEP(lo, hi) STEP, (int64_t)lo, (int64_t)hi
+#define KIND_SEED SEED, 0, 0
+#define KIND_LOSS LOSS, 0, 0
+#define KIND_TIME TIME, 0, 0
+#define KIND_TEXT TEXT, 0, 0
 static const struct Field {
   const char *key;
   FieldKind kind;
+  int64_t lo, hi;
   FieldNeed need;
   size_t at;
 } FIELD[] = {
-#define X(field, kind, need) {#field, kind, need, offsetof(TrainState, field)},
+#define X(field, kind, need) {#field, KIND_##kind, need, offsetof(TrainState, field)},
 #include "runtime/work/checkpoint.def"
 #undef X
 };
@@ -114,18 +123,23 @@ static json_t *field_json(const struct Field *f, const TrainState *s) {
 
 static bool read_field(const struct Field *f, TrainState *s, const json_t *v, const char *path, RtError *e) {
   void *at = (char *)s + f->at;
-  const char *expected = "a whole number of 0 or more", *found = rtj_kind(v);
-  bool null = !v || json_is_null(v), whole = json_is_integer(v) && json_integer_value(v) >= 0, ok = false;
+  char range[96], number[32];
+  const char *expected = range, *found = rtj_kind(v);
+  bool null = !v || json_is_null(v), whole = json_is_integer(v) && json_integer_value(v) >= f->lo && json_integer_value(v) <= f->hi, ok = false;
+  snprintf(range, sizeof range, "a whole number from %lld to %lld", (long long)f->lo, (long long)f->hi);
   if (null && f->need == NEEDED) return rt_fail(e, "%s: \"%s\": expected a value, found %s", path, f->key, rtj_kind(v));
   switch (f->kind) {
     case COUNT: ok = whole, *(int64_t *)at = json_integer_value(v); break;
     case STEP: ok = null || whole, *(int64_t *)at = null ? -1 : json_integer_value(v); break;
     case SEED: ok = json_is_integer(v), *(uint64_t *)at = (uint64_t)json_integer_value(v), expected = "a whole number"; break;
-    case LOSS: ok = null || json_is_number(v), *(double *)at = null ? INFINITY : json_number_value(v), expected = "a number"; break;
+    case LOSS: ok = null || (json_is_number(v) && isfinite(json_number_value(v))), *(double *)at = null ? INFINITY : json_number_value(v), expected = "a number"; break;
     case TIME: ok = null || (json_is_number(v) && json_number_value(v) >= 0), *(double *)at = null ? NAN : json_number_value(v), expected = "a number of 0 or more"; break;
     case TEXT: ok = null || json_is_string(v), *(const char **)at = json_string_value(v), expected = "a string"; break;
   }
-  if ((f->kind == COUNT || f->kind == STEP) && json_is_integer(v)) found = "a number below 0";
+  if (json_is_number(v)) {
+    snprintf(number, sizeof number, "%.15g", json_number_value(v));
+    found = number;
+  }
   return ok || rt_fail(e, "%s: \"%s\": expected %s, found %s", path, f->key, expected, found);
 }
 
@@ -319,8 +333,20 @@ bool checkpoint_resume(const char *dir, Identity *id, bool force, const TrainVec
   return ok;
 }
 
+// Refuses the directory of a run, which holds checkpoints and is none.
+static bool is_no_run(const char *path, RtError *e) {
+  char *last = file_join(path, "last"), *best = file_join(path, "best");
+  bool has_last = checkpoint_is(last), has_best = checkpoint_is(best), run = !checkpoint_is(path) && (has_last || has_best);
+  if (run)
+    rt_fail(e, "%s is the directory of a run, expected a checkpoint: %s%s%s", path, has_last ? last : "", has_last && has_best ? " or " : "",
+            has_best ? best : "");
+  rt_free(last), rt_free(best);
+  return !run;
+}
+
 bool checkpoint_params(const char *path, Identity *id, bool force, float *theta, RtError *e) {
   bool is_dir = file_is_dir(path);
+  if (is_dir && !is_no_run(path, e)) return false;
   const char *slash = strrchr(path, '/');
   char *dir = is_dir ? rt_strdup(path) : file_dirname(path);
   TrainVectors x = {.theta = theta};

@@ -8,8 +8,8 @@
 
 #define CHECKPOINT_ABOUT "theta.json"
 
-#define CKPT_TYPE_COUNT int64_t
-#define CKPT_TYPE_STEP int64_t
+#define CKPT_TYPE_COUNT(lo, hi) int64_t
+#define CKPT_TYPE_STEP(lo, hi) int64_t
 #define CKPT_TYPE_SEED uint64_t
 #define CKPT_TYPE_LOSS double
 #define CKPT_TYPE_TIME double

@@ -1,7 +1,6 @@
 // See settings.h. One row per setting (abi/settings.def); here, how each kind is read and written.
 #include "runtime/work/settings.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,28 +32,12 @@ static bool wrong(int i, const char *found, RtError *e) {
 
 static bool fits(int i, double x) { return x >= setting_row[i].lo && x <= setting_row[i].hi; }
 
-// "12", and what stands behind it.
-static bool whole_of(const char *text, int64_t *out, const char **end) {
-  char *stop;
-  errno = 0;
-  *out = strtoll(text, &stop, 10);
-  *end = stop;
-  return stop != text && !errno && (*text == '-' || (*text >= '0' && *text <= '9'));
-}
-
-static bool real_of(const char *text, double *out, const char **end) {
-  char *stop;
-  *out = strtod(text, &stop);
-  *end = stop;
-  return stop != text && isfinite(*out) && *text != ' ';
-}
-
 // ---- from text
 
 static bool set_count(TrainSettings *s, int i, const char *text) {
   const char *end;
   int64_t n;
-  if (!whole_of(text, &n, &end) || !fits(i, (double)n)) return false;
+  if (!number_whole(text, &n, &end) || !fits(i, (double)n)) return false;
   while (*end == ' ') end++;
   bool batch = setting_row[i].kind == SETTING_BATCH, units = batch || setting_row[i].kind == SETTING_TOKENS;
   bool rows = batch && !strcmp(end, "rows"), tokens = units && !strcmp(end, "tokens");
@@ -69,7 +52,7 @@ static bool set_reals(TrainSettings *s, int i, const char *text, int count) {
   const char *end = text;
   for (int k = 0; k < count; k++) {
     if (k && *end++ != ',') return false;
-    if (!real_of(end, &v[k], &end) || !fits(i, v[k])) return false;
+    if (!number_real(end, &v[k], &end) || !fits(i, v[k])) return false;
   }
   if (*end) return false;
   memcpy(member(s, i), v, (size_t)count * sizeof *v);

@@ -15,7 +15,7 @@ train --steps 6 --out run
 [ ! -e run/best ] || fail "best/ without held-out data"
 ! grep -q 'held-out' err || fail "held-out loss of nothing: $(cat err)"
 train --steps 12 --out whole --validate rows.jsonl --lr 1e-2 --eval-every 3
-grep -q '^held-out loss was lowest after step [1-9]' err || fail "which look was best is not said: $(cat err)"
+tail -1 err | grep -q '^done .*best parameters in whole/best (held-out loss was lowest after step [1-9].*last step in whole/last' || fail "which look was best is not said: $(cat err)"
 cut -d, -f7 whole/log.csv | grep '[0-9]' | sort -g | head -1 >lowest
 [ "$(printf %.4f "$(cat lowest)")" = "$(printf %.4f "$(field best whole/best/theta.json)")" ] || fail "best: $(field best whole/best/theta.json), lowest look: $(cat lowest)"
 train --steps 12 --out part --validate rows.jsonl --lr 1e-2 --eval-every 3 --stop-after 5

@@ -121,8 +121,8 @@ has_default app verify tol 1e-3
 expect 2 '--threads: expected a whole number from 1 to 1024, found "0"' ./app info --threads 0
 expect 2 '--batch: expected a whole number of tokens or rows from 1 to 1000000000, found "12foo"' ./app train --batch 12foo
 expect 2 '--betas: expected two numbers from 0 to below 1, as in (0.9,0.95), found "0.9,1"' ./app train --betas 0.9,1
-expect 2 '--tokens-cap: expected a whole number of tokens, 1 or more, found "0"' ./app train --tokens-cap 0
-expect 2 '--slots: expected a whole number of 1 or more' ./app eval --slots 0
+expect 2 '--tokens-cap: expected a whole number of tokens from 1 to 1000000000, found "0"' ./app train --tokens-cap 0
+expect 2 '--slots: expected a whole number from 1 to 1000000000' ./app eval --slots 0
 
 # --- training: what it writes, the same again, and in two parts
 ./app train --data rows.jsonl --steps 6 --seed 3 --out one 2>err || fail "train: $(cat err)"

@@ -238,10 +238,33 @@ static void fields(void **state) {
       if (!ok && (!strstr(e.text, json) || !strstr(e.text, KEY[i].key))) fail_msg("%s: %s", KEY[i].key, e.text);
     }
   json_object_update(bad, good);
-  json_object_set_new(bad, "step", json_integer(-1));
-  assert_int_equal(json_dump_file(bad, json, 0), 0);
-  assert_false(can_resume(last, &e));
-  assert_non_null(strstr(e.text, "below 0"));
+  static const struct { const char *key; json_int_t lo, hi; } BOUND[] = {
+#define COUNT(lo, hi) lo, (json_int_t)hi
+#define STEP(lo, hi) lo, (json_int_t)hi
+#define SEED INT64_MIN, INT64_MAX
+#define LOSS 0, 0
+#define TIME 0, 0
+#define TEXT 0, 0
+#define MANY 0x1p53
+#define TOKEN INT32_MAX
+#define X(field, kind, need) {#field, kind},
+#include "runtime/work/checkpoint.def"
+#undef X
+  };
+  int counts = 0;
+  for (size_t i = 0; i < sizeof BOUND / sizeof BOUND[0]; i++) {
+    if (!BOUND[i].hi || BOUND[i].hi == INT64_MAX) continue;
+    const json_int_t no[] = {BOUND[i].lo - 1, -1000000000, INT64_MIN, BOUND[i].hi + 1, INT64_C(1) << 62, INT64_MAX};
+    for (size_t k = 0; k < sizeof no / sizeof no[0]; k++) {
+      json_object_update(bad, good);
+      json_object_set_new(bad, BOUND[i].key, json_integer(no[k]));
+      assert_int_equal(json_dump_file(bad, json, 0), 0);
+      assert_false(can_resume(last, &e));
+      if (!strstr(e.text, json) || !strstr(e.text, BOUND[i].key) || !strstr(e.text, "expected a whole number from")) fail_msg("%s: %s", BOUND[i].key, e.text);
+    }
+    counts++;
+  }
+  assert_int_equal(counts, 6);
   json_object_update(bad, good);
   json_object_set_new(bad, "calm", json_integer(3));
   assert_int_equal(json_dump_file(bad, json, 0), 0);
