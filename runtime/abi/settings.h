@@ -9,7 +9,7 @@ typedef enum SettingKind {
   SETTING_PATH,                // JSON: a string
   SETTING_WHOLE,               // a number, as are TOKENS and REAL
   SETTING_TOKENS,              // (a spec's `4096 tokens` is {"n": 4096, "unit": "tokens"})
-  SETTING_BATCH,               // {"n", "unit": "tokens" or "rows"}; a number alone is tokens
+  SETTING_BATCH,               // {"n", "unit": "tokens" or "rows"}, "default": true where nobody set it; a number alone is tokens
   SETTING_REAL,
   SETTING_PAIR,                // two numbers
   SETTING_SWITCH,              // true or false, or 1 or 0

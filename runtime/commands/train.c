@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "runtime/commands/command.h"
+#include "runtime/commands/course.h"
 #include "runtime/commands/memory.h"
 #include "runtime/commands/rundir.h"
 #include "runtime/commands/signals.h"
@@ -24,6 +25,7 @@ typedef struct Trainer {
   TrainState st;
   Data *data, *held;
   Feeder feed;
+  Course course;
   FeedSteps steps;
   Identity id;
   json_t *settings;            // as kept in theta.json
@@ -48,21 +50,18 @@ typedef struct Trainer {
 
 enum { MOST_ROWS = 1 << 24 };  // of an optimizer step
 
-// Rows up to the batch: a number of rows, or as many as fit its tokens (one at least).
+// Rows of the next step, and their tokens.
 static bool take_rows(Trainer *t, int64_t *tokens, RtError *e) {
-  int64_t want = t->set.batch.n * t->set.accumulate;
   t->nrows = *tokens = 0;
-  for (;;) {
-    const DataRow *r = feeder_peek(&t->feed);
-    if (t->nrows && (t->set.batch.rows ? t->nrows >= want : *tokens + r->n > want)) return true;
+  while (course_takes(&t->course, t->nrows, *tokens, feeder_peek(&t->feed))) {
     if (t->nrows == MOST_ROWS)
       return rt_fail(e, "a step of %lld batch%s of %lld %s takes more than %d rows of %s; expected fewer", (long long)t->set.accumulate,
                      t->set.accumulate == 1 ? "" : "es", (long long)t->set.batch.n, t->set.batch.rows ? "rows" : "tokens", MOST_ROWS, t->set.data);
-    if (t->nrows == t->caprows) t->rows = rt_realloc(t->rows, (size_t)(t->caprows = t->caprows * 2 + 64),
-                                                     sizeof *t->rows);
-    t->rows[t->nrows++] = feeder_next(&t->feed);
+    if (t->nrows == t->caprows) t->rows = rt_realloc(t->rows, (size_t)(t->caprows = t->caprows * 2 + 64), sizeof *t->rows);
+    const DataRow *r = t->rows[t->nrows++] = feeder_next(&t->feed);
     *tokens += r->n;
   }
+  return true;
 }
 
 static int64_t count_labels(const DataRow *r) {
@@ -301,6 +300,7 @@ static bool open_data(Trainer *t, RtError *e) {
   int64_t most = large ? s->tokens_cap : s->batch.rows ? batch * longest : batch;      // tokens of an optimizer step
   t->steps = (FeedSteps){.en = t->en, .step = step_new(t->en->nstream), .entry = t->en->e_train, .cap = most < s->tokens_cap ? most : s->tokens_cap};
   feeder_start(&t->feed, t->data, t->st.seed, s->shuffle, t->st.epoch, t->st.position);
+  t->course = course_of(s, &t->feed);
   return feed_room(&t->steps, t->data, e);
 }
 
@@ -339,9 +339,11 @@ static bool train(Trainer *t, const Options *o, int *sig, RtError *e) {
   if (t->held) t->best_theta = rt_alloc((size_t)en->prog->theta, sizeof(float));
   int64_t params = prog_trained(en->prog);
   int threads = pool_threads(en->pool);
-  fprintf(stderr, "%s: %lld parameter%s, %lld row%s of %lld token%s (%lld labelled), %lld step%s, %d thread%s, %s, ", en->prog->spec,
-          (long long)params, plural(params), (long long)t->data->n, plural(t->data->n), (long long)t->data->tokens, plural(t->data->tokens),
-          (long long)t->data->labelled, (long long)t->set.steps, plural(t->set.steps), threads, plural(threads), en->isa->name);
+  char *course = course_words(&t->course, &t->set, &t->feed);
+  fprintf(stderr, "%s: %lld parameter%s, %lld row%s of %lld token%s (%lld labelled), %s, %d thread%s, %s, ", en->prog->spec, (long long)params,
+          plural(params), (long long)t->data->n, plural(t->data->n), (long long)t->data->tokens, plural(t->data->tokens), (long long)t->data->labelled,
+          course, threads, plural(threads), en->isa->name);
+  rt_free(course);
   say_end(t->app.models);
   fputc('\n', stderr);
   engine_prepare(en);

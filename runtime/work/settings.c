@@ -98,7 +98,8 @@ void settings_default(TrainSettings *s) {
   for (int i = 0; i < N_SETTINGS; i++) {
     if (!settings_is_train(i)) continue;
     if (setting_row[i].value) set_text(s, i, setting_row[i].value);
-    else if (setting_row[i].kind == SETTING_WHOLE) *(int64_t *)member(s, i) = SETTING_AUTO;
+    if (setting_row[i].kind == SETTING_BATCH) ((SettingBatch *)member(s, i))->unsaid = true;
+    if (!setting_row[i].value && setting_row[i].kind == SETTING_WHOLE) *(int64_t *)member(s, i) = SETTING_AUTO;
   }
 }
 
@@ -112,14 +113,14 @@ static bool json_whole(int i, const json_t *v, int64_t *out) {
   return fits(i, (double)*out) || (*out == SETTING_AUTO && setting_row[i].otherwise);
 }
 
-// `96 rows`, `4096 tokens` or a plain number (tokens).
+// `96 rows`, `4096 tokens` or a plain number (tokens); a checkpoint's says whether it is the default.
 static bool json_count(TrainSettings *s, int i, const json_t *v) {
   const json_t *count = json_is_object(v) ? json_object_get(v, "n") : v;
   const char *unit = json_is_object(v) ? json_string_value(json_object_get(v, "unit")) : NULL;
   bool batch = setting_row[i].kind == SETTING_BATCH, rows = unit && !strcmp(unit, "rows");
   int64_t n;
   if (!json_whole(i, count, &n) || (rows && !batch)) return false;
-  if (batch) *(SettingBatch *)member(s, i) = (SettingBatch){.n = n, .rows = rows};
+  if (batch) *(SettingBatch *)member(s, i) = (SettingBatch){.n = n, .rows = rows, .unsaid = json_is_true(json_object_get(v, "default"))};
   else *(int64_t *)member(s, i) = n;
   return true;
 }
@@ -203,7 +204,8 @@ static json_t *to_json(const TrainSettings *s, int i) {
     case SETTING_PATH: return *(const char *const *)at ? json_string(*(const char *const *)at) : json_null();
     case SETTING_WHOLE:
     case SETTING_TOKENS: return json_integer(*(const int64_t *)at);
-    case SETTING_BATCH: return json_pack("{s:I, s:s}", "n", (json_int_t)b->n, "unit", b->rows ? "rows" : "tokens");
+    case SETTING_BATCH:
+      return json_pack("{s:I, s:s, s:o*}", "n", (json_int_t)b->n, "unit", b->rows ? "rows" : "tokens", "default", b->unsaid ? json_true() : NULL);
     case SETTING_REAL: return json_real(*x);
     case SETTING_PAIR: return json_pack("[f, f]", x[0], x[1]);
     case SETTING_SWITCH: return json_boolean(*(const bool *)at);

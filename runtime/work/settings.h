@@ -11,6 +11,7 @@
 typedef struct SettingBatch {
   int64_t n;
   bool rows;                   // of rows, not tokens
+  bool unsaid;                 // the default, since nobody said one: a step is at most one pass over the data then
 } SettingBatch;
 
 // A member a setting of the train block, and of the calls in it. A count that nobody said is SETTING_AUTO, a path NULL, a word its place

@@ -43,7 +43,7 @@ head -1 err | grep -q 'no end of text' || fail "nothing said of a missing end of
 
 # --- counts of one
 CALM_THREADS=1 ./app train --data rows.jsonl --steps 1 --batch 1rows --out run 2>err || fail "train: $(cat err)"
-head -1 err | grep -q ', 1 row of .*, 1 step, 1 thread, ' || fail "counts of one: $(head -1 err)"
+head -1 err | grep -q ', 1 row of .* labelled), batch 1 row, 1 step an epoch, 1 step: 1 pass, 1 thread, ' || fail "counts of one: $(head -1 err)"
 ./app eval --data rows.jsonl --metric loss >out 2>err || fail "eval: $(cat err)"
 grep -q ': 1 row ' out || fail "counts of one: $(cat out)"
 # the text has its newline before the figures, wherever both go

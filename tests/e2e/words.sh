@@ -132,3 +132,23 @@ cat long.jsonl long.jsonl pairs.jsonl >some.jsonl
 expect 0 "^warning: some.jsonl: 3 rows are longer than tiny's context of 512 tokens and were cut; 2 of them lost every labelled token\$" ./own eval --data some.jsonl --metric loss
 { printf '{"text": "'; head -c 1200 /dev/zero | tr '\0' a; printf '"}\n'; } >book.jsonl
 expect 0 "^book.jsonl: 1 row cut into 3 windows of at most 512 tokens (tiny's context is 512)\$" ./own eval --data book.jsonl
+
+# --- the first line of a training: batch, steps an epoch, passes
+cat pairs.jsonl pairs.jsonl pairs.jsonl >six.jsonl               # 6 rows, 24 tokens
+first() { ./own train --out run --overwrite "$@" >said 2>&1 || fail "train $*: $(cat said)"; grep 'labelled), ' said >first; }
+course() { want=$1; shift; first "$@"; grep -qF " labelled), $want, " first || fail "train $*: not '$want' in $(cat said)"; }
+course 'batch all 6 rows, 1 step an epoch, 3 steps: 3 passes' --data six.jsonl --steps 3
+! grep warning: said || fail "a warning of a batch that nobody set: $(cat said)"
+[ "$(cut -d, -f2 run/log.csv | tr '\n' ' ')" = 'tokens 24 48 72 ' ] || fail "a step is more than a pass: $(cat run/log.csv)"
+./own train --data six.jsonl --steps 5 --out run --resume 2>said || fail "resume: $(cat said)"
+grep -qF 'batch all 6 rows, 1 step an epoch, 5 steps: 5 passes, ' said || fail "a batch that nobody set, gone on with: $(cat said)"
+course 'batch 4 rows, 1.5 steps an epoch, 10 steps: 6.7 passes' --data six.jsonl --steps 10 --batch 4rows
+course 'batch 2 x 1 row, 3 steps an epoch, 0 steps: 0 passes' --data six.jsonl --steps 0 --batch 1rows --accumulate 2
+course 'batch 9 tokens, 3 steps an epoch, 3 steps: 1 pass' --data six.jsonl --steps 3 --batch 9tokens --no-shuffle
+course 'batch 72 tokens, 0.33 steps an epoch, 2 steps: 6 passes' --data six.jsonl --steps 2 --batch 72
+grep -q "^warning: a step of 72 tokens reads the data's 6 rows (24 tokens) 3 times; --batch 6rows is one pass\$" said || fail "no warning of a batch of three passes: $(cat said)"
+[ "$(cut -d, -f2 run/log.csv | tr '\n' ' ')" = 'tokens 72 144 ' ] || fail "a batch that was set does not stay: $(cat run/log.csv)"
+first --data six.jsonl --steps 1 --batch 8rows
+grep -q '^warning: a step of 8 rows reads .* 1.3 times' said || fail "no warning of a batch of more than a pass: $(cat said)"
+first --data six.jsonl --steps 1000000 --batch 6rows --stop-after 1
+grep -q 'steps: about 1000000 passes, ' first || fail "an estimate is not marked: $(cat said)"

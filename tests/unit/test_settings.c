@@ -124,7 +124,22 @@ static void kept(void **state) {
   json_decref(o), json_decref(again);
 }
 
+// That nobody set the batch is kept, and ends where somebody does.
+static void batch_unsaid(void **state) {
+  (void)state;
+  TrainSettings s, back;
+  RtError e;
+  settings_default(&s);
+  assert_true(s.batch.unsaid);
+  json_t *o = settings_to_json(&s), *said = json_loads("{\"batch\": {\"n\": 4096, \"unit\": \"tokens\"}}", 0, NULL);
+  settings_default(&back);
+  assert_true(settings_json(&back, said, "train", &e) && back.batch.n == 4096 && !back.batch.unsaid);
+  assert_true(settings_json(&back, o, "theta.json", &e) && back.batch.n == 4096 && back.batch.unsaid);
+  assert_true(settings_set(&back, SET_train_batch, "4096", &e) && !back.batch.unsaid);
+  json_decref(o), json_decref(said);
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(defaults), cmocka_unit_test(bounds), cmocka_unit_test(kept)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(defaults), cmocka_unit_test(bounds), cmocka_unit_test(kept), cmocka_unit_test(batch_unsaid)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
