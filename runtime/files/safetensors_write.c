@@ -54,7 +54,7 @@ static char *header(const StWriter *w, size_t *len) {
     at += it->bytes;
   }
   char *text = json_dumps(root, JSON_COMPACT);
-  if (!text) abort();   // a name that is not UTF-8: the caller's bug
+  if (!text) fputs("calm: bug: the name of a tensor is no UTF-8\n", stderr), abort();      // the caller looked at it
   json_decref(root);
   size_t n = strlen(text);
   *len = (n + 7) / 8 * 8;
