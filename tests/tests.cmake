@@ -8,7 +8,7 @@ target_link_libraries(calm_native PUBLIC calm_llvm calm_machine)
 target_link_options(calm_native INTERFACE -rdynamic)
 add_dependencies(calm_native calm_mmlib)
 add_library(calm_testkit STATIC EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/tests/unit/kernel_harness.c
-            ${CMAKE_SOURCE_DIR}/tests/unit/fence.c)
+            ${CMAKE_SOURCE_DIR}/tests/unit/fence.c ${CMAKE_SOURCE_DIR}/tests/unit/panels.c)
 target_link_libraries(calm_testkit PUBLIC calm_native m)
 
 # --- everything below stands on cmocka; where it is not, whoever asks for tests is told what to install, and nobody else is bothered

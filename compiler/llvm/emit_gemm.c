@@ -8,6 +8,7 @@ enum {
   ROWS_T = 256,                // the same where panels are re-packed: more rows to pay for it
   COLS = 256, COLS_T = 256,    // columns of a task
   DEPTH_T = MM_KC,             // k of a re-packed block: one pass
+  TILE = ROWS * COLS * 4,      // bytes of a finished tile
 };
 
 typedef struct Block {         // the part of the output a task makes
@@ -36,13 +37,15 @@ LLVMValueRef tasks_GEMM(Cg *g, const Kernel *k, LLVMValueRef rows, LLVMValueRef 
   return cg_mul(g, cg_ceildiv(g, rows, ROWS), cg_i64(g, column_blocks(k)));
 }
 
-// One matrix's part of a block, to C.
-static void product(Cg *g, const Kernel *k, int m, const Block *b, LLVMValueRef C, LLVMValueRef stride) {
-  LLVMValueRef K = cg_i64(g, k->GEMM.K);
+// One matrix's part of a block, to C; tiles: bytes of the scratch that are taken.
+static void product(Cg *g, const Kernel *k, int m, const Block *b, LLVMValueRef C, LLVMValueRef stride, int64_t tiles) {
+  int arg = KARG(GEMM, packed) + m;
+  Dtype dt = k->arg[arg].dt;
+  LLVMValueRef K = cg_i64(g, k->GEMM.K), panel = cg_i64(g, panel_elems(dt, k->GEMM.K));
   LLVMValueRef A = cg_at(g, g->f32, cg_arg_ptr(g, KARG(GEMM, x)), cg_mul(g, b->r0, K));
-  LLVMValueRef B = cg_at(g, g->f32, cg_arg_ptr(g, KARG(GEMM, packed) + m), cg_mul(g, b->c0, K));          // c0 is a multiple of PANEL
-  cg_mm(g, &(MmCall){.A = mm_rows(DT_F32, A, K), .B = mm_packed(DT_F32, B, cg_mul(g, K, cg_i64(g, PANEL))), .C = mm_rows(DT_F32, C, stride),
-                     .M = b->rows, .N = b->cols, .K = K});
+  LLVMValueRef B = cg_at(g, cg_dtype(g, dt), cg_arg_ptr(g, arg), cg_mul(g, cg_udiv(g, b->c0, cg_i64(g, PANEL)), panel));
+  cg_mm_stored(g, &(MmCall){.A = mm_rows(DT_F32, A, K), .B = mm_packed(dt, B, panel), .C = mm_rows(DT_F32, C, stride), .M = b->rows, .N = b->cols, .K = K},
+               COLS, tiles);
 }
 
 static LLVMValueRef output_at(Cg *g, int arg, const Block *b, int64_t N) {
@@ -61,12 +64,12 @@ static void epilogue(Cg *g, const Kernel *k, int prog, LLVMValueRef *tile, int64
 
 static void one_matrix(Cg *g, const Kernel *k, int m, const Block *b) {
   if (!k->prog[m].n) {
-    product(g, k, m, b, output_at(g, KARG(GEMM, packed) + k->nmat + m, b, k->N[m]), cg_i64(g, k->N[m]));
+    product(g, k, m, b, output_at(g, KARG(GEMM, packed) + k->nmat + m, b, k->N[m]), cg_i64(g, k->N[m]), 0);
     return;
   }
   LLVMValueRef tile[MAX_MATS] = {0};
   tile[m] = tile_at(g, 0, ROWS, COLS);
-  product(g, k, m, b, tile[m], cg_i64(g, COLS));
+  product(g, k, m, b, tile[m], cg_i64(g, COLS), TILE);
   epilogue(g, k, m, tile, COLS, b);
 }
 
@@ -74,7 +77,7 @@ static void paired(Cg *g, const Kernel *k, const Block *b) {
   LLVMValueRef tile[MAX_MATS];
   for (int m = 0; m < k->nmat; m++) {
     tile[m] = tile_at(g, m, ROWS, COLS);
-    product(g, k, m, b, tile[m], cg_i64(g, COLS));
+    product(g, k, m, b, tile[m], cg_i64(g, COLS), k->nmat * (int64_t)TILE);
   }
   epilogue(g, k, 0, tile, COLS, b);
 }
@@ -106,32 +109,39 @@ LLVMValueRef tasks_GEMM_T(Cg *g, const Kernel *k, LLVMValueRef rows, LLVMValueRe
   return cg_mul(g, cg_ceildiv(g, rows, ROWS_T), cg_i64(g, ceil_div(k->N[0], COLS_T)));
 }
 
-// A 16 x 16 block: rows n … n + 15 of a forward panel become 16 rows of k. Columns beyond N are zeros. The same block of the next panel,
-// `ahead` floats further, is wanted soon.
-static void transpose_block(Cg *g, LLVMValueRef src, LLVMValueRef dst, LLVMValueRef valid, int64_t ahead) {
+// A 16 x 16 block: rows n … n + count - 1 of a forward panel become columns of 16 rows of k, those behind them zeros. The same block of the next panel,
+// `ahead` elements further, is wanted soon.
+static void transpose_block(Cg *g, Dtype dt, LLVMValueRef src, LLVMValueRef dst, int count, int64_t ahead) {
   LLVMValueRef v[PANEL];
-  for (int i = 0; i < PANEL; i++) cg_fetch(g, cg_at(g, g->f32, src, cg_i64(g, ahead + (int64_t)i * PANEL)), 3);
-  for (int i = 0; i < PANEL; i++) {
-    LLVMValueRef p = cg_at(g, g->f32, src, cg_i64(g, (int64_t)i * PANEL));
-    v[i] = valid ? cg_load16_mask(g, p, cg_mask16(g, cg_select(g, cg_lt(g, cg_i64(g, i), valid), cg_i64(g, LANES), cg_i64(g, 0)))) : cg_load16(g, p);
-  }
+  for (int64_t i = 0; i < PANEL * PANEL * dtype_size(dt); i += 64)
+    cg_fetch(g, cg_at(g, g->i8, cg_at(g, cg_dtype(g, dt), src, cg_i64(g, ahead)), cg_i64(g, i)), 3);
+  for (int i = count; i < PANEL; i++) v[i] = cg_splatc(g, 0);
+  mm_panel_rows(g, dt, src, cg_i64(g, 0), count, v);
   mm_transpose(g, v, PANEL);
   for (int i = 0; i < PANEL; i++) cg_store16(g, v[i], cg_at(g, g->f32, dst, cg_i64(g, (int64_t)i * PANEL)));
 }
 
-// k in [k0, k0 + depth), columns of b: forward panels [K / 16][N][16] to [cols / 16][DEPTH_T][16].
+// Where row n of the forward panel of k lies.
+static LLVMValueRef forward_at(Cg *g, const Kernel *k, LLVMValueRef at_k, LLVMValueRef n) {
+  Dtype dt = k->arg[KARG(GEMM_T, packed)].dt;
+  LLVMValueRef panel = cg_mul(g, cg_udiv(g, at_k, cg_i64(g, PANEL)), cg_i64(g, panel_elems(dt, k->N[0])));
+  return cg_at(g, cg_dtype(g, dt), cg_arg_ptr(g, KARG(GEMM_T, packed)), cg_add(g, panel, cg_mul(g, n, cg_i64(g, PANEL))));
+}
+
+// k in [k0, k0 + depth), columns of b: forward panels to f32 [cols / 16][DEPTH_T][16].
 static void repack(Cg *g, const Kernel *k, const Block *b, LLVMValueRef dst, LLVMValueRef k0, LLVMValueRef depth) {
-  LLVMValueRef N = cg_i64(g, k->N[0]), sixteen = cg_i64(g, PANEL), zero = cg_i64(g, 0);
-  LLVMValueRef whole = cg_mul(g, cg_udiv(g, b->cols, sixteen), sixteen);
+  Dtype dt = k->arg[KARG(GEMM_T, packed)].dt;
+  int64_t ahead = panel_elems(dt, k->N[0]);
+  int rest = (int)(k->N[0] % PANEL);
+  LLVMValueRef sixteen = cg_i64(g, PANEL), zero = cg_i64(g, 0), whole = cg_mul(g, cg_udiv(g, b->cols, sixteen), sixteen);
   CgLoop kb = cg_loop(g, zero, depth, PANEL);
-  LLVMValueRef panel = cg_at(g, g->f32, cg_arg_ptr(g, KARG(GEMM_T, packed)), cg_mul(g, cg_add(g, k0, kb.i), N));
-  LLVMValueRef from = cg_at(g, g->f32, panel, cg_mul(g, b->c0, sixteen)), to = cg_at(g, g->f32, dst, cg_mul(g, kb.i, sixteen));
+  LLVMValueRef from = forward_at(g, k, cg_add(g, k0, kb.i), b->c0), to = cg_at(g, g->f32, dst, cg_mul(g, kb.i, sixteen));
   CgLoop c = cg_loop(g, zero, whole, PANEL);
-  transpose_block(g, cg_at(g, g->f32, from, cg_mul(g, c.i, sixteen)), cg_at(g, g->f32, to, cg_mul(g, c.i, cg_i64(g, DEPTH_T))), NULL, k->N[0] * PANEL);
+  transpose_block(g, dt, cg_at(g, cg_dtype(g, dt), from, cg_mul(g, c.i, sixteen)), cg_at(g, g->f32, to, cg_mul(g, c.i, cg_i64(g, DEPTH_T))), PANEL, ahead);
   cg_loop_end(g, &c);
-  if (k->N[0] % PANEL) {
+  if (rest) {
     CgIf tail = cg_if(g, cg_lt(g, whole, b->cols));
-    transpose_block(g, cg_at(g, g->f32, from, cg_mul(g, whole, sixteen)), cg_at(g, g->f32, to, cg_mul(g, whole, cg_i64(g, DEPTH_T))), cg_sub(g, b->cols, whole), k->N[0] * PANEL);
+    transpose_block(g, dt, cg_at(g, cg_dtype(g, dt), from, cg_mul(g, whole, sixteen)), cg_at(g, g->f32, to, cg_mul(g, whole, cg_i64(g, DEPTH_T))), rest, ahead);
     cg_endif(g, &tail);
   }
   cg_loop_end(g, &kb);
@@ -152,7 +162,8 @@ void emit_GEMM_T(Cg *g, const Kernel *k) {
   LLVMValueRef later = LLVMBuildZExt(g->b, cg_lt(g, zero, d.i), g->i64, "");
   // meanwhile the block that is re-packed after comes near: the next task's first when this is the last
   LLVMValueRef after = cg_add(g, d.i, cg_i64(g, DEPTH_T)), k1 = cg_select(g, cg_lt(g, after, K), after, zero);
-  LLVMValueRef next = cg_at(g, g->f32, cg_arg_ptr(g, KARG(GEMM_T, packed)), cg_add(g, cg_mul(g, k1, cg_i64(g, k->N[0])), cg_mul(g, b.c0, cg_i64(g, PANEL))));
+  bool wide = k->arg[KARG(GEMM_T, packed)].dt == DT_F32;   // narrower blocks have half the lines, which come by themselves
+  LLVMValueRef next = wide ? forward_at(g, k, k1, b.c0) : NULL;
   cg_mm(g, &(MmCall){.A = mm_rows(DT_F32, A, K), .B = mm_packed(DT_F32, panels, cg_i64(g, DEPTH_T * PANEL)),
                      .C = mm_rows(DT_F32, tile[0], cg_i64(g, stride)), .M = b.rows, .N = b.cols, .K = depth, .acc = later, .next = next,
                      .next_panel = cg_i64(g, k->N[0] * PANEL)});

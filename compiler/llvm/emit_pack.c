@@ -1,17 +1,12 @@
-// Packing: a matrix as stored, w[N, K] row-major (or w[K, N]), to panels [ceil(N / 16)][K][16] f32. One task a panel; each lane is one
-// row (column) of w. Rows go through registers in blocks of 16 x 16: loading a large model is as fast as reading it.
+// Packing: a matrix as stored, w[N, K] row-major (or w[K, N]), to panels (plan.h) of the width it is stored in. One task a panel; each
+// lane is one row (column) of w. Rows go through registers in blocks of 16 x 16 words, of one f32 or two numbers of 16 bits that follow each
+// other along k: loading a large model is as fast as reading it.
 
-#include "dsl/base/bug.h"
 #include "llvm/cg.h"
 #include "llvm/mm.h"
 #include "runtime/abi/abi.h"
 
 _Static_assert(1 + KARG(PACK, packed) == RT_PACK_TO, "rt_abi.h: the word of a packing call");
-
-// 16 numbers from element `at` on; with a mask the others are 0 and not touched.
-static LLVMValueRef load_f32(Cg *g, Dtype dt, LLVMValueRef w, LLVMValueRef at, LLVMValueRef mask) {
-  return cg_load16_f32(g, dt, cg_at(g, cg_dtype(g, dt), w, at), mask);
-}
 
 LLVMValueRef tasks_PACK(Cg *g, const Kernel *k, LLVMValueRef rows, LLVMValueRef *ptr) {
   (void)g, (void)k, (void)ptr;
@@ -20,36 +15,103 @@ LLVMValueRef tasks_PACK(Cg *g, const Kernel *k, LLVMValueRef rows, LLVMValueRef 
 
 typedef struct Pack {
   int64_t N, K;
-  Dtype dt;
+  Dtype dt, to;                // as stored, of the panels
   LLVMValueRef w, panel, n0, lanes;   // first row of the panel, and how many of 16 there are
 } Pack;
 
+static LLVMValueRef stored_at(Cg *g, const Pack *p, LLVMValueRef at) { return cg_at(g, cg_dtype(g, p->dt), p->w, at); }
+static LLVMValueRef row_of_panel(Cg *g, const Pack *p, LLVMValueRef k) { return cg_at(g, cg_dtype(g, p->to), p->panel, cg_mul(g, k, cg_i64(g, PANEL))); }
+
+// ---- numbers of 16 bits
+
+static LLVMTypeRef shorts(Cg *g, unsigned n) { return LLVMVectorType(g->i16, n); }
+
+static LLVMValueRef masked(Cg *g, LLVMTypeRef t, LLVMValueRef p, LLVMValueRef mask) {
+  LLVMTypeRef over[2] = {t, g->ptr};
+  LLVMValueRef args[4] = {p, cg_i32(g, 2), mask, LLVMConstNull(t)};
+  return cg_intrinsic(g, "llvm.masked.load", over, 2, args, 4);
+}
+
+// `count` numbers along k as 16 words of two; those behind are 0 and not touched.
+static LLVMValueRef words(Cg *g, LLVMValueRef p, int count) {
+  if (count < 2 * LANES) {
+    LLVMValueRef in[2 * LANES];
+    for (int i = 0; i < 2 * LANES; i++) in[i] = LLVMConstInt(g->i1, i < count, false);
+    return LLVMBuildBitCast(g->b, masked(g, shorts(g, 2 * LANES), p, LLVMConstVector(in, 2 * LANES)), g->v16i32, "");
+  }
+  LLVMValueRef v = LLVMBuildLoad2(g->b, g->v16i32, p, "");
+  LLVMSetAlignment(v, 2);
+  return v;
+}
+
+static LLVMValueRef sixteen(Cg *g) {
+  LLVMValueRef lane[LANES];
+  for (int i = 0; i < LANES; i++) lane[i] = cg_i32(g, 16);
+  return LLVMConstVector(lane, LANES);
+}
+
+// A word of 16 rows: rows k and k + 1 of the panel, or k alone.
+static void store_word(Cg *g, const Pack *p, LLVMValueRef word, LLVMValueRef k, bool both) {
+  if (p->to == DT_BF16) {
+    cg_store(g, word, row_of_panel(g, p, k));
+    return;
+  }
+  for (int i = 0; i < 1 + both; i++) {
+    LLVMValueRef half = LLVMBuildTrunc(g->b, i ? LLVMBuildLShr(g->b, word, sixteen(g), "") : word, shorts(g, LANES), "");
+    cg_store(g, half, row_of_panel(g, p, cg_add(g, k, cg_i64(g, i))));
+  }
+}
+
+// w[K, N]: rows k and k + 1 (or k alone) of this panel's columns, as words.
+static LLVMValueRef two_rows(Cg *g, const Pack *p, LLVMValueRef k, bool both, LLVMValueRef mask) {
+  LLVMValueRef word = NULL;
+  for (int i = 0; i < 1 + both; i++) {
+    LLVMValueRef at = stored_at(g, p, cg_add(g, cg_mul(g, cg_add(g, k, cg_i64(g, i)), cg_i64(g, p->N)), p->n0));
+    LLVMValueRef v = mask ? masked(g, shorts(g, LANES), at, mask) : cg_load(g, shorts(g, LANES), at);
+    v = LLVMBuildZExt(g->b, v, g->v16i32, "");
+    word = i ? LLVMBuildOr(g->b, word, LLVMBuildShl(g->b, v, sixteen(g), ""), "") : v;
+  }
+  return word;
+}
+
+// ---- f32, and what is widened to it
+
+static LLVMValueRef load_f32(Cg *g, const Pack *p, LLVMValueRef at, LLVMValueRef mask) { return cg_load16_f32(g, p->dt, stored_at(g, p, at), mask); }
+
+// ---- both
+
+static bool narrow(const Pack *p) { return p->to != DT_F32; }
+
 // w[K, N]: the numbers of a k lie together already.
 static void columns(Cg *g, const Pack *p, LLVMValueRef mask) {
-  CgLoop l = cg_loop(g, cg_i64(g, 0), cg_i64(g, p->K), 1);
-  LLVMValueRef at = cg_add(g, cg_mul(g, l.i, cg_i64(g, p->N)), p->n0);
-  cg_store16(g, load_f32(g, p->dt, p->w, at, mask), cg_at(g, g->f32, p->panel, cg_mul(g, l.i, cg_i64(g, PANEL))));
+  int64_t step = narrow(p) ? 2 : 1, whole = p->K / step * step;
+  CgLoop l = cg_loop(g, cg_i64(g, 0), cg_i64(g, whole), step);
+  if (narrow(p)) store_word(g, p, two_rows(g, p, l.i, true, mask), l.i, true);
+  else cg_store16(g, load_f32(g, p, cg_add(g, cg_mul(g, l.i, cg_i64(g, p->N)), p->n0), mask), row_of_panel(g, p, l.i));
   cg_loop_end(g, &l);
+  if (whole < p->K) store_word(g, p, two_rows(g, p, cg_i64(g, whole), false, mask), cg_i64(g, whole), false);
 }
 
 // w[N, K]: numbers k … k + count - 1 of each row, turned. Missing rows read the last one and become 0.
-static void block(Cg *g, const Pack *p, LLVMValueRef k, int64_t count, LLVMValueRef rows) {
-  LLVMValueRef v[PANEL], mask = count < LANES ? cg_mask16(g, cg_i64(g, count)) : NULL, last = cg_sub(g, p->lanes, cg_i64(g, 1));
+static void block(Cg *g, const Pack *p, LLVMValueRef k, int count, LLVMValueRef rows) {
+  LLVMValueRef v[PANEL], last = cg_sub(g, p->lanes, cg_i64(g, 1)), mask = !narrow(p) && count < LANES ? cg_mask16(g, cg_i64(g, count)) : NULL;
   for (int i = 0; i < PANEL; i++) {
-    LLVMValueRef row = cg_add(g, p->n0, cg_min(g, cg_i64(g, i), last));
-    v[i] = load_f32(g, p->dt, p->w, cg_add(g, cg_mul(g, row, cg_i64(g, p->K)), k), mask);
+    LLVMValueRef at = cg_add(g, cg_mul(g, cg_add(g, p->n0, cg_min(g, cg_i64(g, i), last)), cg_i64(g, p->K)), k);
+    v[i] = narrow(p) ? LLVMBuildBitCast(g->b, words(g, stored_at(g, p, at), count), g->v16f32, "") : load_f32(g, p, at, mask);
   }
   mm_transpose(g, v, PANEL);
-  for (int i = 0; i < count; i++) {
-    LLVMValueRef to = cg_at(g, g->f32, p->panel, cg_mul(g, cg_add(g, k, cg_i64(g, i)), cg_i64(g, PANEL)));
-    cg_store16(g, cg_select(g, rows, v[i], cg_splatc(g, 0)), to);
+  int step = narrow(p) ? 2 : 1;
+  for (int i = 0; i < count; i += step) {
+    LLVMValueRef of_k = cg_select(g, rows, v[i / step], cg_splatc(g, 0)), at = cg_add(g, k, cg_i64(g, i));
+    if (narrow(p)) store_word(g, p, LLVMBuildBitCast(g->b, of_k, g->v16i32, ""), at, i + 1 < count);
+    else cg_store16(g, of_k, row_of_panel(g, p, at));
   }
 }
 
 void emit_PACK(Cg *g, const Kernel *k) {
-  Pack p = {.N = k->PACK.N, .K = k->PACK.K, .dt = k->arg[KARG(PACK, w)].dt, .w = cg_arg_ptr(g, KARG(PACK, w))};
+  Pack p = {.N = k->PACK.N, .K = k->PACK.K, .dt = k->arg[KARG(PACK, w)].dt, .to = k->arg[KARG(PACK, packed)].dt, .w = cg_arg_ptr(g, KARG(PACK, w))};
   p.n0 = cg_mul(g, cg_task(g), cg_i64(g, PANEL));
-  p.panel = cg_at(g, g->f32, cg_arg_ptr(g, KARG(PACK, packed)), cg_mul(g, p.n0, cg_i64(g, p.K)));
+  p.panel = cg_at(g, cg_dtype(g, p.to), cg_arg_ptr(g, KARG(PACK, packed)), cg_mul(g, cg_task(g), cg_i64(g, panel_elems(p.to, p.K))));
   p.lanes = cg_min(g, cg_i64(g, PANEL), cg_sub(g, cg_i64(g, p.N), p.n0));
   LLVMValueRef rows = cg_mask16(g, p.lanes);
   if (k->PACK.turned) {
@@ -60,9 +122,10 @@ void emit_PACK(Cg *g, const Kernel *k) {
     cg_endif(g, &full);
     return;
   }
-  int64_t whole = p.K / LANES * LANES;
-  CgLoop l = cg_loop(g, cg_i64(g, 0), cg_i64(g, whole), LANES);
-  block(g, &p, l.i, LANES, rows);
+  int step = narrow(&p) ? 2 * LANES : LANES;
+  int64_t whole = p.K / step * step;
+  CgLoop l = cg_loop(g, cg_i64(g, 0), cg_i64(g, whole), step);
+  block(g, &p, l.i, step, rows);
   cg_loop_end(g, &l);
-  if (whole < p.K) block(g, &p, cg_i64(g, whole), p.K - whole, rows);
+  if (whole < p.K) block(g, &p, cg_i64(g, whole), (int)(p.K - whole), rows);
 }

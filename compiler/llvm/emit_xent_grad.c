@@ -1,5 +1,6 @@
 // Gradients of the loss with respect to the head's input (and the loss again, so that training walks the vocabulary once) and with
 // respect to the head itself.
+#include "dsl/base/bug.h"
 #include "llvm/emit_attention.h"
 #include "llvm/emit_xent.h"
 #include "llvm/mm.h"
@@ -42,21 +43,20 @@ void xent_to_gradient(Xent *x, LLVMValueRef row_ptr, LLVMValueRef width, XentSum
   cg_endif(g, &again);
 }
 
-// Entries [c0, c0 + width) of the head as panels of D: [D / 16][XENT_CHUNK][16], from the forward panels [V / 16][D][16].
+// Entries [c0, c0 + width) of the head as f32 panels of D: [D / 16][XENT_CHUNK][16], from the forward panels.
 static void pack_chunk(Xent *x, LLVMValueRef dst, LLVMValueRef c0, LLVMValueRef width) {
   Cg *g = x->g;
   CgLoop vb = cg_loop(g, cg_i64(g, 0), width, PANEL);
-  LLVMValueRef src = cg_at(g, g->f32, x->w, cg_mul(g, cg_add(g, c0, vb.i), cg_i64(g, x->D)));
+  LLVMValueRef src = xent_head(x, cg_add(g, c0, vb.i));
   int64_t whole = x->D / PANEL * PANEL;
   for (int part = 0; part < 2; part++) {                     // whole blocks of 16 columns, then the tail
     int64_t lo = part ? whole : 0, hi = part ? x->D : whole;
     if (lo == hi) continue;
     CgLoop db = cg_loop(g, cg_i64(g, lo), cg_i64(g, hi), PANEL);
     LLVMValueRef v[PANEL];
-    for (int i = 0; i < PANEL; i++) {
-      bool in = !part || lo + i < hi;
-      v[i] = in ? cg_load16(g, cg_at(g, g->f32, src, cg_mul(g, cg_add(g, db.i, cg_i64(g, i)), cg_i64(g, PANEL)))) : cg_splatc(g, 0);
-    }
+    int count = part ? (int)(hi - lo) : PANEL;
+    for (int i = count; i < PANEL; i++) v[i] = cg_splatc(g, 0);
+    mm_panel_rows(g, x->dt, src, db.i, count, v);
     mm_transpose(g, v, PANEL);
     LLVMValueRef to = cg_at(g, g->f32, dst, cg_add(g, cg_mul(g, db.i, cg_i64(g, XENT_CHUNK)), cg_mul(g, vb.i, cg_i64(g, PANEL))));
     for (int i = 0; i < PANEL; i++) cg_store16(g, v[i], cg_at(g, g->f32, to, cg_i64(g, (int64_t)i * PANEL)));
@@ -94,7 +94,7 @@ LLVMValueRef tasks_XENT_GRAD(Cg *g, const Kernel *k, LLVMValueRef rows, LLVMValu
 void emit_XENT_GRAD(Cg *g, const Kernel *k) {
   bool keep = keeps(k);
   Xent x = xent_begin(g, k, keep ? (round16(k->XENT_GRAD.V) > XENT_CHUNK ? round16(k->XENT_GRAD.V) : XENT_CHUNK) : XENT_CHUNK);
-  int64_t panels_at = (xent_scratch(x.stride) + 63) / 64 * 64;
+  int64_t panels_at = (xent_scratch(&x) + 63) / 64 * 64;
   int64_t wide = round16(x.D), part_at = panels_at + XENT_CHUNK * wide * 4;
   cg_need_scratch(g, part_at + XENT_ROWS * wide * 4);
   LLVMValueRef panels = cg_scratch(g, panels_at), gscale = cg_arg_ptr(g, KARG(XENT_GRAD, g)), D = cg_i64(g, x.D), zero = cg_i64(g, 0);
@@ -114,7 +114,7 @@ void emit_XENT_GRAD(Cg *g, const Kernel *k) {
   cg_loop_end(g, &r);
   pack_chunk(&x, panels, c.i, width);
   // what is packed after lies together: as many lines as the product passes through
-  LLVMValueRef next = cg_at(g, g->f32, x.w, cg_mul(g, cg_add(g, c.i, cg_i64(g, XENT_CHUNK)), D)), pps = cg_i64(g, XENT_CHUNK * PANEL);
+  LLVMValueRef next = x.dt == DT_F32 ? xent_head(&x, cg_add(g, c.i, cg_i64(g, XENT_CHUNK))) : NULL, pps = cg_i64(g, XENT_CHUNK * PANEL);
   cg_mm(g, &(MmCall){.A = mm_rows(DT_F32, at, cg_i64(g, x.stride)), .B = mm_packed(DT_F32, panels, pps),
                      .C = mm_rows(DT_F32, sum.part, cg_i64(g, wide)), .M = n, .N = D, .K = width, .next = next, .next_panel = pps});
   add_part(&x, &sum, n);
@@ -143,7 +143,8 @@ static LLVMValueRef label_logit(Xent *x, LLVMValueRef row, LLVMValueRef label) {
 
 void emit_XENT_DW(Cg *g, const Kernel *k) {
   Xent x = xent_begin(g, k, XENT_CHUNK);
-  cg_need_scratch(g, xent_scratch(x.stride));
+  if (x.dt != DT_F32) bug("the gradient of a head in %s: what is trained is f32", dtype_name(x.dt));
+  cg_need_scratch(g, xent_scratch(&x));
   LLVMValueRef gscale = cg_arg_ptr(g, KARG(XENT_DW, g)), nll = cg_arg_ptr(g, KARG(XENT_DW, nll)), dw = cg_arg_ptr(g, KARG(XENT_DW, dw)), zero = cg_i64(g, 0), one = cg_i64(g, 1);
   LLVMValueRef c0 = cg_mul(g, cg_task(g), cg_i64(g, XENT_CHUNK));
   LLVMValueRef width = cg_min(g, cg_i64(g, XENT_CHUNK), cg_sub(g, cg_i64(g, x.V), c0));

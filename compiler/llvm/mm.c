@@ -11,8 +11,11 @@
 #include "llvm/llvm.h"
 #include "llvm/object.h"
 
-// Which dtypes there are kernels for: a further width is a row here, and its tile in mm_tile.c.
-static const struct { Dtype A, B, C; const char *suffix; } kernels[] = {{DT_F32, DT_F32, DT_F32, ""}};
+// Which dtypes there are kernels for: a further width is a row here, and its tile in mm_tile.c. A kernel for few rows takes at most as many as a tile has
+// and reads every panel once; for more rows mm_wide.c widens panels first.
+typedef struct MmKernel { Dtype A, B, C; const char *suffix; bool few; } MmKernel;
+static const MmKernel kernels[] = {
+    {DT_F32, DT_F32, DT_F32, "", false}, {DT_F32, DT_BF16, DT_F32, "_bf16", true}, {DT_F32, DT_F16, DT_F32, "_f16", true}};
 enum { N_KERNELS = sizeof kernels / sizeof *kernels };
 
 enum { MOST_ROWS = 16 };
@@ -148,10 +151,21 @@ static void one_pass(Cg *g, LLVMValueRef *arg, const RowsFns *fns, LLVMValueRef 
   cg_loop_end(g, &l);
 }
 
-static void mm_body(Cg *g, const RowsFns *fns) {
+// The same of few rows: one block of A, panels from wherever they lie.
+static void few_pass(Cg *g, Dtype dt, LLVMValueRef *arg, const RowsFns *fns, LLVMValueRef k0, LLVMValueRef kc, LLVMValueRef abuf) {
+  LLVMValueRef B = cg_at(g, cg_dtype(g, dt), arg[MM_B], cg_mul(g, k0, cg_i64(g, PANEL))), A = cg_at(g, g->f32, arg[MM_A], cg_mul(g, k0, arg[MM_A_K]));
+  LLVMValueRef later = LLVMBuildZExt(g->b, cg_lt(g, cg_i64(g, 0), k0), g->i64, ""), none = LLVMConstNull(g->ptr), zero = cg_i64(g, 0);
+  mm_copy_a(g, abuf, A, arg[MM_A_ROW], arg[MM_A_K], arg[MM_M], kc);
+  LLVMValueRef call[MMR_COUNT] = {[MMR_A] = abuf, [MMR_B] = B, [MMR_B_K] = cg_i64(g, PANEL), [MMR_B_PANEL] = arg[MM_B_PANEL], [MMR_C] = arg[MM_C],
+                                  [MMR_C_ROW] = arg[MM_C_ROW], [MMR_N] = arg[MM_N], [MMR_K] = kc, [MMR_ACC] = LLVMBuildOr(g->b, arg[MM_ACC], later, ""),
+                                  [MMR_TAIL] = none, [MMR_FETCH] = none, [MMR_FETCH_PANEL] = zero, [MMR_FETCH_K] = zero, [MMR_LEAD] = zero, [MMR_AFTER] = none};
+  call_rows(g, fns->packed, mm_most_rows(g->isa, dt), arg[MM_M], call);
+}
+
+static void mm_body(Cg *g, const MmKernel *kernel, const RowsFns *fns) {
   LLVMValueRef arg[MM_COUNT], zero = cg_i64(g, 0);
   for (unsigned i = 0; i < MM_COUNT; i++) arg[i] = LLVMGetParam(g->fn, i);
-  LLVMValueRef abuf = stack_floats(g, MM_AROWS * MM_ASTRIDE), tail = stack_floats(g, MM_KC * PANEL);
+  LLVMValueRef abuf = stack_floats(g, MM_AROWS * MM_ASTRIDE), tail = kernel->few ? NULL : stack_floats(g, MM_KC * PANEL);
   LLVMValueRef some = LLVMBuildAnd(g->b, cg_lt(g, zero, arg[MM_M]), cg_lt(g, zero, arg[MM_N]), "");
   CgIf work = cg_if(g, some);
   CgIf empty = cg_if(g, cg_lt(g, arg[MM_ACC], LLVMBuildZExt(g->b, cg_lt(g, arg[MM_K], cg_i64(g, 1)), g->i64, "")));
@@ -163,17 +177,18 @@ static void mm_body(Cg *g, const RowsFns *fns) {
   CgLoop l = cg_loop(g, zero, passes, 1);
   LLVMValueRef k0 = cg_mul(g, l.i, len), kc = cg_min(g, len, cg_sub(g, arg[MM_K], k0));
   CgIf in = cg_if(g, cg_lt(g, zero, kc));
-  one_pass(g, arg, fns, k0, kc, abuf, tail);
+  if (kernel->few) few_pass(g, kernel->B, arg, fns, k0, kc, abuf);
+  else one_pass(g, arg, fns, k0, kc, abuf, tail);
   cg_endif(g, &in);
   cg_loop_end(g, &l);
   cg_endif(g, &work);
 }
 
-static LLVMValueRef rows_function(Cg *g, const Isa *isa, int m, bool packed) {
+static LLVMValueRef rows_function(Cg *g, const Isa *isa, const MmKernel *kernel, int m, bool packed) {
   char name[64];
-  snprintf(name, sizeof name, "mm_rows_%s_%d%s", isa->name, m, packed ? "_packed" : "");
+  snprintf(name, sizeof name, "mm_rows_%s%s_%d%s", isa->name, kernel->suffix, m, packed ? "_packed" : "");
   LLVMValueRef fn = cg_function(g, name, mm_rows_type(g), isa, false);
-  mm_rows_body(g, m, packed);
+  mm_rows_body(g, m, packed, kernel->B);
   LLVMBuildRetVoid(g->b);
   return fn;
 }
@@ -182,16 +197,18 @@ void llvm_emit_mm(EmitKind what, Buf *out) {
   Cg g;
   cg_begin(&g, "calm_mm");
   for (const Isa *isa = isas; isa->name; isa++) {
-    RowsFns fns = {0};
-    for (int m = 1; m <= isa->mm.rows; m++) {
-      fns.any[m] = rows_function(&g, isa, m, false);
-      fns.packed[m] = rows_function(&g, isa, m, true);
+    for (int k = 0; k < N_KERNELS; k++) {
+      RowsFns fns = {0};
+      for (int m = 1; m <= mm_most_rows(isa, kernels[k].B); m++) {
+        if (!kernels[k].few) fns.any[m] = rows_function(&g, isa, &kernels[k], m, false);
+        fns.packed[m] = rows_function(&g, isa, &kernels[k], m, true);
+      }
+      char name[64];
+      kernel_name(name, isa, k);
+      cg_function(&g, name, mm_type(&g), isa, true);
+      mm_body(&g, &kernels[k], &fns);
+      LLVMBuildRetVoid(g.b);
     }
-    char name[64];
-    kernel_name(name, isa, 0);
-    cg_function(&g, name, mm_type(&g), isa, true);
-    mm_body(&g, &fns);
-    LLVMBuildRetVoid(g.b);
   }
   cg_finish(&g, what, out);
 }

@@ -27,11 +27,16 @@ enum { MM_PARAMS(X) MM_COUNT };
 enum { MM_ROWS_PARAMS(X) MMR_COUNT };
 #undef X
 
+// Rows k … k + n - 1 of a packed panel as f32: n vectors of 16. k is even where dt is bf16.
+void mm_panel_rows(Cg *g, Dtype dt, LLVMValueRef panel, LLVMValueRef k, int n, LLVMValueRef *v);
 // Copies A[m, k] (strides ars, aks) to dst[m][MM_ASTRIDE].
 void mm_copy_a(Cg *g, LLVMValueRef dst, LLVMValueRef A, LLVMValueRef ars, LLVMValueRef aks, LLVMValueRef m, LLVMValueRef k);
 // Fills the function being emitted: it multiplies a copied block of exactly m rows by all N columns; its parameters are MM_ROWS_PARAMS.
-// packed: B_K is PANEL, and only then anything is prefetched.
-void mm_rows_body(Cg *g, int m, bool packed);
+// packed: B_K is PANEL, and only then anything is prefetched. dt: of B; other than f32 it is packed, its last panel is read as it is, padded, and nothing
+// is prefetched.
+void mm_rows_body(Cg *g, int m, bool packed, Dtype dt);
+// Most rows for which there is such a function.
+int mm_most_rows(const Isa *isa, Dtype dt);
 LLVMTypeRef mm_rows_type(Cg *g);
 
 // Transposes n vectors of n floats (n = 4, 8 or 16) in registers.

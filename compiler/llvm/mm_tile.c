@@ -14,6 +14,7 @@ typedef struct Tile {          // where a tile reads and writes
   LLVMValueRef bks;            // NULL: PANEL, a constant, so that the loads of the inner loop are base + constant
   LLVMValueRef fetch, fps, fks;   // lines to bring to L2 on the side: distances per panel, per k (floats); fetch NULL: none
   int m, p;
+  Dtype dt;                    // of B
 } Tile;
 
 static LLVMValueRef c_at(Cg *g, const Tile *t, int i, int p) {
@@ -58,6 +59,30 @@ static void tile_step(Cg *g, const Tile *t, LLVMValueRef *acc, LLVMValueRef k, c
   }
 }
 
+// n consecutive k of panels that are stored narrower than they are multiplied: widened in registers, each number once.
+static void narrow_steps(Cg *g, const Tile *t, LLVMValueRef *acc, LLVMValueRef k, const Streams *s, int n) {
+  LLVMValueRef b[4][MM_UNROLL];
+  for (int p = 0; p < t->p; p++) {
+    LLVMValueRef panel = cg_get(g, g->ptr, s->b[p]);
+    mm_panel_rows(g, t->dt, panel, cg_i64(g, 0), n, b[p]);
+    cg_set(g, s->b[p], cg_at(g, cg_dtype(g, t->dt), panel, cg_i64(g, (int64_t)n * PANEL)));
+  }
+  for (int u = 0; u < n; u++)
+    for (int i = 0; i < t->m; i++) {
+      LLVMValueRef a = cg_at(g, g->f32, cg_at(g, g->f32, t->A, k), cg_i64(g, (int64_t)i * MM_ASTRIDE + u));
+      a = cg_splat(g, cg_load(g, g->f32, a));
+      for (int p = 0; p < t->p; p++) {
+        LLVMValueRef var = acc[i * t->p + p];
+        cg_set(g, var, cg_fma(g, a, b[p][u], cg_get(g, g->v16f32, var)));
+      }
+    }
+}
+
+static void steps(Cg *g, const Tile *t, LLVMValueRef *acc, LLVMValueRef k, const Streams *s, int n) {
+  if (t->dt != DT_F32) narrow_steps(g, t, acc, k, s, n);
+  else for (int u = 0; u < n; u++) tile_step(g, t, acc, k, s, u);
+}
+
 static void tile(Cg *g, const Tile *t) {
   LLVMValueRef acc[64], zero = cg_splatc(g, 0);
   Streams s;
@@ -72,39 +97,39 @@ static void tile(Cg *g, const Tile *t) {
   LLVMValueRef whole = cg_mul(g, cg_udiv(g, t->K, cg_i64(g, MM_UNROLL)), cg_i64(g, MM_UNROLL));
   CgLoop l = cg_loop(g, cg_i64(g, 0), whole, MM_UNROLL);
   fetch_lines(g, t, &s, MM_UNROLL);
-  for (int u = 0; u < MM_UNROLL; u++) tile_step(g, t, acc, l.i, &s, u);
+  steps(g, t, acc, l.i, &s, MM_UNROLL);
   cg_loop_end(g, &l);
   l = cg_loop(g, whole, t->K, 1);
-  tile_step(g, t, acc, l.i, &s, 0);
+  steps(g, t, acc, l.i, &s, 1);
   cg_loop_end(g, &l);
 
   for (int i = 0; i < t->m; i++)
     for (int p = 0; p < t->p; p++) cg_store16(g, cg_get(g, g->v16f32, acc[i * t->p + p]), c_at(g, t, i, p));
 }
 
-static LLVMValueRef panel_at(Cg *g, LLVMValueRef B, LLVMValueRef bps, LLVMValueRef n, LLVMValueRef p) {
+static LLVMValueRef panel_at(Cg *g, Dtype dt, LLVMValueRef B, LLVMValueRef bps, LLVMValueRef n, LLVMValueRef p) {
   LLVMValueRef panel = cg_add(g, cg_udiv(g, n, cg_i64(g, PANEL)), p);
-  return cg_at(g, g->f32, B, cg_mul(g, panel, bps));
+  return cg_at(g, cg_dtype(g, dt), B, cg_mul(g, panel, bps));
 }
 
 // Where the lines lie that a tile of p panels from column n fetches.
 static LLVMValueRef fetch_at(Cg *g, LLVMValueRef *arg, LLVMValueRef n, int p) {
-  LLVMValueRef at = panel_at(g, arg[MMR_FETCH], arg[MMR_FETCH_PANEL], n, cg_mul(g, arg[MMR_LEAD], cg_i64(g, p)));
+  LLVMValueRef at = panel_at(g, DT_F32, arg[MMR_FETCH], arg[MMR_FETCH_PANEL], n, cg_mul(g, arg[MMR_LEAD], cg_i64(g, p)));
   LLVMValueRef more = cg_lt(g, cg_add(g, n, cg_i64(g, (int64_t)p * PANEL)), arg[MMR_N]);
   LLVMValueRef here = LLVMBuildOr(g->b, more, cg_lt(g, arg[MMR_LEAD], cg_i64(g, 1)), "");
   return cg_select(g, here, at, arg[MMR_AFTER]);
 }
 
 // Tiles of p whole panels while that many columns are left.
-static void whole_panels(Cg *g, LLVMValueRef *arg, LLVMValueRef nvar, int m, int p) {
+static void whole_panels(Cg *g, LLVMValueRef *arg, LLVMValueRef nvar, int m, int p, Dtype dt) {
   LLVMValueRef left = cg_sub(g, arg[MMR_N], cg_get(g, g->i64, nvar));
   LLVMValueRef step = cg_i64(g, (int64_t)p * PANEL);
   CgLoop l = cg_loop(g, cg_i64(g, 0), cg_udiv(g, left, step), 1);
   LLVMValueRef n = cg_get(g, g->i64, nvar);
   Tile t = {.A = arg[MMR_A], .bks = arg[MMR_B_K], .c = cg_at(g, g->f32, arg[MMR_C], n), .crs = arg[MMR_C_ROW], .K = arg[MMR_K], .acc = arg[MMR_ACC],
-            .m = m, .p = p};
-  for (int i = 0; i < p; i++) t.b[i] = panel_at(g, arg[MMR_B], arg[MMR_B_PANEL], n, cg_i64(g, i));
-  if (!t.bks && p < 4) t.fetch = fetch_at(g, arg, n, p), t.fps = arg[MMR_FETCH_PANEL], t.fks = arg[MMR_FETCH_K];      // four streams are seen by the processor itself
+            .m = m, .p = p, .dt = dt};
+  for (int i = 0; i < p; i++) t.b[i] = panel_at(g, dt, arg[MMR_B], arg[MMR_B_PANEL], n, cg_i64(g, i));
+  if (dt == DT_F32 && !t.bks && p < 4) t.fetch = fetch_at(g, arg, n, p), t.fps = arg[MMR_FETCH_PANEL], t.fks = arg[MMR_FETCH_K];      // four streams are seen by the processor itself
   tile(g, &t);
   cg_set(g, nvar, cg_add(g, n, step));
   cg_loop_end(g, &l);
@@ -121,7 +146,7 @@ static void copy_columns(Cg *g, int m, LLVMValueRef dst, LLVMValueRef drs, LLVMV
 
 // Single panels; the last may be partial: then B comes from the padded copy and C goes through a padded tile, so the arithmetic is
 // that of a whole panel.
-static void last_panels(Cg *g, LLVMValueRef *arg, LLVMValueRef nvar, int m) {
+static void last_panels(Cg *g, LLVMValueRef *arg, LLVMValueRef nvar, int m, Dtype dt) {
   LLVMValueRef tmp = cg_var(g, LLVMArrayType2(g->v16f32, (uint64_t)m), NULL), width = cg_i64(g, PANEL);
   LLVMValueRef left = cg_sub(g, arg[MMR_N], cg_get(g, g->i64, nvar));
   CgLoop l = cg_loop(g, cg_i64(g, 0), cg_ceildiv(g, left, PANEL), 1);
@@ -132,10 +157,11 @@ static void last_panels(Cg *g, LLVMValueRef *arg, LLVMValueRef nvar, int m) {
   copy_columns(g, m, tmp, width, c, arg[MMR_C_ROW], cols);
   cg_endif(g, &chain);
   cg_endif(g, &in);
-  Tile t = {.A = arg[MMR_A], .K = arg[MMR_K], .acc = arg[MMR_ACC], .m = m, .p = 1};
-  t.b[0] = cg_select(g, part, arg[MMR_TAIL], panel_at(g, arg[MMR_B], arg[MMR_B_PANEL], n, cg_i64(g, 0)));
+  Tile t = {.A = arg[MMR_A], .K = arg[MMR_K], .acc = arg[MMR_ACC], .m = m, .p = 1, .dt = dt};
+  t.b[0] = panel_at(g, dt, arg[MMR_B], arg[MMR_B_PANEL], n, cg_i64(g, 0));
+  if (dt == DT_F32) t.b[0] = cg_select(g, part, arg[MMR_TAIL], t.b[0]);
   if (arg[MMR_B_K]) t.bks = cg_select(g, part, width, arg[MMR_B_K]);
-  else t.fetch = fetch_at(g, arg, n, 1), t.fps = arg[MMR_FETCH_PANEL], t.fks = arg[MMR_FETCH_K];
+  else if (dt == DT_F32) t.fetch = fetch_at(g, arg, n, 1), t.fps = arg[MMR_FETCH_PANEL], t.fks = arg[MMR_FETCH_K];
   t.c = cg_select(g, part, tmp, c);
   t.crs = cg_select(g, part, width, arg[MMR_C_ROW]);
   tile(g, &t);
@@ -146,20 +172,26 @@ static void last_panels(Cg *g, LLVMValueRef *arg, LLVMValueRef nvar, int m) {
   cg_loop_end(g, &l);
 }
 
-// Accumulators, panels and one broadcast value in registers; of many panels some stay operands in memory.
-static bool fits(const MmShape *s, int m, int p) {
-  int panels = p * s->regs_per_panel;
-  return m * panels + (panels < 4 ? panels : 4) + 1 <= s->regs;
+// Accumulators, panels and one broadcast value in registers; of many panels some stay operands in memory. What is widened stands there besides.
+static bool fits(const MmShape *s, int m, int p, Dtype dt) {
+  int panels = p * s->regs_per_panel, loaded = panels < 4 ? panels : 4;
+  return m * panels + loaded * (dt == DT_F32 ? 1 : 2) + 1 <= s->regs;
+}
+
+int mm_most_rows(const Isa *isa, Dtype dt) {
+  int m = isa->mm.rows;
+  while (m > 1 && !fits(&isa->mm, m, 1, dt)) m--;
+  return m;
 }
 
 // The caller has made the function current (mm.c); this fills it.
-void mm_rows_body(Cg *g, int m, bool packed) {
+void mm_rows_body(Cg *g, int m, bool packed, Dtype dt) {
   MmShape s = g->isa->mm;
   LLVMValueRef arg[MMR_COUNT];
   for (unsigned i = 0; i < MMR_COUNT; i++) arg[i] = LLVMGetParam(g->fn, i);
   if (packed) arg[MMR_B_K] = NULL;
   LLVMValueRef nvar = cg_var(g, g->i64, cg_i64(g, 0));
   for (int p = 4; p > 1; p /= 2)               // few rows take several panels at once: enough independent chains
-    if (fits(&s, m, p)) whole_panels(g, arg, nvar, m, p);
-  last_panels(g, arg, nvar, m);
+    if (fits(&s, m, p, dt)) whole_panels(g, arg, nvar, m, p, dt);
+  last_panels(g, arg, nvar, m, dt);
 }

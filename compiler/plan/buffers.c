@@ -112,15 +112,16 @@ int lower_packed(Lower *l, NodeId w, int64_t N, int64_t K) {
   bool turned = op_is(l->g->node[r].op, T_TURNED);           // of a tensor or a parameter, never of a computed matrix
   int source = lower_buf(l, turned ? l->g->node[r].in[0] : r);
   BufKind from = p->buf[source].kind;
-  int64_t elems = (N + PANEL - 1) / PANEL * PANEL * K;
+  Dtype dt = panel_dtype(p->buf[source].dt);
+  int64_t panels = (N + PANEL - 1) / PANEL, elems = panels * panel_elems(dt, K);
   if (from == BUF_ACT) {
     if (l->dup[r] >= 0) return l->dup[r];
-    int b = lower_new_act(l, DT_F32, -1, elems);
+    int b = lower_new_act(l, dt, -1, elems);
     l->dup[r] = b;
     KernelDraft d = {.k = {.cls = K_PACK, .PACK = {.N = N, .K = K}}};
     draft_arg_rows(l, &d, source, false, false, N * K);
-    draft_arg_rows(l, &d, b, true, true, PANEL * K);
-    lower_call(l, &d, -1, (N + PANEL - 1) / PANEL);
+    draft_arg_rows(l, &d, b, true, true, panel_elems(dt, K));
+    lower_call(l, &d, -1, panels);
     return b;
   }
   BufKind kind = from == BUF_PARAM ? BUF_LIVE : BUF_PACKED;
@@ -128,7 +129,7 @@ int lower_packed(Lower *l, NodeId w, int64_t N, int64_t K) {
     const ProgPanels *m = &p->buf[i].packed;
     if (p->buf[i].kind == kind && m->source == source && m->K == K && m->turned == turned) return i;
   }
-  PBuf b = {.kind = kind, .name = p->buf[source].name, .dt = DT_F32, .sym = -1, .elems = elems,
+  PBuf b = {.kind = kind, .name = p->buf[source].name, .dt = dt, .sym = -1, .elems = elems,
             .packed = {.source = source, .N = N, .K = K, .turned = turned}};
   return plan_buf(p, &b);
 }

@@ -15,6 +15,7 @@
 #include "llvm/llvm.h"
 #include "tests/unit/fence.h"
 #include "tests/unit/kernel_harness.h"
+#include "tests/unit/panels.h"
 
 // ---- numbers
 
@@ -29,13 +30,18 @@ static float *numbers(uint32_t *s, int64_t n) {
   return p;
 }
 
-// w[N, K] in panels [ceil(N / 16)][K][16], zeros behind the last row.
-static float *packed(Fences *f, const float *w, int64_t N, int64_t K) {
-  int64_t n = (N + PANEL - 1) / PANEL * PANEL * K;
-  float *p = fenced_floats(f, n, NULL);
-  memset(p, 0, (size_t)n * sizeof *p);
-  for (int64_t i = 0; i < N; i++)
-    for (int64_t k = 0; k < K; k++) p[(i / PANEL * K + k) * PANEL + i % PANEL] = w[i * K + k];
+// ---- panels of each width
+
+static const Dtype widths[] = {DT_F32, DT_BF16, DT_F16};
+enum { NWIDTH = sizeof widths / sizeof *widths };
+
+// numbers() that dt can say.
+static float *stored_numbers(uint32_t *s, Dtype dt, int64_t n) {
+  float *p = numbers(s, n);
+  for (int64_t i = 0; dt != DT_F32 && i < n; i++) {
+    uint16_t h = number_bits(dt, p[i]);
+    p[i] = panel_number(dt, &h, 0);
+  }
   return p;
 }
 
@@ -82,6 +88,7 @@ static void each_run(const Kernel *k, uint32_t seed, Check *check, void *user) {
 typedef struct Forward {
   int64_t K, N[3];
   int nmat;
+  Dtype dt[3];
   float *x, *w[3], *want[3];
 } Forward;
 
@@ -90,7 +97,7 @@ static void check_forward(void *user, HarnessKernel *h, int64_t offset, int64_t 
   Fences *f = fences_new();
   void *arg[7] = {fenced_floats(f, rows * t->K, t->x + offset * t->K)};
   for (int m = 0; m < t->nmat; m++) {
-    arg[1 + m] = packed(f, t->w[m], t->N[m], t->K);
+    arg[1 + m] = panels_of(f, t->dt[m], t->w[m], t->N[m], t->K);
     arg[1 + t->nmat + m] = fenced_floats(f, rows * t->N[m], NULL);
   }
   harness_run(h, rows, arg, 1 + 2 * t->nmat);
@@ -99,14 +106,15 @@ static void check_forward(void *user, HarnessKernel *h, int64_t offset, int64_t 
   fences_free(f);
 }
 
-static void forward(int64_t K, int nmat, const int64_t *N, uint32_t seed) {
+static void forward(int64_t K, int nmat, const int64_t *N, int width, uint32_t seed) {
   Forward t = {.K = K, .nmat = nmat, .x = numbers(&seed, ROWS * K)};
   KArg arg[7] = {{.per_row = true, .elems = K}};
   Kernel k = {.cls = K_GEMM, .arg = arg, .narg = 1 + 2 * nmat, .dim = {K}, .nmat = nmat};
   for (int m = 0; m < nmat; m++) {
     k.N[m] = t.N[m] = N[m];
     arg[1 + nmat + m] = (KArg){.per_row = true, .written = true, .elems = N[m]};
-    t.w[m] = numbers(&seed, N[m] * K);
+    arg[1 + m].dt = t.dt[m] = widths[(width + m) % NWIDTH];
+    t.w[m] = stored_numbers(&seed, t.dt[m], N[m] * K);
     t.want[m] = malloc((size_t)(ROWS * N[m]) * sizeof(float));
     for (int64_t r = 0; r < ROWS; r++)
       for (int64_t n = 0; n < N[m]; n++) t.want[m][r * N[m] + n] = chain(t.x + r * K, t.w[m] + n * K, 1, K);
@@ -118,14 +126,15 @@ static void forward(int64_t K, int nmat, const int64_t *N, uint32_t seed) {
 
 static void test_forward(void **state) {
   (void)state;
-  for (int i = 0; i < NSHAPE; i++) forward(shapes[i].K, 1, &shapes[i].N, (uint32_t)i);
+  for (int i = 0; i < NSHAPE; i++)
+    for (int w = 0; w < NWIDTH; w++) forward(shapes[i].K, 1, &shapes[i].N, w, (uint32_t)i);
 }
 
 static void test_several_matrices(void **state) {
   (void)state;
   for (int i = 0; i < NSHAPE; i += 3) {
     int64_t N[3] = {shapes[i].N, shapes[(i + 5) % NSHAPE].N, shapes[(i + 9) % NSHAPE].N};
-    forward(shapes[i].K, 3, N, 100 + (uint32_t)i);
+    forward(shapes[i].K, 3, N, i, 100 + (uint32_t)i);
   }
 }
 
@@ -136,21 +145,23 @@ typedef struct Transposed {
   int64_t K, N;
   float *dy, *w, *scale, *old, *want;
   bool fused;
+  Dtype dt;
 } Transposed;
 
 static void check_transposed(void *user, HarnessKernel *h, int64_t offset, int64_t rows) {
   const Transposed *t = user;
   Fences *f = fences_new();
   float *out = fenced_floats(f, rows * t->N, t->fused ? t->old + offset * t->N : NULL);
-  void *arg[5] = {fenced_floats(f, rows * t->K, t->dy + offset * t->K), packed(f, t->w, t->K, t->N), out};
+  void *arg[5] = {fenced_floats(f, rows * t->K, t->dy + offset * t->K), panels_of(f, t->dt, t->w, t->K, t->N), out};
   if (t->fused) arg[3] = fenced_floats(f, rows, t->scale + offset), arg[4] = out;
   harness_run(h, rows, arg, t->fused ? 5 : 3);
   same_bits(out, t->want + offset * t->N, rows * t->N, t->N, t->fused ? "gemm_t, added" : "gemm_t");
   fences_free(f);
 }
 
-static void transposed(Shape s, uint32_t seed, bool fused) {
-  Transposed t = {.K = s.K, .N = s.N, .fused = fused, .dy = numbers(&seed, ROWS * s.K), .w = numbers(&seed, s.K * s.N),
+static void transposed(Shape s, uint32_t seed, bool fused, int width) {
+  Dtype dt = widths[width % NWIDTH];
+  Transposed t = {.K = s.K, .N = s.N, .fused = fused, .dt = dt, .dy = numbers(&seed, ROWS * s.K), .w = stored_numbers(&seed, dt, s.K * s.N),
                   .scale = numbers(&seed, ROWS), .old = numbers(&seed, ROWS * s.N)};
   enum { OLD = 2, SCALE, OUT };
   RowVal v[] = {{.src = RV_ACC, .in = {-1, -1}, .rank = 1, .dim = {s.N}, .store = -1},
@@ -158,8 +169,8 @@ static void transposed(Shape s, uint32_t seed, bool fused) {
                 {.src = RV_OP, .op = OP_mul, .in = {0, 1}, .rank = 1, .dim = {s.N}, .store = -1},
                 {.src = RV_LOAD, .in = {-1, -1}, .rank = 1, .dim = {s.N}, .arg = OLD, .store = -1},
                 {.src = RV_OP, .op = OP_add, .in = {3, 2}, .rank = 1, .dim = {s.N}, .store = OUT}};
-  KArg plain[3] = {{.per_row = true, .elems = s.K}, {0}, {.per_row = true, .written = true, .elems = s.N}};
-  KArg added[5] = {plain[0], {0}, {.per_row = true, .elems = s.N}, {.per_row = true, .elems = 1}, plain[2]};
+  KArg plain[3] = {{.per_row = true, .elems = s.K}, {.dt = dt}, {.per_row = true, .written = true, .elems = s.N}};
+  KArg added[5] = {plain[0], plain[1], {.per_row = true, .elems = s.N}, {.per_row = true, .elems = 1}, plain[2]};
   Kernel k = {.cls = K_GEMM_T, .arg = fused ? added : plain, .narg = fused ? 5 : 3, .dim = {s.K},
               .nmat = 1, .N = {s.N}};
   if (fused) k.prog[0] = (RowProg){v, sizeof v / sizeof *v};
@@ -175,40 +186,30 @@ static void transposed(Shape s, uint32_t seed, bool fused) {
 
 static void test_transposed(void **state) {
   (void)state;
-  for (int i = 0; i < NSHAPE; i++) transposed(shapes[i], 200 + (uint32_t)i, false);
+  for (int i = 0; i < NSHAPE; i++)
+    for (int w = 0; w < NWIDTH; w++) transposed(shapes[i], 200 + (uint32_t)i, false, w);
 }
 
 static void test_transposed_added(void **state) {
   (void)state;
-  for (int i = 1; i < NSHAPE; i += 2) transposed(shapes[i], 300 + (uint32_t)i, true);
+  for (int i = 1; i < NSHAPE; i += 2) transposed(shapes[i], 300 + (uint32_t)i, true, i / 2);
 }
 
 // ---- packing
 
-static float from_half(uint16_t h) {
-  int e = h >> 10 & 31, m = h & 1023;
-  float v = e == 31 ? (m ? NAN : INFINITY) : e ? ldexpf((float)(m + 1024), e - 25) : ldexpf((float)m, -24);
-  return h >> 15 ? -v : v;
-}
-
-static float from_bits(uint32_t u) {
-  float f;
-  memcpy(&f, &u, sizeof f);
-  return f;
-}
-
 // Element i of a matrix of a stored type: all bit patterns of 16 bits come up.
 static float stored(Dtype dt, void *w, int64_t i) {
   uint16_t bits = (uint16_t)(i * 40503 + 7);
-  if (dt == DT_F32) return ((float *)w)[i] = from_bits((uint32_t)(i * 2654435761u));
-  ((uint16_t *)w)[i] = bits;
-  return dt == DT_F16 ? from_half(bits) : from_bits((uint32_t)bits << 16);
+  uint32_t all = (uint32_t)(i * 2654435761u);
+  if (dt == DT_F32) memcpy((float *)w + i, &all, sizeof all);
+  else ((uint16_t *)w)[i] = bits;
+  return panel_number(dt, w, i);
 }
 
-static void check_panels(Dtype dt, const float *p, const float *w, int64_t N, int64_t K) {
+static void check_panels(Dtype dt, const void *p, const float *w, int64_t N, int64_t K) {
   for (int64_t n = 0; n < (N + PANEL - 1) / PANEL * PANEL; n++)
-    for (int64_t k = 0; k < K; k++) {
-      float got = p[(n / PANEL * K + k) * PANEL + n % PANEL], want = n < N ? w[n * K + k] : 0;
+    for (int64_t k = 0; k < panel_elems(dt, K) / PANEL; k++) {
+      float got = panel_number(dt, p, panel_at(dt, K, n, k)), want = n < N && k < K ? w[n * K + k] : 0;
       bool same = isnan(want) ? isnan(got) : !memcmp(&got, &want, sizeof got);
       if (!same)
         fail_msg("%s: [%lld, %lld] of %lld x %lld is %a, expected %a", dtype_name(dt), (long long)n, (long long)k,
@@ -223,11 +224,11 @@ static void pack(Dtype dt, int64_t N, int64_t K, bool turned) {
   void *w = fenced(f, (size_t)(N * K * dtype_size(dt)));
   float *want = malloc((size_t)(N * K) * sizeof *want);
   for (int64_t i = 0; i < N * K; i++) want[turned ? i % N * K + i / N : i] = stored(dt, w, i);
-  KArg arg[2] = {{.dt = dt, .elems = N * K}, {.per_row = true, .written = true, .elems = PANEL * K}};
+  KArg arg[2] = {{.dt = dt, .elems = N * K}, {.dt = dt, .per_row = true, .written = true, .elems = panel_elems(dt, K)}};
   Kernel k = {.cls = K_PACK, .arg = arg, .narg = 2, .dim = {N, K, turned}};
   for (int i = 0; harness_isa(i); i++) {
     HarnessKernel *h = harness_compile(&k, harness_isa(i));
-    float *p = fenced_floats(f, panels * PANEL * K, NULL);
+    void *p = fenced(f, (size_t)(panels * panel_elems(dt, K) * dtype_size(dt)));
     harness_run(h, panels, (void *[]){w, p}, 2);
     check_panels(dt, p, want, N, K);
     harness_free(h);
@@ -238,10 +239,9 @@ static void pack(Dtype dt, int64_t N, int64_t K, bool turned) {
 
 static void test_pack(void **state) {
   (void)state;
-  static const Dtype dt[] = {DT_F32, DT_F16, DT_BF16};
-  for (int t = 0; t < 3; t++) {
-    for (int i = 0; i < NSHAPE; i++) pack(dt[t], shapes[i].N, shapes[i].K, i % 3 == 0);
-    for (int64_t n = 1; n <= 35; n += 2) pack(dt[t], n, 36 - n, n % 4 == 1);
+  for (int t = 0; t < NWIDTH; t++) {
+    for (int i = 0; i < NSHAPE; i++) pack(widths[t], shapes[i].N, shapes[i].K, i % 3 == 0);
+    for (int64_t n = 1; n <= 35; n += 2) pack(widths[t], n, 36 - n, n % 4 == 1);
   }
 }
 
@@ -258,7 +258,7 @@ static void nothing_spilled(void **state) {
     if (strncmp(name, "mm_rows", 7) || strncmp(line, "\tvmov", 5)) continue;
     if (strstr(line, "(%rsp)") && (strstr(line, "%zmm") || strstr(line, "%ymm"))) fail_msg("%s spills: %s", name, line);
   }
-  assert_true(tiles >= 38);                                 // 13 + 6 numbers of rows, packed or not
+  assert_true(tiles >= 74);                                 // 13 + 6 numbers of rows of f32, packed or not; 13 + 5 of bf16, f16
   buf_free(&text);
 }
 

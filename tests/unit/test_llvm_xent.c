@@ -15,6 +15,7 @@
 
 #include "tests/unit/fence.h"
 #include "tests/unit/kernel_harness.h"
+#include "tests/unit/panels.h"
 
 typedef struct Shape {
   int64_t D, V;
@@ -27,7 +28,8 @@ static const Shape shapes[] = {
     {3, KEPT, 0}, {3, KEPT + 37, 0},          {2, KEPT + 1, 2}, {130, 1031, 0},
 };
 static const int64_t counts[] = {0, 1, 2, 31, 32, 33, 64, 67};
-enum { NSHAPE = sizeof shapes / sizeof *shapes, NCOUNT = sizeof counts / sizeof *counts, ROWS = 67 };
+static const Dtype widths[] = {DT_F32, DT_BF16, DT_F16};         // of the head
+enum { NSHAPE = sizeof shapes / sizeof *shapes, NWIDTH = sizeof widths / sizeof *widths, NCOUNT = sizeof counts / sizeof *counts, ROWS = 67 };
 
 static uint32_t next(uint32_t *s) { return *s = *s * 1664525u + 1013904223u; }
 static int64_t below(uint32_t *s, int64_t n) { return (int64_t)((next(s) >> 8) % (uint64_t)n); }
@@ -48,6 +50,7 @@ static float *numbers(uint32_t *s, int64_t n, double size) {
 
 typedef struct Problem {
   Shape s;
+  Dtype dt;                    // of the head
   int64_t R;
   float *h, *w, *g;
   int32_t *label;
@@ -104,10 +107,14 @@ static void solve(Problem *p) {
   free(dw), free(dh);
 }
 
-static Problem problem(Shape s, int64_t rows, uint32_t seed, double size) {
-  Problem p = {.s = s, .R = rows};
+static Problem problem(Shape s, Dtype dt, int64_t rows, uint32_t seed, double size) {
+  Problem p = {.s = s, .dt = dt, .R = rows};
   p.h = numbers(&seed, rows * s.D, size);
   p.w = numbers(&seed, s.V * s.D, 2 / sqrt((double)s.D));
+  for (int64_t i = 0; dt != DT_F32 && i < s.V * s.D; i++) {
+    uint16_t h = number_bits(dt, p.w[i]);
+    p.w[i] = panel_number(dt, &h, 0);
+  }
   p.g = numbers(&seed, rows, 1);
   p.label = memory(rows, sizeof *p.label);
   for (int64_t r = 0; r < rows; r++) p.label[r] = (int32_t)some_label(&seed, s.V);
@@ -125,27 +132,18 @@ typedef struct Kernels {
   HarnessKernel *loss, *grad, *dw;
 } Kernels;
 
-static Kernels compile(Shape s, const char *isa) {
-  Kernel k = {.cls = K_XENT, .dim = {s.D, s.V}, .f = {0, s.cap}};
+static Kernels compile(Shape s, Dtype dt, const char *isa) {
+  KArg arg[6] = {[KARG(XENT, packed)] = {.dt = dt}};
+  Kernel k = {.cls = K_XENT, .arg = arg, .narg = 6, .dim = {s.D, s.V}, .f = {0, s.cap}};
   Kernels all = {.loss = harness_compile(&k, isa)};
   k.cls = K_XENT_GRAD;
   all.grad = harness_compile(&k, isa);
   k.cls = K_XENT_DW;
-  all.dw = harness_compile(&k, isa);
+  if (dt == DT_F32) all.dw = harness_compile(&k, isa);       // a head that is trained is f32
   return all;
 }
 
 static void kernels_free(Kernels *k) { harness_free(k->loss), harness_free(k->grad), harness_free(k->dw); }
-
-// w[V, D] in panels, zeros behind the last entry.
-static float *packed(Fences *f, const float *w, int64_t V, int64_t D) {
-  int64_t n = (V + PANEL - 1) / PANEL * PANEL * D;
-  float *p = fenced_floats(f, n, NULL);
-  memset(p, 0, (size_t)n * sizeof *p);
-  for (int64_t v = 0; v < V; v++)
-    for (int64_t d = 0; d < D; d++) p[(v / PANEL * D + d) * PANEL + v % PANEL] = w[v * D + d];
-  return p;
-}
 
 typedef struct Results {
   Fences *f;
@@ -156,7 +154,8 @@ typedef struct Results {
 static Results run(const Problem *p, Kernels *k, int64_t from, int64_t n) {
   int64_t D = p->s.D;
   Fences *f = fences_new();
-  float *h = fenced_floats(f, n * D, p->h + from * D), *w = packed(f, p->w, p->s.V, D);
+  float *h = fenced_floats(f, n * D, p->h + from * D);
+  void *w = panels_of(f, p->dt, p->w, p->s.V, D);
   float *g = fenced_floats(f, n, p->g + from);
   int32_t *label = fenced(f, (size_t)n * sizeof *label);
   if (n) memcpy(label, p->label + from, (size_t)n * sizeof *label);
@@ -164,7 +163,7 @@ static Results run(const Problem *p, Kernels *k, int64_t from, int64_t n) {
                fenced_floats(f, p->s.V * D, NULL)};
   harness_run(k->loss, n, (void *[]){h, w, label, r.loss}, 4);
   harness_run(k->grad, n, (void *[]){h, w, label, g, r.dh, r.nll}, 6);
-  harness_run(k->dw, n, (void *[]){h, w, label, g, r.nll, r.dw}, 6);
+  if (k->dw) harness_run(k->dw, n, (void *[]){h, w, label, g, r.nll, r.dw}, 6);
   fences_check(f);
   return r;
 }
@@ -201,17 +200,18 @@ static void compare(const Problem *p, const Results *r) {
     sum += fabs(p->g[i]);
   }
   double h = largest(p->h, p->R * D);
-  for (int64_t i = 0; i < p->s.V * D; i++) near("dw", r->dw[i], p->dw[i], 2 * worst * sum * h, i);
+  for (int64_t i = 0; p->dt == DT_F32 && i < p->s.V * D; i++) near("dw", r->dw[i], p->dw[i], 2 * worst * sum * h, i);
 }
 
 static void test_shapes(void **state) {
   (void)state;
   for (int i = 0; i < NSHAPE; i++)
     for (int k = 0; harness_isa(k); k++) {
-      Kernels kernels = compile(shapes[i], harness_isa(k));
+      Dtype dt = widths[(i + k) % NWIDTH];
+      Kernels kernels = compile(shapes[i], dt, harness_isa(k));
       for (int c = 0; c < NCOUNT; c++) {
         if (shapes[i].V >= KEPT && counts[c] > 1 && counts[c] != 33) continue;      // the double loops are slow
-        Problem p = problem(shapes[i], counts[c], (uint32_t)(i * NCOUNT + c), 2);
+        Problem p = problem(shapes[i], dt, counts[c], (uint32_t)(i * NCOUNT + c), 2);
         Results r = run(&p, &kernels, 0, p.R);
         compare(&p, &r);
         fences_free(r.f);
@@ -236,9 +236,9 @@ static void test_row_invariance(void **state) {
   for (int i = 0; i < NSHAPE; i++) {
     if (shapes[i].V == KEPT) continue;
     uint32_t seed = (uint32_t)i;
-    Problem p = problem(shapes[i], shapes[i].V > KEPT ? 35 : ROWS, 900 + seed, 2);
+    Problem p = problem(shapes[i], widths[i % NWIDTH], shapes[i].V > KEPT ? 35 : ROWS, 900 + seed, 2);
     for (int k = 0; harness_isa(k); k++) {
-      Kernels kernels = compile(shapes[i], harness_isa(k));
+      Kernels kernels = compile(shapes[i], p.dt, harness_isa(k));
       Results all = run(&p, &kernels, 0, p.R);
       for (int round = 0; round < 8; round++) {
         int64_t n = round < 4 ? 1 : 1 + below(&seed, p.R), from = below(&seed, p.R - n + 1);
@@ -292,7 +292,7 @@ static void compare_extreme(const Problem *p, const Results *got) {
 
 static void extreme(int64_t V, double cap, const float *h, int n, float w(int64_t v), int32_t label) {
   for (int k = 0; harness_isa(k); k++) {
-    Kernels kernels = compile((Shape){3, V, cap}, harness_isa(k));
+    Kernels kernels = compile((Shape){3, V, cap}, DT_F32, harness_isa(k));
     for (int i = 0; i < n; i++) {
       Problem p = by_logits(V, cap, h[i], w, label);
       Results got = run(&p, &kernels, 0, 1);
@@ -337,7 +337,7 @@ static void test_common_part(void **state) {
   for (int64_t i = 0; i < p.s.V * p.s.D; i++) p.w[i] += 1;
   solve(&p);
   for (int k = 0; harness_isa(k); k++) {
-    Kernels kernels = compile(p.s, harness_isa(k));
+    Kernels kernels = compile(p.s, DT_F32, harness_isa(k));
     Results r = run(&p, &kernels, 0, 1);
     for (int64_t d = 0; d < p.s.D; d++) near("dh", r.dh[d], p.dh[d], 4e-6 * fabs((double)p.g[0]), d);   // one chain of additions: 4e-4
     fences_free(r.f);

@@ -1,0 +1,51 @@
+// See panels.h.
+#include "tests/unit/panels.h"
+
+#include <math.h>
+#include <string.h>
+
+static float from_half(uint16_t h) {
+  int e = h >> 10 & 31, m = h & 1023;
+  float v = e == 31 ? (m ? NAN : INFINITY) : e ? ldexpf((float)(m + 1024), e - 25) : ldexpf((float)m, -24);
+  return h >> 15 ? -v : v;
+}
+
+static float from_bits(uint32_t u) {
+  float f;
+  memcpy(&f, &u, sizeof f);
+  return f;
+}
+
+// The bits of v, which the type can say, and the number of bits.
+uint16_t number_bits(Dtype dt, float v) {
+  uint32_t u;
+  memcpy(&u, &v, sizeof u);
+  if (dt == DT_BF16) return (uint16_t)(u >> 16);
+  uint32_t e = u >> 23 & 255;
+  return (uint16_t)(u >> 16 & 0x8000) | (uint16_t)(e < 113 ? 0 : (e - 112) << 10 | (u >> 13 & 1023));     // what numbers() gives is no subnormal half
+}
+float panel_number(Dtype dt, const void *p, int64_t i) {
+  if (dt == DT_F32) return ((const float *)p)[i];
+  uint16_t h = ((const uint16_t *)p)[i];
+  return dt == DT_F16 ? from_half(h) : from_bits((uint32_t)h << 16);
+}
+
+// Where element [n, k] of w[N, K] lies in panels (plan.h).
+int64_t panel_at(Dtype dt, int64_t K, int64_t n, int64_t k) {
+  int64_t panel = n / PANEL * panel_elems(dt, K), lane = n % PANEL;
+  return panel + (dt == DT_BF16 ? k / 2 * 2 * PANEL + lane * 2 + k % 2 : k * PANEL + lane);
+}
+
+// w[N, K], whose numbers dt can say, in panels; zeros behind the last row.
+void *panels_of(Fences *f, Dtype dt, const float *w, int64_t N, int64_t K) {
+  int64_t n = (N + PANEL - 1) / PANEL * panel_elems(dt, K);
+  void *p = fenced(f, (size_t)(n * dtype_size(dt)));
+  memset(p, 0, (size_t)(n * dtype_size(dt)));
+  for (int64_t i = 0; i < N; i++)
+    for (int64_t k = 0; k < K; k++) {
+      int64_t at = panel_at(dt, K, i, k);
+      if (dt == DT_F32) ((float *)p)[at] = w[i * K + k];
+      else ((uint16_t *)p)[at] = number_bits(dt, w[i * K + k]);
+    }
+  return p;
+}

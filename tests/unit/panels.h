@@ -1,0 +1,17 @@
+// Panels of packed matrices (compiler/plan/plan.h) by naive loops, for the tests of kernels that read or write them.
+#ifndef CALM_TESTS_PANELS_H
+#define CALM_TESTS_PANELS_H
+#include <stdint.h>
+
+#include "plan/plan.h"
+#include "tests/unit/fence.h"
+
+// The 16 bits of v in f16 or bf16, which can say it and not as a subnormal half.
+uint16_t number_bits(Dtype dt, float v);
+// Element i of an array of f32, f16 or bf16.
+float panel_number(Dtype dt, const void *p, int64_t i);
+// Where element [n, k] of w[N, K] lies in panels, in elements.
+int64_t panel_at(Dtype dt, int64_t K, int64_t n, int64_t k);
+// w[N, K], whose numbers dt can say, in panels; zeros behind the last row. Fenced.
+void *panels_of(Fences *f, Dtype dt, const float *w, int64_t N, int64_t K);
+#endif
