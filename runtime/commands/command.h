@@ -43,4 +43,6 @@ void app_close(App *a);
 // Where memory allows what the command is going to do: loads weights and gives the parameters their values, --params, or the initial ones of
 // --seed with a warning, and packs them.
 bool app_load(App *a, const Options *o, const Load *l, RtError *e);
+// outputs.c: whether path, which the command is going to write, is none of the files that it reads. set: a training's settings, else NULL.
+bool output_allowed(const App *a, const Options *o, const TrainSettings *set, const char *path, RtError *e);
 #endif

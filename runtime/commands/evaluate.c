@@ -317,6 +317,14 @@ static void say_idle(const Options *o, bool generated) {
   if (o->data) options_idle(o, FLAG_title, "--data says what is evaluated");
 }
 
+static void say_dump(const char *path, const json_t *all) {
+  long long rows = 0;
+  size_t i;
+  json_t *one;
+  json_array_foreach((json_t *)(uintptr_t)all, i, one) rows += json_integer_value(json_object_get(one, "exact_rows"));
+  fprintf(stderr, "wrote %s: %lld row%s\n", path, rows, plural(rows));
+}
+
 int cmd_eval(const Options *o) {
   RtError e;
   App a = {0};
@@ -325,13 +333,15 @@ int cmd_eval(const Options *o) {
   bool generated = false;
   EvalJob base = {.want_loss = true, .want_exact = true, .max_tokens = o->eval_tokens, .slots = o->slots, .cap = o->tokens_cap, .dump = &dump,
                   .generated = &generated, .o = o};
-  bool ok = set_metric(&base, o->metric, &e) && app_open(&a, o, &e) && load(&a, o, &e);
+  bool ok = set_metric(&base, o->metric, &e) && app_open(&a, o, &e) && (!o->dump || output_allowed(&a, o, NULL, o->dump, &e)) && load(&a, o, &e);
   if (ok && o->dump) ok = (dump = file_out_open(o->dump, &e)) != NULL;
   ok = ok && run_all(&a, o, &base, all, &e);
   if (ok) say_idle(o, generated);
   if (ok && o->json) print_json(all);
-  if (dump && ok && generated) ok = file_out_commit(dump, &e);
-  else if (dump) file_out_abandon(dump);
+  if (dump && ok && generated) {
+    ok = file_out_commit(dump, &e);
+    if (ok) say_dump(o->dump, all);
+  } else if (dump) file_out_abandon(dump);
   json_decref(all);
   app_close(&a);
   return ok ? 0 : cmd_fail(o, &e);

@@ -1,6 +1,7 @@
 // export: a model made from nothing, as a directory that Hugging Face transformers (and calm) load: config.json,
 // model.safetensors, the tokenizer, generation_config.json; and SHA256SUMS of them.
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,9 +30,14 @@ static int file_shape(const ProgParam *p, int64_t shape[8]) {
 typedef struct Export {
   const char *dir;
   json_t *sums;
+  json_t *earlier;             // the list of an export that is there; NULL: none is
+  int tensors;
 } Export;
 
-static const char *const FILES[] = {"config.json", "generation_config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json", SUMS_FILE};
+#define WEIGHTS "model.safetensors"
+#define MADE_BY "calm"             // in its metadata, with the version: what an export is known by
+#define FOLDER ".export"
+static const char *const FILES[] = {"config.json", "generation_config.json", WEIGHTS, "tokenizer.json", "tokenizer_config.json", SUMS_FILE};
 enum { NFILES = sizeof FILES / sizeof FILES[0] };
 
 static void folder_end(void *object) {
@@ -42,11 +48,14 @@ static void folder_end(void *object) {
   rt_free(dir);
 }
 
-static bool move_files(const char *from, const char *to, RtError *e) {
+// Also away with what the earlier export wrote and this one does not.
+static bool move_files(const Export *x, const char *to, RtError *e) {
   bool ok = true;
   for (int i = 0; ok && i < NFILES; i++) {
-    char *a = file_join(from, FILES[i]), *b = file_join(to, FILES[i]);
-    if (rename(a, b) != 0 && errno != ENOENT) ok = rt_fail(e, "cannot write %s: %s", b, strerror(errno));
+    char *a = file_join(x->dir, FILES[i]), *b = file_join(to, FILES[i]);
+    int bad = rename(a, b);
+    if (bad && errno == ENOENT) bad = json_object_get(x->earlier, FILES[i]) ? unlink(b) : 0;
+    if (bad && errno != ENOENT) ok = rt_fail(e, "cannot write %s: %s", b, strerror(errno));
     rt_free(a), rt_free(b);
   }
   return ok;
@@ -62,11 +71,12 @@ static bool save(const Export *x, const char *name, const void *data, size_t n, 
   return ok;
 }
 
-static bool save_weights(const Engine *en, int m, const Export *x, RtError *e) {
+static bool save_weights(const Engine *en, int m, Export *x, RtError *e) {
   StWriter *w = st_writer_new();
   // "kv.model.norm.weight" is "model.norm.weight" in the file
   size_t skip = strlen(en->prog->model[m].name) + 1;
   st_writer_meta(w, "format", "pt");
+  st_writer_meta(w, MADE_BY, CALM_VERSION);
   for (int i = 0; i < en->prog->nparam; i++) {
     const ProgParam *p = &en->prog->param[i];
     int64_t shape[8];
@@ -74,10 +84,11 @@ static bool save_weights(const Engine *en, int m, const Export *x, RtError *e) {
     int rank = file_shape(p, shape);
     st_writer_add(w, p->name + skip, DT_F32, rank, shape, en->params.theta + p->offset);
   }
-  char *path = file_join(x->dir, "model.safetensors");
+  char *path = file_join(x->dir, WEIGHTS);
   FileSum sum;
   bool ok = st_writer_save(w, path, &sum, e);
-  if (ok) sums_add(x->sums, "model.safetensors", &sum);
+  if (ok) sums_add(x->sums, WEIGHTS, &sum);
+  x->tensors = st_writer_count(w);
   st_writer_free(w);
   rt_free(path);
   return ok;
@@ -154,39 +165,82 @@ static bool save_tokenizer(const Models *ms, int m, const Export *x, RtError *e)
   return ok;
 }
 
-// A model that is there is not touched unasked.
-static bool check_free(const char *dir, RtError *e) {
-  static const char *const NAME[] = {"config.json", "generation_config.json", "model.safetensors", "model.safetensors.index.json", "tokenizer.json",
-                                     "tokenizer_config.json", SUMS_FILE};
+static void find_other(void *user, int fd, const char *name) {
+  char *first = user;
+  (void)fd;
+  if (!*first && !file_is_tmp(name, FOLDER)) snprintf(first, NAME_MAX + 1, "%s", name);
+}
+
+// What an earlier export wrote into dir, by its SHA256SUMS; NULL where none did.
+static json_t *earlier_export(const FileDir *d, const char *dir, RtError *e) {
+  char *path = file_join(dir, WEIGHTS);
+  Safetensors *st = st_open_file(path, true, e);
+  json_t *list = st && st_metadata(st, MADE_BY) ? sums_read(d, dir, e) : NULL;
+  st_close(st);
+  rt_free(path);
+  return list;
+}
+
+// Every file that the export would take the place of has to be as the earlier one left it.
+static bool is_untouched(const json_t *list, const FileDir *d, const char *dir, RtError *e) {
+  SumsFound found = {.says = json_array()};
+  bool ok = sums_check(list, d, dir, &found, e);
+  if (ok && found.bad) ok = rt_fail_about(e, RT_ABOUT_EXPORT, "%s", json_string_value(json_array_get(found.says, 0)));
+  json_decref(found.says);
+  for (int i = 0; ok && i < NFILES; i++)
+    if (strcmp(FILES[i], SUMS_FILE) && !json_object_get(list, FILES[i]) && faccessat(d->fd, FILES[i], F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+      ok = rt_fail_about(e, RT_ABOUT_EXPORT, "%s/%s is there, and is nothing that an export wrote", dir, FILES[i]);
+  return ok;
+}
+
+// An export goes where nothing is, or over an earlier one (*list: its files), unless it was asked to replace what is there.
+static bool check_place(const char *dir, bool overwrite, json_t **list, RtError *e) {
+  char first[NAME_MAX + 1] = "";
+  RtError none;
+  if (!file_is_there(dir)) return true;
+  FileDir *d = file_dir_open(dir, e);
+  if (!d) return false;
+  file_each(dir, find_other, first);
+  *list = earlier_export(d, dir, &none);
+  bool ok = overwrite || !*first || (*list ? is_untouched(*list, d, dir, e)
+                                           : rt_fail_about(e, RT_ABOUT_EXPORT, "%s holds %s, and is no earlier export", dir, first));
+  rt_end(d);
+  return ok;
+}
+
+static bool check_inputs(const App *a, const Options *o, const char *dir, RtError *e) {
   bool ok = true;
-  for (size_t i = 0; ok && i < sizeof NAME / sizeof NAME[0]; i++) {
-    char *path = file_join(dir, NAME[i]);
-    struct stat st;
-    if (lstat(path, &st) == 0) ok = rt_fail_about(e, RT_ABOUT_EXPORT, "%s is there already", path);
+  for (int i = 0; ok && i < NFILES; i++) {
+    char *path = file_join(dir, FILES[i]);
+    ok = output_allowed(a, o, NULL, path, e);
     rt_free(path);
   }
+  return ok;
+}
+
+static bool export(App *a, const Options *o, Export *x, RtError *e) {
+  const char *dir = o->word[0];
+  int m = a->prog->anchor;
+  if (a->models->dir[m]) return rt_fail(e, "nothing to export: every model of %s comes from a directory", a->prog->spec);
+  if (!*dir) return rt_fail_about(e, RT_ABOUT_USAGE, "the directory to export into has no name");
+  if (!check_place(dir, o->overwrite, &x->earlier, e) || !check_inputs(a, o, dir, e) || !app_load(a, o, &(Load){0}, e)) return false;
+  bool made = !file_is_there(dir);
+  char **folder = rt_object(sizeof *folder, folder_end), *inside = file_join(dir, FOLDER);
+  bool ok = file_make_dirs(dir, e) && (x->dir = *folder = file_tmp_dir(inside, e)) && save_configs(a->models, m, x, e) && save_tokenizer(a->models, m, x, e) &&
+            save_weights(a->en, m, x, e) && sums_save(x->sums, x->dir, e) && move_files(x, dir, e);
+  rt_end(folder);
+  rt_free(inside);
+  if (!ok && made) rmdir(dir);
+  if (ok) fprintf(stderr, "wrote %s: %d tensor%s\n", dir, x->tensors, plural(x->tensors));
   return ok;
 }
 
 int cmd_export(const Options *o) {
   RtError e;
   App a;
-  Export x = {.dir = o->word[0], .sums = json_object()};
-  bool ok = app_open(&a, o, &e);
-  int m = a.prog->anchor;
-  ok = ok && (a.models->dir[m] == NULL || rt_fail(&e, "nothing to export: every model of %s comes from a directory", a.prog->spec)) &&
-       (o->overwrite || check_free(x.dir, &e));
-  const char *dir = x.dir;
-  struct stat st;
-  bool made = stat(dir, &st) != 0;
-  char **folder = rt_object(sizeof *folder, folder_end);
-  char *inside = file_join(dir, ".export");
-  ok = ok && app_load(&a, o, &(Load){0}, &e) && file_make_dirs(dir, &e) && (x.dir = *folder = file_tmp_dir(inside, &e)) && save_configs(a.models, m, &x, &e) && save_tokenizer(a.models, m, &x, &e) &&
-       save_weights(a.en, m, &x, &e) && sums_save(x.sums, x.dir, &e) && move_files(x.dir, dir, &e);
-  rt_end(folder);
-  rt_free(inside);
-  if (!ok && made) rmdir(dir);
-  json_decref(x.sums);
+  Export x = {.sums = json_object()};
+  bool ok = app_open(&a, o, &e) && export(&a, o, &x, &e);
+  json_decref(x.sums), json_decref(x.earlier);
   app_close(&a);
   return ok ? 0 : cmd_fail(o, &e);
 }

@@ -53,6 +53,10 @@ static bool check_start(const RunDir *r, RunStart start, RtError *e) {
   struct stat st;
   if (stat(r->dir, &st) == 0 && !S_ISDIR(st.st_mode)) return rt_fail_about(e, RT_ABOUT_RUN_DIR, "%s: expected a directory, found a file", r->dir);
   if (checkpoint_is(r->dir)) return rt_fail_about(e, RT_ABOUT_RUN_DIR, "%s: that is a checkpoint; expected the directory of a run, such as the one above it", r->dir);
+  const char *dirs[] = {r->last, r->best};
+  for (int i = 0; i < 2 && start != RUN_NEW; i++)
+    if (lstat(dirs[i], &st) == 0 && S_ISLNK(st.st_mode))
+      return rt_fail_about(e, RT_ABOUT_RUN_DIR, "%s: expected a directory, found a symbolic link; it is left as it is", dirs[i]);
   switch (start) {
     case RUN_RESUME: return check_resume(r, e);
     case RUN_OVERWRITE: return made_by_calm(r, e);

@@ -292,11 +292,13 @@ static bool score(Score *s, const Options *o, RtError *e) {
   s->vocab = s->en->prog->model[s->en->prog->anchor].vocab;
   s->top = o->top;
   if (s->top > s->vocab) return rt_fail(e, "--top %lld: expected a number from 0 to the vocabulary's %lld", (long long)s->top, (long long)s->vocab);
-  if (!read_hidden(s, o, e) || !(s->data = feed_open(s->app.models, o->score_data, e)) ||
+  if (!output_allowed(&s->app, o, NULL, o->score_out, e) || !read_hidden(s, o, e) || !(s->data = feed_open(s->app.models, o->score_data, e)) ||
       !load(s, o, e)) return false;
   s->row = data_rows(s->data);
-  return (o->chunk ? score_by_chunks(s, o->chunk, e) : score_rows(s, e)) && (!o->grads || gradients(s, e)) && !rt_stopped(e) &&
-         engine_unchanged(s->app.en, e) && st_writer_save(s->out, o->score_out, NULL, e);
+  bool ok = (o->chunk ? score_by_chunks(s, o->chunk, e) : score_rows(s, e)) && (!o->grads || gradients(s, e)) && !rt_stopped(e) &&
+            engine_unchanged(s->app.en, e) && st_writer_save(s->out, o->score_out, NULL, e);
+  if (ok) fprintf(stderr, "wrote %s: %d tensor%s\n", o->score_out, st_writer_count(s->out), plural(st_writer_count(s->out)));
+  return ok;
 }
 
 int cmd_score(const Options *o) {

@@ -321,6 +321,19 @@ static bool check_memory(Trainer *t, const Options *o, RtError *e) {
   return ok;
 }
 
+// What a run writes is nothing that it reads, above all no parameters to start from that lie in the run which is to be replaced.
+static bool outputs_allowed(const Trainer *t, const Options *o, RtError *e) {
+  static const char *const FILES[] = {"theta.safetensors", "optimizer.safetensors", CHECKPOINT_ABOUT};
+  const char *dirs[] = {t->dir.last, t->dir.best};
+  bool ok = output_allowed(&t->app, o, &t->set, t->dir.log, e);
+  for (int i = 0; i < 6 && ok; i++) {
+    char *path = file_join(dirs[i / 3], FILES[i % 3]);
+    ok = output_allowed(&t->app, o, &t->set, path, e);
+    rt_free(path);
+  }
+  return ok;
+}
+
 static bool train(Trainer *t, const Options *o, int *sig, RtError *e) {
   Engine *en = t->en;
   if (en->e_train < 0 || en->prog->nparam == 0)
@@ -329,7 +342,7 @@ static bool train(Trainer *t, const Options *o, int *sig, RtError *e) {
   char *out = o->out ? rt_strdup(o->out) : rt_format("%s.run", o->program);
   bool held = rundir_open(&t->dir, out, start, e);
   rt_free(out);
-  if (!held || !check_memory(t, o, e) || !engine_load(en, t->app.models->dir, true, e) || !start_from(t, o, e)) return false;
+  if (!held || !check_memory(t, o, e) || !outputs_allowed(t, o, e) || !engine_load(en, t->app.models->dir, true, e) || !start_from(t, o, e)) return false;
   t->until = opt_int(o->stop_after, t->set.steps);
   if (t->until > t->set.steps) t->until = t->set.steps;
   if ((t->nothing = o->resume && t->st.step >= t->until)) return true;

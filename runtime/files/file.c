@@ -47,7 +47,7 @@ char *file_dirname(const char *path) {
 bool file_make_dirs(const char *path, RtError *e) {
   char *s = rt_strdup(path);
   bool ok = true;
-  for (char *c = s + 1; ok; c++) {
+  for (char *c = s + (*s != 0); ok; c++) {
     if (*c && *c != '/') continue;
     char end = *c;
     *c = 0;

@@ -48,6 +48,7 @@ const char *st_metadata(const Safetensors *s, const char *key);
 typedef struct StWriter StWriter;
 StWriter *st_writer_new(void);
 void st_writer_add(StWriter *w, const char *name, Dtype dtype, int rank, const int64_t *shape, const void *data);   // data is borrowed
+int st_writer_count(const StWriter *w);
 void st_writer_meta(StWriter *w, const char *key, const char *value);
 // sum: what was written, NULL when nobody asks.
 bool st_writer_save(StWriter *w, const char *path, FileSum *sum, RtError *e);

@@ -35,6 +35,8 @@ void st_writer_add(StWriter *w, const char *name, Dtype dtype, int rank, const i
   }
 }
 
+int st_writer_count(const StWriter *w) { return w->n; }
+
 void st_writer_meta(StWriter *w, const char *key, const char *value) {
   if (!w->meta) w->meta = json_object();
   json_object_set_new(w->meta, key, json_string(value));

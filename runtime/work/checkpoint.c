@@ -52,15 +52,24 @@ void checkpoint_remove(const char *dir) {
   rmdir(dir);
 }
 
-static void keep_other(void *to, int fd, const char *name) {
-  if (!is_own(name)) renameat2(fd, name, *(int *)to, name, RENAME_NOREPLACE);
+typedef struct Kept {
+  int to;                      // the new directory
+  bool lost;                   // something could not be taken along
+} Kept;
+
+static void keep_other(void *user, int fd, const char *name) {
+  Kept *k = user;
+  if (is_own(name) || renameat2(fd, name, k->to, name, RENAME_NOREPLACE) == 0) return;
+  bool cannot = errno == EINVAL && faccessat(k->to, name, F_OK, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT;      // the file system, not to replace
+  if (!cannot || renameat(fd, name, k->to, name) != 0) k->lost = true;
 }
 
 // Takes what is the user's along, from the old directory of a checkpoint into the new one.
 static void keep_others(const char *from, const char *to) {
-  int fd = open(to, O_PATH | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0 || !file_each(from, keep_other, &fd)) rt_warn("%s: anything that was in it besides the checkpoint is in %s now (%s)", to, from, strerror(errno));
-  if (fd >= 0) close(fd);
+  Kept k = {.to = open(to, O_PATH | O_DIRECTORY | O_CLOEXEC)};
+  if (k.to < 0 || !file_each(from, keep_other, &k) || k.lost)
+    rt_warn("%s: what was in it besides the checkpoint could not be taken along, and is in %s now", to, from);
+  if (k.to >= 0) close(k.to);
 }
 
 // Puts directory tmp in the place of dir; what was there has the name tmp afterwards, or is gone.

@@ -78,3 +78,70 @@ mkdir odd; cp -r base aug odd; cp spec.calm odd/-x.calm; cp spec.calm odd/@x.cal
 mkdir odd/-t odd/@t odd/@d
 (cd odd && TMPDIR=-t "$CALMC" build @x.calm -o /dev/null 2>../said && TMPDIR=@t "$CALMC" build @x.calm -o /dev/null 2>../said && "$CALMC" build @x.calm -o @d/app 2>../said && ./@d/app info >/dev/null) ||
   fail "odd folders: $(cat said)"
+
+# --- programs: nothing that a command reads is written
+build spec.calm -o app; build new.calm -o new
+for i in 1 2; do echo '{"prompt": "ab", "completion": "cd"}'; done >pairs.jsonl
+./app train --data rows.jsonl --steps 2 --out run 2>err || fail "train: $(cat err)"
+ln -s rows.jsonl rows.link; ln run/last/theta.safetensors theta.hard; ln -s base/config.json config.link
+for out in rows.jsonl rows.link app ./base/model.safetensors aug/config.json config.link run/last/theta.safetensors run/last/theta.json theta.hard; do
+  keeps 'cannot write .*: this command reads it' ./app score --data rows.jsonl --params run/last --out $out
+done
+for out in pairs.jsonl new chars.json hard.json; do keeps 'cannot write .*: this command reads it' ./new eval --data pairs.jsonl --dump $out; done
+keeps 'run/log.csv: this command reads it' ./app train --data run/log.csv --steps 2 --out run --overwrite
+keeps 'run/last/theta.safetensors: this command reads it' ./app train --data rows.jsonl --params run/last --steps 2 --out run --overwrite
+rm rows.link theta.hard config.link hard.json
+
+# a single file that was named takes the place of what was there, through a link too; what was made is said
+echo old >dump.real; ln -s dump.real dump
+./new eval --data pairs.jsonl --dump dump 2>err >/dev/null || fail "eval: $(cat err)"
+[ -L dump ] && [ "$(wc -l <dump.real)" = 2 ] && grep -q '^wrote dump: 2 rows$' err || fail "--dump: $(cat dump.real err)"
+./app score --data rows.jsonl --out score.st 2>err || fail "score: $(cat err)"
+tensors=$(head -c $(($(od -An -tu4 -N4 score.st) + 8)) score.st | tail -c +9 | grep -ao '"dtype"' | wc -l)
+grep -q "^wrote score.st: $tensors tensors\$" err || fail "score of $tensors tensors says $(cat err)"
+echo before >log; ./app score --data rows.jsonl --out /dev/stdout >>log 2>err || fail "score to /dev/stdout: $(cat err)"
+{ echo before; cat score.st; } | cmp - log || fail "/dev/stdout was not added to"
+
+# --- export: into nothing, over an earlier export, or where --overwrite says so; what is not its own stays
+./new export ex --seed 1 2>err || fail "export: $(cat err)"
+tensors=$(head -c $(($(od -An -tu4 -N4 ex/model.safetensors) + 8)) ex/model.safetensors | tail -c +9 | grep -ao '"dtype"' | wc -l)
+[ "$tensors" -gt 5 ] && grep -q "^wrote ex: $tensors tensors\$" err || fail "an export of $tensors tensors says $(cat err)"
+echo mine >ex/notes; mkdir ex/own; echo mine >ex/own/x; ln -s notes ex/link
+cp -r ex first
+./new export ex --seed 2 2>err || fail "export over an export: $(cat err)"
+! cmp -s ex/model.safetensors first/model.safetensors && [ "$(cat ex/notes ex/own/x ex/link | sort -u)" = mine ] || fail "an export over an export: $(ls -l ex)"
+./new verify-files ex >said || fail "$(cat said)"
+mkdir empty full; echo mine >full/thesis
+./new export empty --seed 2 2>err || fail "export into an empty directory: $(cat err)"
+keeps 'full holds thesis, and is no earlier export.*--overwrite' ./new export full
+keeps 'run/last holds .*, and is no earlier export' ./new export run/last
+keeps 'run holds .*, and is no earlier export' ./new export run
+keeps 'base holds .*, and is no earlier export' ./new export base
+# what the user changed or added since is not an export's any more
+echo ' ' >>ex/config.json; keeps 'ex/config.json: changed.*--overwrite' ./new export ex
+cp first/config.json ex
+./new export ex --overwrite 2>err || fail "export --overwrite: $(cat err)"
+sed -i '/tokenizer_config/d' ex/SHA256SUMS; keeps 'ex/tokenizer_config.json is there, and is nothing that an export wrote' ./new export ex
+./new export full --overwrite 2>err || fail "export --overwrite: $(cat err)"
+[ "$(cat full/thesis)" = mine ] && ./new verify-files full >said || fail "--overwrite took the user's files"
+cp chars.json full/tokenizer.json; sed 's|chars.json|full/tokenizer.json|' new.calm >from.calm; build from.calm -o from
+keeps 'full/tokenizer.json: this command reads it' ./from export full --overwrite
+expect 2 'no name' ./new export ''
+# what an export wrote that was killed is nobody's
+mkdir killed killed/.export.tmp.0123456789abcdef
+./new export killed 2>err || fail "export beside what a killed one left: $(cat err)"
+
+# --- a run: what calm did not make in last/ and best/ stays through every save
+echo mine >run/last/notes; mkdir run/last/folder; echo mine >run/last/folder/x; echo mine >run/last/theta.json.tmp.mine; ln -s notes run/last/link
+./app train --data rows.jsonl --validate rows.jsonl --steps 8 --save-every 1 --eval-every 1 --out run --resume 2>err || fail "train: $(cat err)"
+echo mine >run/best/notes
+./app train --data rows.jsonl --validate rows.jsonl --steps 12 --save-every 1 --eval-every 1 --out run --resume 2>err || fail "train: $(cat err)"
+[ "$(cat run/last/notes run/last/folder/x run/last/theta.json.tmp.mine run/last/link run/best/notes | sort -u)" = mine ] || fail "a save took the user's files: $(ls -R run)"
+./app train --data rows.jsonl --steps 2 --out run --overwrite 2>err || fail "train --overwrite: $(cat err)"
+[ "$(cat run/last/notes run/last/folder/x run/last/theta.json.tmp.mine run/last/link run/best/notes | sort -u)" = mine ] || fail "--overwrite took the user's files: $(ls -R run)"
+mkdir users users/last; echo mine >users/last/notes.txt
+for flag in --no-shuffle --overwrite --resume; do keeps 'users' ./app train --data rows.jsonl --steps 2 --out users $flag; done
+mv run/last elsewhere; ln -s ../elsewhere run/last
+for flag in --overwrite --resume; do keeps 'run/last: expected a directory, found a symbolic link' ./app train --data rows.jsonl --steps 2 --out run $flag; done
+[ -z "$(find . -name '*.tmp.*' ! -name '*.mine' ! -path './killed/*')" ] && [ -z "$(ls -A tmp)" ] || fail "left behind: $(find . -name '*.tmp.*')"
+echo "outputs go where they may, and say so"

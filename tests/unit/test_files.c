@@ -171,6 +171,7 @@ static void no_file_is_replaced(void **state) {
   int before = entries();
   assert_false(save("folder", "x", &e));
   assert_non_null(strstr(e.text, "a directory"));
+  assert_false(file_make_dirs("", &e));
   assert_false(save("pipe", "x", &e));             // nobody reads it
   assert_non_null(strstr(e.text, "nobody reads it"));
   assert_false(save("socket", "x", &e));
