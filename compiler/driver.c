@@ -22,6 +22,10 @@ bool emit_known(const char *kind) {
   return false;
 }
 
+void emit_near(Near *n) {
+  for (int i = 0; i < N_KINDS; i++) near_offer(n, kinds[i]);
+}
+
 void emit_list(Buf *out) {
   for (int i = 0; i < N_KINDS; i++) buf_printf(out, "%s%s", i ? ", " : "", kinds[i]);
 }

@@ -9,12 +9,13 @@
 #include "llvm/llvm.h"
 #include "plan/plan.h"
 #include "result.h"
+#include "runtime/abi/abi.h"
 #include "task.h"
 
 typedef struct Options {
 #define FLAG bool
 #define TEXT const char *
-#define X(field, kind, name, letter, arg, help) kind field;
+#define X(field, kind, name, letter, arg, commands, help) kind field;
 #include "options.def"
 #undef X
 #undef FLAG
@@ -34,6 +35,7 @@ int driver_build(const Options *o);
 int driver_tokenize(const Options *o);     // spec: a folder with a tokenizer.json, or such a file
 int driver_verify(const Options *o);       // verify.c: a model alone against a dump of it
 bool emit_known(const char *kind);         // of --emit
+void emit_near(Near *n);                   // offers them
 void emit_list(Buf *out);                  // "tree, graph, …"
 
 // describe.c: the description that goes into the program (runtime/program.h), as JSON text appended to out.

@@ -1,5 +1,6 @@
 // calmc: command line.
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,15 +10,17 @@
 #include "runtime/abi/abi.h"
 
 enum { FLAG, TEXT };
+enum { BUILD = 1, TOKENIZE = 2, VERIFY = 4 };
 typedef struct OptionRow {
   const char *name;
   char letter;
   int kind;
   const char *arg, *help;
   size_t at;
+  int commands;                // 0: any
 } OptionRow;
 static const OptionRow rows[] = {
-#define X(field, kind, name, letter, arg, help) {name, letter, kind, arg, help, offsetof(Options, field)},
+#define X(field, kind, name, letter, arg, commands, help) {name, letter, kind, arg, help, offsetof(Options, field), commands},
 #include "options.def"
 #undef X
 };
@@ -25,13 +28,22 @@ enum { N_ROWS = sizeof rows / sizeof *rows };
 
 static const struct {
   const char *name, *arg, *help;
+  int bit;
   int (*run)(const Options *o);
 } commands[] = {
-  {"build", "SPEC.calm", "compile a composition to a native program", driver_build},
-  {"tokenize", "DIR", "JSON strings on standard input, one a line, to ids and byte spans with DIR/tokenizer.json", driver_tokenize},
-  {"verify", "DIR", "compare a model with a dump of it (examples/verify); name the first block that diverges", driver_verify},
+  {"build", "SPEC.calm", "compile a composition to a native program", BUILD, driver_build},
+  {"tokenize", "DIR", "JSON strings on standard input, one a line, to ids and byte spans with DIR/tokenizer.json", TOKENIZE, driver_tokenize},
+  {"verify", "DIR", "compare a model with a dump of it (examples/verify); name the first block that diverges", VERIFY, driver_verify},
 };
 enum { N_COMMANDS = sizeof commands / sizeof *commands };
+
+// Those of the programs that calmc makes.
+static const char *const program_commands[] = {
+#define COMMAND(bit, run, name, args, words, asks, flag, help) name,
+#include "runtime/abi/commands.def"
+#undef COMMAND
+};
+enum { N_PROGRAM_COMMANDS = sizeof program_commands / sizeof *program_commands };
 
 static void help(FILE *f) {
   Buf kinds = {0};
@@ -50,14 +62,29 @@ static void help(FILE *f) {
   }
   fputs("\npasses (for --dump):\n", f);
   for (const Pass *p = passes; p->name; p++) fprintf(f, "  %-20s %s\n", p->name, p->what);
-  fprintf(f, "\n--emit kinds: %s\nexit status: 0 fine, 1 an error in the input, 2 wrong usage\n", kinds.s);
+  fprintf(f, "\n--emit kinds: %s\nexit status: 0 fine, 1 an error or a limit, 2 a command line that cannot be understood\n", kinds.s);
   buf_free(&kinds);
 }
 
-static int usage(const char *what, const char *arg) {
-  fprintf(stderr, "calmc: %s%s%s%s\n", what, *arg ? " '" : "", arg, *arg ? "'" : "");
-  fputs("usage: calmc build SPEC.calm [-o PROGRAM] [options], calmc tokenize DIR, calmc verify DIR --ref DUMP; calmc --help says more\n", stderr);
+// Tells that the command line cannot be understood; near, where something is: what was probably meant. Returns the exit status of that.
+__attribute__((format(printf, 2, 3))) static int usage(const Near *near, const char *fmt, ...) {
+  va_list ap;
+  va_start(ap, fmt);
+  fputs("error: ", stderr);
+  vfprintf(stderr, fmt, ap);
+  va_end(ap);
+  if (near && near->best) fprintf(stderr, "; did you mean '%s'?", near->best);
+  fputs(" (calmc --help says more)\n", stderr);
   return 2;
+}
+
+static int no_option(const char *written, size_t n) {
+  char word[64];
+  snprintf(word, sizeof word, "%.*s", (int)(n < sizeof word ? n : sizeof word - 1), written);
+  Near near = near_begin(word);
+  for (int k = 0; k < N_ROWS; k++) near_offer(&near, rows[k].name);
+  if (!near.best) return usage(NULL, "there is no option '--%s'", word);
+  return usage(NULL, "there is no option '--%s'; did you mean '--%s'?", word, near.best);
 }
 
 // Reads the option argv[*i]; returns 0, or 2 after a message.
@@ -71,57 +98,115 @@ static int read_option(Options *o, int argc, char **argv, int *i) {
     if (is_long ? strlen(r->name) != n || strncmp(r->name, name, n) : r->letter != name[0]) continue;
     char *at = (char *)o + r->at;
     if (r->kind == FLAG) {
-      if (eq || (!is_long && name[1])) return usage("this option takes no value:", a);
+      if (eq || (!is_long && name[1])) return usage(NULL, "this option takes no value: '%s'", a);
       *(bool *)(void *)at = true;
       return 0;
     }
-    const char *value = eq ? eq + 1 : !is_long && name[1] ? name + 1 : NULL;
-    if (!value && *i + 1 >= argc) return usage("this option needs a value:", a);
-    *(const char **)(void *)at = value ? value : argv[++*i];
+    const char *value = eq ? eq + 1 : !is_long && name[1] ? name + 1 : NULL, **to = (const char **)(void *)at;
+    if (!value && *i + 1 >= argc) return usage(NULL, "this option needs a value: '%s %s'", a, r->arg);
+    if (*to) return usage(NULL, "--%s is given twice; it takes one value", r->name);
+    *to = value ? value : argv[++*i];
     return 0;
   }
-  return usage("no option", a);
+  return is_long ? no_option(name, n) : usage(NULL, "there is no option '%s'", a);
 }
 
-static bool known_pass(const char *name) {
-  for (const Pass *p = passes; p->name; p++)
-    if (!strcmp(p->name, name)) return true;
-  return false;
+static int find_command(const char *name) {
+  for (int i = 0; i < N_COMMANDS; i++)
+    if (!strcmp(name, commands[i].name)) return i;
+  return -1;
 }
 
-int main(int argc, char **argv) {
-  Options o = {0};
-  const char *command = NULL;
-  standard_files();
-  signal(SIGXFSZ, SIG_IGN);                        // a file larger than ulimit -f allows is an error like a full disk
+static bool ends_in_calm(const char *s, size_t *stem) {
+  size_t n = strlen(s);
+  *stem = n > 5 ? n - 5 : 0;
+  return n > 5 && !strcmp(s + n - 5, ".calm");
+}
+
+// A command that calmc does not have: a program's, a spec without one, or a slip.
+static int no_command(const char *name, const char *next) {
+  size_t n;
+  for (int i = 0; i < N_PROGRAM_COMMANDS; i++) {
+    if (strcmp(name, program_commands[i])) continue;
+    if (!next || !ends_in_calm(next, &n)) return usage(NULL, "%s is a command of the built program: calmc build SPEC.calm -o app, then ./app %s", name, name);
+    const char *slash = strrchr(next, '/'), *base = slash ? slash + 1 : next;
+    return usage(NULL, "%s is a command of the built program: calmc build %s, then ./%.*s %s", name, next, (int)(strlen(base) - 5), base, name);
+  }
+  if (ends_in_calm(name, &n)) return usage(NULL, "'%s' is no command; did you mean 'calmc build %s'?", name, name);
+  Near near = near_begin(name);
+  for (int i = 0; i < N_COMMANDS; i++) near_offer(&near, commands[i].name);
+  for (int i = 0; i < N_PROGRAM_COMMANDS; i++) near_offer(&near, program_commands[i]);
+  return usage(&near, "the commands are build, tokenize and verify; found '%s'", name);
+}
+
+static int known_pass(const char *name) {
+  Near near = near_begin(name);
+  for (const Pass *p = passes; p->name; p++) {
+    if (!strcmp(p->name, name)) return 0;
+    near_offer(&near, p->name);
+  }
+  return usage(&near, "there is no pass '%s'", name);
+}
+
+static int known_kind(const char *kind) {
+  Near near = near_begin(kind);
+  if (emit_known(kind)) return 0;
+  emit_near(&near);
+  return usage(&near, "--emit takes tree, graph, plan, llvm, asm or obj; found '%s'", kind);
+}
+
+// Has the command what it needs, and nothing that it has no use for? 0, or 2 after a message.
+static int check_options(const Options *o, int which) {
+  int bit = commands[which].bit;
+  for (int k = 0; k < N_ROWS; k++) {
+    const char *at = (const char *)o + rows[k].at;
+    bool given = rows[k].kind == FLAG ? *(const bool *)(const void *)at : *(const char *const *)(const void *)at != NULL;
+    if (!given || !rows[k].commands || rows[k].commands & bit) continue;
+    int i = 0;
+    while (!(commands[i].bit & rows[k].commands)) i++;
+    return usage(NULL, "--%s is an option of %s, not of %s", rows[k].name, commands[i].name, commands[which].name);
+  }
+  if (!o->spec) return usage(NULL, "calmc %s: expected %s", commands[which].name, commands[which].arg);
+  if (bit == VERIFY && !o->ref) return usage(NULL, "verify needs --ref DUMP.safetensors");
+  int bad = o->emit ? known_kind(o->emit) : 0;
+  return bad ? bad : o->dump ? known_pass(o->dump) : 0;
+}
+
+// Fills o and *which; -1: go on, else the exit status.
+static int read_line(Options *o, int *which, int argc, char **argv) {
+  *which = -1;
   for (int i = 1; i < argc; i++) {
     if (argv[i][0] == '-' && argv[i][1]) {
-      int bad = read_option(&o, argc, argv, &i);
+      int bad = read_option(o, argc, argv, &i);
       if (bad) return bad;
-    } else if (!command) {
-      command = argv[i];
-    } else if (!o.spec) {
-      o.spec = argv[i];
+    } else if (*which < 0) {
+      *which = find_command(argv[i]);
+      if (*which < 0) return no_command(argv[i], i + 1 < argc ? argv[i + 1] : NULL);
+    } else if (!o->spec) {
+      o->spec = argv[i];
     } else {
-      return usage("one at a time; found", argv[i]);
+      return usage(NULL, "one at a time; found '%s' after '%s'", argv[i], o->spec);
     }
   }
-  if (o.help || o.version) {
-    if (o.help) help(stdout);
+  if (o->help || o->version) {
+    if (o->help) help(stdout);
     else puts("calmc " CALM_VERSION);
     if (fflush(stdout) == 0 && !ferror(stdout)) return 0;
     fputs("error: cannot write to standard output\n", stderr);
     return 1;
   }
-  if (!command) return usage("no command: expected build, tokenize or verify", "");
-  int which = 0;
-  while (which < N_COMMANDS && strcmp(command, commands[which].name)) which++;
-  if (which == N_COMMANDS) return usage("the commands are build, tokenize and verify; found", command);
-  if (!o.spec) return usage("expected", commands[which].arg);
-  bool verify = commands[which].run == driver_verify;
-  if (verify != !!o.ref || (o.tol && !verify)) return usage(verify ? "verify needs --ref DUMP.safetensors" : "--ref and --tol are verify's", "");
-  if (o.emit && !emit_known(o.emit)) return usage("--emit takes tree, graph, plan, llvm, asm or obj; found", o.emit);
-  if (o.dump && !known_pass(o.dump)) return usage("no such pass (calmc --help lists them):", o.dump);
+  if (*which < 0) return usage(NULL, "no command: expected build, tokenize or verify, as in calmc build SPEC.calm");
+  int bad = check_options(o, *which);
+  return bad ? bad : -1;
+}
+
+int main(int argc, char **argv) {
+  Options o = {0};
+  int which;
+  standard_files();
+  signal(SIGXFSZ, SIG_IGN);                        // a file larger than ulimit -f allows is an error like a full disk
+  int status = read_line(&o, &which, argc, argv);
+  if (status >= 0) return status;
   Work work = {commands[which].run, &o, 1};
   return end_as(on_own_stack(driver_run, &work));
 }

@@ -152,3 +152,22 @@ first --data six.jsonl --steps 1 --batch 8rows
 grep -q '^warning: a step of 8 rows reads .* 1.3 times' said || fail "no warning of a batch of more than a pass: $(cat said)"
 first --data six.jsonl --steps 1000000 --batch 6rows --stop-after 1
 grep -q 'steps: about 1000000 passes, ' first || fail "an estimate is not marked: $(cat said)"
+
+# --- calmc's command line
+usage() { expect 2 "^error: $1" "$CALMC" $2; [ "$(wc -l <said)" = 1 ] || fail "calmc $2: $(cat said)"; }
+usage 'no command: expected build, tokenize or verify' ''
+usage 'train is a command of the built program: calmc build own.calm, then ./own train' 'train own.calm'
+usage 'train is a command of the built program: calmc build SPEC.calm -o app, then ./app train' 'train --data rows.jsonl'
+usage "'own.calm' is no command; did you mean 'calmc build own.calm'?" own.calm
+usage "the commands are .*; found 'biuld'; did you mean 'build'?" 'biuld own.calm'
+usage "there is no option '--ouptut'; did you mean '--output'?" 'build own.calm --ouptut=x'
+usage "there is no option '-q'" 'build own.calm -q'
+usage "--emit takes .*; found 'grpah'; did you mean 'graph'?" 'build own.calm --emit=grpah'
+usage "there is no pass 'cs'; did you mean 'cse'?" 'build own.calm --dump cs'
+usage '--output is given twice' 'build own.calm -o x --output=y'
+usage '--decode is an option of tokenize, not of build' 'build own.calm --decode'
+usage '--output is an option of build, not of verify' 'verify model -o x --ref x'
+usage 'verify needs --ref' 'verify model'
+usage 'calmc build: expected SPEC.calm' build
+usage "one at a time; found 'b' after 'a'" 'build a b'
+expect 0 '^calmc [0-9.]*$' "$CALMC" --version
