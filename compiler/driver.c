@@ -9,6 +9,7 @@
 
 #include "dsl/base/alloc.h"
 #include "passes/passes.h"
+#include "progress.h"
 #include "runtime/core/core.h"
 #include "runtime/files/files.h"
 #include "runtime/text/text.h"
@@ -37,10 +38,13 @@ typedef struct Run {
   const Program *program;      // NULL: not yet built
   const char *out;             // where the result goes; NULL: standard output
   struct timespec last;
+  Progress *progress;
 } Run;
 
-static void stage_done(Run *r, const char *stage) {
+// next: what comes now, in a user's words; NULL: the next stage says so itself.
+static void stage_done(Run *r, const char *stage, const char *next) {
   struct timespec now;
+  if (next) progress_stage(r->progress, next);
   clock_gettime(CLOCK_MONOTONIC, &now);
   if (r->o->time)
     fprintf(stderr, "%-8s %8.1f ms\n", stage,
@@ -54,6 +58,7 @@ static bool stop_at(const Run *r, const char *kind) { return r->o->emit && !strc
 static int finish(const Run *r, const Result *out, const Signals *s) {
   int status = signals_waiting(s);
   if (!status) status = result_commit(out);
+  progress_hush(r->progress);
   if (!status && !out->in_place) output_say(r->o, out->path, r->program);
   return status;
 }
@@ -74,10 +79,10 @@ static int give(const Run *r, Buf *text) {
   return status;
 }
 
-static void show_diags(const Diags *d) {
+static void show_diags(Run *r, const Diags *d) {
   Buf text = {0};
   diags_print(d, &text);
-  if (text.n) fputs(text.s, stderr);
+  if (text.n) progress_hush(r->progress), fputs(text.s, stderr);
   buf_free(&text);
 }
 
@@ -105,11 +110,12 @@ static const char *default_out(Arena *a, const char *spec) {
 static int generate(Run *r, const Plan *plan, const char *json, const Result *out, const Signals *s) {
   EmitKind kind = stop_at(r, "llvm") ? EMIT_LLVM : stop_at(r, "asm") ? EMIT_ASM : EMIT_OBJ;
   const char *name = r->o->emit ? NULL : "program.o";
+  progress_stage(r->progress, "generating code");
   int status = codegen(plan, json, kind, out, name, s);
-  stage_done(r, "llvm");
+  stage_done(r, "llvm", r->o->emit || status ? NULL : "linking");
   if (status || r->o->emit) return status;
   status = link_program(out, name, RESULT_FILE, s);
-  stage_done(r, "link");
+  stage_done(r, "link", NULL);
   return status;
 }
 
@@ -137,9 +143,9 @@ static int compile(Run *r, const Program *p, const Spec *spec) {
     if (!stop_at(r, "graph")) plan_add(plan, g);
   }
   if (stop_at(r, "graph")) return emit_graphs(r, p);
-  stage_done(r, "passes");
+  stage_done(r, "passes", "planning kernels and memory");
   plan_finish(plan);
-  stage_done(r, "plan");
+  stage_done(r, "plan", NULL);
   if (!stop_at(r, "plan")) return back_end(r, p, plan, spec);
   Buf text = {0};
   plan_print(plan, &text);
@@ -148,17 +154,17 @@ static int compile(Run *r, const Program *p, const Spec *spec) {
 
 static int front_end(Run *r, Sources *sources, Diags *d) {
   Spec *spec = spec_parse(r->arena, sources, d, r->o->spec);
-  stage_done(r, "parse");
+  stage_done(r, "parse", "building the graphs");
   if (!d->errors && stop_at(r, "tree")) {
     Buf text = {0};
-    show_diags(d);
+    show_diags(r, d);
     if (!output_allowed(r->o, r->out, r->sources, NULL)) return 1;
     ast_print(spec->file, &text);
     return give(r, &text);
   }
   Program *p = program_build(r->arena, spec, d);           // after errors too: it may find more
-  stage_done(r, "build");
-  show_diags(d);
+  show_diags(r, d);
+  stage_done(r, "build", "simplifying the graphs");
   if (!p) {
     fprintf(stderr, "%d error%s\n", d->errors, d->errors == 1 ? "" : "s");
     return 1;
@@ -199,7 +205,10 @@ int driver_build(const Options *o) {
   clock_gettime(CLOCK_MONOTONIC, &r.last);
   sources_init(&sources, r.arena);
   diags_init(&diags, &sources);
+  r.progress = progress_begin(o->spec);
+  progress_stage(r.progress, "reading the spec");
   int status = front_end(&r, &sources, &diags);
+  progress_end(r.progress);
   arena_free(r.arena);
   return status;
 }

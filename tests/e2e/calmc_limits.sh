@@ -22,6 +22,7 @@ line() {
   want=$1 text=$2; shift 2
   { got=0; timeout 60 "$@" 2>&1 || got=$?; echo $got >../status; } | cat >../said        # a file of its own would be under the limit, too
   got=$(cat ../status)
+  quiet ../said
   [ $got = "$want" ] || fail "exit status $got, expected $want: $* ($(head -c 500 ../said))"
   [ "$(wc -l <../said)" = 1 ] && grep -q -e "$text" ../said || fail "expected one line with '$text' from: $* ($(head -c 500 ../said))"
   clean "$*"
@@ -113,6 +114,7 @@ during() {
       done ) 2>/dev/null & killer=$!
     got=0
     (ulimit -c 0; exec sh -c 'echo $$ >../pid; exec "$0" "$@"' "$CALMC" ${4-build spec.calm -o app}) >../said 2>&1 || got=$?
+    quiet ../said
     touch ../over
     wait $killer || true
     [ $got = 0 ] || break

@@ -16,6 +16,8 @@ expect() {
   [ "$got" = "$want" ] || fail "exit status $got, expected $want: $* ($(cat said))"
   grep -q -e "$text" said || fail "no '$text' from: $* ($(cat said))"
 }
+# quiet FILE: takes the lines from it in which calmc says what it is at, where a build takes long
+quiet() { grep -v '^[^:]*[.]calm: [a-z ]*$' "$1" >"$1.quiet" || :; mv "$1.quiet" "$1"; }
 build() { "$CALMC" build "$@" >build.log 2>&1 || fail "calmc build $*: $(cat build.log)"; }
 isas() { ./"$1" info --json 2>/dev/null | tr ',' '\n' | grep -o 'avx512\|avx2' | sort -u; }
 # The fixture of two tokenizers in this directory: models llama and gemma, four specs.

@@ -64,6 +64,7 @@ rm app fresh; mv bin/app app
 rm -f said; ls -A >before
 for what in '' --emit=plan --emit=obj; do
   "$CALMC" build spec.calm $what -o /dev/null >said 2>&1 || fail "$what to /dev/null: $(cat said)"
+  quiet said
   [ ! -s said ] || fail "/dev/null was said to be made: $(cat said)"
 done
 echo first >all; "$CALMC" build spec.calm --emit=plan -o /dev/stdout >>all 2>said || fail "to /dev/stdout: $(cat said)"

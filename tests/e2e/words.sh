@@ -171,3 +171,12 @@ usage 'verify needs --ref' 'verify model'
 usage 'calmc build: expected SPEC.calm' build
 usage "one at a time; found 'b' after 'a'" 'build a b'
 expect 0 '^calmc [0-9.]*$' "$CALMC" --version
+
+# --- a build that takes long says what it is at: here the linker does
+mkdir bin && printf '#!/bin/sh\nsleep 3\nexec "%s" "$@"\n' "$(command -v cc)" >bin/cc && chmod +x bin/cc
+PATH="$dir/bin:$PATH" "$CALMC" build own.calm -o slow >said 2>&1 || fail "build: $(cat said)"
+grep -q '^own.calm: linking$' said && tail -n 1 said | grep -q '^wrote slow' || fail "a slow build in silence: $(cat said)"
+if command -v script >/dev/null; then
+  PATH="$dir/bin:$PATH" script -qec "$CALMC build own.calm -o slow" /dev/null >said 2>&1 </dev/null || fail "build: $(cat said)"
+  grep -q 'own.calm: linking, [0-9]* s' said && tail -n 1 said | grep -q "$(printf '\033')\\[Kwrote slow" || fail "a slow build on a terminal: $(cat -v said)"
+fi
