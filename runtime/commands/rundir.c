@@ -19,7 +19,22 @@ static bool is_there(const char *path) {
 }
 
 // Killed in the moment in which only the old checkpoint's second name exists.
-static bool was_set_aside(const RunDir *r) { return !is_there(r->last) && checkpoint_is(r->aside); }
+static bool was_set_aside(const RunDir *r) { return !is_there(r->last) && r->aside; }
+
+static void note_aside(void *user, int fd, const char *name) {
+  (void)fd;
+  if (file_is_tmp(name, "last" CHECKPOINT_ASIDE)) snprintf(user, NAME_MAX + 1, "%s", name);
+}
+
+static void look_aside(RunDir *r) {
+  char name[NAME_MAX + 1] = "";
+  file_each(r->dir, note_aside, name);
+  rt_free(r->aside);
+  r->aside = *name ? file_join(r->dir, name) : NULL;
+  if (r->aside && checkpoint_is(r->aside)) return;
+  rt_free(r->aside);
+  r->aside = NULL;
+}
 
 // "last/, log.csv": what there is of a run, or "".
 static const char *list_run(const RunDir *r, char out[64]) {
@@ -66,36 +81,34 @@ static bool check_start(const RunDir *r, RunStart start, RtError *e) {
   return rt_fail_about(e, RT_ABOUT_RUN, "%s holds an earlier run: %s", r->dir, parts);
 }
 
-// What a training was writing when it was killed, since nobody else is at work here.
-static bool is_leftover(const char *name) {
-  static const char *const OF[] = {"last", "best", "log.csv"};
-  for (size_t i = 0; i < sizeof OF / sizeof OF[0]; i++)
-    if (file_is_tmp(name, OF[i])) return true;
-  return false;
-}
-
+// What a training was writing when it was killed, or putting in place of something else, since nobody else is at work here.
 static void remove_leftover(void *run, int fd, const char *name) {
   const RunDir *r = run;
-  char path[PATH_MAX];
-  if (!is_leftover(name) || unlinkat(fd, name, 0) == 0) return;
-  if ((size_t)snprintf(path, sizeof path, "%s/%s", r->dir, name) < sizeof path) checkpoint_remove(path);
+  const struct { const char *of, *place; } OF[] = {{"last", r->last}, {"last" CHECKPOINT_ASIDE, r->last}, {"best", r->best}, {"best" CHECKPOINT_ASIDE, r->best}, {"log.csv", NULL}};
+  for (size_t i = 0; i < sizeof OF / sizeof OF[0]; i++) {
+    char path[PATH_MAX];
+    if (!file_is_tmp(name, OF[i].of) || unlinkat(fd, name, 0) == 0 || (size_t)snprintf(path, sizeof path, "%s/%s", r->dir, name) >= sizeof path) continue;
+    if (OF[i].place && checkpoint_is(OF[i].place)) checkpoint_keep_others(path, OF[i].place);
+    checkpoint_remove(path);
+  }
 }
 
 static bool tidy(RunDir *r, RtError *e) {
   if (was_set_aside(r) && rename(r->aside, r->last) != 0) return rt_fail(e, "cannot rename %s to %s: %s", r->aside, r->last, strerror(errno));
-  checkpoint_remove(r->aside);
   file_each(r->dir, remove_leftover, r);
   return true;
 }
 
 bool rundir_open(RunDir *r, const char *dir, RunStart start, RtError *e) {
   *r = (RunDir){.dir = rt_strdup(dir), .last = file_join(dir, "last"), .best = file_join(dir, "best"), .log = file_join(dir, "log.csv")};
-  r->aside = rt_format("%s.old", r->last);
   char *path = file_join(dir, ".calm.lock"), *what = rt_format("%s: another training is at work here", dir), parts[64];
   // Asked before anything is made, and again when nobody else can change it.
+  look_aside(r);
   bool ok = !lock_is_held(path, what, e) && check_start(r, start, e);
   r->made = !is_there(dir);
-  ok = ok && file_make_dirs(dir, e) && lock_take(&r->lock, path, what, e) && check_start(r, start, e) && tidy(r, e);
+  ok = ok && file_make_dirs(dir, e) && lock_take(&r->lock, path, what, e);
+  if (ok) look_aside(r);
+  ok = ok && check_start(r, start, e) && tidy(r, e);
   r->replaces = ok && start == RUN_OVERWRITE && *list_run(r, parts);
   rt_free(path), rt_free(what);
   return ok;

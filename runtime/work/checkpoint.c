@@ -42,9 +42,11 @@ static void remove_own(void *user, int fd, const char *name) {
   if (is_own(name)) unlinkat(fd, name, 0);
 }
 
-// Also where no descriptor is left to list the directory with.
+// Also where no descriptor is left to list the directory with. A link is none of calm's, and nothing behind it either.
 void checkpoint_remove(const char *dir) {
   char path[PATH_MAX];
+  struct stat st;
+  if (lstat(dir, &st) != 0 || !S_ISDIR(st.st_mode)) return;
   for (size_t i = 0; i < sizeof OWN / sizeof OWN[0]; i++)
     if ((size_t)snprintf(path, sizeof path, "%s/%s", dir, OWN[i]) < sizeof path) unlink(path);
   if (rmdir(dir) == 0 || errno == ENOENT) return;
@@ -64,8 +66,7 @@ static void keep_other(void *user, int fd, const char *name) {
   if (!cannot || renameat(fd, name, k->to, name) != 0) k->lost = true;
 }
 
-// Takes what is the user's along, from the old directory of a checkpoint into the new one.
-static void keep_others(const char *from, const char *to) {
+void checkpoint_keep_others(const char *from, const char *to) {
   Kept k = {.to = open(to, O_PATH | O_DIRECTORY | O_CLOEXEC)};
   if (k.to < 0 || !file_each(from, keep_other, &k) || k.lost)
     rt_warn("%s: what was in it besides the checkpoint could not be taken along, and is in %s now", to, from);
@@ -78,17 +79,17 @@ static bool exchange(const char *tmp, const char *dir, RtError *e) {
   if (errno != ENOTEMPTY && errno != EEXIST) return rt_fail(e, "cannot write %s: %s", dir, strerror(errno));
   if (renameat2(AT_FDCWD, tmp, AT_FDCWD, dir, RENAME_EXCHANGE) == 0) {
     if (!file_sync_dir_of(dir)) return rt_fail(e, "cannot write %s: %s", dir, strerror(errno));
-    keep_others(tmp, dir);
+    checkpoint_keep_others(tmp, dir);
     return true;
   }
   // A file system that cannot exchange two names: for a moment only the old one's second name exists (rundir.c finds it).
-  char *old = rt_format("%s.old", dir);
-  checkpoint_remove(old);
-  bool moved = rename(dir, old) == 0, ok = moved && rename(tmp, dir) == 0;
-  if (!ok) rt_fail(e, "cannot write %s: %s", dir, strerror(errno));
-  if (ok) keep_others(old, dir), checkpoint_remove(old);
+  char *aside = rt_format("%s" CHECKPOINT_ASIDE, dir), *old = file_tmp_dir(aside, e);      // empty: what was there is renamed over it
+  bool moved = old && rename(dir, old) == 0, ok = moved && rename(tmp, dir) == 0;
+  if (old && !ok) rt_fail(e, "cannot write %s: %s", dir, strerror(errno));
+  if (ok) checkpoint_keep_others(old, dir), checkpoint_remove(old);
   else if (moved) rename(old, dir);
-  rt_free(old);
+  else if (old) rmdir(old);
+  rt_free(old), rt_free(aside);
   return ok;
 }
 

@@ -40,6 +40,10 @@ bool checkpoint_params(const char *path, Identity *id, bool force, float *theta,
 bool checkpoint_is(const char *dir);
 // Its files by size and SHA-256, as theta.json lists them (files/sums.h); owned by the caller. NULL and an error, also where it lists none.
 json_t *checkpoint_files(const FileDir *d, const char *dir, RtError *e);
+// Where a file system cannot exchange two names, the old directory has a temporary name of DIR.old (file_is_tmp) for a moment.
+#define CHECKPOINT_ASIDE ".old"
+// Takes what is the user's along, from the old directory of a checkpoint into the new one; what cannot be taken stays, with a warning.
+void checkpoint_keep_others(const char *from, const char *to);
 // Removes a checkpoint's files and, when nothing else is in it, the directory.
 void checkpoint_remove(const char *dir);
 #endif

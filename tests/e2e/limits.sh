@@ -83,7 +83,7 @@ for c in info "generate --prompt abc --max-tokens 3" "eval --data text.jsonl" to
   got=0; ./own $c <strings >&4 2>said || got=$?
   [ $got = 141 ] && ! grep -v '^warning' said || fail "nobody reads: $got from $c ($(cat said))"
 done
-{ got=0; timeout 60 ./own generate --prompt a --ignore-eos 2>said || got=$?; echo $got >status; } | head -c 1 >first
+{ got=0; timeout 60 ./own generate --prompt a --ignore-eos --max-tokens 8000 2>said || got=$?; echo $got >status; } | head -c 1 >first
 [ "$(cat status)" = 141 ] && [ -s first ] || fail "generate into head: $(cat status), $(cat said)"
 { got=0; yes '"abc"' 2>/dev/null | timeout 60 ./own tokenize 2>said || got=$?; echo $got >status; } | head -1 >first
 [ "$(cat status)" = 141 ] && grep -q ids first && [ ! -s said ] || fail "tokenize into head: $(cat status), $(cat said)"
@@ -176,7 +176,7 @@ else
   echo "limits: NOT TESTED: the first process of a container (this user cannot make one)"
 fi
 mkfifo words
-./own generate --prompt a --ignore-eos >words 2>err & pid=$!
+./own generate --prompt a --ignore-eos --max-tokens 8000 >words 2>err & pid=$!
 head -c 20 <words >first; kill -INT $pid 2>/dev/null || true
 got=0; wait $pid || got=$?
 [ $got = 130 ] || [ $got = 141 ] || fail "generate, a signal: $got ($(cat err))"

@@ -85,10 +85,18 @@ precious" ] || fail "a lock was written over a file"
 # --- what a killed training left half written is removed; the old checkpoint that stands aside alone is found
 ours=tmp.0123456789abcdef
 mkdir fresh/last.$ours fresh/best.$ours fresh/last.tmp.mine; echo x >fresh/last.$ours/theta.safetensors; echo x >fresh/log.csv.$ours
-mv fresh/last fresh/last.old
+echo mine >fresh/best.$ours/notes; echo mine >fresh/last.$ours/taken
+mv fresh/last fresh/last.old.$ours; mkdir fresh/last.old; cp fresh/last.old.$ours/* fresh/last.old; ln -s ../run/last fresh/best.old
+(cd fresh/last.old && sha256sum *) >copy; sum run >before
 expect 1 'fresh holds an earlier run: last/' ./app train --data rows.jsonl --steps 4 --out fresh
 train --steps 4 --seed 5 --out fresh --resume
-[ "$(ls fresh | grep 'tmp\|old')" = last.tmp.mine ] || fail "left behind: $(ls fresh)"
+[ "$(ls fresh | grep 'tmp\|old')" = "best.old
+best.$ours
+last.old
+last.tmp.mine" ] && [ "$(ls fresh/best.$ours)" = notes ] || fail "left behind: $(ls fresh fresh/best.$ours)"
+[ "$(cat fresh/last/taken)" = mine ] || fail "what was the user's in a leftover was not taken along"
+(cd fresh/last.old && sha256sum *) | cmp - copy && sum run | cmp - before || fail "a user's copy of a checkpoint was taken for a leftover"
+rm -r fresh/best.$ours fresh/best.old
 cmp run/last/theta.safetensors fresh/last/theta.safetensors || fail "not the checkpoint that stood aside"
 # its data and settings are theta.json's where no flag says another
 ./app train --steps 5 --out fresh --resume 2>err || fail "go on without --data: $(cat err)"
