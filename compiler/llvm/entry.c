@@ -1,5 +1,6 @@
-// Entry functions: the calls of one entry, straight down. Every value a call needs is read from the context the runtime
-// fills (rt_abi.h: RtCtx): buffers by id, extents by symbol, kernels of the path in use.
+// Entry functions. An entry is a table of its calls, which one loop walks: the code does not grow with the depth of a model, nor the time that LLVM takes
+// over it. A call's words: what each kernel does with them (how many tasks, or the BLAS) is its launch function. Everything else a call needs is read
+// from the context the runtime fills (rt_abi.h: RtCtx): buffers by id, extents by symbol, kernels of the path in use.
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -7,30 +8,8 @@
 #include "llvm/object.h"
 #include "runtime/abi/abi.h"
 
-typedef struct Entry {
-  Cg *g;
-  const Plan *p;
-  LLVMValueRef ctx, buf, sym, kernel, args;
-  LLVMValueRef *ptr;           // room for the arguments of a call
-} Entry;
-
-// A pointer of RtCtx.
-#define FIELD(e, name) field(e, offsetof(RtCtx, name))
-static LLVMValueRef field(Entry *e, size_t offset) {
-  return cg_load(e->g, e->g->ptr, cg_at(e->g, e->g->ptr, e->ctx, cg_i64(e->g, (int64_t)(offset / sizeof(void *)))));
-}
-
-static LLVMValueRef extent(Entry *e, int sym) {
-  return cg_load(e->g, e->g->i64, cg_at(e->g, e->g->i64, e->sym, cg_i64(e->g, sym)));
-}
-
-static LLVMValueRef buffer(Entry *e, int id) {
-  return cg_load(e->g, e->g->ptr, cg_at(e->g, e->g->ptr, e->buf, cg_i64(e->g, id)));
-}
-
-static void set_word(Entry *e, int i, LLVMValueRef v) {
-  cg_store(e->g, v, cg_at(e->g, e->g->i64, e->args, cg_i64(e->g, i)));
-}
+// A call in the table, in 64-bit words; the buffers' ids follow.
+enum { W_KERNEL, W_SYM, W_ROWS, W_SOURCE_SYM, W_ACCUMULATE, W_NBUF, W_BUFS };
 
 // Calls one of the functions of rt_abi.def.
 typedef enum RtCall {
@@ -62,12 +41,49 @@ static void call(Cg *g, RtCall which, LLVMValueRef *args) {
 #undef PTR
 #undef I64
 
-static void emit_dw(Entry *e, const Call *c, const Kernel *k, LLVMValueRef rows) {
-  Cg *g = e->g;
-  LLVMValueRef args[] = {e->ctx, rows, cg_i64(g, k->DW.N), cg_i64(g, k->DW.K), buffer(e, c->buf[KARG(DW, dy)]), buffer(e, c->buf[KARG(DW, x)]),
-                         buffer(e, c->buf[KARG(DW, dw)]), cg_i64(g, c->accumulate)};
-  call(g, CALL_rt_dw, args);
+// A pointer of RtCtx.
+#define FIELD(g, ctx, name) field(g, ctx, offsetof(RtCtx, name))
+static LLVMValueRef field(Cg *g, LLVMValueRef ctx, size_t offset) {
+  return cg_load(g, g->ptr, cg_at(g, g->ptr, ctx, cg_i64(g, (int64_t)(offset / sizeof(void *)))));
 }
+static LLVMValueRef word(Cg *g, LLVMValueRef words, LLVMValueRef i) { return cg_load(g, g->i64, cg_at(g, g->i64, words, i)); }
+
+// ---- launch functions: (context, words, whether to accumulate)
+
+static LLVMTypeRef launch_type(Cg *g) {
+  LLVMTypeRef par[3] = {g->ptr, g->ptr, g->i64};
+  return LLVMFunctionType(g->void_t, par, 3, false);
+}
+
+static LLVMValueRef launch_function(Cg *g, const Kernel *k) {
+  char name[64];
+  snprintf(name, sizeof name, "launch_%d", k->id);
+  LLVMValueRef fn = cg_function(g, name, launch_type(g), NULL, false);
+  LLVMValueRef ctx = LLVMGetParam(fn, 0), args = LLVMGetParam(fn, 1), rows = word(g, args, cg_i64(g, 0));
+  LLVMValueRef *ptr = need_alloc((size_t)k->narg + 1, sizeof *ptr);
+  for (int i = 0; i < k->narg; i++) ptr[i] = LLVMBuildIntToPtr(g->b, word(g, args, cg_i64(g, 1 + i)), g->ptr, "");
+  if (kernel_class[k->cls].form == FORM_BLAS) {
+    LLVMValueRef dw[] = {ctx, rows, cg_i64(g, k->DW.N), cg_i64(g, k->DW.K), ptr[KARG(DW, dy)], ptr[KARG(DW, x)], ptr[KARG(DW, dw)], LLVMGetParam(fn, 2)};
+    call(g, CALL_rt_dw, dw);
+  } else {
+    LLVMValueRef kernel = cg_load(g, g->ptr, cg_at(g, g->ptr, FIELD(g, ctx, kernel), cg_i64(g, k->id)));
+    LLVMValueRef run[] = {ctx, kernel, kernel_emitters[k->cls].tasks(g, k, rows, ptr), args};
+    call(g, CALL_rt_parallel, run);
+  }
+  LLVMBuildRetVoid(g->b);
+  free(ptr);
+  return fn;
+}
+
+static LLVMValueRef launch_table(Cg *g, const Plan *p) {
+  LLVMValueRef *fn = need_alloc((size_t)p->nkernel + 1, sizeof *fn);
+  for (int i = 0; i < p->nkernel; i++) fn[i] = launch_function(g, &p->kernel[i]);
+  LLVMValueRef table = cg_constant(g, "launch", LLVMConstArray2(g->ptr, fn, (uint64_t)p->nkernel), false);
+  free(fn);
+  return table;
+}
+
+// ---- the loop: (context, table, its end)
 
 static int max_words(const Plan *p) {
   int most = 0;
@@ -75,40 +91,73 @@ static int max_words(const Plan *p) {
   return most + 2;
 }
 
-static void emit_call(Entry *e, const Call *c) {
-  Cg *g = e->g;
-  const Kernel *k = &e->p->kernel[c->kernel];
-  LLVMValueRef rows = c->sym >= 0 ? extent(e, c->sym) : cg_i64(g, c->rows), *ptr = e->ptr;
-  CallForm form = kernel_class[k->cls].form;
-  if (form == FORM_BLAS) {
-    emit_dw(e, c, k, rows);
-    return;
+static LLVMTypeRef run_type(Cg *g) {
+  LLVMTypeRef par[3] = {g->ptr, g->ptr, g->i64};
+  return LLVMFunctionType(g->void_t, par, 3, false);
+}
+
+static LLVMValueRef extent(Cg *g, LLVMValueRef ctx, LLVMValueRef sym) { return word(g, FIELD(g, ctx, sym), sym); }
+
+static LLVMValueRef run_function(Cg *g, const Plan *p, LLVMValueRef launch) {
+  LLVMValueRef fn = cg_function(g, "run_calls", run_type(g), NULL, false), zero = cg_i64(g, 0);
+  LLVMValueRef ctx = LLVMGetParam(fn, 0), table = LLVMGetParam(fn, 1), at_var = cg_var(g, g->i64, zero);
+  LLVMValueRef args = LLVMBuildArrayAlloca(g->b, g->i64, cg_i64(g, max_words(p)), "");
+  CgLoop calls = cg_loop(g, zero, LLVMGetParam(fn, 2), 1);
+  LLVMValueRef at = cg_get(g, g->i64, at_var), w[W_BUFS];
+  for (int i = 0; i < W_BUFS; i++) w[i] = word(g, table, cg_add(g, at, cg_i64(g, i)));
+  LLVMValueRef rows = cg_var(g, g->i64, w[W_ROWS]);
+  CgIf of_step = cg_if(g, cg_lt(g, cg_i64(g, -1), w[W_SYM]));
+  cg_set(g, rows, extent(g, ctx, w[W_SYM]));
+  cg_endif(g, &of_step);
+  cg_store(g, cg_get(g, g->i64, rows), args);
+  CgLoop l = cg_loop(g, zero, w[W_NBUF], 1);
+  LLVMValueRef id = word(g, table, cg_add(g, cg_add(g, at, cg_i64(g, W_BUFS)), l.i));
+  cg_store(g, word(g, FIELD(g, ctx, buf), id), cg_at(g, g->i64, args, cg_add(g, l.i, cg_i64(g, 1))));
+  cg_loop_end(g, &l);
+  CgIf source = cg_if(g, cg_lt(g, cg_i64(g, -1), w[W_SOURCE_SYM]));
+  cg_store(g, extent(g, ctx, w[W_SOURCE_SYM]), cg_at(g, g->i64, args, cg_add(g, w[W_NBUF], cg_i64(g, 1))));
+  cg_endif(g, &source);
+  LLVMValueRef one[3] = {ctx, args, w[W_ACCUMULATE]};
+  cg_call(g, launch_type(g), cg_load(g, g->ptr, cg_at(g, g->ptr, launch, w[W_KERNEL])), one, 3);
+  cg_set(g, at_var, cg_add(g, at, cg_add(g, w[W_NBUF], cg_i64(g, W_BUFS))));
+  cg_loop_end(g, &calls);
+  LLVMBuildRetVoid(g->b);
+  return fn;
+}
+
+// ---- the tables
+
+static LLVMValueRef call_table(Cg *g, const Plan *p, const PlanEntry *e) {
+  size_t n = 0;
+  for (int c = 0; c < e->ncall; c++) n += W_BUFS + (size_t)p->kernel[e->call[c].kernel].narg;
+  LLVMValueRef *v = need_alloc(n + 1, sizeof *v);
+  n = 0;
+  for (int c = 0; c < e->ncall; c++) {
+    const Call *x = &e->call[c];
+    const Kernel *k = &p->kernel[x->kernel];
+    int64_t source = kernel_class[k->cls].form == FORM_SOURCE_ROWS ? p->buf[x->buf[0]].sym : -1;
+    const int64_t head[W_BUFS] = {[W_KERNEL] = x->kernel, [W_SYM] = x->sym, [W_ROWS] = x->rows, [W_SOURCE_SYM] = source,
+                                  [W_ACCUMULATE] = x->accumulate, [W_NBUF] = k->narg};
+    for (int i = 0; i < W_BUFS; i++) v[n++] = cg_i64(g, head[i]);
+    for (int i = 0; i < k->narg; i++) v[n++] = cg_i64(g, x->buf[i]);
   }
-  set_word(e, 0, rows);
-  for (int i = 0; i < k->narg; i++) {
-    ptr[i] = buffer(e, c->buf[i]);
-    set_word(e, 1 + i, LLVMBuildPtrToInt(g->b, ptr[i], g->i64, ""));
-  }
-  if (form == FORM_SOURCE_ROWS) set_word(e, 1 + k->narg, extent(e, e->p->buf[c->buf[0]].sym));
-  LLVMValueRef fn = cg_load(g, g->ptr, cg_at(g, g->ptr, e->kernel, cg_i64(g, c->kernel)));
-  LLVMValueRef args[] = {e->ctx, fn, kernel_emitters[k->cls].tasks(g, k, rows, ptr), e->args};
-  call(g, CALL_rt_parallel, args);
+  char name[64];
+  snprintf(name, sizeof name, "calls_%s", e->name);
+  LLVMValueRef table = cg_constant(g, name, LLVMConstArray2(g->i64, v, n), false);
+  free(v);
+  return table;
 }
 
 void emit_entries(Cg *g, const Plan *p, LLVMValueRef *fn) {
-  LLVMValueRef *ptr = need_alloc((size_t)max_words(p), sizeof(LLVMValueRef));
+  LLVMValueRef run = run_function(g, p, launch_table(g, p));
   for (int i = 0; i < p->nentry; i++) {
+    const PlanEntry *e = &p->entry[i];
     char name[64];
-    snprintf(name, sizeof name, "entry_%s", p->entry[i].name);
+    snprintf(name, sizeof name, "entry_%s", e->name);
     LLVMTypeRef par[1] = {g->ptr};
     fn[i] = cg_function(g, name, LLVMFunctionType(g->void_t, par, 1, false), NULL, false);
-    Entry e = {.g = g, .p = p, .ctx = LLVMGetParam(fn[i], 0), .ptr = ptr};
-    e.args = LLVMBuildArrayAlloca(g->b, g->i64, cg_i64(g, max_words(p)), "");
-    e.buf = FIELD(&e, buf);
-    e.sym = FIELD(&e, sym);
-    e.kernel = FIELD(&e, kernel);
-    for (int c = 0; c < p->entry[i].ncall; c++) emit_call(&e, &p->entry[i].call[c]);
+    LLVMValueRef arg[3] = {LLVMGetParam(fn[i], 0), call_table(g, p, e), cg_i64(g, e->ncall)};
+    cg_call(g, run_type(g), run, arg, 3);
     LLVMBuildRetVoid(g->b);
   }
-  free(ptr);
 }

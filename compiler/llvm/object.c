@@ -111,6 +111,14 @@ void cg_finish(Cg *g, EmitKind what, Buf *out) {
   LLVMContextDispose(g->ctx);
 }
 
+LLVMValueRef cg_constant(Cg *g, const char *name, LLVMValueRef init, bool external) {
+  LLVMValueRef v = LLVMAddGlobal(g->mod, LLVMTypeOf(init), name);
+  LLVMSetInitializer(v, init);
+  LLVMSetGlobalConstant(v, true);
+  if (!external) LLVMSetLinkage(v, LLVMInternalLinkage);
+  return v;
+}
+
 // ---- a program
 static LLVMValueRef emit_kernel(Cg *g, const Kernel *k, const Isa *isa) {
   if (!kernel_emitters[k->cls].body) return LLVMConstNull(g->ptr);
@@ -123,26 +131,18 @@ static LLVMValueRef emit_kernel(Cg *g, const Kernel *k, const Isa *isa) {
   return fn;
 }
 
-static LLVMValueRef constant(Cg *g, const char *name, LLVMValueRef init, bool external) {
-  LLVMValueRef v = LLVMAddGlobal(g->mod, LLVMTypeOf(init), name);
-  LLVMSetInitializer(v, init);
-  LLVMSetGlobalConstant(v, true);
-  if (!external) LLVMSetLinkage(v, LLVMInternalLinkage);
-  return v;
-}
-
 static LLVMValueRef kernel_table(Cg *g, const Plan *p, const Isa *isa) {
   LLVMValueRef *fn = need_alloc((size_t)p->nkernel + 1, sizeof *fn);
   for (int i = 0; i < p->nkernel; i++) fn[i] = emit_kernel(g, &p->kernel[i], isa);
   char name[64];
   snprintf(name, sizeof name, "kernels_%s", isa->name);
-  LLVMValueRef table = constant(g, name, LLVMConstArray2(g->ptr, fn, (uint64_t)p->nkernel), false);
+  LLVMValueRef table = cg_constant(g, name, LLVMConstArray2(g->ptr, fn, (uint64_t)p->nkernel), false);
   free(fn);
   return table;
 }
 
 static LLVMValueRef text(Cg *g, const char *name, const char *s) {
-  return constant(g, name, LLVMConstStringInContext2(g->ctx, s, strlen(s), false), false);
+  return cg_constant(g, name, LLVMConstStringInContext2(g->ctx, s, strlen(s), false), false);
 }
 
 _Static_assert(offsetof(RtIsa, name) == 0 && offsetof(RtIsa, kernel) == sizeof(void *) && sizeof(RtIsa) == 2 * sizeof(void *), "rt_abi.h: RtIsa");
@@ -158,8 +158,8 @@ static void isa_tables(Cg *g, const Plan *p) {
     LLVMValueRef pair[2] = {text(g, name, isa->name), kernel_table(g, p, isa)};
     row[n++] = LLVMConstStructInContext(g->ctx, pair, 2, false);
   }
-  constant(g, "calm_isas", LLVMConstArray2(LLVMStructTypeInContext(g->ctx, pair_t, 2, false), row, (uint64_t)n), true);
-  constant(g, "calm_isa_count", cg_i64(g, n), true);
+  cg_constant(g, "calm_isas", LLVMConstArray2(LLVMStructTypeInContext(g->ctx, pair_t, 2, false), row, (uint64_t)n), true);
+  cg_constant(g, "calm_isa_count", cg_i64(g, n), true);
 }
 
 LlvmEmit *const calm_llvm_emit = llvm_emit;
@@ -170,10 +170,10 @@ void llvm_emit(const Plan *p, const char *json, EmitKind what, Buf *out) {
   isa_tables(&g, p);
   LLVMValueRef *entry = need_alloc((size_t)p->nentry + 1, sizeof *entry);
   emit_entries(&g, p, entry);
-  constant(&g, "calm_entries", LLVMConstArray2(g.ptr, entry, (uint64_t)p->nentry), true);
+  cg_constant(&g, "calm_entries", LLVMConstArray2(g.ptr, entry, (uint64_t)p->nentry), true);
   free(entry);
-  constant(&g, "calm_scratch_bytes", cg_i64(&g, g.scratch), true);
-  constant(&g, "calm_program_json", LLVMConstStringInContext2(g.ctx, json, strlen(json), false), true);
-  constant(&g, "calm_program_json_len", cg_i64(&g, (int64_t)strlen(json)), true);
+  cg_constant(&g, "calm_scratch_bytes", cg_i64(&g, g.scratch), true);
+  cg_constant(&g, "calm_program_json", LLVMConstStringInContext2(g.ctx, json, strlen(json), false), true);
+  cg_constant(&g, "calm_program_json_len", cg_i64(&g, (int64_t)strlen(json)), true);
   cg_finish(&g, what, out);
 }
