@@ -71,36 +71,16 @@ static int source_buf(Lower *l, NodeId n) {
   return op_is(x->op, T_LITERAL) ? const_buf(l, x) : lower_mask(l, n);
 }
 
-// An output named like an input is written in place.
-static int output_in_place(Lower *l, NodeId n) {
-  const Graph *g = l->g;
-  for (int i = 0; i < g->nout; i++) {
-    if (fuse_root(g, g->out[i].node) != n) continue;
-    for (NodeId k = 0; k < g->n; k++) {
-      const Node *x = &g->node[k];
-      if (op_is(x->op, T_GIVEN) && !strcmp(x->attr.name, g->out[i].name)) return source_buf(l, k);
-    }
-  }
-  return -1;
-}
-
-// All parts that name one result have its buffer.
-static NodeId first_part(const Graph *g, NodeId n) {
-  const Node *x = &g->node[n];
-  NodeId i = x->in[0] + 1;
-  while (!op_is(g->node[i].op, T_PART) || g->node[i].in[0] != x->in[0] || g->node[i].attr.i[0] != x->attr.i[0]) i++;
-  return i;
-}
-
 int lower_buf(Lower *l, NodeId n) {
   n = fuse_root(l->g, n);
-  if (op_is(l->g->node[n].op, T_PART)) n = first_part(l->g, n);
+  const Node *asked = &l->g->node[n];
+  if (op_is(asked->op, T_PART)) n = l->part[(size_t)asked->in[0] * MAX_OUT + (size_t)asked->attr.i[0]];      // all parts that name one result have its buffer
   if (l->buf[n] >= 0) return l->buf[n];
   const Node *x = &l->g->node[n];
   int b = -1;
   if (op_class(x->op) == OPC_SOURCE || (op_is(x->op, T_TAKES) && x->type.dt == DT_MASK)) b = source_buf(l, n);
   else if (op_is(x->op, T_IN_PLACE)) b = lower_buf(l, x->in[0]);
-  else b = output_in_place(l, n);
+  else if (l->in_place[n] >= 0) b = source_buf(l, l->in_place[n]);      // an output named like an input is written in place
   if (b < 0) b = lower_new_act(l, x->type.dt, lower_sym(l, &x->type), type_row_elems(&x->type));
   return l->buf[n] = b;
 }

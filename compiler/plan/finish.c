@@ -34,21 +34,19 @@ static void place_params(Plan *p) {
   }
 }
 
-// Vectors that ids pick one of, where a call reads buffer b so and only so; 1 where one reads it as a whole; 0 where none reads it.
-static int64_t tables(const Plan *p, int b) {
-  int64_t vectors = 0;
+// How weights are read once they are packed: by token ids alone, of so many vectors one each, or as a whole (ProgStored).
+static void find_tables(Plan *p) {
   for (int i = 0; i < p->nentry; i++)
     for (int c = 0; c < p->entry[i].ncall; c++) {
       const Call *call = &p->entry[i].call[c];
       const Kernel *k = &p->kernel[call->kernel];
       for (int a = 0; a < k->narg && k->cls != K_PACK; a++) {
-        if (call->buf[a] != b) continue;
+        PBuf *b = &p->buf[call->buf[a]];
+        if (b->kind != BUF_WEIGHT || b->stored.tables == 1) continue;
         bool table = k->cls == K_LOOKUP && a == KARG(LOOKUP, table) && !strncmp(p->buf[call->buf[KARG(LOOKUP, ids)]].name, "ids.", 4);
-        if (!table) return 1;
-        vectors = k->LOOKUP.V;
+        b->stored.tables = table ? k->LOOKUP.V : 1;
       }
     }
-  return vectors;
 }
 
 void plan_finish(Plan *p) {
@@ -56,7 +54,6 @@ void plan_finish(Plan *p) {
   pack_entry(p, "prepare", BUF_LIVE);
   place_params(p);
   for (int i = 0; i < p->nentry; i++) plan_place(p, i);
-  for (int i = 0; i < p->nbuf; i++)
-    if (p->buf[i].kind == BUF_WEIGHT) p->buf[i].stored.tables = tables(p, i);
+  find_tables(p);
   plan_check(p);
 }

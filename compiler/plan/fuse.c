@@ -11,6 +11,8 @@ typedef struct Fuser {
   bool forward_only;
   int *home;                   // gemm unit whose epilogue a row node joined, or -1
   int *uses;                   // users of each node, outputs included
+  int *by_input;               // node -> the last gemm unit that reads it, -1
+  int *by_level;               // [level * nsym + sym] -> its row unit, -1
 } Fuser;
 
 NodeId fuse_root(const Graph *g, NodeId n) {
@@ -108,13 +110,11 @@ enum { MOST_MATS = 4 };
 static int gemm_unit(Fuser *z, NodeId i) {
   const Graph *g = z->g;
   const Node *n = &g->node[i];
-  for (int k = 0; !op_is(n->op, T_BY_OUTER) && k < z->f->n; k++) {
-    const Unit *u = &z->f->u[k];
-    if (u->kind != UNIT_GEMM || u->level != z->f->level[i] || u->nheavy == MOST_MATS) continue;
-    const Node *m = &g->node[u->node[0]];
-    if (!op_is(m->op, T_BY_OUTER) && fuse_root(g, m->in[0]) == fuse_root(g, n->in[0])) return k;
-  }
-  return unit_new(z, UNIT_GEMM, z->f->level[i], -1, i);
+  if (op_is(n->op, T_BY_OUTER)) return unit_new(z, UNIT_GEMM, z->f->level[i], -1, i);
+  int *last = &z->by_input[fuse_root(g, n->in[0])];
+  const Unit *u = *last < 0 ? NULL : &z->f->u[*last];
+  if (!u || u->level != z->f->level[i] || u->nheavy == MOST_MATS) *last = unit_new(z, UNIT_GEMM, z->f->level[i], -1, i);
+  return *last;
 }
 
 static void heavy_units(Fuser *z) {
@@ -229,13 +229,9 @@ static void epilogues(Fuser *z) {
 static void row_units(Fuser *z) {
   for (NodeId i = 0; i < z->g->n; i++) {
     if (!is_row(z->g, i) || skip(z, i) || z->home[i] >= 0) continue;
-    int sym = type_row_sym(&z->g->node[i].type), u = -1;
-    for (int k = 0; k < z->f->n && u < 0; k++) {
-      const Unit *x = &z->f->u[k];
-      if (x->kind == UNIT_ROW && x->level == z->f->level[i] && x->sym == sym) u = k;
-    }
-    if (u < 0) u = unit_new(z, UNIT_ROW, z->f->level[i], sym, i);
-    unit_push(z, u, i);
+    int sym = type_row_sym(&z->g->node[i].type), *u = &z->by_level[(size_t)z->f->level[i] * (size_t)z->g->nsym + (size_t)sym];
+    if (*u < 0) *u = unit_new(z, UNIT_ROW, z->f->level[i], sym, i);
+    unit_push(z, *u, i);
   }
 }
 
@@ -301,6 +297,18 @@ static int by_time(const void *x, const void *y, void *user) {
   return (u->first > v->first) - (u->first < v->first);
 }
 
+static void find_units(Fuser *z) {
+  int levels = 0;
+  z->by_input = ARENA_ARRAY(z->a, int, z->g->n + 1);
+  for (NodeId i = 0; i < z->g->n; i++) {
+    z->by_input[i] = -1;
+    if (z->f->level[i] >= levels) levels = z->f->level[i] + 1;
+  }
+  size_t n = (size_t)levels * (size_t)z->g->nsym;
+  z->by_level = ARENA_ARRAY(z->a, int, n + 1);
+  for (size_t i = 0; i < n; i++) z->by_level[i] = -1;
+}
+
 Fusion *fuse(const Graph *g, Arena *a, bool forward_only) {
   Fusion *f = ARENA_NEW(a, Fusion);
   size_t n = (size_t)g->n + 1;
@@ -317,6 +325,7 @@ Fusion *fuse(const Graph *g, Arena *a, bool forward_only) {
   for (int i = 0; i < g->nout; i++) z.uses[g->out[i].node]++;
   levels_asap(&z);
   levels_alap(&z);
+  find_units(&z);
   heavy_units(&z);
   epilogues(&z);
   row_units(&z);

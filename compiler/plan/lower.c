@@ -39,9 +39,18 @@ static void static_unit(Lower *l, const Unit *u) {
   lower_call(l, &d, -1, b.lead_rank ? b.lead : 1);
 }
 
+// Addends of gradients, by the unit that makes them and in the order of the outputs.
+typedef struct GradLeaf {
+  NodeId leaf;
+  const char *param;
+} GradLeaf;
+typedef struct UnitGrads {
+  GradLeaf *v;
+  int n, cap;
+} UnitGrads;
+
 typedef struct GradUse {
   Lower *l;
-  const Unit *u;
   const char *param;
 } GradUse;
 
@@ -50,15 +59,43 @@ static void grad_leaf(void *user, NodeId leaf) {
   Lower *l = x->l;
   NodeId made = fuse_root(l->g, leaf);
   if (op_is(l->g->node[made].op, T_PART)) made = l->g->node[made].in[0];
-  if (l->f->unit[made] >= 0 && &l->f->u[l->f->unit[made]] == x->u) lower_grad(l, leaf, x->param);
+  if (l->f->unit[made] < 0) return;
+  UnitGrads *of = &l->grads[l->f->unit[made]];
+  ARENA_PUSH(l->p->arena, of->v, of->n, of->cap, ((GradLeaf){leaf, x->param}));
+}
+
+static void find_grads(Lower *l) {
+  l->grads = ARENA_ARRAY(l->p->arena, UnitGrads, l->f->n + 1);
+  for (int i = 0; i < l->g->nout; i++) {
+    GradUse x = {.l = l};
+    if (fuse_grad_param(&l->g->out[i], &x.param)) fuse_grad_leaves(l->g, l->g->out[i].node, grad_leaf, &x);
+  }
+}
+
+// What lowering asks of a node again and again.
+static void find_nodes(Lower *l) {
+  const Graph *g = l->g;
+  Arena *a = l->p->arena;
+  l->part = ARENA_ARRAY(a, NodeId, (size_t)g->n * MAX_OUT + 1);
+  l->in_place = ARENA_ARRAY(a, int, g->n + 1);
+  l->value = ARENA_ARRAY(a, int, g->n + 1);
+  l->stamp = ARENA_ARRAY(a, int, g->n + 1);
+  for (size_t i = 0; i < (size_t)g->n * MAX_OUT; i++) l->part[i] = NODE_NONE;
+  for (NodeId i = g->n - 1; i >= 0; i--) {
+    l->in_place[i] = -1;
+    if (op_is(g->node[i].op, T_PART)) l->part[(size_t)g->node[i].in[0] * MAX_OUT + (size_t)g->node[i].attr.i[0]] = i;
+  }
+  for (NodeId k = 0; k < g->n; k++) {
+    if (!op_is(g->node[k].op, T_GIVEN)) continue;
+    for (int i = 0; i < g->nout; i++)
+      if (!strcmp(g->node[k].attr.name, g->out[i].name)) l->in_place[fuse_root(g, g->out[i].node)] = k;
+  }
 }
 
 // As soon as an addend of a gradient is there it goes to the flat gradient, so that its own buffer lives shortly.
 static void unit_grads(Lower *l, const Unit *u) {
-  for (int i = 0; i < l->g->nout; i++) {
-    GradUse x = {.l = l, .u = u};
-    if (fuse_grad_param(&l->g->out[i], &x.param)) fuse_grad_leaves(l->g, l->g->out[i].node, grad_leaf, &x);
-  }
+  const UnitGrads *of = &l->grads[u - l->f->u];
+  for (int i = 0; i < of->n; i++) lower_grad(l, of->v[i].leaf, of->v[i].param);
 }
 
 static bool direct_grad(const Lower *l, NodeId n) { return op_class(l->g->node[n].op) == OPC_DW && !l->f->stored[n]; }
@@ -107,6 +144,8 @@ void plan_add(Plan *p, const Graph *graph) {
   l.buf = ARENA_ARRAY(a, int, g->n + 1);
   l.dup = ARENA_ARRAY(a, int, g->n + 1);
   for (NodeId i = 0; i < g->n; i++) l.buf[i] = l.dup[i] = -1;
+  find_nodes(&l);
+  find_grads(&l);
   for (NodeId i = 0; i < g->n; i++) {                       // parameters keep the graph's order in the flat vector
     if (op_is(g->node[i].op, T_TRAINED)) lower_buf(&l, i);
   }

@@ -12,6 +12,10 @@ typedef struct Lower {
   int *sym;                    // graph symbol -> plan symbol
   int *buf;                    // node -> buffer of its value, -1
   int *dup;                    // node (linear weight operand) -> packed buffer, -1
+  NodeId *part;                // [node * MAX_OUT + k]: the first part node that reads result k, NODE_NONE
+  int *in_place;               // node -> the input that an output of the same name writes over, -1
+  int *value, *stamp, serial;  // node -> its value in the row program being made; valid where stamp[node] == serial
+  struct UnitGrads *grads;     // unit -> the addends of gradients that it makes
 } Lower;
 
 // A kernel under construction: arguments are added as programs name them.
@@ -44,8 +48,8 @@ typedef struct ProgBuilder {
   int cap;
   int64_t lead;                // static units: the leading extent of values of rank lead_rank counts the rows
   int lead_rank;               // 0 = none does
-  int *value;                  // node -> value index, -1
 } ProgBuilder;
+// One at a time: beginning a program forgets the values of the one before.
 ProgBuilder prog_begin(Lower *l, KernelDraft *d, const Unit *u, int prog);
 int prog_value(ProgBuilder *b, NodeId n);
 void prog_store(ProgBuilder *b, NodeId n);                         // the value also goes to its buffer

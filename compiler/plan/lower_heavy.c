@@ -25,11 +25,9 @@ static void matrix_extents(const Type *w, int inner, int64_t *N, int64_t *K) {
 
 // The buffer of result k of a node with several; one nobody asked for is still written, to a buffer of its own.
 static int result(Lower *l, NodeId n, int k) {
-  const Graph *g = l->g;
-  for (NodeId i = n + 1; i < g->n; i++) {
-    if (op_is(g->node[i].op, T_PART) && g->node[i].in[0] == n && g->node[i].attr.i[0] == k) return lower_buf(l, i);
-  }
-  const Type *t = &g->node[n].out[k];
+  NodeId part = l->part[(size_t)n * MAX_OUT + (size_t)k];
+  if (part != NODE_NONE) return lower_buf(l, part);
+  const Type *t = &l->g->node[n].out[k];
   return lower_new_act(l, t->dt, lower_sym(l, t), type_row_elems(t));
 }
 

@@ -5,10 +5,8 @@
 #include "plan/lower.h"
 
 ProgBuilder prog_begin(Lower *l, KernelDraft *d, const Unit *u, int prog) {
-  ProgBuilder b = {.l = l, .d = d, .u = u, .prog = prog};
-  b.value = ARENA_ARRAY(l->p->arena, int, l->g->n + 1);
-  for (NodeId i = 0; i < l->g->n; i++) b.value[i] = -1;
-  return b;
+  l->serial++;
+  return (ProgBuilder){.l = l, .d = d, .u = u, .prog = prog};
 }
 
 // The extents of a type within a row: without the row symbol, or, in a static unit, without the leading extent that counts rows.
@@ -71,7 +69,7 @@ static int acc_value(ProgBuilder *b, NodeId n) {
 }
 
 int prog_value(ProgBuilder *b, NodeId n) {
-  if (b->value[n] >= 0) return b->value[n];
+  if (b->l->stamp[n] == b->l->serial) return b->l->value[n];
   const Node *x = &b->l->g->node[n];
   OpClass c = op_class(x->op);
   int made;
@@ -85,7 +83,8 @@ int prog_value(ProgBuilder *b, NodeId n) {
   } else {
     made = load(b, n);
   }
-  return b->value[n] = made;
+  b->l->stamp[n] = b->l->serial;
+  return b->l->value[n] = made;
 }
 
 void prog_store(ProgBuilder *b, NodeId n) {
