@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { SHOW_ERRORS = 40, SHOW_BYTES = 200 };   // more errors, or more of a line, tell nobody anything
+enum { SHOW_ERRORS = 40, COUNT_ERRORS = 400, SHOW_BYTES = 200 };   // more errors, or more of a line, tell nobody anything
 
 void diags_init(Diags *d, Sources *s) { *d = (Diags){.arena = s->arena, .sources = s}; }
 
@@ -30,6 +30,8 @@ static void add(Diags *d, DiagKind kind, Loc loc, const char *fmt, va_list ap) {
 DEFINE(diag_error, DIAG_ERROR)
 DEFINE(diag_warn, DIAG_WARNING)
 DEFINE(diag_note, DIAG_NOTE)
+
+bool diags_full(const Diags *d) { return d->errors >= COUNT_ERRORS; }
 
 // The line that holds loc, cut to SHOW_BYTES around it, and carets under the part of loc on that line. One caret a code
 // point.
@@ -71,7 +73,7 @@ void diags_print(const Diags *d, Buf *out) {
   for (int i = 0; i < d->n; i++) {
     if (d->v[i].kind == DIAG_ERROR && ++errors > SHOW_ERRORS) {
       int more = d->errors - SHOW_ERRORS;
-      buf_printf(out, "error: and %d more error%s\n", more, more == 1 ? "" : "s");
+      buf_printf(out, "error: and %s%d more error%s\n", diags_full(d) ? "at least " : "", more, more == 1 ? "" : "s");
       return;
     }
     print_one(d->sources, &d->v[i], out);

@@ -1,103 +1,8 @@
-// An architecture's text: its config section (names, requirements, keys that are not known), and its parts applied to tensors.
+// An architecture's text: its config section (names, requirements), and its parts applied to tensors.
 #include <string.h>
 
 #include "build/ctx.h"
 #include "runtime/abi/abi.h"
-
-// ---- keys of config.json that the text does not know
-
-// Does the text mention key?
-static bool mentions(const Ast *a, const char *key) {
-  if (!a) return false;
-  if (a->kind == AST_NAME && !strcmp(a->name, key)) return true;
-  for (int i = 0; i < a->nkid; i++)
-    if (mentions(a->kid[i], key)) return true;
-  return false;
-}
-
-static const Ast *binding_of(const Ast *config, const char *name) {
-  for (int i = 0; i < config->nkid; i++)
-    if (config->kid[i]->kind == AST_BIND && !strcmp(config->kid[i]->name, name)) return config->kid[i];
-  return NULL;
-}
-
-// May e be what stands at path (n characters of it, "a.b.c")? Names of the config section stand for what they are bound to, 'x ?? y' and
-// 'c ? x : y' for either. depth: how many names were followed, so that a binding which mentions itself ends.
-static bool leads_to(const Ast *config, const Ast *e, const char *path, size_t n, int depth) {
-  if (e->kind == AST_BINARY && !strcmp(e->str, "??"))
-    return leads_to(config, e->kid[0], path, n, depth) || leads_to(config, e->kid[1], path, n, depth);
-  if (e->kind == AST_COND) return leads_to(config, e->kid[1], path, n, depth) || leads_to(config, e->kid[2], path, n, depth);
-  if ((e->kind != AST_NAME && e->kind != AST_MEMBER) || depth > 8) return false;
-  size_t len = strlen(e->name);
-  if (e->kind == AST_NAME) {
-    const Ast *bound = binding_of(config, e->name);
-    return (len == n && !memcmp(path, e->name, n)) || (bound && leads_to(config, bound->kid[1], path, n, depth + 1));
-  }
-  return n > len + 1 && path[n - len - 1] == '.' && !memcmp(path + n - len, e->name, len) &&
-         leads_to(config, e->kid[0], path, n - len - 1, depth);
-}
-
-// Does the text read the key at path inside an object?
-static bool reads(const Ast *config, const Ast *a, const char *path) {
-  if (!a) return false;
-  if (a->kind == AST_MEMBER && leads_to(config, a, path, strlen(path), 0)) return true;
-  for (int i = 0; i < a->nkid; i++)
-    if (reads(config, a->kid[i], path)) return true;
-  return false;
-}
-
-static bool ignored(const Ast *config, const char *key) {
-  for (int i = 0; config && i < config->nkid; i++)
-    if (config->kid[i]->kind == AST_IGNORE && mentions(config->kid[i], key)) return true;
-  return false;
-}
-
-static Loc key_place(const MInst *m, const char *key) {
-  const Ast *settings = m->decl->kind == AST_MODEL ? m->decl->kid[0] : NULL;
-  for (int i = 0; settings && i < settings->nkid; i++)
-    if (!strcmp(settings->kid[i]->name, key)) return settings->kid[i]->name_loc;
-  return m->decl->loc;
-}
-
-static void unknown_key(Build *b, const MInst *m, const char *top, const char *path) {
-  Near near = near_begin(path);
-  for (int i = 0; i < m->config->nkid; i++)
-    if (m->config->kid[i]->kind == AST_BIND) {
-      const Ast *e = m->config->kid[i]->kid[1];
-      while (e->kind == AST_BINARY || e->kind == AST_MEMBER) e = e->kid[0];
-      if (e->kind == AST_NAME && !json_object_get(m->keys, e->name)) near_offer(&near, e->name);
-    }
-  diag_error(
-      b->d, key_place(m, top),
-      "config key '%s' of model '%s' (%s) is not known to arch '%s' and may change what the model computes%s%s%s", path,
-      m->pub->name, m->config_path, m->arch->name, near.best ? "; did you mean '" : "", near.best ? near.best : "",
-      near.best ? "'?" : "");
-  diag_note(b->d, m->arch->name_loc,
-            "arch '%s' is declared here; a key that changes nothing is listed in its config under 'ignore'",
-            m->arch->name);
-}
-
-// The keys inside object v, at any depth, are such that the text reads them there. top: the outermost key, path: v's own.
-static void check_inner_keys(Build *b, const MInst *m, const char *top, const char *path, json_t *v) {
-  const char *inner;
-  json_t *w;
-  json_object_foreach(v, inner, w) {
-    const char *full = arena_printf(b->a, "%s.%s", path, inner);
-    if (json_is_null(w) || inert_key(inner)) continue;
-    if (reads(m->config, m->arch, full)) check_inner_keys(b, m, top, full, w);
-    else unknown_key(b, m, top, full);
-  }
-}
-
-static void check_keys(Build *b, MInst *m) {
-  const char *key;
-  json_t *v;
-  json_object_foreach(m->keys, key, v) {
-    if (json_is_null(v) || inert_key(key) || ignored(m->config, key)) continue;
-    if (mentions(m->arch, key)) check_inner_keys(b, m, key, key, v);
-    else unknown_key(b, m, key, key);
-  }
-}
 
 // ---- config section
 
@@ -156,28 +61,47 @@ static bool find_sections(MInst *m) {
   return m->embed && m->blocks && m->head;         // the arch was checked when it was read
 }
 
-static int64_t whole_or(Build *b, MInst *m, const char *name, int64_t other) {
-  const Binding *x = scope_find(m->scope, name);
-  int64_t n;
-  (void)b;
-  if (x && v_whole(&x->v, &n)) return n;
-  json_t *j = json_object_get(m->keys, name);
-  return json_is_integer(j) ? json_integer_value(j) : other;
+// Which config key a name of the config section stands for, for a message: "num_hidden_layers".
+static const char *spelt(Build *b, const MInst *m, const Ast *e) {
+  const Ast *bound = e->kind == AST_NAME ? config_binding(m, e->name) : NULL;
+  return source_text(b, bound ? bound->kid[1]->loc : e->loc);
 }
 
+// The blocks of every model together may not be more: what is built for a block takes its part of time and memory.
 static bool count_blocks(Build *b, MInst *m) {
+  enum { MOST_BLOCKS = 10000 };
   Ev ev = {.b = b, .m = m};
-  Value lo = eval(&ev, m->scope, m->blocks->kid[0]), hi = eval(&ev, m->scope, m->blocks->kid[1]);
+  const Ast *first = m->blocks->kid[0], *end = m->blocks->kid[1];
+  Value lo = eval(&ev, m->scope, first), hi = eval(&ev, m->scope, end);
   if (lo.kind == V_POISON || hi.kind == V_POISON) return false;
-  if (!v_whole(&lo, &m->lo) || !v_whole(&hi, &m->hi) || m->hi < m->lo || m->hi - m->lo > 100000) {
-    fail(&ev, m->blocks->kid[1]->loc, "the blocks of model '%s' run from %s to %s: expected whole numbers",
-         m->pub->name, v_text(&ev, &lo), v_text(&ev, &hi));
+  if (!v_whole(&lo, &m->lo) || !v_whole(&hi, &m->hi) || m->lo < 0 || m->hi < m->lo) {
+    fail(&ev, end->loc, "the blocks of model '%s' run from %s to %s: expected whole numbers", m->pub->name, v_text(&ev, &lo), v_text(&ev, &hi));
+    return false;
+  }
+  if (m->hi - m->lo > MOST_BLOCKS) {
+    fail_at(b, m->decl->loc, "model '%s' has %lld blocks, more than the %d that are possible: %s of %s is %lld", m->pub->name, (long long)(m->hi - m->lo), MOST_BLOCKS,
+            spelt(b, m, end), m->config_path, (long long)m->hi);
     return false;
   }
   m->pub->blocks = m->hi - m->lo;
   m->pub->arch = m->arch->name;
-  m->pub->context = whole_or(b, m, "context", whole_or(b, m, "max_position_embeddings", 2048));
   return true;
+}
+
+// Tokens that the model can read: `context` of the arch's config section, else the key that most configs have.
+static bool read_context(Build *b, MInst *m) {
+  static const char key[] = "max_position_embeddings";
+  Ev ev = {.b = b, .m = m};
+  const Binding *x = scope_find(m->scope, "context");
+  json_t *j = json_object_get(m->keys, key);
+  Value v = x ? x->v : j ? v_json(b, j, key) : v_none(NULL);
+  m->pub->context = 2048;
+  if (v.kind == V_POISON) return false;
+  if (v.kind == V_NONE || v_size(&v, INT32_MAX, &m->pub->context)) return true;
+  const Ast *bound = x ? config_binding(m, "context") : NULL;
+  fail_at(b, m->decl->loc, "the context of model '%s' is a whole number of tokens from 1 to %d; %s of %s is %s", m->pub->name, INT32_MAX,
+          bound ? source_text(b, bound->kid[1]->loc) : key, m->config_path, v_text(&ev, &v));
+  return false;
 }
 
 void model_setup(Build *b, MInst *m) {
@@ -186,6 +110,7 @@ void model_setup(Build *b, MInst *m) {
   check_keys(b, m);
   bool known = arch_config(&(Ev){.b = b, .m = m}, m);
   m->counted = count_blocks(b, m);
+  if (known) read_context(b, m);
   tell_missing(b, m);
   m->sound = known && m->counted && b->d->errors == before;
 }
@@ -196,6 +121,7 @@ void model_setup(Build *b, MInst *m) {
 static NodeId apply(Ev *ev, MInst *m, Scope *s, const Ast *formal, const Ast *body, NodeId x, Loc loc) {
   NodeId r = NODE_NONE;
   ev->m = m;
+  budget_part(ev->b);
   if (spec_told(ev->b->spec, formal->loc)) silent(ev);
   else if (bind_formal(ev, s, formal, v_tensor(x), formal->loc)) {
     Value v = eval_body(ev, s, body);

@@ -100,6 +100,7 @@ static void make_entries(Build *b, int aside) {
 Program *program_build(Arena *a, const Spec *spec, Diags *d) {
   Program *p = ARENA_NEW(a, Program);
   Build b = {.a = a, .spec = spec, .d = d, .prog = p};
+  budget_begin(&b);
   models_load(&b);
   connections_make(&b);
   int before = d->errors;

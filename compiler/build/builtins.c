@@ -103,7 +103,7 @@ static Value call_attention(Ev *ev, Args *a) {
   if (!number_or(ev, a, 3, 1 / sqrt((double)q.dim[2]), &scale) || !number_or(ev, a, 4, 0, &softcap) ||
       !number_or(ev, a, 5, 0, &window))
     return v_poison();
-  if (softcap < 0 || window < 0 || window != floor(window))
+  if (softcap < 0 || window < 0 || window != floor(window) || window > INT32_MAX)
     return fail(ev, a->call->loc, "attention: softcap is positive and window a whole number of tokens");
   if (ev->entry == ENTRY_STEP) {
     in[1] = t_cache(ev, in[1]);

@@ -3,6 +3,7 @@
 #ifndef CALM_BUILD_CTX_H
 #define CALM_BUILD_CTX_H
 #include "build/build.h"
+#include "dsl/base/map.h"
 #include "model/model.h"
 
 // ---- values: compile-time ones and tensors (graph nodes) in one type
@@ -10,7 +11,7 @@ typedef enum ValKind {
   V_POISON,                    // an error was reported, by this stage or an earlier one; whatever uses it stays silent
   V_NONE,                      // none, or a config key that is not there (s = its name)
   V_BOOL, V_INT, V_FLOAT, V_STRING,
-  V_LIST,                      // v, n
+  V_LIST,                      // v, n; i = how deep lists stand in it, 1 where none does
   V_NAMES,                     // alternative names: a list of strings
   V_CONFIG,                    // an object of config.json: json, s = its path
   V_EXTENT,                    // a row symbol as an extent: i = the dim (negative)
@@ -20,16 +21,20 @@ typedef enum ValKind {
   V_TENSOR,                    // node
 } ValKind;
 typedef struct Value Value;
-struct Value {
+struct Value {                 // small: lists hold them by the thousand
   ValKind kind;
-  bool b;
-  int64_t i;
-  double f;
-  const char *s;
-  const Value *v;
   int n;
-  json_t *json;                // borrowed
-  NodeId node;
+  union {
+    bool b;
+    int64_t i;
+    double f;
+    json_t *json;              // borrowed
+    NodeId node;
+  };
+  union {
+    const char *s;
+    const Value *v;
+  };
 };
 
 typedef struct Binding {
@@ -59,7 +64,11 @@ struct MInst {                 // a model of the spec
   json_t *keys;                // the configuration names are looked up in
   const char *config_path;     // as messages name it
   Scope *scope;                // names the arch's config section binds
+  Map bound;                   // of the config section: names it binds, by kid
   const Ast *config, *prefix, *embed, *blocks, *head, *init, *own_init;
+  Map known;                   // values of config keys that were asked for
+  Value *value;
+  int nvalue, capvalue;
   int64_t lo, hi;              // block indices
   bool counted;                // its blocks are: layers can be selected
   bool sound;                  // its configuration is what the arch knows: the arch's text can be evaluated
@@ -102,6 +111,8 @@ typedef struct Build {
   int nseen, capseen;
   const char *cause;           // of the error whose message is being made, if it may show at several places; NULL
   bool lacking;                // the error whose message is being made is that a config key is missing: tell_missing says so
+  int64_t units;               // left of what evaluating may take (budget.c)
+  bool spent;                  // and nothing is: no more is evaluated
   int mute;                    // > 0: errors are not reported (what is evaluated is known to be wrong)
   int anchor;                  // -1: there is none, which was told
 } Build;
@@ -127,6 +138,12 @@ typedef struct Ev {            // evaluation of text for one entry's graph (g NU
   NodeId **state;              // per model, per layer: its residual stream; NODE_NONE = not built
 } Ev;
 
+// ---- budget.c
+void budget_begin(Build *b);
+void budget_part(Build *b);                                   // a part of an arch or an op is applied once more
+bool spend(Ev *ev, Loc loc, int64_t units);                   // false: nothing is left, which was told
+enum { VALUE_UNITS = 1, CALL_UNITS = 8 };                     // of one value of a list; of a call's scope
+
 // ---- value.c
 Value v_none(const char *key);
 Value v_bool(bool b);
@@ -135,10 +152,12 @@ Value v_float(double f);
 Value v_string(const char *s);
 Value v_tensor(NodeId n);
 Value v_poison(void);
-Value v_list(Build *b, const Value *v, int n);
+Value v_list(const Value *v, int n);                          // v is kept
 Value v_json(Build *b, json_t *j, const char *path);          // JSON null is none
+int64_t json_units(const json_t *j);                          // what the value of j takes (budget.c)
 bool v_number(const Value *v, double *x);                     // int or float
 bool v_whole(const Value *v, int64_t *x);                     // int, or a float without fraction
+bool v_size(const Value *v, int64_t most, int64_t *x);        // a whole number from 1 to most: where a number of a file or a spec becomes a size
 const char *v_text(Ev *ev, const Value *v);                   // for messages: "3", "\"silu\"", "a tensor [T.base, 64]"
 const char *show_type(Build *b, const Graph *g, const Type *t);
 const char *show_dims(Build *b, const Graph *g, const int64_t *dim, int n);
@@ -204,6 +223,10 @@ const char *nearest_name(Build *b, const Scope *s, const char *name);   // for s
 // ---- missing.c
 bool lacks(Ev *ev, const Value *v, const char *must);        // is v nothing because a config key is missing? Notes it as needed
 void tell_missing(Build *b, MInst *m);                       // the keys noted, and all others that the arch needs, once
+
+// ---- keys.c
+void check_keys(Build *b, MInst *m);                         // errors for keys that the arch does not know
+const Ast *config_binding(const MInst *m, const char *name); // the BIND of the arch's config section; NULL (after check_keys)
 
 // ---- arch.c
 bool arch_config(Ev *ev, MInst *m);                          // binds the names of the config section in a new m->scope

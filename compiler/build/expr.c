@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "build/ctx.h"
+#include "dsl/base/size.h"
 #include "runtime/core/core.h"
 
 enum { MAX_DEPTH = 64, MAX_LEVELS = 2048, MAX_ITEMS = 1 << 20 };   // calls, expressions in one another (with those of functions called)
@@ -19,9 +20,18 @@ static bool told_itself(const Build *b, const Ast *e) {
 
 // ---- names and strings
 
-static Value key_value(Build *b, const MInst *m, const char *name) {
+// The value of a config key; made once, for a list may be long and be asked for by every block.
+static Value key_value(Ev *ev, MInst *m, const char *name, Loc loc) {
+  Build *b = ev->b;
   json_t *j = json_object_get(m->keys, name);
-  return j ? v_json(b, j, arena_strdup(b->a, name)) : v_none(arena_strdup(b->a, name));
+  int i = map_find(&m->known, name);
+  if (i >= 0) return m->value[i];
+  if (j && !spend(ev, loc, json_units(j))) return v_poison();
+  const char *kept = arena_strdup(b->a, name);
+  Value v = j ? v_json(b, j, kept) : v_none(kept);
+  map_put(b->a, &m->known, kept, m->nvalue);
+  ARENA_PUSH(b->a, m->value, m->nvalue, m->capvalue, v);
+  return v;
 }
 
 static Value eval_name(Ev *ev, Scope *s, const Ast *e) {
@@ -29,9 +39,9 @@ static Value eval_name(Ev *ev, Scope *s, const Ast *e) {
   Value v;
   if (x) return x->v;
   MInst *m = scope_keys(s);
-  if (m && json_object_get(m->keys, e->name)) return key_value(ev->b, m, e->name);
+  if (m && json_object_get(m->keys, e->name)) return key_value(ev, m, e->name, e->loc);
   if (builtin_constant(e->name, &v)) return v;
-  if (m) return key_value(ev->b, m, e->name);
+  if (m) return key_value(ev, m, e->name, e->loc);
   const char *near = nearest_name(ev->b, s, e->name);
   return lack(ev, e->loc, "'%s' is not known here%s%s%s", e->name, near ? "; did you mean '" : "", near ? near : "",
               near ? "'?" : "");
@@ -41,7 +51,7 @@ Value eval_string(Ev *ev, Scope *s, const char *text, Loc loc) {
   Buf out = {0};
   Value bad = v_none(NULL);
   buf_puts(&out, "");
-  for (const char *p = text; *p;) {
+  for (const char *p = text; *p && !poisoned(&bad);) {
     size_t n = strspn(p + 1, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789");
     if (*p != '{' || !n || p[1 + n] != '}') {
       buf_putc(&out, *p++);
@@ -56,9 +66,10 @@ Value eval_string(Ev *ev, Scope *s, const char *text, Loc loc) {
     else bad = v;
     p += n + 2;
   }
-  const char *s2 = arena_strdup(ev->b->a, out.s);
+  bool room = spend(ev, loc, (int64_t)out.n / 32);
+  const char *s2 = room ? arena_strdup(ev->b->a, out.s) : NULL;
   buf_free(&out);
-  return poisoned(&bad) ? bad : v_string(s2);
+  return !room ? v_poison() : poisoned(&bad) ? bad : v_string(s2);
 }
 
 static Value eval_names(Ev *ev, Scope *s, const Ast *e) {
@@ -74,14 +85,22 @@ static Value eval_names(Ev *ev, Scope *s, const Ast *e) {
 
 // ---- lists, conditions, operators
 
+// Lists in lists are walked by functions that call themselves.
+static Value list_of(Ev *ev, Loc loc, const Value *v, int n) {
+  Value list = v_list(v, n);
+  if (list.i <= MAX_LEVELS) return list;
+  return fail(ev, loc, "lists stand too deeply in one another: at most %d levels", MAX_LEVELS);
+}
+
 static Value eval_list(Ev *ev, Scope *s, const Ast *e) {
+  if (!spend(ev, e->loc, (int64_t)e->nkid * VALUE_UNITS)) return v_poison();
   Value *v = ARENA_ARRAY(ev->b->a, Value, e->nkid + 1);
   bool bad = false;
   for (int i = 0; i < e->nkid; i++) {
     v[i] = eval(ev, s, e->kid[i]);
     bad |= poisoned(&v[i]);
   }
-  return bad ? v_poison() : (Value){.kind = V_LIST, .v = v, .n = e->nkid};
+  return bad ? v_poison() : list_of(ev, e->loc, v, e->nkid);
 }
 
 static bool bounds(Ev *ev, Scope *s, const Ast *lo, const Ast *hi, int64_t *from, int64_t *to) {
@@ -114,13 +133,14 @@ static Value eval_comprehension(Ev *ev, Scope *s, const Ast *e) {
     return v_poison();
   }
   int n = hi > lo ? (int)(hi - lo) : 0;
+  if (!spend(ev, e->loc, (int64_t)n * VALUE_UNITS)) return v_poison();
   Value *v = ARENA_ARRAY(ev->b->a, Value, n + 1);
   for (int i = 0; i < n; i++) {
     scope_bind(ev->b, inner, e->name, list ? over.v[i] : v_int(lo + i), e->name_loc);
     v[i] = eval(ev, inner, e->kid[0]);
     if (poisoned(&v[i])) return v[i];
   }
-  return (Value){.kind = V_LIST, .v = v, .n = n};
+  return list_of(ev, e->loc, v, n);
 }
 
 static Value eval_truth(Ev *ev, Scope *s, const Ast *e) {
@@ -169,11 +189,12 @@ static bool eval_extent(Ev *ev, Scope *s, const Ast *e, int64_t *out) {
     *out = v.i;
     return true;
   }
-  if (!v_whole(&v, out) || *out < 1) {
+  if (!v_size(&v, SIZE_MOST, out)) {
     const char *found = v_text(ev, &v), *what = source_text(ev->b, e->loc);
     if (!ev->b->cause) ev->b->cause = arena_printf(ev->b->a, "%s = %s", what, found);
     int before = ev->b->d->errors;
-    fail(ev, e->loc, "an extent is a whole number from 1 on; %s is %s", what, found);
+    if (v_whole(&v, out) && *out > 0) fail(ev, e->loc, "an extent is at most %lld; %s is %s", (long long)SIZE_MOST, what, found);
+    else fail(ev, e->loc, "an extent is a whole number from 1 on; %s is %s", what, found);
     if (ev->b->d->errors != before) note_config(ev, e);
     return false;
   }
@@ -182,6 +203,7 @@ static bool eval_extent(Ev *ev, Scope *s, const Ast *e, int64_t *out) {
 
 int eval_dims(Ev *ev, Scope *s, const Ast *dims, const int64_t *met, int n_met, int64_t *out) {
   bool ok = true;
+  int64_t elements = 1;
   if (dims->nkid > MAX_RANK) {
     fail(ev, dims->loc, "at most %d extents are possible; found %d", MAX_RANK, dims->nkid);
     return -1;
@@ -194,6 +216,9 @@ int eval_dims(Ev *ev, Scope *s, const Ast *dims, const int64_t *met, int n_met, 
     }
     ok = eval_extent(ev, s, e, &out[i]) && ok;
     if (!ok && !ev->survey) return -1;
+    if (!ok || dim_is_sym(out[i]) || size_times(&elements, out[i])) continue;
+    fail(ev, dims->loc, "%s are more elements than a tensor may have: at most %lld", show_dims(ev->b, ev->g, out, i + 1), (long long)SIZE_MOST);
+    return -1;
   }
   return ok ? dims->nkid : -1;
 }
@@ -227,6 +252,7 @@ static Value eval_member(Ev *ev, Scope *s, const Ast *e) {
   if (x.kind != V_CONFIG) return fail(ev, e->loc, "no member '%s' in %s", e->name, v_text(ev, &x));
   const char *path = arena_printf(ev->b->a, "%s.%s", x.s, e->name);
   json_t *j = json_object_get(x.json, e->name);
+  if (j && !spend(ev, e->loc, json_units(j))) return v_poison();
   return j ? v_json(ev->b, j, path) : v_none(path);
 }
 
@@ -268,6 +294,10 @@ Value call_fn(Ev *ev, Scope *up, const Ast *fn, const Value *arg, const Loc *at,
   const Ast *formals = fn->kid[0];
   Scope *s = scope_new(ev->b, up);
   Value r = v_poison();
+  if (!spend(ev, loc, CALL_UNITS)) {
+    ev->depth--;
+    return r;
+  }
   bool ok = true;
   Loc called = ev->called;
   if (fn->loc.file != loc.file && !called.file) ev->called = loc;
@@ -421,6 +451,7 @@ static Value eval_told(Ev *ev, Scope *s, const Ast *e) {
 }
 
 Value eval(Ev *ev, Scope *s, const Ast *e) {
+  if (!spend(ev, e->loc, 1)) return silent(ev);
   if (told_itself(ev->b, e)) return eval_told(ev, s, e);
   if (ev->levels >= MAX_LEVELS) return fail(ev, e->loc, "this is nested too deeply: at most %d levels with those of the functions it is called from", MAX_LEVELS);
   ev->levels++;

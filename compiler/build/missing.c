@@ -20,6 +20,7 @@ bool lacks(Ev *ev, const Value *v, const char *must) {
 // ---- the text gone through with values that nobody knows
 
 static void survey_part(Ev *ev, Scope *s, const Ast *formal, const Ast *body) {
+  budget_part(ev->b);
   bind_formal(ev, s, formal, v_poison(), formal->loc);
   eval_body(ev, s, body);
 }

@@ -43,7 +43,7 @@ static bool whole_binary(char op, int64_t x, int64_t y, int64_t *out) {
       return true;
     case '%':
       if (y <= 0) return false;
-      *out = ((x % y) + y) % y;
+      *out = x % y < 0 ? x % y + y : x % y;
       return true;
     case '^': return (y < 64 || x == 0 || x == 1) && whole_power(x, y < 64 ? y : 1, out);
     default: return false;
@@ -77,11 +77,12 @@ static Value compare(Ev *ev, const Ast *e, const char *op, const Value *x, const
   return v_bool(p == q ? equal : less ? p < q : p > q);
 }
 
-static Value list_join(Build *b, const Value *x, const Value *y) {
-  Value *v = ARENA_ARRAY(b->a, Value, x->n + y->n + 1);
+static Value list_join(Ev *ev, Loc loc, const Value *x, const Value *y) {
+  if (!spend(ev, loc, ((int64_t)x->n + y->n) * VALUE_UNITS)) return v_poison();
+  Value *v = ARENA_ARRAY(ev->b->a, Value, x->n + y->n + 1);
   if (x->n) memcpy(v, x->v, (size_t)x->n * sizeof *v);
   if (y->n) memcpy(v + x->n, y->v, (size_t)y->n * sizeof *v);
-  return (Value){.kind = V_LIST, .v = v, .n = x->n + y->n};
+  return v_list(v, x->n + y->n);
 }
 
 Value num_binary(Ev *ev, const Ast *e, Value x, Value y) {
@@ -90,14 +91,17 @@ Value num_binary(Ev *ev, const Ast *e, Value x, Value y) {
   if (strchr("=!<>", op[0])) return compare(ev, e, op, &x, &y);
   if (!strcmp(op, "in")) {
     if (y.kind != V_LIST) return fail(ev, e->kid[1]->loc, "'in' looks into a list; found %s", v_text(ev, &y));
+    if (!spend(ev, e->loc, y.n)) return v_poison();
     for (int i = 0; i < y.n; i++)
       if (v_same(&x, &y.v[i])) return v_bool(true);
     return v_bool(false);
   }
   if (v_number(&x, &p) && v_number(&y, &q)) return arithmetic(ev, e, op[0], &x, &y);
-  if (op[0] == '+' && x.kind == V_LIST && y.kind == V_LIST) return list_join(ev->b, &x, &y);
-  if (op[0] == '+' && x.kind == V_STRING && y.kind == V_STRING)
+  if (op[0] == '+' && x.kind == V_LIST && y.kind == V_LIST) return list_join(ev, e->loc, &x, &y);
+  if (op[0] == '+' && x.kind == V_STRING && y.kind == V_STRING) {
+    if (!spend(ev, e->loc, (int64_t)(strlen(x.s) + strlen(y.s)) / 32)) return v_poison();
     return v_string(arena_printf(ev->b->a, "%s%s", x.s, y.s));
+  }
   const Ast *bad = v_number(&x, &p) ? e->kid[1] : e->kid[0];
   return fail(ev, bad->loc, "'%s' needs numbers or tensors; found %s", op, v_text(ev, v_number(&x, &p) ? &y : &x));
 }

@@ -80,6 +80,7 @@ static NodeId apply(Ev *ev, const Conn *c, NodeId to, NodeId from) {
 NodeId op_apply(Ev *ev, const Conn *c, NodeId to, NodeId from) {
   if (to == NODE_NONE || from == NODE_NONE) return NODE_NONE;
   ev->conn = c;
+  budget_part(ev->b);
   NodeId n = apply(ev, c, to, from);
   ev->conn = NULL;
   return n;

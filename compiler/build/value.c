@@ -13,10 +13,17 @@ Value v_string(const char *s) { return (Value){.kind = V_STRING, .s = s}; }
 Value v_tensor(NodeId n) { return n == NODE_NONE ? v_poison() : (Value){.kind = V_TENSOR, .node = n}; }
 Value v_poison(void) { return (Value){.kind = V_POISON}; }
 
-Value v_list(Build *b, const Value *v, int n) {
-  Value *copy = ARENA_ARRAY(b->a, Value, n + 1);
-  if (n) memcpy(copy, v, (size_t)n * sizeof *v);
-  return (Value){.kind = V_LIST, .v = copy, .n = n};
+Value v_list(const Value *v, int n) {
+  int64_t height = 0;
+  for (int i = 0; i < n; i++)
+    if (v[i].kind == V_LIST && v[i].i > height) height = v[i].i;
+  return (Value){.kind = V_LIST, .i = height + 1, .v = v, .n = n};
+}
+
+int64_t json_units(const json_t *j) {
+  int64_t n = VALUE_UNITS;
+  for (size_t i = 0; json_is_array(j) && i < json_array_size(j); i++) n += json_units(json_array_get(j, i));
+  return n;
 }
 
 Value v_json(Build *b, json_t *j, const char *path) {
@@ -32,8 +39,12 @@ Value v_json(Build *b, json_t *j, const char *path) {
   }
   int n = (int)json_array_size(j);
   Value *v = ARENA_ARRAY(b->a, Value, n + 1);
-  for (int i = 0; i < n; i++) v[i] = v_json(b, json_array_get(j, (size_t)i), arena_printf(b->a, "%s[%d]", path, i));
-  return (Value){.kind = V_LIST, .v = v, .n = n};
+  for (int i = 0; i < n; i++) {
+    json_t *k = json_array_get(j, (size_t)i);
+    bool named = json_is_object(k) || json_is_array(k) || json_is_null(k);
+    v[i] = v_json(b, k, named ? arena_printf(b->a, "%s[%d]", path, i) : path);
+  }
+  return v_list(v, n);
 }
 
 bool v_number(const Value *v, double *x) {
@@ -51,6 +62,8 @@ bool v_whole(const Value *v, int64_t *x) {
   *x = (int64_t)v->f;
   return true;
 }
+
+bool v_size(const Value *v, int64_t most, int64_t *x) { return v_whole(v, x) && *x >= 1 && *x <= most; }
 
 const char *show_dims(Build *b, const Graph *g, const int64_t *dim, int n) {
   Buf t = {0};

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "build/ctx.h"
+#include "dsl/base/size.h"
 #include "runtime/core/core.h"
 
 // ---- names

@@ -60,7 +60,10 @@ const char *op_infer(const Graph *g, Node *n) {
   if (n->nin < r->min_in || n->nin > r->max_in)
     return arena_printf(g->arena, "%s takes %d operands, found %d", r->name, r->min_in, n->nin);
   n->nout = 1;
+  if (!type_countable(&n->type)) return "more elements than a tensor may have";
   const char *error = r->shape(g, n);
+  for (int k = 0; !error && k < n->nout; k++)
+    if (!type_countable(&n->out[k])) error = "more elements than a tensor may have";
   if (!error) n->type = n->out[0];
   return error;
 }

@@ -1,0 +1,25 @@
+// What evaluating a spec's text may take, in units counted the same on every machine: one for an expression, one for 32 bytes that a value
+// takes. What can be meant is far below; a function that calls itself twice, a list that is doubled again and again ends here, by a line that
+// names the place, before it has taken a machine's memory. Every part of an architecture or an op that is applied brings units of its own, and so
+// does every byte of text.
+#include "build/ctx.h"
+
+enum { UNITS = 2000000, UNITS_OF_PART = 4000 };
+
+void budget_begin(Build *b) {
+  const Sources *s = b->spec->sources;
+  b->units = UNITS;
+  for (int i = 1; i < s->n; i++) b->units += 2 * (int64_t)s->v[i].len;
+}
+
+void budget_part(Build *b) { b->units += UNITS_OF_PART; }
+
+bool spend(Ev *ev, Loc loc, int64_t units) {
+  Build *b = ev->b;
+  if (b->spent) return false;
+  b->units -= units;
+  if (b->units >= 0) return true;
+  fail(ev, loc, "evaluating this spec takes more steps or more memory than %d million values have: a function that calls itself too often, or a list or a string that grows without end?", UNITS / 1000000);
+  b->spent = true;
+  return false;
+}
