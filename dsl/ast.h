@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #include "dsl/base/buf.h"
+#include "dsl/base/map.h"
 #include "dsl/diag.h"
 #include "dsl/source.h"
 
@@ -29,6 +30,8 @@ struct Ast {
   int height;            // longest way down; at most 256, so walks may recurse
 };
 
+enum { MOST_FORMALS = 200 };   // arguments that an op, a fn or a tap may have
+
 const char *ast_kind_name(AstKind k);
 void ast_print(const Ast *a, Buf *out);   // complete and deterministic: what --emit=tree shows
 
@@ -38,6 +41,11 @@ typedef struct Spec {
   Ast **lib;             // parsed library files: used ones (nused of them, in order), then the embedded ones
   int nlib, caplib;
   int nused;
+  const Ast **decl;      // all declarations of these files, those found first coming first,
+  int ndecl, capdecl;
+  Map *by_name;          // and their place there by kind and name; from `library` on: of the embedded library alone
+  Map *library;
+  Map served;            // archs by the architectures they serve
   Sources *sources;
   bool partial;          // some text did not parse: what seems to be missing may stand there
   const Loc *told;       // where errors were reported, those of syntax (nsyntax) first: what stands there means nothing
@@ -49,6 +57,8 @@ typedef struct Spec {
 Spec *spec_parse(Arena *a, Sources *s, Diags *d, const char *path);
 // Parses one text (tests, fuzzing).
 Ast *ast_parse(Arena *a, Sources *s, Diags *d, uint32_t file);
+// Makes the declarations of the files that s has known to the functions below.
+void spec_index(Arena *a, Spec *s);
 // Finds a declaration by kind and name in the spec, then in the library; NULL when there is none.
 const Ast *spec_find(const Spec *s, AstKind kind, const char *name);
 // Does `at` lie in the embedded library?

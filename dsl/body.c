@@ -19,19 +19,28 @@ static const Builtin builtins[] = {
 static const char *const constants[] = {"pi", "zeros", "ones", "fan_in"};
 enum { NBUILTINS = sizeof builtins / sizeof *builtins, NCONSTANTS = sizeof constants / sizeof *constants };
 
-// Names bound so far, innermost last.
+// Names bound so far, innermost last, and how often each is bound.
 typedef struct Names {
   const char **v;
   int n, cap;
+  Map times;
   const Ast *body;       // to see whether an unknown name is bound further down
   const Ast *owner;      // the op or fn
 } Names;
 
-static void bind(Check *c, Names *s, const char *name) { ARENA_PUSH(c->d->arena, s->v, s->n, s->cap, name); }
+static void bind(Check *c, Names *s, const char *name) {
+  ARENA_PUSH(c->d->arena, s->v, s->n, s->cap, name);
+  int times = map_find(&s->times, name);
+  map_put(c->d->arena, &s->times, name, times < 0 ? 1 : times + 1);
+}
+
+static void unbind(Check *c, Names *s) {
+  const char *name = s->v[--s->n];
+  map_put(c->d->arena, &s->times, name, map_find(&s->times, name) - 1);
+}
 
 static bool is_bound(const Names *s, const char *name) {
-  for (int i = s->n; i-- > 0;)
-    if (!strcmp(s->v[i], name)) return true;
+  if (map_find(&s->times, name) > 0) return true;
   for (int i = 0; i < NCONSTANTS; i++)
     if (!strcmp(constants[i], name)) return true;
   return false;
@@ -46,13 +55,13 @@ static const Ast *bound_later(const Names *s, const char *name) {
 }
 
 static void check_name(Check *c, Names *s, const Ast *e) {
-  if (c->arch || is_bound(s, e->name)) return;
+  if (c->arch || is_bound(s, e->name) || diags_full(c->d)) return;
   const Ast *later = bound_later(s, e->name);
   if (later) {
     diag_error(c->d, e->loc, "'%s' is used before it has a value", e->name);
     diag_note(c->d, later->name_loc, "it gets its value here");
   } else if (!c->partial) {
-    Near near = near_begin(e->name);
+    Near near = near_to(c, e->name);
     for (int i = 0; i < s->n; i++) near_offer(&near, s->v[i]);
     for (int i = 0; i < NCONSTANTS; i++) near_offer(&near, constants[i]);
     diag_error(c->d, e->loc, "unknown name '%s' in %s '%s'%s", e->name, ast_kind_name(s->owner->kind), s->owner->name,
@@ -64,8 +73,8 @@ static void check_name(Check *c, Names *s, const Ast *e) {
 // ---- calls
 
 static const Ast *find_fn(Check *c, const char *name, Loc from) {
-  for (int i = 0; c->arch && i < c->arch->nkid; i++)
-    if (c->arch->kid[i]->kind == AST_FN && !strcmp(c->arch->kid[i]->name, name)) return c->arch->kid[i];
+  int own = c->arch ? map_find(&c->fns, name) : -1;
+  if (own >= 0) return c->arch->kid[own];
   return spec_find_seen(c->spec, AST_FN, name, from);
 }
 
@@ -106,7 +115,7 @@ static void unknown_callee(Check *c, const Ast *call) {
     diag_note(c->d, op->name_loc, "it is declared here");
     return;
   }
-  Near near = near_begin(call->name);
+  Near near = near_to(c, call->name);
   offer_fns(&near, c->arch);
   offer_fns(&near, c->spec->file);
   for (int i = 0; i < c->spec->nlib; i++) offer_fns(&near, c->spec->lib[i]);
@@ -157,7 +166,7 @@ static int place_argument(Check *c, const Ast *call, const Ast *arg, const Ast *
   }
   int i = formal_index(formals, given, arg->name);
   if (i >= 0) return i;
-  Near near = near_begin(arg->name);
+  Near near = near_to(c, arg->name);
   for (int k = given; k < formals->nkid; k++) near_offer(&near, formals->kid[k]->name);
   diag_error(c->d, arg->name_loc, "'%s' takes no argument '%s'%s", callee->name, arg->name, did_you_mean(c, near));
   note_formals(c, call, callee, given);
@@ -169,7 +178,8 @@ void check_arguments(Check *c, const Ast *call, const Ast *callee, int given) {
   const Ast **got = ARENA_ARRAY(c->d->arena, const Ast *, formals->nkid + 1);
   bool fits = true;
   const Ast *named = NULL;
-  for (int i = 0, position = given; i < call->nkid; i++) {
+  if (formals->nkid > MOST_FORMALS) return;        // told where they stand
+  for (int i = 0, position = given; i < call->nkid && !diags_full(c->d); i++) {
     const Ast *arg = call->kid[i];
     if (arg->kind == AST_NAMED) named = arg;
     else if (named)
@@ -218,10 +228,10 @@ static void check_expr(Check *c, Names *s, const Ast *e) {
   } else if (e->kind == AST_COMPREHEND) {
     check_expr(c, s, e->kid[1]);
     check_expr(c, s, e->kid[2]);
-    int outside = s->n;
     bind(c, s, e->name);
+    int inside = s->n;
     check_expr(c, s, e->kid[0]);
-    s->n = outside;
+    while (s->n >= inside) unbind(c, s);
   } else {
     for (int i = 0; i < e->nkid; i++) check_expr(c, s, e->kid[i]);
   }
@@ -241,7 +251,7 @@ static void check_formal(Check *c, Names *s, const Ast *f) {
   check_expr(c, s, f->kid[1]);
   bind(c, s, f->name);
   if (!f->str) return;
-  Near near = near_begin(f->str);
+  Near near = near_to(c, f->str);
   for (int i = 0; i < 4; i++) {
     if (!strcmp(types[i], f->str)) {
       if (f->kid[1] && !fits_type(f->kid[1], f->str))
@@ -255,6 +265,8 @@ static void check_formal(Check *c, Names *s, const Ast *f) {
 }
 
 static void check_formals(Check *c, Names *s, const Ast *formals) {
+  if (formals->nkid > MOST_FORMALS)
+    diag_error(c->d, formals->kid[MOST_FORMALS]->loc, "at most %d arguments are possible; found %d", MOST_FORMALS, formals->nkid);
   check_unique(c, formals, AST_FORMAL, "argument");
   for (int i = 0; i < formals->nkid; i++) check_formal(c, s, formals->kid[i]);
 }
@@ -377,6 +389,9 @@ void check_arch(Check *c, const Ast *arch) {
   check_unique(c, arch, AST_FN, "fn");
   check_unique(c, arch, AST_TAP, "tap");
   c->arch = arch;
+  c->fns = (Map){0};
+  for (int i = 1; i < arch->nkid; i++)
+    if (arch->kid[i]->kind == AST_FN) map_first(c->d->arena, &c->fns, arch->kid[i]->name, i);
   for (int i = 1; i < arch->nkid; i++) check_section(c, arch, arch->kid[i]);
   c->arch = NULL;
 }

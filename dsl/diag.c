@@ -8,7 +8,14 @@ enum { SHOW_ERRORS = 40, COUNT_ERRORS = 400, SHOW_BYTES = 200 };   // more error
 
 void diags_init(Diags *d, Sources *s) { *d = (Diags){.arena = s->arena, .sources = s}; }
 
+bool diags_shown(const Diags *d) { return d->errors < SHOW_ERRORS; }
+bool diags_full(const Diags *d) { return d->errors >= COUNT_ERRORS; }
+
 static void add(Diags *d, DiagKind kind, Loc loc, const char *fmt, va_list ap) {
+  if (diags_full(d)) {                             // never shown
+    d->errors += kind == DIAG_ERROR;
+    return;
+  }
   va_list again;
   va_copy(again, ap);
   int n = vsnprintf(NULL, 0, fmt, again);
@@ -30,8 +37,6 @@ static void add(Diags *d, DiagKind kind, Loc loc, const char *fmt, va_list ap) {
 DEFINE(diag_error, DIAG_ERROR)
 DEFINE(diag_warn, DIAG_WARNING)
 DEFINE(diag_note, DIAG_NOTE)
-
-bool diags_full(const Diags *d) { return d->errors >= COUNT_ERRORS; }
 
 // The line that holds loc, cut to SHOW_BYTES around it, and carets under the part of loc on that line. One caret a code
 // point.

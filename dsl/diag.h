@@ -30,6 +30,8 @@ void diag_error(Diags *d, Loc loc, const char *fmt, ...) __attribute__((format(p
 void diag_warn(Diags *d, Loc loc, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 // A note belongs to the diagnostic before it.
 void diag_note(Diags *d, Loc loc, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+// Will an error that comes now be shown, or only counted?
+bool diags_shown(const Diags *d);
 // So many errors that no more are shown: whoever finds them by the thousand may stop.
 bool diags_full(const Diags *d);
 void diags_print(const Diags *d, Buf *out);   // all of them, with source line and caret

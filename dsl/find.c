@@ -1,37 +1,28 @@
 // Declarations by name: in the spec, in the files it uses, in the library. See ast.h.
-#include <string.h>
-
 #include "dsl/ast.h"
 
-static bool serves(const Ast *arch, const char *architecture) {
-  const Ast *served = arch->kid[0];
-  for (int i = 0; i < served->nkid; i++)
-    if (!strcmp(served->kid[i]->str, architecture)) return true;
-  return false;
-}
-
-// In one file, by name or, with by_service, by the architecture an arch serves.
-static const Ast *find_in(const Ast *file, AstKind kind, const char *name, bool by_service) {
+static void add(Arena *a, Spec *s, const Ast *file, bool embedded) {
   for (int i = 0; i < file->nkid; i++) {
-    const Ast *a = file->kid[i];
-    if (a->kind != kind) continue;
-    if (by_service ? serves(a, name) : a->name && !strcmp(a->name, name)) return a;
+    const Ast *d = file->kid[i], *served = d->kind == AST_ARCH ? d->kid[0] : NULL;
+    int at = s->ndecl;
+    ARENA_PUSH(a, s->decl, s->ndecl, s->capdecl, d);
+    if (d->name) map_first(a, &s->by_name[d->kind], d->name, at);
+    if (d->name && embedded) map_first(a, &s->library[d->kind], d->name, at);
+    for (int k = 0; served && k < served->nkid; k++) map_first(a, &s->served, served->kid[k]->str, at);
   }
-  return NULL;
 }
 
-static const Ast *find_from(const Spec *s, int lib, AstKind kind, const char *name, bool by_service) {
-  const Ast *found = NULL;
-  for (int i = lib; i < s->nlib && !found; i++) found = find_in(s->lib[i], kind, name, by_service);
-  return found;
+void spec_index(Arena *a, Spec *s) {
+  s->by_name = ARENA_ARRAY(a, Map, AST_COUNT);
+  s->library = ARENA_ARRAY(a, Map, AST_COUNT);
+  add(a, s, s->file, false);
+  for (int i = 0; i < s->nlib; i++) add(a, s, s->lib[i], i >= s->nused);
 }
 
-static const Ast *find(const Spec *s, AstKind kind, const char *name, bool by_service) {
-  const Ast *found = find_in(s->file, kind, name, by_service);
-  return found ? found : find_from(s, 0, kind, name, by_service);
+static const Ast *found(const Spec *s, const Map *in, const char *name) {
+  int i = map_find(in, name);
+  return i < 0 ? NULL : s->decl[i];
 }
-
-const Ast *spec_find(const Spec *s, AstKind kind, const char *name) { return find(s, kind, name, false); }
 
 bool spec_in_library(const Spec *s, Loc at) {
   for (int i = s->nused; i < s->nlib; i++)
@@ -39,7 +30,8 @@ bool spec_in_library(const Spec *s, Loc at) {
   return false;
 }
 
+const Ast *spec_find(const Spec *s, AstKind kind, const char *name) { return found(s, &s->by_name[kind], name); }
 const Ast *spec_find_seen(const Spec *s, AstKind kind, const char *name, Loc from) {
-  return spec_in_library(s, from) ? find_from(s, s->nused, kind, name, false) : spec_find(s, kind, name);
+  return found(s, spec_in_library(s, from) ? &s->library[kind] : &s->by_name[kind], name);
 }
-const Ast *spec_find_arch(const Spec *s, const char *architecture) { return find(s, AST_ARCH, architecture, true); }
+const Ast *spec_find_arch(const Spec *s, const char *architecture) { return found(s, &s->served, architecture); }

@@ -33,31 +33,28 @@ static const char *unique_kind(const Ast *a, const char **name) {
 static Loc name_place(const Ast *a) { return a->name_loc.file ? a->name_loc : a->loc; }
 
 static void check_duplicates(Check *c, const Decls *all) {
-  for (int i = 0; i < all->n; i++) {
-    const char *name, *other, *what = unique_kind(all->v[i], &name);
-    for (int k = 0; what && k < i; k++) {
-      const char *kind = unique_kind(all->v[k], &other);
-      if (!kind || strcmp(kind, what) || strcmp(name, other)) continue;
-      diag_error(c->d, name_place(all->v[i]), "there is a%s %s '%s' already", strchr("aeo", what[0]) ? "n" : "", what,
-                 name);
-      diag_note(c->d, name_place(all->v[k]), "it is declared here");
-      break;
-    }
+  Map names = {0};
+  for (int i = 0; i < all->n && !diags_full(c->d); i++) {
+    const char *name, *what = unique_kind(all->v[i], &name);
+    int first = what ? map_first(c->d->arena, &names, arena_printf(c->d->arena, "%s %s", what, name), i) : -1;
+    if (first < 0) continue;
+    diag_error(c->d, name_place(all->v[i]), "there is a%s %s '%s' already", strchr("aeo", what[0]) ? "n" : "", what, name);
+    diag_note(c->d, name_place(all->v[first]), "it is declared here");
   }
 }
 
 // No two archs of the user may serve one architecture (the user's go before the library's).
 static void check_served(Check *c, const Decls *all) {
   Decls served = {0};
+  Map names = {0};
   for (int i = 0; i < all->n; i++)
     if (all->v[i]->kind == AST_ARCH) collect(c, &served, all->v[i]->kid[0]);
-  for (int i = 0; i < served.n; i++)
-    for (int k = 0; k < i; k++) {
-      if (strcmp(served.v[i]->str, served.v[k]->str)) continue;
-      diag_error(c->d, served.v[i]->loc, "\"%s\" is served already", served.v[i]->str);
-      diag_note(c->d, served.v[k]->loc, "it is served here");
-      break;
-    }
+  for (int i = 0; i < served.n && !diags_full(c->d); i++) {
+    int first = map_first(c->d->arena, &names, served.v[i]->str, i);
+    if (first < 0) continue;
+    diag_error(c->d, served.v[i]->loc, "\"%s\" is served already", served.v[i]->str);
+    diag_note(c->d, served.v[first]->loc, "it is served here");
+  }
 }
 
 // A file that others use is a library: it declares what can be used, no experiment.
@@ -120,7 +117,7 @@ static const SettingRow known_settings[] = {
 enum { NSETTINGS = sizeof known_settings / sizeof *known_settings };
 
 static void check_setting(Check *c, AstKind block, const Ast *setting) {
-  Near near = near_begin(setting->name);
+  Near near = near_to(c, setting->name);
   const char *block_name = ast_kind_name(block);
   for (int i = 0; i < NSETTINGS; i++) {
     if (known_settings[i].block != block) continue;
@@ -143,7 +140,7 @@ static void check_setting(Check *c, AstKind block, const Ast *setting) {
 
 static void check_settings(Check *c, const Ast *block) {
   check_unique(c, block, AST_SETTING, "setting");
-  for (int i = 0; i < block->nkid; i++) check_setting(c, block->kind, block->kid[i]);
+  for (int i = 0; i < block->nkid && !diags_full(c->d); i++) check_setting(c, block->kind, block->kid[i]);
 }
 
 // A setting of a model is a config key: any name, but no unit.
@@ -155,7 +152,7 @@ static void check_model(Check *c, const Ast *model) {
       diag_error(c->d, settings->kid[i]->loc, "found '%s' after the value of a config key, which takes no unit",
                  settings->kid[i]->str);
   if (c->partial || spec_find(c->spec, AST_ARCH, model->str)) return;
-  Near near = near_begin(model->str);
+  Near near = near_to(c, model->str);
   for (int f = -1; f < c->spec->nlib; f++) {
     const Ast *file = f < 0 ? c->spec->file : c->spec->lib[f];
     for (int i = 0; i < file->nkid; i++)
@@ -179,24 +176,24 @@ static void check_once(Check *c, const Ast *file, AstKind kind) {
 
 // ---- connect
 
-static const Ast *find_model(Check *c, const Ast *layers, bool speak) {
-  Near near = near_begin(layers->name);
-  for (int i = 0; i < c->spec->file->nkid; i++) {
-    const Ast *a = c->spec->file->kid[i];
-    if (!is_model(a)) continue;
-    if (!strcmp(a->name, layers->name)) return a;
-    near_offer(&near, a->name);
-  }
-  if (speak && !c->partial)
-    diag_error(c->d, layers->name_loc, "no model is called '%s'%s", layers->name, did_you_mean(c, near));
-  return NULL;
+static const Ast *find_model(const Check *c, const Ast *layers) {
+  int i = map_find(&c->models, layers->name);
+  return i < 0 ? NULL : c->spec->file->kid[i];
+}
+
+static void check_model_name(Check *c, const Ast *layers) {
+  if (find_model(c, layers) || c->partial) return;
+  Near near = near_to(c, layers->name);
+  for (int i = 0; i < c->spec->file->nkid; i++)
+    if (is_model(c->spec->file->kid[i])) near_offer(&near, c->spec->file->kid[i]->name);
+  diag_error(c->d, layers->name_loc, "no model is called '%s'%s", layers->name, did_you_mean(c, near));
 }
 
 // Selectors know numbers only: a name in one is a misspelt word.
 static void check_selector(Check *c, const Ast *a) {
   if (a->kind == AST_NAME) {
     static const char *const known[] = {"every", "all", "last", "spread"};
-    Near near = near_begin(a->name);
+    Near near = near_to(c, a->name);
     for (int i = 0; i < 4; i++) near_offer(&near, known[i]);
     diag_error(c->d, a->loc,
                "'%s' means nothing in a layer selector, expected numbers, every N, all, last or spread%s", a->name,
@@ -208,8 +205,8 @@ static void check_selector(Check *c, const Ast *a) {
 
 static void check_connect(Check *c, const Ast *connect) {
   const Ast *from = connect->kid[0], *to = connect->kid[1], *call = connect->kid[2];
-  find_model(c, from, true);
-  find_model(c, to, true);
+  check_model_name(c, from);
+  check_model_name(c, to);
   check_selector(c, from->kid[0]);
   check_selector(c, to->kid[0]);
   if (to->nkid > 1)
@@ -224,7 +221,7 @@ static void check_connect(Check *c, const Ast *connect) {
   }
   if (c->partial) return;
   const Ast *fn = spec_find(c->spec, AST_FN, call->name);
-  Near near = near_begin(call->name);
+  Near near = near_to(c, call->name);
   for (int f = -1; f < c->spec->nlib; f++) {
     const Ast *file = f < 0 ? c->spec->file : c->spec->lib[f];
     for (int i = 0; i < file->nkid; i++)
@@ -239,16 +236,12 @@ static void check_connect(Check *c, const Ast *connect) {
 }
 
 static void check_unconnected(Check *c, const Ast *file) {
+  Map used = {0};
+  for (int i = 0; i < file->nkid; i++)
+    for (int side = 0; file->kid[i]->kind == AST_CONNECT && side < 2; side++) map_first(c->d->arena, &used, file->kid[i]->kid[side]->name, 0);
   for (int i = 0; i < file->nkid; i++) {
     const Ast *model = file->kid[i];
-    if (model->kind != AST_AUGMENT) continue;
-    bool used = false;
-    for (int k = 0; k < file->nkid; k++) {
-      const Ast *connect = file->kid[k];
-      if (connect->kind != AST_CONNECT) continue;
-      used = used || find_model(c, connect->kid[0], false) == model || find_model(c, connect->kid[1], false) == model;
-    }
-    if (!used)
+    if (model->kind == AST_AUGMENT && map_find(&used, model->name) < 0)
       diag_warn(c->d, model->name_loc, "no connect mentions the augment '%s', so it has no effect", model->name);
   }
 }
@@ -274,8 +267,10 @@ static void check_decl(Check *c, const Ast *a) {
 }
 
 void resolve(const Spec *spec, Diags *d, bool partial) {
-  Check c = {spec, d, partial, NULL};
+  Check c = {.spec = spec, .d = d, .partial = partial};
   Decls all = {0};
+  for (int i = 0; i < spec->file->nkid; i++)
+    if (is_model(spec->file->kid[i])) map_first(d->arena, &c.models, spec->file->kid[i]->name, i);
   for (int i = 0; i < spec->nused; i++) {
     check_used_file(&c, spec->lib[i]);
     collect(&c, &all, spec->lib[i]);
@@ -285,7 +280,7 @@ void resolve(const Spec *spec, Diags *d, bool partial) {
   check_once(&c, spec->file, AST_TRAIN);
   check_duplicates(&c, &all);
   check_served(&c, &all);
-  for (int i = 0; i < all.n; i++) check_decl(&c, all.v[i]);
+  for (int i = 0; i < all.n && !diags_full(d); i++) check_decl(&c, all.v[i]);
   for (int f = spec->nused; f < spec->nlib; f++)
     for (int i = 0; i < spec->lib[f]->nkid; i++) check_decl(&c, spec->lib[f]->kid[i]);
   if (!d->errors) check_unconnected(&c, spec->file);

@@ -12,13 +12,14 @@ typedef struct Step {
   const char *real;      // canonical path
 } Step;
 
+enum { MOST_FILES = 500 };   // each is read inside the one that uses it
+
 typedef struct Loader {
   Arena *arena;
   Sources *sources;
   Diags *diags;
   Spec *spec;
-  const char **seen;     // canonical paths of all files read
-  int nseen, capseen;
+  Map seen;              // canonical paths of all files read
 } Loader;
 
 // Relative to the folder of the file that says `use`.
@@ -49,13 +50,15 @@ static Ast *load(Loader *l, const char *path, const Step *step);
 static void load_uses(Loader *l, const Ast *file, const char *path, const Step *step) {
   for (int i = 0; i < file->nkid; i++) {
     const Ast *use = file->kid[i];
-    if (use->kind != AST_USE) continue;
+    if (use->kind != AST_USE || diags_full(l->diags)) continue;
     const char *target = resolve_path(l, path, use->str);
     Step next = {step, use, canonical(l, target)};
     if (in_cycle(l, step, use, next.real)) continue;
-    bool seen = false;
-    for (int k = 0; k < l->nseen; k++) seen = seen || !strcmp(l->seen[k], next.real);
-    if (seen) continue;
+    if (map_find(&l->seen, next.real) >= 0) continue;
+    if (l->seen.n > MOST_FILES) {
+      diag_error(l->diags, use->loc, "this is more than the %d files that a spec may use", MOST_FILES);
+      return;
+    }
     Ast *lib = load(l, target, &next);
     if (lib) ARENA_PUSH(l->arena, l->spec->lib, l->spec->nlib, l->spec->caplib, lib);
   }
@@ -68,7 +71,7 @@ static Ast *load(Loader *l, const char *path, const Step *step) {
     diag_error(l->diags, step->use ? step->use->loc : (Loc){0}, "cannot read '%s': %s", path, why);
     return NULL;
   }
-  ARENA_PUSH(l->arena, l->seen, l->nseen, l->capseen, step->real);
+  map_put(l->arena, &l->seen, step->real, 0);
   Ast *file = ast_parse(l->arena, l->sources, l->diags, index);
   load_uses(l, file, path, step);
   return file;
@@ -87,13 +90,27 @@ bool loc_within(Loc inner, Loc outer) {
   return inner.file == outer.file && inner.begin >= outer.begin && inner.end <= outer.end;
 }
 
+// v is sorted by where errors begin.
 static bool any_within(const Loc *v, int n, Loc loc) {
-  for (int i = 0; i < n; i++)
-    if (loc_within(v[i], loc)) return true;
+  int lo = 0, hi = n;
+  while (lo < hi) {
+    int mid = lo + (hi - lo) / 2;
+    bool before = v[mid].file != loc.file ? v[mid].file < loc.file : v[mid].begin < loc.begin;
+    if (before) lo = mid + 1;
+    else hi = mid;
+  }
+  for (; lo < n && v[lo].file == loc.file && v[lo].begin <= loc.end; lo++)
+    if (v[lo].end <= loc.end) return true;
   return false;
 }
-bool spec_told(const Spec *s, Loc loc) { return any_within(s->told, s->ntold, loc); }
+bool spec_told(const Spec *s, Loc loc) { return spec_told_syntax(s, loc) || any_within(s->told + s->nsyntax, s->ntold - s->nsyntax, loc); }
 bool spec_told_syntax(const Spec *s, Loc loc) { return any_within(s->told, s->nsyntax, loc); }
+
+static int by_place(const void *p, const void *q) {
+  const Loc *x = p, *y = q;
+  if (x->file != y->file) return x->file < y->file ? -1 : 1;
+  return x->begin < y->begin ? -1 : x->begin > y->begin;
+}
 
 // Keeps the places of the errors that d holds from `from` on; returns how many.
 static int keep_told(Spec *spec, Arena *a, const Diags *d, int from) {
@@ -102,6 +119,8 @@ static int keep_told(Spec *spec, Arena *a, const Diags *d, int from) {
   for (int i = from; i < d->n; i++)
     if (d->v[i].kind == DIAG_ERROR && d->v[i].loc.file) ARENA_PUSH(a, v, n, cap, d->v[i].loc);
   spec->told = v;
+  if (spec->nsyntax) qsort(v, (size_t)spec->nsyntax, sizeof *v, by_place);
+  if (n > spec->nsyntax) qsort(v + spec->nsyntax, (size_t)(n - spec->nsyntax), sizeof *v, by_place);
   return n;
 }
 
@@ -118,6 +137,7 @@ Spec *spec_parse(Arena *a, Sources *s, Diags *d, const char *path) {
   }
   spec->nused = spec->nlib;
   load_std(&l);
+  spec_index(a, spec);
   spec->partial = d->errors != before;
   spec->nsyntax = keep_told(spec, a, d, first);
   resolve(spec, d, spec->partial);

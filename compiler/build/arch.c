@@ -43,7 +43,7 @@ bool arch_config(Ev *ev, MInst *m) {
   return ok;
 }
 
-static bool find_sections(MInst *m) {
+static bool find_sections(Build *b, MInst *m) {
   static const Ast no_config = {.kind = AST_CONFIG};
   m->config = &no_config;
   for (int i = 1; i < m->arch->nkid; i++) {
@@ -55,6 +55,7 @@ static bool find_sections(MInst *m) {
       case AST_EMBED: m->embed = k; break;
       case AST_BLOCKS: m->blocks = k; break;
       case AST_HEAD: m->head = k; break;
+      case AST_FN: map_first(b->a, &m->fns, k->name, i); break;
       default: break;
     }
   }
@@ -105,7 +106,7 @@ static bool read_context(Build *b, MInst *m) {
 }
 
 void model_setup(Build *b, MInst *m) {
-  if (spec_told_syntax(b->spec, m->arch->loc) || !find_sections(m)) return;
+  if (spec_told_syntax(b->spec, m->arch->loc) || !find_sections(b, m)) return;
   int before = b->d->errors;
   check_keys(b, m);
   bool known = arch_config(&(Ev){.b = b, .m = m}, m);

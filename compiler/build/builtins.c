@@ -301,6 +301,7 @@ bool builtin_constant(const char *name, Value *v) {
 
 const char *nearest_name(Build *b, const Scope *s, const char *name) {
   Near near = near_begin(name);
+  if (b->mute || !diags_shown(b->d)) return NULL;
   for (; s; s = s->up)
     for (int i = 0; i < s->n; i++) near_offer(&near, s->v[i].name);
   for (int i = 0; i < N_BUILTINS; i++) near_offer(&near, table[i].name);

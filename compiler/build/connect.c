@@ -10,9 +10,8 @@ typedef struct Layers {
 } Layers;
 
 static MInst *model_named(const Build *b, const char *name) {
-  for (int i = 0; i < b->nmodel; i++)
-    if (!strcmp(b->model[i].pub->name, name)) return &b->model[i];
-  return NULL;
+  int i = map_find(&b->models, name);
+  return i < 0 ? NULL : &b->model[i];
 }
 
 static bool whole(Build *b, const Ast *e, const char *what, int64_t *out) {
@@ -93,22 +92,30 @@ static bool spread(Build *b, const Ast *sel, const MInst *m, int n, Layers *out)
   return true;
 }
 
-static const Conn *same_name(const Build *b, const char *name) {
-  for (int i = 0; i < b->nconn; i++)
-    if (!strcmp(b->conn[i].pub.name, name)) return &b->conn[i];
-  return NULL;
-}
-
 static void add_connection(Build *b, Conn c, const MInst *from, int k, const MInst *to, int j) {
   const char *name = arena_printf(b->a, "%s.%d->%s.%d", from->pub->name, k, to->pub->name, j);
-  const Conn *other = same_name(b, name);
-  if (other) {
-    if (fail_at(b, c.decl->loc, "%s is connected twice", name)) diag_note(b->d, other->decl->loc, "the first time here");
+  int other = map_first(b->a, &b->conns, name, b->nconn);
+  if (other >= 0) {
+    if (fail_at(b, c.decl->loc, "%s is connected twice", name)) diag_note(b->d, b->conn[other].decl->loc, "the first time here");
     return;
   }
   c.pub = (BConnection){.name = name, .from = from->index, .from_layer = k, .tap = c.tap ? c.tap->name : NULL, .to = to->index, .to_layer = j,
                         .op = c.decl->kid[2]->name};
   ARENA_PUSH(b->a, b->conn, b->nconn, b->capconn, c);
+}
+
+// Which connections are added to a layer, in their order.
+static void index_connections(Build *b) {
+  for (int i = 0; i < b->nmodel; i++) {
+    MInst *m = &b->model[i];
+    m->into = ARENA_ARRAY(b->a, int, m->pub->blocks + 1);
+    for (int64_t k = 0; k <= m->pub->blocks; k++) m->into[k] = -1;
+  }
+  for (int i = b->nconn; i-- > 0;) {
+    int *first = &b->model[b->conn[i].pub.to].into[b->conn[i].pub.to_layer];
+    b->conn[i].next = *first;
+    *first = i;
+  }
 }
 
 // The op of a connection; NULL where it cannot be applied, which an earlier stage has told.
@@ -156,53 +163,81 @@ static void connect(Build *b, const Ast *decl) {
 
 // ---- circles: depth first over layers; a layer needs the one below it and what is added to it
 
+typedef struct Visit {         // a layer on the way
+  int model, layer;
+  int conn;                    // the next connection to follow, -1 at the end
+  bool entered, by_conn;       // by_conn: the last of the path led here
+} Visit;
+typedef struct Link {          // a connection on the way, and the layer it is added to
+  const Conn *c;
+  int model, layer;
+} Link;
 typedef struct Walk {
   Build *b;
   char **mark;                 // per model and layer: 0 new, 1 open, 2 done
-  const Conn **path;           // connections on the way
-  int *path_model, *path_layer;   // where each was entered
-  int n;
+  Visit *v;
+  int n, cap;
+  Link *path;
+  int npath, cappath;
   bool found;
 } Walk;
 
+// The last link of the path reads a layer that is on the way.
 static void report_circle(Walk *w, int model, int layer) {
-  int first = w->n - 1;
-  while (first > 0 && !(w->path_model[first] == model && w->path_layer[first] <= layer)) first--;
+  enum { SHOWN = 20 };
+  int last = w->npath - 1, first = last, end;
+  while (first > 0 && !(w->path[first].model == model && w->path[first].layer <= layer)) first--;
+  end = last - first < SHOWN ? first : last - SHOWN + 1;
   Buf t = {0};
-  for (int i = w->n - 1; i >= first; i--) buf_printf(&t, "%s%s", i < w->n - 1 ? ", " : "", w->path[i]->pub.name);
-  const Conn *c = w->path[w->n - 1];
+  for (int i = last; i >= end; i--) buf_printf(&t, "%s%s", i < last ? ", " : "", w->path[i].c->pub.name);
+  if (end > first) buf_printf(&t, " and %d more", end - first);
+  const Conn *c = w->path[last].c;
   fail_at(w->b, c->decl->loc, "connections run in a circle: %s", t.s);
-  for (int i = first; i < w->n - 1; i++)
-    if (w->path[i]->decl != c->decl)
-      diag_note(w->b->d, w->path[i]->decl->loc, "%s comes from here", w->path[i]->pub.name);
+  for (int i = end; i < last; i++)
+    if (w->path[i].c->decl != c->decl) diag_note(w->b->d, w->path[i].c->decl->loc, "%s comes from here", w->path[i].c->pub.name);
   buf_free(&t);
   w->found = true;
 }
 
+static void push(Walk *w, int model, int layer, bool by_conn) {
+  Visit v = {model, layer, w->b->model[model].into[layer], false, by_conn};
+  ARENA_PUSH(w->b->a, w->v, w->n, w->cap, v);
+}
+
+static void follow(Walk *w, Visit *v) {
+  const Conn *c = &w->b->conn[v->conn];
+  Link link = {c, v->model, v->layer};
+  v->conn = c->next;
+  char mark = w->mark[c->pub.from][c->pub.from_layer];
+  if (mark == 2) return;
+  ARENA_PUSH(w->b->a, w->path, w->npath, w->cappath, link);
+  if (mark == 1) report_circle(w, c->pub.from, c->pub.from_layer);
+  else push(w, c->pub.from, c->pub.from_layer, true);
+}
+
+// A list of layers in place of calls: models may have thousands.
 static void visit(Walk *w, int model, int layer) {
-  Build *b = w->b;
-  if (w->found || w->mark[model][layer] == 2) return;
-  w->mark[model][layer] = 1;
-  if (layer > 0) visit(w, model, layer - 1);
-  for (int i = 0; i < b->nconn && !w->found; i++) {
-    const Conn *c = &b->conn[i];
-    if (c->pub.to != model || c->pub.to_layer != layer) continue;
-    w->path[w->n] = c;
-    w->path_model[w->n] = model;
-    w->path_layer[w->n++] = layer;
-    if (w->mark[c->pub.from][c->pub.from_layer] == 1) report_circle(w, c->pub.from, c->pub.from_layer);
-    else visit(w, c->pub.from, c->pub.from_layer);
-    w->n--;
+  push(w, model, layer, false);
+  while (w->n && !w->found) {
+    Visit *v = &w->v[w->n - 1];
+    char *mark = &w->mark[v->model][v->layer];
+    if (!v->entered && *mark != 2) {
+      v->entered = true;
+      *mark = 1;
+      if (v->layer > 0 && w->mark[v->model][v->layer - 1] != 2) push(w, v->model, v->layer - 1, false);
+    } else if (*mark != 2 && v->conn >= 0) {
+      follow(w, v);
+    } else {
+      *mark = 2;
+      w->npath -= v->by_conn;
+      w->n--;
+    }
   }
-  w->mark[model][layer] = 2;
 }
 
 static bool no_circle(Build *b) {
   Walk w = {.b = b};
-  w.mark = ARENA_ARRAY(b->a, char *, b->nmodel);
-  w.path = ARENA_ARRAY(b->a, const Conn *, b->nconn + 1);
-  w.path_model = ARENA_ARRAY(b->a, int, b->nconn + 1);
-  w.path_layer = ARENA_ARRAY(b->a, int, b->nconn + 1);
+  w.mark = ARENA_ARRAY(b->a, char *, b->nmodel + 1);
   for (int i = 0; i < b->nmodel; i++) w.mark[i] = ARENA_ARRAY(b->a, char, b->model[i].pub->blocks + 1);
   for (int i = 0; i < b->nmodel && !w.found; i++) visit(&w, i, (int)b->model[i].pub->blocks);
   return !w.found;
@@ -211,8 +246,10 @@ static bool no_circle(Build *b) {
 void connections_make(Build *b) {
   for (int i = 0; i < b->spec->file->nkid; i++)
     if (b->spec->file->kid[i]->kind == AST_CONNECT) connect(b, b->spec->file->kid[i]);
+  index_connections(b);
   if (!no_circle(b)) {                             // states cannot be followed in a circle: each model for itself
     b->nconn = 0;
+    index_connections(b);
     for (int i = 0; i < b->nmodel; i++) b->model[i].erred = true;
   }
   b->prog->conn = ARENA_ARRAY(b->a, BConnection, b->nconn + 1);

@@ -49,6 +49,7 @@ struct Scope {
   MInst *keys;                 // names not found here or above are config keys of this model
   Binding *v;
   int n, cap;
+  Map names;                   // places in v by name, once there are many
 };
 
 // ---- the build. After an error it goes on with what is still known, so that one run finds every error: a model that is not sound has
@@ -64,12 +65,13 @@ struct MInst {                 // a model of the spec
   json_t *keys;                // the configuration names are looked up in
   const char *config_path;     // as messages name it
   Scope *scope;                // names the arch's config section binds
-  Map bound;                   // of the config section: names it binds, by kid
+  Map bound, fns;              // names that the config section binds, by its kid; fns of the arch, by kid
   const Ast *config, *prefix, *embed, *blocks, *head, *init, *own_init;
   Map known;                   // values of config keys that were asked for
   Value *value;
   int nvalue, capvalue;
   int64_t lo, hi;              // block indices
+  int *into;                   // per layer: the first connection that is added to it, -1
   bool counted;                // its blocks are: layers can be selected
   bool sound;                  // its configuration is what the arch knows: the arch's text can be evaluated
   bool erred;                  // an error was found in that text
@@ -82,6 +84,7 @@ struct MInst {                 // a model of the spec
 };
 typedef struct Conn {          // one line of a layer map
   BConnection pub;
+  int next;                    // the next one that is added to the same layer, -1
   const Ast *decl, *op, *tap;  // CONNECT, OP and TAP nodes; op NULL: there is none to apply, which was told; tap NULL: the state itself
 } Conn;
 typedef struct ParamInfo {
@@ -103,10 +106,13 @@ typedef struct Build {
   Program *prog;
   MInst *model;
   int nmodel;
+  Map models;                  // by name
   Conn *conn;
   int nconn, capconn;
+  Map conns;                   // by name
   ParamInfo *param;
   int nparam, capparam;
+  Map params;                  // by name
   Spoken *seen;                // places an error was reported at
   int nseen, capseen;
   const char *cause;           // of the error whose message is being made, if it may show at several places; NULL
@@ -118,10 +124,11 @@ typedef struct Build {
 } Build;
 
 typedef enum EntryKind { ENTRY_SCORE, ENTRY_TRAIN, ENTRY_LOSS, ENTRY_STEP, ENTRY_PROBE } EntryKind;
-typedef struct Memo {          // one source node per name
-  const char *name;
-  NodeId node;
-} Memo;
+typedef struct Want {          // a layer whose state is being made (entries.c)
+  int model, layer, conn;      // conn: what is added next, -1 at the end
+  enum { WANT_BELOW, WANT_OWN, WANT_ADDED } step;
+  NodeId own, sum;
+} Want;
 typedef struct Ev {            // evaluation of text for one entry's graph (g NULL: compile-time values only)
   Build *b;
   Graph *g;
@@ -133,9 +140,12 @@ typedef struct Ev {            // evaluation of text for one entry's graph (g NU
   int depth, levels;           // nested calls, nested expressions
   Loc called;                  // where the text evaluated now was called from another file
   NodeId rows;                 // the rows input, or NODE_NONE
-  Memo *memo;
-  int nmemo, capmemo;
-  NodeId **state;              // per model, per layer: its residual stream; NODE_NONE = not built
+  Map memo;                    // one source node per name
+  int ncaches;
+  NodeId **state;              // per model, per layer: its residual stream; NODE_NONE after an error
+  bool **made;                 // per model, per layer: is state what it is to be?
+  Want *want;
+  int nwant, capwant;
 } Ev;
 
 // ---- budget.c

@@ -5,8 +5,6 @@
 #include "build/ctx.h"
 #include "passes/passes.h"
 
-static NodeId state_at(Ev *ev, int model, int k);
-
 // The state that a model's embedding or block k gives. A block gives what it is given, so that after an error the layer below stands in for
 // it; of a model that is not sound the embedding says the type, and no more is looked at.
 static NodeId own_state(Ev *ev, MInst *m, int k) {
@@ -17,24 +15,52 @@ static NodeId own_state(Ev *ev, MInst *m, int k) {
     ev->b->mute -= !m->sound;
     return x;
   }
-  NodeId below = state_at(ev, m->index, k - 1), x = m->sound ? arch_block(ev, m, m->lo + k - 1, below) : below;
+  NodeId below = ev->state[m->index][k - 1], x = m->sound ? arch_block(ev, m, m->lo + k - 1, below) : below;
   return x == NODE_NONE ? below : x;
 }
 
-// Layer k of a model after additions. A block reads the layer below; every addition to a layer reads the layer before any of them.
-static NodeId state_at(Ev *ev, int model, int k) {
+// Is what layer k of a model needs made? Else it comes first.
+static bool made(Ev *ev, int model, int k) {
+  if (ev->made[model][k]) return true;
+  Want w = {model, k, ev->b->model[model].into[k], WANT_BELOW, NODE_NONE, NODE_NONE};
+  ARENA_PUSH(ev->b->a, ev->want, ev->nwant, ev->capwant, w);
+  return false;
+}
+
+// What connection c adds to the state x.
+static NodeId addition(Ev *ev, const Conn *c, NodeId x) {
+  NodeId a = ev->state[c->pub.from][c->pub.from_layer];
+  if (c->tap) a = arch_tap(ev, &ev->b->model[c->pub.from], c->tap, c->pub.from_layer, a);
+  return op_apply(ev, c, x, a);
+}
+
+// One step towards a state. A block reads the layer below; every addition to a layer reads the layer before any of them.
+static void make_on(Ev *ev, Want *w) {
   Build *b = ev->b;
-  if (ev->state[model][k] != NODE_NONE) return ev->state[model][k];
-  NodeId x = own_state(ev, &b->model[model], k), y = x;
-  for (int i = 0; i < b->nconn && x != NODE_NONE; i++) {
-    const Conn *c = &b->conn[i];
-    if (c->pub.to != model || c->pub.to_layer != k || !c->op) continue;
-    NodeId a = state_at(ev, c->pub.from, c->pub.from_layer);
-    if (c->tap) a = arch_tap(ev, &b->model[c->pub.from], c->tap, c->pub.from_layer, a);
-    NodeId d = op_apply(ev, c, x, a);
-    if (d != NODE_NONE) y = t_bin(ev, c->decl->loc, OP_add, y, d);      // after an error go on, for others
+  const Conn *c = w->conn >= 0 ? &b->conn[w->conn] : NULL;
+  if (w->step == WANT_BELOW) {
+    w->step = WANT_OWN;
+    if (w->layer) made(ev, w->model, w->layer - 1);
+  } else if (w->step == WANT_OWN) {
+    w->step = WANT_ADDED;
+    w->own = w->sum = own_state(ev, &b->model[w->model], w->layer);
+  } else if (c && w->own != NODE_NONE) {
+    if (c->op && !made(ev, c->pub.from, c->pub.from_layer)) return;
+    NodeId d = c->op ? addition(ev, c, w->own) : NODE_NONE;
+    if (d != NODE_NONE) w->sum = t_bin(ev, c->decl->loc, OP_add, w->sum, d);      // after an error go on, for others
+    w->conn = c->next;
+  } else {
+    ev->state[w->model][w->layer] = w->sum;
+    ev->made[w->model][w->layer] = true;
+    ev->nwant--;
   }
-  return ev->state[model][k] = y;
+}
+
+// Layer k of a model after additions. A list of wanted layers in place of calls: models may have thousands.
+static NodeId state_at(Ev *ev, int model, int k) {
+  made(ev, model, k);
+  while (ev->nwant) make_on(ev, &ev->want[ev->nwant - 1]);
+  return ev->state[model][k];
 }
 
 static NodeId rows_input(Ev *ev, const char *name, Dtype dt) {
@@ -131,12 +157,6 @@ static NodeId loss_again(Graph *g, NodeId loss) {
   return nll;
 }
 
-static NodeId find_param(const Graph *g, const char *name) {
-  for (NodeId i = 0; i < g->n; i++)
-    if (g->node[i].op == OP_param && !strcmp(g->node[i].attr.name, name)) return i;
-  return NODE_NONE;
-}
-
 // The rows pass comes first, so that the gradient, too, starts at the rows that matter.
 static void add_gradients(Ev *ev, NodeId loss) {
   Build *b = ev->b;
@@ -146,9 +166,12 @@ static void add_gradients(Ev *ev, NodeId loss) {
   ev->g->nout = 0;
   NodeId *wrt = ARENA_ARRAY(b->a, NodeId, b->nparam + 1), *grad = ARENA_ARRAY(b->a, NodeId, b->nparam + 1);
   int *which = ARENA_ARRAY(b->a, int, b->nparam + 1), n = 0;
+  Map there = {0};
+  for (NodeId i = 0; i < ev->g->n; i++)
+    if (ev->g->node[i].op == OP_param) map_first(b->a, &there, ev->g->node[i].attr.name, i);
   for (int i = 0; i < b->nparam; i++) {
-    NodeId p = find_param(ev->g, b->param[i].pub.name);
-    if (p != NODE_NONE) {
+    NodeId p = map_find(&there, b->param[i].pub.name);
+    if (p >= 0) {
       which[n] = i;
       wrt[n++] = p;
     } else {
@@ -203,6 +226,7 @@ static void score(Ev *ev) {
 static void give_embedding(Ev *ev) {
   const MInst *m = &ev->b->model[ev->b->anchor];
   Type t = {.dt = DT_F32, .rank = 2, .dim = {sym_dim(graph_add_sym(ev->g, SYM_TOKENS, m->index)), m->pub->width}};
+  ev->made[m->index][0] = true;
   ev->state[m->index][0] = t_input(ev, arena_printf(ev->b->a, "hidden.%s.0", m->pub->name), &t);
 }
 
@@ -226,11 +250,13 @@ Graph *entry_build(Build *b, EntryKind kind) {
       [ENTRY_SCORE] = "score", [ENTRY_TRAIN] = "train", [ENTRY_LOSS] = "loss", [ENTRY_STEP] = "step",
       [ENTRY_PROBE] = "probe"};
   Ev ev = {.b = b, .entry = kind, .rows = NODE_NONE, .g = graph_new(b->a, names[kind])};
-  ev.state = ARENA_ARRAY(b->a, NodeId *, b->nmodel);
+  ev.state = ARENA_ARRAY(b->a, NodeId *, b->nmodel + 1);
+  ev.made = ARENA_ARRAY(b->a, bool *, b->nmodel + 1);
   for (int i = 0; i < b->nmodel; i++) {
     int n = (int)b->model[i].pub->blocks + 1;
     graph_add_model(ev.g, b->model[i].pub->name);
     ev.state[i] = ARENA_ARRAY(b->a, NodeId, n);
+    ev.made[i] = ARENA_ARRAY(b->a, bool, n);
     for (int k = 0; k < n; k++) ev.state[i][k] = NODE_NONE;
   }
   if (kind == ENTRY_SCORE) score(&ev);

@@ -52,8 +52,8 @@ Value eval_string(Ev *ev, Scope *s, const char *text, Loc loc) {
   Value bad = v_none(NULL);
   buf_puts(&out, "");
   for (const char *p = text; *p && !poisoned(&bad);) {
-    size_t n = strspn(p + 1, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789");
-    if (*p != '{' || !n || p[1 + n] != '}') {
+    size_t n = *p == '{' ? strspn(p + 1, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789") : 0;
+    if ( !n || p[1 + n] != '}') {
       buf_putc(&out, *p++);
       continue;
     }
@@ -388,14 +388,15 @@ static Value eval_call(Ev *ev, Scope *s, const Ast *e) {
   const Ast *fn = NULL;
   Scope *up = NULL;
   MInst *m = scope_keys(s);
-  for (int i = 0; m && i < m->arch->nkid && !fn; i++)
-    if (m->arch->kid[i]->kind == AST_FN && !strcmp(m->arch->kid[i]->name, e->name)) {
-      fn = m->arch->kid[i];
-      up = m->scope;
-    }
+  int own = m ? map_find(&m->fns, e->name) : -1;
+  if (own >= 0) {
+    fn = m->arch->kid[own];
+    up = m->scope;
+  }
   if (!fn) fn = spec_find_seen(ev->b->spec, AST_FN, e->name, e->loc);
   if (!fn) return call_builtin(ev, s, e);
   const Ast *formals = fn->kid[0];
+  if (formals->nkid > MOST_FORMALS) return silent(ev);
   Value *arg = ARENA_ARRAY(ev->b->a, Value, formals->nkid + 1);
   Loc *at = ARENA_ARRAY(ev->b->a, Loc, formals->nkid + 1);
   bool bad = false;

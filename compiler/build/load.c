@@ -134,6 +134,8 @@ void models_load(Build *b) {
     *m->pub = (BModel){.name = d->name, .role = role_of(d), .loc = d->loc};
     m->pub->prompt_only = d->kind == AST_AUGMENT && d->nkid;
     if (d->kind != AST_AUGMENT && b->anchor < 0) b->anchor = m->index;
+    map_first(b->a, &b->models, d->name, m->index);
+    if (diags_full(b->d)) continue;
     if (d->kind == AST_MODEL ? make_config(b, m) : open_directory(b, m)) model_setup(b, m);
   }
   b->prog->nmodel = b->nmodel;

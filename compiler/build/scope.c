@@ -11,21 +11,31 @@ Scope *scope_new(Build *b, Scope *up) {
   return s;
 }
 
-void scope_bind(Build *b, Scope *s, const char *name, Value v, Loc loc) {
+// A long one has its names in a map.
+static int own_place(const Scope *s, const char *name) {
+  if (s->names.n) return map_find(&s->names, name);
   for (int i = 0; i < s->n; i++)
-    if (!strcmp(s->v[i].name, name)) {
-      s->v[i].v = v;
-      s->v[i].loc = loc;
-      return;
-    }
+    if (!strcmp(s->v[i].name, name)) return i;
+  return -1;
+}
+
+void scope_bind(Build *b, Scope *s, const char *name, Value v, Loc loc) {
+  enum { SHORT = 24 };
+  int at = own_place(s, name);
   Binding x = {name, v, loc};
+  if (at >= 0) {
+    s->v[at] = x;
+    return;
+  }
   ARENA_PUSH(b->a, s->v, s->n, s->cap, x);
+  for (int i = s->names.n ? s->n - 1 : 0; s->n > SHORT && i < s->n; i++) map_put(b->a, &s->names, s->v[i].name, i);
 }
 
 const Binding *scope_find(const Scope *s, const char *name) {
-  for (; s; s = s->up)
-    for (int i = 0; i < s->n; i++)
-      if (!strcmp(s->v[i].name, name)) return &s->v[i];
+  for (; s; s = s->up) {
+    int i = own_place(s, name);
+    if (i >= 0) return &s->v[i];
+  }
   return NULL;
 }
 
@@ -51,7 +61,7 @@ static bool first_time(Build *b, Spoken now) {
 static bool report(Build *b, Loc loc, const Ast *whom, const Ast *reader, const char *fmt, va_list ap) {
   const char *cause = b->cause;
   b->cause = NULL;
-  if (b->mute || !first_time(b, (Spoken){loc, whom, NULL})) return false;
+  if (b->mute || diags_full(b->d) || !first_time(b, (Spoken){loc, whom, NULL})) return false;
   if (cause && !first_time(b, (Spoken){.whom = reader, .cause = cause})) return false;
   va_list again;
   va_copy(again, ap);

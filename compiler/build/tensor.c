@@ -12,14 +12,12 @@ int t_model(const Ev *ev, NodeId n) {
 }
 
 NodeId t_memo(const Ev *ev, const char *name) {
-  for (int i = 0; i < ev->nmemo; i++)
-    if (!strcmp(ev->memo[i].name, name)) return ev->memo[i].node;
-  return NODE_NONE;
+  int n = map_find(&ev->memo, name);
+  return n < 0 ? NODE_NONE : n;
 }
 
 void t_remember(Ev *ev, const char *name, NodeId n) {
-  Memo m = {arena_strdup(ev->b->a, name), n};
-  ARENA_PUSH(ev->b->a, ev->memo, ev->nmemo, ev->capmemo, m);
+  if (n != NODE_NONE) map_put(ev->b->a, &ev->memo, arena_strdup(ev->b->a, name), n);
 }
 
 static void place(Ev *ev, NodeId n, Loc loc) {
@@ -180,13 +178,12 @@ NodeId t_cache(Ev *ev, NodeId x) {
   const char *key = arena_printf(ev->b->a, "cached %d", x);
   NodeId n = t_memo(ev, key);
   if (n != NODE_NONE) return n;
-  int model = t_model(ev, x), count = 0;
+  int model = t_model(ev, x);
   Type t = *t_type(ev, x);
-  for (int i = 0; i < ev->nmemo; i++) count += !strncmp(ev->memo[i].name, "cached ", 7);
   Type slots = {.dt = DT_I32, .rank = 1, .dim = {t.dim[0]}};
   NodeId at = t_input(ev, arena_printf(ev->b->a, "slots.%s", ev->g->model[model].name), &slots);
   t.dim[0] = sym_dim(graph_add_sym(ev->g, SYM_CACHE, model));
-  Attr attr = {.name = arena_printf(ev->b->a, "cache.%d", count)};
+  Attr attr = {.name = arena_printf(ev->b->a, "cache.%d", ev->ncaches++)};
   NodeId in[3] = {graph_source(ev->g, OP_cache, t, &attr), x, at};
   n = graph_add(ev->g, OP_append, in, 3, NULL, NULL);
   t_remember(ev, key, n);

@@ -52,9 +52,8 @@ Value weight_named(Ev *ev, Scope *s, const Ast *call) {
 // ---- parameters
 
 static ParamInfo *param_find(Build *b, const char *name) {
-  for (int i = 0; i < b->nparam; i++)
-    if (!strcmp(b->param[i].pub.name, name)) return &b->param[i];
-  return NULL;
+  int i = map_find(&b->params, name);
+  return i < 0 ? NULL : &b->param[i];
 }
 
 NodeId param_node(Ev *ev, const char *name, const int64_t *dim, int n, const Value *init, int model, Loc loc) {
@@ -77,6 +76,7 @@ NodeId param_node(Ev *ev, const char *name, const int64_t *dim, int n, const Val
                            .a = init ? init->f : 1},
                    .loc = loc};
     memcpy(p.pub.dim, dim, (size_t)n * sizeof *dim);
+    map_put(b->a, &b->params, name, b->nparam);
     ARENA_PUSH(b->a, b->param, b->nparam, b->capparam, p);
   }
   Attr attr = {.name = name};
@@ -158,7 +158,8 @@ static Value stand_in(Ev *ev, const int64_t *dim, int n) {
 }
 
 static void not_there(Ev *ev, const Ast *e, const Value *w) {
-  const char *near = model_nearest_tensor(ev->m->file, w->v[0].s), *also = "";
+  bool shown = !ev->b->mute && diags_shown(ev->b->d);
+  const char *near = shown ? model_nearest_tensor(ev->m->file, w->v[0].s) : NULL, *also = "";
   for (int i = 1; i < w->n; i++) also = arena_printf(ev->b->a, "%s%s'%s'", also, i > 1 ? ", " : "", w->v[i].s);
   fail(ev, e->loc, "model '%s' has no weight '%s' in %s%s%s%s%s%s%s", ev->m->pub->name, w->v[0].s,
               ev->m->file->shown, w->n > 1 ? " (nor " : "", also, w->n > 1 ? ")" : "",

@@ -266,6 +266,7 @@ static void survive(const char *text, size_t n) {
   bool partial = w.diags.errors > 0;
   for (const StdFile *f = std_files; f->name; f++)
     ARENA_PUSH(w.arena, spec.lib, spec.nlib, spec.caplib, parse(&w, f->text, strlen(f->text)));
+  spec_index(w.arena, &spec);
   resolve(&spec, &w.diags, partial);
   Buf b = {0};
   ast_print(spec.file, &b);
