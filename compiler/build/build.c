@@ -76,6 +76,7 @@ static int setting_errors(const Build *b, int found) {
 
 // aside: errors of settings found in this stage.
 static void make_entries(Build *b, int aside) {
+  if (diags_full(b->d)) return;
   Graph *score = entry_build(b, ENTRY_SCORE);
   for (int i = 0; i < b->nmodel; i++) tell_missing(b, &b->model[i]);
   bool whole = b->d->errors == setting_errors(b, aside) && !b->spec->partial;

@@ -1,9 +1,9 @@
 // Weights and parameters as source nodes. A weight of a file is checked against its header; a weight of a model made from nothing
 // becomes a parameter with an initial distribution.
-#include <fnmatch.h>
 #include <string.h>
 
 #include "build/ctx.h"
+#include "dsl/base/glob.h"
 #include "dsl/base/size.h"
 #include "runtime/core/core.h"
 
@@ -111,11 +111,15 @@ void param_turned(Ev *ev, NodeId w, int inner) {
 
 static const Ast *init_rule(const Ast *rules, const char *name) {
   for (int i = 0; rules && i < rules->nkid; i++)
-    if (!fnmatch(rules->kid[i]->str, name, 0)) return rules->kid[i]->kid[0];
+    if (glob_matches(rules->kid[i]->str, name)) return rules->kid[i]->kid[0];
   return NULL;
 }
 
 static bool init_value(Ev *ev, const char *name, Value *out) {
+  for (int i = 0; i < 2; i++) {
+    const Ast *rules = i ? ev->m->init : ev->m->own_init;
+    if (rules && !spend(ev, rules->loc, 1 + rules->nkid / 8)) return false;
+  }
   const Ast *e = init_rule(ev->m->own_init, name);
   if (!e) e = init_rule(ev->m->init, name);
   if (!e) {

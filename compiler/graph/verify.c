@@ -1,6 +1,7 @@
 // The verifier: what must hold of every graph, whoever made it.
 #include <string.h>
 
+#include "dsl/base/map.h"
 #include "graph/ops.h"
 #include "graph/verify.h"
 
@@ -77,19 +78,13 @@ static const char *check_state_gradient(const Graph *g, Arena *a, const Output *
   return arena_printf(a, "output \"%s\" names no input of its type", o->name);
 }
 
-// A gradient is one of a parameter that the graph has, and of its type: nothing frozen has one.
-static const char *check_gradient(const Graph *g, Arena *a, const Output *o) {
-  const char *param = o->name + strlen("grad.");
-  for (NodeId i = 0; i < g->n; i++) {
-    const Node *n = &g->node[i];
-    if (op_is(n->op, T_TRAINED) && !strcmp(n->attr.name, param)) {
-      if (type_equal(&n->type, &g->node[o->node].type)) return NULL;
-      return arena_printf(a, "output \"%s\" has another type than its parameter", o->name);
-    }
-    if (op_is(n->op, T_STORED) && !strcmp(n->attr.name, param))
-      return arena_printf(a, "output \"%s\" is the gradient of a frozen weight", o->name);
-  }
-  return arena_printf(a, "output \"%s\" names no parameter", o->name);
+// A gradient is one of a parameter that the graph has, and of its type: nothing frozen has one. named: parameters and frozen weights by name.
+static const char *check_gradient(const Graph *g, Arena *a, const Map *named, const Output *o) {
+  NodeId i = map_find(named, o->name + strlen("grad."));
+  if (i < 0) return arena_printf(a, "output \"%s\" names no parameter", o->name);
+  if (op_is(g->node[i].op, T_STORED)) return arena_printf(a, "output \"%s\" is the gradient of a frozen weight", o->name);
+  if (type_equal(&g->node[i].type, &g->node[o->node].type)) return NULL;
+  return arena_printf(a, "output \"%s\" has another type than its parameter", o->name);
 }
 
 // A graph that gives no gradients computes none.
@@ -107,14 +102,16 @@ static const char *check_purpose(const Graph *g, Arena *a) {
 }
 
 const char *graph_verify(const Graph *g, Arena *a) {
+  Map named = {0};
   for (NodeId i = 0; i < g->n; i++) {
     const char *error = check_node(g, a, i);
     if (error) return error;
+    if (op_is(g->node[i].op, T_TRAINED) || op_is(g->node[i].op, T_STORED)) map_first(a, &named, g->node[i].attr.name, i);
   }
   for (int i = 0; i < g->nout; i++) {
     if (g->out[i].node < 0 || g->out[i].node >= g->n)
       return arena_printf(a, "output \"%s\" names no node", g->out[i].name);
-    const char *error = strncmp(g->out[i].name, "grad.", 5) ? NULL : check_gradient(g, a, &g->out[i]);
+    const char *error = strncmp(g->out[i].name, "grad.", 5) ? NULL : check_gradient(g, a, &named, &g->out[i]);
     if (!error && !strncmp(g->out[i].name, "state_grad.", 11)) error = check_state_gradient(g, a, &g->out[i]);
     if (error) return error;
   }

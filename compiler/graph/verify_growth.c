@@ -6,14 +6,13 @@
 #include "graph/ops.h"
 #include "graph/verify.h"
 
-// Notes the tensors of w's own size that matrix w is computed from: itself, or below views and elementwise work.
-static void find_tensors(const Graph *g, NodeId w, bool *rests, bool *seen) {
-  if (seen[w]) return;
-  seen[w] = true;
-  const Node *n = &g->node[w];
-  rests[w] |= op_class(n->op) == OPC_SOURCE && !op_is(n->op, T_LITERAL);
-  for (int k = 0; k < n->nin; k++) {
-    if (type_row_elems(&g->node[n->in[k]].type) == type_row_elems(&n->type)) find_tensors(g, n->in[k], rests, seen);
+// Notes the tensors of a matrix' own size that it is computed from: itself, or below views and elementwise work. seen: such matrices.
+static void find_tensors(const Graph *g, bool *rests, bool *seen) {
+  for (NodeId w = g->n - 1; w >= 0; w--) {
+    const Node *n = &g->node[w];
+    if (!seen[w]) continue;
+    rests[w] |= op_class(n->op) == OPC_SOURCE && !op_is(n->op, T_LITERAL);
+    for (int k = 0; k < n->nin; k++) seen[n->in[k]] |= type_row_elems(&g->node[n->in[k]].type) == type_row_elems(&n->type);
   }
 }
 
@@ -31,8 +30,9 @@ const char *verify_growth(const Graph *g, Arena *a) {
   const bool *need = needed(g, a);
   bool *head = ARENA_ARRAY(a, bool, g->n + 1), *seen = ARENA_ARRAY(a, bool, g->n + 1);
   for (NodeId i = 0; i < g->n; i++) {
-    if (op_class(g->node[i].op) == OPC_LOSS) find_tensors(g, g->node[i].in[1], head, seen);
+    if (op_class(g->node[i].op) == OPC_LOSS) seen[g->node[i].in[1]] = true;
   }
+  find_tensors(g, head, seen);
   for (NodeId i = 0; i < g->n; i++) {        // and what is computed from such a tensor, size for size
     const Node *n = &g->node[i];
     if (op_class(n->op) == OPC_GEMM && !op_is(n->op, T_BY_OUTER) && need[i] && head[n->in[1]])

@@ -1,11 +1,11 @@
 // Opening a model directory and looking tensors up. See model.h.
 #include "model/model.h"
 
-#include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "dsl/base/glob.h"
 #include "runtime/abi/abi.h"
 
 Model *model_open(Arena *a, const char *dir, const char *shown, RtError *e) {
@@ -59,7 +59,7 @@ const char *model_nearest_tensor(const Model *m, const char *name) {
 
 static bool listed(const char *const *pattern, const char *name) {
   for (; *pattern; pattern++)
-    if (!fnmatch(*pattern, name, 0)) return true;
+    if (glob_matches(*pattern, name)) return true;
   return false;
 }
 
