@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "build/ctx.h"
-#include "dsl/base/size.h"
+#include "dsl/base/elements.h"
 #include "runtime/core/core.h"
 
 enum { MAX_DEPTH = 64, MAX_LEVELS = 2048, MAX_ITEMS = 1 << 20 };   // calls, expressions in one another (with those of functions called)
@@ -189,11 +189,11 @@ static bool eval_extent(Ev *ev, Scope *s, const Ast *e, int64_t *out) {
     *out = v.i;
     return true;
   }
-  if (!v_size(&v, SIZE_MOST, out)) {
+  if (!v_size(&v, ELEMENTS_MOST, out)) {
     const char *found = v_text(ev, &v), *what = source_text(ev->b, e->loc);
     if (!ev->b->cause) ev->b->cause = arena_printf(ev->b->a, "%s = %s", what, found);
     int before = ev->b->d->errors;
-    if (v_whole(&v, out) && *out > 0) fail(ev, e->loc, "an extent is at most %lld; %s is %s", (long long)SIZE_MOST, what, found);
+    if (v_whole(&v, out) && *out > 0) fail(ev, e->loc, "an extent is at most %lld; %s is %s", (long long)ELEMENTS_MOST, what, found);
     else fail(ev, e->loc, "an extent is a whole number from 1 on; %s is %s", what, found);
     if (ev->b->d->errors != before) note_config(ev, e);
     return false;
@@ -216,8 +216,8 @@ int eval_dims(Ev *ev, Scope *s, const Ast *dims, const int64_t *met, int n_met, 
     }
     ok = eval_extent(ev, s, e, &out[i]) && ok;
     if (!ok && !ev->survey) return -1;
-    if (!ok || dim_is_sym(out[i]) || size_times(&elements, out[i])) continue;
-    fail(ev, dims->loc, "%s are more elements than a tensor may have: at most %lld", show_dims(ev->b, ev->g, out, i + 1), (long long)SIZE_MOST);
+    if (!ok || dim_is_sym(out[i]) || elements_times(&elements, out[i])) continue;
+    fail(ev, dims->loc, "%s are more elements than a tensor may have: at most %lld", show_dims(ev->b, ev->g, out, i + 1), (long long)ELEMENTS_MOST);
     return -1;
   }
   return ok ? dims->nkid : -1;

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "build/ctx.h"
-#include "runtime/abi/near.h"
+#include "runtime/abi/abi.h"
 
 // What an arch's text mentions.
 typedef struct Mentions {

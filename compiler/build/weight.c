@@ -4,7 +4,6 @@
 
 #include "build/ctx.h"
 #include "dsl/base/glob.h"
-#include "dsl/base/size.h"
 #include "runtime/core/core.h"
 
 // ---- names

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "dsl/base/bug.h"
-#include "dsl/base/size.h"
+#include "dsl/base/elements.h"
 
 bool type_equal(const Type *a, const Type *b) {
   if (a->dt != b->dt || a->rank != b->rank) return false;
@@ -19,14 +19,14 @@ int type_row_sym(const Type *t) { return t->rank > 0 && dim_is_sym(t->dim[0]) ? 
 bool type_countable(const Type *t) {
   int64_t n = 1;
   for (int i = type_row_sym(t) >= 0; i < t->rank; i++)
-    if (!size_times(&n, t->dim[i])) return false;
+    if (!elements_times(&n, t->dim[i])) return false;
   return true;
 }
 
 int64_t type_row_elems(const Type *t) {
   int64_t n = 1;
   for (int i = type_row_sym(t) >= 0; i < t->rank; i++) {
-    if (!size_times(&n, t->dim[i])) bug("a tensor of more elements than can be counted");   // type_countable was asked before it was made
+    if (!elements_times(&n, t->dim[i])) bug("a tensor of more elements than can be counted");   // type_countable was asked before it was made
   }
   return n;
 }

@@ -30,7 +30,7 @@ static inline int dim_sym(int64_t d) { return (int)(-d - 1); }
 static inline int64_t sym_dim(int sym) { return -(int64_t)sym - 1; }
 bool type_equal(const Type *a, const Type *b);
 int type_row_sym(const Type *t);             // symbol of dim[0], or -1 when all extents are static
-bool type_countable(const Type *t);            // is that product one that a tensor may have (dsl/base/size.h)?
+bool type_countable(const Type *t);            // is that product one that a tensor may have (dsl/base/elements.h)?
 int64_t type_row_elems(const Type *t);       // product of the static extents (all of them when there is no symbol)
 
 typedef enum OpId {

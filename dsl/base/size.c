@@ -1,9 +1,0 @@
-// See size.h.
-#include "dsl/base/size.h"
-
-bool size_times(int64_t *n, int64_t by) {
-  int64_t product;
-  if (*n < 0 || by < 0 || __builtin_mul_overflow(*n, by, &product) || product > SIZE_MOST) return false;
-  *n = product;
-  return true;
-}
