@@ -34,7 +34,6 @@ void emit_list(Buf *out) {
 typedef struct Run {
   const Options *o;
   Arena *arena;
-  const Sources *sources;
   const Program *program;      // NULL: not yet built
   const char *out;             // where the result goes; NULL: standard output
   struct timespec last;
@@ -134,7 +133,7 @@ static int back_end(Run *r, const Program *p, const Plan *plan, const Spec *spec
 }
 
 static int compile(Run *r, const Program *p, const Spec *spec) {
-  if (!output_allowed(r->o, r->out, r->sources, p)) return 1;
+  if (!output_allowed(r->o, r->out, spec, p)) return 1;
   if (!r->o->emit && !link_possible()) return 1;
   Plan *plan = plan_new(r->arena);
   if (stop_at(r, "graph") && !r->o->dump) return emit_graphs(r, p);
@@ -158,7 +157,7 @@ static int front_end(Run *r, Sources *sources, Diags *d) {
   if (!d->errors && stop_at(r, "tree")) {
     Buf text = {0};
     show_diags(r, d);
-    if (!output_allowed(r->o, r->out, r->sources, NULL)) return 1;
+    if (!output_allowed(r->o, r->out, spec, NULL)) return 1;
     ast_print(spec->file, &text);
     return give(r, &text);
   }
@@ -199,7 +198,7 @@ int driver_run(void *work) {
 int driver_build(const Options *o) {
   signal(SIGPIPE, SIG_IGN);                        // a reader that goes away: result_write
   Sources sources;
-  Run r = {.o = o, .arena = arena_new(), .sources = &sources};
+  Run r = {.o = o, .arena = arena_new()};
   r.out = o->out || o->emit ? o->out : default_out(r.arena, o->spec);
   Diags diags;
   clock_gettime(CLOCK_MONOTONIC, &r.last);

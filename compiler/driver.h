@@ -48,7 +48,7 @@ int codegen(const Plan *plan, const char *json, EmitKind kind, const Result *out
 
 // output.c: whether a build may write to path (NULL: standard output): over nothing that it reads, a program only over one that calmc linked. p may be
 // NULL. False after telling why not.
-bool output_allowed(const Options *o, const char *path, const Sources *sources, const Program *p);
+bool output_allowed(const Options *o, const char *path, const Spec *spec, const Program *p);
 // Says what was made at path and, of a program, what to do with it.
 void output_say(const Options *o, const char *path, const Program *p);
 

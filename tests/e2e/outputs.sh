@@ -28,11 +28,10 @@ keeps() {
 ln -s new.calm link.calm; ln chars.json hard.json
 for out in new.calm ./new.calm "$PWD/new.calm" link.calm parts.calm chars.json hard.json "$CALMC"; do
   for what in '' --emit=tree --emit=plan --emit=obj; do
-    [ "$what:$out" != --emit=tree:chars.json ] && [ "$what:$out" != --emit=tree:hard.json ] || continue      # the tree reads specs alone
     keeps "cannot write .*$(basename "$out"): this build reads it" "$CALMC" build new.calm $what -o "$out"
   done
 done
-for f in config.json model.safetensors; do keeps 'this build reads it' "$CALMC" build spec.calm -o base/$f; done
+for f in config.json model.safetensors; do for what in '' --emit=tree --emit=graph; do keeps 'this build reads it' "$CALMC" build spec.calm $what -o base/$f; done; done
 ln -s base/config.json spec.out
 keeps 'this build reads it' "$CALMC" build spec.calm -o spec.out
 rm spec.out
