@@ -63,23 +63,10 @@ static bool listed(const char *const *pattern, const char *name) {
   return false;
 }
 
-bool inert_key(const char *key) {
-  static const char *const keys[] = {
-#define KEY(p) p,
-#define TENSOR(p)
-#include "model/inert.def"
-#undef KEY
-#undef TENSOR
-      NULL};
-  return listed(keys, key);
-}
-
 bool inert_tensor(const char *name) {
   static const char *const names[] = {
-#define KEY(p)
 #define TENSOR(p) p,
 #include "model/inert.def"
-#undef KEY
 #undef TENSOR
       NULL};
   return listed(names, name);

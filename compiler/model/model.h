@@ -33,6 +33,5 @@ const char *model_file_of(const Model *m, Arena *a, const StTensor *t);
 // The name most like `name` among the tensors; NULL when nothing is near.
 const char *model_nearest_tensor(const Model *m, const char *name);
 
-bool inert_key(const char *key);         // keys of config.json that change no arithmetic (inert.def)
-bool inert_tensor(const char *name);
+bool inert_tensor(const char *name);     // names in checkpoints that change no arithmetic (inert.def)
 #endif

@@ -4,6 +4,7 @@
 #include "runtime/abi/defaults.h"
 #include "runtime/abi/dtype.h"
 #include "runtime/abi/encoding.h"
+#include "runtime/abi/inert.h"
 #include "runtime/abi/near.h"
 #include "runtime/abi/number.h"
 #include "runtime/abi/program.h"

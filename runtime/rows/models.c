@@ -1,6 +1,10 @@
 // See models.h.
 #include "runtime/rows/models.h"
 
+#include <stdio.h>
+#include <string.h>
+
+#include "runtime/abi/abi.h"
 #include "runtime/core/core.h"
 #include "runtime/files/files.h"
 
@@ -20,6 +24,62 @@ static void set_dirs(Models *m, const ModelPlace *place, int n) {
       rt_free(tok);
     }
   }
+}
+
+// ---- is what lies there the model that was compiled?
+
+// What differs between a config.json and the one that the program was compiled for, of the keys that count.
+enum { NONE, OTHER, SIZE, WIDTH };
+typedef struct Differs {
+  const ProgModel *model;
+  int keys, worst;
+  char told[400];              // of the worst
+} Differs;
+
+static void differing(Differs *d, const json_t *was, const json_t *is) {
+  const char *key;
+  json_t *v;
+  json_object_foreach((json_t *)(uintptr_t)was, key, v) {
+    const json_t *now = json_object_get(is, key);
+    if (!now || inert_key(key) || json_equal(v, now)) continue;
+    if (json_is_object(v) && json_is_object(now)) {
+      differing(d, v, now);
+      continue;
+    }
+    if (json_is_number(v) && json_is_number(now) && json_number_value(v) == json_number_value(now)) continue;
+    bool size = json_is_integer(v) && json_is_integer(now);
+    int kind = !size ? OTHER : json_integer_value(v) == d->model->width ? WIDTH : SIZE;
+    d->keys++;
+    if (kind <= d->worst) continue;
+    size_t how = JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(12);
+    char *found = json_dumps(now, how), *want = json_dumps(v, how);
+    snprintf(d->told, sizeof d->told, "%s\"%.60s\" is %.80s, and the program was compiled for %.80s", kind == WIDTH ? "another width: " : "", key, found,
+             want);
+    rt_free(found), rt_free(want);
+    d->worst = kind;
+  }
+}
+
+// A size that differs is another model; of anything else that may change what is computed a program can only say that it goes by its own.
+static bool check_model(const ProgModel *pm, const char *dir, RtError *e) {
+  char *path = file_join(dir, "config.json");
+  bool there = file_is_there(path);
+  json_t *now = there ? rtj_object_file(path, 0, e) : NULL;
+  Differs d = {.model = pm};
+  bool ok = now || !there;
+  char more[40] = "";
+  if (now) differing(&d, pm->config, now);
+  if (d.keys > 1) snprintf(more, sizeof more, " (%d other key%s differ%s)", d.keys - 1, plural(d.keys - 1), d.keys == 2 ? "s" : "");
+  if (d.worst >= SIZE) ok = rt_fail_about(e, RT_ABOUT_MODEL_DIR, "model %s: %s: %s%s", pm->name, path, d.told, more);
+  else if (d.worst) rt_warn("model %s: %s: %s%s: it computes as it was compiled", pm->name, path, d.told, more);
+  json_decref(now), rt_free(path);
+  return ok;
+}
+
+static bool check_models(const Models *m, RtError *e) {
+  for (int i = 0; i < m->prog->nmodel; i++)
+    if (m->dir[i] && !check_model(&m->prog->model[i], m->dir[i], e)) return false;
+  return true;
 }
 
 // ---- token streams
@@ -96,7 +156,7 @@ Models *models_open(const Prog *p, const ModelPlace *place, int n, RtError *e) {
   Models *m = rt_alloc(1, sizeof *m);
   m->prog = p;
   set_dirs(m, place, n);
-  if (open_tokenizers(m, e)) return m;
+  if (check_models(m, e) && open_tokenizers(m, e)) return m;
   models_close(m);
   return NULL;
 }

@@ -180,3 +180,15 @@ if command -v script >/dev/null; then
   PATH="$dir/bin:$PATH" script -qec "$CALMC build own.calm -o slow" /dev/null >said 2>&1 </dev/null || fail "build: $(cat said)"
   grep -q 'own.calm: linking, [0-9]* s' said && tail -n 1 said | grep -q "$(printf '\033')\\[Kwrote slow" || fail "a slow build on a terminal: $(cat -v said)"
 fi
+
+# --- another model where the program looks for its own
+expect 1 '^error: model base: aug/config.json: another width: "hidden_size" is 40, and the program was compiled for 48 (10 other keys differ) (another place for it: --model NAME=DIR)$' \
+  ./app eval --data rows.jsonl --model base=aug
+cp -r aug deeper && sed -i 's/"num_hidden_layers": 4/"num_hidden_layers": 3/' deeper/config.json
+expect 1 '^error: model aug: deeper/config.json: "num_hidden_layers" is 3, and the program was compiled for 4 (' ./app info --model aug=deeper
+cp -r aug other && sed -i 's/"rms_norm_eps": 0.2/"rms_norm_eps": 0.3/; s/"dtype": "float32"/"dtype": "bfloat16"/; s/"eos_token_id": 2/"eos_token_id": 3/' other/config.json
+expect 0 '^warning: model aug: other/config.json: "rms_norm_eps" is 0.3, and the program was compiled for 0.2: it computes as it was compiled$' \
+  ./app eval --data rows.jsonl --model aug=other
+rm other/config.json
+expect 0 '^rows.jsonl: .*loss' ./app eval --data rows.jsonl --model aug=other
+! grep 'config.json' said || fail "a directory of weights alone: $(cat said)"
