@@ -192,3 +192,12 @@ expect 0 '^warning: model aug: other/config.json: "rms_norm_eps" is 0.3, and the
 rm other/config.json
 expect 0 '^rows.jsonl: .*loss' ./app eval --data rows.jsonl --model aug=other
 ! grep 'config.json' said || fail "a directory of weights alone: $(cat said)"
+
+# --- shipped: the program, theta alone and the models, somewhere else, as the README says
+./app train --steps 2 --out ship 2>err || fail "train: $(cat err)"
+./app eval --data rows.jsonl --params ship/last >here 2>err || fail "eval: $(cat err)"
+mkdir -p away/srv && cp app rows.jsonl ship/last/theta.safetensors away && mv base away/srv/anchor && mv aug away/srv/helper
+expect 1 '^error: model base: .*base' ./away/app eval --data rows.jsonl --params away/theta.safetensors
+grep -q 'another place for it: --model NAME=DIR' said || fail "no way out: $(cat said)"
+(cd away && ./app eval --data rows.jsonl --params theta.safetensors --model base=srv/anchor --model aug=srv/helper) >there 2>err || fail "shipped: $(cat err)"
+cmp -s here there || fail "shipped, it computes otherwise: $(cat here there)"

@@ -139,7 +139,37 @@ static void batch_unsaid(void **state) {
   json_decref(o), json_decref(said);
 }
 
+// ---- the README's table
+
+// The row of a setting as the README has it; '|' of a help text would end a cell.
+static void table_row(char *out, size_t room, const Setting *s) {
+  size_t n = 0;
+  char flag[64];
+  snprintf(flag, sizeof flag, "%s", s->name);
+  for (char *c = flag; *c; c++)
+    if (*c == '_') *c = '-';
+  bool call = strcmp(s->block, "train") && strcmp(s->block, "eval");
+  n += (size_t)snprintf(out + n, room - n, "| %s%s `%s` | `--%s` | %s%s%s | ", call ? "train " : "", s->block, s->name, flag, s->value ? "`" : "",
+                        s->value ? s->value : s->otherwise, s->value ? "`" : "");
+  for (const char *c = s->help; *c; c++) n += (size_t)snprintf(out + n, room - n, *c == '|' ? "\\|" : "%c", *c);
+  snprintf(out + n, room - n, " |\n");
+}
+
+static void readme(void **state) {
+  (void)state;
+  FILE *f = fopen(CALM_SOURCE_DIR "/README.md", "rb");
+  assert_non_null(f);
+  static char text[1 << 17], rows[1 << 15] = "| setting | flag | default | |\n|---|---|---|---|\n";
+  text[fread(text, 1, sizeof text - 1, f)] = 0;
+  fclose(f);
+  for (int i = 0; i < N_SETTINGS; i++) table_row(rows + strlen(rows), sizeof rows - strlen(rows), &setting_row[i]);
+  const char *at = strstr(text, rows);
+  if (!at) fputs(rows, stderr);
+  if (!at) fail_msg("README.md does not have the settings of runtime/abi/settings.def; the table above is to stand in it");
+  assert_true(at[strlen(rows)] == '\n');           // and no more
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(defaults), cmocka_unit_test(bounds), cmocka_unit_test(kept), cmocka_unit_test(batch_unsaid)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(defaults), cmocka_unit_test(bounds), cmocka_unit_test(kept), cmocka_unit_test(batch_unsaid), cmocka_unit_test(readme)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
