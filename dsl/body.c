@@ -16,7 +16,17 @@ static const Builtin builtins[] = {
 #undef F
 #undef E
 };
-static const char *const constants[] = {"pi", "zeros", "ones", "fan_in"};
+static const char *const constants[] = {
+  "pi",
+#define BARE(value) WORD
+#define CALL_ONLY NOTHING
+#define NO_WORD NOTHING
+#define WORD(word) #word,
+#define NOTHING(word)
+#define X(id, word, use, what) use(word)
+#include "runtime/abi/init.def"
+#undef X
+};
 enum { NBUILTINS = sizeof builtins / sizeof *builtins, NCONSTANTS = sizeof constants / sizeof *constants };
 
 // Names bound so far, innermost last, and how often each is bound.

@@ -135,7 +135,7 @@ static NodeId apply(Ev *ev, MInst *m, Scope *s, const Ast *formal, const Ast *bo
 
 NodeId arch_embed(Ev *ev, MInst *m) {
   Type t = {.dt = DT_I32, .rank = 1, .dim = {sym_dim(graph_add_sym(ev->g, SYM_TOKENS, m->index))}};
-  NodeId ids = t_input(ev, arena_printf(ev->b->a, "ids.%s", m->pub->name), &t);
+  NodeId ids = t_input_of(ev, INPUT_IDS, m->index, &t);
   NodeId x = apply(ev, m, scope_new(ev->b, m->scope), m->embed->kid[0], m->embed->kid[1], ids, m->embed->loc);
   if (x == NODE_NONE) return x;
   const Type *tx = t_type(ev, x);

@@ -2,7 +2,7 @@
 // the architecture's and the ops' text with compile-time values, and makes one graph per entry. Shapes, layer maps, weights and
 // cycles are checked here and answered at the spec's (or the library's) own places.
 //
-// Entries (graph name: inputs -> outputs). M = a model's name; names of inputs and masks are the runtime's contract:
+// Entries (graph name: inputs -> outputs). M = a model's name; names are rows of runtime/abi/program.def:
 //   all      ids.M [T.M] i32, pos.M [T.M] i32 (place in the sequence), masks
 //   train    + rows [R] i32 (rows of the anchor whose next token is labelled), labels [R] i32, gscale [R] f32
 //            -> "nll" [R] (result 1 of cross_entropy_grad), "grad.P" per parameter of sum_r gscale[r] * nll[r]
@@ -40,7 +40,7 @@ typedef struct BParam {
   int rank;
   int64_t dim[MAX_RANK];             // of a model made from nothing: as files hold it ([out, in] of a product), whatever the arch's text declares
   int64_t fan_in;                    // product of the extents a linear sums over: see README
-  const char *init;                  // "zeros", "ones", "normal", "uniform", "fan_in", "constant"
+  InitKind init;
   double a;                          // standard deviation, bound, gain or value
 } BParam;
 typedef ProgConnection BConnection;  // runtime/abi/program.def

@@ -122,7 +122,8 @@ static Value call_lookup(Ev *ev, Args *a) {
   if (tt.rank < 2 || type_row_sym(&tt) >= 0)
     return fail(ev, a->at[1], "lookup takes a table [V, …]; found %s", v_text(ev, &table));
   const Node *from = &ev->g->node[ids.node];
-  bool tokens = from->op == OP_input && !strncmp(from->attr.name, "ids.", 4);
+  const char *model;
+  bool tokens = from->op == OP_input && prog_name_is(InputKind_names, INPUT_IDS, from->attr.name, &model);
   if (ev->m && tokens && (!ev->m->pub->vocab || tt.dim[0] < ev->m->pub->vocab))
     ev->m->pub->vocab = tt.dim[0];
   param_used(ev, table.node, 0);
@@ -138,7 +139,7 @@ static Value call_positions(Ev *ev, Args *a) {
   if (sym < 0) return fail(ev, a->at[0], "positions takes rows of tokens; found %s", v_text(ev, &x));
   int model = ev->g->sym[sym].model;
   Type ids = {.dt = DT_I32, .rank = 1, .dim = {sym_dim(graph_add_sym(ev->g, SYM_TOKENS, model))}};
-  NodeId pos = t_input(ev, arena_printf(ev->b->a, "pos.%s", ev->g->model[model].name), &ids);
+  NodeId pos = t_input_of(ev, INPUT_POS, model, &ids);
   if (ev->g->sym[sym].kind == SYM_ROWS) {
     NodeId in[2] = {pos, ev->rows};
     pos = t_add(ev, a->call->loc, OP_take, in, 2, NULL);
@@ -230,15 +231,15 @@ static Value call_len(Ev *ev, Args *a) {
   return fail(ev, a->at[0], "len takes a list; found %s", v_text(ev, &a->v[0]));
 }
 
-static Value distribution(Ev *ev, Args *a, const char *name, double other) {
+static Value distribution(Ev *ev, Args *a, InitKind init, double other) {
   double x = other;
   if (a->v[0].kind != V_NONE && !number_arg(ev, a, 0, &x)) return v_poison();
-  if (x < 0) return fail(ev, a->at[0], "%s takes a number that is not negative", name);
-  return (Value){.kind = V_DIST, .s = name, .f = x};
+  if (x < 0) return fail(ev, a->at[0], "%s takes a number that is not negative", init_name(init));
+  return (Value){.kind = V_DIST, .i = init, .f = x};
 }
-static Value call_normal(Ev *ev, Args *a) { return distribution(ev, a, "normal", 1); }
-static Value call_uniform(Ev *ev, Args *a) { return distribution(ev, a, "uniform", 1); }
-static Value call_fan_in(Ev *ev, Args *a) { return distribution(ev, a, "fan_in", 1); }
+static Value call_normal(Ev *ev, Args *a) { return distribution(ev, a, INIT_NORMAL, 1); }
+static Value call_uniform(Ev *ev, Args *a) { return distribution(ev, a, INIT_UNIFORM, 1); }
+static Value call_fan_in(Ev *ev, Args *a) { return distribution(ev, a, INIT_FAN_IN, 1); }
 
 // ---- functions of one number, or of a tensor's every element
 
@@ -287,12 +288,22 @@ enum { N_BUILTINS = sizeof table / sizeof *table };
 bool builtin_constant(const char *name, Value *v) {
   const struct { const char *name; Value v; } constants[] = {
       {"pi", v_float(3.14159265358979323846)},
-      {"zeros", {.kind = V_DIST, .s = "zeros"}},
-      {"ones", {.kind = V_DIST, .s = "ones", .f = 1}},
-      {"fan_in", {.kind = V_DIST, .s = "fan_in", .f = 1}},
+#define BARE(value) true, value
+#define CALL_ONLY false, 0
+#define NO_WORD false, 0
+#define ROW(id, word, bare, value) {(bare) ? #word : NULL, {.kind = V_DIST, .i = INIT_##id, .f = value}},
+#define X(id, word, use, what) ROW_OF(ROW, id, word, use)
+#define ROW_OF(row, id, word, ...) row(id, word, __VA_ARGS__)
+#include "runtime/abi/init.def"
+#undef X
+#undef ROW
+#undef ROW_OF
+#undef BARE
+#undef CALL_ONLY
+#undef NO_WORD
   };
   for (size_t i = 0; i < sizeof constants / sizeof *constants; i++)
-    if (!strcmp(constants[i].name, name)) {
+    if (constants[i].name && !strcmp(constants[i].name, name)) {
       *v = constants[i].v;
       return true;
     }

@@ -15,7 +15,7 @@ typedef enum ValKind {
   V_NAMES,                     // alternative names: a list of strings
   V_CONFIG,                    // an object of config.json: json, s = its path
   V_EXTENT,                    // a row symbol as an extent: i = the dim (negative)
-  V_DIST,                      // an initial distribution: s = name, f = its number
+  V_DIST,                      // an initial distribution: i = the InitKind, f = its number
   V_WEIGHT,                    // weight("x") before its shape is declared: v, n = the names asked for; b = weight?
   V_TURNED,                    // weight("x")[in…, out…].t: node is the tensor as stored; linear, which knows how many extents are inner, turns it
   V_TENSOR,                    // node
@@ -123,7 +123,6 @@ typedef struct Build {
   int anchor;                  // -1: there is none, which was told
 } Build;
 
-typedef enum EntryKind { ENTRY_SCORE, ENTRY_TRAIN, ENTRY_LOSS, ENTRY_STEP, ENTRY_PROBE } EntryKind;
 typedef struct Want {          // a layer whose state is being made (entries.c)
   int model, layer, conn;      // conn: what is added next, -1 at the end
   enum { WANT_BELOW, WANT_OWN, WANT_ADDED } step;
@@ -208,6 +207,7 @@ NodeId t_operand(Ev *ev, Loc loc, Value v);                  // number, list of 
 NodeId t_reshape(Ev *ev, Loc loc, NodeId x, const int64_t *dim, int n);
 Value t_turned(Ev *ev, Loc loc, Value x);                    // x.t
 NodeId t_input(Ev *ev, const char *name, const Type *t);     // one node per name
+NodeId t_input_of(Ev *ev, InputKind what, int model, const Type *t);   // "ids.base"
 NodeId t_mask(Ev *ev, int q, int k, int64_t window);
 NodeId t_cache(Ev *ev, NodeId x);                            // step: x appended to its cache
 Value t_binary(Ev *ev, const Ast *e, Value x, Value y);

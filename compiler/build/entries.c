@@ -63,9 +63,13 @@ static NodeId state_at(Ev *ev, int model, int k) {
   return ev->state[model][k];
 }
 
-static NodeId rows_input(Ev *ev, const char *name, Dtype dt) {
+static NodeId rows_input(Ev *ev, InputKind what, Dtype dt) {
   Type t = {.dt = dt, .rank = 1, .dim = {sym_dim(graph_add_sym(ev->g, SYM_ROWS, ev->b->anchor))}};
-  return t_input(ev, name, &t);
+  return t_input(ev, input_name(what), &t);
+}
+
+static const char *state_name(Ev *ev, const char *what, const BModel *m, int layer) {
+  return arena_printf(ev->b->a, "%s.%s.%d", what, m->name, layer);
 }
 
 // Ids come from the embedding and labels and samples from the head: each must be known to the other.
@@ -88,7 +92,7 @@ static NodeId head_on_rows(Ev *ev) {
   if (!m->sound) return NODE_NONE;
   NodeId x = state_at(ev, m->index, (int)m->pub->blocks);
   if (x == NODE_NONE) return x;
-  ev->rows = rows_input(ev, "rows", DT_I32);
+  ev->rows = rows_input(ev, INPUT_ROWS, DT_I32);
   NodeId in[2] = {x, ev->rows};
   return same_vocabulary(ev, m, arch_head(ev, m, t_add(ev, m->head->loc, OP_take, in, 2, NULL)));
 }
@@ -136,7 +140,7 @@ static NodeId loss_node(Ev *ev, NodeId logits) {
     fail_at(ev->b, m->head->loc, "the head of a model that is trained whole cannot be a transposed weight");
     return NODE_NONE;
   }
-  NodeId in[3] = {n.in[0], n.in[1], rows_input(ev, "labels", DT_I32)};
+  NodeId in[3] = {n.in[0], n.in[1], rows_input(ev, INPUT_LABELS, DT_I32)};
   return t_add(ev, m->head->loc, OP_xent, in, 3, &(Attr){.f = {0, cap}});
 }
 
@@ -160,7 +164,7 @@ static NodeId loss_again(Graph *g, NodeId loss) {
 // The rows pass comes first, so that the gradient, too, starts at the rows that matter.
 static void add_gradients(Ev *ev, NodeId loss) {
   Build *b = ev->b;
-  graph_output(ev->g, "nll", loss);
+  graph_output(ev->g, output_name(OUTPUT_NLL), loss);
   ev->g = pass_rows(pass_dce(ev->g, b->a), b->a);
   loss = ev->g->out[0].node;
   ev->g->nout = 0;
@@ -179,13 +183,13 @@ static void add_gradients(Ev *ev, NodeId loss) {
               b->param[i].pub.name);
     }
   }
-  NodeId seed = rows_input(ev, "gscale", DT_F32);
+  NodeId seed = rows_input(ev, INPUT_GSCALE, DT_F32);
   autodiff_reverse(ev->g, loss, seed, wrt, n, grad);
-  graph_output(ev->g, "nll", loss_again(ev->g, loss));
+  graph_output(ev->g, output_name(OUTPUT_NLL), loss_again(ev->g, loss));
   for (int i = 0; i < n; i++) {
     const ParamInfo *p = &b->param[which[i]];
     if (grad[i] == NODE_NONE) fail_at(b, p->loc, "parameter '%s' does not reach the loss", p->pub.name);
-    else graph_output(ev->g, arena_printf(b->a, "grad.%s", p->pub.name), grad[i]);
+    else graph_output(ev->g, arena_printf(b->a, "%s.%s", output_name(OUTPUT_GRAD), p->pub.name), grad[i]);
   }
 }
 
@@ -193,19 +197,19 @@ static void add_gradients(Ev *ev, NodeId loss) {
 // is computed again.
 static void add_state_gradient(Ev *ev, NodeId loss) {
   const BModel *m = ev->b->model[ev->b->anchor].pub;
-  const char *name = arena_printf(ev->b->a, "hidden.%s.0", m->name);
+  const char *name = state_name(ev, input_name(INPUT_HIDDEN), m, 0);
   NodeId x = NODE_NONE, grad;
-  graph_output(ev->g, "nll", loss);
+  graph_output(ev->g, output_name(OUTPUT_NLL), loss);
   ev->g = pass_rows(pass_dce(ev->g, ev->b->a), ev->b->a);
   loss = ev->g->out[0].node;
   ev->g->nout = 0;
   for (NodeId i = 0; i < ev->g->n; i++)
     if (ev->g->node[i].op == OP_input && !strcmp(ev->g->node[i].attr.name, name)) x = i;
-  NodeId seed = rows_input(ev, "gscale", DT_F32);
+  NodeId seed = rows_input(ev, INPUT_GSCALE, DT_F32);
   if (x == NODE_NONE) return;                                // a head that reads no state: there is no gradient to give
   autodiff_reverse(ev->g, loss, seed, &x, 1, &grad);
-  graph_output(ev->g, "nll", loss_again(ev->g, loss));
-  if (grad != NODE_NONE) graph_output(ev->g, arena_printf(ev->b->a, "state_grad.%s.0", m->name), grad);
+  graph_output(ev->g, output_name(OUTPUT_NLL), loss_again(ev->g, loss));
+  if (grad != NODE_NONE) graph_output(ev->g, state_name(ev, output_name(OUTPUT_STATE_GRAD), m, 0), grad);
 }
 
 // ---- entries
@@ -213,12 +217,12 @@ static void add_state_gradient(Ev *ev, NodeId loss) {
 static void score(Ev *ev) {
   Build *b = ev->b;
   NodeId logits = head_on_rows(ev);
-  if (logits != NODE_NONE) graph_output(ev->g, "logits", logits);
+  if (logits != NODE_NONE) graph_output(ev->g, output_name(OUTPUT_LOGITS), logits);
   for (int i = 0; i < b->nmodel; i++)
     for (int k = 0; k <= (int)b->model[i].pub->blocks; k++) {
       NodeId x = state_at(ev, i, k);
       if (x == NODE_NONE) break;
-      graph_output(ev->g, arena_printf(b->a, "hidden.%s.%d", b->model[i].pub->name, k), x);
+      graph_output(ev->g, state_name(ev, output_name(OUTPUT_HIDDEN), b->model[i].pub, k), x);
     }
 }
 
@@ -227,7 +231,7 @@ static void give_embedding(Ev *ev) {
   const MInst *m = &ev->b->model[ev->b->anchor];
   Type t = {.dt = DT_F32, .rank = 2, .dim = {sym_dim(graph_add_sym(ev->g, SYM_TOKENS, m->index)), m->pub->width}};
   ev->made[m->index][0] = true;
-  ev->state[m->index][0] = t_input(ev, arena_printf(ev->b->a, "hidden.%s.0", m->pub->name), &t);
+  ev->state[m->index][0] = t_input(ev, state_name(ev, input_name(INPUT_HIDDEN), m->pub, 0), &t);
 }
 
 static void wanted(Ev *ev) {
@@ -235,21 +239,18 @@ static void wanted(Ev *ev) {
   NodeId logits = head_on_rows(ev);
   if (logits == NODE_NONE) return;
   if (ev->entry == ENTRY_STEP) {
-    graph_output(ev->g, "logits", logits);
+    graph_output(ev->g, output_name(OUTPUT_LOGITS), logits);
     return;
   }
   NodeId loss = loss_node(ev, logits);
   if (loss == NODE_NONE) return;
   if (ev->entry == ENTRY_TRAIN) add_gradients(ev, loss);
   else if (ev->entry == ENTRY_PROBE) add_state_gradient(ev, loss);
-  else graph_output(ev->g, "nll", loss);
+  else graph_output(ev->g, output_name(OUTPUT_NLL), loss);
 }
 
 Graph *entry_build(Build *b, EntryKind kind) {
-  static const char *const names[] = {
-      [ENTRY_SCORE] = "score", [ENTRY_TRAIN] = "train", [ENTRY_LOSS] = "loss", [ENTRY_STEP] = "step",
-      [ENTRY_PROBE] = "probe"};
-  Ev ev = {.b = b, .entry = kind, .rows = NODE_NONE, .g = graph_new(b->a, names[kind])};
+  Ev ev = {.b = b, .entry = kind, .rows = NODE_NONE, .g = graph_new(b->a, entry_name(kind))};
   ev.state = ARENA_ARRAY(b->a, NodeId *, b->nmodel + 1);
   ev.made = ARENA_ARRAY(b->a, bool *, b->nmodel + 1);
   for (int i = 0; i < b->nmodel; i++) {

@@ -2,32 +2,32 @@
 // (Loshchilov & Hutter, arXiv 1711.05101) in the order of operations of torch.optim.AdamW.
 #include "build/ctx.h"
 
-static NodeId flat(Graph *g, const char *name) {
+static NodeId flat(Graph *g, InputKind what) {
   Type t = {.dt = DT_F32, .rank = 2, .dim = {sym_dim(graph_add_sym(g, SYM_FLAT, -1)), FLAT_WIDTH}};
-  return graph_source(g, OP_input, t, &(Attr){.name = name});
+  return graph_source(g, OP_input, t, &(Attr){.name = input_name(what)});
 }
-static NodeId scalar(Graph *g, const char *name) {
-  return graph_source(g, OP_input, (Type){.dt = DT_F32}, &(Attr){.name = name});
+static NodeId scalar(Graph *g, InputKind what) {
+  return graph_source(g, OP_input, (Type){.dt = DT_F32}, &(Attr){.name = input_name(what)});
 }
 static NodeId mul(Graph *g, NodeId x, NodeId y) { return graph_bin(g, OP_mul, x, y); }
 static NodeId plus(Graph *g, NodeId x, NodeId y) { return graph_bin(g, OP_add, x, y); }
 
 Graph *graph_norm(Arena *a) {
-  Graph *g = graph_new(a, "norm");
-  NodeId x = flat(g, "grad");
-  graph_output(g, "norm2", graph_un(g, OP_colsum, graph_un(g, OP_sum, mul(g, x, x))));
+  Graph *g = graph_new(a, entry_name(ENTRY_NORM));
+  NodeId x = flat(g, INPUT_GRAD);
+  graph_output(g, output_name(OUTPUT_NORM2), graph_un(g, OP_colsum, graph_un(g, OP_sum, mul(g, x, x))));
   return g;
 }
 
 // g = clip grad; m = beta1 m + rest1 g; v = beta2 v + rest2 g g; theta = decay theta - step m / (sqrt(v) bias2 + eps)
 Graph *graph_update(Arena *a) {
-  Graph *g = graph_new(a, "update");
-  NodeId theta = flat(g, "theta"), grad = flat(g, "grad"), m = flat(g, "m"), v = flat(g, "v");
+  Graph *g = graph_new(a, entry_name(ENTRY_UPDATE));
+  NodeId theta = flat(g, INPUT_THETA), grad = flat(g, INPUT_GRAD), m = flat(g, INPUT_M), v = flat(g, INPUT_V);
   // one node a line: the order of nodes must not hang on the order in which C evaluates arguments
-  NodeId clip = scalar(g, "adamw.clip"), decay = scalar(g, "adamw.decay"), step = scalar(g, "adamw.step"),
-         eps = scalar(g, "adamw.eps");
-  NodeId beta1 = scalar(g, "adamw.beta1"), rest1 = scalar(g, "adamw.rest1"), beta2 = scalar(g, "adamw.beta2");
-  NodeId rest2 = scalar(g, "adamw.rest2"), bias2 = scalar(g, "adamw.bias2");
+  NodeId clip = scalar(g, INPUT_CLIP), decay = scalar(g, INPUT_DECAY), step = scalar(g, INPUT_STEP),
+         eps = scalar(g, INPUT_EPS);
+  NodeId beta1 = scalar(g, INPUT_BETA1), rest1 = scalar(g, INPUT_REST1), beta2 = scalar(g, INPUT_BETA2);
+  NodeId rest2 = scalar(g, INPUT_REST2), bias2 = scalar(g, INPUT_BIAS2);
   grad = mul(g, clip, grad);
   NodeId m_old = mul(g, beta1, m), m_new = mul(g, rest1, grad);
   m = plus(g, m_old, m_new);
@@ -39,8 +39,8 @@ Graph *graph_update(Arena *a) {
   NodeId move = mul(g, step, m), kept = mul(g, decay, theta);
   move = graph_bin(g, OP_div, move, root);
   theta = graph_bin(g, OP_sub, kept, move);
-  graph_output(g, "theta", theta);
-  graph_output(g, "m", m);
-  graph_output(g, "v", v);
+  graph_output(g, output_name(OUTPUT_THETA), theta);
+  graph_output(g, output_name(OUTPUT_M), m);
+  graph_output(g, output_name(OUTPUT_V), v);
   return g;
 }

@@ -162,6 +162,10 @@ NodeId t_input(Ev *ev, const char *name, const Type *t) {
   return n;
 }
 
+NodeId t_input_of(Ev *ev, InputKind what, int model, const Type *t) {
+  return t_input(ev, arena_printf(ev->b->a, "%s.%s", input_name(what), ev->g->model[model].name), t);
+}
+
 NodeId t_mask(Ev *ev, int q, int k, int64_t window) {
   int model = ev->g->sym[q].model;
   const char *key = arena_printf(ev->b->a, "mask %d %d %lld", q, k, (long long)window);
@@ -181,7 +185,7 @@ NodeId t_cache(Ev *ev, NodeId x) {
   int model = t_model(ev, x);
   Type t = *t_type(ev, x);
   Type slots = {.dt = DT_I32, .rank = 1, .dim = {t.dim[0]}};
-  NodeId at = t_input(ev, arena_printf(ev->b->a, "slots.%s", ev->g->model[model].name), &slots);
+  NodeId at = t_input_of(ev, INPUT_SLOTS, model, &slots);
   t.dim[0] = sym_dim(graph_add_sym(ev->g, SYM_CACHE, model));
   Attr attr = {.name = arena_printf(ev->b->a, "cache.%d", ev->ncaches++)};
   NodeId in[3] = {graph_source(ev->g, OP_cache, t, &attr), x, at};

@@ -68,9 +68,16 @@ static const char *check_node(const Graph *g, Arena *a, NodeId id) {
   return error ? error : check_rows(g, a, id);
 }
 
+static bool output_is(const Output *o, OutputKind k) {
+  const char *of;
+  return prog_name_is(OutputKind_names, (int)k, o->name, &of) && *of;
+}
+
 // A gradient by a state is one of an f32 input "hidden.…" that the runtime gives, and of its type.
 static const char *check_state_gradient(const Graph *g, Arena *a, const Output *o) {
-  const char *state = arena_printf(a, "hidden.%s", o->name + strlen("state_grad."));
+  const char *of = "";
+  prog_name_is(OutputKind_names, OUTPUT_STATE_GRAD, o->name, &of);
+  const char *state = arena_printf(a, "%s.%s", input_name(INPUT_HIDDEN), of);
   for (NodeId i = 0; i < g->n; i++) {
     const Node *n = &g->node[i];
     if (op_is(n->op, T_GIVEN) && !strcmp(n->attr.name, state) && type_equal(&n->type, &g->node[o->node].type)) return NULL;
@@ -80,7 +87,9 @@ static const char *check_state_gradient(const Graph *g, Arena *a, const Output *
 
 // A gradient is one of a parameter that the graph has, and of its type: nothing frozen has one. named: parameters and frozen weights by name.
 static const char *check_gradient(const Graph *g, Arena *a, const Map *named, const Output *o) {
-  NodeId i = map_find(named, o->name + strlen("grad."));
+  const char *param = "";
+  prog_name_is(OutputKind_names, OUTPUT_GRAD, o->name, &param);
+  NodeId i = map_find(named, param);
   if (i < 0) return arena_printf(a, "output \"%s\" names no parameter", o->name);
   if (op_is(g->node[i].op, T_STORED)) return arena_printf(a, "output \"%s\" is the gradient of a frozen weight", o->name);
   if (type_equal(&g->node[i].type, &g->node[o->node].type)) return NULL;
@@ -91,7 +100,7 @@ static const char *check_gradient(const Graph *g, Arena *a, const Map *named, co
 static const char *check_purpose(const Graph *g, Arena *a) {
   bool *used = ARENA_ARRAY(a, bool, g->n + 1);
   for (int i = 0; i < g->nout; i++) {
-    if (!strncmp(g->out[i].name, "grad.", 5) || !strncmp(g->out[i].name, "state_grad.", 11)) return NULL;
+    if (output_is(&g->out[i], OUTPUT_GRAD) || output_is(&g->out[i], OUTPUT_STATE_GRAD)) return NULL;
     used[g->out[i].node] = true;
   }
   for (NodeId i = g->n - 1; i >= 0; i--) {
@@ -111,8 +120,8 @@ const char *graph_verify(const Graph *g, Arena *a) {
   for (int i = 0; i < g->nout; i++) {
     if (g->out[i].node < 0 || g->out[i].node >= g->n)
       return arena_printf(a, "output \"%s\" names no node", g->out[i].name);
-    const char *error = strncmp(g->out[i].name, "grad.", 5) ? NULL : check_gradient(g, a, &named, &g->out[i]);
-    if (!error && !strncmp(g->out[i].name, "state_grad.", 11)) error = check_state_gradient(g, a, &g->out[i]);
+    const char *error = output_is(&g->out[i], OUTPUT_GRAD) ? check_gradient(g, a, &named, &g->out[i]) : NULL;
+    if (!error && output_is(&g->out[i], OUTPUT_STATE_GRAD)) error = check_state_gradient(g, a, &g->out[i]);
     if (error) return error;
   }
   const char *error = check_purpose(g, a);

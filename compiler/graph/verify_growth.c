@@ -25,8 +25,14 @@ static const bool *needed(const Graph *g, Arena *a) {
   return need;
 }
 
+bool graph_has_loss(const char *name) {
+  const char *rest;
+  int k = prog_named(EntryKind_names, name, &rest);
+  return k == ENTRY_TRAIN || k == ENTRY_LOSS || k == ENTRY_PROBE;
+}
+
 const char *verify_growth(const Graph *g, Arena *a) {
-  if (strcmp(g->name, "train") && strcmp(g->name, "loss") && strcmp(g->name, "probe")) return NULL;
+  if (!graph_has_loss(g->name)) return NULL;
   const bool *need = needed(g, a);
   bool *head = ARENA_ARRAY(a, bool, g->n + 1), *seen = ARENA_ARRAY(a, bool, g->n + 1);
   for (NodeId i = 0; i < g->n; i++) {

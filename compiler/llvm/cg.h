@@ -9,7 +9,7 @@
 
 #include "plan/plan.h"
 
-enum { LANES = 16 };
+enum { LANES = RT_LANES };     // runtime/abi/rt_abi.h
 // What one instruction set's matrix kernel looks like. A block of at most `rows` rows of A is copied to the stack with a fixed row stride,
 // so that every broadcast of the inner loop is base + constant and rows a power of two apart do not fall into one cache set.
 typedef struct MmShape {

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "dsl/base/bug.h"
+#include "graph/verify.h"
 #include "plan/lower.h"
 
 static _Noreturn void bug_at(const Plan *p, int entry, int call, int buf, const char *what) {
@@ -62,7 +63,7 @@ static void check_overlap(const Plan *p, int entry) {
 // vocabulary: the matrix of the head, which the loss kernels walk through in chunks, is never multiplied into a buffer.
 static void check_head(const Plan *p, int entry) {
   const PlanEntry *e = &p->entry[entry];
-  if (strcmp(e->name, "train") && strcmp(e->name, "loss") && strcmp(e->name, "probe")) return;
+  if (!graph_has_loss(e->name)) return;
   for (int c = 0; c < e->ncall; c++) {
     KernelClass cls = p->kernel[e->call[c].kernel].cls;
     if (cls != K_XENT && cls != K_XENT_GRAD) continue;

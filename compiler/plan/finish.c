@@ -43,15 +43,17 @@ static void find_tables(Plan *p) {
       for (int a = 0; a < k->narg && k->cls != K_PACK; a++) {
         PBuf *b = &p->buf[call->buf[a]];
         if (b->kind != BUF_WEIGHT || b->stored.tables == 1) continue;
-        bool table = k->cls == K_LOOKUP && a == KARG(LOOKUP, table) && !strncmp(p->buf[call->buf[KARG(LOOKUP, ids)]].name, "ids.", 4);
+        const char *model;
+        bool table = k->cls == K_LOOKUP && a == KARG(LOOKUP, table) &&
+                     prog_name_is(InputKind_names, INPUT_IDS, p->buf[call->buf[KARG(LOOKUP, ids)]].name, &model);
         b->stored.tables = table ? k->LOOKUP.V : 1;
       }
     }
 }
 
 void plan_finish(Plan *p) {
-  pack_entry(p, "init", BUF_PACKED);
-  pack_entry(p, "prepare", BUF_LIVE);
+  pack_entry(p, entry_name(ENTRY_INIT), BUF_PACKED);
+  pack_entry(p, entry_name(ENTRY_PREPARE), BUF_LIVE);
   place_params(p);
   for (int i = 0; i < p->nentry; i++) plan_place(p, i);
   find_tables(p);

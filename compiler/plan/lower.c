@@ -118,7 +118,7 @@ static void outputs(Lower *l) {
   for (int i = 0; i < l->g->nout; i++) {
     const char *param;
     if (fuse_grad_param(&l->g->out[i], &param)) continue;
-    e->out[e->nout++] = (ProgOutput){arena_strdup(l->p->arena, l->g->out[i].name), lower_buf(l, l->g->out[i].node)};
+    e->out[e->nout++] = (ProgOutput){.name = arena_strdup(l->p->arena, l->g->out[i].name), .buf = lower_buf(l, l->g->out[i].node)};
   }
 }
 

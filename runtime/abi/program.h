@@ -16,6 +16,12 @@ struct json_t;                 // jansson's
 #define END_ENUM(E) } E;
 #include "runtime/abi/program.def"
 
+// How many: N_EntryKind.
+#define ENUM(E, prefix) enum { N_##E = 0
+#define NAME(prefix, id, name, part, what) + 1
+#define END_ENUM(E) };
+#include "runtime/abi/program.def"
+
 typedef enum ProgPart {
   PROG_nothing,
 #define RECORD(R)
@@ -64,6 +70,14 @@ typedef Dtype PROG_DTYPE;
 #define END(R) } Prog##R;
 #include "runtime/abi/program.def"
 
+// The row whose name a name begins with, alone or with '.' behind it, and what stands behind that ("" where nothing does); -1: none.
+int prog_named(const ProgName *names, const char *name, const char **rest);
+bool prog_name_is(const ProgName *names, int k, const char *name, const char **rest);
+
+static inline const char *entry_name(EntryKind k) { return EntryKind_names[k].name; }
+static inline const char *input_name(InputKind k) { return InputKind_names[k].name; }
+static inline const char *output_name(OutputKind k) { return OutputKind_names[k].name; }
+static inline const char *init_name(InitKind k) { return InitKind_names[k].name; }
 static inline const char *buf_kind_name(BufKind k) { return BufKind_names[k].name; }
 static inline int64_t prog_buf_bytes(const ProgBuf *b) { return b->elems * dtype_size(b->dt); }   // of a static buffer, or a row of it
 #endif

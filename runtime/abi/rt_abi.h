@@ -7,7 +7,8 @@
 // What the plan places and the runtime makes room for (compiler/plan/plan.h).
 enum {
   RT_FLAT_WIDTH = 1024,        // the flat parameter vector is rows of so many numbers
-  RT_ROW_ROUND = 16,           // extents of a step are rounded up to so many rows
+  RT_LANES = 16,               // generated code works on vectors of so many numbers; a load of one that begins in an array may end behind it
+  RT_ROW_ROUND = RT_LANES,     // so extents of a step are rounded up to so many rows: every array of rows has room for the rest of a vector of them
   RT_BUF_ALIGN = 64,           // bytes
 };
 

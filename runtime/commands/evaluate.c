@@ -145,7 +145,7 @@ static bool count_rows(const Models *m, const EvalJob *job, const Data *data, in
 // One warning where the caches of that many sequences may not fit.
 static bool check_caches(App *a, const EvalJob *job, int64_t slots, int64_t longest, RtError *e) {
   Shape step = shape_of_text(a->models, slots > STEP_TOKENS ? slots : STEP_TOKENS), all = shape_of_tokens(a->models, slots * longest);
-  bool ok = memory_check(a, job->o, &(Load){.tables = -1, .nstep = 1, .step = {{a->en->e_step, step.tokens, slots}}, .cached = all.tokens}, e);
+  bool ok = memory_check(a, job->o, &(Load){.tables = -1, .nstep = 1, .step = {{a->en->entry[ENTRY_STEP], step.tokens, slots}}, .cached = all.tokens}, e);
   shape_free(&step), shape_free(&all);
   return ok;
 }
@@ -301,7 +301,7 @@ static void print_json(json_t *all) {
 static bool load(App *a, const Options *o, RtError *e) {
   bool exact = o->metric && !strcmp(o->metric, "exact_match");
   Shape s = shape_of_text(a->models, exact ? STEP_TOKENS : o->tokens_cap);
-  bool ok = app_load(a, o, &(Load){.tables = -1, .nstep = 1, .step = {{exact ? a->en->e_step : a->en->e_loss, s.tokens, exact ? 1 : s.rows}}}, e);
+  bool ok = app_load(a, o, &(Load){.tables = -1, .nstep = 1, .step = {{exact ? a->en->entry[ENTRY_STEP] : a->en->entry[ENTRY_LOSS], s.tokens, exact ? 1 : s.rows}}}, e);
   shape_free(&s);
   return ok;
 }

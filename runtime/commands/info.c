@@ -77,7 +77,7 @@ static bool add_eval(const App *a, const Options *o, json_t *m, RtError *e) {
   int64_t data, cap = opt_int(o->info_cap, eval.tokens_cap);
   options_free(&eval);
   if (!shape_of(a, o->info_data ? o->info_data : named(a, json_array_get(a->prog->evals, 0)), cap, false, &s, &data, e)) return false;
-  json_object_set_new(m, "eval", command_json(a, &(Load){.tables = s.tables, .nstep = 1, .step = {{a->en->e_loss, s.tokens, s.rows}}}, cap, data));
+  json_object_set_new(m, "eval", command_json(a, &(Load){.tables = s.tables, .nstep = 1, .step = {{a->en->entry[ENTRY_LOSS], s.tokens, s.rows}}}, cap, data));
   shape_free(&s);
   return true;
 }
@@ -86,14 +86,14 @@ static bool add_train(const App *a, const Options *o, json_t *m, RtError *e) {
   TrainSettings set;
   Shape s;
   int64_t data;
-  if (a->en->e_train < 0 || !a->prog->nparam) return true;
+  if (a->en->entry[ENTRY_TRAIN] < 0 || !a->prog->nparam) return true;
   settings_default(&set);
   if (!settings_json(&set, a->prog->train, "train", e)) settings_default(&set);
   set.tokens_cap = opt_int(o->info_cap, set.tokens_cap);
   if (!shape_of(a, o->info_data ? o->info_data : named(a, a->prog->train), settings_step_tokens(&set), set.shuffle, &s, &data, e)) return false;
   Shape look = shape_of_text(a->models, set.tokens_cap);
-  Load l = {.training = true, .keeps_best = set.validate != NULL, .tables = s.tables, .nstep = 1, .step = {{a->en->e_train, s.tokens, s.rows}}};
-  if (l.keeps_best) l.step[l.nstep++] = (StepLoad){a->en->e_loss, look.tokens, look.rows};
+  Load l = {.training = true, .keeps_best = set.validate != NULL, .tables = s.tables, .nstep = 1, .step = {{a->en->entry[ENTRY_TRAIN], s.tokens, s.rows}}};
+  if (l.keeps_best) l.step[l.nstep++] = (StepLoad){a->en->entry[ENTRY_LOSS], look.tokens, look.rows};
   json_object_set_new(m, "train", command_json(a, &l, settings_step_tokens(&set), data));
   shape_free(&s), shape_free(&look);
   return true;
@@ -106,7 +106,7 @@ static void add_generate(const App *a, json_t *m) {
   Shape step = shape_of_tokens(a->models, context < GENERATE_CHUNK ? context : GENERATE_CHUNK), all = shape_of_tokens(a->models, context);
   Shape many = shape_of_tokens(a->models, MANY);
   json_object_set_new(m, "cache_token", json_integer(engine_footprint(a->en, &(Load){.cached = many.tokens}).caches / MANY));
-  Load l = {.tables = -1, .nstep = 1, .step = {{a->en->e_step, step.tokens, 1}}, .cached = all.tokens};
+  Load l = {.tables = -1, .nstep = 1, .step = {{a->en->entry[ENTRY_STEP], step.tokens, 1}}, .cached = all.tokens};
   if (context < INT32_MAX) json_object_set_new(m, "generate", command_json(a, &l, context, 0));       // one is known
   shape_free(&step), shape_free(&all), shape_free(&many);
 }
@@ -139,7 +139,7 @@ static json_t *describe(const App *a) {
     json_t *shape = json_array();
     for (int k = 0; k < p->param[i].shape.n; k++) json_array_append_new(shape, json_integer(p->param[i].shape.v[k]));
     json_array_append_new(params, json_pack("{s:s, s:o, s:s}", "name", p->param[i].name, "shape", shape, "init",
-                                            p->param[i].init));
+                                            init_name(p->param[i].init)));
   }
   json_object_set_new(o, "models", models);
   for (int i = 0; i < p->nconnection; i++) {

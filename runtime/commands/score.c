@@ -24,7 +24,7 @@ typedef struct Score {
   void **kept;                 // what the writer borrows
   int64_t nkept, capkept, cap, vocab;
   int64_t top;                 // how many logits of a position are kept; 0 = all
-  char **hidden;               // "base.4"
+  const ProgOutput **hidden;   // asked for
   int nhidden;
 } Score;
 
@@ -105,14 +105,22 @@ static void add_ids(Score *s, int64_t row) {
   }
 }
 
-// --hidden base.4,code.2 --hidden base.0: names checked against the entry's outputs.
+// The state that a user calls base.4; NULL.
+static const ProgOutput *find_hidden(const Score *s, const char *word) {
+  const ProgEntry *entry = &s->en->prog->entry[s->en->entry[ENTRY_SCORE]];
+  const char *called;
+  for (int i = 0; i < entry->nout; i++)
+    if (prog_name_is(OutputKind_names, OUTPUT_HIDDEN, entry->out[i].name, &called) && !strcmp(called, word)) return &entry->out[i];
+  return NULL;
+}
+
+// --hidden base.4,code.2 --hidden base.0
 static bool read_hidden(Score *s, const Options *o, RtError *e) {
   for (int i = 0; i < o->hidden.n; i++) {
     char *text = rt_strdup(o->hidden.v[i]), *at = NULL;
     for (char *w = strtok_r(text, ",", &at); w; w = strtok_r(NULL, ",", &at)) {
-      char *name = keep(s, strlen(w) + 8);
-      sprintf(name, "hidden.%s", w);
-      if (prog_output(s->en->prog, s->en->e_score, name) < 0) {
+      const ProgOutput *found = find_hidden(s, w);
+      if (!found) {
         rt_fail(e, "--hidden %s: expected MODEL.BLOCK such as %s.%lld (0 is the embedding; see info)", w,
                 s->en->prog->model[s->en->prog->anchor].name,
                     (long long)s->en->prog->model[s->en->prog->anchor].blocks);
@@ -120,7 +128,7 @@ static bool read_hidden(Score *s, const Options *o, RtError *e) {
         return false;
       }
       s->hidden = rt_realloc(s->hidden, (size_t)s->nhidden + 1, sizeof *s->hidden);
-      s->hidden[s->nhidden++] = name;
+      s->hidden[s->nhidden++] = found;
     }
     rt_free(text);
   }
@@ -131,23 +139,24 @@ static bool read_hidden(Score *s, const Options *o, RtError *e) {
 static void keep_rows(void *user, int64_t first, int64_t n) {
   Score *s = user;
   const Prog *p = s->en->prog;
-  int entry = s->en->e_score;
-  const float *logits = engine_output(s->en, entry, "logits");
+  int entry = s->en->entry[ENTRY_SCORE];
+  const float *logits = engine_output(s->en, entry, OUTPUT_LOGITS);
   for (int64_t i = 0; i < n; i++) {
     int64_t r = first + i;
     add_ids(s, r);
     add_logits(s, r, s->data->row[r].n, logits + s->step->seq[i].r0 * s->vocab);
     for (int h = 0; h < s->nhidden; h++) {
-      const ProgBuf *b = &p->buf[prog_output(p, entry, s->hidden[h])];
+      const ProgOutput *o = s->hidden[h];
+      const ProgBuf *b = &p->buf[o->buf];
       const StepPart *q = &s->step->stream[s->en->stream_of[p->sym[b->sym].model]].part[i];
-      add_floats(s, r, s->hidden[h], q->n, b->elems, engine_output(s->en, entry, s->hidden[h]) + q->t0 * b->elems);
+      add_floats(s, r, o->name, q->n, b->elems, engine_state(s->en, entry, o->what, o->model, o->layer) + q->t0 * b->elems);
     }
   }
 }
 
 // Logits and hidden states of every row by entry `score`.
 static bool score_rows(Score *s, RtError *e) {
-  FeedSteps f = {.en = s->en, .step = s->step, .entry = s->en->e_score, .whole = true, .cap = s->cap};
+  FeedSteps f = {.en = s->en, .step = s->step, .entry = s->en->entry[ENTRY_SCORE], .whole = true, .cap = s->cap};
   if (!feed_room(&f, s->data, e)) return false;
   feed_steps(&f, s->row, s->data->n, 0, keep_rows, s);
   return true;
@@ -212,7 +221,7 @@ static bool score_by_chunks(Score *s, const char *text, RtError *e) {
 static bool score_grads(Score *s, RtError *e) {
   Engine *en = s->en;
   memset(en->params.grad, 0, (size_t)en->prog->theta * sizeof *en->params.grad);
-  FeedSteps f = {.en = en, .step = s->step, .entry = en->e_train, .cap = s->cap};
+  FeedSteps f = {.en = en, .step = s->step, .entry = en->entry[ENTRY_TRAIN], .cap = s->cap};
   if (!feed_room(&f, s->data, e)) return false;
   feed_steps(&f, s->row, s->data->n, 1, NULL, NULL);
   for (int i = 0; i < en->prog->nparam; i++) {
@@ -228,41 +237,40 @@ static bool score_grads(Score *s, RtError *e) {
 static bool score_state_grads(Score *s, RtError *e) {
   Engine *en = s->en;
   const ProgModel *m = &en->prog->model[en->prog->anchor];
-  char hidden[160], grad[160], name[160];
-  snprintf(hidden, sizeof hidden, "hidden.%.128s.0", m->name);
-  snprintf(grad, sizeof grad, "state_grad.%.128s.0", m->name);
+  int anchor = en->prog->anchor;
+  char name[160];
   snprintf(name, sizeof name, "grad.hidden.%.128s.0", m->name);
   int64_t longest = 1;
   for (int64_t i = 0; i < s->data->n; i++) {
     int64_t most = row_most_tokens(&s->data->row[i], s->data->row[i].n);
     if (most > longest) longest = most;
   }
-  engine_cap(en, en->e_score, longest, 0);
-  engine_cap(en, en->e_probe, longest, longest);
+  engine_cap(en, en->entry[ENTRY_SCORE], longest, 0);
+  engine_cap(en, en->entry[ENTRY_PROBE], longest, longest);
   if (!engine_place(en, e)) return false;
   for (int64_t i = 0; i < s->data->n; i++) {
     const DataRow *r = &s->data->row[i];
     if (rt_stopped(e)) return false;
-    float *state = keep(s, (size_t)((r->n + 16) * m->width) * sizeof *state);
+    float *state = keep(s, (size_t)(((r->n + RT_ROW_ROUND) * m->width)) * sizeof *state);
     step_reset(s->step);
     step_add(s->step, r->ids, r->n, 0, 0);
     follow_step(r->follow, s->step);
-    engine_run(en, en->e_score, s->step);
-    memcpy(state, engine_output(en, en->e_score, hidden), (size_t)(r->n * m->width) * sizeof *state);
+    engine_run(en, en->entry[ENTRY_SCORE], s->step);
+    memcpy(state, engine_state(en, en->entry[ENTRY_SCORE], OUTPUT_HIDDEN, anchor, 0), (size_t)(r->n * m->width) * sizeof *state);
     step_reset(s->step);
     step_add(s->step, r->ids, r->n, 0, 0);
     follow_step(r->follow, s->step);
     for (int64_t t = 0; t + 1 < r->n; t++)
       if (r->labels[t + 1] >= 0) step_want(s->step, t, r->labels[t + 1], 1);
-    engine_bind(en, hidden, state);
-    engine_run(en, en->e_probe, s->step);
-    add_floats(s, i, name, r->n, m->width, engine_output(en, en->e_probe, grad));
+    engine_bind(en, anchor, 0, state);
+    engine_run(en, en->entry[ENTRY_PROBE], s->step);
+    add_floats(s, i, name, r->n, m->width, engine_state(en, en->entry[ENTRY_PROBE], OUTPUT_STATE_GRAD, anchor, 0));
   }
   return true;
 }
 
 static bool gradients(Score *s, RtError *e) {
-  return s->en->e_train >= 0 ? score_grads(s, e) : score_state_grads(s, e);
+  return s->en->entry[ENTRY_TRAIN] >= 0 ? score_grads(s, e) : score_state_grads(s, e);
 }
 
 // Loads the weights, where memory allows them with what is computed of all rows.
@@ -276,9 +284,9 @@ static bool load(Score *s, const Options *o, RtError *e) {
     cached[0] += r->n;
     for (int k = 1; r->n && k < en->nstream; k++) cached[k] += r->follow->s[k].seen[r->n - 1];
   }
-  Load l = {.training = o->grads && en->e_train >= 0, .tables = shape.tables, .outputs = tokens * width * (int64_t)sizeof(float), .nstep = 2,
-            .step = {{o->chunk ? en->e_step : en->e_score, shape.tokens, shape.tokens[0]},
-                     {!o->grads ? -1 : en->e_train >= 0 ? en->e_train : en->e_probe, shape.tokens, shape.rows}},
+  Load l = {.training = o->grads && en->entry[ENTRY_TRAIN] >= 0, .tables = shape.tables, .outputs = tokens * width * (int64_t)sizeof(float), .nstep = 2,
+            .step = {{o->chunk ? en->entry[ENTRY_STEP] : en->entry[ENTRY_SCORE], shape.tokens, shape.tokens[0]},
+                     {!o->grads ? -1 : en->entry[ENTRY_TRAIN] >= 0 ? en->entry[ENTRY_TRAIN] : en->entry[ENTRY_PROBE], shape.tokens, shape.rows}},
             .cached = o->chunk ? cached : NULL};
   bool ok = app_load(&s->app, o, &l, e);
   rt_free(cached);

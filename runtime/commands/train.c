@@ -82,18 +82,17 @@ static double gradients(Trainer *t) {
 static double update(Trainer *t, double lr) {
   Engine *en = t->en;
   const TrainSettings *s = &t->set;
-  engine_run(en, en->e_norm, NULL);
-  double norm = sqrt((double)*engine_output(en, en->e_norm, "norm2"));
+  engine_run(en, en->entry[ENTRY_NORM], NULL);
+  double norm = sqrt((double)*engine_output(en, en->entry[ENTRY_NORM], OUTPUT_NORM2));
   double clip = s->clip > 0 ? s->clip / (norm + 1e-6) : 1, n = (double)(t->st.step + 1);
-  const struct { const char *name; double value; } SCALAR[] = {
-      {"adamw.clip", clip < 1 ? clip : 1},       {"adamw.decay", 1 - lr * s->weight_decay},
-      {"adamw.beta1", s->betas.v[0]},                 {"adamw.rest1", 1 - s->betas.v[0]},
-      {"adamw.beta2", s->betas.v[1]},                 {"adamw.rest2", 1 - s->betas.v[1]},
-      {"adamw.bias2", 1 / sqrt(1 - pow(s->betas.v[1], n))}, {"adamw.eps", s->eps},
-      {"adamw.step", lr / (1 - pow(s->betas.v[0], n))}};
-  for (size_t i = 0; i < sizeof SCALAR / sizeof SCALAR[0]; i++) engine_scalar(en, SCALAR[i].name,
-      (float)SCALAR[i].value);
-  if (isfinite(norm)) engine_run(en, en->e_update, NULL);
+  const struct { InputKind what; double value; } SCALAR[] = {
+      {INPUT_CLIP, clip < 1 ? clip : 1},       {INPUT_DECAY, 1 - lr * s->weight_decay},
+      {INPUT_BETA1, s->betas.v[0]},                 {INPUT_REST1, 1 - s->betas.v[0]},
+      {INPUT_BETA2, s->betas.v[1]},                 {INPUT_REST2, 1 - s->betas.v[1]},
+      {INPUT_BIAS2, 1 / sqrt(1 - pow(s->betas.v[1], n))}, {INPUT_EPS, s->eps},
+      {INPUT_STEP, lr / (1 - pow(s->betas.v[0], n))}};
+  for (size_t i = 0; i < sizeof SCALAR / sizeof SCALAR[0]; i++) engine_scalar(en, SCALAR[i].what, (float)SCALAR[i].value);
+  if (isfinite(norm)) engine_run(en, en->entry[ENTRY_UPDATE], NULL);
   return norm;
 }
 
@@ -298,7 +297,7 @@ static bool open_data(Trainer *t, RtError *e) {
   if (longest == 0) return rt_fail(e, "%s: no row has a labelled token", s->data);
   bool large = s->batch.rows && batch > s->tokens_cap / longest;
   int64_t most = large ? s->tokens_cap : s->batch.rows ? batch * longest : batch;      // tokens of an optimizer step
-  t->steps = (FeedSteps){.en = t->en, .step = step_new(t->en->nstream), .entry = t->en->e_train, .cap = most < s->tokens_cap ? most : s->tokens_cap};
+  t->steps = (FeedSteps){.en = t->en, .step = step_new(t->en->nstream), .entry = t->en->entry[ENTRY_TRAIN], .cap = most < s->tokens_cap ? most : s->tokens_cap};
   feeder_start(&t->feed, t->data, t->st.seed, s->shuffle, t->st.epoch, t->st.position);
   t->course = course_of(s, &t->feed);
   return feed_room(&t->steps, t->data, e);
@@ -312,8 +311,8 @@ static bool check_memory(Trainer *t, const Options *o, RtError *e) {
   if (!ok && read_settings(t, o, saved, e)) {
     Load l = {.training = true, .keeps_best = t->set.validate != NULL, .tables = -1};
     Shape s = shape_of_text(t->app.models, settings_step_tokens(&t->set)), look = shape_of_text(t->app.models, t->set.tokens_cap);
-    l.step[l.nstep++] = (StepLoad){t->en->e_train, s.tokens, s.rows};
-    if (l.keeps_best) l.step[l.nstep++] = (StepLoad){t->en->e_loss, look.tokens, look.rows};
+    l.step[l.nstep++] = (StepLoad){t->en->entry[ENTRY_TRAIN], s.tokens, s.rows};
+    if (l.keeps_best) l.step[l.nstep++] = (StepLoad){t->en->entry[ENTRY_LOSS], look.tokens, look.rows};
     ok = memory_check(&t->app, o, &l, e);
     shape_free(&s), shape_free(&look);
   }
@@ -336,7 +335,7 @@ static bool outputs_allowed(const Trainer *t, const Options *o, RtError *e) {
 
 static bool train(Trainer *t, const Options *o, int *sig, RtError *e) {
   Engine *en = t->en;
-  if (en->e_train < 0 || en->prog->nparam == 0)
+  if (en->entry[ENTRY_TRAIN] < 0 || en->prog->nparam == 0)
     return rt_fail(e, "%s has nothing to train: no connection and no model made from nothing", en->prog->spec);
   RunStart start = o->resume ? RUN_RESUME : o->overwrite ? RUN_OVERWRITE : RUN_NEW;
   char *out = o->out ? rt_strdup(o->out) : rt_format("%s.run", o->program);

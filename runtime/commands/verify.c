@@ -92,7 +92,7 @@ static bool find_refs(Verify *v, RtError *e) {
                      plural(v->m->blocks), (long long)v->m->blocks);
   }
   if (v->grad.t && v->n < 2) return rt_fail(e, "grad.hidden.0: sequences of one token have no loss");
-  if (v->grad.t && v->en->e_probe < 0) {
+  if (v->grad.t && v->en->entry[ENTRY_PROBE] < 0) {
     if (known == 2) return rt_fail(e, "grad.hidden.0: programs with parameters give no gradient by a state, and the reference holds nothing else");
     fputs("grad.hidden.0 is left out: programs with parameters give no gradient by a state (calmc verify DIRECTORY does)\n", stderr);
     v->grad.t = NULL;
@@ -130,11 +130,8 @@ static void compare(Ref *r, int64_t at, const float *got, int64_t count) {
   }
 }
 
-static const float *output(const Verify *v, int entry, const char *fmt, int64_t k) {
-  char name[256];
-  snprintf(name, sizeof name, fmt, v->m->name, (long long)k);
-  return engine_output(v->en, entry, name);
-}
+static int model_of(const Verify *v) { return (int)(v->m - v->en->prog->model); }
+static const float *output(const Verify *v, int entry, OutputKind what, int64_t k) { return engine_state(v->en, entry, what, model_of(v), (int)k); }
 
 static int64_t rows_at_a_time(const Verify *v) {
   int64_t n = LOGITS_AT_A_TIME / v->m->vocab;
@@ -148,30 +145,28 @@ static void forward(Verify *v, int64_t b, float *state) {
   for (int64_t r0 = 0; r0 < v->n && (r0 == 0 || v->logits.t); r0 += chunk) {
     take(v, b);
     for (int64_t r = r0; r < v->n && r < r0 + chunk && v->logits.t; r++) step_want(v->step, r, 0, 0);
-    engine_run(en, en->e_score, v->step);
-    if (v->logits.t) compare(&v->logits, (b * v->n + r0) * V, engine_output(en, en->e_score, "logits"), v->step->nrow * V);
+    engine_run(en, en->entry[ENTRY_SCORE], v->step);
+    if (v->logits.t) compare(&v->logits, (b * v->n + r0) * V, engine_output(en, en->entry[ENTRY_SCORE], OUTPUT_LOGITS), v->step->nrow * V);
     if (r0) continue;
-    memcpy(state, output(v, en->e_score, "hidden.%s.%lld", 0), (size_t)(v->n * D) * sizeof *state);
+    memcpy(state, output(v, en->entry[ENTRY_SCORE], OUTPUT_HIDDEN, 0), (size_t)(v->n * D) * sizeof *state);
     for (int64_t k = 0; k <= v->m->blocks; k++)
-      if (v->hidden[k].t) compare(&v->hidden[k], b * v->n * D, output(v, en->e_score, "hidden.%s.%lld", k), v->n * D);
+      if (v->hidden[k].t) compare(&v->hidden[k], b * v->n * D, output(v, en->entry[ENTRY_SCORE], OUTPUT_HIDDEN, k), v->n * D);
   }
 }
 
 static void backward(Verify *v, int64_t b, float *state) {
-  char name[256];
   float scale = (float)(1.0 / (double)(v->B * (v->n - 1)));
   take(v, b);
   for (int64_t t = 0; t + 1 < v->n; t++) step_want(v->step, t, v->ids[b * v->n + t + 1], scale);
-  snprintf(name, sizeof name, "hidden.%s.0", v->m->name);
-  engine_bind(v->en, name, state);
-  engine_run(v->en, v->en->e_probe, v->step);
-  compare(&v->grad, b * v->n * v->m->width, output(v, v->en->e_probe, "state_grad.%s.%lld", 0), v->n * v->m->width);
+  engine_bind(v->en, model_of(v), 0, state);
+  engine_run(v->en, v->en->entry[ENTRY_PROBE], v->step);
+  compare(&v->grad, b * v->n * v->m->width, output(v, v->en->entry[ENTRY_PROBE], OUTPUT_STATE_GRAD, 0), v->n * v->m->width);
 }
 
 // Loads the weights, where memory allows.
 static bool load(Verify *v, const Options *o, RtError *e) {
   Shape s = shape_of_tokens(v->models, v->n);
-  Load l = {.tables = -1, .nstep = 2, .step = {{v->en->e_score, s.tokens, rows_at_a_time(v)}, {v->grad.t ? v->en->e_probe : -1, s.tokens, v->n}}};
+  Load l = {.tables = -1, .nstep = 2, .step = {{v->en->entry[ENTRY_SCORE], s.tokens, rows_at_a_time(v)}, {v->grad.t ? v->en->entry[ENTRY_PROBE] : -1, s.tokens, v->n}}};
   bool ok = app_load(&v->app, o, &l, e);
   shape_free(&s);
   return ok;
@@ -181,10 +176,10 @@ static bool run(Verify *v, RtError *e) {
   Engine *en = v->en;
   int64_t most;
   if (!follow_all(v, &most, e)) return false;
-  engine_cap(en, en->e_score, most, rows_at_a_time(v));
-  if (v->grad.t) engine_cap(en, en->e_probe, most, v->n);
+  engine_cap(en, en->entry[ENTRY_SCORE], most, rows_at_a_time(v));
+  if (v->grad.t) engine_cap(en, en->entry[ENTRY_PROBE], most, v->n);
   if (!engine_place(en, e)) return false;
-  float *state = rt_alloc((size_t)((v->n + 16) * v->m->width), sizeof *state);
+  float *state = rt_alloc((size_t)((v->n + RT_ROW_ROUND) * v->m->width), sizeof *state);
   for (int64_t b = 0; b < v->B; b++) {
     forward(v, b, state);
     if (v->grad.t) backward(v, b, state);

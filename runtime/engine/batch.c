@@ -5,8 +5,6 @@
 #include "runtime/core/core.h"
 #include "runtime/engine/step.h"
 
-enum { SLACK = 64 };           // elements past the end that a vector load may touch
-
 Step *step_new(int nstream) {
   Step *s = rt_alloc(1, sizeof *s);
   s->nstream = nstream;
@@ -34,7 +32,7 @@ void step_reset(Step *s) {
   for (int k = 0; k < s->nstream; k++) s->stream[k].ntok = 0;
 }
 
-#define GROW(p, n) ((p) = rt_realloc((p), (size_t)(n) + SLACK, sizeof *(p)))
+#define GROW(p, n) ((p) = rt_realloc((p), (size_t)(n) + RT_ROW_ROUND, sizeof *(p)))
 
 static void room_for_tokens(StepStream *t, int64_t n) {
   if (t->ids && t->ntok + n <= t->captok) return;

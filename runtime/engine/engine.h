@@ -22,11 +22,12 @@ typedef struct Weights {       // weights.c
   Safetensors **file;          // per model, NULL when made from nothing
   Region packed, consts;
 } Weights;
-typedef struct Params {        // flat vectors of prog->theta numbers each
+typedef struct Params {        // flat vectors of prog->theta numbers each, as many as params_vectors says
   float *theta;
   float *grad, *m, *v;         // gradient and moments; NULL unless training
   Region room;                 // they lie in it
 } Params;
+static inline int params_vectors(bool training) { return training ? 4 : 1; }
 typedef struct Arena {         // arena.c: activations, of one entry at a time
   Region room;
   int64_t *tokens, *rows;      // per entry: most tokens (of each stream) and wanted rows of a step
@@ -54,7 +55,7 @@ typedef struct Engine {
   Arena arena;
   Caches caches;
   Params params;
-  int e_train, e_loss, e_step, e_score, e_probe, e_norm, e_update, e_prepare, e_init;    // entries, -1 when absent
+  int entry[N_EntryKind];      // in the program, -1 when absent
 } Engine;
 
 // isa: index into rt->isas. threads: 1 or more. rt and p must outlive the engine.
@@ -103,10 +104,11 @@ bool engine_place(Engine *en, RtError *e);
 
 // Runs an entry over a step (NULL for entries without tokens).
 void engine_run(Engine *en, int entry, Step *s);
-// Binds the array input `name` (a state that entry `probe` starts from); the caller keeps the data.
-void engine_bind(Engine *en, const char *name, void *data);
-// Where an output of an entry lies; NULL when it has no such output.
-float *engine_output(Engine *en, int entry, const char *name);
-// Binds the scalar input `name` (one f32 owned by the engine) of norm and update to a value.
-void engine_scalar(Engine *en, const char *name, float value);
+// Binds the state that entry `probe` starts from; the caller keeps it, with room for RT_ROW_ROUND rows more.
+void engine_bind(Engine *en, int model, int layer, void *state);
+// Where an output of an entry lies, and a state or its gradient; NULL when it has no such output.
+float *engine_output(Engine *en, int entry, OutputKind what);
+float *engine_state(Engine *en, int entry, OutputKind what, int model, int layer);
+// Binds a scalar input (one f32 owned by the engine) of update to a value.
+void engine_scalar(Engine *en, InputKind what, float value);
 #endif

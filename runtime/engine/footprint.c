@@ -25,7 +25,7 @@ static int64_t smallest_step(const Engine *en, const Load *l) {
 
 Footprint engine_footprint(const Engine *en, const Load *l) {
   const Prog *g = en->prog;
-  Footprint f = {.params = g->theta * (int64_t)sizeof(float) * ((l->training ? 4 : 1) + l->keeps_best), .outputs = l->outputs};
+  Footprint f = {.params = g->theta * (int64_t)sizeof(float) * (params_vectors(l->training) + l->keeps_best), .outputs = l->outputs};
   int64_t source = 0;          // the largest matrix, which is mapped while it is packed
   for (int i = 0; i < g->nbuf; i++) {
     const ProgBuf *b = &g->buf[i];

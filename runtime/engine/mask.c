@@ -7,8 +7,8 @@
 static void room(MaskData *m, int64_t rows, int64_t blocks, int64_t seqs) {
   if (!m->lo || rows > m->caprow) {
     m->caprow = rows * 2;
-    m->lo = rt_realloc(m->lo, (size_t)m->caprow + 16, sizeof *m->lo);
-    m->hi = rt_realloc(m->hi, (size_t)m->caprow + 16, sizeof *m->hi);
+    m->lo = rt_realloc(m->lo, (size_t)m->caprow + RT_ROW_ROUND, sizeof *m->lo);
+    m->hi = rt_realloc(m->hi, (size_t)m->caprow + RT_ROW_ROUND, sizeof *m->hi);
   }
   if (!m->blk || blocks > m->capblk) m->blk = rt_realloc(m->blk, (size_t)(m->capblk = blocks * 2), sizeof *m->blk);
   if (!m->seq || seqs > m->capseq) m->seq = rt_realloc(m->seq, (size_t)(m->capseq = seqs * 2), sizeof *m->seq);

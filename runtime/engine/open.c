@@ -1,8 +1,6 @@
 // A program opened, loaded and closed. See engine.h.
 #include "runtime/engine/engine.h"
 
-#include <string.h>
-
 #include "runtime/core/core.h"
 #include "runtime/engine/parts.h"
 
@@ -18,10 +16,7 @@ Engine *engine_open(const RtProgram *rt, const Prog *p, const EngineStreams *str
   en->sym = rt_alloc((size_t)p->nsym, sizeof *en->sym);
   en->scalars = rt_alloc((size_t)p->nbuf, SCALAR_ROOM * sizeof *en->scalars);
   arena_open(en);
-  const struct { int *at; const char *name; } ENTRY[] = {
-      {&en->e_train, "train"}, {&en->e_loss, "loss"}, {&en->e_step, "step"}, {&en->e_score, "score"}, {&en->e_probe, "probe"},
-      {&en->e_norm, "norm"}, {&en->e_update, "update"}, {&en->e_prepare, "prepare"}, {&en->e_init, "init"}};
-  for (size_t i = 0; i < sizeof ENTRY / sizeof ENTRY[0]; i++) *ENTRY[i].at = prog_entry(p, ENTRY[i].name);
+  for (int k = 0; k < N_EntryKind; k++) en->entry[k] = prog_entry(p, (EntryKind)k);
   return en;
 }
 
@@ -38,20 +33,19 @@ void engine_close(Engine *en) {
 
 // Parameters and gradients are slices of the flat vectors; the optimizer's inputs are the vectors themselves.
 static void bind_flat(Engine *en) {
-  const struct { const char *name; float *at; } whole[] = {{"theta", en->params.theta}, {"grad", en->params.grad}, {"m", en->params.m},
-                                                           {"v", en->params.v}};
+  float *const whole[N_InputKind] = {[INPUT_THETA] = en->params.theta, [INPUT_GRAD] = en->params.grad, [INPUT_M] = en->params.m,
+                                     [INPUT_V] = en->params.v};
   for (int i = 0; i < en->prog->nbuf; i++) {
     const ProgBuf *b = &en->prog->buf[i];
     if (b->kind == BUF_PARAM) en->buf[i] = en->params.theta + b->slice.offset;
     if (b->kind == BUF_GRAD && en->params.grad) en->buf[i] = en->params.grad + b->slice.offset;
-    for (size_t k = 0; b->kind == BUF_INPUT && k < 4; k++)
-      if (!strcmp(b->name, whole[k].name)) en->buf[i] = whole[k].at;
+    if (b->kind == BUF_INPUT && whole[b->given.what]) en->buf[i] = whole[b->given.what];
   }
 }
 
 bool engine_load(Engine *en, const char *const *dir, bool training, RtError *e) {
   int64_t n = en->prog->theta;
-  size_t flat = (size_t)n * sizeof(float) * (training ? 4 : 1);
+  size_t flat = (size_t)n * sizeof(float) * (size_t)params_vectors(training);
   if (training && !(en->blas = blas_open(en->isa->name, pool_threads(en->pool), e))) return false;
   if (!region_new(&en->params.room, flat, "the parameters", RT_ABOUT_NOTHING, e)) return false;
   en->params.theta = en->params.room.data;
@@ -62,4 +56,4 @@ bool engine_load(Engine *en, const char *const *dir, bool training, RtError *e) 
   return true;
 }
 
-void engine_prepare(Engine *en) { engine_run(en, en->e_prepare, NULL); }
+void engine_prepare(Engine *en) { engine_run(en, en->entry[ENTRY_PREPARE], NULL); }

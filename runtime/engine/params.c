@@ -21,22 +21,18 @@ static double init_uniform(const ProgParam *p, uint64_t key, uint64_t i) { retur
 static double init_fan_in(const ProgParam *p, uint64_t key, uint64_t i) {
   return p->a / sqrt((double)(p->fan_in > 0 ? p->fan_in : 1)) * normal_at(key, i);
 }
-static const struct { const char *name; double (*at)(const ProgParam *, uint64_t, uint64_t); } INIT[] = {
-    {"zeros", init_zeros}, {"ones", init_ones}, {"constant", init_constant},
-    {"normal", init_normal}, {"uniform", init_uniform}, {"fan_in", init_fan_in}};
+static double (*const init_at[N_InitKind])(const ProgParam *, uint64_t, uint64_t) = {
+#define X(id, word, use, what) [INIT_##id] = init_##word,
+#include "runtime/abi/init.def"
+#undef X
+};
 
 void params_init(const Prog *p, uint64_t seed, float *theta) {
   memset(theta, 0, (size_t)p->theta * sizeof *theta);
   for (int k = 0; k < p->nparam; k++) {
     const ProgParam *q = &p->param[k];
-    size_t r = 0, n = sizeof INIT / sizeof INIT[0];
-    while (r < n && strcmp(INIT[r].name, q->init)) r++;
-    if (r == n) {
-      fprintf(stderr, "calm: bug: parameter %s: unknown init \"%s\"\n", q->name, q->init);
-      abort();
-    }
     uint64_t key = rng_key(seed, q->name);
-    for (int64_t i = 0; i < q->elems; i++) theta[q->offset + i] = (float)INIT[r].at(q, key, (uint64_t)i);
+    for (int64_t i = 0; i < q->elems; i++) theta[q->offset + i] = (float)init_at[q->init](q, key, (uint64_t)i);
   }
 }
 

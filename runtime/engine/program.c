@@ -127,16 +127,18 @@ void prog_close(Prog *p) {
 
 // ---- finding
 
-int prog_entry(const Prog *p, const char *name) {
+int prog_entry(const Prog *p, EntryKind kind) {
   for (int i = 0; i < p->nentry; i++)
-    if (!strcmp(p->entry[i].name, name)) return i;
+    if (p->entry[i].kind == kind) return i;
   return -1;
 }
 
-int prog_output(const Prog *p, int entry, const char *name) {
-  for (int i = 0; entry >= 0 && i < p->entry[entry].nout; i++)
-    if (!strcmp(p->entry[entry].out[i].name, name)) return p->entry[entry].out[i].buf;
-  return -1;
+const ProgOutput *prog_output(const Prog *p, int entry, OutputKind what, int model, int layer) {
+  for (int i = 0; entry >= 0 && i < p->entry[entry].nout; i++) {
+    const ProgOutput *o = &p->entry[entry].out[i];
+    if (o->what == what && o->model == model && o->layer == layer) return o;
+  }
+  return NULL;
 }
 
 int64_t prog_trained(const Prog *p) {

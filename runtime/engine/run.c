@@ -1,21 +1,21 @@
 // Running an entry over a step: inputs and masks bound, extents set, activations laid out for them.
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "runtime/engine/parts.h"
 
-// "ids.base": the tokens model base reads; "rows": of the anchor.
-static void *step_input(const Engine *en, const Step *s, const char *name) {
-  size_t n = strcspn(name, ".");
-  int model = name[n] ? prog_model(en->prog, name + n + 1) : en->prog->anchor;
-  if (model < 0) return NULL;
-  const StepStream *t = &s->stream[en->stream_of[model]];
-  const struct { const char *name; void *at; } IN[] = {{"ids", t->ids}, {"pos", t->pos}, {"slots", t->slots}, {"rows", s->rows},
-                                                       {"labels", s->labels}, {"gscale", s->gscale}};
-  for (size_t i = 0; i < sizeof IN / sizeof IN[0]; i++)
-    if (strlen(IN[i].name) == n && !strncmp(name, IN[i].name, n)) return IN[i].at;
-  return NULL;
+// What a step gives of an input; NULL: it does not say.
+static void *step_input(const Engine *en, const Step *s, const ProgGiven *in) {
+  const StepStream *t = &s->stream[en->stream_of[in->model < 0 ? en->prog->anchor : in->model]];
+  switch (in->what) {
+    case INPUT_IDS: return t->ids;
+    case INPUT_POS: return t->pos;
+    case INPUT_SLOTS: return t->slots;
+    case INPUT_ROWS: return s->rows;
+    case INPUT_LABELS: return s->labels;
+    case INPUT_GSCALE: return s->gscale;
+    default: return NULL;
+  }
 }
 
 static void bind_step(Engine *en, int entry, Step *s) {
@@ -26,10 +26,10 @@ static void bind_step(Engine *en, int entry, Step *s) {
       const ProgSym *q = &p->sym[b->mask.query], *k = &p->sym[b->mask.key];
       MaskKey key = {.q = en->stream_of[q->model], .k = en->stream_of[k->model], .rows = q->kind == SYM_ROWS,
                      .cache = k->kind == SYM_CACHE, .window = b->mask.window};
-      if (key.cache != (entry == en->e_step)) continue;       // only stepping looks at cached keys
+      if (key.cache != (entry == en->entry[ENTRY_STEP])) continue;       // only stepping looks at cached keys
       en->buf[i] = (void *)(uintptr_t)step_mask(s, key);
     } else if (b->kind == BUF_INPUT) {
-      void *at = step_input(en, s, b->name);
+      void *at = step_input(en, s, &b->given);
       if (at) en->buf[i] = at;
     }
   }
@@ -50,7 +50,7 @@ static void check_room(const Engine *en, int entry, const Step *s) {
   bool fits = s->nrow <= en->arena.rows[entry];
   for (int k = 0; k < s->nstream; k++) fits = fits && s->stream[k].ntok <= en->arena.tokens[entry];
   if (fits) return;
-  fprintf(stderr, "calm: bug: entry %s: a step of %lld rows has no room (%lld tokens, %lld rows)\n", en->prog->entry[entry].name,
+  fprintf(stderr, "calm: bug: entry %s: a step of %lld rows has no room (%lld tokens, %lld rows)\n", entry_name(en->prog->entry[entry].kind),
           (long long)s->nrow, (long long)en->arena.tokens[entry], (long long)en->arena.rows[entry]);
   abort();
 }
@@ -68,20 +68,24 @@ void engine_run(Engine *en, int entry, Step *s) {
   en->rt->entries[entry](&ctx);
 }
 
-void engine_bind(Engine *en, const char *name, void *data) {
-  for (int i = 0; i < en->prog->nbuf; i++)
-    if (en->prog->buf[i].kind == BUF_INPUT && !strcmp(en->prog->buf[i].name, name)) en->buf[i] = data;
-}
-
-float *engine_output(Engine *en, int entry, const char *name) {
-  int b = prog_output(en->prog, entry, name);
-  return b < 0 ? NULL : en->buf[b];
-}
-
-void engine_scalar(Engine *en, const char *name, float value) {
+void engine_bind(Engine *en, int model, int layer, void *state) {
   for (int i = 0; i < en->prog->nbuf; i++) {
     const ProgBuf *b = &en->prog->buf[i];
-    if (b->kind != BUF_INPUT || strcmp(b->name, name)) continue;
+    if (b->kind == BUF_INPUT && b->given.what == INPUT_HIDDEN && b->given.model == model && b->given.layer == layer) en->buf[i] = state;
+  }
+}
+
+float *engine_state(Engine *en, int entry, OutputKind what, int model, int layer) {
+  const ProgOutput *o = prog_output(en->prog, entry, what, model, layer);
+  return o ? en->buf[o->buf] : NULL;
+}
+
+float *engine_output(Engine *en, int entry, OutputKind what) { return engine_state(en, entry, what, -1, -1); }
+
+void engine_scalar(Engine *en, InputKind what, float value) {
+  for (int i = 0; i < en->prog->nbuf; i++) {
+    const ProgBuf *b = &en->prog->buf[i];
+    if (b->kind != BUF_INPUT || b->given.what != what) continue;
     en->buf[i] = &en->scalars[SCALAR_ROOM * i];
     *(float *)en->buf[i] = value;
   }

@@ -105,7 +105,7 @@ void weights_pack(Engine *en) {
   for (int i = 0; i < en->prog->nbuf; i++)
     if (en->prog->buf[i].kind == BUF_PACKED) p.total += prog_buf_bytes(&en->prog->buf[i]);
   pool_watch(en->pool, packed_one, &p);
-  engine_run(en, en->e_init, NULL);
+  engine_run(en, en->entry[ENTRY_INIT], NULL);
   pool_watch(en->pool, NULL, NULL);
   rt_progress("packing the weights", p.total, p.total);
 }

@@ -81,7 +81,7 @@ typedef struct Sum {
 static void add_nll(void *user, int64_t first, int64_t rows) {
   Sum *sum = user;
   (void)first, (void)rows;
-  const float *nll = engine_output(sum->f->en, sum->f->entry, "nll");
+  const float *nll = engine_output(sum->f->en, sum->f->entry, OUTPUT_NLL);
   for (int64_t r = 0; r < sum->f->step->nrow; r++) sum->nll += nll[r];
   sum->labelled += sum->f->step->nrow;
 }
@@ -100,7 +100,7 @@ const DataRow **data_rows(const Data *d) {
 }
 
 bool feed_loss(Engine *en, Step *s, const Data *d, int64_t cap, FeedLoss *out, RtError *e) {
-  FeedSteps f = {.en = en, .step = s, .entry = en->e_loss, .cap = cap};
+  FeedSteps f = {.en = en, .step = s, .entry = en->entry[ENTRY_LOSS], .cap = cap};
   *out = (FeedLoss){.tokens = d->tokens};
   if (!feed_room(&f, d, e)) return false;
   const DataRow **row = data_rows(d);

@@ -10,7 +10,7 @@
 Decoder *decoder_new(Engine *en, const Tokenizer *tok, int64_t nslots, int64_t context, int64_t tokens, int64_t chunk, bool all_rows, const int64_t *known,
                      RtError *e) {
   if (tokens < nslots) tokens = nslots;
-  engine_cap(en, en->e_step, tokens, all_rows ? tokens : nslots);
+  engine_cap(en, en->entry[ENTRY_STEP], tokens, all_rows ? tokens : nslots);
   engine_caches(en, nslots, context, known);
   for (int k = 0; k < en->nstream; k++) {
     if (nslots * en->caches.slot_rows[k] <= INT32_MAX) continue;
@@ -71,7 +71,7 @@ void decoder_close(DecodeSeq *s) {
 static int64_t fitting(const Decoder *d, const DecodeSeq *s, int64_t take, bool cache) {
   for (int k = 1; s->follow && k < d->step->nstream; k++) {
     const int32_t *seen = s->follow->s[k].seen;
-    int64_t room = cache ? d->en->caches.slot_rows[k] : d->en->arena.tokens[d->en->e_step] - d->step->stream[k].ntok + (s->past ? seen[s->past - 1] : 0);
+    int64_t room = cache ? d->en->caches.slot_rows[k] : d->en->arena.tokens[d->en->entry[ENTRY_STEP]] - d->step->stream[k].ntok + (s->past ? seen[s->past - 1] : 0);
     while (take > 0 && seen[s->past + take - 1] > room) take--;
   }
   return take;
@@ -85,7 +85,7 @@ static bool make_room(Decoder *d, const DecodeSeq *s, RtError *e) {
     int64_t n = seen[s->past] - (s->past ? seen[s->past - 1] : 0);
     if (n > most) most = n;
   }
-  engine_cap(d->en, d->en->e_step, most, 0);
+  engine_cap(d->en, d->en->entry[ENTRY_STEP], most, 0);
   return engine_place(d->en, e);
 }
 
@@ -127,9 +127,9 @@ bool decoder_step(Decoder *d, RtError *e) {
       if (s->open && (s->n - s->past > 1) == prompts && !take_tokens(d, i, e)) return false;
     }
   if (d->step->nseq == 0) return false;
-  engine_run(d->en, d->en->e_step, d->step);
+  engine_run(d->en, d->en->entry[ENTRY_STEP], d->step);
   int64_t vocab = d->en->prog->model[d->en->prog->anchor].vocab;
-  const float *logits = engine_output(d->en, d->en->e_step, "logits");
+  const float *logits = engine_output(d->en, d->en->entry[ENTRY_STEP], OUTPUT_LOGITS);
   for (int64_t i = 0; i < d->step->nseq; i++) {
     const StepSeq *q = &d->step->seq[i];
     if (q->nr) d->seq[q->slot].logits = logits + (q->r0 + (d->all_rows ? 0 : q->nr - 1)) * vocab;

@@ -194,8 +194,8 @@ static void names_and_extent(void **state) {
   assert_string_equal(w.p->param[1].name, "code.2->base.2.wq");
   assert_int_equal(w.p->param[0].fan_in, 8);
   assert_int_equal(w.p->param[1].fan_in, 16);
-  assert_string_equal(w.p->param[0].init, "fan_in");
-  assert_string_equal(w.p->param[4].init, "zeros");
+  assert_int_equal(w.p->param[0].init, INIT_FAN_IN);
+  assert_int_equal(w.p->param[4].init, INIT_ZEROS);
   const Graph *loss = entry(&w, "loss"), *score = entry(&w, "score");
   assert_int_equal(sources_like(loss, OP_weight, "code.model.layers.3.mlp.up"), 1);
   assert_int_equal(sources_like(loss, OP_weight, "code.model.layers.4."), 0);      // nothing above the last tap
@@ -354,7 +354,7 @@ static void made_from_nothing(void **state) {
   for (int i = 0; i < w.p->nparam; i++) {
     const BParam *p = &w.p->param[i];
     bool o = strstr(p->name, "o_proj") != NULL, norm = strstr(p->name, "norm") != NULL;
-    assert_string_equal(p->init, o ? "fan_in" : norm ? "ones" : "normal");
+    assert_int_equal(p->init, o ? INIT_FAN_IN : norm ? INIT_ONES : INIT_NORMAL);
     if (o) assert_true(p->a == 0.5 && p->fan_in == 16);
     assert_int_equal(p->rank, norm ? 1 : 2);                 // as files hold them: [out, in]
   }
