@@ -235,7 +235,7 @@ static Value distribution(Ev *ev, Args *a, InitKind init, double other) {
   double x = other;
   if (a->v[0].kind != V_NONE && !number_arg(ev, a, 0, &x)) return v_poison();
   if (x < 0) return fail(ev, a->at[0], "%s takes a number that is not negative", init_name(init));
-  return (Value){.kind = V_DIST, .i = init, .f = x};
+  return (Value){.kind = V_DIST, .n = init, .f = x};
 }
 static Value call_normal(Ev *ev, Args *a) { return distribution(ev, a, INIT_NORMAL, 1); }
 static Value call_uniform(Ev *ev, Args *a) { return distribution(ev, a, INIT_UNIFORM, 1); }
@@ -291,7 +291,7 @@ bool builtin_constant(const char *name, Value *v) {
 #define BARE(value) true, value
 #define CALL_ONLY false, 0
 #define NO_WORD false, 0
-#define ROW(id, word, bare, value) {(bare) ? #word : NULL, {.kind = V_DIST, .i = INIT_##id, .f = value}},
+#define ROW(id, word, bare, value) {(bare) ? #word : NULL, {.kind = V_DIST, .n = INIT_##id, .f = value}},
 #define X(id, word, use, what) ROW_OF(ROW, id, word, use)
 #define ROW_OF(row, id, word, ...) row(id, word, __VA_ARGS__)
 #include "runtime/abi/init.def"

@@ -15,7 +15,7 @@ typedef enum ValKind {
   V_NAMES,                     // alternative names: a list of strings
   V_CONFIG,                    // an object of config.json: json, s = its path
   V_EXTENT,                    // a row symbol as an extent: i = the dim (negative)
-  V_DIST,                      // an initial distribution: i = the InitKind, f = its number
+  V_DIST,                      // an initial distribution: n = the InitKind, f = its number
   V_WEIGHT,                    // weight("x") before its shape is declared: v, n = the names asked for; b = weight?
   V_TURNED,                    // weight("x")[in…, out…].t: node is the tensor as stored; linear, which knows how many extents are inner, turns it
   V_TENSOR,                    // node

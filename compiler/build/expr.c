@@ -345,7 +345,7 @@ static bool eval_param(Ev *ev, Scope *s, const Ast *p) {
   if (p->nkid > 1 && p->kid[1]) {
     init = eval(ev, s, p->kid[1]);
     double x;
-    if (v_number(&init, &x)) init = (Value){.kind = V_DIST, .i = INIT_CONSTANT, .f = x};
+    if (v_number(&init, &x)) init = (Value){.kind = V_DIST, .n = INIT_CONSTANT, .f = x};
     if (poisoned(&init)) return false;
     if (init.kind != V_DIST) {
       fail(ev, p->kid[1]->loc,

@@ -106,7 +106,7 @@ const char *v_text(Ev *ev, const Value *v) {
     case V_NAMES: return "alternative names";
     case V_CONFIG: return arena_printf(b->a, "the config object '%s'", v->s);
     case V_EXTENT: return arena_printf(b->a, "the extent %s, known only at run time", ev->g->sym[dim_sym(v->i)].name);
-    case V_DIST: return arena_printf(b->a, "the initial distribution '%s'", init_name((InitKind)v->i));
+    case V_DIST: return arena_printf(b->a, "the initial distribution '%s'", init_name((InitKind)v->n));
     case V_WEIGHT: return arena_printf(b->a, "weight '%s' without its shape", v->v[0].s);
     case V_TURNED: return "a transposed weight, which linear alone can read";
     case V_TENSOR: break;

@@ -71,7 +71,7 @@ NodeId param_node(Ev *ev, const char *name, const int64_t *dim, int n, const Val
                            .model = model,
                            .rank = n,
                            .fan_in = n ? dim[n - 1] : 1,
-                           .init = init ? (InitKind)init->i : INIT_FAN_IN,
+                           .init = init ? (InitKind)init->n : INIT_FAN_IN,
                            .a = init ? init->f : 1},
                    .loc = loc};
     memcpy(p.pub.dim, dim, (size_t)n * sizeof *dim);
@@ -122,12 +122,12 @@ static bool init_value(Ev *ev, const char *name, Value *out) {
   const Ast *e = init_rule(ev->m->own_init, name);
   if (!e) e = init_rule(ev->m->init, name);
   if (!e) {
-    *out = (Value){.kind = V_DIST, .i = INIT_FAN_IN, .f = 1};
+    *out = (Value){.kind = V_DIST, .n = INIT_FAN_IN, .f = 1};
     return true;
   }
   double x;
   *out = eval(ev, ev->m->scope, e);
-  if (v_number(out, &x)) *out = (Value){.kind = V_DIST, .i = INIT_CONSTANT, .f = x};
+  if (v_number(out, &x)) *out = (Value){.kind = V_DIST, .n = INIT_CONSTANT, .f = x};
   if (out->kind == V_DIST) return true;
   if (out->kind != V_POISON)
     fail(ev, e->loc, "an initial value is zeros, ones, normal(s), uniform(a), fan_in(gain) or a number; found %s",

@@ -25,9 +25,7 @@ bool fuse_is_static_row(const Graph *g, NodeId n) {
 }
 
 bool fuse_grad_param(const Output *o, const char **param) {
-  if (strncmp(o->name, "grad.", 5)) return false;
-  *param = o->name + 5;
-  return true;
+  return prog_name_is(OutputKind_names, OUTPUT_GRAD, o->name, param) && **param;
 }
 
 void fuse_grad_leaves(const Graph *g, NodeId n, void (*f)(void *user, NodeId leaf), void *user) {

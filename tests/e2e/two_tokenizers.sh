@@ -123,9 +123,9 @@ echo "generation equals whole forwards"
 # training
 awk 'BEGIN { srand(5); for (i = 0; i < 24; i++) { a = int(rand() * 90) + 10; print "{\"prompt\": \"漢" a " = \", \"completion\": \"" a " 😀\"}" } }' >train.jsonl
 loss() { ./"$1" eval --data train.jsonl --metric loss --json --params "$2" 2>/dev/null | tr ',' '\n' | sed -n 's/.*"loss": *//p' | head -n 1 | tr -d '}] '; }
-train() { prog=$1; shift; ./"$prog" train --data train.jsonl --batch 8rows --seed 1 --lr 1e-2 --schedule constant --warmup 0 "$@" >/dev/null 2>err || fail "$prog train $*: $(cat err)"; }
+train() { prog=$1; shift; ./"$prog" train --data train.jsonl --batch 8rows --seed 1 --lr ${rate:-1e-2} --schedule constant --warmup 0 "$@" >/dev/null 2>err || fail "$prog train $*: $(cat err)"; }
 for s in $specs; do
-  train $s --steps 1 --lr 0 --out start --overwrite
+  rate=0; train $s --steps 1 --out start --overwrite; rate=
   train $s --steps 12 --out whole --overwrite
   train $s --steps 12 --stop-after 5 --out part --overwrite
   train $s --steps 12 --out part --resume
