@@ -1,6 +1,7 @@
 // roofline: what one core and all cores of this machine can do at most, and what share of it calm's matrix kernels reach. For every path
 // and shape a kernel is compiled as in a program and run on one core, in turn with the peak loop; the share is the median of the ratios.
-//   roofline [--rows M] [--rounds N] [--isa NAME] [--shape KxN] [--cold]
+//   roofline [--rows M] [--rounds N] [--isa NAME] [--shape KxN] [--dtype f32|bf16|f16] [--cold]
+// --dtype: what the weights are stored in.
 // --cold: a copy of the weights each time, from memory, as in a model larger than the caches.
 // Times are of the thread, not of the clock on the wall: another program on the same core does not count as a slow kernel.
 #include <stdint.h>
@@ -26,8 +27,8 @@ static const Shape SHAPES[] = {
 };
 
 enum {
-  COLD_FLOATS = 1 << 26,       // --cold: copies of the weights so many that they come from memory (256 MB)
-  BIG_FLOATS = 1 << 18,        // matrices of models large enough for huge pages
+  COLD_BYTES = 1 << 28,        // --cold: copies of the weights so many that they come from memory (256 MB)
+  BIG_BYTES = 1 << 20,         // matrices of models large enough for huge pages
 };
 
 typedef struct Options {
@@ -35,6 +36,7 @@ typedef struct Options {
   int rounds;
   const char *isa;
   bool cold;
+  Dtype dt;                    // of the weights
   int64_t K, N;                // only this shape, unless 0
 } Options;
 
@@ -60,10 +62,11 @@ static float *fill(int64_t n, bool huge) {
 
 typedef struct Work {          // a kernel and what it runs on
   Kernel k;
+  KArg karg[6];
   int64_t rows;
   double operations;           // of a run
   void *arg[6];
-  int narg, copies;            // --cold: argument 1 is one of so many, `step` floats apart
+  int narg, copies;            // --cold: argument 1 is one of so many, `step` bytes apart
   int64_t step;
 } Work;
 
@@ -71,7 +74,7 @@ typedef struct Work {          // a kernel and what it runs on
 static double share(const Options *o, const char *isa, Work *w, double *rate) {
   HarnessKernel *h = harness_compile(&w->k, isa);
   double *ratio = calloc((size_t)o->rounds, sizeof *ratio), *own = calloc((size_t)o->rounds, sizeof *own);
-  float *first = w->arg[1];
+  char *first = w->arg[1];
   harness_bare(h);
   harness_run(h, w->rows, w->arg, w->narg);
   int next = 0;
@@ -94,12 +97,16 @@ static double share(const Options *o, const char *isa, Work *w, double *rate) {
   return m;
 }
 
-static int64_t padded(int64_t n) { return (n + PANEL - 1) / PANEL * PANEL; }
-
-static float *weights(const Options *o, int64_t K, int64_t N, Work *w) {
-  w->step = padded(N) * K;
-  w->copies = o->cold ? (int)(COLD_FLOATS / w->step) + 1 : 1;
-  return fill(w->step * w->copies, w->copies > 1 || w->step >= BIG_FLOATS);
+// Panels of w[N, K], once or often.
+static void *weights(const Options *o, int64_t K, int64_t N, Work *w) {
+  w->step = (N + PANEL - 1) / PANEL * panel_elems(o->dt, K) * dtype_size(o->dt);
+  w->copies = o->cold ? (int)(COLD_BYTES / w->step) + 1 : 1;
+  w->karg[1].dt = o->dt;
+  w->k.arg = w->karg, w->k.narg = w->narg;
+  int64_t floats = w->step * w->copies / (int64_t)sizeof(float);
+  float *p = fill(floats, w->copies > 1 || w->step >= BIG_BYTES);
+  for (int64_t i = 0; o->dt != DT_F32 && i < 2 * floats; i++) ((uint16_t *)p)[i] = (uint16_t)(0x3800 + i % 64);      // numbers of a common size in both
+  return p;
 }
 
 static double product(const Options *o, const char *isa, KernelClass cls, const Shape *s, double *rate) {
@@ -126,16 +133,16 @@ static double loss(const Options *o, const char *isa, int64_t D, int64_t V, doub
   return m;
 }
 
-// Packing a bf16 matrix, as at every start of a program: bytes of f32 written per second.
+// Packing a bf16 matrix, as at every start of a program: bytes written per second.
 static void packing(const Options *o, const char *isa) {
   enum { N = 2048, K = 2048 };
-  KArg arg[2] = {{.dt = DT_BF16, .elems = N * K}, {.per_row = true, .written = true, .elems = PANEL * K}};
+  KArg arg[2] = {{.dt = DT_BF16, .elems = N * K}, {.dt = DT_BF16, .per_row = true, .written = true, .elems = PANEL * K}};
   Work w = {.k = {.cls = K_PACK, .arg = arg, .narg = 2, .dim = {N, K}}, .rows = N / PANEL, .narg = 2, .copies = 1};
-  w.operations = 4.0 * N * K;
+  w.operations = 2.0 * N * K;
   w.arg[0] = fill(N * K / 2, true), w.arg[1] = fill(N * K, true);
   double rate;
   share(o, isa, &w, &rate);
-  printf("packing bf16 to f32: %.1f GB/s written\n", rate / 1e9);
+  printf("packing bf16: %.1f GB/s written\n", rate / 1e9);
   free(w.arg[0]), free(w.arg[1]);
 }
 
@@ -171,7 +178,7 @@ static void limits(void) {
 }
 
 static int usage(void) {
-  fprintf(stderr, "usage: roofline [--rows M] [--rounds N] [--isa NAME] [--shape KxN] [--cold]\n");
+  fprintf(stderr, "usage: roofline [--rows M] [--rounds N] [--isa NAME] [--shape KxN] [--dtype f32|bf16|f16] [--cold]\n");
   return 2;
 }
 
@@ -188,9 +195,10 @@ int main(int argc, char **argv) {
     else if (!strcmp(argv[i], "--rows")) o.rows = atoll(argv[++i]);
     else if (!strcmp(argv[i], "--rounds")) o.rounds = atoi(argv[++i]);
     else if (!strcmp(argv[i], "--isa")) o.isa = argv[++i];
+    else if (!strcmp(argv[i], "--dtype")) o.dt = dtype_named(argv[++i]);
     else return usage();
   }
-  if (o.rows < 1 || o.rows > 1 << 16 || o.rounds < 1 || o.rounds > 10000) return usage();
+  if (o.dt == DT_NONE || panel_dtype(o.dt) != o.dt || o.rows < 1 || o.rows > 1 << 16 || o.rounds < 1 || o.rounds > 10000) return usage();
   if (o.isa && !isa_supported(o.isa)) {
     fprintf(stderr, "roofline: --isa %s: not a path this processor runs\n", o.isa);
     return 1;

@@ -136,12 +136,9 @@ typedef struct MmCall {
   LLVMValueRef M, N, K;
   LLVMValueRef acc;            // i64 0 or 1; NULL: 0
   LLVMValueRef next, next_panel;   // what the caller reads next, brought to L2 on the side: for panel p of B, the lines next + p * next_panel
-                                   // + k * 16 (f32; never faults); NULL: nothing
+                                   // + k * 16 (elements of B; never faults); NULL: nothing
 } MmCall;
 void cg_mm(Cg *g, const MmCall *c);
-// The same where B is packed in panels of any dtype that panels have (plan.h), for any number of rows; N at most cols. Panels that are not f32 are widened in
-// the thread's scratch, from byte `scratch` on. K is at least 1.
-void cg_mm_stored(Cg *g, const MmCall *c, int64_t cols, int64_t scratch);
 
 // Kernel emitters, one per class: body of a function whose parameters are set up; ends with the builder in a block without terminator
 // (the caller adds ret). tasks emits, inside an entry function, the number of tasks (i64) given rows (i64) and the loaded argument

@@ -8,7 +8,6 @@ enum {
   ROWS_T = 256,                // the same where panels are re-packed: more rows to pay for it
   COLS = 256, COLS_T = 256,    // columns of a task
   DEPTH_T = MM_KC,             // k of a re-packed block: one pass
-  TILE = ROWS * COLS * 4,      // bytes of a finished tile
 };
 
 typedef struct Block {         // the part of the output a task makes
@@ -37,15 +36,14 @@ LLVMValueRef tasks_GEMM(Cg *g, const Kernel *k, LLVMValueRef rows, LLVMValueRef 
   return cg_mul(g, cg_ceildiv(g, rows, ROWS), cg_i64(g, column_blocks(k)));
 }
 
-// One matrix's part of a block, to C; tiles: bytes of the scratch that are taken.
-static void product(Cg *g, const Kernel *k, int m, const Block *b, LLVMValueRef C, LLVMValueRef stride, int64_t tiles) {
+// One matrix's part of a block, to C.
+static void product(Cg *g, const Kernel *k, int m, const Block *b, LLVMValueRef C, LLVMValueRef stride) {
   int arg = KARG(GEMM, packed) + m;
   Dtype dt = k->arg[arg].dt;
   LLVMValueRef K = cg_i64(g, k->GEMM.K), panel = cg_i64(g, panel_elems(dt, k->GEMM.K));
   LLVMValueRef A = cg_at(g, g->f32, cg_arg_ptr(g, KARG(GEMM, x)), cg_mul(g, b->r0, K));
   LLVMValueRef B = cg_at(g, cg_dtype(g, dt), cg_arg_ptr(g, arg), cg_mul(g, cg_udiv(g, b->c0, cg_i64(g, PANEL)), panel));
-  cg_mm_stored(g, &(MmCall){.A = mm_rows(DT_F32, A, K), .B = mm_packed(dt, B, panel), .C = mm_rows(DT_F32, C, stride), .M = b->rows, .N = b->cols, .K = K},
-               COLS, tiles);
+  cg_mm(g, &(MmCall){.A = mm_rows(DT_F32, A, K), .B = mm_packed(dt, B, panel), .C = mm_rows(DT_F32, C, stride), .M = b->rows, .N = b->cols, .K = K});
 }
 
 static LLVMValueRef output_at(Cg *g, int arg, const Block *b, int64_t N) {
@@ -64,12 +62,12 @@ static void epilogue(Cg *g, const Kernel *k, int prog, LLVMValueRef *tile, int64
 
 static void one_matrix(Cg *g, const Kernel *k, int m, const Block *b) {
   if (!k->prog[m].n) {
-    product(g, k, m, b, output_at(g, KARG(GEMM, packed) + k->nmat + m, b, k->N[m]), cg_i64(g, k->N[m]), 0);
+    product(g, k, m, b, output_at(g, KARG(GEMM, packed) + k->nmat + m, b, k->N[m]), cg_i64(g, k->N[m]));
     return;
   }
   LLVMValueRef tile[MAX_MATS] = {0};
   tile[m] = tile_at(g, 0, ROWS, COLS);
-  product(g, k, m, b, tile[m], cg_i64(g, COLS), TILE);
+  product(g, k, m, b, tile[m], cg_i64(g, COLS));
   epilogue(g, k, m, tile, COLS, b);
 }
 
@@ -77,7 +75,7 @@ static void paired(Cg *g, const Kernel *k, const Block *b) {
   LLVMValueRef tile[MAX_MATS];
   for (int m = 0; m < k->nmat; m++) {
     tile[m] = tile_at(g, m, ROWS, COLS);
-    product(g, k, m, b, tile[m], cg_i64(g, COLS), k->nmat * (int64_t)TILE);
+    product(g, k, m, b, tile[m], cg_i64(g, COLS));
   }
   epilogue(g, k, 0, tile, COLS, b);
 }

@@ -1,12 +1,11 @@
 // Softmax cross-entropy over a vocabulary head, forward: a block of rows walks through the vocabulary in chunks, so that [R, V] never
 // stands in memory. Maximum and sum are carried along a row in chunk order (online softmax; Milakov & Gimelshein, arXiv 1805.02867).
 #include "llvm/emit_xent.h"
-#include "llvm/mm.h"
 
 #include <float.h>
 #include <math.h>
 
-int64_t xent_scratch(const Xent *x) { return x->wide + (x->dt == DT_F32 ? 0 : (int64_t)XENT_CHUNK * MM_KC * 4); }
+int64_t xent_scratch(int64_t stride) { return (XENT_ROWS * stride + 3 * XENT_ROWS) * 4; }
 
 // The three loss kernels begin with the same arguments and extents.
 #define SAME(a, b) (KARG(a, h) == KARG(b, h) && KARG(a, packed) == KARG(b, packed) && KARG(a, labels) == KARG(b, labels))
@@ -14,7 +13,6 @@ _Static_assert(SAME(XENT, XENT_GRAD) && SAME(XENT, XENT_DW), "kernels.def: the l
 
 Xent xent_begin(Cg *g, const Kernel *k, int64_t stride) {
   Xent x = {.g = g, .D = k->XENT.D, .V = k->XENT.V, .dt = k->arg[KARG(XENT, packed)].dt, .cap = k->softcap, .stride = stride};
-  x.wide = (XENT_ROWS * stride + 3 * XENT_ROWS) * 4;
   x.h = cg_arg_ptr(g, KARG(XENT, h));
   x.w = cg_arg_ptr(g, KARG(XENT, packed));
   x.labels = cg_arg_ptr(g, KARG(XENT, labels));
@@ -76,9 +74,9 @@ void xent_logits(Xent *x, LLVMValueRef at, LLVMValueRef r0, LLVMValueRef n, LLVM
   LLVMValueRef A = cg_at(g, g->f32, x->h, cg_mul(g, r0, cg_i64(g, x->D)));
   LLVMValueRef B = xent_head(x, c0);
   LLVMValueRef stride = cg_i64(g, x->stride), zero = cg_i64(g, 0);
-  LLVMValueRef next = cg_at(g, g->f32, B, cg_i64(g, XENT_CHUNK * x->D)), bps = cg_i64(g, panel_elems(x->dt, x->D));
-  cg_mm_stored(g, &(MmCall){.A = mm_rows(DT_F32, A, cg_i64(g, x->D)), .B = mm_packed(x->dt, B, bps), .C = mm_rows(DT_F32, at, stride), .M = n,
-                            .N = width, .K = cg_i64(g, x->D), .next = next, .next_panel = bps}, XENT_CHUNK, x->wide);
+  LLVMValueRef next = xent_head(x, cg_add(g, c0, cg_i64(g, XENT_CHUNK))), bps = cg_i64(g, panel_elems(x->dt, x->D));
+  cg_mm(g, &(MmCall){.A = mm_rows(DT_F32, A, cg_i64(g, x->D)), .B = mm_packed(x->dt, B, bps), .C = mm_rows(DT_F32, at, stride), .M = n,
+                     .N = width, .K = cg_i64(g, x->D), .next = next, .next_panel = bps});
   if (x->cap == 0) return;
   CgLoop r = cg_loop(g, zero, n, 1);
   xent_each16(x, cg_at(g, g->f32, at, cg_mul(g, r.i, stride)), width, cap_lanes, NULL);
@@ -162,7 +160,7 @@ LLVMValueRef tasks_XENT(Cg *g, const Kernel *k, LLVMValueRef rows, LLVMValueRef 
 
 void emit_XENT(Cg *g, const Kernel *k) {
   Xent x = xent_begin(g, k, XENT_CHUNK);
-  cg_need_scratch(g, xent_scratch(&x));
+  cg_need_scratch(g, xent_scratch(x.stride));
   XentRows b = xent_rows(g);
   xent_pass(&x, b.r0, b.n, false);
   xent_store_nll(&x, cg_arg_ptr(g, KARG(XENT, nll)), b.r0, b.n);

@@ -16,7 +16,6 @@ typedef struct Xent {
   LLVMValueRef h, w, labels;   // arguments
   LLVMValueRef tile;           // logits: rows x stride floats
   int64_t stride;
-  int64_t wide;                // where in the scratch panels are widened
   LLVMValueRef max, sum, label;   // per row of the block: running maximum, sum of exponentials, logit of the label
 } Xent;
 
@@ -27,7 +26,7 @@ typedef struct XentRows {
 XentRows xent_rows(Cg *g);
 
 Xent xent_begin(Cg *g, const Kernel *k, int64_t stride);
-int64_t xent_scratch(const Xent *x);                      // bytes that the block's tile, per-row numbers and widened panels take
+int64_t xent_scratch(int64_t stride);                     // bytes that the block's tile and per-row numbers take
 LLVMValueRef xent_head(Xent *x, LLVMValueRef c);           // the panel of entry c, a multiple of PANEL
 // Logits of rows [r0, r0 + n) and entries [c0, c0 + width) at tile + at, softcap applied.
 void xent_logits(Xent *x, LLVMValueRef at, LLVMValueRef r0, LLVMValueRef n, LLVMValueRef c0, LLVMValueRef width);

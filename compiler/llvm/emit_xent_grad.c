@@ -94,7 +94,7 @@ LLVMValueRef tasks_XENT_GRAD(Cg *g, const Kernel *k, LLVMValueRef rows, LLVMValu
 void emit_XENT_GRAD(Cg *g, const Kernel *k) {
   bool keep = keeps(k);
   Xent x = xent_begin(g, k, keep ? (round16(k->XENT_GRAD.V) > XENT_CHUNK ? round16(k->XENT_GRAD.V) : XENT_CHUNK) : XENT_CHUNK);
-  int64_t panels_at = (xent_scratch(&x) + 63) / 64 * 64;
+  int64_t panels_at = (xent_scratch(x.stride) + 63) / 64 * 64;
   int64_t wide = round16(x.D), part_at = panels_at + XENT_CHUNK * wide * 4;
   cg_need_scratch(g, part_at + XENT_ROWS * wide * 4);
   LLVMValueRef panels = cg_scratch(g, panels_at), gscale = cg_arg_ptr(g, KARG(XENT_GRAD, g)), D = cg_i64(g, x.D), zero = cg_i64(g, 0);
@@ -144,7 +144,7 @@ static LLVMValueRef label_logit(Xent *x, LLVMValueRef row, LLVMValueRef label) {
 void emit_XENT_DW(Cg *g, const Kernel *k) {
   Xent x = xent_begin(g, k, XENT_CHUNK);
   if (x.dt != DT_F32) bug("the gradient of a head in %s: what is trained is f32", dtype_name(x.dt));
-  cg_need_scratch(g, xent_scratch(&x));
+  cg_need_scratch(g, xent_scratch(x.stride));
   LLVMValueRef gscale = cg_arg_ptr(g, KARG(XENT_DW, g)), nll = cg_arg_ptr(g, KARG(XENT_DW, nll)), dw = cg_arg_ptr(g, KARG(XENT_DW, dw)), zero = cg_i64(g, 0), one = cg_i64(g, 1);
   LLVMValueRef c0 = cg_mul(g, cg_task(g), cg_i64(g, XENT_CHUNK));
   LLVMValueRef width = cg_min(g, cg_i64(g, XENT_CHUNK), cg_sub(g, cg_i64(g, x.V), c0));

@@ -11,11 +11,9 @@
 #include "llvm/llvm.h"
 #include "llvm/object.h"
 
-// Which dtypes there are kernels for: a further width is a row here, and its tile in mm_tile.c. A kernel for few rows takes at most as many as a tile has
-// and reads every panel once; for more rows mm_wide.c widens panels first.
-typedef struct MmKernel { Dtype A, B, C; const char *suffix; bool few; } MmKernel;
-static const MmKernel kernels[] = {
-    {DT_F32, DT_F32, DT_F32, "", false}, {DT_F32, DT_BF16, DT_F32, "_bf16", true}, {DT_F32, DT_F16, DT_F32, "_f16", true}};
+// Which dtypes there are kernels for: a further width is a row here, and how a panel of it is read (mm_panel.c). Only f32 may lie other than in panels.
+typedef struct MmKernel { Dtype A, B, C; const char *suffix; } MmKernel;
+static const MmKernel kernels[] = {{DT_F32, DT_F32, DT_F32, ""}, {DT_F32, DT_BF16, DT_F32, "_bf16"}, {DT_F32, DT_F16, DT_F32, "_f16"}};
 enum { N_KERNELS = sizeof kernels / sizeof *kernels };
 
 enum { MOST_ROWS = 16 };
@@ -109,28 +107,29 @@ static void call_rows(Cg *g, const LLVMValueRef *rows_fn, int count, LLVMValueRe
 }
 
 // What the block of rows behind which A's next block lies prefetches (mm.h).
-static void what_to_fetch(Cg *g, LLVMValueRef *arg, LLVMValueRef B, LLVMValueRef below, LLVMValueRef kc, LLVMValueRef last_pass,
+static void what_to_fetch(Cg *g, Dtype dt, LLVMValueRef *arg, LLVMValueRef B, LLVMValueRef below, LLVMValueRef kc, LLVMValueRef last_pass,
                           LLVMValueRef block, LLVMValueRef blocks, LLVMValueRef call[MMR_COUNT]) {
-  LLVMValueRef zero = cg_i64(g, 0), one = cg_i64(g, 1), panel = cg_i64(g, PANEL);
+  LLVMValueRef zero = cg_i64(g, 0), one = cg_i64(g, 1), width = cg_i64(g, dtype_size(dt)), four = cg_i64(g, 4), row = cg_i64(g, (int64_t)PANEL * dtype_size(dt));
   LLVMValueRef first = cg_lt(g, block, one), last = cg_lt(g, blocks, cg_add(g, block, cg_i64(g, 2)));
   LLVMValueRef wanted = LLVMBuildICmp(g->b, LLVMIntNE, arg[MM_NEXT], LLVMConstNull(g->ptr), "");
   LLVMValueRef callers = LLVMBuildAnd(g->b, LLVMBuildAnd(g->b, last, last_pass, ""), wanted, "");
   LLVMValueRef rows = LLVMBuildICmp(g->b, LLVMIntEQ, arg[MM_A_K], one, "");      // else A turned: lines of it hold all rows
   LLVMValueRef first_or_turned = LLVMBuildOr(g->b, first, LLVMBuildNot(g->b, rows, ""), "");
   call[MMR_FETCH] = cg_select(g, callers, arg[MM_NEXT], cg_select(g, first_or_turned, B, below));
-  call[MMR_FETCH_PANEL] = cg_select(g, callers, arg[MM_NEXT_PANEL], cg_select(g, first_or_turned, arg[MM_B_PANEL], arg[MM_A_ROW]));
-  call[MMR_FETCH_K] = cg_select(g, LLVMBuildOr(g->b, callers, first_or_turned, ""), panel, one);
+  LLVMValueRef of_b = cg_mul(g, arg[MM_B_PANEL], width), of_a = cg_mul(g, arg[MM_A_ROW], four), of_next = cg_mul(g, arg[MM_NEXT_PANEL], width);
+  call[MMR_FETCH_PANEL] = cg_select(g, callers, of_next, cg_select(g, first_or_turned, of_b, of_a));
+  call[MMR_FETCH_K] = cg_select(g, LLVMBuildOr(g->b, callers, first_or_turned, ""), row, four);
   call[MMR_LEAD] = cg_select(g, callers, zero, LLVMBuildZExt(g->b, first, g->i64, ""));
-  call[MMR_AFTER] = cg_select(g, last_pass, arg[MM_B], cg_at(g, g->f32, B, cg_mul(g, kc, panel)));      // the next task's, or pass's, first
+  call[MMR_AFTER] = cg_select(g, last_pass, arg[MM_B], cg_at(g, g->i8, B, cg_mul(g, kc, row)));      // the next task's, or pass's, first
 }
 
 // One pass over k in [k0, k0 + kc): all rows in blocks of nearly equal size.
-static void one_pass(Cg *g, LLVMValueRef *arg, const RowsFns *fns, LLVMValueRef k0, LLVMValueRef kc, LLVMValueRef abuf, LLVMValueRef tail) {
-  int most = g->isa->mm.rows;
-  LLVMValueRef B = cg_at(g, g->f32, arg[MM_B], cg_mul(g, k0, arg[MM_B_K])), A = cg_at(g, g->f32, arg[MM_A], cg_mul(g, k0, arg[MM_A_K]));
+static void one_pass(Cg *g, Dtype dt, LLVMValueRef *arg, const RowsFns *fns, LLVMValueRef k0, LLVMValueRef kc, LLVMValueRef abuf, LLVMValueRef tail) {
+  int most = mm_most_rows(g->isa, dt);
+  LLVMValueRef B = cg_at(g, cg_dtype(g, dt), arg[MM_B], cg_mul(g, k0, arg[MM_B_K])), A = cg_at(g, g->f32, arg[MM_A], cg_mul(g, k0, arg[MM_A_K]));
   LLVMValueRef later = LLVMBuildZExt(g->b, cg_lt(g, cg_i64(g, 0), k0), g->i64, "");
   LLVMValueRef acc = LLVMBuildOr(g->b, arg[MM_ACC], later, ""), last_pass = cg_lt(g, arg[MM_K], cg_add(g, cg_add(g, k0, kc), cg_i64(g, 1)));
-  copy_tail(g, tail, arg, B, kc);
+  if (dt == DT_F32) copy_tail(g, tail, arg, B, kc);
   LLVMValueRef blocks = cg_ceildiv(g, arg[MM_M], most);
   CgLoop l = cg_loop(g, cg_i64(g, 0), blocks, 1);
   LLVMValueRef m0 = cg_udiv(g, cg_mul(g, l.i, arg[MM_M]), blocks);
@@ -142,30 +141,23 @@ static void one_pass(Cg *g, LLVMValueRef *arg, const RowsFns *fns, LLVMValueRef 
                                   [MMR_C_ROW] = arg[MM_C_ROW], [MMR_N] = arg[MM_N], [MMR_K] = kc, [MMR_ACC] = acc, [MMR_TAIL] = tail};
   LLVMValueRef below = cg_at(g, g->f32, A, cg_mul(g, m1, arg[MM_A_ROW]));
   LLVMValueRef behind = cg_select(g, cg_lt(g, m1, arg[MM_M]), below, cg_at(g, g->f32, A, kc));   // after the last: row 0 of the next pass
-  what_to_fetch(g, arg, B, behind, kc, last_pass, l.i, blocks, call);
-  CgIf packed = cg_if(g, LLVMBuildICmp(g->b, LLVMIntEQ, arg[MM_B_K], cg_i64(g, PANEL), ""));
-  call_rows(g, fns->packed, most, m, call);
-  cg_else(g, &packed);
-  call_rows(g, fns->any, most, m, call);
-  cg_endif(g, &packed);
+  what_to_fetch(g, dt, arg, B, behind, kc, last_pass, l.i, blocks, call);
+  if (dt != DT_F32) {
+    call_rows(g, fns->packed, most, m, call);
+  } else {
+    CgIf packed = cg_if(g, LLVMBuildICmp(g->b, LLVMIntEQ, arg[MM_B_K], cg_i64(g, PANEL), ""));
+    call_rows(g, fns->packed, most, m, call);
+    cg_else(g, &packed);
+    call_rows(g, fns->any, most, m, call);
+    cg_endif(g, &packed);
+  }
   cg_loop_end(g, &l);
-}
-
-// The same of few rows: one block of A, panels from wherever they lie.
-static void few_pass(Cg *g, Dtype dt, LLVMValueRef *arg, const RowsFns *fns, LLVMValueRef k0, LLVMValueRef kc, LLVMValueRef abuf) {
-  LLVMValueRef B = cg_at(g, cg_dtype(g, dt), arg[MM_B], cg_mul(g, k0, cg_i64(g, PANEL))), A = cg_at(g, g->f32, arg[MM_A], cg_mul(g, k0, arg[MM_A_K]));
-  LLVMValueRef later = LLVMBuildZExt(g->b, cg_lt(g, cg_i64(g, 0), k0), g->i64, ""), none = LLVMConstNull(g->ptr), zero = cg_i64(g, 0);
-  mm_copy_a(g, abuf, A, arg[MM_A_ROW], arg[MM_A_K], arg[MM_M], kc);
-  LLVMValueRef call[MMR_COUNT] = {[MMR_A] = abuf, [MMR_B] = B, [MMR_B_K] = cg_i64(g, PANEL), [MMR_B_PANEL] = arg[MM_B_PANEL], [MMR_C] = arg[MM_C],
-                                  [MMR_C_ROW] = arg[MM_C_ROW], [MMR_N] = arg[MM_N], [MMR_K] = kc, [MMR_ACC] = LLVMBuildOr(g->b, arg[MM_ACC], later, ""),
-                                  [MMR_TAIL] = none, [MMR_FETCH] = none, [MMR_FETCH_PANEL] = zero, [MMR_FETCH_K] = zero, [MMR_LEAD] = zero, [MMR_AFTER] = none};
-  call_rows(g, fns->packed, mm_most_rows(g->isa, dt), arg[MM_M], call);
 }
 
 static void mm_body(Cg *g, const MmKernel *kernel, const RowsFns *fns) {
   LLVMValueRef arg[MM_COUNT], zero = cg_i64(g, 0);
   for (unsigned i = 0; i < MM_COUNT; i++) arg[i] = LLVMGetParam(g->fn, i);
-  LLVMValueRef abuf = stack_floats(g, MM_AROWS * MM_ASTRIDE), tail = kernel->few ? NULL : stack_floats(g, MM_KC * PANEL);
+  LLVMValueRef abuf = stack_floats(g, MM_AROWS * MM_ASTRIDE), tail = kernel->B == DT_F32 ? stack_floats(g, MM_KC * PANEL) : LLVMConstNull(g->ptr);
   LLVMValueRef some = LLVMBuildAnd(g->b, cg_lt(g, zero, arg[MM_M]), cg_lt(g, zero, arg[MM_N]), "");
   CgIf work = cg_if(g, some);
   CgIf empty = cg_if(g, cg_lt(g, arg[MM_ACC], LLVMBuildZExt(g->b, cg_lt(g, arg[MM_K], cg_i64(g, 1)), g->i64, "")));
@@ -177,8 +169,7 @@ static void mm_body(Cg *g, const MmKernel *kernel, const RowsFns *fns) {
   CgLoop l = cg_loop(g, zero, passes, 1);
   LLVMValueRef k0 = cg_mul(g, l.i, len), kc = cg_min(g, len, cg_sub(g, arg[MM_K], k0));
   CgIf in = cg_if(g, cg_lt(g, zero, kc));
-  if (kernel->few) few_pass(g, kernel->B, arg, fns, k0, kc, abuf);
-  else one_pass(g, arg, fns, k0, kc, abuf, tail);
+  one_pass(g, kernel->B, arg, fns, k0, kc, abuf, tail);
   cg_endif(g, &in);
   cg_loop_end(g, &l);
   cg_endif(g, &work);
@@ -200,7 +191,7 @@ void llvm_emit_mm(EmitKind what, Buf *out) {
     for (int k = 0; k < N_KERNELS; k++) {
       RowsFns fns = {0};
       for (int m = 1; m <= mm_most_rows(isa, kernels[k].B); m++) {
-        if (!kernels[k].few) fns.any[m] = rows_function(&g, isa, &kernels[k], m, false);
+        if (kernels[k].B == DT_F32) fns.any[m] = rows_function(&g, isa, &kernels[k], m, false);
         fns.packed[m] = rows_function(&g, isa, &kernels[k], m, true);
       }
       char name[64];

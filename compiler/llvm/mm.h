@@ -15,8 +15,8 @@ enum {
   X(A, ptr) X(A_ROW, i64) X(A_K, i64) X(B, ptr) X(B_K, i64) X(B_PANEL, i64) X(C, ptr) X(C_ROW, i64) X(M, i64) X(N, i64) \
   X(K, i64) X(ACC, i64) X(NEXT, ptr) X(NEXT_PANEL, i64)
 // And of the functions for a fixed number of rows: A is the copied block, tail the last, partial panel of B as [K][16] (read only when
-// N % 16 != 0). While it multiplies p panels from panel q on, it prefetches from fetch + (q + lead * p) * fetch_panel + k * fetch_k, and
-// fetch_panel further for each of p; with lead the last tile from `after`. fetch_k: PANEL, a line per k, or 1.
+// N % 16 != 0, and of f32). While it multiplies p panels from panel q on, it prefetches from fetch + (q + lead * p) * fetch_panel + k * fetch_k, and
+// fetch_panel further for each of p; with lead the last tile from `after`. Distances of what is fetched are in bytes; fetch_k: a row of a panel, or a float.
 #define MM_ROWS_PARAMS(X)                                                                                                         \
   X(A, ptr) X(B, ptr) X(B_K, i64) X(B_PANEL, i64) X(C, ptr) X(C_ROW, i64) X(N, i64) X(K, i64) X(ACC, i64) X(TAIL, ptr) X(FETCH, ptr) \
   X(FETCH_PANEL, i64) X(FETCH_K, i64) X(LEAD, i64) X(AFTER, ptr)
@@ -32,10 +32,9 @@ void mm_panel_rows(Cg *g, Dtype dt, LLVMValueRef panel, LLVMValueRef k, int n, L
 // Copies A[m, k] (strides ars, aks) to dst[m][MM_ASTRIDE].
 void mm_copy_a(Cg *g, LLVMValueRef dst, LLVMValueRef A, LLVMValueRef ars, LLVMValueRef aks, LLVMValueRef m, LLVMValueRef k);
 // Fills the function being emitted: it multiplies a copied block of exactly m rows by all N columns; its parameters are MM_ROWS_PARAMS.
-// packed: B_K is PANEL, and only then anything is prefetched. dt: of B; other than f32 it is packed, its last panel is read as it is, padded, and nothing
-// is prefetched.
+// packed: B_K is PANEL, and only then anything is prefetched. dt: of B; other than f32 it is packed, and its last panel is read as it is, padded.
 void mm_rows_body(Cg *g, int m, bool packed, Dtype dt);
-// Most rows for which there is such a function.
+// Most rows for which there is such a function: rows are taken in blocks of as many.
 int mm_most_rows(const Isa *isa, Dtype dt);
 LLVMTypeRef mm_rows_type(Cg *g);
 

@@ -2,6 +2,8 @@
 // k, in order. A comes copied (mm_copy.c) with a constant row stride, so the inner loop needs one address register for it.
 #include "llvm/mm.h"
 
+enum { LINE = 64 };            // bytes of a cache line
+
 LLVMTypeRef mm_rows_type(Cg *g) {
 #define X(name, type) g->type,
   LLVMTypeRef t[MMR_COUNT] = {MM_ROWS_PARAMS(X)};
@@ -12,7 +14,7 @@ LLVMTypeRef mm_rows_type(Cg *g) {
 typedef struct Tile {          // where a tile reads and writes
   LLVMValueRef A, b[4], c, crs, K, acc;
   LLVMValueRef bks;            // NULL: PANEL, a constant, so that the loads of the inner loop are base + constant
-  LLVMValueRef fetch, fps, fks;   // lines to bring to L2 on the side: distances per panel, per k (floats); fetch NULL: none
+  LLVMValueRef fetch, fps, fks;   // lines to bring to L2 on the side: distances per panel, per k (bytes); fetch NULL: none
   int m, p;
   Dtype dt;                    // of B
 } Tile;
@@ -37,10 +39,12 @@ static LLVMValueRef advance(Cg *g, LLVMValueRef var, LLVMValueRef floats) {
 // spread between the multiplications.
 static void fetch_lines(Cg *g, const Tile *t, const Streams *s, int steps) {
   if (!t->fetch) return;
-  LLVMValueRef from = advance(g, s->fetch, cg_mul(g, t->fks, cg_i64(g, steps)));
+  int lines = steps * PANEL * dtype_size(t->dt) / LINE;
+  LLVMValueRef from = cg_get(g, g->ptr, s->fetch);
+  cg_set(g, s->fetch, cg_at(g, g->i8, from, cg_mul(g, t->fks, cg_i64(g, steps))));
   for (int p = 0; p < t->p; p++)
-    for (int u = 0; u < steps; u++) {
-      LLVMValueRef at = cg_at(g, g->f32, cg_at(g, g->f32, from, cg_mul(g, t->fps, cg_i64(g, p))), cg_i64(g, (int64_t)PANEL * u));
+    for (int u = 0; u < lines; u++) {
+      LLVMValueRef at = cg_at(g, g->i8, cg_at(g, g->i8, from, cg_mul(g, t->fps, cg_i64(g, p))), cg_i64(g, (int64_t)LINE * u));
       cg_fetch(g, at, 2);
     }
 }
@@ -114,7 +118,8 @@ static LLVMValueRef panel_at(Cg *g, Dtype dt, LLVMValueRef B, LLVMValueRef bps, 
 
 // Where the lines lie that a tile of p panels from column n fetches.
 static LLVMValueRef fetch_at(Cg *g, LLVMValueRef *arg, LLVMValueRef n, int p) {
-  LLVMValueRef at = panel_at(g, DT_F32, arg[MMR_FETCH], arg[MMR_FETCH_PANEL], n, cg_mul(g, arg[MMR_LEAD], cg_i64(g, p)));
+  LLVMValueRef panel = cg_add(g, cg_udiv(g, n, cg_i64(g, PANEL)), cg_mul(g, arg[MMR_LEAD], cg_i64(g, p)));
+  LLVMValueRef at = cg_at(g, g->i8, arg[MMR_FETCH], cg_mul(g, panel, arg[MMR_FETCH_PANEL]));
   LLVMValueRef more = cg_lt(g, cg_add(g, n, cg_i64(g, (int64_t)p * PANEL)), arg[MMR_N]);
   LLVMValueRef here = LLVMBuildOr(g->b, more, cg_lt(g, arg[MMR_LEAD], cg_i64(g, 1)), "");
   return cg_select(g, here, at, arg[MMR_AFTER]);
@@ -129,7 +134,7 @@ static void whole_panels(Cg *g, LLVMValueRef *arg, LLVMValueRef nvar, int m, int
   Tile t = {.A = arg[MMR_A], .bks = arg[MMR_B_K], .c = cg_at(g, g->f32, arg[MMR_C], n), .crs = arg[MMR_C_ROW], .K = arg[MMR_K], .acc = arg[MMR_ACC],
             .m = m, .p = p, .dt = dt};
   for (int i = 0; i < p; i++) t.b[i] = panel_at(g, dt, arg[MMR_B], arg[MMR_B_PANEL], n, cg_i64(g, i));
-  if (dt == DT_F32 && !t.bks && p < 4) t.fetch = fetch_at(g, arg, n, p), t.fps = arg[MMR_FETCH_PANEL], t.fks = arg[MMR_FETCH_K];      // four streams are seen by the processor itself
+  if (!t.bks && p < 4) t.fetch = fetch_at(g, arg, n, p), t.fps = arg[MMR_FETCH_PANEL], t.fks = arg[MMR_FETCH_K];      // four streams are seen by the processor itself
   tile(g, &t);
   cg_set(g, nvar, cg_add(g, n, step));
   cg_loop_end(g, &l);
@@ -161,7 +166,7 @@ static void last_panels(Cg *g, LLVMValueRef *arg, LLVMValueRef nvar, int m, Dtyp
   t.b[0] = panel_at(g, dt, arg[MMR_B], arg[MMR_B_PANEL], n, cg_i64(g, 0));
   if (dt == DT_F32) t.b[0] = cg_select(g, part, arg[MMR_TAIL], t.b[0]);
   if (arg[MMR_B_K]) t.bks = cg_select(g, part, width, arg[MMR_B_K]);
-  else if (dt == DT_F32) t.fetch = fetch_at(g, arg, n, 1), t.fps = arg[MMR_FETCH_PANEL], t.fks = arg[MMR_FETCH_K];
+  else t.fetch = fetch_at(g, arg, n, 1), t.fps = arg[MMR_FETCH_PANEL], t.fks = arg[MMR_FETCH_K];
   t.c = cg_select(g, part, tmp, c);
   t.crs = cg_select(g, part, width, arg[MMR_C_ROW]);
   tile(g, &t);
