@@ -38,7 +38,7 @@ bool emit_known(const char *kind);         // of --emit
 void emit_near(Near *n);                   // offers them
 void emit_list(Buf *out);                  // "tree, graph, …"
 
-// describe.c: the description that goes into the program (runtime/program.h), as JSON text appended to out.
+// describe.c: the description that goes into the program (runtime/abi/program.def), as JSON text appended to out.
 void describe(Arena *a, const Program *p, const Plan *plan, const Spec *spec, Buf *out);
 
 // codegen.c: the plan and its description to what kind says, in a process of its own, written to result_open(out, name). An exit status; 0,

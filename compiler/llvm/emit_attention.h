@@ -1,5 +1,5 @@
 // Internal to the attention emitters: blocking, masks as lanes, and the transposing copy of key rows. The contract on
-// masks is runtime/rt_abi.h; the semantics are those of `attention` in graph/ops.def.
+// masks is runtime/abi/rt_abi.h; the semantics are those of `attention` in graph/ops.def.
 #ifndef CALM_LLVM_EMIT_ATTENTION_H
 #define CALM_LLVM_EMIT_ATTENTION_H
 #include "llvm/cg.h"

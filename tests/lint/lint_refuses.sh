@@ -1,5 +1,6 @@
 #!/bin/sh
-# The lint sees what it is there for: includes against the arrows of the rooms and in circles, each tried in a copy of the sources.
+# The lint sees what it is there for: includes against the arrows of the rooms and in circles, however they are spelt and wherever they stand; ops by
+# name; comments that name what is not there. Each is tried in a copy of the sources.
 set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
 dir=$(mktemp -d)
@@ -24,10 +25,38 @@ refuses compiler/graph/graph.c '#include "plan/plan.h"' 'compiler/graph may incl
 refuses compiler/llvm/cg.c '#include "runtime/engine/program.h"' 'compiler/llvm may include'
 refuses dsl/ast.c '#include "driver.h"' 'dsl may include'
 refuses compiler/driver.c '#include <llvm-c/Core.h>' 'only compiler/llvm'
+refuses compiler/driver.c '#  include "llvm-c/Core.h"' 'only compiler/llvm'
+for spelt in '# include "runtime/commands/commands.h"' '#	include	"runtime/commands/commands.h"' '  #include "runtime/commands/commands.h"' \
+             '#include"runtime/commands/commands.h"' '#include <runtime/commands/commands.h>'; do
+  refuses runtime/engine/run.c "$spelt" 'runtime/engine may include'
+done
+refuses compiler/graph/graph.c '#include <plan/plan.h>' 'compiler/graph may include'
+refuses compiler/graph/graph.c '#include <driver.h>' 'compiler/graph may include'
+refuses runtime/engine/run.c '#include ROOM' 'an include says which file'
+refuses runtime/abi/settings.def '#include "runtime/commands/commands.h"' 'runtime/abi may include'
+refuses compiler/graph/ops.def '#include "plan/plan.h"' 'compiler/graph may include'
+refuses compiler/llvm/tool/mkgen.c '#include "runtime/commands/commands.h"' 'compiler/llvm may include'
+refuses dsl/source.h '#include "dsl/parse.h"' 'dsl: a circle of includes: .*source'
+refuses compiler/build/build.h '#include "build/ctx.h"' 'compiler/build: a circle of includes: .*ctx'
 refuses compiler/passes/cse.c 'int f(OpId op) { return op == OP_add; }' 'asks for an op by name'
 refuses compiler/plan/fuse.c 'int f(OpId op) { switch (op) { case OP_sum: return 1; default: return 0; } }' 'asks for an op by name'
+refuses compiler/passes/cse.c 'static const int cost[] = {[OP_add] = 1};' 'asks for an op by name'
+refuses compiler/llvm/lanes.c 'int f(OpId op) { return strcmp(op_name(op), "add"); }' 'asks for an op by name'
+refuses compiler/plan/fuse.h 'static inline int f(OpId op) { return !strncmp("add", op_name(op), 3); }' 'asks for an op by name'
 refuses compiler/graph/graph.h '#include "graph/ops.h"' 'compiler/graph: a circle of includes: .*graph'
 refuses runtime/engine/region.c '// As nowhere_else.c has it.' 'nowhere_else.c'
+refuses runtime/engine/region.c 'int x; /* as nowhere_else.c has it */ int y;' 'nowhere_else.c'
+refuses runtime/engine/region.c '/* in two lines,
+   as nowhere_else.c has it */' 'nowhere_else.c'
+refuses runtime/engine/region.c '// See runtime/region.h.' 'runtime/region.h'
+refuses runtime/engine/region.c '// "quoted", and // nowhere_else.c' 'nowhere_else.c'
+refuses compiler/graph/graph.c '// As in llama.' 'names a model family'
+refuses compiler/graph/graph.c 'void f(void) { fputs("calmc: error: no", stderr); }' 'errors begin with'
+echo 'const char *s = "/* nowhere_else.c"; // fine' >>runtime/core/clock.c
+sh tests/lint/lint.sh >said || { echo "a string is no comment: $(cat said)"; exit 1; }
+mv runtime/text/README.md kept
+! sh tests/lint/lint.sh >said || { echo "the lint says nothing of a room without README"; exit 1; }
+mv kept runtime/text/README.md
 touch runtime/loose.c
 ! sh tests/lint/lint.sh >said || { echo "the lint says nothing of a source outside the rooms"; exit 1; }
 echo "lint refuses: fine"
