@@ -11,6 +11,7 @@ typedef struct Check {
   bool partial;          // some file did not parse, so that nothing is reported as missing
   const Ast *arch;       // the arch whose sections are checked: its fns are known, and any name may be a config key
   Map fns;               // those fns: kids of arch by name
+  AstKind listed;        // the block whose settings were listed
   Map models;            // of the spec: kids of its file by name
 } Check;
 

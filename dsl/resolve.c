@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "dsl/body.h"
+#include "runtime/abi/abi.h"
 
 static bool is_model(const Ast *a) { return a->kind == AST_ANCHOR || a->kind == AST_AUGMENT || a->kind == AST_MODEL; }
 
@@ -116,6 +117,23 @@ static const SettingRow known_settings[] = {
 #undef SETTING
 enum { NSETTINGS = sizeof known_settings / sizeof *known_settings };
 
+static bool setting_block(const char *name) { return !strcmp(name, ast_kind_name(AST_TRAIN)) || !strcmp(name, ast_kind_name(AST_EVAL)); }
+
+// Where a name that the block does not have is one: an argument of one of its calls, or a setting of another block; else what is near to it.
+static const char *set_elsewhere(Check *c, const char *block, const Ast *setting, Near near) {
+  const Ast *value = setting->kid[0];
+  const Source *src = &c->spec->sources->v[value->loc.file];
+  for (int i = 0; i < N_SETTINGS; i++) {
+    const Setting *arg = &setting_row[i];
+    int call = setting_find(block, arg->block);
+    if (strcmp(arg->name, setting->name) || (call < 0 && !setting_block(arg->block))) continue;
+    if (call < 0) return arena_printf(c->d->arena, "; it is one of %s", arg->block);
+    return arena_printf(c->d->arena, "; it is an argument: %s = %s(%s = %.*s)", arg->block, setting_row[call].words[0], arg->name,
+                        (int)(value->loc.end - value->loc.begin), src->text + value->loc.begin);
+  }
+  return did_you_mean(c, near);
+}
+
 static void check_setting(Check *c, AstKind block, const Ast *setting) {
   Near near = near_to(c, setting->name);
   const char *block_name = ast_kind_name(block);
@@ -129,8 +147,9 @@ static void check_setting(Check *c, AstKind block, const Ast *setting) {
     }
     near_offer(&near, known_settings[i].name);
   }
-  diag_error(c->d, setting->name_loc, "%s has no setting '%s'%s", block_name, setting->name, did_you_mean(c, near));
-  if (near.best) return;
+  diag_error(c->d, setting->name_loc, "%s has no setting '%s'%s", block_name, setting->name, set_elsewhere(c, block_name, setting, near));
+  if (near.best || c->listed == block) return;
+  c->listed = block;
   Buf names = {0};
   for (int i = 0; i < NSETTINGS; i++)
     if (known_settings[i].block == block) buf_printf(&names, "%s%s", names.n ? ", " : "", known_settings[i].name);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "dsl/ast.h"
+#include "dsl/path.h"
 #include "dsl/resolve.h"
 
 // A file on the way from the spec to the one being read; `use` is NULL for the spec.
@@ -21,13 +22,6 @@ typedef struct Loader {
   Spec *spec;
   Map seen;              // canonical paths of all files read
 } Loader;
-
-// Relative to the folder of the file that says `use`.
-static const char *resolve_path(Loader *l, const char *from, const char *path) {
-  const char *slash = strrchr(from, '/');
-  if (path[0] == '/' || !slash) return path;
-  return arena_printf(l->arena, "%.*s/%s", (int)(slash - from), from, path);
-}
 
 static const char *canonical(Loader *l, const char *path) {
   char *real = realpath(path, NULL);
@@ -51,7 +45,7 @@ static void load_uses(Loader *l, const Ast *file, const char *path, const Step *
   for (int i = 0; i < file->nkid; i++) {
     const Ast *use = file->kid[i];
     if (use->kind != AST_USE || diags_full(l->diags)) continue;
-    const char *target = resolve_path(l, path, use->str);
+    const char *target = path_from(l->arena, path, use->str);
     Step next = {step, use, canonical(l, target)};
     if (in_cycle(l, step, use, next.real)) continue;
     if (map_find(&l->seen, next.real) >= 0) continue;
@@ -68,7 +62,8 @@ static Ast *load(Loader *l, const char *path, const Step *step) {
   const char *why = NULL;
   uint32_t index = sources_read(l->sources, path, &why);
   if (!index) {
-    diag_error(l->diags, step->use ? step->use->loc : (Loc){0}, "cannot read '%s': %s", path, why);
+    const char *from = step->use ? l->sources->v[step->use->loc.file].path : NULL;
+    diag_error(l->diags, from ? step->use->loc : (Loc){0}, "cannot read '%s': %s%s", path, why, from ? path_remark(l->arena, from, step->use->str) : "");
     return NULL;
   }
   map_put(l->arena, &l->seen, step->real, 0);

@@ -15,7 +15,7 @@ static void failed_requirement(Ev *ev, Scope *s, const Ast *r) {
     found = arena_printf(ev->b->a, "; %s is %s", source_text(ev->b, e->kid[0]->loc), v_text(ev, &left));
   }
   const MInst *m = ev->m;
-  if (!fail_at(ev->b, m->decl->loc, "model '%s' (%s) does not meet what arch '%s' requires: %s%s%s%s", m->pub->name,
+  if (!tell_model(ev->b, m, "model '%s' (%s) does not meet what arch '%s' requires: %s%s%s%s", m->pub->name,
                m->config_path, m->arch->name, source_text(ev->b, e->loc), found, why ? ": " : "", why ? why : ""))
     return;
   diag_note(ev->b->d, r->loc, "required here");
@@ -25,19 +25,24 @@ bool arch_config(Ev *ev, MInst *m) {
   Build *b = ev->b;
   m->scope = scope_new(b, NULL);
   m->scope->keys = m;
-  bool ok = true;
+  bool ok = true, refused = false;                 // what a requirement that is not met leads to further down is not told
   for (int i = 0; i < m->config->nkid; i++) {
     const Ast *k = m->config->kid[i];
     if (k->kind == AST_BIND) {
+      b->mute += refused;
       Value v = eval(ev, m->scope, k->kid[1]);
+      b->mute -= refused;
       scope_bind(b, m->scope, k->name, v, k->name_loc);
       ok = ok && v.kind != V_POISON;
     } else if (k->kind == AST_REQUIRE) {
+      b->mute += refused;
       Value v = eval(ev, m->scope, k->kid[0]);
+      b->mute -= refused;
       if (v.kind == V_BOOL && v.b) continue;
       ok = false;
+      refused |= v.kind == V_BOOL;
       if (v.kind == V_BOOL) failed_requirement(ev, m->scope, k);
-      else if (v.kind != V_POISON) fail(ev, k->kid[0]->loc, "expected true or false; found %s", v_text(ev, &v));
+      else if (v.kind != V_POISON && !refused) fail(ev, k->kid[0]->loc, "expected true or false; found %s", v_text(ev, &v));
     }
   }
   return ok;
@@ -80,7 +85,7 @@ static bool count_blocks(Build *b, MInst *m) {
     return false;
   }
   if (m->hi - m->lo > MOST_BLOCKS) {
-    fail_at(b, m->decl->loc, "model '%s' has %lld blocks, more than the %d that are possible: %s of %s is %lld", m->pub->name, (long long)(m->hi - m->lo), MOST_BLOCKS,
+    tell_model(b, m, "model '%s' has %lld blocks, more than the %d that are possible: %s of %s is %lld", m->pub->name, (long long)(m->hi - m->lo), MOST_BLOCKS,
             spelt(b, m, end), m->config_path, (long long)m->hi);
     return false;
   }
@@ -100,7 +105,7 @@ static bool read_context(Build *b, MInst *m) {
   if (v.kind == V_POISON) return false;
   if (v.kind == V_NONE || v_size(&v, INT32_MAX, &m->pub->context)) return true;
   const Ast *bound = x ? config_binding(m, "context") : NULL;
-  fail_at(b, m->decl->loc, "the context of model '%s' is a whole number of tokens from 1 to %d; %s of %s is %s", m->pub->name, INT32_MAX,
+  tell_model(b, m, "the context of model '%s' is a whole number of tokens from 1 to %d; %s of %s is %s", m->pub->name, INT32_MAX,
           bound ? source_text(b, bound->kid[1]->loc) : key, m->config_path, v_text(&ev, &v));
   return false;
 }

@@ -180,12 +180,15 @@ MInst *scope_keys(const Scope *s);
 
 // ---- diagnostics: false when this place has spoken already
 bool fail_at(Build *b, Loc loc, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+bool tell_model(Build *b, const MInst *m, const char *fmt, ...) __attribute__((format(printf, 3, 4)));   // at its declaration, which may have several
 Value fail(Ev *ev, Loc loc, const char *fmt, ...) __attribute__((format(printf, 3, 4)));   // reports and returns poison
 Value lack(Ev *ev, Loc loc, const char *fmt, ...) __attribute__((format(printf, 3, 4)));   // fail, of what may stand in text that did not parse
 Value silent(Ev *ev);                                         // poison of what an earlier stage reported
 void note_model(Build *b, const MInst *m);                    // "model 'base' is declared here"
 
 // ---- expr.c
+// Notes which key the name e of an arch's config section stands for: users know config.json, not the library's short names.
+void note_config(Ev *ev, const Ast *e);
 Value eval(Ev *ev, Scope *s, const Ast *e);
 Value eval_body(Ev *ev, Scope *s, const Ast *body);           // an expression, or a block with return
 Value eval_string(Ev *ev, Scope *s, const char *text, Loc loc);   // {name} interpolated
@@ -248,6 +251,7 @@ NodeId arch_tap(Ev *ev, MInst *m, const Ast *tap, int k, NodeId x);    // x: the
 NodeId arch_head(Ev *ev, MInst *m, NodeId x);
 
 // ---- load.c
+const char *spec_file(const Build *b);                       // the spec's path
 void models_load(Build *b);
 
 // ---- connect.c, op.c
@@ -260,5 +264,6 @@ Graph *graph_norm(Arena *a);
 Graph *graph_update(Arena *a);
 json_t *settings_train(Build *b);
 json_t *settings_evals(Build *b);
+bool unquoted(Ev *ev, const char *what, const Ast *e);       // of names that stand for nothing: text without quotes, which is told
 json_t *value_json(Ev *ev, Loc loc, const Value *v);
 #endif

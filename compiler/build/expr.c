@@ -106,8 +106,12 @@ static Value eval_list(Ev *ev, Scope *s, const Ast *e) {
 static bool bounds(Ev *ev, Scope *s, const Ast *lo, const Ast *hi, int64_t *from, int64_t *to) {
   Value x = eval(ev, s, lo), y = eval(ev, s, hi);
   if (poisoned(&x) || poisoned(&y)) return false;
-  if (!v_whole(&x, from)) return fail(ev, lo->loc, "a range begins at a whole number; found %s", v_text(ev, &x)), false;
-  if (!v_whole(&y, to)) return fail(ev, hi->loc, "a range ends at a whole number; found %s", v_text(ev, &y)), false;
+  const Ast *odd = !v_whole(&x, from) ? lo : !v_whole(&y, to) ? hi : NULL;
+  if (odd) {
+    const char *text = source_text(ev->b, odd->loc), *is = v_text(ev, odd == lo ? &x : &y);
+    bool named = strcmp(text, is) != 0;
+    return fail(ev, odd->loc, "a range %s at a whole number; %s%s%s", odd == lo ? "begins" : "ends", named ? text : "found", named ? " is " : " ", is), false;
+  }
   if (*to > *from && (uint64_t)*to - (uint64_t)*from > MAX_ITEMS)
     return fail(ev, hi->loc, "this range is too long"), false;
   return true;
@@ -172,8 +176,7 @@ static Value eval_unary(Ev *ev, Scope *s, const Ast *e) {
 
 // ---- extents, indices, members
 
-// Where the architecture's config section says which key a name stands for: users know config.json, not the library's short names.
-static void note_config(Ev *ev, const Ast *e) {
+void note_config(Ev *ev, const Ast *e) {
   for (int i = 0; ev->m && e->kind == AST_NAME && i < ev->m->config->nkid; i++) {
     const Ast *k = ev->m->config->kid[i];
     if (k->kind == AST_BIND && !strcmp(k->name, e->name))

@@ -3,17 +3,12 @@
 #include <string.h>
 
 #include "build/ctx.h"
+#include "dsl/path.h"
 #include "dsl/utf8.h"
 #include "runtime/files/files.h"
 #include "runtime/text/text.h"
 
-// A path of the spec, from the spec's own folder.
-static const char *spec_path(Build *b, const char *path) {
-  uint32_t file = b->spec->file->loc.file;
-  const char *spec = b->spec->sources->v[file].path, *slash = strrchr(spec, '/');
-  if (path[0] == '/' || !slash) return path;
-  return arena_printf(b->a, "%.*s/%s", (int)(slash - spec), spec, path);
-}
+const char *spec_file(const Build *b) { return b->spec->sources->v[b->spec->file->loc.file].path; }
 
 static const char *absolute(Build *b, const char *path) {
   char *real = realpath(path, NULL);
@@ -41,13 +36,28 @@ static void look_at_weights(Build *b, const MInst *m, const char *shown, const c
   st_close(st);
 }
 
+// The directory that a model's path means: who names its config.json means what it lies in.
+static const char *meant_directory(Build *b, const char *path) {
+  const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+  if (strcmp(name, "config.json") || !file_is_regular(path_from(b->a, spec_file(b), path))) return path;
+  return slash ? arena_strndup(b->a, path, slash > path ? (size_t)(slash - path) : 1) : ".";
+}
+
+// What may have been meant by a path where no model lies.
+static const char *model_remark(Build *b, const char *path, const char *shown) {
+  const char *slash = strrchr(path, '/');
+  if (!file_is_regular(shown)) return path_remark(b->a, spec_file(b), path);
+  return arena_printf(b->a, "; it is a file: name the directory, \"%s\"", slash ? arena_strndup(b->a, path, (size_t)(slash - path)) : ".");
+}
+
 static bool open_directory(Build *b, MInst *m) {
   RtError e;
-  const char *shown = model_place(b->a, m->decl->str, spec_path(b, m->decl->str), &e);
+  const char *path = meant_directory(b, m->decl->str), *seen = path_from(b->a, spec_file(b), path), *shown = model_place(b->a, path, seen, &e);
   m->file = shown ? model_open(b->a, absolute(b, shown), shown, &e) : NULL;
   if (!m->file) {
-    fail_at(b, m->decl->loc, "%s", e.text);
-    if (shown && file_is_dir(shown)) look_at_weights(b, m, shown, e.text);
+    bool there = shown && file_is_dir(shown);
+    fail_at(b, m->decl->loc, "%s%s", e.text, there ? "" : model_remark(b, path, seen));
+    if (there) look_at_weights(b, m, shown, e.text);
     return false;
   }
   m->keys = m->file->config;
@@ -69,6 +79,20 @@ static bool open_directory(Build *b, MInst *m) {
   return m->arch != NULL;
 }
 
+// The tokenizer.json of a model made from nothing; who names a model's directory means the one in it.
+static bool find_tokenizer(Build *b, MInst *m) {
+  const char *path = m->decl->str2, *tokenizer = path ? path_from(b->a, spec_file(b), path) : NULL;
+  if (tokenizer && file_is_dir(tokenizer)) tokenizer = arena_printf(b->a, "%s/tokenizer.json", tokenizer);
+  m->pub->tokenizer = tokenizer ? absolute(b, tokenizer) : NULL;
+  if (!can_be_held(b, m, m->pub->tokenizer)) return false;
+  if (!tokenizer) return true;
+  RtError e;
+  FileIn *in = file_in_open(tokenizer, &e);
+  if (!in) return fail_at(b, m->decl->loc, "the tokenizer of model '%s': %s%s", m->pub->name, e.text, path_remark(b->a, spec_file(b), path)), false;
+  rt_end(in);
+  return true;
+}
+
 // The settings of the model's block are its configuration.
 static bool make_config(Build *b, MInst *m) {
   Ev ev = {.b = b};
@@ -84,20 +108,13 @@ static bool make_config(Build *b, MInst *m) {
   if (served) json_object_set_new(c, "model_type", json_string(m->arch->name));
   bool ok = served && !spec_told_syntax(b->spec, m->decl->loc);
   for (int i = 0; i < settings->nkid; i++) {
-    Value v = eval(&ev, NULL, settings->kid[i]->kid[0]);
+    const Ast *e = settings->kid[i]->kid[0];
+    Value v = unquoted(&ev, settings->kid[i]->name, e) ? v_poison() : eval(&ev, NULL, e);
     json_t *j = value_json(&ev, settings->kid[i]->loc, &v);
     if (j) json_object_set_new(c, settings->kid[i]->name, j);
     else ok = false;
   }
-  const char *tokenizer = m->decl->str2 ? spec_path(b, m->decl->str2) : NULL;
-  m->pub->tokenizer = tokenizer ? absolute(b, tokenizer) : NULL;
-  if (!can_be_held(b, m, m->pub->tokenizer)) return false;
-  if (!tokenizer) return ok;
-  RtError e;
-  FileIn *in = file_in_open(tokenizer, &e);
-  if (!in) return fail_at(b, m->decl->loc, "the tokenizer of model '%s': %s", m->pub->name, e.text), false;
-  rt_end(in);
-  return ok;
+  return find_tokenizer(b, m) && ok;
 }
 
 // Models with the anchor's tokenizer, or none of their own, read its ids.

@@ -50,13 +50,20 @@ static bool whole_binary(char op, int64_t x, int64_t y, int64_t *out) {
   }
 }
 
+static Value by_zero(Ev *ev, const Ast *divisor) {
+  int before = ev->b->d->errors;
+  Value v = fail(ev, divisor->loc, "division by zero: %s is 0", source_text(ev->b, divisor->loc));
+  if (ev->b->d->errors != before) note_config(ev, divisor);
+  return v;
+}
+
 static Value arithmetic(Ev *ev, const Ast *e, char op, const Value *x, const Value *y) {
   int64_t r;
   if (x->kind == V_INT && y->kind == V_INT && whole_binary(op, x->i, y->i, &r)) return v_int(r);
   double p = 0, q = 0;
   v_number(x, &p);
   v_number(y, &q);
-  if ((op == '/' || op == '%') && q == 0) return fail(ev, e->loc, "division by zero");
+  if ((op == '/' || op == '%') && q == 0) return by_zero(ev, e->kid[1]);
   double f = op == '+'   ? p + q
              : op == '-' ? p - q
              : op == '*' ? p * q

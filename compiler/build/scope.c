@@ -81,6 +81,20 @@ bool fail_at(Build *b, Loc loc, const char *fmt, ...) {
   return first;
 }
 
+bool tell_model(Build *b, const MInst *m, const char *fmt, ...) {
+  va_list ap;
+  if (b->mute) return false;
+  va_start(ap, fmt);
+  int n = vsnprintf(NULL, 0, fmt, ap);
+  va_end(ap);
+  char *text = ARENA_ARRAY(b->a, char, n + 1);
+  va_start(ap, fmt);
+  vsnprintf(text, (size_t)n + 1, fmt, ap);
+  va_end(ap);
+  diag_error(b->d, m->decl->loc, "%s", text);
+  return true;
+}
+
 Value silent(Ev *ev) {
   if (ev->m) ev->m->erred = true;
   return v_poison();

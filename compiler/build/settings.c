@@ -4,7 +4,9 @@
 #include <string.h>
 
 #include "build/ctx.h"
+#include "dsl/path.h"
 #include "runtime/abi/abi.h"
+#include "runtime/files/files.h"
 
 json_t *value_json(Ev *ev, Loc loc, const Value *v) {
   switch (v->kind) {
@@ -97,17 +99,6 @@ static json_t *named_json(Ev *ev, const Setting *row, const Ast *e) {
 
 // ---- values
 
-// A path of the spec is taken from the spec's folder; the program may run in another one.
-static const char *path_text(Build *b, const char *path) {
-  const char *spec = b->spec->sources->v[b->spec->file->loc.file].path, *slash = strrchr(spec, '/');
-  if (path[0] == '/') return path;
-  char *folder = realpath(slash ? arena_strndup(b->a, spec, (size_t)(slash - spec + 1)) : ".", NULL);
-  if (!folder) return path;
-  const char *full = arena_printf(b->a, "%s/%s", folder, path);
-  free(folder);
-  return full;
-}
-
 static bool in_range(const Setting *row, double x) { return x >= row->lo && x <= row->hi; }
 
 // Does a value fit a row? *odd: what of it does not.
@@ -133,8 +124,31 @@ static bool fits(const Setting *row, const Value *v, const Value **odd) {
   return false;
 }
 
+// The program may run in another folder than the spec's; files need not be there yet. Nobody means a folder called ~.
+static json_t *path_json(Ev *ev, const Setting *row, Loc loc, const char *path) {
+  const char *full = path_absolute(ev->b->a, spec_file(ev->b), path), *shell = path_shell(ev->b->a, path);
+  if (!shell || file_is_there(full)) return json_string(full);
+  fail(ev, loc, "%s: %s", row->name, shell);
+  return NULL;
+}
+
+// Of names alone, as in rows.jsonl or data/rows: text that nobody put into quotes.
+static bool bare_words(const Ast *e) {
+  if (e->kind == AST_NAME) return !builtin_constant(e->name, &(Value){0});
+  if (e->kind == AST_BINARY && (!strcmp(e->str, "/") || !strcmp(e->str, "-"))) return bare_words(e->kid[0]) && bare_words(e->kid[1]);
+  return e->kind == AST_MEMBER && bare_words(e->kid[0]);
+}
+
+bool unquoted(Ev *ev, const char *what, const Ast *e) {
+  if (!bare_words(e)) return false;
+  const char *text = source_text(ev->b, e->loc);
+  fail(ev, e->loc, "%s: '%s' is not known here; text stands in quotes: write \"%s\"", what, text, text);
+  return true;
+}
+
 // What is no word and no call; unit: what stands after it, NULL where nothing does.
 static json_t *plain_json(Ev *ev, const Setting *row, const Ast *e, const char *unit) {
+  if (row->kind == SETTING_PATH && unquoted(ev, row->name, e)) return NULL;
   Value v = eval(ev, NULL, e);
   const Value *odd;
   char expected[128];
@@ -149,7 +163,7 @@ static json_t *plain_json(Ev *ev, const Setting *row, const Ast *e, const char *
     fail(ev, e->loc, "%s: expected %s; found %s", row->name, expected, unit);
     return NULL;
   }
-  if (row->kind == SETTING_PATH) return json_string(path_text(ev->b, v.s));
+  if (row->kind == SETTING_PATH) return path_json(ev, row, e->loc, v.s);
   if (row->kind == SETTING_SWITCH) return json_boolean(v.kind == V_BOOL ? v.b : v_whole(&v, &n) && n);
   if (row->kind == SETTING_REAL || row->kind == SETTING_PAIR) return value_json(ev, e->loc, &v);
   v_whole(&v, &n);

@@ -2,6 +2,7 @@
 #include "runtime/abi/near.h"
 
 #include <ctype.h>
+#include <stdbool.h>
 #include <string.h>
 
 enum { MAX_WORD = 64 };
@@ -34,9 +35,17 @@ Near near_begin(const char *word) {
   return (Near){word, NULL, limit > 4 ? 4 : limit};
 }
 
+// Is the shorter one the beginning or the end of the longer one, and half of it at least? hidden_layers is so of num_hidden_layers.
+static bool is_part(const char *a, const char *b) {
+  size_t la = strlen(a), lb = strlen(b);
+  if (la > lb) return is_part(b, a);
+  return la >= 5 && 2 * la >= lb && (!strncmp(a, b, la) || !strcmp(a, b + lb - la));
+}
+
 void near_offer(Near *n, const char *candidate) {
   if (!candidate || !strcmp(candidate, n->word) || strlen(n->word) < 2) return;
   int d = near_distance(n->word, candidate, n->distance);
+  if (d == n->distance && !n->best && is_part(n->word, candidate)) d = n->distance - 1;
   if (d < n->distance) {
     n->distance = d;
     n->best = candidate;

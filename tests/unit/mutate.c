@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "dsl/base/buf.h"
 
@@ -44,6 +45,20 @@ static Buf change(uint32_t *random, const char *s, size_t n) {
   }
   buf_write(&out, s + b, n - b);
   return out;
+}
+
+static void replace(char *text, const char *old, const char *new) {
+  size_t n = strlen(old), m = strlen(new);
+  for (char *at = text; n > m && (at = strstr(at, old)); at += m) {
+    memcpy(at, new, m);
+    memmove(at + m, at + n, strlen(at + n) + 1);
+  }
+}
+
+void mutate_paths(char *text) {
+  char here[4096];
+  if (!getcwd(here, sizeof here)) abort();
+  replace(text, here, "FOLDER");
 }
 
 char *mutate(uint32_t *random, const char *s, size_t n, size_t *m) {

@@ -476,6 +476,7 @@ static void errors(void **state) {
     Buf b = {0};
     diags_print(&w.diags, &b);
     if (w.p) buf_puts(&b, "no error\n");
+    mutate_paths(b.s);
     snprintf(other, sizeof other, "%.*s.err", (int)(strlen(path) - 5), path);
     if (getenv("CALM_BLESS")) write_text(other, b.s);
     char *want = read_all(other);

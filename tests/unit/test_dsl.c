@@ -152,6 +152,7 @@ static void errors(void **state) {
     assert_true(w.diags.n > 0);
     Buf b = {0};
     diags_print(&w.diags, &b);
+    mutate_paths(b.s);
     golden(g.gl_pathv[i], ".err", b.s);
     buf_free(&b);
     world_end(&w);
@@ -224,6 +225,10 @@ static void near_words(void **state) {
   n = near_begin("completely");
   near_offer(&n, "different");
   assert_null(n.best);
+  n = near_begin("hidden_layers");                           // what lacks its beginning, or its end
+  near_offer(&n, "hidden_size_of_all");
+  near_offer(&n, "num_hidden_layers");
+  assert_string_equal(n.best, "num_hidden_layers");
 }
 
 // A byte order mark before a spec and before the files it uses is stepped over, and moves no column.
