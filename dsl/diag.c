@@ -12,7 +12,8 @@ bool diags_shown(const Diags *d) { return d->errors < SHOW_ERRORS; }
 bool diags_full(const Diags *d) { return d->errors >= COUNT_ERRORS; }
 
 static void add(Diags *d, DiagKind kind, Loc loc, const char *fmt, va_list ap) {
-  if (diags_full(d)) {                             // never shown
+  d->warnings += kind == DIAG_WARNING;
+  if (diags_full(d) || (kind == DIAG_WARNING && d->warnings > SHOW_ERRORS)) {      // never shown
     d->errors += kind == DIAG_ERROR;
     return;
   }
@@ -83,4 +84,5 @@ void diags_print(const Diags *d, Buf *out) {
     }
     print_one(d->sources, &d->v[i], out);
   }
+  if (d->warnings > SHOW_ERRORS) buf_printf(out, "warning: and %d more\n", d->warnings - SHOW_ERRORS);
 }

@@ -22,7 +22,7 @@ typedef struct Diags {
   Sources *sources;
   Diag *v;
   int n, cap;
-  int errors;
+  int errors, warnings;
 } Diags;
 
 void diags_init(Diags *d, Sources *s);
