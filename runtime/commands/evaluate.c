@@ -39,19 +39,22 @@ typedef struct Text {          // any characters, NUL too; owned
 } Text;
 
 // Text that n ids add to a prompt, without a final end-of-text token.
-static Text added_text(const Models *m, const int32_t *prompt, int64_t np, const int32_t *ids, int64_t n) {
+static bool added_text(const Models *m, const int32_t *prompt, int64_t np, const int32_t *ids, int64_t n, Text *out, RtError *e) {
   if (n > 0 && text_ends_at(&m->ends, ids[n - 1])) n--;
   TokStream *ts = tokstream_new(m->tok, prompt, np);
   Text text = {.s = rt_alloc(1, 1)};
-  for (int64_t i = 0; i <= n; i++) {
+  const char *more = "";
+  for (int64_t i = 0; more && i <= n; i++) {
     size_t k = 0;
-    const char *more = i < n ? tokstream_push(ts, ids[i], &k) : tokstream_end(ts, &k);
+    more = i < n ? tokstream_push(ts, ids[i], &k, e) : tokstream_end(ts, &k, e);
+    if (!more) break;
     text.s = rt_realloc(text.s, text.n + k + 1, 1);
     memcpy(text.s + text.n, more, k);
     text.n += k;
   }
   tokstream_free(ts);
-  return text;
+  *out = text;
+  return more;
 }
 
 static Text trimmed(Text t) {
@@ -95,12 +98,13 @@ static bool dump_row(const EvalJob *job, const DataRow *r, Text made, Text wante
 static bool finish_row(const Models *m, const EvalJob *job, const DecodeSeq *s, EvalResult *out, RtError *e) {
   const DataRow *r = s->user;
   int64_t start = start_of(r);
-  Text made = added_text(m, s->ids, start, s->ids + start, s->n - start),
-       wanted = added_text(m, s->ids, start, r->ids + r->prompt_n, r->n - r->prompt_n);
-  bool same = same_trimmed(made, wanted);
+  Text made = {0}, wanted = {0};
+  bool ok = added_text(m, s->ids, start, s->ids + start, s->n - start, &made, e) &&
+            added_text(m, s->ids, start, r->ids + r->prompt_n, r->n - r->prompt_n, &wanted, e);
+  bool same = ok && same_trimmed(made, wanted);
   out->exact += same;
   out->generated += s->n - start;
-  bool ok = !*job->dump || dump_row(job, r, made, wanted, same, e);
+  ok = ok && (!*job->dump || dump_row(job, r, made, wanted, same, e));
   rt_free(made.s), rt_free(wanted.s);
   return ok;
 }

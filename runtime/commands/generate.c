@@ -171,12 +171,15 @@ static bool run(const App *a, const Options *o, Prompt *p, RtError *e) {
     if ((end = !o->ignore_eos && text_ends_at(&m->ends, id))) break;
     made++;
     if (!(ok = decoder_push(d, s, id, e))) break;
-    const char *text = tokstream_push(ts, id, &len);
+    const char *text = tokstream_push(ts, id, &len, e);
+    if (!(ok = text != NULL)) break;
     emit(&out, text, len, false);
     if (!(ok = streams_written(e))) break;
   }
-  const char *rest = tokstream_end(ts, &len);
-  emit(&out, rest, len, true);
+  RtError why;
+  const char *rest = tokstream_end(ts, &len, ok ? e : &why);
+  if (rest) emit(&out, rest, len, true);
+  else ok = false;
   putchar('\n');
   if (ok) ok = streams_written(e);                 // a terminal shows the figures after it
   else fflush(stdout);

@@ -119,8 +119,8 @@ static bool full(const Follow *f) {
 bool follow_id(Follow *f, const Tokenizer *tok, int32_t id, RtError *e) {
   if (!f->said && tok) f->said = tokstream_eager(tok, f->id, f->n);
   size_t n = 0;
-  const char *bytes = f->said ? tokstream_push(f->said, id, &n) : "";
-  return follow_token(f, id, bytes, n, e);
+  const char *bytes = f->said ? tokstream_push(f->said, id, &n, e) : "";
+  return bytes && follow_token(f, id, bytes, n, e);
 }
 
 bool follow_encoded(Follow *f, const Tokenizer *tok, const int32_t *ids, const TokSpan *span, int64_t n, const char *text, size_t begin,

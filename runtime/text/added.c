@@ -14,19 +14,21 @@ static int32_t new_node(TkTrie *t, uint8_t byte) {
   return t->n++;
 }
 
-static int32_t child(const TkTrie *t, int32_t at, uint8_t byte) {
+// *steps: one more for each node that is looked at.
+static int32_t child(const TkTrie *t, int32_t at, uint8_t byte, int64_t *steps) {
   int32_t c = t->node[at].child;
-  while (c && t->node[c].byte != byte) c = t->node[c].sibling;
+  for (++*steps; c && t->node[c].byte != byte; ++*steps) c = t->node[c].sibling;
   return c;
 }
 
 void tk_trie_add(TkTrie *t, const char *s, size_t n, int32_t index, const TkAdded *a) {
   t->lstrip |= a->lstrip;
   t->single_word |= a->single_word;
+  int64_t steps = 0;
   int32_t at = t->first[(uint8_t)s[0]];
   if (!at) at = t->first[(uint8_t)s[0]] = new_node(t, (uint8_t)s[0]);
   for (size_t i = 1; i < n; i++) {
-    int32_t next = child(t, at, (uint8_t)s[i]);
+    int32_t next = child(t, at, (uint8_t)s[i], &steps);
     if (!next) {
       next = new_node(t, (uint8_t)s[i]);
       t->node[next].sibling = t->node[at].child;
@@ -40,8 +42,9 @@ void tk_trie_add(TkTrie *t, const char *s, size_t n, int32_t index, const TkAdde
 void tk_trie_free(TkTrie *t) { rt_free(t->node); }
 
 // The longest token that starts at s; its length, or 0. *end: whether a longer one would begin with all of s.
-static size_t longest(const TkTrie *t, const char *s, size_t n, int32_t *added, bool *end) {
+static size_t longest(const TkTrie *t, const char *s, size_t n, int32_t *added, bool *end, TkCall *call) {
   size_t best = 0, i = 0;
+  int64_t steps = 0;
   int32_t at = t->first[(uint8_t)s[0]];
   *end = false;
   while (at) {
@@ -51,9 +54,9 @@ static size_t longest(const TkTrie *t, const char *s, size_t n, int32_t *added, 
       *added = t->node[at].added;
     }
     *end = i == n && t->node[at].child;
-    at = i < n ? child(t, at, (uint8_t)s[i]) : 0;
+    at = i < n ? child(t, at, (uint8_t)s[i], &steps) : 0;
   }
-  return best;
+  return tk_call_spend(call, steps) ? best : 0;
 }
 
 static uint32_t char_before(const char *s, size_t at) {
@@ -87,16 +90,16 @@ static size_t before_spaces(const char *s, size_t done, size_t end) {
   return end;
 }
 
-size_t tk_cut(const TkTrie *t, const TkAdded *added, const char *s, size_t start, size_t n, bool open, TkCuts *cuts) {
+size_t tk_cut(const TkTrie *t, const TkAdded *added, const char *s, size_t start, size_t n, bool open, TkCuts *cuts, TkCall *call) {
   size_t done = start;
-  for (size_t i = start; t->n && i < n;) {
+  for (size_t i = start; t->n && i < n && !call->failed;) {
     if (!t->first[(uint8_t)s[i]]) {
       i++;
       continue;
     }
     int32_t which = -1;
     bool more;
-    size_t len = longest(t, s + i, n - i, &which, &more), begin = i, end = i + len;
+    size_t len = longest(t, s + i, n - i, &which, &more, call), begin = i, end = i + len;
     if (more && open) {
       n = i;
       break;

@@ -5,9 +5,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "runtime/text/call.h"
+
 typedef struct TkAdded {
   char *content, *shown;       // shown: the normalized kind, normalized; else NULL
-  size_t n;
+  size_t n, nshown;
   int32_t id;
   bool special, single_word, lstrip, rstrip, normalized;
 } TkAdded;
@@ -32,6 +34,6 @@ void tk_trie_add(TkTrie *t, const char *s, size_t n, int32_t index, const TkAdde
 void tk_trie_free(TkTrie *t);
 // Cuts s[begin, n) into parts that cover it; what stands before begin is looked at, not cut. With open more text may follow: the parts
 // cover only what is final, up to the returned place, and the last one, if no added token, may go on there. Returns n otherwise.
-size_t tk_cut(const TkTrie *t, const TkAdded *added, const char *s, size_t begin, size_t n, bool open, TkCuts *cuts);
+size_t tk_cut(const TkTrie *t, const TkAdded *added, const char *s, size_t begin, size_t n, bool open, TkCuts *cuts, TkCall *call);
 bool tk_word_ends(const char *s, size_t at);                // whether the character before `at`, if any, is none of a word
 #endif

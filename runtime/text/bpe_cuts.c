@@ -67,9 +67,9 @@ static void add_merged(Cuts *s) {
   const TkMerges *m = &s->bpe->merges;
   bool *made = rt_alloc((size_t)v->n, sizeof *made);
   for (size_t i = 0; i <= m->mask; i++)
-    if (m->pair[i].rank != UINT32_MAX) made[m->pair[i].id] = true;
+    if (m->pair[i].rank != UINT32_MAX) made[tk_entry_of(v->token, v->n, m->pair[i].id)] = true;
   for (int64_t i = 0; i < v->n; i++)
-    if (made[i] && v->token[i].s) add_token(s, v->token[i]);
+    if (made[i]) add_token(s, (TkStr){v->token[i].s, v->token[i].n});
   rt_free(made);
 }
 

@@ -6,12 +6,32 @@
 #include <stdint.h>
 
 #include "runtime/core/core.h"
+#include "runtime/text/budget.h"
 
 typedef struct TkCall {
   int64_t joined;              // raw offset at which the text goes on from something, so that no prefix belongs there; -1 = none
+  bool within;                 // what is being looked at begins there, and what it goes on from is its own beginning
   bool failed;                 // e is filled
-  pcre2_match_data *match;
+  TkBudget left;
+  pcre2_match_data *match;     // of the work area, as is `limits`; NULL before the first search
+  pcre2_match_context *limits;
   const char *path;
   RtError *e;
 } TkCall;
+
+// Always false, with e filled.
+static inline bool tk_call_out(TkCall *c, const char *of) {
+  if (!c->failed) rt_fail(c->e, "%s: this tokenizer takes %s for the text", c->path, of);
+  c->failed = true;
+  return false;
+}
+
+static inline bool tk_call_spend(TkCall *c, int64_t steps) {
+  c->left.steps -= steps;
+  return c->left.steps >= 0 || tk_call_out(c, "too many steps");
+}
+
+static inline bool tk_call_holds(TkCall *c, size_t bytes) { return bytes <= c->left.room || tk_call_out(c, "too much memory"); }
+
+void tk_call_end(TkCall *c);                 // gives back what the call's searches hold
 #endif

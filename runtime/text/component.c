@@ -14,7 +14,7 @@ void *tk_components_add(TkComponents *l, const TkKind *k) {
   return own;
 }
 
-bool tk_components_read(TkComponents *l, const TkFamily *f, const char *what, const json_t *v, RtError *e) {
+static bool read_any(TkComponents *l, const TkFamily *f, const char *what, const json_t *v, int depth, RtError *e) {
   if (!v || json_is_null(v)) return true;
   const char *type = json_string_value(json_object_get(v, "type"));
   if (!type) type = "(no type)";
@@ -23,15 +23,21 @@ bool tk_components_read(TkComponents *l, const TkFamily *f, const char *what, co
     size_t i;
     json_t *part;
     if (!json_is_array(list)) return rt_fail(e, "%s: %s Sequence: \"%s\": expected an array, found %s", what, f->name, f->members, rtj_kind(list));
-    json_array_foreach(list, i, part) if (!tk_components_read(l, f, what, part, e)) return false;
+    if (depth == TK_SEQUENCES) return rt_fail(e, "%s: %s: more than %d Sequences in each other", what, f->name, TK_SEQUENCES);
+    json_array_foreach(list, i, part) if (!read_any(l, f, what, part, depth + 1, e)) return false;
     return true;
   }
+  if (l->n == TK_COMPONENTS) return rt_fail(e, "%s: more than %d %ss", what, TK_COMPONENTS, f->name);
   for (const TkKind *const *k = f->kinds; *k; k++) {
     if (strcmp(type, (*k)->type) != 0) continue;
     void *own = tk_components_add(l, *k);
     return !(*k)->read || (*k)->read(own, what, v, e);
   }
   return rt_fail(e, "%s: %s \"%.80s\" is not supported", what, f->name, type);
+}
+
+bool tk_components_read(TkComponents *l, const TkFamily *f, const char *what, const json_t *v, RtError *e) {
+  return read_any(l, f, what, v, 0, e);
 }
 
 void tk_components_free(TkComponents *l) {

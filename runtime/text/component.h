@@ -30,7 +30,9 @@ typedef struct TkFamily {
   const TkKind *const *kinds;  // NULL ends them
 } TkFamily;
 
-// Appends the components that v stands for (none where it is absent or null). `what` names the file.
+// Appends the components that v stands for (none where it is absent or null). `what` names the file. Each is a walk over every text, so there
+// are at most TK_COMPONENTS; Sequences may stand in Sequences, not for ever.
+enum { TK_COMPONENTS = 64, TK_SEQUENCES = 8 };
 bool tk_components_read(TkComponents *l, const TkFamily *f, const char *what, const json_t *v, RtError *e);
 void *tk_components_add(TkComponents *l, const TkKind *k);  // its parameters, preset
 void tk_components_free(TkComponents *l);

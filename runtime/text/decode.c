@@ -12,6 +12,10 @@
 static const char bad_bytes[] = "\xEF\xBF\xBD";             // U+FFFD
 
 static void put(TkStrings *o, const char *s, size_t n) {
+  if (n > o->most - o->len) {
+    o->full = true;
+    return;
+  }
   if (o->len + n > o->cap) {
     o->cap = (o->len + n) * 2 + 64;
     o->s = rt_realloc(o->s, o->cap, 1);
@@ -49,6 +53,12 @@ static bool read_content(char **out, const char *what, const json_t *v, RtError 
   if (!s) return rt_fail(e, "%s: decoder: no \"content\"", what);
   *out = rt_strdup(s);
   return true;
+}
+
+// Of an id that decodes.
+static TkStr text_of(TkIds ids, int64_t i) {
+  const TkEntry *x = tk_token(ids.texts, ids.id[i]);
+  return (TkStr){x->s, x->n};
 }
 
 // --- Replace: a string for what a pattern matches
@@ -113,7 +123,7 @@ static void flush_bytes(TkStrings *run, TkStrings *out) {
 
 static void run_byte_fallback(const void *own, const TkStrings *in, TkStrings *out, bool first, TkCall *call) {
   (void)own, (void)first, (void)call;
-  TkStrings run = {0};
+  TkStrings run = {.most = in->len};
   for (size_t i = 0; i < in->n; i++) {
     TkStr s = string_at(in, i);
     uint8_t byte;
@@ -134,7 +144,7 @@ static bool incomplete_run(TkIds ids) {
   char raw[8];
   uint8_t byte;
   size_t n = 0;
-  for (int64_t i = ids.n; i-- > 0 && n < 4 && is_byte_token(ids.texts->text[ids.id[i]], &byte); n++) raw[7 - n] = (char)byte;
+  for (int64_t i = ids.n; i-- > 0 && n < 4 && is_byte_token(text_of(ids, i), &byte); n++) raw[7 - n] = (char)byte;
   return rt_utf8_scan(raw + 8 - n, n) == 0;
 }
 
@@ -143,7 +153,7 @@ static bool incomplete_run(TkIds ids) {
 static size_t held_byte_fallback(const void *own, TkIds ids, bool eager) {
   (void)own;
   uint8_t byte;
-  if (ids.n == 0 || !is_byte_token(ids.texts->text[ids.id[ids.n - 1]], &byte)) return 0;
+  if (ids.n == 0 || !is_byte_token(text_of(ids, ids.n - 1), &byte)) return 0;
   return eager && !incomplete_run(ids) ? 0 : TK_ALL;
 }
 
@@ -203,7 +213,7 @@ static const TkDecoderKind strip = {
 // --- ByteLevel: byte-level characters to bytes
 static void run_byte_level(const void *own, const TkStrings *in, TkStrings *out, bool first, TkCall *call) {
   (void)own, (void)first, (void)call;
-  TkStrings raw = {0};
+  TkStrings raw = {.most = in->len};
   for (size_t i = 0; i < in->n; i++) {
     TkStr s = string_at(in, i);
     size_t before = raw.len, k;
@@ -235,7 +245,7 @@ static bool incomplete_end(TkIds ids) {
   char raw[8];
   size_t n = 0;
   for (int64_t i = ids.n; i-- > 0 && n < 4;) {               // the last four bytes decide
-    TkStr x = ids.texts->text[ids.id[i]];
+    TkStr x = text_of(ids, i);
     for (size_t j = x.n; j-- > 0 && n < 4;) {
       if (j && ((uint8_t)x.s[j] & 0xC0) == 0x80) continue;
       uint32_t cp;
@@ -340,34 +350,54 @@ size_t tk_decoders_held(const TkComponents *l, TkIds ids, bool eager) {
   for (int i = 0; i < l->n; i++) {
     const TkDecoderKind *k = kind_of(&l->c[i]);
     size_t held = k->held ? k->held(l->c[i].own, ids, eager) : TK_ALL;
+    if (held && i + 1 < l->n) held = TK_ALL;                // bytes of its own text, which the next may make longer or shorter
     if (held > most) most = held;
   }
   return most;
 }
 
-bool tk_decodes(const TkTexts *t, int32_t id) { return id >= 0 && id < t->n && t->text[id].s && !t->special[id]; }
+const TkEntry *tk_token(const TkTexts *t, int32_t id) {
+  int64_t at = tk_entry_of(t->token, t->n, id);
+  return at < 0 ? NULL : &t->token[at];
+}
 
-char *tk_decode(const TkComponents *l, bool spaced, TkIds ids, bool first, size_t *len) {
-  TkStrings a = {0}, b = {0};
-  TkCall call = {.joined = -1};
+bool tk_decodes(const TkTexts *t, int32_t id) {
+  const TkEntry *x = tk_token(t, id);
+  return x && !x->special;
+}
+
+// The tokens' texts, one string each.
+static void put_tokens(TkStrings *o, bool spaced, TkIds ids, bool first) {
   for (int64_t i = 0; i < ids.n; i++) {
     if (!tk_decodes(ids.texts, ids.id[i])) continue;
-    if (spaced && (a.n || !first)) put(&a, " ", 1);
-    put(&a, ids.texts->text[ids.id[i]].s, ids.texts->text[ids.id[i]].n);
-    close_string(&a);
+    TkStr text = text_of(ids, i);
+    if (spaced && (o->n || !first)) put(o, " ", 1);
+    put(o, text.s, text.n);
+    close_string(o);
   }
+}
+
+char *tk_decode(const TkComponents *l, bool spaced, TkIds ids, bool first, size_t *len, const char *path, RtError *e) {
+  TkStrings a = {.most = SIZE_MAX / 4}, b = {0};
+  put_tokens(&a, spaced, ids, first);
+  TkCall call = {.joined = -1, .left = tk_budget(a.len), .path = path, .e = e};
   for (int i = 0; i < l->n && !call.failed; i++) {
     b.len = b.n = 0;
+    b.most = call.left.room;
     kind_of(&l->c[i])->run(l->c[i].own, &a, &b, first, &call);
+    if (b.full) tk_call_out(&call, "too much memory");
     b.fused = a.fused || !kind_of(&l->c[i])->keeps_tokens;
     TkStrings swap = a;
     a = b;
     b = swap;
   }
+  a.most = SIZE_MAX;
   put(&a, "", 1);
   strings_free(&b);
-  pcre2_match_data_free(call.match);
+  tk_call_end(&call);
   rt_free(a.end);
   *len = a.len - 1;
-  return a.s;
+  if (!call.failed) return a.s;
+  rt_free(a.s);
+  return NULL;
 }

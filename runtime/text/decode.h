@@ -4,17 +4,20 @@
 #include "runtime/text/call.h"
 #include "runtime/text/component.h"
 #include "runtime/text/placed.h"
+#include "runtime/text/vocab.h"
 
 typedef struct TkStrings {     // strings end to end, like pieces, but they may be empty
   char *s;
   size_t len, cap, *end, n, end_cap;
   bool fused;                  // no longer one a token: the text so far, in one string
+  size_t most;                 // bytes
+  bool full;                   // it was to have more, which was left out
 } TkStrings;
 // What ids decode to.
 typedef struct TkTexts {
-  TkStr *text;                 // by id, added tokens first; s is NULL where an id has no token
-  bool *special;               // by id
-  int64_t n;                   // one past the largest id
+  TkEntry *token;              // ascending by id; an added token's text goes before the vocabulary's
+  int64_t n;
+  int64_t ids;                 // one past the largest id
 } TkTexts;
 typedef struct TkIds {
   const TkTexts *texts;
@@ -42,7 +45,9 @@ extern const TkFamily tk_decoders;
 bool tk_decoders_check(const TkComponents *l, const char *what, RtError *e);        // their order; what names the file
 size_t tk_decoders_held(const TkComponents *l, TkIds ids, bool eager);
 bool tk_decoders_stream(const TkComponents *l);             // whether text ever comes out before the end
+const TkEntry *tk_token(const TkTexts *t, int32_t id);      // NULL where the id has none
 bool tk_decodes(const TkTexts *t, int32_t id);              // whether decoding does not leave the id out
 // The text, NUL-terminated, allocated, *len bytes; first = false when it continues one that is not empty. spaced: tokens are joined by spaces.
-char *tk_decode(const TkComponents *l, bool spaced, TkIds ids, bool first, size_t *len);
+// NULL and an error where it takes more than its budget; path is for that.
+char *tk_decode(const TkComponents *l, bool spaced, TkIds ids, bool first, size_t *len, const char *path, RtError *e);
 #endif

@@ -1,5 +1,6 @@
 // Reading a tokenizer.json. The vocabulary and the merges, which are nearly all of it, are read straight from the text; the rest
 // goes through jansson with those two cut out.
+#include <stdlib.h>
 #include <string.h>
 
 #include "runtime/abi/abi.h"
@@ -80,52 +81,90 @@ static bool read_added(Tokenizer *t, const json_t *v, RtError *e) {
   int64_t id = -1;
   TkAdded a = {.normalized = true};
   if (!json_is_object(v)) return rt_fail(e, "%s: \"added_tokens\": expected objects, found %s", t->path, rtj_kind(v));
-  if (!rtj_get_string(t->path, v, "content", &content, e) || !rtj_get_int(t->path, v, "id", &id, e) ||
+  if (!rtj_get_string(t->path, v, "content", &content, e) || !rtj_get_int_in(t->path, v, "id", 0, RTJ_MAX_ID, &id, e) ||
       !rtj_get_bool(t->path, v, "special", &a.special, e) || !rtj_get_bool(t->path, v, "single_word", &a.single_word, e) ||
       !rtj_get_bool(t->path, v, "lstrip", &a.lstrip, e) || !rtj_get_bool(t->path, v, "rstrip", &a.rstrip, e) ||
       !rtj_get_bool(t->path, v, "normalized", &a.normalized, e))
     return false;
-  if (!content || id < 0 || id >= 1 << 26) return rt_fail(e, "%s: \"added_tokens\": a token without its content or id", t->path);
+  if (!content || id < 0) return rt_fail(e, "%s: \"added_tokens\": a token without its content or id", t->path);
   if (!*content) return true;
   int32_t known = tk_vocab_find(&t->vocab, content, strlen(content));
   a.content = rt_strdup(content);
   a.n = strlen(content);
   a.id = known >= 0 ? known : (int32_t)id;       // a token that the vocabulary has keeps its place there
-  t->added = rt_realloc(t->added, (size_t)t->nadded + 1, sizeof *t->added);
   t->added[t->nadded++] = a;
   return true;
 }
 
-// Puts the added tokens into the two tries and into the tables by id. The normalized kind is searched in normalized text, so it
-// goes through the normalizers itself.
+static bool read_all_added(Tokenizer *t, const json_t *list, RtError *e) {
+  size_t i;
+  json_t *v;
+  t->added = rt_alloc(json_array_size(list), sizeof *t->added);
+  json_array_foreach(list, i, v) if (!read_added(t, v, e)) return false;
+  return true;
+}
+
+// Puts the added tokens into the two tries. The normalized kind is searched in normalized text, so it goes through the normalizers itself, and
+// is shown so when decoded. All of them together are one text, as far as a budget goes.
 static bool index_added(Tokenizer *t, RtError *e) {
-  TkTexts *x = &t->texts;
-  x->n = t->vocab.n;
-  for (int i = 0; i < t->nadded; i++)
-    if (t->added[i].id >= x->n) x->n = t->added[i].id + 1;
-  x->text = rt_alloc((size_t)x->n, sizeof *x->text);
-  x->special = rt_alloc((size_t)x->n, 1);
-  if (t->vocab.n) memcpy(x->text, t->vocab.token, (size_t)t->vocab.n * sizeof *x->text);
-  TkCall call = {.path = t->path, .e = e, .joined = -1};
+  size_t bytes = 0, room;
+  for (int i = 0; i < t->nadded; i++) bytes += t->added[i].n;
+  TkCall call = {.path = t->path, .e = e, .joined = -1, .left = tk_budget(bytes)};
   TkText buf[2] = {0};
+  room = call.left.room;
   for (int i = 0; i < t->nadded && !call.failed; i++) {
     TkAdded *a = &t->added[i];
-    x->text[a->id] = (TkStr){a->content, a->n};
-    x->special[a->id] |= a->special;
     if (!a->normalized) {
       tk_trie_add(&t->raw, a->content, a->n, i, a);
       continue;
     }
     TkText view = tk_text_view(a->content, 0, a->n);
     const TkText *text = tk_normalize(&t->norm, &view, buf, false, &call);
+    if (call.failed || !tk_call_holds(&call, text->n)) break;
+    room -= text->n;
     if (text->n) tk_trie_add(&t->normalized, text->s, text->n, i, a);
-    a->shown = rt_strndup(text->n ? text->s : "", text->n);  // decoding shows it as it was searched
-    x->text[a->id] = (TkStr){a->shown, text->n};
+    a->shown = rt_strndup(text->n ? text->s : "", text->n);
+    a->nshown = strlen(a->shown);
+    call.left.room = room;
   }
   tk_text_free(&buf[0]);
   tk_text_free(&buf[1]);
-  pcre2_match_data_free(call.match);
-  return !call.failed;
+  tk_call_end(&call);
+  return !call.failed || rt_fail(e, "%s: \"added_tokens\": normalizing them takes too many steps, or too much memory", t->path);
+}
+
+typedef struct AddedId {
+  int32_t id;
+  int of;                      // which added token has it
+} AddedId;
+
+static int by_id(const void *a, const void *b) {
+  const AddedId *x = a, *y = b;
+  return x->id != y->id ? (x->id > y->id) - (x->id < y->id) : (x->of > y->of) - (x->of < y->of);
+}
+
+// All tokens by id: the vocabulary's, and over them the added ones, of two with one id the later.
+static void list_tokens(Tokenizer *t) {
+  TkTexts *x = &t->texts;
+  AddedId *added = rt_alloc((size_t)t->nadded, sizeof *added);
+  int64_t n = t->vocab.n, last = -1;           // where the last one lies that is behind the vocabulary's
+  for (int i = 0; i < t->nadded; i++) added[i] = (AddedId){t->added[i].id, i};
+  if (t->nadded) qsort(added, (size_t)t->nadded, sizeof *added, by_id);
+  x->token = rt_alloc((size_t)(n + t->nadded), sizeof *x->token);
+  if (n) memcpy(x->token, t->vocab.token, (size_t)n * sizeof *x->token);
+  x->n = n;
+  for (int i = 0; i < t->nadded; i++) {
+    const TkAdded *a = &t->added[added[i].of];
+    int64_t at = tk_entry_of(x->token, n, a->id);
+    if (at < 0 && last >= 0 && x->token[last].id == (uint32_t)a->id) at = last;
+    if (at < 0) at = last = x->n++;
+    bool special = x->token[at].special || a->special;
+    TkStr text = a->shown ? (TkStr){a->shown, a->nshown} : (TkStr){a->content, a->n};
+    x->token[at] = (TkEntry){.s = text.s, .n = (uint32_t)text.n, .id = (uint32_t)a->id & INT32_MAX, .special = special};
+  }
+  rt_free(added);
+  tk_entries_sort(x->token, x->n);
+  x->ids = x->n ? (int64_t)x->token[x->n - 1].id + 1 : 0;
 }
 
 // Where the pieces end up as byte-level characters and the model can do without them, both leave them out.
@@ -137,9 +176,7 @@ static void join_bytes(Tokenizer *t) {
 static bool read_all(Tokenizer *t, const json_t *root, JsonStr vocab, JsonStr merges, RtError *e) {
   if (!json_is_object(root)) return rt_fail(e, "%s: expected a JSON object, found %s", t->path, rtj_kind(root));
   if (!read_model(t, json_object_get(root, "model"), vocab, merges, e)) return false;
-  size_t i;
-  json_t *v;
-  json_array_foreach(json_object_get(root, "added_tokens"), i, v) if (!read_added(t, v, e)) return false;
+  if (!read_all_added(t, json_object_get(root, "added_tokens"), e)) return false;
   const json_t *dec = json_object_get(root, "decoder");
   t->has_decoder = dec && !json_is_null(dec);
   t->pool = tk_pool_new(&t->model, t->path);
@@ -149,7 +186,9 @@ static bool read_all(Tokenizer *t, const json_t *root, JsonStr vocab, JsonStr me
       !tk_post_read(&t->around, t->path, json_object_get(root, "post_processor"), e))
     return false;
   join_bytes(t);
-  return index_added(t, e);
+  if (!index_added(t, e)) return false;
+  list_tokens(t);
+  return true;
 }
 
 Tokenizer *tokenizer_open(const char *path, RtError *e) {
@@ -183,9 +222,7 @@ void tokenizer_free(Tokenizer *t) {
   tk_components_free(&t->dec);
   tk_trie_free(&t->raw);
   tk_trie_free(&t->normalized);
-  rt_free(t->texts.text);
-  rt_free(t->texts.special);
-  tk_around_free(&t->around);
+  rt_free(t->texts.token);
   rt_free(t->path);
   rt_free(t);
 }

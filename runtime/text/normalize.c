@@ -36,7 +36,7 @@ static void free_prepend(void *own) { rt_free(((Prepend *)own)->prepend); }
 
 static bool run_prepend(const void *own, const TkText *in, TkText *out, TkCall *call) {
   const Prepend *z = own;
-  if (in->n == 0 || tk_from(in, 0) == call->joined) return false;
+  if (in->n == 0 || call->within || tk_from(in, 0) == call->joined) return false;
   tk_text_put(out, z->prepend, strlen(z->prepend), tk_from(in, 0), tk_to(in, 0));
   tk_text_copy(out, in, 0, in->n);
   return true;
@@ -98,7 +98,7 @@ static const TkNormalizerKind replace = {
   .run = run_replace, .final = final_replace, .resumes = resumes_replace, .boundary = anywhere,
 };
 
-// --- Strip: spaces at the text's beginning and end. It does not resume: what begins a text is not what stands within one.
+// --- Strip: spaces at the text's beginning and end
 typedef struct Strip { bool left, right; } Strip;
 
 static bool read_strip(void *own, const char *what, const json_t *v, RtError *e) {
@@ -107,7 +107,6 @@ static bool read_strip(void *own, const char *what, const json_t *v, RtError *e)
 }
 
 static bool run_strip(const void *own, const TkText *in, TkText *out, TkCall *call) {
-  (void)call;
   const Strip *z = own;
   size_t begin = 0, end = 0, k;
   uint32_t cp;
@@ -121,8 +120,9 @@ static bool run_strip(const void *own, const TkText *in, TkText *out, TkCall *ca
       end = i + k;
     }
   }
-  if (!z->left) begin = 0;
+  if (!z->left || call->within) begin = 0;
   if (!z->right) end = in->n;
+  if (end < begin) end = begin;                             // spaces alone
   if (end - begin == in->n) return false;
   tk_text_copy(out, in, begin, end);
   return true;
@@ -143,7 +143,7 @@ static size_t final_strip(const void *own, const TkText *in, TkCall *call) {
 static const Strip both = {true, true};
 static const TkNormalizerKind strip = {
   .kind = {.type = "Strip", .size = sizeof(Strip), .preset = &both, .read = read_strip},
-  .run = run_strip, .final = final_strip,
+  .run = run_strip, .final = final_strip, .resumes = resumes, .boundary = anywhere,
 };
 
 // --- Lowercase
@@ -224,7 +224,7 @@ const TkText *tk_normalize(const TkComponents *l, const TkText *in, TkText buf[2
     const TkNormalizerKind *k = kind_of(&l->c[i]);
     TkText part = *in;           // shares what it points to
     if (open) part.n = k->final ? k->final(l->c[i].own, in, call) : 0;
-    tk_text_clear(&buf[next]);
+    tk_text_clear(&buf[next], call->left.room);
     if (open && part.n == 0) return &buf[next];             // nothing is final: not even what a normalizer makes of nothing
     if (k->run(l->c[i].own, &part, &buf[next], call)) {
       in = &buf[next];
@@ -234,6 +234,7 @@ const TkText *tk_normalize(const TkComponents *l, const TkText *in, TkText buf[2
       in = &buf[next];
       next ^= 1;
     }
+    if (in->full) tk_call_out(call, "too much memory");
   }
   return in;
 }

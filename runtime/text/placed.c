@@ -5,12 +5,14 @@
 
 #include "runtime/core/core.h"
 
-static void reserve(TkText *t, size_t more) {
-  if (t->s && t->n + more <= t->cap) return;
+static bool reserve(TkText *t, size_t more) {
+  if (more > t->most - t->n) return t->full = true, false;
+  if (t->s && t->n + more <= t->cap) return true;
   t->cap = (t->n + more) * 3 / 2 + 64;
   t->s = rt_realloc(t->s, t->cap, 1);
   t->from = rt_realloc(t->from, t->cap, sizeof *t->from);
   t->to = rt_realloc(t->to, t->cap, sizeof *t->to);
+  return true;
 }
 
 void tk_text_free(TkText *t) {
@@ -20,13 +22,15 @@ void tk_text_free(TkText *t) {
   *t = (TkText){0};
 }
 
-void tk_text_clear(TkText *t) {
+void tk_text_clear(TkText *t, size_t most) {
   t->n = 0;
+  t->most = most;
+  t->full = false;
   reserve(t, 0);
 }
 
 void tk_text_put(TkText *t, const char *s, size_t n, uint32_t from, uint32_t to) {
-  reserve(t, n);
+  if (!reserve(t, n)) return;
   for (size_t i = 0; i < n; i++) {
     t->s[t->n] = s[i];
     t->from[t->n] = from;
@@ -37,7 +41,7 @@ void tk_text_put(TkText *t, const char *s, size_t n, uint32_t from, uint32_t to)
 void tk_text_copy(TkText *t, const TkText *src, size_t begin, size_t end) {
   if (begin >= end) return;
   size_t n = end - begin;
-  reserve(t, n);
+  if (!reserve(t, n)) return;
   if (!src->from) {
     uint32_t from = 0, to = 0;
     for (size_t i = begin; i < end; i++) {

@@ -15,6 +15,8 @@ typedef struct TkText {
   char *s;                     // of a view: raw text, not owned
   uint32_t *from, *to;         // NULL in a view
   size_t n, cap;
+  size_t most;                 // bytes it may have
+  bool full;                   // it was to have more, which was left out
   uint32_t base;               // of a view: where it begins in the raw text
 } TkText;
 typedef struct TkPiece { size_t begin, end; } TkPiece;      // of a text
@@ -24,7 +26,7 @@ typedef struct TkPieces {
 } TkPieces;
 
 void tk_text_free(TkText *t);
-void tk_text_clear(TkText *t);                              // empty, but not without memory
+void tk_text_clear(TkText *t, size_t most);                 // empty, but not without memory
 void tk_text_put(TkText *t, const char *s, size_t n, uint32_t from, uint32_t to);   // all n bytes from one place
 void tk_text_copy(TkText *t, const TkText *src, size_t begin, size_t end);
 TkText tk_text_view(const char *raw, size_t begin, size_t end);

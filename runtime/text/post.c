@@ -4,27 +4,24 @@
 #include <string.h>
 
 #include "runtime/core/core.h"
+#include "runtime/files/files.h"
 
 // --- kinds that put special tokens around a text: TemplateProcessing, and BERT's and RoBERTa's, whose "cls" and "sep" are [text, id]
-enum { MOST = 64 };
+enum { MOST = TK_AROUND };
 typedef struct Specials {
   int32_t before[MOST], after[MOST];
   int nbefore, nafter;
 } Specials;
 
-static void add_ids(int32_t **list, int *n, const int32_t *ids, int count, bool front) {
-  *list = rt_realloc(*list, (size_t)(*n + count), sizeof **list);
-  if (front) memmove(*list + count, *list, (size_t)*n * sizeof **list);
-  memcpy(*list + (front ? 0 : *n), ids, (size_t)count * sizeof **list);
+static bool add_ids(int32_t *list, int *n, const int32_t *ids, int count, bool front) {
+  if (count > MOST - *n) return false;
+  if (front) memmove(list + count, list, (size_t)*n * sizeof *list);
+  memcpy(list + (front ? 0 : *n), ids, (size_t)count * sizeof *list);
   *n += count;
-}
-
-static bool id_of(const char *what, const json_t *v, int32_t *id, RtError *e) {
-  if (!json_is_integer(v) || json_integer_value(v) < 0 || json_integer_value(v) > INT32_MAX)
-    return rt_fail(e, "%s: post-processor: expected token ids", what);
-  *id = (int32_t)json_integer_value(v);
   return true;
 }
+
+static bool id_of(const char *what, const json_t *v, int32_t *id, RtError *e) { return rtj_id(what, "post_processor", v, id, e); }
 
 static bool read_template(void *own, const char *what, const json_t *v, RtError *e) {
   Specials *s = own;
@@ -59,10 +56,9 @@ static bool read_cls_sep(void *own, const char *what, const json_t *v, RtError *
          id_of(what, json_array_get(json_object_get(v, "sep"), 1), s->after, e);
 }
 
-static void run_specials(const void *own, TkAround *a) {
+static bool run_specials(const void *own, TkAround *a) {
   const Specials *s = own;
-  add_ids(&a->before, &a->nbefore, s->before, s->nbefore, true);
-  add_ids(&a->after, &a->nafter, s->after, s->nafter, false);
+  return add_ids(a->before, &a->nbefore, s->before, s->nbefore, true) && add_ids(a->after, &a->nafter, s->after, s->nafter, false);
 }
 
 static const TkPostKind template = {
@@ -79,7 +75,7 @@ static const TkPostKind bert = {
 };
 
 // --- ByteLevel: trims offsets only
-static void run_byte_level(const void *own, TkAround *a) { (void)own, (void)a; }
+static bool run_byte_level(const void *own, TkAround *a) { return (void)own, (void)a, true; }
 
 static const TkPostKind byte_level = {.kind = {.type = "ByteLevel"}, .run = run_byte_level};
 
@@ -90,12 +86,9 @@ static const TkFamily posts = {"post-processor", "processors", kinds};
 bool tk_post_read(TkAround *a, const char *what, const json_t *v, RtError *e) {
   TkComponents l = {0};
   bool ok = tk_components_read(&l, &posts, what, v, e);
-  for (int i = 0; ok && i < l.n; i++) ((const TkPostKind *)l.c[i].kind)->run(l.c[i].own, a);
+  for (int i = 0; ok && i < l.n; i++)
+    ok = ((const TkPostKind *)l.c[i].kind)->run(l.c[i].own, a) ||
+         rt_fail(e, "%s: post-processors: more than %d special tokens before or behind a text", what, TK_AROUND);
   tk_components_free(&l);
   return ok;
-}
-
-void tk_around_free(TkAround *a) {
-  rt_free(a->before);
-  rt_free(a->after);
 }

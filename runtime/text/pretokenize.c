@@ -131,7 +131,7 @@ static void run_metaspace(const void *own, TkSplitting *w, TkCall *call) {
     size_t begin = to->n;
     uint32_t from = p.begin < p.end ? tk_from(t, p.begin) : 0;
     bool has = p.begin < p.end && (t->s[p.begin] == ' ' || (p.end - p.begin >= n && memcmp(t->s + p.begin, sign, n) == 0));
-    bool wants = m->prepend == ALWAYS || (m->prepend == FIRST && from == 0);
+    bool wants = (m->prepend == ALWAYS || (m->prepend == FIRST && from == 0)) && !(call->within && i == 0);
     if (p.begin < p.end && wants && !has && from != call->joined) tk_text_put(to, sign, n, from, tk_to(t, p.begin));
     for (size_t k = p.begin; k < p.end; k++) {
       bool space = t->s[k] == ' ';
@@ -180,7 +180,7 @@ static void put_spaces(TkSplitting *w, const TkCall *call) {
   for (size_t i = 0; i < w->in.n; i++) {
     TkPiece p = w->in.p[i];
     size_t begin = to->n;
-    if (p.begin < p.end && w->t->s[p.begin] != ' ' && tk_from(w->t, p.begin) != call->joined)
+    if (p.begin < p.end && w->t->s[p.begin] != ' ' && tk_from(w->t, p.begin) != call->joined && !(call->within && i == 0))
       tk_text_put(to, " ", 1, tk_from(w->t, p.begin), tk_to(w->t, p.begin));
     tk_text_copy(to, w->t, p.begin, p.end);
     tk_piece_put(&w->out, begin, to->n);
@@ -236,6 +236,7 @@ void tk_pretokenize(const TkComponents *l, TkSplitting *w, const TkText *text, s
   w->t = text;
   w->in.n = w->out.n = 0;
   w->open = open;
+  w->room = call->left.room;
   tk_piece_put(&w->in, begin, end);
   for (int i = 0; i < l->n && !call->failed; i++) {
     const TkPretokenizerKind *k = kind_of(&l->c[i]);
@@ -246,6 +247,7 @@ void tk_pretokenize(const TkComponents *l, TkSplitting *w, const TkText *text, s
     }
     k->run(l->c[i].own, w, call);
     tk_splitting_take(w, w->t);
+    if (w->t->full) tk_call_out(call, "too much memory");
   }
 }
 

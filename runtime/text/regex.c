@@ -1,118 +1,67 @@
-// Patterns. tokenizer.json writes regular expressions for Oniguruma; they run on PCRE2 after the places where the two differ are
-// rewritten (\s, \S and \w are Unicode's classes) or refused (nested and intersected classes, \h).
+// Patterns. Regular expressions run on PCRE2, whose own limits count anew at each place and differently in its machine code: they decide nothing
+// here. A pattern whose tries cannot take more than a small multiple of what they look at (regex_syntax.h) runs as machine code where there is
+// any, and what it looks at is kept small and counted: a window of the text, with PCRE2's word on whether it looked beyond. Any other is searched
+// by the interpreter, which calls back at each step. So the steps of a text are the same on every machine.
 #include "runtime/text/regex.h"
 
 #include <string.h>
 
 #include "runtime/core/core.h"
+#include "runtime/text/regex_syntax.h"
 
-#define SPACES "\\t-\\r \\x{85}\\x{A0}\\x{1680}\\x{2000}-\\x{200A}\\x{2028}\\x{2029}\\x{202F}\\x{205F}\\x{3000}"
-#define WORDS "\\p{L}\\p{M}\\p{Nd}\\p{Nl}\\p{Pc}"
-
-typedef struct Out {
-  char *s;
-  size_t n, cap;
-} Out;
-
-static void put(Out *o, const char *s, size_t n) {
-  if (o->n + n + 1 > o->cap) {
-    o->cap = (o->n + n + 1) * 2;
-    o->s = rt_realloc(o->s, o->cap, 1);
-  }
-  memcpy(o->s + o->n, s, n);
-  o->s[o->n += n] = 0;
-}
-
-// One escape (p is at the character after the backslash). Returns how many characters it took, or 0 when it is not supported.
-static size_t put_escape(Out *o, const char *p, bool in_class) {
-  static const struct {
-    char c;
-    const char *outside, *inside;   // NULL: refused there
-  } table[] = {
-    {'s', "[" SPACES "]", SPACES}, {'S', "[^" SPACES "]", NULL},
-    {'w', "[" WORDS "]", WORDS},   {'W', "[^" WORDS "]", NULL},
-    {'h', NULL, NULL},             {'H', NULL, NULL},
-    {'Q', NULL, NULL},             {'E', NULL, NULL},
-  };
-  for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
-    if (*p != table[i].c) continue;
-    const char *to = in_class ? table[i].inside : table[i].outside;
-    if (to) put(o, to, strlen(to));
-    return to ? 1 : 0;
-  }
-  if (*p == 'u' && strspn(p + 1, "0123456789abcdefABCDEF") >= 4) {
-    put(o, "\\x{", 3);
-    put(o, p + 1, 4);
-    put(o, "}", 1);
-    return 5;
-  }
-  put(o, "\\", 1);
-  put(o, p, 1);
-  return 1;
-}
-
-// Rewrites pattern for PCRE2; NULL and *unsupported set when it uses what differs.
-static char *translate(const char *pattern, const char **unsupported) {
-  Out o = {0};
-  bool in_class = false;
-  put(&o, "", 0);
-  for (const char *p = pattern; *p;) {
-    if (*p == '\\' && p[1]) {
-      size_t k = put_escape(&o, p + 1, in_class);
-      *unsupported = "an escape that means something else in PCRE2";
-      if (k == 0) goto refuse;
-      p += 1 + k;
-      continue;
-    }
-    const char *posix_end = in_class && p[0] == '[' && p[1] == ':' ? strstr(p, ":]") : NULL;
-    if (posix_end) {
-      put(&o, p, (size_t)(posix_end + 2 - p));
-      p = posix_end + 2;
-      continue;
-    }
-    *unsupported = "a character class within a character class";
-    if (in_class && (*p == '[' || (p[0] == '&' && p[1] == '&'))) goto refuse;
-    if (*p == ']') in_class = false;
-    if (*p == '[') {
-      in_class = true;
-      if (p[1] == '^') put(&o, p++, 1);
-    }
-    put(&o, p++, 1);
-  }
-  return o.s;
-refuse:
-  rt_free(o.s);
-  return NULL;
-}
+enum {
+  WINDOW = 64,                 // bytes, where a try begins
+  CHEAP = 2048,                // most steps of a try in it
+  CALLED = 16,                 // a step that is called back for takes as long as so many others
+  HEAP = 64 << 10,             // KiB, for the interpreter's places to go back to
+  LITERAL = 4096,              // bytes
+};
 
 // PCRE2's memory is ours. It hears when there is none, since its machine code lies in memory of its own, which it would lose were it left.
 static void *give(size_t n, void *user) { return (void)user, rt_try_alloc(n, 1); }
 static void take_back(void *p, void *user) { (void)user, rt_free(p); }
 
-static void code_end(void *object) { pcre2_code_free(*(pcre2_code **)object); }
+struct TkCodes { pcre2_code *re, *here; };
 
-bool tk_pattern_regex(TkPattern *p, const char *what, const char *source, RtError *e) {
-  const char *unsupported = NULL;
-  char *text = translate(source, &unsupported);
-  if (!text) return rt_fail(e, "%s: the regular expression \"%.200s\" uses %s", what, source, unsupported);
+static void codes_end(void *object) {
+  pcre2_code_free(((struct TkCodes *)object)->re);
+  pcre2_code_free(((struct TkCodes *)object)->here);
+}
+
+static bool compile(const char *text, uint32_t options, pcre2_code **re, const char *what, const char *source, RtError *e) {
   int code;
   PCRE2_SIZE at;
-  pcre2_code **held = p->held = rt_object(sizeof *held, code_end);
   pcre2_general_context *memory = pcre2_general_context_create(give, take_back, NULL);
   pcre2_compile_context *context = memory ? pcre2_compile_context_create(memory) : NULL;
-  if (!context) rt_no_memory(sizeof *p);
+  if (!context) rt_no_memory(sizeof *re);
   pcre2_set_newline(context, PCRE2_NEWLINE_LF);
-  p->re = *held = pcre2_compile((PCRE2_SPTR)text, PCRE2_ZERO_TERMINATED, PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE, &code, &at, context);
-  if (!p->re && code == PCRE2_ERROR_HEAP_FAILED) rt_no_memory(strlen(text));
+  *re = pcre2_compile((PCRE2_SPTR)text, PCRE2_ZERO_TERMINATED, PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | options, &code, &at, context);
+  if (!*re && code == PCRE2_ERROR_HEAP_FAILED) rt_no_memory(strlen(text));
   pcre2_compile_context_free(context);
   pcre2_general_context_free(memory);
-  rt_free(text);
-  if (!p->re) {
-    char why[160] = "";
-    pcre2_get_error_message(code, (PCRE2_UCHAR *)why, sizeof why);
-    return rt_fail(e, "%s: the regular expression \"%.200s\": %s", what, source, why);
-  }
-  p->jit = pcre2_jit_compile(p->re, PCRE2_JIT_COMPLETE | PCRE2_JIT_PARTIAL_HARD) == 0;   // where there is no JIT the interpreter gives the same matches
+  if (*re) return true;
+  char why[160] = "";
+  pcre2_get_error_message(code, (PCRE2_UCHAR *)why, sizeof why);
+  return rt_fail(e, "%s: the regular expression \"%.200s\": %s", what, source, why);
+}
+
+static bool has_machine_code(pcre2_code *re) { return pcre2_jit_compile(re, PCRE2_JIT_COMPLETE | PCRE2_JIT_PARTIAL_HARD) == 0; }
+
+bool tk_pattern_regex(TkPattern *p, const char *what, const char *source, RtError *e) {
+  TkSyntax x;
+  if (!tk_syntax_read(&x, what, source, e)) return false;
+  struct TkCodes *held = p->held = rt_object(sizeof *held, codes_end);
+  bool cheap = x.tells && x.once + x.each * WINDOW <= CHEAP;
+  bool ok = compile(x.text, cheap ? 0 : PCRE2_AUTO_CALLOUT, &held->re, what, source, e) &&
+            (!cheap || compile(x.text, PCRE2_ANCHORED, &held->here, what, source, e));
+  rt_free(x.text);
+  if (!ok) return false;
+  p->re = held->re, p->here = held->here;
+  p->tells = x.tells;
+  p->jit = cheap && has_machine_code(p->re) && has_machine_code(p->here);
+  uint32_t behind = 0;
+  pcre2_pattern_info(p->re, PCRE2_INFO_MAXLOOKBEHIND, &behind);
+  p->step = cheap ? x.each + 1 : CALLED * (x.longest + behind / 4);
   return true;
 }
 
@@ -125,7 +74,9 @@ bool tk_pattern_read(TkPattern *p, const char *what, const json_t *v, RtError *e
   const json_t *literal = json_object_get(v, "String");
   const char *regex = json_string_value(json_object_get(v, "Regex"));
   if (json_is_string(literal)) {
-    if (!json_string_length(literal)) return rt_fail(e, "%s: \"pattern\": an empty \"String\" is not supported", what);
+    size_t n = json_string_length(literal);
+    if (!n) return rt_fail(e, "%s: \"pattern\": an empty \"String\" is not supported", what);
+    if (n > LITERAL) return rt_fail(e, "%s: \"pattern\": a \"String\" of %zu bytes; at most %d are supported", what, n, LITERAL);
     return tk_pattern_literal(p, json_string_value(literal)), true;
   }
   if (!regex) return rt_fail(e, "%s: \"pattern\": expected {\"String\": …} or {\"Regex\": …}", what);
@@ -155,14 +106,95 @@ void tk_pattern_free(TkPattern *p) {
   rt_end(p->held);
 }
 
-static int match_regex(const TkPattern *p, TkCall *call, const TkFind *f, size_t start) {
-  if (!call->match && !(call->match = pcre2_match_data_create_from_pattern(p->re, NULL))) rt_no_memory(sizeof *f);
-  PCRE2_SPTR s = (PCRE2_SPTR)f->s;
-  uint32_t how = f->open ? PCRE2_PARTIAL_HARD : 0;
-  int rc = p->jit ? pcre2_jit_match(p->re, s, f->n, start, how, call->match, NULL) : PCRE2_ERROR_JIT_STACKLIMIT;
-  if (rc == PCRE2_ERROR_JIT_STACKLIMIT) rc = pcre2_match(p->re, s, f->n, start, PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT | how, call->match, NULL);
-  if (rc == PCRE2_ERROR_NOMEMORY) rt_no_memory(f->n);
+// What PCRE2 works with; its own limits out of the way.
+static void prepare(const TkPattern *p, TkCall *call) {
+  if (!(call->match = pcre2_match_data_create_from_pattern(p->re, NULL))) rt_no_memory(sizeof *call);
+  if (!(call->limits = pcre2_match_context_create(NULL))) rt_no_memory(sizeof *call);
+  pcre2_set_match_limit(call->limits, UINT32_MAX);
+  pcre2_set_depth_limit(call->limits, UINT32_MAX);
+  pcre2_set_heap_limit(call->limits, HEAP);
+}
+
+static bool gave_up(TkCall *call, int rc) {
+  if (rc == PCRE2_ERROR_HEAPLIMIT) return tk_call_out(call, "too much memory");
+  if (!call->failed) rt_fail(call->e, "%s: a regular expression gave up on the text (PCRE2 error %d)", call->path, rc);
+  call->failed = true;
+  return false;
+}
+
+// ---- counted: what the interpreter does between two calls back is a step, and going along the text
+typedef struct Count {
+  TkCall *call;
+  int64_t step;
+  size_t last;
+} Count;
+
+static int count(pcre2_callout_block *at, void *user) {
+  Count *c = user;
+  size_t now = at->current_position, way = now > c->last ? now - c->last : c->last - now;
+  c->last = now;
+  return tk_call_spend(c->call, c->step + (int64_t)way) ? 0 : PCRE2_ERROR_CALLOUT;
+}
+
+// As PCRE2's: the result, the match in call->match.
+static int match_counted(const TkPattern *p, TkCall *call, const TkFind *f, size_t start) {
+  if (!call->match) prepare(p, call);
+  Count c = {call, p->step, start};
+  pcre2_set_callout(call->limits, count, &c);
+  int rc = pcre2_match(p->re, (PCRE2_SPTR)f->s, f->n, start, PCRE2_NO_UTF_CHECK | (f->open ? PCRE2_PARTIAL_HARD : 0), call->match, call->limits);
+  pcre2_set_callout(call->limits, NULL, NULL);
   return rc;
+}
+
+// ---- cheap ones
+static inline int match_cheap(const TkPattern *p, const pcre2_code *re, TkCall *call, const TkFind *f, size_t start, size_t end) {
+  if (!call->match) prepare(p, call);
+  PCRE2_SPTR s = (PCRE2_SPTR)f->s;
+  uint32_t how = f->open || end < f->n ? PCRE2_PARTIAL_HARD : 0;
+  int rc = p->jit ? pcre2_jit_match(re, s, end, start, how, call->match, call->limits) : PCRE2_ERROR_JIT_STACKLIMIT;
+  if (rc == PCRE2_ERROR_JIT_STACKLIMIT) rc = pcre2_match(re, s, end, start, PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT | how, call->match, call->limits);
+  return rc;
+}
+
+// A place behind `at`, at least n bytes if there are so many, where a character begins.
+static size_t further(const TkFind *f, size_t at, size_t n) {
+  if (f->n - at <= n) return f->n;
+  at += n;
+  while (at < f->n && ((uint8_t)f->s[at] & 0xC0) == 0x80) at++;
+  return at;
+}
+
+// Whether the result tells all: nothing beyond the end of what was looked at could change it.
+static bool is_final(const TkFind *f, const PCRE2_SIZE *v, int rc, size_t end) {
+  return end == f->n || (rc >= 0 ? v[1] < end : rc != PCRE2_ERROR_PARTIAL);
+}
+
+// The try at `at`, in windows that grow.
+static int match_here(const TkPattern *p, TkCall *call, const TkFind *f, size_t at) {
+  for (size_t n = 2 * WINDOW;; n *= 2) {
+    size_t end = further(f, at, n);
+    if (!tk_call_spend(call, (int64_t)(end - at) * p->step)) return PCRE2_ERROR_CALLOUT;
+    int rc = match_cheap(p, p->here, call, f, at, end);
+    if (is_final(f, pcre2_get_ovector_pointer(call->match), rc, end)) return rc;
+  }
+}
+
+static int match_windows(const TkPattern *p, TkCall *call, const TkFind *f, size_t at) {
+  for (;;) {
+    size_t end = further(f, at, WINDOW);
+    int rc = match_cheap(p, p->re, call, f, at, end);
+    const PCRE2_SIZE *v = pcre2_get_ovector_pointer(call->match);
+    if (end == f->n || (rc >= 0 && v[1] < end)) return rc;
+    if (rc == PCRE2_ERROR_NOMATCH) {
+      at = end;
+      continue;
+    }
+    if (rc < 0 && rc != PCRE2_ERROR_PARTIAL) return rc;
+    at = v[0];                   // a try that wants to see more; those before it failed
+    rc = match_here(p, call, f, at);
+    if (rc != PCRE2_ERROR_NOMATCH || at == f->n) return rc;
+    at = further(f, at, 1);
+  }
 }
 
 // With more text to come: where the longest end of s[start, n) that begins the literal starts; n when there is none.
@@ -181,16 +213,12 @@ static bool match_at(const TkPattern *p, TkCall *call, TkFind *f, size_t start, 
     *e = *b + p->n;
     return true;
   }
-  int rc = match_regex(p, call, f, start);
+  if (f->open && !p->tells) return f->stop = start, false;
+  int rc = p->here ? match_windows(p, call, f, start) : match_counted(p, call, f, start);
+  if (rc < 0 && rc != PCRE2_ERROR_NOMATCH && rc != PCRE2_ERROR_PARTIAL) return gave_up(call, rc);
   const PCRE2_SIZE *v = pcre2_get_ovector_pointer(call->match);
   f->stop = rc == PCRE2_ERROR_PARTIAL ? v[0] : f->n;
-  if (rc < 0) {
-    if (rc != PCRE2_ERROR_NOMATCH && rc != PCRE2_ERROR_PARTIAL) {
-      call->failed = true;
-      rt_fail(call->e, "%s: a regular expression gave up on the text (PCRE2 error %d)", call->path, rc);
-    }
-    return false;
-  }
+  if (rc < 0) return false;
   *b = v[0];
   *e = v[1];
   return true;
@@ -211,4 +239,9 @@ bool tk_pattern_find(const TkPattern *p, TkCall *call, TkFind *f, size_t *b, siz
     return true;
   }
   return false;
+}
+
+void tk_call_end(TkCall *c) {
+  pcre2_match_data_free(c->match);
+  pcre2_match_context_free(c->limits);
 }

@@ -40,6 +40,7 @@ struct SettledText {
   const Settler *rule;
   char *s;                     // all bytes so far
   size_t n, cap, whole;        // whole: up to the last complete character
+  size_t seen;                 // of those, what the last look saw
   bool continuation, ended;
   size_t resume;               // raw offset to go on from; the tokens before it are `kept`
   bool fresh;                  // resume stands behind an added token: what follows is a segment of its own
@@ -86,7 +87,7 @@ static bool clean_at(const SettledText *x, const TkText *text, const TkText *spl
   size_t k = text->n;            // the same place in the normalized text
   while (k && tk_from(text, k - 1) >= at) k--;
   if (x->rule->t->normalized.single_word && !tk_word_ends(text->s, k)) return false;
-  return tk_normalizers_boundary(&x->rule->t->norm, x->s + at, x->whole - at);
+  return tk_normalizers_boundary(&x->rule->t->norm, x->s + at, x->seen - at);
 }
 
 // A part between added tokens, text[begin, end), that may go on at its end.
@@ -94,6 +95,7 @@ static void open_part(const SettledText *x, Open *o, const TkText *text, size_t 
   const Tokenizer *t = x->rule->t;
   TkWork *w = o->w;
   tk_pretokenize(&t->pre, &w->split, text, begin, end, true, &w->call);
+  if (w->call.failed) return;
   const TkSplitting *s = &w->split;
   TkPiece growing = s->in.p[s->in.n - 1];
   tk_encode_pieces(w, s->in.n - 1);
@@ -115,29 +117,32 @@ static void closed_part(const Tokenizer *t, TkWork *w, const TkText *text, size_
 static void look_segment(const SettledText *x, Open *o, size_t begin, size_t end, bool open) {
   const Tokenizer *t = x->rule->t;
   TkWork *w = o->w;
+  bool within = begin > 0 && begin == x->resume && !x->fresh;
   TkText view = tk_text_view(x->s, begin, end);
+  w->call.within = within;
   const TkText *text = tk_normalize(&t->norm, &view, w->norm, open, &w->call);
   w->normalized.n = 0;
   if (w->call.failed) return;
-  size_t final = tk_cut(&t->normalized, t->added, text->s, 0, text->n, open, &w->normalized);
+  size_t final = tk_cut(&t->normalized, t->added, text->s, 0, text->n, open, &w->normalized, &w->call);
   for (size_t i = 0; i < w->normalized.n && !w->call.failed; i++) {
     TkCut c = w->normalized.c[i];
+    w->call.within = within && c.begin == 0;
     if (c.added >= 0) tk_emit(w, t->added[c.added].id, tk_from(text, c.begin), tk_to(text, c.end - 1));
     else if (open && c.end == final) open_part(x, o, text, c.begin, c.end);
     else closed_part(t, w, text, c.begin, c.end);
   }
 }
 
-// Looks at the text from x->resume on; false on failure.
+// Looks at the text from x->resume on, as far as x->seen; false on failure.
 static bool look(SettledText *x, Open *o, RtError *e) {
   const Tokenizer *t = x->rule->t;
-  TkWork *w = o->w = tk_work_take(t->pool, x->continuation, e);
+  TkWork *w = o->w = tk_work_take(t->pool, x->continuation, x->seen - x->resume, e);
   bool open = !x->ended;
   o->resume = x->resume;
   o->fresh = x->fresh;
   if (x->resume) w->call.joined = x->fresh ? -1 : (int64_t)x->resume;
   w->raw.n = 0;
-  size_t final = tk_cut(&t->raw, t->added, x->s, x->resume, x->whole, open, &w->raw);
+  size_t final = tk_cut(&t->raw, t->added, x->s, x->resume, x->seen, open, &w->raw, &w->call);
   for (size_t i = 0; i < w->raw.n && !w->call.failed; i++) {
     TkCut c = w->raw.c[i];
     if (c.added < 0) {
@@ -170,12 +175,46 @@ static void keep_tokens(SettledText *x, const Open *o) {
   for (x->kept = n; x->kept && x->spans[x->kept - 1].end > (int64_t)x->resume;) x->kept--;
 }
 
-static bool settle(SettledText *x, RtError *e) {
+static bool settle(SettledText *x, size_t upto, RtError *e) {
   Open o;
+  x->seen = upto;
   bool ok = look(x, &o, e);
   if (ok) keep_tokens(x, &o);
   tk_work_give(x->rule->t->pool, o.w);
   return ok;
+}
+
+// ---- when to look
+// A look costs as much as the end of the text is open: a word of 100,000 letters, looked at after each few, would take their square. So where much
+// is open, looks are rare, at places that the text alone decides. The places are those of a tree: a stretch of it, [at, at + span) with `at` a
+// multiple of span, is looked at in its beginning, and in its two halves where no more than OPEN * (span / LEAF) bytes are open there. A leaf in
+// which no more than OPEN are is looked at wherever a push ends. A text in which more is open than that has settled what its last look before saw.
+enum { LEAF = 16, OPEN = 512 };
+
+static size_t whole_before(const SettledText *x, size_t at) {
+  while (at && at < x->n && ((uint8_t)x->s[at] & 0xC0) == 0x80) at--;
+  return at;
+}
+
+// What is open at `at`, if it is more than `most`: a look from there on may have to be made to know, for none that saw less knows less.
+static bool is_long(SettledText *x, size_t at, size_t most, bool *ok, RtError *e) {
+  size_t place = whole_before(x, at);
+  if (place <= x->resume + most) return false;
+  if (x->seen < place) *ok = settle(x, place, e);
+  return *ok && place > x->resume + most;
+}
+
+static bool look_where_due(SettledText *x, RtError *e) {
+  size_t span = LEAF, at = 0;
+  bool ok = true;
+  while (span <= x->whole) span *= 2;
+  for (; span > LEAF && ok; span /= 2) {       // [at, at + span) holds the text's end
+    if (is_long(x, at, OPEN * (span / LEAF / 2), &ok, e)) break;
+    if (x->whole - at >= span / 2) at += span / 2;
+  }
+  if (span == LEAF && ok && !is_long(x, at, OPEN, &ok, e)) at = x->whole;
+  at = whole_before(x, at);
+  return ok && (at <= x->seen || settle(x, at, e));
 }
 
 bool settled_push(SettledText *x, const char *bytes, size_t n, RtError *e) {
@@ -187,11 +226,11 @@ bool settled_push(SettledText *x, const char *bytes, size_t n, RtError *e) {
   if (valid < x->n && rt_utf8_scan(x->s + valid, x->n - valid) < 0) return tk_text_not_utf8(x->s, valid, e);
   if (valid == x->whole) return true;
   x->whole = valid;
-  return settle(x, e);
+  return look_where_due(x, e);
 }
 
 bool settled_end(SettledText *x, RtError *e) {
   if (x->whole < x->n) return tk_text_not_utf8(x->s, x->whole, e);
   x->ended = true;
-  return settle(x, e);
+  return settle(x, x->whole, e);
 }

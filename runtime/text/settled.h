@@ -13,9 +13,10 @@
 //     follows. Tokens that were settled stay as they are, so a caller may count them after each push.
 //   - The number settled depends on the bytes so far, not on how they were cut into pushes: training (the whole text at hand) and generation
 //     (token by token) expose the same tokens.
-//   - A push costs time in the bytes pushed and the open end (a few characters for ordinary text), not in the text so far. Where the
-//     tokenizer cannot be resumed within a text (Strip, look-behind, regular expressions in normalizers; settler_resumes says) a push
-//     costs time in the whole text.
+//   - A push costs time in the bytes pushed and the open end (a few characters for ordinary text), not in the text so far; where more than
+//     512 bytes are open (in a word without end, or where the tokenizer cannot be resumed within a text: look-behind, regular expressions in
+//     normalizers; settler_resumes says) not every push looks at them, and a text costs time in its length. What is settled there lags by a
+//     few per cent of what is open.
 //   - As in tokenizer_encode no special tokens are added around the text; those written in it are recognised.
 #ifndef CALM_RUNTIME_SETTLED_H
 #define CALM_RUNTIME_SETTLED_H

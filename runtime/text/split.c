@@ -101,7 +101,7 @@ bool tk_split_resumes(const TkSplit *sp) {
 
 TkText *tk_splitting_buffer(TkSplitting *w) {
   TkText *b = &w->buf[w->t == &w->buf[0]];
-  tk_text_clear(b);
+  tk_text_clear(b, w->room);
   return b;
 }
 

@@ -17,6 +17,7 @@ typedef struct TkSplitting {
   TkPart *part;                // work area
   size_t part_n, part_cap;
   bool open;
+  size_t room;                 // bytes that a rewritten text may have
 } TkSplitting;
 
 TkText *tk_splitting_buffer(TkSplitting *w);                // the buffer that w->t is not in, emptied

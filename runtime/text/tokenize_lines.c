@@ -39,8 +39,10 @@ static bool decode_line(const Tokenizer *t, const json_t *v, FILE *out, const ch
       ok = rt_fail(e, "%s: id %zu: expected a number from 0 to %d", where, i, tokenizer_vocab(t) - 1);
     ids[i] = (int32_t)id;
   }
-  char *text = ok ? tokenizer_decode(t, ids, (int64_t)n, &len) : NULL;
+  RtError why;
+  char *text = ok ? tokenizer_decode(t, ids, (int64_t)n, &len, &why) : NULL;
   rt_free(ids);
+  if (ok && !text) return rt_fail(e, "%s: %.800s", where, why.text);
   if (!ok) return false;
   json_t *s = json_stringn(text, len);
   json_dumpf(s, out, JSON_ENCODE_ANY);

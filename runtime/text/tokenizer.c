@@ -12,7 +12,7 @@ static void encode_segment(const Tokenizer *t, TkWork *w, const char *raw, size_
   const TkText *text = tk_normalize(&t->norm, &view, w->norm, false, &w->call);
   if (w->call.failed) return;
   w->normalized.n = 0;
-  tk_cut(&t->normalized, t->added, text->s, 0, text->n, false, &w->normalized);
+  tk_cut(&t->normalized, t->added, text->s, 0, text->n, false, &w->normalized, &w->call);
   for (size_t i = 0; i < w->normalized.n && !w->call.failed; i++) {
     TkCut c = w->normalized.c[i];
     if (c.added >= 0) {
@@ -34,9 +34,9 @@ int64_t tokenizer_encode(const Tokenizer *t, const char *text, size_t len, bool 
   size_t valid = rt_utf8_valid(text, len);
   if (valid < len) return tk_text_not_utf8(text, valid, e), -1;
   if (len > INT32_MAX) return rt_fail(e, "a text of %zu bytes is too long to encode at once", len), -1;
-  TkWork *w = tk_work_take(t->pool, continuation, e);
+  TkWork *w = tk_work_take(t->pool, continuation, len, e);
   w->raw.n = 0;
-  tk_cut(&t->raw, t->added, text, 0, len, false, &w->raw);
+  tk_cut(&t->raw, t->added, text, 0, len, false, &w->raw, &w->call);
   for (size_t i = 0; i < w->raw.n && !w->call.failed; i++) {
     TkCut c = w->raw.c[i];
     if (c.added < 0) encode_segment(t, w, text, c.begin, c.end);
@@ -49,11 +49,11 @@ int64_t tokenizer_encode(const Tokenizer *t, const char *text, size_t len, bool 
   return n;
 }
 
-char *tokenizer_decode(const Tokenizer *t, const int32_t *ids, int64_t n, size_t *len) {
-  return tk_decode(&t->dec, !t->has_decoder, (TkIds){&t->texts, ids, n}, true, len);
+char *tokenizer_decode(const Tokenizer *t, const int32_t *ids, int64_t n, size_t *len, RtError *e) {
+  return tk_decode(&t->dec, !t->has_decoder, (TkIds){&t->texts, ids, n}, true, len, t->path, e);
 }
 
-int tokenizer_vocab(const Tokenizer *t) { return (int)t->texts.n; }
+int tokenizer_vocab(const Tokenizer *t) { return (int)t->texts.ids; }
 
 int tokenizer_prefix(const Tokenizer *t, const int32_t **ids) {
   *ids = t->around.before;
@@ -65,12 +65,16 @@ int tokenizer_suffix(const Tokenizer *t, const int32_t **ids) {
   return t->around.nafter;
 }
 
-bool tokenizer_is_special(const Tokenizer *t, int32_t id) { return id >= 0 && id < t->texts.n && t->texts.special[id]; }
+bool tokenizer_is_special(const Tokenizer *t, int32_t id) {
+  const TkEntry *x = tk_token(&t->texts, id);
+  return x && x->special;
+}
 
 const char *tokenizer_token(const Tokenizer *t, int32_t id, size_t *n) {
-  if (id < 0 || id >= t->texts.n) return NULL;
-  *n = t->texts.text[id].n;
-  return t->texts.text[id].s;
+  const TkEntry *x = tk_token(&t->texts, id);
+  if (!x) return NULL;
+  *n = x->n;
+  return x->s;
 }
 
 int32_t tokenizer_token_id(const Tokenizer *t, const char *token) {

@@ -22,7 +22,8 @@ int64_t tokenizer_encode(const Tokenizer *t, const char *text, size_t len, bool 
 int tokenizer_prefix(const Tokenizer *t, const int32_t **ids);
 int tokenizer_suffix(const Tokenizer *t, const int32_t **ids);
 // Decodes all ids at once; special tokens are skipped. To be freed with rt_free, NUL-terminated, *len bytes. Invalid UTF-8 becomes U+FFFD as HF does.
-char *tokenizer_decode(const Tokenizer *t, const int32_t *ids, int64_t n, size_t *len);
+// NULL and an error where the decoders take more than a multiple of the tokens' length.
+char *tokenizer_decode(const Tokenizer *t, const int32_t *ids, int64_t n, size_t *len, RtError *e);
 bool tokenizer_is_special(const Tokenizer *t, int32_t id);
 // How the token of an id is written, *n bytes of it, borrowed; NULL when the id has none.
 const char *tokenizer_token(const Tokenizer *t, int32_t id, size_t *n);
@@ -34,8 +35,9 @@ TokStream *tokstream_new(const Tokenizer *t, const int32_t *prompt, int64_t n);
 // The same, but text comes out with the id that completes it. Decoding gives other text only for a run of byte tokens whose later bytes
 // are no UTF-8: it replaces the whole run.
 TokStream *tokstream_eager(const Tokenizer *t, const int32_t *prompt, int64_t n);
-// Adds an id; returns newly settled text (owned by the stream, valid until the next call; maybe "").
-const char *tokstream_push(TokStream *s, int32_t id, size_t *len);
-const char *tokstream_end(TokStream *s, size_t *len);        // the rest, when no more ids come
+// Adds an id; returns newly settled text (owned by the stream, valid until the next call; maybe ""). NULL and an error as in tokenizer_decode,
+// also where that happened to the prompt.
+const char *tokstream_push(TokStream *s, int32_t id, size_t *len, RtError *e);
+const char *tokstream_end(TokStream *s, size_t *len, RtError *e);   // the rest, when no more ids come
 void tokstream_free(TokStream *s);
 #endif

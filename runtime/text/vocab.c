@@ -1,6 +1,7 @@
 // See vocab.h.
 #include "runtime/text/vocab.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "runtime/core/core.h"
@@ -12,39 +13,66 @@ int32_t tk_vocab_find(const TkVocab *v, const char *s, size_t n) {
     uint64_t slot = v->slot[i];
     if (slot == 0) return -1;
     if ((slot ^ h) >> 32) continue;
-    const TkStr *t = &v->token[(uint32_t)slot - 1];
-    if (t->n == n && memcmp(t->s, s, n) == 0) return (int32_t)((uint32_t)slot - 1);
+    const TkEntry *t = &v->token[(uint32_t)slot - 1];
+    if (t->n == n && memcmp(t->s, s, n) == 0) return (int32_t)t->id;
   }
 }
 
-static void index_tokens(TkVocab *v) {
+static int by_id(const void *a, const void *b) {
+  uint32_t x = ((const TkEntry *)a)->id, y = ((const TkEntry *)b)->id;
+  return (x > y) - (x < y);
+}
+
+void tk_entries_sort(TkEntry *token, int64_t n) {
+  for (int64_t i = 1; i < n; i++) {
+    if (token[i - 1].id <= token[i].id) continue;
+    qsort(token, (size_t)n, sizeof *token, by_id);
+    return;
+  }
+}
+
+int64_t tk_entries_search(const TkEntry *token, int64_t n, int32_t id) {
+  int64_t low = 0, high = n;
+  while (low < high) {
+    int64_t mid = low + (high - low) / 2;
+    if (token[mid].id < (uint32_t)id) low = mid + 1;
+    else high = mid;
+  }
+  return low < n && token[low].id == (uint32_t)id ? low : -1;
+}
+
+static bool twice(const char *what, const TkEntry *t, RtError *e) {
+  return rt_fail(e, "%s: the token \"%.*s\" is there twice", what, (int)(t->n < 80 ? t->n : 80), t->s);
+}
+
+static bool index_tokens(TkVocab *v, const char *what, RtError *e) {
   size_t size = tk_table_size((size_t)v->n);
   v->mask = size - 1;
   v->slot = rt_alloc(size, sizeof *v->slot);
-  for (int64_t id = 0; id < v->n; id++) {
-    const TkStr *t = &v->token[id];
-    if (!t->s) continue;
+  for (int64_t k = 0; k < v->n; k++) {
+    const TkEntry *t = &v->token[k];
+    if (k && v->token[k - 1].id == v->token[k].id) return rt_fail(e, "%s: the id %d belongs to two tokens", what, (int)v->token[k].id);
     uint64_t h = tk_hash(t->s, t->n);
     size_t i = h & v->mask;
-    while (v->slot[i]) i = (i + 1) & v->mask;
-    v->slot[i] = h >> 32 << 32 | (uint64_t)(id + 1);
+    for (; v->slot[i]; i = (i + 1) & v->mask) {
+      const TkEntry *o = &v->token[(uint32_t)v->slot[i] - 1];
+      if (!((v->slot[i] ^ h) >> 32) && o->n == t->n && !memcmp(o->s, t->s, t->n)) return twice(what, t, e);
+    }
+    v->slot[i] = h >> 32 << 32 | (uint64_t)(k + 1);
   }
+  return true;
 }
 
-// Enough for any file: the largest vocabularies are below 2^20, and an id this large would only waste memory.
-static const int64_t MAX_ID = 1 << 26;
-
-static bool put_token(TkVocab *v, int64_t *cap, const char *what, JsonStr s, char *at, int64_t id, RtError *e) {
-  if (id < 0 || id >= MAX_ID) return rt_fail(e, "%s: token \"%.*s\" has the id %lld", what, (int)(s.n < 80 ? s.n : 80), s.s, (long long)id);
-  if (id >= *cap) {
-    int64_t grown = id + id / 2 + 1024;
-    v->token = rt_realloc(v->token, (size_t)grown, sizeof *v->token);
-    memset(v->token + *cap, 0, (size_t)(grown - *cap) * sizeof *v->token);
-    *cap = grown;
+static bool put_token(TkVocab *v, int64_t *cap, const char *what, TkStr s, int64_t id, RtError *e) {
+  if (s.n > INT32_MAX) return rt_fail(e, "%s: a token of %zu bytes", what, s.n);
+  if (id < 0 || id > RTJ_MAX_ID)
+    return rt_fail(e, "%s: token \"%.*s\" has the id %lld; expected a number from 0 to %d", what, (int)(s.n < 80 ? s.n : 80), s.s, (long long)id,
+                   RTJ_MAX_ID);
+  if (v->n == *cap) {
+    *cap = *cap * 2 + 1024;
+    v->token = rt_realloc(v->token, (size_t)*cap, sizeof *v->token);
   }
-  if (v->token[id].s) return rt_fail(e, "%s: the id %lld belongs to two tokens", what, (long long)id);
-  v->token[id] = (TkStr){at, s.n};
-  if (id >= v->n) v->n = id + 1;
+  v->token[v->n++] = (TkEntry){.s = s.s, .n = (uint32_t)s.n, .id = (uint32_t)id & INT32_MAX};
   return true;
 }
 
@@ -60,13 +88,13 @@ bool tk_vocab_read(TkVocab *v, const char *what, JsonStr vocab, RtError *e) {
   while (k > 0 && (k = jscan_member(&s, &first, &key)) > 0) {
     int64_t id;
     memcpy(at, key.s, key.n);
-    key.s = at;
-    if (!jscan_int(&s, &id) || !put_token(v, &cap, what, key, at, id, e)) k = -1;
+    if (!jscan_int(&s, &id) || !put_token(v, &cap, what, (TkStr){at, key.n}, id, e)) k = -1;
     at += key.n;
   }
   jscan_free(&s);
-  if (k == 0) index_tokens(v);
-  return k == 0;
+  if (k != 0) return false;
+  tk_entries_sort(v->token, v->n);
+  return index_tokens(v, what, e);
 }
 
 void tk_vocab_free(TkVocab *v) {

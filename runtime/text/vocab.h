@@ -1,18 +1,33 @@
-// A model's vocabulary: token texts by id and an open-addressing hash table, filled straight from the JSON text.
+// A model's vocabulary: token texts by id and an open-addressing hash table, filled straight from the JSON text. Ids may have holes: what is kept
+// grows with the tokens, not with the largest id.
 #ifndef CALM_RUNTIME_TEXT_VOCAB_H
 #define CALM_RUNTIME_TEXT_VOCAB_H
 #include "runtime/files/files.h"
 #include "runtime/text/placed.h"
 
+typedef struct TkEntry {
+  const char *s;
+  uint32_t n;
+  uint32_t id : 31, special : 1;   // special, in a list of all tokens (TkTexts): decoding leaves it out
+} TkEntry;
 typedef struct TkVocab {
   char *bytes;                 // all token texts
-  TkStr *token;                // by id; s is NULL where an id has no token
-  int64_t n;                   // one past the largest id
-  uint64_t *slot;              // hash table: upper half of the hash, id + 1
+  TkEntry *token;              // ascending by id
+  int64_t n;
+  uint64_t *slot;              // hash table: upper half of the hash, place in token + 1
   size_t mask;
 } TkVocab;
 
 bool tk_vocab_read(TkVocab *v, const char *what, JsonStr vocab, RtError *e);        // {"token": id, …}
-int32_t tk_vocab_find(const TkVocab *v, const char *s, size_t n);                   // -1 when there is none
+int32_t tk_vocab_find(const TkVocab *v, const char *s, size_t n);                   // its id; -1 when there is none
 void tk_vocab_free(TkVocab *v);
+
+// Ascending by id.
+void tk_entries_sort(TkEntry *token, int64_t n);
+int64_t tk_entries_search(const TkEntry *token, int64_t n, int32_t id);
+// Where the id stands in an ascending list; -1 when it does not. Mostly ids have no holes, and it stands at its own number.
+static inline int64_t tk_entry_of(const TkEntry *token, int64_t n, int32_t id) {
+  if (id < 0) return -1;
+  return id < n && token[id].id == (uint32_t)id ? id : tk_entries_search(token, n, id);
+}
 #endif

@@ -21,7 +21,7 @@ TkPool *tk_pool_new(const TkModel *m, const char *path) {
 }
 
 static void work_free(TkWork *w) {
-  pcre2_match_data_free(w->call.match);
+  tk_call_end(&w->call);
   if (w->model->kind->work_free) w->model->kind->work_free(w->model_work);
   rt_free(w->model_work);
   for (int i = 0; i < 2; i++) tk_text_free(&w->norm[i]);
@@ -51,13 +51,14 @@ static TkWork *work_new(const TkModel *m) {
   return w;
 }
 
-TkWork *tk_work_take(TkPool *p, bool continuation, RtError *e) {
+TkWork *tk_work_take(TkPool *p, bool continuation, size_t bytes, RtError *e) {
   pthread_mutex_lock(&p->lock);
   TkWork *w = p->free;
   if (w) p->free = w->next;
   pthread_mutex_unlock(&p->lock);
   if (!w) w = work_new(p->model);
-  w->call = (TkCall){.joined = continuation ? 0 : -1, .match = w->call.match, .path = p->path, .e = e};
+  w->call = (TkCall){.joined = continuation ? 0 : -1, .left = tk_budget(bytes), .match = w->call.match, .limits = w->call.limits,
+                     .path = p->path, .e = e};
   w->n = 0;
   return w;
 }

@@ -25,7 +25,7 @@ typedef struct TkPool TkPool;
 
 TkPool *tk_pool_new(const TkModel *m, const char *path);    // which both outlive it
 void tk_pool_free(TkPool *p);
-TkWork *tk_work_take(TkPool *p, bool continuation, RtError *e);
+TkWork *tk_work_take(TkPool *p, bool continuation, size_t bytes, RtError *e);   // bytes: of the text, for its budget
 void tk_work_give(TkPool *p, TkWork *w);
 void tk_emit(TkWork *w, int32_t id, int64_t begin, int64_t end);
 void tk_encode_piece(TkWork *w, TkPiece p);                 // piece p of w->split.t

@@ -243,7 +243,7 @@ static bool read_tokenizer(void *user, RtError *e) {
     int32_t *ids = NULL;
     size_t len;
     int64_t n = tokenizer_encode(t, text, sizeof text - 1, false, &ids, NULL, e);
-    if (n >= 0) rt_free(tokenizer_decode(t, ids, n, &len));
+    if (n >= 0) rt_free(tokenizer_decode(t, ids, n, &len, &(RtError){0}));
     rt_free(ids);
     tokenizer_free(t);
     if (n < 0) return false;

@@ -313,6 +313,77 @@ static void said(void **state) {
   }
 }
 
+// Strip, among normalizers that come before and behind it: what was stripped at the beginning is no matter of later spaces.
+static void strips(void **state) {
+  (void)state;
+  static const char *const lists[] = {
+    "[{\"type\":\"Strip\"}]",
+    "[{\"type\":\"Strip\",\"strip_right\":false},{\"type\":\"Prepend\",\"prepend\":\"_\"}]",
+    "[{\"type\":\"Prepend\",\"prepend\":\" .\"},{\"type\":\"Strip\",\"strip_left\":false}]",
+    "[{\"type\":\"Replace\",\"pattern\":{\"String\":\"a\"},\"content\":\"\"},{\"type\":\"Strip\"},{\"type\":\"Prepend\",\"prepend\":\"_\"}]",
+    "[{\"type\":\"NFKC\"},{\"type\":\"Lowercase\"},{\"type\":\"Strip\"}]",
+  };
+  for (size_t i = 0; i < 2 * (sizeof lists / sizeof *lists); i++) {
+    RtError e;
+    char path[512];
+    snprintf(path, sizeof path, TOKENIZER_GOLDEN "synthetic/%s.json", i % 2 ? "chars" : "fallback_metaspace");
+    Tokenizer *t = tokenizer_open(path, &e);
+    json_t *list = json_loads(lists[i / 2], 0, NULL), *all = json_pack("{s:s, s:o}", "type", "Sequence", "normalizers", list);
+    tk_components_free(&t->norm);
+    t->norm = (TkComponents){0};
+    if (!tk_components_read(&t->norm, &tk_normalizers, "list", all, &e)) fail_msg("%s", e.text);
+    json_decref(all);
+    check_made(t, true);
+    tokenizer_free(t);
+  }
+}
+
+// Where much is open looks are rare, at places that the bytes alone decide: the same tokens are settled however the text was pushed, never fewer
+// than before, and where a text ends all of them.
+static void long_open_ends(void **state) {
+  (void)state;
+  static const char *const names[] = {"chars", "byte_words", "splits", "byte_digits", "fallback_prepend"};
+  for (size_t i = 0; i < 4 * (sizeof names / sizeof *names); i++) {
+    RtError e;
+    char path[512], text[6000];
+    static int32_t ids[6000];
+    static TokSpan spans[6000];
+    const int32_t *got;
+    const TokSpan *got_spans;
+    snprintf(path, sizeof path, TOKENIZER_GOLDEN "synthetic/%s.json", names[i / 4]);
+    Tokenizer *t = tokenizer_open(path, &e);
+    Settler *rule = settler_new(t);
+    SettledText *x = settled_new(rule, false);
+    Rng r = {i + 1};
+    for (size_t k = 0; k < sizeof text; k++) text[k] = rng_below(&r, 1500) ? i % 2 ? "a\xC3\xA9"[k % 3] : 'a' : ' ';
+    if (i % 2) for (size_t k = 0; k < sizeof text; k++) if (text[k] == ' ') memcpy(text + k / 3 * 3, " ab", 3);
+    int64_t before = 0;
+    for (size_t at = 0, step; at < sizeof text; at += step) {
+      step = 1 + rng_below(&r, rng_below(&r, 4) ? 9 : 400);
+      if (step > sizeof text - at) step = sizeof text - at;
+      if (!settled_push(x, text + at, step, &e)) fail_msg("%s", e.text);
+      int64_t m = settled_tokens(x, &got, &got_spans);
+      assert_true(m >= before);
+      before = m;
+      SettledText *y = settled_new(rule, false);
+      assert_true(settled_push(y, text, at + step, &e));
+      const int32_t *once;
+      const TokSpan *once_spans;
+      assert_int_equal(settled_tokens(y, &once, &once_spans), m);
+      assert_true(same(got, got_spans, once, once_spans, m));
+      if (m) memcpy(ids, got, (size_t)m * sizeof *ids), memcpy(spans, got_spans, (size_t)m * sizeof *spans);
+      settled_free(y);
+    }
+    assert_true(settled_end(x, &e));
+    assert_true(begins_with(t, false, text, sizeof text, ids, spans, before));
+    int64_t all = tokenizer_encode(t, text, sizeof text, false, NULL, NULL, &e);
+    assert_int_equal(settled_tokens(x, NULL, NULL), all);
+    settled_free(x);
+    settler_free(rule);
+    tokenizer_free(t);
+  }
+}
+
 static void errors(void **state) {
   (void)state;
   RtError e;
@@ -333,7 +404,7 @@ static void errors(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(known), cmocka_unit_test(nothing_said), cmocka_unit_test(said), cmocka_unit_test(errors), cmocka_unit_test(long_text),
+  const struct CMUnitTest tests[] = {cmocka_unit_test(known), cmocka_unit_test(nothing_said), cmocka_unit_test(said), cmocka_unit_test(strips), cmocka_unit_test(long_open_ends), cmocka_unit_test(errors), cmocka_unit_test(long_text),
                                      cmocka_unit_test(synthetic), cmocka_unit_test(real)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

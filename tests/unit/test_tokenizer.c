@@ -60,10 +60,10 @@ static bool digest_is(const char *s, size_t n, const json_t *want) {
 // whole characters.
 static void check_stream(const Tokenizer *t, const int32_t *ids, int64_t n, int64_t prompt_n) {
   size_t all_len, prompt_len, k, got = 0;
-  char *all = tokenizer_decode(t, ids, n, &all_len), *prompt = tokenizer_decode(t, ids, prompt_n, &prompt_len), *text = rt_alloc(all_len + 1, 1);
+  char *all = tokenizer_decode(t, ids, n, &all_len, &(RtError){0}), *prompt = tokenizer_decode(t, ids, prompt_n, &prompt_len, &(RtError){0}), *text = rt_alloc(all_len + 1, 1);
   TokStream *s = tokstream_new(t, ids, prompt_n);
   for (int64_t i = prompt_n; i <= n; i++) {
-    const char *piece = i < n ? tokstream_push(s, ids[i], &k) : tokstream_end(s, &k);
+    const char *piece = i < n ? tokstream_push(s, ids[i], &k, &(RtError){0}) : tokstream_end(s, &k, &(RtError){0});
     assert_true(got + k <= all_len);
     memcpy(text + got, piece, k);
     got += k;
@@ -93,7 +93,7 @@ static int check_texts(const Tokenizer *t, const char *name, const json_t *texts
     int64_t n = tokenizer_encode(t, json_string_value(text), json_string_length(text), false, &ids, &spans, &e);
     if (n < 0) fail_msg("%s", e.text);
     size_t len, c_len;
-    char *decoded = tokenizer_decode(t, ids, n, &len), *c = canonical(ids, spans, n, decoded, len, &c_len);
+    char *decoded = tokenizer_decode(t, ids, n, &len, &(RtError){0}), *c = canonical(ids, spans, n, decoded, len, &c_len);
     if (!digest_is(c, c_len, json_array_get(want, i)) && bad++ < 8) print_message("%s: text %zu: [%s] gave %s\n", name, i, json_string_value(text), c);
     check_stream(t, ids, n, 0);
     check_stream(t, ids, n, n / 2);
@@ -116,7 +116,7 @@ static int check_random(const Tokenizer *t, const char *name, const json_t *want
       x = (x * 1103515245 + 12345) % (1ll << 31);
       ids[k] = (int32_t)((x >> 8) % (x % 3 ? vocab : low));
     }
-    char *s = tokenizer_decode(t, ids, 24, &len);
+    char *s = tokenizer_decode(t, ids, 24, &len, &(RtError){0});
     if (!digest_is(s, len, json_array_get(want, i)) && bad++ < 4) print_message("%s: random ids %zu gave [%s]\n", name, i, s);
     rt_free(s);
     for (int64_t p = 0; p <= 24; p += 5) check_stream(t, ids, 24, p);
@@ -201,7 +201,7 @@ static void stories_ten(void **state) {
     size_t len;
     int64_t n = tokenizer_encode(t, json_string_value(text), json_string_length(text), false, &ids, NULL, &e);
     check_ids(ids, (int)n, json_object_get(c, "ids"));
-    char *s = tokenizer_decode(t, ids, n, &len);
+    char *s = tokenizer_decode(t, ids, n, &len, &(RtError){0});
     assert_string_equal(s, json_string_value(json_object_get(c, "decoded")));
     rt_free(s);
     rt_free(ids);
@@ -265,13 +265,13 @@ static void nothing_said(void **state) {
   const int32_t ids[] = {40, 41, 42, 43, 44};
   for (int64_t prompt = 0; prompt <= 5; prompt++) {
     size_t before, all_len, k;
-    char *said = tokenizer_decode(t, ids, prompt, &before), *all = tokenizer_decode(t, ids, 5, &all_len);
+    char *said = tokenizer_decode(t, ids, prompt, &before, &(RtError){0}), *all = tokenizer_decode(t, ids, 5, &all_len, &(RtError){0});
     TokStream *s = prompt % 2 ? tokstream_new(t, ids, prompt) : tokstream_eager(t, ids, prompt);
     for (int64_t i = prompt; i < 5; i++) {
-      assert_string_equal(tokstream_push(s, ids[i], &k), "");
+      assert_string_equal(tokstream_push(s, ids[i], &k, &(RtError){0}), "");
       assert_int_equal(k, 0);
     }
-    assert_string_equal(tokstream_end(s, &k), all + before);
+    assert_string_equal(tokstream_end(s, &k, &(RtError){0}), all + before);
     assert_int_equal(k, all_len - before);
     tokstream_free(s);
     rt_free(said);
