@@ -8,13 +8,16 @@
 #include "runtime/core/core.h"
 #include "runtime/text/budget.h"
 
+struct TkSearch {
+  pcre2_match_data *match;
+  pcre2_match_context *limits;
+};
 typedef struct TkCall {
   int64_t joined;              // raw offset at which the text goes on from something, so that no prefix belongs there; -1 = none
   bool within;                 // what is being looked at begins there, and what it goes on from is its own beginning
   bool failed;                 // e is filled
   TkBudget left;
-  pcre2_match_data *match;     // of the work area, as is `limits`; NULL before the first search
-  pcre2_match_context *limits;
+  struct TkSearch *search;     // what PCRE2 works with, of the work area; an object, NULL before the first search
   const char *path;
   RtError *e;
 } TkCall;
@@ -33,5 +36,5 @@ static inline bool tk_call_spend(TkCall *c, int64_t steps) {
 
 static inline bool tk_call_holds(TkCall *c, size_t bytes) { return bytes <= c->left.room || tk_call_out(c, "too much memory"); }
 
-void tk_call_end(TkCall *c);                 // gives back what the call's searches hold
+static inline void tk_call_end(TkCall *c) { rt_end(c->search); }
 #endif

@@ -106,13 +106,19 @@ void tk_pattern_free(TkPattern *p) {
   rt_end(p->held);
 }
 
+static void search_end(void *object) {
+  pcre2_match_data_free(((struct TkSearch *)object)->match);
+  pcre2_match_context_free(((struct TkSearch *)object)->limits);
+}
+
 // What PCRE2 works with; its own limits out of the way.
 static void prepare(const TkPattern *p, TkCall *call) {
-  if (!(call->match = pcre2_match_data_create_from_pattern(p->re, NULL))) rt_no_memory(sizeof *call);
-  if (!(call->limits = pcre2_match_context_create(NULL))) rt_no_memory(sizeof *call);
-  pcre2_set_match_limit(call->limits, UINT32_MAX);
-  pcre2_set_depth_limit(call->limits, UINT32_MAX);
-  pcre2_set_heap_limit(call->limits, HEAP);
+  struct TkSearch *x = call->search = rt_object(sizeof *x, search_end);
+  if (!(x->match = pcre2_match_data_create_from_pattern(p->re, NULL))) rt_no_memory(sizeof *x);
+  if (!(x->limits = pcre2_match_context_create(NULL))) rt_no_memory(sizeof *x);
+  pcre2_set_match_limit(x->limits, UINT32_MAX);
+  pcre2_set_depth_limit(x->limits, UINT32_MAX);
+  pcre2_set_heap_limit(x->limits, HEAP);
 }
 
 static bool gave_up(TkCall *call, int rc) {
@@ -136,23 +142,23 @@ static int count(pcre2_callout_block *at, void *user) {
   return tk_call_spend(c->call, c->step + (int64_t)way) ? 0 : PCRE2_ERROR_CALLOUT;
 }
 
-// As PCRE2's: the result, the match in call->match.
+// As PCRE2's: the result, the match in call->search->match.
 static int match_counted(const TkPattern *p, TkCall *call, const TkFind *f, size_t start) {
-  if (!call->match) prepare(p, call);
+  if (!call->search) prepare(p, call);
   Count c = {call, p->step, start};
-  pcre2_set_callout(call->limits, count, &c);
-  int rc = pcre2_match(p->re, (PCRE2_SPTR)f->s, f->n, start, PCRE2_NO_UTF_CHECK | (f->open ? PCRE2_PARTIAL_HARD : 0), call->match, call->limits);
-  pcre2_set_callout(call->limits, NULL, NULL);
+  pcre2_set_callout(call->search->limits, count, &c);
+  int rc = pcre2_match(p->re, (PCRE2_SPTR)f->s, f->n, start, PCRE2_NO_UTF_CHECK | (f->open ? PCRE2_PARTIAL_HARD : 0), call->search->match, call->search->limits);
+  pcre2_set_callout(call->search->limits, NULL, NULL);
   return rc;
 }
 
 // ---- cheap ones
 static inline int match_cheap(const TkPattern *p, const pcre2_code *re, TkCall *call, const TkFind *f, size_t start, size_t end) {
-  if (!call->match) prepare(p, call);
+  if (!call->search) prepare(p, call);
   PCRE2_SPTR s = (PCRE2_SPTR)f->s;
   uint32_t how = f->open || end < f->n ? PCRE2_PARTIAL_HARD : 0;
-  int rc = p->jit ? pcre2_jit_match(re, s, end, start, how, call->match, call->limits) : PCRE2_ERROR_JIT_STACKLIMIT;
-  if (rc == PCRE2_ERROR_JIT_STACKLIMIT) rc = pcre2_match(re, s, end, start, PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT | how, call->match, call->limits);
+  int rc = p->jit ? pcre2_jit_match(re, s, end, start, how, call->search->match, call->search->limits) : PCRE2_ERROR_JIT_STACKLIMIT;
+  if (rc == PCRE2_ERROR_JIT_STACKLIMIT) rc = pcre2_match(re, s, end, start, PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT | how, call->search->match, call->search->limits);
   return rc;
 }
 
@@ -175,7 +181,7 @@ static int match_here(const TkPattern *p, TkCall *call, const TkFind *f, size_t 
     size_t end = further(f, at, n);
     if (!tk_call_spend(call, (int64_t)(end - at) * p->step)) return PCRE2_ERROR_CALLOUT;
     int rc = match_cheap(p, p->here, call, f, at, end);
-    if (is_final(f, pcre2_get_ovector_pointer(call->match), rc, end)) return rc;
+    if (is_final(f, pcre2_get_ovector_pointer(call->search->match), rc, end)) return rc;
   }
 }
 
@@ -183,7 +189,7 @@ static int match_windows(const TkPattern *p, TkCall *call, const TkFind *f, size
   for (;;) {
     size_t end = further(f, at, WINDOW);
     int rc = match_cheap(p, p->re, call, f, at, end);
-    const PCRE2_SIZE *v = pcre2_get_ovector_pointer(call->match);
+    const PCRE2_SIZE *v = pcre2_get_ovector_pointer(call->search->match);
     if (end == f->n || (rc >= 0 && v[1] < end)) return rc;
     if (rc == PCRE2_ERROR_NOMATCH) {
       at = end;
@@ -216,7 +222,7 @@ static bool match_at(const TkPattern *p, TkCall *call, TkFind *f, size_t start, 
   if (f->open && !p->tells) return f->stop = start, false;
   int rc = p->here ? match_windows(p, call, f, start) : match_counted(p, call, f, start);
   if (rc < 0 && rc != PCRE2_ERROR_NOMATCH && rc != PCRE2_ERROR_PARTIAL) return gave_up(call, rc);
-  const PCRE2_SIZE *v = pcre2_get_ovector_pointer(call->match);
+  const PCRE2_SIZE *v = pcre2_get_ovector_pointer(call->search->match);
   f->stop = rc == PCRE2_ERROR_PARTIAL ? v[0] : f->n;
   if (rc < 0) return false;
   *b = v[0];
@@ -239,9 +245,4 @@ bool tk_pattern_find(const TkPattern *p, TkCall *call, TkFind *f, size_t *b, siz
     return true;
   }
   return false;
-}
-
-void tk_call_end(TkCall *c) {
-  pcre2_match_data_free(c->match);
-  pcre2_match_context_free(c->limits);
 }

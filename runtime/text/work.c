@@ -57,8 +57,7 @@ TkWork *tk_work_take(TkPool *p, bool continuation, size_t bytes, RtError *e) {
   if (w) p->free = w->next;
   pthread_mutex_unlock(&p->lock);
   if (!w) w = work_new(p->model);
-  w->call = (TkCall){.joined = continuation ? 0 : -1, .left = tk_budget(bytes), .match = w->call.match, .limits = w->call.limits,
-                     .path = p->path, .e = e};
+  w->call = (TkCall){.joined = continuation ? 0 : -1, .left = tk_budget(bytes), .search = w->call.search, .path = p->path, .e = e};
   w->n = 0;
   return w;
 }
