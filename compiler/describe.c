@@ -78,8 +78,8 @@ static ProgParam param(const BParam *q, const Plan *plan) {
   ProgParam p = {.name = q->name, .shape = {q->rank, (int64_t *)(uintptr_t)q->dim}, .elems = 1, .offset = -1, .init = q->init, .a = q->a, .fan_in = q->fan_in,
                  .model = q->model};
   for (int i = 0; i < q->rank; i++) p.elems *= q->dim[i];
-  for (int i = 0; i < plan->nbuf; i++)
-    if (plan->buf[i].kind == BUF_PARAM && !strcmp(plan->buf[i].name, q->name)) p.offset = plan->buf[i].slice.offset;
+  int buf = plan_find(plan, BUF_PARAM, q->name);
+  if (buf >= 0) p.offset = plan->buf[buf].slice.offset;
   return p;
 }
 

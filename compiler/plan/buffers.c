@@ -10,12 +10,20 @@ int plan_buf(Plan *p, const PBuf *b) {
   return p->nbuf - 1;
 }
 
+// A buffer that is found again by key, which is the arena's.
+static int keyed_buf(Plan *p, const PBuf *b, const char *key) {
+  int id = plan_buf(p, b);
+  map_put(p->arena, &p->named[b->kind], key, id);
+  return id;
+}
+
+int plan_find(const Plan *p, BufKind kind, const char *name) { return map_find(&p->named[kind], name); }
+
 int plan_named_buf(Plan *p, BufKind kind, const char *name, const Type *t, int sym) {
-  for (int i = 0; i < p->nbuf; i++) {
-    if (p->buf[i].kind == kind && !strcmp(p->buf[i].name, name)) return i;
-  }
+  int there = plan_find(p, kind, name);
+  if (there >= 0) return there;
   PBuf b = {.kind = kind, .name = arena_strdup(p->arena, name), .dt = t->dt, .sym = sym, .elems = type_row_elems(t)};
-  return plan_buf(p, &b);
+  return keyed_buf(p, &b, b.name);
 }
 
 int lower_sym(const Lower *l, const Type *t) {
@@ -105,11 +113,10 @@ int lower_packed(Lower *l, NodeId w, int64_t N, int64_t K) {
     return b;
   }
   BufKind kind = from == BUF_PARAM ? BUF_LIVE : BUF_PACKED;
-  for (int i = 0; i < p->nbuf; i++) {
-    const ProgPanels *m = &p->buf[i].packed;
-    if (p->buf[i].kind == kind && m->source == source && m->K == K && m->turned == turned) return i;
-  }
+  const char *key = arena_printf(p->arena, "%d.%lld.%d", source, (long long)K, turned);
+  int there = map_find(&p->named[kind], key);
+  if (there >= 0) return there;
   PBuf b = {.kind = kind, .name = p->buf[source].name, .dt = dt, .sym = -1, .elems = elems,
             .packed = {.source = source, .N = N, .K = K, .turned = turned}};
-  return plan_buf(p, &b);
+  return keyed_buf(p, &b, key);
 }

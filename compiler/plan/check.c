@@ -49,13 +49,18 @@ static void check_overlap(const Plan *p, int entry) {
     }
   }
   for (int i = 0; i < e->nout; i++) last[e->out[i].buf] = e->ncall;
-  for (int i = 0; i < n; i++) {
-    for (int k = 0; k < i; k++) {
-      const PBuf *x = &p->buf[used[i]], *y = &p->buf[used[k]];
-      if (x->sym != y->sym || last[used[i]] < first[used[k]] || last[used[k]] < first[used[i]]) continue;
+  for (int i = 0, alive = 0; i < n; i++) {                  // in the order in which they begin to live; the first `alive` of used still do
+    int now = used[i], kept = 0;
+    for (int k = 0; k < alive; k++)
+      if (last[used[k]] >= first[now]) used[kept++] = used[k];
+    used[alive = kept] = now;
+    for (int k = 0; k < alive; k++) {
+      const PBuf *x = &p->buf[now], *y = &p->buf[used[k]];
+      if (x->sym != y->sym) continue;
       int64_t sx = x->elems * dtype_size(x->dt), sy = y->elems * dtype_size(y->dt);
-      if (x->act.offset < y->act.offset + sy && y->act.offset < x->act.offset + sx) bug_at(p, entry, first[used[i]], used[i], "overlaps another live buffer");
+      if (x->act.offset < y->act.offset + sy && y->act.offset < x->act.offset + sx) bug_at(p, entry, first[now], now, "overlaps another live buffer");
     }
+    alive++;
   }
 }
 

@@ -28,9 +28,8 @@ static void place_params(Plan *p) {
   }
   p->theta = (p->theta + FLAT_WIDTH - 1) / FLAT_WIDTH * FLAT_WIDTH;
   for (int i = 0; i < p->nbuf; i++) {
-    for (int k = 0; p->buf[i].kind == BUF_GRAD && k < p->nbuf; k++) {
-      if (p->buf[k].kind == BUF_PARAM && !strcmp(p->buf[k].name, p->buf[i].name)) p->buf[i].slice = p->buf[k].slice;
-    }
+    int param = p->buf[i].kind == BUF_GRAD ? plan_find(p, BUF_PARAM, p->buf[i].name) : -1;
+    if (param >= 0) p->buf[i].slice = p->buf[param].slice;
   }
 }
 

@@ -41,42 +41,43 @@ static int lives(const Plan *p, int entry, Life *life) {
   return n;
 }
 
+// What is alive in a region, by where it begins.
 typedef struct Placed {
   int64_t begin, end;
+  int last;
 } Placed;
+typedef struct Region {
+  Placed *v;
+  int n, cap;
+} Region;
 
-static int by_begin(const void *x, const void *y) {
-  const Placed *a = x, *b = y;
-  return (a->begin > b->begin) - (a->begin < b->begin);
-}
-
-// First gap of `size` among the values of the same region that are alive together with life[i].
-static int64_t first_gap(const Plan *p, const Life *life, int i, Placed *busy) {
+// Takes the first gap that holds x, among what is alive when it begins to be: what has died by then is forgotten.
+static int64_t place(Arena *a, Region *r, const Life *x) {
   int n = 0;
-  for (int k = 0; k < i; k++) {
-    if (p->buf[life[k].buf].sym != p->buf[life[i].buf].sym || life[k].last < life[i].first) continue;
-    int64_t at = p->buf[life[k].buf].act.offset;
-    busy[n++] = (Placed){at, at + life[k].size};
-  }
-  if (n) qsort(busy, (size_t)n, sizeof *busy, by_begin);
+  for (int k = 0; k < r->n; k++)
+    if (r->v[k].last >= x->first) r->v[n++] = r->v[k];
+  r->n = n;
   int64_t at = 0;
-  for (int k = 0; k < n; k++) {
-    if (busy[k].begin - at >= life[i].size) break;
-    if (busy[k].end > at) at = busy[k].end;
-  }
+  for (int k = 0; k < n && r->v[k].begin - at < x->size; k++)
+    if (r->v[k].end > at) at = r->v[k].end;
+  Placed p = {at, at + x->size, x->last};
+  ARENA_PUSH(a, r->v, r->n, r->cap, p);
+  int k = r->n - 1;
+  for (; k > 0 && r->v[k - 1].begin > at; k--) r->v[k] = r->v[k - 1];
+  r->v[k] = p;
   return at;
 }
 
 void plan_place(Plan *p, int entry) {
   PlanEntry *e = &p->entry[entry];
   Life *life = ARENA_ARRAY(p->arena, Life, p->nbuf + 1);
-  Placed *busy = ARENA_ARRAY(p->arena, Placed, p->nbuf + 1);
+  Region *region = ARENA_ARRAY(p->arena, Region, p->nsym + 1);       // by symbol; the first is the static one
   e->row_bytes = ARENA_ARRAY(p->arena, int64_t, p->nsym + 1);
   int n = lives(p, entry, life);
   if (n) qsort(life, (size_t)n, sizeof *life, by_first);
   for (int i = 0; i < n; i++) {
     PBuf *b = &p->buf[life[i].buf];
-    b->act.offset = first_gap(p, life, i, busy);
+    b->act.offset = place(p->arena, &region[b->sym + 1], &life[i]);
     int64_t end = b->act.offset + life[i].size, *top = b->sym < 0 ? &e->static_bytes : &e->row_bytes[b->sym];
     if (end > *top) *top = end;
   }

@@ -7,6 +7,7 @@
 #define CALM_PLAN_PLAN_H
 #include <stddef.h>
 
+#include "dsl/base/map.h"
 #include "graph/graph.h"
 
 // ---- row programs: a straight line of values over one row (static extents only; the row symbol is implied)
@@ -126,6 +127,7 @@ typedef struct Plan {
   int nkernel, capkernel;
   PBuf *buf;
   int nbuf, capbuf;
+  Map named[BUF_ACT + 1];      // by kind: buffers by name; of panels by what they are packed from and how (lower_packed)
   PlanEntry *entry;
   int nentry, capentry;
   int64_t theta;               // elements of the flat vector: every parameter starts at a multiple of 16; total a multiple of FLAT_WIDTH
@@ -137,5 +139,6 @@ void plan_add(Plan *p, const Graph *g);
 // Adds init and prepare after the last plan_add, and checks the whole: every buffer written before it is read, no two live
 // activations overlap, no activation of train or loss grows as T*T or T*V. Aborts on a violation (a compiler bug).
 void plan_finish(Plan *p);
+int plan_find(const Plan *p, BufKind kind, const char *name);   // an input, weight, parameter, gradient or cache: its buffer, -1
 void plan_print(const Plan *p, Buf *out);    // what --emit=plan shows: kernels with their programs, calls per entry, buffers
 #endif
