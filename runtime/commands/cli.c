@@ -36,6 +36,7 @@ static const struct { RtAbout about; int commands; const char *advice; } ADVICE[
     {RT_ABOUT_MEMORY, C_ALL, "give it more memory, or take smaller models"},
     {RT_ABOUT_CACHES, C_EVAL, "fewer sequences at a time, or shorter ones: --slots, --max-tokens"},
     {RT_ABOUT_CACHES, C_GENERATE, "shorter text: --max-tokens"},
+    {RT_ABOUT_DATA, C_TRAIN, "give --data FILE, or `data = \"…\"` in the spec's train block"},
     {RT_ABOUT_SPEC, C_ALL, "use them with --force"},
     {RT_ABOUT_RUN, C_TRAIN, "go on with it: --resume; train into another directory: --out; replace it: --overwrite"},
     {RT_ABOUT_NO_RUN, C_TRAIN, "without --resume one is started"},

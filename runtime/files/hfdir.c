@@ -99,17 +99,17 @@ static bool read_generation(HfDir *h, RtError *e) {
   return ok;
 }
 
-static bool read_config(HfDir *h, const char *what, RtError *e) {
+// from: what a user knows the object as, what: its path.
+static bool read_config(HfDir *h, const char *from, const char *what, RtError *e) {
   json_t *text = json_object_get(h->config, "text_config");
   if (text && !json_is_object(text)) return rt_fail(e, "%s: \"text_config\": expected an object, found %s", what, rtj_kind(text));
-  const char *from = h->dir ? "config.json" : "the spec";
   h->text = text ? text : h->config;
   h->vocab_size = -1;
   return rtj_get_int_in(what, h->text, "vocab_size", 0, INT32_MAX, &h->vocab_size, e) && read_eos_ids(h, what, from, h->text, e) &&
          read_eos_ids(h, what, from, h->config, e) && read_bos_id(h, what, h->text, e) && read_bos_id(h, what, h->config, e);
 }
 
-HfDir *hfdir_from(const char *dir, json_t *config, const char *tokenizer, RtError *e) {
+HfDir *hfdir_from(const char *dir, json_t *config, const char *from, const char *tokenizer, RtError *e) {
   HfDir *h = rt_alloc(1, sizeof *h);
   h->dir = dir ? rt_strdup(dir) : NULL;
   h->config = json_incref(config);
@@ -117,7 +117,7 @@ HfDir *hfdir_from(const char *dir, json_t *config, const char *tokenizer, RtErro
   h->max_new_tokens = -1;
   h->bos = h->first_eos = h->bos_token.listed = h->eos_token.listed = -1;
   char *path = dir ? file_join(dir, "config.json") : rt_strdup("config");
-  bool ok = read_config(h, path, e) && read_generation(h, e) && read_tokenizer_config(h, e);
+  bool ok = read_config(h, from, path, e) && read_generation(h, e) && read_tokenizer_config(h, e);
   rt_free(path);
   sort_eos(h);
   if (ok) return h;
@@ -136,7 +136,7 @@ HfDir *hfdir_open(const char *dir, RtError *e) {
     rt_fail(e, "%s: no config.json (expected a Hugging Face model directory)", dir);
   } else {
     json_t *config = rtj_object_file(path, 0, e);
-    if (config) h = hfdir_from(dir, config, file_is_there(tokenizer) ? tokenizer : NULL, e);
+    if (config) h = hfdir_from(dir, config, "config.json", file_is_there(tokenizer) ? tokenizer : NULL, e);
     json_decref(config);
   }
   rt_free(tokenizer);

@@ -24,15 +24,16 @@ typedef struct HfDir {
   int32_t *eos;                // union over the eos_token_id of both; ascending
   int n_eos;
   int32_t first_eos;           // the first that config.json names, else generation_config.json; -1 when there is none
-  const char *first_eos_from;  // which of the two ("the spec" for a model made from nothing)
+  const char *first_eos_from;  // which of the two
   HfToken bos_token, eos_token;
   int64_t max_new_tokens;      // of generation_config.json; -1 when it says none
 } HfDir;
 
 // Opens a model directory; NULL and an error naming the file or key when it is not one.
 HfDir *hfdir_open(const char *dir, RtError *e);
-// The same facts for a program that has the configuration already: config is a borrowed object (a reference is taken); dir may be
+// The same facts for a program that has the configuration already: config is a borrowed object (a reference is taken), called
+// `from` where it is told (a string that stays); dir may be
 // NULL (a model made from nothing); tokenizer is the path of a tokenizer.json or NULL; tokenizer_config.json is looked for beside it.
-HfDir *hfdir_from(const char *dir, json_t *config, const char *tokenizer, RtError *e);
+HfDir *hfdir_from(const char *dir, json_t *config, const char *from, const char *tokenizer, RtError *e);
 void hfdir_free(HfDir *h);
 #endif

@@ -25,7 +25,10 @@ struct StWriter {
 StWriter *st_writer_new(void) { return rt_alloc(1, sizeof(StWriter)); }
 
 void st_writer_add(StWriter *w, const char *name, Dtype dtype, int rank, const int64_t *shape, const void *data) {
-  if (dtype >= DT_MASK || dtype_size(dtype) == 0 || rank > ST_MAX_RANK) abort();   // the caller's bug: only these can be written
+  if (dtype >= DT_MASK || dtype_size(dtype) == 0 || rank > ST_MAX_RANK) {
+    fprintf(stderr, "calm: bug: tensor %s cannot be written: type %d, rank %d\n", name, (int)dtype, rank);
+    abort();
+  }
   w->item = rt_realloc(w->item, (size_t)w->n + 1, sizeof *w->item);
   Item *it = &w->item[w->n++];
   *it = (Item){.name = rt_strdup(name), .dtype = dtype, .rank = rank, .data = data, .bytes = (size_t)dtype_size(dtype)};
@@ -42,7 +45,7 @@ void st_writer_meta(StWriter *w, const char *key, const char *value) {
   json_object_set_new(w->meta, key, json_string(value));
 }
 
-// The header as text padded with spaces, so that the data part starts at a multiple of 8; malloc'ed.
+// The header as text padded with spaces, so that the data part starts at a multiple of 8; rt_free gives it back.
 static char *header(const StWriter *w, size_t *len) {
   json_t *root = json_object();
   if (w->meta) json_object_set(root, "__metadata__", w->meta);

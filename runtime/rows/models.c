@@ -146,7 +146,7 @@ static bool open_tokenizers(Models *m, RtError *e) {
     if (!s->tok && s->vocab < m->streams.s[0].vocab) m->streams.s[0].vocab = s->vocab;
   }
   m->context = m->streams.s[0].context, m->vocab = m->streams.s[0].vocab;
-  m->hf = hfdir_from(m->dir[a], p->model[a].config, m->tokfile[a], e);
+  m->hf = hfdir_from(m->dir[a], p->model[a].config, m->dir[a] ? "config.json" : "the spec", m->tokfile[a], e);
   if (!m->hf || (m->tokfile[a] && !(m->tok = tokenizer_open(m->tokfile[a], e)))) return false;
   text_ends_read(&m->ends, m->hf, m->tok);
   return true;

@@ -185,7 +185,7 @@ bool settings_json(TrainSettings *s, const json_t *o, const char *what, RtError 
 }
 
 bool settings_check(const TrainSettings *s, RtError *e) {
-  return s->data || rt_fail(e, "no training data: give --data FILE, or `data = \"…\"` in the spec's train block");
+  return s->data || rt_fail_about(e, RT_ABOUT_DATA, "no training data");
 }
 
 int64_t settings_step_tokens(const TrainSettings *s) {

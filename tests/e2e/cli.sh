@@ -160,7 +160,7 @@ sed '/^train/,$d' spec.calm >bare.calm
 build bare.calm -o bare
 ./bare train --data rows.jsonl --steps 2 2>err || fail "no train block: $(cat err)"
 [ -s bare.run/last/theta.safetensors ] || fail "default output directory"
-expect 1 'data' ./bare train --steps 2 --out nowhere
+expect 1 'no training data (give --data FILE' ./bare train --steps 2 --out nowhere
 has_default bare train steps 1000
 has_default bare train warmup 'a tenth of the steps, at most 50'
 # a line of progress every so many steps, by a flag and by the spec

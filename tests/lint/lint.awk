@@ -107,6 +107,9 @@ asks && /OP_[a-z]|op_name/ {
     here($0, "asks for an op by name; ask for a trait of graph/ops.def")
 }
 /(calmc|%s): (error|warning):/ && !/:%d: / && FILENAME !~ "/real_pair/chrf" { here($0, "errors begin with error:, or with a place in a file and that") }
+FILENAME ~ "^runtime/(core|files|text|machine|engine|rows|work)/" && /"[^"]*--[a-z]/ && !/^ *\/\// {
+  here($0, "names a flag below commands; RtError.about says what it is about, and ADVICE in commands/cli.c what to do")
+}
 tolower($0) ~ families { here($0, "names a model family; the compiler knows tensor operations") }
 
 END {

@@ -50,6 +50,7 @@ refuses runtime/engine/region.c '/* in two lines,
    as nowhere_else.c has it */' 'nowhere_else.c'
 refuses runtime/engine/region.c '// See runtime/region.h.' 'runtime/region.h'
 refuses runtime/engine/region.c '// "quoted", and // nowhere_else.c' 'nowhere_else.c'
+refuses runtime/work/settings.c 'const char *s = "give --data FILE";' 'names a flag below commands'
 refuses compiler/graph/graph.c '// As in llama.' 'names a model family'
 refuses compiler/graph/graph.c 'void f(void) { fputs("calmc: error: no", stderr); }' 'errors begin with'
 echo 'const char *s = "/* nowhere_else.c"; // fine' >>runtime/core/clock.c
