@@ -1,18 +1,16 @@
 // What a build may write over, and what it says of what it made.
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "driver.h"
+#include "dsl/path.h"
 #include "runtime/files/files.h"
 
 // Whether a declaration names the file or its directory; from the spec's own folder. For a build that ends before models are read.
-static bool names(const char *path, const char *spec, const Ast *d) {
-  const char *name = d->kind == AST_MODEL ? d->str2 : d->kind == AST_ANCHOR || d->kind == AST_AUGMENT ? d->str : NULL, *slash = strrchr(spec, '/');
-  char file[PATH_MAX];
-  if (!name || (size_t)snprintf(file, sizeof file, "%.*s%s", *name != '/' && slash ? (int)(slash - spec) + 1 : 0, spec, name) >= sizeof file) return false;
-  return file_is_input(path, file);
+static bool names(const char *path, const Spec *spec, const Ast *d) {
+  const char *name = d->kind == AST_MODEL ? d->str2 : d->kind == AST_ANCHOR || d->kind == AST_AUGMENT ? d->str : NULL;
+  return name && file_is_input(path, path_from(spec->sources->arena, spec->sources->v[spec->file->loc.file].path, name));
 }
 
 static bool reads(const char *path, const Spec *spec, const Program *p) {
@@ -20,7 +18,7 @@ static bool reads(const char *path, const Spec *spec, const Program *p) {
   for (int i = 1; i < sources->n; i++)
     if (sources->v[i].path[0] != '<' && file_is_input(path, sources->v[i].path)) return true;
   for (int i = 0; i < spec->file->nkid; i++)
-    if (names(path, sources->v[spec->file->loc.file].path, spec->file->kid[i])) return true;
+    if (names(path, spec, spec->file->kid[i])) return true;
   for (int i = 0; p && i < p->nmodel; i++)
     if ((p->model[i].dir && file_is_input(path, p->model[i].dir)) || (p->model[i].tokenizer && file_is_input(path, p->model[i].tokenizer))) return true;
   return file_is_input(path, "/proc/self/exe");
