@@ -98,7 +98,7 @@ static bool exchange(const char *tmp, const char *dir, RtError *e) {
 #define MANY 0x1p53            // a count that can be gone on from, and that doubles hold
 #define TOKEN INT32_MAX
 typedef enum FieldKind { COUNT, STEP, SEED, LOSS, TIME, TEXT } FieldKind;
-typedef enum FieldNeed { OPTIONAL, NEEDED } FieldNeed;
+typedef enum FieldNeed { OPTIONAL, SAID, NEEDED } FieldNeed;
 #define KIND_COUNT(lo, hi) COUNT, (int64_t)lo, (int64_t)hi
 #define KIND_STEP(lo, hi) STEP, (int64_t)lo, (int64_t)hi
 #define KIND_SEED SEED, 0, 0
@@ -137,11 +137,11 @@ static bool read_field(const struct Field *f, TrainState *s, const json_t *v, co
   const char *expected = range, *found = rtj_kind(v);
   bool null = !v || json_is_null(v), whole = json_is_integer(v) && json_integer_value(v) >= f->lo && json_integer_value(v) <= f->hi, ok = false;
   snprintf(range, sizeof range, "a whole number from %lld to %lld", (long long)f->lo, (long long)f->hi);
-  if (null && f->need == NEEDED) return rt_fail(e, "%s: \"%s\": expected a value, found %s", path, f->key, rtj_kind(v));
+  if (v ? null && f->need == NEEDED : f->need != OPTIONAL) return rt_fail(e, "%s: \"%s\": expected a value, found %s", path, f->key, rtj_kind(v));
   switch (f->kind) {
-    case COUNT: ok = whole, *(int64_t *)at = json_integer_value(v); break;
+    case COUNT: ok = null || whole, *(int64_t *)at = json_integer_value(v); break;       // 0 of null
     case STEP: ok = null || whole, *(int64_t *)at = null ? -1 : json_integer_value(v); break;
-    case SEED: ok = json_is_integer(v), *(uint64_t *)at = (uint64_t)json_integer_value(v), expected = "a whole number"; break;
+    case SEED: ok = null || json_is_integer(v), *(uint64_t *)at = (uint64_t)json_integer_value(v), expected = "a whole number"; break;
     case LOSS: ok = null || (json_is_number(v) && isfinite(json_number_value(v))), *(double *)at = null ? INFINITY : json_number_value(v), expected = "a number"; break;
     case TIME: ok = null || (json_is_number(v) && json_number_value(v) >= 0), *(double *)at = null ? NAN : json_number_value(v), expected = "a number of 0 or more"; break;
     case TEXT: ok = null || json_is_string(v), *(const char **)at = json_string_value(v), expected = "a string"; break;
