@@ -249,7 +249,7 @@ static void set_machine(Trainer *t, bool resumed) {
   if (resumed && (strcmp(isa, old_isa) || strcmp(blas, old_blas)))
     rt_warn("%s was trained with %s and BLAS kernels %s, and goes on with %s and %s: its bits will not be those of an uninterrupted run", t->dir.last,
             old_isa, old_blas, isa, blas);
-  t->st.spec_file = t->en->prog->spec, t->st.isa = isa, t->st.blas = blas;
+  t->st.spec_file = t->en->prog->spec, t->st.calm_version = CALM_VERSION, t->st.isa = isa, t->st.blas = blas;
 }
 
 // Its data is that of the run gone on with: completions end with the same token.

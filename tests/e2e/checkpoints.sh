@@ -66,6 +66,8 @@ train --steps 9 --out run --resume
 cmp run/last/theta.safetensors old/last/theta.safetensors || fail "an earlier calm's checkpoint goes on otherwise"
 grep -q sha256 old/last/theta.json || fail "no hashes now"
 
+[ "calmc $(field calm_version old/last/theta.json | tr -d '"')" = "$("$CALMC" --version)" ] || fail "which calm wrote it is not said: $(cat old/last/theta.json)"
+
 # --- another instruction-set path
 [ "$(field isa run/last/theta.json)" = '"avx2"' ] && other=avx512 || other=avx2
 if CALM_ISA=$other ./app info >/dev/null 2>&1; then
