@@ -214,6 +214,8 @@ typedef struct CommandLine {
   const Command *command;      // NULL: none, or not known yet
   int status;
   Shown shown;
+  uint64_t said[64];           // hashes of warnings and notes
+  int nsaid;
 } CommandLine;
 
 static void version(const RtProgram *rt) {
@@ -254,14 +256,22 @@ static bool run_line(void *user, RtError *e) {
 
 // ---- what the rooms below have to say
 
+// A line once: a command may come to the same file again.
+static bool is_new(CommandLine *l, const char *text) {
+  enum { MANY = sizeof l->said / sizeof *l->said };
+  uint64_t key = rng_key(0, text);
+  for (int i = 0; i < l->nsaid; i++)
+    if (l->said[i] == key) return false;
+  if (l->nsaid < MANY) l->said[l->nsaid++] = key;
+  return true;
+}
+
 static void say_warning(void *user, const char *text) {
-  (void)user;
-  fprintf(stderr, "warning: %s\n", text);
+  if (is_new(user, text)) fprintf(stderr, "warning: %s\n", text);
 }
 
 static void say_note(void *user, const char *text) {
-  (void)user;
-  fprintf(stderr, "%s\n", text);
+  if (is_new(user, text)) fprintf(stderr, "%s\n", text);
 }
 
 static void say_progress(void *user, const char *what, int64_t done, int64_t total) {

@@ -266,6 +266,15 @@ static bool run_job(App *a, EvalJob *job, const Options *o, json_t *all, RtError
   return streams_written(e);
 }
 
+static bool no_title(const Prog *p, const char *title, RtError *e) {
+  Near near = near_begin(title);
+  size_t i;
+  json_t *block;
+  json_array_foreach(p->evals, i, block) near_offer(&near, json_string_value(json_object_get(block, "title")));
+  return rt_fail_about(e, RT_ABOUT_USAGE, "--eval: %s has no eval block \"%s\"%s%s%s", p->spec, title, near.best ? "; did you mean \"" : "",
+                       near.best ? near.best : "", near.best ? "\"?" : "");
+}
+
 // --data, or the spec's eval blocks (in a block `metric = exact_match` adds to the loss, it does not replace it).
 static bool run_all(App *a, const Options *o, const EvalJob *base, json_t *all, RtError *e) {
   if (o->data) {
@@ -289,7 +298,7 @@ static bool run_all(App *a, const Options *o, const EvalJob *base, json_t *all, 
     if (!run_job(a, &job, o, all, e)) return false;
   }
   if (json_array_size(all)) return true;
-  if (o->title) return rt_fail(e, "%s has no eval block \"%s\"", a->prog->spec, o->title);
+  if (o->title) return no_title(a->prog, o->title, e);
   return rt_fail(e, "nothing to evaluate: give --data FILE (%s has no eval block)", a->prog->spec);
 }
 

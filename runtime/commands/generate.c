@@ -50,6 +50,8 @@ static bool read_prompt(const Options *o, char **text, size_t *n, RtError *e) {
     FileMap m;
     if (!file_map(&m, o->prompt_file, e)) return false;
     const char *all = m.data ? (const char *)m.data : "";
+    const char *other = text_encoding(all, m.size);
+    if (other) return file_unmap(&m), rt_fail(e, "%s: " ENCODING_HELP, o->prompt_file, other, other);
     size_t bom = rt_utf8_bom(all, m.size);
     *text = rt_alloc((*n = m.size - bom) + 1, 1);
     memcpy(*text, all + bom, *n);

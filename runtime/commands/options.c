@@ -203,6 +203,12 @@ void options_idle(const Options *o, int flag, const char *why) {
   if (o->given[flag]) rt_warn("--%s has no effect: %s", ROW[flag].name, why);
 }
 
+void options_idle_setting(const Options *o, int setting, const char *why) {
+  char *flag = flag_of(setting);
+  if (o->setting[setting]) rt_warn("--%s has no effect: %s", flag, why);
+  rt_free(flag);
+}
+
 void options_free(Options *o) {
   for (int i = 0; i < N_FLAGS; i++)
     if (ROW[i].kind == OPT_LIST) rt_free(((OptList *)((char *)o + ROW[i].at))->v);

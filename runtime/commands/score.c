@@ -121,7 +121,7 @@ static bool read_hidden(Score *s, const Options *o, RtError *e) {
     for (char *w = strtok_r(text, ",", &at); w; w = strtok_r(NULL, ",", &at)) {
       const ProgOutput *found = find_hidden(s, w);
       if (!found) {
-        rt_fail(e, "--hidden %s: expected MODEL.BLOCK such as %s.%lld (0 is the embedding; see info)", w,
+        rt_fail_about(e, RT_ABOUT_USAGE, "--hidden %s: expected MODEL.BLOCK such as %s.%lld (0 is the embedding; see info)", w,
                 s->en->prog->model[s->en->prog->anchor].name,
                     (long long)s->en->prog->model[s->en->prog->anchor].blocks);
         rt_free(text);
@@ -208,12 +208,11 @@ static bool score_by_chunks(Score *s, const char *text, RtError *e) {
   int64_t *sizes = keep(s, (strlen(text) + 1) * sizeof *sizes), n = 0;
   for (const char *at = text; *at;) {
     const char *end;
-    if (!number_whole(at, &sizes[n], &end) || sizes[n] < 1 || (*end && *end != ',')) return rt_fail(e,
-        "--chunk %s: expected numbers of tokens such as 1,7,64", text);
+    if (!number_whole(at, &sizes[n], &end) || sizes[n] < 1 || (*end && *end != ',')) return rt_fail_about(e, RT_ABOUT_USAGE, "--chunk %s: expected numbers of tokens such as 1,7,64", text);
     at = *end ? end + 1 : end;
     n++;
   }
-  if (!n) return rt_fail(e, "--chunk: expected numbers of tokens such as 1,7,64");
+  if (!n) return rt_fail_about(e, RT_ABOUT_USAGE, "--chunk: expected numbers of tokens such as 1,7,64");
   return score_chunks(s, sizes, n, e);
 }
 
@@ -295,7 +294,7 @@ static bool load(Score *s, const Options *o, RtError *e) {
 }
 
 static bool score(Score *s, const Options *o, RtError *e) {
-  if (o->chunk && o->hidden.n) return rt_fail(e, "--chunk gives logits only; leave --hidden out");
+  if (o->chunk && o->hidden.n) return rt_fail_about(e, RT_ABOUT_USAGE, "--chunk gives logits only; leave --hidden out");
   s->cap = o->score_cap;
   s->vocab = s->en->prog->model[s->en->prog->anchor].vocab;
   s->top = o->top;

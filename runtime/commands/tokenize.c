@@ -7,12 +7,13 @@
 
 // The tokenizer of --model NAME, else the anchor's. *own: to be freed.
 static const Tokenizer *choose(const Models *ms, const Options *o, Tokenizer **own, RtError *e) {
-  int m = ms->prog->anchor;
+  int m = ms->prog->anchor, named = 0;
   for (int i = 0; i < o->model.n; i++) {
     if (strchr(o->model.v[i], '=')) continue;
+    if (named++) return rt_fail_about(e, RT_ABOUT_USAGE, "--model is given twice; one tokenizer is used"), NULL;
     m = prog_model(ms->prog, o->model.v[i]);
     if (m < 0) {
-      rt_fail(e, "--model %s: this program has no model of that name (see info)", o->model.v[i]);
+      rt_fail_about(e, RT_ABOUT_USAGE, "--model %s: this program has no model of that name (see info)", o->model.v[i]);
       return NULL;
     }
   }

@@ -333,6 +333,14 @@ static bool outputs_allowed(const Trainer *t, const Options *o, RtError *e) {
   return ok;
 }
 
+static void say_idle(const Trainer *t, const Options *o) {
+  if (o->resume) options_idle(o, FLAG_params, "--resume goes on with those of last/");
+  else if (!o->params) options_idle(o, FLAG_force, "there is neither --params nor --resume");
+  if (opt_int(o->stop_after, 0) >= t->set.steps) options_idle(o, FLAG_stop_after, "that is not before the last step (see --steps)");
+  if (!t->set.validate) options_idle_setting(o, SET_train_eval_every, "there is no held-out data (see --validate)");
+  if (t->set.schedule == SCHEDULE_constant) options_idle_setting(o, SET_schedule_floor, "the schedule is constant");
+}
+
 static bool train(Trainer *t, const Options *o, int *sig, RtError *e) {
   Engine *en = t->en;
   if (en->entry[ENTRY_TRAIN] < 0 || en->prog->nparam == 0)
@@ -342,6 +350,7 @@ static bool train(Trainer *t, const Options *o, int *sig, RtError *e) {
   bool held = rundir_open(&t->dir, out, start, e);
   rt_free(out);
   if (!held || !check_memory(t, o, e) || !outputs_allowed(t, o, e) || !engine_load(en, t->app.models->dir, true, e) || !start_from(t, o, e)) return false;
+  say_idle(t, o);
   t->until = opt_int(o->stop_after, t->set.steps);
   if (t->until > t->set.steps) t->until = t->set.steps;
   if ((t->nothing = o->resume && t->st.step >= t->until)) return true;

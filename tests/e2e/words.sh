@@ -25,6 +25,7 @@ expect 1 'wide/config.json: it is UTF-16' "$CALMC" build wide.calm -o never
 mkdir widetok && iconv -f UTF-8 -t UTF-16 chars.json >widetok/tokenizer.json
 expect 1 '^error: widetok/tokenizer.json: it is UTF-16' "$CALMC" tokenize widetok
 expect 1 'it is UTF-16' "$CALMC" tokenize chars.json <marked.jsonl
+expect 1 '^error: marked.jsonl: it is UTF-16' ./own generate --prompt-file marked.jsonl
 rm -r wide widetok marked.jsonl plain.jsonl wide.calm
 
 # --- a file that holds no rows
@@ -62,6 +63,13 @@ expect 2 '^error: --model base=… is given twice' ./app info --model base=base 
 expect 2 '^error: --model hello: expected NAME=DIR' ./app info --model hello
 expect 2 '^error: --model b=aug: this program has no model of that name' ./app info --model b=aug
 expect 2 '^error: --metric: expected exact_match or loss, found "bleu"' ./app eval --data rows.jsonl --metric bleu
+printf 'eval "news" { data = "%s/rows.jsonl" }\n' "$dir" | cat spec.calm - >titled.calm
+build titled.calm -o titled
+expect 2 '^error: --eval: titled.calm has no eval block "nwes"; did you mean "news"?' ./titled eval --eval nwes
+expect 0 '^news: 4 rows' ./titled eval --eval news
+expect 2 '^error: --hidden base.99: expected' ./app score --data rows.jsonl --out x.st --hidden base.99
+expect 2 '^error: --chunk some: expected' ./app score --data rows.jsonl --out x.st --chunk some
+expect 2 '^error: --model is given twice' ./app tokenize --model base --model aug
 expect 2 'give one of them' ./own generate --prompt a --prompt-file own.calm
 [ ! -e app.run ] || fail "a command line that was not understood began a run"
 for c in '' train eval generate score verify tokenize export verify-files info; do
@@ -86,12 +94,27 @@ expect 0 '^warning: --dump has no effect' ./own eval --data text.jsonl --dump du
 expect 0 '^pairs.jsonl: 2 rows .*exact match' ./own eval --data pairs.jsonl --dump dump.jsonl
 ! grep 'no effect' said && [ "$(wc -l <dump.jsonl)" = 2 ] || fail "a dump of two rows: $(cat said dump.jsonl)"
 expect 0 '^warning: --eval has no effect: --data says' ./own eval --data text.jsonl --eval news
+idle() { want=$1; shift; expect 0 "^warning: $want" ./app train --data rows.jsonl --out run --overwrite "$@"; }
+idle '--stop-after has no effect: that is not before the last step' --steps 2 --stop-after 3
+idle '--eval-every has no effect: there is no held-out data' --steps 2 --eval-every 1
+idle '--floor has no effect: the schedule is constant' --steps 2 --floor 0.5
+idle '--force has no effect: there is neither --params nor --resume' --steps 2 --force
+./app train --data rows.jsonl --out run --overwrite --steps 2 --stop-after 1 --validate rows.jsonl --eval-every 1 --schedule cosine --floor 0.5 >said 2>&1 || fail "train: $(cat said)"
+! grep 'no effect' said || fail "options that have one: $(cat said)"
+expect 0 '^warning: --params has no effect: --resume goes on' ./app train --data rows.jsonl --out run --resume --params theta0.safetensors
+rm -r run
 expect 0 '^warning: --force has no effect: there is no --params' ./own eval --data text.jsonl --force
 expect 1 '^error: text.jsonl: nothing to score: exact match takes rows with "prompt" and "completion", and none of its 1 row has both' \
   ./own eval --data text.jsonl --metric exact_match
 echo '{"input_ids": [1, 2, 3], "labels": [-100, -100, -100]}' >unlabelled.jsonl
 expect 1 '^error: unlabelled.jsonl: nothing to score: none of its 1 row has a labelled token' ./own eval --data unlabelled.jsonl
 expect 1 'unlabelled.jsonl: no row has a labelled token' ./own train --data unlabelled.jsonl --steps 1
+
+# --- the summary of verify-files stands behind its list, and the error behind both, wherever all go
+./own export listed --seed 1 2>err || fail "export: $(cat err)"
+printf x >>listed/config.json
+./own verify-files listed >said 2>&1 && fail "a changed file was not found"
+sed 's/:.*//' said | tr '\n' ' ' | grep -q '^listed/config.json listed error ' || fail "out of order: $(cat said)"
 
 # --- how much is generated
 expect 0 '; stopped by the default of 256 tokens (more: --max-tokens)$' ./own generate --prompt ab --ignore-eos
@@ -132,6 +155,8 @@ cat long.jsonl long.jsonl pairs.jsonl >some.jsonl
 expect 0 "^warning: some.jsonl: 3 rows are longer than tiny's context of 512 tokens and were cut; 2 of them lost every labelled token\$" ./own eval --data some.jsonl --metric loss
 { printf '{"text": "'; head -c 1200 /dev/zero | tr '\0' a; printf '"}\n'; } >book.jsonl
 expect 0 "^book.jsonl: 1 row cut into 3 windows of at most 512 tokens (tiny's context is 512)\$" ./own eval --data book.jsonl
+expect 0 '^book.jsonl: 1 row cut' ./own info --data book.jsonl
+[ "$(grep -c '^book.jsonl: 1 row cut' said)" = 1 ] || fail "told more than once: $(cat said)"
 
 # --- the first line of a training: batch, steps an epoch, passes
 cat pairs.jsonl pairs.jsonl pairs.jsonl >six.jsonl               # 6 rows, 24 tokens
