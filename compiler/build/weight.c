@@ -187,19 +187,6 @@ static bool stored_dtype(const StTensor *t, Dtype *out) {
   return t->dtype != DT_NONE && dtype_info[t->dtype].use == DTYPE_STORED;
 }
 
-// "F32, F16 and BF16"
-static const char *stored_names(Arena *a) {
-  const char *all = "";
-  int left = 0;
-  for (int i = 0; i < DT_NONE; i++) left += dtype_info[i].use == DTYPE_STORED;
-  for (int i = 0; i < DT_NONE; i++) {
-    if (dtype_info[i].use != DTYPE_STORED) continue;
-    left--;
-    all = arena_printf(a, "%s%s%s", all, dtype_info[i].file, left > 1 ? ", " : left ? " and " : "");
-  }
-  return all;
-}
-
 Value weight_shaped(Ev *ev, const Ast *e, Value w, const int64_t *dim, int n) {
   Build *b = ev->b;
   for (int i = 0; i < n; i++)
@@ -224,7 +211,9 @@ Value weight_shaped(Ev *ev, const Ast *e, Value w, const int64_t *dim, int n) {
   }
   Type type = {.rank = n};
   if (!stored_dtype(t, &type.dt)) {
-    fail(ev, e->loc, "weight '%s' of model '%s' is stored as %s; %s are supported", t->name, ev->m->pub->name, dtype_info[t->dtype].file, stored_names(b->a));
+    char stored[128];
+    dtype_stored_names(stored, sizeof stored);
+    fail(ev, e->loc, "weight '%s' of model '%s' is stored as %s; %s are supported", t->name, ev->m->pub->name, dtype_info[t->dtype].file, stored);
     return stand_in(ev, dim, n);
   }
   memcpy(type.dim, dim, (size_t)n * sizeof *dim);

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 const DtypeInfo dtype_info[DT_NONE] = {
@@ -23,6 +24,17 @@ Dtype dtype_of_file(const char *name) {
   int t = 0;
   while (t < DT_NONE && (!dtype_info[t].file || strcmp(dtype_info[t].file, name))) t++;
   return (Dtype)t;
+}
+
+void dtype_stored_names(char *out, size_t n) {
+  int left = 0;
+  size_t at = 0;
+  for (int i = 0; i < DT_NONE; i++) left += dtype_info[i].use == DTYPE_STORED;
+  for (int i = 0; i < DT_NONE && at < n; i++) {
+    if (dtype_info[i].use != DTYPE_STORED) continue;
+    left--;
+    at += (size_t)snprintf(out + at, n - at, "%s%s", dtype_info[i].file, left > 1 ? ", " : left ? " and " : "");
+  }
 }
 
 static double half_number(uint32_t h) {

@@ -1,6 +1,7 @@
 // Element types, from rows of dtype.def: the graph's, the plan's, the files'.
 #ifndef CALM_ABI_DTYPE_H
 #define CALM_ABI_DTYPE_H
+#include <stddef.h>
 
 typedef enum Dtype {
 #define X(id, name, file, bits, use, high) DT_##id,
@@ -24,6 +25,8 @@ static inline int dtype_size(Dtype t) { return dtype_info[t].bits / 8; }      //
 // By name; DT_NONE where there is none.
 Dtype dtype_named(const char *name);
 Dtype dtype_of_file(const char *name);
+// Those that are STORED, as files call them: "F32, F16 and BF16".
+void dtype_stored_names(char *out, size_t n);
 // The number at p, of a STORED type.
 double dtype_number(Dtype t, const void *p);
 #endif

@@ -62,8 +62,11 @@ static bool read_ids(Verify *v, RtError *e) {
 static bool find_ref(Verify *v, Ref *r, const char *name, int64_t width, RtError *e) {
   const StTensor *t = r->t = st_find(v->st, name);
   if (!t) return true;
-  if (t->dtype == DT_NONE || dtype_info[t->dtype].use != DTYPE_STORED)
-    return rt_fail(e, "%s: expected numbers such as F32, F16 or BF16, found %s", name, dtype_info[t->dtype].file);
+  if (t->dtype == DT_NONE || dtype_info[t->dtype].use != DTYPE_STORED) {
+    char stored[128];
+    dtype_stored_names(stored, sizeof stored);
+    return rt_fail(e, "%s: expected numbers (%s are read), found %s", name, stored, t->dtype == DT_NONE ? "another type" : dtype_info[t->dtype].file);
+  }
   int k = t->rank;
   bool fits = k >= 2 && t->shape[k - 1] == width && t->shape[k - 2] == v->n && t->elems == v->B * v->n * width;
   return fits || rt_fail(e, "%s: expected [%lld, %lld, %lld] as the model and input_ids say, found %lld element%s of rank %d", name,

@@ -427,6 +427,25 @@ static void own_op(void **state) {
   close_world(&w);
 }
 
+// Every op on rows is said in the language: by a function of builtins.def, by a sign, or by what is named here.
+static void every_op_is_said(void **state) {
+  (void)state;
+#define OP_none OP_COUNT
+  static const OpId ELSEWHERE[] = {OP_add, OP_sub, OP_mul, OP_div, OP_neg,      // signs
+                                   OP_float};                                   // positions, and what is stored
+  bool said[OP_COUNT + 1] = {false};
+  for (size_t i = 0; i < sizeof ELSEWHERE / sizeof *ELSEWHERE; i++) said[ELSEWHERE[i]] = true;
+#define E(name, number, result, op, what) said[OP_##op] = true;
+#define F(name, params, takes, what) \
+  for (int i = 0; i < OP_COUNT; i++) said[i] |= !strcmp(op_name((OpId)i), #name);
+#include "dsl/builtins.def"
+#undef F
+#undef E
+#undef OP_none
+  for (int i = 0; i < OP_COUNT; i++)
+    if (op_class((OpId)i) == OPC_ROW && !said[i]) fail_msg("%s has no function in dsl/builtins.def", op_name((OpId)i));
+}
+
 // A function of numbers that builtins.def gives an op makes a node of it of a tensor, and takes numbers; one without is refused a tensor.
 static void functions(void **state) {
   (void)state;
@@ -527,7 +546,7 @@ static void mutations(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(layer_maps),        cmocka_unit_test(names_and_extent), cmocka_unit_test(anchor_alone),
+      cmocka_unit_test(every_op_is_said), cmocka_unit_test(layer_maps),        cmocka_unit_test(names_and_extent), cmocka_unit_test(anchor_alone),
       cmocka_unit_test(taps), cmocka_unit_test(tap_once), cmocka_unit_test(own_names),
       cmocka_unit_test(made_from_nothing), cmocka_unit_test(own_architecture), cmocka_unit_test(own_op), cmocka_unit_test(transposed_and_capped),
       cmocka_unit_test(functions), cmocka_unit_test(errors), cmocka_unit_test(mutations),
