@@ -4,15 +4,23 @@
 // does every byte of text.
 #include "build/ctx.h"
 
-enum { UNITS = 2000000, UNITS_OF_PART = 4000 };
+enum { UNITS = 2000000, UNITS_OF_PART = 4000, RESERVE = 200000, RESERVE_OF_SETTING = 1000 };
 
 void budget_begin(Build *b) {
   const Sources *s = b->spec->sources;
   b->units = UNITS;
+  b->reserve = RESERVE;
   for (int i = 1; i < s->n; i++) b->units += 2 * (int64_t)s->v[i].len;
 }
 
 void budget_part(Build *b) { b->units += UNITS_OF_PART; }
+
+void budget_setting(Build *b) {
+  if (!b->spent || b->reserve < RESERVE_OF_SETTING) return;
+  b->reserve -= RESERVE_OF_SETTING;
+  b->units = RESERVE_OF_SETTING;
+  b->spent = false;
+}
 
 bool spend(Ev *ev, Loc loc, int64_t units) {
   Build *b = ev->b;

@@ -118,6 +118,7 @@ typedef struct Build {
   const char *cause;           // of the error whose message is being made, if it may show at several places; NULL
   bool lacking;                // the error whose message is being made is that a config key is missing: tell_missing says so
   int64_t units;               // left of what evaluating may take (budget.c)
+  int64_t reserve;             // for what stands apart from what took everything
   bool spent;                  // and nothing is: no more is evaluated
   int mute;                    // > 0: errors are not reported (what is evaluated is known to be wrong)
   int anchor;                  // -1: there is none, which was told
@@ -149,6 +150,7 @@ typedef struct Ev {            // evaluation of text for one entry's graph (g NU
 
 // ---- budget.c
 void budget_begin(Build *b);
+void budget_setting(Build *b);                                // another setting: a little of the reserve, where nothing else is left
 void budget_part(Build *b);                                   // a part of an arch or an op is applied once more
 bool spend(Ev *ev, Loc loc, int64_t units);                   // false: nothing is left, which was told
 enum { VALUE_UNITS = 1, CALL_UNITS = 8 };                     // of one value of a list; of a call's scope
@@ -200,7 +202,7 @@ Value call_fn(Ev *ev, Scope *up, const Ast *fn, const Value *arg, const Loc *at,
 // ---- number.c: arithmetic of compile-time values
 Value num_binary(Ev *ev, const Ast *e, Value x, Value y);
 Value num_unary(Ev *ev, const Ast *e, Value x);
-bool v_same(const Value *x, const Value *y);
+bool v_same(Ev *ev, Loc loc, const Value *x, const Value *y);
 
 // ---- tensor.c: nodes with places and messages
 NodeId t_add(Ev *ev, Loc loc, OpId op, const NodeId *in, int nin, const Attr *attr);   // NODE_NONE after a reported error

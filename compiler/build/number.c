@@ -4,7 +4,8 @@
 
 #include "build/ctx.h"
 
-bool v_same(const Value *x, const Value *y) {
+// Lists are compared element by element, also where one list stands in another twice: that is paid for.
+bool v_same(Ev *ev, Loc loc, const Value *x, const Value *y) {
   double p, q;
   if (v_number(x, &p) && v_number(y, &q)) return p == q;
   if (x->kind != y->kind) return false;
@@ -14,9 +15,9 @@ bool v_same(const Value *x, const Value *y) {
     case V_STRING: return !strcmp(x->s, y->s);
     case V_EXTENT: return x->i == y->i;
     case V_LIST:
-      if (x->n != y->n) return false;
+      if (x->n != y->n || !spend(ev, loc, x->n)) return false;
       for (int i = 0; i < x->n; i++)
-        if (!v_same(&x->v[i], &y->v[i])) return false;
+        if (!v_same(ev, loc, &x->v[i], &y->v[i])) return false;
       return true;
     default: return false;
   }
@@ -75,8 +76,10 @@ static Value arithmetic(Ev *ev, const Ast *e, char op, const Value *x, const Val
 }
 
 static Value compare(Ev *ev, const Ast *e, const char *op, const Value *x, const Value *y) {
-  if (!strcmp(op, "==")) return v_bool(v_same(x, y));
-  if (!strcmp(op, "!=")) return v_bool(!v_same(x, y));
+  if (op[0] == '=' || op[0] == '!') {
+    bool same = v_same(ev, e->loc, x, y);
+    return ev->b->spent ? v_poison() : v_bool(same == (op[0] == '='));
+  }
   double p, q;
   if (!v_number(x, &p) || !v_number(y, &q))
     return fail(ev, e->loc, "'%s' compares numbers; found %s and %s", op, v_text(ev, x), v_text(ev, y));
@@ -100,8 +103,8 @@ Value num_binary(Ev *ev, const Ast *e, Value x, Value y) {
     if (y.kind != V_LIST) return fail(ev, e->kid[1]->loc, "'in' looks into a list; found %s", v_text(ev, &y));
     if (!spend(ev, e->loc, y.n)) return v_poison();
     for (int i = 0; i < y.n; i++)
-      if (v_same(&x, &y.v[i])) return v_bool(true);
-    return v_bool(false);
+      if (v_same(ev, e->loc, &x, &y.v[i])) return v_bool(true);
+    return ev->b->spent ? v_poison() : v_bool(false);
   }
   if (v_number(&x, &p) && v_number(&y, &q)) return arithmetic(ev, e, op[0], &x, &y);
   if (op[0] == '+' && x.kind == V_LIST && y.kind == V_LIST) return list_join(ev, e->loc, &x, &y);

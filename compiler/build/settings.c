@@ -9,6 +9,7 @@
 #include "runtime/files/files.h"
 
 json_t *value_json(Ev *ev, Loc loc, const Value *v) {
+  if (!spend(ev, loc, 4)) return NULL;             // a list that stands in another twice is written twice
   switch (v->kind) {
     case V_BOOL: return json_boolean(v->b);
     case V_INT: return json_integer(v->i);
@@ -178,6 +179,7 @@ static json_t *block_json(Build *b, const Ast *block) {
     int k = setting_find(ast_kind_name(block->kind), s->name);
     if (k < 0) continue;                           // dsl/resolve.c has said so
     const Setting *row = &setting_row[k];
+    budget_setting(b);
     json_t *v = row->words ? named_json(&ev, row, s->kid[0]) : plain_json(&ev, row, s->kid[0], s->str);
     if (v) json_object_set_new(o, row->name, v);
   }

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "dsl/base/buf.h"
@@ -45,6 +46,21 @@ static Buf change(uint32_t *random, const char *s, size_t n) {
   }
   buf_write(&out, s + b, n - b);
   return out;
+}
+
+#if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
+enum { SANITIZED = 1 };
+#else
+enum { SANITIZED = 0 };
+#endif
+
+void mutate_limits(void) {
+  struct rlimit space = {2ul << 30, 2ul << 30}, now;
+  struct rusage used;
+  if (!SANITIZED) setrlimit(RLIMIT_AS, &space);
+  if (getrusage(RUSAGE_SELF, &used) || getrlimit(RLIMIT_CPU, &now)) abort();
+  now.rlim_cur = (rlim_t)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) + 60;
+  setrlimit(RLIMIT_CPU, &now);
 }
 
 static void replace(char *text, const char *old, const char *new) {

@@ -514,6 +514,7 @@ static void errors(void **state) {
 
 // What is left of a spoilt spec is built as far as it goes: no crash, a program only without errors, and every diagnostic lies in its file.
 static void survive(const char *text) {
+  mutate_limits();
   World w;
   open_text(&w, text);
   assert_true((w.p != NULL) == (w.diags.errors == 0));

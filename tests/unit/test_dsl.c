@@ -263,6 +263,7 @@ static void byte_order_marks(void **state) {
 
 // Parses, checks, and prints; every diagnostic lies in its file.
 static void survive(const char *text, size_t n) {
+  mutate_limits();
   World w;
   world_begin(&w);
   Spec spec = {.sources = &w.sources};
