@@ -127,7 +127,8 @@ static void forward(int64_t K, int nmat, const int64_t *N, int width, uint32_t s
 static void test_forward(void **state) {
   (void)state;
   for (int i = 0; i < NSHAPE; i++)
-    for (int w = 0; w < NWIDTH; w++) forward(shapes[i].K, 1, &shapes[i].N, w, (uint32_t)i);
+    for (int w = 0; w < NWIDTH; w++)
+      if (w < 2 || i % 4 == 0) forward(shapes[i].K, 1, &shapes[i].N, w, (uint32_t)i);
 }
 
 static void test_several_matrices(void **state) {
@@ -187,7 +188,8 @@ static void transposed(Shape s, uint32_t seed, bool fused, int width) {
 static void test_transposed(void **state) {
   (void)state;
   for (int i = 0; i < NSHAPE; i++)
-    for (int w = 0; w < NWIDTH; w++) transposed(shapes[i], 200 + (uint32_t)i, false, w);
+    for (int w = 0; w < NWIDTH; w++)
+      if (w < 2 || i % 4 == 0) transposed(shapes[i], 200 + (uint32_t)i, false, w);
 }
 
 static void test_transposed_added(void **state) {
