@@ -31,6 +31,7 @@ typedef struct BModel {
   json_t *config;                    // config.json as it is; for a model made from nothing: what export writes
   const char *tokenizer;             // absolute path of tokenizer.json, NULL when there is none
   int64_t blocks, width, vocab, context;
+  const char *computes;              // of a model made from nothing: see runtime/abi/program.def
   bool prompt_only;                  // reads the prompt of a row, not its completion
   Loc loc;
 } BModel;

@@ -142,6 +142,8 @@ typedef struct Ev {            // evaluation of text for one entry's graph (g NU
   NodeId rows;                 // the rows input, or NODE_NONE
   Map memo;                    // one source node per name
   int ncaches;
+  NodeId *delta;               // score: per connection, what it adds; NODE_NONE where nothing
+  int *mark, capmark;          // bound.c's
   NodeId **state;              // per model, per layer: its residual stream; NODE_NONE after an error
   bool **made;                 // per model, per layer: is state what it is to be?
   Want *want;
@@ -259,6 +261,10 @@ void models_load(Build *b);
 // ---- connect.c, op.c
 void connections_make(Build *b);
 NodeId op_apply(Ev *ev, const Conn *c, NodeId to, NodeId from);   // what is to be added; NODE_NONE after an error
+
+// ---- bound.c: what a checkpoint depends on, of the score graph
+void bound_connection(Ev *ev, int conn, NodeId to, NodeId from, NodeId delta);
+void bound_model(Ev *ev, const MInst *m, NodeId logits);      // one made from nothing
 
 // ---- entries.c, optim.c, settings.c
 Graph *entry_build(Build *b, EntryKind kind);

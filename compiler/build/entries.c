@@ -31,7 +31,9 @@ static bool made(Ev *ev, int model, int k) {
 static NodeId addition(Ev *ev, const Conn *c, NodeId x) {
   NodeId a = ev->state[c->pub.from][c->pub.from_layer];
   if (c->tap) a = arch_tap(ev, &ev->b->model[c->pub.from], c->tap, c->pub.from_layer, a);
-  return op_apply(ev, c, x, a);
+  NodeId d = op_apply(ev, c, x, a);
+  if (ev->delta) bound_connection(ev, (int)(c - ev->b->conn), x, a, d);
+  return d;
 }
 
 // One step towards a state. A block reads the layer below; every addition to a layer reads the layer before any of them.
@@ -216,8 +218,13 @@ static void add_state_gradient(Ev *ev, NodeId loss) {
 
 static void score(Ev *ev) {
   Build *b = ev->b;
+  ev->delta = ARENA_ARRAY(b->a, NodeId, b->nconn + 1);
+  for (int i = 0; i < b->nconn; i++) ev->delta[i] = NODE_NONE;
   NodeId logits = head_on_rows(ev);
-  if (logits != NODE_NONE) graph_output(ev->g, output_name(OUTPUT_LOGITS), logits);
+  if (logits != NODE_NONE) {
+    graph_output(ev->g, output_name(OUTPUT_LOGITS), logits);
+    bound_model(ev, &b->model[b->anchor], logits);
+  }
   for (int i = 0; i < b->nmodel; i++)
     for (int k = 0; k <= (int)b->model[i].pub->blocks; k++) {
       NodeId x = state_at(ev, i, k);

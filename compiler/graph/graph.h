@@ -117,6 +117,8 @@ NodeId graph_reshape(Graph *g, NodeId n, const int64_t *ext, int rank, const cha
 //   %9 = attention %4 %5 %6 %8 scale=0.125 softcap=0 : T.base x 8 x 64 x f32, T.base x 8 x f32
 //   output "nll" %20
 void graph_print(const Graph *g, Buf *out);
+// What a node computes of its operands, the same in every graph: op, attributes and extents, all by name; not in what type of number.
+void graph_print_meaning(const Graph *g, NodeId id, Buf *out);
 Graph *graph_parse(Arena *a, const char *text, const char **why);   // NULL and *why ("line 3: …") on bad text
 // (source places are not in the text)
 // Returns NULL when the graph is well-formed (types re-inferred and equal, inputs before users, only attention mixes

@@ -42,6 +42,24 @@ static void print_attrs(const Node *n, Buf *out) {
   }
 }
 
+static void print_sym(const Graph *g, int64_t sym, Buf *out) { buf_printf(out, " %s", g->sym[sym].name); }
+
+void graph_print_meaning(const Graph *g, NodeId id, Buf *out) {
+  const Node *n = &g->node[id];
+  buf_puts(out, op_name(n->op));
+  if (n->op == OP_mask) {                          // its attributes are places in this graph's lists
+    print_sym(g, n->attr.i[0], out), print_sym(g, n->attr.i[1], out);
+    buf_printf(out, " window=%lld %s", (long long)n->attr.i[2], g->model[n->attr.i[3]].name);
+  } else {
+    print_attrs(n, out);
+  }
+  for (int i = 0; i < n->type.rank; i++) {
+    buf_puts(out, i ? " x" : " :");
+    if (dim_is_sym(n->type.dim[i])) print_sym(g, dim_sym(n->type.dim[i]), out);
+    else buf_printf(out, " %lld", (long long)n->type.dim[i]);
+  }
+}
+
 static void print_node(const Graph *g, NodeId id, Buf *out) {
   const Node *n = &g->node[id];
   buf_printf(out, "%%%d = %s", id, op_name(n->op));

@@ -37,7 +37,8 @@ static const struct { RtAbout about; int commands; const char *advice; } ADVICE[
     {RT_ABOUT_CACHES, C_EVAL, "fewer sequences at a time, or shorter ones: --slots, --max-tokens"},
     {RT_ABOUT_CACHES, C_GENERATE, "shorter text: --max-tokens"},
     {RT_ABOUT_DATA, C_TRAIN, "give --data FILE, or `data = \"…\"` in the spec's train block"},
-    {RT_ABOUT_SPEC, C_ALL, "use them with --force"},
+    {RT_ABOUT_SPEC, C_ALL, "use them all the same: --force"},
+    {RT_ABOUT_OTHER_DATA, C_TRAIN, "go on with it: --changed-data"},
     {RT_ABOUT_RUN, C_TRAIN, "go on with it: --resume; train into another directory: --out; replace it: --overwrite"},
     {RT_ABOUT_NO_RUN, C_TRAIN, "without --resume one is started"},
     {RT_ABOUT_CUT_RUN, C_TRAIN, "start it again: --overwrite"},
@@ -136,10 +137,11 @@ bool app_load(App *a, const Options *o, const Load *l, RtError *e) {
   bool sampled = o->run_command == C_GENERATE && o->temperature > 0;
   if (!o->params) options_idle(o, FLAG_force, "there is no --params");
   if (!sampled && (o->params || !en->prog->nparam)) options_idle(o, FLAG_seed, "nothing is random here");
-  if (!memory_check(a, o, l, e) || !engine_load(en, a->models->dir, l->training, e)) return false;
   Identity id = {.models = a->models};
-  bool ok = !o->params || checkpoint_params(o->params, &id, o->force, en->params.theta, e);
-  identity_drop(&id);
+  Checkpoint *c = NULL;
+  bool ok = (!o->params || (c = checkpoint_open_params(o->params, &id, o->force, e))) && memory_check(a, o, l, e) && engine_load(en, a->models->dir, l->training, e);
+  if (ok && c) checkpoint_take(c, &(TrainVectors){.theta = en->params.theta});
+  checkpoint_close(c), identity_drop(&id);
   if (!ok) return false;
   if (!o->params && en->prog->nparam > 0) {
     params_init(en->prog, (uint64_t)o->seed, en->params.theta);

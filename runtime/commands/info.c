@@ -144,8 +144,8 @@ static json_t *describe(const App *a) {
   json_object_set_new(o, "models", models);
   for (int i = 0; i < p->nconnection; i++) {
     const ProgConnection *c = &p->connection[i];
-    json_array_append_new(connections, json_pack("{s:s, s:i, s:i, s:s?, s:i, s:i, s:s}", "name", c->name, "from", c->from, "from_layer", c->from_layer,
-                                                 "tap", c->tap, "to", c->to, "to_layer", c->to_layer, "op", c->op));
+    json_array_append_new(connections, json_pack("{s:s, s:i, s:i, s:s?, s:i, s:i, s:s, s:s}", "name", c->name, "from", c->from, "from_layer", c->from_layer,
+                                                 "tap", c->tap, "to", c->to, "to_layer", c->to_layer, "op", c->op, "computes", c->computes));
   }
   json_object_set_new(o, "connections", connections);
   json_object_set_new(o, "params", params);

@@ -7,9 +7,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "runtime/commands/choose.h"
 #include "runtime/commands/command.h"
 #include "runtime/commands/course.h"
 #include "runtime/commands/memory.h"
+#include "runtime/commands/rundata.h"
 #include "runtime/commands/rundir.h"
 #include "runtime/commands/signals.h"
 #include "runtime/core/core.h"
@@ -28,9 +30,11 @@ typedef struct Trainer {
   Course course;
   FeedSteps steps;
   Identity id;
-  json_t *settings;            // as kept in theta.json
-  json_t *resumed;             // theta.json of the run gone on with (texts of `set` and `st` are borrowed from it)
+  Chosen chosen;               // set, and why
+  json_t *kept;                // what theta.json has of the run
+  Checkpoint *from;            // what it starts with: of the run gone on with (texts of `set` and `st` are borrowed from it), or --params; NULL
   RunDir dir;
+  RunData run_data;
   float *best_theta;           // with held-out data: written with the next checkpoint
   bool best_new;
   TrainState best_at;
@@ -107,14 +111,14 @@ static void mark(Trainer *t) {
 static bool save_last(Trainer *t, RtError *e) {
   mark(t);
   t->saved = rt_now();
-  if (!checkpoint_save(t->dir.last, &t->id, &(TrainVectors){t->en->params.theta, t->en->params.m, t->en->params.v}, &t->st, t->settings, e)) return false;
+  if (!checkpoint_save(t->dir.last, &t->id, &(TrainVectors){t->en->params.theta, t->en->params.m, t->en->params.v}, &t->st, t->kept, e)) return false;
   t->saved_step = t->st.step;
   return true;
 }
 
 static bool save_best(Trainer *t, RtError *e) {
   if (!t->best_new) return true;
-  if (!checkpoint_save(t->dir.best, &t->id, &(TrainVectors){.theta = t->best_theta}, &t->best_at, t->settings, e)) return false;
+  if (!checkpoint_save(t->dir.best, &t->id, &(TrainVectors){.theta = t->best_theta}, &t->best_at, t->kept, e)) return false;
   t->best_new = false;
   return true;
 }
@@ -230,18 +234,6 @@ static void say_end(const Models *m) {
   else fprintf(stderr, "end of text %.*s%s(%d), from %s", (int)n, text ? text : "", text ? " " : "", (int)x->append, x->append_from);
 }
 
-// Defaults, under the program's train block, what a run to go on with was started with, and flags.
-static bool read_settings(Trainer *t, const Options *o, json_t *saved, RtError *e) {
-  char *path = file_join(t->dir.last, CHECKPOINT_ABOUT);
-  settings_default(&t->set);
-  bool ok = settings_json(&t->set, t->en->prog->train, "train", e) && settings_json(&t->set, saved, path, e);
-  rt_free(path);
-  if (!ok) return false;
-  for (int i = 0; i < N_SETTINGS; i++)
-    if (o->setting[i] && !settings_set(&t->set, i, o->setting[i], e)) return false;
-  return settings_check(&t->set, e);
-}
-
 // Bits are promised per instruction-set path and kernels of the BLAS.
 static void set_machine(Trainer *t, bool resumed) {
   const char *isa = t->en->isa->name, *blas = t->en->blas ? blas_core(t->en->blas) : "none";
@@ -265,32 +257,48 @@ static bool set_end(Trainer *t, RtError *e) {
   return true;
 }
 
-// Parameters to start from: where the last run stopped, --params, or the initial ones.
-static bool start_from(Trainer *t, const Options *o, RtError *e) {
-  Engine *en = t->en;
+// What it starts with, and what it does, before any weight is read.
+static bool open_start(Trainer *t, const Options *o, RtError *e) {
+  if (o->resume) t->from = checkpoint_open_run(t->dir.last, &t->id, o->force, e);
+  else if (o->params) t->from = checkpoint_open_params(o->params, &t->id, o->force, e);
+  if ((o->resume || o->params) && !t->from) return false;
+  const json_t *theirs = o->resume ? checkpoint_about(t->from) : NULL;
   t->st = (TrainState){.best = INFINITY, .best_step = -1, .end_of_text = -1};
-  if (o->resume) {
-    if (!checkpoint_resume(t->dir.last, &t->id, o->force, &(TrainVectors){en->params.theta, en->params.m, en->params.v}, &t->st, &t->resumed, e)) return false;
-    if (!read_settings(t, o, json_object_get(t->resumed, "settings"), e)) return false;
-    if ((uint64_t)t->set.seed != t->st.seed)
-      return rt_fail(e, "--seed %lld: the run to go on with has seed %llu", (long long)t->set.seed,
-                     (unsigned long long)t->st.seed);
-  } else {
-    if (!read_settings(t, o, NULL, e)) return false;
-    t->st.seed = (uint64_t)t->set.seed;
-    params_init(en->prog, t->st.seed, en->params.theta);
-    if (o->params && !checkpoint_params(o->params, &t->id, o->force, en->params.theta, e)) return false;
-  }
-  if (!set_end(t, e)) return false;
+  if (!choose(&t->chosen, t->en->prog, o, theirs, t->from ? checkpoint_path(t->from) : NULL, e) || (o->resume && !checkpoint_state(t->from, &t->st, e))) return false;
+  t->set = t->chosen.set;
+  if (!o->resume) t->st.seed = (uint64_t)t->set.seed;
+  else if ((uint64_t)t->set.seed != t->st.seed)
+    return rt_fail(e, "seed %lld, from %s: the run to go on with has seed %llu", (long long)t->set.seed,
+                   o->setting[SET_train_seed] ? "--seed" : "the spec (--seed keeps the run's)", (unsigned long long)t->st.seed);
+  if (o->resume) choose_tell(&t->chosen);
+  return set_end(t, e);
+}
+
+static void take_start(Trainer *t, const Options *o) {
+  const Params *p = &t->en->params;
+  if (!o->resume) params_init(t->en->prog, t->st.seed, p->theta);
+  if (t->from) checkpoint_take(t->from, &(TrainVectors){p->theta, p->m, p->v});
   set_machine(t, o->resume);
-  t->settings = settings_to_json(&t->set);
   t->done_at_start = t->saved_step = t->st.step, t->seconds_before = t->st.seconds;
+}
+
+// The content of the data against that of the run gone on with.
+static bool bind_data(Trainer *t, const Options *o, RtError *e) {
+  const json_t *theirs = o->resume ? json_object_get(checkpoint_about(t->from), "data") : NULL;
+  json_t *data = rundata_of(&t->set, theirs, t->from ? checkpoint_path(t->from) : "", o->changed_data || o->force, &t->run_data, e);
+  if (!data) return false;
+  t->kept = json_pack("{s:o}", "data", data);
+  choose_keep(&t->chosen, t->en->prog, t->kept);
+  if (t->run_data.held_changed) {
+    rt_warn("%s begins anew: what was lowest on other held-out data (%.4f) says nothing of these", t->dir.best, t->st.best);
+    t->st.best = INFINITY, t->st.best_step = -1;
+  }
   return identity_get(&t->id, e) != NULL;          // of the files as they are now
 }
 
-static bool open_data(Trainer *t, RtError *e) {
+static bool open_data(Trainer *t, const Options *o, RtError *e) {
   TrainSettings *s = &t->set;
-  if (!(t->data = feed_open(t->app.models, s->data, e))) return false;
+  if (!bind_data(t, o, e) || !(t->data = feed_open(t->app.models, s->data, e))) return false;
   if (s->validate && !(t->held = feed_open(t->app.models, s->validate, e))) return false;
   if (t->held && feed_longest(t->held) == 0) return rt_fail(e, "%s: no row has a labelled token", s->validate);
   int64_t longest = feed_longest(t->data), batch = s->batch.n * s->accumulate;
@@ -299,30 +307,26 @@ static bool open_data(Trainer *t, RtError *e) {
   int64_t most = large ? s->tokens_cap : s->batch.rows ? batch * longest : batch;      // tokens of an optimizer step
   t->steps = (FeedSteps){.en = t->en, .step = step_new(t->en->nstream), .entry = t->en->entry[ENTRY_TRAIN], .cap = most < s->tokens_cap ? most : s->tokens_cap};
   feeder_start(&t->feed, t->data, t->st.seed, s->shuffle, t->st.epoch, t->st.position);
+  if (t->st.position > t->feed.n && !t->run_data.changed && !o->force)
+    return rt_fail(e, "%s: \"position\": expected a row of the %lld that %s has to train on, found %lld", checkpoint_path(t->from), (long long)t->feed.n, s->data,
+                   (long long)t->st.position);
   t->course = course_of(s, &t->feed);
   return feed_room(&t->steps, t->data, e);
 }
 
-// Before any weight is read.
 static bool check_memory(Trainer *t, const Options *o, RtError *e) {
-  RtError unread;
-  json_t *saved = o->resume ? checkpoint_settings(t->dir.last, &unread) : NULL;        // resuming will say what is wrong with it
-  bool ok = o->resume && !saved;
-  if (!ok && read_settings(t, o, saved, e)) {
-    Load l = {.training = true, .keeps_best = t->set.validate != NULL, .tables = -1};
-    Shape s = shape_of_text(t->app.models, settings_step_tokens(&t->set)), look = shape_of_text(t->app.models, t->set.tokens_cap);
-    l.step[l.nstep++] = (StepLoad){t->en->entry[ENTRY_TRAIN], s.tokens, s.rows};
-    if (l.keeps_best) l.step[l.nstep++] = (StepLoad){t->en->entry[ENTRY_LOSS], look.tokens, look.rows};
-    ok = memory_check(&t->app, o, &l, e);
-    shape_free(&s), shape_free(&look);
-  }
-  json_decref(saved);
+  Load l = {.training = true, .keeps_best = t->set.validate != NULL, .tables = -1};
+  Shape s = shape_of_text(t->app.models, settings_step_tokens(&t->set)), look = shape_of_text(t->app.models, t->set.tokens_cap);
+  l.step[l.nstep++] = (StepLoad){t->en->entry[ENTRY_TRAIN], s.tokens, s.rows};
+  if (l.keeps_best) l.step[l.nstep++] = (StepLoad){t->en->entry[ENTRY_LOSS], look.tokens, look.rows};
+  bool ok = memory_check(&t->app, o, &l, e);
+  shape_free(&s), shape_free(&look);
   return ok;
 }
 
 // What a run writes is nothing that it reads, above all no parameters to start from that lie in the run which is to be replaced.
 static bool outputs_allowed(const Trainer *t, const Options *o, RtError *e) {
-  static const char *const FILES[] = {"theta.safetensors", "optimizer.safetensors", CHECKPOINT_ABOUT};
+  static const char *const FILES[] = {CHECKPOINT_THETA, CHECKPOINT_MOMENTS, CHECKPOINT_ABOUT};
   const char *dirs[] = {t->dir.last, t->dir.best};
   bool ok = output_allowed(&t->app, o, &t->set, t->dir.log, e);
   for (int i = 0; i < 6 && ok; i++) {
@@ -334,6 +338,7 @@ static bool outputs_allowed(const Trainer *t, const Options *o, RtError *e) {
 }
 
 static void say_idle(const Trainer *t, const Options *o) {
+  if (!o->resume) options_idle(o, FLAG_changed_data, "there is no --resume");
   if (o->resume) options_idle(o, FLAG_params, "--resume goes on with those of last/");
   else if (!o->params) options_idle(o, FLAG_force, "there is neither --params nor --resume");
   if (opt_int(o->stop_after, 0) >= t->set.steps) options_idle(o, FLAG_stop_after, "that is not before the last step (see --steps)");
@@ -349,12 +354,14 @@ static bool train(Trainer *t, const Options *o, int *sig, RtError *e) {
   char *out = o->out ? rt_strdup(o->out) : rt_format("%s.run", o->program);
   bool held = rundir_open(&t->dir, out, start, e);
   rt_free(out);
-  if (!held || !check_memory(t, o, e) || !outputs_allowed(t, o, e) || !engine_load(en, t->app.models->dir, true, e) || !start_from(t, o, e)) return false;
+  if (!held || !open_start(t, o, e)) return false;
   say_idle(t, o);
   t->until = opt_int(o->stop_after, t->set.steps);
   if (t->until > t->set.steps) t->until = t->set.steps;
   if ((t->nothing = o->resume && t->st.step >= t->until)) return true;
-  if (!open_data(t, e)) return false;
+  if (!check_memory(t, o, e) || !outputs_allowed(t, o, e) || !engine_load(en, t->app.models->dir, true, e)) return false;
+  take_start(t, o);
+  if (!open_data(t, o, e)) return false;
   if (o->resume && !t->held && file_is_dir(t->dir.best))
     rt_warn("%s stays as it is: without held-out data (--validate) nothing says which parameters are best", t->dir.best);
   if (t->held) t->best_theta = rt_alloc((size_t)en->prog->theta, sizeof(float));
@@ -420,7 +427,7 @@ int cmd_train(const Options *o) {
   if (t.data) feeder_end(&t.feed), data_free(t.data);
   if (t.held) data_free(t.held);
   step_free(t.steps.step);
-  json_decref(t.settings), json_decref(t.resumed);
+  json_decref(t.kept), checkpoint_close(t.from);
   identity_drop(&t.id);
   rt_free(t.best_theta), rt_free(t.rows);
   rundir_close(&t.dir);

@@ -1,6 +1,7 @@
 // Parameters between the flat vector and files, and their initial values. See params.h.
 #include "runtime/engine/params.h"
 
+#include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -63,35 +64,93 @@ static void shape_text(char out[128], int rank, const int64_t *shape) {
   strcat(out, "]");
 }
 
-static bool load_one(const Safetensors *s, const char *path, const char *name, const ProgParam *q, float *to,
-                     RtError *e) {
-  const StTensor *t = st_find(s, name);
-  if (!t) return rt_fail(e, "%s: tensor %s is missing", path, name);
-  if (t->dtype != DT_F32) return rt_fail(e, "%s: tensor %s: expected F32, found %s", path, name, dtype_info[t->dtype].file);
-  bool same = t->rank == q->shape.n;
-  for (int i = 0; same && i < q->shape.n; i++) same = t->shape[i] == q->shape.v[i];
-  if (!same) {
-    char want[128], have[128];
-    shape_text(want, q->shape.n, q->shape.v), shape_text(have, t->rank, t->shape);
-    return rt_fail(e, "%s: tensor %s: expected shape %s, found %s", path, name, want, have);
-  }
-  if (q->elems) memcpy(to, t->data, (size_t)q->elems * sizeof *to);
-  st_drop(t->data, (size_t)q->elems * sizeof *to);          // never resident twice
-  return true;
+// Whose a tensor is, for messages: "connection code.8->base.4", which is its name without the last part, or "model kv", the first part.
+static char *owner(const char *tensor) {
+  bool connection = strstr(tensor, "->") != NULL;
+  const char *dot = connection ? strrchr(tensor, '.') : strchr(tensor, '.');
+  return rt_format("%s %.*s", connection ? "connection" : "model", dot ? (int)(dot - tensor) : (int)strlen(tensor), tensor);
 }
 
-bool params_load(const Prog *p, const ParamsPart *part, int nparts, FileMap *m, const char *path, RtError *e) {
-  Safetensors *s = st_open_map(m, path, e);
-  if (!s) return false;
-  bool ok = true;
-  for (int k = 0; ok && k < nparts; k++)
-    for (int i = 0; ok && i < p->nparam; i++) {
+// Does the file have any tensor of whom that one is?
+static bool has_owner(const Safetensors *s, const char *prefix, const char *who) {
+  bool found = false;
+  for (int i = 0; !found && i < st_count(s); i++) {
+    const char *name = st_at(s, i)->name;
+    if (strncmp(name, prefix, strlen(prefix)) != 0) continue;
+    char *other = owner(name + strlen(prefix));
+    found = !strcmp(other, who);
+    rt_free(other);
+  }
+  return found;
+}
+
+static bool fits_one(const Safetensors *s, const char *path, const char *prefix, const ProgParam *q, RtError *e) {
+  char *name = rt_format("%s%s", prefix, q->name), *who = owner(q->name);
+  const StTensor *t = st_find(s, name);
+  bool ok = t != NULL;
+  if (!ok) {
+    bool some = has_owner(s, prefix, who);
+    rt_fail(e, some ? "%s: %s: tensor %s is missing" : "%s: %s is new: there is no tensor %s", path, who, name);
+  } else if (t->dtype != DT_F32) {
+    ok = rt_fail(e, "%s: %s: tensor %s: expected F32, found %s", path, who, name, dtype_info[t->dtype].file);
+  } else {
+    ok = t->rank == q->shape.n;
+    for (int i = 0; ok && i < q->shape.n; i++) ok = t->shape[i] == q->shape.v[i];
+    if (!ok) {
+      char want[128], have[128];
+      shape_text(want, q->shape.n, q->shape.v), shape_text(have, t->rank, t->shape);
+      rt_fail(e, "%s: %s: tensor %s: expected shape %s, found %s", path, who, name, want, have);
+    }
+  }
+  rt_free(name), rt_free(who);
+  return ok;
+}
+
+// A tensor of the file that no parameter is for. Every parameter has its tensor.
+static bool no_more(const Prog *p, const ParamsPart *part, int nparts, const Safetensors *s, const char *path, RtError *e) {
+  json_t *known = json_object();
+  for (int k = 0; k < nparts; k++)
+    for (int i = 0; i < p->nparam; i++) {
       char *name = part_name(&part[k], &p->param[i]);
-      ok = load_one(s, path, name, &p->param[i], part[k].flat + p->param[i].offset, e);
+      json_object_set_new(known, name, json_true());
       rt_free(name);
     }
-  if (ok && st_count(s) != p->nparam * nparts)
-    ok = rt_fail(e, "%s: %d tensor%s; this program has %d", path, st_count(s), plural(st_count(s)), p->nparam * nparts);
-  st_close(s);
+  bool ok = true;
+  for (int i = 0; ok && i < st_count(s); i++) {
+    const char *name = st_at(s, i)->name, *plain = name;
+    if (json_object_get(known, name)) continue;
+    for (int k = 0; k < nparts; k++)
+      if (*part[k].prefix && !strncmp(name, part[k].prefix, strlen(part[k].prefix))) plain = name + strlen(part[k].prefix);
+    char *who = owner(plain);
+    bool gone = true;
+    for (int k = 0; k < p->nparam; k++) {
+      char *mine = owner(p->param[k].name);
+      gone &= strcmp(mine, who) != 0;
+      rt_free(mine);
+    }
+    ok = rt_fail(e, gone ? "%s: %s is gone: this program has no place for tensor %s" : "%s: %s has no tensor %s in this program", path, who, name);
+    rt_free(who);
+  }
+  json_decref(known);
   return ok;
+}
+
+bool params_fit(const Prog *p, const ParamsPart *part, int nparts, const Safetensors *s, const char *path, RtError *e) {
+  for (int k = 0; k < nparts; k++)
+    for (int i = 0; i < p->nparam; i++)
+      if (!fits_one(s, path, part[k].prefix, &p->param[i], e)) return false;
+  return st_count(s) == p->nparam * nparts || no_more(p, part, nparts, s, path, e);
+}
+
+void params_take(const Prog *p, const ParamsPart *part, int nparts, const Safetensors *s) {
+  for (int k = 0; k < nparts; k++)
+    for (int i = 0; i < p->nparam; i++) {
+      const ProgParam *q = &p->param[i];
+      char *name = part_name(&part[k], q);
+      const StTensor *t = st_find(s, name);
+      size_t bytes = (size_t)q->elems * sizeof(float);
+      if (bytes) memcpy(part[k].flat + q->offset, t->data, bytes);
+      st_drop(t->data, bytes);                     // never resident twice
+      rt_free(name);
+    }
 }

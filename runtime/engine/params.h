@@ -10,6 +10,8 @@ void params_init(const Prog *p, uint64_t seed, float *theta);
 // Writes vector `flat` as one tensor per parameter, names prefixed (""; "m." and "v." for the moments).
 typedef struct ParamsPart { const char *prefix; float *flat; } ParamsPart;
 bool params_save(const Prog *p, const ParamsPart *part, int nparts, const char *path, FileSum *sum, RtError *e);
-// Reads it back from a mapped file (which it takes over); a missing, misshapen or unknown tensor is an error naming it.
-bool params_load(const Prog *p, const ParamsPart *part, int nparts, FileMap *m, const char *path, RtError *e);
+// Whether a file has these tensors, all of them and no other: a missing, misshapen or unknown one is an error that names whose it is.
+bool params_fit(const Prog *p, const ParamsPart *part, int nparts, const Safetensors *s, const char *path, RtError *e);
+// Reads them back from a mapped file that fits.
+void params_take(const Prog *p, const ParamsPart *part, int nparts, const Safetensors *s);
 #endif

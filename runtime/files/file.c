@@ -38,6 +38,12 @@ char *file_join(const char *dir, const char *name) {
   return s;
 }
 
+char *file_absolute(const char *path) {
+  char here[PATH_MAX];
+  while (path[0] == '.' && path[1] == '/' && path[2] != '/') path += 2;
+  return *path == '/' || !getcwd(here, sizeof here) ? rt_strdup(path) : file_join(here, path);
+}
+
 char *file_dirname(const char *path) {
   const char *slash = strrchr(path, '/');
   if (!slash) return rt_strdup(".");

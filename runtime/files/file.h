@@ -20,6 +20,8 @@ bool file_is_dir(const char *path);
 char *file_join(const char *dir, const char *name);
 // The directory part of path ("." when there is none), to be freed likewise.
 char *file_dirname(const char *path);
+// The same file from whatever folder: the path itself, behind the folder of now where it is relative; to be freed likewise.
+char *file_absolute(const char *path);
 // Makes a directory and those above it.
 bool file_make_dirs(const char *path, RtError *e);
 

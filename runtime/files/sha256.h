@@ -36,7 +36,8 @@ typedef struct FileSum {
 } FileSum;
 // Read anew, of file `name` in a directory held open (NULL: a path); path: what errors call it.
 bool sha256_read(const FileDir *dir, const char *name, const char *path, FileSum *sum, RtError *e);
-// The same for a large model, read only once: remembered under $XDG_CACHE_HOME/calm (or ~/.cache/calm) by device, inode, size and times of change; that the
+// The same for what may be large, read only once: remembered under $XDG_CACHE_HOME/calm (or ~/.cache/calm) by device, inode, size and times of change; that the
 // cache cannot be read or written is no error.
+bool sha256_sum(const char *path, FileSum *sum, RtError *e);
 bool sha256_file(const char *path, char out[SHA256_HEX], RtError *e);
 #endif

@@ -74,19 +74,24 @@ bool sha256_read(const FileDir *dir, const char *name, const char *path, FileSum
   return true;
 }
 
-bool sha256_file(const char *path, char out[SHA256_HEX], RtError *e) {
+bool sha256_sum(const char *path, FileSum *sum, RtError *e) {
   struct stat st;
-  FileSum sum;
   char name[160];
   FileDir *cache = stat(path, &st) == 0 && S_ISREG(st.st_mode) ? cache_dir() : NULL;
   if (cache) cache_name(&st, name);
-  bool ok = cache && cache_get(cache, name, out);
-  if (!ok && sha256_read(NULL, path, path, &sum, e)) {
-    ok = true;
-    memcpy(out, sum.sha256, SHA256_HEX);
+  bool ok = cache && cache_get(cache, name, sum->sha256);
+  if (ok) sum->size = (uint64_t)st.st_size;
+  if (!ok && (ok = sha256_read(NULL, path, path, sum, e))) {
     // A file changed a moment ago might change again within one tick of its clock, unseen: that one is not remembered.
-    if (cache && time(NULL) - st.st_ctim.tv_sec > 2) cache_put(cache, name, out);
+    if (cache && time(NULL) - st.st_ctim.tv_sec > 2) cache_put(cache, name, sum->sha256);
   }
   rt_end(cache);
+  return ok;
+}
+
+bool sha256_file(const char *path, char out[SHA256_HEX], RtError *e) {
+  FileSum sum;
+  bool ok = sha256_sum(path, &sum, e);
+  if (ok) memcpy(out, sum.sha256, SHA256_HEX);
   return ok;
 }

@@ -167,6 +167,10 @@ static const json_t *block_of(const json_t *o, int i) {
   return strcmp(setting_row[i].block, "train") ? json_object_get(o, setting_row[i].block) : o;
 }
 
+bool settings_says(const json_t *o, int i) {
+  return json_object_get(block_of(o, i), setting_row[i].name) || (!strcmp(setting_row[i].block, "schedule") && json_object_get(o, "schedule"));
+}
+
 bool settings_json(TrainSettings *s, const json_t *o, const char *what, RtError *e) {
   if (!o || json_is_null(o)) return true;
   if (json_object_get(o, "schedule")) s->warmup = 0, s->floor = 0;     // a schedule that is written down says all there is
@@ -195,13 +199,22 @@ int64_t settings_step_tokens(const TrainSettings *s) {
 
 // ---- to JSON and to text
 
+// A path from where it was said to wherever it is read.
+static json_t *path_json(const char *path) {
+  if (!path) return json_null();
+  char *absolute = file_absolute(path);
+  json_t *o = json_string(absolute);
+  rt_free(absolute);
+  return o ? o : json_null();
+}
+
 static json_t *to_json(const TrainSettings *s, int i) {
   const void *at = value(s, i);
   const SettingBatch *b = at;
   const double *x = at;
   const Setting *row = &setting_row[i];
   switch (row->kind) {
-    case SETTING_PATH: return *(const char *const *)at ? json_string(*(const char *const *)at) : json_null();
+    case SETTING_PATH: return path_json(*(const char *const *)at);
     case SETTING_WHOLE:
     case SETTING_TOKENS: return json_integer(*(const int64_t *)at);
     case SETTING_BATCH:
@@ -221,6 +234,20 @@ json_t *settings_to_json(const TrainSettings *s) {
   for (int i = 0; i < N_SETTINGS; i++)
     if (settings_is_train(i)) json_object_set_new((json_t *)(uintptr_t)block_of(o, i), setting_row[i].name, to_json(s, i));
   return o;
+}
+
+bool settings_same(const TrainSettings *a, const TrainSettings *b, int i) {
+  json_t *x = to_json(a, i), *y = to_json(b, i);
+  bool same = json_equal(x, y);
+  json_decref(x), json_decref(y);
+  return same;
+}
+
+void settings_copy(TrainSettings *to, const TrainSettings *from, int i) {
+  static const size_t SIZE[] = {[SETTING_PATH] = sizeof(char *), [SETTING_WHOLE] = sizeof(int64_t), [SETTING_TOKENS] = sizeof(int64_t),
+                                [SETTING_BATCH] = sizeof(SettingBatch), [SETTING_REAL] = sizeof(double), [SETTING_PAIR] = 2 * sizeof(double),
+                                [SETTING_SWITCH] = sizeof(bool), [SETTING_WORD] = sizeof(int), [SETTING_CALL] = sizeof(int)};
+  memcpy(member(to, i), value(from, i), SIZE[setting_row[i].kind]);
 }
 
 void settings_text(const TrainSettings *s, int i, char *out, size_t n) {

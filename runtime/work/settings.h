@@ -45,12 +45,18 @@ bool settings_is_train(int i);
 void settings_default(TrainSettings *s);
 // Takes over what a settings object says; `what` names it in errors. Strings are borrowed from o.
 bool settings_json(TrainSettings *s, const json_t *o, const char *what, RtError *e);
+// Whether such an object says row i.
+bool settings_says(const json_t *o, int i);
 // Row i by its text, as a flag has it ("96rows", "0.9,0.95", "true"); borrowed. Errors say what was expected and found.
 bool settings_set(TrainSettings *s, int i, const char *text, RtError *e);
 // Is there all that a training needs?
 bool settings_check(const TrainSettings *s, RtError *e);
 int64_t settings_step_tokens(const TrainSettings *s);      // most anchor tokens computed at a time, where rows are short
+// Paths are absolute in it.
 json_t *settings_to_json(const TrainSettings *s);
+// Row i of two: the same? And of one to another.
+bool settings_same(const TrainSettings *a, const TrainSettings *b, int i);
+void settings_copy(TrainSettings *to, const TrainSettings *from, int i);
 // Row i as text: what settings_set would take, or what is done where nobody said.
 void settings_text(const TrainSettings *s, int i, char *out, size_t n);
 // Learning rate of step `done` (0 = the first): a straight warm-up, then constant, or half a cosine down to floor * lr

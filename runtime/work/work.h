@@ -3,7 +3,9 @@
 #define CALM_RUNTIME_WORK_ROOM_H
 #include "runtime/work/checkpoint.h"
 #include "runtime/work/decode.h"
+#include "runtime/work/fields.h"
 #include "runtime/work/identity.h"
+#include "runtime/work/restore.h"
 #include "runtime/work/sample.h"
 #include "runtime/work/settings.h"
 #include "runtime/work/trainlog.h"

@@ -53,6 +53,20 @@ same_until() {                 # FILE ROW KEY CUT
 differs_after() {              # FILE ROW KEY CUT
   "$STCMP" "$1" "$1" --key "$2.$3" --as "0.$3" --rows "$4" --after --differ 1e-3 >/dev/null || fail "$1: later tokens change nothing"
 }
+# earlier FORMAT FILE SPEC MODEL…: a theta.json on standard output as calm saved it in format 1 (no hashes of files) or 2, when it belonged to a text of the
+# spec (its SHA-256, SPEC) and kept no data; each MODEL a directory of that name.
+earlier() {
+  format=$1 file=$2 spec=$3 models=; shift 3
+  for m; do
+    models="$models${models:+, }\"$m\": {\"model.safetensors\": \"$(sha256sum <$m/model.safetensors | cut -c1-64)\", \"config.json\": \"$(sha256sum <$m/config.json | cut -c1-64)\"}"
+  done
+  awk -v format="$format" -v belongs="{\"spec\": \"$spec\", \"models\": {$models}}" '
+    /^  "calm":/ { print "  \"calm\": " format ","; next }
+    /^  "(belongs_to|data|spec_train)": \{$/ || (format == 1 && /^  "files": \{$/) { gone = 1; if (/belongs_to/) print "  \"belongs_to\": " belongs "," }
+    gone { if (/^  \}/) gone = 0; next }
+    /^  "spec_train": / { next }
+    { print }' "$file"
+}
 # group CONTROLLER FILES…: a control group of this test in $group, v2 or v1 (the one that has one of the files), with another inside it, where
 # root can make one. inside COMMAND… runs a command in the inner one; drop removes both.
 group() {

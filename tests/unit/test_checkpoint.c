@@ -17,7 +17,7 @@
 #include "runtime/core/alloc.h"
 #include "runtime/core/call.h"
 #include "runtime/files/sha256.h"
-#include "runtime/work/checkpoint.h"
+#include "runtime/work/restore.h"
 #include "runtime/files/file.h"
 #include "runtime/engine/params.h"
 #include "runtime/work/settings.h"
@@ -25,7 +25,7 @@
 static const char PROGRAM[] =
     "{\"spec\": \"t.calm\", \"spec_sha256\": \"%s\", \"anchor\": 0, \"theta\": 1024, \"connection\": [], \"sym\": [], \"buf\": [], \"entry\": [],"
     "\"kernels\": 0, \"train\": null, \"evals\": [],"
-    "\"model\": [{\"name\": \"kv\", \"role\": \"model\", \"arch\": \"made\", \"blocks\": 1, \"width\": 4, \"vocab\": 9, \"context\": 8,"
+    "\"model\": [{\"name\": \"kv\", \"role\": \"model\", \"arch\": \"made\", \"computes\": \"%s\", \"blocks\": 1, \"width\": 4, \"vocab\": 9, \"context\": 8,"
     "\"prompt_only\": false, \"config\": {}}],"
     "\"param\": [{\"name\": \"kv.a\", \"shape\": [3, 5], \"elems\": 15, \"offset\": 0, \"init\": \"normal\", \"a\": 0.5, \"fan_in\": 5, \"model\": 0},"
     "{\"name\": \"kv.b\", \"shape\": [400], \"elems\": 400, \"offset\": 16, \"init\": \"%s\", \"a\": 2, \"fan_in\": 4, \"model\": 0}]}";
@@ -43,7 +43,7 @@ typedef struct Fixture {
 static Fixture *fixture(const char *sha, const char *init, char *tokenizer) {
   Fixture *f = calloc(1, sizeof *f);
   char *text;
-  int n = asprintf(&text, PROGRAM, sha, init);
+  int n = asprintf(&text, PROGRAM, sha, sha, init);
   f->prog = prog_parse(text, (size_t)n);
   free(text);
   f->tok[0] = tokenizer;
@@ -65,20 +65,31 @@ typedef struct Resumption {
   const char *dir;
   Fixture *f;
   TrainState s;
-  json_t *about;
+  Checkpoint *c;
   int warnings;
 } Resumption;
 static void count_warning(void *user, const char *text) { (void)text, ((Resumption *)user)->warnings++; }
 static bool resume_in_call(void *user, RtError *e) {
   Resumption *r = user;
-  return checkpoint_resume(r->dir, &r->f->id, false, &r->f->x, &r->s, &r->about, e);
+  r->c = checkpoint_open_run(r->dir, &r->f->id, false, e);
+  if (!r->c || !checkpoint_state(r->c, &r->s, e)) return false;
+  checkpoint_take(r->c, &r->f->x);
+  return true;
 }
 static bool resume(Resumption *r, const char *dir, RtError *e) {
   RtHost host = {.warning = count_warning, .user = r};
   *r = (Resumption){.dir = dir, .f = fixture("abc", "ones", NULL)};
   return rt_call(&host, resume_in_call, r, e);
 }
-static void drop_resumption(Resumption *r) { json_decref(r->about), drop(r->f); }
+static void drop_resumption(Resumption *r) { checkpoint_close(r->c), drop(r->f); }
+
+// --params of a command.
+static bool params(const char *path, Fixture *f, bool force, RtError *e) {
+  Checkpoint *c = checkpoint_open_params(path, &f->id, force, e);
+  if (c) checkpoint_take(c, &(TrainVectors){.theta = f->x.theta});
+  checkpoint_close(c);
+  return c != NULL;
+}
 
 // Whether it can be gone on with; e otherwise.
 static bool can_resume(const char *dir, RtError *e) {
@@ -112,7 +123,7 @@ static void there_and_back(void **state) {
   fill(f);
   TrainState s = {.spec_file = "t.calm", .isa = "avx2", .step = 7, .tokens = 99, .seed = UINT64_MAX - 4, .epoch = 2, .position = 3, .best = INFINITY,
                   .best_step = -1};
-  json_t *settings = json_pack("{s:i}", "steps", 12);
+  json_t *settings = json_pack("{s:{s:i}}", "settings", "steps", 12);
   Resumption r;
   assert_true(checkpoint_save(last, &f->id, &f->x, &s, settings, &e));
   assert_true(file_save(note, "mine", 4, &e));
@@ -124,7 +135,7 @@ static void there_and_back(void **state) {
     assert_true(isinf(r.s.best) && r.s.best_step == -1 && !r.s.blas);
     assert_string_equal(r.s.spec_file, "t.calm");
     assert_string_equal(r.s.isa, "avx2");
-    assert_true(json_equal(settings, json_object_get(r.about, "settings")));
+    assert_true(json_equal(json_object_get(settings, "settings"), json_object_get(checkpoint_about(r.c), "settings")));
     drop_resumption(&r);
     assert_true(file_is_regular(note));                        // the user's
   }
@@ -143,22 +154,32 @@ static void refusals(void **state) {
       *tok = file_join(dir, "tokenizer.json");
   assert_true(file_save(tok, "{}", 2, &e));
   Fixture *f = fixture("abc", "ones", tok), *other = fixture("xyz", "ones", tok), *later = fixture("abc", "ones", tok);
-  TrainState s = {0};
+  TrainState s = {.spec_file = "t.calm"};
   TrainVectors x = {.theta = f->x.theta};
   assert_true(checkpoint_save(last, &f->id, &x, &s, NULL, &e));
-  assert_true(checkpoint_params(last, &f->id, false, f->x.theta, &e));
-  assert_true(checkpoint_params(theta, &f->id, false, f->x.theta, &e));
-  assert_false(checkpoint_params(last, &other->id, false, other->x.theta, &e));
-  assert_non_null(strstr(e.text, "t.calm"));
-  assert_true(checkpoint_params(last, &other->id, true, other->x.theta, &e));
+  assert_true(params(last, f, false, &e));
+  assert_true(params(theta, f, false, &e));
+  other->prog->spec = "other.calm";
+  assert_false(params(last, other, false, &e));                // an arch that computes something else
+  assert_non_null(strstr(e.text, "trained by t.calm, not other.calm: model kv"));
+  assert_true(params(last, other, true, &e));
   assert_true(file_save(tok, "{ }", 3, &e));                   // another tokenizer now
-  assert_false(checkpoint_params(last, &later->id, false, later->x.theta, &e));
+  assert_false(params(last, later, false, &e));
   assert_non_null(strstr(e.text, "tokenizer.json"));
   assert_non_null(strstr(e.text, "kv"));
-  f->prog->param[0].shape.v[0] = 5, f->prog->param[0].shape.v[1] = 3;
-  assert_false(checkpoint_params(last, &f->id, false, f->x.theta, &e));
-  assert_non_null(strstr(e.text, "kv.a"));
-  assert_non_null(strstr(e.text, "[3, 5]"));
+  assert_true(params(last, later, true, &e));
+  // names and shapes, also with --force, and nothing was read by then
+  memset(f->x.theta, 7, 16 * sizeof(float));
+  f->prog->param[1].shape.v[0] = 401;
+  assert_false(params(last, f, true, &e));
+  assert_non_null(strstr(e.text, "model kv: tensor kv.b: expected shape [401], found [400]"));
+  f->prog->param[1].shape.v[0] = 400, f->prog->nparam = 1;
+  assert_false(params(last, f, true, &e));
+  assert_non_null(strstr(e.text, "model kv has no tensor kv.b in this program"));
+  f->prog->nparam = 2, f->prog->param[1].name = "a.1->kv.2.w";
+  assert_false(params(last, f, true, &e));
+  assert_non_null(strstr(e.text, "connection a.1->kv.2 is new: there is no tensor a.1->kv.2.w"));
+  for (int i = 0; i < 16; i++) assert_int_equal(((char *)f->x.theta)[i * 4], 7);
   drop(f), drop(other), drop(later), rt_free(last), rt_free(theta), rt_free(tok);
 }
 
@@ -199,8 +220,8 @@ static void flipped_bits(void **state) {
       assert_false(can_resume(last, &e));
       hex[0][12] = hex[1][12] = 0;
       if (!strstr(e.text, name[k]) || !strstr(e.text, hex[0]) || !strstr(e.text, hex[1])) fail_msg("byte %zu of %s: %s", at[i], path, e.text);
-      assert_int_equal(checkpoint_params(last, &f->id, false, f->x.theta, &e), k == 1);      // moments are not its matter
-      assert_int_equal(checkpoint_params(path, &f->id, false, f->x.theta, &e), false);
+      assert_int_equal(params(last, f, false, &e), k == 1);      // moments are not its matter
+      assert_int_equal(params(path, f, false, &e), false);
     }
     overwrite(path, good, n - 4);
     assert_false(can_resume(last, &e));
@@ -266,18 +287,33 @@ static void fields(void **state) {
   }
   assert_int_equal(counts, 6);
   json_object_update(bad, good);
-  json_object_set_new(bad, "calm", json_integer(3));
+  json_object_set_new(bad, "calm", json_integer(4));
   assert_int_equal(json_dump_file(bad, json, 0), 0);
   assert_false(can_resume(last, &e));
   assert_non_null(strstr(e.text, "newer calm"));
-  assert_false(checkpoint_params(last, &f->id, false, f->x.theta, &e));
+  assert_false(params(last, f, false, &e));
+  // as calm saved it when it belonged to a text of the spec: the same, and another
+  json_object_update(bad, good);
+  json_object_set_new(bad, "calm", json_integer(2));
+  Resumption r;
+  for (int same = 0; same < 2; same++) {
+    json_object_set_new(bad, "belongs_to", json_pack("{s:s, s:{s:{}}}", "spec", same ? "abc" : "xyz", "models", "kv"));
+    assert_int_equal(json_dump_file(bad, json, 0), 0);
+    assert_true(resume(&r, last, &e));
+    assert_true(r.warnings == !same && r.s.step == 3);
+    drop_resumption(&r);
+  }
+  json_object_set_new(bad, "calm", json_integer(3));           // that is no way round the check
+  assert_int_equal(json_dump_file(bad, json, 0), 0);
+  assert_false(can_resume(last, &e));
+  assert_non_null(strstr(e.text, "connections"));
   // as calm saved it before there were hashes
   json_object_update(bad, good);
+  json_object_set_new(bad, "belongs_to", json_pack("{s:s, s:{s:{}}}", "spec", "abc", "models", "kv"));
   json_object_set_new(bad, "calm", json_integer(1));
   json_object_del(bad, "files"), json_object_del(bad, "best_step");
   json_object_set_new(bad, "best_train", json_real(0.5)), json_object_set_new(bad, "sum", json_real(1)), json_object_set_new(bad, "count", json_real(1));
   assert_int_equal(json_dump_file(bad, json, 0), 0);
-  Resumption r;
   assert_true(resume(&r, last, &e));
   assert_true(r.warnings == 1 && r.s.step == 3 && r.s.best == 2 && r.s.best_step == -1);
   assert_memory_equal(f->flat, r.f->flat, sizeof f->flat);

@@ -102,13 +102,13 @@ static void kept(void **state) {
   TrainSettings s, back;
   RtError e;
   settings_default(&s);
-  const char *const given[][2] = {{"data", "a.jsonl"}, {"batch", "96 rows"}, {"betas", "0.8,0.7"}, {"schedule", "constant"}, {"shuffle", "false"},
+  const char *const given[][2] = {{"data", "/a.jsonl"}, {"batch", "96 rows"}, {"betas", "0.8,0.7"}, {"schedule", "constant"}, {"shuffle", "false"},
                                   {"seed", "9007199254740993"}, {"eval_every", "0"}, {"tokens_cap", "100tokens"}, {"lr", "1e-5"}};
   for (size_t k = 0; k < sizeof given / sizeof *given; k++)
     for (int i = 0; i < N_SETTINGS; i++)
       if (settings_is_train(i) && !strcmp(setting_row[i].name, given[k][0])) assert_true(settings_set(&s, i, given[k][1], &e));
   json_t *o = settings_to_json(&s), *form = json_loads(
-      "{\"data\": \"a.jsonl\", \"validate\": null, \"batch\": {\"n\": 96, \"unit\": \"rows\"}, \"clip\": 1.0, \"eval_every\": 0, \"save_every\": -1,"
+      "{\"data\": \"/a.jsonl\", \"validate\": null, \"batch\": {\"n\": 96, \"unit\": \"rows\"}, \"clip\": 1.0, \"eval_every\": 0, \"save_every\": -1,"
       "\"optimizer\": {\"name\": \"adamw\", \"betas\": [0.8, 0.7], \"eps\": 1e-8, \"lr\": 1e-5, \"weight_decay\": 0.0}, \"shuffle\": false,"
       "\"schedule\": {\"name\": \"constant\", \"warmup\": -1, \"floor\": 0.1}, \"seed\": 9007199254740993, \"tokens_cap\": 100}", 0, NULL);
   const char *key;

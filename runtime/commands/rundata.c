@@ -1,0 +1,49 @@
+// See rundata.h.
+#include "runtime/commands/rundata.h"
+
+#include <string.h>
+
+#include "runtime/core/core.h"
+#include "runtime/files/files.h"
+
+static json_t *entry_of(const char *file, FileSum *sum, RtError *e) {
+  if (!sha256_sum(file, sum, e)) return NULL;
+  char *path = file_absolute(file);
+  json_t *o = json_pack("{s:I, s:s}", "size", (json_int_t)sum->size, "sha256", sum->sha256), *name = json_string(path);
+  json_object_set_new(o, "path", name ? name : json_null());      // a name that is no UTF-8
+  rt_free(path);
+  return o;
+}
+
+// *other: the file of now holds something else than that of the run did, which is allowed.
+static bool same_content(const char *key, const char *file, const FileSum *sum, const json_t *was, const char *path, bool allowed, bool *other, RtError *e) {
+  const char *hex = json_string_value(json_object_get(was, "sha256")), *name = json_string_value(json_object_get(was, "path"));
+  const json_t *size = json_object_get(was, "size");
+  if (!hex || !json_is_integer(size)) return rt_fail(e, "%s: \"data\": \"%s\": expected {\"path\", \"size\", \"sha256\"}", path, key);
+  *other = strcmp(hex, sum->sha256) != 0;
+  if (!*other) return true;
+  char *text = rt_format("%s (%llu byte%s, SHA-256 %.12s…) is not what the run has been trained %s: %s (%lld byte%s, SHA-256 %.12s…)", file,
+                         (unsigned long long)sum->size, plural((int64_t)sum->size), sum->sha256, strcmp(key, "data") ? "and judged with" : "with",
+                         name ? name : "a file of another name", (long long)json_integer_value(size), plural(json_integer_value(size)), hex);
+  bool ok = allowed || rt_fail_about(e, RT_ABOUT_OTHER_DATA, "%s", text);
+  if (allowed) rt_warn("%s", text);
+  rt_free(text);
+  return ok;
+}
+
+json_t *rundata_of(const TrainSettings *s, const json_t *theirs, const char *path, bool allowed, RunData *found, RtError *e) {
+  const struct { const char *key, *file; bool *other; } FILES[] = {{"data", s->data, &found->changed}, {"validate", s->validate, &found->held_changed}};
+  json_t *o = json_object();
+  *found = (RunData){0};
+  for (size_t i = 0; i < sizeof FILES / sizeof *FILES; i++) {
+    FileSum sum;
+    json_t *now = FILES[i].file ? entry_of(FILES[i].file, &sum, e) : NULL;
+    const json_t *was = json_object_get(theirs, FILES[i].key);
+    if (!FILES[i].file) continue;
+    if (now) json_object_set_new(o, FILES[i].key, now);
+    if (now && (!was || same_content(FILES[i].key, FILES[i].file, &sum, was, path, allowed, FILES[i].other, e))) continue;
+    json_decref(o);
+    return NULL;
+  }
+  return o;
+}

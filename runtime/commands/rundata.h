@@ -1,0 +1,16 @@
+// The data of a run, which it is bound to by content: where its files lie is of no matter.
+#ifndef CALM_RUNTIME_RUNDATA_H
+#define CALM_RUNTIME_RUNDATA_H
+#include <jansson.h>
+
+#include "runtime/work/work.h"
+
+typedef struct RunData {
+  bool changed, held_changed;  // data, or held-out data, hold something else than those of the run gone on with
+} RunData;
+
+// {"data": {"path": absolute, "size", "sha256"}, "validate": likewise, where there is any}: of the files of now, hashes remembered as models' are. theirs: what
+// theta.json (path) keeps of the run gone on with, NULL of a new one or where an earlier calm kept nothing: a file that holds something else is refused, by
+// both names, or where that is allowed told. Owned by the caller; NULL and an error.
+json_t *rundata_of(const TrainSettings *s, const json_t *theirs, const char *path, bool allowed, RunData *found, RtError *e);
+#endif
