@@ -165,6 +165,6 @@ bool identity_check(Identity *id, const Theirs *t, bool force, RtError *e) {
   char by[160] = "", more[48] = "";
   if (spec && strcmp(spec, m->prog->spec)) snprintf(by, sizeof by, "trained by %.60s, not %.60s: ", spec, m->prog->spec);
   if (d.n > FIRST) snprintf(more, sizeof more, "; and %d more", d.n - FIRST);
-  if (force && d.forcible) return rt_warn("%s: %s%s%s; used all the same (--force)", path, by, d.text, more), true;
+  if (force && d.forcible) return rt_warn("%s: %s%s%s; used all the same", path, by, d.text, more), true;
   return rt_fail_about(e, d.forcible ? RT_ABOUT_SPEC : RT_ABOUT_NOTHING, "%s: %s%s%s", path, by, d.text, more);
 }
