@@ -79,6 +79,7 @@ target_compile_definitions(calm_tokenizer_files PRIVATE CALM_SOURCE_DIR="${CMAKE
 target_link_libraries(calm_tokenizer_files PUBLIC calm_rows ${CMOCKA_LIB})
 calm_unit_test(test_tokenizer calm_tokenizer_files)
 calm_unit_test(test_settled calm_tokenizer_files)
+calm_unit_test(test_regex calm_tokenizer_files)
 calm_unit_test(test_hostile calm_tokenizer_files calm_mutate)
 calm_unit_test(test_ends calm_rows)
 calm_unit_test(test_sha256 calm_files)

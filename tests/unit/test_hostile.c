@@ -138,16 +138,18 @@ static bool try_text(const Tokenizer *t, const Settler *rule, const char *s, siz
     step = n - at < 5 ? n - at : 5;
     ok = settled_push(x, s + at, step, &why);
   }
-  if (!ok || !settled_end(x, &why)) return rt_fail(e, "bad: bit by bit: %s", why.text);
+  if (!ok || !settled_end(x, &why))              // a beginning may be too short for what it takes
+    return rt_fail(e, "%s%s", strstr(why.text, "this tokenizer takes") ? "" : "bad: bit by bit: ", why.text);
   if (settled_tokens(x, &settled, NULL) != k || (k && memcmp(settled, ids, (size_t)k * sizeof *ids))) return rt_fail(e, "bad: bit by bit there are other tokens");
   settled_free(x);
   size_t len, m, got = 0;
   char *text = tokenizer_decode(t, ids, k, &len, &why);
-  if (!text) return rt_fail(e, "bad: decoding: %s", why.text);
+  if (!text) return *e = why, false;
   TokStream *stream = tokstream_new(t, NULL, 0);
   for (int64_t i = 0; i <= k; i++) {
     const char *piece = i < k ? tokstream_push(stream, ids[i], &m, &why) : tokstream_end(stream, &m, &why);
-    if (!piece || m > len - got || memcmp(piece, text + got, m)) return rt_fail(e, "bad: a stream says something else");
+    if (!piece) return *e = why, false;
+    if (m > len - got || memcmp(piece, text + got, m)) return rt_fail(e, "bad: a stream says something else");
     got += m;
   }
   tokstream_free(stream);
