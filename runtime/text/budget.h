@@ -9,8 +9,8 @@
 enum {
   TK_STEPS_A_BYTE = 1024,      // ordinary text takes a hundred at most
   TK_STEPS = 1 << 16,          // and these, however short the text
-  TK_GROWTH = 8,               // a text may become so many times as long; the longest honest way, decomposed Hangul as byte-level characters: 6
-  TK_ROOM = 1 << 14,           // and these, bytes
+  TK_GROWTH = 4,               // a text may become so many times as long: signs for spaces, Hangul decomposed, make it 3
+  TK_ROOM = 1 << 16,           // and these, bytes
 };
 
 typedef struct TkBudget {
