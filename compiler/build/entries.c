@@ -163,11 +163,19 @@ static NodeId loss_again(Graph *g, NodeId loss) {
   return nll;
 }
 
+// The graph without what the loss does not need, for the rows that matter.
+static Graph *only_rows(const Ev *ev) {
+  Arena *between = arena_new();
+  Graph *g = pass_rows(pass_dce(ev->g, between), ev->b->a);
+  arena_free(between);
+  return g;
+}
+
 // The rows pass comes first, so that the gradient, too, starts at the rows that matter.
 static void add_gradients(Ev *ev, NodeId loss) {
   Build *b = ev->b;
   graph_output(ev->g, output_name(OUTPUT_NLL), loss);
-  ev->g = pass_rows(pass_dce(ev->g, b->a), b->a);
+  ev->g = only_rows(ev);
   loss = ev->g->out[0].node;
   ev->g->nout = 0;
   NodeId *wrt = ARENA_ARRAY(b->a, NodeId, b->nparam + 1), *grad = ARENA_ARRAY(b->a, NodeId, b->nparam + 1);
@@ -202,7 +210,7 @@ static void add_state_gradient(Ev *ev, NodeId loss) {
   const char *name = state_name(ev, input_name(INPUT_HIDDEN), m, 0);
   NodeId x = NODE_NONE, grad;
   graph_output(ev->g, output_name(OUTPUT_NLL), loss);
-  ev->g = pass_rows(pass_dce(ev->g, ev->b->a), ev->b->a);
+  ev->g = only_rows(ev);
   loss = ev->g->out[0].node;
   ev->g->nout = 0;
   for (NodeId i = 0; i < ev->g->n; i++)

@@ -50,10 +50,17 @@ Graph *graph_new(Arena *a, const char *name) {
   return g;
 }
 
+void graph_expect(Graph *g, int n) {
+  if (g->n || n <= g->cap) return;
+  g->node = ARENA_ARRAY(g->arena, Node, n);
+  g->cap = n;
+}
+
 Graph *graph_copy(const Graph *g, Arena *a, const char *name) {
   Graph *c = graph_new(a, name);
   for (int i = 0; i < g->nmodel; i++) graph_add_model(c, g->model[i].name);
   for (int i = 0; i < g->nsym; i++) graph_add_sym(c, g->sym[i].kind, g->sym[i].model);
+  graph_expect(c, g->n);
   for (int i = 0; i < g->n; i++) ARENA_PUSH(a, c->node, c->n, c->cap, g->node[i]);
   for (int i = 0; i < g->nout; i++) graph_output(c, g->out[i].name, g->out[i].node);
   return c;

@@ -85,7 +85,9 @@ typedef struct Graph {
 } Graph;
 
 Graph *graph_new(Arena *a, const char *name);
+// Names and values of nodes stay where they are: the copy is good as long as the arena of the graph that was built first.
 Graph *graph_copy(const Graph *g, Arena *a, const char *name);
+void graph_expect(Graph *g, int n);          // room for n nodes, in a graph that has none yet
 int graph_add_model(Graph *g, const char *name);
 int graph_add_sym(Graph *g, SymKind kind, int model);          // returns the existing one when it is there
 void graph_output(Graph *g, const char *name, NodeId node);

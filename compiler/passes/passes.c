@@ -17,12 +17,18 @@ static void must_hold(const Graph *g, Arena *a, const char *what) {
 }
 
 Graph *passes_run(const Graph *g, Arena *a, PassDump *dump, void *user) {
-  Graph *now = graph_copy(g, a, g->name);
-  must_hold(now, a, "the passes were given");
+  Arena *of_now = arena_new();                     // what a pass leaves is of no use after the next one: graphs of large models are large
+  Graph *now = graph_copy(g, of_now, g->name);
+  must_hold(now, of_now, "the passes were given");
   for (const Pass *p = passes; p->name; p++) {
-    now = p->run(now, a);
-    must_hold(now, a, arena_printf(a, "pass %s left", p->name));
+    Arena *of_next = arena_new();
+    now = p->run(now, of_next);
+    must_hold(now, of_next, arena_printf(of_next, "pass %s left", p->name));
     if (dump) dump(user, p, now);
+    arena_free(of_now);
+    of_now = of_next;
   }
-  return now;
+  Graph *last = graph_copy(now, a, now->name);
+  arena_free(of_now);
+  return last;
 }

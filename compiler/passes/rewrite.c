@@ -9,6 +9,7 @@ Rewrite rewrite_begin(const Graph *g, Arena *a) {
   for (int i = 0; i < g->nsym; i++) {
     if (graph_add_sym(r.to, g->sym[i].kind, g->sym[i].model) != i) bug("graph '%s': symbols keep their numbers", g->name);
   }
+  graph_expect(r.to, g->n);
   r.map = ARENA_ARRAY(a, NodeId, g->n ? g->n : 1);
   for (int i = 0; i < g->n; i++) r.map[i] = NODE_NONE;
   return r;
