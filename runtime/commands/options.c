@@ -138,7 +138,7 @@ static const char *name_of(int commands) {         // the first of them
 // A flag that the command does not have: the nearest of those it has, or the commands that have it.
 static bool unknown(int command, const char *written, size_t n) {
   char *word = rt_strndup(written, n);
-  char *setting[N_SETTINGS] = {NULL};
+  char *setting[N_SETTINGS] = {NULL}, *off_flag[N_SETTINGS] = {NULL};
   Near near = near_begin(word);
   int others = 0;
   for (int i = 0; i < N_FLAGS; i++) {
@@ -148,13 +148,17 @@ static bool unknown(int command, const char *written, size_t n) {
   for (int i = 0; i < N_SETTINGS; i++) {
     bool off;
     if (!settings_is_train(i)) continue;
-    if (command == C_TRAIN) near_offer(&near, setting[i] = flag_of(i));
-    else if (find_setting(word, n, &off) == i) others |= C_TRAIN;
+    if (command == C_TRAIN) {
+      near_offer(&near, setting[i] = flag_of(i));
+      if (setting_row[i].kind == SETTING_SWITCH) near_offer(&near, off_flag[i] = rt_format("no-%s", setting[i]));
+    } else if (find_setting(word, n, &off) == i) {
+      others |= C_TRAIN;
+    }
   }
   if (others && !near.best) usage_error("--%s is an option of %s, not of %s", word, name_of(others), name_of(command));
   else usage_error("%s has no option --%s%s%s%s (%s --help lists them)", name_of(command), word, near.best ? "; did you mean --" : "",
                    near.best ? near.best : "", near.best ? "?" : "", name_of(command));
-  for (int i = 0; i < N_SETTINGS; i++) rt_free(setting[i]);
+  for (int i = 0; i < N_SETTINGS; i++) rt_free(setting[i]), rt_free(off_flag[i]);
   rt_free(word);
   return false;
 }

@@ -49,6 +49,7 @@ expect 2 "^error: no command is called 'trian'; did you mean 'train'?" ./app tri
 expect 2 "^error: expected a command before '--steps'" ./app --steps 3
 expect 0 '^calm [0-9.]*, program of spec.calm$' ./app --version
 expect 2 '^error: train has no option --step; did you mean --steps?' ./app train --step 3
+expect 2 '^error: train has no option --no-shufle; did you mean --no-shuffle?' ./app train --no-shufle
 expect 2 '^error: eval has no option --top-kk' ./app eval --top-kk 3
 expect 2 '^error: --top-k is an option of generate, not of eval' ./app eval --top-k 3
 expect 2 "^error: unexpected 'rows.jsonl': data is --data FILE" ./app train rows.jsonl
