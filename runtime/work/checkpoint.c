@@ -92,6 +92,7 @@ static bool exchange(const char *tmp, const char *dir, RtError *e) {
 static json_t *describe(const json_t *identity, const TrainState *s, const json_t *run) {
   json_t *o = json_object();
   json_object_set_new(o, "calm", json_integer(CHECKPOINT_FORMAT));
+  json_object_set_new(o, "sha256", json_null());               // its place; save_into says it
   fields_write(o, s);
   json_object_set_new(o, "belongs_to", json_deep_copy(identity));
   json_object_set_new(o, "files", json_object());
@@ -108,9 +109,21 @@ static bool save_vectors(const Prog *p, const char *dir, const char *name, const
   return ok;
 }
 
+void checkpoint_sum(const json_t *about, char hex[SHA256_HEX]) {
+  json_t *rest = json_copy((json_t *)(uintptr_t)about);
+  json_object_del(rest, "sha256");
+  char *text = json_dumps(rest, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(17));
+  sha256_of(text, strlen(text), hex);
+  rt_free(text);
+  json_decref(rest);
+}
+
 static bool save_into(const Prog *p, const char *dir, json_t *about, const TrainVectors *x, RtError *e) {
   const ParamsPart theta = {"", x->theta}, moments[] = {{"m.", x->m}, {"v.", x->v}};
   if (!save_vectors(p, dir, CHECKPOINT_THETA, &theta, 1, about, e) || (x->m && !save_vectors(p, dir, CHECKPOINT_MOMENTS, moments, 2, about, e))) return false;
+  char hex[SHA256_HEX];
+  checkpoint_sum(about, hex);
+  json_object_set_new(about, "sha256", json_string(hex));
   char *path = file_join(dir, CHECKPOINT_ABOUT), *text = json_dumps(about, JSON_INDENT(2) | JSON_REAL_PRECISION(17));
   bool ok = file_save(path, text, strlen(text), e);
   rt_free(path), rt_free(text);

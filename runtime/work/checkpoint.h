@@ -3,6 +3,7 @@
 // there, so that a reader (restore.h) sees the old one or the new one, whole.
 #ifndef CALM_RUNTIME_CHECKPOINT_H
 #define CALM_RUNTIME_CHECKPOINT_H
+#include "runtime/files/files.h"
 #include "runtime/work/fields.h"
 #include "runtime/work/identity.h"
 
@@ -17,6 +18,8 @@ typedef struct TrainVectors {
   float *theta, *m, *v;
 } TrainVectors;
 
+// The SHA-256 of what theta.json says beside its "sha256": of the values, whatever their order and the space between them.
+void checkpoint_sum(const json_t *about, char hex[SHA256_HEX]);
 // What was written: of the identity's program, with the moments when there are any. run: an object of what the run does (commands/choose.h), whose keys
 // theta.json has too.
 bool checkpoint_save(const char *dir, Identity *id, const TrainVectors *x, const TrainState *s, const json_t *run, RtError *e);

@@ -25,6 +25,7 @@ typedef struct Reading {
   const FileDir *at;           // the directory: what takes its place meanwhile does not mix in
   json_t *about;               // theta.json, or NULL
   bool unhashed;               // theta.json does not know a file that was read
+  bool warned;                 // that an earlier calm saved it
 } Reading;
 
 // A file of the checkpoint, as errors call it.
@@ -100,11 +101,26 @@ static Safetensors *open_vectors(Reading *r, const Prog *p, const char *name, co
   return s;
 }
 
+// Whether theta.json says what it said when it was saved. What it says that cannot be is told before, by its key.
+static bool check_about(const json_t *about, const char *path, RtError *e) {
+  const json_t *said = json_object_get(about, "sha256");
+  char hex[SHA256_HEX];
+  if (!said) return true;
+  if (!json_is_string(said)) return rt_fail(e, "%s: \"sha256\": expected a string, found %s", path, rtj_kind(said));
+  checkpoint_sum(about, hex);
+  return !strcmp(hex, json_string_value(said)) ||
+         rt_fail(e, "%s: it does not say what was saved: SHA-256 %.12s…, and %.12s… stands in it; use another checkpoint or a copy of this one (what was changed on "
+                    "purpose is taken where the line \"sha256\" is left out)", path, hex, json_string_value(said));
+}
+
 json_t *checkpoint_files(const FileDir *d, const char *dir, RtError *e) {
   Reading r = {.dir = dir, .at = d};
   bool ok = open_about(&r, e);
   json_t *files = ok ? json_incref(json_object_get(r.about, "files")) : NULL;
   if (ok && !files) rt_fail(e, "%s/%s has no hashes: an earlier calm saved it", dir, CHECKPOINT_ABOUT);
+  char *path = called(&r, CHECKPOINT_ABOUT);
+  if (files && !check_about(r.about, path, e)) json_decref(files), files = NULL;
+  rt_free(path);
   json_decref(r.about);
   return files;
 }
@@ -139,7 +155,9 @@ static Checkpoint *open_once(Reading *r, Identity *id, const Wanted *w, RtError 
   c->about = r->about;
   ok = ok && (c->theta = open_vectors(r, p, w->theta, &(ParamsPart){"", NULL}, 1, e)) &&
        (!w->moments || (c->moments = open_vectors(r, p, CHECKPOINT_MOMENTS, MOMENTS, 2, e)));
-  if (ok && t.belongs_to && identity_unsaid(id, &t))
+  if (ok && !w->moments && c->about) ok = check_about(c->about, c->path, e);       // else checkpoint_state does
+  r->warned = ok && t.belongs_to && identity_unsaid(id, &t);
+  if (r->warned)
     rt_warn("%s was saved by an earlier calm, from another text of %s: names and shapes of all tensors fit; whether its operators compute the same is not known",
             r->dir, p->spec);
   if (ok) return c;
@@ -163,6 +181,8 @@ static Checkpoint *open_checkpoint(const char *dir, Identity *id, const Wanted *
   }
   if (c && !c->about) rt_warn("%s/%s: no theta.json beside it, so nothing says which models these parameters belong to", dir, w->theta);
   if (c && r.unhashed) rt_warn("%s/%s has no hash of what was read (an earlier calm saved it, or another file is used): whether its bytes are as they were is not known", dir, CHECKPOINT_ABOUT);
+  else if (c && c->about && !json_object_get(c->about, "sha256") && !r.warned)
+    rt_warn("%s/%s has no hash of itself (an earlier calm saved it, or it was changed on purpose): whether it says what was saved is not known", dir, CHECKPOINT_ABOUT);
   return c;
 }
 
@@ -194,7 +214,7 @@ Checkpoint *checkpoint_open_params(const char *path, Identity *id, bool force, R
 const json_t *checkpoint_about(const Checkpoint *c) { return c->about; }
 const char *checkpoint_path(const Checkpoint *c) { return c->path; }
 
-bool checkpoint_state(const Checkpoint *c, TrainState *s, RtError *e) { return fields_read(s, c->about, c->path, e); }
+bool checkpoint_state(const Checkpoint *c, TrainState *s, RtError *e) { return fields_read(s, c->about, c->path, e) && check_about(c->about, c->path, e); }
 
 void checkpoint_take(Checkpoint *c, const TrainVectors *x) {
   const ParamsPart theta = {"", x->theta}, moments[] = {{MOMENTS[0].prefix, x->m}, {MOMENTS[1].prefix, x->v}};

@@ -17,7 +17,7 @@ for bad in 'position -1000000000' 'step -1' 'step 4611686018427387904' 'tokens -
   key=${bad% *}; [ "$key" != n ] || key=batch
   expect 1 "^error: bad/last/theta.json: .*$key.*expected .*found" ./app train --out bad --resume --steps 6
 done
-spoil n 1000000000
+spoil n 1000000000; unsigned bad/last/theta.json
 expect 1 'more than 16777216 rows' ./app train --out bad --resume --steps 6
 for n in 4611686018427387904 0 ' 2' +2 0x10 2k; do
   expect 2 "tokens-cap: expected a whole number" ./app train --data rows.jsonl --out never --tokens-cap "$n"

@@ -55,6 +55,22 @@ sed 's/"calm": [0-9]*/"calm": 99/' run/last/theta.json >bad/last/theta.json
 expect 1 'format 99, by a newer calm' ./app train --data rows.jsonl --steps 9 --seed 3 --out bad --resume
 expect 1 'format 99, by a newer calm' ./app eval --data rows.jsonl --params bad/last
 
+# --- a digit of theta.json: told; its layout says nothing, and what was changed on purpose is taken without its hash
+for change in 's/"step": 7/"step": 6/' 's/^\(  "tokens": \)/\11/' 's/"accumulate": 1/"accumulate": 2/'; do
+  rm -rf bad; cp -r run bad; sed -i "$change" bad/last/theta.json
+  ! cmp -s run/last/theta.json bad/last/theta.json || fail "nothing to change: $change in $(cat bad/last/theta.json)"
+  expect 1 'bad/last/theta.json: it does not say what was saved' ./app train --data rows.jsonl --steps 9 --out bad --resume
+  expect 1 'bad/last/theta.json: it does not say what was saved' ./app eval --data rows.jsonl --params bad/last
+  expect 1 'bad/last/theta.json: it does not say what was saved' ./app verify-files bad
+done
+rm -rf bad; cp -r run bad; tr -d '\n' <run/last/theta.json | sed 's/": /"  :   /g' >bad/last/theta.json
+./app eval --data rows.jsonl --params bad/last >said 2>err || fail "theta.json on one line: $(cat err)"
+! grep -q warning err || fail "theta.json on one line: $(cat err)"
+cp run/last/theta.json bad/last; unsigned bad/last/theta.json
+sed -i 's/"step": 7/"step": 6/' bad/last/theta.json
+./app eval --data rows.jsonl --params bad/last >said 2>err || fail "theta.json without its hash: $(cat err)"
+[ "$(grep -c '^warning: .*no hash of itself' err)" = 1 ] || fail "no warning, or several: $(cat err)"
+
 # --- as an earlier calm saved it: no hashes, other fields; one warning, and the run it would have been
 rm -rf old; cp -r run old
 spec=$(./app info --json 2>/dev/null | sed -n 's/.*"spec_sha256": "\([0-9a-f]*\)".*/\1/p')

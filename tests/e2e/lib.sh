@@ -62,11 +62,14 @@ earlier() {
   done
   awk -v format="$format" -v belongs="{\"spec\": \"$spec\", \"models\": {$models}}" '
     /^  "calm":/ { print "  \"calm\": " format ","; next }
+    /^  "sha256":/ { next }
     /^  "(belongs_to|data|spec_train)": \{$/ || (format == 1 && /^  "files": \{$/) { gone = 1; if (/belongs_to/) print "  \"belongs_to\": " belongs "," }
     gone { if (/^  \}/) gone = 0; next }
     /^  "spec_train": / { next }
     { print }' "$file"
 }
+# unsigned FILE…: theta.json without the hash of itself, to be changed
+unsigned() { sed -i '/^  "sha256":/d' "$@"; }
 # group CONTROLLER FILES…: a control group of this test in $group, v2 or v1 (the one that has one of the files), with another inside it, where
 # root can make one. inside COMMAND… runs a command in the inner one; drop removes both.
 group() {
