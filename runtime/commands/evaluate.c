@@ -171,8 +171,9 @@ static bool exact_match(App *a, const EvalJob *job, const Data *data, EvalResult
     for (; ok && next < data->n && open < slots; next++)
       if (counts(m, &data->row[next])) ok = open_row(m, d, &data->row[next], e), open++;
     if (!ok) break;
-    if (!decoder_step(d, e) && !open) break;
-    if (!(ok = !e->text[0])) break;
+    DecodeStep did = decoder_step(d, e);
+    ok = did != DECODE_FAILED;
+    if (!ok || (did == DECODE_IDLE && !open)) break;
     for (int64_t i = 0; i < slots && ok; i++) {
       DecodeSeq *s = &d->seq[i];
       if (!s->open || !(s->logits || s->full) || !advance(m, job, sampler, d, s, e, &ok)) continue;

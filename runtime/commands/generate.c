@@ -159,10 +159,9 @@ static bool run(const App *a, const Options *o, Prompt *p, RtError *e) {
   bool ok = true, end = false;
   size_t len;
   while (made < most && !end && !out.stopped) {
-    if (!decoder_step(d, e)) {
-      ok = !e->text[0];
-      break;
-    }
+    DecodeStep did = decoder_step(d, e);
+    ok = did != DECODE_FAILED;
+    if (did != DECODE_STEPPED) break;
     if (!s->logits) continue;                      // the prompt is not through yet
     if (!made) first = rt_now() - start;
     int32_t id = sampler_pick(sampler, s->logits, en->prog->model[en->prog->anchor].vocab, (uint64_t)s->n);

@@ -188,7 +188,8 @@ static bool score_chunks(Score *s, const int64_t *sizes, int64_t nsizes, RtError
     q->chunk = sizes[i % nsizes];
     add_ids(s, i);
   }
-  while (decoder_step(d, e))
+  DecodeStep did;
+  while ((did = decoder_step(d, e)) == DECODE_STEPPED)
     for (int64_t i = 0; i < d->nslots; i++) {
       DecodeSeq *q = &d->seq[i];
       ChunkRow *c = q->user;
@@ -197,11 +198,11 @@ static bool score_chunks(Score *s, const int64_t *sizes, int64_t nsizes, RtError
       c->done = q->past;
       if (q->past == q->n) decoder_close(q);
     }
-  for (int64_t i = 0; i < s->data->n && !e->text[0]; i++) add_logits(s, i, s->data->row[i].n, rows[i].logits);
+  for (int64_t i = 0; i < s->data->n && did == DECODE_IDLE; i++) add_logits(s, i, s->data->row[i].n, rows[i].logits);
   for (int64_t i = 0; i < s->data->n; i++) rt_free(rows[i].logits);
   rt_free(rows);
   decoder_free(d);
-  return !e->text[0];
+  return did == DECODE_IDLE;
 }
 
 static bool score_by_chunks(Score *s, const char *text, RtError *e) {

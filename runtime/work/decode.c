@@ -115,18 +115,17 @@ static bool take_tokens(Decoder *d, int64_t i, RtError *e) {
   return true;
 }
 
-bool decoder_step(Decoder *d, RtError *e) {
-  e->text[0] = 0;
-  if (rt_stopped(e)) return false;
+DecodeStep decoder_step(Decoder *d, RtError *e) {
+  if (rt_stopped(e)) return DECODE_FAILED;
   step_reset(d->step);
   for (int k = 0; k < d->step->nstream; k++) d->step->stream[k].slot_rows = d->en->caches.slot_rows[k];
   // Sequences that only wait for one token come first, so that long prompts cannot starve them.
   for (int prompts = 0; prompts < 2; prompts++)
     for (int64_t i = 0; i < d->nslots; i++) {
       const DecodeSeq *s = &d->seq[i];
-      if (s->open && (s->n - s->past > 1) == prompts && !take_tokens(d, i, e)) return false;
+      if (s->open && (s->n - s->past > 1) == prompts && !take_tokens(d, i, e)) return DECODE_FAILED;
     }
-  if (d->step->nseq == 0) return false;
+  if (d->step->nseq == 0) return DECODE_IDLE;
   engine_run(d->en, d->en->entry[ENTRY_STEP], d->step);
   int64_t vocab = d->en->prog->model[d->en->prog->anchor].vocab;
   const float *logits = engine_output(d->en, d->en->entry[ENTRY_STEP], OUTPUT_LOGITS);
@@ -134,5 +133,5 @@ bool decoder_step(Decoder *d, RtError *e) {
     const StepSeq *q = &d->step->seq[i];
     if (q->nr) d->seq[q->slot].logits = logits + (q->r0 + (d->all_rows ? 0 : q->nr - 1)) * vocab;
   }
-  return true;
+  return DECODE_STEPPED;
 }

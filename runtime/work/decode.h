@@ -37,6 +37,10 @@ DecodeSeq *decoder_open(Decoder *d, const int32_t *ids, int64_t n, Follow *follo
 // Its next token. False and an error where a following model does not know a token of its text.
 bool decoder_push(Decoder *d, DecodeSeq *s, int32_t id, RtError *e);
 void decoder_close(DecodeSeq *s);
-// One step. False when no sequence has a token to take; false and an error where there is no memory (e.text is "" otherwise).
-bool decoder_step(Decoder *d, RtError *e);
+typedef enum DecodeStep {
+  DECODE_FAILED,               // and an error: no memory, or the user asked to stop
+  DECODE_IDLE,                 // no sequence has a token to take: nothing was computed
+  DECODE_STEPPED,
+} DecodeStep;
+DecodeStep decoder_step(Decoder *d, RtError *e);
 #endif
