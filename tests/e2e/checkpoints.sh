@@ -7,8 +7,6 @@ sed '/^train/,$d' spec.calm >bare.calm
 build bare.calm -o app
 train() { ./app train --data rows.jsonl --seed 3 "$@" 2>err || fail "train $*: $(cat err)"; }
 field() { sed -n "s/^ *\"$1\": \([^,]*\),*/\1/p" "$2"; }
-# flip FILE BYTE: its lowest bit
-flip() { b=$(od -An -tu1 -j "$2" -N1 "$1"); printf "\\$(printf %o $((b ^ 1)))" | dd of="$1" bs=1 seek="$2" conv=notrunc 2>/dev/null; }
 
 # --- without held-out data there is no best/; with it best/ is the lowest of all looks, also when the run is cut in two
 train --steps 6 --out run

@@ -18,6 +18,8 @@ expect() {
 }
 # quiet FILE: takes the lines from it in which calmc says what it is at, where a build takes long
 quiet() { grep -v '^[^:]*[.]calm: [a-z ]*$' "$1" >"$1.quiet" || :; mv "$1.quiet" "$1"; }
+# flip FILE BYTE: its lowest bit
+flip() { b=$(od -An -tu1 -j "$2" -N1 "$1"); printf "\\$(printf %o $((b ^ 1)))" | dd of="$1" bs=1 seek="$2" conv=notrunc 2>/dev/null; }
 build() { "$CALMC" build "$@" >build.log 2>&1 || fail "calmc build $*: $(cat build.log)"; }
 isas() { ./"$1" info --json 2>/dev/null | tr ',' '\n' | grep -o 'avx512\|avx2' | sort -u; }
 # The fixture of two tokenizers in this directory: models llama and gemma, four specs.
@@ -46,6 +48,24 @@ END
 score() { prog=$1 out=$2; shift 2; ./"$prog" score --seed 1 --out "$out" "$@" 2>err || fail "$prog score $*: $(cat err)"; }
 # ids of a line that tokenize printed: "1, 2, 3"
 ids_of() { sed 's/.*"ids": *\[\([^]]*\)\].*/\1/'; }
+# leak_rows VOCAB PROMPT [CUT…]: of each ids line on standard input a row of its ids, and for each CUT (every one, from the longest) a row that agrees
+# with it on the first CUT ids and has others of the vocabulary behind; the first PROMPT ids are not labelled.
+leak_rows() {
+  vocab=$1 prompt=$2; shift 2
+  ids_of | awk -F', *' -v vocab="$vocab" -v prompt="$prompt" -v cuts="$*" '{
+    srand(9)
+    if (cuts == "") for (i = NF - 1; i >= 1; i--) every = every " " i
+    n = split(NF " " (cuts == "" ? every : cuts), c, " "); every = ""
+    for (j = 1; j <= n; j++) {
+      s = t = ""
+      for (k = 1; k <= NF; k++) {
+        id = k <= c[j] ? $k : ($k + 1 + int(rand() * (vocab - 2))) % vocab
+        s = s (k > 1 ? ", " : "") id; t = t (k > 1 ? ", " : "") (k <= prompt ? -100 : id)
+      }
+      print "{\"input_ids\": [" s "], \"labels\": [" t "]}"
+    }
+  }'
+}
 # Rows ROW and 0 of FILE have the same ids up to token CUT and others behind it: the tensors KEY agree bit for bit up to there, and differ after.
 same_until() {                 # FILE ROW KEY CUT
   "$STCMP" "$1" "$1" --key "$2.$3" --as "0.$3" --rows "$4" --exact >/dev/null || fail "$1: what comes after token $4 reached back ($3)"

@@ -10,17 +10,13 @@ text='the naïveté of 漢字 is 👩‍🚀😀 in 2024: antidisestablishmentar
 cat >rows.jsonl <<'END'
 {"prompt": "Swahili: Habari 😀\nEnglish:", "completion": " Hello 漢, 👍🏽"}
 END
-# leak: a row of ids on standard input, then rows that agree with it on the first K ids
-leak() { ids_of | awk -F', *' -v cuts="$*" '{ n = split("99 " cuts, c, " "); for (j = 1; j <= n; j++) { s = ""
-  for (k = 1; k <= NF; k++) s = s (k > 1 ? ", " : "") (k <= c[j] ? $k : ($k * 7 + 1000 * j) % 49000)
-  print "{\"input_ids\": [" s "], \"labels\": [" s "]}" } }'; }
 way() {                        # ANCHOR AUGMENT HEADS
   echo "anchor base = \"$real/$1\"" >alone.calm
   { cat alone.calm; echo "augment aug = \"$real/$2\""; echo "connect aug[every 6] -> base[spread] with cross_attention(heads = $3)"; } >pair.calm
   loud pair 0.1 >loud.calm
   for p in alone pair loud; do build $p.calm -o $p; done
   cuts="3 7 9 12 15 19"
-  echo "\"$text\"" | ./pair tokenize | leak $cuts >leak.jsonl
+  echo "\"$text\"" | ./pair tokenize | leak_rows 49000 0 $cuts >leak.jsonl
   score alone alone.st --data rows.jsonl
   score pair pair.st --data rows.jsonl
   "$STCMP" pair.st alone.st --key '*.logits' --exact || fail "$1 with $2, untrained: other logits than alone"

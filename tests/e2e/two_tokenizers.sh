@@ -45,15 +45,11 @@ awk 'BEGIN { for (i = 0; i < 9; i++) s = s "once upon a time there was a little 
 sed -n 2p rows.jsonl >one.jsonl
 tac rows.jsonl >moved.jsonl
 nrows=$(wc -l <rows.jsonl)
-# leak_rows PROMPT: an ids line on standard input; the row of these ids, then rows that agree with it on the first 1, 2, … ids
-leak_rows() { ids_of | awk -F', *' -v prompt="$1" '{ srand(9); for (i = NF; i >= 1; i--) { s = t = ""
-  for (k = 1; k <= NF; k++) { id = k <= i ? $k : ($k + 1 + int(rand() * 337)) % 339; s = s (k > 1 ? ", " : "") id; t = t (k > 1 ? ", " : "") (k <= prompt ? -100 : id) }
-  print "{\"input_ids\": [" s "], \"labels\": [" t "]}" } }'; }
 for m in llama gemma; do
   echo '"the naïve 😀漢字’s wor 12👩‍👧!"' | ./alone_$m tokenize >ids
-  leak_rows 5 <ids >leak_$m.jsonl
+  leak_rows 339 5 <ids >leak_$m.jsonl
 done
-random_rows 4 24 0 | sed 's/"input_ids"/"ids"/; s/, "labels.*/}/' | leak_rows 8 >leak_random.jsonl
+random_rows 4 24 0 | sed 's/"input_ids"/"ids"/; s/, "labels.*/}/' | leak_rows 339 8 >leak_random.jsonl
 
 same() { "$STCMP" "$@" --exact >said || fail "$what: $(cat said) ($*)"; }
 no_leak() {                    # PROGRAM ROWS

@@ -15,7 +15,6 @@ echo '{"input_ids": [0, 5, 9, 7, 12, 3, 40], "labels": [0, 5, 9, 7, 12, 3, 40]}'
 ./new export model --seed 1 2>err || fail "export: $(cat err)"
 ./new train --data rows.jsonl --validate rows.jsonl --steps 3 --out run 2>err || fail "train: $(cat err)"
 rm chars.json                                     # no model is opened for it
-flip() { b=$(od -An -tu1 -j "$2" -N1 "$1"); printf "\\$(printf %o $((b ^ 1)))" | dd of="$1" bs=1 seek="$2" conv=notrunc 2>/dev/null; }
 verify() { ./new verify-files "$@" >out 2>err || fail "verify-files $*: $(cat out err)"; }
 bad() { text=$1 dir=$2; expect 1 "$text" ./new verify-files "$dir"; grep -q "^error: $dir: .* missing or changed" said || fail "no error at the end: $(cat said)"; }
 
