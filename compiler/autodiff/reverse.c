@@ -37,7 +37,7 @@ void grad_give_summed(Reverse *r, NodeId id, int input, NodeId dx) {
 
 // A part's gradient is that of one result of its node. The node's own gradient is result 0's.
 static void part_gives(Reverse *r, NodeId part) {
-  int k = (int)r->g->node[part].attr.i[0];
+  int k = (int)r->g->node[part].attr.of_part.k;
   NodeId x = r->g->node[part].in[0];
   r->part[k][x] = plus(r->g, r->part[k][x], r->grad[part]);
   r->grad[x] = r->part[0][x] >= 0 ? r->part[0][x] : r->part[k][x];

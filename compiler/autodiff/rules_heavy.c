@@ -19,16 +19,16 @@ void grad_none(Reverse *r, NodeId y, NodeId dy) {
 // places.
 static void give_matrix(Reverse *r, NodeId y, NodeId out, NodeId inner) {
   NodeId w = in(r, y, 1);
-  int n = (int)r->g->node[y].attr.i[0];
+  int n = (int)r->g->node[y].attr.of_linear.inner;              // and of its transpose, linear_dx
   bool turned = r->g->node[w].op == OP_transpose;
-  Attr attr = {.i = {turned ? r->g->node[w].type.rank - n : n}};
+  Attr attr = {.of_linear_dw = {turned ? r->g->node[w].type.rank - n : n}};
   NodeId dw = graph_add(r->g, OP_linear_dw, turned ? (NodeId[]){inner, out} : (NodeId[]){out, inner}, 2, &attr, NULL);
   grad_give(r, turned ? w : y, !turned, dw);
 }
 
 void grad_linear(Reverse *r, NodeId y, NodeId dy) {
   NodeId x = in(r, y, 0), w = in(r, y, 1);
-  Attr inner = {.i = {r->g->node[y].attr.i[0]}};
+  Attr inner = {.of_linear_dx = {r->g->node[y].attr.of_linear.inner}};
   if (grad_wanted(r, y, 0)) grad_give(r, y, 0, graph_add(r->g, OP_linear_dx, (NodeId[]){dy, w}, 2, &inner, NULL));
   if (grad_wanted(r, y, 1)) give_matrix(r, y, dy, x);
 }
@@ -36,31 +36,31 @@ void grad_linear(Reverse *r, NodeId y, NodeId dy) {
 // y = x W (W[out, in], x over out): x' = linear(dy, W), W' = x^T dy
 void grad_linear_dx(Reverse *r, NodeId y, NodeId dy) {
   NodeId x = in(r, y, 0), w = in(r, y, 1);
-  Attr inner = {.i = {r->g->node[y].attr.i[0]}};
+  Attr inner = {.of_linear = {r->g->node[y].attr.of_linear_dx.inner}};
   if (grad_wanted(r, y, 0)) grad_give(r, y, 0, graph_add(r->g, OP_linear, (NodeId[]){dy, w}, 2, &inner, NULL));
   if (grad_wanted(r, y, 1)) give_matrix(r, y, x, dy);
 }
 
 void grad_slice(Reverse *r, NodeId y, NodeId dy) {
-  const Attr *a = &r->g->node[y].attr;
-  Attr whole = {.i = {a->i[0], a->i[1], r->g->node[in(r, y, 0)].type.dim[a->i[0]]}};
+  const OpInts_slice *a = &r->g->node[y].attr.of_slice;
+  Attr whole = {.of_unslice = {a->axis, a->from, r->g->node[in(r, y, 0)].type.dim[a->axis]}};
   grad_give(r, y, 0, graph_add(r->g, OP_unslice, &dy, 1, &whole, NULL));
 }
 
 void grad_unslice(Reverse *r, NodeId y, NodeId dy) {
-  const Attr *a = &r->g->node[y].attr;
-  Attr piece = {.i = {a->i[0], a->i[1], r->g->node[in(r, y, 0)].type.dim[a->i[0]]}};
+  const OpInts_unslice *a = &r->g->node[y].attr.of_unslice;
+  Attr piece = {.of_slice = {a->axis, a->from, r->g->node[in(r, y, 0)].type.dim[a->axis]}};
   grad_give(r, y, 0, graph_add(r->g, OP_slice, &dy, 1, &piece, NULL));
 }
 
 void grad_lookup(Reverse *r, NodeId y, NodeId dy) {
-  Attr rows = {.i = {r->g->node[in(r, y, 1)].type.dim[0]}};
+  Attr rows = {.of_lookup_dw = {r->g->node[in(r, y, 1)].type.dim[0]}};
   if (grad_wanted(r, y, 1))
     grad_give(r, y, 1, graph_add(r->g, OP_lookup_dw, (NodeId[]){in(r, y, 0), dy}, 2, &rows, NULL));
 }
 
 void grad_take(Reverse *r, NodeId y, NodeId dy) {
-  Attr sym = {.i = {type_row_sym(&r->g->node[in(r, y, 0)].type)}};
+  Attr sym = {.of_untake = {type_row_sym(&r->g->node[in(r, y, 0)].type)}};
   grad_give(r, y, 0, graph_add(r->g, OP_untake, (NodeId[]){dy, in(r, y, 1)}, 2, &sym, NULL));
 }
 
@@ -75,7 +75,7 @@ void grad_attention(Reverse *r, NodeId y, NodeId dy) {
   NodeId out = graph_part(g, y, 0), lse = graph_part(g, y, 1);
   g->node[out].backward = g->node[lse].backward = false;    // they name forward values
   NodeId inputs[7] = {dy, in(r, y, 0), in(r, y, 1), in(r, y, 2), in(r, y, 3), out, lse};
-  Attr attr = {.f = {g->node[y].attr.f[0], g->node[y].attr.f[1]}};
+  Attr attr = {.scale = g->node[y].attr.scale, .softcap = g->node[y].attr.softcap};
   NodeId d = graph_add(g, OP_attention_grad, inputs, 7, &attr, NULL);
   for (int k = 0; k < 3; k++) {
     if (grad_wanted(r, y, k)) grad_give(r, y, k, graph_part(g, d, k));
@@ -85,7 +85,7 @@ void grad_attention(Reverse *r, NodeId y, NodeId dy) {
 // The gradient's second result is the loss again; the head's gradient needs it.
 void grad_xent(Reverse *r, NodeId y, NodeId dy) {
   NodeId inputs[5] = {in(r, y, 0), in(r, y, 1), in(r, y, 2), dy};
-  Attr attr = {.f = {0, r->g->node[y].attr.f[1]}};
+  Attr attr = {.softcap = r->g->node[y].attr.softcap};
   NodeId d = graph_add(r->g, OP_xent_grad, inputs, 4, &attr, NULL);
   inputs[4] = graph_part(r->g, d, 1);
   if (grad_wanted(r, y, 0)) grad_give(r, y, 0, graph_part(r->g, d, 0));

@@ -27,7 +27,7 @@ static Value turn(Ev *ev, const Args *a, NodeId x, Value w) {
   int inner = tx->rank - 1;
   bool fits = inner > 0 && tw->rank > inner;
   for (int i = 0; fits && i < inner; i++) fits = tw->dim[i] == tx->dim[1 + i];
-  if (fits) return v_tensor(t_add(ev, a->at[1], OP_transpose, &w.node, 1, &(Attr){.i = {inner}}));
+  if (fits) return v_tensor(t_add(ev, a->at[1], OP_transpose, &w.node, 1, &(Attr){.of_transpose = {inner}}));
   const char *want = show_dims(ev->b, ev->g, tx->dim + 1, inner > 0 ? inner : 0);
   return fail(ev, a->at[1], "linear: the weight before '.t' is %s, expected %.*s, out…] for x %s",
               show_type(ev->b, ev->g, tw), (int)strlen(want) - 1, want, show_type(ev->b, ev->g, tx));
@@ -55,7 +55,7 @@ static Value call_linear(Ev *ev, Args *a) {
   if (turned) param_turned(ev, w.node, inner);
   else param_used(ev, w.node, inner);
   NodeId in[2] = {x, w.node};
-  NodeId y = t_add(ev, a->call->loc, OP_linear, in, 2, &(Attr){.i = {inner}});
+  NodeId y = t_add(ev, a->call->loc, OP_linear, in, 2, &(Attr){.of_linear = {inner}});
   if (a->v[2].kind == V_NONE) return v_tensor(y);
   NodeId bias = operand(ev, a, 2);
   if (y == NODE_NONE || bias == NODE_NONE) return v_poison();
@@ -110,7 +110,7 @@ static Value call_attention(Ev *ev, Args *a) {
     in[2] = t_cache(ev, in[2]);
   }
   in[3] = t_mask(ev, type_row_sym(&q), type_row_sym(t_type(ev, in[1])), (int64_t)window);
-  NodeId n = t_add(ev, a->call->loc, OP_attention, in, 4, &(Attr){.f = {scale, softcap}});
+  NodeId n = t_add(ev, a->call->loc, OP_attention, in, 4, &(Attr){.scale = scale, .softcap = softcap});
   return n == NODE_NONE ? v_poison() : v_tensor(graph_part(ev->g, n, 0));
 }
 
@@ -165,7 +165,7 @@ static Value call_slice(Ev *ev, Args *a) {
   if (i[1] < 0 || i[2] < 1 || i[2] > t.dim[i[0]] || i[1] > t.dim[i[0]] - i[2])
     return fail(ev, a->at[2], "slice: elements %lld to %lld of an extent of %lld", (long long)i[1],
                 (long long)(i[1] + i[2] - 1), (long long)t.dim[i[0]]);
-  NodeId y = t_add(ev, a->call->loc, OP_slice, &x, 1, &(Attr){.i = {i[0], i[1], i[2]}});
+  NodeId y = t_add(ev, a->call->loc, OP_slice, &x, 1, &(Attr){.of_slice = {i[0], i[1], i[2]}});
   if (a->v[3].kind != V_NONE) return v_tensor(y);
   t.rank--;                                                     // one element: its extent goes
   memmove(t.dim + i[0], t.dim + i[0] + 1, (size_t)(t.rank - i[0]) * sizeof *t.dim);

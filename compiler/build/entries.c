@@ -130,7 +130,7 @@ static NodeId loss_node(Ev *ev, NodeId logits) {
   const MInst *m = &ev->b->model[ev->b->anchor];
   double cap;
   Node n = ev->g->node[uncapped(ev->g, logits, &cap)];
-  if (n.op != OP_linear || n.type.rank != 2 || n.attr.i[0] != 1) {
+  if (n.op != OP_linear || n.type.rank != 2 || n.attr.of_linear.inner != 1) {
     if (fail_at(ev->b, m->head->loc,
                 "the head must end in linear(x, weight) with a weight [V, D], or in softcap(linear(x, weight), cap): "
                 "training never holds all logits"))
@@ -143,7 +143,7 @@ static NodeId loss_node(Ev *ev, NodeId logits) {
     return NODE_NONE;
   }
   NodeId in[3] = {n.in[0], n.in[1], rows_input(ev, INPUT_LABELS, DT_I32)};
-  return t_add(ev, m->head->loc, OP_xent, in, 3, &(Attr){.f = {0, cap}});
+  return t_add(ev, m->head->loc, OP_xent, in, 3, &(Attr){.softcap = cap});
 }
 
 // The second result of the gradient of the loss is the loss again: with it the logits are computed once. The loss itself when the head's
@@ -157,7 +157,7 @@ static NodeId loss_again(Graph *g, NodeId loss) {
   }
   if (grad == g->n) return loss;
   for (NodeId i = grad + 1; i < g->n; i++)
-    if (g->node[i].op == OP_part && g->node[i].in[0] == grad && g->node[i].attr.i[0] == 1) return i;
+    if (g->node[i].op == OP_part && g->node[i].in[0] == grad && g->node[i].attr.of_part.k == 1) return i;
   NodeId nll = graph_part(g, grad, 1);
   g->node[nll].backward = true;
   return nll;

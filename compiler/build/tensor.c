@@ -171,7 +171,7 @@ NodeId t_mask(Ev *ev, int q, int k, int64_t window) {
   const char *key = arena_printf(ev->b->a, "mask %d %d %lld", q, k, (long long)window);
   NodeId n = t_memo(ev, key);
   if (n != NODE_NONE) return n;
-  Attr attr = {.i = {q, k, window, model}};
+  Attr attr = {.of_mask = {q, k, window, model}};
   Type t = {.dt = DT_MASK, .rank = 1, .dim = {sym_dim(q)}};
   n = graph_source(ev->g, OP_mask, t, &attr);
   t_remember(ev, key, n);

@@ -53,7 +53,7 @@ NodeId graph_bin(Graph *g, OpId op, NodeId a, NodeId b) {
   return graph_add(g, op, in, 2, NULL, NULL);
 }
 
-NodeId graph_part(Graph *g, NodeId n, int k) { return graph_add(g, OP_part, &n, 1, &(Attr){.i = {k}}, NULL); }
+NodeId graph_part(Graph *g, NodeId n, int k) { return graph_add(g, OP_part, &n, 1, &(Attr){.of_part = {k}}, NULL); }
 
 NodeId graph_reshape(Graph *g, NodeId n, const int64_t *ext, int rank, const char **why) {
   const Type *t = &g->node[n].type;

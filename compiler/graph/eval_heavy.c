@@ -64,7 +64,7 @@ void eval_lookup(Eval *e, NodeId id) {
 }
 
 void eval_lookup_dw(Eval *e, NodeId id) {
-  if (!indices_fit(e, id, 0, e->g->node[id].attr.i[0])) return;
+  if (!indices_fit(e, id, 0, e->g->node[id].attr.of_lookup_dw.rows)) return;
   int64_t n = type_row_elems(eval_type(e, id, 1));
   double *w = eval_out(e, id, 0);
   for (int64_t r = 0; r < eval_rows(e, eval_type(e, id, 1)); r++)
@@ -123,7 +123,7 @@ static Attn attn(Eval *e, NodeId id, int from) {
   const Type *q = eval_type(e, id, from), *k = eval_type(e, id, from + 1), *v = eval_type(e, id, from + 2);
   Attn a = {.q = eval_in(e, id, from), .k = eval_in(e, id, from + 1), .v = eval_in(e, id, from + 2),
             .mask = e->mask[n->in[from + 3]], .T = eval_rows(e, q), .H = q->dim[1], .K = k->dim[1], .D = q->dim[2],
-            .E = v->dim[2], .scale = n->attr.f[0], .cap = n->attr.f[1]};
+            .E = v->dim[2], .scale = n->attr.scale, .cap = n->attr.softcap};
   e->error = interval_error(e, id, &a, eval_rows(e, k));
   return a;
 }
@@ -208,7 +208,7 @@ typedef struct Head {
 
 static Head head(Eval *e, NodeId id) {
   const Type *h = eval_type(e, id, 0), *w = eval_type(e, id, 1);
-  return (Head){eval_in(e, id, 0), eval_in(e, id, 1), eval_rows(e, h), h->dim[1], w->dim[0], e->g->node[id].attr.f[1]};
+  return (Head){eval_in(e, id, 0), eval_in(e, id, 1), eval_rows(e, h), h->dim[1], w->dim[0], e->g->node[id].attr.softcap};
 }
 
 // Logits of row r, and their derivative with respect to the raw product; returns the log of the sum.

@@ -89,7 +89,7 @@ void eval_transpose(Eval *e, NodeId id) {
   const double *x = eval_in(e, id, 0);
   double *y = eval_out(e, id, 0);
   int64_t in = 1, out = 1;
-  for (int i = 0; i < t->rank; i++) *(i < e->g->node[id].attr.i[0] ? &in : &out) *= t->dim[i];
+  for (int i = 0; i < t->rank; i++) *(i < e->g->node[id].attr.of_transpose.inner ? &in : &out) *= t->dim[i];
   for (int64_t i = 0; i < in; i++)
     for (int64_t o = 0; o < out; o++) y[o * in + i] = x[i * out + o];
 }
@@ -112,7 +112,7 @@ void eval_unslice(Eval *e, NodeId id) { move_piece(e, id, &e->g->node[id].type, 
 
 void eval_part(Eval *e, NodeId id) {
   const Node *n = &e->g->node[id];
-  const double *x = e->value[(size_t)n->in[0] * MAX_OUT + (size_t)n->attr.i[0]];
+  const double *x = e->value[(size_t)n->in[0] * MAX_OUT + (size_t)n->attr.of_part.k];
   memcpy(eval_out(e, id, 0), x, (size_t)eval_elems(e, &n->type) * sizeof *x);
 }
 

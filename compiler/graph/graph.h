@@ -43,9 +43,27 @@ typedef enum OpId {
 // Binding time, found by analysis (passes/stage.c).
 typedef enum Stage { STAGE_CONSTANT, STAGE_FROZEN, STAGE_LIVE } Stage;
 
+// What ops.def lists as an op's INTS, by name: attr.of_slice.axis.
+#define ATTR_NONE none
+#define ATTR_NAMED none
+#define ATTR_DATA none
+#define ATTR_SHAPE none
+#define ATTR_REALS(...) none
+#define ATTR_INTS(...) __VA_ARGS__
+#define X(id, name, cls, lo, hi, attrs, ...) typedef struct OpInts_##id { int64_t ATTR_##attrs; } OpInts_##id;
+#include "graph/ops.def"
+#undef X
 typedef struct Attr {
-  int64_t i[4];                              // meaning per op: ops.def
-  double f[2];
+  union {
+    int64_t i[4];                            // all of them, to compare, print and read; those that the op does not name are 0
+#define X(id, ...) OpInts_##id of_##id;
+#include "graph/ops.def"
+#undef X
+  };
+  union {
+    double f[2];
+    struct { double scale, softcap; };       // REALS
+  };
   const char *name;                          // inputs, weights, parameters
   const double *data;                        // OP_const: the values (type's element count)
 } Attr;

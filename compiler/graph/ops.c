@@ -10,15 +10,21 @@ typedef struct OpRow {
   const char *name;
   OpClass cls;
   int min_in, max_in;
-  const char *attrs;
+  AttrFields attrs;
   ShapeRule *shape;
   int cost;
   unsigned traits;
   const char *formula;
 } OpRow;
 
+#define SPEC_NONE {0}
+#define SPEC_SHAPE {0}
+#define SPEC_NAMED {.kind = 'n'}
+#define SPEC_DATA {.kind = 'd'}
+#define SPEC_INTS(...) {.kind = 'i', .keys = #__VA_ARGS__}
+#define SPEC_REALS(...) {.kind = 'f', .keys = #__VA_ARGS__}
 static const OpRow row[] = {
-#define X(id, name, cls, lo, hi, attrs, shape, grad, eval, lower, lanes, cost, traits, formula) {name, cls, lo, hi, attrs, shape_##shape, cost, traits, formula},
+#define X(id, name, cls, lo, hi, attrs, shape, grad, eval, lower, lanes, cost, traits, formula) {name, cls, lo, hi, SPEC_##attrs, shape_##shape, cost, traits, formula},
 #include "graph/ops.def"
 #undef X
 };
@@ -28,21 +34,20 @@ const char *op_formula(OpId op) { return row[op].formula; }
 OpClass op_class(OpId op) { return row[op].cls; }
 unsigned op_traits(OpId op) { return row[op].traits; }
 int op_cost(OpId op) { return row[op].cost; }
-const char *op_attr_spec(OpId op) { return row[op].attrs; }
+AttrFields op_attr_fields(OpId op) { return row[op].attrs; }
 
-bool op_attr_field(const char **spec, AttrField *f) {
-  for (;;) {
-    const char *s = *spec + strspn(*spec, " ");
-    size_t n = strcspn(s, " ");
-    *spec = s + n;
-    if (!n) return false;
-    if (*s == 's') continue;
-    *f = (AttrField){.kind = *s};
-    if (*s == 'n' || *s == 'd') return true;
-    f->index = s[1] - '0';
-    snprintf(f->key, sizeof f->key, "%.*s", (int)(n - 3), s + 3);          // "i0=axis"
-    return true;
+bool op_attr_field(AttrFields *at, AttrField *f) {
+  *f = (AttrField){.kind = at->kind};
+  if (!at->keys) {                                 // a name, data or nothing
+    at->kind = 0;
+    return f->kind;
   }
+  size_t n = strcspn(at->keys, ",");
+  if (!n) return false;
+  snprintf(f->key, sizeof f->key, "%.*s", (int)n, at->keys);
+  at->keys += n + strspn(at->keys + n, ", ");
+  f->index = f->kind == 'i' ? at->index++ : strcmp(f->key, "scale") != 0;        // Attr's order
+  return true;
 }
 
 int op_min_in(OpId op) { return row[op].min_in; }

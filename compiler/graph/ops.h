@@ -6,14 +6,19 @@
 // Infers n's result types from its inputs and attributes (for sources and reshape: checks the type that is there).
 // Returns NULL, or what is wrong, in terms of shapes (arena text).
 const char *op_infer(const Graph *g, Node *n);
-const char *op_attr_spec(OpId op);           // the attribute column of ops.def
-// Walks that column: the next field into *f; false at the end. spec starts as op_attr_spec.
+// Walks the attribute column of ops.def: the next field into *f; false at the end.
 typedef struct AttrField {
-  char kind;                                 // 'n' name, 'd' data, 'i' integer, 'f' number; 's' (the type) is skipped
+  char kind;                                 // 'n' name, 'd' data, 'i' integer, 'f' number
   int index;                                 // of attr.i or attr.f
   char key[16];                              // what the text form calls it
 } AttrField;
-bool op_attr_field(const char **spec, AttrField *f);
+typedef struct AttrFields {
+  char kind;
+  const char *keys;                          // that are to come
+  int index;
+} AttrFields;
+AttrFields op_attr_fields(OpId op);
+bool op_attr_field(AttrFields *at, AttrField *f);
 int op_min_in(OpId op);
 int op_max_in(OpId op);
 OpId op_find(const char *name);              // OP_COUNT when there is none

@@ -177,9 +177,9 @@ static const double *data(Reader *r, int64_t *count) {
 }
 
 static void attrs(Reader *r, Node *n, int64_t *ndata) {
-  const char *spec = op_attr_spec(n->op);
+  AttrFields fields = op_attr_fields(n->op);
   AttrField f;
-  while (!r->error && op_attr_field(&spec, &f)) {
+  while (!r->error && op_attr_field(&fields, &f)) {
     if (f.kind == 'n') {
       n->attr.name = quoted(r);
     } else if (f.kind == 'd') {

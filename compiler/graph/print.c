@@ -25,11 +25,11 @@ static void print_data(const Node *n, Buf *out) {
   buf_putc(out, ']');
 }
 
-// The attributes that the op's spec names: "name", key=…, [data].
+// The attributes that the op's row names: "name", key=…, [data].
 static void print_attrs(const Node *n, Buf *out) {
-  const char *spec = op_attr_spec(n->op);
+  AttrFields fields = op_attr_fields(n->op);
   AttrField f;
-  while (op_attr_field(&spec, &f)) {
+  while (op_attr_field(&fields, &f)) {
     switch (f.kind) {
       case 'n':
         buf_putc(out, ' ');

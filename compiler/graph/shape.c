@@ -23,10 +23,9 @@ const char *shape_source(const Graph *g, Node *n) {
 }
 
 const char *shape_mask(const Graph *g, Node *n) {
-  for (int k = 0; k < 2; k++) {
-    if (n->attr.i[k] < 0 || n->attr.i[k] >= g->nsym) return shape_bad(g, n, "no such row symbol");
-  }
-  n->out[0] = (Type){.dt = DT_MASK, .rank = 1, .dim = {sym_dim((int)n->attr.i[0])}};
+  const OpInts_mask *m = &n->attr.of_mask;
+  if (m->query < 0 || m->query >= g->nsym || m->key < 0 || m->key >= g->nsym) return shape_bad(g, n, "no such row symbol");
+  n->out[0] = (Type){.dt = DT_MASK, .rank = 1, .dim = {sym_dim((int)m->query)}};
   return NULL;
 }
 
@@ -91,8 +90,8 @@ const char *shape_reshape(const Graph *g, Node *n) {
 
 const char *shape_part(const Graph *g, Node *n) {
   const Node *x = &g->node[n->in[0]];
-  if (n->attr.i[0] < 0 || n->attr.i[0] >= x->nout) return shape_bad(g, n, "no such result");
-  n->out[0] = x->out[n->attr.i[0]];
+  if (n->attr.of_part.k < 0 || n->attr.of_part.k >= x->nout) return shape_bad(g, n, "no such result");
+  n->out[0] = x->out[n->attr.of_part.k];
   return NULL;
 }
 

@@ -31,7 +31,7 @@ static const char *extents(const Graph *g, const Type *t, int from, int n) {
 const char *shape_transpose(const Graph *g, Node *n) {
   const Type *x = shape_in(g, n, 0);
   const Node *from = &g->node[n->in[0]];
-  int inner = (int)n->attr.i[0], outer = x->rank - inner;
+  int inner = (int)n->attr.of_transpose.inner, outer = x->rank - inner;
   while (from->op == OP_reshape) from = &g->node[from->in[0]];
   if (from->op != OP_weight && from->op != OP_param) return shape_bad(g, n, "expected a weight or a parameter");
   if (!is_static(x) || inner < 1 || outer < 1) return shape_bad(g, n, "expected inner and outer extents");
@@ -43,7 +43,7 @@ const char *shape_transpose(const Graph *g, Node *n) {
 
 const char *shape_slice(const Graph *g, Node *n) {
   const Type *x = shape_in(g, n, 0);
-  int64_t axis = n->attr.i[0], from = n->attr.i[1], len = n->attr.i[2];
+  int64_t axis = n->attr.of_slice.axis, from = n->attr.of_slice.from, len = n->attr.of_slice.n;
   if (!is_rows(x) || axis < 1 || axis >= x->rank) return shape_bad(g, n, "expected rows and one of their static extents");
   if (from < 0 || len < 1 || from > x->dim[axis] - len) return shape_bad(g, n, "the piece is not within the extent");
   n->out[0] = *x;
@@ -53,7 +53,7 @@ const char *shape_slice(const Graph *g, Node *n) {
 
 const char *shape_unslice(const Graph *g, Node *n) {
   const Type *x = shape_in(g, n, 0);
-  int64_t axis = n->attr.i[0], from = n->attr.i[1], extent = n->attr.i[2];
+  int64_t axis = n->attr.of_unslice.axis, from = n->attr.of_unslice.from, extent = n->attr.of_unslice.extent;
   if (!is_rows(x) || axis < 1 || axis >= x->rank) return shape_bad(g, n, "expected rows and one of their static extents");
   if (from < 0 || from > extent - x->dim[axis]) return shape_bad(g, n, "the piece is not within the extent");
   n->out[0] = *x;
@@ -63,7 +63,7 @@ const char *shape_unslice(const Graph *g, Node *n) {
 
 const char *shape_linear(const Graph *g, Node *n) {
   const Type *x = shape_in(g, n, 0), *w = shape_in(g, n, 1);
-  int inner = (int)n->attr.i[0], outer = w->rank - inner;
+  int inner = (int)n->attr.of_linear.inner, outer = w->rank - inner;
   if (!is_rows(x)) return shape_bad(g, n, "expected token rows as first operand");
   if (!is_static(w) || inner < 1 || outer < 1 || outer >= MAX_RANK)
     return shape_bad(g, n, "expected a weight with outer and inner extents as second operand");
@@ -78,7 +78,7 @@ const char *shape_linear(const Graph *g, Node *n) {
 
 const char *shape_linear_dx(const Graph *g, Node *n) {
   const Type *dy = shape_in(g, n, 0), *w = shape_in(g, n, 1);
-  int inner = (int)n->attr.i[0], outer = w->rank - inner;
+  int inner = (int)n->attr.of_linear_dx.inner, outer = w->rank - inner;
   if (!is_rows(dy) || !is_static(w) || inner < 1 || outer < 1) return shape_bad(g, n, "expected rows and a weight");
   if (!tail_is(dy, 1, w->dim, outer))
     return shape_bad(g, n, "the gradient's extents differ from the weight's outer extents");
@@ -91,7 +91,7 @@ const char *shape_linear_dw(const Graph *g, Node *n) {
   if (!is_rows(dy) || !is_rows(x) || dy->dim[0] != x->dim[0])
     return shape_bad(g, n, "expected two operands of the same rows");
   Type t = {.dt = DT_F32, .rank = dy->rank + x->rank - 2};
-  if (t.rank > MAX_RANK || x->rank - 1 != n->attr.i[0])
+  if (t.rank > MAX_RANK || x->rank - 1 != n->attr.of_linear_dw.inner)
     return shape_bad(g, n, "inner differs from the input's extents");
   memcpy(t.dim, dy->dim + 1, (size_t)(dy->rank - 1) * sizeof t.dim[0]);
   memcpy(t.dim + dy->rank - 1, x->dim + 1, (size_t)(x->rank - 1) * sizeof t.dim[0]);
@@ -108,10 +108,10 @@ const char *shape_lookup(const Graph *g, Node *n) {
 
 const char *shape_lookup_dw(const Graph *g, Node *n) {
   const Type *ids = shape_in(g, n, 0), *dy = shape_in(g, n, 1);
-  if (!is_index(ids) || !is_rows(dy) || dy->dim[0] != ids->dim[0] || n->attr.i[0] < 0)
+  if (!is_index(ids) || !is_rows(dy) || dy->dim[0] != ids->dim[0] || n->attr.of_lookup_dw.rows < 0)
     return shape_bad(g, n, "expected ids and rows alike");
   n->out[0] = *dy;
-  n->out[0].dim[0] = n->attr.i[0];
+  n->out[0].dim[0] = n->attr.of_lookup_dw.rows;
   return NULL;
 }
 
@@ -125,10 +125,10 @@ const char *shape_take(const Graph *g, Node *n) {
 
 const char *shape_untake(const Graph *g, Node *n) {
   const Type *dy = shape_in(g, n, 0), *idx = shape_in(g, n, 1);
-  if (!is_rows(dy) || !is_index(idx) || dy->dim[0] != idx->dim[0] || n->attr.i[0] < 0 || n->attr.i[0] >= g->nsym)
+  if (!is_rows(dy) || !is_index(idx) || dy->dim[0] != idx->dim[0] || n->attr.of_untake.sym < 0 || n->attr.of_untake.sym >= g->nsym)
     return shape_bad(g, n, "expected rows and their index");
   n->out[0] = *dy;
-  n->out[0].dim[0] = sym_dim((int)n->attr.i[0]);
+  n->out[0].dim[0] = sym_dim((int)n->attr.of_untake.sym);
   return NULL;
 }
 

@@ -39,9 +39,9 @@ static const char *check_types(const Graph *g, Arena *a, NodeId id) {
 // Names, values and what an operand may be, beyond its type.
 static const char *check_parts(const Graph *g, Arena *a, NodeId id) {
   const Node *n = &g->node[id];
-  const char *spec = op_attr_spec(n->op);
+  AttrFields fields = op_attr_fields(n->op);
   AttrField f;
-  while (op_attr_field(&spec, &f)) {
+  while (op_attr_field(&fields, &f)) {
     if (f.kind == 'n' && (!n->attr.name || !*n->attr.name)) return wrong(a, g, id, "has no name");
     if (f.kind == 'd' && (!n->attr.data || type_row_sym(&n->type) >= 0))
       return wrong(a, g, id, "is a literal without values");

@@ -65,7 +65,7 @@ static int mask_buf(Lower *l, ProgMask mask) {
 static int lower_mask(Lower *l, NodeId n) {
   const Node *x = &l->g->node[n];
   const Node *m = op_is(x->op, T_TAKES) ? &l->g->node[x->in[0]] : x;
-  ProgMask mask = {lower_sym(l, &x->type), l->sym[m->attr.i[1]], m->attr.i[2], (int)m->attr.i[3]};
+  ProgMask mask = {lower_sym(l, &x->type), l->sym[m->attr.of_mask.key], m->attr.of_mask.window, (int)m->attr.of_mask.qmodel};
   return mask_buf(l, mask);
 }
 
@@ -82,7 +82,7 @@ static int source_buf(Lower *l, NodeId n) {
 int lower_buf(Lower *l, NodeId n) {
   n = fuse_root(l->g, n);
   const Node *asked = &l->g->node[n];
-  if (op_is(asked->op, T_PART)) n = l->part[(size_t)asked->in[0] * MAX_OUT + (size_t)asked->attr.i[0]];      // all parts that name one result have its buffer
+  if (op_is(asked->op, T_PART)) n = l->part[(size_t)asked->in[0] * MAX_OUT + (size_t)asked->attr.of_part.k];      // all parts that name one result have its buffer
   if (l->buf[n] >= 0) return l->buf[n];
   const Node *x = &l->g->node[n];
   int b = -1;

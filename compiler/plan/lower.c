@@ -83,7 +83,7 @@ static void find_nodes(Lower *l) {
   for (size_t i = 0; i < (size_t)g->n * MAX_OUT; i++) l->part[i] = NODE_NONE;
   for (NodeId i = g->n - 1; i >= 0; i--) {
     l->in_place[i] = -1;
-    if (op_is(g->node[i].op, T_PART)) l->part[(size_t)g->node[i].in[0] * MAX_OUT + (size_t)g->node[i].attr.i[0]] = i;
+    if (op_is(g->node[i].op, T_PART)) l->part[(size_t)g->node[i].in[0] * MAX_OUT + (size_t)g->node[i].attr.of_part.k] = i;
   }
   for (NodeId k = 0; k < g->n; k++) {
     if (!op_is(g->node[k].op, T_GIVEN)) continue;

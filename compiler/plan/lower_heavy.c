@@ -100,10 +100,10 @@ void lower_untake(Lower *l, NodeId id) {
 static void move_piece(Lower *l, NodeId id, KernelClass cls, const Type *wide, const Type *piece) {
   const Node *n = &l->g->node[id];
   In x = in(l, n, 0);
-  int axis = (int)n->attr.i[0];
+  int axis = (int)n->attr.of_slice.axis;                     // and of an unslice
   int64_t A = product(wide->dim + 1, axis - 1), inner = product(wide->dim + axis + 1, wide->rank - axis - 1);
   KernelDraft d = {.k = {.cls = cls}};                      // the two agree on these
-  d.k.SLICE = (KExtents_SLICE){.A = A, .B = wide->dim[axis] * inner, .C = piece->dim[axis] * inner, .from = n->attr.i[1] * inner};
+  d.k.SLICE = (KExtents_SLICE){.A = A, .B = wide->dim[axis] * inner, .C = piece->dim[axis] * inner, .from = n->attr.of_slice.from * inner};
   arg(l, &d, x.buf, false);
   arg(l, &d, lower_buf(l, id), true);
   call(l, &d, x.t);
@@ -136,7 +136,7 @@ static void attention(Lower *l, NodeId id, bool grad) {
   const Node *n = &l->g->node[id];
   int q = grad;
   const Type *tq = in(l, n, q).t, *tk = in(l, n, q + 1).t, *tv = in(l, n, q + 2).t;
-  KernelDraft d = {.k = {.cls = grad ? K_ATTN_GRAD : K_ATTN, .scale = n->attr.f[0], .softcap = n->attr.f[1]}};
+  KernelDraft d = {.k = {.cls = grad ? K_ATTN_GRAD : K_ATTN, .scale = n->attr.scale, .softcap = n->attr.softcap}};
   if (grad) d.k.ATTN_GRAD = (KExtents_ATTN_GRAD){.H = tq->dim[1], .K = tk->dim[1], .D = tq->dim[2], .E = tv->dim[2]};
   else d.k.ATTN = (KExtents_ATTN){.H = tq->dim[1], .K = tk->dim[1], .D = tq->dim[2], .E = tv->dim[2]};
   for (int k = 0; k < n->nin; k++) arg(l, &d, in(l, n, k).buf, false);
@@ -151,7 +151,7 @@ static void loss(Lower *l, NodeId id, KernelClass cls) {
   const Node *n = &l->g->node[id];
   In h = in(l, n, 0);
   const Type *w = &l->g->node[n->in[1]].type;
-  KernelDraft d = {.k = {.cls = cls, .XENT = {.D = type_row_elems(h.t), .V = w->dim[0]}, .softcap = n->attr.f[1]}};   // the three agree on these
+  KernelDraft d = {.k = {.cls = cls, .XENT = {.D = type_row_elems(h.t), .V = w->dim[0]}, .softcap = n->attr.softcap}};   // the three agree on these
   int packed = lower_packed(l, n->in[1], w->dim[0], type_row_elems(h.t));
   arg(l, &d, h.buf, false);
   arg(l, &d, packed, false);
@@ -231,7 +231,7 @@ void lower_gemm(Lower *l, const Unit *u) {
   for (int m = 0; m < u->nheavy; m++) {
     const Node *n = &l->g->node[u->node[m]];
     int64_t N, K;
-    matrix_extents(&l->g->node[n->in[1]].type, (int)n->attr.i[0], &N, &K);
+    matrix_extents(&l->g->node[n->in[1]].type, (int)n->attr.of_linear.inner, &N, &K);
     d.k.N[m] = forward ? N : K;
     packed[m] = lower_packed(l, n->in[1], N, K);
   }
