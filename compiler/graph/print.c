@@ -48,8 +48,8 @@ void graph_print_meaning(const Graph *g, NodeId id, Buf *out) {
   const Node *n = &g->node[id];
   buf_puts(out, op_name(n->op));
   if (n->op == OP_mask) {                          // its attributes are places in this graph's lists
-    print_sym(g, n->attr.i[0], out), print_sym(g, n->attr.i[1], out);
-    buf_printf(out, " window=%lld %s", (long long)n->attr.i[2], g->model[n->attr.i[3]].name);
+    print_sym(g, n->attr.of_mask.query, out), print_sym(g, n->attr.of_mask.key, out);
+    buf_printf(out, " window=%lld %s", (long long)n->attr.of_mask.window, g->model[n->attr.of_mask.qmodel].name);
   } else {
     print_attrs(n, out);
   }

@@ -225,7 +225,7 @@ static void adopt_mask(Kit *k, const Node *x) {
   for (int i = 0; i < k->nmask; i++) {
     if (!memcmp(k->mask[i].key, x->attr.i, sizeof k->mask[i].key)) return;
   }
-  draw_intervals(k, (int)x->attr.i[0], (int)x->attr.i[1], &lo, &hi);
+  draw_intervals(k, (int)x->attr.of_mask.query, (int)x->attr.of_mask.key, &lo, &hi);
   give_intervals(k, x->attr.i, lo, hi);
 }
 

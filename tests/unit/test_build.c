@@ -332,7 +332,7 @@ static void transposed_and_capped(void **state) {
   }
   const Graph *loss = entry(&w, "loss");
   const Node *nll = &loss->node[loss->out[0].node];
-  assert_true(nll->op == OP_xent && nll->attr.f[1] == 5);
+  assert_true(nll->op == OP_xent && nll->attr.softcap == 5);
   close_world(&w);
 }
 

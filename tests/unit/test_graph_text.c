@@ -251,7 +251,7 @@ static void spoil_square(Graph *g) {         // tokens times tokens
 }
 static void spoil_name(Graph *g) { first(g, OP_weight)->attr.name = NULL; }
 static void spoil_values(Graph *g) { first(g, OP_const)->attr.data = NULL; }
-static void spoil_part(Graph *g) { first(g, OP_part)->attr.i[0] = 2; }
+static void spoil_part(Graph *g) { first(g, OP_part)->attr.of_part.k = 2; }
 static void spoil_direct_read(Graph *g) { first(g, OP_linear_dw)->in[1] = find(g, OP_attention); }
 static void spoil_backward(Graph *g) { first(g, OP_linear_dw)->backward = false; }
 static void spoil_rows(Graph *g) { first(g, OP_xent)->in[2] = 0; }

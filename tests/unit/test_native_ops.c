@@ -274,7 +274,7 @@ static NodeId some_attention(Kit *k, OpId op, int *T) {
   in[2] = rows_in(k, K, -1, 1, EXTENTS(heads, E));
   in[3] = K == Q && kit_pick(k, 2) ? kit_causal(k, Q, K, kit_pick(k, 2) ? 5 : 0) : kit_intervals(k, Q, K);
   Attr attr = {.f = {kit_uniform(k, 0.1, 1), kit_pick(k, 2) ? kit_uniform(k, 1, 4) : 0}};
-  attr.f[0] = (float)attr.f[0], attr.f[1] = (float)attr.f[1];
+  attr.scale = (float)attr.scale, attr.softcap = (float)attr.softcap;
   NodeId n = graph_add(k->g, OP_attention, in, 4, &attr, NULL);
   if (op == OP_attention) return n;
   NodeId back[7] = {rows_in(k, Q, -1, 1, EXTENTS(heads * group, E)), in[0], in[1], in[2], in[3],
