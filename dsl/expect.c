@@ -169,6 +169,12 @@ static const char *nearest_word(const char *written, const Expected *e) {
   return near.best;
 }
 
+static const char *nearest_of(const char *written, const int *kinds, int n) {
+  Near near = near_begin(written);
+  for (int i = 0; i < n; i++) near_offer(&near, token_word(kinds[i]));
+  return near.best;
+}
+
 // A keyword that was taken for a name, because it is misspelt: the name stands alone before what the keyword would be
 // followed by.
 static bool may_be_misspelt(const Parse *ps, const Expected *e, const Token *found) {
@@ -183,6 +189,8 @@ static const char *suggest(Parse *ps, const Expected *e, const Token *found) {
   if (found->kind == T_NAME && (word = nearest_word(found->val.text, e)))
     return arena_printf(ps->arena, "; did you mean '%s'?", word);
   if (may_be_misspelt(ps, e, found) && (word = nearest_word(prev, NULL)))
+    return arena_printf(ps->arena, "; did you mean '%s' instead of '%s'?", word, prev);
+  if (*prev && e->has['='] && !e->has['+'] && (word = nearest_of(prev, (const int[]){T_TOKENS, T_ROWS}, 2)))
     return arena_printf(ps->arena, "; did you mean '%s' instead of '%s'?", word, prev);
   if (found->kind == T_NAME && (!strcmp(prev, "if") || !strcmp(found->val.text, "if")))
     return "; a choice is written condition ? this : that";

@@ -6,6 +6,7 @@
 
 #include "dsl/parse.h"
 #include "parser.h"
+#include "runtime/abi/abi.h"
 
 typedef enum WordClass {
   CLASS_NONE, CLASS_RESERVED, CLASS_DECL, CLASS_SECTION, CLASS_STATEMENT, CLASS_SELECTOR
@@ -167,6 +168,16 @@ bool tokens_sync(const Parse *ps) {
   return is_closer(ps->last.kind) ? !ps->stray : syncs(ps, &ps->last);
 }
 
+// A name that begins a line as a declaration would, and is nearly the word of one: an error of its own.
+static bool misspelt_decl(const Parse *ps, const Token *t) {
+  int next = ps->next.kind;
+  if (t->kind != T_NAME || (next != T_NAME && next != T_STRING && next != '{') || !token_begins_line(ps, t->loc, true)) return false;
+  Near near = near_begin(t->val.text);
+  for (int i = 0; i < NWORDS; i++)
+    if (words[i].class == CLASS_DECL) near_offer(&near, words[i].text);
+  return near.best != NULL;
+}
+
 // Skips to the token the grammar can go on with: in ( and [ their end, in { the next statement, outside the next
 // declaration; or whatever shows that the bracket was never closed. Brackets opened meanwhile are forgotten: the parser
 // has not seen them.
@@ -183,7 +194,7 @@ static Token skip(Parse *ps) {
       bool matched = stay && closing_bracket(ps->open[stay - 1].bracket) == t.kind;
       stop = matched && stay <= depth;
     } else {
-      bool begins = stay == depth && (in == '{' ? syncs(ps, &t) : !in && class_of(t.kind) == CLASS_DECL);
+      bool begins = stay == depth && (in == '{' ? syncs(ps, &t) : !in && (class_of(t.kind) == CLASS_DECL || misspelt_decl(ps, &t)));
       stop = t.kind == T_END || stay < depth || begins;
     }
     if (stop) {

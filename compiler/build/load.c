@@ -5,6 +5,7 @@
 #include "build/ctx.h"
 #include "dsl/path.h"
 #include "dsl/utf8.h"
+#include "runtime/abi/abi.h"
 #include "runtime/files/files.h"
 #include "runtime/text/text.h"
 
@@ -50,6 +51,16 @@ static const char *model_remark(Build *b, const char *path, const char *shown) {
   return arena_printf(b->a, "; it is a file: name the directory, \"%s\"", slash ? arena_strndup(b->a, path, (size_t)(slash - path)) : ".");
 }
 
+static void not_served(Build *b, const MInst *m, const char *architecture) {
+  Near near = near_begin(architecture);
+  for (int i = 0; i < b->spec->ndecl; i++) {
+    const Ast *served = b->spec->decl[i]->kind == AST_ARCH ? b->spec->decl[i]->kid[0] : NULL;
+    for (int k = 0; served && k < served->nkid; k++) near_offer(&near, served->kid[k]->str);
+  }
+  fail_at(b, m->decl->loc, "no arch serves \"%s\" (%s): expected 'arch NAME for \"%s\" { … }' in this spec or a file it uses%s%s%s", architecture,
+          m->config_path, architecture, near.best ? "; did you mean \"" : "", near.best ? near.best : "", near.best ? "\"?" : "");
+}
+
 static bool open_directory(Build *b, MInst *m) {
   RtError e;
   const char *path = meant_directory(b, m->decl->str), *seen = path_from(b->a, spec_file(b), path), *shown = model_place(b->a, path, seen, &e);
@@ -72,10 +83,7 @@ static bool open_directory(Build *b, MInst *m) {
     return false;
   }
   m->arch = spec_find_arch(b->spec, architecture);
-  if (!m->arch && !b->spec->partial)
-    fail_at(b, m->decl->loc,
-            "no arch serves \"%s\" (%s): expected 'arch NAME for \"%s\" { … }' in this spec or a file it uses",
-            architecture, m->config_path, architecture);
+  if (!m->arch && !b->spec->partial) not_served(b, m, architecture);
   return m->arch != NULL;
 }
 
