@@ -75,14 +75,23 @@ static Value arithmetic(Ev *ev, const Ast *e, char op, const Value *x, const Val
   return v_float(f);
 }
 
+// After an error about `bad`, which is no number: which key of config.json that is.
+static Value no_number(Ev *ev, const Ast *bad, int errors_before) {
+  if (ev->b->d->errors != errors_before) note_config(ev, bad);
+  return v_poison();
+}
+
 static Value compare(Ev *ev, const Ast *e, const char *op, const Value *x, const Value *y) {
   if (op[0] == '=' || op[0] == '!') {
     bool same = v_same(ev, e->loc, x, y);
     return ev->b->spent ? v_poison() : v_bool(same == (op[0] == '='));
   }
   double p, q;
-  if (!v_number(x, &p) || !v_number(y, &q))
-    return fail(ev, e->loc, "'%s' compares numbers; found %s and %s", op, v_text(ev, x), v_text(ev, y));
+  if (!v_number(x, &p) || !v_number(y, &q)) {
+    int before = ev->b->d->errors;
+    fail(ev, e->loc, "'%s' compares numbers; found %s and %s", op, v_text(ev, x), v_text(ev, y));
+    return no_number(ev, e->kid[v_number(x, &p)], before);
+  }
   bool less = op[0] == '<', equal = op[1] == '=';
   return v_bool(p == q ? equal : less ? p < q : p > q);
 }
@@ -113,7 +122,9 @@ Value num_binary(Ev *ev, const Ast *e, Value x, Value y) {
     return v_string(arena_printf(ev->b->a, "%s%s", x.s, y.s));
   }
   const Ast *bad = v_number(&x, &p) ? e->kid[1] : e->kid[0];
-  return fail(ev, bad->loc, "'%s' needs numbers or tensors; found %s", op, v_text(ev, v_number(&x, &p) ? &y : &x));
+  int before = ev->b->d->errors;
+  fail(ev, bad->loc, "'%s' needs numbers or tensors; found %s", op, v_text(ev, v_number(&x, &p) ? &y : &x));
+  return no_number(ev, bad, before);
 }
 
 Value num_unary(Ev *ev, const Ast *e, Value x) {

@@ -36,7 +36,11 @@ for f in first second; do
 done
 
 # --- generation
-made() { ./new generate --seed 1 --prompt "12+" --max-tokens 60 --ignore-eos "$@" 2>err || fail "generate $*: $(cat err)"; }
+made() {
+  case " $* " in *' --seed '*) own=;; *) own='--seed 1';; esac
+  case " $* " in *' --max-tokens '*) ;; *) own="$own --max-tokens 60";; esac
+  ./new generate $own --prompt "12+" --ignore-eos "$@" 2>err || fail "generate $*: $(cat err)"
+}
 export CALM_THREADS=1
 ./new train --data rows.jsonl --steps 0 --seed 7 --out model 2>err || fail "train: $(cat err)"
 made --params model/last >greedy
