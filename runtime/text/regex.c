@@ -42,17 +42,21 @@ static bool compile(const char *text, uint32_t options, pcre2_code **re, const c
   if (*re) return true;
   char why[160] = "";
   pcre2_get_error_message(code, (PCRE2_UCHAR *)why, sizeof why);
-  return rt_fail(e, "%s: the regular expression \"%.200s\": %s", what, source, why);
+  return rt_fail(e, "%s: the regular expression \"%.*s\": %s", what, tk_syntax_shown(source), source, why);
 }
 
 static bool has_machine_code(pcre2_code *re) { return pcre2_jit_compile(re, PCRE2_JIT_COMPLETE | PCRE2_JIT_PARTIAL_HARD) == 0; }
 
 bool tk_pattern_regex(TkPattern *p, const char *what, const char *source, RtError *e) {
   TkSyntax x;
-  if (!tk_syntax_read(&x, what, source, e)) return false;
+  if (!tk_syntax_read(&x, what, source, false, e)) return false;
   struct TkCodes *held = p->held = rt_object(sizeof *held, codes_end);
   bool cheap = x.tells && x.once + x.each * WINDOW <= CHEAP;
-  bool ok = compile(x.text, cheap ? 0 : PCRE2_AUTO_CALLOUT, &held->re, what, source, e) &&
+  if (!cheap) {
+    rt_free(x.text);
+    if (!tk_syntax_read(&x, what, source, true, e)) return false;
+  }
+  bool ok = compile(x.text, 0, &held->re, what, source, e) &&
             (!cheap || compile(x.text, PCRE2_ANCHORED, &held->here, what, source, e));
   rt_free(x.text);
   if (!ok) return false;
@@ -61,7 +65,8 @@ bool tk_pattern_regex(TkPattern *p, const char *what, const char *source, RtErro
   p->jit = cheap && has_machine_code(p->re) && has_machine_code(p->here);
   uint32_t behind = 0;
   pcre2_pattern_info(p->re, PCRE2_INFO_MAXLOOKBEHIND, &behind);
-  p->step = cheap ? x.each + 1 : CALLED * (x.longest + behind / 4);
+  p->step = cheap ? x.each + 1 : CALLED + 4 * x.longest + behind;
+  p->along = x.heaviest;
   return true;
 }
 
@@ -131,7 +136,7 @@ static bool gave_up(TkCall *call, int rc) {
 // ---- counted: what the interpreter does between two calls back is a step, and going along the text
 typedef struct Count {
   TkCall *call;
-  int64_t step;
+  const TkPattern *p;
   size_t last;
 } Count;
 
@@ -139,13 +144,13 @@ static int count(pcre2_callout_block *at, void *user) {
   Count *c = user;
   size_t now = at->current_position, way = now > c->last ? now - c->last : c->last - now;
   c->last = now;
-  return tk_call_spend(c->call, c->step + (int64_t)way) ? 0 : PCRE2_ERROR_CALLOUT;
+  return tk_call_spend(c->call, c->p->step + (int64_t)way * c->p->along) ? 0 : PCRE2_ERROR_CALLOUT;
 }
 
 // As PCRE2's: the result, the match in call->search->match.
 static int match_counted(const TkPattern *p, TkCall *call, const TkFind *f, size_t start) {
   if (!call->search) prepare(p, call);
-  Count c = {call, p->step, start};
+  Count c = {call, p, start};
   pcre2_set_callout(call->search->limits, count, &c);
   int rc = pcre2_match(p->re, (PCRE2_SPTR)f->s, f->n, start, PCRE2_NO_UTF_CHECK | (f->open ? PCRE2_PARTIAL_HARD : 0), call->search->match, call->search->limits);
   pcre2_set_callout(call->search->limits, NULL, NULL);

@@ -11,7 +11,7 @@ typedef struct TkPattern {
   pcre2_code *re, *here;       // here: the same, tried at one place only; NULL where searches count their steps
   struct TkCodes *held;        // both, by the call (rt_object)
   bool jit, tells;             // tells: partial matching tells of every look at the end
-  int64_t step;                // what a step of a counted search costs; else a byte looked at
+  int64_t step, along;         // what a step of a counted search costs, and a byte that it goes along; else step is a byte looked at
 } TkPattern;
 // A cursor over the matches in one text.
 typedef struct TkFind {

@@ -4,6 +4,7 @@
 #include "runtime/text/regex_syntax.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "runtime/core/core.h"
@@ -11,7 +12,10 @@
 #define SPACES "\\t-\\r \\x{85}\\x{A0}\\x{1680}\\x{2000}-\\x{200A}\\x{2028}\\x{2029}\\x{202F}\\x{205F}\\x{3000}"
 #define WORDS "\\p{L}\\p{M}\\p{Nd}\\p{Nl}\\p{Pc}"
 
-enum { MOST = TK_SYNTAX_MOST, DEEPEST = 200, LONGEST = 1 << 15 };
+enum {
+  MOST = TK_SYNTAX_MOST, DEEPEST = 200, LONGEST = 1 << 15,
+  CASELESS = 1 << 18,          // characters in the ranges of classes: PCRE2 looks up the other case of each while it compiles
+};
 
 // ---- costs: at + each * w steps, w the bytes looked at; saturated
 typedef struct Cost { int64_t at, each; } Cost;
@@ -102,8 +106,11 @@ typedef struct Walk {
   int depth, cap_depth;
   Part part;                   // the last one, which a repeat may follow
   bool has_part;
-  bool tells;
-  int64_t longest;
+  bool repeated;               // a repeat was read, and it did not call back since
+  bool tells, caseless, counted;
+  int64_t row;                 // characters since it called back
+  int64_t longest, heaviest;
+  int64_t ranges;              // characters in those of classes, where caseless
   const char *unsupported;
 } Walk;
 
@@ -117,6 +124,11 @@ static void put(Walk *w, const char *s, size_t n) {
 }
 
 static void put_text(Walk *w, const char *s) { put(w, s, strlen(s)); }
+
+static void call_back(Walk *w) {
+  if (w->counted) put_text(w, "(?C)");
+  w->row = 0;
+}
 
 static bool refuse(Walk *w, const char *why) { return w->unsupported = why, false; }
 
@@ -136,6 +148,8 @@ static void new_part(Walk *w, Part p) {
 static void new_character(Walk *w, int64_t parts) {
   Cost c = {1 + parts / 8, 0};
   if (c.at > w->longest) w->longest = c.at;
+  if (c.at > w->heaviest) w->heaviest = c.at;
+  if (++w->row > w->longest) w->longest = w->row;
   new_part(w, (Part){.all = c, .last = c, .fail = c, .ways = one, .single = true});
 }
 
@@ -204,12 +218,28 @@ static size_t posix_class(const char *p) {
   return p[k] == ':' && p[k + 1] == ']' ? k + 2 : 0;
 }
 
+// The character that a part of a class begins with; -1 where that is more than one.
+static int64_t character_at(const char *p) {
+  uint32_t cp;
+  if (*p != '\\') return rt_utf8_next(p, &cp), (int64_t)cp;
+  if (p[1] == 'x' || p[1] == 'u') return strtoll(p + 2 + (p[2] == '{'), NULL, 16);
+  return strchr("sSwWdDpP", p[1]) ? -1 : p[1];
+}
+
+// Where p is the - of a range behind `from`: how many characters are in it.
+static int64_t range_at(const char *p, int64_t from) {
+  int64_t to = *p == '-' && p[1] && p[1] != ']' ? character_at(p + 1) : -1;
+  return from >= 0 && to > from ? to - from : 0;
+}
+
 static bool read_class(Walk *w) {
-  int64_t parts = 0;
+  int64_t parts = 0, before = -1;
   put(w, w->p++, 1);
   if (*w->p == '^') put(w, w->p++, 1);
   for (bool first = true; *w->p && (first || *w->p != ']'); first = false, parts++) {
     size_t k = posix_class(w->p);
+    if (w->caseless && (w->ranges += range_at(w->p, before)) > CASELESS) return refuse(w, "too large ranges without regard to case");
+    before = k ? -1 : character_at(w->p);
     if (k) {
       put(w, w->p, k);
       w->p += k;
@@ -236,6 +266,7 @@ static bool read_options(Walk *w, bool *group) {
   if (k == 0 || k > 6 || (w->p[k] != ':' && w->p[k] != ')')) return refuse(w, "a kind of group that is not supported");
   put(w, "(?", 2);
   for (size_t i = 0; i < k; i++) put(w, w->p[i] == 'm' ? "s" : &w->p[i], 1);
+  w->caseless |= memchr(w->p, 'i', k) != NULL;
   put(w, w->p + k, 1);
   w->p += k + 1;
   return true;
@@ -275,6 +306,7 @@ static bool open_group(Walk *w) {
   if (w->depth + 1 >= DEEPEST) return refuse(w, "groups within groups, too many");
   if (++w->depth >= w->cap_depth) w->group = rt_realloc(w->group, (size_t)(w->cap_depth *= 2), sizeof *w->group);
   w->group[w->depth] = (Group){.kind = kind, .row = no_parts};
+  call_back(w);
   return true;
 }
 
@@ -328,6 +360,7 @@ static bool read_repeat(Walk *w) {
   if (!w->has_part) return refuse(w, "a repeat of nothing");
   if (least > w->longest) w->longest = least;
   w->part = repeated(w->part, least, most, possessive);
+  w->repeated = true;
   return true;
 }
 
@@ -353,6 +386,10 @@ static bool read_escape(Walk *w) {
 }
 
 static bool read_one(Walk *w) {
+  if (w->repeated && !strchr("*+?{", *w->p)) {
+    call_back(w);
+    w->repeated = false;
+  }
   switch (*w->p) {
     case '\\': return read_escape(w);
     case '[': return read_class(w);
@@ -363,6 +400,7 @@ static bool read_one(Walk *w) {
       flush_part(w);
       end_alternative(inner(w));
       put(w, w->p++, 1);
+      call_back(w);
       return true;
     case '^': case '$':
       w->tells = false;
@@ -380,21 +418,29 @@ static bool read_one(Walk *w) {
   }
 }
 
-bool tk_syntax_read(TkSyntax *x, const char *what, const char *source, RtError *e) {
-  if (strlen(source) > LONGEST) return rt_fail(e, "%s: a regular expression of %zu bytes; at most %d are supported", what, strlen(source), LONGEST);
-  Walk w = {.p = source, .tells = true, .longest = 1, .cap_depth = 8};
+int tk_syntax_shown(const char *source) {
+  size_t n = strlen(source);
+  return (int)rt_utf8_valid(source, n < 200 ? n : 200);
+}
+
+bool tk_syntax_read(TkSyntax *x, const char *what, const char *source, bool counted, RtError *e) {
+  size_t length = strlen(source);
+  if (length > LONGEST) return rt_fail(e, "%s: a regular expression of %zu bytes; at most %d are supported", what, length, LONGEST);
+  Walk w = {.p = source, .tells = true, .counted = counted, .longest = 1, .heaviest = 1, .cap_depth = 8};
   w.group = rt_alloc((size_t)w.cap_depth, sizeof *w.group);
   w.group[0] = (Group){.row = no_parts};
   put(&w, "", 0);
+  call_back(&w);
   bool ok = true;
   while (ok && *w.p) ok = read_one(&w);
   if (ok && w.depth) ok = refuse(&w, "a ( without its )");
   if (ok) {
+    if (w.repeated) call_back(&w);
     flush_part(&w);
     end_alternative(&w.group[0]);
-    *x = (TkSyntax){w.out, w.tells, w.group[0].ok.at, w.group[0].ok.each, w.longest};
+    *x = (TkSyntax){w.out, w.tells, w.group[0].ok.at, w.group[0].ok.each, w.longest, w.heaviest};
   } else {
-    rt_fail(e, "%s: the regular expression \"%.200s\" uses %s", what, source, w.unsupported);
+    rt_fail(e, "%s: the regular expression \"%.*s\" uses %s", what, tk_syntax_shown(source), source, w.unsupported);
     rt_free(w.out);
   }
   rt_free(w.group);

@@ -41,7 +41,7 @@ static const Case cases[] = {
   {"regex_recursion", "a kind of group", NULL}, {"regex_call", "an escape", NULL}, {"regex_back", "a back-reference", NULL},
   {"regex_verb", "a verb", NULL}, {"regex_condition", "a kind of group", NULL}, {"regex_callout", "a kind of group", NULL},
   {"regex_deep", "too many", NULL}, {"regex_repeats", "too large", NULL}, {"regex_long", "at most 32768", NULL},
-  {"regex_alternatives", "too large", NULL}, {"regex_open", "without its end", NULL}, {"regex_nothing", "a repeat of nothing", NULL},
+  {"regex_caseless", "too large ranges", NULL}, {"regex_alternatives", "too large", NULL}, {"regex_open", "without its end", NULL}, {"regex_nothing", "a repeat of nothing", NULL},
   // texts that grow
   {"grows_doubling", NULL, MEMORY}, {"grows_content", NULL, MEMORY}, {"grows_bytes", NULL, MEMORY}, {"grows_spaces", NULL, MEMORY},
   {"grows_added", "\"added_tokens\": normalizing", NULL}, {"components", "more than 64 normalizers", NULL}, {"sequences", "more than 8 Sequences", NULL},

@@ -151,19 +151,21 @@ static void rewritten(void **state) {
     {"(a)(?<n>b)", "(?:a)(?:b)"}, {"(?m:.)(?i)x", "(?s:.)(?i)x"}, {"\\v\\u00e9\\x41\\x{1F600}", "\\x0B\\x{00e9}\\x41\\x{1F600}"}, {"a{,3}b{2}c{2,}d{x", "a{0,3}b{2,2}c{2,}d\\{x"},
     {"[]a\\b]", "[\\]a\\x08]"}, {"[[:alpha:]^-]", "[[:alpha:]^-]"}, {"\\\xC3\xA9\\.", "\xC3\xA9\\."}, {"[^\\d\\]]", "[^\\d\\]]"},
   };
+  RtError e;
+  TkSyntax x;
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-    RtError e;
-    TkSyntax x;
-    if (!tk_syntax_read(&x, "t", cases[i].source, &e)) fail_msg("%s", e.text);
+    if (!tk_syntax_read(&x, "t", cases[i].source, false, &e)) fail_msg("%s", e.text);
     assert_string_equal(x.text, cases[i].text);
     rt_free(x.text);
   }
+  assert_true(tk_syntax_read(&x, "t", "(?:ab*|c)+d|e", true, &e));                  // where a search calls back
+  assert_string_equal(x.text, "(?C)(?:(?C)ab*(?C)|(?C)c)+(?C)d|(?C)e");
+  rt_free(x.text);
   static const char *const refused[] = {"\\1", "\\k<a>", "\\g<1>", "\\K", "\\C", "\\G", "\\Q", "\\h", "(?1)", "(?R)", "(?&n)", "(?P>n)", "(?(1)a)", "(?|a)", "(?C)", "(*FAIL)", "(?#c)",
                                          "(?~a)", "(?x)", "(?<n", "(", ")", "*", "a|+", "[a", "[a[b]]", "[a&&b]", "\\", "[\\", "\\p{L", "\\u12", "(?i"};
   for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
-    RtError e = {0};
-    TkSyntax x;
-    if (tk_syntax_read(&x, "t", refused[i], &e)) fail_msg("%s is read as %s", refused[i], x.text);
+    e = (RtError){0};
+    if (tk_syntax_read(&x, "t", refused[i], i % 2, &e)) fail_msg("%s is read as %s", refused[i], x.text);
     assert_non_null(strstr(e.text, refused[i]));
   }
 }
