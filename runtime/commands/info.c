@@ -30,8 +30,10 @@ static json_t *model_json(const Models *ms, int m, const json_t *hashes) {
                         "vocab", (json_int_t)pm->vocab, "context", (json_int_t)pm->context);
   int64_t frozen = frozen_params(ms, m);
   json_object_set_new(o, "frozen", frozen < 0 ? json_null() : json_integer(frozen));
-  json_t *mine = json_object_get(json_object_get(hashes, "models"), pm->name);
-  json_object_set(o, "sha256", mine ? mine : json_null());
+  const json_t *mine = json_object_get(json_object_get(hashes, "models"), pm->name);
+  json_t *files = json_object_get(mine, "files"), *dtypes = json_object_get(mine, "dtypes");
+  json_object_set(o, "sha256", files ? files : json_null());
+  json_object_set(o, "dtypes", dtypes ? dtypes : json_null());
   return o;
 }
 

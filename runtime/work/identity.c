@@ -27,6 +27,7 @@ static void add_dtypes(json_t *list, const Safetensors *s) {
 static bool read_model(const Models *m, int i, json_t *o, RtError *e) {
   json_t *files = json_object();
   json_object_set_new(o, "files", files);
+  json_object_set_new(o, "prompt_only", json_boolean(m->prog->model[i].prompt_only));
   if (m->dir[i]) {
     Safetensors *s = st_open_dir(m->dir[i], true, e);
     if (!s) return false;
@@ -119,6 +120,9 @@ static void compare_model(const Models *m, const char *name, const json_t *mine,
   json_object_foreach(json_object_get(mine, "files"), file, hash)
     if (!json_equal(hash, json_object_get(theirs, file)))
       differs(d, true, "they were trained with another %s of model %s (its SHA-256 differs from %s)", file, name, dir ? dir : "this program's");
+  bool prompt = json_is_true(json_object_get(mine, "prompt_only"));
+  if (!earlier && prompt != json_is_true(json_object_get(other, "prompt_only")))
+    differs(d, true, "model %s reads %s, and read %s", name, prompt ? "the prompt alone" : "all of a row", prompt ? "all of it" : "its prompt alone");
   const json_t *computes = json_object_get(mine, "computes");
   if (earlier || !computes || json_equal(computes, json_object_get(other, "computes"))) return;
   const char *key = config_key(json_object_get(mine, "config"), json_object_get(other, "config"));

@@ -75,12 +75,44 @@ expect 1 'alone.safetensors: connection aug.3->base.4 is gone' ./less eval --dat
 sed 's/heads = 3/heads = 1/' pair.calm >heads.calm
 build heads.calm -o heads
 expect 1 'connection aug.1->base.2: tensor aug.1->base.2.w[qk]: expected shape \[1, .*found \[3, ' ./heads eval --data rows.jsonl --params run/last --force
+sed 's/^augment.*/& reads prompt/' pair.calm >prompt.calm
+build prompt.calm -o prompt
+refused 'run/last: .*model aug reads the prompt alone, and read all of it.*--force' prompt
 # another model
 cp -r aug other
 printf '\001' | dd of=other/model.safetensors bs=1 seek=$(($(wc -c <other/model.safetensors) - 3)) conv=notrunc 2>/dev/null
 expect 1 '^error: run/last: they were trained with another model.safetensors of model aug.*--force' ./pair eval --data rows.jsonl --params run/last --model aug=other
 ./pair eval --data rows.jsonl --params run/last --model aug=other --force >said 2>&1 || fail "--force: $(cat said)"
 grep -q '^warning: run/last: they were trained with another model.safetensors of model aug' said || fail "--force does not tell: $(cat said)"
+
+[ "$(./pair info 2>/dev/null | grep -c "sha256     $(sha256sum <aug/model.safetensors | cut -c1-64)  model.safetensors")" = 1 ] || fail "info without the hash: $(./pair info)"
+
+# --- a model made from nothing: what its text computes, whatever it is called
+cp "$root/tests/parity/tokenizer/synthetic/chars.json" .
+sed 's/^arch llama for .*{/arch mine for "MineForCausalLM" {/' "$root/dsl/std/llama.calm" >mine.calm
+cat >made.calm <<'END'
+use "mine.calm"
+model kv = mine {
+  vocab_size = 45  hidden_size = 16  intermediate_size = 24  num_hidden_layers = 2  num_attention_heads = 2  num_key_value_heads = 1
+  max_position_embeddings = 64  bos_token_id = 0  eos_token_id = 1  rms_norm_eps = 1e-5  rope_theta = 10000  hidden_act = "silu"
+  tie_word_embeddings = false
+} tokenizer "chars.json" init { "*norm.weight" = ones  "*" = fan_in(1) }
+END
+build made.calm -o made
+echo '{"text": "1+2=3"}' >sums.jsonl
+train made --data sums.jsonl --steps 2 --out made.run
+{ echo '# a comment'; sed 's/fan_in(1)/fan_in(2)/' made.calm; } >again.calm
+build again.calm -o again
+./again export exported --params made.run/last 2>err || fail "export under another text: $(cat err)"
+! grep -q warning err || fail "export under another text: $(cat err)"
+sed 's/rope_theta = 10000/rope_theta = 500000/' made.calm >theta.calm
+build theta.calm -o theta
+expect 1 'made.run/last: trained by made.calm, not theta.calm: model kv computes something else: another rope_theta' ./theta export never --params made.run/last
+sed 's/rms_norm_eps ?? 1e-6/rms_norm_eps * 2/' mine.calm >yours.calm
+! cmp -s mine.calm yours.calm || fail "llama.calm has no rms_norm_eps ?? 1e-6"
+sed 's/mine.calm/yours.calm/' made.calm >arch.calm
+build arch.calm -o arch
+expect 1 'model kv: the text of its arch computes something else' ./arch export never --params made.run/last
 
 # --- as calm saved it until now: one warning, under its own text that theta.json has no hash of itself
 spec=$(./pair info --json 2>/dev/null | sed -n 's/.*"spec_sha256": "\([0-9a-f]*\)".*/\1/p')
