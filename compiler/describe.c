@@ -5,6 +5,7 @@
 
 #include "driver.h"
 #include "dsl/base/bug.h"
+#include "dsl/base/map.h"
 #include "dsl/utf8.h"
 #include "runtime/core/core.h"
 #include "runtime/files/files.h"
@@ -83,34 +84,44 @@ static ProgParam param(const BParam *q, const Plan *plan) {
   return p;
 }
 
-// What a name of the graphs says: its row, the model and the layer, -1 for what it does not say.
-static int named(const Program *p, const ProgName *names, const char *name, int *model, int *layer) {
+// The names of the graphs, and what they say.
+typedef struct Names {
+  Arena *a;
+  Map model;                   // by name, its number
+} Names;
+
+static int model_named(const Names *x, const char *name, const char **rest) {
+  size_t n = strcspn(name, ".");
+  *rest = name + n + (name[n] == '.');
+  return (int)map_find(&x->model, arena_printf(x->a, "%.*s", (int)n, name));
+}
+
+// The row that a name begins with, the model and the layer behind it, -1 for what it does not say.
+static int named(const Names *x, const ProgName *names, const char *name, int *model, int *layer) {
   const char *rest;
   int k = prog_named(names, name, &rest);
   if (k < 0) bug("the description has no row for '%s'", name);
-  *model = *layer = -1;
-  size_t n = strcspn(rest, ".");
-  for (int i = 0; i < p->nmodel; i++)
-    if (strlen(p->model[i].name) == n && !strncmp(rest, p->model[i].name, n)) *model = i;
-  if (*model >= 0 && rest[n]) *layer = atoi(rest + n + 1);
+  *model = model_named(x, rest, &rest);
+  *layer = *model >= 0 && *rest ? atoi(rest) : -1;
   return k;
 }
 
-static ProgBuf buf(const Program *p, const ProgBuf *from) {
+static ProgBuf buf(const Names *x, const ProgBuf *from) {
   ProgBuf b = *from;
-  if (b.kind == BUF_INPUT) b.given.what = (InputKind)named(p, InputKind_names, b.name, &b.given.model, &b.given.layer);
+  if (b.kind == BUF_INPUT) b.given.what = (InputKind)named(x, InputKind_names, b.name, &b.given.model, &b.given.layer);
+  if (b.kind == BUF_WEIGHT && (b.stored.model = model_named(x, b.name, &b.stored.tensor)) < 0) bug("weight '%s' is of no model", b.name);
   return b;
 }
 
-static ProgEntry entry(Arena *a, const Program *p, const PlanEntry *e, int nsym) {
+static ProgEntry entry(const Names *names, const PlanEntry *e, int nsym) {
   int model, layer;
-  ProgEntry x = {.kind = (EntryKind)named(p, EntryKind_names, e->name, &model, &layer), .static_bytes = e->static_bytes,
+  ProgEntry x = {.kind = (EntryKind)named(names, EntryKind_names, e->name, &model, &layer), .static_bytes = e->static_bytes,
                  .row_bytes = {e->row_bytes ? nsym : 0, e->row_bytes}, .nout = e->nout};
-  x.out = ARENA_ARRAY(a, ProgOutput, x.nout + 1);
+  x.out = ARENA_ARRAY(names->a, ProgOutput, x.nout + 1);
   for (int i = 0; i < x.nout; i++) {
     ProgOutput *o = &x.out[i];
     *o = e->out[i];
-    o->what = (OutputKind)named(p, OutputKind_names, o->name, &o->model, &o->layer);
+    o->what = (OutputKind)named(names, OutputKind_names, o->name, &o->model, &o->layer);
   }
   return x;
 }
@@ -121,14 +132,16 @@ void describe(Arena *a, const Program *p, const Plan *plan, const Spec *spec, Bu
   ProgProgram d = {.spec = spec_name(a, spec->sources->v[spec->file->loc.file].path), .spec_sha256 = hash, .anchor = p->anchor, .theta = plan->theta,
                    .connection = p->conn, .nconnection = p->nconn, .sym = plan->sym, .nsym = plan->nsym, .nbuf = plan->nbuf,
                    .kernels = plan->nkernel, .train = p->train, .evals = p->evals, .nmodel = p->nmodel, .nparam = p->nparam, .nentry = plan->nentry};
+  Names names = {.a = a};
+  for (int i = 0; i < p->nmodel; i++) map_first(a, &names.model, p->model[i].name, i);
   d.model = ARENA_ARRAY(a, ProgModel, d.nmodel + 1);
   d.param = ARENA_ARRAY(a, ProgParam, d.nparam + 1);
   d.buf = ARENA_ARRAY(a, ProgBuf, d.nbuf + 1);
   d.entry = ARENA_ARRAY(a, ProgEntry, d.nentry + 1);
   for (int i = 0; i < d.nmodel; i++) d.model[i] = model(&p->model[i]);
   for (int i = 0; i < d.nparam; i++) d.param[i] = param(&p->param[i], plan);
-  for (int i = 0; i < d.nbuf; i++) d.buf[i] = buf(p, &plan->buf[i]);
-  for (int i = 0; i < d.nentry; i++) d.entry[i] = entry(a, p, &plan->entry[i], plan->nsym);
+  for (int i = 0; i < d.nbuf; i++) d.buf[i] = buf(&names, &plan->buf[i]);
+  for (int i = 0; i < d.nentry; i++) d.entry[i] = entry(&names, &plan->entry[i], plan->nsym);
   json_t *o = write_Program(&d);
   char *s = json_dumps(o, JSON_COMPACT | JSON_REAL_PRECISION(17));
   if (!s) bug("the description cannot be written");

@@ -1,29 +1,22 @@
 // Weights: mapped from the models' files, matrices packed into panels once. After every matrix the pages of the file that it came from are
 // given back, so that a model never stands in memory twice; how far it is is told as progress.
-#include <string.h>
 
 #include "runtime/core/core.h"
 #include "runtime/engine/parts.h"
 
 enum { K_STATIC = 1u << BUF_PACKED | 1u << BUF_LIVE, K_CONSTS = 1u << BUF_CONST };
 
-// "base.model.norm.weight" is tensor "model.norm.weight" of model "base".
 static const StTensor *find_weight(const Engine *en, const char *const *dir, const ProgBuf *b, RtError *e) {
-  for (int i = 0; i < en->prog->nmodel; i++) {
-    size_t n = strlen(en->prog->model[i].name);
-    if (strncmp(b->name, en->prog->model[i].name, n) || b->name[n] != '.' || !en->weights.file[i]) continue;
-    const StTensor *t = st_find(en->weights.file[i], b->name + n + 1);
-    if (!t) {
-      rt_fail(e, "model %s: %s has no tensor %s", en->prog->model[i].name, dir[i], b->name + n + 1);
-      return NULL;
-    }
-    if (t->dtype == b->dt && t->elems == b->elems) return t;
-    rt_fail(e, "model %s: %s: tensor %s has %lld element%s of %s; the program was compiled for %lld of %s",
-            en->prog->model[i].name, dir[i],
-            t->name, (long long)t->elems, plural(t->elems), dtype_info[t->dtype].file, (long long)b->elems, dtype_name(b->dt));
+  int i = b->stored.model;
+  const char *model = en->prog->model[i].name;
+  const StTensor *t = st_find(en->weights.file[i], b->stored.tensor);
+  if (!t) {
+    rt_fail(e, "model %s: %s has no tensor %s", model, dir[i], b->stored.tensor);
     return NULL;
   }
-  rt_fail(e, "weight %s belongs to no model of this program", b->name);
+  if (t->dtype == b->dt && t->elems == b->elems) return t;
+  rt_fail(e, "model %s: %s: tensor %s has %lld element%s of %s; the program was compiled for %lld of %s", model, dir[i], t->name, (long long)t->elems,
+          plural(t->elems), dtype_info[t->dtype].file, (long long)b->elems, dtype_name(b->dt));
   return NULL;
 }
 

@@ -1,7 +1,6 @@
 // See shape.h.
 #include "runtime/rows/shape.h"
 
-#include <string.h>
 
 #include "runtime/core/core.h"
 #include "runtime/rows/rowstep.h"
@@ -33,14 +32,9 @@ static int64_t tables(const Models *m, const Data *d) {
   int64_t sum = 0;
   for (int i = 0; i < p->nbuf; i++) {
     const ProgBuf *b = &p->buf[i];
-    int model = -1;
     if (b->kind != BUF_WEIGHT || !b->stored.tables) continue;
-    for (int k = 0; k < p->nmodel; k++) {
-      size_t n = strlen(p->model[k].name);
-      if (!strncmp(b->name, p->model[k].name, n) && b->name[n] == '.') model = k;
-    }
     int64_t bytes = prog_buf_bytes(b);
-    sum += b->stored.tables > 1 && model >= 0 ? touched(d, m->streams.of[model], b->stored.tables, bytes) : bytes;
+    sum += b->stored.tables > 1 ? touched(d, m->streams.of[b->stored.model], b->stored.tables, bytes) : bytes;
   }
   return sum;
 }
