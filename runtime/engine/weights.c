@@ -1,6 +1,5 @@
 // Weights: mapped from the models' files, matrices packed into panels once. After every matrix the pages of the file that it came from are
 // given back, so that a model never stands in memory twice; how far it is is told as progress.
-
 #include "runtime/core/core.h"
 #include "runtime/engine/parts.h"
 
