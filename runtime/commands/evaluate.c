@@ -294,7 +294,7 @@ static bool run_all(App *a, const Options *o, const EvalJob *base, json_t *all, 
     if (!job.title) job.title = job.data;
     if (o->title && job.title && strcmp(o->title, job.title)) continue;
     if (!job.data) return rt_fail(e, "eval \"%s\" has no data; give --data FILE", job.title ? job.title : "");
-    if (!o->metric && metric && !strcmp(metric, "loss")) job.want_exact = false;
+    if (!o->metric && metric && setting_word(&setting_row[SET_eval_metric], metric) == METRIC_loss) job.want_exact = false;
     if (job.max_tokens == OPT_UNSET && json_is_number(most)) job.max_tokens = (int64_t)json_number_value(most);
     if (!run_job(a, &job, o, all, e)) return false;
   }
@@ -313,7 +313,7 @@ static void print_json(json_t *all) {
 
 // Loads the weights, where memory allows the largest step.
 static bool load(App *a, const Options *o, RtError *e) {
-  bool exact = o->metric && !strcmp(o->metric, "exact_match");
+  bool exact = o->metric && setting_word(&setting_row[SET_eval_metric], o->metric) == METRIC_exact_match;
   Shape s = shape_of_text(a->models, exact ? STEP_TOKENS : o->tokens_cap);
   bool ok = app_load(a, o, &(Load){.tables = -1, .nstep = 1, .step = {{exact ? a->en->entry[ENTRY_STEP] : a->en->entry[ENTRY_LOSS], s.tokens, exact ? 1 : s.rows}}}, e);
   shape_free(&s);

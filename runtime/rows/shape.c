@@ -1,7 +1,6 @@
 // See shape.h.
 #include "runtime/rows/shape.h"
 
-
 #include "runtime/core/core.h"
 #include "runtime/rows/rowstep.h"
 
