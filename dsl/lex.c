@@ -50,6 +50,13 @@ char *lex_string(Parse *ps, const char *s, size_t n, Loc loc) {
   return text;
 }
 
+// Names are made longer ones of, for every layer: of a weight, of a parameter.
+char *lex_name(Parse *ps, const char *s, size_t n, Loc loc) {
+  enum { LONGEST = 200 };
+  if (n > LONGEST) diag_error(ps->diags, loc, "this name is too long: at most %d characters", LONGEST);
+  return arena_strndup(ps->arena, s, n < LONGEST ? n : LONGEST);
+}
+
 Ast *lex_number(Parse *ps, const char *s, size_t n, bool is_int, Loc loc) {
   Ast *a = ast_new(ps, AST_NUMBER, loc);
   a->is_int = is_int;

@@ -56,6 +56,7 @@ void lexer_end(Parse *ps);
 // tokens.c
 int calm_lex(Value *val, Loc *loc, Parse *ps);          // what the parser calls
 char *lex_string(Parse *ps, const char *s, size_t n, Loc loc);   // the text between the quotes, escapes resolved
+char *lex_name(Parse *ps, const char *s, size_t n, Loc loc);
 Ast *lex_number(Parse *ps, const char *s, size_t n, bool is_int, Loc loc);
 char *lex_quoted(Parse *ps, const char *s, size_t n, size_t quote, Loc loc);   // in wrong quotes, `quote` bytes each
 int lex_stray(Parse *ps, const char *s, size_t n, Loc loc);   // reports bytes that begin no token; the one meant, or 0

@@ -2,15 +2,18 @@
 // takes. What can be meant is far below; a function that calls itself twice, a list that is doubled again and again ends here, by a line that
 // names the place, before it has taken a machine's memory. Every part of an architecture or an op that is applied brings units of its own, and so
 // does every byte of text.
+#include <string.h>
+
 #include "build/ctx.h"
 
 enum { UNITS = 2000000, UNITS_OF_PART = 4000, RESERVE = 200000, RESERVE_OF_SETTING = 1000 };
 
 void budget_begin(Build *b) {
-  const Sources *s = b->spec->sources;
+  const Spec *s = b->spec;
   b->units = UNITS;
   b->reserve = RESERVE;
-  for (int i = 1; i < s->n; i++) b->units += 2 * (int64_t)s->v[i].len;
+  b->units += 2 * (int64_t)s->sources->v[s->file->loc.file].len;
+  for (int i = 0; i < s->nused; i++) b->units += 2 * (int64_t)s->sources->v[s->lib[i]->loc.file].len;
 }
 
 void budget_part(Build *b) { b->units += UNITS_OF_PART; }
@@ -21,6 +24,8 @@ void budget_setting(Build *b) {
   b->units = RESERVE_OF_SETTING;
   b->spent = false;
 }
+
+bool spend_text(Ev *ev, Loc loc, const char *text) { return spend(ev, loc, 1 + (int64_t)strlen(text) / 32); }
 
 bool spend(Ev *ev, Loc loc, int64_t units) {
   Build *b = ev->b;

@@ -155,7 +155,8 @@ void budget_begin(Build *b);
 void budget_setting(Build *b);                                // another setting: a little of the reserve, where nothing else is left
 void budget_part(Build *b);                                   // a part of an arch or an op is applied once more
 bool spend(Ev *ev, Loc loc, int64_t units);                   // false: nothing is left, which was told
-enum { VALUE_UNITS = 1, CALL_UNITS = 8 };                     // of one value of a list; of a call's scope
+enum { VALUE_UNITS = 1, CALL_UNITS = 8, NODE_UNITS = 12 };     // of one value of a list; of a call's scope; of a node of a graph
+bool spend_text(Ev *ev, Loc loc, const char *text);           // what a text takes
 
 // ---- value.c
 Value v_none(const char *key);

@@ -50,11 +50,14 @@ static Value eval_name(Ev *ev, Scope *s, const Ast *e) {
 Value eval_string(Ev *ev, Scope *s, const char *text, Loc loc) {
   Buf out = {0};
   Value bad = v_none(NULL);
+  if (!spend_text(ev, loc, text)) return silent(ev);
   buf_puts(&out, "");
   for (const char *p = text; *p && !poisoned(&bad);) {
     size_t n = *p == '{' ? strspn(p + 1, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789") : 0;
-    if ( !n || p[1 + n] != '}') {
-      buf_putc(&out, *p++);
+    if (!n || p[1 + n] != '}') {
+      size_t plain = 1 + strcspn(p + 1, "{");
+      buf_write(&out, p, plain);
+      p += plain;
       continue;
     }
     Ast name = {.kind = AST_NAME, .loc = loc, .name = arena_strndup(ev->b->a, p + 1, n)};
@@ -250,6 +253,7 @@ static Value eval_index(Ev *ev, Scope *s, const Ast *e) {
 static Value eval_member(Ev *ev, Scope *s, const Ast *e) {
   Value x = eval(ev, s, e->kid[0]);
   if (poisoned(&x)) return x;
+  if (x.s && (x.kind == V_NONE || x.kind == V_CONFIG) && !spend_text(ev, e->loc, x.s)) return v_poison();
   if (x.kind == V_NONE) return v_none(x.s ? arena_printf(ev->b->a, "%s.%s", x.s, e->name) : NULL);
   if (x.kind == V_TENSOR && !strcmp(e->name, "t")) return t_turned(ev, e->loc, x);
   if (x.kind != V_CONFIG) return fail(ev, e->loc, "no member '%s' in %s", e->name, v_text(ev, &x));

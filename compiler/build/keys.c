@@ -79,21 +79,25 @@ static void unknown_key(Build *b, const MInst *m, const char *top, const char *p
   diag_note(b->d, m->arch->name_loc, "arch '%s' is declared here; a key that changes nothing is listed in its config under 'ignore'", m->arch->name);
 }
 
-// The keys inside object v, at any depth, are such that the text reads them there. top: the outermost key, path: v's own.
-static void check_inner_keys(const Mentions *t, const char *top, const char *path, json_t *v) {
+// The keys inside object v, at any depth, are such that the text reads them there. top: the outermost key, path: v's own; as it was, afterwards.
+static void check_inner_keys(const Mentions *t, const char *top, Buf *path, json_t *v) {
   const char *inner;
   json_t *w;
+  size_t own = path->n;
   json_object_foreach(v, inner, w) {
-    const char *full = arena_printf(t->b->a, "%s.%s", path, inner);
     if (json_is_null(w) || inert_key(inner)) continue;
     if (diags_full(t->b->d)) return;
-    if (reads(t, inner, full)) check_inner_keys(t, top, full, w);
-    else unknown_key(t->b, t->m, top, full);
+    path->n = own;
+    buf_printf(path, ".%s", inner);
+    if (reads(t, inner, path->s)) check_inner_keys(t, top, path, w);
+    else unknown_key(t->b, t->m, top, path->s);
   }
+  path->n = own;
 }
 
 void check_keys(Build *b, MInst *m) {
   Mentions t = {.b = b, .m = m};
+  Buf path = {0};
   const char *key;
   json_t *v;
   for (int i = 0; i < m->config->nkid; i++)
@@ -101,8 +105,11 @@ void check_keys(Build *b, MInst *m) {
   note(&t, m->arch, false);
   json_object_foreach(m->keys, key, v) {
     if (json_is_null(v) || inert_key(key) || map_find(&t.ignored, key) >= 0) continue;
-    if (diags_full(b->d)) return;
-    if (map_find(&t.name, key) >= 0) check_inner_keys(&t, key, key, v);
+    if (diags_full(b->d)) break;
+    path.n = 0;
+    buf_puts(&path, key);
+    if (map_find(&t.name, key) >= 0) check_inner_keys(&t, key, &path, v);
     else unknown_key(b, m, key, key);
   }
+  buf_free(&path);
 }

@@ -32,6 +32,7 @@ NodeId t_add(Ev *ev, Loc loc, OpId op, const NodeId *in, int nin, const Attr *at
   const char *why = NULL;
   for (int i = 0; i < nin; i++)
     if (in[i] == NODE_NONE) return NODE_NONE;
+  if (!spend(ev, loc, NODE_UNITS)) return NODE_NONE;
   NodeId n = graph_add(ev->g, op, in, nin, attr, &why);
   if (n == NODE_NONE) fail(ev, loc, "%s: %s", op_name(op), why ? why : "shapes do not fit");
   else place(ev, n, loc);
@@ -75,6 +76,7 @@ NodeId t_operand(Ev *ev, Loc loc, Value v) {
   }
   if (v_number(&v, &x)) return graph_const(ev->g, x);
   if (v.kind == V_LIST && v.n > 0) {
+    if (!spend(ev, loc, v.n / 2)) return NODE_NONE;
     double *d = ARENA_ARRAY(ev->b->a, double, v.n);
     for (int i = 0; i < v.n; i++)
       if (!v_number(&v.v[i], &d[i])) {

@@ -37,11 +37,12 @@ Value v_json(Build *b, json_t *j, const char *path) {
     case JSON_OBJECT: return (Value){.kind = V_CONFIG, .json = j, .s = path};
     case JSON_ARRAY: break;
   }
+  enum { LONG_PATH = 200 };                        // of lists in lists in lists: what is deeper in is called by what it stands in
   int n = (int)json_array_size(j);
   Value *v = ARENA_ARRAY(b->a, Value, n + 1);
   for (int i = 0; i < n; i++) {
     json_t *k = json_array_get(j, (size_t)i);
-    bool named = json_is_object(k) || json_is_array(k) || json_is_null(k);
+    bool named = strlen(path) < LONG_PATH && (json_is_object(k) || json_is_array(k) || json_is_null(k));
     v[i] = v_json(b, k, named ? arena_printf(b->a, "%s[%d]", path, i) : path);
   }
   return v_list(v, n);

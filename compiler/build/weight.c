@@ -9,10 +9,11 @@
 // ---- names
 
 // All names a spelling may mean, in the order they are tried: prefixes of the arch, then of the block; "/x" stands outside both.
-static void add_names(Ev *ev, const char *name, Value *out, int *n, int cap) {
+static void add_names(Ev *ev, Loc loc, const char *name, Value *out, int *n, int cap) {
   const Ast *prefix = ev->m->prefix;
   int np = prefix && name[0] != '/' ? prefix->nkid : 0;
   for (int i = 0; i < (np ? np : 1) && *n < cap; i++) {
+    if (!spend_text(ev, loc, name) || (np && !spend_text(ev, loc, prefix->kid[i]->str)) || (ev->under && !spend_text(ev, loc, ev->under))) return;
     const char *full = name[0] == '/' ? name + 1
                                       : arena_printf(ev->b->a, "%s%s%s", np ? prefix->kid[i]->str : "",
                                                      ev->under ? ev->under : "", name);
@@ -36,8 +37,9 @@ Value weight_named(Ev *ev, Scope *s, const Ast *call) {
     return fail(ev, call->kid[0]->loc, "a weight's name is a string; found %s", v_text(ev, &x));
   Value *name = ARENA_ARRAY(ev->b->a, Value, MAX_NAMES);
   int n = 0;
-  if (x.kind == V_STRING) add_names(ev, x.s, name, &n, MAX_NAMES);
-  for (int i = 0; x.kind == V_NAMES && i < x.n; i++) add_names(ev, x.v[i].s, name, &n, MAX_NAMES);
+  if (x.kind == V_STRING) add_names(ev, call->loc, x.s, name, &n, MAX_NAMES);
+  for (int i = 0; x.kind == V_NAMES && i < x.n; i++) add_names(ev, call->loc, x.v[i].s, name, &n, MAX_NAMES);
+  if (!n) return silent(ev);                       // nothing is left to spend
   bool optional = call->str && call->str[0] == '?';
   Value w = {.kind = V_WEIGHT, .v = name, .n = n, .b = optional};
   if (optional) {
