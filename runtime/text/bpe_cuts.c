@@ -14,13 +14,13 @@ typedef struct Cuts {
 
 // --- which two units may end up in one token
 static bool in_set(const Cuts *s, uint64_t key) {
-  for (size_t i = tk_hash((const char *)&key, sizeof key) & s->mask; s->pair[i]; i = (i + 1) & s->mask)
+  for (size_t i = tk_mix(key ^ tk_seed(s->pair)) & s->mask; s->pair[i]; i = (i + 1) & s->mask)
     if (s->pair[i] == key) return true;
   return false;
 }
 
 static void put(uint64_t *table, size_t mask, uint64_t key) {
-  size_t i = tk_hash((const char *)&key, sizeof key) & mask;
+  size_t i = tk_mix(key ^ tk_seed(table)) & mask;
   while (table[i] && table[i] != key) i = (i + 1) & mask;
   table[i] = key;
 }

@@ -9,7 +9,7 @@
 // A later merge of the same pair replaces an earlier one.
 static void add_pair(TkMerges *m, int32_t left, int32_t right, uint32_t rank, int32_t id) {
   uint64_t key = (uint64_t)(uint32_t)left << 32 | (uint32_t)right;
-  size_t i = tk_mix(key) & m->mask;
+  size_t i = tk_mix(key ^ tk_seed(m->pair)) & m->mask;
   while (m->pair[i].rank != UINT32_MAX && m->pair[i].key != key) i = (i + 1) & m->mask;
   m->pair[i] = (TkPair){key, rank, id};
 }

@@ -20,7 +20,7 @@ void tk_merges_free(TkMerges *m);
 // NULL when they do not merge.
 static inline const TkPair *tk_merge_find(const TkMerges *m, int32_t left, int32_t right) {
   uint64_t key = (uint64_t)(uint32_t)left << 32 | (uint32_t)right;
-  for (size_t i = tk_mix(key) & m->mask;; i = (i + 1) & m->mask) {
+  for (size_t i = tk_mix(key ^ tk_seed(m->pair)) & m->mask;; i = (i + 1) & m->mask) {
     if (m->pair[i].rank == UINT32_MAX) return NULL;
     if (m->pair[i].key == key) return &m->pair[i];
   }

@@ -8,7 +8,7 @@
 #include "runtime/text/hash.h"
 
 int32_t tk_vocab_find(const TkVocab *v, const char *s, size_t n) {
-  uint64_t h = tk_hash(s, n);
+  uint64_t h = tk_hash(s, n, tk_seed(v->bytes));
   for (size_t i = h & v->mask;; i = (i + 1) & v->mask) {
     uint64_t slot = v->slot[i];
     if (slot == 0) return -1;
@@ -52,7 +52,7 @@ static bool index_tokens(TkVocab *v, const char *what, RtError *e) {
   for (int64_t k = 0; k < v->n; k++) {
     const TkEntry *t = &v->token[k];
     if (k && v->token[k - 1].id == v->token[k].id) return rt_fail(e, "%s: the id %d belongs to two tokens", what, (int)v->token[k].id);
-    uint64_t h = tk_hash(t->s, t->n);
+    uint64_t h = tk_hash(t->s, t->n, tk_seed(v->bytes));
     size_t i = h & v->mask;
     for (; v->slot[i]; i = (i + 1) & v->mask) {
       const TkEntry *o = &v->token[(uint32_t)v->slot[i] - 1];

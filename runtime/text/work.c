@@ -95,7 +95,7 @@ void tk_encode_piece(TkWork *w, TkPiece p) {
   const char *s = w->split.t->s + p.begin;
   size_t n = p.end - p.begin, count;
   bool keep = n <= TK_CACHE_PIECE;
-  uint64_t hash = keep ? tk_hash(s, n) : 0;
+  uint64_t hash = keep ? tk_hash(s, n, tk_seed(w)) : 0;
   const TkToken *seen = keep ? tk_cache_find(&w->cache, hash, s, n, &count) : NULL;
   if (seen) {
     emit_tokens(w, p.begin, seen, count);

@@ -16,6 +16,7 @@
 #include "runtime/core/alloc.h"
 #include "runtime/files/file.h"
 #include "runtime/files/sha256.h"
+#include "runtime/text/hash.h"
 #include "runtime/text/pipeline.h"
 #include "runtime/text/tokenize_lines.h"
 #include "runtime/text/tokenizer.h"
@@ -425,9 +426,24 @@ static void long_marks(void **state) {
   rt_free(s);
 }
 
+// Keys that fall together in a table that lies in one place fall apart in another: nobody can choose tokens that all do.
+static void hashes(void **state) {
+  (void)state;
+  enum { MASK = 0xFFF };
+  char one, other[4096];
+  uint64_t first = tk_seed(&one), second = tk_seed(other + 1234);
+  int together = 0, still = 0;
+  for (uint64_t key = 0; together < 200; key++) {
+    if (tk_hash((const char *)&key, sizeof key, first) & MASK) continue;
+    together++;
+    still += !(tk_hash((const char *)&key, sizeof key, second) & MASK);
+  }
+  assert_true(still < 20);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(synthetic), cmocka_unit_test(stories_ten),  cmocka_unit_test(real),   cmocka_unit_test(published),
                                      cmocka_unit_test(continuation), cmocka_unit_test(single_word), cmocka_unit_test(nothing_said), cmocka_unit_test(errors), cmocka_unit_test(lines), cmocka_unit_test(long_piece),
-                                     cmocka_unit_test(long_marks)};
+                                     cmocka_unit_test(long_marks), cmocka_unit_test(hashes)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
