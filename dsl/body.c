@@ -19,11 +19,10 @@ static const Builtin builtins[] = {
 static const char *const constants[] = {
   "pi",
 #define BARE(value) WORD
-#define CALL_ONLY NOTHING
 #define NO_WORD NOTHING
 #define WORD(word) #word,
 #define NOTHING(word)
-#define X(id, word, use, what) use(word)
+#define X(id, word, bare, called, params, what) bare(word)
 #include "runtime/abi/init.def"
 #undef X
 };

@@ -231,15 +231,19 @@ static Value call_len(Ev *ev, Args *a) {
   return fail(ev, a->at[0], "len takes a list; found %s", v_text(ev, &a->v[0]));
 }
 
-static Value distribution(Ev *ev, Args *a, InitKind init, double other) {
-  double x = other;
+static Value distribution(Ev *ev, Args *a, InitKind init) {
+  double x = 1;
   if (a->v[0].kind != V_NONE && !number_arg(ev, a, 0, &x)) return v_poison();
   if (x < 0) return fail(ev, a->at[0], "%s takes a number that is not negative", init_name(init));
   return (Value){.kind = V_DIST, .n = init, .f = x};
 }
-static Value call_normal(Ev *ev, Args *a) { return distribution(ev, a, INIT_NORMAL, 1); }
-static Value call_uniform(Ev *ev, Args *a) { return distribution(ev, a, INIT_UNIFORM, 1); }
-static Value call_fan_in(Ev *ev, Args *a) { return distribution(ev, a, INIT_FAN_IN, 1); }
+#define X(id, word, bare, called, params, what) INIT_##called(id, word)
+#define INIT_CALLED(id, word) static Value call_##word(Ev *ev, Args *a) { return distribution(ev, a, INIT_##id); }
+#define INIT_UNCALLED(id, word)
+#include "runtime/abi/init.def"
+#undef X
+#undef INIT_CALLED
+#undef INIT_UNCALLED
 
 // ---- functions of one number, or of a tensor's every element
 
@@ -289,17 +293,15 @@ bool builtin_constant(const char *name, Value *v) {
   const struct { const char *name; Value v; } constants[] = {
       {"pi", v_float(3.14159265358979323846)},
 #define BARE(value) true, value
-#define CALL_ONLY false, 0
 #define NO_WORD false, 0
 #define ROW(id, word, bare, value) {(bare) ? #word : NULL, {.kind = V_DIST, .n = INIT_##id, .f = value}},
-#define X(id, word, use, what) ROW_OF(ROW, id, word, use)
+#define X(id, word, bare, called, params, what) ROW_OF(ROW, id, word, bare)
 #define ROW_OF(row, id, word, ...) row(id, word, __VA_ARGS__)
 #include "runtime/abi/init.def"
 #undef X
 #undef ROW
 #undef ROW_OF
 #undef BARE
-#undef CALL_ONLY
 #undef NO_WORD
   };
   for (size_t i = 0; i < sizeof constants / sizeof *constants; i++)

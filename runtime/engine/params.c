@@ -23,7 +23,7 @@ static double init_fan_in(const ProgParam *p, uint64_t key, uint64_t i) {
   return p->a / sqrt((double)(p->fan_in > 0 ? p->fan_in : 1)) * normal_at(key, i);
 }
 static double (*const init_at[N_InitKind])(const ProgParam *, uint64_t, uint64_t) = {
-#define X(id, word, use, what) [INIT_##id] = init_##word,
+#define X(id, word, bare, called, params, what) [INIT_##id] = init_##word,
 #include "runtime/abi/init.def"
 #undef X
 };
