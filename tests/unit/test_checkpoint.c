@@ -311,6 +311,18 @@ static void fields(void **state) {
     assert_true(r.warnings == 1 && r.s.step == 3);
     drop_resumption(&r);
   }
+  static const char *const HOSTILE[] = {                       // whom it belongs to, of other kinds than are expected: refused, in words
+      "{}", "{\"models\": []}", "{\"models\": {}, \"connections\": {}}", "{\"models\": {\"kv\": 3}, \"connections\": {}}",
+      "{\"models\": {\"kv\": {\"files\": \"x\"}}, \"connections\": []}", "{\"models\": {\"kv\": {\"computes\": 5, \"config\": []}}, \"connections\": {\"a\": 1}}",
+      "{\"models\": {\"kv\": null, \"other\": null}, \"connections\": {}}"};
+  json_object_set_new(bad, "calm", json_integer(CHECKPOINT_FORMAT));
+  for (size_t i = 0; i < sizeof HOSTILE / sizeof *HOSTILE; i++) {
+    json_object_set_new(bad, "belongs_to", json_loads(HOSTILE[i], 0, NULL));
+    assert_int_equal(json_dump_file(bad, json, 0), 0);
+    assert_false(can_resume(last, &e));
+    if (!strstr(e.text, last) || strlen(e.text) < strlen(last) + 20) fail_msg("%s: %s", HOSTILE[i], e.text);
+  }
+  json_object_set_new(bad, "belongs_to", json_pack("{s:s, s:{s:{}}}", "spec", "xyz", "models", "kv"));
   json_object_set_new(bad, "calm", json_integer(3));           // that is no way round the check
   assert_int_equal(json_dump_file(bad, json, 0), 0);
   assert_false(can_resume(last, &e));

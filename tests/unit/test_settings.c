@@ -169,7 +169,30 @@ static void readme(void **state) {
   assert_true(at[strlen(rows)] == '\n');           // and no more
 }
 
+// The reader of numbers of specs, flags, settings and the environment; and sizes that do not fit.
+static void numbers(void **state) {
+  (void)state;
+  int64_t n;
+  double x;
+  const char *end;
+  static const char *const NO[] = {"", " 1", "1 ", "+1", "-", "--1", "0x10", "1e", "1e+", ".", "-.", "e5", "inf", "nan", "-inf", "1,5", "\t2", "1_000"};
+  for (size_t i = 0; i < sizeof NO / sizeof *NO; i++)
+    if (number_whole_text(NO[i], &n) || number_real_text(NO[i], &x)) fail_msg("\"%s\" is a number", NO[i]);
+  static const struct { const char *text; int64_t n; } WHOLE[] = {{"0", 0}, {"-0", 0}, {"007", 7}, {"-12", -12}, {"9223372036854775807", INT64_MAX}, {"-9223372036854775808", INT64_MIN}};
+  for (size_t i = 0; i < sizeof WHOLE / sizeof *WHOLE; i++)
+    if (!number_whole_text(WHOLE[i].text, &n) || n != WHOLE[i].n) fail_msg("%s: %lld", WHOLE[i].text, (long long)n);
+  assert_false(number_whole_text("9223372036854775808", &n) || number_whole_text("1.0", &n) || number_real_text("1e400", &x));
+  static const struct { const char *text; double x; } REAL[] = {{"0.5", 0.5}, {".5", 0.5}, {"-2.", -2}, {"3e-4", 3e-4}, {"1E+2", 100}, {"12", 12}, {"1e-400", 0}};
+  for (size_t i = 0; i < sizeof REAL / sizeof *REAL; i++)
+    if (!number_real_text(REAL[i].text, &x) || x != REAL[i].x) fail_msg("%s: %g", REAL[i].text, x);
+  assert_true(number_whole("96 rows", &n, &end) && n == 96 && !strcmp(end, " rows"));
+  assert_true(number_real("0.8,0.7", &x, &end) && x == 0.8 && !strcmp(end, ",0.7"));
+  assert_true(number_real("0x10", &x, &end) && x == 0 && !strcmp(end, "x10"));
+  assert_true(size_product(INT64_C(1) << 62, 2) == INT64_MAX && size_product(3, 5) == 15 && size_product(0, INT64_MAX) == 0);
+  assert_true(size_sum(INT64_MAX, 1) == INT64_MAX && size_sum(2, 3) == 5 && size_round(INT64_MAX, 64) == INT64_MAX && size_round(65, 64) == 128 && size_round(64, 64) == 64);
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(defaults), cmocka_unit_test(bounds), cmocka_unit_test(kept), cmocka_unit_test(batch_unsaid), cmocka_unit_test(readme)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(numbers), cmocka_unit_test(defaults), cmocka_unit_test(bounds), cmocka_unit_test(kept), cmocka_unit_test(batch_unsaid), cmocka_unit_test(readme)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
