@@ -28,7 +28,9 @@ for n in ' 2' +2 2x 0x2; do
   expect 1 'CALM_THREADS=' env CALM_THREADS="$n" ./app info
 done
 for x in ' 1' +1 inf nan 0x1p3 1e; do expect 2 'lr: expected a number' ./app train --data rows.jsonl --out never --lr "$x"; done
-expect 1 'a step of 1000000000 tokens needs' sh -c 'ulimit -v 4000000; ./app eval --data rows.jsonl --tokens-cap 1000000000'
+if (ulimit -v 4000000; ./app --version) >/dev/null 2>&1; then         # not a sanitizer build's
+  expect 1 'a step of 1000000000 tokens needs' sh -c 'ulimit -v 4000000; ./app eval --data rows.jsonl --tokens-cap 1000000000'
+fi
 [ ! -e never ] || fail "a run of settings that were refused"
 
 # --- a run as parameters: which checkpoints are in it
