@@ -86,7 +86,7 @@ printf '{"prompt": "ab", "completion": "cd"}\n{"prompt": "b", "completion": "c"}
 printf '{"text": "abcd"}\n' >text.jsonl
 expect 0 '^warning: --top-k has no effect: at temperature 0' ./own generate --prompt ab --top-k 3 --max-tokens 2
 expect 0 '^warning: --top-p has no effect' ./own generate --prompt ab --top-p 0.5 --max-tokens 2
-./own generate --prompt ab --top-k 3 --top-p 0.5 --temperature 1 --max-tokens 2 2>err || fail "generate: $(cat err)"
+./own generate --prompt ab --top-k 3 --top-p 0.5 --temperature 1 --max-tokens 2 >made 2>err || fail "generate: $(cat err)"
 ! grep 'no effect' err || fail "an option that had one"
 echo mine >dump.jsonl
 expect 0 '^warning: --dump has no effect: no row was generated' ./own eval --data pairs.jsonl --metric loss --dump dump.jsonl
@@ -227,3 +227,4 @@ expect 1 '^error: model base: .*base' ./away/app eval --data rows.jsonl --params
 grep -q 'another place for it: --model NAME=DIR' said || fail "no way out: $(cat said)"
 (cd away && ./app eval --data rows.jsonl --params theta.safetensors --model base=srv/anchor --model aug=srv/helper) >there 2>err || fail "shipped: $(cat err)"
 cmp -s here there || fail "shipped, it computes otherwise: $(cat here there)"
+echo "what is wrong, what would be right, and what is about to happen"
