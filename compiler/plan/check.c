@@ -3,6 +3,7 @@
 
 #include "dsl/base/bug.h"
 #include "graph/verify.h"
+#include "plan/gaps.h"
 #include "plan/lower.h"
 
 static _Noreturn void bug_at(const Plan *p, int entry, int call, int buf, const char *what) {
@@ -49,18 +50,17 @@ static void check_overlap(const Plan *p, int entry) {
     }
   }
   for (int i = 0; i < e->nout; i++) last[e->out[i].buf] = e->ncall;
-  for (int i = 0, alive = 0; i < n; i++) {                  // in the order in which they begin to live; the first `alive` of used still do
-    int now = used[i], kept = 0;
-    for (int k = 0; k < alive; k++)
-      if (last[used[k]] >= first[now]) used[kept++] = used[k];
-    used[alive = kept] = now;
-    for (int k = 0; k < alive; k++) {
-      const PBuf *x = &p->buf[now], *y = &p->buf[used[k]];
-      if (x->sym != y->sym) continue;
-      int64_t sx = x->elems * dtype_size(x->dt), sy = y->elems * dtype_size(y->dt);
-      if (x->act.offset < y->act.offset + sy && y->act.offset < x->act.offset + sx) bug_at(p, entry, first[now], now, "overlaps another live buffer");
-    }
-    alive++;
+  Gaps *room = ARENA_ARRAY(p->arena, Gaps, p->nsym + 1);
+  int *dead = ARENA_ARRAY(p->arena, int, e->ncall + 2), *next = ARENA_ARRAY(p->arena, int, p->nbuf + 1);      // by call; by buffer
+  for (int c = 0; c <= e->ncall; c++) dead[c] = -1;
+  for (int i = 0, now = 0; i < n; i++) {                    // in the order in which they begin to live
+    int b = used[i];
+    for (; now < first[b]; now++)
+      for (int k = dead[now]; k >= 0; k = next[k]) gaps_give(p->arena, &room[p->buf[k].sym + 1], p->buf[k].act.offset, prog_buf_bytes(&p->buf[k]));
+    if (!gaps_take(p->arena, &room[p->buf[b].sym + 1], p->buf[b].act.offset, prog_buf_bytes(&p->buf[b])))
+      bug_at(p, entry, first[b], b, "overlaps another live buffer");
+    next[b] = dead[last[b]];
+    dead[last[b]] = b;
   }
 }
 

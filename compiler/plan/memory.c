@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "plan/gaps.h"
 #include "plan/lower.h"
 
 typedef struct Life {
@@ -41,43 +42,35 @@ static int lives(const Plan *p, int entry, Life *life) {
   return n;
 }
 
-// What is alive in a region, by where it begins.
-typedef struct Placed {
-  int64_t begin, end;
-  int last;
-} Placed;
-typedef struct Region {
-  Placed *v;
-  int n, cap;
-} Region;
+// Values by when they die: the head of a list for every call, and behind the last the outputs.
+typedef struct Deaths {
+  int *first, *next;           // by call; by value
+} Deaths;
 
-// Takes the first gap that holds x, among what is alive when it begins to be: what has died by then is forgotten.
-static int64_t place(Arena *a, Region *r, const Life *x) {
-  int n = 0;
-  for (int k = 0; k < r->n; k++)
-    if (r->v[k].last >= x->first) r->v[n++] = r->v[k];
-  r->n = n;
-  int64_t at = 0;
-  for (int k = 0; k < n && r->v[k].begin - at < x->size; k++)
-    if (r->v[k].end > at) at = r->v[k].end;
-  Placed p = {at, at + x->size, x->last};
-  ARENA_PUSH(a, r->v, r->n, r->cap, p);
-  int k = r->n - 1;
-  for (; k > 0 && r->v[k - 1].begin > at; k--) r->v[k] = r->v[k - 1];
-  r->v[k] = p;
-  return at;
+static void give_back(Plan *p, Gaps *room, const Life *life, const Deaths *d, int call) {
+  for (int i = d->first[call]; i >= 0; i = d->next[i]) {
+    const PBuf *b = &p->buf[life[i].buf];
+    gaps_give(p->arena, &room[b->sym + 1], b->act.offset, life[i].size);
+  }
 }
 
 void plan_place(Plan *p, int entry) {
   PlanEntry *e = &p->entry[entry];
   Life *life = ARENA_ARRAY(p->arena, Life, p->nbuf + 1);
-  Region *region = ARENA_ARRAY(p->arena, Region, p->nsym + 1);       // by symbol; the first is the static one
+  Gaps *room = ARENA_ARRAY(p->arena, Gaps, p->nsym + 1);             // by symbol; the first is the static one
+  Deaths d = {ARENA_ARRAY(p->arena, int, e->ncall + 2), ARENA_ARRAY(p->arena, int, p->nbuf + 1)};
   e->row_bytes = ARENA_ARRAY(p->arena, int64_t, p->nsym + 1);
-  int n = lives(p, entry, life);
+  for (int c = 0; c <= e->ncall; c++) d.first[c] = -1;
+  int n = lives(p, entry, life), now = 0;
   if (n) qsort(life, (size_t)n, sizeof *life, by_first);
   for (int i = 0; i < n; i++) {
+    for (; now < life[i].first; now++) give_back(p, room, life, &d, now);
     PBuf *b = &p->buf[life[i].buf];
-    b->act.offset = place(p->arena, &region[b->sym + 1], &life[i]);
+    Gaps *g = &room[b->sym + 1];
+    b->act.offset = gaps_first(g, life[i].size);
+    gaps_take(p->arena, g, b->act.offset, life[i].size);
+    d.next[i] = d.first[life[i].last];
+    d.first[life[i].last] = i;
     int64_t end = b->act.offset + life[i].size, *top = b->sym < 0 ? &e->static_bytes : &e->row_bytes[b->sym];
     if (end > *top) *top = end;
   }
