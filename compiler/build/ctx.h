@@ -75,6 +75,7 @@ struct MInst {                 // a model of the spec
   bool counted;                // its blocks are: layers can be selected
   bool sound;                  // its configuration is what the arch knows: the arch's text can be evaluated
   bool erred;                  // an error was found in that text
+  bool lacks_weight;           // a weight is not in its file: later blocks would lack theirs, and are as the one before
   bool own_tokens, same_unknown;     // its tokenizer is not the anchor's; the two could not be compared
   const char **under;          // weight-name prefixes of blocks met so far (unused tensors under them are errors)
   int nunder, capunder;

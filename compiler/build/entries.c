@@ -15,7 +15,7 @@ static NodeId own_state(Ev *ev, MInst *m, int k) {
     ev->b->mute -= !m->sound;
     return x;
   }
-  NodeId below = ev->state[m->index][k - 1], x = m->sound ? arch_block(ev, m, m->lo + k - 1, below) : below;
+  NodeId below = ev->state[m->index][k - 1], x = m->sound && !m->lacks_weight ? arch_block(ev, m, m->lo + k - 1, below) : below;
   return x == NODE_NONE ? below : x;
 }
 

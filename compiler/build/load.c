@@ -140,6 +140,9 @@ static void compare_tokenizers(Build *b) {
   }
 }
 
+// What is built takes its time and memory once a model, also of one that nothing reads.
+enum { MOST_MODELS = 64 };
+
 void models_load(Build *b) {
   const Ast *file = b->spec->file;
   b->anchor = -1;
@@ -160,7 +163,8 @@ void models_load(Build *b) {
     m->pub->prompt_only = d->kind == AST_AUGMENT && d->nkid;
     if (d->kind != AST_AUGMENT && b->anchor < 0) b->anchor = m->index;
     map_first(b->a, &b->models, d->name, m->index);
-    if (diags_full(b->d)) continue;
+    if (n == MOST_MODELS + 1) fail_at(b, d->loc, "'%s' is model number %d: a composition has at most %d", d->name, n, MOST_MODELS);
+    if (n > MOST_MODELS || diags_full(b->d)) continue;
     if (d->kind == AST_MODEL ? make_config(b, m) : open_directory(b, m)) model_setup(b, m);
   }
   b->prog->nmodel = b->nmodel;

@@ -200,6 +200,7 @@ Value weight_shaped(Ev *ev, const Ast *e, Value w, const int64_t *dim, int n) {
   for (int i = 0; i < w.n && !t; i++) t = model_tensor(ev->m->file, w.v[i].s);
   if (!t) {
     not_there(ev, e, &w);
+    ev->m->lacks_weight = true;
     return stand_in(ev, dim, n);
   }
   if (!joins(t, dim, n)) {

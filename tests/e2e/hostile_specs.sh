@@ -111,6 +111,14 @@ config '"a": 1'; of_config "x = a.b.c"; refused s "no member 'b'"
 { echo 'model m = z { } tokenizer "tok.json" init {'; many 2000 '"*a*a*a*a*a*a*a*a*a*a*a*a*a*a*b@" = ones '; echo '}'
   echo "arch z for \"Z\" { layers i in 0..2 under \"$(many 100 a)\" (x[T, D]) { return x * weight(\"$(many 100 a)\")[4] } $sizes }"; } >s.calm
 (limited "$CALMC" build s.calm --emit=plan -o out.plan) >said 2>&1 || fail "patterns of init rules: $(head -c 600 said)"
+# more blocks than the files hold, and more models than anyone joins
+cp "$root/tests/parity/fixture/base/config.json" fixture.json
+sed 's/"num_hidden_layers": *[0-9]*/"num_hidden_layers": 9999/' fixture.json >m/config.json
+printf 'anchor a = "m"\naugment b = "m"\nconnect b[every 2] -> a[spread] with cross_attention(heads = 1)\n' >s.calm; refused s 'has no weight'
+[ "$(grep -c 'error: ' said)" -lt 40 ] || fail "what the first block that is not there lacks is told for others: $(grep -c 'error: ' said) errors"
+cp fixture.json m/config.json
+{ echo 'anchor a = "m"'; many 8000 'augment b@ = "m"
+'; } >s.calm; refused s "'b63' is model number 65: a composition has at most 64"
 echo "config.json: $tried refused"
 
 # --- what can be meant is done, in memory that grows with it
