@@ -56,6 +56,7 @@ target_link_libraries(calm_graphkit PUBLIC calm_graph m ${CMOCKA_LIB})
 add_library(calm_entrykit STATIC EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/tests/unit/entry_kit.c)   # those of small models
 target_link_libraries(calm_entrykit PUBLIC calm_passes calm_autodiff calm_graphkit m)
 calm_unit_test(test_passes calm_entrykit calm_plan)
+calm_unit_test(test_gaps calm_plan)
 
 # --- llvm
 calm_unit_test(test_llvm_row calm_testkit)
