@@ -46,8 +46,19 @@ static const char *list_run(const RunDir *r, char out[64]) {
   return out;
 }
 
+// Where theta.json is there and is no file, that is why there is no checkpoint.
+static bool about_is_file(const char *dir, RtError *e) {
+  char *path = file_join(dir, CHECKPOINT_ABOUT);
+  FileIn *in = is_there(path) ? file_in_open(path, e) : NULL;
+  bool ok = in || !is_there(path);
+  rt_end(in), rt_free(path);
+  return ok;
+}
+
 static bool made_by_calm(const RunDir *r, RtError *e) {
   const char *dirs[] = {r->last, r->best};
+  for (int i = 0; i < 2; i++)
+    if (!about_is_file(dirs[i], e)) return false;
   for (int i = 0; i < 2; i++)
     if (is_there(dirs[i]) && !checkpoint_is(dirs[i]))
       return rt_fail_about(e, RT_ABOUT_RUN_DIR, "%s is no checkpoint of calm's (it has no theta.json), and is left as it is", dirs[i]);
@@ -58,6 +69,7 @@ static bool made_by_calm(const RunDir *r, RtError *e) {
 
 static bool check_resume(const RunDir *r, RtError *e) {
   if (checkpoint_is(r->last) || was_set_aside(r)) return true;
+  if (!about_is_file(r->last, e)) return false;
   if (is_there(r->log))
     return rt_fail_about(e, RT_ABOUT_CUT_RUN, "the run in %s ended before its first checkpoint: there is a log.csv, but no last/theta.json", r->dir);
   return rt_fail_about(e, RT_ABOUT_NO_RUN, "there is no run to go on with in %s: no last/theta.json", r->dir);

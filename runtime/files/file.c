@@ -50,6 +50,25 @@ char *file_dirname(const char *path) {
   return slash == path ? rt_strdup("/") : rt_strndup(path, (size_t)(slash - path));
 }
 
+// What lies there; NULL: a regular file.
+static const char *no_file(mode_t mode) {
+  switch (mode & S_IFMT) {
+    case S_IFREG: return NULL;
+    case S_IFDIR: return "a directory";
+    case S_IFIFO: return "a pipe";
+    case S_IFSOCK: return "a socket";
+    default: return "a device";
+  }
+}
+
+// A directory that cannot be had: something else has the name, or why.
+static bool no_dir(const char *path, int why, const char *to, RtError *e) {
+  struct stat st;
+  if (stat(path, &st) != 0 || S_ISDIR(st.st_mode)) return rt_fail(e, "cannot %s %s: %s", to, path, strerror(why));
+  const char *found = no_file(st.st_mode);
+  return rt_fail(e, "%s: expected a directory, found %s", path, found ? found : "a file");
+}
+
 bool file_make_dirs(const char *path, RtError *e) {
   char *s = rt_strdup(path);
   bool ok = true;
@@ -57,7 +76,7 @@ bool file_make_dirs(const char *path, RtError *e) {
     if (*c && *c != '/') continue;
     char end = *c;
     *c = 0;
-    if (mkdir(s, 0777) != 0 && errno != EEXIST) ok = rt_fail(e, "cannot make directory %s: %s", s, strerror(errno));
+    if (mkdir(s, 0777) != 0 && (errno != EEXIST || !file_is_dir(s))) ok = no_dir(s, errno, "make directory", e);
     *c = end;
     if (!end) break;
   }
@@ -95,7 +114,7 @@ FileDir *file_dir_open(const char *path, RtError *e) {
   FileDir *d = rt_object(sizeof *d, dir_end);
   d->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (d->fd >= 0) return d;
-  rt_fail(e, "cannot read %s: %s", path, strerror(errno));
+  no_dir(path, errno, "read", e);
   rt_end(d);
   return NULL;
 }
@@ -119,17 +138,6 @@ bool file_rewritten(const char *path, const FileStamp *of) {
 }
 
 FileIn *file_in_open(const char *path, RtError *e) { return file_in_open_at(NULL, path, path, e); }
-
-// What else lies there; NULL: a regular file.
-static const char *no_file(mode_t mode) {
-  switch (mode & S_IFMT) {
-    case S_IFREG: return NULL;
-    case S_IFDIR: return "a directory";
-    case S_IFIFO: return "a pipe";
-    case S_IFSOCK: return "a socket";
-    default: return "a device";
-  }
-}
 
 FileIn *file_in_open_at(const FileDir *dir, const char *name, const char *path, RtError *e) {
   FileIn *in = rt_object(sizeof *in, in_end);

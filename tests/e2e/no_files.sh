@@ -78,6 +78,16 @@ for flag in --resume --overwrite; do
   expect 1 'run/log.csv' timeout -k 2 20 ./app train --data rows.jsonl --steps 4 --out run $flag
   rmdir run/log.csv; mv kept run/log.csv
 done
+for at in last/theta.json best/theta.json; do
+  [ -e run/$at ] || { mkdir run/best; : >run/best/theta.json; } # what --overwrite would remove
+  mv run/$at kept; mkfifo run/$at
+  for flag in --resume --overwrite; do
+    [ $at$flag = best/theta.json--resume ] ||
+      expect 1 "^error: cannot read run/$at: it is a pipe, not a regular file" timeout -k 2 20 ./app train --data rows.jsonl --steps 4 --out run $flag
+  done
+  rm run/$at; mv kept run/$at
+done
+rm -r run/best
 mkfifo run/.calm.lock
 expect 1 'run/.calm.lock' timeout -k 2 20 ./app train --data rows.jsonl --steps 4 --out run --resume
 rm run/.calm.lock

@@ -124,6 +124,8 @@ keeps 'full holds thesis, and is no earlier export.*--overwrite' ./new export fu
 keeps 'run/last holds .*, and is no earlier export' ./new export run/last
 keeps 'run holds .*, and is no earlier export' ./new export run
 keeps 'base holds .*, and is no earlier export' ./new export base
+keeps '^error: rows.jsonl: expected a directory, found a file' ./new export rows.jsonl
+keeps '^error: rows.jsonl: expected a directory, found a file' ./new export rows.jsonl/ex --overwrite
 # what the user changed or added since is not an export's any more
 echo ' ' >>ex/config.json; keeps 'ex/config.json: changed.*--overwrite' ./new export ex
 cp first/config.json ex
