@@ -13,7 +13,7 @@ typedef enum RtAbout {
   RT_ABOUT_MEMORY,             // what any run of the program takes
   RT_ABOUT_CACHES,             // sequences decoded at a time, and their length
   RT_ABOUT_DATA,               // rows to train on
-  RT_ABOUT_SPEC,               // parameters of other models, tokenizers or operators
+  RT_ABOUT_SPEC,               // parameters of other models or tokenizers
   RT_ABOUT_OTHER_DATA,         // a run goes on with other data
   RT_ABOUT_RUN,                // a run is where one is to start
   RT_ABOUT_NO_RUN,             // none is where one is to go on

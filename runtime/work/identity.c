@@ -85,6 +85,7 @@ enum { FIRST = 5 };            // are told
 typedef struct Differences {
   int n;
   bool forcible;               // all of them are
+  bool counts;                 // one is a model or a connection more or less
   char text[800];
 } Differences;
 
@@ -122,7 +123,7 @@ static void compare_model(const Models *m, const char *name, const json_t *mine,
       differs(d, true, "they were trained with another %s of model %s (its SHA-256 differs from %s)", file, name, dir ? dir : "this program's");
   bool prompt = json_is_true(json_object_get(mine, "prompt_only"));
   if (!earlier && prompt != json_is_true(json_object_get(other, "prompt_only")))
-    differs(d, true, "model %s reads %s, and read %s", name, prompt ? "the prompt alone" : "all of a row", prompt ? "all of it" : "its prompt alone");
+    differs(d, false, "model %s reads %s, and read %s", name, prompt ? "the prompt alone" : "all of a row", prompt ? "all of it" : "its prompt alone");
   const json_t *computes = json_object_get(mine, "computes");
   if (earlier || !computes || json_equal(computes, json_object_get(other, "computes"))) return;
   const char *key = config_key(json_object_get(mine, "config"), json_object_get(other, "config"));
@@ -136,19 +137,19 @@ static void compare_connections(const json_t *mine, const json_t *theirs, Differ
   json_object_foreach((json_t *)(uintptr_t)mine, name, c) {
     const json_t *other = json_object_get(theirs, name);
     const char *tap = string(c, "tap"), *their_tap = string(other, "tap"), *op = string(c, "op"), *their_op = string(other, "op");
-    if (!other) differs(d, false, "connection %s is new", name);
+    if (!other) d->counts = true, differs(d, false, "connection %s is new", name);
     else if (strcmp(tap ? tap : "", their_tap ? their_tap : ""))
-      differs(d, true, "connection %s reads %s, and read %s", name, tap ? tap : "the state itself", their_tap ? their_tap : "the state itself");
+      differs(d, false, "connection %s reads %s, and read %s", name, tap ? tap : "the state itself", their_tap ? their_tap : "the state itself");
     else if (!json_equal(json_object_get(c, "computes"), json_object_get(other, "computes"))) {
-      if (their_op && strcmp(op, their_op)) differs(d, true, "connection %s: its operator differs: %s, and was %s", name, op, their_op);
-      else differs(d, true, "connection %s: its operator differs (%s computes something else)", name, op);
+      if (their_op && strcmp(op, their_op)) differs(d, false, "connection %s: its operator differs: %s, and was %s", name, op, their_op);
+      else differs(d, false, "connection %s: its operator differs (%s computes something else)", name, op);
     }
   }
   json_object_foreach((json_t *)(uintptr_t)theirs, name, c)
-    if (!json_object_get(mine, name)) differs(d, false, "connection %s is gone", name);
+    if (!json_object_get(mine, name)) d->counts = true, differs(d, false, "connection %s is gone", name);
 }
 
-bool identity_check(Identity *id, const Theirs *t, bool force, RtError *e) {
+bool identity_check(Identity *id, const Theirs *t, const RtError *misfit, bool force, RtError *e) {
   const Models *m = id->models;
   const json_t *mine = identity_get(id, e), *connections = json_object_get(t->belongs_to, "connections"), *models = json_object_get(t->belongs_to, "models");
   const char *name, *spec = t->spec, *path = t->path;
@@ -159,12 +160,13 @@ bool identity_check(Identity *id, const Theirs *t, bool force, RtError *e) {
   Differences d = {.forcible = true};
   json_object_foreach(json_object_get(mine, "models"), name, model) {
     const json_t *other = json_object_get(models, name);
-    if (!other) differs(&d, false, "they know no model %s", name);
+    if (!other) d.counts = true, differs(&d, false, "they know no model %s", name);
     else compare_model(m, name, model, other, t->earlier, &d);
   }
   json_object_foreach((json_t *)(uintptr_t)models, name, model)
-    if (!json_object_get(json_object_get(mine, "models"), name)) differs(&d, false, "they belong to a model %s, which this program has not", name);
+    if (!json_object_get(json_object_get(mine, "models"), name)) d.counts = true, differs(&d, false, "they belong to a model %s, which this program has not", name);
   if (!t->earlier) compare_connections(json_object_get(mine, "connections"), connections, &d);
+  if (misfit && !d.counts) return *e = *misfit, false;
   if (!d.n) return true;
   char by[160] = "", more[48] = "";
   if (spec && strcmp(spec, m->prog->spec)) snprintf(by, sizeof by, "trained by %.60s, not %.60s: ", spec, m->prog->spec);

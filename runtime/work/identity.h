@@ -22,9 +22,9 @@ typedef struct Theirs {
   const char *spec, *path;     // name of the spec that trained them (NULL: not known); what errors call the checkpoint
   bool earlier;                // by an earlier calm, which kept {"spec": sha256 of the text, "models": {NAME: {FILE: sha256}}}
 } Theirs;
-// Refuses parameters of another program by the names of all that differs. force: other models, tokenizers and operators are let through, and told; a
-// model or connection more or less is not.
-bool identity_check(Identity *id, const Theirs *t, bool force, RtError *e);
+// Refuses parameters of another program by the names of all that differs. misfit: what is wrong with their tensors, NULL where all fit; it comes before what
+// else differs, but for a model or connection more or less, which is why. force: other models and tokenizers are let through, and told, and nothing else is.
+bool identity_check(Identity *id, const Theirs *t, const RtError *misfit, bool force, RtError *e);
 // Whether nothing says what their operators compute: an earlier calm saved them, from another text of the spec.
 bool identity_unsaid(const Identity *id, const Theirs *t);
 void identity_drop(Identity *id);

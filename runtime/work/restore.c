@@ -89,16 +89,24 @@ static bool check_bytes(Reading *r, const char *name, const char *path, const Fi
                  sum.sha256, hex, CHECKPOINT_ABOUT);
 }
 
-// Mapped, its bytes and tensors as they should be; NULL and an error.
-static Safetensors *open_vectors(Reading *r, const Prog *p, const char *name, const ParamsPart *part, int nparts, RtError *e) {
+// Mapped, its bytes as they should be; NULL and an error.
+static Safetensors *open_vectors(Reading *r, const char *name, RtError *e) {
   char *path = called(r, name);
   FileMap m;
   Safetensors *s = NULL;
   bool ok = map(r, &m, name, path, e);
   if (ok && !check_bytes(r, name, path, &m, e)) file_unmap(&m), ok = false;
-  if (ok && (s = st_open_map(&m, path, e)) && !params_fit(p, part, nparts, s, path, e)) st_close(s), s = NULL;
+  if (ok) s = st_open_map(&m, path, e);
   rt_free(path);
   return s;
+}
+
+// Its tensors against the program's parameters, by name and shape.
+static bool fits(const Reading *r, const Prog *p, const char *name, const ParamsPart *part, int nparts, const Safetensors *s, RtError *e) {
+  char *path = called(r, name);
+  bool ok = params_fit(p, part, nparts, s, path, e);
+  rt_free(path);
+  return ok;
 }
 
 // Whether theta.json says what it said when it was saved. What it says that cannot be is told before, by its key.
@@ -140,10 +148,10 @@ void checkpoint_close(Checkpoint *c) {
   rt_free(c->path), rt_free(c);
 }
 
-static bool belongs(const Reading *r, Identity *id, Theirs *t, bool force, RtError *e) {
+static bool belongs(const Reading *r, Identity *id, Theirs *t, const RtError *misfit, bool force, RtError *e) {
   *t = (Theirs){.belongs_to = json_object_get(r->about, "belongs_to"), .spec = json_string_value(json_object_get(r->about, "spec_file")), .path = r->dir,
                 .earlier = json_integer_value(json_object_get(r->about, "calm")) < 3};
-  return identity_check(id, t, force, e);
+  return identity_check(id, t, misfit, force, e);
 }
 
 static Checkpoint *open_once(Reading *r, Identity *id, const Wanted *w, RtError *e) {
@@ -151,10 +159,15 @@ static Checkpoint *open_once(Reading *r, Identity *id, const Wanted *w, RtError 
   Theirs t = {0};
   Checkpoint *c = rt_alloc(1, sizeof *c);
   *c = (Checkpoint){.prog = p, .path = called(r, CHECKPOINT_ABOUT)};
-  bool there = !w->plain || faccessat(r->at->fd, CHECKPOINT_ABOUT, F_OK, 0) == 0, ok = !there || (open_about(r, e) && belongs(r, id, &t, w->force, e));
+  bool there = !w->plain || faccessat(r->at->fd, CHECKPOINT_ABOUT, F_OK, 0) == 0, ok = !there || open_about(r, e);
   c->about = r->about;
-  ok = ok && (c->theta = open_vectors(r, p, w->theta, &(ParamsPart){"", NULL}, 1, e)) &&
-       (!w->moments || (c->moments = open_vectors(r, p, CHECKPOINT_MOMENTS, MOMENTS, 2, e)));
+  ok = ok && (c->theta = open_vectors(r, w->theta, e)) && (!w->moments || (c->moments = open_vectors(r, CHECKPOINT_MOMENTS, e)));
+  if (ok) {
+    RtError misfit;
+    bool fit = fits(r, p, w->theta, &(ParamsPart){"", NULL}, 1, c->theta, &misfit) && (!c->moments || fits(r, p, CHECKPOINT_MOMENTS, MOMENTS, 2, c->moments, &misfit));
+    if (there) ok = belongs(r, id, &t, fit ? NULL : &misfit, w->force, e);
+    else if (!fit) *e = misfit, ok = false;
+  }
   if (ok && !w->moments && c->about) ok = check_about(c->about, c->path, e);       // else checkpoint_state does
   r->warned = ok && t.belongs_to && identity_unsaid(id, &t);
   if (r->warned)
