@@ -45,4 +45,6 @@ void app_close(App *a);
 bool app_load(App *a, const Options *o, const Load *l, RtError *e);
 // outputs.c: whether path, which the command is going to write, is none of the files that it reads. set: a training's settings, else NULL.
 bool output_allowed(const App *a, const Options *o, const TrainSettings *set, const char *path, RtError *e);
+// Likewise a directory, which need not be there yet: it is none of those that the command reads, in none of them, and no checkpoint.
+bool output_dir_allowed(const App *a, const Options *o, const char *dir, RtError *e);
 #endif

@@ -209,7 +209,7 @@ static bool check_place(const char *dir, bool overwrite, json_t **list, RtError 
 }
 
 static bool check_inputs(const App *a, const Options *o, const char *dir, RtError *e) {
-  bool ok = true;
+  bool ok = output_dir_allowed(a, o, dir, e);
   for (int i = 0; ok && i < NFILES; i++) {
     char *path = file_join(dir, FILES[i]);
     ok = output_allowed(a, o, NULL, path, e);
@@ -223,7 +223,7 @@ static bool export(App *a, const Options *o, Export *x, RtError *e) {
   int m = a->prog->anchor;
   if (a->models->dir[m]) return rt_fail(e, "nothing to export: every model of %s comes from a directory", a->prog->spec);
   if (!*dir) return rt_fail_about(e, RT_ABOUT_USAGE, "the directory to export into has no name");
-  if (!check_place(dir, o->overwrite, &x->earlier, e) || !check_inputs(a, o, dir, e) || !app_load(a, o, &(Load){0}, e)) return false;
+  if (!check_inputs(a, o, dir, e) || !check_place(dir, o->overwrite, &x->earlier, e) || !app_load(a, o, &(Load){0}, e)) return false;
   bool made = !file_is_there(dir);
   char **folder = rt_object(sizeof *folder, folder_end), *inside = file_join(dir, FOLDER);
   bool ok = file_make_dirs(dir, e) && (x->dir = *folder = file_tmp_dir(inside, e)) && save_configs(a->models, m, x, e) && save_tokenizer(a->models, m, x, e) &&

@@ -1,7 +1,11 @@
 // What the user named to be written is no file that the command reads, by whatever name: the program, its models and tokenizers, parameters, data.
+// A directory of files is made in none of a model's, of a checkpoint's or of its run's.
+#include <string.h>
+
 #include "runtime/commands/command.h"
 #include "runtime/core/core.h"
 #include "runtime/files/files.h"
+#include "runtime/work/work.h"
 
 static bool reads(const App *a, const Options *o, const TrainSettings *set, const char *path) {
   const char *files[] = {"/proc/self/exe", o->params, o->data, o->score_data, o->prompt_file, o->ref, set ? set->data : NULL, set ? set->validate : NULL};
@@ -20,4 +24,52 @@ static bool reads(const App *a, const Options *o, const TrainSettings *set, cons
 
 bool output_allowed(const App *a, const Options *o, const TrainSettings *set, const char *path, RtError *e) {
   return !reads(a, o, set, path) || rt_fail(e, "cannot write %s: this command reads it, and it is left as it is; name another place", path);
+}
+
+static bool dir_lies_in(const char *dir, const char *in, const char *what, RtError *e) {
+  return file_lies_in(dir, in) && !rt_fail(e, "cannot write into %s: %s is %s that this command reads, and is left as it is; name another place", dir, in, what);
+}
+
+static bool same_dir(const char *a, const char *b) { return file_lies_in(a, b) && file_lies_in(b, a); }
+
+// Whether a directory is a run's: its last/ or best/ is a checkpoint, and this one where one is named.
+static bool is_run(const char *run, const char *checkpoint) {
+  bool is = false;
+  for (int i = 0; i < 2; i++) {
+    char *dir = file_join(run, i ? "best" : "last");
+    is |= checkpoint_is(dir) && (!checkpoint || same_dir(dir, checkpoint));
+    rt_free(dir);
+  }
+  return is;
+}
+
+// Whether a path goes up again from what is not there: where it leads is known when that has been made.
+static bool goes_back(const char *path) {
+  bool missing = false, back = false;
+  for (const char *at = path; *at && !back; at += strspn(at, "/")) {
+    size_t n = strcspn(at, "/");
+    back = missing && n == 2 && at[0] == '.' && at[1] == '.';
+    at += n;
+    char *so_far = rt_strndup(path, (size_t)(at - path));
+    missing = missing || (*so_far && !file_is_there(so_far));
+    rt_free(so_far);
+  }
+  return back;
+}
+
+bool output_dir_allowed(const App *a, const Options *o, const char *dir, RtError *e) {
+  bool in = false;
+  if (goes_back(dir)) return rt_fail(e, "cannot write into %s: it leads through a directory that is not there, and up again", dir);
+  for (int m = 0; !in && m < a->prog->nmodel; m++) in = a->models->dir[m] && dir_lies_in(dir, a->models->dir[m], "the directory of a model", e);
+  if (!in && o->params) {
+    bool is_dir = file_is_dir(o->params);
+    char *checkpoint = is_dir ? rt_strdup(o->params) : file_dirname(o->params), *run = file_join(checkpoint, "..");
+    // A file of parameters may lie with anything beside it.
+    bool of_run = is_run(run, checkpoint);
+    in = ((is_dir || of_run) && dir_lies_in(dir, checkpoint, is_run(checkpoint, NULL) ? "the directory of a run" : "a checkpoint", e)) ||
+         (of_run && file_lies_in(dir, run) && !rt_fail(e, "cannot write into %s: the run that %s is of lies there, and is left as it is; name another place", dir, checkpoint));
+    rt_free(checkpoint), rt_free(run);
+  }
+  if (in) return false;
+  return !checkpoint_is(dir) || rt_fail(e, "cannot write into %s: it is a checkpoint, and is left as it is; name another place", dir);
 }

@@ -124,6 +124,34 @@ bool file_is_input(const char *out, const char *in) {
   return s.found || same_file(&st, &s.st);
 }
 
+// The directory that path is, or the nearest above it that is there: held open, or -1.
+static int open_nearest(const char *path) {
+  char s[PATH_MAX];
+  if (snprintf(s, sizeof s, "%s", path) >= (int)sizeof s) return -1;
+  for (size_t n = strlen(s);; s[n] = 0) {
+    int fd = open(n ? s : *path == '/' ? "/" : ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (fd >= 0 || !n) return fd;
+    while (n && s[n - 1] == '/') n--;
+    while (n && s[n - 1] != '/') n--;
+  }
+}
+
+bool file_lies_in(const char *path, const char *in) {
+  struct stat want, at, last = {0};
+  if (stat(in, &want) != 0 || !S_ISDIR(want.st_mode)) return false;
+  int fd = open_nearest(path);
+  bool found = false;
+  while (fd >= 0 && !found && fstat(fd, &at) == 0 && !same_file(&at, &last)) {      // the root is above itself
+    found = same_file(&at, &want);
+    last = at;
+    int up = openat(fd, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    close(fd);
+    fd = up;
+  }
+  if (fd >= 0) close(fd);
+  return found;
+}
+
 const char *file_why(int why) {
   switch (why) {
     case ENXIO: return "nobody reads it, or it is a socket";

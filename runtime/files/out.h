@@ -35,6 +35,8 @@ int file_open_in_place(const char *path);
 const char *file_why(int why);
 // Whether a file that is written would take the place of one that is read: `in` is the same file (by device and inode), or a directory with that file.
 bool file_is_input(const char *out, const char *in);
+// Whether path, which need not be there yet, is directory `in` or would be made in it, however deep (by device and inode).
+bool file_lies_in(const char *path, const char *in);
 // Syncs the directory that path is in, where that can be; false with errno.
 bool file_sync_dir_of(const char *path);
 

@@ -121,11 +121,27 @@ cp -r ex first
 mkdir empty full; echo mine >full/thesis
 ./new export empty --seed 2 2>err || fail "export into an empty directory: $(cat err)"
 keeps 'full holds thesis, and is no earlier export.*--overwrite' ./new export full
-keeps 'run/last holds .*, and is no earlier export' ./new export run/last
+keeps 'cannot write into run/last: it is a checkpoint' ./new export run/last
 keeps 'run holds .*, and is no earlier export' ./new export run
 keeps 'base holds .*, and is no earlier export' ./new export base
 keeps '^error: rows.jsonl: expected a directory, found a file' ./new export rows.jsonl
 keeps '^error: rows.jsonl: expected a directory, found a file' ./new export rows.jsonl/ex --overwrite
+# nor, whatever was asked, into what the command reads, or a checkpoint: a model's directory, the parameters', their run's, and what lies in them
+{ cat new.calm; echo 'augment aug = "aug"'; echo 'connect aug[1] -> new[1] with cross_attention(heads = 4)'; } >two.calm
+build two.calm -o two
+./new train --data pairs.jsonl --validate pairs.jsonl --eval-every 1 --steps 2 --out made 2>err || fail "train: $(cat err)"
+cp -r made/last ckpt; ln -s made/last to_last; mkdir made/last/own
+for flag in '' --overwrite; do
+  for out in made/last made/last/ to_last "$PWD/made/last" made/last/ex made/last/own/a/b; do keeps "^error: cannot write into $out: .*a checkpoint that this command reads" ./new export $out --params made/last $flag; done
+  keeps 'cannot write into made/last' ./new export made/last --params made/last/theta.safetensors $flag
+  for out in made made/ex made/best/ex; do keeps "^error: cannot write into $out: the run that to_last is of lies there" ./new export $out --params to_last $flag; done
+  keeps 'cannot write into made/ex: the run that made/best is of' ./new export made/ex --params made/best/theta.safetensors $flag
+  keeps 'cannot write into ckpt: .*a checkpoint that' ./new export ckpt --params ckpt $flag
+  keeps 'cannot write into ckpt: it is a checkpoint' ./new export ckpt --params made/last $flag
+  keeps 'cannot write into .*not there, and up again' ./new export nowhere/../ckpt --params made/last $flag
+  for out in aug aug/ex; do keeps "^error: cannot write into $out: .*aug is the directory of a model that this command reads" ./two export $out $flag; done
+done
+./new export made.ex --params made/last 2>err && ./new export beside --params ckpt/theta.safetensors 2>err || fail "export beside a run: $(cat err)"
 # what the user changed or added since is not an export's any more
 echo ' ' >>ex/config.json; keeps 'ex/config.json: changed.*--overwrite' ./new export ex
 cp first/config.json ex
