@@ -56,6 +56,7 @@ refused() {                    # TEXT PROGRAM: with --force too, which is not of
     ! grep -q -e '--force' said || fail "--force is offered: $(cat said)"
   done
 }
+./pair eval --help | grep -q -e '--force .*parameters of other models, tokenizers or data' || fail "--help says of --force: $(./pair eval --help | grep -e --force)"
 sed 's/\* 2$/* 3/' own.calm >own3.calm
 sed 's/own.calm/own3.calm/' pair.calm >three.calm
 build three.calm -o three
