@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "dsl/utf8.h"
@@ -58,25 +57,14 @@ static uint32_t read_open(Sources *s, const char *path, FILE *f, const char **wh
   return sources_add(s, path, text, n);
 }
 
-// Opens without waiting (a pipe's writer may never come), and only what is a regular file. NULL and why.
-static FILE *open_regular(const char *path, const char **why) {
-  int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-  struct stat st;
-  *why = NULL;
-  if (fd < 0 && errno == ENXIO) *why = "it is a socket, or a device that is not there, not a regular file";
-  else if (fd < 0 || fstat(fd, &st) != 0) *why = strerror(errno);
-  else if (!S_ISREG(st.st_mode))
-    *why = S_ISDIR(st.st_mode) ? "it is a directory, not a regular file" : S_ISFIFO(st.st_mode) ? "it is a pipe, not a regular file" : "it is a device, not a regular file";
-  FILE *f = *why ? NULL : fdopen(fd, "rb");
-  if (!f && !*why) *why = strerror(errno);
-  if (!f && fd >= 0) close(fd);
-  return f;
-}
-
 uint32_t sources_read(Sources *s, const char *path, const char **why) {
-  FILE *f = open_regular(path, why);
+  struct stat st;
+  const char *found;
+  int fd = regular_open(AT_FDCWD, path, &st, &found);
+  FILE *f = fd >= 0 ? fdopen(fd, "rb") : NULL;
   if (!f) {
-    *why = arena_strdup(s->arena, *why);
+    *why = found ? arena_printf(s->arena, "it is %s, not a regular file", found) : arena_strdup(s->arena, strerror(errno));
+    if (fd >= 0) close(fd);
     return 0;
   }
   uint32_t file = read_open(s, path, f, why);

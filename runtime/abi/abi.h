@@ -8,6 +8,7 @@
 #include "runtime/abi/near.h"
 #include "runtime/abi/number.h"
 #include "runtime/abi/program.h"
+#include "runtime/abi/regular.h"
 #include "runtime/abi/rt_abi.h"
 #include "runtime/abi/settings.h"
 #endif

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "runtime/abi/abi.h"
 #include "runtime/core/core.h"
 
 bool file_is_regular(const char *path) {
@@ -50,22 +51,11 @@ char *file_dirname(const char *path) {
   return slash == path ? rt_strdup("/") : rt_strndup(path, (size_t)(slash - path));
 }
 
-// What lies there; NULL: a regular file.
-static const char *no_file(mode_t mode) {
-  switch (mode & S_IFMT) {
-    case S_IFREG: return NULL;
-    case S_IFDIR: return "a directory";
-    case S_IFIFO: return "a pipe";
-    case S_IFSOCK: return "a socket";
-    default: return "a device";
-  }
-}
-
 // A directory that cannot be had: something else has the name, or why.
 static bool no_dir(const char *path, int why, const char *to, RtError *e) {
   struct stat st;
   if (stat(path, &st) != 0 || S_ISDIR(st.st_mode)) return rt_fail(e, "cannot %s %s: %s", to, path, strerror(why));
-  const char *found = no_file(st.st_mode);
+  const char *found = regular_found(st.st_mode);
   return rt_fail(e, "%s: expected a directory, found %s", path, found ? found : "a file");
 }
 
@@ -141,18 +131,16 @@ FileIn *file_in_open(const char *path, RtError *e) { return file_in_open_at(NULL
 
 FileIn *file_in_open_at(const FileDir *dir, const char *name, const char *path, RtError *e) {
   FileIn *in = rt_object(sizeof *in, in_end);
-  in->fd = openat(dir ? dir->fd : AT_FDCWD, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
   struct stat st;
-  bool known = in->fd >= 0 && fstat(in->fd, &st) == 0;
-  int why = errno;
-  const char *found = known ? no_file(st.st_mode) : in->fd < 0 && why == ENXIO ? "a socket, or a device that is not there" : NULL;
-  if (known && !found) {
+  const char *found;
+  in->fd = regular_open(dir ? dir->fd : AT_FDCWD, name, &st, &found);
+  if (in->fd >= 0) {
     in->size = (size_t)st.st_size;
     in->stamp = stamp_of(&st);
     return in;
   }
   if (found) rt_fail(e, "cannot read %s: it is %s, not a regular file", path, found);
-  else rt_fail(e, "cannot read %s: %s", path, strerror(why));
+  else rt_fail(e, "cannot read %s: %s", path, strerror(errno));
   rt_end(in);
   return NULL;
 }
