@@ -4,16 +4,7 @@
 . "$(dirname "$0")/lib.sh"
 mkdir work tmp bin && cd work
 cp -r "$root/tests/parity/fixture/." .
-cp "$root/tests/parity/tokenizer/synthetic/chars.json" .
-cat >tiny.calm <<'END'
-arch tiny for "TinyLM" {
-  config { V = vocab_size  D = hidden_size }
-  embed(ids[T]) = lookup(ids, weight("e")[V, D])
-  layers i in 0..1 under "l." (x[T, D]) { return x }
-  head(x[T, D]) = linear(x, weight("h")[V, D])
-}
-model m = tiny { vocab_size = 45 hidden_size = 8 } tokenizer "chars.json"
-END
+tiny >tiny.calm
 export TMPDIR="$dir/tmp"
 ls -A | sort >../before
 clean() { ls -A | sort | diff ../before - >../left || fail "$1: left behind: $(cat ../left)"; [ -z "$(ls -A ../tmp)" ] || fail "$1: left in TMPDIR: $(ls -A ../tmp)"; }

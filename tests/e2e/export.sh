@@ -3,13 +3,7 @@
 . "$(dirname "$0")/lib.sh"
 cp "$root/tests/parity/tokenizer/synthetic/chars.json" .
 # rope_theta is no family's default: an export that forgot the key would compute something else
-cat >new.calm <<'END'
-model new = llama {
-  vocab_size = 45  hidden_size = 32  intermediate_size = 48  num_hidden_layers = 3  num_attention_heads = 4  num_key_value_heads = 2
-  max_position_embeddings = 64  bos_token_id = 0  eos_token_id = 1  rms_norm_eps = 1e-6  rope_theta = 1000  hidden_act = "silu"
-  tie_word_embeddings = false
-} tokenizer "chars.json" init { "*norm.weight" = ones  "*" = fan_in(1) }
-END
+made new 32 48 3 4 2 64 1000 >new.calm
 build new.calm -o new
 for i in 1 2 3 4; do echo "{\"input_ids\": [0, 5, 9, $i, 12, 3, 40], \"labels\": [0, 5, 9, $i, 12, 3, 40]}"; done >rows.jsonl
 ./new train --data rows.jsonl --steps 5 --seed 2 2>err || fail "train: $(cat err)"

@@ -28,6 +28,30 @@ two_tokenizers() {
   cp "$root/tests/parity/tokenizer/synthetic/byte_words.json" llama/tokenizer.json
   cp "$root/tests/parity/tokenizer/synthetic/fallback_prepend.json" gemma/tokenizer.json
 }
+# made NAME WIDTH INNER BLOCKS HEADS KEY_HEADS CONTEXT THETA: a llama made from nothing, as text of a spec; its tokenizer comes to this directory
+made() {
+  cp "$root/tests/parity/tokenizer/synthetic/chars.json" .
+  cat <<END
+model $1 = llama {
+  vocab_size = 45  hidden_size = $2  intermediate_size = $3  num_hidden_layers = $4  num_attention_heads = $5  num_key_value_heads = $6
+  max_position_embeddings = $7  bos_token_id = 0  eos_token_id = 1  rms_norm_eps = 1e-6  rope_theta = $8  hidden_act = "silu"
+  tie_word_embeddings = false
+} tokenizer "chars.json" init { "*norm.weight" = ones  "*" = fan_in(1) }
+END
+}
+# tiny: the smallest there is, an arch of its own, likewise
+tiny() {
+  cp "$root/tests/parity/tokenizer/synthetic/chars.json" .
+  cat <<'END'
+arch tiny for "TinyLM" {
+  config { V = vocab_size  D = hidden_size }
+  embed(ids[T]) = lookup(ids, weight("e")[V, D])
+  layers i in 0..1 under "l." (x[T, D]) { return x }
+  head(x[T, D]) = linear(x, weight("h")[V, D])
+}
+model m = tiny { vocab_size = 45 hidden_size = 8 } tokenizer "chars.json"
+END
+}
 # Instruction-set paths this machine has, by spec NAME.calm built as NAME.
 available_isas() {
   [ -f "$1" ] || build "$1.calm" -o "$1"

@@ -3,14 +3,7 @@
 # that says what it was, leaves nothing half written, and what was there before stays; a second signal ends it at once.
 . "$(dirname "$0")/lib.sh"
 cp -r "$root/tests/parity/fixture/." .
-cp "$root/tests/parity/tokenizer/synthetic/chars.json" .
-cat >own.calm <<'END'
-model new = llama {
-  vocab_size = 45  hidden_size = 32  intermediate_size = 64  num_hidden_layers = 2  num_attention_heads = 4  num_key_value_heads = 2
-  max_position_embeddings = 4096  bos_token_id = 0  eos_token_id = 1  rms_norm_eps = 1e-6  rope_theta = 10000  hidden_act = "silu"
-  tie_word_embeddings = false
-} tokenizer "chars.json" init { "*norm.weight" = ones  "*" = fan_in(1) }
-END
+made new 32 64 2 4 2 4096 10000 >own.calm
 build spec.calm -o app
 build own.calm -o own
 for i in 1 2 3; do echo '{"prompt": "abc", "completion": "bca"}'; done >text.jsonl

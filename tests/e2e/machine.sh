@@ -2,14 +2,7 @@
 # What a program may use of the machine: how many threads it starts and what it says decided that, under an affinity mask and in a control group
 # with a CPU quota (where this user may make one).
 . "$(dirname "$0")/lib.sh"
-cp "$root/tests/parity/tokenizer/synthetic/chars.json" .
-cat >new.calm <<'END'
-model new = llama {
-  vocab_size = 45  hidden_size = 32  intermediate_size = 64  num_hidden_layers = 2  num_attention_heads = 4  num_key_value_heads = 2
-  max_position_embeddings = 64  bos_token_id = 0  eos_token_id = 1  rms_norm_eps = 1e-6  rope_theta = 10000  hidden_act = "silu"
-  tie_word_embeddings = false
-} tokenizer "chars.json" init { "*norm.weight" = ones  "*" = fan_in(1) }
-END
+made new 32 64 2 4 2 64 10000 >new.calm
 build new.calm -o new
 unset CALM_THREADS
 

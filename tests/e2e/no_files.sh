@@ -2,15 +2,8 @@
 # A pipe, a directory or a device where a file is read, and a pipe without a reader where one is written: refused by name, at once, never waited for.
 . "$(dirname "$0")/lib.sh"
 cp -r "$root/tests/parity/fixture/." .
-cp "$root/tests/parity/tokenizer/synthetic/chars.json" .
 build spec.calm -o app
-cat >new.calm <<'END'
-model new = llama {
-  vocab_size = 45  hidden_size = 32  intermediate_size = 48  num_hidden_layers = 1  num_attention_heads = 4  num_key_value_heads = 2
-  max_position_embeddings = 64  bos_token_id = 0  eos_token_id = 1  rms_norm_eps = 1e-6  rope_theta = 1000  hidden_act = "silu"
-  tie_word_embeddings = false
-} tokenizer "chars.json" init { "*norm.weight" = ones  "*" = fan_in(1) }
-END
+made new 32 48 1 4 2 64 1000 >new.calm
 build new.calm -o new
 ./app train --data rows.jsonl --steps 2 --out run 2>err || fail "train: $(cat err)"
 mkfifo pipe; mkdir folder; ln -s pipe to_pipe

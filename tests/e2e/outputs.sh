@@ -2,26 +2,10 @@
 # What is written, and over what: never over something that the command reads, a program only over a program, a link is followed, and what was made is said.
 . "$(dirname "$0")/lib.sh"
 cp -r "$root/tests/parity/fixture/." .
-cp "$root/tests/parity/tokenizer/synthetic/chars.json" .
 mkdir tmp; export TMPDIR="$dir/tmp"
-cat >new.calm <<'END'
-use "parts.calm"
-model new = llama {
-  vocab_size = 45  hidden_size = 32  intermediate_size = 48  num_hidden_layers = 1  num_attention_heads = 4  num_key_value_heads = 2
-  max_position_embeddings = 64  bos_token_id = 0  eos_token_id = 1  rms_norm_eps = 1e-6  rope_theta = 1000  hidden_act = "silu"
-  tie_word_embeddings = false
-} tokenizer "chars.json" init { "*norm.weight" = ones  "*" = fan_in(1) }
-END
+{ echo 'use "parts.calm"'; made new 32 48 1 4 2 64 1000; } >new.calm
 echo 'fn twice(x) = x * 2' >parts.calm
-cat >tiny.calm <<'END'
-arch tiny for "TinyLM" {
-  config { V = vocab_size  D = hidden_size }
-  embed(ids[T]) = lookup(ids, weight("e")[V, D])
-  layers i in 0..1 under "l." (x[T, D]) { return x }
-  head(x[T, D]) = linear(x, weight("h")[V, D])
-}
-model m = tiny { vocab_size = 45 hidden_size = 8 } tokenizer "chars.json"
-END
+tiny >tiny.calm
 # All that is here by inode, size and time of its last change.
 state() { find . -type d -print -o ! -path ./said ! -path ./before -printf '%p %y %l %i %s %T@\n' | sort; }
 # keeps TEXT COMMAND…: refused with TEXT, and every file and link is as it was

@@ -2,14 +2,7 @@
 # What is random follows from --seed and nothing else: initial parameters, the order of rows, sampling. And what else generation promises:
 # greedy at temperature 0, top-k, top-p, stop texts, the completion and a newline alone on standard output.
 . "$(dirname "$0")/lib.sh"
-cp "$root/tests/parity/tokenizer/synthetic/chars.json" .
-cat >new.calm <<'END'
-model new = llama {
-  vocab_size = 45  hidden_size = 32  intermediate_size = 48  num_hidden_layers = 2  num_attention_heads = 4  num_key_value_heads = 2
-  max_position_embeddings = 64  bos_token_id = 0  eos_token_id = 1  rms_norm_eps = 1e-6  rope_theta = 1000  hidden_act = "silu"
-  tie_word_embeddings = false
-} tokenizer "chars.json" init { "*norm.weight" = ones  "*" = fan_in(1) }
-END
+made new 32 48 2 4 2 64 1000 >new.calm
 build new.calm -o new
 
 # --- initial parameters

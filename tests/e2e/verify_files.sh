@@ -2,14 +2,7 @@
 # verify-files: an export's SHA256SUMS, which sha256sum -c reads too, and a checkpoint's theta.json: what is missing, changed or extra is named. A model
 # that is there is not exported over unasked.
 . "$(dirname "$0")/lib.sh"
-cp "$root/tests/parity/tokenizer/synthetic/chars.json" .
-cat >new.calm <<'END'
-model new = llama {
-  vocab_size = 45  hidden_size = 32  intermediate_size = 48  num_hidden_layers = 1  num_attention_heads = 4  num_key_value_heads = 2
-  max_position_embeddings = 64  bos_token_id = 0  eos_token_id = 1  rms_norm_eps = 1e-6  rope_theta = 1000  hidden_act = "silu"
-  tie_word_embeddings = false
-} tokenizer "chars.json" init { "*norm.weight" = ones  "*" = fan_in(1) }
-END
+made new 32 48 1 4 2 64 1000 >new.calm
 build new.calm -o new
 echo '{"input_ids": [0, 5, 9, 7, 12, 3, 40], "labels": [0, 5, 9, 7, 12, 3, 40]}' >rows.jsonl
 ./new export model --seed 1 2>err || fail "export: $(cat err)"

@@ -2,14 +2,7 @@
 # What a user reads from calmc and from programs: what is wrong, what would have been right, and what is about to happen.
 . "$(dirname "$0")/lib.sh"
 cp -r "$root/tests/parity/fixture/." .
-cp "$root/tests/parity/tokenizer/synthetic/chars.json" .
-cat >own.calm <<'END'
-model tiny = llama {
-  vocab_size = 45  hidden_size = 16  intermediate_size = 24  num_hidden_layers = 1  num_attention_heads = 2  num_key_value_heads = 2
-  max_position_embeddings = 512  bos_token_id = 0  eos_token_id = 1  rms_norm_eps = 1e-6  rope_theta = 1000  hidden_act = "silu"
-  tie_word_embeddings = false
-} tokenizer "chars.json" init { "*norm.weight" = ones  "*" = fan_in(1) }
-END
+made tiny 16 24 1 2 2 512 1000 >own.calm
 build spec.calm -o app
 build own.calm -o own
 
