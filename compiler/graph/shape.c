@@ -61,10 +61,13 @@ const char *shape_broadcast(const Graph *g, Node *n) {
   return NULL;
 }
 
+enum { MOST_SUMMED = 1 << 22 };                             // the gradient of a sum holds as many ones
+
 const char *shape_reduce_last(const Graph *g, Node *n) {
   Type t = *shape_in(g, n, 0);
   if (t.dt != DT_F32) return shape_bad(g, n, "expected f32");
   if (t.rank - (type_row_sym(&t) >= 0) < 1) return shape_bad(g, n, "expected a last extent to reduce");
+  if (t.dim[t.rank - 1] > MOST_SUMMED) return shape_bad(g, n, "a sum or mean runs over at most 4194304 numbers");
   t.dim[t.rank - 1] = 1;
   n->out[0] = t;
   return NULL;

@@ -65,6 +65,8 @@ done
 arch 'layers i in 0..1 under "" (x[T, D]) { return x * weight("w")[1048576, 1048577] }' >s.calm; refused s 'more elements than a tensor may have'
 arch 'layers i in 0..1 under "" (x[T, D]) { y = x[T, 1] return x + sum(weight("a")[1048576, 1] * weight("b")[1, 1048577]) * 0 }' >s.calm; refused s 'error\|element'
 arch 'layers i in 0..1 under "" (x[T, D]) { w = weight("a")[1048576, 1] * weight("b")[1, 1048577] return x + mean(mean(w)) }' >s.calm; refused s 'more elements than a tensor may have'
+{ echo "$model"; echo 'arch z for "Z" { layers i in 0..1 under "" (x[T, D]) { return x * rsqrt(mean(x * x) + 1) }'
+  echo 'embed(ids[T]) = lookup(ids, weight("e")[45, 8589934592])  head(x[T, D]) = linear(x, weight("e")[45, 8589934592]) }'; } >s.calm; refused s 'runs over at most 4194304 numbers'
 spec '' '(9007199254740992 * 1000 - 1) % (9007199254740992 * 1000)' 'steps\|none'
 spec '' '1e308 * 10' 'not a finite number'
 spec '' '(-1e308) ^ 3' 'not a finite number'
