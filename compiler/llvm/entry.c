@@ -63,11 +63,10 @@ static LLVMValueRef launch_function(Cg *g, const Kernel *k) {
   LLVMValueRef *ptr = need_alloc((size_t)k->narg + 1, sizeof *ptr);
   for (int i = 0; i < k->narg; i++) ptr[i] = LLVMBuildIntToPtr(g->b, word(g, args, cg_i64(g, 1 + i)), g->ptr, "");
   if (kernel_class[k->cls].form == FORM_BLAS) {
-    LLVMValueRef dw[] = {ctx, rows, cg_i64(g, k->DW.N), cg_i64(g, k->DW.K), ptr[KARG(DW, dy)], ptr[KARG(DW, x)], ptr[KARG(DW, dw)], LLVMGetParam(fn, 2)};
+    LLVMValueRef dw[] = {ctx, cg_i64(g, k->id), rows, cg_i64(g, k->DW.N), cg_i64(g, k->DW.K), ptr[KARG(DW, dy)], ptr[KARG(DW, x)], ptr[KARG(DW, dw)], LLVMGetParam(fn, 2)};
     call(g, CALL_rt_dw, dw);
   } else {
-    LLVMValueRef kernel = cg_load(g, g->ptr, cg_at(g, g->ptr, FIELD(g, ctx, kernel), cg_i64(g, k->id)));
-    LLVMValueRef run[] = {ctx, kernel, kernel_emitters[k->cls].tasks(g, k, rows, ptr), args};
+    LLVMValueRef run[] = {ctx, cg_i64(g, k->id), kernel_emitters[k->cls].tasks(g, k, rows, ptr), args};
     call(g, CALL_rt_parallel, run);
   }
   LLVMBuildRetVoid(g->b);

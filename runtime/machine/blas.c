@@ -121,7 +121,7 @@ static Cut cut_for(int64_t N, int64_t K) {
   return c;
 }
 
-enum { A_BLAS, A_T, A_N, A_K, A_DY, A_X, A_DST, A_ACC, A_TN, A_TK, A_ACROSS, A_COUNT };
+enum { A_T, A_BLAS, A_N, A_K, A_DY, A_X, A_DST, A_ACC, A_TN, A_TK, A_ACROSS, A_COUNT };
 
 static void dw_tile(int64_t task, const int64_t *a, void *scratch) {
   (void)scratch;
@@ -136,7 +136,7 @@ static void dw_tile(int64_t task, const int64_t *a, void *scratch) {
   if (b->in_turn) sem_post(&b->free);
 }
 
-void rt_dw(const RtCtx *ctx, int64_t T, int64_t N, int64_t K, const float *dy, const float *x, float *dst,
+void rt_dw(const RtCtx *ctx, int64_t kernel, int64_t T, int64_t N, int64_t K, const float *dy, const float *x, float *dst,
            int64_t accumulate) {
   if (N == 0 || K == 0) return;
   if (T == 0) {
@@ -149,7 +149,7 @@ void rt_dw(const RtCtx *ctx, int64_t T, int64_t N, int64_t K, const float *dy, c
     abort();
   }
   Cut c = cut_for(N, K);
-  int64_t args[A_COUNT] = {(int64_t)b, T, N, K, (int64_t)dy, (int64_t)x, (int64_t)dst, accumulate, c.tn, c.tk,
+  int64_t args[A_COUNT] = {T, (int64_t)b, N, K, (int64_t)dy, (int64_t)x, (int64_t)dst, accumulate, c.tn, c.tk,
                            c.across};
-  pool_run(ctx->pool, dw_tile, c.tiles, args);
+  pool_call(ctx->pool, kernel, dw_tile, c.tiles, args);
 }

@@ -4,5 +4,6 @@
 #include "runtime/machine/blas.h"
 #include "runtime/machine/isa.h"
 #include "runtime/machine/limits.h"
+#include "runtime/machine/meter.h"
 #include "runtime/machine/pool.h"
 #endif

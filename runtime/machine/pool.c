@@ -35,6 +35,8 @@ struct RtPool {
   _Atomic(RtKernel *) fn;
   _Atomic(const int64_t *) args;
   _Atomic uint32_t ntasks;
+  _Atomic(Meter *) meter;      // NULL: nobody counts
+  _Atomic int32_t kernel;      // of the job, for the meter; -1: no kernel's
   atomic_bool stop;
   int threads, started, rooms; // in use; that run, the caller included; with a room
   void *mem, *held;            // the block that the pool lies in, aligned; its threads, by the call (rt_object)
@@ -48,8 +50,11 @@ static long futex(_Atomic uint32_t *word, int op, uint32_t val) { return syscall
     0); }
 
 // Takes tasks of the current job until there are none left.
-static void drain(RtPool *p, void *scratch) {
+static void drain(RtPool *p, const Worker *w) {
   uint64_t count = 0;
+  double from = 0;
+  Meter *meter = NULL;
+  int32_t kernel = -1;
   for (;;) {
     uint64_t s = atomic_load(&p->state);
     uint32_t task = (uint32_t)s;
@@ -59,9 +64,11 @@ static void drain(RtPool *p, void *scratch) {
     if (task >= atomic_load(&p->ntasks)) break;
     // Succeeds only in the very generation the fields were read in: they change only while the state is CLOSED.
     if (!atomic_compare_exchange_weak(&p->state, &s, s + 1)) continue;
-    fn(task, args, scratch);
-    count++;
+    if (!count++ && (meter = atomic_load_explicit(&p->meter, memory_order_relaxed)))
+      kernel = atomic_load_explicit(&p->kernel, memory_order_relaxed), from = rt_now();
+    fn(task, args, w->scratch);
   }
+  if (meter) meter_thread(meter, (int)(w - p->worker), kernel, from, rt_now());
   if (count) atomic_fetch_add(&p->done, count);
 }
 
@@ -75,7 +82,7 @@ static void *worker_main(void *arg) {
   RtPool *p = w->pool;
   while (!atomic_load(&p->stop)) {
     uint32_t seen = atomic_load(&p->wake);
-    drain(p, w->scratch);
+    drain(p, w);
     int spin = 0;
     while (atomic_load_explicit(&p->wake, memory_order_relaxed) == seen && ++spin < SPIN_IDLE) relax();
     if (spin < SPIN_IDLE) continue;
@@ -122,7 +129,7 @@ RtPool *pool_new(int threads, size_t scratch_bytes) {
   void *mem = rt_alloc(1, sizeof(RtPool) + ALIGN);
   RtPool *p = aligned(mem), **held = rt_object(sizeof *held, pool_end);
   *held = p;
-  *p = (RtPool){.mem = mem, .held = held, .state = CLOSED, .threads = threads < 1 ? 1 : threads};
+  *p = (RtPool){.mem = mem, .held = held, .state = CLOSED, .kernel = -1, .threads = threads < 1 ? 1 : threads};
   p->worker = rt_alloc((size_t)p->threads, sizeof *p->worker);
   for (int i = 0; i < p->threads; i++) {
     void *room = rt_alloc(1, scratch_bytes + ALIGN);
@@ -143,10 +150,16 @@ void pool_free(RtPool *p) {
 
 int pool_threads(const RtPool *p) { return p->threads; }
 
-void pool_run(RtPool *p, RtKernel *fn, int64_t ntasks, const int64_t *args) {
-  void *mine = p->worker[0].scratch;
+static void run_alone(RtPool *p, int32_t kernel, RtKernel *fn, int64_t ntasks, const int64_t *args) {
+  Meter *m = atomic_load_explicit(&p->meter, memory_order_relaxed);
+  double from = m ? rt_now() : 0;
+  for (int64_t t = 0; t < ntasks; t++) fn(t, args, p->worker[0].scratch);
+  if (m && ntasks) meter_thread(m, 0, kernel, from, rt_now());
+}
+
+static void run(RtPool *p, int32_t kernel, RtKernel *fn, int64_t ntasks, const int64_t *args) {
   if (ntasks <= 1 || p->threads == 1) {
-    for (int64_t t = 0; t < ntasks; t++) fn(t, args, mine);
+    run_alone(p, kernel, fn, ntasks, args);
     return;
   }
   if (ntasks >= CLOSED) {
@@ -158,20 +171,32 @@ void pool_run(RtPool *p, RtKernel *fn, int64_t ntasks, const int64_t *args) {
   atomic_store(&p->fn, fn);
   atomic_store(&p->args, args);
   atomic_store(&p->ntasks, (uint32_t)ntasks);
+  atomic_store_explicit(&p->kernel, kernel, memory_order_relaxed);
   atomic_store(&p->done, 0);
   atomic_store(&p->state, next);
   atomic_fetch_add(&p->wake, 1);
   if (atomic_load(&p->sleepers)) futex(&p->wake, FUTEX_WAKE_PRIVATE, ntasks > p->threads ? p->threads : (int)ntasks);
-  drain(p, mine);
+  drain(p, &p->worker[0]);
   for (int spin = 0; atomic_load(&p->done) != (uint64_t)ntasks; spin++) {
     relax();
     if (spin > SPIN_DONE) sched_yield();           // more threads than processors: let the others finish
   }
 }
 
+void pool_run(RtPool *p, RtKernel *fn, int64_t ntasks, const int64_t *args) { run(p, -1, fn, ntasks, args); }
+
+void pool_call(RtPool *p, int64_t kernel, RtKernel *fn, int64_t ntasks, const int64_t *args) {
+  Meter *m = atomic_load_explicit(&p->meter, memory_order_relaxed);
+  double from = m ? rt_now() : 0;
+  run(p, (int32_t)kernel, fn, ntasks, args);
+  if (m) meter_call(m, kernel, args, from, rt_now());
+  if (p->after) p->after(p->after_user, args);
+}
+
+void pool_measure(RtPool *p, Meter *m) { atomic_store(&p->meter, m); }
+
 void pool_watch(RtPool *p, void (*after)(void *user, const int64_t *args), void *user) { p->after = after, p->after_user = user; }
 
-void rt_parallel(const RtCtx *ctx, RtKernel *fn, int64_t ntasks, const int64_t *args) {
-  pool_run(ctx->pool, fn, ntasks, args);
-  if (ctx->pool->after) ctx->pool->after(ctx->pool->after_user, args);
+void rt_parallel(const RtCtx *ctx, int64_t kernel, int64_t ntasks, const int64_t *args) {
+  pool_call(ctx->pool, kernel, ctx->kernel[kernel], ntasks, args);
 }

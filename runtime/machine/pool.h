@@ -5,6 +5,7 @@
 #include <stddef.h>
 
 #include "runtime/abi/abi.h"
+#include "runtime/machine/meter.h"
 
 typedef struct RtPool RtPool;
 
@@ -15,6 +16,10 @@ void pool_free(RtPool *p);
 int pool_threads(const RtPool *p);
 // Tasks 0 … ntasks-1 of fn, on all threads, the caller included; returns when all are done. Calls must not nest.
 void pool_run(RtPool *p, RtKernel *fn, int64_t ntasks, const int64_t *args);
-// after(user, args) is called on the caller's thread when a call of generated code (rt_parallel) is done; NULL: no more.
+// The same of a call of generated code: kernel `kernel`, args[0] its rows (rt_abi.h).
+void pool_call(RtPool *p, int64_t kernel, RtKernel *fn, int64_t ntasks, const int64_t *args);
+// m counts calls from now on, which is as long as it is there; NULL: nobody does.
+void pool_measure(RtPool *p, Meter *m);
+// after(user, args) is called on the caller's thread when a call of generated code is done; NULL: no more.
 void pool_watch(RtPool *p, void (*after)(void *user, const int64_t *args), void *user);
 #endif

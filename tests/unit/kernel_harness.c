@@ -66,8 +66,9 @@ HarnessKernel *harness_compile(const Kernel *k, const char *isa) {
 }
 
 // Stands in for the runtime's pool.
-void rt_parallel(const RtCtx *ctx, RtKernel *fn, int64_t ntasks, const int64_t *args) {
+void rt_parallel(const RtCtx *ctx, int64_t kernel, int64_t ntasks, const int64_t *args) {
   HarnessCtx *c = (HarnessCtx *)ctx;
+  RtKernel *fn = ctx->kernel[kernel];
   c->ntasks = ntasks;
   for (int64_t i = ntasks - 1; i >= 0; i--) fn(i, args, c->h->scratch);
 }

@@ -1,5 +1,5 @@
 // The pool runs every task of every job exactly once for any number of threads, with scratch of its own per thread, and
-// rt_dw gives the same bits for any number of threads; instruction-set paths are chosen and refused by name.
+// rt_dw gives the same bits for any number of threads; instruction-set paths are chosen and refused by name; a meter counts every call.
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "runtime/machine/blas.h"
+#include "runtime/core/core.h"
 #include "runtime/machine/isa.h"
 #include "runtime/machine/pool.h"
 
@@ -65,8 +66,8 @@ static void weight_gradients(void **state) {
       RtPool *p = pool_new(threads, 0);
       RtCtx ctx = {.pool = p, .blas = b};
       memset(w, 0xff, bytes);                      // NaN: what is overwritten must not be read
-      rt_dw(&ctx, T, N, K, dy, x, w, 0);
-      rt_dw(&ctx, T, N, K, dy, x, w, 1);
+      rt_dw(&ctx, 0, T, N, K, dy, x, w, 0);
+      rt_dw(&ctx, 0, T, N, K, dy, x, w, 1);
       if (threads == 1) memcpy(first, w, bytes);
       assert_memory_equal(first, w, bytes);
       pool_free(p);
@@ -80,6 +81,71 @@ static void weight_gradients(void **state) {
     free(dy), free(x), free(first), free(w);
   }
   blas_close(b);
+}
+
+static void spend_task(int64_t task, const int64_t *args, void *scratch) {
+  (void)args, (void)scratch;
+  for (volatile int i = 0; i < (int)(task % 7) * 200; i++) {}
+}
+
+// Kernel 0 has a mask, kernel 1 rows of two kinds. Work that is no kernel's, and what comes after, is not counted.
+static void calls_are_counted(void **state) {
+  (void)state;
+  enum { CALLS = 300, TASKS = 11, ROWS = 3 };
+  static const int32_t lo[ROWS] = {0, 2, 5}, hi[ROWS] = {1, 4, 5};
+  static const RtQBlock blk[2] = {{.q0 = 0, .nq = 2}, {.q0 = 2, .nq = 1}};
+  const RtMask mask = {.lo = lo, .hi = hi, .nblk = 2, .blk = blk};
+  const int64_t args[2][2] = {{ROWS, (int64_t)(uintptr_t)&mask}, {7, 4}};
+  for (int threads = 1; threads <= 3; threads++) {
+    RtPool *p = pool_new(threads, 64);
+    Meter *m = meter_new(2, threads, true);
+    m->kernel[0].mask = 1, m->kernel[1].source = 1;
+    pool_call(p, 0, spend_task, TASKS, args[0]);
+    pool_measure(p, m);
+    double start = rt_now(), in_calls = 0, busy = 0;
+    for (int i = 0; i < 2 * CALLS; i++) pool_call(p, i % 2, spend_task, TASKS, args[i % 2]), pool_run(p, spend_task, TASKS, args[0]);
+    pool_call(p, 1, spend_task, 0, args[1]);
+    double all = rt_now() - start;
+    pool_measure(p, NULL);
+    pool_call(p, 0, spend_task, TASKS, args[0]);
+    assert_int_equal(m->kernel[0].calls, CALLS);
+    assert_int_equal(m->kernel[1].calls, CALLS + 1);
+    assert_true(m->kernel[0].rows == CALLS * ROWS && m->kernel[0].more == CALLS * 3 && m->kernel[1].more == (CALLS + 1) * 4);
+    int64_t spans = 0;
+    for (int t = 0; t < threads; t++) {
+      const MeterList *l = &m->thread[t];
+      double last = start;
+      for (int64_t i = 0; i < l->n; i++) {
+        assert_true(l->span[i].from >= last && l->span[i].to >= l->span[i].from && (l->span[i].what | 1) == 1);
+        last = l->span[i].to;
+      }
+      for (int k = 0; k < 2; k++) busy += m->busy[t * 2 + k];
+      spans += l->n;
+    }
+    for (int k = 0; k < 2; k++) in_calls += m->kernel[k].seconds;
+    assert_true(spans >= 2 * CALLS && spans <= 2 * CALLS * threads && in_calls > 0 && in_calls <= all && busy > 0 && busy <= in_calls * threads);
+    meter_free(m);
+    pool_free(p);
+  }
+}
+
+// A list that is full ends all of them.
+static void spans_are_bounded(void **state) {
+  (void)state;
+  Meter *m = meter_new(1, 2, true), *none = meter_new(1, 2, false);
+  int64_t most = m->thread[0].most;
+  assert_true(most > 0 && most * 4 <= METER_SPANS);
+  for (int64_t i = 0; i < most; i++) meter_thread(m, 0, 0, 1, 2);
+  meter_thread(m, 1, 0, 1, 2);
+  assert_true(m->thread[0].n == most && m->thread[1].n == 1 && !m->cut);
+  meter_thread(m, 0, 0, 2, 3);
+  meter_thread(m, 1, 0, 2, 3);
+  meter_span(m, &m->steps, &(MeterSpan){.from = 2, .to = 3});
+  assert_true(m->cut && m->thread[0].n == most && m->thread[1].n == 1 && m->steps.n == 0);
+  assert_true(m->busy[0] == (double)most + 1 && m->busy[1] == 2);
+  meter_thread(none, 0, 0, 1, 2);
+  assert_true(!none->cut && none->busy[0] == 1);
+  meter_free(m), meter_free(none);
 }
 
 static void paths_by_name(void **state) {
@@ -99,6 +165,7 @@ static void paths_by_name(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(every_task_once), cmocka_unit_test(weight_gradients),
-                                     cmocka_unit_test(paths_by_name)};
+                                     cmocka_unit_test(calls_are_counted),
+                                     cmocka_unit_test(spans_are_bounded), cmocka_unit_test(paths_by_name)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
