@@ -23,6 +23,7 @@ typedef struct Isa {
   const char *cpu;             // LLVM target-cpu, "x86-64-v4"
   const char *features;        // LLVM target-features, with prefer-512 where it matters
   MmShape mm;
+  const char *bf16;            // further features of kernels that multiply bf16 by an instruction; "": they emulate it
 } Isa;
 extern const Isa isas[];       // rows of runtime/abi/isa.def, best first; name NULL ends the table
 

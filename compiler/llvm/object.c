@@ -145,20 +145,20 @@ static LLVMValueRef text(Cg *g, const char *name, const char *s) {
   return cg_constant(g, name, LLVMConstStringInContext2(g->ctx, s, strlen(s), false), false);
 }
 
-_Static_assert(offsetof(RtIsa, name) == 0 && offsetof(RtIsa, kernel) == sizeof(void *) && sizeof(RtIsa) == 2 * sizeof(void *), "rt_abi.h: RtIsa");
+_Static_assert(offsetof(RtIsa, name) == 0 && offsetof(RtIsa, kernel) == 8 && offsetof(RtIsa, precision) == 16 && sizeof(RtIsa) == 24, "rt_abi.h: RtIsa");
 
 static void isa_tables(Cg *g, const Plan *p) {
   enum { MOST = 8 };
   LLVMValueRef row[MOST];
   int64_t n = 0;
-  LLVMTypeRef pair_t[2] = {g->ptr, g->ptr};
+  LLVMTypeRef row_t[3] = {g->ptr, g->ptr, g->i64};
   for (const Isa *isa = isas; isa->name; isa++) {
     char name[64];
     snprintf(name, sizeof name, "isa_%s", isa->name);
-    LLVMValueRef pair[2] = {text(g, name, isa->name), kernel_table(g, p, isa)};
-    row[n++] = LLVMConstStructInContext(g->ctx, pair, 2, false);
+    LLVMValueRef of[3] = {text(g, name, isa->name), kernel_table(g, p, isa), cg_i64(g, PRECISION_F32)};
+    row[n++] = LLVMConstStructInContext(g->ctx, of, 3, false);
   }
-  cg_constant(g, "calm_isas", LLVMConstArray2(LLVMStructTypeInContext(g->ctx, pair_t, 2, false), row, (uint64_t)n), true);
+  cg_constant(g, "calm_isas", LLVMConstArray2(LLVMStructTypeInContext(g->ctx, row_t, 3, false), row, (uint64_t)n), true);
   cg_constant(g, "calm_isa_count", cg_i64(g, n), true);
 }
 

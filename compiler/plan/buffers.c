@@ -101,7 +101,7 @@ int lower_packed(Lower *l, NodeId w, int64_t N, int64_t K) {
   int source = lower_buf(l, turned ? l->g->node[r].in[0] : r);
   BufKind from = p->buf[source].kind;
   Dtype dt = panel_dtype(p->buf[source].dt);
-  int64_t panels = (N + PANEL - 1) / PANEL, elems = panels * panel_elems(dt, K);
+  int64_t elems = panels_elems(dt, N, K);
   if (from == BUF_ACT) {
     if (l->dup[r] >= 0) return l->dup[r];
     int b = lower_new_act(l, dt, -1, elems);
@@ -109,7 +109,7 @@ int lower_packed(Lower *l, NodeId w, int64_t N, int64_t K) {
     KernelDraft d = {.k = {.cls = K_PACK, .PACK = {.N = N, .K = K}}};
     draft_arg_rows(l, &d, source, false, false, N * K);
     draft_arg_rows(l, &d, b, true, true, panel_elems(dt, K));
-    lower_call(l, &d, -1, panels);
+    lower_call(l, &d, -1, (N + PANEL - 1) / PANEL);
     return b;
   }
   BufKind kind = from == BUF_PARAM ? BUF_LIVE : BUF_PACKED;

@@ -56,8 +56,8 @@ static void check_overlap(const Plan *p, int entry) {
   for (int i = 0, now = 0; i < n; i++) {                    // in the order in which they begin to live
     int b = used[i];
     for (; now < first[b]; now++)
-      for (int k = dead[now]; k >= 0; k = next[k]) gaps_give(p->arena, &room[p->buf[k].sym + 1], p->buf[k].act.offset, prog_buf_bytes(&p->buf[k]));
-    if (!gaps_take(p->arena, &room[p->buf[b].sym + 1], p->buf[b].act.offset, prog_buf_bytes(&p->buf[b])))
+      for (int k = dead[now]; k >= 0; k = next[k]) gaps_give(p->arena, &room[p->buf[k].sym + 1], p->buf[k].act.offset, prog_buf_bytes(&p->buf[k], PRECISION_F32));
+    if (!gaps_take(p->arena, &room[p->buf[b].sym + 1], p->buf[b].act.offset, prog_buf_bytes(&p->buf[b], PRECISION_F32)))
       bug_at(p, entry, first[b], b, "overlaps another live buffer");
     next[b] = dead[last[b]];
     dead[last[b]] = b;

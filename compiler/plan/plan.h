@@ -64,12 +64,7 @@ typedef struct KArg {          // a pointer argument
   int64_t elems;               // per row, or in all
 } KArg;
 
-// Packed matrices: panels [ceil(N / PANEL)][K][PANEL], the last padded with zeros, in the dtype that the matrix is stored in where that is f32, f16 or
-// bf16, else f32. Of bf16 two of a column along k lie side by side, [K / 2][PANEL][2], an odd K padded with zeros: what a product of pairs takes,
-// and each half is an f32 by one operation.
-enum { MAX_MATS = 4, PANEL = 16 };
-static inline Dtype panel_dtype(Dtype stored) { return stored == DT_F16 || stored == DT_BF16 ? stored : DT_F32; }
-static inline int64_t panel_elems(Dtype dt, int64_t K) { return PANEL * (K + (dt == DT_BF16 && K % 2)); }
+enum { MAX_MATS = 4 };         // packed matrices of a product; how they lie: runtime/abi/precision.h
 // Kernels that are equal in all of this but id are one, whatever the depth (kernel_equal): what an architecture computes from the layer index is
 // a run-time argument.
 typedef struct Kernel {

@@ -7,6 +7,7 @@
 #include "runtime/abi/inert.h"
 #include "runtime/abi/near.h"
 #include "runtime/abi/number.h"
+#include "runtime/abi/precision.h"
 #include "runtime/abi/program.h"
 #include "runtime/abi/regular.h"
 #include "runtime/abi/rt_abi.h"

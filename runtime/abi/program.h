@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "runtime/abi/dtype.h"
+#include "runtime/abi/precision.h"
 
 #define PROGRAM_MARK "this program was linked by calmc"     // in each (runtime/app), for calmc to know what it may replace
 
@@ -79,5 +80,9 @@ static inline const char *input_name(InputKind k) { return InputKind_names[k].na
 static inline const char *output_name(OutputKind k) { return OutputKind_names[k].name; }
 static inline const char *init_name(InitKind k) { return InitKind_names[k].name; }
 static inline const char *buf_kind_name(BufKind k) { return BufKind_names[k].name; }
-static inline int64_t prog_buf_bytes(const ProgBuf *b) { return b->elems * dtype_size(b->dt); }   // of a static buffer, or a row of it
+// Of a static buffer, or a row of it, where products have this precision.
+static inline int64_t prog_buf_bytes(const ProgBuf *b, Precision p) {
+  Dtype dt = b->kind == BUF_PACKED || b->kind == BUF_LIVE ? panel_under(b->dt, p) : b->dt;
+  return (dt == b->dt ? b->elems : panels_elems(dt, b->packed.N, b->packed.K)) * dtype_size(dt);
+}
 #endif

@@ -49,11 +49,12 @@ typedef void RtEntry(const RtCtx *ctx);
 typedef struct RtIsa {
   const char *name;            // "avx512", "avx2"
   RtKernel *const *kernel;
+  int64_t precision;           // of its products: a Precision
 } RtIsa;
 extern const char calm_program_json[];           // the description: program.def says what is in it
 extern const int64_t calm_program_json_len;
 extern RtEntry *const calm_entries[];            // in the order of "entries" in the description
-extern const RtIsa calm_isas[];                  // best first
+extern const RtIsa calm_isas[];                  // paths, best first, and each precision of them
 extern const int64_t calm_isa_count;
 extern const int64_t calm_scratch_bytes;         // most that any kernel needs, per thread
 

@@ -103,7 +103,7 @@ static bool open_engine(App *a, const Options *o, RtError *e) {
   const Streams *ss = &a->models->streams;
   RtError why;
   const char *want = getenv("CALM_ISA");
-  int threads, isa = isa_choose(o->rt->isas, o->rt->isa_count, want, &why);
+  int threads, isa = isa_choose(o->rt->isas, o->rt->isa_count, want, PRECISION_F32, &why);
   if (isa < 0) return rt_fail(e, "%s%.900s", want && *want ? "CALM_ISA=" : "", why.text);
   if (!choose_threads(a, o, &threads, e)) return false;
   int64_t *context = rt_alloc((size_t)ss->n, sizeof *context);

@@ -36,7 +36,7 @@ int64_t buffers_lay_out(Engine *en, unsigned kinds, char *base) {
     if (!(kinds >> b->kind & 1)) continue;
     int64_t rows = b->kind == BUF_CACHE ? cache_rows(en, b->sym) : 1;
     if (base) en->buf[i] = base + at;
-    at = size_sum(at, size_round(size_product(prog_buf_bytes(b), rows), RT_BUF_ALIGN));
+    at = size_sum(at, size_round(size_product(engine_buf_bytes(en, b), rows), RT_BUF_ALIGN));
   }
   return at;
 }

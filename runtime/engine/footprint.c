@@ -7,7 +7,7 @@ static int64_t cache_bytes(const Engine *en, int stream) {
   int64_t n = 0;
   for (int i = 0; i < en->prog->nbuf; i++) {
     const ProgBuf *b = &en->prog->buf[i];
-    if (b->kind == BUF_CACHE && en->stream_of[en->prog->sym[b->sym].model] == stream) n += prog_buf_bytes(b);
+    if (b->kind == BUF_CACHE && en->stream_of[en->prog->sym[b->sym].model] == stream) n += engine_buf_bytes(en, b);
   }
   return n;
 }
@@ -29,10 +29,10 @@ Footprint engine_footprint(const Engine *en, const Load *l) {
   int64_t source = 0;          // the largest matrix, which is mapped while it is packed
   for (int i = 0; i < g->nbuf; i++) {
     const ProgBuf *b = &g->buf[i];
-    if (b->kind == BUF_WEIGHT) f.mapped += prog_buf_bytes(b), f.tables += b->stored.tables ? prog_buf_bytes(b) : 0;
-    if (b->kind == BUF_PACKED || b->kind == BUF_LIVE || b->kind == BUF_CONST) f.packed += prog_buf_bytes(b);
-    if (b->kind == BUF_PACKED && g->buf[b->packed.source].kind == BUF_WEIGHT && prog_buf_bytes(&g->buf[b->packed.source]) > source)
-      source = prog_buf_bytes(&g->buf[b->packed.source]);
+    if (b->kind == BUF_WEIGHT) f.mapped += engine_buf_bytes(en, b), f.tables += b->stored.tables ? engine_buf_bytes(en, b) : 0;
+    if (b->kind == BUF_PACKED || b->kind == BUF_LIVE || b->kind == BUF_CONST) f.packed += engine_buf_bytes(en, b);
+    if (b->kind == BUF_PACKED && g->buf[b->packed.source].kind == BUF_WEIGHT && engine_buf_bytes(en, &g->buf[b->packed.source]) > source)
+      source = engine_buf_bytes(en, &g->buf[b->packed.source]);
   }
   if (l->tables >= 0 && l->tables < f.tables) f.tables = l->tables;
   for (int i = 0; i < l->nstep; i++) {             // entries share one arena

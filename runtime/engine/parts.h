@@ -8,6 +8,8 @@
 #define CALM_RUNTIME_ENGINE_PARTS_H
 #include "runtime/engine/engine.h"
 
+static inline int64_t engine_buf_bytes(const Engine *en, const ProgBuf *b) { return prog_buf_bytes(b, (Precision)en->isa->precision); }
+
 // arena.c
 // Sizes (and, with base, places) the buffers of the given kinds (bits 1 << ProgBufKind) one behind the other.
 int64_t buffers_lay_out(Engine *en, unsigned kinds, char *base);

@@ -85,8 +85,8 @@ static void packed_one(void *user, const int64_t *args) {
     const ProgBuf *b = &g->buf[i];
     if (b->kind != BUF_PACKED || (int64_t)(intptr_t)p->en->buf[i] != args[RT_PACK_TO]) continue;
     const ProgBuf *from = &g->buf[b->packed.source];
-    if (from->kind == BUF_WEIGHT) st_drop(p->en->buf[b->packed.source], (size_t)prog_buf_bytes(from));
-    p->done += prog_buf_bytes(b);
+    if (from->kind == BUF_WEIGHT) st_drop(p->en->buf[b->packed.source], (size_t)engine_buf_bytes(p->en, from));
+    p->done += engine_buf_bytes(p->en, b);
     break;
   }
   if (p->done < p->total) rt_progress("packing the weights", p->done, p->total);
@@ -95,7 +95,7 @@ static void packed_one(void *user, const int64_t *args) {
 void weights_pack(Engine *en) {
   Packing p = {.en = en};
   for (int i = 0; i < en->prog->nbuf; i++)
-    if (en->prog->buf[i].kind == BUF_PACKED) p.total += prog_buf_bytes(&en->prog->buf[i]);
+    if (en->prog->buf[i].kind == BUF_PACKED) p.total += engine_buf_bytes(en, &en->prog->buf[i]);
   pool_watch(en->pool, packed_one, &p);
   engine_run(en, en->entry[ENTRY_INIT], NULL);
   pool_watch(en->pool, NULL, NULL);

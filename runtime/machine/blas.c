@@ -39,7 +39,7 @@ struct Blas {
 
 static const char INSTALL[] = "; install it with: apt-get install libopenblas0-pthread";
 static const struct { const char *isa, *core; } CORE[] = {
-#define X(name, cpu, features, has, core, rows, regs, regs_per_panel, lanes) {#name, core},
+#define X(name, cpu, features, has, core, rows, regs, regs_per_panel, lanes, bf16, has_bf16) {#name, core},
 #include "runtime/abi/isa.def"
 #undef X
 };

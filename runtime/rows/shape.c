@@ -32,7 +32,7 @@ static int64_t tables(const Models *m, const Data *d) {
   for (int i = 0; i < p->nbuf; i++) {
     const ProgBuf *b = &p->buf[i];
     if (b->kind != BUF_WEIGHT || !b->stored.tables) continue;
-    int64_t bytes = prog_buf_bytes(b);
+    int64_t bytes = prog_buf_bytes(b, PRECISION_F32);
     sum += b->stored.tables > 1 ? touched(d, m->streams.of[b->stored.model], b->stored.tables, bytes) : bytes;
   }
   return sum;

@@ -57,7 +57,7 @@ RtKernel *const *native_kernels(const NativeObject *o, const char *isa) {
   const RtIsa *have = symbol(o->library, "calm_isas");
   int64_t n = *(const int64_t *)symbol(o->library, "calm_isa_count");
   for (int64_t i = 0; i < n; i++) {
-    if (!strcmp(have[i].name, isa)) return have[i].kernel;
+    if (!strcmp(have[i].name, isa) && have[i].precision == PRECISION_F32) return have[i].kernel;
   }
   die("no such instruction-set path", isa);
   return NULL;

@@ -151,21 +151,58 @@ static void spans_are_bounded(void **state) {
 static void paths_by_name(void **state) {
   (void)state;
   RtError e;
-  RtIsa isas[] = {{"avx512", NULL}, {"avx2", NULL}}, none[] = {{"vax", NULL}};
+  RtIsa isas[] = {{"avx512", NULL, PRECISION_F32}, {"avx2", NULL, PRECISION_F32}}, none[] = {{"vax", NULL, PRECISION_F32}};
   if (isa_supported("avx2")) {
-    assert_int_equal(isa_choose(isas, 2, NULL, &e), isa_supported("avx512") ? 0 : 1);
-    assert_int_equal(isa_choose(isas, 2, "avx2", &e), 1);
+    assert_int_equal(isa_choose(isas, 2, NULL, PRECISION_F32, &e), isa_supported("avx512") ? 0 : 1);
+    assert_int_equal(isa_choose(isas, 2, "avx2", PRECISION_F32, &e), 1);
   }
-  assert_int_equal(isa_choose(isas, 2, "sse9", &e), -1);
+  assert_int_equal(isa_choose(isas, 2, "sse9", PRECISION_F32, &e), -1);
   assert_non_null(strstr(e.text, "avx512, avx2"));
-  assert_int_equal(isa_choose(none, 1, "", &e), -1);
+  assert_int_equal(isa_choose(none, 1, "", PRECISION_F32, &e), -1);
   assert_non_null(strstr(e.text, "vax"));
-  assert_int_equal(isa_choose(none, 1, "vax", &e), -1);
+  assert_int_equal(isa_choose(none, 1, "vax", PRECISION_F32, &e), -1);
+  assert_int_equal(isa_choose(isas, 2, NULL, PRECISION_BF16, &e), -1);         // none was built
+  assert_non_null(strstr(e.text, "no kernels of precision bf16"));
+}
+
+// In bf16 the path whose instruction multiplies it, where the processor has that; else the one that emulates it.
+static void paths_of_a_precision(void **state) {
+  (void)state;
+  RtError e;
+  RtIsa isas[] = {{"avx512", NULL, PRECISION_F32}, {"avx512", NULL, PRECISION_BF16}, {"avx2", NULL, PRECISION_F32}, {"avx2", NULL, PRECISION_BF16}};
+  bool native = isa_multiplies("avx512", PRECISION_BF16), has512 = isa_supported("avx512");
+  if (!isa_supported("avx2")) skip();
+  assert_int_equal(native, has512 && __builtin_cpu_supports("avx512bf16"));
+  assert_false(isa_multiplies("avx2", PRECISION_BF16));
+  assert_true(isa_multiplies("avx2", PRECISION_F32));
+  assert_false(isa_multiplies("sse9", PRECISION_F32));
+  assert_int_equal(isa_choose(isas, 4, NULL, PRECISION_F32, &e), has512 ? 0 : 2);
+  assert_int_equal(isa_choose(isas, 4, "", PRECISION_BF16, &e), native ? 1 : 3);
+  assert_int_equal(isa_choose(isas, 4, "avx2", PRECISION_BF16, &e), 3);
+  assert_int_equal(isa_choose(isas, 4, "avx512", PRECISION_BF16, &e), native ? 1 : -1);
+  if (!native) assert_non_null(strstr(e.text, has512 ? "does not multiply bf16" : "does not support it"));
+  assert_true(isa_built(isas, 4, PRECISION_BF16));
+  assert_false(isa_built(isas, 1, PRECISION_BF16));
+}
+
+// f32 panels are pairs of bf16 under bf16, an odd K padded; the others stay, and f16 is not taken.
+static void panels_of_a_precision(void **state) {
+  (void)state;
+  ProgBuf b = {.kind = BUF_LIVE, .dt = DT_F32, .elems = 2 * PANEL * 5, .packed = {.N = 17, .K = 5}};
+  assert_int_equal(prog_buf_bytes(&b, PRECISION_F32), 2 * PANEL * 5 * 4);
+  assert_int_equal(prog_buf_bytes(&b, PRECISION_BF16), 2 * PANEL * 6 * 2);
+  b.kind = BUF_PARAM;                              // masters stay
+  assert_int_equal(prog_buf_bytes(&b, PRECISION_BF16), 2 * PANEL * 5 * 4);
+  b = (ProgBuf){.kind = BUF_PACKED, .dt = DT_BF16, .elems = 2 * PANEL * 6, .packed = {.N = 17, .K = 5}};
+  assert_int_equal(prog_buf_bytes(&b, PRECISION_F32), 2 * PANEL * 6 * 2);
+  assert_int_equal(prog_buf_bytes(&b, PRECISION_BF16), 2 * PANEL * 6 * 2);
+  assert_true(precision_takes(PRECISION_F32, DT_F16) && precision_takes(PRECISION_BF16, DT_F32) && precision_takes(PRECISION_BF16, DT_BF16));
+  assert_false(precision_takes(PRECISION_BF16, DT_F16));
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(every_task_once), cmocka_unit_test(weight_gradients),
-                                     cmocka_unit_test(calls_are_counted),
-                                     cmocka_unit_test(spans_are_bounded), cmocka_unit_test(paths_by_name)};
+                                     cmocka_unit_test(calls_are_counted), cmocka_unit_test(spans_are_bounded), cmocka_unit_test(paths_by_name),
+                                     cmocka_unit_test(paths_of_a_precision), cmocka_unit_test(panels_of_a_precision)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
