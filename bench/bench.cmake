@@ -1,5 +1,4 @@
 # Benchmarks: built on demand (`ninja -C build bench`), never part of a test's pass condition. They need no package that calm does not.
-set_source_files_properties(${CMAKE_SOURCE_DIR}/examples/lib/peak.c PROPERTIES COMPILE_OPTIONS "-O2;-fno-tree-vectorize")
 add_custom_target(bench)
 # name, sources from the project's folder, then LIBS what it is linked with
 function(calm_bench name)
@@ -12,7 +11,7 @@ function(calm_bench name)
   add_dependencies(bench ${name})
 endfunction()
 
-calm_bench(rates examples/lib/rates.c examples/lib/peak.c LIBS pthread)     # an example's program, here to stand beside roofline
-calm_bench(roofline bench/roofline.c examples/lib/peak.c LIBS calm_testkit)
+calm_bench(rates examples/lib/rates.c LIBS calm_machine)     # an example's program, here to stand beside roofline
+calm_bench(roofline bench/roofline.c LIBS calm_testkit)
 calm_bench(bench_tokenizer bench/tokenizer_rate.c LIBS calm_rt)
 calm_bench(bench_sha256 bench/sha256_rate.c LIBS calm_rt)

@@ -10,7 +10,6 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "examples/lib/peak.h"
 #include "runtime/core/core.h"
 #include "runtime/machine/machine.h"
 #include "tests/unit/kernel_harness.h"
@@ -79,14 +78,14 @@ static double share(const Options *o, const char *isa, Work *w, double *rate) {
   harness_run(h, w->rows, w->arg, w->narg);
   int next = 0;
   for (int r = 0; r < o->rounds; r++) {
-    double took = 0, done = 0, peak = peak_fma(isa, 1, 0.01);
+    double took = 0, done = 0, peak = rate_f32(isa, 1, 0.01);
     while (took < 0.03) {
       w->arg[1] = first + (int64_t)(next++ % w->copies) * w->step;
-      double start = peak_cpu();
+      double start = rate_cpu();
       harness_run(h, w->rows, w->arg, w->narg);
-      took += peak_cpu() - start, done += w->operations;
+      took += rate_cpu() - start, done += w->operations;
     }
-    peak = (peak + peak_fma(isa, 1, 0.01)) / 2;
+    peak = (peak + rate_f32(isa, 1, 0.01)) / 2;
     own[r] = done / took, ratio[r] = own[r] / peak;
   }
   *rate = median(own, o->rounds);
@@ -147,7 +146,7 @@ static void packing(const Options *o, const char *isa) {
 }
 
 static void kernels(const Options *o, const char *isa) {
-  double fma = peak_fma(isa, 1, 0.3);
+  double fma = rate_f32(isa, 1, 0.3);
   printf("\n%s: one core %.1f GF/s; products of %lld rows, one core, GF/s and share of the peak measured beside each\n", isa, fma / 1e9,
          (long long)o->rows);
   printf("%6s %6s  %-30s %15s %15s\n", "K", "N", "", "forward", "backward (dX)");
@@ -170,11 +169,15 @@ static void kernels(const Options *o, const char *isa) {
 }
 
 static void limits(void) {
-  int cores = peak_cores();
+  CpuLimits cpu;
+  limits_cpu(&cpu);
+  char why[LIMITS_TEXT];
+  int cores = limits_threads(&cpu, why);
   for (int i = 0; harness_isa(i); i++)
-    printf("%s f32: one core %.1f GF/s, %d core%s %.1f GF/s\n", harness_isa(i), peak_fma(harness_isa(i), 1, 0.5) / 1e9, cores, plural(cores),
-           peak_fma(harness_isa(i), cores, 0.5) / 1e9);
-  printf("memory read: one core %.1f GB/s, %d core%s %.1f GB/s\n", peak_read(1, 0.5) / 1e9, cores, plural(cores), peak_read(cores, 0.5) / 1e9);
+    printf("%s f32: one core %.1f GF/s, %d core%s %.1f GF/s\n", harness_isa(i), rate_f32(harness_isa(i), 1, 0.5) / 1e9, cores, plural(cores),
+           rate_f32(harness_isa(i), cores, 0.5) / 1e9);
+  if (rate_has_bf16()) printf("bf16: one core %.1f GF/s, %d core%s %.1f GF/s\n", rate_bf16(1, 0.5) / 1e9, cores, plural(cores), rate_bf16(cores, 0.5) / 1e9);
+  printf("memory read: one core %.1f GB/s, %d core%s %.1f GB/s\n", rate_memory(1, 0.5) / 1e9, cores, plural(cores), rate_memory(cores, 0.5) / 1e9);
 }
 
 static int usage(void) {

@@ -33,7 +33,7 @@ own_directory() {
 }
 
 # build_rates DIR: makes DIR/rates, which says what this machine can do at most (rates.c)
-build_rates() { tool "$root/examples/lib/rates.c" "$1/rates" "$root/examples/lib/peak.c" -fno-tree-vectorize -pthread; }
+build_rates() { tool "$root/examples/lib/rates.c" "$1/rates" "$root/runtime/machine/rates.c" -fno-tree-vectorize -pthread; }
 
 # need_number FLAG VALUE: ends the script when VALUE is not a whole number
 need_number() {

@@ -1,27 +1,36 @@
 // rates: what the cores that this process may run on can do at most, measured now, as one line of JSON. The examples print shares of it.
 //   rates [--isa NAME] [--seconds S] [RATE…]     RATE: a name of the table below; default all. S: time a measurement takes (0.5)
-// A program of the examples' own: it needs a C compiler and nothing else (see tool() in lib.sh).
+// A program of the examples' own: it needs a C compiler and runtime/machine/rates (see tool() in lib.sh).
 #include <errno.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "examples/lib/peak.h"
+#include "runtime/machine/rates.h"
 
 typedef double (*Measure)(const char *isa, int threads, double seconds);
+static double bf16(const char *isa, int threads, double seconds) {
+  return strcmp(isa, rate_path(0)) ? 0 : rate_bf16(threads, seconds);
+}
 static double read_memory(const char *isa, int threads, double seconds) {
   (void)isa;
-  return peak_read(threads, seconds);
+  return rate_memory(threads, seconds);
+}
+static int cores_here(void) {
+  cpu_set_t mask;
+  return sched_getaffinity(0, sizeof mask, &mask) == 0 ? CPU_COUNT(&mask) : 1;
 }
 
-// Operations a second (a multiply-add is two), or bytes a second.
+// Operations a second (a multiply-add is two; 0: the processor has no instruction for it), or bytes a second.
 static const struct {
   const char *name;
   Measure measure;
   bool all;                    // all cores together, or one
 } RATE[] = {
-    {"f32_one_core", peak_fma, false},      {"f32_all_cores", peak_fma, true},
+    {"f32_one_core", rate_f32, false},      {"f32_all_cores", rate_f32, true},
+    {"bf16_one_core", bf16, false},         {"bf16_all_cores", bf16, true},
     {"memory_one_core", read_memory, false}, {"memory_all_cores", read_memory, true},
 };
 enum { N_RATES = sizeof RATE / sizeof RATE[0] };
@@ -56,14 +65,14 @@ int main(int argc, char **argv) {
     else return usage();
   }
   int path = 0;
-  while (isa && peak_isa(path) && strcmp(isa, peak_isa(path))) path++;
-  if (!peak_isa(path)) {
+  while (isa && rate_path(path) && strcmp(isa, rate_path(path))) path++;
+  if (!rate_path(path)) {
     if (isa) fprintf(stderr, "rates: --isa %s: not a path this processor runs\n", isa);
     else fprintf(stderr, "rates: this processor has neither AVX-512 nor AVX2 with FMA\n");
     return 1;
   }
-  isa = peak_isa(path);
-  int cores = peak_cores();
+  isa = rate_path(path);
+  int cores = cores_here();
   printf("{\"cores\": %d, \"isa\": \"%s\"", cores, isa);
   for (int r = 0; r < N_RATES; r++)
     if (wanted[r] || !any) printf(", \"%s\": %.4g", RATE[r].name, RATE[r].measure(isa, RATE[r].all ? cores : 1, seconds));

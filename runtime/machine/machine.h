@@ -1,4 +1,4 @@
-// The door of machine: instruction sets, what this process may use, threads, BLAS.
+// The door of machine: instruction sets, what this process may use, threads and what they take, rates, BLAS.
 #ifndef CALM_RUNTIME_MACHINE_ROOM_H
 #define CALM_RUNTIME_MACHINE_ROOM_H
 #include "runtime/machine/blas.h"
@@ -6,4 +6,5 @@
 #include "runtime/machine/limits.h"
 #include "runtime/machine/meter.h"
 #include "runtime/machine/pool.h"
+#include "runtime/machine/rates.h"
 #endif
