@@ -1,4 +1,4 @@
-// The door of core: errors, memory, calls, random numbers, clock, sizes, UTF-8, words of messages.
+// The door of core: errors, memory, calls, random numbers, clock, sizes, UTF-8, threads, words of messages.
 #ifndef CALM_RUNTIME_CORE_ROOM_H
 #define CALM_RUNTIME_CORE_ROOM_H
 #include "runtime/core/alloc.h"
@@ -7,6 +7,7 @@
 #include "runtime/core/rng.h"
 #include "runtime/core/rt_error.h"
 #include "runtime/core/size.h"
+#include "runtime/core/thread.h"
 #include "runtime/core/utf8.h"
 #include "runtime/core/words.h"
 #endif

@@ -145,6 +145,13 @@ FileIn *file_in_open_at(const FileDir *dir, const char *name, const char *path, 
   return NULL;
 }
 
+bool file_in_stands(const FileIn *in) {
+  struct stat st;
+  if (fstat(in->fd, &st) != 0) return false;
+  FileStamp now = stamp_of(&st);
+  return now.size == in->stamp.size && now.seconds == in->stamp.seconds && now.nanoseconds == in->stamp.nanoseconds;
+}
+
 bool file_in_read(const FileIn *in, void *out, size_t n, size_t at) {
   errno = 0;
   for (size_t done = 0; done < n;) {

@@ -44,6 +44,8 @@ typedef struct FileIn {
   FileStamp stamp;
 } FileIn;
 FileIn *file_in_open(const char *path, RtError *e);
+// Whether the open file is as it was when it was opened, by size and time of change.
+bool file_in_stands(const FileIn *in);
 // A directory held open, likewise. What is read through it belongs together, even when another directory takes its name meanwhile.
 typedef struct FileDir {
   int fd;

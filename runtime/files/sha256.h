@@ -39,5 +39,8 @@ bool sha256_read(const FileDir *dir, const char *name, const char *path, FileSum
 // The same for what may be large, read only once: remembered under $XDG_CACHE_HOME/calm (or ~/.cache/calm) by device, inode, size and times of change; that the
 // cache cannot be read or written is no error.
 bool sha256_sum(const char *path, FileSum *sum, RtError *e);
+// The same in two halves, of a file that is read for more than its hash: what is remembered of it; and what a whole reading gave, to be remembered. cache: cache.h's.
+bool sha256_known(const FileDir *cache, const FileIn *in, FileSum *sum);
+void sha256_keep(const FileDir *cache, const FileIn *in, const FileSum *sum);
 bool sha256_file(const char *path, char out[SHA256_HEX], RtError *e);
 #endif

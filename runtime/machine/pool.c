@@ -6,7 +6,6 @@
 #include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -106,21 +105,10 @@ static void pool_end(void *object) {
   for (int i = 1; i < p->started; i++) pthread_join(p->worker[i].thread, NULL);
 }
 
-// Signals are the main thread's business, but for those that a thread raises itself.
 static void start_threads(RtPool *p) {
-  static const int own[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP};
-  sigset_t others, before;
-  sigfillset(&others);
-  for (size_t i = 0; i < sizeof own / sizeof own[0]; i++) sigdelset(&others, own[i]);
-  pthread_attr_t attr;
-  pthread_attr_init(&attr);
-  pthread_attr_setstacksize(&attr, STACK_BYTES);   // whatever `ulimit -s` says
-  pthread_sigmask(SIG_SETMASK, &others, &before);
   int why = 0;
   for (p->started = 1; p->started < p->threads && !why; p->started += !why)
-    why = pthread_create(&p->worker[p->started].thread, &attr, worker_main, &p->worker[p->started]);
-  pthread_sigmask(SIG_SETMASK, &before, NULL);
-  pthread_attr_destroy(&attr);
+    why = rt_thread_start(&p->worker[p->started].thread, STACK_BYTES, worker_main, &p->worker[p->started]);
   if (why) rt_warn("%d of %d threads only: another could not be started (%s; see ulimit -u and -v)", p->started, p->threads, strerror(why));
   p->threads = p->started;
 }
