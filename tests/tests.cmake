@@ -79,6 +79,7 @@ add_library(calm_tokenizer_files STATIC EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/tes
 target_compile_definitions(calm_tokenizer_files PRIVATE CALM_SOURCE_DIR="${CMAKE_SOURCE_DIR}" CALM_BINARY_DIR="${CMAKE_BINARY_DIR}")
 target_link_libraries(calm_tokenizer_files PUBLIC calm_rows ${CMOCKA_LIB})
 calm_unit_test(test_tokenizer calm_tokenizer_files)
+calm_unit_test(test_image calm_tokenizer_files)
 calm_unit_test(test_settled calm_tokenizer_files)
 calm_unit_test(test_regex calm_tokenizer_files)
 calm_unit_test(test_hostile calm_tokenizer_files calm_mutate)

@@ -39,7 +39,9 @@ void tk_trie_add(TkTrie *t, const char *s, size_t n, int32_t index, const TkAdde
   t->node[at].added = index;
 }
 
-void tk_trie_free(TkTrie *t) { rt_free(t->node); }
+void tk_trie_free(TkTrie *t) {
+  if (!t->mapped) rt_free(t->node);
+}
 
 // The longest token that starts at s; its length, or 0. *end: whether a longer one would begin with all of s.
 static size_t longest(const TkTrie *t, const char *s, size_t n, int32_t *added, bool *end, TkCall *call) {

@@ -20,6 +20,7 @@ typedef struct TkTrie {        // a node's children are a list by byte
   } *node;
   int32_t n, cap, first[256];
   bool lstrip, single_word;    // some token takes the spaces before it, or is none within a word
+  bool mapped;                 // node is not its own
 } TkTrie;
 typedef struct TkCut {         // a part of a text: an added token, or what lies between (added < 0)
   size_t begin, end;

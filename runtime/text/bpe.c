@@ -166,7 +166,7 @@ static void work_free(void *work) {
 
 const TkModelKind tk_bpe = {
   .type = "BPE",
-  .size = sizeof(TkBpe), .read = tk_bpe_read, .free = tk_bpe_free,
+  .size = sizeof(TkBpe), .read = tk_bpe_read, .free = tk_bpe_free, .save = tk_bpe_save, .map = tk_bpe_map,
   .encode = encode, .take = take, .work_size = sizeof(Work), .work_free = work_free,
   .take_bytes = tk_bpe_take_bytes,
   .cuts = tk_bpe_cuts, .last_cut = tk_bpe_last_cut, .cuts_free = tk_bpe_cuts_free,

@@ -69,7 +69,7 @@ static void add_merged(Cuts *s) {
   for (size_t i = 0; i <= m->mask; i++)
     if (m->pair[i].rank != UINT32_MAX) made[tk_entry_of(v->token, v->n, m->pair[i].id)] = true;
   for (int64_t i = 0; i < v->n; i++)
-    if (made[i]) add_token(s, (TkStr){v->token[i].s, v->token[i].n});
+    if (made[i]) add_token(s, (TkStr){v->bytes + v->token[i].at, v->token[i].n});
   rt_free(made);
 }
 

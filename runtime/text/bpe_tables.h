@@ -17,6 +17,8 @@ typedef struct TkBpe {
 } TkBpe;
 
 bool tk_bpe_read(void *own, TkVocab *vocab, const TkModelSource *from, RtError *e);
+void tk_bpe_save(const void *own, TkImageOut *to);
+bool tk_bpe_map(void *own, TkVocab *vocab, const TkImage *from, RtError *e);
 bool tk_bpe_take_bytes(void *own);
 void tk_bpe_free(void *own);
 #endif

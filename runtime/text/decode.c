@@ -58,7 +58,7 @@ static bool read_content(char **out, const char *what, const json_t *v, RtError 
 // Of an id that decodes.
 static TkStr text_of(TkIds ids, int64_t i) {
   const TkEntry *x = tk_token(ids.texts, ids.id[i]);
-  return (TkStr){x->s, x->n};
+  return (TkStr){ids.texts->bytes + x->at, x->n};
 }
 
 // --- Replace: a string for what a pattern matches

@@ -15,6 +15,7 @@ typedef struct TkStrings {     // strings end to end, like pieces, but they may 
 } TkStrings;
 // What ids decode to.
 typedef struct TkTexts {
+  const char *bytes;           // the texts, the vocabulary's
   TkEntry *token;              // ascending by id; an added token's text goes before the vocabulary's
   int64_t n;
   int64_t ids;                 // one past the largest id

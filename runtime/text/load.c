@@ -6,7 +6,6 @@
 #include "runtime/abi/abi.h"
 #include "runtime/core/core.h"
 #include "runtime/files/files.h"
-#include "runtime/text/bpe.h"
 #include "runtime/text/pipeline.h"
 #include "runtime/text/tokenizer.h"
 
@@ -62,18 +61,14 @@ static json_t *parse_rest(const char *path, const FileMap *m, JsonStr vocab, Jso
   return v;
 }
 
-static const TkModelKind *const models[] = {&tk_bpe};
-
 static bool read_model(Tokenizer *t, const json_t *model, JsonStr vocab, JsonStr merges, RtError *e) {
-  const char *type = models[0]->type;
+  const char *type = NULL;
   if (!json_is_object(model)) return rt_fail(e, "%s: \"model\": expected an object, found %s", t->path, rtj_kind(model));
   if (!rtj_get_string(t->path, model, "type", &type, e)) return false;
-  for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
-    if (strcmp(models[i]->type, type) != 0) continue;
-    t->model = (TkModel){models[i], rt_alloc(1, models[i]->size)};
-    return models[i]->read(t->model.own, &t->vocab, &(TkModelSource){t->path, model, vocab, merges}, e);
-  }
-  return rt_fail(e, "%s: a tokenizer model of type \"%.80s\" is not supported (BPE is)", t->path, type);
+  const TkModelKind *kind = tk_model_kind(type, t->path, e);
+  if (!kind) return false;
+  t->model = (TkModel){kind, rt_alloc(1, kind->size)};
+  return kind->read(t->model.own, &t->vocab, &(TkModelSource){t->path, model, vocab, merges}, e);
 }
 
 static bool read_added(Tokenizer *t, const json_t *v, RtError *e) {
@@ -144,7 +139,7 @@ static int by_id(const void *a, const void *b) {
 }
 
 // All tokens by id: the vocabulary's, and over them the added ones, of two with one id the later.
-static void list_tokens(Tokenizer *t) {
+static bool list_tokens(Tokenizer *t, RtError *e) {
   TkTexts *x = &t->texts;
   AddedId *added = rt_alloc((size_t)t->nadded, sizeof *added);
   int64_t n = t->vocab.n, last = -1;           // where the last one lies that is behind the vocabulary's
@@ -153,42 +148,29 @@ static void list_tokens(Tokenizer *t) {
   x->token = rt_alloc((size_t)(n + t->nadded), sizeof *x->token);
   if (n) memcpy(x->token, t->vocab.token, (size_t)n * sizeof *x->token);
   x->n = n;
-  for (int i = 0; i < t->nadded; i++) {
+  bool ok = true;
+  for (int i = 0; ok && i < t->nadded; i++) {
     const TkAdded *a = &t->added[added[i].of];
     int64_t at = tk_entry_of(x->token, n, a->id);
     if (at < 0 && last >= 0 && x->token[last].id == (uint32_t)a->id) at = last;
     if (at < 0) at = last = x->n++;
     bool special = x->token[at].special || a->special;
     TkStr text = a->shown ? (TkStr){a->shown, a->nshown} : (TkStr){a->content, a->n};
-    x->token[at] = (TkEntry){.s = text.s, .n = (uint32_t)text.n, .id = (uint32_t)a->id & INT32_MAX, .special = special};
+    uint32_t place = 0;
+    ok = tk_vocab_keep(&t->vocab, t->path, text.s, text.n, &place, e);
+    x->token[at] = (TkEntry){.at = place, .n = (uint32_t)text.n, .id = (uint32_t)a->id & INT32_MAX, .special = special};
   }
   rt_free(added);
+  x->bytes = t->vocab.bytes;
   tk_entries_sort(x->token, x->n);
   x->ids = x->n ? (int64_t)x->token[x->n - 1].id + 1 : 0;
-}
-
-// Where the pieces end up as byte-level characters and the model can do without them, both leave them out.
-static void join_bytes(Tokenizer *t) {
-  const TkModel *m = &t->model;
-  if (tk_pretokenizers_show_bytes(&t->pre) && m->kind->take_bytes && m->kind->take_bytes(m->own)) tk_pretokenizers_leave_bytes(&t->pre);
+  return ok;
 }
 
 static bool read_all(Tokenizer *t, const json_t *root, JsonStr vocab, JsonStr merges, RtError *e) {
   if (!json_is_object(root)) return rt_fail(e, "%s: expected a JSON object, found %s", t->path, rtj_kind(root));
-  if (!read_model(t, json_object_get(root, "model"), vocab, merges, e)) return false;
-  if (!read_all_added(t, json_object_get(root, "added_tokens"), e)) return false;
-  const json_t *dec = json_object_get(root, "decoder");
-  t->has_decoder = dec && !json_is_null(dec);
-  t->pool = tk_pool_new(&t->model, t->path);
-  if (!tk_components_read(&t->norm, &tk_normalizers, t->path, json_object_get(root, "normalizer"), e) ||
-      !tk_components_read(&t->pre, &tk_pretokenizers, t->path, json_object_get(root, "pre_tokenizer"), e) ||
-      !tk_components_read(&t->dec, &tk_decoders, t->path, dec, e) || !tk_decoders_check(&t->dec, t->path, e) ||
-      !tk_post_read(&t->around, t->path, json_object_get(root, "post_processor"), e))
-    return false;
-  join_bytes(t);
-  if (!index_added(t, e)) return false;
-  list_tokens(t);
-  return true;
+  return read_model(t, json_object_get(root, "model"), vocab, merges, e) && read_all_added(t, json_object_get(root, "added_tokens"), e) &&
+         tk_pipeline_read(t, root, e) && index_added(t, e) && list_tokens(t, e);
 }
 
 Tokenizer *tokenizer_open(const char *path, RtError *e) {
@@ -208,21 +190,4 @@ Tokenizer *tokenizer_open(const char *path, RtError *e) {
   if (ok) return t;
   tokenizer_free(t);
   return NULL;
-}
-
-void tokenizer_free(Tokenizer *t) {
-  if (!t) return;
-  for (int i = 0; i < t->nadded; i++) rt_free(t->added[i].content), rt_free(t->added[i].shown);
-  rt_free(t->added);
-  tk_pool_free(t->pool);
-  tk_model_free(&t->model);
-  tk_vocab_free(&t->vocab);
-  tk_components_free(&t->norm);
-  tk_components_free(&t->pre);
-  tk_components_free(&t->dec);
-  tk_trie_free(&t->raw);
-  tk_trie_free(&t->normalized);
-  rt_free(t->texts.token);
-  rt_free(t->path);
-  rt_free(t);
 }

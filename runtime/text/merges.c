@@ -9,7 +9,7 @@
 // A later merge of the same pair replaces an earlier one.
 static void add_pair(TkMerges *m, int32_t left, int32_t right, uint32_t rank, int32_t id) {
   uint64_t key = (uint64_t)(uint32_t)left << 32 | (uint32_t)right;
-  size_t i = tk_mix(key ^ tk_seed(m->pair)) & m->mask;
+  size_t i = tk_mix(key ^ m->seed) & m->mask;
   while (m->pair[i].rank != UINT32_MAX && m->pair[i].key != key) i = (i + 1) & m->mask;
   m->pair[i] = (TkPair){key, rank, id};
 }
@@ -53,6 +53,7 @@ static void resize(TkMerges *m, size_t size) {
   size_t n = old ? m->mask + 1 : 0;
   m->mask = size - 1;
   m->pair = rt_alloc(size, sizeof *m->pair);
+  m->seed = tk_seed(m->pair);
   memset(m->pair, 0xFF, size * sizeof *m->pair);
   for (size_t i = 0; i < n; i++)
     if (old[i].rank != UINT32_MAX) add_pair(m, (int32_t)(old[i].key >> 32), (int32_t)(uint32_t)old[i].key, old[i].rank, old[i].id);
@@ -64,7 +65,7 @@ bool tk_merges_read(TkMerges *m, const TkVocab *v, const char *what, JsonStr mer
   jscan_init(&s, what, merges.s, merges.n, e);
   // A merge takes at least five characters ("a b",), so this is room enough; most take three times that.
   size_t guess = merges.n / 5 + 1;
-  size_t size = tk_table_size(guess < (size_t)v->n * 2 + 1024 ? guess : (size_t)v->n * 2 + 1024), used = 0, cap0 = 0, cap1 = 0;
+  size_t size = tk_table_size(guess < (size_t)v->n * 2 ? guess : (size_t)v->n * 2), used = 0, cap0 = 0, cap1 = 0;
   char *buf0 = NULL, *buf1 = NULL;
   resize(m, size);
   bool first = true;
@@ -92,4 +93,6 @@ bool tk_merges_read(TkMerges *m, const TkVocab *v, const char *what, JsonStr mer
   return k == 0;
 }
 
-void tk_merges_free(TkMerges *m) { rt_free(m->pair); }
+void tk_merges_free(TkMerges *m) {
+  if (!m->mapped) rt_free(m->pair);
+}

@@ -12,6 +12,8 @@ typedef struct TkPair {
 typedef struct TkMerges {
   TkPair *pair;
   size_t mask;
+  uint64_t seed;
+  bool mapped;                 // pair is not its own
 } TkMerges;
 
 bool tk_merges_read(TkMerges *m, const TkVocab *v, const char *what, JsonStr merges, RtError *e);   // ["left right", …] or [["left", "right"], …]
@@ -20,7 +22,7 @@ void tk_merges_free(TkMerges *m);
 // NULL when they do not merge.
 static inline const TkPair *tk_merge_find(const TkMerges *m, int32_t left, int32_t right) {
   uint64_t key = (uint64_t)(uint32_t)left << 32 | (uint32_t)right;
-  for (size_t i = tk_mix(key ^ tk_seed(m->pair)) & m->mask;; i = (i + 1) & m->mask) {
+  for (size_t i = tk_mix(key ^ m->seed) & m->mask;; i = (i + 1) & m->mask) {
     if (m->pair[i].rank == UINT32_MAX) return NULL;
     if (m->pair[i].key == key) return &m->pair[i];
   }

@@ -3,6 +3,7 @@
 #define CALM_RUNTIME_TEXT_MODEL_H
 #include <jansson.h>
 
+#include "runtime/text/image.h"
 #include "runtime/text/vocab.h"
 
 typedef struct TkToken {
@@ -22,7 +23,10 @@ typedef struct TkModelKind {
   const char *type;            // its name in tokenizer.json
   size_t size;                 // of its tables, `own` below, zero before they are read
   bool (*read)(void *own, TkVocab *vocab, const TkModelSource *from, RtError *e);   // fills the vocabulary too, which outlives own
-  void (*free)(void *own);     // what own points to, also where read failed
+  void (*free)(void *own);     // what own points to, also where read or map failed
+  // Its tables into an image and out of it again (image.h): map leaves them where they lie, and looks at every one. The vocabulary is there already.
+  void (*save)(const void *own, TkImageOut *to);
+  bool (*map)(void *own, TkVocab *vocab, const TkImage *from, RtError *e);
   // Encodes a piece; take then hands out its tokens in their order, at most so many a call, and fewer with the last. They follow from the piece
   // alone.
   void (*encode)(const void *own, void *work, const char *s, size_t n);

@@ -23,5 +23,13 @@ struct Tokenizer {
   bool has_decoder;            // without one, tokens are joined by spaces
   TkAround around;
   TkPool *pool;
+  json_t *parts;               // of tokenizer.json what tk_pipeline_read reads
+  bool mapped;                 // tables and texts are an image's (image.c)
 };
+
+// The kind of model of that name; NULL and an error where there is none.
+const TkModelKind *tk_model_kind(const char *type, const char *what, RtError *e);
+// Normalizer, pre-tokenizers, decoders and post-processor, from the object that names them; the model is there already.
+bool tk_pipeline_read(struct Tokenizer *t, const json_t *root, RtError *e);
+void tk_pipeline_free(struct Tokenizer *t);
 #endif

@@ -6,6 +6,10 @@
 #include "runtime/core/core.h"
 #include "runtime/text/pipeline.h"
 
+void tokenizer_free(Tokenizer *t) {
+  if (t) tk_pipeline_free(t);
+}
+
 // A stretch of raw text between added tokens.
 static void encode_segment(const Tokenizer *t, TkWork *w, const char *raw, size_t begin, size_t end) {
   TkText view = tk_text_view(raw, begin, end);
@@ -74,7 +78,7 @@ const char *tokenizer_token(const Tokenizer *t, int32_t id, size_t *n) {
   const TkEntry *x = tk_token(&t->texts, id);
   if (!x) return NULL;
   *n = x->n;
-  return x->s;
+  return t->texts.bytes + x->at;
 }
 
 int32_t tokenizer_token_id(const Tokenizer *t, const char *token) {

@@ -11,6 +11,11 @@ typedef struct Tokenizer Tokenizer;
 
 Tokenizer *tokenizer_open(const char *path, RtError *e);     // a tokenizer.json; what it uses and calm does not know is an error naming it
 void tokenizer_free(Tokenizer *t);
+// The tokenizer as one piece of memory that depends on no address: to be written to a file, freed with rt_free, *n bytes.
+void *tokenizer_image(const Tokenizer *t, size_t *n);
+// The same tokenizer from such a piece (8-byte aligned, to outlive it), whose tables are used where they lie: nothing of them is copied. It is
+// untrusted: every place and id in it is looked at first. path: the tokenizer.json that messages name; what: the file that the image is in.
+Tokenizer *tokenizer_mapped(const void *image, size_t n, const char *path, const char *what, RtError *e);
 // Do two tokenizer.json files hold the same tokenizer (equal bytes, or equal JSON)? False and an error where one cannot be read.
 bool tokenizer_same(const char *a, const char *b, bool *same, RtError *e);
 int tokenizer_vocab(const Tokenizer *t);                     // one past the largest id

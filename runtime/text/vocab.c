@@ -8,13 +8,13 @@
 #include "runtime/text/hash.h"
 
 int32_t tk_vocab_find(const TkVocab *v, const char *s, size_t n) {
-  uint64_t h = tk_hash(s, n, tk_seed(v->bytes));
+  uint64_t h = tk_hash(s, n, v->seed);
   for (size_t i = h & v->mask;; i = (i + 1) & v->mask) {
     uint64_t slot = v->slot[i];
     if (slot == 0) return -1;
     if ((slot ^ h) >> 32) continue;
     const TkEntry *t = &v->token[(uint32_t)slot - 1];
-    if (t->n == n && memcmp(t->s, s, n) == 0) return (int32_t)t->id;
+    if (t->n == n && memcmp(v->bytes + t->at, s, n) == 0) return (int32_t)t->id;
   }
 }
 
@@ -41,22 +41,23 @@ int64_t tk_entries_search(const TkEntry *token, int64_t n, int32_t id) {
   return low < n && token[low].id == (uint32_t)id ? low : -1;
 }
 
-static bool twice(const char *what, const TkEntry *t, RtError *e) {
-  return rt_fail(e, "%s: the token \"%.*s\" is there twice", what, (int)(t->n < 80 ? t->n : 80), t->s);
+static bool twice(const TkVocab *v, const char *what, const TkEntry *t, RtError *e) {
+  return rt_fail(e, "%s: the token \"%.*s\" is there twice", what, (int)(t->n < 80 ? t->n : 80), v->bytes + t->at);
 }
 
 static bool index_tokens(TkVocab *v, const char *what, RtError *e) {
   size_t size = tk_table_size((size_t)v->n);
   v->mask = size - 1;
   v->slot = rt_alloc(size, sizeof *v->slot);
+  v->seed = tk_seed(v->slot);
   for (int64_t k = 0; k < v->n; k++) {
     const TkEntry *t = &v->token[k];
     if (k && v->token[k - 1].id == v->token[k].id) return rt_fail(e, "%s: the id %d belongs to two tokens", what, (int)v->token[k].id);
-    uint64_t h = tk_hash(t->s, t->n, tk_seed(v->bytes));
+    uint64_t h = tk_hash(v->bytes + t->at, t->n, v->seed);
     size_t i = h & v->mask;
     for (; v->slot[i]; i = (i + 1) & v->mask) {
       const TkEntry *o = &v->token[(uint32_t)v->slot[i] - 1];
-      if (!((v->slot[i] ^ h) >> 32) && o->n == t->n && !memcmp(o->s, t->s, t->n)) return twice(what, t, e);
+      if (!((v->slot[i] ^ h) >> 32) && o->n == t->n && !memcmp(v->bytes + o->at, v->bytes + t->at, t->n)) return twice(v, what, t, e);
     }
     v->slot[i] = h >> 32 << 32 | (uint64_t)(k + 1);
   }
@@ -72,7 +73,19 @@ static bool put_token(TkVocab *v, int64_t *cap, const char *what, TkStr s, int64
     *cap = *cap * 2 + 1024;
     v->token = rt_realloc(v->token, (size_t)*cap, sizeof *v->token);
   }
-  v->token[v->n++] = (TkEntry){.s = s.s, .n = (uint32_t)s.n, .id = (uint32_t)id & INT32_MAX};
+  v->token[v->n++] = (TkEntry){.at = (uint32_t)(s.s - v->bytes), .n = (uint32_t)s.n, .id = (uint32_t)id & INT32_MAX};
+  return true;
+}
+
+bool tk_vocab_keep(TkVocab *v, const char *what, const char *s, size_t n, uint32_t *at, RtError *e) {
+  if (n > UINT32_MAX - v->nbytes) return rt_fail(e, "%s: more than 4 GB of tokens", what);
+  if (v->nbytes + n > v->room) {
+    v->room = v->nbytes + n + v->nbytes / 8 + 256;
+    v->bytes = rt_realloc(v->bytes, v->room, 1);
+  }
+  if (n) memcpy(v->bytes + v->nbytes, s, n);
+  *at = (uint32_t)v->nbytes;
+  v->nbytes += n;
   return true;
 }
 
@@ -80,7 +93,8 @@ bool tk_vocab_read(TkVocab *v, const char *what, JsonStr vocab, RtError *e) {
   JsonScan s;
   JsonStr key;
   jscan_init(&s, what, vocab.s, vocab.n, e);
-  v->bytes = rt_alloc(vocab.n + 8, 1);           // decoded strings are never longer than their JSON
+  if (vocab.n > UINT32_MAX / 2) return rt_fail(e, "%s: a vocabulary of more than 2 GB", what);
+  v->bytes = rt_alloc(v->room = vocab.n + 8, 1);   // decoded strings are never longer than their JSON
   char *at = v->bytes;
   int64_t cap = 0;
   bool first = true;
@@ -93,11 +107,14 @@ bool tk_vocab_read(TkVocab *v, const char *what, JsonStr vocab, RtError *e) {
   }
   jscan_free(&s);
   if (k != 0) return false;
+  v->nbytes = (size_t)(at - v->bytes);
+  v->bytes = rt_realloc(v->bytes, v->room = v->nbytes + 8, 1);
   tk_entries_sort(v->token, v->n);
   return index_tokens(v, what, e);
 }
 
 void tk_vocab_free(TkVocab *v) {
+  if (v->mapped) return;
   rt_free(v->bytes);
   rt_free(v->token);
   rt_free(v->slot);

@@ -1,23 +1,27 @@
 // A model's vocabulary: token texts by id and an open-addressing hash table, filled straight from the JSON text. Ids may have holes: what is kept
-// grows with the tokens, not with the largest id.
+// grows with the tokens, not with the largest id. The tables hold places, not pointers: they can be mapped from a file (image.h).
 #ifndef CALM_RUNTIME_TEXT_VOCAB_H
 #define CALM_RUNTIME_TEXT_VOCAB_H
 #include "runtime/files/files.h"
 #include "runtime/text/placed.h"
 
 typedef struct TkEntry {
-  const char *s;
-  uint32_t n;
+  uint32_t at, n;                  // its text: n bytes from there on
   uint32_t id : 31, special : 1;   // special, in a list of all tokens (TkTexts): decoding leaves it out
 } TkEntry;
 typedef struct TkVocab {
-  char *bytes;                 // all token texts
+  char *bytes;                 // all token texts; behind them those of added tokens (load.c)
+  size_t nbytes, room;
   TkEntry *token;              // ascending by id
   int64_t n;
   uint64_t *slot;              // hash table: upper half of the hash, place in token + 1
   size_t mask;
+  uint64_t seed;
+  bool mapped;                 // nothing of it is its own
 } TkVocab;
 
+// Appends a text to bytes; where it stands there. Only before the vocabulary is used by others: bytes may move.
+bool tk_vocab_keep(TkVocab *v, const char *what, const char *s, size_t n, uint32_t *at, RtError *e);
 bool tk_vocab_read(TkVocab *v, const char *what, JsonStr vocab, RtError *e);        // {"token": id, …}
 int32_t tk_vocab_find(const TkVocab *v, const char *s, size_t n);                   // its id; -1 when there is none
 void tk_vocab_free(TkVocab *v);

@@ -130,9 +130,8 @@ static void check_ids(const int32_t *ids, int n, const json_t *want) {
   for (int i = 0; i < n; i++) assert_int_equal(ids[i], json_integer_value(json_array_get(want, (size_t)i)));
 }
 
-static void check(const char *name, const char *path) {
+static void check_one(const char *name, const Tokenizer *t) {
   json_t *texts = load("texts"), *want = load(name);
-  Tokenizer *t = open_or_fail(path);
   const int32_t *ids;
   assert_int_equal(tokenizer_vocab(t), json_integer_value(json_object_get(want, "vocab")));
   int n = tokenizer_prefix(t, &ids);
@@ -141,9 +140,26 @@ static void check(const char *name, const char *path) {
   check_ids(ids, n, json_object_get(want, "suffix"));
   int bad = check_texts(t, name, texts, json_object_get(want, "texts")) + check_random(t, name, json_object_get(want, "random"));
   if (bad) fail_msg("%s: %d digests differ", name, bad);
-  tokenizer_free(t);
   json_decref(want);
   json_decref(texts);
+}
+
+// As it is read from its file, and as it is used from an image of that, which the one read does not live to see.
+static void check(const char *name, const char *path) {
+  RtError e;
+  size_t n, again;
+  Tokenizer *t = open_or_fail(path);
+  check_one(name, t);
+  void *image = tokenizer_image(t, &n);
+  tokenizer_free(t);
+  Tokenizer *m = tokenizer_mapped(image, n, path, "the image", &e);
+  if (!m) fail_msg("%s: %s", name, e.text);
+  check_one(name, m);
+  void *same = tokenizer_image(m, &again);
+  assert_int_equal(n, again);
+  assert_memory_equal(image, same, n);
+  tokenizer_free(m);
+  rt_free(same), rt_free(image);
 }
 
 static void synthetic(void **state) {
