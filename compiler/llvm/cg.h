@@ -32,10 +32,19 @@ typedef struct Cg {
   LLVMModuleRef mod;
   LLVMBuilderRef b;
   const Isa *isa;
+  Precision precision;         // of the function being emitted
+  bool asked;                  // cg_precision was: it is not the same in all precisions
   LLVMValueRef fn;             // the function being emitted
   LLVMTypeRef void_t, i1, i8, i16, i32, i64, f32, f64, ptr, v16f32, v16i32, v16i1;
   int64_t scratch;             // most scratch bytes asked for so far (cg_need_scratch)
 } Cg;
+
+// The precision of products. A kernel that never asks is emitted once for all.
+static inline Precision cg_precision(Cg *g) { return g->asked = true, g->precision; }
+// What the panels of argument arg hold, and whether products with panels of dt are in pairs of bf16; whether the path has an instruction for them.
+static inline Dtype cg_panel(Cg *g, const Kernel *k, int arg) { return panel_under(k->arg[arg].dt, cg_precision(g)); }
+static inline bool cg_in_pairs(Cg *g, Dtype dt) { return cg_precision(g) == PRECISION_BF16 && dt == DT_BF16; }
+static inline bool cg_has_pairs(const Isa *isa, Precision p) { return p == PRECISION_BF16 && isa->bf16[0]; }
 
 // Kernel parameters of the function being emitted.
 LLVMValueRef cg_task(Cg *g);                                 // i64
@@ -134,6 +143,7 @@ MmOperand mm_packed(Dtype dt, LLVMValueRef p, LLVMValueRef panel);       // B in
 MmOperand mm_plain(Cg *g, Dtype dt, LLVMValueRef p, LLVMValueRef k);     // B[k][n], rows `k` apart
 typedef struct MmCall {
   MmOperand A, B, C;           // a kernel for these three dtypes must be there (mm.c: kernels)
+  bool pairs;                  // A is rounded to bf16, and so is B already: products of pairs along k (see above)
   LLVMValueRef M, N, K;
   LLVMValueRef acc;            // i64 0 or 1; NULL: 0
   LLVMValueRef next, next_panel;   // what the caller reads next, brought to L2 on the side: for panel p of B, the lines next + p * next_panel

@@ -22,6 +22,8 @@ typedef struct Pack {
 static LLVMValueRef stored_at(Cg *g, const Pack *p, LLVMValueRef at) { return cg_at(g, cg_dtype(g, p->dt), p->w, at); }
 static LLVMValueRef row_of_panel(Cg *g, const Pack *p, LLVMValueRef k) { return cg_at(g, cg_dtype(g, p->to), p->panel, cg_mul(g, k, cg_i64(g, PANEL))); }
 
+static LLVMValueRef load_f32(Cg *g, const Pack *p, LLVMValueRef at, LLVMValueRef mask) { return cg_load16_f32(g, p->dt, stored_at(g, p, at), mask); }
+
 // ---- numbers of 16 bits
 
 static LLVMTypeRef shorts(Cg *g, unsigned n) { return LLVMVectorType(g->i16, n); }
@@ -32,14 +34,28 @@ static LLVMValueRef masked(Cg *g, LLVMTypeRef t, LLVMValueRef p, LLVMValueRef ma
   return cg_intrinsic(g, "llvm.masked.load", over, 2, args, 4);
 }
 
-// `count` numbers along k as 16 words of two; those behind are 0 and not touched.
-static LLVMValueRef words(Cg *g, LLVMValueRef p, int count) {
-  if (count < 2 * LANES) {
-    LLVMValueRef in[2 * LANES];
-    for (int i = 0; i < 2 * LANES; i++) in[i] = LLVMConstInt(g->i1, i < count, false);
-    return LLVMBuildBitCast(g->b, masked(g, shorts(g, 2 * LANES), p, LLVMConstVector(in, 2 * LANES)), g->v16i32, "");
+static LLVMValueRef lanes_below(Cg *g, int n, int count) {
+  LLVMValueRef in[2 * LANES];
+  for (int i = 0; i < n; i++) in[i] = LLVMConstInt(g->i1, i < count, false);
+  return LLVMConstVector(in, (unsigned)n);
+}
+
+// `count` numbers along k as 16 words of two, rounded where they are wider than the panel; those behind are 0 and not touched.
+static LLVMValueRef words(Cg *g, const Pack *p, LLVMValueRef at, int count) {
+  if (p->dt != p->to) {
+    LLVMValueRef half[2], join[2 * LANES];
+    for (int i = 0; i < 2; i++) {
+      int here = count - i * LANES;
+      LLVMValueRef from = stored_at(g, p, cg_add(g, at, cg_i64(g, (int64_t)i * LANES)));
+      LLVMValueRef v = here <= 0 ? cg_splatc(g, 0) : cg_load16_f32(g, p->dt, from, here < LANES ? lanes_below(g, LANES, here) : NULL);
+      half[i] = mm_rounded(g, v);
+    }
+    for (int i = 0; i < 2 * LANES; i++) join[i] = cg_i32(g, i);
+    return LLVMBuildBitCast(g->b, LLVMBuildShuffleVector(g->b, half[0], half[1], LLVMConstVector(join, 2 * LANES), ""), g->v16i32, "");
   }
-  LLVMValueRef v = LLVMBuildLoad2(g->b, g->v16i32, p, "");
+  LLVMValueRef from = stored_at(g, p, at);
+  if (count < 2 * LANES) return LLVMBuildBitCast(g->b, masked(g, shorts(g, 2 * LANES), from, lanes_below(g, 2 * LANES, count)), g->v16i32, "");
+  LLVMValueRef v = LLVMBuildLoad2(g->b, g->v16i32, from, "");
   LLVMSetAlignment(v, 2);
   return v;
 }
@@ -65,6 +81,11 @@ static void store_word(Cg *g, const Pack *p, LLVMValueRef word, LLVMValueRef k, 
 // w[K, N]: rows k and k + 1 (or k alone) of this panel's columns, as words.
 static LLVMValueRef two_rows(Cg *g, const Pack *p, LLVMValueRef k, bool both, LLVMValueRef mask) {
   LLVMValueRef word = NULL;
+  if (p->dt != p->to) {
+    LLVMValueRef v[2] = {0};
+    for (int i = 0; i < 1 + both; i++) v[i] = load_f32(g, p, cg_add(g, cg_mul(g, cg_add(g, k, cg_i64(g, i)), cg_i64(g, p->N)), p->n0), mask);
+    return mm_words(g, v[0], v[1]);
+  }
   for (int i = 0; i < 1 + both; i++) {
     LLVMValueRef at = stored_at(g, p, cg_add(g, cg_mul(g, cg_add(g, k, cg_i64(g, i)), cg_i64(g, p->N)), p->n0));
     LLVMValueRef v = mask ? masked(g, shorts(g, LANES), at, mask) : cg_load(g, shorts(g, LANES), at);
@@ -73,10 +94,6 @@ static LLVMValueRef two_rows(Cg *g, const Pack *p, LLVMValueRef k, bool both, LL
   }
   return word;
 }
-
-// ---- f32, and what is widened to it
-
-static LLVMValueRef load_f32(Cg *g, const Pack *p, LLVMValueRef at, LLVMValueRef mask) { return cg_load16_f32(g, p->dt, stored_at(g, p, at), mask); }
 
 // ---- both
 
@@ -97,7 +114,7 @@ static void block(Cg *g, const Pack *p, LLVMValueRef k, int count, LLVMValueRef 
   LLVMValueRef v[PANEL], last = cg_sub(g, p->lanes, cg_i64(g, 1)), mask = !narrow(p) && count < LANES ? cg_mask16(g, cg_i64(g, count)) : NULL;
   for (int i = 0; i < PANEL; i++) {
     LLVMValueRef at = cg_add(g, cg_mul(g, cg_add(g, p->n0, cg_min(g, cg_i64(g, i), last)), cg_i64(g, p->K)), k);
-    v[i] = narrow(p) ? LLVMBuildBitCast(g->b, words(g, stored_at(g, p, at), count), g->v16f32, "") : load_f32(g, p, at, mask);
+    v[i] = narrow(p) ? LLVMBuildBitCast(g->b, words(g, p, at, count), g->v16f32, "") : load_f32(g, p, at, mask);
   }
   mm_transpose(g, v, PANEL);
   int step = narrow(p) ? 2 : 1;
@@ -109,7 +126,7 @@ static void block(Cg *g, const Pack *p, LLVMValueRef k, int count, LLVMValueRef 
 }
 
 void emit_PACK(Cg *g, const Kernel *k) {
-  Pack p = {.N = k->PACK.N, .K = k->PACK.K, .dt = k->arg[KARG(PACK, w)].dt, .to = k->arg[KARG(PACK, packed)].dt, .w = cg_arg_ptr(g, KARG(PACK, w))};
+  Pack p = {.N = k->PACK.N, .K = k->PACK.K, .dt = k->arg[KARG(PACK, w)].dt, .to = cg_panel(g, k, KARG(PACK, packed)), .w = cg_arg_ptr(g, KARG(PACK, w))};
   p.n0 = cg_mul(g, cg_task(g), cg_i64(g, PANEL));
   p.panel = cg_at(g, cg_dtype(g, p.to), cg_arg_ptr(g, KARG(PACK, packed)), cg_mul(g, cg_task(g), cg_i64(g, panel_elems(p.to, p.K))));
   p.lanes = cg_min(g, cg_i64(g, PANEL), cg_sub(g, cg_i64(g, p.N), p.n0));

@@ -12,7 +12,7 @@ int64_t xent_scratch(int64_t stride) { return (XENT_ROWS * stride + 3 * XENT_ROW
 _Static_assert(SAME(XENT, XENT_GRAD) && SAME(XENT, XENT_DW), "kernels.def: the losses");
 
 Xent xent_begin(Cg *g, const Kernel *k, int64_t stride) {
-  Xent x = {.g = g, .D = k->XENT.D, .V = k->XENT.V, .dt = k->arg[KARG(XENT, packed)].dt, .cap = k->softcap, .stride = stride};
+  Xent x = {.g = g, .D = k->XENT.D, .V = k->XENT.V, .dt = cg_panel(g, k, KARG(XENT, packed)), .cap = k->softcap, .stride = stride};
   x.h = cg_arg_ptr(g, KARG(XENT, h));
   x.w = cg_arg_ptr(g, KARG(XENT, packed));
   x.labels = cg_arg_ptr(g, KARG(XENT, labels));
@@ -75,8 +75,8 @@ void xent_logits(Xent *x, LLVMValueRef at, LLVMValueRef r0, LLVMValueRef n, LLVM
   LLVMValueRef B = xent_head(x, c0);
   LLVMValueRef stride = cg_i64(g, x->stride), zero = cg_i64(g, 0);
   LLVMValueRef next = xent_head(x, cg_add(g, c0, cg_i64(g, XENT_CHUNK))), bps = cg_i64(g, panel_elems(x->dt, x->D));
-  cg_mm(g, &(MmCall){.A = mm_rows(DT_F32, A, cg_i64(g, x->D)), .B = mm_packed(x->dt, B, bps), .C = mm_rows(DT_F32, at, stride), .M = n,
-                     .N = width, .K = cg_i64(g, x->D), .next = next, .next_panel = bps});
+  cg_mm(g, &(MmCall){.A = mm_rows(DT_F32, A, cg_i64(g, x->D)), .B = mm_packed(x->dt, B, bps), .C = mm_rows(DT_F32, at, stride), .pairs = cg_in_pairs(g, x->dt),
+                     .M = n, .N = width, .K = cg_i64(g, x->D), .next = next, .next_panel = bps});
   if (x->cap == 0) return;
   CgLoop r = cg_loop(g, zero, n, 1);
   xent_each16(x, cg_at(g, g->f32, at, cg_mul(g, r.i, stride)), width, cap_lanes, NULL);

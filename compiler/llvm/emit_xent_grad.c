@@ -43,9 +43,13 @@ void xent_to_gradient(Xent *x, LLVMValueRef row_ptr, LLVMValueRef width, XentSum
   cg_endif(g, &again);
 }
 
-// Entries [c0, c0 + width) of the head as f32 panels of D: [D / 16][XENT_CHUNK][16], from the forward panels.
+static bool in_pairs(const Xent *x) { return cg_in_pairs(x->g, x->dt); }
+static Dtype turned_dtype(const Xent *x) { return in_pairs(x) ? DT_BF16 : DT_F32; }
+
+// Entries [c0, c0 + width) of the head as panels of D: [D / 16][XENT_CHUNK][16], from the forward panels.
 static void pack_chunk(Xent *x, LLVMValueRef dst, LLVMValueRef c0, LLVMValueRef width) {
   Cg *g = x->g;
+  LLVMTypeRef t = cg_dtype(g, turned_dtype(x));
   CgLoop vb = cg_loop(g, cg_i64(g, 0), width, PANEL);
   LLVMValueRef src = xent_head(x, cg_add(g, c0, vb.i));
   int64_t whole = x->D / PANEL * PANEL;
@@ -55,11 +59,16 @@ static void pack_chunk(Xent *x, LLVMValueRef dst, LLVMValueRef c0, LLVMValueRef 
     CgLoop db = cg_loop(g, cg_i64(g, lo), cg_i64(g, hi), PANEL);
     LLVMValueRef v[PANEL];
     int count = part ? (int)(hi - lo) : PANEL;
-    for (int i = count; i < PANEL; i++) v[i] = cg_splatc(g, 0);
-    mm_panel_rows(g, x->dt, src, db.i, count, v);
-    mm_transpose(g, v, PANEL);
-    LLVMValueRef to = cg_at(g, g->f32, dst, cg_add(g, cg_mul(g, db.i, cg_i64(g, XENT_CHUNK)), cg_mul(g, vb.i, cg_i64(g, PANEL))));
-    for (int i = 0; i < PANEL; i++) cg_store16(g, v[i], cg_at(g, g->f32, to, cg_i64(g, (int64_t)i * PANEL)));
+    LLVMValueRef to = cg_at(g, t, dst, cg_add(g, cg_mul(g, db.i, cg_i64(g, XENT_CHUNK)), cg_mul(g, vb.i, cg_i64(g, PANEL))));
+    if (in_pairs(x)) {
+      mm_turn_pairs(g, cg_at(g, t, src, cg_mul(g, db.i, cg_i64(g, PANEL))), count, v);
+      for (int i = 0; i < PANEL / 2; i++) cg_store(g, v[i], cg_at(g, g->i32, to, cg_i64(g, (int64_t)i * PANEL)));
+    } else {
+      for (int i = count; i < PANEL; i++) v[i] = cg_splatc(g, 0);
+      mm_panel_rows(g, x->dt, src, db.i, count, v);
+      mm_transpose(g, v, PANEL);
+      for (int i = 0; i < PANEL; i++) cg_store16(g, v[i], cg_at(g, g->f32, to, cg_i64(g, (int64_t)i * PANEL)));
+    }
     cg_loop_end(g, &db);
   }
   cg_loop_end(g, &vb);
@@ -115,8 +124,8 @@ void emit_XENT_GRAD(Cg *g, const Kernel *k) {
   pack_chunk(&x, panels, c.i, width);
   // what is packed after lies together: as many lines as the product passes through
   LLVMValueRef next = x.dt == DT_F32 ? xent_head(&x, cg_add(g, c.i, cg_i64(g, XENT_CHUNK))) : NULL, pps = cg_i64(g, XENT_CHUNK * PANEL);
-  cg_mm(g, &(MmCall){.A = mm_rows(DT_F32, at, cg_i64(g, x.stride)), .B = mm_packed(DT_F32, panels, pps),
-                     .C = mm_rows(DT_F32, sum.part, cg_i64(g, wide)), .M = n, .N = D, .K = width, .next = next, .next_panel = pps});
+  cg_mm(g, &(MmCall){.A = mm_rows(DT_F32, at, cg_i64(g, x.stride)), .B = mm_packed(turned_dtype(&x), panels, pps),
+                     .C = mm_rows(DT_F32, sum.part, cg_i64(g, wide)), .pairs = in_pairs(&x), .M = n, .N = D, .K = width, .next = next, .next_panel = pps});
   add_part(&x, &sum, n);
   cg_loop_end(g, &c);
 }
@@ -128,22 +137,22 @@ LLVMValueRef tasks_XENT_DW(Cg *g, const Kernel *k, LLVMValueRef rows, LLVMValueR
   return cg_i64(g, (k->XENT_DW.V + XENT_CHUNK - 1) / XENT_CHUNK);
 }
 
-// The label's logit of one row, by the same chain of additions as in the tile.
+// The label's logit of one row, by the same chain of additions as in the tile: its whole panel's, in place of the maxima, which are not wanted here.
 static LLVMValueRef label_logit(Xent *x, LLVMValueRef row, LLVMValueRef label) {
   Cg *g = x->g;
-  LLVMValueRef one = cg_i64(g, 1), lane = cg_urem(g, label, cg_i64(g, PANEL)), out = x->label;
-  LLVMValueRef B = cg_at(g, g->f32, x->w, cg_add(g, cg_mul(g, cg_sub(g, label, lane), cg_i64(g, x->D)), lane));
+  LLVMValueRef one = cg_i64(g, 1), lane = cg_urem(g, label, cg_i64(g, PANEL)), first = cg_sub(g, label, lane), out = x->max;
   LLVMValueRef A = cg_at(g, g->f32, x->h, cg_mul(g, row, cg_i64(g, x->D)));
-  cg_mm(g, &(MmCall){.A = mm_rows(DT_F32, A, cg_i64(g, x->D)), .B = mm_packed(DT_F32, B, cg_i64(g, PANEL * x->D)),
-                     .C = mm_rows(DT_F32, out, one), .M = one, .N = one, .K = cg_i64(g, x->D)});
-  LLVMValueRef l = cg_load(g, g->f32, out);
+  cg_mm(g, &(MmCall){.A = mm_rows(DT_F32, A, cg_i64(g, x->D)), .B = mm_packed(x->dt, xent_head(x, first), cg_i64(g, panel_elems(x->dt, x->D))),
+                     .C = mm_rows(DT_F32, out, cg_i64(g, PANEL)), .pairs = in_pairs(x), .M = one,
+                     .N = cg_min(g, cg_i64(g, PANEL), cg_sub(g, cg_i64(g, x->V), first)), .K = cg_i64(g, x->D)});
+  LLVMValueRef l = cg_load(g, g->f32, cg_at(g, g->f32, out, lane));
   if (x->cap == 0) return l;
   return cg_fmul(g, cg_vtanh(g, cg_fdiv(g, l, cg_f32(g, x->cap))), cg_f32(g, x->cap));
 }
 
 void emit_XENT_DW(Cg *g, const Kernel *k) {
   Xent x = xent_begin(g, k, XENT_CHUNK);
-  if (x.dt != DT_F32) bug("the gradient of a head in %s: what is trained is f32", dtype_name(x.dt));
+  if (k->arg[KARG(XENT_DW, packed)].dt != DT_F32) bug("the gradient of a head in %s: what is trained is f32", dtype_name(x.dt));
   cg_need_scratch(g, xent_scratch(x.stride));
   LLVMValueRef gscale = cg_arg_ptr(g, KARG(XENT_DW, g)), nll = cg_arg_ptr(g, KARG(XENT_DW, nll)), dw = cg_arg_ptr(g, KARG(XENT_DW, dw)), zero = cg_i64(g, 0), one = cg_i64(g, 1);
   LLVMValueRef c0 = cg_mul(g, cg_task(g), cg_i64(g, XENT_CHUNK));

@@ -12,8 +12,8 @@
 #include "llvm/object.h"
 
 // Which dtypes there are kernels for: a further width is a row here, and how a panel of it is read (mm_panel.c). Only f32 may lie other than in panels.
-typedef struct MmKernel { Dtype A, B, C; const char *suffix; } MmKernel;
-static const MmKernel kernels[] = {{DT_F32, DT_F32, DT_F32, ""}, {DT_F32, DT_BF16, DT_F32, "_bf16"}, {DT_F32, DT_F16, DT_F32, "_f16"}};
+static const MmKernel kernels[] = {
+    {DT_F32, DT_F32, DT_F32, false, ""}, {DT_F32, DT_BF16, DT_F32, false, "_bf16"}, {DT_F32, DT_F16, DT_F32, false, "_f16"}, {DT_F32, DT_BF16, DT_F32, true, "_pairs"}};
 enum { N_KERNELS = sizeof kernels / sizeof *kernels };
 
 enum { MOST_ROWS = 16 };
@@ -43,8 +43,8 @@ static LLVMValueRef or_number(Cg *g, LLVMValueRef v, int64_t otherwise) { return
 
 void cg_mm(Cg *g, const MmCall *c) {
   int k = 0;
-  while (k < N_KERNELS && (kernels[k].A != c->A.dt || kernels[k].B != c->B.dt || kernels[k].C != c->C.dt)) k++;
-  if (k == N_KERNELS) bug("no matrix kernel for %s times %s to %s", dtype_name(c->A.dt), dtype_name(c->B.dt), dtype_name(c->C.dt));
+  while (k < N_KERNELS && (kernels[k].A != c->A.dt || kernels[k].B != c->B.dt || kernels[k].C != c->C.dt || kernels[k].pairs != c->pairs)) k++;
+  if (k == N_KERNELS) bug("no matrix kernel for %s times %s to %s%s", dtype_name(c->A.dt), dtype_name(c->B.dt), dtype_name(c->C.dt), c->pairs ? " in pairs" : "");
   char name[64];
   kernel_name(name, g->isa, k);
   LLVMValueRef f = LLVMGetNamedFunction(g->mod, name);
@@ -107,9 +107,10 @@ static void call_rows(Cg *g, const LLVMValueRef *rows_fn, int count, LLVMValueRe
 }
 
 // What the block of rows behind which A's next block lies prefetches (mm.h).
-static void what_to_fetch(Cg *g, Dtype dt, LLVMValueRef *arg, LLVMValueRef B, LLVMValueRef below, LLVMValueRef kc, LLVMValueRef last_pass,
+static void what_to_fetch(Cg *g, const MmKernel *kernel, LLVMValueRef *arg, LLVMValueRef B, LLVMValueRef below, LLVMValueRef kc, LLVMValueRef last_pass,
                           LLVMValueRef block, LLVMValueRef blocks, LLVMValueRef call[MMR_COUNT]) {
-  LLVMValueRef zero = cg_i64(g, 0), one = cg_i64(g, 1), width = cg_i64(g, dtype_size(dt)), four = cg_i64(g, 4), row = cg_i64(g, (int64_t)PANEL * dtype_size(dt));
+  int64_t bytes = dtype_size(kernel->B), step = kernel->pairs ? 2 : 1;               // numbers of a step along k
+  LLVMValueRef zero = cg_i64(g, 0), one = cg_i64(g, 1), width = cg_i64(g, bytes), four = cg_i64(g, 4), row = cg_i64(g, PANEL * bytes);
   LLVMValueRef first = cg_lt(g, block, one), last = cg_lt(g, blocks, cg_add(g, block, cg_i64(g, 2)));
   LLVMValueRef wanted = LLVMBuildICmp(g->b, LLVMIntNE, arg[MM_NEXT], LLVMConstNull(g->ptr), "");
   LLVMValueRef callers = LLVMBuildAnd(g->b, LLVMBuildAnd(g->b, last, last_pass, ""), wanted, "");
@@ -118,14 +119,16 @@ static void what_to_fetch(Cg *g, Dtype dt, LLVMValueRef *arg, LLVMValueRef B, LL
   call[MMR_FETCH] = cg_select(g, callers, arg[MM_NEXT], cg_select(g, first_or_turned, B, below));
   LLVMValueRef of_b = cg_mul(g, arg[MM_B_PANEL], width), of_a = cg_mul(g, arg[MM_A_ROW], four), of_next = cg_mul(g, arg[MM_NEXT_PANEL], width);
   call[MMR_FETCH_PANEL] = cg_select(g, callers, of_next, cg_select(g, first_or_turned, of_b, of_a));
-  call[MMR_FETCH_K] = cg_select(g, LLVMBuildOr(g->b, callers, first_or_turned, ""), row, four);
+  call[MMR_FETCH_K] = cg_select(g, LLVMBuildOr(g->b, callers, first_or_turned, ""), cg_i64(g, PANEL * bytes * step), cg_i64(g, 4 * step));
   call[MMR_LEAD] = cg_select(g, callers, zero, LLVMBuildZExt(g->b, first, g->i64, ""));
   call[MMR_AFTER] = cg_select(g, last_pass, arg[MM_B], cg_at(g, g->i8, B, cg_mul(g, kc, row)));      // the next task's, or pass's, first
 }
 
 // One pass over k in [k0, k0 + kc): all rows in blocks of nearly equal size.
-static void one_pass(Cg *g, Dtype dt, LLVMValueRef *arg, const RowsFns *fns, LLVMValueRef k0, LLVMValueRef kc, LLVMValueRef abuf, LLVMValueRef tail) {
-  int most = mm_most_rows(g->isa, dt);
+static void one_pass(Cg *g, const MmKernel *kernel, LLVMValueRef *arg, const RowsFns *fns, LLVMValueRef k0, LLVMValueRef kc, LLVMValueRef abuf, LLVMValueRef tail) {
+  int most = mm_most_rows(g->isa, kernel);
+  Dtype dt = kernel->B;
+  LLVMValueRef words = kernel->pairs ? cg_ceildiv(g, kc, 2) : kc;
   LLVMValueRef B = cg_at(g, cg_dtype(g, dt), arg[MM_B], cg_mul(g, k0, arg[MM_B_K])), A = cg_at(g, g->f32, arg[MM_A], cg_mul(g, k0, arg[MM_A_K]));
   LLVMValueRef later = LLVMBuildZExt(g->b, cg_lt(g, cg_i64(g, 0), k0), g->i64, "");
   LLVMValueRef acc = LLVMBuildOr(g->b, arg[MM_ACC], later, ""), last_pass = cg_lt(g, arg[MM_K], cg_add(g, cg_add(g, k0, kc), cg_i64(g, 1)));
@@ -135,13 +138,13 @@ static void one_pass(Cg *g, Dtype dt, LLVMValueRef *arg, const RowsFns *fns, LLV
   LLVMValueRef m0 = cg_udiv(g, cg_mul(g, l.i, arg[MM_M]), blocks);
   LLVMValueRef m1 = cg_udiv(g, cg_mul(g, cg_add(g, l.i, cg_i64(g, 1)), arg[MM_M]), blocks);
   LLVMValueRef m = cg_sub(g, m1, m0);
-  mm_copy_a(g, abuf, cg_at(g, g->f32, A, cg_mul(g, m0, arg[MM_A_ROW])), arg[MM_A_ROW], arg[MM_A_K], m, kc);
+  mm_copy_a(g, kernel->pairs, abuf, cg_at(g, g->f32, A, cg_mul(g, m0, arg[MM_A_ROW])), arg[MM_A_ROW], arg[MM_A_K], m, kc);
   LLVMValueRef c = cg_at(g, g->f32, arg[MM_C], cg_mul(g, m0, arg[MM_C_ROW]));
   LLVMValueRef call[MMR_COUNT] = {[MMR_A] = abuf, [MMR_B] = B, [MMR_B_K] = arg[MM_B_K], [MMR_B_PANEL] = arg[MM_B_PANEL], [MMR_C] = c,
-                                  [MMR_C_ROW] = arg[MM_C_ROW], [MMR_N] = arg[MM_N], [MMR_K] = kc, [MMR_ACC] = acc, [MMR_TAIL] = tail};
+                                  [MMR_C_ROW] = arg[MM_C_ROW], [MMR_N] = arg[MM_N], [MMR_K] = words, [MMR_ACC] = acc, [MMR_TAIL] = tail};
   LLVMValueRef below = cg_at(g, g->f32, A, cg_mul(g, m1, arg[MM_A_ROW]));
   LLVMValueRef behind = cg_select(g, cg_lt(g, m1, arg[MM_M]), below, cg_at(g, g->f32, A, kc));   // after the last: row 0 of the next pass
-  what_to_fetch(g, dt, arg, B, behind, kc, last_pass, l.i, blocks, call);
+  what_to_fetch(g, kernel, arg, B, behind, kc, last_pass, l.i, blocks, call);
   if (dt != DT_F32) {
     call_rows(g, fns->packed, most, m, call);
   } else {
@@ -154,24 +157,44 @@ static void one_pass(Cg *g, Dtype dt, LLVMValueRef *arg, const RowsFns *fns, LLV
   cg_loop_end(g, &l);
 }
 
+// The processor's modes of arithmetic (MXCSR), as a word.
+static void set_modes(Cg *g, LLVMValueRef modes) {
+  LLVMValueRef at = cg_var(g, g->i32, modes);
+  cg_intrinsic(g, "llvm.x86.sse.ldmxcsr", NULL, 0, &at, 1);
+}
+
+// From here on subnormals are taken and left as 0, as the instruction for pairs has it whatever the modes are: which were these. The functions of rows are
+// called in between, so no arithmetic of theirs is moved out.
+static LLVMValueRef flush_subnormals(Cg *g) {
+  enum { FLUSH = 1 << 15 | 1 << 6 };
+  LLVMValueRef at = cg_var(g, g->i32, cg_i32(g, 0));
+  cg_intrinsic(g, "llvm.x86.sse.stmxcsr", NULL, 0, &at, 1);
+  LLVMValueRef were = cg_load(g, g->i32, at);
+  set_modes(g, LLVMBuildOr(g->b, were, cg_i32(g, FLUSH), ""));
+  return were;
+}
+
 static void mm_body(Cg *g, const MmKernel *kernel, const RowsFns *fns) {
   LLVMValueRef arg[MM_COUNT], zero = cg_i64(g, 0);
   for (unsigned i = 0; i < MM_COUNT; i++) arg[i] = LLVMGetParam(g->fn, i);
   LLVMValueRef abuf = stack_floats(g, MM_AROWS * MM_ASTRIDE), tail = kernel->B == DT_F32 ? stack_floats(g, MM_KC * PANEL) : LLVMConstNull(g->ptr);
   LLVMValueRef some = LLVMBuildAnd(g->b, cg_lt(g, zero, arg[MM_M]), cg_lt(g, zero, arg[MM_N]), "");
   CgIf work = cg_if(g, some);
+  LLVMValueRef modes = kernel->pairs && !g->isa->bf16[0] ? flush_subnormals(g) : NULL;
   CgIf empty = cg_if(g, cg_lt(g, arg[MM_ACC], LLVMBuildZExt(g->b, cg_lt(g, arg[MM_K], cg_i64(g, 1)), g->i64, "")));
   clear(g, arg);
   cg_endif(g, &empty);
-  // passes of nearly equal length, a multiple of 16 but for the last
-  LLVMValueRef passes = cg_max(g, cg_ceildiv(g, arg[MM_K], MM_KC), cg_i64(g, 1));
-  LLVMValueRef len = cg_mul(g, cg_ceildiv(g, cg_udiv(g, cg_add(g, arg[MM_K], cg_sub(g, passes, cg_i64(g, 1))), passes), LANES), cg_i64(g, LANES));
+  // passes of nearly equal length, a multiple of 16 words but for the last
+  int64_t word = kernel->pairs ? 2 : 1, unit = LANES * word;
+  LLVMValueRef passes = cg_max(g, cg_ceildiv(g, arg[MM_K], MM_KC * word), cg_i64(g, 1));
+  LLVMValueRef len = cg_mul(g, cg_ceildiv(g, cg_udiv(g, cg_add(g, arg[MM_K], cg_sub(g, passes, cg_i64(g, 1))), passes), unit), cg_i64(g, unit));
   CgLoop l = cg_loop(g, zero, passes, 1);
   LLVMValueRef k0 = cg_mul(g, l.i, len), kc = cg_min(g, len, cg_sub(g, arg[MM_K], k0));
   CgIf in = cg_if(g, cg_lt(g, zero, kc));
-  one_pass(g, kernel->B, arg, fns, k0, kc, abuf, tail);
+  one_pass(g, kernel, arg, fns, k0, kc, abuf, tail);
   cg_endif(g, &in);
   cg_loop_end(g, &l);
+  if (modes) set_modes(g, modes);
   cg_endif(g, &work);
 }
 
@@ -179,7 +202,7 @@ static LLVMValueRef rows_function(Cg *g, const Isa *isa, const MmKernel *kernel,
   char name[64];
   snprintf(name, sizeof name, "mm_rows_%s%s_%d%s", isa->name, kernel->suffix, m, packed ? "_packed" : "");
   LLVMValueRef fn = cg_function(g, name, mm_rows_type(g), isa, false);
-  mm_rows_body(g, m, packed, kernel->B);
+  mm_rows_body(g, m, packed, kernel);
   LLVMBuildRetVoid(g->b);
   return fn;
 }
@@ -190,7 +213,8 @@ void llvm_emit_mm(EmitKind what, Buf *out) {
   for (const Isa *isa = isas; isa->name; isa++) {
     for (int k = 0; k < N_KERNELS; k++) {
       RowsFns fns = {0};
-      for (int m = 1; m <= mm_most_rows(isa, kernels[k].B); m++) {
+      g.precision = kernels[k].pairs ? PRECISION_BF16 : PRECISION_F32;
+      for (int m = 1; m <= mm_most_rows(isa, &kernels[k]); m++) {
         if (kernels[k].B == DT_F32) fns.any[m] = rows_function(&g, isa, &kernels[k], m, false);
         fns.packed[m] = rows_function(&g, isa, &kernels[k], m, true);
       }

@@ -4,11 +4,19 @@
 #include "llvm/cg.h"
 
 enum {
-  MM_KC = 256,                 // most k per pass: a tile's rows of A and its panels of B stay in L1
-  MM_ASTRIDE = MM_KC + 16,     // floats between rows of the copied A (17 lines: consecutive sets)
+  MM_KC = 256,                 // most words of k per pass: a tile's rows of A and its panels of B stay in L1
+  MM_ASTRIDE = MM_KC + 16,     // words between rows of the copied A (17 lines: consecutive sets)
   MM_AROWS = 16,               // rows of the copy's buffer (a transposed copy writes whole 16-row blocks)
   MM_UNROLL = 2,                // more let the scheduler gather loads until accumulators are spilled
 };
+
+// A kernel by the dtypes of its operands. In pairs the words of two bf16 stand where otherwise f32 do: rows of a panel, the copy of A; K then counts words in
+// all that a fixed number of rows runs through.
+typedef struct MmKernel {
+  Dtype A, B, C;
+  bool pairs;
+  const char *suffix;          // of its symbols
+} MmKernel;
 
 // Parameters of calm_mm_<isa>, in order: the contract of cg_mm (cg.h), every distance written out.
 #define MM_PARAMS(X)                                                                                                    \
@@ -29,16 +37,27 @@ enum { MM_ROWS_PARAMS(X) MMR_COUNT };
 
 // Rows k … k + n - 1 of a packed panel as f32: n vectors of 16. k is even where dt is bf16.
 void mm_panel_rows(Cg *g, Dtype dt, LLVMValueRef panel, LLVMValueRef k, int n, LLVMValueRef *v);
-// Copies A[m, k] (strides ars, aks) to dst[m][MM_ASTRIDE].
-void mm_copy_a(Cg *g, LLVMValueRef dst, LLVMValueRef A, LLVMValueRef ars, LLVMValueRef aks, LLVMValueRef m, LLVMValueRef k);
+// Copies A[m, k] (strides ars, aks) to dst[m][MM_ASTRIDE]; pairs: as words of two bf16, an odd k padded with 0.
+void mm_copy_a(Cg *g, bool pairs, LLVMValueRef dst, LLVMValueRef A, LLVMValueRef ars, LLVMValueRef aks, LLVMValueRef m, LLVMValueRef k);
+// Pairs of bf16 (mm_panel.c), 16 or fewer at a time. f32 as bf16 in 16 bits: to the nearest, ties to even, subnormals to 0, as processors do.
+LLVMValueRef mm_rounded(Cg *g, LLVMValueRef v);
+// Words of two of them, `even` in the lower halves; odd NULL: 0.
+LLVMValueRef mm_words(Cg *g, LLVMValueRef even, LLVMValueRef odd);
+void mm_halves(Cg *g, LLVMValueRef words, LLVMValueRef *even, LLVMValueRef *odd);      // of words, as f32
+// acc + a.odd b.odd + a.even b.even, in this order, two roundings, of 16 words; the instruction, or two multiply-adds, which are equal to it while subnormals
+// count 0 (mm.c sees to that).
+LLVMValueRef mm_pairs(Cg *g, LLVMValueRef acc, LLVMValueRef a, LLVMValueRef b);
 // Fills the function being emitted: it multiplies a copied block of exactly m rows by all N columns; its parameters are MM_ROWS_PARAMS.
-// packed: B_K is PANEL, and only then anything is prefetched. dt: of B; other than f32 it is packed, and its last panel is read as it is, padded.
-void mm_rows_body(Cg *g, int m, bool packed, Dtype dt);
+// packed: B_K is PANEL, and only then anything is prefetched. Of B other than f32 the panels are packed, and the last is read as it is, padded.
+void mm_rows_body(Cg *g, int m, bool packed, const MmKernel *kernel);
 // Most rows for which there is such a function: rows are taken in blocks of as many.
-int mm_most_rows(const Isa *isa, Dtype dt);
+int mm_most_rows(const Isa *isa, const MmKernel *kernel);
 LLVMTypeRef mm_rows_type(Cg *g);
 
-// Transposes n vectors of n floats (n = 4, 8 or 16) in registers.
+// A block of a bf16 panel, `count` rows of 16 columns, as the panel of the transposed matrix: 8 vectors, pairs of columns for each of 16 rows, those past
+// `count` 0.
+void mm_turn_pairs(Cg *g, LLVMValueRef panel, int count, LLVMValueRef v[PANEL / 2]);
+// Transposes n vectors of n floats (n = 4, 8 or 16), or doubles (8), in registers.
 void mm_transpose(Cg *g, LLVMValueRef *v, int n);
 // Vectors of n floats.
 LLVMValueRef mm_loadn(Cg *g, int n, LLVMValueRef p);

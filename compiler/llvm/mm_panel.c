@@ -1,12 +1,21 @@
-// How a panel of each dtype is read: f16 through the processor's conversion, bf16 as pairs, of which each half is an f32 by one operation.
+// How a panel of each dtype is read: f16 through the processor's conversion, bf16 as pairs, of which each half is an f32 by one operation. And
+// how pairs are made: f32 rounded as the processor rounds.
 #include "llvm/mm.h"
 
+static LLVMValueRef words_of(Cg *g, LLVMTypeRef like, uint32_t v) {
+  LLVMValueRef lane[LANES];
+  unsigned n = LLVMGetVectorSize(like);
+  for (unsigned i = 0; i < n; i++) lane[i] = cg_i32(g, (int32_t)v);
+  return LLVMConstVector(lane, n);
+}
+
+static LLVMTypeRef words_like(Cg *g, LLVMValueRef v) { return LLVMVectorType(g->i32, LLVMGetVectorSize(LLVMTypeOf(v))); }
+
 // Two bf16 of a column: the even k below.
-static void halves(Cg *g, LLVMValueRef pair, LLVMValueRef *even, LLVMValueRef *odd) {
-  LLVMValueRef high[LANES], sixteen[LANES];
-  for (int i = 0; i < LANES; i++) high[i] = cg_i32(g, (int32_t)0xffff0000), sixteen[i] = cg_i32(g, 16);
-  *even = LLVMBuildBitCast(g->b, LLVMBuildShl(g->b, pair, LLVMConstVector(sixteen, LANES), ""), g->v16f32, "");
-  *odd = LLVMBuildBitCast(g->b, LLVMBuildAnd(g->b, pair, LLVMConstVector(high, LANES), ""), g->v16f32, "");
+void mm_halves(Cg *g, LLVMValueRef words, LLVMValueRef *even, LLVMValueRef *odd) {
+  LLVMTypeRef t = LLVMTypeOf(words), f = LLVMVectorType(g->f32, LLVMGetVectorSize(t));
+  *even = LLVMBuildBitCast(g->b, LLVMBuildShl(g->b, words, words_of(g, t, 16), ""), f, "");
+  *odd = LLVMBuildBitCast(g->b, LLVMBuildAnd(g->b, words, words_of(g, t, 0xffff0000), ""), f, "");
 }
 
 void mm_panel_rows(Cg *g, Dtype dt, LLVMValueRef panel, LLVMValueRef k, int n, LLVMValueRef *v) {
@@ -15,6 +24,65 @@ void mm_panel_rows(Cg *g, Dtype dt, LLVMValueRef panel, LLVMValueRef k, int n, L
   for (int i = 0; i < n; i++) {
     LLVMValueRef at = cg_at(g, elem, first, cg_i64(g, (int64_t)i * PANEL)), odd;
     if (dt != DT_BF16) v[i] = cg_load16_f32(g, dt, at, NULL);
-    else halves(g, cg_load(g, g->v16i32, at), &v[i], i + 1 < n ? &v[i + 1] : &odd), i++;
+    else mm_halves(g, cg_load(g, g->v16i32, at), &v[i], i + 1 < n ? &v[i + 1] : &odd), i++;
   }
+}
+
+// To the nearest bf16, ties to even, in the upper half of each word; what VCVTNEPS2BF16 gives (Intel's manual): subnormals are 0, a NaN stays one.
+static LLVMValueRef rounded_by_integers(Cg *g, LLVMValueRef v) {
+  LLVMTypeRef t = words_like(g, v);
+  LLVMValueRef u = LLVMBuildBitCast(g->b, v, t, ""), size = LLVMBuildAnd(g->b, u, words_of(g, t, 0x7fffffff), "");
+  LLVMValueRef last = LLVMBuildAnd(g->b, LLVMBuildLShr(g->b, u, words_of(g, t, 16), ""), words_of(g, t, 1), "");
+  LLVMValueRef near = LLVMBuildAdd(g->b, LLVMBuildAdd(g->b, u, words_of(g, t, 0x7fff), ""), last, "");
+  LLVMValueRef nan = LLVMBuildICmp(g->b, LLVMIntUGT, size, words_of(g, t, 0x7f800000), "");
+  LLVMValueRef small = LLVMBuildICmp(g->b, LLVMIntULT, size, words_of(g, t, 0x00800000), "");
+  near = cg_select(g, nan, LLVMBuildOr(g->b, u, words_of(g, t, 0x00400000), ""), near);
+  return cg_select(g, small, LLVMBuildAnd(g->b, u, words_of(g, t, 0x80000000), ""), near);
+}
+
+static LLVMTypeRef shorts(Cg *g, LLVMValueRef v) { return LLVMVectorType(g->i16, LLVMGetVectorSize(LLVMTypeOf(v))); }
+
+LLVMValueRef mm_rounded(Cg *g, LLVMValueRef v) {
+  if (cg_has_pairs(g->isa, g->precision) && LLVMGetVectorSize(LLVMTypeOf(v)) == LANES)
+    return LLVMBuildBitCast(g->b, cg_intrinsic(g, "llvm.x86.avx512bf16.cvtneps2bf16.512", NULL, 0, &v, 1), shorts(g, v), "");
+  LLVMValueRef u = rounded_by_integers(g, v);
+  return LLVMBuildTrunc(g->b, LLVMBuildLShr(g->b, u, words_of(g, LLVMTypeOf(u), 16), ""), shorts(g, v), "");
+}
+
+LLVMValueRef mm_words(Cg *g, LLVMValueRef even, LLVMValueRef odd) {
+  LLVMTypeRef t = words_like(g, even);
+  LLVMValueRef low = LLVMBuildZExt(g->b, mm_rounded(g, even), t, "");
+  if (!odd) return low;
+  LLVMValueRef high = LLVMBuildZExt(g->b, mm_rounded(g, odd), t, "");
+  return LLVMBuildOr(g->b, low, LLVMBuildShl(g->b, high, words_of(g, t, 16), ""), "");
+}
+
+LLVMValueRef mm_pairs(Cg *g, LLVMValueRef acc, LLVMValueRef a, LLVMValueRef b) {
+  if (cg_has_pairs(g->isa, g->precision)) {
+    LLVMTypeRef bf = LLVMVectorType(LLVMBFloatTypeInContext(g->ctx), 2 * LANES);
+    LLVMValueRef arg[3] = {acc, LLVMBuildBitCast(g->b, a, bf, ""), LLVMBuildBitCast(g->b, b, bf, "")};
+    return cg_intrinsic(g, "llvm.x86.avx512bf16.dpbf16ps.512", NULL, 0, arg, 3);
+  }
+  LLVMValueRef a0, a1, b0, b1;
+  mm_halves(g, a, &a0, &a1), mm_halves(g, b, &b0, &b1);
+  return cg_fma(g, a0, b0, cg_fma(g, a1, b1, acc));
+}
+
+// Of each 64 bits the middle shorts are exchanged: from two rows of a panel for columns k and k + 1, to two columns for rows n and n + 1.
+static LLVMValueRef pairs_across(Cg *g, LLVMValueRef words) {
+  LLVMTypeRef halves = LLVMVectorType(g->i16, 2 * LANES);
+  LLVMValueRef at[2 * LANES];
+  for (int i = 0; i < 2 * LANES; i++) at[i] = cg_i32(g, i / 4 * 4 + (i % 4 == 1 ? 2 : i % 4 == 2 ? 1 : i % 4));
+  LLVMValueRef v = LLVMBuildBitCast(g->b, words, halves, "");
+  v = LLVMBuildShuffleVector(g->b, v, LLVMGetPoison(halves), LLVMConstVector(at, 2 * LANES), "");
+  return LLVMBuildBitCast(g->b, v, LLVMVectorType(g->f64, LANES / 2), "");
+}
+
+void mm_turn_pairs(Cg *g, LLVMValueRef panel, int count, LLVMValueRef v[PANEL / 2]) {
+  for (int i = 0; i < PANEL / 2; i++) {
+    LLVMValueRef at = cg_at(g, g->i16, panel, cg_i64(g, (int64_t)i * 2 * PANEL));
+    v[i] = 2 * i < count ? pairs_across(g, cg_load(g, g->v16i32, at)) : LLVMConstNull(LLVMVectorType(g->f64, LANES / 2));
+  }
+  mm_transpose(g, v, PANEL / 2);
+  for (int i = 0; i < PANEL / 2; i++) v[i] = LLVMBuildBitCast(g->b, v[i], g->v16i32, "");
 }

@@ -16,8 +16,11 @@ typedef struct Tile {          // where a tile reads and writes
   LLVMValueRef bks;            // NULL: PANEL, a constant, so that the loads of the inner loop are base + constant
   LLVMValueRef fetch, fps, fks;   // lines to bring to L2 on the side: distances per panel, per k (bytes); fetch NULL: none
   int m, p;
-  Dtype dt;                    // of B
+  const MmKernel *kernel;
 } Tile;
+
+// Bytes that a step along k (a word's, in pairs) takes of a panel.
+static int step_bytes(const MmKernel *k) { return PANEL * (k->pairs ? 4 : dtype_size(k->B)); }
 
 static LLVMValueRef c_at(Cg *g, const Tile *t, int i, int p) {
   LLVMValueRef off = cg_add(g, cg_mul(g, t->crs, cg_i64(g, i)), cg_i64(g, (int64_t)p * PANEL));
@@ -39,7 +42,7 @@ static LLVMValueRef advance(Cg *g, LLVMValueRef var, LLVMValueRef floats) {
 // spread between the multiplications.
 static void fetch_lines(Cg *g, const Tile *t, const Streams *s, int steps) {
   if (!t->fetch) return;
-  int lines = steps * PANEL * dtype_size(t->dt) / LINE;
+  int lines = steps * step_bytes(t->kernel) / LINE;
   LLVMValueRef from = cg_get(g, g->ptr, s->fetch);
   cg_set(g, s->fetch, cg_at(g, g->i8, from, cg_mul(g, t->fks, cg_i64(g, steps))));
   for (int p = 0; p < t->p; p++)
@@ -49,7 +52,9 @@ static void fetch_lines(Cg *g, const Tile *t, const Streams *s, int steps) {
     }
 }
 
-// One k: loads p vectors of B, broadcasts m values of A.
+static LLVMValueRef words(Cg *g, LLVMValueRef v) { return LLVMBuildBitCast(g->b, v, g->v16i32, ""); }
+
+// One k, or word of two: loads p vectors of B, broadcasts m values of A.
 static void tile_step(Cg *g, const Tile *t, LLVMValueRef *acc, LLVMValueRef k, const Streams *s, int u) {
   LLVMValueRef b[4];
   for (int p = 0; p < t->p; p++) b[p] = cg_load16(g, advance(g, s->b[p], t->bks ? t->bks : cg_i64(g, PANEL)));
@@ -57,8 +62,8 @@ static void tile_step(Cg *g, const Tile *t, LLVMValueRef *acc, LLVMValueRef k, c
     LLVMValueRef a = cg_at(g, g->f32, cg_at(g, g->f32, t->A, k), cg_i64(g, (int64_t)i * MM_ASTRIDE + u));
     a = cg_splat(g, cg_load(g, g->f32, a));
     for (int p = 0; p < t->p; p++) {
-      LLVMValueRef var = acc[i * t->p + p];
-      cg_set(g, var, cg_fma(g, a, b[p], cg_get(g, g->v16f32, var)));
+      LLVMValueRef var = acc[i * t->p + p], sum = cg_get(g, g->v16f32, var);
+      cg_set(g, var, t->kernel->pairs ? mm_pairs(g, sum, words(g, a), words(g, b[p])) : cg_fma(g, a, b[p], sum));
     }
   }
 }
@@ -68,8 +73,8 @@ static void narrow_steps(Cg *g, const Tile *t, LLVMValueRef *acc, LLVMValueRef k
   LLVMValueRef b[4][MM_UNROLL];
   for (int p = 0; p < t->p; p++) {
     LLVMValueRef panel = cg_get(g, g->ptr, s->b[p]);
-    mm_panel_rows(g, t->dt, panel, cg_i64(g, 0), n, b[p]);
-    cg_set(g, s->b[p], cg_at(g, cg_dtype(g, t->dt), panel, cg_i64(g, (int64_t)n * PANEL)));
+    mm_panel_rows(g, t->kernel->B, panel, cg_i64(g, 0), n, b[p]);
+    cg_set(g, s->b[p], cg_at(g, cg_dtype(g, t->kernel->B), panel, cg_i64(g, (int64_t)n * PANEL)));
   }
   for (int u = 0; u < n; u++)
     for (int i = 0; i < t->m; i++) {
@@ -83,7 +88,7 @@ static void narrow_steps(Cg *g, const Tile *t, LLVMValueRef *acc, LLVMValueRef k
 }
 
 static void steps(Cg *g, const Tile *t, LLVMValueRef *acc, LLVMValueRef k, const Streams *s, int n) {
-  if (t->dt != DT_F32) narrow_steps(g, t, acc, k, s, n);
+  if (t->kernel->B != DT_F32 && !t->kernel->pairs) narrow_steps(g, t, acc, k, s, n);
   else for (int u = 0; u < n; u++) tile_step(g, t, acc, k, s, u);
 }
 
@@ -126,14 +131,14 @@ static LLVMValueRef fetch_at(Cg *g, LLVMValueRef *arg, LLVMValueRef n, int p) {
 }
 
 // Tiles of p whole panels while that many columns are left.
-static void whole_panels(Cg *g, LLVMValueRef *arg, LLVMValueRef nvar, int m, int p, Dtype dt) {
+static void whole_panels(Cg *g, LLVMValueRef *arg, LLVMValueRef nvar, int m, int p, const MmKernel *kernel) {
   LLVMValueRef left = cg_sub(g, arg[MMR_N], cg_get(g, g->i64, nvar));
   LLVMValueRef step = cg_i64(g, (int64_t)p * PANEL);
   CgLoop l = cg_loop(g, cg_i64(g, 0), cg_udiv(g, left, step), 1);
   LLVMValueRef n = cg_get(g, g->i64, nvar);
   Tile t = {.A = arg[MMR_A], .bks = arg[MMR_B_K], .c = cg_at(g, g->f32, arg[MMR_C], n), .crs = arg[MMR_C_ROW], .K = arg[MMR_K], .acc = arg[MMR_ACC],
-            .m = m, .p = p, .dt = dt};
-  for (int i = 0; i < p; i++) t.b[i] = panel_at(g, dt, arg[MMR_B], arg[MMR_B_PANEL], n, cg_i64(g, i));
+            .m = m, .p = p, .kernel = kernel};
+  for (int i = 0; i < p; i++) t.b[i] = panel_at(g, kernel->B, arg[MMR_B], arg[MMR_B_PANEL], n, cg_i64(g, i));
   if (!t.bks && p < 4) t.fetch = fetch_at(g, arg, n, p), t.fps = arg[MMR_FETCH_PANEL], t.fks = arg[MMR_FETCH_K];      // four streams are seen by the processor itself
   tile(g, &t);
   cg_set(g, nvar, cg_add(g, n, step));
@@ -151,7 +156,7 @@ static void copy_columns(Cg *g, int m, LLVMValueRef dst, LLVMValueRef drs, LLVMV
 
 // Single panels; the last may be partial: then B comes from the padded copy and C goes through a padded tile, so the arithmetic is
 // that of a whole panel.
-static void last_panels(Cg *g, LLVMValueRef *arg, LLVMValueRef nvar, int m, Dtype dt) {
+static void last_panels(Cg *g, LLVMValueRef *arg, LLVMValueRef nvar, int m, const MmKernel *kernel) {
   LLVMValueRef tmp = cg_var(g, LLVMArrayType2(g->v16f32, (uint64_t)m), NULL), width = cg_i64(g, PANEL);
   LLVMValueRef left = cg_sub(g, arg[MMR_N], cg_get(g, g->i64, nvar));
   CgLoop l = cg_loop(g, cg_i64(g, 0), cg_ceildiv(g, left, PANEL), 1);
@@ -162,9 +167,9 @@ static void last_panels(Cg *g, LLVMValueRef *arg, LLVMValueRef nvar, int m, Dtyp
   copy_columns(g, m, tmp, width, c, arg[MMR_C_ROW], cols);
   cg_endif(g, &chain);
   cg_endif(g, &in);
-  Tile t = {.A = arg[MMR_A], .K = arg[MMR_K], .acc = arg[MMR_ACC], .m = m, .p = 1, .dt = dt};
-  t.b[0] = panel_at(g, dt, arg[MMR_B], arg[MMR_B_PANEL], n, cg_i64(g, 0));
-  if (dt == DT_F32) t.b[0] = cg_select(g, part, arg[MMR_TAIL], t.b[0]);
+  Tile t = {.A = arg[MMR_A], .K = arg[MMR_K], .acc = arg[MMR_ACC], .m = m, .p = 1, .kernel = kernel};
+  t.b[0] = panel_at(g, kernel->B, arg[MMR_B], arg[MMR_B_PANEL], n, cg_i64(g, 0));
+  if (kernel->B == DT_F32) t.b[0] = cg_select(g, part, arg[MMR_TAIL], t.b[0]);
   if (arg[MMR_B_K]) t.bks = cg_select(g, part, width, arg[MMR_B_K]);
   else t.fetch = fetch_at(g, arg, n, 1), t.fps = arg[MMR_FETCH_PANEL], t.fks = arg[MMR_FETCH_K];
   t.c = cg_select(g, part, tmp, c);
@@ -178,25 +183,25 @@ static void last_panels(Cg *g, LLVMValueRef *arg, LLVMValueRef nvar, int m, Dtyp
 }
 
 // Accumulators, panels and one broadcast value in registers; of many panels some stay operands in memory. What is widened stands there besides.
-static bool fits(const MmShape *s, int m, int p, Dtype dt) {
-  int panels = p * s->regs_per_panel, loaded = panels < 4 ? panels : 4;
-  return m * panels + loaded * (dt == DT_F32 ? 1 : 2) + 1 <= s->regs;
+static bool fits(const Isa *isa, int m, int p, const MmKernel *kernel) {
+  int each = isa->mm.regs_per_panel, panels = p * each, loaded = panels < 4 ? panels : 4;
+  bool emulated = kernel->pairs && !isa->bf16[0], widened = emulated || (kernel->B != DT_F32 && !kernel->pairs);
+  return m * panels + loaded * (widened ? 2 : 1) + (emulated ? 2 * each + 1 : 1) <= isa->mm.regs;
 }
 
-int mm_most_rows(const Isa *isa, Dtype dt) {
+int mm_most_rows(const Isa *isa, const MmKernel *kernel) {
   int m = isa->mm.rows;
-  while (m > 1 && !fits(&isa->mm, m, 1, dt)) m--;
+  while (m > 1 && !fits(isa, m, 1, kernel)) m--;
   return m;
 }
 
 // The caller has made the function current (mm.c); this fills it.
-void mm_rows_body(Cg *g, int m, bool packed, Dtype dt) {
-  MmShape s = g->isa->mm;
+void mm_rows_body(Cg *g, int m, bool packed, const MmKernel *kernel) {
   LLVMValueRef arg[MMR_COUNT];
   for (unsigned i = 0; i < MMR_COUNT; i++) arg[i] = LLVMGetParam(g->fn, i);
   if (packed) arg[MMR_B_K] = NULL;
   LLVMValueRef nvar = cg_var(g, g->i64, cg_i64(g, 0));
   for (int p = 4; p > 1; p /= 2)               // few rows take several panels at once: enough independent chains
-    if (fits(&s, m, p, dt)) whole_panels(g, arg, nvar, m, p, dt);
-  last_panels(g, arg, nvar, m, dt);
+    if (fits(g->isa, m, p, kernel)) whole_panels(g, arg, nvar, m, p, kernel);
+  last_panels(g, arg, nvar, m, kernel);
 }

@@ -45,7 +45,10 @@ LLVMValueRef cg_function(Cg *g, const char *name, LLVMTypeRef type, const Isa *i
   LLVMAddAttributeAtIndex(fn, LLVMAttributeFunctionIndex, LLVMCreateEnumAttribute(g->ctx, nounwind, 0));
   if (isa) {
     attribute(g, fn, "target-cpu", isa->cpu);
-    if (isa->features[0]) attribute(g, fn, "target-features", isa->features);
+    bool more = cg_has_pairs(isa, g->precision);
+    char features[64];
+    snprintf(features, sizeof features, "%s%s%s", isa->features, more && isa->features[0] ? "," : "", more ? isa->bf16 : "");
+    if (features[0]) attribute(g, fn, "target-features", features);
     attribute(g, fn, "prefer-vector-width", "512");
     attribute(g, fn, "min-legal-vector-width", "512");
   }
@@ -121,9 +124,8 @@ LLVMValueRef cg_constant(Cg *g, const char *name, LLVMValueRef init, bool extern
 
 // ---- a program
 static LLVMValueRef emit_kernel(Cg *g, const Kernel *k, const Isa *isa) {
-  if (!kernel_emitters[k->cls].body) return LLVMConstNull(g->ptr);
   char name[64];
-  snprintf(name, sizeof name, "k%d_%s_%s", k->id, kernel_class[k->cls].name, isa->name);
+  snprintf(name, sizeof name, "k%d_%s_%s%s%s", k->id, kernel_class[k->cls].name, isa->name, g->precision ? "_" : "", g->precision ? precision_name(g->precision) : "");
   LLVMTypeRef par[3] = {g->i64, g->ptr, g->ptr};
   LLVMValueRef fn = cg_function(g, name, LLVMFunctionType(g->void_t, par, 3, false), isa, false);
   kernel_emitters[k->cls].body(g, k);
@@ -131,14 +133,20 @@ static LLVMValueRef emit_kernel(Cg *g, const Kernel *k, const Isa *isa) {
   return fn;
 }
 
-static LLVMValueRef kernel_table(Cg *g, const Plan *p, const Isa *isa) {
-  LLVMValueRef *fn = need_alloc((size_t)p->nkernel + 1, sizeof *fn);
-  for (int i = 0; i < p->nkernel; i++) fn[i] = emit_kernel(g, &p->kernel[i], isa);
+// Kernels of a path and a precision; those that do not ask for it are the first precision's.
+static LLVMValueRef kernel_table(Cg *g, const Plan *p, const Isa *isa, Precision precision, LLVMValueRef *fn, bool *asks) {
+  g->precision = precision;
+  for (int i = 0; i < p->nkernel; i++) {
+    const Kernel *k = &p->kernel[i];
+    if (precision && !asks[i]) continue;
+    g->asked = false;
+    fn[i] = kernel_emitters[k->cls].body ? emit_kernel(g, k, isa) : LLVMConstNull(g->ptr);
+    asks[i] = g->asked;
+  }
+  g->precision = PRECISION_F32;
   char name[64];
-  snprintf(name, sizeof name, "kernels_%s", isa->name);
-  LLVMValueRef table = cg_constant(g, name, LLVMConstArray2(g->ptr, fn, (uint64_t)p->nkernel), false);
-  free(fn);
-  return table;
+  snprintf(name, sizeof name, "kernels_%s_%s", isa->name, precision_name(precision));
+  return cg_constant(g, name, LLVMConstArray2(g->ptr, fn, (uint64_t)p->nkernel), false);
 }
 
 static LLVMValueRef text(Cg *g, const char *name, const char *s) {
@@ -149,17 +157,22 @@ _Static_assert(offsetof(RtIsa, name) == 0 && offsetof(RtIsa, kernel) == 8 && off
 
 static void isa_tables(Cg *g, const Plan *p) {
   enum { MOST = 8 };
-  LLVMValueRef row[MOST];
+  LLVMValueRef row[MOST], *fn = need_alloc((size_t)p->nkernel + 1, sizeof *fn);
+  bool *asks = need_alloc((size_t)p->nkernel + 1, sizeof *asks);
   int64_t n = 0;
   LLVMTypeRef row_t[3] = {g->ptr, g->ptr, g->i64};
   for (const Isa *isa = isas; isa->name; isa++) {
     char name[64];
     snprintf(name, sizeof name, "isa_%s", isa->name);
-    LLVMValueRef of[3] = {text(g, name, isa->name), kernel_table(g, p, isa), cg_i64(g, PRECISION_F32)};
-    row[n++] = LLVMConstStructInContext(g->ctx, of, 3, false);
+    LLVMValueRef of[3] = {text(g, name, isa->name)};
+    for (Precision precision = 0; precision < N_PRECISION; precision++) {
+      of[1] = kernel_table(g, p, isa, precision, fn, asks), of[2] = cg_i64(g, precision);
+      row[n++] = LLVMConstStructInContext(g->ctx, of, 3, false);
+    }
   }
   cg_constant(g, "calm_isas", LLVMConstArray2(LLVMStructTypeInContext(g->ctx, row_t, 3, false), row, (uint64_t)n), true);
   cg_constant(g, "calm_isa_count", cg_i64(g, n), true);
+  free(fn), free(asks);
 }
 
 LlvmEmit *const calm_llvm_emit = llvm_emit;

@@ -55,11 +55,13 @@ static NativeObject load_kernel(const Kernel *k) {
   return native_load(&plan);
 }
 
-HarnessKernel *harness_compile(const Kernel *k, const char *isa) {
+HarnessKernel *harness_compile(const Kernel *k, const char *isa) { return harness_compile_in(k, isa, PRECISION_F32); }
+
+HarnessKernel *harness_compile_in(const Kernel *k, const char *isa, Precision precision) {
   HarnessKernel *h = calloc(1, sizeof *h);
   if (!h) die("memory", NULL);
   h->object = load_kernel(k);
-  h->kernel = native_kernels(&h->object, isa);
+  h->kernel = native_kernels(&h->object, isa, precision);
   h->scratch = aligned_alloc(64, (size_t)(h->object.scratch_bytes + 63) / 64 * 64 + GUARD);
   if (!h->scratch) die("memory", NULL);
   return h;

@@ -15,7 +15,8 @@ const char *harness_isa(int i);
 
 // Kernels whose class fixes the arguments may leave narg 0. The kernel's memory must stay until harness_free. Fails the
 // test (exits with a message) when anything goes wrong.
-HarnessKernel *harness_compile(const Kernel *k, const char *isa);
+HarnessKernel *harness_compile(const Kernel *k, const char *isa);                          // in f32
+HarnessKernel *harness_compile_in(const Kernel *k, const char *isa, Precision precision);
 // One call with n pointer arguments.
 void harness_run(HarnessKernel *h, int64_t rows, void *const *arg, int n);
 // The same where argument 0 has rows of its own (untake).

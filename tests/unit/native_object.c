@@ -53,11 +53,17 @@ NativeObject native_load(const Plan *p) {
   return n;
 }
 
-RtKernel *const *native_kernels(const NativeObject *o, const char *isa) {
+bool native_runs(const char *isa, Precision precision) {
+  const RtIsa one = {.name = isa, .precision = precision};
+  RtError e;
+  return isa_choose(&one, 1, isa, precision, &e) == 0;
+}
+
+RtKernel *const *native_kernels(const NativeObject *o, const char *isa, Precision precision) {
   const RtIsa *have = symbol(o->library, "calm_isas");
   int64_t n = *(const int64_t *)symbol(o->library, "calm_isa_count");
   for (int64_t i = 0; i < n; i++) {
-    if (!strcmp(have[i].name, isa) && have[i].precision == PRECISION_F32) return have[i].kernel;
+    if (!strcmp(have[i].name, isa) && have[i].precision == precision) return have[i].kernel;
   }
   die("no such instruction-set path", isa);
   return NULL;

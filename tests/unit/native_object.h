@@ -15,6 +15,8 @@ const char *native_isa(int i);
 
 // Exits with a message when anything goes wrong.
 NativeObject native_load(const Plan *p);
-RtKernel *const *native_kernels(const NativeObject *o, const char *isa);   // by kernel id
+// Whether this processor runs kernels of a path and a precision: in bf16, those with an instruction that it lacks it does not.
+bool native_runs(const char *isa, Precision precision);
+RtKernel *const *native_kernels(const NativeObject *o, const char *isa, Precision precision);   // by kernel id
 void native_unload(NativeObject *o);
 #endif

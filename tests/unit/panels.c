@@ -1,6 +1,7 @@
 // See panels.h.
 #include "tests/unit/panels.h"
 
+#include <immintrin.h>
 #include <math.h>
 #include <string.h>
 
@@ -30,6 +31,32 @@ float panel_number(Dtype dt, const void *p, int64_t i) {
   return dt == DT_F16 ? from_half(h) : from_bits((uint32_t)h << 16);
 }
 
+float bf16_rounded(float v) {
+  uint32_t u;
+  memcpy(&u, &v, sizeof u);
+  if (isnan(v)) return from_bits(u | 0x00400000);
+  if (!(u & 0x7f800000)) return from_bits(u & 0x80000000);
+  return from_bits((u + 0x7fff + (u >> 16 & 1)) & 0xffff0000);
+}
+
+static float step(float x, float w, float y) { return fmaf(bf16_rounded(x), bf16_rounded(w), y); }
+
+float product_chain(Precision precision, const float *x, const float *w, int64_t stride, int64_t K) {
+  float y = 0;
+  if (precision == PRECISION_F32) {
+    for (int64_t k = 0; k < K; k++) y = fmaf(x[k], w[k * stride], y);
+    return y;
+  }
+  unsigned modes = _mm_getcsr();
+  _mm_setcsr(modes | 1 << 15 | 1 << 6);
+  for (int64_t k = 0; k < K; k += 2) {
+    if (k + 1 < K) y = step(x[k + 1], w[(k + 1) * stride], y);
+    y = step(x[k], w[k * stride], y);
+  }
+  _mm_setcsr(modes);
+  return y;
+}
+
 // Where element [n, k] of w[N, K] lies in panels (plan.h).
 int64_t panel_at(Dtype dt, int64_t K, int64_t n, int64_t k) {
   int64_t panel = n / PANEL * panel_elems(dt, K), lane = n % PANEL;
@@ -45,7 +72,7 @@ void *panels_of(Fences *f, Dtype dt, const float *w, int64_t N, int64_t K) {
     for (int64_t k = 0; k < K; k++) {
       int64_t at = panel_at(dt, K, i, k);
       if (dt == DT_F32) ((float *)p)[at] = w[i * K + k];
-      else ((uint16_t *)p)[at] = number_bits(dt, w[i * K + k]);
+      else ((uint16_t *)p)[at] = number_bits(dt, dt == DT_BF16 ? bf16_rounded(w[i * K + k]) : w[i * K + k]);
     }
   return p;
 }

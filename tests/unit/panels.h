@@ -8,10 +8,14 @@
 
 // The 16 bits of v in f16 or bf16, which can say it and not as a subnormal half.
 uint16_t number_bits(Dtype dt, float v);
+// v as products in bf16 take it: to the nearest, ties to even, subnormals to 0.
+float bf16_rounded(float v);
+// sum over k in order of x[k] * w[k * stride], each step rounded once. In bf16: numbers rounded, the odd of two steps first, subnormals counting 0.
+float product_chain(Precision precision, const float *x, const float *w, int64_t stride, int64_t K);
 // Element i of an array of f32, f16 or bf16.
 float panel_number(Dtype dt, const void *p, int64_t i);
 // Where element [n, k] of w[N, K] lies in panels, in elements.
 int64_t panel_at(Dtype dt, int64_t K, int64_t n, int64_t k);
-// w[N, K], whose numbers dt can say, in panels; zeros behind the last row. Fenced.
+// w[N, K], whose numbers dt can say or is rounded to as bf16_rounded does, in panels; zeros behind the last row. Fenced.
 void *panels_of(Fences *f, Dtype dt, const float *w, int64_t N, int64_t K);
 #endif

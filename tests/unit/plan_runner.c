@@ -204,7 +204,7 @@ PlanRunner *runner_new(const Plan *p, const NativeObject *o, const char *isa, in
   assert_non_null(r);
   r->p = p;
   r->o = o;
-  r->kernel = native_kernels(o, isa);
+  r->kernel = native_kernels(o, isa, PRECISION_F32);
   r->pool = pool_new(threads, (size_t)o->scratch_bytes);
   RtError e;
   r->blas = blas_open(isa, threads, &e);

@@ -15,6 +15,7 @@
 #include "llvm/llvm.h"
 #include "tests/unit/fence.h"
 #include "tests/unit/kernel_harness.h"
+#include "tests/unit/native_object.h"
 #include "tests/unit/panels.h"
 
 // ---- numbers
@@ -28,6 +29,15 @@ static float *numbers(uint32_t *s, int64_t n) {
   assert_non_null(p);
   for (int64_t i = 0; i < n; i++) p[i] = ldexpf((float)((int)(next(s) >> 8) - (1 << 23)), (int)below(s, 11) - 29);
   return p;
+}
+
+// Of every size: products about the smallest normal number, where sums are lost and found again; in one of four tries any bits at all.
+static float any_number(uint32_t *s, int t) {
+  uint32_t u = next(s) ^ next(s) >> 16;
+  if (t % 4) u = (u & 0x807fffff) | (uint32_t)(t % 4 == 1 ? 60 + below(s, 8) : t % 4 == 2 ? below(s, 3) * 64 : 63 + below(s, 2) * 63) << 23;
+  float v;
+  memcpy(&v, &u, sizeof v);
+  return v;
 }
 
 // ---- panels of each width
@@ -45,12 +55,8 @@ static float *stored_numbers(uint32_t *s, Dtype dt, int64_t n) {
   return p;
 }
 
-// sum over k in order of x[k] * w[k * stride], each step rounded once.
-static float chain(const float *x, const float *w, int64_t stride, int64_t K) {
-  float y = 0;
-  for (int64_t k = 0; k < K; k++) y = fmaf(x[k], w[k * stride], y);
-  return y;
-}
+// Panels of f16 stay out of pairs.
+static Precision in_pairs(Dtype dt, Precision p) { return precision_takes(p, dt) ? p : PRECISION_F32; }
 
 static void same_bits(const float *got, const float *want, int64_t n, int64_t width, const char *what) {
   for (int64_t i = 0; i < n; i++) {
@@ -70,11 +76,12 @@ static const Shape shapes[] = {
 static const int64_t counts[] = {0, 1, 2, 3, 5, 6, 7, 11, 13, 14, 15, 29, 95, 96, 97, 131, 255, 257, 300};
 enum { NSHAPE = sizeof shapes / sizeof *shapes, NCOUNT = sizeof counts / sizeof *counts, ROWS = 300 };
 
-// Compiles k and runs it for every number of rows at random offsets into x[ROWS, width]. run fills the outputs' want.
+// Compiles k in a precision and runs it for every number of rows at random offsets into x[ROWS, width]. run fills the outputs' want.
 typedef void Check(void *user, HarnessKernel *h, int64_t offset, int64_t rows);
-static void each_run(const Kernel *k, uint32_t seed, Check *check, void *user) {
+static void each_run(const Kernel *k, Precision precision, uint32_t seed, Check *check, void *user) {
   for (int i = 0; harness_isa(i); i++) {
-    HarnessKernel *h = harness_compile(k, harness_isa(i));
+    if (!native_runs(harness_isa(i), precision)) continue;
+    HarnessKernel *h = harness_compile_in(k, harness_isa(i), precision);
     for (int c = 0; c < NCOUNT; c++) {
       check(user, h, below(&seed, ROWS - counts[c] + 1), counts[c]);
     }
@@ -88,6 +95,7 @@ static void each_run(const Kernel *k, uint32_t seed, Check *check, void *user) {
 typedef struct Forward {
   int64_t K, N[3];
   int nmat;
+  Precision precision;
   Dtype dt[3];
   float *x, *w[3], *want[3];
 } Forward;
@@ -97,7 +105,7 @@ static void check_forward(void *user, HarnessKernel *h, int64_t offset, int64_t 
   Fences *f = fences_new();
   void *arg[7] = {fenced_floats(f, rows * t->K, t->x + offset * t->K)};
   for (int m = 0; m < t->nmat; m++) {
-    arg[1 + m] = panels_of(f, t->dt[m], t->w[m], t->N[m], t->K);
+    arg[1 + m] = panels_of(f, panel_under(t->dt[m], t->precision), t->w[m], t->N[m], t->K);
     arg[1 + t->nmat + m] = fenced_floats(f, rows * t->N[m], NULL);
   }
   harness_run(h, rows, arg, 1 + 2 * t->nmat);
@@ -106,8 +114,8 @@ static void check_forward(void *user, HarnessKernel *h, int64_t offset, int64_t 
   fences_free(f);
 }
 
-static void forward(int64_t K, int nmat, const int64_t *N, int width, uint32_t seed) {
-  Forward t = {.K = K, .nmat = nmat, .x = numbers(&seed, ROWS * K)};
+static void forward(int64_t K, int nmat, const int64_t *N, int width, Precision precision, uint32_t seed) {
+  Forward t = {.K = K, .nmat = nmat, .precision = precision, .x = numbers(&seed, ROWS * K)};
   KArg arg[7] = {{.per_row = true, .elems = K}};
   Kernel k = {.cls = K_GEMM, .arg = arg, .narg = 1 + 2 * nmat, .dim = {K}, .nmat = nmat};
   for (int m = 0; m < nmat; m++) {
@@ -117,9 +125,9 @@ static void forward(int64_t K, int nmat, const int64_t *N, int width, uint32_t s
     t.w[m] = stored_numbers(&seed, t.dt[m], N[m] * K);
     t.want[m] = malloc((size_t)(ROWS * N[m]) * sizeof(float));
     for (int64_t r = 0; r < ROWS; r++)
-      for (int64_t n = 0; n < N[m]; n++) t.want[m][r * N[m] + n] = chain(t.x + r * K, t.w[m] + n * K, 1, K);
+      for (int64_t n = 0; n < N[m]; n++) t.want[m][r * N[m] + n] = product_chain(in_pairs(t.dt[m], precision), t.x + r * K, t.w[m] + n * K, 1, K);
   }
-  each_run(&k, seed, check_forward, &t);
+  each_run(&k, precision, seed, check_forward, &t);
   for (int m = 0; m < nmat; m++) free(t.w[m]), free(t.want[m]);
   free(t.x);
 }
@@ -128,14 +136,44 @@ static void test_forward(void **state) {
   (void)state;
   for (int i = 0; i < NSHAPE; i++)
     for (int w = 0; w < NWIDTH; w++)
-      if (w < 2 || i % 4 == 0) forward(shapes[i].K, 1, &shapes[i].N, w, (uint32_t)i);
+      if (w < 2 || i % 4 == 0) forward(shapes[i].K, 1, &shapes[i].N, w, PRECISION_F32, (uint32_t)i);
+  for (int i = 0; i < NSHAPE; i++) forward(shapes[i].K, 1, &shapes[i].N, i % 2, PRECISION_BF16, (uint32_t)i);
 }
 
 static void test_several_matrices(void **state) {
   (void)state;
   for (int i = 0; i < NSHAPE; i += 3) {
     int64_t N[3] = {shapes[i].N, shapes[(i + 5) % NSHAPE].N, shapes[(i + 9) % NSHAPE].N};
-    forward(shapes[i].K, 3, N, i, 100 + (uint32_t)i);
+    for (Precision p = 0; p < N_PRECISION; p++) forward(shapes[i].K, 3, N, i, p, 100 + (uint32_t)i);
+  }
+}
+
+// ---- numbers of every kind, subnormals, infinities and NaN among them, in pairs: the instruction, what stands for it, and the chain are one
+
+static void test_extremes(void **state) {
+  (void)state;
+  enum { R = 7, N = 40, K = 90, TRIES = 60 };
+  uint32_t seed = 7;
+  KArg arg[3] = {{.per_row = true, .elems = K}, {.dt = DT_F32}, {.per_row = true, .written = true, .elems = N}};
+  Kernel k = {.cls = K_GEMM, .arg = arg, .narg = 3, .dim = {K}, .nmat = 1, .N = {N}};
+  for (int i = 0; harness_isa(i); i++) {
+    if (!native_runs(harness_isa(i), PRECISION_BF16)) continue;
+    HarnessKernel *h = harness_compile_in(&k, harness_isa(i), PRECISION_BF16);
+    for (int t = 0; t < TRIES; t++) {
+      Fences *f = fences_new();
+      float *x = fenced_floats(f, R * K, NULL), *w = fenced_floats(f, N * K, NULL), *out = fenced_floats(f, R * N, NULL);
+      for (int64_t j = 0; j < R * K; j++) x[j] = any_number(&seed, t);
+      for (int64_t j = 0; j < N * K; j++) w[j] = any_number(&seed, t);
+      harness_run(h, R, (void *[]){x, panels_of(f, DT_BF16, w, N, K), out}, 3);
+      for (int64_t r = 0; r < R; r++)
+        for (int64_t n = 0; n < N; n++) {
+          float want = product_chain(PRECISION_BF16, x + r * K, w + n * K, 1, K), got = out[r * N + n];
+          if (isnan(want) ? !isnan(got) : !!memcmp(&want, &got, sizeof got))
+            fail_msg("%s: try %d [%d, %d] is %a, expected %a", harness_isa(i), t, (int)r, (int)n, (double)got, (double)want);
+        }
+      fences_free(f);
+    }
+    harness_free(h);
   }
 }
 
@@ -146,6 +184,7 @@ typedef struct Transposed {
   int64_t K, N;
   float *dy, *w, *scale, *old, *want;
   bool fused;
+  Precision precision;
   Dtype dt;
 } Transposed;
 
@@ -153,16 +192,16 @@ static void check_transposed(void *user, HarnessKernel *h, int64_t offset, int64
   const Transposed *t = user;
   Fences *f = fences_new();
   float *out = fenced_floats(f, rows * t->N, t->fused ? t->old + offset * t->N : NULL);
-  void *arg[5] = {fenced_floats(f, rows * t->K, t->dy + offset * t->K), panels_of(f, t->dt, t->w, t->K, t->N), out};
+  void *arg[5] = {fenced_floats(f, rows * t->K, t->dy + offset * t->K), panels_of(f, panel_under(t->dt, t->precision), t->w, t->K, t->N), out};
   if (t->fused) arg[3] = fenced_floats(f, rows, t->scale + offset), arg[4] = out;
   harness_run(h, rows, arg, t->fused ? 5 : 3);
   same_bits(out, t->want + offset * t->N, rows * t->N, t->N, t->fused ? "gemm_t, added" : "gemm_t");
   fences_free(f);
 }
 
-static void transposed(Shape s, uint32_t seed, bool fused, int width) {
+static void transposed(Shape s, uint32_t seed, bool fused, int width, Precision precision) {
   Dtype dt = widths[width % NWIDTH];
-  Transposed t = {.K = s.K, .N = s.N, .fused = fused, .dt = dt, .dy = numbers(&seed, ROWS * s.K), .w = stored_numbers(&seed, dt, s.K * s.N),
+  Transposed t = {.K = s.K, .N = s.N, .fused = fused, .precision = precision, .dt = dt, .dy = numbers(&seed, ROWS * s.K), .w = stored_numbers(&seed, dt, s.K * s.N),
                   .scale = numbers(&seed, ROWS), .old = numbers(&seed, ROWS * s.N)};
   enum { OLD = 2, SCALE, OUT };
   RowVal v[] = {{.src = RV_ACC, .in = {-1, -1}, .rank = 1, .dim = {s.N}, .store = -1},
@@ -178,10 +217,10 @@ static void transposed(Shape s, uint32_t seed, bool fused, int width) {
   t.want = malloc((size_t)(ROWS * s.N) * sizeof *t.want);
   for (int64_t r = 0; r < ROWS; r++)
     for (int64_t n = 0; n < s.N; n++) {
-      float y = chain(t.dy + r * s.K, t.w + n, s.N, s.K), scaled = y * t.scale[r];
+      float y = product_chain(in_pairs(dt, precision), t.dy + r * s.K, t.w + n, s.N, s.K), scaled = y * t.scale[r];
       t.want[r * s.N + n] = fused ? t.old[r * s.N + n] + scaled : y;
     }
-  each_run(&k, seed, check_transposed, &t);
+  each_run(&k, precision, seed, check_transposed, &t);
   free(t.dy), free(t.w), free(t.scale), free(t.old), free(t.want);
 }
 
@@ -189,12 +228,13 @@ static void test_transposed(void **state) {
   (void)state;
   for (int i = 0; i < NSHAPE; i++)
     for (int w = 0; w < NWIDTH; w++)
-      if (w < 2 || i % 4 == 0) transposed(shapes[i], 200 + (uint32_t)i, false, w);
+      if (w < 2 || i % 4 == 0) transposed(shapes[i], 200 + (uint32_t)i, false, w, PRECISION_F32);
+  for (int i = 0; i < NSHAPE; i++) transposed(shapes[i], 200 + (uint32_t)i, false, i % 2, PRECISION_BF16);
 }
 
 static void test_transposed_added(void **state) {
   (void)state;
-  for (int i = 1; i < NSHAPE; i += 2) transposed(shapes[i], 300 + (uint32_t)i, true, i / 2);
+  for (int i = 1; i < NSHAPE; i += 2) transposed(shapes[i], 300 + (uint32_t)i, true, i / 2, i % 4 == 3);
 }
 
 // ---- packing
@@ -220,19 +260,21 @@ static void check_panels(Dtype dt, const void *p, const float *w, int64_t N, int
 }
 
 // turned: stored as w[K, N].
-static void pack(Dtype dt, int64_t N, int64_t K, bool turned) {
+static void pack(Dtype dt, int64_t N, int64_t K, bool turned, Precision precision) {
   Fences *f = fences_new();
+  Dtype to = panel_under(dt, precision);
   int64_t panels = (N + PANEL - 1) / PANEL;
   void *w = fenced(f, (size_t)(N * K * dtype_size(dt)));
   float *want = malloc((size_t)(N * K) * sizeof *want);
-  for (int64_t i = 0; i < N * K; i++) want[turned ? i % N * K + i / N : i] = stored(dt, w, i);
+  for (int64_t i = 0; i < N * K; i++) want[turned ? i % N * K + i / N : i] = to == dt ? stored(dt, w, i) : bf16_rounded(stored(dt, w, i));
   KArg arg[2] = {{.dt = dt, .elems = N * K}, {.dt = dt, .per_row = true, .written = true, .elems = panel_elems(dt, K)}};
   Kernel k = {.cls = K_PACK, .arg = arg, .narg = 2, .dim = {N, K, turned}};
   for (int i = 0; harness_isa(i); i++) {
-    HarnessKernel *h = harness_compile(&k, harness_isa(i));
-    void *p = fenced(f, (size_t)(panels * panel_elems(dt, K) * dtype_size(dt)));
+    if (!native_runs(harness_isa(i), precision)) continue;
+    HarnessKernel *h = harness_compile_in(&k, harness_isa(i), precision);
+    void *p = fenced(f, (size_t)(panels * panel_elems(to, K) * dtype_size(to)));
     harness_run(h, panels, (void *[]){w, p}, 2);
-    check_panels(dt, p, want, N, K);
+    check_panels(to, p, want, N, K);
     harness_free(h);
   }
   fences_free(f);
@@ -242,9 +284,10 @@ static void pack(Dtype dt, int64_t N, int64_t K, bool turned) {
 static void test_pack(void **state) {
   (void)state;
   for (int t = 0; t < NWIDTH; t++) {
-    for (int i = 0; i < NSHAPE; i++) pack(widths[t], shapes[i].N, shapes[i].K, i % 3 == 0);
-    for (int64_t n = 1; n <= 35; n += 2) pack(widths[t], n, 36 - n, n % 4 == 1);
+    for (int i = 0; i < NSHAPE; i++) pack(widths[t], shapes[i].N, shapes[i].K, i % 3 == 0, i % 2 && !t ? PRECISION_BF16 : PRECISION_F32);
+    for (int64_t n = 1; n <= 35; n += 2) pack(widths[t], n, 36 - n, n % 4 == 1, PRECISION_F32);
   }
+  for (int64_t n = 1; n <= 35; n++) pack(DT_F32, n, 67 - n, n % 4 < 2, PRECISION_BF16);
 }
 
 // The register tiles live from accumulators that stay in registers: no vector goes through the stack anywhere in them.
@@ -260,7 +303,7 @@ static void nothing_spilled(void **state) {
     if (strncmp(name, "mm_rows", 7) || strncmp(line, "\tvmov", 5)) continue;
     if (strstr(line, "(%rsp)") && (strstr(line, "%zmm") || strstr(line, "%ymm"))) fail_msg("%s spills: %s", name, line);
   }
-  assert_true(tiles >= 74);                                 // 13 + 6 numbers of rows of f32, packed or not; 13 + 5 of bf16, f16
+  assert_true(tiles >= 90);                                 // 13 + 6 numbers of rows of f32, packed or not; 13 + 5 of bf16, f16; 13 + 3 of pairs
   buf_free(&text);
 }
 
@@ -268,7 +311,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_forward),          cmocka_unit_test(test_several_matrices),
       cmocka_unit_test(test_transposed),       cmocka_unit_test(test_transposed_added),
-      cmocka_unit_test(nothing_spilled), cmocka_unit_test(test_pack),
+      cmocka_unit_test(test_extremes),         cmocka_unit_test(nothing_spilled),
+      cmocka_unit_test(test_pack),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
