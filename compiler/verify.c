@@ -34,8 +34,10 @@ static int build_and_run(const Options *o, const Result *folder, const char *mod
   Ended e;
   task_run(&make, s, &e);
   if (e.status) return e.status < 0 ? 1 : e.status;
-  char *argv[8] = {program, (char *)"verify", (char *)"--ref", (char *)o->ref};
-  if (o->tol) argv[4] = (char *)"--tol", argv[5] = (char *)o->tol;
+  char *argv[10] = {program, (char *)"verify", (char *)"--ref", (char *)o->ref};
+  int n = 4;
+  if (o->tol) argv[n++] = (char *)"--tol", argv[n++] = (char *)o->tol;
+  if (o->precision) argv[n++] = (char *)"--precision", argv[n++] = (char *)o->precision;
   Task run = {.name = "the program", .argv = argv, .visible = true};
   task_run(&run, s, &e);
   return e.status < 0 || e.status > ENDED_BY ? task_failed(&run, &e) : e.status;

@@ -11,6 +11,13 @@
 static const char *const OPTIMIZERS[] = {SETTING_OPTIMIZERS(W) NULL}, *const SCHEDULES[] = {SETTING_SCHEDULES(W) NULL},
                   *const METRICS[] = {SETTING_METRICS(W) NULL};
 #undef W
+static const char *const PRECISIONS[] = {
+    "auto",
+#define X(id, name, what) name,
+#include "runtime/abi/precision.def"
+#undef X
+    NULL,
+};
 
 // What a kind says of itself: enum, bounds, words.
 #define KIND_PATH SETTING_PATH, 0, 0, NULL

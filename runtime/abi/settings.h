@@ -31,6 +31,8 @@ enum { SETTING_SCHEDULES(W) };
 enum { SETTING_METRICS(W) };
 #undef W
 
+enum { PRECISION_AUTO, PRECISION_SAID };             // word PRECISION_SAID + p names Precision p
+
 typedef struct Setting {
   const char *block, *name;
   SettingKind kind;

@@ -9,6 +9,7 @@
 
 #include "runtime/commands/command.h"
 #include "runtime/commands/memory.h"
+#include "runtime/commands/precision.h"
 #include "runtime/commands/signals.h"
 #include "runtime/commands/streams.h"
 #include "runtime/core/core.h"
@@ -32,6 +33,7 @@ enum { NCOMMANDS = sizeof COMMANDS / sizeof *COMMANDS };
 // What the user of a command can do about an error.
 static const struct { RtAbout about; int commands; const char *advice; } ADVICE[] = {
     {RT_ABOUT_MODEL_DIR, C_ALL, "another place for it: --model NAME=DIR"},
+    {RT_ABOUT_PRECISION, C_COMPUTES, "--precision f32"},
     {RT_ABOUT_STEP, C_TRAIN | C_EVAL | C_SCORE, "fewer tokens at a time: --tokens-cap"},
     {RT_ABOUT_MEMORY, C_ALL, "give it more memory, or take smaller models"},
     {RT_ABOUT_CACHES, C_EVAL, "fewer sequences at a time, or shorter ones: --slots, --max-tokens"},
@@ -101,11 +103,8 @@ static bool choose_threads(App *a, const Options *o, int *threads, RtError *e) {
 
 static bool open_engine(App *a, const Options *o, RtError *e) {
   const Streams *ss = &a->models->streams;
-  RtError why;
-  const char *want = getenv("CALM_ISA");
-  int threads, isa = isa_choose(o->rt->isas, o->rt->isa_count, want, PRECISION_F32, &why);
-  if (isa < 0) return rt_fail(e, "%s%.900s", want && *want ? "CALM_ISA=" : "", why.text);
-  if (!choose_threads(a, o, &threads, e)) return false;
+  int threads, isa = precision_open(a, o, e);
+  if (isa < 0 || !choose_threads(a, o, &threads, e)) return false;
   int64_t *context = rt_alloc((size_t)ss->n, sizeof *context);
   for (int k = 0; k < ss->n; k++) context[k] = ss->s[k].context;
   EngineStreams streams = {.n = ss->n, .of = ss->of, .context = context};
@@ -139,7 +138,9 @@ bool app_load(App *a, const Options *o, const Load *l, RtError *e) {
   if (!sampled && (o->params || !en->prog->nparam)) options_idle(o, FLAG_seed, "nothing is random here");
   Identity id = {.models = a->models};
   Checkpoint *c = NULL;
-  bool ok = (!o->params || (c = checkpoint_open_params(o->params, &id, o->force, e))) && memory_check(a, o, l, e) && engine_load(en, a->models->dir, l->training, e);
+  bool ok = (!o->params || (c = checkpoint_open_params(o->params, &id, o->force, e))) && precision_of(a, o, c, false, e);
+  if (ok && o->run_command & C_RUN) rt_note("%s: %s, %s: %s", en->prog->spec, en->isa->name, precision_of_app(a), a->precision_why);
+  ok = ok && memory_check(a, o, l, e) && engine_load(en, a->models->dir, l->training, e);
   if (ok && c) checkpoint_take(c, &(TrainVectors){.theta = en->params.theta});
   checkpoint_close(c), identity_drop(&id);
   if (!ok) return false;

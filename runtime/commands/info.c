@@ -5,6 +5,7 @@
 
 #include "runtime/commands/command.h"
 #include "runtime/commands/memory.h"
+#include "runtime/commands/precision.h"
 #include "runtime/core/core.h"
 #include "runtime/files/files.h"
 #include "runtime/rows/rows.h"
@@ -135,6 +136,8 @@ static json_t *describe(const App *a) {
   json_t *o = json_pack("{s:s, s:s, s:s, s:i}", "spec", p->spec, "spec_sha256", p->spec_sha256, "isa", a->en->isa->name,
                         "threads", pool_threads(a->en->pool));
   json_object_set_new(o, "threads_why", json_string(a->threads_why));
+  json_object_set_new(o, "precision", json_string(precision_of_app(a)));
+  json_object_set_new(o, "precision_why", json_string(a->precision_why));
   json_t *models = json_array(), *params = json_array(), *connections = json_array();
   for (int i = 0; i < p->nmodel; i++) json_array_append_new(models, model_json(a->models, i, hashes));
   for (int i = 0; i < p->nparam; i++) {
@@ -185,8 +188,8 @@ static void print_params(const Prog *p) {
 }
 
 static void print_text(const Engine *en, const json_t *o) {
-  printf("%s  sha256 %s\n%s, %lld thread%s (%s), %lld kernel%s\n", text(o, "spec"), text(o, "spec_sha256"), text(o, "isa"), number(o, "threads"),
-         plural(number(o, "threads")), text(o, "threads_why"), number(o, "kernels"), plural(number(o, "kernels")));
+  printf("%s  sha256 %s\n%s, %lld thread%s (%s), %lld kernel%s\n%s: %s\n", text(o, "spec"), text(o, "spec_sha256"), text(o, "isa"), number(o, "threads"),
+         plural(number(o, "threads")), text(o, "threads_why"), number(o, "kernels"), plural(number(o, "kernels")), text(o, "precision"), text(o, "precision_why"));
   print_models(o);
   const Prog *p = en->prog;
   if (p->nconnection) puts("\nconnections");

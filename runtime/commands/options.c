@@ -12,7 +12,7 @@
 #include "runtime/core/core.h"
 #include "runtime/machine/machine.h"
 
-typedef enum OptKind { OPT_FLAG, OPT_WHOLE, OPT_REAL, OPT_TEXT, OPT_LIST } OptKind;
+typedef enum OptKind { OPT_FLAG, OPT_WHOLE, OPT_REAL, OPT_TEXT, OPT_LIST, OPT_WORD } OptKind;
 typedef struct OptRow {
   const char *name, *arg, *help;
   OptKind kind;
@@ -27,6 +27,7 @@ typedef struct OptRow {
 #define KIND_REAL(lo, hi) OPT_REAL, lo, hi
 #define KIND_TEXT OPT_TEXT, 0, 0
 #define KIND_LIST OPT_LIST, 0, 0
+#define KIND_WORD(row) OPT_WORD, row, 0
 #define DEFAULT_IS(text) text, NULL
 #define DEFAULT_UNSAID(text) NULL, text
 #define DEFAULT_NONE NULL, NULL
@@ -69,6 +70,13 @@ static bool set_number(const OptRow *r, void *at, const char *s) {
   return (ok && x >= r->lo && x <= r->hi) || bad_number(r, s);
 }
 
+static bool set_word(const OptRow *r, int *at, const char *s) {
+  const Setting *row = &setting_row[(int)r->lo];
+  char expected[96];
+  setting_expected(row, expected, sizeof expected);
+  return (*at = setting_word(row, s)) >= 0 || !usage_error("--%s: expected %s, found \"%s\"", r->name, expected, s);
+}
+
 static bool set_value(Options *o, const OptRow *r, const char *s) {
   void *at = (char *)o + r->at;
   OptList *l = at;
@@ -81,6 +89,7 @@ static bool set_value(Options *o, const OptRow *r, const char *s) {
       break;
     case OPT_WHOLE:
     case OPT_REAL: return set_number(r, at, s);
+    case OPT_WORD: return set_word(r, at, s);
   }
   return true;
 }
@@ -185,6 +194,7 @@ static void set_defaults(Options *o, int command) {
     void *at = (char *)o + ROW[i].at;
     if (ROW[i].kind == OPT_WHOLE) *(int64_t *)at = OPT_UNSET;
     if (ROW[i].kind == OPT_REAL) *(double *)at = NAN;
+    if (ROW[i].kind == OPT_WORD) *(int *)at = -1;
     if (ROW[i].value && ROW[i].commands & command) set_value(o, &ROW[i], ROW[i].value);
   }
 }

@@ -12,8 +12,9 @@ enum {
   C_VERIFY = 128, C_VERIFY_FILES = 256,
   C_RUN = C_EVAL | C_GENERATE | C_SCORE | C_VERIFY,
   C_ALL = 255,                                     // those that open the program
+  C_COMPUTES = C_RUN | C_TRAIN | C_INFO,           // whose precision matters
 };
-#define OPT_UNSET INT64_MIN                        // a WHOLE without a value; a REAL is NaN, TEXT is NULL
+#define OPT_UNSET INT64_MIN                        // a WHOLE without a value; a REAL is NaN, TEXT is NULL, a WORD -1
 typedef struct OptList {
   const char **v;
   int n;
@@ -24,6 +25,7 @@ typedef struct OptList {
 #define OPT_TYPE_REAL(lo, hi) double
 #define OPT_TYPE_TEXT const char *
 #define OPT_TYPE_LIST OptList
+#define OPT_TYPE_WORD(row) int
 #define X(field, kind, name, arg, commands, value, help) FLAG_##field,
 enum {
 #include "runtime/commands/options.def"

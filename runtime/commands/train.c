@@ -11,6 +11,7 @@
 #include "runtime/commands/command.h"
 #include "runtime/commands/course.h"
 #include "runtime/commands/memory.h"
+#include "runtime/commands/precision.h"
 #include "runtime/commands/rundata.h"
 #include "runtime/commands/rundir.h"
 #include "runtime/commands/signals.h"
@@ -234,13 +235,17 @@ static void say_end(const Models *m) {
   else fprintf(stderr, "end of text %.*s%s(%d), from %s", (int)n, text ? text : "", text ? " " : "", (int)x->append, x->append_from);
 }
 
-// Bits are promised per instruction-set path and kernels of the BLAS.
+// Bits are promised per instruction-set path, precision and kernels of the BLAS.
 static void set_machine(Trainer *t, bool resumed) {
   const char *isa = t->en->isa->name, *blas = t->en->blas ? blas_core(t->en->blas) : "none";
+  Precision precision = (Precision)t->en->isa->precision, old = (Precision)t->st.precision;
   const char *old_isa = t->st.isa ? t->st.isa : "?", *old_blas = t->st.blas ? t->st.blas : "none";
   if (resumed && (strcmp(isa, old_isa) || strcmp(blas, old_blas)))
     rt_warn("%s was trained with %s and BLAS kernels %s, and goes on with %s and %s: its bits will not be those of an uninterrupted run", t->dir.last,
             old_isa, old_blas, isa, blas);
+  if (resumed && precision != old)
+    rt_warn("%s was trained in %s, and goes on in %s: its bits will not be those of an uninterrupted run", t->dir.last, precision_name(old), precision_name(precision));
+  t->st.precision = (int)precision;
   t->st.spec_file = t->en->prog->spec, t->st.calm_version = CALM_VERSION, t->st.isa = isa, t->st.blas = blas;
 }
 
@@ -265,6 +270,7 @@ static bool open_start(Trainer *t, const Options *o, RtError *e) {
   const json_t *theirs = o->resume ? checkpoint_about(t->from) : NULL;
   t->st = (TrainState){.best = INFINITY, .best_step = -1, .end_of_text = -1};
   if (!choose(&t->chosen, t->en->prog, o, theirs, t->from ? checkpoint_path(t->from) : NULL, e) || (o->resume && !checkpoint_state(t->from, &t->st, e))) return false;
+  if (o->resume && !precision_of(&t->app, o, t->from, t->chosen.by[SET_train_precision] == CHOSEN_BY_SPEC, e)) return false;
   t->set = t->chosen.set;
   if (!o->resume) t->st.seed = (uint64_t)t->set.seed;
   else if ((uint64_t)t->set.seed != t->st.seed)
@@ -368,9 +374,9 @@ static bool train(Trainer *t, const Options *o, int *sig, RtError *e) {
   int64_t params = prog_trained(en->prog);
   int threads = pool_threads(en->pool);
   char *course = course_words(&t->course, &t->set, &t->feed);
-  fprintf(stderr, "%s: %lld parameter%s, %lld row%s of %lld token%s (%lld labelled), %s, %d thread%s, %s, ", en->prog->spec, (long long)params,
+  fprintf(stderr, "%s: %lld parameter%s, %lld row%s of %lld token%s (%lld labelled), %s, %d thread%s, %s, %s: %s, ", en->prog->spec, (long long)params,
           plural(params), (long long)t->data->n, plural(t->data->n), (long long)t->data->tokens, plural(t->data->tokens), (long long)t->data->labelled,
-          course, threads, plural(threads), en->isa->name);
+          course, threads, plural(threads), en->isa->name, precision_of_app(&t->app), t->app.precision_why);
   rt_free(course);
   say_end(t->app.models);
   fputc('\n', stderr);

@@ -9,6 +9,7 @@ typedef enum RtAbout {
   RT_ABOUT_NOTHING,
   RT_ABOUT_USAGE,              // the command line cannot be understood
   RT_ABOUT_MODEL_DIR,          // where a model's files lie
+  RT_ABOUT_PRECISION,          // what products multiply
   RT_ABOUT_STEP,               // tokens computed at a time
   RT_ABOUT_MEMORY,             // what any run of the program takes
   RT_ABOUT_CACHES,             // sequences decoded at a time, and their length

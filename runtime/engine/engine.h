@@ -60,6 +60,8 @@ typedef struct Engine {
 
 // isa: index into rt->isas. threads: 1 or more. rt and p must outlive the engine.
 Engine *engine_open(const RtProgram *rt, const Prog *p, const EngineStreams *streams, int isa, int threads);
+// Other kernels of the program, before engine_load.
+void engine_use(Engine *en, int isa);
 void engine_close(Engine *en);
 
 // Maps the weights of every model from dir[model] (NULL: made from nothing) and packs them; makes room for parameters (zeros) and, with

@@ -20,6 +20,8 @@ Engine *engine_open(const RtProgram *rt, const Prog *p, const EngineStreams *str
   return en;
 }
 
+void engine_use(Engine *en, int isa) { en->isa = &en->rt->isas[isa]; }
+
 void engine_close(Engine *en) {
   if (!en) return;
   pool_free(en->pool);

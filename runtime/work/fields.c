@@ -4,23 +4,26 @@
 #include <math.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "runtime/files/files.h"
 
 #define MANY 0x1p53            // a count that can be gone on from, and that doubles hold
 #define TOKEN INT32_MAX
-typedef enum FieldKind { COUNT, STEP, SEED, LOSS, TIME, TEXT } FieldKind;
+typedef enum FieldKind { COUNT, STEP, SEED, LOSS, TIME, TEXT, WORD } FieldKind;
 typedef enum FieldNeed { OPTIONAL, SAID, NEEDED } FieldNeed;
-#define KIND_COUNT(lo, hi) COUNT, (int64_t)lo, (int64_t)hi
-#define KIND_STEP(lo, hi) STEP, (int64_t)lo, (int64_t)hi
-#define KIND_SEED SEED, 0, 0
-#define KIND_LOSS LOSS, 0, 0
-#define KIND_TIME TIME, 0, 0
-#define KIND_TEXT TEXT, 0, 0
+#define KIND_COUNT(lo, hi) COUNT, (int64_t)lo, (int64_t)hi, NULL
+#define KIND_STEP(lo, hi) STEP, (int64_t)lo, (int64_t)hi, NULL
+#define KIND_SEED SEED, 0, 0, NULL
+#define KIND_LOSS LOSS, 0, 0, NULL
+#define KIND_TIME TIME, 0, 0, NULL
+#define KIND_TEXT TEXT, 0, 0, NULL
+#define KIND_WORD(words) WORD, 0, 0, words
 static const struct Field {
   const char *key;
   FieldKind kind;
   int64_t lo, hi;
+  const char *const *words;
   FieldNeed need;
   size_t at;
 } FIELD[] = {
@@ -39,13 +42,26 @@ static json_t *field_json(const struct Field *f, const TrainState *s) {
     case LOSS:
     case TIME: return isfinite(*(const double *)at) ? json_real(*(const double *)at) : json_null();
     case TEXT: return *(const char *const *)at ? json_string(*(const char *const *)at) : json_null();
+    case WORD: return json_string(f->words[*(const int *)at]);
   }
   return NULL;
 }
 
+// The place of a word among a row's, -1: none of them; range: what they are.
+static int read_word(const struct Field *f, const json_t *v, char *range, size_t n) {
+  const char *text = json_string_value(v);
+  int found = -1;
+  size_t at = 0;
+  for (int i = 0; f->words[i] && at < n; i++) {
+    at += (size_t)snprintf(range + at, n - at, "%s\"%s\"", i ? " or " : "", f->words[i]);
+    if (text && !strcmp(text, f->words[i])) found = i;
+  }
+  return found;
+}
+
 static bool read_field(const struct Field *f, TrainState *s, const json_t *v, const char *path, RtError *e) {
   void *at = (char *)s + f->at;
-  char range[96], number[32];
+  char range[96], number[96];
   const char *expected = range, *found = rtj_kind(v);
   bool null = !v || json_is_null(v), whole = json_is_integer(v) && json_integer_value(v) >= f->lo && json_integer_value(v) <= f->hi, ok = false;
   snprintf(range, sizeof range, "a whole number from %lld to %lld", (long long)f->lo, (long long)f->hi);
@@ -57,11 +73,10 @@ static bool read_field(const struct Field *f, TrainState *s, const json_t *v, co
     case LOSS: ok = null || (json_is_number(v) && isfinite(json_number_value(v))), *(double *)at = null ? INFINITY : json_number_value(v), expected = "a number"; break;
     case TIME: ok = null || (json_is_number(v) && json_number_value(v) >= 0), *(double *)at = null ? NAN : json_number_value(v), expected = "a number of 0 or more"; break;
     case TEXT: ok = null || json_is_string(v), *(const char **)at = json_string_value(v), expected = "a string"; break;
+    case WORD: ok = (*(int *)at = null ? 0 : read_word(f, v, range, sizeof range)) >= 0; break;
   }
-  if (json_is_number(v)) {
-    snprintf(number, sizeof number, "%.15g", json_number_value(v));
-    found = number;
-  }
+  if (json_is_number(v)) snprintf(number, sizeof number, "%.15g", json_number_value(v)), found = number;
+  if (json_is_string(v) && f->kind == WORD) snprintf(number, sizeof number, "\"%.80s\"", json_string_value(v)), found = number;
   return ok || rt_fail(e, "%s: \"%s\": expected %s, found %s", path, f->key, expected, found);
 }
 
@@ -73,4 +88,10 @@ bool fields_read(TrainState *s, const json_t *o, const char *path, RtError *e) {
   for (int i = 0; i < NFIELDS; i++)
     if (!read_field(&FIELD[i], s, json_object_get(o, FIELD[i].key), path, e)) return false;
   return true;
+}
+
+bool fields_read_one(TrainState *s, const char *key, const json_t *o, const char *path, RtError *e) {
+  for (int i = 0; i < NFIELDS; i++)
+    if (!strcmp(FIELD[i].key, key)) return read_field(&FIELD[i], s, json_object_get(o, key), path, e);
+  return rt_fail(e, "%s: \"%s\": no such key", path, key);
 }

@@ -4,6 +4,7 @@
 #include <jansson.h>
 #include <stdint.h>
 
+#include "runtime/abi/abi.h"
 #include "runtime/core/core.h"
 
 #define CKPT_TYPE_COUNT(lo, hi) int64_t
@@ -12,6 +13,7 @@
 #define CKPT_TYPE_LOSS double
 #define CKPT_TYPE_TIME double
 #define CKPT_TYPE_TEXT const char *
+#define CKPT_TYPE_WORD(words) int
 typedef struct TrainState {    // texts are borrowed
 #define X(field, kind, need) CKPT_TYPE_##kind field;
 #include "runtime/work/checkpoint.def"
@@ -21,4 +23,6 @@ typedef struct TrainState {    // texts are borrowed
 void fields_write(json_t *o, const TrainState *s);
 // Texts are borrowed from o. What is missing, of another kind or out of bounds is refused by path and key.
 bool fields_read(TrainState *s, const json_t *o, const char *path, RtError *e);
+// Of one key alone.
+bool fields_read_one(TrainState *s, const char *key, const json_t *o, const char *path, RtError *e);
 #endif

@@ -229,6 +229,15 @@ const char *checkpoint_path(const Checkpoint *c) { return c->path; }
 
 bool checkpoint_state(const Checkpoint *c, TrainState *s, RtError *e) { return fields_read(s, c->about, c->path, e) && check_about(c->about, c->path, e); }
 
+bool checkpoint_precision(const Checkpoint *c, int *precision, RtError *e) {
+  TrainState s = {0};
+  *precision = -1;
+  if (!c->about) return true;
+  bool ok = fields_read_one(&s, "precision", c->about, c->path, e);
+  *precision = s.precision;
+  return ok;
+}
+
 void checkpoint_take(Checkpoint *c, const TrainVectors *x) {
   const ParamsPart theta = {"", x->theta}, moments[] = {{MOMENTS[0].prefix, x->m}, {MOMENTS[1].prefix, x->v}};
   params_take(c->prog, &theta, 1, c->theta);

@@ -274,6 +274,7 @@ static void fields(void **state) {
 #define LOSS 0, 0
 #define TIME 0, 0
 #define TEXT 0, 0
+#define WORD(words) 0, 0
 #define MANY 0x1p53
 #define TOKEN INT32_MAX
 #define X(field, kind, need) {#field, kind},
@@ -294,6 +295,28 @@ static void fields(void **state) {
     counts++;
   }
   assert_int_equal(counts, 6);
+  // the precision that trained it: f32 where an earlier calm did not say, and none that this calm does not have
+  Resumption r;
+  for (int p = 0; p <= N_PRECISION; p++) {
+    json_object_update(bad, good);
+    if (p < N_PRECISION) json_object_set_new(bad, "precision", json_string(precision_name((Precision)p)));
+    else json_object_del(bad, "precision");
+    assert_int_equal(json_dump_file(bad, json, 0), 0);
+    assert_true(resume(&r, last, &e));
+    assert_int_equal(r.s.precision, p < N_PRECISION ? p : PRECISION_F32);
+    int alone = -1;
+    assert_true(checkpoint_precision(r.c, &alone, &e));
+    assert_int_equal(alone, r.s.precision);
+    drop_resumption(&r);
+  }
+  static const char *const NO_PRECISION[] = {"\"fp8\"", "\"\"", "\"bf\"", "\"F32\"", "\"auto\"", "1", "{}", "true"};
+  for (size_t i = 0; i < sizeof NO_PRECISION / sizeof *NO_PRECISION; i++) {
+    json_object_update(bad, good);
+    json_object_set_new(bad, "precision", json_loads(NO_PRECISION[i], JSON_DECODE_ANY, NULL));
+    assert_int_equal(json_dump_file(bad, json, 0), 0);
+    assert_false(can_resume(last, &e));
+    if (!strstr(e.text, "\"precision\": expected \"f32\" or \"bf16\", found")) fail_msg("%s: %s", NO_PRECISION[i], e.text);
+  }
   json_object_update(bad, good);
   json_object_set_new(bad, "calm", json_integer(4));
   assert_int_equal(json_dump_file(bad, json, 0), 0);
@@ -303,7 +326,6 @@ static void fields(void **state) {
   // as calm saved it when it belonged to a text of the spec: the same, and another
   json_object_update(bad, good);
   json_object_set_new(bad, "calm", json_integer(2));
-  Resumption r;
   for (int same = 0; same < 2; same++) {
     json_object_set_new(bad, "belongs_to", json_pack("{s:s, s:{s:{}}}", "spec", same ? "abc" : "xyz", "models", "kv"));
     assert_int_equal(json_dump_file(bad, json, 0), 0);
