@@ -1,7 +1,7 @@
 // roofline: what one core and all cores of this machine can do at most, and what share of it calm's matrix kernels reach. For every path
 // and shape a kernel is compiled as in a program and run on one core, in turn with the peak loop; the share is the median of the ratios.
-//   roofline [--rows M] [--rounds N] [--isa NAME] [--shape KxN] [--dtype f32|bf16|f16] [--cold]
-// --dtype: what the weights are stored in.
+//   roofline [--rows M] [--rounds N] [--isa NAME] [--shape KxN] [--dtype f32|bf16|f16] [--precision f32|bf16] [--cold]
+// --dtype: what the weights are stored in. --precision: of the products; bf16 goes with bf16, or f32 rounded to it.
 // --cold: a copy of the weights each time, from memory, as in a model larger than the caches.
 // Times are of the thread, not of the clock on the wall: another program on the same core does not count as a slow kernel.
 #include <stdint.h>
@@ -13,6 +13,7 @@
 #include "runtime/core/core.h"
 #include "runtime/machine/machine.h"
 #include "tests/unit/kernel_harness.h"
+#include "tests/unit/native_object.h"
 
 typedef struct Shape {
   int64_t K, N;
@@ -36,6 +37,7 @@ typedef struct Options {
   const char *isa;
   bool cold;
   Dtype dt;                    // of the weights
+  Precision precision;
   int64_t K, N;                // only this shape, unless 0
 } Options;
 
@@ -69,23 +71,28 @@ typedef struct Work {          // a kernel and what it runs on
   int64_t step;
 } Work;
 
+// What the products of a precision can reach at most; where bf16 is emulated, the rate of f32.
+static double peak_rate(const Options *o, const char *isa, double seconds) {
+  return o->precision == PRECISION_BF16 && isa_multiplies(isa, PRECISION_BF16) ? rate_bf16(1, seconds) : rate_f32(isa, 1, seconds);
+}
+
 // Median share of the peak, and the kernel's median rate.
 static double share(const Options *o, const char *isa, Work *w, double *rate) {
-  HarnessKernel *h = harness_compile(&w->k, isa);
+  HarnessKernel *h = harness_compile_in(&w->k, isa, o->precision);
   double *ratio = calloc((size_t)o->rounds, sizeof *ratio), *own = calloc((size_t)o->rounds, sizeof *own);
   char *first = w->arg[1];
   harness_bare(h);
   harness_run(h, w->rows, w->arg, w->narg);
   int next = 0;
   for (int r = 0; r < o->rounds; r++) {
-    double took = 0, done = 0, peak = rate_f32(isa, 1, 0.01);
+    double took = 0, done = 0, peak = peak_rate(o, isa, 0.01);
     while (took < 0.03) {
       w->arg[1] = first + (int64_t)(next++ % w->copies) * w->step;
       double start = rate_cpu();
       harness_run(h, w->rows, w->arg, w->narg);
       took += rate_cpu() - start, done += w->operations;
     }
-    peak = (peak + rate_f32(isa, 1, 0.01)) / 2;
+    peak = (peak + peak_rate(o, isa, 0.01)) / 2;
     own[r] = done / took, ratio[r] = own[r] / peak;
   }
   *rate = median(own, o->rounds);
@@ -98,13 +105,14 @@ static double share(const Options *o, const char *isa, Work *w, double *rate) {
 
 // Panels of w[N, K], once or often.
 static void *weights(const Options *o, int64_t K, int64_t N, Work *w) {
-  w->step = (N + PANEL - 1) / PANEL * panel_elems(o->dt, K) * dtype_size(o->dt);
+  Dtype dt = panel_under(o->dt, o->precision);
+  w->step = panels_elems(dt, N, K) * dtype_size(dt);
   w->copies = o->cold ? (int)(COLD_BYTES / w->step) + 1 : 1;
   w->karg[1].dt = o->dt;
   w->k.arg = w->karg, w->k.narg = w->narg;
   int64_t floats = w->step * w->copies / (int64_t)sizeof(float);
   float *p = fill(floats, w->copies > 1 || w->step >= BIG_BYTES);
-  for (int64_t i = 0; o->dt != DT_F32 && i < 2 * floats; i++) ((uint16_t *)p)[i] = (uint16_t)(0x3800 + i % 64);      // numbers of a common size in both
+  for (int64_t i = 0; dt != DT_F32 && i < 2 * floats; i++) ((uint16_t *)p)[i] = (uint16_t)(0x3800 + i % 64);      // numbers of a common size in both
   return p;
 }
 
@@ -146,8 +154,8 @@ static void packing(const Options *o, const char *isa) {
 }
 
 static void kernels(const Options *o, const char *isa) {
-  double fma = rate_f32(isa, 1, 0.3);
-  printf("\n%s: one core %.1f GF/s; products of %lld rows, one core, GF/s and share of the peak measured beside each\n", isa, fma / 1e9,
+  double fma = peak_rate(o, isa, 0.3);
+  printf("\n%s, %s: one core %.1f GF/s; products of %lld rows, one core, GF/s and share of the peak measured beside each\n", isa, precision_name(o->precision), fma / 1e9,
          (long long)o->rows);
   printf("%6s %6s  %-30s %15s %15s\n", "K", "N", "", "forward", "backward (dX)");
   for (size_t i = 0; i < sizeof SHAPES / sizeof SHAPES[0]; i++) {
@@ -181,7 +189,7 @@ static void limits(void) {
 }
 
 static int usage(void) {
-  fprintf(stderr, "usage: roofline [--rows M] [--rounds N] [--isa NAME] [--shape KxN] [--dtype f32|bf16|f16] [--cold]\n");
+  fprintf(stderr, "usage: roofline [--rows M] [--rounds N] [--isa NAME] [--shape KxN] [--dtype f32|bf16|f16] [--precision f32|bf16] [--cold]\n");
   return 2;
 }
 
@@ -199,15 +207,19 @@ int main(int argc, char **argv) {
     else if (!strcmp(argv[i], "--rounds")) o.rounds = atoi(argv[++i]);
     else if (!strcmp(argv[i], "--isa")) o.isa = argv[++i];
     else if (!strcmp(argv[i], "--dtype")) o.dt = dtype_named(argv[++i]);
+    else if (!strcmp(argv[i], "--precision")) {
+      for (o.precision = 0, i++; o.precision < N_PRECISION && strcmp(argv[i], precision_name(o.precision)); o.precision++) continue;
+      if (o.precision == N_PRECISION) return usage();
+    }
     else return usage();
   }
-  if (o.dt == DT_NONE || panel_dtype(o.dt) != o.dt || o.rows < 1 || o.rows > 1 << 16 || o.rounds < 1 || o.rounds > 10000) return usage();
+  if (o.dt == DT_NONE || panel_dtype(o.dt) != o.dt || !precision_takes(o.precision, o.dt) || o.rows < 1 || o.rows > 1 << 16 || o.rounds < 1 || o.rounds > 10000) return usage();
   if (o.isa && !isa_supported(o.isa)) {
     fprintf(stderr, "roofline: --isa %s: not a path this processor runs\n", o.isa);
     return 1;
   }
   limits();
   for (int i = 0; harness_isa(i); i++)
-    if (!o.isa || !strcmp(o.isa, harness_isa(i))) kernels(&o, harness_isa(i));
+    if ((!o.isa || !strcmp(o.isa, harness_isa(i))) && native_runs(harness_isa(i), o.precision)) kernels(&o, harness_isa(i));
   return 0;
 }

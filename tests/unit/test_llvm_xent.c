@@ -15,6 +15,7 @@
 
 #include "tests/unit/fence.h"
 #include "tests/unit/kernel_harness.h"
+#include "tests/unit/native_object.h"
 #include "tests/unit/panels.h"
 
 typedef struct Shape {
@@ -51,6 +52,7 @@ static float *numbers(uint32_t *s, int64_t n, double size) {
 typedef struct Problem {
   Shape s;
   Dtype dt;                    // of the head
+  Precision precision;         // in bf16, h and w are numbers that it can say
   int64_t R;
   float *h, *w, *g;
   int32_t *label;
@@ -107,14 +109,16 @@ static void solve(Problem *p) {
   free(dw), free(dh);
 }
 
-static Problem problem(Shape s, Dtype dt, int64_t rows, uint32_t seed, double size) {
-  Problem p = {.s = s, .dt = dt, .R = rows};
+static Problem problem(Shape s, Dtype dt, Precision precision, int64_t rows, uint32_t seed, double size) {
+  Problem p = {.s = s, .dt = dt, .precision = precision, .R = rows};
   p.h = numbers(&seed, rows * s.D, size);
   p.w = numbers(&seed, s.V * s.D, 2 / sqrt((double)s.D));
   for (int64_t i = 0; dt != DT_F32 && i < s.V * s.D; i++) {
     uint16_t h = number_bits(dt, p.w[i]);
     p.w[i] = panel_number(dt, &h, 0);
   }
+  for (int64_t i = 0; precision == PRECISION_BF16 && i < s.V * s.D; i++) p.w[i] = bf16_rounded(p.w[i]);
+  for (int64_t i = 0; precision == PRECISION_BF16 && i < rows * s.D; i++) p.h[i] = bf16_rounded(p.h[i]);
   p.g = numbers(&seed, rows, 1);
   p.label = memory(rows, sizeof *p.label);
   for (int64_t r = 0; r < rows; r++) p.label[r] = (int32_t)some_label(&seed, s.V);
@@ -132,14 +136,14 @@ typedef struct Kernels {
   HarnessKernel *loss, *grad, *dw;
 } Kernels;
 
-static Kernels compile(Shape s, Dtype dt, const char *isa) {
+static Kernels compile(Shape s, Dtype dt, const char *isa, Precision precision) {
   KArg arg[6] = {[KARG(XENT, packed)] = {.dt = dt}};
   Kernel k = {.cls = K_XENT, .arg = arg, .narg = 6, .dim = {s.D, s.V}, .f = {0, s.cap}};
-  Kernels all = {.loss = harness_compile(&k, isa)};
+  Kernels all = {.loss = harness_compile_in(&k, isa, precision)};
   k.cls = K_XENT_GRAD;
-  all.grad = harness_compile(&k, isa);
+  all.grad = harness_compile_in(&k, isa, precision);
   k.cls = K_XENT_DW;
-  if (dt == DT_F32) all.dw = harness_compile(&k, isa);       // a head that is trained is f32
+  if (dt == DT_F32) all.dw = harness_compile_in(&k, isa, precision);       // a head that is trained is f32
   return all;
 }
 
@@ -155,7 +159,7 @@ static Results run(const Problem *p, Kernels *k, int64_t from, int64_t n) {
   int64_t D = p->s.D;
   Fences *f = fences_new();
   float *h = fenced_floats(f, n * D, p->h + from * D);
-  void *w = panels_of(f, p->dt, p->w, p->s.V, D);
+  void *w = panels_of(f, panel_under(p->dt, p->precision), p->w, p->s.V, D);
   float *g = fenced_floats(f, n, p->g + from);
   int32_t *label = fenced(f, (size_t)n * sizeof *label);
   if (n) memcpy(label, p->label + from, (size_t)n * sizeof *label);
@@ -169,6 +173,8 @@ static Results run(const Problem *p, Kernels *k, int64_t from, int64_t n) {
 }
 
 // ---- against the double loops
+
+#define BF16_EPSILON (1.0 / 256)       // the gradient by a logit is rounded to bf16 before it is multiplied
 
 static void near(const char *what, double got, double want, double error, int64_t at) {
   if (got == want || fabs(got - want) <= error) return;
@@ -189,12 +195,12 @@ static double logit_error(const Problem *p, double most) {
 
 static void compare(const Problem *p, const Results *r) {
   int64_t D = p->s.D;
-  double w = largest(p->w, p->s.V * D), worst = 0, sum = 0, adding = FLT_EPSILON * sqrt((double)p->s.V);
+  double w = largest(p->w, p->s.V * D), worst = p->precision == PRECISION_BF16 ? BF16_EPSILON : 0, sum = 0, rounded = worst, adding = FLT_EPSILON * sqrt((double)p->s.V);
   for (int64_t i = 0; i < p->R; i++) {
     double e = logit_error(p, p->logit[i]);
     near("loss", r->loss[i], p->nll[i], e, i);
     near("the gradient's loss", r->nll[i], p->nll[i], e, i);
-    double ge = (2 * e + adding) * fabs(p->g[i]) * w;
+    double ge = (2 * e + adding + 2 * rounded) * fabs(p->g[i]) * w;
     for (int64_t d = 0; d < D; d++) near("dh", r->dh[i * D + d], p->dh[i * D + d], ge, i * D + d);
     worst = fmax(worst, e);
     sum += fabs(p->g[i]);
@@ -203,15 +209,15 @@ static void compare(const Problem *p, const Results *r) {
   for (int64_t i = 0; p->dt == DT_F32 && i < p->s.V * D; i++) near("dw", r->dw[i], p->dw[i], 2 * worst * sum * h, i);
 }
 
-static void test_shapes(void **state) {
-  (void)state;
+static void check_shapes(Precision precision) {
   for (int i = 0; i < NSHAPE; i++)
     for (int k = 0; harness_isa(k); k++) {
       Dtype dt = widths[(i + k) % NWIDTH];
-      Kernels kernels = compile(shapes[i], dt, harness_isa(k));
+      if (!native_runs(harness_isa(k), precision) || !precision_takes(precision, dt)) continue;
+      Kernels kernels = compile(shapes[i], dt, harness_isa(k), precision);
       for (int c = 0; c < NCOUNT; c++) {
         if (shapes[i].V >= KEPT && counts[c] > 1 && counts[c] != 33) continue;      // the double loops are slow
-        Problem p = problem(shapes[i], dt, counts[c], (uint32_t)(i * NCOUNT + c), 2);
+        Problem p = problem(shapes[i], dt, precision, counts[c], (uint32_t)(i * NCOUNT + c), 2);
         Results r = run(&p, &kernels, 0, p.R);
         compare(&p, &r);
         fences_free(r.f);
@@ -219,6 +225,15 @@ static void test_shapes(void **state) {
       }
       kernels_free(&kernels);
     }
+}
+
+static void test_shapes(void **state) {
+  (void)state;
+  check_shapes(PRECISION_F32);
+}
+static void test_shapes_bf16(void **state) {
+  (void)state;
+  check_shapes(PRECISION_BF16);
 }
 
 // ---- row invariance
@@ -236,9 +251,11 @@ static void test_row_invariance(void **state) {
   for (int i = 0; i < NSHAPE; i++) {
     if (shapes[i].V == KEPT) continue;
     uint32_t seed = (uint32_t)i;
-    Problem p = problem(shapes[i], widths[i % NWIDTH], shapes[i].V > KEPT ? 35 : ROWS, 900 + seed, 2);
+    Precision precision = i % 2 ? PRECISION_F32 : PRECISION_BF16;
+    Problem p = problem(shapes[i], widths[i % NWIDTH], precision, shapes[i].V > KEPT ? 35 : ROWS, 900 + seed, 2);
     for (int k = 0; harness_isa(k); k++) {
-      Kernels kernels = compile(shapes[i], p.dt, harness_isa(k));
+      if (!native_runs(harness_isa(k), precision)) continue;
+      Kernels kernels = compile(shapes[i], p.dt, harness_isa(k), precision);
       Results all = run(&p, &kernels, 0, p.R);
       for (int round = 0; round < 8; round++) {
         int64_t n = round < 4 ? 1 : 1 + below(&seed, p.R), from = below(&seed, p.R - n + 1);
@@ -292,7 +309,7 @@ static void compare_extreme(const Problem *p, const Results *got) {
 
 static void extreme(int64_t V, double cap, const float *h, int n, float w(int64_t v), int32_t label) {
   for (int k = 0; harness_isa(k); k++) {
-    Kernels kernels = compile((Shape){3, V, cap}, DT_F32, harness_isa(k));
+    Kernels kernels = compile((Shape){3, V, cap}, DT_F32, harness_isa(k), PRECISION_F32);
     for (int i = 0; i < n; i++) {
       Problem p = by_logits(V, cap, h[i], w, label);
       Results got = run(&p, &kernels, 0, 1);
@@ -337,7 +354,7 @@ static void test_common_part(void **state) {
   for (int64_t i = 0; i < p.s.V * p.s.D; i++) p.w[i] += 1;
   solve(&p);
   for (int k = 0; harness_isa(k); k++) {
-    Kernels kernels = compile(p.s, DT_F32, harness_isa(k));
+    Kernels kernels = compile(p.s, DT_F32, harness_isa(k), PRECISION_F32);
     Results r = run(&p, &kernels, 0, 1);
     for (int64_t d = 0; d < p.s.D; d++) near("dh", r.dh[d], p.dh[d], 4e-6 * fabs((double)p.g[0]), d);   // one chain of additions: 4e-4
     fences_free(r.f);
@@ -348,7 +365,7 @@ static void test_common_part(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_shapes),
+      cmocka_unit_test(test_shapes), cmocka_unit_test(test_shapes_bf16),
       cmocka_unit_test(test_row_invariance),
       cmocka_unit_test(test_extreme_logits),
       cmocka_unit_test(test_common_part),
