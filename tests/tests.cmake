@@ -8,7 +8,7 @@ target_link_libraries(calm_native PUBLIC calm_llvm calm_machine)
 target_link_options(calm_native INTERFACE -rdynamic)
 add_dependencies(calm_native calm_mmlib)
 add_library(calm_testkit STATIC EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/tests/unit/kernel_harness.c
-            ${CMAKE_SOURCE_DIR}/tests/unit/fence.c ${CMAKE_SOURCE_DIR}/tests/unit/panels.c)
+            ${CMAKE_SOURCE_DIR}/tests/unit/fence.c ${CMAKE_SOURCE_DIR}/tests/unit/panels.c ${CMAKE_SOURCE_DIR}/tests/unit/openblas.c)
 target_link_libraries(calm_testkit PUBLIC calm_native m)
 
 # --- everything below stands on cmocka; where it is not, whoever asks for tests is told what to install, and nobody else is bothered
@@ -62,6 +62,7 @@ calm_unit_test(test_gaps calm_plan)
 calm_unit_test(test_llvm_row calm_testkit)
 calm_unit_test(test_llvm_gemm calm_testkit)
 calm_unit_test(test_llvm_xent calm_testkit)
+calm_unit_test(test_llvm_dw calm_testkit)
 calm_unit_test(test_llvm_gather calm_testkit)
 calm_unit_test(test_dtype calm_testkit)
 calm_unit_test(test_llvm_epilogue calm_testkit)

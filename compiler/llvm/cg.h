@@ -146,8 +146,8 @@ typedef struct MmCall {
   bool pairs;                  // A is rounded to bf16, and so is B already: products of pairs along k (see above)
   LLVMValueRef M, N, K;
   LLVMValueRef acc;            // i64 0 or 1; NULL: 0
-  LLVMValueRef next, next_panel;   // what the caller reads next, brought to L2 on the side: for panel p of B, the lines next + p * next_panel
-                                   // + k * 16 (elements of B; never faults); NULL: nothing
+  LLVMValueRef next, next_panel, next_k;   // what the caller reads next, brought to L2 on the side: for panel p of B, the lines next + p * next_panel
+                                   // + k * next_k (elements of B; never faults; next_k NULL: 16); next NULL: nothing
 } MmCall;
 void cg_mm(Cg *g, const MmCall *c);
 
@@ -158,7 +158,7 @@ typedef struct KernelEmitter {
   void (*body)(Cg *g, const Kernel *k);
   LLVMValueRef (*tasks)(Cg *g, const Kernel *k, LLVMValueRef rows, LLVMValueRef *ptr);
 } KernelEmitter;
-extern const KernelEmitter kernel_emitters[K_COUNT];         // emitters.c; K_DW has no body
+extern const KernelEmitter kernel_emitters[K_COUNT];         // emitters.c
 #define X(id, name, form, args, extents, what) void emit_##id(Cg *g, const Kernel *k); LLVMValueRef tasks_##id(Cg *g, const Kernel *k, LLVMValueRef rows, LLVMValueRef *ptr);
 #include "plan/kernels.def"
 #undef X

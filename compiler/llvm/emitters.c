@@ -1,9 +1,6 @@
 // One row per kernel class: its body and its number of tasks.
 #include "llvm/cg.h"
 
-// weight gradients are the BLAS the runtime opens
-#define emit_DW NULL
-#define tasks_DW NULL
 const KernelEmitter kernel_emitters[K_COUNT] = {
 #define X(id, name, form, args, extents, what) {emit_##id, tasks_##id},
 #include "plan/kernels.def"

@@ -1,5 +1,5 @@
 // Entry functions. An entry is a table of its calls, which one loop walks: the code does not grow with the depth of a model, nor the time that LLVM takes
-// over it. A call's words: what each kernel does with them (how many tasks, or the BLAS) is its launch function. Everything else a call needs is read
+// over it. A call's words: how many tasks a kernel cuts them into is its launch function. Everything else a call needs is read
 // from the context the runtime fills (rt_abi.h: RtCtx): buffers by id, extents by symbol, kernels of the path in use.
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,7 +9,7 @@
 #include "runtime/abi/abi.h"
 
 // A call in the table, in 64-bit words; the buffers' ids follow.
-enum { W_KERNEL, W_SYM, W_ROWS, W_SOURCE_SYM, W_ACCUMULATE, W_NBUF, W_BUFS };
+enum { W_KERNEL, W_SYM, W_ROWS, W_SOURCE_SYM, W_ADDS, W_NBUF, W_BUFS };
 
 // Calls one of the functions of rt_abi.def.
 typedef enum RtCall {
@@ -48,11 +48,11 @@ static LLVMValueRef field(Cg *g, LLVMValueRef ctx, size_t offset) {
 }
 static LLVMValueRef word(Cg *g, LLVMValueRef words, LLVMValueRef i) { return cg_load(g, g->i64, cg_at(g, g->i64, words, i)); }
 
-// ---- launch functions: (context, words, whether to accumulate)
+// ---- launch functions: (context, words)
 
 static LLVMTypeRef launch_type(Cg *g) {
-  LLVMTypeRef par[3] = {g->ptr, g->ptr, g->i64};
-  return LLVMFunctionType(g->void_t, par, 3, false);
+  LLVMTypeRef par[2] = {g->ptr, g->ptr};
+  return LLVMFunctionType(g->void_t, par, 2, false);
 }
 
 static LLVMValueRef launch_function(Cg *g, const Kernel *k) {
@@ -62,13 +62,8 @@ static LLVMValueRef launch_function(Cg *g, const Kernel *k) {
   LLVMValueRef ctx = LLVMGetParam(fn, 0), args = LLVMGetParam(fn, 1), rows = word(g, args, cg_i64(g, 0));
   LLVMValueRef *ptr = need_alloc((size_t)k->narg + 1, sizeof *ptr);
   for (int i = 0; i < k->narg; i++) ptr[i] = LLVMBuildIntToPtr(g->b, word(g, args, cg_i64(g, 1 + i)), g->ptr, "");
-  if (kernel_class[k->cls].form == FORM_BLAS) {
-    LLVMValueRef dw[] = {ctx, cg_i64(g, k->id), rows, cg_i64(g, k->DW.N), cg_i64(g, k->DW.K), ptr[KARG(DW, dy)], ptr[KARG(DW, x)], ptr[KARG(DW, dw)], LLVMGetParam(fn, 2)};
-    call(g, CALL_rt_dw, dw);
-  } else {
-    LLVMValueRef run[] = {ctx, cg_i64(g, k->id), kernel_emitters[k->cls].tasks(g, k, rows, ptr), args};
-    call(g, CALL_rt_parallel, run);
-  }
+  LLVMValueRef run[] = {ctx, cg_i64(g, k->id), kernel_emitters[k->cls].tasks(g, k, rows, ptr), args};
+  call(g, CALL_rt_parallel, run);
   LLVMBuildRetVoid(g->b);
   free(ptr);
   return fn;
@@ -113,11 +108,13 @@ static LLVMValueRef run_function(Cg *g, const Plan *p, LLVMValueRef launch) {
   LLVMValueRef id = word(g, table, cg_add(g, cg_add(g, at, cg_i64(g, W_BUFS)), l.i));
   cg_store(g, word(g, FIELD(g, ctx, buf), id), cg_at(g, g->i64, args, cg_add(g, l.i, cg_i64(g, 1))));
   cg_loop_end(g, &l);
+  LLVMValueRef further = cg_at(g, g->i64, args, cg_add(g, w[W_NBUF], cg_i64(g, 1)));
+  cg_store(g, w[W_ADDS], further);
   CgIf source = cg_if(g, cg_lt(g, cg_i64(g, -1), w[W_SOURCE_SYM]));
-  cg_store(g, extent(g, ctx, w[W_SOURCE_SYM]), cg_at(g, g->i64, args, cg_add(g, w[W_NBUF], cg_i64(g, 1))));
+  cg_store(g, extent(g, ctx, w[W_SOURCE_SYM]), further);
   cg_endif(g, &source);
-  LLVMValueRef one[3] = {ctx, args, w[W_ACCUMULATE]};
-  cg_call(g, launch_type(g), cg_load(g, g->ptr, cg_at(g, g->ptr, launch, w[W_KERNEL])), one, 3);
+  LLVMValueRef one[2] = {ctx, args};
+  cg_call(g, launch_type(g), cg_load(g, g->ptr, cg_at(g, g->ptr, launch, w[W_KERNEL])), one, 2);
   cg_set(g, at_var, cg_add(g, at, cg_add(g, w[W_NBUF], cg_i64(g, W_BUFS))));
   cg_loop_end(g, &calls);
   LLVMBuildRetVoid(g->b);
@@ -136,7 +133,7 @@ static LLVMValueRef call_table(Cg *g, const Plan *p, const PlanEntry *e) {
     const Kernel *k = &p->kernel[x->kernel];
     int64_t source = kernel_class[k->cls].form == FORM_SOURCE_ROWS ? p->buf[x->buf[0]].sym : -1;
     const int64_t head[W_BUFS] = {[W_KERNEL] = x->kernel, [W_SYM] = x->sym, [W_ROWS] = x->rows, [W_SOURCE_SYM] = source,
-                                  [W_ACCUMULATE] = x->accumulate, [W_NBUF] = k->narg};
+                                  [W_ADDS] = x->accumulate, [W_NBUF] = k->narg};
     for (int i = 0; i < W_BUFS; i++) v[n++] = cg_i64(g, head[i]);
     for (int i = 0; i < k->narg; i++) v[n++] = cg_i64(g, x->buf[i]);
   }

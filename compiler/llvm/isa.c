@@ -3,7 +3,7 @@
 #include "llvm/llvm.h"
 
 const Isa isas[] = {
-#define X(name, cpu, features, has, core, rows, regs, regs_per_panel, lanes, bf16, has_bf16) {#name, cpu, features, {rows, regs, regs_per_panel, lanes}, bf16},
+#define X(name, cpu, features, has, rows, regs, regs_per_panel, lanes, bf16, has_bf16) {#name, cpu, features, {rows, regs, regs_per_panel, lanes}, bf16},
 #include "runtime/abi/isa.def"
 #undef X
     {NULL, NULL, NULL, {0}, NULL},

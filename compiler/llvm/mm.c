@@ -54,7 +54,8 @@ void cg_mm(Cg *g, const MmCall *c) {
       [MM_B] = c->B.p,       [MM_B_K] = or_number(g, c->B.k, PANEL),  [MM_B_PANEL] = c->B.panel,
       [MM_C] = c->C.p,       [MM_C_ROW] = or_number(g, c->C.row, 1),  [MM_M] = c->M,
       [MM_N] = c->N,         [MM_K] = c->K,                           [MM_ACC] = or_number(g, c->acc, 0),
-      [MM_NEXT] = c->next ? c->next : LLVMConstNull(g->ptr), [MM_NEXT_PANEL] = or_number(g, c->next_panel, 0)};
+      [MM_NEXT] = c->next ? c->next : LLVMConstNull(g->ptr), [MM_NEXT_PANEL] = or_number(g, c->next_panel, 0),
+      [MM_NEXT_K] = or_number(g, c->next_k, PANEL)};
   cg_call(g, mm_type(g), f, arg, MM_COUNT);
 }
 
@@ -119,7 +120,8 @@ static void what_to_fetch(Cg *g, const MmKernel *kernel, LLVMValueRef *arg, LLVM
   call[MMR_FETCH] = cg_select(g, callers, arg[MM_NEXT], cg_select(g, first_or_turned, B, below));
   LLVMValueRef of_b = cg_mul(g, arg[MM_B_PANEL], width), of_a = cg_mul(g, arg[MM_A_ROW], four), of_next = cg_mul(g, arg[MM_NEXT_PANEL], width);
   call[MMR_FETCH_PANEL] = cg_select(g, callers, of_next, cg_select(g, first_or_turned, of_b, of_a));
-  call[MMR_FETCH_K] = cg_select(g, LLVMBuildOr(g->b, callers, first_or_turned, ""), cg_i64(g, PANEL * bytes * step), cg_i64(g, 4 * step));
+  LLVMValueRef of_k = cg_select(g, first_or_turned, cg_i64(g, PANEL * bytes * step), cg_i64(g, 4 * step));
+  call[MMR_FETCH_K] = cg_select(g, callers, cg_mul(g, arg[MM_NEXT_K], cg_i64(g, bytes * step)), of_k);
   call[MMR_LEAD] = cg_select(g, callers, zero, LLVMBuildZExt(g->b, first, g->i64, ""));
   call[MMR_AFTER] = cg_select(g, last_pass, arg[MM_B], cg_at(g, g->i8, B, cg_mul(g, kc, row)));      // the next task's, or pass's, first
 }

@@ -21,7 +21,7 @@ typedef struct MmKernel {
 // Parameters of calm_mm_<isa>, in order: the contract of cg_mm (cg.h), every distance written out.
 #define MM_PARAMS(X)                                                                                                    \
   X(A, ptr) X(A_ROW, i64) X(A_K, i64) X(B, ptr) X(B_K, i64) X(B_PANEL, i64) X(C, ptr) X(C_ROW, i64) X(M, i64) X(N, i64) \
-  X(K, i64) X(ACC, i64) X(NEXT, ptr) X(NEXT_PANEL, i64)
+  X(K, i64) X(ACC, i64) X(NEXT, ptr) X(NEXT_PANEL, i64) X(NEXT_K, i64)
 // And of the functions for a fixed number of rows: A is the copied block, tail the last, partial panel of B as [K][16] (read only when
 // N % 16 != 0, and of f32). While it multiplies p panels from panel q on, it prefetches from fetch + (q + lead * p) * fetch_panel + k * fetch_k, and
 // fetch_panel further for each of p; with lead the last tile from `after`. Distances of what is fetched are in bytes; fetch_k: a row of a panel, or a float.

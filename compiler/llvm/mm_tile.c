@@ -47,7 +47,7 @@ static void fetch_lines(Cg *g, const Tile *t, const Streams *s, int steps) {
   cg_set(g, s->fetch, cg_at(g, g->i8, from, cg_mul(g, t->fks, cg_i64(g, steps))));
   for (int p = 0; p < t->p; p++)
     for (int u = 0; u < lines; u++) {
-      LLVMValueRef at = cg_at(g, g->i8, cg_at(g, g->i8, from, cg_mul(g, t->fps, cg_i64(g, p))), cg_i64(g, (int64_t)LINE * u));
+      LLVMValueRef at = cg_at(g, g->i8, cg_at(g, g->i8, from, cg_mul(g, t->fps, cg_i64(g, p))), cg_mul(g, t->fks, cg_i64(g, (int64_t)u * steps / lines)));
       cg_fetch(g, at, 2);
     }
 }

@@ -40,7 +40,7 @@ typedef enum KernelClass {
 #undef X
   K_COUNT
 } KernelClass;
-typedef enum CallForm { FORM_KERNEL, FORM_OPEN, FORM_SOURCE_ROWS, FORM_BLAS } CallForm;
+typedef enum CallForm { FORM_KERNEL, FORM_OPEN, FORM_SOURCE_ROWS, FORM_ADDS } CallForm;
 typedef struct KernelClassInfo {
   const char *name;
   CallForm form;

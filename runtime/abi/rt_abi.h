@@ -41,7 +41,6 @@ typedef struct RtCtx {
   const int64_t *sym;          // extent of each row symbol in this step
   RtKernel *const *kernel;     // of the instruction-set path in use, by kernel id
   struct RtPool *pool;
-  const struct Blas *blas;     // training only
 } RtCtx;
 typedef void RtEntry(const RtCtx *ctx);
 

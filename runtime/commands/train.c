@@ -235,18 +235,16 @@ static void say_end(const Models *m) {
   else fprintf(stderr, "end of text %.*s%s(%d), from %s", (int)n, text ? text : "", text ? " " : "", (int)x->append, x->append_from);
 }
 
-// Bits are promised per instruction-set path, precision and kernels of the BLAS.
+// Bits are promised per instruction-set path and precision.
 static void set_machine(Trainer *t, bool resumed) {
-  const char *isa = t->en->isa->name, *blas = t->en->blas ? blas_core(t->en->blas) : "none";
+  const char *isa = t->en->isa->name, *old_isa = t->st.isa ? t->st.isa : "?";
   Precision precision = (Precision)t->en->isa->precision, old = (Precision)t->st.precision;
-  const char *old_isa = t->st.isa ? t->st.isa : "?", *old_blas = t->st.blas ? t->st.blas : "none";
-  if (resumed && (strcmp(isa, old_isa) || strcmp(blas, old_blas)))
-    rt_warn("%s was trained with %s and BLAS kernels %s, and goes on with %s and %s: its bits will not be those of an uninterrupted run", t->dir.last,
-            old_isa, old_blas, isa, blas);
+  if (resumed && strcmp(isa, old_isa))
+    rt_warn("%s was trained with %s, and goes on with %s: its bits will not be those of an uninterrupted run", t->dir.last, old_isa, isa);
   if (resumed && precision != old)
     rt_warn("%s was trained in %s, and goes on in %s: its bits will not be those of an uninterrupted run", t->dir.last, precision_name(old), precision_name(precision));
   t->st.precision = (int)precision;
-  t->st.spec_file = t->en->prog->spec, t->st.calm_version = CALM_VERSION, t->st.isa = isa, t->st.blas = blas;
+  t->st.spec_file = t->en->prog->spec, t->st.calm_version = CALM_VERSION, t->st.isa = isa;
 }
 
 // Its data is that of the run gone on with: completions end with the same token.

@@ -136,11 +136,6 @@ char *rt_format(const char *fmt, ...) {
   return s;
 }
 
-bool rt_has_room(size_t bytes) {
-  void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  return p != MAP_FAILED && munmap(p, bytes) == 0;
-}
-
 // ---- calls
 
 static void drop(Call *c) {

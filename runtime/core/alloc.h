@@ -19,8 +19,6 @@ char *rt_format(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void *rt_object(size_t bytes, void (*end)(void *object));
 void rt_end(void *object);
 
-// Whether so many bytes of address space could be had now: asked before a library takes them that hangs or ends the process when it cannot.
-bool rt_has_room(size_t bytes);
 // Memory of another kind (a map, a library's) could not be had: ends the call as above. 0: more than can be addressed.
 _Noreturn void rt_no_memory(size_t bytes);
 #endif

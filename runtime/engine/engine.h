@@ -44,7 +44,6 @@ typedef struct Engine {
   const Prog *prog;
   const RtIsa *isa;
   RtPool *pool;
-  Blas *blas;                  // training only
   int nstream, *stream_of;     // EngineStreams, copied
   int64_t *stream_context;
 

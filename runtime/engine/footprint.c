@@ -40,7 +40,7 @@ Footprint engine_footprint(const Engine *en, const Load *l) {
     if (n > f.activations) f.activations = n;
   }
   for (int k = 0; l->cached && k < en->nstream; k++) f.caches = size_sum(f.caches, size_product(l->cached[k], cache_bytes(en, k)));
-  int64_t tools = pool_threads(en->pool) * en->rt->scratch_bytes + (l->training ? BLAS_RESIDENT : 0);
+  int64_t tools = pool_threads(en->pool) * en->rt->scratch_bytes;
   int64_t running = size_sum(size_sum(f.params + f.tables + tools, f.activations), size_sum(f.caches, f.outputs));
   f.certain = f.packed + f.params + tools + smallest_step(en, l);
   f.peak = size_sum(f.packed, running > source ? running : source);

@@ -25,7 +25,6 @@ void engine_use(Engine *en, int isa) { en->isa = &en->rt->isas[isa]; }
 void engine_close(Engine *en) {
   if (!en) return;
   pool_free(en->pool);
-  blas_close(en->blas);
   weights_close(en);
   arena_close(en);
   region_free(&en->params.room);
@@ -48,7 +47,6 @@ static void bind_flat(Engine *en) {
 bool engine_load(Engine *en, const char *const *dir, bool training, RtError *e) {
   int64_t n = en->prog->theta;
   size_t flat = (size_t)n * sizeof(float) * (size_t)params_vectors(training);
-  if (training && !(en->blas = blas_open(en->isa->name, pool_threads(en->pool), e))) return false;
   if (!region_new(&en->params.room, flat, "the parameters", RT_ABOUT_NOTHING, e)) return false;
   en->params.theta = en->params.room.data;
   if (training) en->params.grad = en->params.theta + n, en->params.m = en->params.theta + 2 * n, en->params.v = en->params.theta + 3 * n;

@@ -64,7 +64,7 @@ void engine_run(Engine *en, int entry, Step *s) {
   }
   for (int i = 0; i < p->nsym; i++) en->sym[i] = extent(en, &p->sym[i], s);
   arena_arrange(en, entry);
-  RtCtx ctx = {.buf = en->buf, .sym = en->sym, .kernel = en->isa->kernel, .pool = en->pool, .blas = en->blas};
+  RtCtx ctx = {.buf = en->buf, .sym = en->sym, .kernel = en->isa->kernel, .pool = en->pool};
   en->rt->entries[entry](&ctx);
 }
 

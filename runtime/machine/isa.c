@@ -5,7 +5,7 @@
 #include <string.h>
 
 #define HAS(feature) __builtin_cpu_supports(feature)
-#define X(name, cpu, features, has, core, rows, regs, regs_per_panel, lanes, bf16, has_bf16) \
+#define X(name, cpu, features, has, rows, regs, regs_per_panel, lanes, bf16, has_bf16) \
   static bool has_##name(void) { return has; }                                               \
   static bool multiplies_##name(void) { return has_bf16; }
 #include "runtime/abi/isa.def"
@@ -15,7 +15,7 @@ typedef struct Path {
   bool (*has)(void), (*has_bf16)(void);
 } Path;
 static const Path PATH[] = {
-#define X(name, cpu, features, has, core, rows, regs, regs_per_panel, lanes, bf16, has_bf16) {#name, bf16, has_##name, multiplies_##name},
+#define X(name, cpu, features, has, rows, regs, regs_per_panel, lanes, bf16, has_bf16) {#name, bf16, has_##name, multiplies_##name},
 #include "runtime/abi/isa.def"
 #undef X
 };

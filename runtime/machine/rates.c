@@ -57,11 +57,11 @@ __attribute__((target("avx512bf16,avx512bw,avx512vl" WIDE), noinline)) static do
 }
 
 #define HAS(feature) __builtin_cpu_supports(feature)
-#define X(name, cpu, features, has, core, rows, regs, regs_per_panel, lanes, bf16, has_bf16) static bool has_##name(void) { return has; }
+#define X(name, cpu, features, has, rows, regs, regs_per_panel, lanes, bf16, has_bf16) static bool has_##name(void) { return has; }
 #include "runtime/abi/isa.def"
 #undef X
 static const struct { const char *name; bool (*has)(void); double (*fma)(void); } PATH[] = {
-#define X(name, cpu, features, has, core, rows, regs, regs_per_panel, lanes, bf16, has_bf16) {#name, has_##name, fma_##name},
+#define X(name, cpu, features, has, rows, regs, regs_per_panel, lanes, bf16, has_bf16) {#name, has_##name, fma_##name},
 #include "runtime/abi/isa.def"
 #undef X
 };

@@ -31,7 +31,7 @@ static void die(const char *what, const char *detail) {
 
 const char *harness_isa(int i) { return native_isa(i); }
 
-// A plan of one entry with one call.
+// A plan of two entries with one call each: the second adds to what is there.
 static NativeObject load_kernel(const Kernel *k) {
   Kernel copy = *k;
   KArg no_arg[HARNESS_MAX_ARGS] = {0};
@@ -47,11 +47,11 @@ static NativeObject load_kernel(const Kernel *k) {
   }
   copy.id = 0;
   Sym sym[2] = {{.name = "T"}, {.name = "R"}};
-  Call call = {.sym = 0, .buf = id};
-  PlanEntry entry = {.name = "run", .call = &call, .ncall = 1};
+  Call call[2] = {{.sym = 0, .buf = id}, {.sym = 0, .buf = id, .accumulate = true}};
+  PlanEntry entry[2] = {{.name = "run", .call = &call[0], .ncall = 1}, {.name = "add", .call = &call[1], .ncall = 1}};
   Plan plan = {.sym = sym, .nsym = 2, .kernel = &copy, .nkernel = 1, .buf = buf, .nbuf = HARNESS_MAX_ARGS};
-  plan.entry = &entry;
-  plan.nentry = 1;
+  plan.entry = entry;
+  plan.nentry = 2;
   return native_load(&plan);
 }
 
@@ -75,7 +75,7 @@ void rt_parallel(const RtCtx *ctx, int64_t kernel, int64_t ntasks, const int64_t
   for (int64_t i = ntasks - 1; i >= 0; i--) fn(i, args, c->h->scratch);
 }
 
-void harness_run_from(HarnessKernel *h, int64_t rows, int64_t arg0_rows, void *const *arg, int n) {
+static void run(HarnessKernel *h, int entry, int64_t rows, int64_t arg0_rows, void *const *arg, int n) {
   void *buf[HARNESS_MAX_ARGS] = {0};
   int64_t sym[2] = {rows, arg0_rows};
   if (n > HARNESS_MAX_ARGS) die("too many arguments", NULL);
@@ -83,14 +83,16 @@ void harness_run_from(HarnessKernel *h, int64_t rows, int64_t arg0_rows, void *c
   if (!h->bare) memset(h->scratch, 0xff, (size_t)h->object.scratch_bytes);
   memset(h->scratch + h->object.scratch_bytes, GUARD_BYTE, GUARD);
   HarnessCtx c = {.rt = {.buf = buf, .sym = sym, .kernel = h->kernel}, .h = h};
-  h->object.entry[0](&c.rt);
+  h->object.entry[entry](&c.rt);
   h->last_tasks = c.ntasks;
   for (int i = 0; i < GUARD; i++) {
     if (h->scratch[h->object.scratch_bytes + i] != GUARD_BYTE) die("a kernel wrote past its scratch", NULL);
   }
 }
 
-void harness_run(HarnessKernel *h, int64_t rows, void *const *arg, int n) { harness_run_from(h, rows, rows, arg, n); }
+void harness_run(HarnessKernel *h, int64_t rows, void *const *arg, int n) { run(h, 0, rows, rows, arg, n); }
+void harness_run_from(HarnessKernel *h, int64_t rows, int64_t arg0_rows, void *const *arg, int n) { run(h, 0, rows, arg0_rows, arg, n); }
+void harness_add(HarnessKernel *h, int64_t rows, void *const *arg, int n) { run(h, 1, rows, rows, arg, n); }
 
 void harness_bare(HarnessKernel *h) { h->bare = true; }
 

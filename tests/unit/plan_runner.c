@@ -10,7 +10,6 @@
 
 #include <cmocka.h>
 
-#include "runtime/machine/blas.h"
 #include "runtime/machine/pool.h"
 
 enum { GUARD = 64, GUARD_BYTE = 0x5a, NAN_BYTE = 0xff };
@@ -28,7 +27,6 @@ struct PlanRunner {
   const NativeObject *o;
   RtKernel *const *kernel;
   RtPool *pool;
-  Blas *blas;
   Block *block;
   void **buf;                  // by buffer id
   int64_t *sym, *cap;          // by plan symbol
@@ -206,9 +204,6 @@ PlanRunner *runner_new(const Plan *p, const NativeObject *o, const char *isa, in
   r->o = o;
   r->kernel = native_kernels(o, isa, PRECISION_F32);
   r->pool = pool_new(threads, (size_t)o->scratch_bytes);
-  RtError e;
-  r->blas = blas_open(isa, threads, &e);
-  if (!r->blas) fail_msg("%s", e.text);
   r->buf = calloc((size_t)p->nbuf + 1, sizeof *r->buf);
   r->sym = calloc((size_t)p->nsym + 1, sizeof *r->sym);
   r->cap = calloc((size_t)p->nsym + 1, sizeof *r->cap);
@@ -242,7 +237,7 @@ static void run(PlanRunner *r, int entry) {
     if (b->kind != BUF_ACT || b->act.entry != entry) continue;
     r->buf[i] = arena + (b->sym < 0 ? b->act.offset : region(r, entry, b->sym) + b->act.offset * r->cap[b->sym]);
   }
-  RtCtx ctx = {.buf = r->buf, .sym = r->sym, .kernel = r->kernel, .pool = r->pool, .blas = r->blas};
+  RtCtx ctx = {.buf = r->buf, .sym = r->sym, .kernel = r->kernel, .pool = r->pool};
   r->o->entry[entry](&ctx);
   check_guards(r);
 }
@@ -290,7 +285,6 @@ void runner_free(PlanRunner *r) {
     free(b);
   }
   pool_free(r->pool);
-  blas_close(r->blas);
   free(r->buf), free(r->sym), free(r->cap);
   free(r);
 }

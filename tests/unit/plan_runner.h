@@ -1,4 +1,4 @@
-// Runs the entries of a compiled plan on the values of a kit (graph_kit.h), with the runtime's own pool and BLAS: what
+// Runs the entries of a compiled plan on the values of a kit (graph_kit.h), with the runtime's own pool: what
 // tests of whole graphs share. Activations lie in one arena where the plan says, filled with NaN before every run;
 // every other buffer stands between guards. Whatever a run may not write is checked after it.
 #ifndef CALM_TESTS_PLAN_RUNNER_H

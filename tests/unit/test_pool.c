@@ -1,5 +1,5 @@
-// The pool runs every task of every job exactly once for any number of threads, with scratch of its own per thread, and
-// rt_dw gives the same bits for any number of threads; instruction-set paths are chosen and refused by name; a meter counts every call.
+// The pool runs every task of every job exactly once for any number of threads, with scratch of its own per thread;
+// instruction-set paths are chosen and refused by name; a meter counts every call.
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,7 +11,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "runtime/machine/blas.h"
 #include "runtime/core/core.h"
 #include "runtime/machine/isa.h"
 #include "runtime/machine/pool.h"
@@ -43,44 +42,6 @@ static void every_task_once(void **state) {
     }
     pool_free(p);
   }
-}
-
-static void fill(float *x, int64_t n, uint32_t seed) {
-  for (int64_t i = 0; i < n; i++) x[i] = (float)((seed = seed * 1664525u + 1013904223u) >> 8) / (1 << 23) - 1;
-}
-
-static void weight_gradients(void **state) {
-  (void)state;
-  RtError e;
-  Blas *b = blas_open(isa_supported("avx512") ? "avx512" : "avx2", 3, &e);
-  if (!b) skip();
-  static const int64_t shape[][3] = {{0, 5, 7}, {1, 1, 1}, {37, 17, 33}, {129, 300, 65}, {64, 128, 128},
-                                     {50, 520, 260}};
-  for (size_t s = 0; s < sizeof shape / sizeof shape[0]; s++) {
-    int64_t T = shape[s][0], N = shape[s][1], K = shape[s][2];
-    size_t bytes = (size_t)(N * K) * sizeof(float);
-    float *dy = calloc((size_t)(T * N + 1), sizeof *dy), *x = calloc((size_t)(T * K + 1), sizeof *x),
-        *first = malloc(bytes), *w = malloc(bytes);
-    fill(dy, T * N, 1), fill(x, T * K, 2);
-    for (int threads = 1; threads <= 3; threads++) {
-      RtPool *p = pool_new(threads, 0);
-      RtCtx ctx = {.pool = p, .blas = b};
-      memset(w, 0xff, bytes);                      // NaN: what is overwritten must not be read
-      rt_dw(&ctx, 0, T, N, K, dy, x, w, 0);
-      rt_dw(&ctx, 0, T, N, K, dy, x, w, 1);
-      if (threads == 1) memcpy(first, w, bytes);
-      assert_memory_equal(first, w, bytes);
-      pool_free(p);
-    }
-    for (int64_t n = 0; n < N; n++)
-      for (int64_t k = 0; k < K; k++) {
-        double sum = 0;
-        for (int64_t t = 0; t < T; t++) sum += 2.0 * dy[t * N + n] * x[t * K + k];
-        assert_true(fabs(sum - first[n * K + k]) < 1e-4);
-      }
-    free(dy), free(x), free(first), free(w);
-  }
-  blas_close(b);
 }
 
 static void spend_task(int64_t task, const int64_t *args, void *scratch) {
@@ -201,8 +162,7 @@ static void panels_of_a_precision(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(every_task_once), cmocka_unit_test(weight_gradients),
-                                     cmocka_unit_test(calls_are_counted), cmocka_unit_test(spans_are_bounded), cmocka_unit_test(paths_by_name),
+  const struct CMUnitTest tests[] = {cmocka_unit_test(every_task_once), cmocka_unit_test(calls_are_counted), cmocka_unit_test(spans_are_bounded), cmocka_unit_test(paths_by_name),
                                      cmocka_unit_test(paths_of_a_precision), cmocka_unit_test(panels_of_a_precision)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
