@@ -9,7 +9,7 @@ run() {
   model=$1 out=$2; shift 2
   echo "anchor base = \"$model\"" >spec.calm
   build spec.calm -o app
-  ./app score --data rows.jsonl --out "$out" "$@" 2>/dev/null || fail "score of $model"
+  ./app score --precision f32 --data rows.jsonl --out "$out" "$@" 2>/dev/null || fail "score of $model"
 }
 same() {
   "$STCMP" "$1" "$2" --key '*.hidden.base.*' --tol 1e-4 || fail "$3: hidden states"
@@ -34,7 +34,7 @@ for model in *_a *_b *_c; do
   done
   unset CALM_ISA
   # cached stepping gives the very same logits
-  ./app score --data rows.jsonl --out chunks.safetensors --chunk 1,4,2 2>/dev/null
+  ./app score --precision f32 --data rows.jsonl --out chunks.safetensors --chunk 1,4,2 2>/dev/null
   "$STCMP" chunks.safetensors got.safetensors --key '*.logits' --exact || fail "$model: cached stepping"
 done
 

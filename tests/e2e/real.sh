@@ -23,25 +23,25 @@ for model in smollm2-135m gemma3-270m; do
   echo "anchor base = \"$real/$model\"" >spec.calm
   build spec.calm -o app
   echo "$model: five largest logits"
-  ./app score --data "$gold/$model.prompts.jsonl" --top 5 --out got.safetensors 2>/dev/null
+  ./app score --precision f32 --data "$gold/$model.prompts.jsonl" --top 5 --out got.safetensors 2>/dev/null
   "$STCMP" got.safetensors "$gold/$model.prompts.safetensors" --key '*.top.ids' --last --exact || fail "$model: other tokens among the five likeliest"
   "$STCMP" got.safetensors "$gold/$model.prompts.safetensors" --key '*.top.values' --tol 1e-3 || fail "$model: logits"
   echo "$model: the likeliest token, all along prompts and continuations"
-  ./app score --data "$gold/$model.greedy.jsonl" --top 1 --out got.safetensors 2>/dev/null
+  ./app score --precision f32 --data "$gold/$model.greedy.jsonl" --top 1 --out got.safetensors 2>/dev/null
   "$STCMP" got.safetensors "$gold/$model.greedy.safetensors" --key '*.top.ids' --exact || fail "$model: other greedy tokens"
   # texts.jsonl: ["prompt", "continuation"]; both sides of the comparison are JSON text of this one's escapes
   while IFS= read -r line; do
     prompt=$(printf '%s' "$line" | sed 's/^\["\(.*\)", "\(.*\)"\]$/\1/')
     want=$(printf '%s' "$line" | sed 's/^\["\(.*\)", "\(.*\)"\]$/\2/')
     printf '%b' "$(printf '%s' "$prompt" | sed 's/\\"/"/g')" >prompt
-    ./app generate --prompt-file prompt --max-tokens 32 --ignore-eos 2>/dev/null >made
+    ./app generate --precision f32 --prompt-file prompt --max-tokens 32 --ignore-eos 2>/dev/null >made
     printf '%b\n' "$(printf '%s' "$want" | sed 's/\\"/"/g')" | cmp -s - made || fail "$model after '$prompt': $(cat made), expected $want"
   done <"$gold/$model.texts.jsonl"
   echo "$model: greedy continuations of eight prompts equal"
   [ -f "$data/text/wikitext-2/test.txt" ] || { echo "skipped: no $data/text/wikitext-2/test.txt"; continue; }
   head -n 60 "$data/text/wikitext-2/test.txt" | json | ./app tokenize | windows "$prefix" >rows.jsonl
   [ "$(sha256sum <ids | cut -d' ' -f1)" = "$digest" ] || fail "$model: the windows' tokens are not those of the golden"
-  ./app eval --data rows.jsonl --metric loss --json 2>/dev/null | tr ',' '\n' | sed -n 's/.*"loss": *//p' | tr -d '}] ' >loss
+  ./app eval --precision f32 --data rows.jsonl --metric loss --json 2>/dev/null | tr ',' '\n' | sed -n 's/.*"loss": *//p' | tr -d '}] ' >loss
   awk -v want="$loss" -v model=$model '{ d = $1 - want; if (d < 0) d = -d; printf "%s: loss %.6f, transformers %.6f\n", model, $1, want; exit d > 1e-4 }' loss ||
     fail "$model: the loss differs"
 done

@@ -1,5 +1,5 @@
 #!/bin/sh
-# A model in shards of mixed dtypes computes what the single bf16 file does, bit for bit; a shard that is gone, a tensor said to be in another
+# A model in shards of mixed dtypes computes what the single bf16 file does, bit for bit, in either precision; a shard that is gone, a tensor said to be in another
 # shard, a tensor in two, pickle files: refused, naming the file, by the compiler and by the program.
 . "$(dirname "$0")/lib.sh"
 whole=$root/tests/parity/families/qwen3_a
@@ -10,9 +10,11 @@ grep -q '"BF16"' m/model-00001-of-00003.safetensors && cat m/*.safetensors | gre
 for model in one m; do
   echo "anchor base = \"$model\"" >$model.calm
   build $model.calm -o $model.app
-  ./$model.app score --data rows.jsonl --hidden base.0,base.1,base.3 --grads --out $model.st 2>err || fail "score: $(cat err)"
+  for p in f32 bf16; do
+    ./$model.app score --precision $p --data rows.jsonl --hidden base.0,base.1,base.3 --grads --out $model.$p.st 2>err || fail "score: $(cat err)"
+  done
 done
-"$STCMP" m.st one.st --exact || fail "shards compute something else"
+for p in f32 bf16; do "$STCMP" m.$p.st one.$p.st --exact || fail "shards compute something else in $p"; done
 # refused FILE: by both
 refused() {
   expect 1 "$1" "$CALMC" build m.calm -o none.app

@@ -10,24 +10,24 @@ for isa in avx512 avx2; do
   CALM_ISA=$isa ./app info >said 2>/dev/null || { echo "this machine has no $isa"; continue; }
   grep -q 'gemma.3->base.2  *gemma after block 3, normed -> base after block 2, cross_attention_scaled' said || fail "info: $(cat said)"
   echo "$isa"
-  CALM_ISA=$isa ./app score --params theta.safetensors --data rows.jsonl --out got.safetensors --grads 2>/dev/null
+  CALM_ISA=$isa ./app score --precision f32 --params theta.safetensors --data rows.jsonl --out got.safetensors --grads 2>/dev/null
   "$STCMP" got.safetensors golden.safetensors --key '*.logits' --tol 1e-4 || fail "logits"
   "$STCMP" got.safetensors golden.safetensors --key 'grad.*' --tol 1e-4 || fail "gradients"
 done
-./app score --params theta.safetensors --data rows.jsonl --out got.safetensors 2>/dev/null
-./app score --params theta.safetensors --data rows.jsonl --out chunks.safetensors --chunk 1,4,2 2>/dev/null
+./app score --precision f32 --params theta.safetensors --data rows.jsonl --out got.safetensors 2>/dev/null
+./app score --precision f32 --params theta.safetensors --data rows.jsonl --out chunks.safetensors --chunk 1,4,2 2>/dev/null
 "$STCMP" chunks.safetensors got.safetensors --key '*.logits' --exact || fail "cached stepping"
 # untrained it is the anchor, bit for bit
-./app score --data rows.jsonl --out untrained.safetensors 2>/dev/null
+./app score --precision f32 --data rows.jsonl --out untrained.safetensors 2>/dev/null
 grep anchor spec.calm >alone.calm
 build alone.calm -o alone
-./alone score --data rows.jsonl --out alone.safetensors 2>/dev/null
+./alone score --precision f32 --data rows.jsonl --out alone.safetensors 2>/dev/null
 "$STCMP" untrained.safetensors alone.safetensors --key '*.logits' --exact || fail "identity at start"
 
 # differs KEYS: a hundred times the tolerance is broken
 differs() {
   build m.calm -o m
-  ./m score --force --params theta.safetensors --data rows.jsonl --out m.safetensors --grads 2>/dev/null || fail "score of m.calm"
+  ./m score --precision f32 --force --params theta.safetensors --data rows.jsonl --out m.safetensors --grads 2>/dev/null || fail "score of m.calm"
   "$STCMP" m.safetensors golden.safetensors --key "$1" --differ 1e-2 >/dev/null || fail "nobody sees the change in $(cat m.calm)"
 }
 for s in 's/gemma\[1, 3\].normed/gemma[1, 3]/' 's/gpt\[2, 3\].normed/gpt[2, 3]/' 's/qwen\[1, 2\].normed/qwen[1, 2]/' \

@@ -10,7 +10,7 @@ for isa in $(available_isas forth); do
     theta=$spec
     [ $spec = prompt ] && theta=forth
     [ -f $spec ] || build $spec.calm -o $spec
-    ./$spec score --params $theta.theta.safetensors --data rows.jsonl --out $spec.st --grads --hidden base.0,base.1,base.2,base.3 2>/dev/null || fail "score $spec"
+    ./$spec score --precision f32 --params $theta.theta.safetensors --data rows.jsonl --out $spec.st --grads --hidden base.0,base.1,base.2,base.3 2>/dev/null || fail "score $spec"
     echo "$isa, $spec"
     "$STCMP" $spec.st $spec.golden.safetensors --key '*.aug' --exact || fail "$spec: ids of the augment, or how many are visible"
     "$STCMP" $spec.st $spec.golden.safetensors --key '*logits' --tol 1e-4 || fail "$spec: logits"
