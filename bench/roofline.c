@@ -185,7 +185,7 @@ static void limits(void) {
     printf("%s f32: one core %.1f GF/s, %d core%s %.1f GF/s\n", harness_isa(i), rate_f32(harness_isa(i), 1, 0.5) / 1e9, cores, plural(cores),
            rate_f32(harness_isa(i), cores, 0.5) / 1e9);
   if (rate_has_bf16()) printf("bf16: one core %.1f GF/s, %d core%s %.1f GF/s\n", rate_bf16(1, 0.5) / 1e9, cores, plural(cores), rate_bf16(cores, 0.5) / 1e9);
-  printf("memory read: one core %.1f GB/s, %d core%s %.1f GB/s\n", rate_memory(1, 0.5) / 1e9, cores, plural(cores), rate_memory(cores, 0.5) / 1e9);
+  printf("memory read: one core %.1f GB/s, %d core%s %.1f GB/s\n", rate_memory(1, 0.5, INT64_MAX) / 1e9, cores, plural(cores), rate_memory(cores, 0.5, INT64_MAX) / 1e9);
 }
 
 static int usage(void) {

@@ -126,21 +126,35 @@ static ProgEntry entry(const Names *names, const PlanEntry *e, int nsym) {
   return x;
 }
 
+static ProgKernel kernel(Arena *a, const Kernel *k) {
+  KernelCost *c = ARENA_NEW(a, KernelCost);
+  Buf name = {0};
+  kernel_cost(k, c);
+  kernel_title(k, &name);
+  ProgKernel p = {.name = arena_strdup(a, name.s), .product = c->product, .mask = c->mask, .source = c->source, .work = ARENA_ARRAY(a, ProgWork, N_Per)};
+  for (int i = 0; i < N_Per; i++)
+    if (c->flops[i] || c->bytes[i][0]) p.work[p.nwork++] = (ProgWork){(Per)i, c->flops[i], {N_PRECISION, c->bytes[i]}};
+  buf_free(&name);
+  return p;
+}
+
 void describe(Arena *a, const Program *p, const Plan *plan, const Spec *spec, Buf *out) {
   char hash[SHA256_HEX];
   spec_hash(spec, hash);
   ProgProgram d = {.spec = spec_name(a, spec->sources->v[spec->file->loc.file].path), .spec_sha256 = hash, .anchor = p->anchor, .theta = plan->theta,
                    .connection = p->conn, .nconnection = p->nconn, .sym = plan->sym, .nsym = plan->nsym, .nbuf = plan->nbuf,
-                   .kernels = plan->nkernel, .train = p->train, .evals = p->evals, .nmodel = p->nmodel, .nparam = p->nparam, .nentry = plan->nentry};
+                   .nkernel = plan->nkernel, .train = p->train, .evals = p->evals, .nmodel = p->nmodel, .nparam = p->nparam, .nentry = plan->nentry};
   Names names = {.a = a};
   for (int i = 0; i < p->nmodel; i++) map_first(a, &names.model, p->model[i].name, i);
   d.model = ARENA_ARRAY(a, ProgModel, d.nmodel + 1);
   d.param = ARENA_ARRAY(a, ProgParam, d.nparam + 1);
   d.buf = ARENA_ARRAY(a, ProgBuf, d.nbuf + 1);
+  d.kernel = ARENA_ARRAY(a, ProgKernel, d.nkernel + 1);
   d.entry = ARENA_ARRAY(a, ProgEntry, d.nentry + 1);
   for (int i = 0; i < d.nmodel; i++) d.model[i] = model(&p->model[i]);
   for (int i = 0; i < d.nparam; i++) d.param[i] = param(&p->param[i], plan);
   for (int i = 0; i < d.nbuf; i++) d.buf[i] = buf(&names, &plan->buf[i]);
+  for (int i = 0; i < d.nkernel; i++) d.kernel[i] = kernel(a, &plan->kernel[i]);
   for (int i = 0; i < d.nentry; i++) d.entry[i] = entry(&names, &plan->entry[i], plan->nsym);
   json_t *o = write_Program(&d);
   char *s = json_dumps(o, JSON_COMPACT | JSON_REAL_PRECISION(17));

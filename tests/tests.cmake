@@ -57,6 +57,7 @@ add_library(calm_entrykit STATIC EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/tests/unit
 target_link_libraries(calm_entrykit PUBLIC calm_passes calm_autodiff calm_graphkit m)
 calm_unit_test(test_passes calm_entrykit calm_plan)
 calm_unit_test(test_gaps calm_plan)
+calm_unit_test(test_cost calm_plan)
 
 # --- llvm
 calm_unit_test(test_llvm_row calm_testkit)
@@ -100,6 +101,7 @@ calm_unit_test(test_precision calm_commands)
 calm_unit_test(test_settings calm_work)
 calm_unit_test(test_call calm_core)
 calm_unit_test(test_signals calm_commands)
+calm_unit_test(test_trace calm_commands)
 # a program of two small models, and everything that it asks the system for refused in turn
 add_custom_command(OUTPUT ${CMAKE_BINARY_DIR}/test_memory.dir/program.o
   COMMAND sh ${CMAKE_SOURCE_DIR}/tests/unit/test_memory.sh ${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR}/test_memory.dir $<TARGET_FILE:calmc>

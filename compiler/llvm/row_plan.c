@@ -6,24 +6,6 @@
 
 #include "dsl/base/alloc.h"
 
-int64_t rowval_elems(const RowVal *v) {
-  int64_t n = 1;
-  for (int i = 0; i < v->rank; i++) n *= v->dim[i];
-  return n;
-}
-
-bool row_is_sum(const RowVal *v) { return v->src == RV_OP && op_is(v->op, T_SUMS); }
-bool row_is_rotate(const RowVal *v) { return v->src == RV_OP && op_is(v->op, T_HALVES); }
-
-int64_t row_work(const RowProg *p) {
-  int64_t work = 1;
-  for (int i = 0; i < p->n; i++) {
-    const RowVal *v = &p->v[i];
-    if (v->src == RV_OP) work += rowval_elems(row_is_sum(v) ? &p->v[v->in[0]] : v) * op_cost(v->op);
-  }
-  return work;
-}
-
 // The extents a value's work runs over: a sum's are its operand's. Leading 1s do not count; one element is rank 0.
 static RowLoop extents(const RowProg *p, int i) {
   const RowVal *v = row_is_sum(&p->v[i]) ? &p->v[p->v[i].in[0]] : &p->v[i];

@@ -13,12 +13,8 @@ typedef struct RowPlan {
   int *of;                     // value -> loop, -1: evaluated where it is used
 } RowPlan;
 
-int64_t rowval_elems(const RowVal *v);   // of a row
 void row_plan(const RowProg *p, RowPlan *plan);
 void row_plan_free(RowPlan *plan);
 // Does a later loop, or a value evaluated elsewhere, read value i?
 bool row_read_later(const RowProg *p, const RowPlan *plan, int i);
-bool row_is_sum(const RowVal *v);
-bool row_is_rotate(const RowVal *v);
-int64_t row_work(const RowProg *p);       // of one row, in additions
 #endif

@@ -89,6 +89,20 @@ typedef struct Kernel {
 } Kernel;
 bool kernel_equal(const Kernel *a, const Kernel *b);
 
+// cost.c. Row work: elements of a value; ops that take other lanes than their own; operations of a row, in additions, and 1.
+int64_t rowval_elems(const RowVal *v);
+bool row_is_sum(const RowVal *v);
+bool row_is_rotate(const RowVal *v);
+int64_t row_work(const RowProg *p);
+// What a kernel has to do (ProgKernel): of every class what its row in cost.c says.
+typedef struct KernelCost {
+  bool product;
+  int64_t flops[N_Per], bytes[N_Per][N_PRECISION];
+  int mask, source;            // words of a call; -1: none
+} KernelCost;
+void kernel_cost(const Kernel *k, KernelCost *c);
+void kernel_title(const Kernel *k, Buf *out);     // "gemm 768 -> 2048+2048 bf16"
+
 // ---- buffers
 typedef ProgBuf PBuf;          // runtime/abi/program.def: kinds, and what each has of its own. Names are never NULL
 // An activation lies at   region(entry, sym) + act.offset * extent(sym),   where region(entry, s) = sum over syms s' < s of

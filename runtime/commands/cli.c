@@ -10,6 +10,7 @@
 #include "runtime/commands/command.h"
 #include "runtime/commands/memory.h"
 #include "runtime/commands/precision.h"
+#include "runtime/commands/profile.h"
 #include "runtime/commands/signals.h"
 #include "runtime/commands/streams.h"
 #include "runtime/core/core.h"
@@ -114,6 +115,7 @@ static bool open_engine(App *a, const Options *o, RtError *e) {
 }
 
 bool app_open(App *a, const Options *o, RtError *e) {
+  RT_IN_PHASE(RT_PHASE_OPEN);
   *a = (App){.prog = prog_parse(o->rt->json, (size_t)o->rt->json_len)};
   ModelPlace *place = rt_alloc((size_t)o->model.n, sizeof *place);
   int n;
@@ -121,10 +123,14 @@ bool app_open(App *a, const Options *o, RtError *e) {
   rt_free(place);
   limits_memory(&a->limits);
   a->resident = rt_resident(), a->address_space = rt_address_space();
-  return ok;
+  if (!ok || !o->measured) return ok;
+  if (!trace_allowed(a, o, NULL, (const char *const[]){o->score_out, o->dump}, 2, e)) return false;
+  profile_engine(a->measured = o->measured, a->en);
+  return true;
 }
 
 void app_close(App *a) {
+  if (a->measured) profile_close(a->measured, a->en);
   engine_close(a->en);
   models_close(a->models);
   if (a->prog) prog_close(a->prog);
@@ -178,32 +184,6 @@ static void help(const RtProgram *rt, int command) {
   prog_close(p);
 }
 
-static int run_command(const Command *c, const RtProgram *rt, const char *program, int argc, char **argv) {
-  Options o;
-  int status = 2;
-  if (c->stops) signals_ask();
-  if (options_parse(&o, c->bit, argc, argv)) {
-    o.rt = rt;
-    o.program = program;
-    o.run_command = c->bit;
-    if (o.help) {
-      printf("usage: %s %s%s%s [options]\n%s\n\n", program, c->name, *c->args ? " " : "", c->args, c->help);
-      help(rt, c->bit);
-      status = 0;
-    } else if (o.nword > c->words && *c->flag) {
-      usage_error("unexpected '%s': %.*s is --%s", o.word[c->words], (int)strcspn(c->flag, " "), c->flag, c->flag);
-    } else if (o.nword != c->words) {
-      bool more = o.nword > c->words;
-      usage_error("%s%s%s; usage: %s %s%s%s [options]", more ? "unexpected '" : "expected ", more ? o.word[c->words] : c->args, more ? "'" : "", program,
-                  c->name, *c->args ? " " : "", c->args);
-    } else {
-      status = c->run(&o);
-    }
-  }
-  options_free(&o);
-  return status ? status : written();
-}
-
 // On a terminal, what takes longer than half a second says ten times a second how far it is.
 typedef struct Shown {
   double next;
@@ -219,7 +199,48 @@ typedef struct CommandLine {
   Shown shown;
   uint64_t said[64];           // hashes of warnings and notes
   int nsaid;
+  double start;
+  Profile *measured;           // of --profile and --trace
 } CommandLine;
+
+// The command itself, measured where that was asked for.
+static int run_measured(CommandLine *l, Options *o) {
+  RtError e;
+  if ((o->profile || o->trace) && !(o->measured = l->measured = profile_begin(o, l->start, &e))) return cmd_fail(o, &e);
+  int status = l->command->run(o);
+  if (!l->measured) return status;
+  if (!status) status = written();
+  bool ok = profile_end(l->measured, &e);
+  l->measured = NULL;
+  return ok || status ? status : cmd_fail(o, &e);
+}
+
+static int run_command(CommandLine *l, const char *program, int argc, char **argv) {
+  const Command *c = l->command;
+  Options o;
+  int status = 2;
+  if (c->stops) signals_ask();
+  if (options_parse(&o, c->bit, argc, argv)) {
+    o.rt = l->rt;
+    o.program = program;
+    o.run_command = c->bit;
+    if (o.help) {
+      printf("usage: %s %s%s%s [options]\n%s\n\n", program, c->name, *c->args ? " " : "", c->args, c->help);
+      help(l->rt, c->bit);
+      status = 0;
+    } else if (o.nword > c->words && *c->flag) {
+      usage_error("unexpected '%s': %.*s is --%s", o.word[c->words], (int)strcspn(c->flag, " "), c->flag, c->flag);
+    } else if (o.nword != c->words) {
+      bool more = o.nword > c->words;
+      usage_error("%s%s%s; usage: %s %s%s%s [options]", more ? "unexpected '" : "expected ", more ? o.word[c->words] : c->args, more ? "'" : "", program,
+                  c->name, *c->args ? " " : "", c->args);
+    } else {
+      status = run_measured(l, &o);
+    }
+  }
+  options_free(&o);
+  return status ? status : written();
+}
 
 static void version(const RtProgram *rt) {
   Prog *p = prog_parse(rt->json, (size_t)rt->json_len);
@@ -253,7 +274,7 @@ static bool run_line(void *user, RtError *e) {
   }
   for (int i = 0; i < NCOMMANDS; i++)
     if (name && !strcmp(name, COMMANDS[i].name)) l->command = &COMMANDS[i];
-  l->status = l->command ? run_command(l->command, l->rt, program, l->argc - 2, l->argv + 2) : no_command(program, name);
+  l->status = l->command ? run_command(l, program, l->argc - 2, l->argv + 2) : no_command(program, name);
   return true;
 }
 
@@ -293,14 +314,19 @@ static void say_progress(void *user, const char *what, int64_t done, int64_t tot
   s->next = now + 0.1;
 }
 
+static RtPhase at_phase(void *user, RtPhase next) {
+  Profile *p = ((CommandLine *)user)->measured;
+  return p ? profile_phase(p, next) : RT_PHASE_OTHER;
+}
+
 static bool asked_to_stop(void *user) {
   const CommandLine *l = user;
   return l->command && l->command->stops && signals_asked();
 }
 
 int cli_main(const RtProgram *rt, int argc, char **argv) {
-  CommandLine line = {.rt = rt, .argc = argc, .argv = argv};
-  RtHost host = {.warning = say_warning, .note = say_note, .progress = say_progress, .stop = asked_to_stop, .user = &line};
+  CommandLine line = {.rt = rt, .argc = argc, .argv = argv, .start = rt_now()};
+  RtHost host = {.warning = say_warning, .note = say_note, .progress = say_progress, .stop = asked_to_stop, .phase = at_phase, .user = &line};
   RtError e;
   streams_open();
   signals_open();

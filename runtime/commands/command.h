@@ -39,6 +39,7 @@ typedef struct App {
   MemLimits limits;
   int64_t resident, address_space;     // of this process, before weights and data
   bool warned;                 // that memory may not suffice
+  struct Profile *measured;    // of --profile and --trace; NULL without
 } App;
 // Reads the description, finds the models and starts the engine, without weights. app_close in any case.
 bool app_open(App *a, const Options *o, RtError *e);
@@ -48,6 +49,8 @@ void app_close(App *a);
 bool app_load(App *a, const Options *o, const Load *l, RtError *e);
 // outputs.c: whether path, which the command is going to write, is none of the files that it reads. set: a training's settings, else NULL.
 bool output_allowed(const App *a, const Options *o, const TrainSettings *set, const char *path, RtError *e);
+// Likewise that of --trace, where there is one; and it is none of the n files `made` (some may be NULL) that the command writes itself.
+bool trace_allowed(const App *a, const Options *o, const TrainSettings *set, const char *const *made, int n, RtError *e);
 // Likewise a directory, which need not be there yet: it is none of those that the command reads, in none of them, and no checkpoint.
 bool output_dir_allowed(const App *a, const Options *o, const char *dir, RtError *e);
 #endif

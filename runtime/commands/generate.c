@@ -30,6 +30,7 @@ static size_t longest_start(const Printer *p) {
 }
 
 static void emit(Printer *p, const char *text, size_t n, bool last) {
+  RT_IN_PHASE(RT_PHASE_WRITING);
   if (p->stopped) return;
   p->held = rt_realloc(p->held, p->n + n + 1, 1);
   memcpy(p->held + p->n, text, n);
@@ -86,6 +87,7 @@ static bool check_prompt(const Models *m, const Prompt *p, RtError *e) {
 }
 
 static bool encode_prompt(const Models *m, const Options *o, Prompt *p, RtError *e) {
+  RT_IN_PHASE(RT_PHASE_READ);
   char *text = NULL;
   size_t len = 0;
   if (!read_prompt(o, &text, &len, e)) return false;

@@ -157,7 +157,7 @@ static json_t *describe(const App *a) {
   json_object_set_new(o, "trained", json_integer(prog_trained(p)));
   json_object_set(o, "train", p->train ? p->train : json_null());
   json_object_set(o, "evals", p->evals ? p->evals : json_null());
-  json_object_set_new(o, "kernels", json_integer(p->kernels));
+  json_object_set_new(o, "kernels", json_integer(p->nkernel));
   identity_drop(&id);
   return o;
 }

@@ -38,6 +38,7 @@ typedef struct Options {
 #undef X
   bool given[N_FLAGS];                             // which were on the command line
   const char *setting[N_SETTINGS];                 // train: the text of those settings that a flag gives, checked; NULL: not given
+  struct Profile *measured;                        // of --profile and --trace; NULL without
   const RtProgram *rt;
   const char *program;                             // argv[0]
   int run_command;                                 // its bit

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "runtime/commands/command.h"
+#include "runtime/commands/profile.h"
 #include "runtime/core/core.h"
 #include "runtime/files/files.h"
 #include "runtime/work/work.h"
@@ -24,6 +25,15 @@ static bool reads(const App *a, const Options *o, const TrainSettings *set, cons
 
 bool output_allowed(const App *a, const Options *o, const TrainSettings *set, const char *path, RtError *e) {
   return !reads(a, o, set, path) || rt_fail(e, "cannot write %s: this command reads it, and it is left as it is; name another place", path);
+}
+
+bool trace_allowed(const App *a, const Options *o, const TrainSettings *set, const char *const *made, int n, RtError *e) {
+  bool ok = !o->trace || output_allowed(a, o, set, o->trace, e);
+  for (int i = 0; i < n && ok && o->trace; i++)
+    if (made[i] && (!strcmp(o->trace, made[i]) || file_is_input(o->trace, made[i])))
+      ok = rt_fail(e, "cannot write the trace to %s: this command writes something else there; name another place", o->trace);
+  if (o->measured) o->measured->keep = ok;
+  return ok;
 }
 
 static bool dir_lies_in(const char *dir, const char *in, const char *what, RtError *e) {

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "runtime/core/core.h"
 #include "runtime/files/files.h"
 
 void streams_open(void) {
@@ -14,4 +15,7 @@ void streams_open(void) {
     if (fcntl(fd, F_GETFD) < 0 && errno == EBADF && open("/", O_PATH | O_DIRECTORY) < 0) return;
 }
 
-bool streams_written(RtError *e) { return file_flush(stdout, "standard output", e); }
+bool streams_written(RtError *e) {
+  RT_IN_PHASE(RT_PHASE_WRITING);
+  return file_flush(stdout, "standard output", e);
+}

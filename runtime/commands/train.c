@@ -57,6 +57,7 @@ enum { MOST_ROWS = 1 << 24 };  // of an optimizer step
 
 // Rows of the next step, and their tokens.
 static bool take_rows(Trainer *t, int64_t *tokens, RtError *e) {
+  RT_IN_PHASE(RT_PHASE_READ);
   t->nrows = *tokens = 0;
   while (course_takes(&t->course, t->nrows, *tokens, feeder_peek(&t->feed))) {
     if (t->nrows == MOST_ROWS)
@@ -301,6 +302,7 @@ static bool bind_data(Trainer *t, const Options *o, RtError *e) {
 }
 
 static bool open_data(Trainer *t, const Options *o, RtError *e) {
+  RT_IN_PHASE(RT_PHASE_READ);
   TrainSettings *s = &t->set;
   if (!bind_data(t, o, e) || !(t->data = feed_open(t->app.models, s->data, e))) return false;
   if (s->validate && !(t->held = feed_open(t->app.models, s->validate, e))) return false;
@@ -335,7 +337,7 @@ static bool outputs_allowed(const Trainer *t, const Options *o, RtError *e) {
   bool ok = output_allowed(&t->app, o, &t->set, t->dir.log, e);
   for (int i = 0; i < 6 && ok; i++) {
     char *path = file_join(dirs[i / 3], FILES[i % 3]);
-    ok = output_allowed(&t->app, o, &t->set, path, e);
+    ok = output_allowed(&t->app, o, &t->set, path, e) && trace_allowed(&t->app, o, &t->set, (const char *const[]){path, t->dir.log}, 2, e);
     rt_free(path);
   }
   return ok;

@@ -202,6 +202,11 @@ void rt_progress(const char *what, int64_t done, int64_t total) {
   if (current && current->host && current->host->progress) current->host->progress(current->host->user, what, done, total);
 }
 
+RtPhase rt_phase(RtPhase next) {
+  if (!current || !current->host || !current->host->phase) return RT_PHASE_OTHER;
+  return current->host->phase(current->host->user, next);
+}
+
 bool rt_stopped(RtError *e) {
   if (!current || !current->host || !current->host->stop || !current->host->stop(current->host->user)) return false;
   rt_fail_about(e, RT_ABOUT_STOP, "stopped");

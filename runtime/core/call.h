@@ -6,12 +6,25 @@
 
 #include "runtime/core/rt_error.h"
 
+// What a call is at, for who wants to know where time goes.
+typedef enum RtPhase {
+  RT_PHASE_OTHER,
+  RT_PHASE_OPEN,               // what was compiled, models, tokenizers, checkpoints
+  RT_PHASE_PACK,               // frozen weights
+  RT_PHASE_READ,               // data and prompts, into token ids
+  RT_PHASE_KERNELS,
+  RT_PHASE_SAMPLING,
+  RT_PHASE_WRITING,            // files and standard output
+  N_RT_PHASE
+} RtPhase;
+
 // Where messages go (a NULL function drops them), and where to ask.
 typedef struct RtHost {
   void (*warning)(void *user, const char *text);                                       // one line, without "warning: " and newline
   void (*note)(void *user, const char *text);                                          // the same of what is as it should be
   void (*progress)(void *user, const char *what, int64_t done, int64_t total);         // done == total: it is over
   bool (*stop)(void *user);                                                            // whether to give up what is under way; NULL: never
+  RtPhase (*phase)(void *user, RtPhase next);                                          // what comes now; what it was at. NULL: nobody wants to know
   void *user;
 } RtHost;
 
@@ -24,6 +37,11 @@ bool rt_call(const RtHost *host, bool (*run)(void *user, RtError *e), void *user
 void rt_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void rt_note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void rt_progress(const char *what, int64_t done, int64_t total);
+// What this thread's call is at from now on; what it was at, to be given back when that is over.
+RtPhase rt_phase(RtPhase next);
+// The same for the rest of a function, however it returns.
+static inline void rt_phase_end(const RtPhase *was) { rt_phase(*was); }
+#define RT_IN_PHASE(next) __attribute__((cleanup(rt_phase_end))) RtPhase rt_was_at = rt_phase(next)
 // Asked between steps of what may take long: whether its host wants it given up. Then e says so.
 bool rt_stopped(RtError *e);
 #endif

@@ -44,6 +44,7 @@ typedef struct Engine {
   const Prog *prog;
   const RtIsa *isa;
   RtPool *pool;
+  Meter *meter;                // NULL: nobody measures
   int nstream, *stream_of;     // EngineStreams, copied
   int64_t *stream_context;
 
@@ -103,6 +104,8 @@ void engine_cap(Engine *en, int entry, int64_t tokens, int64_t rows);
 void engine_caches(Engine *en, int64_t slots, int64_t slot_rows, const int64_t *known);
 bool engine_place(Engine *en, RtError *e);
 
+// What entries take is measured from now on. The meter is the caller's, who frees it when the engine is closed.
+Meter *engine_measure(Engine *en, bool spans);
 // Runs an entry over a step (NULL for entries without tokens).
 void engine_run(Engine *en, int entry, Step *s);
 // Binds the state that entry `probe` starts from; the caller keeps it, with room for RT_ROW_ROUND rows more.

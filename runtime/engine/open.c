@@ -45,6 +45,7 @@ static void bind_flat(Engine *en) {
 }
 
 bool engine_load(Engine *en, const char *const *dir, bool training, RtError *e) {
+  RT_IN_PHASE(RT_PHASE_OPEN);
   int64_t n = en->prog->theta;
   size_t flat = (size_t)n * sizeof(float) * (size_t)params_vectors(training);
   if (!region_new(&en->params.room, flat, "the parameters", RT_ABOUT_NOTHING, e)) return false;

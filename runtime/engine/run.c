@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "runtime/core/core.h"
 #include "runtime/engine/parts.h"
 
 // What a step gives of an input; NULL: it does not say.
@@ -55,8 +56,7 @@ static void check_room(const Engine *en, int entry, const Step *s) {
   abort();
 }
 
-void engine_run(Engine *en, int entry, Step *s) {
-  if (entry < 0) return;
+static void run(Engine *en, int entry, Step *s) {
   const Prog *p = en->prog;
   if (s) {
     check_room(en, entry, s);
@@ -65,7 +65,26 @@ void engine_run(Engine *en, int entry, Step *s) {
   for (int i = 0; i < p->nsym; i++) en->sym[i] = extent(en, &p->sym[i], s);
   arena_arrange(en, entry);
   RtCtx ctx = {.buf = en->buf, .sym = en->sym, .kernel = en->isa->kernel, .pool = en->pool};
+  bool packs = entry == en->entry[ENTRY_INIT];
+  RT_IN_PHASE(packs ? RT_PHASE_PACK : RT_PHASE_KERNELS);
+  if (en->meter) en->meter->part = packs ? METER_PACK : METER_STEPS;
   en->rt->entries[entry](&ctx);
+}
+
+void engine_run(Engine *en, int entry, Step *s) {
+  if (entry < 0) return;
+  double from = en->meter ? rt_now() : 0;
+  run(en, entry, s);
+  if (en->meter) meter_step(en->meter, entry, s ? s->nrow : 0, s ? s->stream[0].ntok : 0, from, rt_now());
+}
+
+Meter *engine_measure(Engine *en, bool spans) {
+  const Prog *p = en->prog;
+  Meter *m = meter_new(p->nkernel, pool_threads(en->pool), spans);
+  for (int i = 0; i < p->nkernel; i++)
+    m->call[i] = (MeterCall){p->kernel[i].mask > 0 ? p->kernel[i].mask : 0, p->kernel[i].source > 0 ? p->kernel[i].source : 0};
+  pool_measure(en->pool, en->meter = m);
+  return m;
 }
 
 void engine_bind(Engine *en, int model, int layer, void *state) {

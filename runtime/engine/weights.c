@@ -93,6 +93,7 @@ static void packed_one(void *user, const int64_t *args) {
 }
 
 void weights_pack(Engine *en) {
+  RT_IN_PHASE(RT_PHASE_PACK);
   Packing p = {.en = en};
   for (int i = 0; i < en->prog->nbuf; i++)
     if (en->prog->buf[i].kind == BUF_PACKED) p.total += engine_buf_bytes(en, &en->prog->buf[i]);

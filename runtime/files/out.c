@@ -210,6 +210,7 @@ FileOut *file_out_open_at(const FileDir *dir, const char *name, const char *path
 }
 
 bool file_out_write(FileOut *f, const void *data, size_t n, RtError *e) {
+  RT_IN_PHASE(RT_PHASE_WRITING);
   const uint8_t *p = data;
   while (n > 0) {
     ssize_t k = write(f->fd, p, n < (1u << 30) ? n : (1u << 30));
@@ -242,6 +243,7 @@ static bool sync_dir_of(int at, const char *path) {
 bool file_sync_dir_of(const char *path) { return sync_dir_of(AT_FDCWD, path); }
 
 bool file_out_commit(FileOut *f, RtError *e) {
+  RT_IN_PHASE(RT_PHASE_WRITING);
   if (fsync(f->fd) != 0 && errno != EINVAL && errno != EROFS) return out_fail(f, e);
   int fd = f->fd;
   f->fd = -1;

@@ -74,6 +74,7 @@ static bool put(FileOut *f, Sha256 *s, const void *data, size_t n, RtError *e) {
 }
 
 bool st_writer_save(StWriter *w, const char *path, FileSum *sum, RtError *e) {
+  RT_IN_PHASE(RT_PHASE_WRITING);
   size_t len;
   Sha256 hash, *s = sum ? &hash : NULL;
   char *text = header(w, &len);

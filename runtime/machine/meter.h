@@ -5,12 +5,17 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "runtime/abi/abi.h"
+
+typedef struct MeterCall {     // what is known of a kernel's calls: the word that is a mask, and that says how many rows argument 0 has; 0: none
+  int mask, source;
+} MeterCall;
 typedef struct MeterKernel {
-  int mask, source;            // given: the word of a call that is a mask, or that says how many rows its argument 0 has; 0: none
-  int64_t calls;
-  double seconds, rows;
-  double more;                 // pairs of a query row and a key row that the masks let through, or rows of argument 0
+  double seconds;
+  double count[N_Per];         // by Per (abi/program.def): calls, rows, pairs …
 } MeterKernel;
+// Two lists of them: of packing what is frozen, and of all else, which are steps.
+typedef enum MeterPart { METER_STEPS, METER_PACK, METER_PARTS } MeterPart;
 
 typedef struct MeterSpan {
   double from, to;
@@ -24,12 +29,15 @@ typedef struct MeterList {
 } MeterList;
 
 typedef struct Meter {
-  MeterKernel *kernel;         // by id
+  MeterCall *call;             // given, by kernel
+  MeterKernel *kernel;         // [METER_PARTS][nkernel]
   int64_t nkernel;
-  double *busy;                // [threads][nkernel]: seconds that a thread worked on a kernel
+  double *busy;                // [threads][METER_PARTS][nkernel]: seconds that a thread worked on a kernel
   int threads;
+  MeterPart part;              // of what is called now
+  double step_seconds;         // of whole steps, with what is done around their kernels
   MeterList *thread;           // spans of each; none where they were not asked for
-  MeterList steps, phases;
+  MeterList steps;
   bool cut;                    // a list was full, and none has gone on since
 } Meter;
 
@@ -41,4 +49,6 @@ void meter_span(Meter *m, MeterList *l, const MeterSpan *s);
 // The pool's: what one thread did of a call (kernel -1: of something else), and the whole call, on its caller's thread.
 void meter_thread(Meter *m, int thread, int32_t kernel, double from, double to);
 void meter_call(Meter *m, int64_t kernel, const int64_t *args, double from, double to);
+// An entry run.
+void meter_step(Meter *m, int entry, int64_t rows, int64_t tokens, double from, double to);
 #endif

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <time.h>
+#include <unistd.h>
 
 static double seconds_of(clockid_t clock) {
   struct timespec t;
@@ -168,14 +169,17 @@ double rate_f32(const char *path, int threads, double seconds) {
 
 double rate_bf16(int threads, double seconds) { return rate_has_bf16() ? operations(dot_bf16, threads, seconds) : 0; }
 
-// Memory of a thread: 512 MB of all, and 64 at least, which is beyond the last cache of the processors there are; half of it, and so on, where there is no
-// room. Huge pages, as weights have them (runtime/engine/region.c): with small ones this reads a quarter less on a Zen 4.
-enum { ALL_BYTES = 512 << 20, LEAST_BYTES = 64 << 20 };
+// Memory of all threads: four times the last cache, within these bounds, and of each no less than the last; half of it, and so on, where there is no room.
+// Huge pages, as weights have them (runtime/engine/region.c): with small ones this reads a fifth less on a Zen 4.
+enum { LEAST_BYTES = 128 << 20, MOST_BYTES = 1 << 30, LEAST_OF_ONE = 32 << 20 };
 
-static char *get_memory(int threads, size_t *each) {
-  size_t n = ALL_BYTES / (size_t)threads / PIECE * PIECE;
-  for (n = n > LEAST_BYTES ? n : LEAST_BYTES; n >= 16 * PIECE; n = n / 2 / PIECE * PIECE) {
+static char *get_memory(int threads, int64_t room, size_t *each) {
+  long cache = sysconf(_SC_LEVEL3_CACHE_SIZE);
+  size_t all_of_them = cache <= LEAST_BYTES / 4 ? LEAST_BYTES : cache >= MOST_BYTES / 4 ? MOST_BYTES : 4 * (size_t)cache;
+  size_t n = all_of_them / (size_t)threads / PIECE * PIECE;
+  for (n = n > LEAST_OF_ONE ? n : LEAST_OF_ONE; n >= LEAST_OF_ONE / 2; n = n / 2 / PIECE * PIECE) {
     size_t all = n * (size_t)threads;
+    if (room < 0 || all > (uint64_t)room) continue;
     char *p = mmap(NULL, all + PIECE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (p == MAP_FAILED) continue;
     *each = n;
@@ -184,26 +188,26 @@ static char *get_memory(int threads, size_t *each) {
   return NULL;
 }
 
-double rate_memory(int threads, double seconds) {
+double rate_memory(int threads, double seconds, int64_t room) {
   size_t each = 0;
   Work *w = calloc((size_t)threads, sizeof *w);
-  char *room = w ? get_memory(threads, &each) : NULL;
+  char *memory = w ? get_memory(threads, room, &each) : NULL;
   double best = 0;
   int ways = 0;
   for (int k = 0; k < N_WAYS; k++) ways += WAY[k].has();
-  if (room) {
-    char *from = (char *)(((uintptr_t)room + PIECE - 1) & ~(uintptr_t)(PIECE - 1));
+  if (memory) {
+    char *from = (char *)(((uintptr_t)memory + PIECE - 1) & ~(uintptr_t)(PIECE - 1));
     madvise(from, each * (size_t)threads, MADV_HUGEPAGE);
     for (int i = 0; i < threads; i++) w[i] = (Work){.memory = from + (size_t)i * each, .bytes = each};
     together(w, threads, 0);
   }
-  for (int k = 0; room && k < N_WAYS; k++) {
+  for (int k = 0; memory && k < N_WAYS; k++) {
     if (!WAY[k].has()) continue;
     for (int i = 0; i < threads; i++) w[i].read = WAY[k].read;
     double rate = together(w, threads, seconds / ways);
     if (rate > best) best = rate;
   }
-  if (room) munmap(room, each * (size_t)threads + PIECE);
+  if (memory) munmap(memory, each * (size_t)threads + PIECE);
   free(w);
   return best;
 }

@@ -3,6 +3,7 @@
 #ifndef CALM_RUNTIME_RATES_H
 #define CALM_RUNTIME_RATES_H
 #include <stdbool.h>
+#include <stdint.h>
 
 // The i-th instruction-set path that this processor runs ("avx512", "avx2"), best first; NULL ends.
 const char *rate_path(int i);
@@ -15,6 +16,6 @@ double rate_f32(const char *path, int threads, double seconds);
 // Products of bf16 pairs added to f32; 0 where the processor has none.
 double rate_bf16(int threads, double seconds);
 // Bytes per second that they read from memory, each its own, much more than caches hold: the best of several ways to read, over about `seconds` in all. 0
-// where there is no memory to read.
-double rate_memory(int threads, double seconds);
+// where there is no memory to read; it takes no more than `room` bytes of it.
+double rate_memory(int threads, double seconds, int64_t room);
 #endif

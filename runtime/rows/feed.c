@@ -25,6 +25,7 @@ static void tell_limit(const Streams *ss, int k, const char *path, const DataLim
 }
 
 Data *feed_open(const Models *m, const char *path, RtError *e) {
+  RT_IN_PHASE(RT_PHASE_READ);
   DataOptions o = {.tok = m->tok, .ends = &m->ends, .streams = &m->streams, .vocab = m->vocab, .context = m->context};
   Data *d = data_read(path, &o, e);
   for (int k = 0; d && k < m->streams.n; k++) tell_limit(&m->streams, k, path, &d->limit[k]);

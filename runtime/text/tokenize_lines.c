@@ -60,6 +60,7 @@ typedef struct Line {          // getline's own memory
 static void line_end(void *object) { free(((Line *)object)->s); }
 
 bool tokenize_lines(const Tokenizer *t, bool decode, const TokLines *io, RtError *e) {
+  RT_IN_PHASE(RT_PHASE_READ);
   Line *l = rt_object(sizeof *l, line_end);
   ssize_t n;
   bool ok = true;

@@ -138,6 +138,7 @@ static void tmp_end(void *object) {
 }
 
 bool checkpoint_save(const char *dir, Identity *id, const TrainVectors *x, const TrainState *s, const json_t *run, RtError *e) {
+  RT_IN_PHASE(RT_PHASE_WRITING);
   const json_t *identity = identity_get(id, e);
   if (!identity) return false;
   char *parent = file_dirname(dir), **tmp = rt_object(sizeof *tmp, tmp_end);

@@ -180,6 +180,7 @@ static Checkpoint *open_once(Reading *r, Identity *id, const Wanted *w, RtError 
 }
 
 static Checkpoint *open_checkpoint(const char *dir, Identity *id, const Wanted *w, RtError *e) {
+  RT_IN_PHASE(RT_PHASE_OPEN);
   enum { TIMES = 20 };
   Reading r = {.dir = dir};
   Checkpoint *c = NULL;
@@ -239,6 +240,7 @@ bool checkpoint_precision(const Checkpoint *c, int *precision, RtError *e) {
 }
 
 void checkpoint_take(Checkpoint *c, const TrainVectors *x) {
+  RT_IN_PHASE(RT_PHASE_OPEN);
   const ParamsPart theta = {"", x->theta}, moments[] = {{MOMENTS[0].prefix, x->m}, {MOMENTS[1].prefix, x->v}};
   params_take(c->prog, &theta, 1, c->theta);
   if (c->moments && x->m) params_take(c->prog, moments, 2, c->moments);

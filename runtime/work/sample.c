@@ -64,6 +64,7 @@ static double total(const Cand *c, int64_t n) {
 }
 
 int32_t sampler_pick(Sampler *s, const float *logits, int64_t vocab, uint64_t place) {
+  RT_IN_PHASE(RT_PHASE_SAMPLING);
   int32_t top = largest(logits, vocab);
   if (top < 0 || s->s.temperature <= 0 || s->s.top_k == 1) return top;
   if (vocab > s->cap) s->cand = rt_realloc(s->cand, (size_t)(s->cap = vocab), sizeof *s->cand);

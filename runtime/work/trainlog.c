@@ -78,6 +78,7 @@ static bool write_all(int fd, const char *s, size_t n) {
 }
 
 bool trainlog_add(TrainLog *l, const TrainLine *x, RtError *e) {
+  RT_IN_PHASE(RT_PHASE_WRITING);
   char held[32] = "", *line;
   if (!isnan(x->held)) snprintf(held, sizeof held, "%.9g", x->held);
   line = rt_format("%lld,%lld,%.9g,%.9g,%.9g,%.0f,%s\n", (long long)x->step, (long long)x->tokens, x->loss, x->lr, x->norm, x->tokens_per_s, held);

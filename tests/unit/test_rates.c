@@ -24,7 +24,7 @@ static void what_there_is(void **state) {
   }
   assert_int_equal(n, isa_supported("avx512") + isa_supported("avx2"));
   for (int threads = 1; threads <= 2; threads++) {
-    if (n) measured(rate_memory(threads, 0.02));
+    if (n) measured(rate_memory(threads, 0.02, INT64_MAX));
     if (rate_has_bf16()) measured(rate_bf16(threads, 0.01));
     else assert_true(rate_bf16(threads, 0.01) == 0);
   }
@@ -37,7 +37,7 @@ static void what_there_is_not(void **state) {
   pid_t child = fork();
   if (child == 0) {
     struct rlimit none = {.rlim_cur = 8 << 20, .rlim_max = RLIM_INFINITY};
-    _exit(setrlimit(RLIMIT_AS, &none) || rate_memory(1, 0.01) != 0);
+    _exit(setrlimit(RLIMIT_AS, &none) || rate_memory(1, 0.01, INT64_MAX) != 0);
   }
   int status;
   assert_true(child > 0 && waitpid(child, &status, 0) == child);
