@@ -70,7 +70,7 @@ static void spec_hash(const Spec *spec, char hex[SHA256_HEX]) {
 }
 
 static ProgModel model(const BModel *m) {
-  return (ProgModel){.name = m->name, .role = m->role, .dir = m->dir, .arch = m->arch,
+  return (ProgModel){.name = m->name, .role = m->role, .keep = m->keep, .dir = m->dir, .arch = m->arch,
                      .architecture = json_string_value(json_array_get(json_object_get(m->config, "architectures"), 0)), .tokenizer = m->tokenizer,
                      .blocks = m->blocks, .width = m->width, .vocab = m->vocab, .context = m->context, .prompt_only = m->prompt_only, .computes = m->computes, .config = m->config};
 }

@@ -17,6 +17,12 @@ const char *ast_kind_name(AstKind k) {
   return k < AST_COUNT ? names[k] : "?";
 }
 
+const Ast *ast_kid(const Ast *a, AstKind k) {
+  for (int i = 0; i < a->nkid; i++)
+    if (a->kid[i] && a->kid[i]->kind == k) return a->kid[i];
+  return NULL;
+}
+
 Ast *ast_new(Parse *ps, AstKind kind, Loc loc) {
   Ast *a = ARENA_NEW(ps->arena, Ast);
   a->kind = kind;

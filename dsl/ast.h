@@ -33,6 +33,7 @@ struct Ast {
 enum { MOST_FORMALS = 200 };   // arguments that an op, a fn or a tap may have
 
 const char *ast_kind_name(AstKind k);
+const Ast *ast_kid(const Ast *a, AstKind k);   // the first of this kind, or NULL
 void ast_print(const Ast *a, Buf *out);   // complete and deterministic: what --emit=tree shows
 
 // A parsed spec with everything it can see: its own declarations, those of `use`d files, and the standard library.

@@ -32,6 +32,7 @@ static const Hint hints[] = {
   {T_FOR, T_STRING, ANYWHERE, "an architecture in quotes, such as \"MyModelForCausalLM\""},
   {T_UNDER, T_STRING, ANYWHERE, "what the weights' names begin with, such as \"layers.{i}.\""},
   {T_READS, T_NAME, ANYWHERE, "'prompt': the augment then reads the prompt only"},
+  {T_AS, T_NAME, ANYWHERE, "'int8': its matrices are then kept in 8 bits"},
   {T_TOKENIZER, T_STRING, ANYWHERE, "the path of a tokenizer.json in quotes"},
   {T_PREFIX, T_STRING, ANYWHERE, "what weight names may begin with, such as \"model.\" | \"\""},
   {T_PARAM, T_NAME, ANYWHERE, "a parameter with its shape, such as wq[heads, D]"},
@@ -62,7 +63,7 @@ typedef struct Group {
 
 static const Group groups[] = {
   {T_ANCHOR, 0, "a declaration (anchor, augment, model, connect, train, eval, op, fn, arch or use)",
-   {T_ANCHOR, T_AUGMENT, T_USE, T_MODEL, T_CONNECT, T_TRAIN, T_EVAL, T_OP, T_FN, T_ARCH}},
+   {T_ANCHOR, T_AUGMENT, T_USE, T_MODEL, T_CONNECT, T_TRAIN, T_EVAL, T_OP, T_FN, T_ARCH, T_AS, T_READS}},   // or more on the model above
   {T_CONFIG, 0, "a section (config, prefix, init, fn, embed, layers, tap or head)",
    {T_CONFIG, T_PREFIX, T_INIT, T_FN, T_EMBED, T_LAYERS, T_TAP, T_HEAD}},
   {T_RETURN, 0, "a statement (name = value, param or return)", {T_NAME, T_PARAM, T_RETURN}},

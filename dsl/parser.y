@@ -72,7 +72,7 @@ static Ast *unary(Parse *ps, Loc loc, const char *op, Ast *x) { return ADD(with_
 %token TRUE FALSE NONE AND OR NOT IN FOR RETURN
 %token ANCHOR AUGMENT USE MODEL CONNECT TRAIN EVAL OP FN ARCH
 %token CONFIG PREFIX INIT EMBED LAYERS TAP HEAD
-%token REQUIRE IGNORE PARAM WITH STEP UNDER TOKENIZER READS TOKENS ROWS
+%token REQUIRE IGNORE PARAM WITH STEP UNDER TOKENIZER READS AS TOKENS ROWS
 %token EVERY ALL LAST SPREAD
 
 %precedence NOTHING_MORE     // what may follow is left out, unless something wrong follows: then the declaration is whole all the same
@@ -88,7 +88,7 @@ static Ast *unary(Parse *ps, Loc loc, const char *op, Ast *x) { return ADD(with_
 %precedence NEGATE
 %right '^'
 
-%type <ast> decls decl anchor augment reads_opt use model connect train eval op fn arch
+%type <ast> decls decl anchor augment said use model connect train eval op fn arch
 %type <ast> layers_of picked selector exprs settings setting keys tokenizer init_opt init rules rule
 %type <ast> formals formal_list formal one_formal type_default dims dims_opt result body block stmts stmt params param
 %type <ast> sections section config items item names strings prefixes embed layers tap head served
@@ -104,19 +104,16 @@ decls: %empty { $$ = NEW(FILE, @$); }
   | decls error { $$ = $1; RECOVER; };
 decl: anchor | augment | use | model | connect | train | eval | op | fn | arch;
 
-anchor: ANCHOR NAME '=' STRING { $$ = with_str(NAMED(ANCHOR, @$, $2, @2), $4); };
-augment: AUGMENT NAME '=' STRING reads_opt { 
-    $$ = with_str(NAMED(AUGMENT, @$, $2, @2), $4);
-    if ($5) ADD($$, $5);
-  }
-  | AUGMENT NAME '=' STRING error {
-    $$ = with_str(NAMED(AUGMENT, up_to(@1, @4), $2, @2), $4);
-    RECOVER;
-  };
-reads_opt: %empty %prec NOTHING_MORE { $$ = NULL; } | READS NAME { $$ = NAMED(READS, @$, $2, @2); };
+anchor: ANCHOR NAME '=' STRING said { $$ = ADOPT(with_str(NAMED(ANCHOR, @$, $2, @2), $4), $5); }
+  | ANCHOR NAME '=' STRING error { $$ = with_str(NAMED(ANCHOR, up_to(@1, @4), $2, @2), $4); RECOVER; };
+augment: AUGMENT NAME '=' STRING said { $$ = ADOPT(with_str(NAMED(AUGMENT, @$, $2, @2), $4), $5); }
+  | AUGMENT NAME '=' STRING error { $$ = with_str(NAMED(AUGMENT, up_to(@1, @4), $2, @2), $4); RECOVER; };
+said: %empty %prec NOTHING_MORE { $$ = NEW(BLOCK, @$); }
+  | said AS NAME { $$ = ADD($1, NAMED(AS, up_to(@2, @3), $3, @3)); }
+  | said READS NAME { $$ = ADD($1, NAMED(READS, up_to(@2, @3), $3, @3)); };
 use: USE STRING { $$ = with_str(NEW(USE, @$), $2); };
 
-model: MODEL NAME '=' NAME keys tokenizer init_opt { $$ = model(ps, @$, $2, @2, $4, @4, $5, $6, $7); }
+model: MODEL NAME '=' NAME keys tokenizer said init_opt { $$ = ADOPT(model(ps, @$, $2, @2, $4, @4, $5, $6, $8), $7); }
   | MODEL NAME '=' NAME keys tokenizer error { $$ = model(ps, up_to(@1, @6), $2, @2, $4, @4, $5, $6, NULL); RECOVER; };
 keys: '{' settings '}' { $$ = $2; };
 tokenizer: TOKENIZER STRING { $$ = with_str(NEW(STRING, @2), $2); };

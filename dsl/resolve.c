@@ -265,17 +265,55 @@ static void check_unconnected(Check *c, const Ast *file) {
   }
 }
 
-static void check_augment(Check *c, const Ast *a) {
-  const Ast *reads = a->nkid ? a->kid[0] : NULL;
-  if (reads && strcmp(reads->name, "prompt"))
+// ---- what is said behind a model
+
+static const ProgName *keep_named(const char *name) {
+  const ProgName *k = KeepAs_names;
+  while (k->name && strcmp(k->name, name)) k++;
+  return k->name ? k : NULL;
+}
+
+static void check_as(Check *c, const Ast *model, const Ast *as) {
+  if (model->kind == AST_MODEL) {
+    diag_error(c->d, as->loc, "'%s' is made from nothing and trained whole, in f32: 'as %s' is for the weights of an anchor or augment, which stay as they are",
+               model->name, as->name);
+    return;
+  }
+  if (keep_named(as->name)) return;
+  Near near = near_to(c, as->name);
+  Buf names = {0};
+  for (const ProgName *k = KeepAs_names; k->name; k++) {
+    near_offer(&near, k->name);
+    buf_printf(&names, "%s'as %s'", !names.n ? "" : k[1].name ? ", " : " or ", k->name);
+  }
+  diag_error(c->d, as->name_loc, "no weights are kept as '%s': expected %s%s", as->name, names.s, did_you_mean(c, near));
+  buf_free(&names);
+}
+
+static void check_reads(Check *c, const Ast *model, const Ast *reads) {
+  if (model->kind != AST_AUGMENT)
+    diag_error(c->d, reads->loc, "'%s' reads the whole row, for its tokens are the ones that are predicted: 'reads' is for an augment", model->name);
+  else if (strcmp(reads->name, "prompt"))
     diag_error(c->d, reads->name_loc,
                "an augment reads the whole row, or with 'reads prompt' its prompt only; found 'reads %s'", reads->name);
 }
 
+static void check_said(Check *c, const Ast *model) {
+  static const struct { AstKind kind; void (*check)(Check *c, const Ast *model, const Ast *said); } row[] = {{AST_AS, check_as}, {AST_READS, check_reads}};
+  for (size_t r = 0; r < sizeof row / sizeof *row; r++)
+    for (const Ast *first = ast_kid(model, row[r].kind), **k = (const Ast **)model->kid; k < (const Ast **)model->kid + model->nkid; k++) {
+      if (!*k || (*k)->kind != row[r].kind) continue;
+      row[r].check(c, model, *k);
+      if (*k == first) continue;
+      diag_error(c->d, (*k)->loc, "a second '%s' of '%s'", ast_kind_name(row[r].kind), model->name);
+      diag_note(c->d, first->loc, "the first one is here");
+    }
+}
+
 static void check_decl(Check *c, const Ast *a) {
   switch (a->kind) {
-    case AST_AUGMENT: check_augment(c, a); break;
-    case AST_MODEL: check_model(c, a); break;
+    case AST_ANCHOR: case AST_AUGMENT: check_said(c, a); break;
+    case AST_MODEL: check_model(c, a), check_said(c, a); break;
     case AST_CONNECT: check_connect(c, a); break;
     case AST_TRAIN: case AST_EVAL: check_settings(c, a); break;
     case AST_OP: check_op(c, a); break;

@@ -66,6 +66,7 @@ calm_unit_test(test_llvm_xent calm_testkit)
 calm_unit_test(test_llvm_dw calm_testkit)
 calm_unit_test(test_llvm_gather calm_testkit)
 calm_unit_test(test_dtype calm_testkit)
+calm_unit_test(test_int8 calm_testkit)
 calm_unit_test(test_llvm_epilogue calm_testkit)
 calm_unit_test(test_llvm_attention calm_testkit)
 # whole plans against the reference evaluator
@@ -124,7 +125,7 @@ add_custom_target(tests)
 add_dependencies(tests tests_unit calmc)
 
 # --- whole programs: shell scripts under tests/e2e and tests/lint; exit status 77 = skipped, saying why
-foreach(tool stcmp stcat stsplit)
+foreach(tool stcmp stcat stsplit stint8)
   add_executable(${tool} EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/tests/tool/${tool}.c)
   target_include_directories(${tool} PRIVATE ${INC})
   target_link_libraries(${tool} PRIVATE calm_files)
@@ -138,5 +139,5 @@ foreach(script ${e2e_tests})
   endif()
   add_test(NAME ${name} COMMAND sh ${script})
   set_tests_properties(${name} PROPERTIES SKIP_RETURN_CODE 77
-    ENVIRONMENT "CALMC=$<TARGET_FILE:calmc>;STCMP=$<TARGET_FILE:stcmp>;STCAT=$<TARGET_FILE:stcat>;STSPLIT=$<TARGET_FILE:stsplit>")
+    ENVIRONMENT "CALMC=$<TARGET_FILE:calmc>;STCMP=$<TARGET_FILE:stcmp>;STCAT=$<TARGET_FILE:stcat>;STSPLIT=$<TARGET_FILE:stsplit>;STINT8=$<TARGET_FILE:stint8>")
 endforeach()

@@ -27,6 +27,7 @@
 typedef struct BModel {
   const char *name, *dir;            // dir: absolute; NULL for a model made from nothing
   Role role;                         // runtime/abi/program.def
+  KeepAs keep;                       // likewise
   const char *arch;                  // arch name
   json_t *config;                    // config.json as it is; for a model made from nothing: what export writes
   const char *tokenizer;             // absolute path of tokenizer.json, NULL when there is none

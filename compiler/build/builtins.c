@@ -21,6 +21,14 @@ static Value need_tensor(Ev *ev, const Args *a, int i) {
 
 // ---- products and attention
 
+// A matrix or table as it is read: as int8 where the spec says so of its model. What is computed from weights stays as it is.
+static NodeId as_kept(Ev *ev, Loc loc, NodeId w, int inner) {
+  NodeId root = w;
+  if (w == NODE_NONE || !ev->m || ev->m->pub->keep != KEEP_INT8) return w;
+  while (op_is(ev->g->node[root].op, T_SAME_DATA | T_TURNED)) root = ev->g->node[root].in[0];
+  return op_is(ev->g->node[root].op, T_STORED) ? t_add(ev, loc, OP_int8, &w, 1, &(Attr){.of_int8 = {inner}}) : w;
+}
+
 // A weight stored [in…, out…] as [out…, in…]. Its own extents are checked here, so that the message can show them as they are written.
 static Value turn(Ev *ev, const Args *a, NodeId x, Value w) {
   const Type *tx = t_type(ev, x), *tw = t_type(ev, w.node);
@@ -54,7 +62,7 @@ static Value call_linear(Ev *ev, Args *a) {
   }
   if (turned) param_turned(ev, w.node, inner);
   else param_used(ev, w.node, inner);
-  NodeId in[2] = {x, w.node};
+  NodeId in[2] = {x, as_kept(ev, a->at[1], w.node, inner)};
   NodeId y = t_add(ev, a->call->loc, OP_linear, in, 2, &(Attr){.of_linear = {inner}});
   if (a->v[2].kind == V_NONE) return v_tensor(y);
   NodeId bias = operand(ev, a, 2);
@@ -127,7 +135,7 @@ static Value call_lookup(Ev *ev, Args *a) {
   if (ev->m && tokens && (!ev->m->pub->vocab || tt.dim[0] < ev->m->pub->vocab))
     ev->m->pub->vocab = tt.dim[0];
   param_used(ev, table.node, 0);
-  NodeId in[2] = {ids.node, table.node};
+  NodeId in[2] = {ids.node, as_kept(ev, a->at[1], table.node, tt.rank - 1)};
   return v_tensor(t_add(ev, a->call->loc, OP_lookup, in, 2, NULL));
 }
 

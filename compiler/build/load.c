@@ -29,6 +29,13 @@ static Role role_of(const Ast *decl) {
   return decl->kind == AST_ANCHOR ? ROLE_ANCHOR : decl->kind == AST_AUGMENT ? ROLE_AUGMENT : ROLE_MODEL;
 }
 
+static KeepAs keep_of(const Ast *decl) {
+  const Ast *as = ast_kid(decl, AST_AS);
+  int k = as ? N_KeepAs - 1 : KEEP_STORED;
+  while (as && k > KEEP_STORED && strcmp(KeepAs_names[k].name, as->name)) k--;
+  return (KeepAs)k;
+}
+
 // The files of weights of a directory whose other files were refused, for `said`: they may be refused for something of their own.
 static void look_at_weights(Build *b, const MInst *m, const char *shown, const char *said) {
   RtError e;
@@ -109,7 +116,7 @@ static bool make_config(Build *b, MInst *m) {
   m->keys = c;
   m->pub->config = c;
   m->config_path = b->spec->sources->v[m->decl->loc.file].path;
-  m->own_init = m->decl->nkid > 1 ? m->decl->kid[1] : NULL;
+  m->own_init = ast_kid(m->decl, AST_INITS);
   m->arch = spec_find(b->spec, AST_ARCH, m->decl->str);
   const Ast *served = m->arch ? m->arch->kid[0] : NULL;
   if (served) json_object_set_new(c, "architectures", json_pack("[s]", served->nkid ? served->kid[0]->str : m->arch->name));
@@ -160,7 +167,8 @@ void models_load(Build *b) {
     m->decl = d;
     m->pub = &b->prog->model[n++];
     *m->pub = (BModel){.name = d->name, .role = role_of(d), .loc = d->loc};
-    m->pub->prompt_only = d->kind == AST_AUGMENT && d->nkid;
+    m->pub->prompt_only = d->kind == AST_AUGMENT && ast_kid(d, AST_READS);
+    m->pub->keep = keep_of(d);
     if (d->kind != AST_AUGMENT && b->anchor < 0) b->anchor = m->index;
     map_first(b->a, &b->models, d->name, m->index);
     if (n == MOST_MODELS + 1) fail_at(b, d->loc, "'%s' is model number %d: a composition has at most %d", d->name, n, MOST_MODELS);

@@ -94,6 +94,21 @@ void eval_transpose(Eval *e, NodeId id) {
     for (int64_t o = 0; o < out; o++) y[o * in + i] = x[i * out + o];
 }
 
+// Stored numbers are f32 without rounding, and so are those made of them.
+void eval_int8(Eval *e, NodeId id) {
+  const Type *t = &e->g->node[id].type;
+  const double *x = eval_in(e, id, 0);
+  double *y = eval_out(e, id, 0);
+  int64_t K = 1, all = type_row_elems(t);
+  for (int i = t->rank - (int)e->g->node[id].attr.of_int8.inner; i < t->rank; i++) K *= t->dim[i];
+  float *row = ARENA_ARRAY(e->arena, float, K + 1);
+  for (int64_t at = 0; at < all; at += K) {
+    for (int64_t k = 0; k < K; k++) row[k] = (float)x[at + k];
+    int8_round(row, K);
+    for (int64_t k = 0; k < K; k++) y[at + k] = row[k];
+  }
+}
+
 // Moves a piece of extents wide[axis] and piece[axis] (equal elsewhere) out of a tensor, or into one.
 static void move_piece(Eval *e, NodeId id, const Type *wide, const Type *piece, bool out) {
   const Attr *a = &e->g->node[id].attr;

@@ -184,6 +184,7 @@ typedef enum OpTrait {
   T_TRAINED = 1 << 17,
   T_CACHED = 1 << 18,
   T_LITERAL = 1 << 19,
+  T_ROUNDED = 1 << 20,                       // a tensor as int8: no source itself
 } OpTrait;
 #define T_WHOLE(k) (1u << (24 + (k)))         // operand k is read at all rows, whichever row is made
 unsigned op_traits(OpId op);

@@ -41,6 +41,19 @@ const char *shape_transpose(const Graph *g, Node *n) {
   return NULL;
 }
 
+// Likewise; what is trained stays as it is.
+const char *shape_int8(const Graph *g, Node *n) {
+  const Type *x = shape_in(g, n, 0);
+  const Node *from = &g->node[n->in[0]];
+  int inner = (int)n->attr.of_int8.inner;
+  while (from->op == OP_reshape || from->op == OP_transpose) from = &g->node[from->in[0]];
+  if (from->op != OP_weight || dtype_info[x->dt].use != DTYPE_STORED) return shape_bad(g, n, "expected a frozen weight");
+  if (inner < 1 || inner >= x->rank) return shape_bad(g, n, "expected inner and outer extents");
+  n->out[0] = *x;
+  n->out[0].dt = DT_I8;
+  return NULL;
+}
+
 const char *shape_slice(const Graph *g, Node *n) {
   const Type *x = shape_in(g, n, 0);
   int64_t axis = n->attr.of_slice.axis, from = n->attr.of_slice.from, len = n->attr.of_slice.n;

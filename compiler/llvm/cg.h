@@ -43,7 +43,7 @@ typedef struct Cg {
 static inline Precision cg_precision(Cg *g) { return g->asked = true, g->precision; }
 // What the panels of argument arg hold, and whether products with panels of dt are in pairs of bf16; whether the path has an instruction for them.
 static inline Dtype cg_panel(Cg *g, const Kernel *k, int arg) { return panel_under(k->arg[arg].dt, cg_precision(g)); }
-static inline bool cg_in_pairs(Cg *g, Dtype dt) { return cg_precision(g) == PRECISION_BF16 && dt == DT_BF16; }
+static inline bool cg_in_pairs(Cg *g, Dtype dt) { return cg_precision(g) == PRECISION_BF16 && (dt == DT_BF16 || dt == DT_I8); }
 static inline bool cg_has_pairs(const Isa *isa, Precision p) { return p == PRECISION_BF16 && isa->bf16[0]; }
 
 // Kernel parameters of the function being emitted.

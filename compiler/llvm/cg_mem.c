@@ -65,7 +65,7 @@ static LLVMTypeRef like(LLVMTypeRef t, bool vector) { return vector ? LLVMVector
 static LLVMValueRef to_f32(Cg *g, Dtype dt, LLVMValueRef v, bool vector) {
   const DtypeInfo *d = &dtype_info[dt], *high = &dtype_info[d->high];
   if (dt == DT_F32) return v;
-  if (d->use == DTYPE_INDEX) return LLVMBuildSIToFP(g->b, v, like(g->f32, vector), "");
+  if (d->use == DTYPE_INDEX || d->use == DTYPE_GROUPS) return LLVMBuildSIToFP(g->b, v, like(g->f32, vector), "");
   if (d->use != DTYPE_STORED) bug("numbers of %s are read", d->name);
   if (high->bits > d->bits) {
     LLVMTypeRef wide = LLVMIntTypeInContext(g->ctx, (unsigned)high->bits);

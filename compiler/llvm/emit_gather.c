@@ -1,6 +1,6 @@
 // Rows by index: lookup, take, untake, append, lookup_dw; pieces of rows; and sums over rows.
 
-#include "llvm/cg.h"
+#include "llvm/int8.h"
 
 #include "dsl/base/bug.h"
 
@@ -56,12 +56,53 @@ LLVMValueRef tasks_LOOKUP(Cg *g, const Kernel *k, LLVMValueRef rows, LLVMValueRe
   return row_tasks(g, rows);
 }
 
+// One row as int8: the largest magnitude of every group, and its numbers as they are read.
+typedef struct Rounding {
+  Copy c;
+  LLVMValueRef most, scales;   // <16 x i32> variable; f32, all the same
+} Rounding;
+
+static LLVMValueRef load_lanes(Cg *g, const Copy *c, LLVMValueRef col, LLVMValueRef mask) {
+  return cg_load16_f32(g, c->dt, cg_at(g, cg_dtype(g, c->dt), c->from, col), mask);
+}
+
+static void most_lanes(Cg *g, void *user, LLVMValueRef col, LLVMValueRef mask) {
+  const Rounding *r = user;
+  cg_set(g, r->most, int8_larger(g, int8_magnitude(g, load_lanes(g, &r->c, col, mask)), cg_get(g, g->v16i32, r->most)));
+}
+
+static void round_lanes(Cg *g, void *user, LLVMValueRef col, LLVMValueRef mask) {
+  const Rounding *r = user;
+  LLVMValueRef whole = int8_whole(g, load_lanes(g, &r->c, col, mask), r->scales);
+  whole = LLVMBuildSIToFP(g->b, LLVMBuildFPToSI(g->b, whole, g->v16i32, ""), g->v16f32, "");       // as it is kept: there is no -0
+  store_lanes(g, cg_fmul(g, whole, r->scales), cg_at(g, g->f32, r->c.to, col), mask);
+}
+
+static void round_group(Cg *g, Rounding *r, LLVMValueRef lo, LLVMValueRef hi) {
+  r->most = cg_var(g, g->v16i32, LLVMConstNull(g->v16i32));
+  columns(g, lo, hi, most_lanes, r);
+  LLVMValueRef most = cg_intrinsic(g, "llvm.vector.reduce.umax", &g->v16i32, 1, (LLVMValueRef[]){cg_get(g, g->v16i32, r->most)}, 1);
+  r->scales = int8_scales(g, LLVMBuildBitCast(g->b, cg_splat(g, LLVMBuildBitCast(g->b, most, g->f32, "")), g->v16i32, ""));
+  columns(g, lo, hi, round_lanes, r);
+}
+
+static void round_row(Cg *g, const Copy *c, int64_t width) {
+  int64_t whole = width / INT8_GROUP * INT8_GROUP;
+  Rounding r = {.c = *c};
+  CgLoop l = cg_loop(g, cg_i64(g, 0), cg_i64(g, whole), INT8_GROUP);
+  round_group(g, &r, l.i, cg_add(g, l.i, cg_i64(g, INT8_GROUP)));
+  cg_loop_end(g, &l);
+  if (whole < width) round_group(g, &r, cg_i64(g, whole), cg_i64(g, width));
+}
+
+// A table as int8 is read as it is stored, and rounded row by row, by the very arithmetic that packs it for the head: what lies in files needs no memory.
 void emit_LOOKUP(Cg *g, const Kernel *k) {
   int64_t width = k->LOOKUP.W;
   Dtype dt = k->arg[KARG(LOOKUP, table)].dt;
   CgLoop r = row_loop(g);
   Copy c = {dt, row_at(g, cg_dtype(g, dt), KARG(LOOKUP, table), index_at(g, KARG(LOOKUP, ids), r.i), width), row_at(g, g->f32, KARG(LOOKUP, out), r.i, width)};
-  columns(g, cg_i64(g, 0), cg_i64(g, width), copy_lanes, &c);
+  if (k->LOOKUP.rounded) round_row(g, &c, width);
+  else columns(g, cg_i64(g, 0), cg_i64(g, width), copy_lanes, &c);
   cg_loop_end(g, &r);
 }
 

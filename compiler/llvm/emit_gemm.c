@@ -36,6 +36,13 @@ LLVMValueRef tasks_GEMM(Cg *g, const Kernel *k, LLVMValueRef rows, LLVMValueRef 
   return cg_mul(g, cg_ceildiv(g, rows, ROWS), cg_i64(g, column_blocks(k)));
 }
 
+// Bytes of the scratch that a task's tiles take.
+static int64_t tiles(const Kernel *k) {
+  bool fused = k->paired;
+  for (int m = 0; m < k->nmat; m++) fused |= k->prog[m].n != 0;
+  return fused ? (int64_t)(k->paired ? k->nmat : 1) * ROWS * COLS * 4 : 0;
+}
+
 // One matrix's part of a block, to C.
 static void product(Cg *g, const Kernel *k, int m, const Block *b, LLVMValueRef C, LLVMValueRef stride) {
   int arg = KARG(GEMM, packed) + m;
@@ -43,8 +50,14 @@ static void product(Cg *g, const Kernel *k, int m, const Block *b, LLVMValueRef 
   LLVMValueRef K = cg_i64(g, k->GEMM.K), panel = cg_i64(g, panel_elems(dt, k->GEMM.K));
   LLVMValueRef A = cg_at(g, g->f32, cg_arg_ptr(g, KARG(GEMM, x)), cg_mul(g, b->r0, K));
   LLVMValueRef B = cg_at(g, cg_dtype(g, dt), cg_arg_ptr(g, arg), cg_mul(g, cg_udiv(g, b->c0, cg_i64(g, PANEL)), panel));
-  cg_mm(g, &(MmCall){.A = mm_rows(DT_F32, A, K), .B = mm_packed(dt, B, panel), .C = mm_rows(DT_F32, C, stride), .pairs = cg_in_pairs(g, dt),
-                     .M = b->rows, .N = b->cols, .K = K});
+  MmCall c = {.A = mm_rows(DT_F32, A, K), .B = mm_packed(dt, B, panel), .C = mm_rows(DT_F32, C, stride), .pairs = cg_in_pairs(g, dt),
+              .M = b->rows, .N = b->cols, .K = K};
+  if (dt != DT_I8) {
+    cg_mm(g, &c);
+    return;
+  }
+  cg_need_scratch(g, tiles(k) + mm_int8_scratch(COLS));
+  mm_int8(g, &c, cg_scratch(g, tiles(k)));
 }
 
 static LLVMValueRef output_at(Cg *g, int arg, const Block *b, int64_t N) {
@@ -110,26 +123,18 @@ LLVMValueRef tasks_GEMM_T(Cg *g, const Kernel *k, LLVMValueRef rows, LLVMValueRe
 
 // A 16 x 16 block: rows n … n + count - 1 of a forward panel become columns of 16 rows of k, those behind them zeros. The same block of the next panel,
 // `ahead` elements further, is wanted soon.
-static void transpose_block(Cg *g, Dtype dt, LLVMValueRef src, LLVMValueRef dst, int count, int64_t ahead) {
-  LLVMValueRef v[PANEL];
-  for (int64_t i = 0; i < PANEL * PANEL * dtype_size(dt); i += 64)
-    cg_fetch(g, cg_at(g, g->i8, cg_at(g, cg_dtype(g, dt), src, cg_i64(g, ahead)), cg_i64(g, i)), 3);
-  if (cg_in_pairs(g, dt)) {
-    mm_turn_pairs(g, src, count, v);
-    for (int i = 0; i < PANEL / 2; i++) cg_store(g, v[i], cg_at(g, g->i32, dst, cg_i64(g, (int64_t)i * PANEL)));
-    return;
-  }
-  for (int i = count; i < PANEL; i++) v[i] = cg_splatc(g, 0);
-  mm_panel_rows(g, dt, src, cg_i64(g, 0), count, v);
-  mm_transpose(g, v, PANEL);
-  for (int i = 0; i < PANEL; i++) cg_store16(g, v[i], cg_at(g, g->f32, dst, cg_i64(g, (int64_t)i * PANEL)));
+static void transpose_block(Cg *g, Dtype dt, LLVMValueRef panel, LLVMValueRef n, LLVMValueRef dst, int count, int64_t ahead) {
+  LLVMValueRef v[PANEL], next = cg_at(g, cg_dtype(g, dt), panel, cg_add(g, cg_mul(g, n, cg_i64(g, PANEL)), cg_i64(g, ahead)));
+  for (int64_t i = 0; i < PANEL * PANEL * dtype_size(dt); i += 64) cg_fetch(g, cg_at(g, g->i8, next, cg_i64(g, i)), 3);
+  int rows = mm_turn(g, dt, cg_in_pairs(g, dt), panel, n, count, v);
+  for (int i = 0; i < rows; i++) cg_store(g, v[i], cg_at(g, g->f32, dst, cg_i64(g, (int64_t)i * PANEL)));
 }
 
-// Where row n of the forward panel of k lies.
-static LLVMValueRef forward_at(Cg *g, const Kernel *k, LLVMValueRef at_k, LLVMValueRef n) {
+// The forward panel of k.
+static LLVMValueRef forward_panel(Cg *g, const Kernel *k, LLVMValueRef at_k) {
   Dtype dt = cg_panel(g, k, KARG(GEMM_T, packed));
   LLVMValueRef panel = cg_mul(g, cg_udiv(g, at_k, cg_i64(g, PANEL)), cg_i64(g, panel_elems(dt, k->N[0])));
-  return cg_at(g, cg_dtype(g, dt), cg_arg_ptr(g, KARG(GEMM_T, packed)), cg_add(g, panel, cg_mul(g, n, cg_i64(g, PANEL))));
+  return cg_at(g, cg_dtype(g, dt), cg_arg_ptr(g, KARG(GEMM_T, packed)), panel);
 }
 
 // k in [k0, k0 + depth), columns of b: forward panels to [cols / 16][DEPTH_T][16], of f32 or, in pairs, bf16.
@@ -142,13 +147,13 @@ static void repack(Cg *g, const Kernel *k, const Block *b, LLVMValueRef dst, LLV
   int rest = (int)(k->N[0] % PANEL);
   LLVMValueRef sixteen = cg_i64(g, PANEL), zero = cg_i64(g, 0), whole = cg_mul(g, cg_udiv(g, b->cols, sixteen), sixteen);
   CgLoop kb = cg_loop(g, zero, depth, PANEL);
-  LLVMValueRef from = forward_at(g, k, cg_add(g, k0, kb.i), b->c0), to = cg_at(g, to_t, dst, cg_mul(g, kb.i, sixteen));
+  LLVMValueRef from = forward_panel(g, k, cg_add(g, k0, kb.i)), to = cg_at(g, to_t, dst, cg_mul(g, kb.i, sixteen));
   CgLoop c = cg_loop(g, zero, whole, PANEL);
-  transpose_block(g, dt, cg_at(g, cg_dtype(g, dt), from, cg_mul(g, c.i, sixteen)), cg_at(g, to_t, to, cg_mul(g, c.i, cg_i64(g, DEPTH_T))), PANEL, ahead);
+  transpose_block(g, dt, from, cg_add(g, b->c0, c.i), cg_at(g, to_t, to, cg_mul(g, c.i, cg_i64(g, DEPTH_T))), PANEL, ahead);
   cg_loop_end(g, &c);
   if (rest) {
     CgIf tail = cg_if(g, cg_lt(g, whole, b->cols));
-    transpose_block(g, dt, cg_at(g, cg_dtype(g, dt), from, cg_mul(g, whole, sixteen)), cg_at(g, to_t, to, cg_mul(g, whole, cg_i64(g, DEPTH_T))), rest, ahead);
+    transpose_block(g, dt, from, cg_add(g, b->c0, whole), cg_at(g, to_t, to, cg_mul(g, whole, cg_i64(g, DEPTH_T))), rest, ahead);
     cg_endif(g, &tail);
   }
   cg_loop_end(g, &kb);
@@ -171,7 +176,7 @@ void emit_GEMM_T(Cg *g, const Kernel *k) {
   LLVMValueRef after = cg_add(g, d.i, cg_i64(g, DEPTH_T)), k1 = cg_select(g, cg_lt(g, after, K), after, zero);
   Dtype dt = cg_panel(g, k, KARG(GEMM_T, packed));
   bool wide = dt == DT_F32;    // narrower blocks have half the lines, which come by themselves
-  LLVMValueRef next = wide ? forward_at(g, k, k1, b.c0) : NULL;
+  LLVMValueRef next = wide ? cg_at(g, g->f32, forward_panel(g, k, k1), cg_mul(g, b.c0, cg_i64(g, PANEL))) : NULL;
   cg_mm(g, &(MmCall){.A = mm_rows(DT_F32, A, K), .B = mm_packed(turned_dtype(g, dt), panels, cg_i64(g, DEPTH_T * PANEL)),
                      .C = mm_rows(DT_F32, tile[0], cg_i64(g, stride)), .pairs = cg_in_pairs(g, dt), .M = b.rows, .N = b.cols, .K = depth, .acc = later, .next = next,
                      .next_panel = cg_i64(g, k->N[0] * PANEL)});

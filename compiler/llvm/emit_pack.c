@@ -1,8 +1,8 @@
 // Packing: a matrix as stored, w[N, K] row-major (or w[K, N]), to panels (plan.h) of the width it is stored in. One task a panel; each
 // lane is one row (column) of w. Rows go through registers in blocks of 16 x 16 words, of one f32 or two numbers of 16 bits that follow each
-// other along k: loading a large model is as fast as reading it.
+// other along k: loading a large model is as fast as reading it. As int8 a group of rows is turned into the scratch, as f32, and rounded from there.
 
-#include "llvm/cg.h"
+#include "llvm/int8.h"
 #include "llvm/mm.h"
 #include "runtime/abi/abi.h"
 
@@ -14,7 +14,8 @@ LLVMValueRef tasks_PACK(Cg *g, const Kernel *k, LLVMValueRef rows, LLVMValueRef 
 }
 
 typedef struct Pack {
-  int64_t N, K;
+  int64_t N, K, row;           // row: numbers from a row of w[N, K] to the next
+  bool turned;
   Dtype dt, to;                // as stored, of the panels
   LLVMValueRef w, panel, n0, lanes;   // first row of the panel, and how many of 16 there are
 } Pack;
@@ -113,7 +114,7 @@ static void columns(Cg *g, const Pack *p, LLVMValueRef mask) {
 static void block(Cg *g, const Pack *p, LLVMValueRef k, int count, LLVMValueRef rows) {
   LLVMValueRef v[PANEL], last = cg_sub(g, p->lanes, cg_i64(g, 1)), mask = !narrow(p) && count < LANES ? cg_mask16(g, cg_i64(g, count)) : NULL;
   for (int i = 0; i < PANEL; i++) {
-    LLVMValueRef at = cg_add(g, cg_mul(g, cg_add(g, p->n0, cg_min(g, cg_i64(g, i), last)), cg_i64(g, p->K)), k);
+    LLVMValueRef at = cg_add(g, cg_mul(g, cg_add(g, p->n0, cg_min(g, cg_i64(g, i), last)), cg_i64(g, p->row)), k);
     v[i] = narrow(p) ? LLVMBuildBitCast(g->b, words(g, p, at, count), g->v16f32, "") : load_f32(g, p, at, mask);
   }
   mm_transpose(g, v, PANEL);
@@ -125,24 +126,62 @@ static void block(Cg *g, const Pack *p, LLVMValueRef k, int count, LLVMValueRef 
   }
 }
 
-void emit_PACK(Cg *g, const Kernel *k) {
-  Pack p = {.N = k->PACK.N, .K = k->PACK.K, .dt = k->arg[KARG(PACK, w)].dt, .to = cg_panel(g, k, KARG(PACK, packed)), .w = cg_arg_ptr(g, KARG(PACK, w))};
-  p.n0 = cg_mul(g, cg_task(g), cg_i64(g, PANEL));
-  p.panel = cg_at(g, cg_dtype(g, p.to), cg_arg_ptr(g, KARG(PACK, packed)), cg_mul(g, cg_task(g), cg_i64(g, panel_elems(p.to, p.K))));
-  p.lanes = cg_min(g, cg_i64(g, PANEL), cg_sub(g, cg_i64(g, p.N), p.n0));
-  LLVMValueRef rows = cg_mask16(g, p.lanes);
-  if (k->PACK.turned) {
-    CgIf full = cg_if(g, cg_lt(g, cg_i64(g, PANEL - 1), p.lanes));
-    columns(g, &p, NULL);
+// The panel of p, all of its K.
+static void panel(Cg *g, const Pack *p) {
+  LLVMValueRef rows = cg_mask16(g, p->lanes);
+  if (p->turned) {
+    CgIf full = cg_if(g, cg_lt(g, cg_i64(g, PANEL - 1), p->lanes));
+    columns(g, p, NULL);
     cg_else(g, &full);
-    columns(g, &p, rows);
+    columns(g, p, rows);
     cg_endif(g, &full);
     return;
   }
-  int step = narrow(&p) ? 2 * LANES : LANES;
-  int64_t whole = p.K / step * step;
+  int step = narrow(p) ? 2 * LANES : LANES;
+  int64_t whole = p->K / step * step;
   CgLoop l = cg_loop(g, cg_i64(g, 0), cg_i64(g, whole), step);
-  block(g, &p, l.i, step, rows);
+  block(g, p, l.i, step, rows);
   cg_loop_end(g, &l);
-  if (whole < p.K) block(g, &p, cg_i64(g, whole), (int)(p.K - whole), rows);
+  if (whole < p->K) block(g, p, cg_i64(g, whole), (int)(p->K - whole), rows);
+}
+
+// ---- int8
+
+// A group of `count` rows from k0 on, to `at`.
+static void group(Cg *g, const Pack *p, LLVMValueRef k0, int64_t count, LLVMValueRef at) {
+  LLVMTypeRef bytes = LLVMVectorType(g->i8, LANES), halves = LLVMVectorType(g->i16, LANES);
+  Pack wide = *p;
+  wide.to = DT_F32, wide.panel = cg_scratch(g, 0), wide.K = count;
+  wide.w = stored_at(g, p, cg_mul(g, k0, cg_i64(g, p->turned ? p->N : 1)));
+  panel(g, &wide);
+  LLVMValueRef most = cg_var(g, g->v16i32, LLVMConstNull(g->v16i32)), end = cg_i64(g, count);
+  CgLoop l = cg_loop(g, cg_i64(g, 0), end, 1);
+  cg_set(g, most, int8_larger(g, int8_magnitude(g, cg_load16(g, row_of_panel(g, &wide, l.i))), cg_get(g, g->v16i32, most)));
+  cg_loop_end(g, &l);
+  LLVMValueRef scales = int8_scales(g, cg_get(g, g->v16i32, most)), high = LLVMBuildLShr(g->b, LLVMBuildBitCast(g->b, scales, g->v16i32, ""), sixteen(g), "");
+  cg_store(g, LLVMBuildTrunc(g->b, high, halves, ""), at);
+  l = cg_loop(g, cg_i64(g, 0), end, 1);
+  LLVMValueRef whole = int8_whole(g, cg_load16(g, row_of_panel(g, &wide, l.i)), scales);
+  whole = LLVMBuildTrunc(g->b, LLVMBuildFPToSI(g->b, whole, g->v16i32, ""), bytes, "");
+  cg_store(g, whole, cg_at(g, g->i8, at, cg_mul(g, cg_add(g, l.i, cg_i64(g, INT8_SCALE_BYTES)), cg_i64(g, PANEL))));
+  cg_loop_end(g, &l);
+}
+
+static void groups(Cg *g, const Pack *p) {
+  int64_t whole = p->K / INT8_GROUP, rest = p->K % INT8_GROUP, bytes = panel_elems(DT_I8, INT8_GROUP);
+  cg_need_scratch(g, INT8_GROUP * PANEL * 4);
+  CgLoop l = cg_loop(g, cg_i64(g, 0), cg_i64(g, whole), 1);
+  group(g, p, cg_mul(g, l.i, cg_i64(g, INT8_GROUP)), INT8_GROUP, cg_at(g, g->i8, p->panel, cg_mul(g, l.i, cg_i64(g, bytes))));
+  cg_loop_end(g, &l);
+  if (rest) group(g, p, cg_i64(g, whole * INT8_GROUP), rest, cg_at(g, g->i8, p->panel, cg_i64(g, whole * bytes)));
+}
+
+void emit_PACK(Cg *g, const Kernel *k) {
+  Pack p = {.N = k->PACK.N, .K = k->PACK.K, .row = k->PACK.K, .turned = k->PACK.turned, .dt = k->arg[KARG(PACK, w)].dt, .to = cg_panel(g, k, KARG(PACK, packed)),
+            .w = cg_arg_ptr(g, KARG(PACK, w))};
+  p.n0 = cg_mul(g, cg_task(g), cg_i64(g, PANEL));
+  p.panel = cg_at(g, cg_dtype(g, p.to), cg_arg_ptr(g, KARG(PACK, packed)), cg_mul(g, cg_task(g), cg_i64(g, panel_elems(p.to, p.K))));
+  p.lanes = cg_min(g, cg_i64(g, PANEL), cg_sub(g, cg_i64(g, p.N), p.n0));
+  if (p.to == DT_I8) groups(g, &p);
+  else panel(g, &p);
 }

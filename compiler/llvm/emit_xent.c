@@ -1,11 +1,13 @@
 // Softmax cross-entropy over a vocabulary head, forward: a block of rows walks through the vocabulary in chunks, so that [R, V] never
 // stands in memory. Maximum and sum are carried along a row in chunk order (online softmax; Milakov & Gimelshein, arXiv 1805.02867).
 #include "llvm/emit_xent.h"
+#include "llvm/mm.h"
 
 #include <float.h>
 #include <math.h>
 
-int64_t xent_scratch(int64_t stride) { return (XENT_ROWS * stride + 3 * XENT_ROWS) * 4; }
+static int64_t tile_end(int64_t stride) { return ((XENT_ROWS * stride + 3 * XENT_ROWS) * 4 + 63) / 64 * 64; }
+int64_t xent_scratch(Dtype dt, int64_t stride) { return tile_end(stride) + (dt == DT_I8 ? mm_int8_scratch(XENT_CHUNK) : 0); }
 
 // The three loss kernels begin with the same arguments and extents.
 #define SAME(a, b) (KARG(a, h) == KARG(b, h) && KARG(a, packed) == KARG(b, packed) && KARG(a, labels) == KARG(b, labels))
@@ -20,6 +22,7 @@ Xent xent_begin(Cg *g, const Kernel *k, int64_t stride) {
   x.sum = cg_scratch(g, XENT_ROWS * 4);
   x.label = cg_scratch(g, XENT_ROWS * 8);
   x.tile = cg_scratch(g, XENT_ROWS * 12);
+  if (x.dt == DT_I8) x.wide = cg_scratch(g, tile_end(stride));
   return x;
 }
 
@@ -75,8 +78,10 @@ void xent_logits(Xent *x, LLVMValueRef at, LLVMValueRef r0, LLVMValueRef n, LLVM
   LLVMValueRef B = xent_head(x, c0);
   LLVMValueRef stride = cg_i64(g, x->stride), zero = cg_i64(g, 0);
   LLVMValueRef next = xent_head(x, cg_add(g, c0, cg_i64(g, XENT_CHUNK))), bps = cg_i64(g, panel_elems(x->dt, x->D));
-  cg_mm(g, &(MmCall){.A = mm_rows(DT_F32, A, cg_i64(g, x->D)), .B = mm_packed(x->dt, B, bps), .C = mm_rows(DT_F32, at, stride), .pairs = cg_in_pairs(g, x->dt),
-                     .M = n, .N = width, .K = cg_i64(g, x->D), .next = next, .next_panel = bps});
+  MmCall product = {.A = mm_rows(DT_F32, A, cg_i64(g, x->D)), .B = mm_packed(x->dt, B, bps), .C = mm_rows(DT_F32, at, stride), .pairs = cg_in_pairs(g, x->dt),
+                    .M = n, .N = width, .K = cg_i64(g, x->D), .next = next, .next_panel = bps};
+  if (x->dt == DT_I8) mm_int8(g, &product, x->wide);
+  else cg_mm(g, &product);
   if (x->cap == 0) return;
   CgLoop r = cg_loop(g, zero, n, 1);
   xent_each16(x, cg_at(g, g->f32, at, cg_mul(g, r.i, stride)), width, cap_lanes, NULL);
@@ -160,7 +165,7 @@ LLVMValueRef tasks_XENT(Cg *g, const Kernel *k, LLVMValueRef rows, LLVMValueRef 
 
 void emit_XENT(Cg *g, const Kernel *k) {
   Xent x = xent_begin(g, k, XENT_CHUNK);
-  cg_need_scratch(g, xent_scratch(x.stride));
+  cg_need_scratch(g, xent_scratch(x.dt, x.stride));
   XentRows b = xent_rows(g);
   xent_pass(&x, b.r0, b.n, false);
   xent_store_nll(&x, cg_arg_ptr(g, KARG(XENT, nll)), b.r0, b.n);

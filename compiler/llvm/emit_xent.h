@@ -16,6 +16,7 @@ typedef struct Xent {
   LLVMValueRef h, w, labels;   // arguments
   LLVMValueRef tile;           // logits: rows x stride floats
   int64_t stride;
+  LLVMValueRef wide;           // of a head in int8: where a chunk of it is widened
   LLVMValueRef max, sum, label;   // per row of the block: running maximum, sum of exponentials, logit of the label
 } Xent;
 
@@ -26,7 +27,7 @@ typedef struct XentRows {
 XentRows xent_rows(Cg *g);
 
 Xent xent_begin(Cg *g, const Kernel *k, int64_t stride);
-int64_t xent_scratch(int64_t stride);                     // bytes that the block's tile and per-row numbers take
+int64_t xent_scratch(Dtype dt, int64_t stride);           // bytes that the block's tile and per-row numbers take, with a head of this dtype; a multiple of 64
 LLVMValueRef xent_head(Xent *x, LLVMValueRef c);           // the panel of entry c, a multiple of PANEL
 // Logits of rows [r0, r0 + n) and entries [c0, c0 + width) at tile + at, softcap applied.
 void xent_logits(Xent *x, LLVMValueRef at, LLVMValueRef r0, LLVMValueRef n, LLVMValueRef c0, LLVMValueRef width);

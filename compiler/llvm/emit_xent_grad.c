@@ -60,15 +60,8 @@ static void pack_chunk(Xent *x, LLVMValueRef dst, LLVMValueRef c0, LLVMValueRef 
     LLVMValueRef v[PANEL];
     int count = part ? (int)(hi - lo) : PANEL;
     LLVMValueRef to = cg_at(g, t, dst, cg_add(g, cg_mul(g, db.i, cg_i64(g, XENT_CHUNK)), cg_mul(g, vb.i, cg_i64(g, PANEL))));
-    if (in_pairs(x)) {
-      mm_turn_pairs(g, cg_at(g, t, src, cg_mul(g, db.i, cg_i64(g, PANEL))), count, v);
-      for (int i = 0; i < PANEL / 2; i++) cg_store(g, v[i], cg_at(g, g->i32, to, cg_i64(g, (int64_t)i * PANEL)));
-    } else {
-      for (int i = count; i < PANEL; i++) v[i] = cg_splatc(g, 0);
-      mm_panel_rows(g, x->dt, src, db.i, count, v);
-      mm_transpose(g, v, PANEL);
-      for (int i = 0; i < PANEL; i++) cg_store16(g, v[i], cg_at(g, g->f32, to, cg_i64(g, (int64_t)i * PANEL)));
-    }
+    int rows = mm_turn(g, x->dt, in_pairs(x), src, db.i, count, v);
+    for (int i = 0; i < rows; i++) cg_store(g, v[i], cg_at(g, g->f32, to, cg_i64(g, (int64_t)i * PANEL)));
     cg_loop_end(g, &db);
   }
   cg_loop_end(g, &vb);
@@ -103,7 +96,7 @@ LLVMValueRef tasks_XENT_GRAD(Cg *g, const Kernel *k, LLVMValueRef rows, LLVMValu
 void emit_XENT_GRAD(Cg *g, const Kernel *k) {
   bool keep = keeps(k);
   Xent x = xent_begin(g, k, keep ? (round16(k->XENT_GRAD.V) > XENT_CHUNK ? round16(k->XENT_GRAD.V) : XENT_CHUNK) : XENT_CHUNK);
-  int64_t panels_at = (xent_scratch(x.stride) + 63) / 64 * 64;
+  int64_t panels_at = xent_scratch(x.dt, x.stride);
   int64_t wide = round16(x.D), part_at = panels_at + XENT_CHUNK * wide * 4;
   cg_need_scratch(g, part_at + XENT_ROWS * wide * 4);
   LLVMValueRef panels = cg_scratch(g, panels_at), gscale = cg_arg_ptr(g, KARG(XENT_GRAD, g)), D = cg_i64(g, x.D), zero = cg_i64(g, 0);
@@ -153,7 +146,7 @@ static LLVMValueRef label_logit(Xent *x, LLVMValueRef row, LLVMValueRef label) {
 void emit_XENT_DW(Cg *g, const Kernel *k) {
   Xent x = xent_begin(g, k, XENT_CHUNK);
   if (k->arg[KARG(XENT_DW, packed)].dt != DT_F32) bug("the gradient of a head in %s: what is trained is f32", dtype_name(x.dt));
-  cg_need_scratch(g, xent_scratch(x.stride));
+  cg_need_scratch(g, xent_scratch(x.dt, x.stride));
   LLVMValueRef gscale = cg_arg_ptr(g, KARG(XENT_DW, g)), nll = cg_arg_ptr(g, KARG(XENT_DW, nll)), dw = cg_arg_ptr(g, KARG(XENT_DW, dw)), zero = cg_i64(g, 0), one = cg_i64(g, 1);
   LLVMValueRef c0 = cg_mul(g, cg_task(g), cg_i64(g, XENT_CHUNK));
   LLVMValueRef width = cg_min(g, cg_i64(g, XENT_CHUNK), cg_sub(g, cg_i64(g, x.V), c0));

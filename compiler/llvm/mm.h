@@ -35,7 +35,7 @@ enum { MM_PARAMS(X) MM_COUNT };
 enum { MM_ROWS_PARAMS(X) MMR_COUNT };
 #undef X
 
-// Rows k … k + n - 1 of a packed panel as f32: n vectors of 16. k is even where dt is bf16.
+// Rows k … k + n - 1 of a packed panel as f32: n vectors of 16. k is even where dt is bf16; of int8 they are of one group.
 void mm_panel_rows(Cg *g, Dtype dt, LLVMValueRef panel, LLVMValueRef k, int n, LLVMValueRef *v);
 // Copies A[m, k] (strides ars, aks) to dst[m][MM_ASTRIDE]; pairs: as words of two bf16, an odd k padded with 0.
 void mm_copy_a(Cg *g, bool pairs, LLVMValueRef dst, LLVMValueRef A, LLVMValueRef ars, LLVMValueRef aks, LLVMValueRef m, LLVMValueRef k);
@@ -54,9 +54,17 @@ void mm_rows_body(Cg *g, int m, bool packed, const MmKernel *kernel);
 int mm_most_rows(const Isa *isa, const MmKernel *kernel);
 LLVMTypeRef mm_rows_type(Cg *g);
 
-// A block of a bf16 panel, `count` rows of 16 columns, as the panel of the transposed matrix: 8 vectors, pairs of columns for each of 16 rows, those past
-// `count` 0.
-void mm_turn_pairs(Cg *g, LLVMValueRef panel, int count, LLVMValueRef v[PANEL / 2]);
+// Groups of an int8 panel (runtime/abi/precision.h): where group i lies, its scales as f32, and its rows from `within` on as f32.
+LLVMValueRef mm_group(Cg *g, LLVMValueRef panel, LLVMValueRef i);
+LLVMValueRef mm_group_scales(Cg *g, LLVMValueRef group);
+void mm_group_rows(Cg *g, LLVMValueRef group, LLVMValueRef scales, LLVMValueRef within, int n, LLVMValueRef *v);
+// The product c, whose B is packed int8 of at most `cols` columns and K is positive, by way of mm_int8_scratch(cols) bytes. Its A lies in rows, k side by side.
+void mm_int8(Cg *g, const MmCall *c, LLVMValueRef scratch);
+int64_t mm_int8_scratch(int64_t cols);
+
+// A block of a panel, rows k … k + count - 1 (k a multiple of 16) of 16 columns, as the panel of the transposed matrix: 16 vectors, the columns, or in pairs
+// words of two columns, 8; those past `count` 0. Gives how many.
+int mm_turn(Cg *g, Dtype dt, bool pairs, LLVMValueRef panel, LLVMValueRef k, int count, LLVMValueRef v[PANEL]);
 // Transposes n vectors of n floats (n = 4, 8 or 16), or doubles (8), in registers.
 void mm_transpose(Cg *g, LLVMValueRef *v, int n);
 // Vectors of n floats.

@@ -1,5 +1,7 @@
-// How a panel of each dtype is read: f16 through the processor's conversion, bf16 as pairs, of which each half is an f32 by one operation. And
-// how pairs are made: f32 rounded as the processor rounds.
+// How a panel of each dtype is read: f16 through the processor's conversion, bf16 as pairs, of which each half is an f32 by one operation, int8 as whole
+// numbers times their group's scale, which is exact. And how pairs are made: f32 rounded as the processor rounds.
+// Scaling what was summed over a group of int8 would save an operation a number, but not backwards: there the sum runs over rows, each with scales of its
+// own. So both ways multiply the same numbers, in the same chains as if the file had held these.
 #include "llvm/mm.h"
 
 static LLVMValueRef words_of(Cg *g, LLVMTypeRef like, uint32_t v) {
@@ -18,8 +20,22 @@ void mm_halves(Cg *g, LLVMValueRef words, LLVMValueRef *even, LLVMValueRef *odd)
   *odd = LLVMBuildBitCast(g->b, LLVMBuildAnd(g->b, words, words_of(g, t, 0xffff0000), ""), f, "");
 }
 
+LLVMValueRef mm_group(Cg *g, LLVMValueRef panel, LLVMValueRef i) { return cg_at(g, g->i8, panel, cg_mul(g, i, cg_i64(g, panel_elems(DT_I8, INT8_GROUP)))); }
+
+LLVMValueRef mm_group_scales(Cg *g, LLVMValueRef group) { return cg_load16_f32(g, DT_BF16, group, NULL); }
+
+void mm_group_rows(Cg *g, LLVMValueRef group, LLVMValueRef scales, LLVMValueRef within, int n, LLVMValueRef *v) {
+  LLVMValueRef at = cg_at(g, g->i8, group, cg_mul(g, cg_add(g, within, cg_i64(g, INT8_SCALE_BYTES)), cg_i64(g, PANEL)));
+  for (int i = 0; i < n; i++) v[i] = cg_fmul(g, cg_load16_f32(g, DT_I8, cg_at(g, g->i8, at, cg_i64(g, (int64_t)i * PANEL)), NULL), scales);
+}
+
 void mm_panel_rows(Cg *g, Dtype dt, LLVMValueRef panel, LLVMValueRef k, int n, LLVMValueRef *v) {
   LLVMTypeRef elem = cg_dtype(g, dt);
+  if (dt == DT_I8) {
+    LLVMValueRef size = cg_i64(g, INT8_GROUP), group = mm_group(g, panel, cg_udiv(g, k, size));
+    mm_group_rows(g, group, mm_group_scales(g, group), cg_urem(g, k, size), n, v);
+    return;
+  }
   LLVMValueRef first = cg_at(g, elem, panel, cg_mul(g, k, cg_i64(g, PANEL)));
   for (int i = 0; i < n; i++) {
     LLVMValueRef at = cg_at(g, elem, first, cg_i64(g, (int64_t)i * PANEL)), odd;
@@ -78,11 +94,23 @@ static LLVMValueRef pairs_across(Cg *g, LLVMValueRef words) {
   return LLVMBuildBitCast(g->b, v, LLVMVectorType(g->f64, LANES / 2), "");
 }
 
-void mm_turn_pairs(Cg *g, LLVMValueRef panel, int count, LLVMValueRef v[PANEL / 2]) {
+static void turn_words(Cg *g, LLVMValueRef rows, int count, LLVMValueRef v[PANEL]) {
   for (int i = 0; i < PANEL / 2; i++) {
-    LLVMValueRef at = cg_at(g, g->i16, panel, cg_i64(g, (int64_t)i * 2 * PANEL));
+    LLVMValueRef at = cg_at(g, g->i16, rows, cg_i64(g, (int64_t)i * 2 * PANEL));
     v[i] = 2 * i < count ? pairs_across(g, cg_load(g, g->v16i32, at)) : LLVMConstNull(LLVMVectorType(g->f64, LANES / 2));
   }
   mm_transpose(g, v, PANEL / 2);
   for (int i = 0; i < PANEL / 2; i++) v[i] = LLVMBuildBitCast(g->b, v[i], g->v16i32, "");
+}
+
+int mm_turn(Cg *g, Dtype dt, bool pairs, LLVMValueRef panel, LLVMValueRef k, int count, LLVMValueRef v[PANEL]) {
+  if (pairs && dt == DT_BF16) {
+    turn_words(g, cg_at(g, g->i16, panel, cg_mul(g, k, cg_i64(g, PANEL))), count, v);
+    return PANEL / 2;
+  }
+  for (int i = count; i < PANEL; i++) v[i] = cg_splatc(g, 0);
+  mm_panel_rows(g, dt, panel, k, count, v);
+  mm_transpose(g, v, PANEL);
+  for (int i = 0; pairs && i < PANEL / 2; i++) v[i] = mm_words(g, v[2 * i], v[2 * i + 1]);
+  return pairs ? PANEL / 2 : PANEL;
 }

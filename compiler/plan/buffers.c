@@ -97,10 +97,12 @@ int lower_buf(Lower *l, NodeId n) {
 int lower_packed(Lower *l, NodeId w, int64_t N, int64_t K) {
   Plan *p = l->p;
   NodeId r = fuse_root(l->g, w);
+  bool rounded = op_is(l->g->node[r].op, T_ROUNDED);         // of a tensor
+  if (rounded) r = fuse_root(l->g, l->g->node[r].in[0]);
   bool turned = op_is(l->g->node[r].op, T_TURNED);           // of a tensor or a parameter, never of a computed matrix
   int source = lower_buf(l, turned ? l->g->node[r].in[0] : r);
   BufKind from = p->buf[source].kind;
-  Dtype dt = panel_dtype(p->buf[source].dt);
+  Dtype dt = rounded ? DT_I8 : panel_dtype(p->buf[source].dt);
   int64_t elems = panels_elems(dt, N, K);
   if (from == BUF_ACT) {
     if (l->dup[r] >= 0) return l->dup[r];
@@ -113,7 +115,7 @@ int lower_packed(Lower *l, NodeId w, int64_t N, int64_t K) {
     return b;
   }
   BufKind kind = from == BUF_PARAM ? BUF_LIVE : BUF_PACKED;
-  const char *key = arena_printf(p->arena, "%d.%lld.%d", source, (long long)K, turned);
+  const char *key = arena_printf(p->arena, "%d.%lld.%d.%s", source, (long long)K, turned, dtype_name(dt));
   int there = map_find(&p->named[kind], key);
   if (there >= 0) return there;
   PBuf b = {.kind = kind, .name = p->buf[source].name, .dt = dt, .sym = -1, .elems = elems,

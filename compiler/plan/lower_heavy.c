@@ -57,10 +57,12 @@ void lower_linear_dw(Lower *l, NodeId id) { dw(l, &l->g->node[id], lower_buf(l, 
 
 void lower_lookup(Lower *l, NodeId id) {
   const Node *n = &l->g->node[id];
-  In ids = in(l, n, 0), table = in(l, n, 1);
-  KernelDraft d = {.k = {.cls = K_LOOKUP, .LOOKUP = {.V = table.t->dim[0], .W = type_row_elems(&n->type)}}};
+  In ids = in(l, n, 0);
+  const Node *table = &l->g->node[n->in[1]];
+  bool rounded = op_is(table->op, T_ROUNDED);
+  KernelDraft d = {.k = {.cls = K_LOOKUP, .LOOKUP = {.V = table->type.dim[0], .W = type_row_elems(&n->type), .rounded = rounded}}};
   arg(l, &d, ids.buf, false);
-  arg(l, &d, table.buf, false);
+  arg(l, &d, lower_buf(l, rounded ? table->in[0] : n->in[1]), false);
   arg(l, &d, lower_buf(l, id), true);
   call(l, &d, ids.t);
 }

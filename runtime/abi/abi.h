@@ -5,6 +5,7 @@
 #include "runtime/abi/dtype.h"
 #include "runtime/abi/encoding.h"
 #include "runtime/abi/inert.h"
+#include "runtime/abi/int8.h"
 #include "runtime/abi/near.h"
 #include "runtime/abi/number.h"
 #include "runtime/abi/precision.h"

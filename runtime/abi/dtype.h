@@ -11,7 +11,7 @@ typedef enum Dtype {
   DT_NONE,                     // no such type
 } Dtype;
 
-typedef enum DtypeUse { DTYPE_STORED, DTYPE_INDEX, DTYPE_FILE, DTYPE_NO_NUMBER } DtypeUse;
+typedef enum DtypeUse { DTYPE_STORED, DTYPE_INDEX, DTYPE_FILE, DTYPE_GROUPS, DTYPE_NO_NUMBER } DtypeUse;
 typedef struct DtypeInfo {
   const char *name, *file;     // "f32"; in safetensors, NULL where it is in none
   int bits;                    // 0: no array

@@ -24,8 +24,8 @@ static int64_t frozen_params(const Models *ms, int m) {
 
 static json_t *model_json(const Models *ms, int m, const json_t *hashes) {
   const ProgModel *pm = &ms->prog->model[m];
-  json_t *o = json_pack("{s:s, s:s, s:s?, s:s, s:s?, s:s?, s:I, s:I, s:I, s:I}", "name", pm->name, "role", Role_names[pm->role].name,
-                        "dir", ms->dir[m], "arch", pm->arch,
+  json_t *o = json_pack("{s:s, s:s, s:s, s:s?, s:s, s:s?, s:s?, s:I, s:I, s:I, s:I}", "name", pm->name, "role", Role_names[pm->role].name,
+                        "keep", KeepAs_names[pm->keep].name, "dir", ms->dir[m], "arch", pm->arch,
                         "architecture", pm->architecture, "tokenizer", ms->tokfile[m], "blocks", (json_int_t)pm->blocks,
                             "width", (json_int_t)pm->width,
                         "vocab", (json_int_t)pm->vocab, "context", (json_int_t)pm->context);
@@ -171,6 +171,7 @@ static void print_models(const json_t *o) {
            text(m, "architecture"),
            number(m, "blocks"), plural(number(m, "blocks")), number(m, "width"), number(m, "vocab"), number(m, "context"));
     if (number(m, "frozen")) printf(", %lld parameter%s, frozen", number(m, "frozen"), plural(number(m, "frozen")));
+    if (strcmp(text(m, "keep"), KeepAs_names[KEEP_STORED].name)) printf(", matrices as %s", text(m, "keep"));
     printf("\n  directory  %s\n  tokenizer  %s\n", text(m, "dir"), text(m, "tokenizer"));
     json_object_foreach(json_object_get(m, "sha256"), file, hash) printf("  sha256     %s  %s\n",
         json_string_value(hash), file);

@@ -28,6 +28,12 @@ static const ProgBuf *stored_in(const Prog *p, Dtype panel) {
   return NULL;
 }
 
+static const char *kept_as_int8(const Prog *p) {
+  for (int i = 0; i < p->nmodel; i++)
+    if (p->model[i].keep == KEEP_INT8) return p->model[i].name;
+  return NULL;
+}
+
 static const char *model_of(const Prog *p, const ProgBuf *weight) { return p->model[weight->stored.model].name; }
 static const char *file_type(const ProgBuf *weight) { return dtype_info[weight->dt].file; }
 
@@ -35,7 +41,9 @@ static Precision by_weights(const RtProgram *rt, const Prog *p, const char *path
   const ProgBuf *narrow = stored_in(p, DT_BF16), *other = stored_in(p, DT_F32);
   if (!other) other = stored_in(p, DT_F16);
   if (!narrow) {
+    const char *whole = kept_as_int8(p);
     if (other) add(why, "%s's weights are stored in %s", model_of(p, other), file_type(other));
+    else if (whole) add(why, "%s is kept as int8", whole);
     else add(why, "no frozen weights are stored in BF16");
     return PRECISION_F32;
   }

@@ -28,6 +28,7 @@ static bool read_model(const Models *m, int i, json_t *o, RtError *e) {
   json_t *files = json_object();
   json_object_set_new(o, "files", files);
   json_object_set_new(o, "prompt_only", json_boolean(m->prog->model[i].prompt_only));
+  json_object_set_new(o, "keep", json_string(KeepAs_names[m->prog->model[i].keep].name));
   if (m->dir[i]) {
     Safetensors *s = st_open_dir(m->dir[i], true, e);
     if (!s) return false;
@@ -124,6 +125,9 @@ static void compare_model(const Models *m, const char *name, const json_t *mine,
   bool prompt = json_is_true(json_object_get(mine, "prompt_only"));
   if (!earlier && prompt != json_is_true(json_object_get(other, "prompt_only")))
     differs(d, false, "model %s reads %s, and read %s", name, prompt ? "the prompt alone" : "all of a row", prompt ? "all of it" : "its prompt alone");
+  const char *keep = string(mine, "keep"), *their_keep = string(other, "keep");       // absent before there was a choice
+  if (!their_keep || earlier) their_keep = KeepAs_names[KEEP_STORED].name;
+  if (strcmp(keep, their_keep)) differs(d, true, "model %s is kept as %s, and was kept as %s", name, keep, their_keep);
   const json_t *computes = json_object_get(mine, "computes");
   if (earlier || !computes || json_equal(computes, json_object_get(other, "computes"))) return;
   const char *key = config_key(json_object_get(mine, "config"), json_object_get(other, "config"));

@@ -3,6 +3,7 @@
 
 #include <immintrin.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 static float from_half(uint16_t h) {
@@ -63,12 +64,36 @@ int64_t panel_at(Dtype dt, int64_t K, int64_t n, int64_t k) {
   return panel + (dt == DT_BF16 ? k / 2 * 2 * PANEL + lane * 2 + k % 2 : k * PANEL + lane);
 }
 
-// w[N, K], whose numbers dt can say, in panels; zeros behind the last row.
+static int64_t group_at(int64_t K, int64_t n, int64_t k) { return n / PANEL * panel_elems(DT_I8, K) + k / INT8_GROUP * panel_elems(DT_I8, INT8_GROUP); }
+
+// A group of row n from k on.
+static void put_group(unsigned char *panels, const float *w, int64_t K, int64_t n, int64_t k) {
+  int64_t count = K - k < INT8_GROUP ? K - k : INT8_GROUP, lane = n % PANEL;
+  unsigned char *group = panels + group_at(K, n, k);
+  float most = 0;
+  for (int64_t i = 0; i < count; i++) most = isnan(w[i]) || isnan(most) ? NAN : fmaxf(most, fabsf(w[i]));
+  float scale = int8_scale(most);
+  uint16_t bits = number_bits(DT_BF16, scale);
+  memcpy(group + INT8_SCALE_BYTES * lane, &bits, sizeof bits);
+  for (int64_t i = 0; i < count; i++) group[(INT8_SCALE_BYTES + i) * PANEL + lane] = (unsigned char)int8_number(w[i], scale);
+}
+
+float *panels_say(Dtype dt, const float *w, int64_t N, int64_t K) {
+  float *said = malloc((size_t)(N * K + 1) * sizeof *said);
+  if (!said) abort();
+  memcpy(said, w, (size_t)(N * K) * sizeof *said);
+  for (int64_t n = 0; dt == DT_I8 && n < N; n++) int8_round(said + n * K, K);
+  return said;
+}
+
+// w[N, K] in panels; zeros behind the last row.
 void *panels_of(Fences *f, Dtype dt, const float *w, int64_t N, int64_t K) {
   int64_t n = (N + PANEL - 1) / PANEL * panel_elems(dt, K);
   void *p = fenced(f, (size_t)(n * dtype_size(dt)));
   memset(p, 0, (size_t)(n * dtype_size(dt)));
-  for (int64_t i = 0; i < N; i++)
+  for (int64_t i = 0; dt == DT_I8 && i < N; i++)
+    for (int64_t k = 0; k < K; k += INT8_GROUP) put_group(p, w + i * K + k, K, i, k);
+  for (int64_t i = 0; dt != DT_I8 && i < N; i++)
     for (int64_t k = 0; k < K; k++) {
       int64_t at = panel_at(dt, K, i, k);
       if (dt == DT_F32) ((float *)p)[at] = w[i * K + k];

@@ -16,6 +16,8 @@ float product_chain(Precision precision, const float *x, const float *w, int64_t
 float panel_number(Dtype dt, const void *p, int64_t i);
 // Where element [n, k] of w[N, K] lies in panels, in elements.
 int64_t panel_at(Dtype dt, int64_t K, int64_t n, int64_t k);
-// w[N, K], whose numbers dt can say or is rounded to as bf16_rounded does, in panels; zeros behind the last row. Fenced.
+// The numbers of w[N, K] as panels of dt hold them, which can say them, or rounds them (int8). Freed by the caller.
+float *panels_say(Dtype dt, const float *w, int64_t N, int64_t K);
+// w[N, K], whose numbers dt can say or is rounded to as bf16_rounded, or int8 (runtime/abi/int8.h), does, in panels; zeros behind the last row. Fenced.
 void *panels_of(Fences *f, Dtype dt, const float *w, int64_t N, int64_t K);
 #endif

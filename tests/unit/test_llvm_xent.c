@@ -29,7 +29,7 @@ static const Shape shapes[] = {
     {3, KEPT, 0}, {3, KEPT + 37, 0},          {2, KEPT + 1, 2}, {130, 1031, 0},
 };
 static const int64_t counts[] = {0, 1, 2, 31, 32, 33, 64, 67};
-static const Dtype widths[] = {DT_F32, DT_BF16, DT_F16};         // of the head
+static const Dtype widths[] = {DT_F32, DT_BF16, DT_F16, DT_I8};         // of the head
 enum { NSHAPE = sizeof shapes / sizeof *shapes, NWIDTH = sizeof widths / sizeof *widths, NCOUNT = sizeof counts / sizeof *counts, ROWS = 67 };
 
 static uint32_t next(uint32_t *s) { return *s = *s * 1664525u + 1013904223u; }
@@ -54,7 +54,7 @@ typedef struct Problem {
   Dtype dt;                    // of the head
   Precision precision;         // in bf16, h and w are numbers that it can say
   int64_t R;
-  float *h, *w, *g;
+  float *h, *raw, *w, *g;      // raw: the head before it is packed, NULL where that is w; w: as panels hold it
   int32_t *label;
   float *nll, *dh, *dw;        // in single precision, summed in double
   double *logit;               // largest of a row, by size: what rounding is measured by
@@ -112,11 +112,12 @@ static void solve(Problem *p) {
 static Problem problem(Shape s, Dtype dt, Precision precision, int64_t rows, uint32_t seed, double size) {
   Problem p = {.s = s, .dt = dt, .precision = precision, .R = rows};
   p.h = numbers(&seed, rows * s.D, size);
-  p.w = numbers(&seed, s.V * s.D, 2 / sqrt((double)s.D));
-  for (int64_t i = 0; dt != DT_F32 && i < s.V * s.D; i++) {
-    uint16_t h = number_bits(dt, p.w[i]);
-    p.w[i] = panel_number(dt, &h, 0);
+  p.raw = numbers(&seed, s.V * s.D, 2 / sqrt((double)s.D));
+  for (int64_t i = 0; dtype_size(dt) == 2 && i < s.V * s.D; i++) {
+    uint16_t h = number_bits(dt, p.raw[i]);
+    p.raw[i] = panel_number(dt, &h, 0);
   }
+  p.w = panels_say(dt, p.raw, s.V, s.D);
   for (int64_t i = 0; precision == PRECISION_BF16 && i < s.V * s.D; i++) p.w[i] = bf16_rounded(p.w[i]);
   for (int64_t i = 0; precision == PRECISION_BF16 && i < rows * s.D; i++) p.h[i] = bf16_rounded(p.h[i]);
   p.g = numbers(&seed, rows, 1);
@@ -127,7 +128,7 @@ static Problem problem(Shape s, Dtype dt, Precision precision, int64_t rows, uin
 }
 
 static void problem_free(Problem *p) {
-  free(p->h), free(p->w), free(p->g), free(p->label), free(p->nll), free(p->dh), free(p->dw), free(p->logit);
+  free(p->h), free(p->raw), free(p->w), free(p->g), free(p->label), free(p->nll), free(p->dh), free(p->dw), free(p->logit);
 }
 
 // ---- kernels
@@ -159,7 +160,7 @@ static Results run(const Problem *p, Kernels *k, int64_t from, int64_t n) {
   int64_t D = p->s.D;
   Fences *f = fences_new();
   float *h = fenced_floats(f, n * D, p->h + from * D);
-  void *w = panels_of(f, panel_under(p->dt, p->precision), p->w, p->s.V, D);
+  void *w = panels_of(f, panel_under(p->dt, p->precision), p->raw ? p->raw : p->w, p->s.V, D);
   float *g = fenced_floats(f, n, p->g + from);
   int32_t *label = fenced(f, (size_t)n * sizeof *label);
   if (n) memcpy(label, p->label + from, (size_t)n * sizeof *label);

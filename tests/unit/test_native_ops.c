@@ -45,6 +45,14 @@ static NodeId matrix(Kit *k, int n, const int64_t *ext) {
   return kit_pick(k, 3) ? tensor_in(k, OP_weight, dt[kit_pick(k, 3)], n, ext) : tensor_in(k, OP_param, DT_F32, n, ext);
 }
 
+// The same as int8, now and then or always, where it may be.
+static NodeId rounded(Kit *k, NodeId w, int inner, bool always) {
+  NodeId root = w;
+  while (k->g->node[root].op == OP_transpose) root = k->g->node[root].in[0];
+  bool frozen = k->g->node[root].op == OP_weight;
+  return frozen && (always || !kit_pick(k, 3)) ? graph_add(k->g, OP_int8, &w, 1, &(Attr){.i = {inner}}, NULL) : w;
+}
+
 static NodeId ids(Kit *k, int sym, int64_t below) { return kit_ids(k, name(k, "i"), sym, below); }
 
 static void wanted(Kit *k, NodeId n) { graph_output(k->g, arena_printf(k->arena, "y%d", k->g->nout), n); }
@@ -198,13 +206,14 @@ static void draw_product(Kit *k, OpId op) {
   int64_t ext[4] = {narrow(k), narrow(k), narrow(k), narrow(k)};
   ext[outer - 1] = width(k);
   ext[outer + inner - 1] = width(k);
-  bool turn = op == OP_transpose || !kit_pick(k, 3);
-  if (op == OP_transpose) op = kit_pick(k, 2) ? OP_linear : OP_linear_dx;
+  bool int8 = op == OP_int8, turn = op == OP_transpose || (!int8 && !kit_pick(k, 3));
+  if (op == OP_transpose || int8) op = kit_pick(k, 2) ? OP_linear : OP_linear_dx;
   bool forward = op == OP_linear;
   NodeId x = rows_in(k, tokens(k), -1, 1, forward ? inner : outer, forward ? ext + outer : ext);
-  NodeId w = turn ? turned(k, outer, inner, ext) : matrix(k, outer + inner, ext);
+  NodeId w = turn ? turned(k, outer, inner, ext) : int8 ? tensor_in(k, OP_weight, DT_BF16, outer + inner, ext) : matrix(k, outer + inner, ext);
   bool computed = !turn && kit_pick(k, 4) == 0 && k->g->node[w].type.dt == DT_F32;
   if (computed) w = graph_bin(k->g, OP_add, w, graph_const(k->g, 1));   // a matrix that stands nowhere yet
+  else w = rounded(k, w, inner, int8);
   NodeId y = graph_add(k->g, op, (NodeId[]){x, w}, 2, &(Attr){.i = {inner}}, NULL);
   wanted(k, y);
   if (kit_pick(k, 2)) wanted(k, graph_un(k->g, OP_tanh, graph_bin(k->g, OP_mul, y, y)));
@@ -230,7 +239,9 @@ static void draw_slice(Kit *k, OpId op) {
 static void draw_lookup(Kit *k, OpId op) {
   int64_t ext[3] = {width(k), narrow(k), width(k)};
   NodeId i = ids(k, tokens(k), ext[0]);
-  wanted(k, graph_bin(k->g, op, i, matrix(k, 1 + (int)kit_pick(k, 3), ext)));
+  int n = 1 + (int)kit_pick(k, 3);
+  NodeId table = matrix(k, n, ext);
+  wanted(k, graph_bin(k->g, op, i, n > 1 ? rounded(k, table, n - 1, false) : table));
 }
 
 static void draw_lookup_dw(Kit *k, OpId op) {
@@ -309,7 +320,7 @@ static void draw_mask(Kit *k, OpId op) {
 static void draw_loss(Kit *k, OpId op) {
   int R = kit_rows(k, row_count(k));
   int64_t D = width(k), V = (int64_t[]){1, 2, 17, 127, 128, 129, 300}[kit_pick(k, 7)], head[2] = {V, D};
-  NodeId in[5] = {rows_in(k, R, -1, 1, 1, &D), matrix(k, 2, head), ids(k, R, V)};
+  NodeId in[5] = {rows_in(k, R, -1, 1, 1, &D), rounded(k, matrix(k, 2, head), 1, false), ids(k, R, V)};
   Attr attr = {.f = {0, kit_pick(k, 2) ? (float)kit_uniform(k, 1, 4) : 0}};
   if (op == OP_xent) {
     wanted(k, graph_add(k->g, op, in, 3, &attr, NULL));
@@ -342,7 +353,7 @@ static Draw *const draw[OP_COUNT] = {
   [OP_float] = draw_float, [OP_stop_gradient] = draw_stop, [OP_sum] = draw_last_axis, [OP_rotate] = draw_last_axis,
   [OP_reshape] = draw_reshape, [OP_part] = draw_part,
   [OP_linear] = draw_product, [OP_linear_dx] = draw_product, [OP_linear_dw] = draw_linear_dw,
-  [OP_transpose] = draw_product, [OP_slice] = draw_slice, [OP_unslice] = draw_slice,
+  [OP_transpose] = draw_product, [OP_int8] = draw_product, [OP_slice] = draw_slice, [OP_unslice] = draw_slice,
   [OP_lookup] = draw_lookup, [OP_lookup_dw] = draw_lookup_dw, [OP_take] = draw_take, [OP_untake] = draw_untake,
   [OP_append] = draw_append, [OP_attention] = draw_attention, [OP_attention_grad] = draw_attention_grad,
   [OP_xent] = draw_loss, [OP_xent_grad] = draw_loss, [OP_xent_dw] = draw_loss, [OP_colsum] = draw_colsum,
