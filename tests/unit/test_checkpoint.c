@@ -24,7 +24,7 @@
 
 static const char PROGRAM[] =
     "{\"spec\": \"t.calm\", \"spec_sha256\": \"%s\", \"anchor\": 0, \"theta\": 1024, \"connection\": [], \"sym\": [], \"buf\": [], \"entry\": [],"
-    "\"kernels\": 0, \"train\": null, \"evals\": [],"
+    "\"kernel\": [], \"train\": null, \"evals\": [],"
     "\"model\": [{\"name\": \"kv\", \"role\": \"model\", \"keep\": \"stored\", \"arch\": \"made\", \"computes\": \"%s\", \"blocks\": 1, \"width\": 4, \"vocab\": 9, \"context\": 8,"
     "\"prompt_only\": false, \"config\": {}}],"
     "\"param\": [{\"name\": \"kv.a\", \"shape\": [3, 5], \"elems\": 15, \"offset\": 0, \"init\": \"normal\", \"a\": 0.5, \"fan_in\": 5, \"model\": 0},"
