@@ -34,6 +34,7 @@ int driver_run(void *work);                // a command, where the readers' memo
 int driver_build(const Options *o);
 int driver_tokenize(const Options *o);     // spec: a folder with a tokenizer.json, or such a file
 int driver_verify(const Options *o);       // verify.c: a model alone against a dump of it
+int driver_doctor(const Options *o);       // doctor.c: what this machine is, and whether programs can be made here
 bool emit_known(const char *kind);         // of --emit
 void emit_near(Near *n);                   // offers them
 void emit_list(Buf *out);                  // "tree, graph, …"

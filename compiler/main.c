@@ -10,7 +10,7 @@
 #include "runtime/abi/abi.h"
 
 enum { FLAG, TEXT };
-enum { BUILD = 1, TOKENIZE = 2, VERIFY = 4 };
+enum { BUILD = 1, TOKENIZE = 2, VERIFY = 4, DOCTOR = 8 };
 typedef struct OptionRow {
   const char *name;
   char letter;
@@ -34,6 +34,7 @@ static const struct {
   {"build", "SPEC.calm", "compile a composition to a native program", BUILD, driver_build},
   {"tokenize", "DIR", "JSON strings on standard input, one a line, to ids and byte spans with DIR/tokenizer.json", TOKENIZE, driver_tokenize},
   {"verify", "DIR", "compare a model with a dump of it (examples/verify); name the first block that diverges", VERIFY, driver_verify},
+  {"doctor", "", "what this machine is and can do, what programs will run on it, and what is missing to make them", DOCTOR, driver_doctor},
 };
 enum { N_COMMANDS = sizeof commands / sizeof *commands };
 
@@ -51,7 +52,8 @@ static void help(FILE *f) {
   fputs("calmc: compiles a model composition to a native program\n\n"
         "usage: calmc build SPEC.calm [-o PROGRAM] [options]\n"
         "       calmc tokenize DIR [--decode]\n"
-        "       calmc verify DIR --ref DUMP.safetensors [--tol X]\n\ncommands:\n", f);
+        "       calmc verify DIR --ref DUMP.safetensors [--tol X]\n"
+        "       calmc doctor\n\ncommands:\n", f);
   for (int i = 0; i < N_COMMANDS; i++) fprintf(f, "  %-8s %-11s %s\n", commands[i].name, commands[i].arg, commands[i].help);
   fputs("\noptions:\n", f);
   for (int i = 0; i < N_ROWS; i++) {
@@ -136,7 +138,7 @@ static int no_command(const char *name, const char *next) {
   Near near = near_begin(name);
   for (int i = 0; i < N_COMMANDS; i++) near_offer(&near, commands[i].name);
   for (int i = 0; i < N_PROGRAM_COMMANDS; i++) near_offer(&near, program_commands[i]);
-  return usage(&near, "the commands are build, tokenize and verify; found '%s'", name);
+  return usage(&near, "the commands are build, tokenize, verify and doctor; found '%s'", name);
 }
 
 static int known_pass(const char *name) {
@@ -166,7 +168,8 @@ static int check_options(const Options *o, int which) {
     while (!(commands[i].bit & rows[k].commands)) i++;
     return usage(NULL, "--%s is an option of %s, not of %s", rows[k].name, commands[i].name, commands[which].name);
   }
-  if (!o->spec) return usage(NULL, "calmc %s: expected %s", commands[which].name, commands[which].arg);
+  if (!*commands[which].arg && o->spec) return usage(NULL, "%s takes nothing; found '%s'", commands[which].name, o->spec);
+  if (*commands[which].arg && !o->spec) return usage(NULL, "calmc %s: expected %s", commands[which].name, commands[which].arg);
   if (bit == VERIFY && !o->ref) return usage(NULL, "verify needs --ref DUMP.safetensors");
   int bad = o->emit ? known_kind(o->emit) : 0;
   return bad ? bad : o->dump ? known_pass(o->dump) : 0;
@@ -195,7 +198,7 @@ static int read_line(Options *o, int *which, int argc, char **argv) {
     fputs("error: cannot write to standard output\n", stderr);
     return 1;
   }
-  if (*which < 0) return usage(NULL, "no command: expected build, tokenize or verify, as in calmc build SPEC.calm");
+  if (*which < 0) return usage(NULL, "no command: expected build, tokenize, verify or doctor, as in calmc build SPEC.calm");
   int bad = check_options(o, *which);
   return bad ? bad : -1;
 }

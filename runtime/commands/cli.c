@@ -86,19 +86,9 @@ static bool read_places(const Prog *p, const Options *o, ModelPlace *place, int 
 
 // --threads, CALM_THREADS, or what the machine allows.
 static bool choose_threads(App *a, const Options *o, int *threads, RtError *e) {
-  const char *given = getenv("CALM_THREADS");
-  CpuLimits cpu;
-  if (o->threads != OPT_UNSET) {
-    snprintf(a->threads_why, sizeof a->threads_why, "--threads");
-    *threads = (int)o->threads;
-    return true;
-  }
-  if (given && *given) {
-    snprintf(a->threads_why, sizeof a->threads_why, "CALM_THREADS");
-    return limits_threads_given("CALM_THREADS", given, threads, e);
-  }
-  limits_cpu(&cpu);
-  *threads = limits_threads(&cpu, a->threads_why);
+  if (o->threads == OPT_UNSET) return limits_threads_here(threads, a->threads_why, e);
+  snprintf(a->threads_why, sizeof a->threads_why, "--threads");
+  *threads = (int)o->threads;
   return true;
 }
 

@@ -81,19 +81,9 @@ typedef struct Rates {
   double f32, product, memory;
 } Rates;
 
-// Half of what is free, at most.
-static int64_t memory_room(void) {
-  MemLimits l;
-  limits_memory(&l);
-  int64_t room = l.available ? l.available : INT64_MAX, left;
-  if (l.limit && (left = l.limit - rt_resident()) < room) room = left;
-  if (l.address_space && (left = l.address_space - rt_address_space()) < room) room = left;
-  return room > 2 ? room / 2 : 1;
-}
-
 static Rates measure(const Profile *p) {
   int threads = p->meter->threads;
-  Rates r = {.f32 = rate_f32(p->isa, threads, 0.15), .memory = rate_memory(threads, 0.35, memory_room())};
+  Rates r = {.f32 = rate_f32(p->isa, threads, 0.15), .memory = rate_memory(threads, 0.35, limits_memory_room() / 2)};
   r.product = p->precision != PRECISION_BF16 ? r.f32 : isa_multiplies(p->isa, PRECISION_BF16) ? rate_bf16(threads, 0.15) : 0;
   return r;
 }

@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 
@@ -135,6 +136,17 @@ void limits_memory(MemLimits *l) {
   if (getrlimit(RLIMIT_AS, &as) == 0 && as.rlim_cur != RLIM_INFINITY && as.rlim_cur < (rlim_t)1 << 60) l->address_space = (int64_t)as.rlim_cur;
 }
 
+static int64_t least(int64_t room, int64_t limit, int64_t taken) {
+  int64_t left = limit > taken ? limit - taken : 0;
+  return limit && left < room ? left : room;
+}
+
+int64_t limits_memory_room(void) {
+  MemLimits l;
+  limits_memory(&l);
+  return least(least(least(INT64_MAX, l.available, 0), l.limit, rt_resident()), l.address_space, rt_address_space());
+}
+
 // ---- threads
 
 int limits_threads(const CpuLimits *l, char why[LIMITS_TEXT]) {
@@ -156,5 +168,17 @@ bool limits_threads_given(const char *by, const char *text, int *threads, RtErro
   if (!number_whole_text(text, &n) || n < 1 || n > LIMITS_THREADS)
     return rt_fail(e, "%s=%s: expected a number from 1 to %d", by, text, LIMITS_THREADS);
   *threads = (int)n;
+  return true;
+}
+
+bool limits_threads_here(int *threads, char why[LIMITS_TEXT], RtError *e) {
+  const char *given = getenv("CALM_THREADS");
+  CpuLimits cpu;
+  if (given && *given) {
+    snprintf(why, LIMITS_TEXT, "CALM_THREADS");
+    return limits_threads_given("CALM_THREADS", given, threads, e);
+  }
+  limits_cpu(&cpu);
+  *threads = limits_threads(&cpu, why);
   return true;
 }

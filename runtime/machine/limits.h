@@ -29,10 +29,14 @@ typedef struct MemLimits {
 } MemLimits;
 
 void limits_memory(MemLimits *l);
+// Bytes that this process can take besides what it has, by all of that; INT64_MAX where nothing says.
+int64_t limits_memory_room(void);
 void limits_memory_of(MemLimits *l, const char *root);     // without address_space, which is this process's
 
 // Threads where nobody asks for a number: a core each, no more than the quota pays for, one at least. What decided it is in why ("2 cores").
 int limits_threads(const CpuLimits *l, char why[LIMITS_TEXT]);
+// The same of this process, or what CALM_THREADS says. False and an error where that is no number of threads.
+bool limits_threads_here(int *threads, char why[LIMITS_TEXT], RtError *e);
 // A number of threads that somebody gave as text. False and an error that names what it was given by.
 bool limits_threads_given(const char *by, const char *text, int *threads, RtError *e);
 #endif
