@@ -1,227 +1,176 @@
-// Attention forward: blocked, online softmax (Milakov and Gimelshein, arXiv 1805.02867; blocks as in Dao et al., arXiv
-// 2205.14135). One task is a block of query rows and one key head; it serves all query heads of that key head's group,
-// so that keys are packed once. Rows of a task are handled in chunks that lie at one stride in memory: all query rows
-// of one head, or, when there are fewer rows than heads (decoding), all heads of one query row.
+// Attention forward, in blocks of keys with an online softmax (Dao et al., arXiv 2205.14135). One task is a block of query rows and one key head: it
+// serves all query heads of that key head's group, so that keys and values are packed once for many rows. Floor: 2 (D + E) operations a pair of query
+// and key at the rate of the matrix kernels, and an exponential (12 of AVX-512's cycles a vector, where the products of 64 wide heads are 128).
+// Rows of a task are "lines" that lie at one stride in memory: all query rows of one head, or, when there are fewer (decoding), all heads of one query
+// row. Lines are handled in chunks whose scores stay in the first cache from the product to the softmax to the next product.
 #include <stddef.h>
 
 #include "llvm/emit_attention.h"
 #include "runtime/abi/abi.h"
 
+enum {
+  FEW = 8,                     // fewer query rows than this, and than heads: a line is a query row's heads
+  LEAST_PACKED = 8,            // so many rows of a task pay for packing values
+  STATE = 256 << 10,           // bytes of outputs of a pass over the keys: they stay in the second cache
+};
+
 typedef struct Fwd {
   int64_t H, K, G, D, E;
-  double scale, cap;
+  int64_t chunk;               // most rows of a chunk
+  int64_t heads;               // of a pass over the keys: their state is held at once
+  AttnState s;
+  int64_t kt, vt;              // scratch of a key block: packed keys, packed values
   LLVMValueRef lo, hi;         // of all query rows
-  LLVMValueRef q0, key0, kh, kmax;
+  LLVMValueRef q0, nq, key0, kh;
   LLVMValueRef k, v;           // key row 0 of the sequence, this head
-  LLVMValueRef chunks, M, pad; // number of chunks, rows in each, and that rounded up to 16
-  LLVMValueRef q_chunk, q_row; // query rows per chunk and per row of a chunk: (0, 1); (1, 0) for one query row
-  LLVMValueRef g_chunk, g_row; // the same for heads: (1, 0), or (0, 1)
-  int64_t Ep;                  // E rounded up to 16
-  int64_t kt;                  // scratch of a key block: packed keys
-  int64_t S, max, safe, scl;   // of a chunk: scores [rows][ATTN_BK]; new maxima; those to subtract; rescaling factors
-  int64_t O, sum, run;         // state of all rows: output [.][Ep], sum in 16 lanes, maximum
+  LLVMValueRef lo_all, hi_all; // what any of the task's rows sees
+  LLVMValueRef few, packs;     // i1
+  LLVMValueRef M, pad;         // rows of a line, and how far apart the states of lines lie
 } Fwd;
 
 typedef struct Block {         // a key block
   LLVMValueRef kb, a, n;       // its start; keys [a, n) that some row may see
-  LLVMValueRef first, later;   // a rounded down to 16; i64 1 unless it is the task's first block
 } Block;
 
-typedef struct Chunk {
-  LLVMValueRef q, g, base;     // first query row (absolute) and head (absolute); first row of its state
-} Chunk;
-
-static LLVMValueRef floats_at(Cg *g, int64_t offset, LLVMValueRef index) {
-  return cg_at(g, g->f32, cg_scratch(g, offset), index);
-}
 static LLVMValueRef scaled(Cg *g, LLVMValueRef i, int64_t by) { return cg_mul(g, i, cg_i64(g, by)); }
+static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
 // ---- layout
 
-// Most rows of a chunk, and most state rows (chunks times padded rows), over all possible numbers of query rows.
-static void extents(int64_t G, int64_t *chunk, int64_t *state) {
-  *chunk = *state = 0;
-  for (int64_t nq = 1; nq <= RT_QBLOCK; nq++) {
-    int64_t m = attn_round16(nq < G ? G : nq), c = nq < G ? nq : G;
-    if (m > *chunk) *chunk = m;
-    if (m * c > *state) *state = m * c;
-  }
-}
-
 static void layout(Cg *g, Fwd *f) {
-  int64_t chunk, state;
   AttnScratch s = {0};
-  extents(f->G, &chunk, &state);
-  f->Ep = attn_round16(f->E);
-  f->kt = attn_region(&s, attn_panel_floats(f->D));
-  f->S = attn_region(&s, chunk * ATTN_BK);
-  f->max = attn_region(&s, chunk);
-  f->safe = attn_region(&s, chunk);
-  f->scl = attn_region(&s, chunk);
-  f->O = attn_region(&s, state * f->Ep);
-  f->sum = attn_region(&s, state * LANES);
-  f->run = attn_region(&s, state);
+  int64_t Ep = attn_round16(f->E);
+  f->chunk = attn_chunk(g);
+  f->heads = smaller(f->G, STATE / (RT_QBLOCK * Ep * (int64_t)sizeof(float)));
+  if (f->heads < 1) f->heads = 1;
+  int64_t lines = f->heads * RT_QBLOCK, few = (smaller(FEW, f->G) - 1) * attn_round16(f->G), rows = lines > few ? lines : few;
+  f->kt = attn_region(&s, attn_panel_floats(f->D, ATTN_BK));
+  f->vt = attn_region(&s, Ep * ATTN_BK);
+  f->s.E = f->E, f->s.Ep = Ep;
+  f->s.S = attn_region(&s, f->chunk * ATTN_BK);
+  f->s.max = attn_region(&s, attn_round16(f->chunk));
+  f->s.safe = attn_region(&s, attn_round16(f->chunk));
+  f->s.scl = attn_region(&s, attn_round16(f->chunk));
+  f->s.O = attn_region(&s, rows * Ep);
+  f->s.sum = attn_region(&s, rows * LANES);
+  f->s.run = attn_region(&s, rows);
   cg_need_scratch(g, s.used);
 }
 
 // ---- the task
 
 static Fwd begin(Cg *g, const Kernel *k) {
-  Fwd f = {.H = k->ATTN.H, .K = k->ATTN.K, .G = k->ATTN.H / k->ATTN.K, .D = k->ATTN.D, .E = k->ATTN.E, .scale = k->scale,
-           .cap = k->softcap};
+  Fwd f = {.H = k->ATTN.H, .K = k->ATTN.K, .G = k->ATTN.H / k->ATTN.K, .D = k->ATTN.D, .E = k->ATTN.E,
+           .s = {.scale = k->scale, .cap = k->softcap}};
   layout(g, &f);
-  LLVMValueRef mask = cg_arg_ptr(g, KARG(ATTN, mask)), zero = cg_i64(g, 0), one = cg_i64(g, 1), G = cg_i64(g, f.G);
+  LLVMValueRef mask = cg_arg_ptr(g, KARG(ATTN, mask)), G = cg_i64(g, f.G), hi;
   f.kh = cg_urem(g, cg_task(g), cg_i64(g, f.K));
   LLVMValueRef at = scaled(g, cg_udiv(g, cg_task(g), cg_i64(g, f.K)), sizeof(RtQBlock));
   LLVMValueRef blk = cg_at(g, g->i8, attn_field_ptr(g, mask, offsetof(RtMask, blk)), at);
   f.lo = attn_field_ptr(g, mask, offsetof(RtMask, lo));
   f.hi = attn_field_ptr(g, mask, offsetof(RtMask, hi));
   f.q0 = attn_field_i32(g, blk, offsetof(RtQBlock, q0));
+  f.nq = attn_field_i32(g, blk, offsetof(RtQBlock, nq));
   f.key0 = attn_field_i32(g, blk, offsetof(RtQBlock, key0));
-  f.kmax = attn_field_i32(g, blk, offsetof(RtQBlock, kmax));
-  LLVMValueRef nq = attn_field_i32(g, blk, offsetof(RtQBlock, nq)), few = cg_lt(g, nq, G);
   LLVMValueRef head = cg_add(g, scaled(g, f.key0, f.K), f.kh);
   f.k = cg_at(g, g->f32, cg_arg_ptr(g, KARG(ATTN, k)), scaled(g, head, f.D));
   f.v = cg_at(g, g->f32, cg_arg_ptr(g, KARG(ATTN, v)), scaled(g, head, f.E));
-  f.chunks = cg_select(g, few, nq, G);
-  f.M = cg_select(g, few, G, nq);
-  f.pad = attn_ceil(g, f.M, LANES);
-  f.q_chunk = f.g_row = cg_select(g, few, one, zero);
-  f.q_row = f.g_chunk = cg_select(g, few, zero, one);
+  attn_span(g, f.lo, f.hi, f.q0, f.nq, &f.lo_all, &hi);
+  f.hi_all = cg_min(g, hi, attn_field_i32(g, blk, offsetof(RtQBlock, kmax)));
+  f.few = cg_lt(g, f.nq, cg_i64(g, smaller(FEW, f.G)));
+  f.packs = cg_lt(g, cg_i64(g, LEAST_PACKED - 1), cg_mul(g, f.nq, G));
+  f.M = cg_select(g, f.few, G, f.nq);
+  f.pad = cg_select(g, f.few, cg_i64(g, attn_round16(f.G)), cg_i64(g, RT_QBLOCK));
   return f;
 }
 
-static Chunk chunk_at(Cg *g, const Fwd *f, LLVMValueRef c) {
-  LLVMValueRef q = cg_add(g, f->q0, cg_mul(g, c, f->q_chunk));
-  LLVMValueRef h = cg_add(g, scaled(g, f->kh, f->G), cg_mul(g, c, f->g_chunk));
-  return (Chunk){q, h, cg_mul(g, c, f->pad)};
+// Rows of a line from c0 on. h0: the first head of the pass.
+typedef struct Lines {
+  AttnChunk c;
+  LLVMValueRef head;           // absolute, of row 0
+} Lines;
+
+static Lines lines_at(Cg *g, const Fwd *f, LLVMValueRef h0, LLVMValueRef line, LLVMValueRef c0) {
+  LLVMValueRef head = cg_select(g, f->few, c0, cg_add(g, h0, line));
+  Lines l = {.head = cg_add(g, scaled(g, f->kh, f->G), head)};
+  l.c = (AttnChunk){.lo = f->lo, .hi = f->hi, .q = cg_add(g, f->q0, cg_select(g, f->few, line, c0)),
+                    .q_row = cg_select(g, f->few, cg_i64(g, 0), cg_i64(g, 1)), .m = cg_min(g, cg_i64(g, f->chunk), cg_sub(g, f->M, c0)),
+                    .base = cg_add(g, cg_mul(g, line, f->pad), c0)};
+  return l;
 }
 
-// Row 0 of a chunk in an array [query rows][H][n], and the stride of its rows.
-static LLVMValueRef chunk_ptr(Cg *g, const Fwd *f, const Chunk *c, int arg, int64_t n) {
-  return cg_at(g, g->f32, cg_arg_ptr(g, arg), scaled(g, cg_add(g, scaled(g, c->q, f->H), c->g), n));
+// Row 0 of the lines in an array [query rows][H][n], and the stride of its rows.
+static LLVMValueRef lines_ptr(Cg *g, const Fwd *f, const Lines *l, int arg, int64_t n) {
+  return cg_at(g, g->f32, cg_arg_ptr(g, arg), scaled(g, cg_add(g, scaled(g, l->c.q, f->H), l->head), n));
 }
-static LLVMValueRef chunk_stride(Cg *g, const Fwd *f, int64_t n) {
-  return scaled(g, cg_add(g, scaled(g, f->q_row, f->H), f->g_row), n);
-}
-
-// ---- softmax of one chunk over one key block
-
-// Scores as they enter the softmax: scaled, capped, -inf where not visible.
-static LLVMValueRef score(Cg *g, const Fwd *f, LLVMValueRef s, LLVMValueRef visible) {
-  if (f->cap != 0) {
-    s = cg_vtanh(g, cg_fmul(g, s, cg_splatc(g, f->scale / f->cap)));
-    s = cg_fmul(g, s, cg_splatc(g, f->cap));
-  } else {
-    s = cg_fmul(g, s, cg_splatc(g, f->scale));
-  }
-  return cg_select(g, visible, s, cg_splatc(g, -__builtin_inf()));
+static LLVMValueRef lines_stride(Cg *g, const Fwd *f, int64_t n) {
+  return cg_select(g, f->few, cg_i64(g, n), cg_i64(g, f->H * n));
 }
 
-// Scores in place, and each row's new maximum.
-static void find_maxima(Cg *g, const Fwd *f, const Block *b, const Chunk *c) {
-  CgLoop r = cg_loop(g, cg_i64(g, 0), f->M, 1);
-  AttnRow row = attn_row(g, f->lo, f->hi, cg_add(g, c->q, cg_mul(g, r.i, f->q_row)), b->kb);
-  LLVMValueRef S = floats_at(g, f->S, scaled(g, r.i, ATTN_BK));
-  LLVMValueRef most = cg_var(g, g->v16f32, cg_splatc(g, -__builtin_inf()));
-  CgLoop l = cg_loop(g, b->first, b->n, LANES);
-  LLVMValueRef p = cg_at(g, g->f32, S, l.i), s = score(g, f, cg_load16(g, p), attn_visible(g, row, l.i));
-  cg_store16(g, s, p);
-  cg_set(g, most, cg_fmax(g, s, cg_get(g, g->v16f32, most)));
-  cg_loop_end(g, &l);
-  LLVMValueRef now = cg_max16(g, cg_get(g, g->v16f32, most));
-  LLVMValueRef before = cg_load(g, g->f32, floats_at(g, f->run, cg_add(g, c->base, r.i)));
-  cg_store(g, cg_fmax(g, now, before), floats_at(g, f->max, r.i));
-  cg_loop_end(g, &r);
+// Does `what` for all chunks of lines of a pass over the heads from h0 on.
+typedef void EachLines(Cg *g, const Fwd *f, Lines *l, const Block *b);
+static void each_lines(Cg *g, const Fwd *f, LLVMValueRef h0, EachLines *what, const Block *b) {
+  LLVMValueRef heads = cg_min(g, cg_i64(g, f->heads), cg_sub(g, cg_i64(g, f->G), h0));
+  CgLoop line = cg_loop(g, cg_i64(g, 0), cg_select(g, f->few, f->nq, heads), 1);
+  CgLoop c = cg_loop(g, cg_i64(g, 0), f->M, f->chunk);
+  Lines l = lines_at(g, f, h0, line.i, c.i);
+  what(g, f, &l, b);
+  cg_loop_end(g, &c);
+  cg_loop_end(g, &line);
 }
 
-// What earlier sums are multiplied with, for 16 rows at a time: exp(old - new), exactly 1 where the maximum stays. A
-// row that has seen nothing yet (-inf) subtracts 0, so that exp(-inf - 0) is 0 and not NaN.
-static void find_rescale(Cg *g, const Fwd *f, const Chunk *c) {
-  CgLoop r = cg_loop(g, cg_i64(g, 0), f->M, LANES);
-  LLVMValueRef at = floats_at(g, f->run, cg_add(g, c->base, r.i));
-  LLVMValueRef before = cg_load16(g, at), now = cg_load16(g, floats_at(g, f->max, r.i));
-  LLVMValueRef none = LLVMBuildFCmp(g->b, LLVMRealOEQ, now, cg_splatc(g, -__builtin_inf()), "");
-  LLVMValueRef safe = cg_select(g, none, cg_splatc(g, 0), now);
-  LLVMValueRef same = LLVMBuildFCmp(g->b, LLVMRealOEQ, before, now, "");
-  LLVMValueRef scale = cg_select(g, same, cg_splatc(g, 1), cg_vexp(g, cg_fsub(g, before, safe)));
-  cg_store16(g, now, at);
-  cg_store16(g, safe, floats_at(g, f->safe, r.i));
-  cg_store16(g, scale, floats_at(g, f->scl, r.i));
-  cg_loop_end(g, &r);
+// ---- a chunk over a key block
+
+static void weigh(Cg *g, const Fwd *f, const Lines *l, const Block *b, LLVMValueRef a, LLVMValueRef n) {
+  LLVMValueRef Ep = cg_i64(g, f->s.Ep);
+  MmCall c = {.A = mm_rows(DT_F32, attn_floats(g, f->s.S, a), cg_i64(g, ATTN_BK)),
+              .C = mm_rows(DT_F32, attn_floats(g, f->s.O, cg_mul(g, l->c.base, Ep)), Ep), .M = l->c.m, .K = cg_sub(g, n, a), .acc = cg_i64(g, 1)};
+  CgIf packs = cg_if(g, f->packs);
+  c.B = mm_packed(DT_F32, attn_floats(g, f->vt, scaled(g, a, PANEL)), cg_i64(g, ATTN_BK * PANEL));
+  c.N = Ep;
+  cg_mm(g, &c);
+  cg_else(g, &packs);
+  LLVMValueRef stride = cg_i64(g, f->K * f->E);
+  c.B = mm_plain(g, DT_F32, cg_at(g, g->f32, f->v, cg_mul(g, cg_add(g, b->kb, a), stride)), stride);
+  c.N = cg_i64(g, f->E);
+  cg_mm(g, &c);
+  cg_endif(g, &packs);
 }
 
-typedef struct Rescale {
-  LLVMValueRef row, by;
-} Rescale;
-
-static void rescale_vector(Cg *g, void *user, LLVMValueRef at, LLVMValueRef mask) {
-  const Rescale *r = user;
-  attn_store(g, cg_fmul(g, attn_load(g, r->row, at, mask), r->by), r->row, at, mask);
+static void chunk_block(Cg *g, const Fwd *f, Lines *l, const Block *b) {
+  LLVMValueRef lo, hi, zero = cg_i64(g, 0), D = cg_i64(g, f->D);
+  attn_span(g, f->lo, f->hi, l->c.q, cg_select(g, f->few, cg_i64(g, 1), l->c.m), &lo, &hi);
+  LLVMValueRef a = cg_max(g, cg_sub(g, lo, b->kb), zero), n = cg_min(g, cg_sub(g, hi, b->kb), b->n);
+  CgIf some = cg_if(g, cg_lt(g, a, n));
+  l->c.kb = b->kb;
+  l->c.first = attn_floor(g, a, PANEL);
+  l->c.cols = attn_ceil(g, n, PANEL);
+  cg_mm(g, &(MmCall){.A = mm_rows(DT_F32, lines_ptr(g, f, l, KARG(ATTN, q), f->D), lines_stride(g, f, f->D)),
+                     .B = mm_packed(DT_F32, attn_floats(g, f->kt, cg_mul(g, l->c.first, D)), cg_i64(g, f->D * PANEL)),
+                     .C = mm_rows(DT_F32, attn_floats(g, f->s.S, l->c.first), cg_i64(g, ATTN_BK)), .M = l->c.m,
+                     .N = cg_sub(g, l->c.cols, l->c.first), .K = D});
+  attn_softmax(g, &f->s, &l->c);
+  weigh(g, f, l, b, a, n);
+  cg_endif(g, &some);
 }
 
-// Probabilities in place of scores; sums and, after the first block, outputs rescaled.
-static void exponentiate(Cg *g, const Fwd *f, const Block *b, const Chunk *c) {
-  CgLoop r = cg_loop(g, cg_i64(g, 0), f->M, 1);
-  LLVMValueRef state = cg_add(g, c->base, r.i), at = floats_at(g, f->sum, scaled(g, state, LANES));
-  LLVMValueRef by = cg_load(g, g->f32, floats_at(g, f->scl, r.i));
-  LLVMValueRef safe = cg_splat(g, cg_load(g, g->f32, floats_at(g, f->safe, r.i)));
-  LLVMValueRef sum = cg_var(g, g->v16f32, cg_fmul(g, cg_load16(g, at), cg_splat(g, by)));
-  LLVMValueRef S = floats_at(g, f->S, scaled(g, r.i, ATTN_BK));
-  CgLoop l = cg_loop(g, b->first, b->n, LANES);
-  LLVMValueRef p = cg_at(g, g->f32, S, l.i), e = cg_vexp(g, cg_fsub(g, cg_load16(g, p), safe));
-  cg_store16(g, e, p);
-  cg_set(g, sum, cg_fadd(g, cg_get(g, g->v16f32, sum), e));
-  cg_loop_end(g, &l);
-  cg_store16(g, cg_get(g, g->v16f32, sum), at);
-  LLVMValueRef changed = LLVMBuildFCmp(g->b, LLVMRealUNE, by, cg_f32(g, 1), "");
-  CgIf in = cg_if(g, LLVMBuildAnd(g->b, changed, cg_lt(g, cg_i64(g, 0), b->later), ""));
-  Rescale o = {floats_at(g, f->O, scaled(g, state, f->Ep)), cg_splat(g, by)};
-  attn_each16(g, f->E, rescale_vector, &o);
-  cg_endif(g, &in);
-  cg_loop_end(g, &r);
+// Keys and values of a block to panels, those of the next one near.
+static void pack(Cg *g, const Fwd *f, const Block *b) {
+  int64_t ks = f->K * f->D, vs = f->K * f->E;
+  LLVMValueRef next = cg_add(g, b->kb, cg_i64(g, ATTN_BK)), end = cg_min(g, f->hi_all, cg_add(g, next, cg_i64(g, ATTN_BK)));
+  attn_pack(g, cg_scratch(g, f->kt), cg_at(g, g->f32, f->k, scaled(g, b->kb, ks)), ks, f->D, attn_floor(g, b->a, PANEL), b->n);
+  CgIf packs = cg_if(g, f->packs);
+  attn_pack_rows(g, cg_scratch(g, f->vt), cg_at(g, g->f32, f->v, scaled(g, b->kb, vs)), vs, f->E, ATTN_BK, b->a, b->n);
+  cg_endif(g, &packs);
+  attn_fetch(g, f->k, ks, f->D, next, end);
+  attn_fetch(g, f->v, vs, f->E, next, end);
 }
 
-static void chunk_block(Cg *g, const Fwd *f, const Block *b, const Chunk *c) {
-  LLVMValueRef bk = cg_i64(g, ATTN_BK), D = cg_i64(g, f->D), E = cg_i64(g, f->E);
-  LLVMValueRef cols = cg_sub(g, attn_ceil(g, b->n, PANEL), b->first);
-  cg_mm(g, &(MmCall){.A = mm_rows(DT_F32, chunk_ptr(g, f, c, KARG(ATTN, q), f->D), chunk_stride(g, f, f->D)),
-                     .B = mm_packed(DT_F32, floats_at(g, f->kt, cg_mul(g, b->first, D)), cg_i64(g, f->D * PANEL)),
-                     .C = mm_rows(DT_F32, floats_at(g, f->S, b->first), bk), .M = f->M, .N = cols, .K = D});
-  find_maxima(g, f, b, c);
-  find_rescale(g, f, c);
-  exponentiate(g, f, b, c);
-  LLVMValueRef stride = cg_i64(g, f->K * f->E), key = cg_add(g, b->kb, b->a);
-  cg_mm(g, &(MmCall){.A = mm_rows(DT_F32, floats_at(g, f->S, b->a), bk),
-                     .B = mm_plain(g, DT_F32, cg_at(g, g->f32, f->v, cg_mul(g, key, stride)), stride),
-                     .C = mm_rows(DT_F32, floats_at(g, f->O, scaled(g, c->base, f->Ep)), cg_i64(g, f->Ep)), .M = f->M, .N = E,
-                     .K = cg_sub(g, b->n, b->a), .acc = b->later});
-}
+// ---- start and end of a pass
 
-// ---- start and end of a task
-
-static void start(Cg *g, const Fwd *f) {
-  LLVMValueRef rows = cg_mul(g, f->chunks, f->pad);
-  attn_zero(g, cg_scratch(g, f->sum), cg_i64(g, LANES), rows, LANES);
-  CgLoop l = cg_loop(g, cg_i64(g, 0), rows, LANES);
-  cg_store16(g, cg_splatc(g, -__builtin_inf()), floats_at(g, f->run, l.i));
-  cg_loop_end(g, &l);
-}
-
-// Per 16 rows: 1 / sum to safe, lse to scl.
-static void normalisers(Cg *g, const Fwd *f, const Chunk *c) {
-  CgLoop r = cg_loop(g, cg_i64(g, 0), f->M, 1);
-  LLVMValueRef lanes = cg_load16(g, floats_at(g, f->sum, scaled(g, cg_add(g, c->base, r.i), LANES)));
-  cg_store(g, cg_sum16(g, lanes), floats_at(g, f->max, r.i));
-  cg_loop_end(g, &r);
-  CgLoop l = cg_loop(g, cg_i64(g, 0), f->M, LANES);
-  LLVMValueRef sum = cg_load16(g, floats_at(g, f->max, l.i));
-  LLVMValueRef run = cg_load16(g, floats_at(g, f->run, cg_add(g, c->base, l.i)));
-  LLVMValueRef none = LLVMBuildFCmp(g->b, LLVMRealOEQ, sum, cg_splatc(g, 0), "");
-  LLVMValueRef lse = cg_select(g, none, cg_splatc(g, -__builtin_inf()), cg_fadd(g, run, cg_vlog(g, sum)));
-  cg_store16(g, cg_select(g, none, cg_splatc(g, 0), cg_fdiv(g, cg_splatc(g, 1), sum)), floats_at(g, f->safe, l.i));
-  cg_store16(g, lse, floats_at(g, f->scl, l.i));
-  cg_loop_end(g, &l);
+static void start(Cg *g, const Fwd *f, Lines *l, const Block *b) {
+  (void)f, (void)b;
+  attn_softmax_start(g, &f->s, l->c.base, l->c.m);
 }
 
 typedef struct Finish {
@@ -235,45 +184,34 @@ static void finish_vector(Cg *g, void *user, LLVMValueRef at, LLVMValueRef mask)
   attn_store(g, cg_select(g, f->some, cg_fadd(g, o, zero), zero), f->to, at, mask);
 }
 
-static void finish(Cg *g, const Fwd *f, const Chunk *c) {
-  normalisers(g, f, c);
-  LLVMValueRef out = chunk_ptr(g, f, c, KARG(ATTN, out), f->E), lse = chunk_ptr(g, f, c, KARG(ATTN, lse), 1);
-  CgLoop r = cg_loop(g, cg_i64(g, 0), f->M, 1);
-  LLVMValueRef by = cg_load(g, g->f32, floats_at(g, f->safe, r.i));
-  Finish to = {.from = floats_at(g, f->O, scaled(g, cg_add(g, c->base, r.i), f->Ep)),
-               .to = cg_at(g, g->f32, out, cg_mul(g, r.i, chunk_stride(g, f, f->E))),
+static void finish(Cg *g, const Fwd *f, Lines *l, const Block *b) {
+  (void)b;
+  attn_softmax_end(g, &f->s, l->c.base, l->c.m);
+  LLVMValueRef out = lines_ptr(g, f, l, KARG(ATTN, out), f->E), lse = lines_ptr(g, f, l, KARG(ATTN, lse), 1);
+  CgLoop r = cg_loop(g, cg_i64(g, 0), l->c.m, 1);
+  LLVMValueRef by = cg_load(g, g->f32, attn_floats(g, f->s.safe, r.i));
+  Finish to = {.from = attn_floats(g, f->s.O, scaled(g, cg_add(g, l->c.base, r.i), f->s.Ep)),
+               .to = cg_at(g, g->f32, out, cg_mul(g, r.i, lines_stride(g, f, f->E))),
                .by = cg_splat(g, by),
                .some = LLVMBuildFCmp(g->b, LLVMRealUNE, by, cg_f32(g, 0), "")};
   attn_each16(g, f->E, finish_vector, &to);
-  LLVMValueRef lse_at = cg_at(g, g->f32, lse, cg_mul(g, r.i, chunk_stride(g, f, 1)));
-  cg_store(g, cg_load(g, g->f32, floats_at(g, f->scl, r.i)), lse_at);
+  LLVMValueRef lse_at = cg_at(g, g->f32, lse, cg_mul(g, r.i, lines_stride(g, f, 1)));
+  cg_store(g, cg_load(g, g->f32, attn_floats(g, f->s.scl, r.i)), lse_at);
   cg_loop_end(g, &r);
 }
 
 void emit_ATTN(Cg *g, const Kernel *k) {
   Fwd f = begin(g, k);
-  LLVMValueRef zero = cg_i64(g, 0), lo, hi;
-  start(g, &f);
-  LLVMValueRef nq = cg_select(g, cg_lt(g, zero, f.q_row), f.M, f.chunks);
-  attn_span(g, f.lo, f.hi, f.q0, nq, &lo, &hi);
-  LLVMValueRef kb0 = attn_floor(g, lo, ATTN_BK), end = cg_min(g, hi, f.kmax);
-
-  CgLoop l = cg_loop(g, kb0, end, ATTN_BK);
-  Block b = {.kb = l.i, .a = cg_max(g, cg_sub(g, lo, l.i), zero)};
-  b.n = cg_min(g, cg_sub(g, end, l.i), cg_i64(g, ATTN_BK));
-  b.first = attn_floor(g, b.a, PANEL);
-  b.later = LLVMBuildZExt(g->b, cg_lt(g, kb0, l.i), g->i64, "");
-  attn_pack(g, cg_scratch(g, f.kt), cg_at(g, g->f32, f.k, scaled(g, l.i, f.K * f.D)), f.K * f.D, f.D, b.first, b.n);
-  CgLoop c = cg_loop(g, zero, f.chunks, 1);
-  Chunk at = chunk_at(g, &f, c.i);
-  chunk_block(g, &f, &b, &at);
-  cg_loop_end(g, &c);
+  LLVMValueRef zero = cg_i64(g, 0), G = cg_i64(g, f.G);
+  CgLoop pass = cg_loop(g, zero, cg_select(g, f.few, cg_i64(g, 1), G), f.heads);
+  each_lines(g, &f, pass.i, start, NULL);
+  CgLoop l = cg_loop(g, attn_floor(g, f.lo_all, ATTN_BK), f.hi_all, ATTN_BK);
+  Block b = {.kb = l.i, .a = cg_max(g, cg_sub(g, f.lo_all, l.i), zero), .n = cg_min(g, cg_sub(g, f.hi_all, l.i), cg_i64(g, ATTN_BK))};
+  pack(g, &f, &b);
+  each_lines(g, &f, pass.i, chunk_block, &b);
   cg_loop_end(g, &l);
-
-  c = cg_loop(g, zero, f.chunks, 1);
-  at = chunk_at(g, &f, c.i);
-  finish(g, &f, &at);
-  cg_loop_end(g, &c);
+  each_lines(g, &f, pass.i, finish, NULL);
+  cg_loop_end(g, &pass);
 }
 
 LLVMValueRef tasks_ATTN(Cg *g, const Kernel *k, LLVMValueRef rows, LLVMValueRef *ptr) {

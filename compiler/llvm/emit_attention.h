@@ -3,11 +3,16 @@
 #ifndef CALM_LLVM_EMIT_ATTENTION_H
 #define CALM_LLVM_EMIT_ATTENTION_H
 #include "llvm/cg.h"
+#include "llvm/mm.h"
 
 // Keys go in blocks of ATTN_BK, cut at multiples of ATTN_BK of the row's own sequence. A row's maxima and sums are
 // taken per block in 16 fixed lanes, so a row's bits depend on its own keys only; keys that it may not see count
-// exactly nothing (exp(-inf) = 0, rescaling by exactly 1), whoever else made them part of a block.
-enum { ATTN_BK = 64 };
+// exactly nothing (2^-inf = 0, rescaling by exactly 1), whoever else made them part of a block.
+enum { ATTN_BK = 128 };
+#define ATTN_LOG2E 1.4426950408889634      // exponentials are powers of 2: no argument is reduced by ln 2
+
+// Rows of a chunk whose scores over a key block stay in the first cache: a few tiles of the matrix kernels.
+int64_t attn_chunk(Cg *g);
 
 // A region of the thread's scratch, in floats; regions start at cache lines.
 typedef struct AttnScratch {
@@ -15,6 +20,7 @@ typedef struct AttnScratch {
 } AttnScratch;
 int64_t attn_region(AttnScratch *s, int64_t floats);                 // returns its offset in bytes
 int64_t attn_round16(int64_t n);
+LLVMValueRef attn_floats(Cg *g, int64_t offset, LLVMValueRef index); // scratch as floats
 
 // Field of a struct in memory, widened to i64 when narrower.
 LLVMValueRef attn_field_i32(Cg *g, LLVMValueRef p, int64_t offset);
@@ -41,7 +47,11 @@ LLVMValueRef attn_visible(Cg *g, AttnRow r, LLVMValueRef col);       // lanes co
 // masked later).
 void attn_pack(Cg *g, LLVMValueRef dst, LLVMValueRef src, int64_t stride, int64_t D, LLVMValueRef first,
                LLVMValueRef n);
-int64_t attn_panel_floats(int64_t D);                                // size of the region for a block's panels
+int64_t attn_panel_floats(int64_t D, int64_t keys);                  // size of the region for the panels of so many keys
+// The same, not transposed: rows [first, n) of src to panels dst[e / 16][`rows`][16], zeros behind the last column.
+void attn_pack_rows(Cg *g, LLVMValueRef dst, LLVMValueRef src, int64_t stride, int64_t E, int64_t rows, LLVMValueRef first, LLVMValueRef n);
+// Brings rows [first, n) of D floats, `stride` apart, near (to L2).
+void attn_fetch(Cg *g, LLVMValueRef src, int64_t stride, int64_t D, LLVMValueRef first, LLVMValueRef n);
 
 // Stores zeros to n floats (a constant) of each of `rows` rows.
 void attn_zero(Cg *g, LLVMValueRef p, LLVMValueRef stride, LLVMValueRef rows, int64_t n);
@@ -51,4 +61,29 @@ typedef void AttnEach(Cg *g, void *user, LLVMValueRef at, LLVMValueRef mask);
 void attn_each16(Cg *g, int64_t n, AttnEach *f, void *user);
 LLVMValueRef attn_load(Cg *g, LLVMValueRef p, LLVMValueRef at, LLVMValueRef mask);
 void attn_store(Cg *g, LLVMValueRef v, LLVMValueRef p, LLVMValueRef at, LLVMValueRef mask);
+
+// ---- the forward softmax, of scores times log2(e)
+
+// Offsets into the thread's scratch, in bytes.
+typedef struct AttnState {
+  double scale, cap;           // a score is cap tanh(scale s / cap); cap 0: scale s
+  int64_t S;                   // scores of a chunk [rows][ATTN_BK]; then probabilities
+  int64_t max, safe, scl;      // per row of it: the new maximum, what to subtract, what earlier sums are multiplied with
+  int64_t O, sum, run;         // of all rows of the task: outputs [.][Ep], sum in 16 lanes, maximum
+  int64_t E, Ep;
+} AttnState;
+
+typedef struct AttnChunk {
+  LLVMValueRef lo, hi;         // of all query rows
+  LLVMValueRef q, q_row;       // its first query row, and how many query rows on the next row is
+  LLVMValueRef m, base;        // number of rows; the first's place in the state
+  LLVMValueRef kb, first, cols;    // start of the key block; its columns [first, cols), multiples of 16, have scores
+} AttnChunk;
+
+// Scores to probabilities 2^(score - maximum so far), 0 where not visible; sums go on, and with them the outputs so far are rescaled.
+void attn_softmax(Cg *g, const AttnState *s, const AttnChunk *c);
+// The state of `m` rows from `base` on before their first block.
+void attn_softmax_start(Cg *g, const AttnState *s, LLVMValueRef base, LLVMValueRef m);
+// After the last: 1 / sum (0 for a row that saw nothing) to safe, ln of the sum of e^score to scl.
+void attn_softmax_end(Cg *g, const AttnState *s, LLVMValueRef base, LLVMValueRef m);
 #endif

@@ -1,36 +1,45 @@
 // Attention backward, without the matrix of probabilities: it is recomputed from lse (Dao et al., arXiv 2205.14135).
-// One task is a sequence and one key head: it owns dk and dv of all its key rows and dq of its query rows for the heads
-// of the group, and writes all of them. Per key block, keys and values are packed once; per chunk of rows and head
-//   S = q k^T   dP = dout v^T   P = exp(cap(scale S) - lse)   dS = scale P (dP - delta) cap'   delta = sum_e dout out
-//   dv += P^T dout   dk += dS^T q   dq += dS k
-// always in the same order: key blocks, chunks of rows, heads.
+// One task is a sequence and one key head: it owns dk and dv of all its key rows and dq of its query rows for the heads of the group, and writes all of
+// them. In order: blocks of SB query rows, heads, blocks of ATTN_BK keys, and within these chunks of keys whose tiles of probabilities stay in the first
+// cache. Tiles are keys by queries: then a tile is the left operand of the products for dk and dv as it lies, queries are packed once per head and stay
+// in the second cache, and lse, delta and masks are vectors.
+//   S = k q^T   dP = v dout^T   P = exp(cap(scale S) - lse)   dS = scale P (dP - delta) cap'   delta = sum_e dout out
+//   dv += P dout   dk += dS q   dq += dS^T k, for a whole block of keys at once
 #include <stddef.h>
 
 #include "llvm/emit_attention.h"
 #include "runtime/abi/abi.h"
 
-enum { QB = 32 };              // query rows of a chunk
+enum { SB = 128, GROUPS = SB / LANES };      // query rows of a block, and the vectors that they are
 
 typedef struct Bwd {
   int64_t H, K, G, D, E;
+  int64_t chunk;               // keys of a chunk, and queries of one of dq's: a few tiles of the matrix kernels
   double scale, cap;
   LLVMValueRef arg[sizeof(KArgs_ATTN_GRAD)];
   LLVMValueRef lo, hi;         // of all query rows
   LLVMValueRef q0, nq, key0, nk, kh;
   LLVMValueRef k, v, dk, dv;   // key row 0 of the sequence, this head
-  int64_t kt, vt, P, dS;       // scratch: packed keys and values; S, then P; dP, then dS: [QB][ATTN_BK]
+  int64_t qt, ot, q, o;        // scratch of a block and head: q and dout, transposed to panels and as they are
+  int64_t kp;                  // of a key block: k in panels
+  int64_t P, dS;               // tiles [chunk][SB], [ATTN_BK][SB]
+  int64_t lse, delta, from, to;    // per query row of the block: -lse in base 2, -delta scaled, the keys it sees (i32)
+  int64_t least, most;         // per group of 16: what any sees (i64)
 } Bwd;
 
-typedef struct Tile {          // a chunk of query rows against the keys [a, n) of a key block
-  LLVMValueRef kb, a, first, n;    // first: a rounded down to 16
-  LLVMValueRef row, m;         // absolute first query row, number of rows
-  LLVMValueRef head;           // absolute query head
-} Tile;
+typedef struct Block {         // query rows of one head
+  LLVMValueRef row, m, head;   // first, number, absolute head
+  LLVMValueRef lo, hi, inner_lo, inner_hi;     // the keys that any of them sees, and those that each sees
+} Block;
 
-static LLVMValueRef floats_at(Cg *g, int64_t offset, LLVMValueRef index) {
-  return cg_at(g, g->f32, cg_scratch(g, offset), index);
-}
+typedef struct Chunk {         // keys
+  LLVMValueRef key, n;         // first, of the sequence; number
+  LLVMValueRef at;             // the first's row in dS
+  LLVMValueRef c0, c1;         // the columns that see any of them, multiples of 16
+} Chunk;
+
 static LLVMValueRef scaled(Cg *g, LLVMValueRef i, int64_t by) { return cg_mul(g, i, cg_i64(g, by)); }
+static LLVMValueRef word_at(Cg *g, LLVMTypeRef t, int64_t offset, LLVMValueRef i) { return cg_at(g, t, cg_scratch(g, offset), i); }
 
 // [row][head] of an array [.][heads][n].
 static LLVMValueRef row_of(Cg *g, LLVMValueRef p, LLVMValueRef row, int64_t heads, LLVMValueRef head, int64_t n) {
@@ -39,10 +48,17 @@ static LLVMValueRef row_of(Cg *g, LLVMValueRef p, LLVMValueRef row, int64_t head
 
 static void layout(Cg *g, Bwd *b) {
   AttnScratch s = {0};
-  b->kt = attn_region(&s, attn_panel_floats(b->D));
-  b->vt = attn_region(&s, attn_panel_floats(b->E));
-  b->P = attn_region(&s, QB * ATTN_BK);
-  b->dS = attn_region(&s, QB * ATTN_BK);
+  b->chunk = attn_chunk(g);
+  b->qt = attn_region(&s, attn_panel_floats(b->D, SB));
+  b->ot = attn_region(&s, attn_panel_floats(b->E, SB));
+  b->q = attn_region(&s, attn_round16(b->D) * SB);
+  b->o = attn_region(&s, attn_round16(b->E) * SB);
+  b->kp = attn_region(&s, attn_round16(b->D) * ATTN_BK);
+  b->P = attn_region(&s, b->chunk * SB);
+  b->dS = attn_region(&s, ATTN_BK * SB);
+  b->lse = attn_region(&s, SB), b->delta = attn_region(&s, SB);
+  b->from = attn_region(&s, SB), b->to = attn_region(&s, SB);
+  b->least = attn_region(&s, 2 * GROUPS), b->most = attn_region(&s, 2 * GROUPS);
   cg_need_scratch(g, s.used);
 }
 
@@ -67,7 +83,7 @@ static Bwd begin(Cg *g, const Kernel *k) {
   return b;
 }
 
-// ---- the elementwise part of a tile
+// ---- a block of query rows: what is made once for all keys
 
 typedef struct Dot {
   LLVMValueRef a, b, sum;
@@ -85,119 +101,201 @@ static LLVMValueRef dot(Cg *g, LLVMValueRef a, LLVMValueRef b, int64_t n) {
   return cg_sum16(g, cg_get(g, g->v16f32, d.sum));
 }
 
-// 16 columns: scores become probabilities, dP becomes dS. An empty row's lse is -inf: its columns are all hidden, so
-// exp's infinity is never taken.
-static void columns(Cg *g, const Bwd *b, LLVMValueRef visible, LLVMValueRef s_at, LLVMValueRef d_at, LLVMValueRef lse,
-                    LLVMValueRef delta) {
-  LLVMValueRef s = cg_load16(g, s_at), slope = cg_splatc(g, b->scale), zero = cg_splatc(g, 0);
-  if (b->cap != 0) {
-    LLVMValueRef t = cg_vtanh(g, cg_fmul(g, s, cg_splatc(g, b->scale / b->cap)));
-    s = cg_fmul(g, t, cg_splatc(g, b->cap));
-    slope = cg_fmul(g, slope, cg_fsub(g, cg_splatc(g, 1), cg_fmul(g, t, t)));
-  } else {
-    s = cg_fmul(g, s, slope);
-  }
-  LLVMValueRef p = cg_select(g, visible, cg_vexp(g, cg_fsub(g, s, lse)), zero);
-  LLVMValueRef ds = cg_fmul(g, cg_fmul(g, p, cg_fsub(g, cg_load16(g, d_at), delta)), slope);
-  cg_store16(g, p, s_at);
-  cg_store16(g, cg_select(g, visible, ds, zero), d_at);
+// The intervals of the rows, and of groups of them: independent of the head.
+static void find_intervals(Cg *g, const Bwd *b, Block *q) {
+  LLVMValueRef zero = cg_i64(g, 0), inner_lo = cg_var(g, g->i64, zero), inner_hi = cg_var(g, g->i64, cg_i64(g, INT32_MAX));
+  CgLoop r = cg_loop(g, zero, q->m, 1);
+  LLVMValueRef at = cg_add(g, q->row, r.i), lo = attn_index_i32(g, b->lo, at), hi = attn_index_i32(g, b->hi, at);
+  cg_store(g, LLVMBuildTrunc(g->b, lo, g->i32, ""), word_at(g, g->i32, b->from, r.i));
+  cg_store(g, LLVMBuildTrunc(g->b, hi, g->i32, ""), word_at(g, g->i32, b->to, r.i));
+  cg_set(g, inner_lo, cg_max(g, cg_get(g, g->i64, inner_lo), lo));
+  cg_set(g, inner_hi, cg_min(g, cg_get(g, g->i64, inner_hi), hi));
+  cg_loop_end(g, &r);
+  r = cg_loop(g, zero, cg_ceildiv(g, q->m, LANES), 1);
+  LLVMValueRef first = scaled(g, r.i, LANES), least, most;
+  attn_span(g, b->lo, b->hi, cg_add(g, q->row, first), cg_min(g, cg_i64(g, LANES), cg_sub(g, q->m, first)), &least, &most);
+  cg_store(g, least, word_at(g, g->i64, b->least, r.i));
+  cg_store(g, most, word_at(g, g->i64, b->most, r.i));
+  cg_loop_end(g, &r);
+  q->inner_lo = cg_get(g, g->i64, inner_lo), q->inner_hi = cg_get(g, g->i64, inner_hi);
+  attn_span(g, b->lo, b->hi, q->row, q->m, &q->lo, &q->hi);
 }
 
-static void elementwise(Cg *g, const Bwd *b, const Tile *t) {
-  CgLoop r = cg_loop(g, cg_i64(g, 0), t->m, 1);
-  LLVMValueRef q = cg_add(g, t->row, r.i), at = scaled(g, r.i, ATTN_BK);
-  AttnRow row = attn_row(g, b->lo, b->hi, q, t->kb);
-  LLVMValueRef lse = cg_splat(g, cg_load(g, g->f32, row_of(g, b->arg[KARG(ATTN_GRAD, lse)], q, b->H, t->head, 1)));
-  LLVMValueRef dout = row_of(g, b->arg[KARG(ATTN_GRAD, dout)], q, b->H, t->head, b->E);
-  LLVMValueRef out = row_of(g, b->arg[KARG(ATTN_GRAD, out)], q, b->H, t->head, b->E);
-  LLVMValueRef delta = cg_splat(g, dot(g, dout, out, b->E));
-  CgLoop l = cg_loop(g, t->first, t->n, LANES);
-  LLVMValueRef col = cg_add(g, at, l.i);
-  columns(g, b, attn_visible(g, row, l.i), floats_at(g, b->P, col), floats_at(g, b->dS, col), lse, delta);
+static void begin_head(Cg *g, const Bwd *b, const Block *q) {
+  int64_t qs = b->H * b->D, os = b->H * b->E;
+  LLVMValueRef zero = cg_i64(g, 0), x = row_of(g, b->arg[KARG(ATTN_GRAD, q)], q->row, b->H, q->head, b->D);
+  LLVMValueRef dout = row_of(g, b->arg[KARG(ATTN_GRAD, dout)], q->row, b->H, q->head, b->E);
+  LLVMValueRef out = row_of(g, b->arg[KARG(ATTN_GRAD, out)], q->row, b->H, q->head, b->E);
+  LLVMValueRef lse = row_of(g, b->arg[KARG(ATTN_GRAD, lse)], q->row, b->H, q->head, 1);
+  attn_pack(g, cg_scratch(g, b->qt), x, qs, b->D, zero, q->m);
+  attn_pack(g, cg_scratch(g, b->ot), dout, os, b->E, zero, q->m);
+  attn_pack_rows(g, cg_scratch(g, b->q), x, qs, b->D, SB, zero, q->m);
+  attn_pack_rows(g, cg_scratch(g, b->o), dout, os, b->E, SB, zero, q->m);
+  attn_zero(g, row_of(g, b->arg[KARG(ATTN_GRAD, dq)], q->row, b->H, q->head, b->D), cg_i64(g, qs), q->m, b->D);
+  CgLoop r = cg_loop(g, zero, q->m, 1);
+  LLVMValueRef sum = dot(g, cg_at(g, g->f32, dout, scaled(g, r.i, os)), cg_at(g, g->f32, out, scaled(g, r.i, os)), b->E);
+  cg_store(g, cg_fmul(g, sum, cg_f32(g, b->cap == 0 ? -b->scale : -1)), word_at(g, g->f32, b->delta, r.i));
+  LLVMValueRef l = cg_load(g, g->f32, cg_at(g, g->f32, lse, scaled(g, r.i, b->H)));
+  cg_store(g, cg_fmul(g, l, cg_f32(g, -ATTN_LOG2E)), word_at(g, g->f32, b->lse, r.i));
+  cg_loop_end(g, &r);
+}
+
+// ---- the elementwise part of a tile
+
+static LLVMValueRef ints(Cg *g, int64_t offset, LLVMValueRef i) { return cg_load(g, g->v16i32, word_at(g, g->i32, offset, i)); }
+
+static LLVMValueRef sees(Cg *g, const Bwd *b, LLVMValueRef key, LLVMValueRef col) {
+  LLVMValueRef one = LLVMBuildInsertElement(g->b, LLVMGetPoison(g->v16i32), LLVMBuildTrunc(g->b, key, g->i32, ""), cg_i32(g, 0), "");
+  LLVMValueRef all = LLVMBuildShuffleVector(g->b, one, LLVMGetPoison(g->v16i32), LLVMConstNull(g->v16i32), "");
+  LLVMValueRef from = LLVMBuildICmp(g->b, LLVMIntSLE, ints(g, b->from, col), all, "");
+  return LLVMBuildAnd(g->b, from, LLVMBuildICmp(g->b, LLVMIntSLT, all, ints(g, b->to, col), ""), "");
+}
+
+// 16 queries of a key: scores become probabilities, dP becomes dS. visible NULL: all. An empty row's lse is -inf: it is hidden, so what comes of it is
+// never taken.
+static void columns(Cg *g, const Bwd *b, LLVMValueRef visible, LLVMValueRef p_at, LLVMValueRef d_at, LLVMValueRef col) {
+  LLVMValueRef s = cg_load16(g, p_at), d = cg_load16(g, d_at), less = cg_load16(g, word_at(g, g->f32, b->lse, col));
+  LLVMValueRef delta = cg_load16(g, word_at(g, g->f32, b->delta, col)), p, ds;
+  if (b->cap != 0) {
+    LLVMValueRef t = cg_vtanh(g, cg_fmul(g, s, cg_splatc(g, b->scale / b->cap)));
+    LLVMValueRef slope = cg_fmul(g, cg_splatc(g, b->scale), cg_fsub(g, cg_splatc(g, 1), cg_fmul(g, t, t)));
+    p = cg_vexp2(g, cg_fma(g, t, cg_splatc(g, b->cap * ATTN_LOG2E), less));
+    ds = cg_fmul(g, cg_fmul(g, p, cg_fadd(g, d, delta)), slope);
+  } else {
+    p = cg_vexp2(g, cg_fma(g, s, cg_splatc(g, b->scale * ATTN_LOG2E), less));
+    ds = cg_fmul(g, p, cg_fma(g, d, cg_splatc(g, b->scale), delta));
+  }
+  cg_store16(g, visible ? cg_select(g, visible, p, cg_splatc(g, 0)) : p, p_at);
+  cg_store16(g, visible ? cg_select(g, visible, ds, cg_splatc(g, 0)) : ds, d_at);
+}
+
+static void tile_rows(Cg *g, const Bwd *b, const Chunk *c, bool masked) {
+  CgLoop r = cg_loop(g, cg_i64(g, 0), c->n, 1);
+  LLVMValueRef P = attn_floats(g, b->P, scaled(g, r.i, SB)), dS = attn_floats(g, b->dS, scaled(g, cg_add(g, c->at, r.i), SB));
+  CgLoop l = cg_loop(g, c->c0, c->c1, LANES);
+  LLVMValueRef visible = masked ? sees(g, b, cg_add(g, c->key, r.i), l.i) : NULL;
+  columns(g, b, visible, cg_at(g, g->f32, P, l.i), cg_at(g, g->f32, dS, l.i), l.i);
   cg_loop_end(g, &l);
   cg_loop_end(g, &r);
 }
 
-// ---- products
+// ---- a chunk of keys: dk, dv and a part of dS
 
-// dst[m, cols] = rows of x times the packed rows [D][16].
-static void scores(Cg *g, const Tile *t, LLVMValueRef x, int64_t stride, int64_t packed, int64_t D, int64_t dst) {
-  LLVMValueRef cols = cg_sub(g, attn_ceil(g, t->n, PANEL), t->first);
+// dst[n, columns] = rows of x times the packed queries [D][16].
+static void scores(Cg *g, const Chunk *c, LLVMValueRef x, int64_t stride, int64_t packed, int64_t D, LLVMValueRef dst) {
   cg_mm(g, &(MmCall){.A = mm_rows(DT_F32, x, cg_i64(g, stride)),
-                     .B = mm_packed(DT_F32, floats_at(g, packed, scaled(g, t->first, D)), cg_i64(g, D * PANEL)),
-                     .C = mm_rows(DT_F32, floats_at(g, dst, t->first), cg_i64(g, ATTN_BK)), .M = t->m, .N = cols, .K = cg_i64(g, D)});
+                     .B = mm_packed(DT_F32, attn_floats(g, packed, scaled(g, c->c0, D)), cg_i64(g, D * PANEL)),
+                     .C = mm_rows(DT_F32, cg_at(g, g->f32, dst, c->c0), cg_i64(g, SB)), .M = c->n, .N = cg_sub(g, c->c1, c->c0), .K = cg_i64(g, D)});
 }
 
-// dst[keys, D] += the transposed tile times rows of x.
-static void to_keys(Cg *g, const Tile *t, int64_t tile, LLVMValueRef x, int64_t stride, LLVMValueRef dst,
-                    int64_t dst_stride, int64_t D) {
-  LLVMValueRef to = cg_at(g, g->f32, dst, scaled(g, cg_add(g, t->kb, t->a), dst_stride));
-  cg_mm(g, &(MmCall){.A = mm_turned(DT_F32, floats_at(g, tile, t->a), cg_i64(g, ATTN_BK)), .B = mm_plain(g, DT_F32, x, cg_i64(g, stride)),
-                     .C = mm_rows(DT_F32, to, cg_i64(g, dst_stride)), .M = cg_sub(g, t->n, t->a), .N = cg_i64(g, D), .K = t->m,
+// dst[n, D] += the tile times the queries' rows of x.
+static void to_keys(Cg *g, const Chunk *c, LLVMValueRef tile, int64_t packed, LLVMValueRef dst, int64_t stride, int64_t D, LLVMValueRef m) {
+  cg_mm(g, &(MmCall){.A = mm_rows(DT_F32, cg_at(g, g->f32, tile, c->c0), cg_i64(g, SB)),
+                     .B = mm_packed(DT_F32, attn_floats(g, packed, scaled(g, c->c0, PANEL)), cg_i64(g, SB * PANEL)),
+                     .C = mm_rows(DT_F32, dst, cg_i64(g, stride)), .M = c->n, .N = cg_i64(g, D), .K = cg_sub(g, cg_min(g, c->c1, m), c->c0),
                      .acc = cg_i64(g, 1)});
 }
 
-static void tile(Cg *g, const Bwd *b, const Tile *t) {
-  int64_t qs = b->H * b->D, os = b->H * b->E, ks = b->K * b->D, vs = b->K * b->E;
-  LLVMValueRef q = row_of(g, b->arg[KARG(ATTN_GRAD, q)], t->row, b->H, t->head, b->D);
-  LLVMValueRef dq = row_of(g, b->arg[KARG(ATTN_GRAD, dq)], t->row, b->H, t->head, b->D);
-  LLVMValueRef dout = row_of(g, b->arg[KARG(ATTN_GRAD, dout)], t->row, b->H, t->head, b->E);
-  scores(g, t, q, qs, b->kt, b->D, b->P);
-  scores(g, t, dout, os, b->vt, b->E, b->dS);
-  elementwise(g, b, t);
-  to_keys(g, t, b->P, dout, os, b->dv, vs, b->E);
-  to_keys(g, t, b->dS, q, qs, b->dk, ks, b->D);
-  LLVMValueRef keys = cg_at(g, g->f32, b->k, scaled(g, cg_add(g, t->kb, t->a), ks));
-  cg_mm(g, &(MmCall){.A = mm_rows(DT_F32, floats_at(g, b->dS, t->a), cg_i64(g, ATTN_BK)), .B = mm_plain(g, DT_F32, keys, cg_i64(g, ks)),
-                     .C = mm_rows(DT_F32, dq, cg_i64(g, qs)), .M = t->m, .N = cg_i64(g, b->D), .K = cg_sub(g, t->n, t->a),
-                     .acc = cg_i64(g, 1)});
-}
-
-// ---- loops
-
-// Query rows c0 … of a key block.
-static void chunk(Cg *g, const Bwd *b, LLVMValueRef kb, LLVMValueRef keys, LLVMValueRef c0) {
-  LLVMValueRef lo, hi, zero = cg_i64(g, 0);
-  Tile t = {.kb = kb, .row = cg_add(g, b->q0, c0), .m = cg_min(g, cg_i64(g, QB), cg_sub(g, b->nq, c0))};
-  attn_span(g, b->lo, b->hi, t.row, t.m, &lo, &hi);
-  t.a = cg_max(g, cg_sub(g, lo, kb), zero);
-  t.n = cg_min(g, cg_sub(g, hi, kb), keys);
-  t.first = attn_floor(g, t.a, PANEL);
-  CgIf some = cg_if(g, cg_lt(g, t.a, t.n));
-  CgLoop l = cg_loop(g, zero, cg_i64(g, b->G), 1);
-  t.head = cg_add(g, scaled(g, b->kh, b->G), l.i);
-  tile(g, b, &t);
+// The columns between the first and the last group of queries that sees any of the keys.
+static void find_columns(Cg *g, const Bwd *b, const Block *q, Chunk *c) {
+  LLVMValueRef first = cg_var(g, g->i64, cg_i64(g, SB)), last = cg_var(g, g->i64, cg_i64(g, 0)), end = cg_add(g, c->key, c->n);
+  CgLoop l = cg_loop(g, cg_i64(g, 0), cg_ceildiv(g, q->m, LANES), 1);
+  LLVMValueRef least = cg_load(g, g->i64, word_at(g, g->i64, b->least, l.i)), most = cg_load(g, g->i64, word_at(g, g->i64, b->most, l.i));
+  LLVMValueRef some = LLVMBuildAnd(g->b, cg_lt(g, least, end), cg_lt(g, c->key, most), ""), at = scaled(g, l.i, LANES);
+  cg_set(g, first, cg_select(g, some, cg_min(g, cg_get(g, g->i64, first), at), cg_get(g, g->i64, first)));
+  cg_set(g, last, cg_select(g, some, cg_add(g, at, cg_i64(g, LANES)), cg_get(g, g->i64, last)));
   cg_loop_end(g, &l);
+  c->c0 = cg_get(g, g->i64, first), c->c1 = cg_max(g, cg_get(g, g->i64, last), c->c0);
+}
+
+// Columns [from, to) of the chunk's rows of dS: no gradient.
+static void clear_columns(Cg *g, const Bwd *b, const Chunk *c, LLVMValueRef from, LLVMValueRef to) {
+  CgIf some = cg_if(g, cg_lt(g, from, to));
+  CgLoop r = cg_loop(g, cg_i64(g, 0), c->n, 1);
+  LLVMValueRef row = attn_floats(g, b->dS, scaled(g, cg_add(g, c->at, r.i), SB));
+  CgLoop l = cg_loop(g, from, to, LANES);
+  cg_store16(g, cg_splatc(g, 0), cg_at(g, g->f32, row, l.i));
+  cg_loop_end(g, &l);
+  cg_loop_end(g, &r);
   cg_endif(g, &some);
 }
 
-// The keys [kb, kb + keys), of which those below n are seen by some row. Gradients are cleared right before they are
-// added to.
-static void key_block(Cg *g, const Bwd *b, LLVMValueRef kb, LLVMValueRef keys, LLVMValueRef n) {
+static void chunk(Cg *g, const Bwd *b, const Block *q, Chunk *c) {
   int64_t ks = b->K * b->D, vs = b->K * b->E;
-  LLVMValueRef zero = cg_i64(g, 0), d_at = scaled(g, kb, ks), e_at = scaled(g, kb, vs);
-  attn_zero(g, cg_at(g, g->f32, b->dk, d_at), cg_i64(g, ks), keys, b->D);
-  attn_zero(g, cg_at(g, g->f32, b->dv, e_at), cg_i64(g, vs), keys, b->E);
-  CgIf some = cg_if(g, cg_lt(g, zero, n));
-  attn_pack(g, cg_scratch(g, b->kt), cg_at(g, g->f32, b->k, d_at), ks, b->D, zero, n);
-  attn_pack(g, cg_scratch(g, b->vt), cg_at(g, g->f32, b->v, e_at), vs, b->E, zero, n);
-  CgLoop c = cg_loop(g, zero, b->nq, QB);
-  chunk(g, b, kb, n, c.i);
-  cg_loop_end(g, &c);
+  LLVMValueRef d_at = scaled(g, c->key, ks), e_at = scaled(g, c->key, vs), dS = attn_floats(g, b->dS, scaled(g, c->at, SB)), P = cg_scratch(g, b->P);
+  find_columns(g, b, q, c);
+  clear_columns(g, b, c, cg_i64(g, 0), cg_min(g, c->c0, q->m));
+  clear_columns(g, b, c, c->c1, q->m);
+  CgIf some = cg_if(g, cg_lt(g, c->c0, c->c1));
+  scores(g, c, cg_at(g, g->f32, b->k, d_at), ks, b->qt, b->D, P);
+  scores(g, c, cg_at(g, g->f32, b->v, e_at), vs, b->ot, b->E, dS);
+  LLVMValueRef whole = LLVMBuildAnd(g->b, cg_lt(g, q->inner_lo, cg_add(g, c->key, cg_i64(g, 1))),
+                                    cg_lt(g, cg_add(g, c->key, cg_sub(g, c->n, cg_i64(g, 1))), q->inner_hi), "");
+  CgIf all = cg_if(g, whole);
+  tile_rows(g, b, c, false);
+  cg_else(g, &all);
+  tile_rows(g, b, c, true);
+  cg_endif(g, &all);
+  to_keys(g, c, P, b->o, cg_at(g, g->f32, b->dv, e_at), vs, b->E, q->m);
+  to_keys(g, c, dS, b->q, cg_at(g, g->f32, b->dk, d_at), ks, b->D, q->m);
   cg_endif(g, &some);
+}
+
+// ---- a block of keys
+
+// dq of query rows [r, r + m) from the keys of the block that they see.
+static void to_queries(Cg *g, const Bwd *b, const Block *q, LLVMValueRef kb, LLVMValueRef keys, LLVMValueRef r) {
+  LLVMValueRef m = cg_min(g, cg_i64(g, b->chunk), cg_sub(g, q->m, r)), lo, hi, row = cg_add(g, q->row, r), stride = cg_i64(g, b->H * b->D);
+  attn_span(g, b->lo, b->hi, row, m, &lo, &hi);
+  LLVMValueRef a = cg_max(g, cg_sub(g, lo, kb), cg_i64(g, 0)), n = cg_min(g, cg_sub(g, hi, kb), keys);
+  CgIf some = cg_if(g, cg_lt(g, a, n));
+  cg_mm(g, &(MmCall){.A = mm_turned(DT_F32, attn_floats(g, b->dS, cg_add(g, scaled(g, a, SB), r)), cg_i64(g, SB)),
+                     .B = mm_packed(DT_F32, attn_floats(g, b->kp, scaled(g, a, PANEL)), cg_i64(g, ATTN_BK * PANEL)),
+                     .C = mm_rows(DT_F32, row_of(g, b->arg[KARG(ATTN_GRAD, dq)], row, b->H, q->head, b->D), stride), .M = m, .N = cg_i64(g, b->D),
+                     .K = cg_sub(g, n, a), .acc = cg_i64(g, 1)});
+  cg_endif(g, &some);
+}
+
+// What the next block of keys needs comes near meanwhile.
+static void fetch(Cg *g, const Bwd *b, LLVMValueRef from, LLVMValueRef to) {
+  int64_t ks = b->K * b->D, vs = b->K * b->E;
+  attn_fetch(g, b->k, ks, b->D, from, to);
+  attn_fetch(g, b->v, vs, b->E, from, to);
+  attn_fetch(g, b->dk, ks, b->D, from, to);
+  attn_fetch(g, b->dv, vs, b->E, from, to);
+}
+
+static void key_block(Cg *g, const Bwd *b, const Block *q, LLVMValueRef kb) {
+  int64_t ks = b->K * b->D;
+  LLVMValueRef zero = cg_i64(g, 0), end = cg_min(g, b->nk, q->hi), keys = cg_min(g, cg_i64(g, ATTN_BK), cg_sub(g, end, kb));
+  LLVMValueRef a = cg_max(g, zero, cg_sub(g, q->lo, kb)), next = cg_add(g, kb, cg_i64(g, ATTN_BK));
+  fetch(g, b, next, cg_min(g, end, cg_add(g, next, cg_i64(g, ATTN_BK))));
+  attn_pack_rows(g, cg_scratch(g, b->kp), cg_at(g, g->f32, b->k, scaled(g, kb, ks)), ks, b->D, ATTN_BK, a, keys);
+  CgLoop l = cg_loop(g, a, keys, b->chunk);
+  Chunk c = {.key = cg_add(g, kb, l.i), .n = cg_min(g, cg_i64(g, b->chunk), cg_sub(g, keys, l.i)), .at = l.i};
+  chunk(g, b, q, &c);
+  cg_loop_end(g, &l);
+  l = cg_loop(g, zero, q->m, b->chunk);
+  to_queries(g, b, q, kb, keys, l.i);
+  cg_loop_end(g, &l);
 }
 
 void emit_ATTN_GRAD(Cg *g, const Kernel *k) {
   Bwd b = begin(g, k);
-  LLVMValueRef lo, hi, zero = cg_i64(g, 0), most = cg_i64(g, ATTN_BK);
-  LLVMValueRef dq = row_of(g, b.arg[KARG(ATTN_GRAD, dq)], b.q0, b.K, b.kh, b.G * b.D);   // the group's heads lie together
-  attn_zero(g, dq, cg_i64(g, b.H * b.D), b.nq, b.G * b.D);
-  attn_span(g, b.lo, b.hi, b.q0, b.nq, &lo, &hi);
-  CgLoop l = cg_loop(g, zero, b.nk, ATTN_BK);
-  LLVMValueRef keys = cg_min(g, cg_sub(g, b.nk, l.i), most), n = cg_min(g, cg_sub(g, hi, l.i), keys);
-  n = cg_select(g, cg_lt(g, lo, cg_add(g, l.i, most)), n, zero);
-  key_block(g, &b, l.i, keys, n);
+  LLVMValueRef zero = cg_i64(g, 0);
+  attn_zero(g, b.dk, cg_i64(g, b.K * b.D), b.nk, b.D);
+  attn_zero(g, b.dv, cg_i64(g, b.K * b.E), b.nk, b.E);
+  CgLoop s = cg_loop(g, zero, b.nq, SB);
+  Block q = {.row = cg_add(g, b.q0, s.i), .m = cg_min(g, cg_i64(g, SB), cg_sub(g, b.nq, s.i))};
+  find_intervals(g, &b, &q);
+  CgLoop h = cg_loop(g, zero, cg_i64(g, b.G), 1);
+  q.head = cg_add(g, scaled(g, b.kh, b.G), h.i);
+  begin_head(g, &b, &q);
+  CgLoop l = cg_loop(g, attn_floor(g, q.lo, ATTN_BK), q.hi, ATTN_BK);
+  key_block(g, &b, &q, l.i);
   cg_loop_end(g, &l);
+  cg_loop_end(g, &h);
+  cg_loop_end(g, &s);
 }
 
 LLVMValueRef tasks_ATTN_GRAD(Cg *g, const Kernel *k, LLVMValueRef rows, LLVMValueRef *ptr) {

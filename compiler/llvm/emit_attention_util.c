@@ -3,11 +3,18 @@
 
 int64_t attn_round16(int64_t n) { return (n + LANES - 1) / LANES * LANES; }
 
+int64_t attn_chunk(Cg *g) {
+  int64_t tile = g->isa->mm.rows;
+  return (24 + tile - 1) / tile * tile;
+}
+
 int64_t attn_region(AttnScratch *s, int64_t floats) {
   int64_t at = s->used;
   s->used += attn_round16(floats) * 4;
   return at;
 }
+
+LLVMValueRef attn_floats(Cg *g, int64_t offset, LLVMValueRef index) { return cg_at(g, g->f32, cg_scratch(g, offset), index); }
 
 static LLVMValueRef field(Cg *g, LLVMTypeRef t, LLVMValueRef p, int64_t offset) {
   return cg_load(g, t, cg_at(g, g->i8, p, cg_i64(g, offset)));

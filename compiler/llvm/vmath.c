@@ -56,6 +56,18 @@ static LLVMValueRef exp16(Cg *g, LLVMValueRef x) {
 
 LLVMValueRef cg_vexp(Cg *g, LLVMValueRef x) { return any(g, exp16, x); }
 
+// 2^x = 2^n 2^r, |r| <= 1/2, exact apart from the polynomial (minimax in ulp, p(0) = 1). The exponent's bias is part of what is added to round, so
+// that the sum's low bits are 2^n; n = -127 makes 0, and whatever is below counts as -127.
+static LLVMValueRef exp2_16(Cg *g, LLVMValueRef x) {
+  static const double c[] = {1.32257072e-3, 9.67176352e-3, 5.55089153e-2, 2.40222365e-1, 6.93146825e-1, 1};
+  LLVMValueRef round = cg_splatc(g, 12582912 + 127);  // 1.5 * 2^23
+  x = cg_fmax(g, cg_splatc(g, -127), x);
+  LLVMValueRef t = cg_fadd(g, x, round), r = cg_fsub(g, x, cg_fsub(g, t, round));
+  return cg_fmul(g, horner(g, r, c, 6), floats(g, LLVMBuildShl(g->b, bits(g, t), ints(g, 23), "")));
+}
+
+LLVMValueRef cg_vexp2(Cg *g, LLVMValueRef x) { return any(g, exp2_16, x); }
+
 // ln x = k ln2 + ln m, m in [sqrt(1/2), sqrt 2); ln(1 + f) through s = f / (2 + f).
 static LLVMValueRef log_normal(Cg *g, LLVMValueRef x, LLVMValueRef extra) {
   LLVMValueRef ix = LLVMBuildAdd(g->b, bits(g, x), ints(g, 0x3f800000 - 0x3f3504f3), "");

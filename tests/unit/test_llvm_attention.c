@@ -98,6 +98,14 @@ static void cut(Problem *p, int64_t most) {
   p->mask.nblk = n;
 }
 
+static void operands(Problem *p, uint64_t *r) {
+  Shape s = p->s;
+  p->q = randoms(r, p->Tq * s.H * s.D, 3);
+  p->k = randoms(r, p->Tk * s.K * s.D, 2);
+  p->v = randoms(r, p->Tk * s.K * s.E, 1);
+  p->dout = randoms(r, p->Tq * s.H * s.E, 1);
+}
+
 static Problem problem(Shape s, uint64_t seed, int64_t nseq, int64_t longest) {
   uint64_t r = seed * 7919 + 1;
   Problem p = {.s = s, .scale = 1 / sqrt((double)s.D), .mask = {.nseq = nseq}};
@@ -115,11 +123,20 @@ static Problem problem(Shape s, uint64_t seed, int64_t nseq, int64_t longest) {
       interval(&r, (int)((seed + (uint64_t)i) % 4), j, p.seq[i].nq, p.seq[i].nk, &p.lo[p.seq[i].q0 + j],
                &p.hi[p.seq[i].q0 + j]);
   p.mask.lo = p.lo, p.mask.hi = p.hi, p.mask.seq = p.seq;
-  p.q = randoms(&r, p.Tq * s.H * s.D, 3);
-  p.k = randoms(&r, p.Tk * s.K * s.D, 2);
-  p.v = randoms(&r, p.Tk * s.K * s.E, 1);
-  p.dout = randoms(&r, p.Tq * s.H * s.E, 1);
+  operands(&p, &r);
   cut(&p, RT_QBLOCK);
+  return p;
+}
+
+// One sequence, the last nq of whose nk rows are queries; the caller gives the intervals and cuts.
+static Problem one_text(Shape s, int64_t nq, int64_t nk) {
+  uint64_t r = 17;
+  Problem p = {.s = s, .scale = 1 / sqrt((double)s.D), .Tq = nq, .Tk = nk, .mask = {.nseq = 1}};
+  p.seq = calloc(1, sizeof *p.seq);
+  p.seq[0] = (RtSeq){0, (int32_t)nq, 0, (int32_t)nk};
+  p.lo = calloc((size_t)nq, sizeof *p.lo), p.hi = calloc((size_t)nq, sizeof *p.hi);
+  p.mask.lo = p.lo, p.mask.hi = p.hi, p.mask.seq = p.seq;
+  operands(&p, &r);
   return p;
 }
 
@@ -132,10 +149,11 @@ static const RtSeq *sequence_of(const Problem *p, int64_t row) {
 
 // ---- the oracle
 
+enum { MOST_KEYS = 512 };
 typedef struct Row {           // one query row and head, in double
   int64_t n;                   // visible keys
-  int64_t key[256];            // their absolute rows
-  double p[256], slope[256];   // probability; derivative of the score by the product
+  int64_t key[MOST_KEYS];      // their absolute rows
+  double p[MOST_KEYS], slope[MOST_KEYS];   // probability; derivative of the score by the product
   double lse;
 } Row;
 
@@ -225,6 +243,19 @@ static Result forward(HarnessKernel *k, const Problem *p) {
 
 static void free_result(Result *r) { free(r->out), free(r->lse); }
 
+typedef struct Gradient {
+  float *dq, *dk, *dv;
+} Gradient;
+
+static Gradient backward(HarnessKernel *k, const Problem *p, const Result *r) {
+  Gradient g = {filled(p->Tq * p->s.H * p->s.D, NAN), filled(p->Tk * p->s.K * p->s.D, NAN), filled(p->Tk * p->s.K * p->s.E, NAN)};
+  void *arg[] = {p->dout, p->q, p->k, p->v, (void *)&p->mask, r->out, r->lse, g.dq, g.dk, g.dv};
+  harness_run(k, p->Tq, arg, 10);
+  return g;
+}
+
+static void free_gradient(Gradient *g) { free(g->dq), free(g->dk), free(g->dv); }
+
 static void near(double got, double want, double tol, const char *what, int64_t at) {
   if (!(fabs(got - want) <= tol)) fail_msg("%s[%d]: got %.9g, expected %.9g", what, (int)at, got, want);
 }
@@ -259,9 +290,7 @@ static void check_backward(const Kernels *ks, const Problem *p) {
   const Shape *s = &p->s;
   int64_t nq = p->Tq * s->H * s->D, nk = p->Tk * s->K * s->D, nv = p->Tk * s->K * s->E;
   Result r = forward(ks->fwd, p);
-  float *dq = filled(nq, NAN), *dk = filled(nk, NAN), *dv = filled(nv, NAN);
-  void *arg[] = {p->dout, p->q, p->k, p->v, (void *)&p->mask, r.out, r.lse, dq, dk, dv};
-  harness_run(ks->bwd, p->Tq, arg, 10);
+  Gradient got = backward(ks->bwd, p, &r);
   Grads g = {.q = calloc((size_t)nq + 1, sizeof *g.q),
              .k = calloc((size_t)nk + 1, sizeof *g.k),
              .v = calloc((size_t)nv + 1, sizeof *g.v)};
@@ -271,10 +300,11 @@ static void check_backward(const Kernels *ks, const Problem *p) {
       softmax_row(p, q, h, &row);
       grad_row(p, q, h, &row, &g);
     }
-  compare(dq, g.q, nq, "dq");
-  compare(dk, g.k, nk, "dk");
-  compare(dv, g.v, nv, "dv");
-  free(g.q), free(g.k), free(g.v), free(dq), free(dk), free(dv);
+  compare(got.dq, g.q, nq, "dq");
+  compare(got.dk, g.k, nk, "dk");
+  compare(got.dv, g.v, nv, "dv");
+  free(g.q), free(g.k), free(g.v);
+  free_gradient(&got);
   free_result(&r);
 }
 
@@ -287,7 +317,7 @@ static void same_bits(const float *a, const float *b, int64_t n, const char *wha
 // Blocks of other sizes.
 static void check_cuts(HarnessKernel *k, Problem *p) {
   Result want = forward(k, p);
-  static const int64_t most[] = {1, 2, 7, 31};
+  static const int64_t most[] = {1, 2, 7, 31, 100};
   for (size_t i = 0; i < sizeof most / sizeof *most; i++) {
     cut(p, most[i]);
     Result got = forward(k, p);
@@ -364,6 +394,44 @@ static void forward_shape(Shape s, const Kernels *k) {
   }
 }
 
+// The last rows of a text of several key blocks, which most see whole: all of it, or a window.
+static void long_shape(Shape s, const Kernels *k) {
+  for (int window = 0; window < 2; window++) {
+    Problem p = one_text(s, 150, 420);
+    for (int64_t i = 0; i < p.Tq; i++) {
+      p.hi[i] = (int32_t)(p.Tk - p.Tq + i + 1);
+      p.lo[i] = window ? p.hi[i] - 200 : 0;
+    }
+    cut(&p, RT_QBLOCK);
+    check_forward(k->fwd, &p);
+    check_backward(k, &p);
+    check_cuts(k->fwd, &p);
+    free_problem(&p);
+  }
+}
+
+// Every path has the same bits.
+static void test_paths(void **state) {
+  const All *all = *state;
+  for (int s = 0; s < NSHAPE; s++) {
+    Problem p = problem(shapes[s], 3, 3, 300);
+    Result want = forward(all->k[0][s].fwd, &p);
+    Gradient to = backward(all->k[0][s].bwd, &p, &want);
+    for (int i = 1; i < all->nisa; i++) {
+      Result got = forward(all->k[i][s].fwd, &p);
+      Gradient back = backward(all->k[i][s].bwd, &p, &got);
+      same_bits(got.out, want.out, p.Tq * p.s.H * p.s.E, "out", s);
+      same_bits(got.lse, want.lse, p.Tq * p.s.H, "lse", s);
+      same_bits(back.dq, to.dq, p.Tq * p.s.H * p.s.D, "dq", s);
+      same_bits(back.dk, to.dk, p.Tk * p.s.K * p.s.D, "dk", s);
+      same_bits(back.dv, to.dv, p.Tk * p.s.K * p.s.E, "dv", s);
+      free_result(&got), free_gradient(&back);
+    }
+    free_result(&want), free_gradient(&to);
+    free_problem(&p);
+  }
+}
+
 static void backward_shape(Shape s, const Kernels *k) {
   for (uint64_t seed = 0; seed < 12; seed++) {
     Problem p = problem(s, seed, (int64_t)(seed % 5), seed % 2 ? 20 : 150);
@@ -420,6 +488,26 @@ static Fenced fenced(const float *from, int64_t n) {
   return f;
 }
 
+// Far below the maximum: e^x of a score x that much less, the relative error a few units (of a score's rounding too), down to where it is 0.
+static void test_small(void **state) {
+  const All *all = *state;
+  enum { N = 400 };
+  Shape s = shapes[0];         // one number: the score is the key
+  for (int isa = 0; isa < all->nisa; isa++)
+    for (int i = 1; i < N; i++) {
+      double x = -100.0 * i / N;
+      Problem p = one_text(s, 1, 2);
+      p.hi[0] = 2;
+      cut(&p, RT_QBLOCK);
+      p.q[0] = 1, p.k[0] = 0, p.k[1] = (float)x, p.v[0] = 0, p.v[1] = 1;
+      Result r = forward(all->k[isa][0].fwd, &p);
+      double e = exp((double)p.k[1]), want = e / (1 + e);
+      if (x < -87.7) assert_true(r.out[0] == 0);
+      else near((double)r.out[0], want, want * (3e-7 + 1.2e-7 * -x) + 1.5e-38, "out", i);
+      free_result(&r), free_problem(&p);
+    }
+}
+
 static void bounds_shape(Shape s, const Kernels *k) {
   for (uint64_t seed = 0; seed < 6; seed++) {
     Problem p = problem(s, seed, 2, 70);
@@ -438,6 +526,7 @@ static void bounds_shape(Shape s, const Kernels *k) {
 static void test_forward(void **state) { each(state, forward_shape); }
 static void test_backward(void **state) { each(state, backward_shape); }
 static void test_row_invariance(void **state) { each(state, invariant_shape); }
+static void test_long(void **state) { each(state, long_shape); }
 static void test_bounds(void **state) { each(state, bounds_shape); }
 static void test_garbage(void **state) { each(state, garbage_shape); }
 
@@ -447,6 +536,9 @@ int main(void) {
       cmocka_unit_test(test_backward),
       cmocka_unit_test(test_row_invariance),
       cmocka_unit_test(test_garbage),
+      cmocka_unit_test(test_long),
+      cmocka_unit_test(test_paths),
+      cmocka_unit_test(test_small),
       cmocka_unit_test(test_bounds),
   };
   return cmocka_run_group_tests(tests, compile_all, free_all);

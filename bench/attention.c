@@ -1,0 +1,179 @@
+// attention: what share of the rate of calm's matrix products its attention reaches over texts of several lengths, causal, forward and backward, on
+// one core. Operations are those of the pairs of a query and a key it sees: two products forward, five backward.
+//   attention [--tokens T] [--rounds N] [--isa NAME] [--heads H,K,D] [--what forward|backward] [--cached N]
+// --cached: only the last N rows of the text are queries, as when it is read in parts. Every round runs products (256 rows of 576 x 1536), attention and
+// products again; shares are medians of the rounds. Times are of the thread.
+#include <math.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/abi/rt_abi.h"
+#include "runtime/core/core.h"
+#include "runtime/machine/machine.h"
+#include "tests/unit/kernel_harness.h"
+
+enum { PRODUCT_ROWS = 256, PRODUCT_K = 576, PRODUCT_N = 1536, MOST_ROUNDS = 1000 };
+
+typedef struct Options {
+  int64_t tokens, cached;      // 0: the usual lengths; all rows
+  int64_t H, K, D;
+  int rounds;
+  const char *isa;
+  bool forward, backward;
+} Options;
+
+static int ascending(const void *a, const void *b) {
+  double x = *(const double *)a, y = *(const double *)b;
+  return (x > y) - (x < y);
+}
+static double median(double *v, int n) {
+  qsort(v, (size_t)n, sizeof *v, ascending);
+  return n % 2 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2;
+}
+
+static void *checked(void *p) {
+  if (!p) perror("attention"), exit(1);
+  return p;
+}
+
+static float *fill(int64_t n, float size) {
+  float *p = checked(aligned_alloc(64, ((size_t)(n + RT_LANES) * sizeof(float) + 63) / 64 * 64));
+  uint64_t s = (uint64_t)n;
+  for (int64_t i = 0; i < n + RT_LANES; i++) {
+    s = s * 6364136223846793005u + 1442695040888963407u;
+    p[i] = size * ((float)(s >> 33) / (float)(1u << 30) - 1);
+  }
+  return p;
+}
+
+// One text of T tokens whose last Q rows are queries.
+typedef struct Text {
+  RtMask mask;
+  int32_t *lo, *hi;
+  RtSeq seq;
+  RtQBlock *blk;
+  double pairs;                // of a query and a key that it sees
+} Text;
+
+static Text text(int64_t T, int64_t Q) {
+  Text t = {.seq = {0, (int32_t)Q, 0, (int32_t)T}};
+  t.lo = checked(calloc((size_t)Q + RT_ROW_ROUND, sizeof *t.lo)), t.hi = checked(calloc((size_t)Q + RT_ROW_ROUND, sizeof *t.hi));
+  t.blk = checked(calloc((size_t)(Q / RT_QBLOCK + 1), sizeof *t.blk));
+  for (int64_t i = 0; i < Q; i++) t.hi[i] = (int32_t)(T - Q + i + 1), t.pairs += (double)t.hi[i];
+  for (int64_t i = 0; i < Q; i += RT_QBLOCK) {
+    int64_t n = Q - i < RT_QBLOCK ? Q - i : RT_QBLOCK;
+    t.blk[t.mask.nblk++] = (RtQBlock){(int32_t)i, (int32_t)n, 0, t.hi[i + n - 1]};
+  }
+  return t;
+}
+
+static void free_text(Text *t) { free(t->lo), free(t->hi), free(t->blk); }
+
+typedef struct Work {          // a kernel and what it runs on
+  HarnessKernel *h;
+  int64_t rows;
+  void *arg[10];
+  int narg;
+  double operations;           // of a run
+} Work;
+
+static double rate(Work *w, double seconds) {
+  double took = 0, done = 0;
+  while (took < seconds) {
+    double start = rate_cpu();
+    harness_run(w->h, w->rows, w->arg, w->narg);
+    took += rate_cpu() - start, done += w->operations;
+  }
+  return done / took;
+}
+
+static void shares(const Options *o, Work *product, Work *w) {
+  double own[MOST_ROUNDS], share[MOST_ROUNDS];
+  harness_bare(w->h);
+  for (int r = 0; r < o->rounds; r++) {
+    double before = rate(product, 0.05);
+    own[r] = rate(w, 0.1);
+    share[r] = own[r] / ((before + rate(product, 0.05)) / 2);
+  }
+  printf("  %7.1f  %4.0f %%", median(own, o->rounds) / 1e9, 100 * median(share, o->rounds));
+  fflush(stdout);
+}
+
+static void length(const Options *o, const char *isa, Work *product, int64_t T) {
+  int64_t H = o->H, K = o->K, D = o->D, Q = o->cached && o->cached < T ? o->cached : T;
+  Text t = text(T, Q);
+  t.mask.lo = t.lo, t.mask.hi = t.hi, t.mask.blk = t.blk, t.mask.nseq = 1;
+  RtSeq seq = t.seq;
+  t.mask.seq = &seq;
+  float *q = fill(Q * H * D, 1), *k = fill(T * K * D, 1), *v = fill(T * K * D, 1), *out = fill(Q * H * D, 0), *lse = fill(Q * H, 0);
+  float *dout = fill(Q * H * D, 1), *dq = fill(Q * H * D, 0), *dk = fill(T * K * D, 0), *dv = fill(T * K * D, 0);
+  Kernel kernel = {.cls = K_ATTN, .dim = {H, K, D, D}, .f = {1 / sqrt((double)D), 0}};
+  Work fwd = {.h = harness_compile(&kernel, isa), .rows = Q, .arg = {q, k, v, &t.mask, out, lse}, .narg = 6,
+              .operations = 4.0 * t.pairs * (double)(H * D)};
+  printf("%6lld", (long long)T);
+  harness_bare(fwd.h);
+  if (o->forward) shares(o, product, &fwd);
+  harness_run(fwd.h, Q, fwd.arg, fwd.narg);
+  harness_free(fwd.h);
+  if (o->backward) {
+    kernel.cls = K_ATTN_GRAD;
+    Work bwd = {.h = harness_compile(&kernel, isa), .rows = Q, .arg = {dout, q, k, v, &t.mask, out, lse, dq, dk, dv}, .narg = 10,
+                .operations = 10.0 * t.pairs * (double)(H * D)};
+    shares(o, product, &bwd);
+    harness_free(bwd.h);
+  }
+  printf("\n");
+  float *all[] = {q, k, v, out, lse, dout, dq, dk, dv};
+  for (size_t i = 0; i < sizeof all / sizeof *all; i++) free(all[i]);
+  free_text(&t);
+}
+
+static void path(const Options *o, const char *isa) {
+  static const int64_t LENGTHS[] = {512, 2048, 8192};
+  Kernel kernel = {.cls = K_GEMM, .dim = {PRODUCT_K}, .nmat = 1, .N = {PRODUCT_N}};
+  Work product = {.h = harness_compile(&kernel, isa), .rows = PRODUCT_ROWS,
+                  .arg = {fill(PRODUCT_ROWS * PRODUCT_K, 1), fill(PRODUCT_K * PRODUCT_N, 1), fill(PRODUCT_ROWS * PRODUCT_N, 0)}, .narg = 3,
+                  .operations = 2.0 * PRODUCT_ROWS * PRODUCT_K * PRODUCT_N};
+  harness_bare(product.h);
+  harness_run(product.h, product.rows, product.arg, product.narg);
+  double r = rate(&product, 0.3), peak = rate_f32(isa, 1, 0.3);
+  printf("\n%s: one core %.1f GF/s; products %.1f; %lld heads of %lld on %lld of keys: GF/s and share of products measured beside each\n", isa, peak / 1e9,
+         r / 1e9, (long long)o->H, (long long)o->D, (long long)o->K);
+  printf("tokens%s%s\n", o->forward ? "          forward" : "", o->backward ? "         backward" : "");
+  for (size_t i = 0; i < sizeof LENGTHS / sizeof *LENGTHS; i++)
+    if (!o->tokens || i == 0) length(o, isa, &product, o->tokens ? o->tokens : LENGTHS[i]);
+  harness_free(product.h);
+  for (int i = 0; i < 3; i++) free(product.arg[i]);
+}
+
+static int usage(void) {
+  fprintf(stderr, "usage: attention [--tokens T] [--rounds N] [--isa NAME] [--heads H,K,D] [--what forward|backward] [--cached N]\n");
+  return 2;
+}
+
+int main(int argc, char **argv) {
+  Options o = {.H = 9, .K = 3, .D = 64, .rounds = 5, .forward = true, .backward = true};
+  for (int i = 1; i + 1 < argc; i += 2) {
+    const char *name = argv[i], *value = argv[i + 1];
+    long long H, K, D;
+    if (!strcmp(name, "--tokens")) o.tokens = atoll(value);
+    else if (!strcmp(name, "--cached")) o.cached = atoll(value);
+    else if (!strcmp(name, "--rounds")) o.rounds = atoi(value);
+    else if (!strcmp(name, "--isa")) o.isa = value;
+    else if (!strcmp(name, "--what") && !strcmp(value, "forward")) o.backward = false;
+    else if (!strcmp(name, "--what") && !strcmp(value, "backward")) o.forward = false;
+    else if (!strcmp(name, "--heads") && sscanf(value, "%lld,%lld,%lld", &H, &K, &D) == 3) o.H = H, o.K = K, o.D = D;
+    else return usage();
+  }
+  bool heads = o.K > 0 && o.H > 0 && o.H % o.K == 0 && o.H <= 1024 && o.D > 0 && o.D <= 1024;
+  if (argc % 2 == 0 || !heads || o.tokens < 0 || o.tokens > 1 << 17 || o.cached < 0 || o.rounds < 1 || o.rounds > MOST_ROUNDS) return usage();
+  if (o.isa && !isa_supported(o.isa)) {
+    fprintf(stderr, "attention: --isa %s: not a path this processor runs\n", o.isa);
+    return 1;
+  }
+  for (int i = 0; harness_isa(i); i++)
+    if (!o.isa || !strcmp(o.isa, harness_isa(i))) path(&o, harness_isa(i));
+  return 0;
+}

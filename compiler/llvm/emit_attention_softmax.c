@@ -1,0 +1,163 @@
+// Online softmax (Milakov and Gimelshein, arXiv 1805.02867) of a chunk of rows over a key block: a pass for the maxima, one for the exponentials. Rows
+// that see a block whole, nearly all in a long text, take neither masks nor loops. A vector that a row does not see is not touched but for the zeros
+// that its probabilities are: what is summed is the same.
+#include "llvm/emit_attention.h"
+
+static const double LN2 = 0.6931471805599453;
+
+static LLVMValueRef infinite(Cg *g) { return cg_splatc(g, -__builtin_inf()); }
+
+// Without a cap the scale waits until the exponential, where it costs nothing: maxima are then of unscaled scores.
+static bool waits(const AttnState *s) { return s->cap == 0 && s->scale > 0; }
+static double factor(const AttnState *s) { return waits(s) ? s->scale * ATTN_LOG2E : 1; }
+
+static LLVMValueRef score(Cg *g, const AttnState *s, LLVMValueRef x) {
+  if (waits(s)) return x;
+  if (s->cap == 0) return cg_fmul(g, x, cg_splatc(g, s->scale * ATTN_LOG2E));
+  return cg_fmul(g, cg_vtanh(g, cg_fmul(g, x, cg_splatc(g, s->scale / s->cap))), cg_splatc(g, s->cap * ATTN_LOG2E));
+}
+
+typedef struct Row {           // a row of a chunk and what it sees of the key block
+  LLVMValueRef S;              // its scores
+  LLVMValueRef whole;          // i1: all ATTN_BK keys
+  LLVMValueRef from, to;       // else: the vectors that hold what it sees, [from, to) within the chunk's columns; empty when from >= to
+  AttnRow see;
+} Row;
+
+static Row row_at(Cg *g, const AttnState *s, const AttnChunk *c, LLVMValueRef r) {
+  LLVMValueRef q = cg_add(g, c->q, cg_mul(g, r, c->q_row)), zero = cg_i64(g, 0);
+  LLVMValueRef a = cg_sub(g, attn_index_i32(g, c->lo, q), c->kb), b = cg_sub(g, attn_index_i32(g, c->hi, q), c->kb);
+  Row x = {.S = attn_floats(g, s->S, cg_mul(g, r, cg_i64(g, ATTN_BK))), .see = attn_row(g, c->lo, c->hi, q, c->kb)};
+  x.whole = LLVMBuildAnd(g->b, cg_lt(g, a, cg_i64(g, 1)), cg_lt(g, cg_i64(g, ATTN_BK - 1), b), "");
+  x.from = cg_min(g, cg_max(g, attn_floor(g, cg_max(g, a, zero), LANES), c->first), c->cols);
+  x.to = cg_max(g, cg_min(g, attn_ceil(g, cg_max(g, b, zero), LANES), c->cols), x.from);
+  return x;
+}
+
+static LLVMValueRef vector_at(Cg *g, const Row *x, int i) { return cg_at(g, g->f32, x->S, cg_i64(g, (int64_t)i * LANES)); }
+
+// The maximum of each row's scores so far, as the exponentials see it: scaled.
+static void find_maxima(Cg *g, const AttnState *s, const AttnChunk *c) {
+  CgLoop r = cg_loop(g, cg_i64(g, 0), c->m, 1);
+  Row x = row_at(g, s, c, r.i);
+  LLVMValueRef most = cg_var(g, g->v16f32, infinite(g)), v[ATTN_BK / LANES];
+  CgIf whole = cg_if(g, x.whole);
+  for (int i = 0; i < ATTN_BK / LANES; i++) {
+    v[i] = score(g, s, cg_load16(g, vector_at(g, &x, i)));
+    if (!waits(s)) cg_store16(g, v[i], vector_at(g, &x, i));
+  }
+  for (int n = ATTN_BK / LANES; n > 1; n /= 2)
+    for (int i = 0; i < n / 2; i++) v[i] = cg_fmax(g, v[i], v[i + n / 2]);
+  cg_set(g, most, v[0]);
+  cg_else(g, &whole);
+  CgLoop l = cg_loop(g, x.from, x.to, LANES);
+  LLVMValueRef p = cg_at(g, g->f32, x.S, l.i), z = cg_select(g, attn_visible(g, x.see, l.i), score(g, s, cg_load16(g, p)), infinite(g));
+  cg_store16(g, z, p);
+  cg_set(g, most, cg_fmax(g, z, cg_get(g, g->v16f32, most)));
+  cg_loop_end(g, &l);
+  cg_endif(g, &whole);
+  LLVMValueRef now = cg_fmul(g, cg_max16(g, cg_get(g, g->v16f32, most)), cg_f32(g, factor(s)));
+  LLVMValueRef before = cg_load(g, g->f32, attn_floats(g, s->run, cg_add(g, c->base, r.i)));
+  cg_store(g, cg_fmax(g, now, before), attn_floats(g, s->max, r.i));
+  cg_loop_end(g, &r);
+}
+
+// What earlier sums are multiplied with, for 16 rows at a time: 2^(old - new), exactly 1 where the maximum stays. A row that has seen nothing yet (-inf)
+// subtracts 0, so that 2^(-inf - 0) is 0 and not NaN.
+static void find_rescale(Cg *g, const AttnState *s, const AttnChunk *c) {
+  CgLoop r = cg_loop(g, cg_i64(g, 0), c->m, LANES);
+  LLVMValueRef mask = cg_mask16(g, cg_sub(g, c->m, r.i)), at = attn_floats(g, s->run, cg_add(g, c->base, r.i));
+  LLVMValueRef before = cg_load16_mask(g, at, mask), now = cg_load16(g, attn_floats(g, s->max, r.i));
+  LLVMValueRef none = LLVMBuildFCmp(g->b, LLVMRealOEQ, now, infinite(g), "");
+  LLVMValueRef safe = cg_select(g, none, cg_splatc(g, 0), now);
+  LLVMValueRef same = LLVMBuildFCmp(g->b, LLVMRealOEQ, before, now, "");
+  LLVMValueRef scale = cg_select(g, same, cg_splatc(g, 1), cg_vexp2(g, cg_fsub(g, before, safe)));
+  cg_store16_mask(g, now, at, mask);
+  cg_store16(g, safe, attn_floats(g, s->safe, r.i));
+  cg_store16(g, scale, attn_floats(g, s->scl, r.i));
+  cg_loop_end(g, &r);
+}
+
+static LLVMValueRef exponential(Cg *g, const AttnState *s, LLVMValueRef p, LLVMValueRef less) {
+  LLVMValueRef z = cg_load16(g, p);
+  z = factor(s) == 1 ? cg_fadd(g, z, less) : cg_fma(g, z, cg_splatc(g, factor(s)), less);
+  LLVMValueRef e = cg_vexp2(g, z);
+  cg_store16(g, e, p);
+  return e;
+}
+
+static void clear(Cg *g, LLVMValueRef S, LLVMValueRef from, LLVMValueRef to) {
+  CgLoop l = cg_loop(g, from, to, LANES);
+  cg_store16(g, cg_splatc(g, 0), cg_at(g, g->f32, S, l.i));
+  cg_loop_end(g, &l);
+}
+
+// Probabilities in place of scores, and their sum.
+static void exponentiate(Cg *g, const AttnState *s, const AttnChunk *c, const Row *x, LLVMValueRef less, LLVMValueRef sum) {
+  CgIf whole = cg_if(g, x->whole);
+  LLVMValueRef all = cg_get(g, g->v16f32, sum);
+  for (int i = 0; i < ATTN_BK / LANES; i++) all = cg_fadd(g, all, exponential(g, s, vector_at(g, x, i), less));
+  cg_set(g, sum, all);
+  cg_else(g, &whole);
+  clear(g, x->S, c->first, x->from);
+  CgLoop l = cg_loop(g, x->from, x->to, LANES);
+  LLVMValueRef e = exponential(g, s, cg_at(g, g->f32, x->S, l.i), less);
+  cg_set(g, sum, cg_fadd(g, cg_get(g, g->v16f32, sum), e));
+  cg_loop_end(g, &l);
+  clear(g, x->S, x->to, c->cols);
+  cg_endif(g, &whole);
+}
+
+typedef struct Rescale {
+  LLVMValueRef row, by;
+} Rescale;
+
+static void rescale_vector(Cg *g, void *user, LLVMValueRef at, LLVMValueRef mask) {
+  const Rescale *r = user;
+  attn_store(g, cg_fmul(g, attn_load(g, r->row, at, mask), r->by), r->row, at, mask);
+}
+
+static void find_probabilities(Cg *g, const AttnState *s, const AttnChunk *c) {
+  CgLoop r = cg_loop(g, cg_i64(g, 0), c->m, 1);
+  Row x = row_at(g, s, c, r.i);
+  LLVMValueRef state = cg_add(g, c->base, r.i), at = attn_floats(g, s->sum, cg_mul(g, state, cg_i64(g, LANES)));
+  LLVMValueRef by = cg_load(g, g->f32, attn_floats(g, s->scl, r.i));
+  LLVMValueRef less = cg_splat(g, cg_fneg(g, cg_load(g, g->f32, attn_floats(g, s->safe, r.i))));
+  LLVMValueRef sum = cg_var(g, g->v16f32, cg_fmul(g, cg_load16(g, at), cg_splat(g, by)));
+  exponentiate(g, s, c, &x, less, sum);
+  cg_store16(g, cg_get(g, g->v16f32, sum), at);
+  CgIf changed = cg_if(g, LLVMBuildFCmp(g->b, LLVMRealUNE, by, cg_f32(g, 1), ""));
+  Rescale o = {attn_floats(g, s->O, cg_mul(g, state, cg_i64(g, s->Ep))), cg_splat(g, by)};
+  attn_each16(g, s->E, rescale_vector, &o);
+  cg_endif(g, &changed);
+  cg_loop_end(g, &r);
+}
+
+void attn_softmax(Cg *g, const AttnState *s, const AttnChunk *c) {
+  find_maxima(g, s, c);
+  find_rescale(g, s, c);
+  find_probabilities(g, s, c);
+}
+
+void attn_softmax_start(Cg *g, const AttnState *s, LLVMValueRef base, LLVMValueRef m) {
+  CgLoop l = cg_loop(g, base, cg_add(g, base, m), 1);
+  cg_store16(g, cg_splatc(g, 0), attn_floats(g, s->sum, cg_mul(g, l.i, cg_i64(g, LANES))));
+  cg_store(g, cg_f32(g, -__builtin_inf()), attn_floats(g, s->run, l.i));
+  cg_loop_end(g, &l);
+  attn_zero(g, attn_floats(g, s->O, cg_mul(g, base, cg_i64(g, s->Ep))), cg_i64(g, s->Ep), m, s->Ep);
+}
+
+void attn_softmax_end(Cg *g, const AttnState *s, LLVMValueRef base, LLVMValueRef m) {
+  CgLoop r = cg_loop(g, cg_i64(g, 0), m, 1);
+  LLVMValueRef lanes = cg_load16(g, attn_floats(g, s->sum, cg_mul(g, cg_add(g, base, r.i), cg_i64(g, LANES))));
+  cg_store(g, cg_sum16(g, lanes), attn_floats(g, s->max, r.i));
+  cg_loop_end(g, &r);
+  CgLoop l = cg_loop(g, cg_i64(g, 0), m, LANES);
+  LLVMValueRef mask = cg_mask16(g, cg_sub(g, m, l.i)), sum = cg_load16_mask(g, attn_floats(g, s->max, l.i), mask);
+  LLVMValueRef run = cg_load16_mask(g, attn_floats(g, s->run, cg_add(g, base, l.i)), mask);
+  LLVMValueRef none = LLVMBuildFCmp(g->b, LLVMRealOEQ, sum, cg_splatc(g, 0), "");
+  LLVMValueRef lse = cg_select(g, none, infinite(g), cg_fma(g, run, cg_splatc(g, LN2), cg_vlog(g, sum)));
+  cg_store16(g, cg_select(g, none, cg_splatc(g, 0), cg_fdiv(g, cg_splatc(g, 1), sum)), attn_floats(g, s->safe, l.i));
+  cg_store16(g, lse, attn_floats(g, s->scl, l.i));
+  cg_loop_end(g, &l);
+}
