@@ -7,7 +7,8 @@ enum {
   ROWS = 96,                   // rows of a task
   ROWS_T = 256,                // the same where panels are re-packed: more rows to pay for it
   COLS = 256, COLS_T = 256,    // columns of a task
-  DEPTH_T = MM_KC,             // k of a re-packed block: one pass
+  DEPTH_T = MM_KC,             // k of a re-packed block
+  PANEL_T = (DEPTH_T + 2) * PANEL,    // from panel to panel of it: no power of two, so that the panels' lines of a k do not fall into one cache set
 };
 
 typedef struct Block {         // the part of the output a task makes
@@ -137,7 +138,7 @@ static LLVMValueRef forward_panel(Cg *g, const Kernel *k, LLVMValueRef at_k) {
   return cg_at(g, cg_dtype(g, dt), cg_arg_ptr(g, KARG(GEMM_T, packed)), panel);
 }
 
-// k in [k0, k0 + depth), columns of b: forward panels to [cols / 16][DEPTH_T][16], of f32 or, in pairs, bf16.
+// k in [k0, k0 + depth), columns of b: forward panels to [cols / 16][DEPTH_T][16], PANEL_T apart, of f32 or, in pairs, bf16.
 static Dtype turned_dtype(Cg *g, Dtype dt) { return cg_in_pairs(g, dt) ? DT_BF16 : DT_F32; }
 
 static void repack(Cg *g, const Kernel *k, const Block *b, LLVMValueRef dst, LLVMValueRef k0, LLVMValueRef depth) {
@@ -149,11 +150,11 @@ static void repack(Cg *g, const Kernel *k, const Block *b, LLVMValueRef dst, LLV
   CgLoop kb = cg_loop(g, zero, depth, PANEL);
   LLVMValueRef from = forward_panel(g, k, cg_add(g, k0, kb.i)), to = cg_at(g, to_t, dst, cg_mul(g, kb.i, sixteen));
   CgLoop c = cg_loop(g, zero, whole, PANEL);
-  transpose_block(g, dt, from, cg_add(g, b->c0, c.i), cg_at(g, to_t, to, cg_mul(g, c.i, cg_i64(g, DEPTH_T))), PANEL, ahead);
+  transpose_block(g, dt, from, cg_add(g, b->c0, c.i), cg_at(g, to_t, to, cg_mul(g, cg_udiv(g, c.i, sixteen), cg_i64(g, PANEL_T))), PANEL, ahead);
   cg_loop_end(g, &c);
   if (rest) {
     CgIf tail = cg_if(g, cg_lt(g, whole, b->cols));
-    transpose_block(g, dt, from, cg_add(g, b->c0, whole), cg_at(g, to_t, to, cg_mul(g, whole, cg_i64(g, DEPTH_T))), rest, ahead);
+    transpose_block(g, dt, from, cg_add(g, b->c0, whole), cg_at(g, to_t, to, cg_mul(g, cg_udiv(g, whole, sixteen), cg_i64(g, PANEL_T))), rest, ahead);
     cg_endif(g, &tail);
   }
   cg_loop_end(g, &kb);
@@ -165,7 +166,7 @@ void emit_GEMM_T(Cg *g, const Kernel *k) {
   Block b = block_at(g, cg_urem(g, cg_task(g), row_blocks), cg_udiv(g, cg_task(g), row_blocks), ROWS_T, COLS_T, k->N[0]);
   LLVMValueRef tile[MAX_MATS] = {fused ? tile_at(g, 0, ROWS_T, COLS_T) : output_at(g, KARG(GEMM_T, out), &b, k->N[0])};
   int64_t stride = fused ? COLS_T : k->N[0], panels_at = fused ? ROWS_T * COLS_T * 4 : 0;
-  cg_need_scratch(g, panels_at + DEPTH_T * COLS_T * 4);
+  cg_need_scratch(g, panels_at + PANEL_T * COLS_T / PANEL * 4);
   LLVMValueRef panels = cg_scratch(g, panels_at);
   CgLoop d = cg_loop(g, zero, K, DEPTH_T);
   LLVMValueRef depth = cg_min(g, cg_i64(g, DEPTH_T), cg_sub(g, K, d.i));
@@ -175,11 +176,11 @@ void emit_GEMM_T(Cg *g, const Kernel *k) {
   // meanwhile the block that is re-packed after comes near: the next task's first when this is the last
   LLVMValueRef after = cg_add(g, d.i, cg_i64(g, DEPTH_T)), k1 = cg_select(g, cg_lt(g, after, K), after, zero);
   Dtype dt = cg_panel(g, k, KARG(GEMM_T, packed));
-  bool wide = dt == DT_F32;    // narrower blocks have half the lines, which come by themselves
-  LLVMValueRef next = wide ? cg_at(g, g->f32, forward_panel(g, k, k1), cg_mul(g, b.c0, cg_i64(g, PANEL))) : NULL;
-  cg_mm(g, &(MmCall){.A = mm_rows(DT_F32, A, K), .B = mm_packed(turned_dtype(g, dt), panels, cg_i64(g, DEPTH_T * PANEL)),
+  bool soon = dt == DT_F32 || cg_in_pairs(g, dt);      // what is widened has half the lines, and the time for them to come by themselves
+  LLVMValueRef next = soon ? cg_at(g, cg_dtype(g, dt), forward_panel(g, k, k1), cg_mul(g, b.c0, cg_i64(g, PANEL))) : NULL;
+  cg_mm(g, &(MmCall){.A = mm_rows(DT_F32, A, K), .B = mm_packed(turned_dtype(g, dt), panels, cg_i64(g, PANEL_T)),
                      .C = mm_rows(DT_F32, tile[0], cg_i64(g, stride)), .pairs = cg_in_pairs(g, dt), .M = b.rows, .N = b.cols, .K = depth, .acc = later, .next = next,
-                     .next_panel = cg_i64(g, k->N[0] * PANEL)});
+                     .next_panel = cg_i64(g, panel_elems(dt, k->N[0]))});
   cg_loop_end(g, &d);
   if (fused) epilogue(g, k, 0, tile, stride, &b);
 }
