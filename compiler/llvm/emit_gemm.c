@@ -176,7 +176,7 @@ void emit_GEMM_T(Cg *g, const Kernel *k) {
   // meanwhile the block that is re-packed after comes near: the next task's first when this is the last
   LLVMValueRef after = cg_add(g, d.i, cg_i64(g, DEPTH_T)), k1 = cg_select(g, cg_lt(g, after, K), after, zero);
   Dtype dt = cg_panel(g, k, KARG(GEMM_T, packed));
-  bool soon = dt == DT_F32 || cg_in_pairs(g, dt);      // what is widened has half the lines, and the time for them to come by themselves
+  bool soon = dt == DT_F32 || (dt == DT_BF16 && cg_in_pairs(g, dt));      // what is widened has half the lines, and the time for them to come by themselves
   LLVMValueRef next = soon ? cg_at(g, cg_dtype(g, dt), forward_panel(g, k, k1), cg_mul(g, b.c0, cg_i64(g, PANEL))) : NULL;
   cg_mm(g, &(MmCall){.A = mm_rows(DT_F32, A, K), .B = mm_packed(turned_dtype(g, dt), panels, cg_i64(g, PANEL_T)),
                      .C = mm_rows(DT_F32, tile[0], cg_i64(g, stride)), .pairs = cg_in_pairs(g, dt), .M = b.rows, .N = b.cols, .K = depth, .acc = later, .next = next,

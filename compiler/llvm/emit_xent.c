@@ -6,25 +6,40 @@
 #include <float.h>
 #include <math.h>
 
-static int64_t tile_end(int64_t stride) { return ((XENT_ROWS * stride + 3 * XENT_ROWS) * 4 + 63) / 64 * 64; }
-int64_t xent_scratch(Dtype dt, int64_t stride) { return tile_end(stride) + (dt == DT_I8 ? mm_int8_scratch(XENT_CHUNK) : 0); }
-
 // The three loss kernels begin with the same arguments and extents.
 #define SAME(a, b) (KARG(a, h) == KARG(b, h) && KARG(a, packed) == KARG(b, packed) && KARG(a, labels) == KARG(b, labels))
 _Static_assert(SAME(XENT, XENT_GRAD) && SAME(XENT, XENT_DW), "kernels.def: the losses");
 
-Xent xent_begin(Cg *g, const Kernel *k, int64_t stride) {
-  Xent x = {.g = g, .D = k->XENT.D, .V = k->XENT.V, .dt = cg_panel(g, k, KARG(XENT, packed)), .cap = k->softcap, .stride = stride};
+// Where things lie in the scratch, in floats.
+enum { AT_MAX = 0, AT_LOG = XENT_ROWS, AT_LABEL = 2 * XENT_ROWS, AT_SCALE = 3 * XENT_ROWS, AT_SUM = 4 * XENT_ROWS, AT_TOP = (4 + LANES) * XENT_ROWS };
+static int64_t chunks(const Kernel *k, bool kept) { return kept ? (k->XENT.V + XENT_CHUNK - 1) / XENT_CHUNK : 1; }
+
+static int64_t tile_end(const Kernel *k, bool kept) { return (AT_TOP + chunks(k, kept) * XENT_ROWS * (1 + XENT_CHUNK)) * 4; }
+int64_t xent_scratch(const Kernel *k, bool kept) {
+  return tile_end(k, kept) + (k->arg[KARG(XENT, packed)].dt == DT_I8 ? mm_int8_scratch(XENT_CHUNK) : 0);
+}
+_Static_assert(XENT_ROWS * 4 % 64 == 0, "regions begin at cache lines");
+
+Xent xent_begin(Cg *g, const Kernel *k, bool kept) {
+  Xent x = {.g = g, .D = k->XENT.D, .V = k->XENT.V, .dt = cg_panel(g, k, KARG(XENT, packed)), .cap = k->softcap, .kept = kept};
   x.h = cg_arg_ptr(g, KARG(XENT, h));
   x.w = cg_arg_ptr(g, KARG(XENT, packed));
   x.labels = cg_arg_ptr(g, KARG(XENT, labels));
-  x.max = cg_scratch(g, 0);
-  x.sum = cg_scratch(g, XENT_ROWS * 4);
-  x.label = cg_scratch(g, XENT_ROWS * 8);
-  x.tile = cg_scratch(g, XENT_ROWS * 12);
-  if (x.dt == DT_I8) x.wide = cg_scratch(g, tile_end(stride));
+  x.max = cg_scratch(g, AT_MAX * 4), x.log = cg_scratch(g, AT_LOG * 4), x.label = cg_scratch(g, AT_LABEL * 4), x.scale = cg_scratch(g, AT_SCALE * 4);
+  x.sum = cg_scratch(g, AT_SUM * 4), x.top = cg_scratch(g, AT_TOP * 4);
+  x.tile = cg_scratch(g, (AT_TOP + chunks(k, kept) * XENT_ROWS) * 4);
+  if (x.dt == DT_I8) x.wide = cg_scratch(g, tile_end(k, kept));
   return x;
 }
+
+LLVMValueRef xent_tile(Xent *x, LLVMValueRef c0) { return x->kept ? cg_at(x->g, x->g->f32, x->tile, cg_mul(x->g, c0, cg_i64(x->g, XENT_ROWS))) : x->tile; }
+
+LLVMValueRef xent_top(Xent *x, LLVMValueRef c0, LLVMValueRef r) {
+  Cg *g = x->g;
+  return cg_at(g, g->f32, x->top, cg_add(g, cg_mul(g, cg_udiv(g, c0, cg_i64(g, XENT_CHUNK)), cg_i64(g, XENT_ROWS)), r));
+}
+
+LLVMValueRef xent_row(Xent *x, LLVMValueRef tile, LLVMValueRef r) { return cg_at(x->g, x->g->f32, tile, cg_mul(x->g, r, cg_i64(x->g, XENT_CHUNK))); }
 
 XentRows xent_rows(Cg *g) {
   LLVMValueRef rows = cg_rows(g), blocks = cg_ceildiv(g, rows, XENT_ROWS), t = cg_task(g);
@@ -76,7 +91,7 @@ void xent_logits(Xent *x, LLVMValueRef at, LLVMValueRef r0, LLVMValueRef n, LLVM
   Cg *g = x->g;
   LLVMValueRef A = cg_at(g, g->f32, x->h, cg_mul(g, r0, cg_i64(g, x->D)));
   LLVMValueRef B = xent_head(x, c0);
-  LLVMValueRef stride = cg_i64(g, x->stride), zero = cg_i64(g, 0);
+  LLVMValueRef stride = cg_i64(g, XENT_CHUNK), zero = cg_i64(g, 0);
   LLVMValueRef next = xent_head(x, cg_add(g, c0, cg_i64(g, XENT_CHUNK))), bps = cg_i64(g, panel_elems(x->dt, x->D));
   MmCall product = {.A = mm_rows(DT_F32, A, cg_i64(g, x->D)), .B = mm_packed(x->dt, B, bps), .C = mm_rows(DT_F32, at, stride), .pairs = cg_in_pairs(g, x->dt),
                     .M = n, .N = width, .K = cg_i64(g, x->D), .next = next, .next_panel = bps};
@@ -84,12 +99,13 @@ void xent_logits(Xent *x, LLVMValueRef at, LLVMValueRef r0, LLVMValueRef n, LLVM
   else cg_mm(g, &product);
   if (x->cap == 0) return;
   CgLoop r = cg_loop(g, zero, n, 1);
-  xent_each16(x, cg_at(g, g->f32, at, cg_mul(g, r.i, stride)), width, cap_lanes, NULL);
+  xent_each16(x, xent_row(x, at, r.i), width, cap_lanes, NULL);
   cg_loop_end(g, &r);
 }
 
 typedef struct Fold {
   LLVMValueRef var, max;       // <16 x float> variable; maximum to subtract
+  bool leave;                  // exponentials in place of logits
 } Fold;
 
 static void max_lanes(Xent *x, void *user, LLVMValueRef p, LLVMValueRef mask) {
@@ -103,50 +119,79 @@ static void sum_lanes(Xent *x, void *user, LLVMValueRef p, LLVMValueRef mask) {
   Fold *f = user;
   LLVMValueRef e = cg_vexp(g, cg_fsub(g, load_logits(g, p, mask), f->max));       // -inf gives exactly 0
   cg_set(g, f->var, cg_fadd(g, cg_get(g, g->v16f32, f->var), e));
+  if (f->leave) store_lanes(g, e, p, mask);
 }
 
 static LLVMValueRef number(Xent *x, LLVMValueRef array, LLVMValueRef r) { return cg_at(x->g, x->g->f32, array, r); }
+static LLVMValueRef lanes_of(Xent *x, LLVMValueRef r) { return number(x, x->sum, cg_mul(x->g, r, cg_i64(x->g, LANES))); }
 
-// One row meets one chunk.
-static void fold_row(Xent *x, LLVMValueRef at, LLVMValueRef r0, LLVMValueRef r, LLVMValueRef c0, LLVMValueRef width) {
+// A row meets a chunk: the chunk's maximum (to scale, for now), and its label's logit, should it be there.
+static void top_of_row(Xent *x, LLVMValueRef row, LLVMValueRef r0, LLVMValueRef r, LLVMValueRef c0, LLVMValueRef width) {
   Cg *g = x->g;
-  LLVMValueRef row = cg_at(g, g->f32, at, cg_mul(g, r, cg_i64(g, x->stride)));
   Fold top = {.var = cg_var(g, g->v16f32, cg_splatc(g, -INFINITY))};
   xent_each16(x, row, width, max_lanes, &top);
-  LLVMValueRef old = cg_load(g, g->f32, number(x, x->max, r));
-  LLVMValueRef now = cg_fmax(g, cg_max16(g, cg_get(g, g->v16f32, top.var)), old);
-  Fold sum = {.var = cg_var(g, g->v16f32, cg_splatc(g, 0)), .max = cg_splat(g, now)};
-  xent_each16(x, row, width, sum_lanes, &sum);
-  LLVMValueRef kept = cg_fmul(g, cg_load(g, g->f32, number(x, x->sum, r)), cg_vexp(g, cg_fsub(g, old, now)));
-  cg_store(g, cg_fadd(g, kept, cg_sum16(g, cg_get(g, g->v16f32, sum.var))), number(x, x->sum, r));
-  cg_store(g, now, number(x, x->max, r));
+  cg_store(g, cg_max16(g, cg_get(g, g->v16f32, top.var)), number(x, x->scale, r));
   LLVMValueRef label = cg_sub(g, xent_label(x, cg_add(g, r0, r)), c0);
-  LLVMValueRef here = LLVMBuildICmp(g->b, LLVMIntULT, label, width, "");
-  CgIf mine = cg_if(g, here);
+  CgIf mine = cg_if(g, LLVMBuildICmp(g->b, LLVMIntULT, label, width, ""));
   cg_store(g, cg_load(g, g->f32, cg_at(g, g->f32, row, label)), number(x, x->label, r));
   cg_endif(g, &mine);
 }
 
-void xent_pass(Xent *x, LLVMValueRef r0, LLVMValueRef n, bool keep) {
+// 16 rows: the running maximum, and what their sums are multiplied by.
+static void raise(Xent *x, LLVMValueRef r, LLVMValueRef c0) {
+  Cg *g = x->g;
+  LLVMValueRef old = cg_load16(g, number(x, x->max, r)), now = cg_fmax(g, cg_load16(g, number(x, x->scale, r)), old);
+  cg_store16(g, now, number(x, x->max, r));
+  cg_store16(g, cg_vexp(g, cg_fsub(g, old, now)), number(x, x->scale, r));
+  if (x->kept) cg_store16(g, now, xent_top(x, c0, r));
+}
+
+static void sum_of_row(Xent *x, LLVMValueRef row, LLVMValueRef r, LLVMValueRef width) {
+  Cg *g = x->g;
+  Fold sum = {.var = cg_var(g, g->v16f32, cg_splatc(g, 0)), .max = cg_splat(g, cg_load(g, g->f32, number(x, x->max, r))), .leave = x->kept && x->cap == 0};
+  xent_each16(x, row, width, sum_lanes, &sum);
+  LLVMValueRef before = cg_load16(g, lanes_of(x, r)), scale = cg_splat(g, cg_load(g, g->f32, number(x, x->scale, r)));
+  cg_store16(g, cg_fadd(g, cg_fmul(g, before, scale), cg_get(g, g->v16f32, sum.var)), lanes_of(x, r));
+}
+
+static void one_chunk(Xent *x, LLVMValueRef r0, LLVMValueRef n, LLVMValueRef c0) {
+  Cg *g = x->g;
+  LLVMValueRef zero = cg_i64(g, 0), width = cg_min(g, cg_i64(g, XENT_CHUNK), cg_sub(g, cg_i64(g, x->V), c0)), at = xent_tile(x, c0);
+  xent_logits(x, at, r0, n, c0, width);
+  CgLoop r = cg_loop(g, zero, n, 1);
+  top_of_row(x, xent_row(x, at, r.i), r0, r.i, c0, width);
+  cg_loop_end(g, &r);
+  r = cg_loop(g, zero, n, LANES);
+  raise(x, r.i, c0);
+  cg_loop_end(g, &r);
+  r = cg_loop(g, zero, n, 1);
+  sum_of_row(x, xent_row(x, at, r.i), r.i, width);
+  cg_loop_end(g, &r);
+}
+
+void xent_pass(Xent *x, LLVMValueRef r0, LLVMValueRef n) {
   Cg *g = x->g;
   LLVMValueRef zero = cg_i64(g, 0);
-  CgLoop init = cg_loop(g, zero, n, 1);
-  cg_store(g, cg_f32(g, -FLT_MAX), number(x, x->max, init.i));     // finite: logits that overflowed to -inf count 0
-  cg_store(g, cg_f32(g, 0), number(x, x->sum, init.i));
-  cg_loop_end(g, &init);
-  CgLoop c = cg_loop(g, zero, cg_i64(g, x->V), XENT_CHUNK);
-  LLVMValueRef width = cg_min(g, cg_i64(g, XENT_CHUNK), cg_sub(g, cg_i64(g, x->V), c.i));
-  LLVMValueRef at = keep ? cg_at(g, g->f32, x->tile, c.i) : x->tile;
-  xent_logits(x, at, r0, n, c.i, width);
   CgLoop r = cg_loop(g, zero, n, 1);
-  fold_row(x, at, r0, r.i, c.i, width);
+  cg_store16(g, cg_splatc(g, 0), lanes_of(x, r.i));
   cg_loop_end(g, &r);
+  r = cg_loop(g, zero, n, LANES);
+  cg_store16(g, cg_splatc(g, -FLT_MAX), number(x, x->max, r.i));   // finite: logits that overflowed to -inf count 0
+  cg_loop_end(g, &r);
+  CgLoop c = cg_loop(g, zero, cg_i64(g, x->V), XENT_CHUNK);
+  one_chunk(x, r0, n, c.i);
   cg_loop_end(g, &c);
+  r = cg_loop(g, zero, n, 1);
+  cg_store(g, cg_sum16(g, cg_load16(g, lanes_of(x, r.i))), number(x, x->log, r.i));
+  cg_loop_end(g, &r);
+  r = cg_loop(g, zero, n, LANES);
+  cg_store16(g, cg_vlog(g, cg_load16(g, number(x, x->log, r.i))), number(x, x->log, r.i));
+  cg_loop_end(g, &r);
 }
 
 XentSum xent_sum(Xent *x, LLVMValueRef r) {
   Cg *g = x->g;
-  return (XentSum){cg_load(g, g->f32, number(x, x->max, r)), cg_vlog(g, cg_load(g, g->f32, number(x, x->sum, r)))};
+  return (XentSum){cg_load(g, g->f32, number(x, x->max, r)), cg_load(g, g->f32, number(x, x->log, r))};
 }
 
 void xent_store_nll(Xent *x, LLVMValueRef nll, LLVMValueRef r0, LLVMValueRef n) {
@@ -164,9 +209,9 @@ LLVMValueRef tasks_XENT(Cg *g, const Kernel *k, LLVMValueRef rows, LLVMValueRef 
 }
 
 void emit_XENT(Cg *g, const Kernel *k) {
-  Xent x = xent_begin(g, k, XENT_CHUNK);
-  cg_need_scratch(g, xent_scratch(x.dt, x.stride));
+  Xent x = xent_begin(g, k, false);
+  cg_need_scratch(g, xent_scratch(k, false));
   XentRows b = xent_rows(g);
-  xent_pass(&x, b.r0, b.n, false);
+  xent_pass(&x, b.r0, b.n);
   xent_store_nll(&x, cg_arg_ptr(g, KARG(XENT, nll)), b.r0, b.n);
 }

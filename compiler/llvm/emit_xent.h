@@ -14,10 +14,13 @@ typedef struct Xent {
   Dtype dt;                    // of the head's panels
   double cap;
   LLVMValueRef h, w, labels;   // arguments
-  LLVMValueRef tile;           // logits: rows x stride floats
-  int64_t stride;
+  LLVMValueRef tile;           // logits of a chunk, [XENT_ROWS][XENT_CHUNK] floats; kept: of every chunk, one behind the other
+  bool kept;
   LLVMValueRef wide;           // of a head in int8: where a chunk of it is widened
-  LLVMValueRef max, sum, label;   // per row of the block: running maximum, sum of exponentials, logit of the label
+  // per row of the block: running maximum, sum of exponentials in 16 lanes (after the pass: its log, one number), logit of the label; and of the chunk at
+  // hand: what the sum so far is multiplied by
+  LLVMValueRef max, sum, log, label, scale;
+  LLVMValueRef top;            // kept: [chunk][XENT_ROWS], the running maximum that a chunk's exponentials were taken with
 } Xent;
 
 // The rows of this task: blocks of nearly equal size.
@@ -26,17 +29,21 @@ typedef struct XentRows {
 } XentRows;
 XentRows xent_rows(Cg *g);
 
-Xent xent_begin(Cg *g, const Kernel *k, int64_t stride);
-int64_t xent_scratch(Dtype dt, int64_t stride);           // bytes that the block's tile and per-row numbers take, with a head of this dtype; a multiple of 64
+// kept: the first pass leaves a place of its own for each chunk; without a cap it leaves exponentials there, else logits.
+Xent xent_begin(Cg *g, const Kernel *k, bool kept);
+int64_t xent_scratch(const Kernel *k, bool kept);          // bytes that the tile and the numbers per row take, a multiple of 64
+LLVMValueRef xent_tile(Xent *x, LLVMValueRef c0);          // of the chunk that begins with entry c0
 LLVMValueRef xent_head(Xent *x, LLVMValueRef c);           // the panel of entry c, a multiple of PANEL
-// Logits of rows [r0, r0 + n) and entries [c0, c0 + width) at tile + at, softcap applied.
+// Logits of rows [r0, r0 + n) and entries [c0, c0 + width), softcap applied.
 void xent_logits(Xent *x, LLVMValueRef at, LLVMValueRef r0, LLVMValueRef n, LLVMValueRef c0, LLVMValueRef width);
+LLVMValueRef xent_row(Xent *x, LLVMValueRef tile, LLVMValueRef r);
+LLVMValueRef xent_top(Xent *x, LLVMValueRef c0, LLVMValueRef r);
 LLVMValueRef xent_label(Xent *x, LLVMValueRef row);        // i64
 // 16 logits of row r of the block at column c of the tile; lanes beyond width are -inf.
 typedef void XentLanes(Xent *x, void *user, LLVMValueRef p, LLVMValueRef mask);
 void xent_each16(Xent *x, LLVMValueRef row_ptr, LLVMValueRef width, XentLanes *f, void *user);
-// The block's first pass over the whole vocabulary: max, sum, label. keep: each chunk has its own place in the tile.
-void xent_pass(Xent *x, LLVMValueRef r0, LLVMValueRef n, bool keep);
+// The block's first pass over the whole vocabulary: max, log, label.
+void xent_pass(Xent *x, LLVMValueRef r0, LLVMValueRef n);
 // The log of a row's sum of exponentials as base + log, never added up: beside a large base the log would be rounded
 // off.
 typedef struct XentSum {

@@ -5,7 +5,10 @@
 #include "llvm/emit_xent.h"
 #include "llvm/mm.h"
 
-enum { KEEP_BYTES = 20 << 20 };   // a block whose logits fit into this many bytes keeps them between its two passes
+enum {
+  KEEP_BYTES = 20 << 20,       // a block whose logits fit into this many bytes keeps them between its two passes
+  TURNED = (XENT_CHUNK + 2) * PANEL,   // from panel to panel of a chunk that is re-packed: no power of two, so that they do not fall into one cache set
+};
 
 typedef struct Slope {
   LLVMValueRef base, log, gscale;   // splat
@@ -46,7 +49,7 @@ void xent_to_gradient(Xent *x, LLVMValueRef row_ptr, LLVMValueRef width, XentSum
 static bool in_pairs(const Xent *x) { return cg_in_pairs(x->g, x->dt); }
 static Dtype turned_dtype(const Xent *x) { return in_pairs(x) ? DT_BF16 : DT_F32; }
 
-// Entries [c0, c0 + width) of the head as panels of D: [D / 16][XENT_CHUNK][16], from the forward panels.
+// Entries [c0, c0 + width) of the head as panels of D: [D / 16][XENT_CHUNK][16], TURNED apart, from the forward panels.
 static void pack_chunk(Xent *x, LLVMValueRef dst, LLVMValueRef c0, LLVMValueRef width) {
   Cg *g = x->g;
   LLVMTypeRef t = cg_dtype(g, turned_dtype(x));
@@ -59,7 +62,7 @@ static void pack_chunk(Xent *x, LLVMValueRef dst, LLVMValueRef c0, LLVMValueRef 
     CgLoop db = cg_loop(g, cg_i64(g, lo), cg_i64(g, hi), PANEL);
     LLVMValueRef v[PANEL];
     int count = part ? (int)(hi - lo) : PANEL;
-    LLVMValueRef to = cg_at(g, t, dst, cg_add(g, cg_mul(g, db.i, cg_i64(g, XENT_CHUNK)), cg_mul(g, vb.i, cg_i64(g, PANEL))));
+    LLVMValueRef to = cg_at(g, t, dst, cg_add(g, cg_mul(g, cg_udiv(g, db.i, cg_i64(g, PANEL)), cg_i64(g, TURNED)), cg_mul(g, vb.i, cg_i64(g, PANEL))));
     int rows = mm_turn(g, x->dt, in_pairs(x), src, db.i, count, v);
     for (int i = 0; i < rows; i++) cg_store(g, v[i], cg_at(g, g->f32, to, cg_i64(g, (int64_t)i * PANEL)));
     cg_loop_end(g, &db);
@@ -93,32 +96,67 @@ static bool keeps(const Kernel *k) { return XENT_ROWS * round16(k->XENT_GRAD.V) 
 
 LLVMValueRef tasks_XENT_GRAD(Cg *g, const Kernel *k, LLVMValueRef rows, LLVMValueRef *ptr) { return tasks_XENT(g, k, rows, ptr); }
 
+// ---- from what the first pass left of a chunk to the gradient by its logits
+
+// By logits, kept or computed again.
+static void by_logits(Xent *x, LLVMValueRef at, LLVMValueRef gscale, LLVMValueRef r0, LLVMValueRef n, LLVMValueRef c0, LLVMValueRef width) {
+  Cg *g = x->g;
+  CgLoop r = cg_loop(g, cg_i64(g, 0), n, 1);
+  LLVMValueRef whole = cg_add(g, r0, r.i), label = cg_sub(g, xent_label(x, whole), c0);
+  xent_to_gradient(x, xent_row(x, at, r.i), width, xent_sum(x, r.i), cg_load(g, g->f32, cg_at(g, g->f32, gscale, whole)), label);
+  cg_loop_end(g, &r);
+}
+
+static void scale_lanes(Xent *x, void *user, LLVMValueRef p, LLVMValueRef mask) {
+  Cg *g = x->g;
+  LLVMValueRef v = cg_fmul(g, mask ? cg_load16_mask(g, p, mask) : cg_load16(g, p), user);
+  if (mask) cg_store16_mask(g, v, p, mask);
+  else cg_store16(g, v, p);
+}
+
+// By exponentials: those of a row and chunk need one factor more, gscale exp(top - max - log), taken for 16 rows at a time.
+static void by_exponentials(Xent *x, LLVMValueRef at, LLVMValueRef gscale, LLVMValueRef r0, LLVMValueRef n, LLVMValueRef c0, LLVMValueRef width) {
+  Cg *g = x->g;
+  LLVMValueRef zero = cg_i64(g, 0);
+  CgLoop r = cg_loop(g, zero, n, LANES);
+  LLVMValueRef given = cg_load16_mask(g, cg_at(g, g->f32, gscale, cg_add(g, r0, r.i)), cg_mask16(g, cg_sub(g, n, r.i)));
+  LLVMValueRef rest = cg_fsub(g, cg_load16(g, xent_top(x, c0, r.i)), cg_load16(g, cg_at(g, g->f32, x->max, r.i)));
+  rest = cg_vexp(g, cg_fsub(g, rest, cg_load16(g, cg_at(g, g->f32, x->log, r.i))));
+  cg_store16(g, cg_fmul(g, given, rest), cg_at(g, g->f32, x->scale, r.i));
+  cg_loop_end(g, &r);
+  r = cg_loop(g, zero, n, 1);
+  LLVMValueRef row = xent_row(x, at, r.i), whole = cg_add(g, r0, r.i), label = cg_sub(g, xent_label(x, whole), c0);
+  xent_each16(x, row, width, scale_lanes, cg_splat(g, cg_load(g, g->f32, cg_at(g, g->f32, x->scale, r.i))));
+  CgIf mine = cg_if(g, LLVMBuildICmp(g->b, LLVMIntULT, label, width, ""));
+  LLVMValueRef p = cg_at(g, g->f32, row, label);
+  cg_store(g, cg_fsub(g, cg_load(g, g->f32, p), cg_load(g, g->f32, cg_at(g, g->f32, gscale, whole))), p);
+  cg_endif(g, &mine);
+  cg_loop_end(g, &r);
+}
+
 void emit_XENT_GRAD(Cg *g, const Kernel *k) {
-  bool keep = keeps(k);
-  Xent x = xent_begin(g, k, keep ? (round16(k->XENT_GRAD.V) > XENT_CHUNK ? round16(k->XENT_GRAD.V) : XENT_CHUNK) : XENT_CHUNK);
-  int64_t panels_at = xent_scratch(x.dt, x.stride);
-  int64_t wide = round16(x.D), part_at = panels_at + XENT_CHUNK * wide * 4;
+  bool kept = keeps(k);
+  Xent x = xent_begin(g, k, kept);
+  int64_t panels_at = xent_scratch(k, kept), wide = round16(x.D), part_at = panels_at + wide / PANEL * TURNED * 4;
   cg_need_scratch(g, part_at + XENT_ROWS * wide * 4);
   LLVMValueRef panels = cg_scratch(g, panels_at), gscale = cg_arg_ptr(g, KARG(XENT_GRAD, g)), D = cg_i64(g, x.D), zero = cg_i64(g, 0);
   XentRows rows = xent_rows(g);
   LLVMValueRef r0 = rows.r0, n = rows.n;
   Add sum = {cg_at(g, g->f32, cg_arg_ptr(g, KARG(XENT_GRAD, dh)), cg_mul(g, r0, D)), cg_scratch(g, part_at)};
   attn_zero(g, sum.dh, D, n, x.D);
-  xent_pass(&x, r0, n, keep);
+  xent_pass(&x, r0, n);
   xent_store_nll(&x, cg_arg_ptr(g, KARG(XENT_GRAD, nll)), r0, n);
   CgLoop c = cg_loop(g, zero, cg_i64(g, x.V), XENT_CHUNK);
-  LLVMValueRef width = cg_min(g, cg_i64(g, XENT_CHUNK), cg_sub(g, cg_i64(g, x.V), c.i));
-  LLVMValueRef at = keep ? cg_at(g, g->f32, x.tile, c.i) : x.tile;
-  if (!keep) xent_logits(&x, at, r0, n, c.i, width);
-  CgLoop r = cg_loop(g, zero, n, 1);
-  LLVMValueRef row = cg_at(g, g->f32, at, cg_mul(g, r.i, cg_i64(g, x.stride))), whole = cg_add(g, r0, r.i);
-  xent_to_gradient(&x, row, width, xent_sum(&x, r.i), cg_load(g, g->f32, cg_at(g, g->f32, gscale, whole)), cg_sub(g, xent_label(&x, whole), c.i));
-  cg_loop_end(g, &r);
+  LLVMValueRef width = cg_min(g, cg_i64(g, XENT_CHUNK), cg_sub(g, cg_i64(g, x.V), c.i)), at = xent_tile(&x, c.i);
+  if (!kept) xent_logits(&x, at, r0, n, c.i, width);
+  if (kept && x.cap == 0) by_exponentials(&x, at, gscale, r0, n, c.i, width);
+  else by_logits(&x, at, gscale, r0, n, c.i, width);
   pack_chunk(&x, panels, c.i, width);
   // what is packed after lies together: as many lines as the product passes through
-  LLVMValueRef next = x.dt == DT_F32 ? xent_head(&x, cg_add(g, c.i, cg_i64(g, XENT_CHUNK))) : NULL, pps = cg_i64(g, XENT_CHUNK * PANEL);
-  cg_mm(g, &(MmCall){.A = mm_rows(DT_F32, at, cg_i64(g, x.stride)), .B = mm_packed(turned_dtype(&x), panels, pps),
-                     .C = mm_rows(DT_F32, sum.part, cg_i64(g, wide)), .pairs = in_pairs(&x), .M = n, .N = D, .K = width, .next = next, .next_panel = pps});
+  LLVMValueRef next = x.dt == DT_F32 || (x.dt == DT_BF16 && in_pairs(&x)) ? xent_head(&x, cg_add(g, c.i, cg_i64(g, XENT_CHUNK))) : NULL;
+  cg_mm(g, &(MmCall){.A = mm_rows(DT_F32, at, cg_i64(g, XENT_CHUNK)), .B = mm_packed(turned_dtype(&x), panels, cg_i64(g, TURNED)),
+                     .C = mm_rows(DT_F32, sum.part, cg_i64(g, wide)), .pairs = in_pairs(&x), .M = n, .N = D, .K = width, .next = next,
+                     .next_panel = cg_i64(g, XENT_CHUNK * PANEL)});
   add_part(&x, &sum, n);
   cg_loop_end(g, &c);
 }
@@ -144,14 +182,14 @@ static LLVMValueRef label_logit(Xent *x, LLVMValueRef row, LLVMValueRef label) {
 }
 
 void emit_XENT_DW(Cg *g, const Kernel *k) {
-  Xent x = xent_begin(g, k, XENT_CHUNK);
+  Xent x = xent_begin(g, k, false);
   if (k->arg[KARG(XENT_DW, packed)].dt != DT_F32) bug("the gradient of a head in %s: what is trained is f32", dtype_name(x.dt));
-  cg_need_scratch(g, xent_scratch(x.dt, x.stride));
+  cg_need_scratch(g, xent_scratch(k, false));
   LLVMValueRef gscale = cg_arg_ptr(g, KARG(XENT_DW, g)), nll = cg_arg_ptr(g, KARG(XENT_DW, nll)), dw = cg_arg_ptr(g, KARG(XENT_DW, dw)), zero = cg_i64(g, 0), one = cg_i64(g, 1);
   LLVMValueRef c0 = cg_mul(g, cg_task(g), cg_i64(g, XENT_CHUNK));
   LLVMValueRef width = cg_min(g, cg_i64(g, XENT_CHUNK), cg_sub(g, cg_i64(g, x.V), c0));
   LLVMValueRef to = cg_at(g, g->f32, dw, cg_mul(g, c0, cg_i64(g, x.D)));
-  LLVMValueRef D = cg_i64(g, x.D), stride = cg_i64(g, x.stride);
+  LLVMValueRef D = cg_i64(g, x.D), stride = cg_i64(g, XENT_CHUNK);
   cg_mm(g, &(MmCall){.A = mm_rows(DT_F32, x.h, one), .B = mm_plain(g, DT_F32, x.h, D), .C = mm_rows(DT_F32, to, D), .M = width, .N = D,
                      .K = zero});                  // zeros: there may be no rows at all
   CgLoop b = cg_loop(g, zero, cg_rows(g), XENT_ROWS);
@@ -160,7 +198,7 @@ void emit_XENT_DW(Cg *g, const Kernel *k) {
   CgLoop r = cg_loop(g, zero, n, 1);
   LLVMValueRef whole = cg_add(g, b.i, r.i), label = xent_label(&x, whole);
   XentSum sum = {label_logit(&x, whole, label), cg_load(g, g->f32, cg_at(g, g->f32, nll, whole))};
-  LLVMValueRef row = cg_at(g, g->f32, x.tile, cg_mul(g, r.i, stride));
+  LLVMValueRef row = xent_row(&x, x.tile, r.i);
   xent_to_gradient(&x, row, width, sum, cg_load(g, g->f32, cg_at(g, g->f32, gscale, whole)), cg_sub(g, label, c0));
   cg_loop_end(g, &r);
   LLVMValueRef rows = cg_at(g, g->f32, x.h, cg_mul(g, b.i, D));
