@@ -78,6 +78,7 @@ static int setting_errors(const Build *b, int found) {
 static void make_entries(Build *b, int aside) {
   if (diags_full(b->d)) return;
   Graph *score = entry_build(b, ENTRY_SCORE);
+  settings_fit(b, score);
   for (int i = 0; i < b->nmodel; i++) tell_missing(b, &b->model[i]);
   bool whole = b->d->errors == setting_errors(b, aside) && !b->spec->partial;
   check_vocabulary(b);

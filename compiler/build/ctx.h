@@ -274,6 +274,7 @@ Graph *graph_norm(Arena *a);
 Graph *graph_update(Arena *a);
 json_t *settings_train(Build *b);
 json_t *settings_evals(Build *b);
+void settings_fit(Build *b, const Graph *g);       // whether the models' weights, as the graph of all of them reads them, bear what the train block says
 bool unquoted(Ev *ev, const char *what, const Ast *e);       // of names that stand for nothing: text without quotes, which is told
 json_t *value_json(Ev *ev, Loc loc, const Value *v);
 #endif

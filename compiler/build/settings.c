@@ -193,6 +193,30 @@ json_t *settings_train(Build *b) {
   return json_object();
 }
 
+// The tensor that a product of the graph reads as its matrix; NULL: it is none of a model's.
+static const Node *matrix_of(const Graph *g, const Node *n) {
+  const Node *w = n->op == OP_linear ? &g->node[n->in[1]] : NULL;
+  while (w && (op_is(w->op, T_SAME_DATA) || op_is(w->op, T_TURNED))) w = &g->node[w->in[0]];
+  return w && w->op == OP_weight ? w : NULL;
+}
+
+void settings_fit(Build *b, const Graph *g) {
+  const char *word = json_string_value(json_object_get(b->prog->train, setting_row[SET_train_precision].name));
+  const Ast *file = b->spec->file, *at = NULL;
+  Ev ev = {.b = b};
+  for (int i = 0; i < file->nkid; i++)
+    for (int k = 0; file->kid[i]->kind == AST_TRAIN && k < file->kid[i]->nkid; k++)
+      if (!strcmp(file->kid[i]->kid[k]->name, setting_row[SET_train_precision].name)) at = file->kid[i]->kid[k]->kid[0];
+  if (!word || !at || setting_word(&setting_row[SET_train_precision], word) != PRECISION_SAID + PRECISION_BF16) return;
+  for (int i = 0; i < g->n; i++) {
+    const Node *w = matrix_of(g, &g->node[i]);
+    if (!w || precision_takes(PRECISION_BF16, panel_dtype(w->type.dt))) continue;
+    fail(&ev, at->loc, "precision: weight '%s' is stored as %s, whose numbers have 11 significant bits and bf16's 8; expected f32 or auto", w->attr.name,
+         dtype_info[w->type.dt].file);
+    return;
+  }
+}
+
 json_t *settings_evals(Build *b) {
   const Ast *file = b->spec->file;
   json_t *list = json_array();

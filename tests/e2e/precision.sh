@@ -53,4 +53,71 @@ says ', f32: the parameters were trained in it$' err
 old 's/^  "precision": "f32"/  "precision": "fp8"/'
 expect 1 'old/last/theta.json: "precision": expected "f32" or "bf16", found "fp8"' ./app eval --data rows.jsonl --params old/last
 expect 1 'old/last/theta.json: "precision": expected "f32" or "bf16", found "fp8"' ./app train --steps 4 --out old --resume
-echo "chosen and said"
+
+# --- auto: bf16 where frozen weights are stored in it, none of them in f32 or f16, and an instruction multiplies it
+multiplies=$(./app info --precision bf16 | sed -n 3p)
+case $multiplies in
+  'bf16: --precision says so') native=bf16 why=' and this processor multiplies it' ;;
+  'bf16: --precision says so; emulated, since no instruction multiplies it here') native=f32 why=', but no instruction multiplies it here' ;;
+  *) fail "info --precision bf16: $multiplies" ;;
+esac
+./app info >info; says "^$native: base's weights are stored in BF16$why$" info
+CALM_ISA=avx2 ./app info >info; says "^f32: base's weights are stored in BF16, but no instruction multiplies it here$" info
+CALM_ISA=avx2 ./app info --precision bf16 >info; says '^bf16: --precision says so; emulated, ' info
+cp -r "$root/tests/parity/families/qwen3_a" one; chmod -R u+w one
+mkdir mixed; cp one/config.json mixed; "$STSPLIT" one mixed 3
+auto() {                       # WHY DIR [DIR]: of a program of these models
+  { echo "anchor base = \"$2\""; [ $# = 2 ] || { echo "augment code = \"$3\""; echo 'connect code[1] -> base[1] with cross_attention(heads = 2)'; }; } >auto.calm
+  build auto.calm -o auto
+  ./auto info >info; says "$1" info
+}
+cp -r "$root/tests/parity/fixture/aug" floats
+auto "^f32: base's weights are stored in BF16, but base's also in F32, which bf16 would round$" mixed
+auto "^f32: base's weights are stored in F32$" floats
+auto "^f32: base's weights are stored in BF16, but code's in F32, which bf16 would round$" one floats
+made kv 16 32 1 2 1 32 10000.0 >auto.calm; build auto.calm -o auto; ./auto info >info; says '^f32: no frozen weights are stored in BF16$' info
+
+# --- f16 is no bf16: refused by flag, and by name and place where a train block asks for it
+auto "^f32: base's weights are stored in F16$" "$root/tests/parity/families/qwen3_b"
+for command in info "score --data rows.jsonl --out never.st" "eval --data rows.jsonl"; do
+  expect 1 "^error: precision bf16, since --precision says so: model base's weights are stored in F16, .*(--precision f32)$" ./auto $command --precision bf16
+done
+echo 'train { precision = bf16 }' >>auto.calm
+expect 1 "^auto.calm:2:21: error: precision: weight 'base.model.layers.0.self_attn.q_proj.weight' is stored as F16" "$CALMC" build auto.calm -o never
+
+# --- a checkpoint keeps what trained it, whatever the path emulates it
+run() { ./app train $sizes --steps 4 "$@" 2>err || fail "train $*: $(cat err)"; }
+sizes="--seed 3 --data rows.jsonl"
+run --precision bf16 --out whole
+head -1 err >first; says ', bf16: --precision says so' first
+[ "$(field precision whole/last/theta.json)" = '"bf16"' ] || fail "theta.json: $(field precision whole/last/theta.json)"
+run --precision f32 --out other
+! cmp -s whole/last/theta.safetensors other/last/theta.safetensors || fail "a training in bf16 has the bits of one in f32"
+run --precision bf16 --out part --stop-after 2
+cp -r part emulated; cp -r part narrow; cp -r part spec
+run --out part --resume
+head -1 err >first; says ', bf16: the parameters were trained in it' first
+for f in theta optimizer; do cmp whole/last/$f.safetensors part/last/$f.safetensors || fail "$f of a run in bf16 in two parts"; done
+CALM_ISA=avx2 ./app train $sizes --steps 4 --out emulated --resume 2>err || fail "$(cat err)"
+says ', bf16: the parameters were trained in it; emulated, since no instruction multiplies it here, ' err
+[ "$(field precision emulated/last/theta.json)" = '"bf16"' ] || fail "resumed on avx2: $(field precision emulated/last/theta.json)"
+run --out narrow --resume --precision f32
+says '^precision bf16 -> f32, from --precision$' err
+says ', f32: --precision says so, though the parameters were trained in bf16, ' err
+says '^warning: narrow/last was trained in bf16, and goes on in f32: ' err
+[ "$(field precision narrow/last/theta.json)" = '"f32"' ] || fail "gone on with in f32: $(field precision narrow/last/theta.json)"
+./told train $sizes --steps 4 --out spec --resume 2>err || fail "$(cat err)"      # its train block says f32, and the run's did not
+says '^precision bf16 -> f32, from the spec$' err
+says ', f32: the train block says so, though the parameters were trained in bf16, ' err
+loss() { p=$1; shift; ./$p eval --data rows.jsonl --metric loss --json "$@" 2>err | sed -n 's/^ *"loss": \(.*\),/\1/p' | head -1; }
+of_run=$(loss app --params whole/last); says ', bf16: the parameters were trained in it' err
+[ "$of_run" = "$(loss told --params whole/last)" ] || fail "a train block comes before what trained the parameters"
+[ "$of_run" = "$(loss app --params whole/last --precision bf16)" ] || fail "eval does not keep the precision"
+[ "$of_run" != "$(loss app --params whole/last --precision f32)" ] || fail "eval in bf16 gives the loss of f32"
+says ', f32: --precision says so, though the parameters were trained in bf16$' err
+awk -v a="$of_run" -v b="$(loss app --params whole/last --precision f32)" 'BEGIN { d = a - b; exit !((d < 0 ? -d : d) < 0.01 * b) }' || fail "the loss in bf16 is not within 1 % of f32's"
+CALM_ISA=avx2 loss app --params whole/last >slow; says ', bf16: the parameters were trained in it; emulated, ' err
+./app generate --prompt a --max-tokens 4 --params whole/last >kept 2>err || fail "$(cat err)"
+says ', bf16: the parameters were trained in it' err
+./app generate --prompt a --max-tokens 4 --params whole/last --precision bf16 >said_so 2>/dev/null; cmp kept said_so || fail "generate does not keep the precision"
+echo "chosen, kept and said"
