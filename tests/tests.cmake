@@ -92,6 +92,7 @@ calm_unit_test(test_lines calm_files)
 calm_unit_test(test_files calm_files)
 calm_unit_test(test_safetensors calm_files)
 calm_unit_test(test_data calm_rows)
+calm_unit_test(test_feed calm_rows)
 calm_unit_test(test_follow calm_tokenizer_files)
 calm_unit_test(test_pool calm_machine)
 calm_unit_test(test_rates calm_machine)
@@ -118,7 +119,7 @@ calm_unit_test(test_sample calm_work)
 # --- what is built for a test run: all, or what ctest's labels `unit` and `threads` choose
 get_property(calm_tests GLOBAL PROPERTY CALM_TESTS)
 add_custom_target(tests_unit DEPENDS ${calm_tests})
-set(threads_tests test_pool)                              # those that run under the thread sanitizer
+set(threads_tests test_pool test_feed)                    # those that run under the thread sanitizer
 set_property(TEST ${threads_tests} PROPERTY LABELS "unit;threads")
 add_custom_target(tests_threads DEPENDS ${threads_tests})
 add_custom_target(tests)

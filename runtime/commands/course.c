@@ -6,11 +6,19 @@
 
 #include "runtime/core/core.h"
 
-Course course_of(const TrainSettings *s, const Feeder *f) {
-  Course c = {.want = s->batch.n * s->accumulate, .by_rows = s->batch.rows, .most = INT64_MAX, .rows = f->n};
-  for (int64_t i = 0; i < f->n; i++) c.tokens += f->data->row[f->row[i]].n;
-  if (s->batch.unsaid) c.most = c.rows;
+Course course_of(const TrainSettings *s, const Data *d, const char *step) {
+  Course c = {.rule = {.want = s->batch.n * s->accumulate, .by_rows = s->batch.rows, .most = INT64_MAX, .words = step}, .exact = data_whole(d)};
+  for (int64_t i = 0; i < d->n; i++)
+    if (row_tokens(&d->row[i]) > 0) c.rows++, c.tokens += d->row[i].n;
+  if (c.exact && s->batch.unsaid) c.rule.most = c.rows;      // a larger file than is looked at whole has more than the default batch
+  if (c.exact) return c;
+  double times = (double)d->of / (double)d->looked;
+  c.rows = (int64_t)((double)c.rows * times + 0.5), c.tokens = (int64_t)((double)c.tokens * times + 0.5);
   return c;
+}
+
+char *course_step(const TrainSettings *s) {
+  return rt_format("a step of %lld batch%s of %lld %s", (long long)s->accumulate, s->accumulate == 1 ? "" : "es", (long long)s->batch.n, s->batch.rows ? "rows" : "tokens");
 }
 
 typedef struct Counted {
@@ -18,27 +26,63 @@ typedef struct Counted {
   bool about;
 } Counted;
 
+// Rows of a data set that is at hand whole, in the order in which a training takes them.
+typedef struct Walk {
+  const Data *d;
+  int64_t *first;              // per row of the file, and one more: where its windows begin in d
+  Order order;
+  int64_t epoch, position, window;
+} Walk;
+
+static void walk_start(Walk *w, const Data *d, uint64_t seed, bool shuffle) {
+  *w = (Walk){.d = d, .first = rt_alloc((size_t)d->of + 1, sizeof *w->first), .window = -1};
+  for (int64_t i = 0; i < d->n; i++) w->first[d->row[i].row + 1] = i + 1;
+  for (int64_t i = 0; i < d->of; i++)
+    if (w->first[i + 1] < w->first[i]) w->first[i + 1] = w->first[i];      // a row without windows
+  order_start(&w->order, d->of, seed, shuffle);
+  order_draw(&w->order, 0);
+}
+
+static const DataRow *walk_next(Walk *w) {
+  for (;;) {
+    if (w->position == w->d->of) w->position = 0, order_draw(&w->order, ++w->epoch);
+    int64_t row = order_row(&w->order, w->position);
+    if (w->window < 0) w->window = w->first[row];
+    if (w->window < w->first[row + 1]) {
+      const DataRow *r = &w->d->row[w->window++];
+      if (row_tokens(r) > 0) return r;
+    } else w->position++, w->window = -1;
+  }
+}
+
 // All steps, and one pass at least, unless these are too many.
-static Counted count(const Course *c, const TrainSettings *s, const Feeder *of) {
+static Counted count(const Course *c, const TrainSettings *s, const Data *d, uint64_t seed) {
   enum { LOOK = 1 << 22 };
-  Feeder f;
+  Walk w;
   Counted out = {0};
   int64_t taken = 0, of_steps = 0, step = 0;
   bool endless = false;        // one step is too many
-  feeder_start(&f, of->data, of->seed, of->shuffle, 0, 0);
+  walk_start(&w, d, seed, s->shuffle);
+  const DataRow *next = walk_next(&w);
   for (; (step < s->steps || !out.epoch) && taken < LOOK && !endless; step++) {
     int64_t before = taken, tokens = 0;
-    for (; !endless && course_takes(c, taken - before, tokens, feeder_peek(&f)); endless = ++taken - before >= LOOK) tokens += feeder_next(&f)->n;
+    for (; !endless && rule_takes(&c->rule, taken - before, tokens, next); endless = ++taken - before >= LOOK) tokens += next->n, next = walk_next(&w);
     if (!out.epoch && taken >= c->rows) out.epoch = (double)step + (double)(c->rows - before) / (double)(taken - before);
     if (step < s->steps) of_steps = taken;
   }
-  feeder_end(&f);
+  order_end(&w.order);
+  rt_free(w.first);
   out.about = endless || step < s->steps || !out.epoch;
-  if (endless) out.epoch = (double)(c->by_rows ? c->rows : c->tokens) / (double)c->want;
+  if (endless) out.epoch = (double)(c->rule.by_rows ? c->rows : c->tokens) / (double)c->rule.want;
   else if (!out.epoch) out.epoch = (double)step * (double)c->rows / (double)taken;
   out.passes = endless ? (double)s->steps / out.epoch : (double)of_steps / (double)c->rows;
   if (!endless && step < s->steps) out.passes *= (double)s->steps / (double)step;
   return out;
+}
+
+static Counted estimate(const Course *c, const TrainSettings *s) {
+  double epoch = (double)(c->rule.by_rows ? c->rows : c->tokens) / (double)c->rule.want;
+  return (Counted){.epoch = epoch, .passes = (double)s->steps / epoch, .about = true};
 }
 
 // As many digits as are of use.
@@ -47,12 +91,12 @@ static const char *amount(double x, char text[32]) {
   return text;
 }
 
-char *course_words(const Course *c, const TrainSettings *s, const Feeder *f) {
-  Counted n = count(c, s, f);
+char *course_words(const Course *c, const TrainSettings *s, const Data *d, uint64_t seed) {
+  Counted n = c->exact ? count(c, s, d, seed) : estimate(c, s);
   char epoch[32], passes[32], times[32], batches[32] = "", batch[64];
   const char *about = n.about ? "about " : "";
   if (s->accumulate > 1) snprintf(batches, sizeof batches, "%lld x ", (long long)s->accumulate);
-  bool pass = s->batch.unsaid && c->tokens <= c->want;
+  bool pass = s->batch.unsaid && c->exact && c->tokens <= c->rule.want;
   if (pass) snprintf(batch, sizeof batch, "all %lld row%s", (long long)c->rows, plural(c->rows));
   else snprintf(batch, sizeof batch, "%s%lld %s%s", batches, (long long)s->batch.n, s->batch.rows ? "row" : "token", plural(s->batch.n));
   if (!s->batch.unsaid && n.epoch < 1)

@@ -30,6 +30,15 @@ typedef struct EvalResult {
   FeedLoss loss;
   double seconds;
 } EvalResult;
+// What all rows of the data ask of exact match.
+typedef struct Tally {
+  const Models *m;
+  const EvalJob *job;
+  int64_t rows, pairs, lost;   // rows; those to generate, and those that cannot be
+  int64_t longest;             // tokens of the longest when it is through
+  int64_t *known;              // by stream, as decoder_new wants it
+  int64_t no_bos;              // line of a row whose empty prompt begins with an id that the models do not know; 0
+} Tally;
 
 // ---- exact match
 
@@ -125,24 +134,25 @@ static bool advance(const Models *m, const EvalJob *job, Sampler *sampler, Decod
   return text_ends_at(&m->ends, id) || made + 1 >= limit_of(job, r) || s->n >= d->context;
 }
 
-// Counts the rows to generate; *longest: tokens of the longest when it is through; known (by stream) as decoder_new wants it.
-static bool count_rows(const Models *m, const EvalJob *job, const Data *data, int64_t *rows, int64_t *longest, int64_t *known, RtError *e) {
-  int64_t lost = 0;
-  for (int64_t i = 0; i < data->n; i++) {
-    const DataRow *r = &data->row[i];
-    lost += has_completion(r) && !has_start(m, r);
-    if (!counts(m, r)) continue;
-    if (!r->prompt_n && m->ends.bos >= m->vocab)
-      return rt_fail(e, "%s:%lld: an empty prompt begins with token id %d; the models know ids below %lld", job->data, (long long)r->line,
-                     (int)m->ends.bos, (long long)m->vocab);
-    ++*rows;
-    int64_t n = start_of(r) + limit_of(job, r);
-    if (n > *longest) *longest = n;
-    follow_most(r->follow, r->prompt_n, known);
-  }
-  if (lost)
+static void tally_row(void *user, const DataRow *r) {
+  Tally *t = user;
+  t->rows++;
+  t->lost += has_completion(r) && !has_start(t->m, r);
+  if (!counts(t->m, r)) return;
+  t->pairs++;
+  if (!r->prompt_n && t->m->ends.bos >= t->m->vocab && !t->no_bos) t->no_bos = r->line;
+  int64_t n = start_of(r) + limit_of(t->job, r);
+  if (n > t->longest) t->longest = n;
+  follow_most(r->follow, r->prompt_n, t->known);
+}
+
+static bool can_generate(const Tally *t, RtError *e) {
+  if (t->no_bos)
+    return rt_fail(e, "%s:%lld: an empty prompt begins with token id %d; the models know ids below %lld", t->job->data, (long long)t->no_bos,
+                   (int)t->m->ends.bos, (long long)t->m->vocab);
+  if (t->lost)
     rt_warn("%s: %lld row%s with an empty prompt cannot be generated, and no exact match counts %s: no file of the model names a token that texts "
-            "begin with", job->data, (long long)lost, plural(lost), lost == 1 ? "it" : "them");
+            "begin with", t->job->data, (long long)t->lost, plural(t->lost), t->lost == 1 ? "it" : "them");
   return true;
 }
 
@@ -154,22 +164,32 @@ static bool check_caches(App *a, const EvalJob *job, int64_t slots, int64_t long
   return ok;
 }
 
-static bool exact_match(App *a, const EvalJob *job, const Data *data, EvalResult *out, RtError *e) {
+// The next row to generate, which the sequence owns. *more: there may be another.
+static bool open_next(const Models *m, Decoder *d, Feeder *f, int64_t *open, bool *more, RtError *e) {
+  const DataRow *next;
+  if (!feeder_peek(f, &next, e)) return false;
+  if (!(*more = next != NULL)) return true;
+  DataRow taken = feeder_take(f);
+  if (!counts(m, &taken)) return data_row_free(&taken), true;
+  DataRow *r = rt_alloc(1, sizeof *r);
+  *r = taken;
+  if (open_row(m, d, r, e)) return ++*open, true;
+  return data_row_free(r), rt_free(r), false;
+}
+
+static void close_row(DecodeSeq *s) {
+  DataRow *r = s->user;
+  decoder_close(s);
+  data_row_free(r), rt_free(r);
+}
+
+static bool generate_all(App *a, const EvalJob *job, Decoder *d, Feeder *f, int64_t slots, EvalResult *out, RtError *e) {
   const Models *m = a->models;
-  int64_t longest = 0, next = 0, open = 0, *known = rt_alloc((size_t)m->streams.n, sizeof *known);
-  if (!count_rows(m, job, data, &out->exact_rows, &longest, known, e)) return rt_free(known), false;
-  if (!out->exact_rows) return rt_free(known), true;
-  if (longest > m->context) longest = m->context;
-  int64_t slots = job->slots < out->exact_rows ? job->slots : out->exact_rows;
-  if (!check_caches(a, job, slots, longest, e)) return rt_free(known), false;
-  Decoder *d = decoder_new(a->en, m->tok, slots, longest, STEP_TOKENS, PROMPT_CHUNK, false, known, e);
-  rt_free(known);
-  if (!d) return false;
   Sampler *sampler = sampler_new(&(Sampling){.top_p = 1});
-  bool ok = true;
+  int64_t open = 0;
+  bool ok = true, more = true;
   while (ok) {
-    for (; ok && next < data->n && open < slots; next++)
-      if (counts(m, &data->row[next])) ok = open_row(m, d, &data->row[next], e), open++;
+    while (ok && more && open < slots) ok = open_next(m, d, f, &open, &more, e);
     if (!ok) break;
     DecodeStep did = decoder_step(d, e);
     ok = did != DECODE_FAILED;
@@ -178,42 +198,97 @@ static bool exact_match(App *a, const EvalJob *job, const Data *data, EvalResult
       DecodeSeq *s = &d->seq[i];
       if (!s->open || !(s->logits || s->full) || !advance(m, job, sampler, d, s, e, &ok)) continue;
       ok = ok && finish_row(m, job, s, out, e);
-      decoder_close(s);
+      close_row(s);
       open--;
     }
   }
+  for (int64_t i = 0; i < slots; i++)
+    if (d->seq[i].open) close_row(&d->seq[i]);
   sampler_free(sampler);
+  return ok;
+}
+
+static bool exact_match(App *a, const EvalJob *job, const DataFile *file, const DataOptions *o, const Tally *t, EvalResult *out, RtError *e) {
+  const Models *m = a->models;
+  if (!can_generate(t, e)) return false;
+  out->exact_rows = t->pairs;
+  if (!t->pairs) return true;
+  int64_t longest = t->longest < m->context ? t->longest : m->context, slots = job->slots < t->pairs ? job->slots : t->pairs;
+  if (!check_caches(a, job, slots, longest, e)) return false;
+  Decoder *d = decoder_new(a->en, m->tok, slots, longest, STEP_TOKENS, PROMPT_CHUNK, false, t->known, e);
+  if (!d) return false;
+  Feeder f;
+  feeder_start(&f, file, o, &(FeedPlan){.once = true});
+  bool ok = generate_all(a, job, d, &f, slots, out, e);
+  feeder_end(&f);
   decoder_free(d);
   return ok;
 }
 
 // ---- the command
 
-// Is there anything of what is wanted in the rows? Asked before anything is computed.
-static bool can_score(const Models *m, const EvalJob *job, const Data *d, RtError *e) {
-  int64_t pairs = 0;
-  for (int64_t i = 0; i < d->n; i++) pairs += counts(m, &d->row[i]);
-  if ((job->want_exact && m->tok && pairs) || (job->want_loss && d->labelled)) return true;
+// Is there anything of what is wanted in the rows?
+static bool can_score(const Tally *t, int64_t labelled, RtError *e) {
+  const EvalJob *job = t->job;
+  const Models *m = t->m;
+  if ((job->want_exact && m->tok && t->pairs) || (job->want_loss && labelled)) return true;
   if (job->want_loss)
-    return rt_fail(e, "%s: nothing to score: none of its %lld row%s has a labelled token", job->data, (long long)d->n, plural(d->n));
+    return rt_fail(e, "%s: nothing to score: none of its %lld row%s has a labelled token", job->data, (long long)t->rows, plural(t->rows));
   if (!m->tok) return rt_fail(e, "%s: exact match compares texts, and %s has no tokenizer", job->data, m->prog->model[m->prog->anchor].name);
   return rt_fail(e, "%s: nothing to score: exact match takes rows with \"prompt\" and \"completion\", and none of its %lld row%s has both", job->data,
-                 (long long)d->n, plural(d->n));
+                 (long long)t->rows, plural(t->rows));
+}
+
+// Without a loss to compute on the way.
+static bool tally_rows(const DataFile *file, const DataOptions *o, Tally *t, RtError *e) {
+  Feeder f;
+  const DataRow *next;
+  bool ok = true;
+  char *what = rt_format("reading %s", data_path(file));
+  feeder_start(&f, file, o, &(FeedPlan){.once = true});
+  while (ok && (ok = feeder_peek(&f, &next, e)) && next) {
+    DataRow r = feeder_take(&f);
+    tally_row(t, &r);
+    data_row_free(&r);
+    rt_progress(what, f.at.position, data_count(file));
+    ok = !rt_stopped(e);
+  }
+  rt_progress(what, 1, 1);
+  feeder_end(&f), rt_free(what);
+  return ok;
+}
+
+// A look at the data before anything is computed: all of it, where it is not large.
+static bool look_at(App *a, const EvalJob *job, const DataFile *file, RtError *e) {
+  Data *d = feed_look(a->models, file, e);
+  if (!d) return false;
+  Tally t = {.m = a->models, .job = job, .known = rt_alloc((size_t)a->models->streams.n, sizeof *t.known)};
+  for (int64_t i = 0; i < d->n; i++) tally_row(&t, &d->row[i]);
+  bool ok = !data_whole(d) || can_score(&t, d->labelled, e);
+  rt_free(t.known), data_free(d);
+  return ok;
+}
+
+static bool score_file(App *a, const EvalJob *job, const DataFile *file, EvalResult *out, RtError *e) {
+  DataOptions o = feed_options(a->models);
+  bool exact = job->want_exact && a->models->tok;
+  Tally t = {.m = a->models, .job = job, .known = rt_alloc((size_t)a->models->streams.n, sizeof *t.known)};
+  Step *s = step_new(a->en->nstream);
+  bool ok = job->want_loss ? feed_loss(a->en, s, file, &o, job->cap, tally_row, &t, &out->loss, e) : tally_rows(file, &o, &t, e);
+  out->rows = t.rows;
+  ok = ok && can_score(&t, out->loss.labelled, e) && (!exact || exact_match(a, job, file, &o, &t, out, e));
+  step_free(s);
+  rt_free(t.known);
+  return ok;
 }
 
 static bool evaluate(App *a, const EvalJob *job, EvalResult *out, RtError *e) {
   *out = (EvalResult){0};
   double start = rt_now();
-  Data *d = feed_open(a->models, job->data, e);
-  if (!d) return false;
-  if (!can_score(a->models, job, d, e)) return data_free(d), false;
-  Step *s = step_new(a->en->nstream);
-  out->rows = d->n;
-  bool ok = !job->want_loss || feed_loss(a->en, s, d, job->cap, &out->loss, e);
-  ok = ok && (!job->want_exact || !a->models->tok || exact_match(a, job, d, out, e));
+  DataFile *file = data_open(job->data, e);
+  bool ok = file && look_at(a, job, file, e) && score_file(a, job, file, out, e);
   out->seconds = rt_now() - start;
-  step_free(s);
-  data_free(d);
+  data_close(file);
   return ok;
 }
 

@@ -51,11 +51,12 @@ static bool shape_of(const App *a, const char *path, int64_t cap, bool shuffled,
   *data = 0;
   if (!path) return *s = shape_of_text(a->models, cap), true;
   int64_t before = rt_resident();
-  Data *d = feed_open(a->models, path, e);
-  if (!d) return false;
+  DataFile *f = data_open(path, e);
+  Data *d = f ? feed_look(a->models, f, e) : NULL;
+  if (!d) return data_close(f), false;
   if (rt_resident() > before) *data = rt_resident() - before;
   *s = shape_of_data(a->models, d, cap, shuffled);
-  data_free(d);
+  data_free(d), data_close(f);
   return true;
 }
 
@@ -225,12 +226,18 @@ static void print_memory(const json_t *m) {
   putchar('\n');
 }
 
+static void print_share(const json_t *v, bool first) {
+  char of[96] = "";
+  if (number(v, "looked") < number(v, "rows")) snprintf(of, sizeof of, " (a sample of %lld of %lld rows)", number(v, "looked"), number(v, "rows"));
+  printf("%s  %s%s: %s sees %.1f %% of the tokens that end in the text so far\n", first ? "\nvisible under the stable prefix\n" : "", text(v, "data"), of,
+         text(v, "model"), 100 * json_real_value(json_object_get(v, "share")));
+}
+
 static void print_visible(const json_t *all) {
   size_t i;
   json_t *v;
   json_array_foreach(all, i, v)
-    printf("%s  %s: %s sees %.1f %% of the tokens that end in the text so far\n", i ? "" : "\nvisible under the stable prefix\n", text(v, "data"),
-           text(v, "model"), 100 * json_real_value(json_object_get(v, "share")));
+    print_share(v, i == 0);
 }
 
 int cmd_info(const Options *o) {

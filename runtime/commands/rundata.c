@@ -1,13 +1,13 @@
 // See rundata.h.
 #include "runtime/commands/rundata.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "runtime/core/core.h"
 #include "runtime/files/files.h"
 
-static json_t *entry_of(const char *file, FileSum *sum, RtError *e) {
-  if (!sha256_sum(file, sum, e)) return NULL;
+static json_t *entry_of(const char *file, const FileSum *sum) {
   char *path = file_absolute(file);
   json_t *o = json_pack("{s:I, s:s}", "size", (json_int_t)sum->size, "sha256", sum->sha256), *name = json_string(path);
   json_object_set_new(o, "path", name ? name : json_null());      // a name that is no UTF-8
@@ -31,19 +31,37 @@ static bool same_content(const char *key, const char *file, const FileSum *sum, 
   return ok;
 }
 
-json_t *rundata_of(const TrainSettings *s, const json_t *theirs, const char *path, bool allowed, RunData *found, RtError *e) {
+json_t *rundata_of(const TrainSettings *s, const FileSum *const sums[2], const json_t *theirs, const char *path, bool allowed, RunData *found, RtError *e) {
   const struct { const char *key, *file; bool *other; } FILES[] = {{"data", s->data, &found->changed}, {"validate", s->validate, &found->held_changed}};
   json_t *o = json_object();
   *found = (RunData){0};
   for (size_t i = 0; i < sizeof FILES / sizeof *FILES; i++) {
-    FileSum sum;
-    json_t *now = FILES[i].file ? entry_of(FILES[i].file, &sum, e) : NULL;
     const json_t *was = json_object_get(theirs, FILES[i].key);
     if (!FILES[i].file) continue;
-    if (now) json_object_set_new(o, FILES[i].key, now);
-    if (now && (!was || same_content(FILES[i].key, FILES[i].file, &sum, was, path, allowed, FILES[i].other, e))) continue;
+    json_object_set_new(o, FILES[i].key, entry_of(FILES[i].file, sums[i]));
+    if (!was || same_content(FILES[i].key, FILES[i].file, sums[i], was, path, allowed, FILES[i].other, e)) continue;
     json_decref(o);
     return NULL;
   }
   return o;
+}
+
+static bool report(const App *a, const char *path, const Data *d, double seconds, RtError *e) {
+  feed_tell(a->models, path, d);
+  if (!d->trained) return rt_fail(e, "%s: no row has a labelled token", path);
+  printf("%s: %lld row%s, %lld window%s, %lld token%s (%lld labelled): nothing wrong (%.1f s)\n", path, (long long)d->looked, plural(d->looked), (long long)d->windows,
+         plural(d->windows), (long long)d->tokens, plural(d->tokens), (long long)d->labelled, seconds);
+  return true;
+}
+
+bool rundata_check(const App *a, const char *path, RtError *e) {
+  double start = rt_now();
+  DataFile *f = data_open(path, e);
+  if (!f) return false;
+  DataOptions o = feed_options(a->models);
+  Check *c = check_start(f, &o, pool_threads(a->en->pool) - 1, false);
+  bool ok = check_help(c, e) && report(a, path, check_counts(c), rt_now() - start, e);
+  check_end(c);
+  data_close(f);
+  return ok;
 }

@@ -75,7 +75,7 @@ static bool check_resume(const RunDir *r, RtError *e) {
   return rt_fail_about(e, RT_ABOUT_NO_RUN, "there is no run to go on with in %s: no last/theta.json", r->dir);
 }
 
-static bool check_start(const RunDir *r, RunStart start, RtError *e) {
+static bool may_start(const RunDir *r, RunStart start, RtError *e) {
   char parts[64];
   struct stat st;
   if (stat(r->dir, &st) == 0 && !S_ISDIR(st.st_mode)) return rt_fail_about(e, RT_ABOUT_RUN_DIR, "%s: expected a directory, found a file", r->dir);
@@ -116,11 +116,11 @@ bool rundir_open(RunDir *r, const char *dir, RunStart start, RtError *e) {
   char *path = file_join(dir, ".calm.lock"), *what = rt_format("%s: another training is at work here", dir), parts[64];
   // Asked before anything is made, and again when nobody else can change it.
   look_aside(r);
-  bool ok = !lock_is_held(path, what, e) && check_start(r, start, e);
+  bool ok = !lock_is_held(path, what, e) && may_start(r, start, e);
   r->made = !is_there(dir);
   ok = ok && file_make_dirs(dir, e) && lock_take(&r->lock, path, what, e);
   if (ok) look_aside(r);
-  ok = ok && check_start(r, start, e) && tidy(r, e);
+  ok = ok && may_start(r, start, e) && tidy(r, e);
   r->replaces = ok && start == RUN_OVERWRITE && *list_run(r, parts);
   rt_free(path), rt_free(what);
   return ok;

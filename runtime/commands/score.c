@@ -157,9 +157,7 @@ static void keep_rows(void *user, int64_t first, int64_t n) {
 // Logits and hidden states of every row by entry `score`.
 static bool score_rows(Score *s, RtError *e) {
   FeedSteps f = {.en = s->en, .step = s->step, .entry = s->en->entry[ENTRY_SCORE], .whole = true, .cap = s->cap};
-  if (!feed_room(&f, s->data, e)) return false;
-  feed_steps(&f, s->row, s->data->n, 0, keep_rows, s);
-  return true;
+  return feed_room(&f, 0, e) && feed_steps(&f, s->row, s->data->n, 0, keep_rows, s, e);
 }
 
 typedef struct ChunkRow {
@@ -222,8 +220,7 @@ static bool score_grads(Score *s, RtError *e) {
   Engine *en = s->en;
   memset(en->params.grad, 0, (size_t)en->prog->theta * sizeof *en->params.grad);
   FeedSteps f = {.en = en, .step = s->step, .entry = en->entry[ENTRY_TRAIN], .cap = s->cap};
-  if (!feed_room(&f, s->data, e)) return false;
-  feed_steps(&f, s->row, s->data->n, 1, NULL, NULL);
+  if (!feed_room(&f, 0, e) || !feed_steps(&f, s->row, s->data->n, 1, NULL, NULL, e)) return false;
   for (int i = 0; i < en->prog->nparam; i++) {
     const ProgParam *p = &en->prog->param[i];
     char *name = keep(s, strlen(p->name) + 8);

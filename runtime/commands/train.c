@@ -26,9 +26,13 @@ typedef struct Trainer {
   Engine *en;                  // the app's
   TrainSettings set;
   TrainState st;
-  Data *data, *held;
-  Feeder feed;
-  Course course;
+  DataFile *data, *held;
+  DataOptions rows;            // how they are read
+  Ahead *ahead;                // of data
+  Check *check;                // of all of it, beside; NULL: it is known to be good, or cannot be known
+  const FeedBatch *batch;      // of this optimizer step
+  FeedPlace at;                // behind the last step's
+  char *step_words;
   FeedSteps steps;
   Identity id;
   Chosen chosen;               // set, and why
@@ -46,29 +50,11 @@ typedef struct Trainer {
   int64_t until;               // the step to stop after
   bool nothing;                // left to do
   bool tty, half_line;         // is standard error a terminal; is its last line one that the next takes the place of
-  const DataRow **rows;        // of this optimizer step
-  int64_t nrows, caprows, done_at_start, saved_step;
+  int64_t done_at_start, saved_step;
   double started, saved, seconds_before;    // before: in the run that is gone on with
 } Trainer;
 
 // ---- one optimizer step
-
-enum { MOST_ROWS = 1 << 24 };  // of an optimizer step
-
-// Rows of the next step, and their tokens.
-static bool take_rows(Trainer *t, int64_t *tokens, RtError *e) {
-  RT_IN_PHASE(RT_PHASE_READ);
-  t->nrows = *tokens = 0;
-  while (course_takes(&t->course, t->nrows, *tokens, feeder_peek(&t->feed))) {
-    if (t->nrows == MOST_ROWS)
-      return rt_fail(e, "a step of %lld batch%s of %lld %s takes more than %d rows of %s; expected fewer", (long long)t->set.accumulate,
-                     t->set.accumulate == 1 ? "" : "es", (long long)t->set.batch.n, t->set.batch.rows ? "rows" : "tokens", MOST_ROWS, t->set.data);
-    if (t->nrows == t->caprows) t->rows = rt_realloc(t->rows, (size_t)(t->caprows = t->caprows * 2 + 64), sizeof *t->rows);
-    const DataRow *r = t->rows[t->nrows++] = feeder_next(&t->feed);
-    *tokens += r->n;
-  }
-  return true;
-}
 
 static int64_t count_labels(const DataRow *r) {
   int64_t n = 0;
@@ -76,12 +62,15 @@ static int64_t count_labels(const DataRow *r) {
   return n;
 }
 
-// Gradients of the mean loss over all rows taken, summed over as many ragged steps as they need; returns that loss.
-static double gradients(Trainer *t) {
+// Gradients of the mean loss over all rows of the step, summed over as many ragged steps as they need; and that loss.
+static bool gradients(Trainer *t, double *loss, RtError *e) {
   int64_t labels = 0;
-  for (int64_t i = 0; i < t->nrows; i++) labels += count_labels(t->rows[i]);
+  for (int64_t i = 0; i < t->batch->n; i++) labels += count_labels(t->batch->each[i]);
   memset(t->en->params.grad, 0, (size_t)t->en->prog->theta * sizeof *t->en->params.grad);
-  return feed_nll(&t->steps, t->rows, t->nrows, (float)(1.0 / (double)labels), NULL) / (double)labels;
+  double nll = 0;
+  if (!feed_nll(&t->steps, t->batch->each, t->batch->n, (float)(1.0 / (double)labels), &nll, NULL, e)) return false;
+  *loss = nll / (double)labels;
+  return true;
 }
 
 // torch.optim.AdamW's order, and torch.nn.utils.clip_grad_norm_ before it. Returns the gradient's norm before clipping.
@@ -106,7 +95,7 @@ static double update(Trainer *t, double lr) {
 
 // Where training stands now, as far as steps do not say it.
 static void mark(Trainer *t) {
-  t->st.epoch = t->feed.epoch, t->st.position = t->feed.position;
+  t->st.epoch = t->at.epoch, t->st.position = t->at.position, t->st.window = t->at.window;
   t->st.seconds = t->seconds_before + rt_now() - t->started;
 }
 
@@ -144,7 +133,8 @@ static bool look(Trainer *t, double *held, RtError *e) {
   FeedLoss l;
   *held = NAN;
   if (!t->held) return true;
-  if (!feed_loss(t->en, t->steps.step, t->held, t->set.tokens_cap, &l, e)) return false;
+  if (!feed_loss(t->en, t->steps.step, t->held, &t->rows, t->set.tokens_cap, NULL, NULL, &l, e)) return false;
+  if (!l.labelled) return rt_fail(e, "%s: no row has a labelled token", t->set.validate);
   *held = l.nll / (double)l.labelled;
   if (!(*held < t->st.best)) return true;
   t->st.best = *held, t->st.best_step = t->st.step;
@@ -184,6 +174,32 @@ static void watch(Trainer *t, double loss, double norm) {
             settings_lr(&t->set, step - 1));
 }
 
+// ---- what may be wrong with the data, found while it is trained on
+
+// No row at fault is ever trained on, so what there is stays good: it is saved, and the user told how to go on.
+static bool data_failed(Trainer *t, RtError *e) {
+  RtError ignored;
+  if (!t->log || !(t->saved_step == t->st.step || save(t, &ignored))) return false;
+  char *why = rt_strdup(e->text);
+  rt_fail(e, "%s; %s holds step %lld: with the row mended, --resume --changed-data goes on from it", why, t->dir.last, (long long)t->st.step);
+  rt_free(why);
+  return false;
+}
+
+// How the reading of all rows beside the training stands: once it is through it says what the look at the beginning could not know.
+static bool look_at_check(Trainer *t, RtError *e) {
+  CheckState s = t->check ? check_state(t->check, e) : CHECK_RUNS;
+  if (s == CHECK_RUNS) return true;
+  if (t->half_line) fputc('\n', stderr), t->half_line = false;
+  if (s == CHECK_BAD) return data_failed(t, e);
+  const Data *d = check_counts(t->check);
+  feed_tell(t->app.models, t->set.data, d);
+  rt_note("%s: all %lld rows were read: %lld tokens, %lld labelled, nothing wrong", t->set.data, (long long)d->of, (long long)d->tokens, (long long)d->labelled);
+  check_end(t->check);
+  t->check = NULL;
+  return true;
+}
+
 // Runs to the last step; *sig is the signal that stopped it before, or 0.
 static bool run(Trainer *t, int *sig, RtError *e) {
   TrainSettings *s = &t->set;
@@ -195,18 +211,21 @@ static bool run(Trainer *t, int *sig, RtError *e) {
     if (t->held) fprintf(stderr, "held-out loss before training %.4f\n", held);
   }
   while (t->st.step < until && !(*sig = signals_asked())) {
-    double before = rt_now(), lr = settings_lr(s, t->st.step);
-    int64_t tokens;
-    if (!take_rows(t, &tokens, e)) return false;
-    double loss = gradients(t), norm = update(t, lr);
+    double before = rt_now(), lr = settings_lr(s, t->st.step), loss;
+    if (!look_at_check(t, e)) return false;
+    if (!(t->batch = ahead_next(t->ahead, e))) return data_failed(t, e);
+    int64_t tokens = t->batch->tokens;
+    if (!gradients(t, &loss, e)) return false;
+    double norm = update(t, lr);
     if (!isfinite(loss) || !isfinite(norm))
       return rt_fail(e,
                      "step %lld: %s is not a finite number (learning rate %.3g, rows from line %lld of %s); nothing was saved since step %lld",
                      (long long)t->st.step + 1, isfinite(loss) ? "the gradient" : "the loss", lr,
-                         (long long)t->rows[0]->line, s->data,
+                         (long long)t->batch->row[0].line, s->data,
                      (long long)t->saved_step);
     engine_prepare(t->en);
     t->st.step++, t->st.tokens += tokens;
+    t->at = t->batch->after;
     watch(t, loss, norm);
     bool looked = t->st.step % every == 0 || t->st.step == s->steps;
     double seconds = rt_now() - before;
@@ -290,7 +309,8 @@ static void take_start(Trainer *t, const Options *o) {
 // The content of the data against that of the run gone on with.
 static bool bind_data(Trainer *t, const Options *o, RtError *e) {
   const json_t *theirs = o->resume ? json_object_get(checkpoint_about(t->from), "data") : NULL;
-  json_t *data = rundata_of(&t->set, theirs, t->from ? checkpoint_path(t->from) : "", o->changed_data || o->force, &t->run_data, e);
+  const FileSum *sums[] = {&t->data->lines.sum, t->held ? &t->held->lines.sum : NULL};
+  json_t *data = rundata_of(&t->set, sums, theirs, t->from ? checkpoint_path(t->from) : "", o->changed_data || o->force, &t->run_data, e);
   if (!data) return false;
   t->kept = json_pack("{s:o}", "data", data);
   choose_keep(&t->chosen, t->en->prog, t->kept);
@@ -301,23 +321,97 @@ static bool bind_data(Trainer *t, const Options *o, RtError *e) {
   return identity_get(&t->id, e) != NULL;          // of the files as they are now
 }
 
-static bool open_data(Trainer *t, const Options *o, RtError *e) {
-  RT_IN_PHASE(RT_PHASE_READ);
-  TrainSettings *s = &t->set;
-  if (!bind_data(t, o, e) || !(t->data = feed_open(t->app.models, s->data, e))) return false;
-  if (s->validate && !(t->held = feed_open(t->app.models, s->validate, e))) return false;
-  if (t->held && feed_longest(t->held) == 0) return rt_fail(e, "%s: no row has a labelled token", s->validate);
-  int64_t longest = feed_longest(t->data), batch = s->batch.n * s->accumulate;
-  if (longest == 0) return rt_fail(e, "%s: no row has a labelled token", s->data);
-  bool large = s->batch.rows && batch > s->tokens_cap / longest;
-  int64_t most = large ? s->tokens_cap : s->batch.rows ? batch * longest : batch;      // tokens of an optimizer step
+// A run of an earlier calm stood at a window of an order drawn over windows that had something to train on. That is the same place in the order of rows where
+// every row is one of these; elsewhere there is none. seen: all rows of the data, or (not whole) a sample.
+static bool convert_place(Trainer *t, const Options *o, const Data *seen, RtError *e) {
+  const json_t *format = t->from ? json_object_get(checkpoint_about(t->from), "calm") : NULL;
+  if (!o->resume || json_integer_value(format) >= CHECKPOINT_OF_ROWS || t->st.position == 0 || t->run_data.changed) return true;
+  Check *c = NULL;
+  if (!data_whole(seen)) {
+    c = check_start(t->data, &t->rows, pool_threads(t->en->pool) - 1, false);
+    if (!check_help(c, e)) return check_end(c), false;
+    seen = check_counts(c);
+  }
+  bool same = seen->windows == seen->of && seen->trained == seen->of;
+  check_end(c);
+  if (same) return true;
+  if (!o->changed_data && !o->force)
+    return rt_fail_about(e, RT_ABOUT_OTHER_DATA,
+                         "%s: \"position\": saved in format %lld, it counts the windows that have labelled tokens, in an order drawn over them; that is drawn over rows now, and "
+                         "%s has rows of several windows, or without labelled tokens: from there only the next epoch can be gone on with",
+                         checkpoint_path(t->from), (long long)json_integer_value(format), t->set.data);
+  rt_warn("%s: saved in format %lld, its place in epoch %lld is none in the order of rows: goes on with epoch %lld", checkpoint_path(t->from),
+          (long long)json_integer_value(format), (long long)t->st.epoch, (long long)t->st.epoch + 1);
+  t->st.epoch++, t->st.position = 0;
+  return true;
+}
+
+// Where a run goes on is a row that is there; whether it has such a window is seen when it is read.
+static bool check_place(const Trainer *t, const Options *o, RtError *e) {
+  if (t->st.position <= data_count(t->data) || t->run_data.changed || o->force) return true;
+  return rt_fail(e, "%s: \"position\": expected a row of the %lld that %s has, found %lld", checkpoint_path(t->from), (long long)data_count(t->data),
+                 t->set.data, (long long)t->st.position);
+}
+
+// Steps of the size that an optimizer step can have, where that is less than the cap. look: at the data.
+static bool open_steps(Trainer *t, const Data *look, RtError *e) {
+  const TrainSettings *s = &t->set;
+  int64_t longest = feed_longest(look), batch = s->batch.n * s->accumulate, most = batch;
+  if (s->batch.rows) most = data_whole(look) && batch <= s->tokens_cap / longest ? batch * longest : s->tokens_cap;
   t->steps = (FeedSteps){.en = t->en, .step = step_new(t->en->nstream), .entry = t->en->entry[ENTRY_TRAIN], .cap = most < s->tokens_cap ? most : s->tokens_cap};
-  feeder_start(&t->feed, t->data, t->st.seed, s->shuffle, t->st.epoch, t->st.position);
-  if (t->st.position > t->feed.n && !t->run_data.changed && !o->force)
-    return rt_fail(e, "%s: \"position\": expected a row of the %lld that %s has to train on, found %lld", checkpoint_path(t->from), (long long)t->feed.n, s->data,
-                   (long long)t->st.position);
-  t->course = course_of(s, &t->feed);
-  return feed_room(&t->steps, t->data, e);
+  return feed_room(&t->steps, longest, e);
+}
+
+static void open_reading(Trainer *t, const Course *c, bool whole) {
+  const FeedPlan plan = {.seed = t->st.seed, .shuffle = t->set.shuffle, .from = t->at};
+  bool beside = pool_threads(t->en->pool) > 1;
+  t->ahead = ahead_start(t->data, &t->rows, &plan, &c->rule, beside);
+  if (!whole && beside) t->check = check_start(t->data, &t->rows, 1, true);
+}
+
+// The first line.
+static void say_start(const Trainer *t, const Course *c, const Data *look) {
+  const Engine *en = t->en;
+  int64_t params = prog_trained(en->prog);
+  int threads = pool_threads(en->pool);
+  char *course = course_words(c, &t->set, look, t->st.seed);
+  fprintf(stderr, "%s: %lld parameter%s, ", en->prog->spec, (long long)params, plural(params));
+  if (data_whole(look))
+    fprintf(stderr, "%lld row%s of %lld token%s (%lld labelled)", (long long)look->n, plural(look->n), (long long)look->tokens, plural(look->tokens),
+            (long long)look->labelled);
+  else
+    fprintf(stderr, "%lld rows of about %.3g tokens (%.3g labelled; by a sample of %lld rows)", (long long)look->of,
+            (double)look->tokens / (double)look->looked * (double)look->of, (double)look->labelled / (double)look->looked * (double)look->of, (long long)look->looked);
+  fprintf(stderr, ", %s, %d thread%s, %s, %s: %s, ", course, threads, plural(threads), en->isa->name, precision_of_app(&t->app), t->app.precision_why);
+  rt_free(course);
+  say_end(t->app.models);
+  fputc('\n', stderr);
+}
+
+// Of each file a look, which is all of a small one.
+static bool look_at_data(Trainer *t, const Options *o, const Data *look, const Data *held, RtError *e) {
+  const TrainSettings *s = &t->set;
+  if (held && data_whole(held) && feed_longest(held) == 0) return rt_fail(e, "%s: no row has a labelled token", s->validate);
+  if (data_whole(look) && feed_longest(look) == 0) return rt_fail(e, "%s: no row has a labelled token", s->data);
+  if (!convert_place(t, o, look, e) || !check_place(t, o, e) || !open_steps(t, look, e)) return false;
+  t->at = (FeedPlace){t->st.epoch, t->st.position, t->st.window};
+  t->step_words = course_step(s);
+  Course c = course_of(s, look, t->step_words);
+  open_reading(t, &c, data_whole(look));
+  if (o->resume && !t->held && file_is_dir(t->dir.best))
+    rt_warn("%s stays as it is: without held-out data (--validate) nothing says which parameters are best", t->dir.best);
+  say_start(t, &c, look);
+  return true;
+}
+
+static bool open_data(Trainer *t, const Options *o, RtError *e) {
+  const TrainSettings *s = &t->set;
+  t->rows = feed_options(t->app.models);
+  if (!(t->data = data_open(s->data, e)) || (s->validate && !(t->held = data_open(s->validate, e))) || !bind_data(t, o, e)) return false;
+  Data *look = feed_look(t->app.models, t->data, e), *held = look && t->held ? feed_look(t->app.models, t->held, e) : NULL;
+  bool ok = look && (!t->held || held) && look_at_data(t, o, look, held, e);
+  data_free(look), data_free(held);
+  return ok;
 }
 
 static bool check_memory(Trainer *t, const Options *o, RtError *e) {
@@ -352,6 +446,15 @@ static void say_idle(const Trainer *t, const Options *o) {
   if (t->set.schedule == SCHEDULE_constant) options_idle_setting(o, SET_schedule_floor, "the schedule is constant");
 }
 
+// --check: reads what a training would, and starts none.
+static bool check_data(Trainer *t, const Options *o, RtError *e) {
+  if (!choose(&t->chosen, t->en->prog, o, NULL, NULL, e)) return false;
+  const char *files[] = {t->chosen.set.data, t->chosen.set.validate};
+  for (int i = 0; i < 2; i++)
+    if (files[i] && !rundata_check(&t->app, files[i], e)) return false;
+  return true;
+}
+
 static bool train(Trainer *t, const Options *o, int *sig, RtError *e) {
   Engine *en = t->en;
   if (en->entry[ENTRY_TRAIN] < 0 || en->prog->nparam == 0)
@@ -368,18 +471,7 @@ static bool train(Trainer *t, const Options *o, int *sig, RtError *e) {
   if (!check_memory(t, o, e) || !outputs_allowed(t, o, e) || !engine_load(en, t->app.models->dir, true, e)) return false;
   take_start(t, o);
   if (!open_data(t, o, e)) return false;
-  if (o->resume && !t->held && file_is_dir(t->dir.best))
-    rt_warn("%s stays as it is: without held-out data (--validate) nothing says which parameters are best", t->dir.best);
   if (t->held) t->best_theta = rt_alloc((size_t)en->prog->theta, sizeof(float));
-  int64_t params = prog_trained(en->prog);
-  int threads = pool_threads(en->pool);
-  char *course = course_words(&t->course, &t->set, &t->feed);
-  fprintf(stderr, "%s: %lld parameter%s, %lld row%s of %lld token%s (%lld labelled), %s, %d thread%s, %s, %s: %s, ", en->prog->spec, (long long)params,
-          plural(params), (long long)t->data->n, plural(t->data->n), (long long)t->data->tokens, plural(t->data->tokens), (long long)t->data->labelled,
-          course, threads, plural(threads), en->isa->name, precision_of_app(&t->app), t->app.precision_why);
-  rt_free(course);
-  say_end(t->app.models);
-  fputc('\n', stderr);
   engine_prepare(en);
   signals_ask();                                   // the rest of a step, and its checkpoint, are worth waiting for
   t->started = t->saved = rt_now();
@@ -423,19 +515,20 @@ int cmd_train(const Options *o) {
   Trainer t = {0};
   int sig = 0;
   if (o->resume && o->overwrite) return usage_error("--resume goes on with a run, --overwrite replaces it: give one of them");
+  if (o->check && (o->resume || o->overwrite)) return usage_error("--check reads data and touches no run: leave --%s out", o->resume ? "resume" : "overwrite");
   bool ok = app_open(&t.app, o, &e);
   t.en = t.app.en, t.id.models = t.app.models;
-  ok = ok && train(&t, o, &sig, &e);
+  ok = ok && (o->check ? check_data(&t, o, &e) : train(&t, o, &sig, &e));
   trainlog_close(t.log);
   if (t.half_line) fputc('\n', stderr);
   if (ok && t.nothing) say_nothing(&t);
-  else if (ok) say_done(&t, sig);
-  if (t.data) feeder_end(&t.feed), data_free(t.data);
-  if (t.held) data_free(t.held);
+  else if (ok && !o->check) say_done(&t, sig);
+  ahead_end(t.ahead), check_end(t.check);
+  data_close(t.data), data_close(t.held);
   step_free(t.steps.step);
   json_decref(t.kept), checkpoint_close(t.from);
   identity_drop(&t.id);
-  rt_free(t.best_theta), rt_free(t.rows);
+  rt_free(t.best_theta), rt_free(t.step_words);
   rundir_close(&t.dir);
   app_close(&t.app);
   return !ok ? cmd_fail(o, &e) : sig ? 128 + sig : 0;

@@ -16,7 +16,7 @@ typedef struct Reader {
   const DataOptions *o;
   RtError *e;
   Data *data;
-  int64_t cap, line;
+  int64_t line, row, first;    // of it: its number, its place among the rows, its first window in data
 } Reader;
 
 static bool fail(const Reader *r, const char *key, const char *expected, const json_t *found) {
@@ -26,12 +26,10 @@ static bool fail(const Reader *r, const char *key, const char *expected, const j
 // Appends a row of n tokens, its ids and labels to be filled in.
 static DataRow *add_row(Reader *r, int64_t n) {
   Data *d = r->data;
-  if (d->n == r->cap) {
-    r->cap = r->cap ? r->cap * 2 : 256;
-    d->row = rt_realloc(d->row, (size_t)r->cap, sizeof *d->row);
-  }
+  if (d->n == d->cap) d->row = rt_realloc(d->row, (size_t)(d->cap = d->cap * 2 + 16), sizeof *d->row);
   DataRow *row = &d->row[d->n++];
-  *row = (DataRow){.ids = rt_alloc((size_t)n, sizeof(int32_t)), .labels = rt_alloc((size_t)n, sizeof(int32_t)), .n = n, .line = r->line};
+  *row = (DataRow){.line = r->line, .row = r->row, .window = d->n - 1 - r->first};
+  row->ids = rt_alloc((size_t)n, sizeof(int32_t)), row->labels = rt_alloc((size_t)n, sizeof(int32_t)), row->n = n;
   return row;
 }
 
@@ -268,11 +266,6 @@ static bool read_row(Reader *r, const json_t *obj) {
   return need_string(r, obj, "prompt", &a) && need_string(r, obj, "completion", &b) && read_pair(r, a, b);
 }
 
-static bool is_blank(const char *s, size_t n) {
-  while (n && (*s == ' ' || *s == '\t' || *s == '\r')) s++, n--;
-  return n == 0;
-}
-
 // A line that is no JSON: mostly text, or JSON that goes over several lines.
 static bool no_row(const Reader *r, const char *s, size_t n, const json_error_t *je) {
   while (n && (*s == ' ' || *s == '\t')) s++, n--;
@@ -291,7 +284,6 @@ static bool no_row(const Reader *r, const char *s, size_t n, const json_error_t 
 
 static bool read_line(Reader *r, const char *s, size_t n) {
   size_t bom = r->line == 1 ? rt_utf8_bom(s, n) : 0;
-  if (is_blank(s + bom, n - bom)) return true;
   size_t valid = rt_utf8_valid(s, n);
   if (valid < n)
     return rt_fail(r->e, "%s:%lld: not UTF-8: byte %zu of the line is 0x%02X", r->path, (long long)r->line, valid + 1, (unsigned)(uint8_t)s[valid]);
@@ -303,41 +295,106 @@ static bool read_line(Reader *r, const char *s, size_t n) {
   return ok;
 }
 
-Data *data_read(const char *path, const DataOptions *o, RtError *e) {
-  FileMap m;
-  if (!file_map(&m, path, e)) return NULL;
-  Reader r = {.path = path, .o = o, .e = e, .data = rt_alloc(1, sizeof(Data))};
-  r.data->limit = rt_alloc(o->streams ? (size_t)o->streams->n : 1, sizeof *r.data->limit);
-  const char *s = (const char *)m.data, *end = s + m.size, *other = text_encoding(s, m.size);
-  bool ok = !other || rt_fail(e, "%s: " ENCODING_HELP, path, other, other);
-  while (ok && s < end) {
-    const char *eol = memchr(s, '\n', (size_t)(end - s));
-    r.line++;
-    ok = read_line(&r, s, (size_t)((eol ? eol : end) - s));
-    s = eol ? eol + 1 : end;
+DataFile *data_open(const char *path, RtError *e) {
+  RT_IN_PHASE(RT_PHASE_READ);
+  enum { LOOK = 64 };
+  char begin[LOOK];
+  DataFile *f = rt_alloc(1, sizeof *f);
+  bool ok = lines_open(&f->lines, path, e);
+  const char *other = ok ? text_encoding(begin, lines_begin(&f->lines, begin, sizeof begin)) : NULL;
+  if (other) ok = rt_fail(e, "%s: " ENCODING_HELP, path, other, other);
+  if (ok && f->lines.n == 0) ok = rt_fail(e, "%s: no rows", path);
+  if (ok) return f;
+  data_close(f);
+  return NULL;
+}
+
+void data_close(DataFile *f) {
+  if (!f) return;
+  lines_close(&f->lines);
+  rt_free(f);
+}
+
+Data *data_new(const DataOptions *o) {
+  Data *d = rt_alloc(1, sizeof *d);
+  d->nlimit = o->streams ? o->streams->n : 1;
+  d->limit = rt_alloc((size_t)d->nlimit, sizeof *d->limit);
+  return d;
+}
+
+bool data_add(Data *d, const DataFile *f, int64_t at, const DataOptions *o, RtError *e) {
+  Reader r = {.path = data_path(f), .o = o, .e = e, .data = d, .line = lines_number(&f->lines, at), .row = at, .first = d->n};
+  if (!lines_text(&f->lines, at, &d->text, e) || !read_line(&r, d->text.s, d->text.n)) return false;
+  for (int64_t i = r.first; i < d->n; i++) {
+    const DataRow *row = &d->row[i];
+    d->tokens += row->n;
+    d->windows++, d->trained += has_label(row, row->n);
+    for (int64_t k = 1; k < row->n; k++) d->labelled += row->labels[k] != -100;
   }
-  file_unmap(&m);
-  if (ok && r.data->n == 0) ok = rt_fail(e, "%s: no rows", path);
-  if (!ok) {
-    data_free(r.data);
-    return NULL;
-  }
-  for (int64_t i = 0; i < r.data->n; i++) {
-    const DataRow *row = &r.data->row[i];
-    r.data->tokens += row->n;
-    for (int64_t k = 1; k < row->n; k++) r.data->labelled += row->labels[k] != -100;
-  }
-  return r.data;
+  d->looked++, d->of = data_count(f);
+  return true;
+}
+
+void data_row_free(DataRow *r) {
+  rt_free(r->ids), rt_free(r->labels), rt_free((char *)(uintptr_t)r->prompt);
+  follow_free(r->follow);
+}
+
+void data_clear(Data *d) {
+  for (int64_t i = 0; i < d->n; i++) data_row_free(&d->row[i]);
+  d->n = 0;
 }
 
 void data_free(Data *d) {
   if (!d) return;
-  for (int64_t i = 0; i < d->n; i++) {
-    rt_free(d->row[i].ids);
-    rt_free(d->row[i].labels);
-    follow_free(d->row[i].follow);
-    rt_free((char *)(uintptr_t)d->row[i].prompt);
-  }
-  rt_free(d->row), rt_free(d->limit);
+  data_clear(d);
+  rt_free(d->row), rt_free(d->limit), rt_free(d->text.s);
   rt_free(d);
+}
+
+void data_count_in(Data *d, const Data *from) {
+  d->tokens += from->tokens, d->labelled += from->labelled, d->looked += from->looked;
+  d->windows += from->windows, d->trained += from->trained;
+  if (from->of) d->of = from->of;
+  for (int64_t k = 0; k < d->nlimit; k++) {
+    DataLimit *l = &d->limit[k];
+    const DataLimit *x = &from->limit[k];
+    l->cut += x->cut, l->lost += x->lost, l->split += x->split, l->windows += x->windows;
+    if (x->widest > l->widest) l->widest = x->widest;
+  }
+}
+
+static bool all_rows(Data *d, const DataFile *f, const DataOptions *o, RtError *e) {
+  for (int64_t i = 0; i < data_count(f); i++)
+    if (!data_add(d, f, i, o, e)) return false;
+  return true;
+}
+
+// Runs of rows that lie together, so that a disk which is slow to seek is not asked for each.
+static bool some_rows(Data *d, const DataFile *f, const DataOptions *o, int64_t bytes, RtError *e) {
+  enum { PLACES = 64 };
+  int64_t n = data_count(f), width = (int64_t)f->lines.sum.size / n + 1, places = bytes / width < PLACES ? bytes / width + 1 : PLACES;
+  if (places > n) places = n;
+  for (int64_t k = 0; k < places; k++) {
+    int64_t i = (int64_t)((double)n / (double)places * (double)k), to = (int64_t)((double)n / (double)places * (double)(k + 1));
+    uint64_t end = f->lines.at[i] + (uint64_t)(bytes / places);
+    do
+      if (!data_add(d, f, i, o, e)) return false;
+    while (++i < to && f->lines.at[i] < end);
+  }
+  return true;
+}
+
+Data *data_sample(const DataFile *f, const DataOptions *o, int64_t whole, int64_t bytes, RtError *e) {
+  Data *d = data_new(o);
+  if ((int64_t)f->lines.sum.size <= whole ? all_rows(d, f, o, e) : some_rows(d, f, o, bytes, e)) return d;
+  data_free(d);
+  return NULL;
+}
+
+Data *data_read(const char *path, const DataOptions *o, RtError *e) {
+  DataFile *f = data_open(path, e);
+  Data *d = f ? data_sample(f, o, INT64_MAX, 0, e) : NULL;
+  data_close(f);
+  return d;
 }

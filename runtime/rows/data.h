@@ -4,6 +4,7 @@
 //   {"input_ids", "labels"}      as they are; -100 = not trained; needs no tokenizer
 #ifndef CALM_RUNTIME_DATA_H
 #define CALM_RUNTIME_DATA_H
+#include "runtime/files/files.h"
 #include "runtime/rows/follow.h"
 #include "runtime/text/text.h"
 
@@ -14,6 +15,7 @@ typedef struct DataRow {
   const char *prompt;           // raw text, which may hold any character, prompt_len bytes of it; NULL for rows of other kinds
   size_t prompt_len;
   int64_t line;                 // 1-based line in the file
+  int64_t row, window;          // which row of the file, and which window of it (0 but for a text longer than a context)
   Follow *follow;               // the streams that follow the anchor's; NULL where there is one stream
 } DataRow;
 
@@ -24,13 +26,6 @@ typedef struct DataLimit {
   int64_t widest;               // tokens of the longest window
 } DataLimit;
 
-typedef struct Data {
-  DataRow *row;
-  int64_t n;
-  int64_t tokens, labelled;     // sums
-  DataLimit *limit;             // by stream (the anchor's alone is one): what its context did
-} Data;
-
 typedef struct DataOptions {
   const Tokenizer *tok;         // NULL: only input_ids rows are possible
   const TextEnds *ends;         // what ends a text: appended (labelled) to a completion that does not bring an end
@@ -39,7 +34,39 @@ typedef struct DataOptions {
   int64_t context;              // of the anchor's stream: longer rows are cut (text rows are split into windows)
 } DataOptions;
 
-// Reads every row. Errors name file, line, key, what was found and what was expected. NULL on error.
-Data *data_read(const char *path, const DataOptions *o, RtError *e);
+// A file of rows, which holds none of them: read-only once open, for any number of threads. Rows are counted from 0 in the order of the file.
+typedef struct DataFile {
+  Lines lines;
+} DataFile;
+// NULL and an error, also where it holds no row. data_close is due.
+DataFile *data_open(const char *path, RtError *e);
+void data_close(DataFile *f);
+static inline int64_t data_count(const DataFile *f) { return f->lines.n; }
+static inline const char *data_path(const DataFile *f) { return f->lines.path; }
+
+// Rows that were read, each window of a text as one. One thread's.
+typedef struct Data {
+  DataRow *row;
+  int64_t n, cap;
+  int64_t tokens, labelled;     // sums
+  int64_t windows, trained;     // and of these, how many there were, and how many had something to train on
+  int64_t looked, of;           // so many rows of a file were read, of those that it has
+  int64_t nlimit;
+  DataLimit *limit;             // by stream (the anchor's alone is one): what its context did
+  LineText text;
+} Data;
+Data *data_new(const DataOptions *o);
+// Reads row `at` into it, behind what is there. Errors name file, line, key, what was found and what was expected.
+bool data_add(Data *d, const DataFile *f, int64_t at, const DataOptions *o, RtError *e);
+void data_clear(Data *d);       // forgets the rows, not what was counted
+void data_row_free(DataRow *r); // what it points to
 void data_free(Data *d);
+static inline bool data_whole(const Data *d) { return d->looked == d->of; }
+// Adds what was counted of `from`.
+void data_count_in(Data *d, const Data *from);
+
+// All rows; NULL on error.
+Data *data_read(const char *path, const DataOptions *o, RtError *e);
+// A file of no more than `whole` bytes whole; of another some of its rows, about `bytes` of them, at places spread evenly over it.
+Data *data_sample(const DataFile *f, const DataOptions *o, int64_t whole, int64_t bytes, RtError *e);
 #endif

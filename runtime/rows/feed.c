@@ -7,8 +7,8 @@
 #include "runtime/core/core.h"
 #include "runtime/rows/rowstep.h"
 
-// Whose limit it was, how many rows it met, and what they lost.
-static void tell_limit(const Streams *ss, int k, const char *path, const DataLimit *l) {
+// Whose limit it was, how many rows it met, and what they lost. of: the rows that were looked at, where they are not all.
+static void tell_limit(const Streams *ss, int k, const char *path, const char *of, const DataLimit *l) {
   const char *whose = streams_narrow(ss, k);
   long long context = (long long)ss->s[k].context;
   if (l->cut) {
@@ -16,19 +16,37 @@ static void tell_limit(const Streams *ss, int k, const char *path, const DataLim
     char lost[80] = "";
     if (l->lost && (one || all)) snprintf(lost, sizeof lost, "; %s lost every labelled token", one ? "it" : "all");
     else if (l->lost) snprintf(lost, sizeof lost, "; %lld of them lost every labelled token", (long long)l->lost);
-    rt_warn("%s: %lld row%s longer than %s's context of %lld token%s and %s cut%s", path, (long long)l->cut, one ? " is" : "s are", whose, context,
+    rt_warn("%s: %s%lld row%s longer than %s's context of %lld token%s and %s cut%s", path, of, (long long)l->cut, one ? " is" : "s are", whose, context,
             plural(context), one ? "was" : "were", lost);
   }
   if (l->split)
-    rt_note("%s: %lld row%s cut into %lld windows of at most %lld token%s (%s's context is %lld)", path, (long long)l->split, plural(l->split),
+    rt_note("%s: %s%lld row%s cut into %lld windows of at most %lld token%s (%s's context is %lld)", path, of, (long long)l->split, plural(l->split),
             (long long)l->windows, (long long)l->widest, plural(l->widest), whose, context);
+}
+
+DataOptions feed_options(const Models *m) {
+  return (DataOptions){.tok = m->tok, .ends = &m->ends, .streams = &m->streams, .vocab = m->vocab, .context = m->context};
+}
+
+void feed_tell(const Models *m, const char *path, const Data *d) {
+  char of[128] = "";
+  if (!data_whole(d)) snprintf(of, sizeof of, "of a sample of %lld rows (of %lld) ", (long long)d->looked, (long long)d->of);
+  for (int k = 0; k < m->streams.n; k++) tell_limit(&m->streams, k, path, of, &d->limit[k]);
+}
+
+Data *feed_look(const Models *m, const DataFile *f, RtError *e) {
+  RT_IN_PHASE(RT_PHASE_READ);
+  DataOptions o = feed_options(m);
+  Data *d = data_sample(f, &o, FEED_WHOLE, FEED_SAMPLE, e);
+  if (d) feed_tell(m, data_path(f), d);
+  return d;
 }
 
 Data *feed_open(const Models *m, const char *path, RtError *e) {
   RT_IN_PHASE(RT_PHASE_READ);
-  DataOptions o = {.tok = m->tok, .ends = &m->ends, .streams = &m->streams, .vocab = m->vocab, .context = m->context};
+  DataOptions o = feed_options(m);
   Data *d = data_read(path, &o, e);
-  for (int k = 0; d && k < m->streams.n; k++) tell_limit(&m->streams, k, path, &d->limit[k]);
+  if (d) feed_tell(m, path, d);
   return d;
 }
 
@@ -43,13 +61,18 @@ int64_t feed_longest(const Data *d) {
 
 static int64_t takes(const FeedSteps *f, const DataRow *r) { return f->whole ? r->n : row_tokens(r); }
 
-bool feed_room(FeedSteps *f, const Data *d, RtError *e) {
-  for (int64_t i = 0; i < d->n; i++) {
-    int64_t n = row_most_tokens(&d->row[i], takes(f, &d->row[i]));
-    if (n > f->cap) f->cap = n;
-  }
-  engine_cap(f->en, f->entry, f->cap, f->cap);
+bool feed_room(FeedSteps *f, int64_t longest, RtError *e) {
+  f->room = f->cap > longest ? f->cap : longest;
+  engine_cap(f->en, f->entry, f->room, f->room);
   return engine_place(f->en, e);
+}
+
+// For the step that is about to run: one that holds a row longer than any before, alone.
+static bool have_room(FeedSteps *f, RtError *e) {
+  int64_t most = 0;
+  for (int k = 0; k < f->step->nstream; k++)
+    if (f->step->stream[k].ntok > most) most = f->step->stream[k].ntok;
+  return most <= f->room || feed_room(f, most, e);
 }
 
 static void add_whole(Step *s, const DataRow *r) {
@@ -58,8 +81,8 @@ static void add_whole(Step *s, const DataRow *r) {
   step_want_all(s);
 }
 
-void feed_steps(FeedSteps *f, const DataRow *const *row, int64_t n, float gscale, void (*each)(void *user, int64_t first, int64_t rows),
-                void *user) {
+bool feed_steps(FeedSteps *f, const DataRow *const *row, int64_t n, float gscale, void (*each)(void *user, int64_t first, int64_t rows), void *user,
+                RtError *e) {
   for (int64_t i = 0, first = 0; i < n; first = i) {
     step_reset(f->step);
     for (; i < n && row_fits(f->step, row[i], takes(f, row[i]), f->cap); i++) {
@@ -67,10 +90,11 @@ void feed_steps(FeedSteps *f, const DataRow *const *row, int64_t n, float gscale
       else row_add(f->step, row[i], gscale);
     }
     if (f->step->nseq == 0) continue;
-    if (rt_stopped(NULL)) return;
+    if (rt_stopped(e) || !have_room(f, e)) return false;
     engine_run(f->en, f->entry, f->step);
     if (each) each(user, first, i - first);
   }
+  return true;
 }
 
 typedef struct Sum {
@@ -87,11 +111,12 @@ static void add_nll(void *user, int64_t first, int64_t rows) {
   sum->labelled += sum->f->step->nrow;
 }
 
-double feed_nll(FeedSteps *f, const DataRow *const *row, int64_t n, float gscale, int64_t *labelled) {
-  Sum sum = {.f = f};
-  feed_steps(f, row, n, gscale, add_nll, &sum);
+bool feed_nll(FeedSteps *f, const DataRow *const *row, int64_t n, float gscale, double *nll, int64_t *labelled, RtError *e) {
+  Sum sum = {.f = f, .nll = *nll};
+  bool ok = feed_steps(f, row, n, gscale, add_nll, &sum, e);
+  *nll = sum.nll;
   if (labelled) *labelled += sum.labelled;
-  return sum.nll;
+  return ok;
 }
 
 const DataRow **data_rows(const Data *d) {
@@ -100,51 +125,21 @@ const DataRow **data_rows(const Data *d) {
   return row;
 }
 
-bool feed_loss(Engine *en, Step *s, const Data *d, int64_t cap, FeedLoss *out, RtError *e) {
+bool feed_loss(Engine *en, Step *s, const DataFile *file, const DataOptions *o, int64_t cap, void (*each)(void *user, const DataRow *r), void *user, FeedLoss *out,
+               RtError *e) {
+  enum { STEPS = 8 };          // a batch is some steps: few of them are not full
   FeedSteps f = {.en = en, .step = s, .entry = en->entry[ENTRY_LOSS], .cap = cap};
-  *out = (FeedLoss){.tokens = d->tokens};
-  if (!feed_room(&f, d, e)) return false;
-  const DataRow **row = data_rows(d);
-  out->nll = feed_nll(&f, row, d->n, 0, &out->labelled);
-  rt_free(row);
-  return !rt_stopped(e);
-}
-
-// Fisher-Yates from the file's order.
-static void shuffle(Feeder *f) {
-  char purpose[48];
-  snprintf(purpose, sizeof purpose, "order of epoch %lld", (long long)f->epoch);
-  uint64_t key = rng_key(f->seed, purpose);
-  for (int64_t i = 0; i < f->n; i++) f->order[i] = f->row[i];
-  for (int64_t i = f->n - 1; f->shuffle && i > 0; i--) {
-    int64_t k = (int64_t)(rng_unit(key, (uint64_t)i) * (double)(i + 1)), t = f->order[i];
-    f->order[i] = f->order[k];
-    f->order[k] = t;
+  FeedRule rule = {.want = size_product(cap, STEPS), .most = INT64_MAX, .words = "a look at them"};
+  *out = (FeedLoss){0};
+  if (!feed_room(&f, 0, e)) return false;
+  Ahead *a = ahead_start(file, o, &(FeedPlan){.once = true}, &rule, pool_threads(en->pool) > 1);
+  const FeedBatch *b;
+  bool ok = true;
+  while (ok && (ok = (b = ahead_next(a, e)) != NULL) && b->n) {
+    ok = feed_nll(&f, b->each, b->n, 0, &out->nll, &out->labelled, e);
+    out->rows += b->n, out->tokens += b->tokens;
+    for (int64_t i = 0; i < b->n && each && ok; i++) each(user, b->each[i]);
   }
+  ahead_end(a);
+  return ok;
 }
-
-void feeder_start(Feeder *f, const Data *d, uint64_t seed, bool shuffled, int64_t epoch, int64_t position) {
-  *f = (Feeder){.data = d, .seed = seed, .shuffle = shuffled, .epoch = epoch, .position = position};
-  f->row = rt_alloc((size_t)d->n, sizeof *f->row);
-  f->order = rt_alloc((size_t)d->n, sizeof *f->order);
-  for (int64_t i = 0; i < d->n; i++)
-    if (row_tokens(&d->row[i]) > 0) f->row[f->n++] = i;
-  shuffle(f);
-}
-
-const DataRow *feeder_peek(Feeder *f) {
-  if (f->position >= f->n) {
-    f->epoch++;
-    f->position = 0;
-    shuffle(f);
-  }
-  return &f->data->row[f->order[f->position]];
-}
-
-const DataRow *feeder_next(Feeder *f) {
-  const DataRow *r = feeder_peek(f);
-  f->position++;
-  return r;
-}
-
-void feeder_end(Feeder *f) { rt_free(f->row), rt_free(f->order); }

@@ -16,6 +16,17 @@ void streams_free(Streams *ss) {
   *ss = (Streams){0};
 }
 
+Streams streams_share(const Streams *ss) {
+  Streams own = {.s = rt_alloc((size_t)ss->n, sizeof *own.s), .n = ss->n};
+  for (int k = 0; k < ss->n; k++) {
+    own.s[k] = ss->s[k];
+    if (!ss->s[k].tok) continue;
+    own.s[k].tok = tokenizer_share(ss->s[k].tok);
+    own.s[k].rule = settler_share(ss->s[k].rule, own.s[k].tok);
+  }
+  return own;
+}
+
 // ---- tokens of one stream
 
 static void append(FollowTokens *t, const int32_t *ids, int64_t n) {

@@ -29,6 +29,8 @@ typedef struct Streams {
 } Streams;
 
 void streams_free(Streams *ss);
+// The same streams for another thread, which makes, uses and frees them: tokenizers have work areas of their own. ss must outlive them.
+Streams streams_share(const Streams *ss);
 // Whose context a stream ends at, for messages.
 static inline const char *streams_narrow(const Streams *ss, int k) { return ss->s[k].narrow ? ss->s[k].narrow : ss->s[k].model; }
 

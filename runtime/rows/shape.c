@@ -67,8 +67,8 @@ Shape shape_of_data(const Models *m, const Data *d, int64_t cap, bool shuffled) 
     steps++;
   }
   step_free(s);
-  if (shuffled && steps > 1) fill(m, cap, &out);
-  out.tables = tables(m, d);
+  if ((shuffled || !data_whole(d)) && steps > 1) fill(m, cap, &out);
+  if (data_whole(d)) out.tables = tables(m, d);
   return out;
 }
 

@@ -7,14 +7,17 @@
 #include "runtime/rows/feed.h"
 
 static bool add_shares(const Models *m, const char *path, json_t *all, RtError *e) {
-  Data *d = feed_open(m, path, e);
+  DataFile *f = data_open(path, e);
+  Data *d = f ? feed_look(m, f, e) : NULL;
+  data_close(f);
   if (!d) return false;
   bool ok = true;
   for (int k = 1; k < m->streams.n && ok; k++) {
     FollowShare sum = {0};
     for (int64_t i = 0; i < d->n && ok; i++) ok = follow_share(d->row[i].follow, d->row[i].n, k, &sum, e);
     if (!ok) break;
-    json_array_append_new(all, json_pack("{s:s, s:s, s:I, s:I, s:f}", "data", path, "model", m->streams.s[k].model, "visible",
+    json_array_append_new(all, json_pack("{s:s, s:I, s:I, s:s, s:I, s:I, s:f}", "data", path, "rows", (json_int_t)d->of, "looked", (json_int_t)d->looked, "model",
+                                         m->streams.s[k].model, "visible",
                                          (json_int_t)sum.visible, "ended", (json_int_t)sum.ended, "share",
                                          sum.ended ? (double)sum.visible / (double)sum.ended : 1.0));
   }

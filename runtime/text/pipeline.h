@@ -25,6 +25,7 @@ struct Tokenizer {
   TkPool *pool;
   json_t *parts;               // of tokenizer.json what tk_pipeline_read reads
   bool mapped;                 // tables and texts are an image's (image.c)
+  bool shared;                 // all but the pool is another's
 };
 
 // The kind of model of that name; NULL and an error where there is none.

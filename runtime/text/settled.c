@@ -17,6 +17,7 @@ struct Settler {
   const Tokenizer *t;
   bool resumes;
   void *cuts;                  // the model's, of growing pieces; NULL where it has none
+  bool shared;                 // they are another's
 };
 
 Settler *settler_new(const Tokenizer *t) {
@@ -27,9 +28,15 @@ Settler *settler_new(const Tokenizer *t) {
   return s;
 }
 
+Settler *settler_share(const Settler *s, const Tokenizer *t) {
+  Settler *own = rt_alloc(1, sizeof *own);
+  *own = (Settler){.t = t, .resumes = s->resumes, .cuts = s->cuts, .shared = true};
+  return own;
+}
+
 void settler_free(Settler *s) {
   if (!s) return;
-  if (s->cuts) s->t->model.kind->cuts_free(s->cuts);
+  if (s->cuts && !s->shared) s->t->model.kind->cuts_free(s->cuts);
   rt_free(s);
 }
 

@@ -27,6 +27,8 @@ typedef struct SettledText SettledText;
 
 Settler *settler_new(const Tokenizer *t);    // t must outlive it
 void settler_free(Settler *s);
+// The same rules over a share of the same tokenizer (tokenizer_share); s must outlive it.
+Settler *settler_share(const Settler *s, const Tokenizer *t);
 bool settler_resumes(const Settler *s);
 
 SettledText *settled_new(const Settler *s, bool continuation);   // continuation: as in tokenizer_encode; s must outlive it

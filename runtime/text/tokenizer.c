@@ -6,8 +6,22 @@
 #include "runtime/core/core.h"
 #include "runtime/text/pipeline.h"
 
+Tokenizer *tokenizer_share(const Tokenizer *t) {
+  Tokenizer *own = rt_alloc(1, sizeof *own);
+  *own = *t;
+  own->shared = true;
+  own->pool = tk_pool_new(&own->model, own->path);
+  return own;
+}
+
 void tokenizer_free(Tokenizer *t) {
-  if (t) tk_pipeline_free(t);
+  if (!t) return;
+  if (!t->shared) {
+    tk_pipeline_free(t);
+    return;
+  }
+  tk_pool_free(t->pool);
+  rt_free(t);
 }
 
 // A stretch of raw text between added tokens.

@@ -16,6 +16,8 @@ void *tokenizer_image(const Tokenizer *t, size_t *n);
 // The same tokenizer from such a piece (8-byte aligned, to outlive it), whose tables are used where they lie: nothing of them is copied. It is
 // untrusted: every place and id in it is looked at first. path: the tokenizer.json that messages name; what: the file that the image is in.
 Tokenizer *tokenizer_mapped(const void *image, size_t n, const char *path, const char *what, RtError *e);
+// The same tokenizer with work areas of its own, for a thread that makes it, uses it and frees it there; t must outlive it.
+Tokenizer *tokenizer_share(const Tokenizer *t);
 // Do two tokenizer.json files hold the same tokenizer (equal bytes, or equal JSON)? False and an error where one cannot be read.
 bool tokenizer_same(const char *a, const char *b, bool *same, RtError *e);
 int tokenizer_vocab(const Tokenizer *t);                     // one past the largest id

@@ -10,8 +10,9 @@
 #define CHECKPOINT_ABOUT "theta.json"
 #define CHECKPOINT_THETA "theta.safetensors"
 #define CHECKPOINT_MOMENTS "optimizer.safetensors"
-// Of theta.json, its "calm". 1 had no hashes of the files; 1 and 2 belonged to a text of the spec.
-enum { CHECKPOINT_FORMAT = 3 };
+// Of theta.json, its "calm". 1 had no hashes of the files; 1 and 2 belonged to a text of the spec; up to 3 the position counted windows, since CHECKPOINT_OF_ROWS
+// rows.
+enum { CHECKPOINT_OF_ROWS = 4, CHECKPOINT_FORMAT = 4 };
 
 // Flat vectors, one float a parameter and padding. m and v: the optimizer's moments, NULL where there are none.
 typedef struct TrainVectors {

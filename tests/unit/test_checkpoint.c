@@ -294,7 +294,7 @@ static void fields(void **state) {
     }
     counts++;
   }
-  assert_int_equal(counts, 6);
+  assert_int_equal(counts, 7);
   // the precision that trained it: f32 where an earlier calm did not say, and none that this calm does not have
   Resumption r;
   for (int p = 0; p <= N_PRECISION; p++) {
@@ -318,7 +318,7 @@ static void fields(void **state) {
     if (!strstr(e.text, "\"precision\": expected \"f32\" or \"bf16\", found")) fail_msg("%s: %s", NO_PRECISION[i], e.text);
   }
   json_object_update(bad, good);
-  json_object_set_new(bad, "calm", json_integer(4));
+  json_object_set_new(bad, "calm", json_integer(CHECKPOINT_FORMAT + 1));
   assert_int_equal(json_dump_file(bad, json, 0), 0);
   assert_false(can_resume(last, &e));
   assert_non_null(strstr(e.text, "newer calm"));

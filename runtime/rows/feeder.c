@@ -1,0 +1,128 @@
+// See feeder.h.
+#include "runtime/rows/feeder.h"
+
+#include <stdio.h>
+
+#include "runtime/core/core.h"
+#include "runtime/rows/rowstep.h"
+
+// ---- the order of an epoch
+
+void order_start(Order *o, int64_t n, uint64_t seed, bool shuffle) {
+  *o = (Order){.n = n, .seed = seed, .epoch = -1};
+  if (shuffle) o->row = rt_alloc((size_t)n, sizeof *o->row);
+}
+
+// Fisher-Yates from the file's order.
+void order_draw(Order *o, int64_t epoch) {
+  char purpose[48];
+  if (!o->row || epoch == o->epoch) return;
+  snprintf(purpose, sizeof purpose, "order of epoch %lld", (long long)epoch);
+  uint64_t key = rng_key(o->seed, purpose);
+  for (int64_t i = 0; i < o->n; i++) o->row[i] = i;
+  for (int64_t i = o->n - 1; i > 0; i--) {
+    int64_t k = (int64_t)(rng_unit(key, (uint64_t)i) * (double)(i + 1)), t = o->row[i];
+    o->row[i] = o->row[k];
+    o->row[k] = t;
+  }
+  o->epoch = epoch;
+}
+
+void order_end(Order *o) { rt_free(o->row); }
+
+// ---- row by row
+
+void feeder_start(Feeder *f, const DataFile *file, const DataOptions *o, const FeedPlan *plan) {
+  *f = (Feeder){.file = file, .o = o, .once = plan->once, .at = plan->from};
+  order_start(&f->order, data_count(file), plan->seed, plan->shuffle);
+  f->row = data_new(o);
+}
+
+void feeder_end(Feeder *f) {
+  order_end(&f->order);
+  data_free(f->row);
+  *f = (Feeder){0};
+}
+
+static void next_row(Feeder *f) {
+  f->at.position++, f->at.window = 0;
+  f->there = false;
+}
+
+// False where there is none, which is an error only where *ok says so.
+static bool have_row(Feeder *f, bool *ok, RtError *e) {
+  int64_t n = data_count(f->file);
+  if (f->at.position >= n) {
+    if (f->once) return false;
+    f->at = (FeedPlace){.epoch = f->at.epoch + 1};
+    f->there = false;
+  }
+  if (f->there) return true;
+  if (f->idle > n) return *ok = rt_fail(e, "%s: no row has a labelled token", data_path(f->file));
+  order_draw(&f->order, f->at.epoch);
+  data_clear(f->row);
+  int64_t at = order_row(&f->order, f->at.position);
+  if (!data_add(f->row, f->file, at, f->o, e)) return *ok = false;
+  f->idle++;
+  if (f->at.window && f->at.window >= f->row->n)
+    return *ok = rt_fail(e, "%s:%lld: expected window %lld of this row, where the run stood, found %lld window%s", data_path(f->file),
+                         (long long)lines_number(&f->file->lines, at), (long long)f->at.window + 1, (long long)f->row->n, plural(f->row->n));
+  return f->there = true;
+}
+
+bool feeder_peek(Feeder *f, const DataRow **next, RtError *e) {
+  bool ok = true;
+  for (*next = NULL; have_row(f, &ok, e); next_row(f))
+    for (; f->at.window < f->row->n; f->at.window++) {
+      const DataRow *r = &f->row->row[f->at.window];
+      if (!f->once && row_tokens(r) == 0) continue;
+      f->idle = 0;
+      *next = r;
+      return true;
+    }
+  return ok;
+}
+
+DataRow feeder_take(Feeder *f) {
+  DataRow *r = &f->row->row[f->at.window], taken = *r;
+  *r = (DataRow){0};
+  if (++f->at.window == f->row->n) next_row(f);
+  return taken;
+}
+
+// ---- batches
+
+enum { MOST_ROWS = 1 << 24 };  // of one
+
+static void add(FeedBatch *b, DataRow r) {
+  if (b->n == b->cap) b->row = rt_realloc(b->row, (size_t)(b->cap = b->cap * 2 + 64), sizeof *b->row);
+  b->row[b->n++] = r;
+  b->tokens += r.n;
+}
+
+bool feeder_batch(Feeder *f, const FeedRule *rule, FeedBatch *b, RtError *e) {
+  const DataRow *next;
+  bool ok;
+  b->after = f->at;
+  while ((ok = feeder_peek(f, &next, e)) && next && rule_takes(rule, b->n, b->tokens, next)) {
+    if (rt_stopped(e)) return false;
+    if (b->n == MOST_ROWS) return rt_fail(e, "%s takes more than %d rows of %s; expected fewer", rule->words, MOST_ROWS, data_path(f->file));
+    add(b, feeder_take(f));
+    b->after = f->at;
+  }
+  rt_free(b->each);
+  b->each = rt_alloc((size_t)b->n, sizeof *b->each);
+  for (int64_t i = 0; i < b->n; i++) b->each[i] = &b->row[i];
+  return ok;
+}
+
+void batch_clear(FeedBatch *b) {
+  for (int64_t i = 0; i < b->n; i++) data_row_free(&b->row[i]);
+  b->n = b->tokens = 0;
+}
+
+void batch_free(FeedBatch *b) {
+  batch_clear(b);
+  rt_free(b->row), rt_free(b->each);
+  *b = (FeedBatch){0};
+}

@@ -1,0 +1,277 @@
+// Rows in the order of a training: what an epoch is, that a reading goes on from every place as if it had never stopped, that a thread beside gives the same
+// rows as reading when they are asked for, and that a row at fault is found, by the reader before anything of it is handed out and by a check of all rows, which
+// names the first. Two token streams, so that threads share every table that a training's do.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "runtime/core/core.h"
+#include "runtime/rows/rows.h"
+
+#define ANCHOR CALM_SOURCE_DIR "/tests/parity/tokenizer/synthetic/fallback_prepend.json"   // <s> before every text
+#define OTHER CALM_SOURCE_DIR "/tests/parity/tokenizer/synthetic/byte_words.json"
+enum { CONTEXT = 12, ROWS = 300 };
+
+typedef struct Kit {
+  Tokenizer *tok;
+  TextEnds ends;
+  Streams streams;
+  DataOptions o;
+  char path[64];
+  DataFile *file;
+} Kit;
+
+static Tokenizer *open_tokenizer(const char *path) {
+  RtError e;
+  Tokenizer *t = tokenizer_open(path, &e);
+  if (!t) fail_msg("%s", e.text);
+  return t;
+}
+
+static void open_kit(Kit *k) {
+  *k = (Kit){.tok = open_tokenizer(ANCHOR), .ends = {.bos = 1, .append = -1}, .path = "/tmp/calm-test-feed-XXXXXX"};
+  k->streams = (Streams){.s = rt_alloc(2, sizeof(Stream)), .n = 2};
+  for (int i = 0; i < 2; i++) k->streams.s[i] = (Stream){.model = i ? "aug" : "base", .context = i ? 1000 : CONTEXT, .vocab = INT32_MAX};
+  k->streams.s[1].tok = open_tokenizer(OTHER);
+  k->streams.s[1].rule = settler_new(k->streams.s[1].tok);
+  k->o = (DataOptions){.tok = k->tok, .ends = &k->ends, .streams = &k->streams, .vocab = INT32_MAX, .context = CONTEXT};
+  close(mkstemp(k->path));
+}
+
+static void close_kit(Kit *k) {
+  data_close(k->file);
+  unlink(k->path);
+  streams_free(&k->streams);
+  tokenizer_free(k->tok);
+}
+
+// Rows of all kinds: texts of one window and of several, pairs, ids without a label. bad[]: rows that are none, ended by -1.
+static void write_rows(Kit *k, int n, const int *bad) {
+  FILE *f = fopen(k->path, "w");
+  RtError e;
+  for (int i = 0; i < n; i++) {
+    if (*bad == i) bad++, fprintf(f, "{\"text\": %d}\n", i);
+    else if (i % 7 == 3) fprintf(f, "{\"input_ids\": [5, 6, 7], \"labels\": [-100, -100, -100]}\n\n");
+    else if (i % 3 == 1) fprintf(f, "{\"prompt\": \"a%d\", \"completion\": \"b%d\"}\r\n", i, i % 10);
+    else fprintf(f, "{\"text\": \"row %d%.*s\"}\n", i, i * 11 % 40, " and so on, word after word after word after");
+  }
+  fclose(f);
+  data_close(k->file);
+  k->file = data_open(k->path, &e);
+  if (!k->file) fail_msg("%s", e.text);
+}
+
+static const int NONE[] = {-1};
+static const FeedRule RULE = {.want = 40, .most = INT64_MAX, .words = "a step"};
+
+static bool same_row(const DataRow *a, const DataRow *b) {
+  if (a->row != b->row || a->window != b->window || a->line != b->line || a->n != b->n || a->prompt_n != b->prompt_n) return false;
+  const FollowTokens *x = &a->follow->s[1], *y = &b->follow->s[1];
+  int64_t n = a->n ? x->seen[a->n - 1] : 0;
+  return !memcmp(a->ids, b->ids, (size_t)a->n * sizeof *a->ids) && !memcmp(a->labels, b->labels, (size_t)a->n * sizeof *a->labels) &&
+         !memcmp(x->seen, y->seen, (size_t)a->n * sizeof *x->seen) && !memcmp(x->ids, y->ids, (size_t)n * sizeof *x->ids);
+}
+
+// Every window that has something to train on once an epoch, those of a row in their place one after another, rows in an order of its own each epoch.
+static void epochs(void **state) {
+  (void)state;
+  Kit k;
+  RtError e;
+  open_kit(&k);
+  write_rows(&k, ROWS, NONE);
+  Data *all = data_read(k.path, &k.o, &e);
+  assert_non_null(all);
+  assert_true(all->windows > all->of && all->trained < all->windows);
+  int64_t *order[2] = {calloc(ROWS, sizeof **order), calloc(ROWS, sizeof **order)};
+  Feeder f;
+  feeder_start(&f, k.file, &k.o, &(FeedPlan){.seed = 5, .shuffle = true});
+  for (int epoch = 0; epoch < 2; epoch++) {
+    const DataRow *next;
+    int64_t windows = 0, row = -1, window = 0, n = 0;
+    for (; windows < all->trained; windows++) {
+      assert_true(feeder_peek(&f, &next, &e));
+      assert_int_equal(f.at.epoch, epoch);
+      if (next->row != row) assert_int_equal(next->window, 0), order[epoch][n++] = row = next->row, window = 0;
+      assert_int_equal(next->window, window++);
+      int64_t i = 0;
+      while (all->row[i].row != next->row || all->row[i].window != next->window) i++;
+      assert_true(same_row(&all->row[i], next));
+      DataRow r = feeder_take(&f);
+      data_row_free(&r);
+    }
+    char seen[ROWS] = {0};
+    for (int64_t i = 0; i < n; i++) assert_false(seen[order[epoch][i]]++);
+  }
+  assert_true(memcmp(order[0], order[1], ROWS * sizeof **order) != 0);
+  feeder_end(&f);
+  free(order[0]), free(order[1]);
+  data_free(all);
+  close_kit(&k);
+}
+
+static void same_batch(const FeedBatch *a, const FeedBatch *b) {
+  assert_int_equal(a->n, b->n);
+  assert_int_equal(a->tokens, b->tokens);
+  assert_memory_equal(&a->after, &b->after, sizeof a->after);
+  for (int64_t i = 0; i < a->n; i++) assert_true(same_row(a->each[i], b->each[i]));
+}
+
+static void beside(void **state) {
+  (void)state;
+  Kit k;
+  RtError e;
+  open_kit(&k);
+  write_rows(&k, ROWS, NONE);
+  FeedPlan plan = {.seed = 9, .shuffle = true};
+  for (int once = 0; once < 2; once++) {
+    plan.once = once;
+    Ahead *here = ahead_start(k.file, &k.o, &plan, &RULE, false), *there = ahead_start(k.file, &k.o, &plan, &RULE, true);
+    int64_t windows = 0;
+    for (int i = 0; i < 400; i++) {
+      const FeedBatch *a = ahead_next(here, &e), *b = ahead_next(there, &e);
+      assert_true(a && b);
+      same_batch(a, b);
+      windows += a->n;
+      if (!a->n) break;
+    }
+    assert_true(once ? windows >= ROWS : windows > ROWS);
+    ahead_end(here), ahead_end(there);
+  }
+  // one that is given up at any moment
+  for (int i = 0; i < 20; i++) {
+    Ahead *a = ahead_start(k.file, &k.o, &plan, &RULE, true);
+    for (int n = 0; n < i % 5; n++) assert_non_null(ahead_next(a, &e));
+    ahead_end(a);
+  }
+  close_kit(&k);
+}
+
+// From every place that a batch leaves behind, in the middle of a text too, and over the end of an epoch.
+static void places(void **state) {
+  (void)state;
+  Kit k;
+  RtError e;
+  open_kit(&k);
+  write_rows(&k, 40, NONE);
+  FeedRule small = RULE;
+  small.want = 13;             // a window and a bit
+  FeedPlan plan = {.seed = 3, .shuffle = true};
+  Ahead *whole = ahead_start(k.file, &k.o, &plan, &small, true);
+  int within = 0;
+  for (int i = 0; i < 150; i++) {
+    const FeedBatch *b = ahead_next(whole, &e);
+    assert_non_null(b);
+    FeedPlan from = plan;
+    from.from = b->after;
+    within += from.from.window > 0;
+    Ahead *again = ahead_start(k.file, &k.o, &plan, &small, false), *rest = ahead_start(k.file, &k.o, &from, &small, i % 2);
+    for (int j = 0; j <= i; j++) assert_non_null(ahead_next(again, &e));
+    for (int j = 0; j < 5; j++) {
+      const FeedBatch *x = ahead_next(again, &e), *y = ahead_next(rest, &e);
+      assert_true(x && y);
+      same_batch(x, y);
+    }
+    ahead_end(again), ahead_end(rest);
+  }
+  assert_true(within > 10);
+  ahead_end(whole);
+  // a window that the row does not have
+  plan.from = (FeedPlace){.position = 7, .window = 1000};
+  Ahead *a = ahead_start(k.file, &k.o, &plan, &small, true);
+  assert_null(ahead_next(a, &e));
+  if (!strstr(e.text, k.path) || !strstr(e.text, "expected window 1001 of this row")) fail_msg("%s", e.text);
+  ahead_end(a);
+  close_kit(&k);
+}
+
+static int64_t line_of(const char *text, const char *path) {
+  const char *at = strstr(text, path);
+  return at ? atoll(at + strlen(path) + 1) : -1;
+}
+
+static void faults(void **state) {
+  (void)state;
+  Kit k;
+  RtError e;
+  open_kit(&k);
+  for (int where = 0; where < 3; where++) {
+    int n = where == 2 ? 3000 : ROWS;
+    const int bad[] = {where == 0 ? 0 : n - 20, n - 19, n - 1, -1};
+    write_rows(&k, n, bad);
+    int64_t first = lines_number(&k.file->lines, bad[0]);
+    for (int threads = 0; threads < 4; threads++) {
+      Check *c = check_start(k.file, &k.o, threads, false);
+      assert_false(check_help(c, &e));
+      assert_int_equal(line_of(e.text, k.path), first);
+      assert_non_null(strstr(e.text, "\"text\": expected a string, found an integer"));
+      check_end(c);
+    }
+    Check *c = check_start(k.file, &k.o, 1, true);             // beside
+    while (check_state(c, &e) == CHECK_RUNS) usleep(1000);
+    assert_int_equal(check_state(c, &e), CHECK_BAD);
+    assert_int_equal(line_of(e.text, k.path), first);
+    check_end(c);
+    check_end(check_start(k.file, &k.o, 3, true));
+    // nothing of the row is handed out, and all before it is
+    for (int thread = 0; thread < 2; thread++) {
+      Ahead *a = ahead_start(k.file, &k.o, &(FeedPlan){0}, &RULE, thread);
+      int64_t last = -1;
+      for (const FeedBatch *b; (b = ahead_next(a, &e));) last = b->row[b->n - 1].row;
+      assert_int_equal(line_of(e.text, k.path), first);
+      assert_true(last < bad[0] && bad[0] - last < 20);
+      ahead_end(a);
+    }
+  }
+  close_kit(&k);
+}
+
+static void counts(void **state) {
+  (void)state;
+  Kit k;
+  RtError e;
+  open_kit(&k);
+  write_rows(&k, 2000, NONE);
+  Data *all = data_read(k.path, &k.o, &e);
+  for (int threads = 0; threads < 4; threads++) {
+    Check *c = check_start(k.file, &k.o, threads, threads == 2);
+    if (threads == 2) while (check_state(c, &e) == CHECK_RUNS) usleep(1000);
+    else assert_true(check_help(c, &e));
+    const Data *d = check_counts(c);
+    assert_true(d->looked == all->of && d->of == all->of && d->tokens == all->tokens && d->labelled == all->labelled && d->windows == all->n);
+    assert_memory_equal(d->limit, all->limit, sizeof *d->limit * 2);
+    check_end(c);
+  }
+  // a sample names what it is of; a small file is all there
+  Data *some = data_sample(k.file, &k.o, 0, 10000, &e), *small = data_sample(k.file, &k.o, INT64_MAX, 10000, &e);
+  assert_true(some->looked < some->of && some->of == 2000 && some->looked > 64 && !data_whole(some) && data_whole(small));
+  assert_int_equal(small->n, all->n);
+  int64_t last = -1;
+  for (int64_t i = 0; i < some->n; last = some->row[i++].row) assert_true(some->row[i].row >= last);
+  assert_true(some->row[0].row == 0 && last > 1900);
+  data_free(some), data_free(small), data_free(all);
+  // an epoch of nothing to train on ends
+  FILE *f = fopen(k.path, "w");
+  for (int i = 0; i < 5; i++) fprintf(f, "{\"input_ids\": [5], \"labels\": [5]}\n");
+  fclose(f);
+  data_close(k.file);
+  assert_non_null(k.file = data_open(k.path, &e));
+  for (int thread = 0; thread < 2; thread++) {
+    Ahead *a = ahead_start(k.file, &k.o, &(FeedPlan){.shuffle = true}, &RULE, thread);
+    assert_null(ahead_next(a, &e));
+    assert_non_null(strstr(e.text, "no row has a labelled token"));
+    ahead_end(a);
+  }
+  close_kit(&k);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {cmocka_unit_test(epochs), cmocka_unit_test(beside), cmocka_unit_test(places), cmocka_unit_test(faults),
+                                     cmocka_unit_test(counts)};
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
