@@ -11,7 +11,8 @@ enum { PHASE_SPANS = 1 << 17 };
 
 Profile *profile_begin(const Options *o, double start, RtError *e) {
   Profile *p = rt_alloc(1, sizeof *p);
-  *p = (Profile){.table = o->profile, .trace = o->trace, .start = start, .since = start};
+  int processors;
+  *p = (Profile){.table = o->profile, .trace = o->trace, .start = start, .since = start, .own = rt_cpu_used(), .machine = rt_machine_used(&processors)};
   if (!p->trace) return p;
   p->phases = (MeterList){.most = PHASE_SPANS, .span = rt_alloc(PHASE_SPANS, sizeof *p->phases.span)};
   if ((p->out = file_out_open(p->trace, e))) return p;
@@ -74,6 +75,15 @@ static void print_phases(const Profile *p, double whole) {
   fprintf(stderr, "profile: %.3f s\n", whole);
   for (int i = 0; i < N_RT_PHASE; i++)
     fprintf(stderr, "  %-9s %10.3f s %6.1f %%\n", PHASE[ORDER[i]], p->spent[ORDER[i]], 100 * p->spent[ORDER[i]] / whole);
+}
+
+// What is said of other work on the machine: shares are of a rate that nothing else had a part of.
+static void print_others(const Profile *p, double whole) {
+  int processors = 1;
+  double machine = rt_machine_used(&processors) - p->machine, own = rt_cpu_used() - p->own, share = (machine - own) / (whole * processors);
+  if (p->machine >= 0 && share >= 0.05)
+    fprintf(stderr, "other programs took %.0f %% of this machine's %d processor%s meanwhile, which the shares below know nothing of\n", 100 * (share < 1 ? share : 1), processors,
+            plural(processors));
 }
 
 // What this machine can do with as many threads, operations and bytes a second; 0: not known.
@@ -161,6 +171,7 @@ static void print(const Profile *p, double whole) {
   const Meter *m = p->meter;
   print_phases(p, whole);
   if (!m || (kernel_seconds(m, METER_STEPS) == 0 && kernel_seconds(m, METER_PACK) == 0)) return;
+  print_others(p, whole);
   Rates r = measure(p);
   print_rates(p, &r);
   if (m->step_seconds > 0) print_steps(p, &r), print_kernels(p, &r, METER_STEPS);

@@ -10,6 +10,7 @@ typedef struct Profile {
   FileOut *out;                // what will take that place
   bool keep;                   // the trace: an engine was opened, and nothing stands against its place
   double start, since, spent[N_RT_PHASE];
+  double own, machine;         // processor seconds used by then: by this process, by all there is
   RtPhase phase;               // it is at, since `since`
   MeterList phases;            // spans, of --trace
   Meter *meter;                // of the engine, and what its numbers mean when it is closed

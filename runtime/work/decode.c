@@ -55,6 +55,7 @@ DecodeSeq *decoder_open(Decoder *d, const int32_t *ids, int64_t n, Follow *follo
 }
 
 bool decoder_push(Decoder *d, DecodeSeq *s, int32_t id, RtError *e) {
+  RT_IN_PHASE(RT_PHASE_READ);
   append(s, id);
   return !s->follow || follow_id(s->follow, d->tok, id, e);
 }
