@@ -1,13 +1,13 @@
 // dw: weight gradients, calm's kernel and OpenBLAS side by side on one core: dw[N, K] = dy[rows, N]^T x[rows, K]. For every shape and number of rows both
 // and the peak loop run in turn; what is printed are medians of the shares of the peak beside, of calm's rate over OpenBLAS's, and how far they differ.
-//   dw [--isa NAME] [--rows T] [--rounds N] [--shape NxK]
+//   dw [--isa NAME] [--precision f32|bf16] [--rows T] [--rounds N] [--shape NxK]
 #include <math.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/machine/rates.h"
+#include "runtime/machine/machine.h"
 #include "tests/unit/kernel_harness.h"
 #include "tests/unit/openblas.h"
 
@@ -19,6 +19,7 @@ typedef struct Options {
   const char *isa;
   int64_t rows, N, K;          // 0: all
   int rounds;
+  Precision precision;         // of calm's; OpenBLAS multiplies f32
 } Options;
 
 static int ascending(const void *a, const void *b) {
@@ -73,17 +74,22 @@ static double largest_difference(const float *a, const float *b, int64_t n) {
   return size > 0 ? most / size : most;
 }
 
+// Of one core, in the precision of calm's kernel where the path has an instruction for it.
+static double peak_of(const Options *o) {
+  return o->precision == PRECISION_BF16 && isa_multiplies(o->isa, PRECISION_BF16) ? rate_bf16(1, 0.01) : rate_f32(o->isa, 1, 0.01);
+}
+
 static void compare(const Options *o, const OpenBlas *blas, int64_t T, int64_t N, int64_t K) {
   Kernel k = {.cls = K_DW, .DW = {.N = N, .K = K}};
   float *dy = fill(T * N, 1), *x = fill(T * K, 2), *dw[2] = {fill(N * K, 3), fill(N * K, 4)};
-  Side own = {.own = harness_compile(&k, o->isa), .T = T, .N = N, .K = K, .dy = dy, .x = x, .dw = dw[0]}, theirs = own;
+  Side own = {.own = harness_compile_in(&k, o->isa, o->precision), .T = T, .N = N, .K = K, .dy = dy, .x = x, .dw = dw[0]}, theirs = own;
   theirs.own = NULL, theirs.blas = blas, theirs.dw = dw[1];
   harness_bare(own.own);
   multiply(&own), multiply(&theirs);
   double far = largest_difference(dw[0], dw[1], N * K), share[MOST_ROUNDS], share_theirs[MOST_ROUNDS], over[MOST_ROUNDS];
   for (int r = 0; r < o->rounds; r++) {
-    double peak = rate_f32(o->isa, 1, 0.01), a = rate(&own), b = rate(&theirs);
-    peak = (peak + rate_f32(o->isa, 1, 0.01)) / 2;
+    double peak = peak_of(o), a = rate(&own), b = rate(&theirs);
+    peak = (peak + peak_of(o)) / 2;
     share[r] = a / peak, share_theirs[r] = b / peak, over[r] = a / b;
   }
   printf("%6lld %6lld %6lld  %4.0f %%  %4.0f %%  %5.2f  %.1e\n", (long long)T, (long long)N, (long long)K, 100 * median(share, o->rounds),
@@ -94,7 +100,7 @@ static void compare(const Options *o, const OpenBlas *blas, int64_t T, int64_t N
 }
 
 static int usage(void) {
-  fprintf(stderr, "usage: dw [--isa NAME] [--rows T] [--rounds N] [--shape NxK]\n");
+  fprintf(stderr, "usage: dw [--isa NAME] [--precision f32|bf16] [--rows T] [--rounds N] [--shape NxK]\n");
   return 2;
 }
 
@@ -104,6 +110,10 @@ int main(int argc, char **argv) {
     long long N, K;
     if (i + 1 == argc) return usage();
     if (!strcmp(argv[i], "--isa")) o.isa = argv[++i];
+    else if (!strcmp(argv[i], "--precision")) {
+      for (o.precision = 0, i++; o.precision < N_PRECISION && strcmp(argv[i], precision_name(o.precision)); o.precision++) continue;
+      if (o.precision == N_PRECISION) return usage();
+    }
     else if (!strcmp(argv[i], "--rows")) o.rows = atoll(argv[++i]);
     else if (!strcmp(argv[i], "--rounds")) o.rounds = atoi(argv[++i]);
     else if (!strcmp(argv[i], "--shape") && sscanf(argv[++i], "%lldx%lld", &N, &K) == 2) o.N = N, o.K = K;
@@ -118,7 +128,7 @@ int main(int argc, char **argv) {
     fprintf(stderr, "dw: libopenblas.so.0 is not installed: apt-get install libopenblas0-pthread\n");
     return 1;
   }
-  printf("%s, OpenBLAS's kernels %s; one core, shares of the peak beside\n%6s %6s %6s  %6s  %6s  %5s  %s\n", o.isa, blas.core, "rows", "N", "K", "calm", "BLAS",
+  printf("%s in %s, OpenBLAS's kernels %s; one core, shares of the peak beside\n%6s %6s %6s  %6s  %6s  %5s  %s\n", o.isa, precision_name(o.precision), blas.core, "rows", "N", "K", "calm", "BLAS",
          "ratio", "largest difference");
   for (size_t s = 0; s < sizeof SHAPES / sizeof SHAPES[0]; s++)
     for (size_t t = 0; t < sizeof ROWS / sizeof ROWS[0]; t++) {

@@ -140,6 +140,7 @@ typedef struct MmOperand {     // distances in elements of dt
 } MmOperand;
 MmOperand mm_rows(Dtype dt, LLVMValueRef p, LLVMValueRef row);           // A[m][k] or C[m][n], the last side by side
 MmOperand mm_turned(Dtype dt, LLVMValueRef p, LLVMValueRef k);           // A[k][m], m side by side
+MmOperand mm_copied(Cg *g, LLVMValueRef p);                              // A[m][MM_ASTRIDE] as the kernel's own copy has it (mm.h), for one pass
 MmOperand mm_packed(Dtype dt, LLVMValueRef p, LLVMValueRef panel);       // B in panels [K][16], `panel` apart
 MmOperand mm_plain(Cg *g, Dtype dt, LLVMValueRef p, LLVMValueRef k);     // B[k][n], rows `k` apart
 typedef struct MmCall {
@@ -148,7 +149,7 @@ typedef struct MmCall {
   LLVMValueRef M, N, K;
   LLVMValueRef acc;            // i64 0 or 1; NULL: 0
   LLVMValueRef next, next_panel, next_k;   // what the caller reads next, brought to L2 on the side: for panel p of B, the lines next + p * next_panel
-                                   // + k * next_k (elements of B; never faults; next_k NULL: 16); next NULL: nothing
+                                   // + k * next_k (elements of B; in pairs one line for two k; never faults; next_k NULL: 16); next NULL: nothing
 } MmCall;
 void cg_mm(Cg *g, const MmCall *c);
 

@@ -1,12 +1,18 @@
 // Weight gradients: dw[N, K] (+)= dy[T, N]^T x[T, K], the one product whose rows are not tokens. Tasks are tiles of the result, cut by N
 // and K alone; an output is one chain over the T rows in order, so its bits depend neither on threads nor on where the tile lies.
-// A block of x's rows is copied into panels, as a packed matrix has them, and passed through by all of dy's columns.
+// A block of x's rows is copied into panels, as a packed matrix has them, and passed through by all of dy's columns. In bf16 both are rounded on their way
+// there, and two rows are a pair.
+//
+// What a tile does depends on no shape: it is a function of the micro-kernels' library, calm_dw_<isa>, emitted once when calm is built.
+#include <stdio.h>
+
 #include "llvm/cg.h"
 #include "llvm/mm.h"
+#include "llvm/object.h"
 
 enum {
   TILE = 256,                  // most rows and columns of a tile
-  DEPTH = MM_KC,               // rows of x copied at a time: one pass
+  DEPTH = MM_KC,               // words along the rows copied at a time: one pass
 };
 
 typedef struct Cut {
@@ -35,7 +41,14 @@ LLVMValueRef tasks_DW(Cg *g, const Kernel *k, LLVMValueRef rows, LLVMValueRef *p
   return cg_i64(g, k->DW.N && k->DW.K ? cut_for(k->DW.N, k->DW.K).tiles : 0);
 }
 
-// What becomes of a block of n rows, n floats each, of the source: rows t …, columns c ….
+// A matrix on its way into scratch. In pairs two rows of it become one row of words, rounded to bf16.
+typedef struct Source {
+  LLVMValueRef p;
+  LLVMValueRef stride;         // floats from row to row
+  bool pairs;
+} Source;
+
+// What becomes of a block of n rows, floats or words: rows t …, columns c … of what is written.
 typedef void PutFn(Cg *g, LLVMValueRef dst, LLVMValueRef *v, int n, LLVMValueRef t, LLVMValueRef c);
 
 static void put_panel(Cg *g, LLVMValueRef dst, LLVMValueRef *v, int n, LLVMValueRef t, LLVMValueRef c) {
@@ -58,29 +71,106 @@ static LLVMValueRef load_part(Cg *g, int n, LLVMValueRef p, LLVMValueRef left) {
   return cg_intrinsic(g, "llvm.masked.load", over, 2, arg, 4);
 }
 
-// Rows [0, rows) and columns [0, cols) of src, whose rows are `stride` floats apart, in blocks of n x n. In the last, partial ones columns behind are 0,
-// rows behind the last row again.
-static void each_block(Cg *g, LLVMValueRef dst, LLVMValueRef src, int64_t stride, LLVMValueRef rows, LLVMValueRef cols, int n, PutFn *put) {
-  LLVMValueRef side = cg_i64(g, n), zero = cg_i64(g, 0), v[LANES];
-  LLVMValueRef whole_rows = cg_mul(g, cg_udiv(g, rows, side), side), whole_cols = cg_mul(g, cg_udiv(g, cols, side), side);
+typedef struct Block {         // of a source, n columns: row t …, columns c …
+  LLVMValueRef t, c;
+  LLVMValueRef rows, cols;     // how many of each there are, others count 0; NULL: all
+  int n;
+} Block;
+
+static LLVMValueRef row(Cg *g, const Source *s, const Block *b, int i) {
+  LLVMValueRef at = cg_i64(g, i);
+  if (b->rows) at = cg_min(g, at, cg_sub(g, b->rows, cg_i64(g, 1)));
+  LLVMValueRef p = cg_at(g, g->f32, s->p, cg_add(g, cg_mul(g, cg_add(g, b->t, at), s->stride), b->c));
+  LLVMValueRef v = b->cols ? load_part(g, b->n, p, b->cols) : mm_loadn(g, b->n, p);
+  return b->rows ? cg_select(g, cg_lt(g, cg_i64(g, i), b->rows), v, LLVMConstNull(LLVMTypeOf(v))) : v;
+}
+
+static void move(Cg *g, LLVMValueRef dst, const Source *s, const Block *b, PutFn *put) {
+  LLVMValueRef v[LANES];
+  for (int i = 0; i < b->n; i++) {
+    if (!s->pairs) v[i] = row(g, s, b, i);
+    else v[i] = LLVMBuildBitCast(g->b, mm_words(g, row(g, s, b, 2 * i), row(g, s, b, 2 * i + 1)), LLVMVectorType(g->f32, (unsigned)b->n), "");
+  }
+  put(g, dst, v, b->n, s->pairs ? cg_udiv(g, b->t, cg_i64(g, 2)) : b->t, b->c);
+}
+
+// Rows [0, rows) and columns [0, cols) of a source in blocks of n columns and as many rows of what is written.
+static void each_block(Cg *g, LLVMValueRef dst, const Source *s, LLVMValueRef rows, LLVMValueRef cols, int n, PutFn *put) {
+  int high = s->pairs ? 2 * n : n;
+  LLVMValueRef zero = cg_i64(g, 0), whole_rows = cg_sub(g, rows, cg_urem(g, rows, cg_i64(g, high))), whole_cols = cg_sub(g, cols, cg_urem(g, cols, cg_i64(g, n)));
   for (int below = 0; below < 2; below++) {
-    CgLoop t = cg_loop(g, below ? whole_rows : zero, below ? rows : whole_rows, n);
-    LLVMValueRef last = cg_sub(g, cg_sub(g, rows, cg_i64(g, 1)), t.i);
+    CgLoop t = cg_loop(g, below ? whole_rows : zero, below ? rows : whole_rows, high);
     for (int right = 0; right < 2; right++) {
       CgLoop c = cg_loop(g, right ? whole_cols : zero, right ? cols : whole_cols, n);
-      for (int i = 0; i < n; i++) {
-        LLVMValueRef row = below ? cg_min(g, cg_i64(g, i), last) : cg_i64(g, i);
-        LLVMValueRef p = cg_at(g, g->f32, src, cg_add(g, cg_mul(g, cg_add(g, t.i, row), cg_i64(g, stride)), c.i));
-        v[i] = right ? load_part(g, n, p, cg_sub(g, cols, whole_cols)) : mm_loadn(g, n, p);
-      }
-      put(g, dst, v, n, t.i, c.i);
+      Block b = {.t = t.i, .c = c.i, .rows = below ? cg_sub(g, rows, whole_rows) : NULL, .cols = right ? cg_sub(g, cols, whole_cols) : NULL, .n = n};
+      move(g, dst, s, &b, put);
       cg_loop_end(g, &c);
     }
     cg_loop_end(g, &t);
   }
 }
 
-static int64_t align_up(int64_t n) { return (n + 63) / 64 * 64; }
+// Parameters of calm_dw_<isa>: a tile of `rows` x `cols`, where it begins in dy, x and dw; where the next task's begins in dy and x; room for copies.
+#define DW_PARAMS(X)                                                                                                                          \
+  X(DY, ptr) X(N, i64) X(X, ptr) X(K, i64) X(DW, ptr) X(T, i64) X(ADDS, i64) X(ROWS, i64) X(COLS, i64) X(DY_AFTER, ptr) X(X_AFTER, ptr) \
+  X(PANELS, ptr) X(TURNED, ptr)
+#define X(name, type) P_##name,
+enum { DW_PARAMS(X) P_COUNT };
+#undef X
+
+static LLVMTypeRef dw_type(Cg *g) {
+#define X(name, type) g->type,
+  LLVMTypeRef t[P_COUNT] = {DW_PARAMS(X)};
+#undef X
+  return LLVMFunctionType(g->void_t, t, P_COUNT, 0);
+}
+
+static void dw_name(char out[64], const Isa *isa, Precision p) { snprintf(out, 64, "calm_dw_%s%s%s", isa->name, p ? "_" : "", p ? precision_name(p) : ""); }
+
+// The product of what was copied, in parts of the tile's rows: while the last rows of a part are multiplied, lines of one of the sources that are copied
+// next come near (in pairs every other row of it).
+static void multiply(Cg *g, MmCall *mm, LLVMValueRef rows, const Source *next) {
+  int parts = mm->pairs ? 4 : 2, most = g->isa->mm.rows, width = mm->pairs ? 2 : 1;      // width: numbers of B in a float
+  LLVMValueRef turned = mm->A.p, dw = mm->C.p, part = cg_mul(g, cg_ceildiv(g, rows, (int64_t)parts * most), cg_i64(g, most));
+  for (int i = 0; i < parts; i++) {
+    const Source *s = &next[i % 2];
+    LLVMValueRef first = cg_min(g, cg_mul(g, part, cg_i64(g, i)), rows);
+    mm->M = cg_min(g, part, cg_sub(g, rows, first));
+    mm->A.p = cg_at(g, g->f32, turned, cg_mul(g, first, mm->A.row)), mm->C.p = cg_at(g, g->f32, dw, cg_mul(g, first, mm->C.row));
+    mm->next = i < 2 ? s->p : cg_at(g, g->f32, s->p, s->stride);
+    mm->next_k = cg_mul(g, s->stride, cg_i64(g, width)), mm->next_panel = cg_i64(g, (int64_t)PANEL * width);
+    cg_mm(g, mm);
+  }
+}
+
+static LLVMValueRef rows_from(Cg *g, LLVMValueRef p, LLVMValueRef t, LLVMValueRef stride) { return cg_at(g, g->f32, p, cg_mul(g, t, stride)); }
+
+void mm_emit_dw(Cg *g, const Isa *isa, Precision precision) {
+  char name[64];
+  dw_name(name, isa, precision);
+  g->precision = precision;
+  cg_function(g, name, dw_type(g), isa, true);
+  LLVMValueRef arg[P_COUNT], zero = cg_i64(g, 0);
+  for (unsigned i = 0; i < P_COUNT; i++) arg[i] = LLVMGetParam(g->fn, i);
+  bool pairs = precision == PRECISION_BF16;
+  int64_t at_once = pairs ? 2 * DEPTH : DEPTH;
+  CgLoop t = cg_loop(g, zero, cg_max(g, arg[P_T], cg_i64(g, 1)), at_once);      // without rows: one block of none, which stores zeros
+  LLVMValueRef depth = cg_min(g, cg_i64(g, at_once), cg_sub(g, arg[P_T], t.i)), t1 = cg_add(g, t.i, cg_i64(g, at_once)), more = cg_lt(g, t1, arg[P_T]);
+  Source dy = {rows_from(g, arg[P_DY], t.i, arg[P_N]), arg[P_N], pairs}, x = {rows_from(g, arg[P_X], t.i, arg[P_K]), arg[P_K], pairs};
+  Source next[2] = {x, dy};
+  next[0].p = cg_select(g, more, rows_from(g, arg[P_X], t1, arg[P_K]), arg[P_X_AFTER]);
+  next[1].p = cg_select(g, more, rows_from(g, arg[P_DY], t1, arg[P_N]), arg[P_DY_AFTER]);
+  each_block(g, arg[P_TURNED], &dy, depth, arg[P_ROWS], isa->mm.lanes, put_turned);
+  each_block(g, arg[P_PANELS], &x, depth, arg[P_COLS], PANEL, put_panel);
+  MmCall mm = {.A = mm_copied(g, arg[P_TURNED]), .C = mm_rows(DT_F32, arg[P_DW], arg[P_K]), .N = arg[P_COLS], .K = depth, .pairs = pairs};
+  mm.B = pairs ? mm_packed(DT_BF16, arg[P_PANELS], cg_i64(g, 2 * DEPTH * PANEL)) : mm_packed(DT_F32, arg[P_PANELS], cg_i64(g, DEPTH * PANEL));
+  mm.acc = LLVMBuildOr(g->b, arg[P_ADDS], LLVMBuildZExt(g->b, cg_lt(g, zero, t.i), g->i64, ""), "");
+  multiply(g, &mm, arg[P_ROWS], next);
+  cg_loop_end(g, &t);
+  LLVMBuildRetVoid(g->b);
+}
+
+// ---- the kernel
 
 typedef struct Tile {
   LLVMValueRef n0, rows, k0, cols;
@@ -94,36 +184,20 @@ static Tile tile_at(Cg *g, const Kernel *k, const Cut *cut, LLVMValueRef task) {
   return t;
 }
 
-// Rows t of x and dy at a tile's place.
-static LLVMValueRef x_at(Cg *g, const Kernel *k, const Tile *tile, LLVMValueRef t) {
-  return cg_at(g, g->f32, cg_arg_ptr(g, KARG(DW, x)), cg_add(g, cg_mul(g, t, cg_i64(g, k->DW.K)), tile->k0));
-}
-static LLVMValueRef dy_at(Cg *g, const Kernel *k, const Tile *tile, LLVMValueRef t) {
-  return cg_at(g, g->f32, cg_arg_ptr(g, KARG(DW, dy)), cg_add(g, cg_mul(g, t, cg_i64(g, k->DW.N)), tile->n0));
-}
+static LLVMValueRef arg_at(Cg *g, int arg, LLVMValueRef at) { return cg_at(g, g->f32, cg_arg_ptr(g, arg), at); }
 
 void emit_DW(Cg *g, const Kernel *k) {
-  LLVMValueRef zero = cg_i64(g, 0), one = cg_i64(g, 1), T = cg_rows(g), adds = cg_arg_word(g, 1 + k->narg), N = cg_i64(g, k->DW.N), K = cg_i64(g, k->DW.K);
+  char name[64];
+  dw_name(name, g->isa, cg_precision(g));
   Cut cut = cut_for(k->DW.N, k->DW.K);
-  Tile tile = tile_at(g, k, &cut, cg_task(g)), after = tile_at(g, k, &cut, cg_add(g, cg_task(g), one));
-  LLVMValueRef dw = cg_at(g, g->f32, cg_arg_ptr(g, KARG(DW, dw)), cg_add(g, cg_mul(g, tile.n0, K), tile.k0));
-  int64_t turned_at = align_up(DEPTH * cut.cols * 4);
+  Tile tile = tile_at(g, k, &cut, cg_task(g)), after = tile_at(g, k, &cut, cg_add(g, cg_task(g), cg_i64(g, 1)));
+  int64_t turned_at = (DEPTH * cut.cols * 4 + 63) / 64 * 64;
   cg_need_scratch(g, turned_at + cut.rows * MM_ASTRIDE * 4);
-  LLVMValueRef panels = cg_scratch(g, 0), turned = cg_scratch(g, turned_at);
-  CgLoop t = cg_loop(g, zero, cg_max(g, T, one), DEPTH);       // without rows: one block of none, which stores zeros
-  LLVMValueRef depth = cg_min(g, cg_i64(g, DEPTH), cg_sub(g, T, t.i));
-  each_block(g, panels, x_at(g, k, &tile, t.i), k->DW.K, depth, tile.cols, PANEL, put_panel);
-  each_block(g, turned, dy_at(g, k, &tile, t.i), k->DW.N, depth, tile.rows, g->isa->mm.lanes, put_turned);
-  LLVMValueRef acc = LLVMBuildOr(g->b, adds, LLVMBuildZExt(g->b, cg_lt(g, zero, t.i), g->i64, ""), "");
-  // meanwhile the next block comes near, the next task's first when this is the last: half of the rows bring x's, the others dy's
-  LLVMValueRef t1 = cg_add(g, t.i, cg_i64(g, DEPTH)), more = cg_lt(g, t1, T), most = cg_i64(g, g->isa->mm.rows);
-  LLVMValueRef half = cg_min(g, tile.rows, cg_mul(g, cg_ceildiv(g, tile.rows, 2 * g->isa->mm.rows), most));       // blocks of rows stay whole
-  MmCall mm = {.A = mm_rows(DT_F32, turned, cg_i64(g, MM_ASTRIDE)), .B = mm_packed(DT_F32, panels, cg_i64(g, DEPTH * PANEL)),
-               .C = mm_rows(DT_F32, dw, K), .M = half, .N = tile.cols, .K = depth, .acc = acc, .next_panel = cg_i64(g, PANEL)};
-  mm.next = cg_select(g, more, x_at(g, k, &tile, t1), x_at(g, k, &after, zero)), mm.next_k = K;
-  cg_mm(g, &mm);
-  mm.A.p = cg_at(g, g->f32, turned, cg_mul(g, half, mm.A.row)), mm.C.p = cg_at(g, g->f32, dw, cg_mul(g, half, K)), mm.M = cg_sub(g, tile.rows, half);
-  mm.next = cg_select(g, more, dy_at(g, k, &tile, t1), dy_at(g, k, &after, zero)), mm.next_k = N;
-  cg_mm(g, &mm);
-  cg_loop_end(g, &t);
+  LLVMValueRef N = cg_i64(g, k->DW.N), K = cg_i64(g, k->DW.K), fn = LLVMGetNamedFunction(g->mod, name);
+  LLVMValueRef arg[P_COUNT] = {
+      [P_DY] = arg_at(g, KARG(DW, dy), tile.n0), [P_N] = N, [P_X] = arg_at(g, KARG(DW, x), tile.k0), [P_K] = K,
+      [P_DW] = arg_at(g, KARG(DW, dw), cg_add(g, cg_mul(g, tile.n0, K), tile.k0)), [P_T] = cg_rows(g), [P_ADDS] = cg_arg_word(g, 1 + k->narg),
+      [P_ROWS] = tile.rows, [P_COLS] = tile.cols, [P_DY_AFTER] = arg_at(g, KARG(DW, dy), after.n0), [P_X_AFTER] = arg_at(g, KARG(DW, x), after.k0),
+      [P_PANELS] = cg_scratch(g, 0), [P_TURNED] = cg_scratch(g, turned_at)};
+  cg_call(g, dw_type(g), fn ? fn : LLVMAddFunction(g->mod, name, dw_type(g)), arg, P_COUNT);
 }

@@ -34,6 +34,7 @@ static void kernel_name(char out[64], const Isa *isa, int kernel) {
 
 MmOperand mm_rows(Dtype dt, LLVMValueRef p, LLVMValueRef row) { return (MmOperand){.dt = dt, .p = p, .row = row}; }
 MmOperand mm_turned(Dtype dt, LLVMValueRef p, LLVMValueRef k) { return (MmOperand){.dt = dt, .p = p, .k = k}; }
+MmOperand mm_copied(Cg *g, LLVMValueRef p) { return (MmOperand){.dt = DT_F32, .p = p, .row = cg_i64(g, MM_ASTRIDE), .k = cg_i64(g, 0)}; }
 MmOperand mm_packed(Dtype dt, LLVMValueRef p, LLVMValueRef panel) { return (MmOperand){.dt = dt, .p = p, .panel = panel}; }
 MmOperand mm_plain(Cg *g, Dtype dt, LLVMValueRef p, LLVMValueRef k) {
   return (MmOperand){.dt = dt, .p = p, .k = k, .panel = cg_i64(g, PANEL)};
@@ -140,9 +141,12 @@ static void one_pass(Cg *g, const MmKernel *kernel, LLVMValueRef *arg, const Row
   LLVMValueRef m0 = cg_udiv(g, cg_mul(g, l.i, arg[MM_M]), blocks);
   LLVMValueRef m1 = cg_udiv(g, cg_mul(g, cg_add(g, l.i, cg_i64(g, 1)), arg[MM_M]), blocks);
   LLVMValueRef m = cg_sub(g, m1, m0);
-  mm_copy_a(g, kernel->pairs, abuf, cg_at(g, g->f32, A, cg_mul(g, m0, arg[MM_A_ROW])), arg[MM_A_ROW], arg[MM_A_K], m, kc);
+  LLVMValueRef rows = cg_at(g, g->f32, A, cg_mul(g, m0, arg[MM_A_ROW])), copied = LLVMBuildICmp(g->b, LLVMIntEQ, arg[MM_A_K], cg_i64(g, 0), "");
+  CgIf copy = cg_if(g, LLVMBuildNot(g->b, copied, ""));
+  mm_copy_a(g, kernel->pairs, abuf, rows, arg[MM_A_ROW], arg[MM_A_K], m, kc);
+  cg_endif(g, &copy);
   LLVMValueRef c = cg_at(g, g->f32, arg[MM_C], cg_mul(g, m0, arg[MM_C_ROW]));
-  LLVMValueRef call[MMR_COUNT] = {[MMR_A] = abuf, [MMR_B] = B, [MMR_B_K] = arg[MM_B_K], [MMR_B_PANEL] = arg[MM_B_PANEL], [MMR_C] = c,
+  LLVMValueRef call[MMR_COUNT] = {[MMR_A] = cg_select(g, copied, rows, abuf), [MMR_B] = B, [MMR_B_K] = arg[MM_B_K], [MMR_B_PANEL] = arg[MM_B_PANEL], [MMR_C] = c,
                                   [MMR_C_ROW] = arg[MM_C_ROW], [MMR_N] = arg[MM_N], [MMR_K] = words, [MMR_ACC] = acc, [MMR_TAIL] = tail};
   LLVMValueRef below = cg_at(g, g->f32, A, cg_mul(g, m1, arg[MM_A_ROW]));
   LLVMValueRef behind = cg_select(g, cg_lt(g, m1, arg[MM_M]), below, cg_at(g, g->f32, A, kc));   // after the last: row 0 of the next pass
@@ -226,6 +230,7 @@ void llvm_emit_mm(EmitKind what, Buf *out) {
       mm_body(&g, &kernels[k], &fns);
       LLVMBuildRetVoid(g.b);
     }
+    for (Precision p = 0; p < N_PRECISION; p++) mm_emit_dw(&g, isa, p);
   }
   cg_finish(&g, what, out);
 }

@@ -65,6 +65,8 @@ int64_t mm_int8_scratch(int64_t cols);
 // A block of a panel, rows k … k + count - 1 (k a multiple of 16) of 16 columns, as the panel of the transposed matrix: 16 vectors, the columns, or in pairs
 // words of two columns, 8; those past `count` 0. Gives how many.
 int mm_turn(Cg *g, Dtype dt, bool pairs, LLVMValueRef panel, LLVMValueRef k, int count, LLVMValueRef v[PANEL]);
+// calm_dw_<isa>, a tile of a weight gradient (emit_dw.c).
+void mm_emit_dw(Cg *g, const Isa *isa, Precision precision);
 // Transposes n vectors of n floats (n = 4, 8 or 16), or doubles (8), in registers.
 void mm_transpose(Cg *g, LLVMValueRef *v, int n);
 // Vectors of n floats.

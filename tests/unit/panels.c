@@ -43,16 +43,19 @@ float bf16_rounded(float v) {
 static float step(float x, float w, float y) { return fmaf(bf16_rounded(x), bf16_rounded(w), y); }
 
 float product_chain(Precision precision, const float *x, const float *w, int64_t stride, int64_t K) {
-  float y = 0;
+  return product_chain_from(precision, 0, x, 1, w, stride, K);
+}
+
+float product_chain_from(Precision precision, float y, const float *x, int64_t along, const float *w, int64_t stride, int64_t K) {
   if (precision == PRECISION_F32) {
-    for (int64_t k = 0; k < K; k++) y = fmaf(x[k], w[k * stride], y);
+    for (int64_t k = 0; k < K; k++) y = fmaf(x[k * along], w[k * stride], y);
     return y;
   }
   unsigned modes = _mm_getcsr();
   _mm_setcsr(modes | 1 << 15 | 1 << 6);
   for (int64_t k = 0; k < K; k += 2) {
-    if (k + 1 < K) y = step(x[k + 1], w[(k + 1) * stride], y);
-    y = step(x[k], w[k * stride], y);
+    if (k + 1 < K) y = step(x[(k + 1) * along], w[(k + 1) * stride], y);
+    y = step(x[k * along], w[k * stride], y);
   }
   _mm_setcsr(modes);
   return y;

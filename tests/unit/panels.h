@@ -12,6 +12,8 @@ uint16_t number_bits(Dtype dt, float v);
 float bf16_rounded(float v);
 // sum over k in order of x[k] * w[k * stride], each step rounded once. In bf16: numbers rounded, the odd of two steps first, subnormals counting 0.
 float product_chain(Precision precision, const float *x, const float *w, int64_t stride, int64_t K);
+// The same from y on, of x[k * along].
+float product_chain_from(Precision precision, float y, const float *x, int64_t along, const float *w, int64_t stride, int64_t K);
 // Element i of an array of f32, f16 or bf16.
 float panel_number(Dtype dt, const void *p, int64_t i);
 // Where element [n, k] of w[N, K] lies in panels, in elements.
