@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
@@ -30,14 +31,17 @@
 
 typedef enum Kind { MEMORY, FILES, WRITES } Kind;
 static Kind kind;
-static long countdown = -1;    // calls of that kind that are still served; -1: all
+static atomic_long countdown = -1;         // calls of that kind that are still served, of any thread; -1: all
 static bool once;              // only that one is refused, not those after it
-static long live;              // blocks of memory
+static atomic_long live;       // blocks of memory
 
 static bool refused(Kind k, int why) {
-  if (k != kind || countdown < 0) return false;
-  if (countdown > 0) return countdown--, false;
-  if (once) countdown = -1;
+  long left = countdown;
+  if (k != kind) return false;
+  do
+    if (left < 0) return false;
+  while (!atomic_compare_exchange_weak(&countdown, &left, left > 0 ? left - 1 : once ? -1 : 0));
+  if (left > 0) return false;
   errno = why;
   return true;
 }
@@ -67,15 +71,18 @@ int __wrap_renameat(int in, const char *from, int at, const char *to);
 
 void *__wrap_malloc(size_t n) {
   void *p = refused(MEMORY, ENOMEM) ? NULL : __real_malloc(n);
-  return live += p != NULL, p;
+  live += p != NULL;
+  return p;
 }
 void *__wrap_calloc(size_t n, size_t size) {
   void *p = refused(MEMORY, ENOMEM) ? NULL : __real_calloc(n, size);
-  return live += p != NULL, p;
+  live += p != NULL;
+  return p;
 }
 void *__wrap_realloc(void *p, size_t n) {
   void *q = refused(MEMORY, ENOMEM) ? NULL : __real_realloc(p, n);
-  return live += !p && q, q;
+  live += !p && q;
+  return q;
 }
 void __wrap_free(void *p) {
   live -= p != NULL;
