@@ -54,6 +54,7 @@ static bool shape_of(const App *a, const char *path, int64_t cap, bool shuffled,
   DataFile *f = data_open(path, e);
   Data *d = f ? feed_look(a->models, f, e) : NULL;
   if (!d) return data_close(f), false;
+  if (!data_whole(d)) rt_note("%s: looked at %lld of its %lld rows, spread evenly", path, (long long)d->looked, (long long)d->of);
   if (rt_resident() > before) *data = rt_resident() - before;
   *s = shape_of_data(a->models, d, cap, shuffled);
   data_free(d), data_close(f);

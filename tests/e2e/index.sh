@@ -63,10 +63,23 @@ large 90000 0 >large.jsonl
 grep -q '^large.jsonl: 90000 rows, 90000 windows, [0-9]* tokens ([0-9]* labelled): nothing wrong' said || fail "--check says: $(cat said)"
 grep -q '^warning: large.jsonl: [0-9]* rows are longer than new.s context of 12 tokens' err || fail "--check says nothing of cut rows: $(cat err)"
 
-# --- evaluation reads it too, the same for any number of threads
-large 90000 0 | head -n 75000 | sed 's/ and more of it//' >eval.jsonl; [ "$(wc -c <eval.jsonl)" -gt 3000000 ] || fail "small"
-for n in 1 2; do CALM_THREADS=$n ./app eval --data rows.jsonl --json 2>err | grep -v seconds\\\|peak >eval.$n || fail "eval: $(cat err)"; done
-cmp eval.1 eval.2 || fail "evaluation depends on threads"
+# --- evaluation reads it by its index too: what a small file gives, for any number of threads, and says of what rows it knew before
+for n in 1 2; do
+  CALM_THREADS=$n ./app eval --data large.jsonl --metric loss --json 2>err | grep -v 'seconds\|peak' >eval.$n || fail "eval: $(cat err)"
+  grep -q '^warning: large.jsonl: of a sample of [0-9]* rows (of 90000) [0-9]* rows are longer' err || fail "a sample is not named: $(cat err)"
+  CALM_THREADS=$n ./app eval --data rows.jsonl --json 2>err | grep -v 'seconds\|peak' >small.$n || fail "eval: $(cat err)"
+done
+cmp eval.1 eval.2 && cmp small.1 small.2 || fail "evaluation depends on threads"
+grep -q '"rows": 90000,' eval.1 || fail "not every row is evaluated: $(cat eval.1)"
+for half in 'NR <= 45000' 'NR > 45000'; do
+  awk "$half" large.jsonl >half.jsonl
+  ./app eval --data half.jsonl --metric loss --json 2>/dev/null | tr -d ' ,"' | awk -F: '$1 == "labelled" { n = $2 } $1 == "loss" { print n, $2; exit }'
+done >halves
+said=$(tr -d ' ,"' <eval.1 | awk -F: '$1 == "labelled" { n = $2 } $1 == "loss" { print n, $2; exit }')
+awk -v said="$said" '{ n += $1; sum += $1 * $2 } END { split(said, all, " "); off = sum / n - all[2]; exit !(n == all[1] && off < 1e-6 && off > -1e-6) }' halves ||
+  fail "two halves: $(cat halves), the whole: $said"
+./app info --data large.jsonl >said 2>err || fail "info: $(cat err)"
+grep -q '^large.jsonl: looked at [0-9]* of its 90000 rows' err || fail "info does not name its sample: $(cat err)"
 
 # --- an index is of the content: kept and used, told where it is spoilt, and of no other file, whatever its size and time say
 sleep 3

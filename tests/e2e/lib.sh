@@ -106,7 +106,7 @@ earlier() {
   done
   awk -v format="$format" -v belongs="{\"spec\": \"$spec\", \"models\": {$models}}" '
     /^  "calm":/ { print "  \"calm\": " format ","; next }
-    /^  "sha256":/ { next }
+    /^  "(sha256|window)":/ { next }
     /^  "(belongs_to|data|spec_train)": \{$/ || (format == 1 && /^  "files": \{$/) { gone = 1; if (/belongs_to/) print "  \"belongs_to\": " belongs "," }
     gone { if (/^  \}/) gone = 0; next }
     /^  "spec_train": / { next }
