@@ -26,7 +26,7 @@ paste - - <peaks.txt | awk '{ print ($1 + $2) / 2 }' | paste - - - - - >around.t
 # operations: 6 per parameter and token trained whole; composed, 2 per frozen parameter of m_A, 4 of m_B, 6 per trained one
 tokens() { tail -n 1 "$1.run/log.csv" | cut -d, -f2; }
 params() { ./"$1" info 2>/dev/null | sed -n 's/^trained: \([0-9]*\) parameters.*/\1/p'; }
-awk -v seed="$seed" -v quick="$quick" -v start="$start" -v now="$(date +%s.%N)" -v tk="$(tokens kv)" -v tm="$(tokens math)" -v tc="$(tokens compose)" \
+awk -v seed="$seed" -v precision="$precision" -v rate="${peaks%%_*}" -v quick="$quick" -v start="$start" -v now="$(date +%s.%N)" -v tk="$(tokens kv)" -v tm="$(tokens math)" -v tc="$(tokens compose)" \
     -v tr="$(tokens random)" -v ts="$(tokens single)" -v pk="$(params kv)" -v pm="$(params math)" -v pc="$(params compose)" -v ps="$(params single)" '
   FILENAME == "took.txt" { for (i = 1; i <= 5; i++) took[i] = $i; next }
   FILENAME == "around.txt" { for (i = 1; i <= 5; i++) around[i] = $i; next }
@@ -41,18 +41,18 @@ awk -v seed="$seed" -v quick="$quick" -v start="$start" -v now="$(date +%s.%N)" 
     split("kv math compose random single", model, " ")
     tflop = (6 * (pk * tk + pm * tm) + (2 * pk + 4 * pm + 6 * pc) * (tc + tr) + (2 * pk + 4 * pm + 6 * ps) * ts) / 1e12
     if (quick) printf "\nQUICK: a tenth of the training steps. This shows that everything runs; the figures say nothing.\n"
-    printf "\nexact match in %%, greedy decoding, keys the composition never saw; mean (2 operands, 3 operands)\n"
+    printf "\nexact match in %%, greedy decoding, keys the composition never saw; products in %s; mean (2 operands, 3 operands)\n", precision
     printf "%-10s %21s %21s %21s %21s %21s\n", "", "m_A", "m_B", "composition", "random m_A", "1 connection"
     line("KV-SUBS", "subs", "m_A 98.1, m_B 0.0, CALM 92.9")
     line("NUM-MATH", "num", "m_A 4.2, m_B 73.7, CALM 72.0")
     line("KV-MATH", "kv", "m_A 0.7, m_B 0.0, CALM 84.3")
     for (i = 1; i <= 5; i++) { seconds += took[i]; could += took[i] * around[i] / 1e12 }
     if (quick) printf "QUICK: not the experiment. "
-    printf "%.0f s in all; %.1f TFLOP of training in %.1f s, %.1f %% of the f32 rate measured on all cores (%.0f of %.0f GFLOP/s)\n", now - start, tflop,
-      seconds, 100 * tflop / could, 1000 * tflop / seconds, 1000 * could / seconds
+    printf "%.0f s in all; %.1f TFLOP of training in %.1f s, %.1f %% of the %s rate measured on all cores (%.0f of %.0f GFLOP/s)\n", now - start, tflop,
+      seconds, 100 * tflop / could, rate, 1000 * tflop / seconds, 1000 * could / seconds
     file = "results.json"
-    printf "{\"seed\": %d, \"quick\": %s, \"seconds\": %.1f, \"tflop\": %.2f, \"training_seconds\": %.2f, \"peak_gflops\": %.1f, \"share_of_peak\": %.4f,\n\"rows\": [",
-      seed, quick ? "true" : "false", now - start, tflop, seconds, 1000 * could / seconds, tflop / could >file
+    printf "{\"seed\": %d, \"precision\": \"%s\", \"quick\": %s, \"seconds\": %.1f, \"tflop\": %.2f, \"training_seconds\": %.2f, \"peak_gflops\": %.1f, \"share_of_peak\": %.4f,\n\"rows\": [",
+      seed, precision, quick ? "true" : "false", now - start, tflop, seconds, 1000 * could / seconds, tflop / could >file
     name["kv"] = "m_A"; name["math"] = "m_B"; name["compose"] = "composition"; name["random"] = "random m_A"; name["single"] = "1 connection"
     task["subs"] = "KV-SUBS"; task["num"] = "NUM-MATH"; task["kv"] = "KV-MATH"
     split("subs num kv", order, " ")
