@@ -8,7 +8,7 @@ seconds of all threads, peak resident memory, and calm's speed over every way's,
 before training than in it, from an empty cache; of calm, `calmc build`. PyTorch itself is in pair_torch.py, its ways in ways.py."""
 import argparse, json, os, sys, tempfile, time
 from rounds import agree, heading, measures, of_check, options, report, summary, take
-from side import Machine, call, calm_train, peer_env, processor
+from side import Machine, call, calm_train, calm_work, peer_env, processor
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
@@ -52,9 +52,10 @@ def prepare(a, dir):
 class Bench:
     def __init__(self, a, dir, cache): self.a, self.dir, self.cache = a, dir, cache
 
-    def calm(self, steps, *more):
-        return calm_train([f"{self.dir}/compose", "train", "--params", f"{self.dir}/theta.safetensors", "--data", f"{self.dir}/data/train.jsonl", "--stop-after",
-                           str(steps), *more], self.dir, self.a.threads)
+    def command(self, steps, *more):
+        return [f"{self.dir}/compose", "train", "--params", f"{self.dir}/theta.safetensors", "--data", f"{self.dir}/data/train.jsonl", "--stop-after", str(steps), *more]
+
+    def calm(self, steps, *more): return calm_train(self.command(steps, *more), self.dir, self.a.threads)
 
     def peer(self, way, *more):
         out, peak = call([sys.executable, os.path.join(HERE, "pair_torch.py"), self.dir, "--way", way.name, "--steps", str(self.a.steps), "--threads",
@@ -111,13 +112,14 @@ def main():
         bench = Bench(a, dir, cache)
         seen = bench.check(a.ways)
         rounds = take(a.rounds, a.ways, seen, bench.round)
+        work = calm_work(a.calmc, bench.command(a.steps, "--eval-every", "0"), dir, a.threads)
     s = summary(rounds, a.steps - WARM)
     if a.json:
-        print(json.dumps(dict(threads=a.threads, processor=processor(), others=machine.others(), steps=a.steps, build_s=built, seen=seen, median=s, rounds=rounds), indent=1))
+        print(json.dumps(dict(threads=a.threads, processor=processor(), others=machine.others(), steps=a.steps, build_s=built, work=work, seen=seen, median=s, rounds=rounds), indent=1))
         return
     print(f"{a.steps - WARM} timed steps of {BATCH} rows a process, tokens of the anchor, models stored in bf16{', the augment reads the prompt' if a.reads else ''}, {a.rounds} rounds in turn; "
           f"{heading(seen, machine)}\n")
-    report(a, s, seen, built)
+    report(a, s, seen, built, work)
 
 
 main()

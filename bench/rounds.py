@@ -76,14 +76,22 @@ def heading(seen, machine):
     return f"PyTorch {version}; {machine}\nlosses, relative difference from calm's at most: {worst}"
 
 
-HEAD = ["dtype", "way", "threads", "processor", "tokens/s", "quietest", "cpu s/1000", "peak MB", "anon", "files", "calm's: speed", "quietest", "cpu", "memory", "compile s"]
+HEAD = ["dtype", "way", "threads", "processor", "tokens/s", "quietest", "cpu s/1000", "of the limit", "peak MB", "anon", "files", "calm's: speed", "quietest", "cpu", "memory", "compile s"]
 
 
-def report(a, s, seen, built):
-    """The table; s as summary gives it, built: seconds of calmc."""
+def limit(work, dtype, tok_s):
+    """Useful operations a second, of what the processor can do in a dtype; None where it has no such instruction. Every way is held against the same
+    operations: those that calm finds necessary."""
+    rate = work["rates"].get("f32" if dtype == "f32" else "bf16")
+    return f"{100 * work['gflop'] * tok_s / rate:.0f} %" if rate else None
+
+
+def report(a, s, seen, built, work):
+    """The table; s as summary gives it, built: seconds of calmc, work: calm_work's."""
     here = [str(a.threads), processor()]
-    figures = lambda r: [f"{r['tok_s']:.0f}", f"{r['quiet_tok_s']:.0f}", f"{r['cpu_s']:.2f}", f"{r['mb']:.0f}", f"{r['anon_mb']:.0f}", f"{r['file_mb']:.0f}"]
-    rows, notes = [["f32", "calm", *here, *figures(s["calm"]), None, None, None, None, f"{built:.1f}"]], []
+    figures = lambda dtype, r: [f"{r['tok_s']:.0f}", f"{r['quiet_tok_s']:.0f}", f"{r['cpu_s']:.2f}", limit(work, dtype, r["tok_s"]), f"{r['mb']:.0f}", f"{r['anon_mb']:.0f}", f"{r['file_mb']:.0f}"]
+    own = work["precision"]
+    rows, notes = [[own, "calm", *here, *figures(own, s["calm"]), None, None, None, None, f"{built:.1f}"]], []
     for way in a.ways:
         how, start = seen[way.name], [way.dtype, way.title]
         if "cannot" in how:
@@ -94,7 +102,7 @@ def report(a, s, seen, built):
         if "only" in how:
             start[1] += " *"
             notes.append(f"* {way.name}: {how['only']} step{'s' * (how['only'] != 1)} of the check, once; too slow for rounds within {a.limit:.0f} s a process (--limit)")
-        rows.append([*start, *here, *figures(r), f"{r['speed']:.2f}x", f"{r['speed_quiet']:.2f}x", f"{r['less_cpu']:.2f}x", f"{r['memory']:.2f}",
+        rows.append([*start, *here, *figures(way.dtype, r), f"{r['speed']:.2f}x", f"{r['speed_quiet']:.2f}x", f"{r['less_cpu']:.2f}x", f"{r['memory']:.2f}",
                      f"{how['compile_s']:.0f}" if "compile_s" in how else None])
     table(HEAD, rows, 4)
     for note in notes: print(note)

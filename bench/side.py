@@ -59,6 +59,25 @@ def calm_train(command, dir, threads):
     return log, peak, cpu_of_children() - cpu
 
 
+def calm_work(calmc, command, dir, threads):
+    """What a training by calm asks of a processor and what this one can do, as calm counts and measures it: the precision of its products, their Gflop a
+    token (of what has to be computed: nothing that is skipped), Gflop/s of each precision on all threads (`calmc doctor`)."""
+    env, out = peer_env(CALM_THREADS=str(threads)), tempfile.mkdtemp(dir=dir)
+    said = subprocess.run([*command, "--out", out, "--profile"], capture_output=True, text=True, env=env)
+    if said.returncode: sys.exit(f"{' '.join(command)} --profile: exit {said.returncode}\n{said.stderr}")
+    with open(f"{out}/log.csv") as f: tokens = int(list(csv.DictReader(f))[-1]["tokens"])
+    shutil.rmtree(out)
+    return work_of(said.stderr, call([calmc, "doctor"], env=env), tokens)
+
+
+def work_of(profile, doctor, tokens):
+    """The same, from what was said."""
+    steps = re.search(r"^steps: .*; products ([0-9.e+-]+) Gflop in (\w+),", profile, re.M)
+    rates = re.findall(r"^(f32|bf16) +(?:.* on one thread, )?([0-9.]+)(?: Gflop/s| on)", doctor, re.M)
+    if not steps or not rates: sys.exit(f"no operations or rates in:\n{profile}\n{doctor}")
+    return dict(precision=steps[2], gflop=float(steps[1]) / tokens, rates={k: float(v) for k, v in rates})
+
+
 def cpuinfo():
     lines = (l.split(":", 1) for l in open("/proc/cpuinfo").read().split("\n\n")[0].splitlines() if ":" in l)
     return {k.strip(): v.strip() for k, v in lines}

@@ -8,7 +8,7 @@ memory, and calm's speed over every way's, medians over the rounds. Compiling is
 an empty cache; of calm, `calmc build`. PyTorch itself is in compose_torch.py, its ways in ways.py."""
 import argparse, json, os, shutil, sys, tempfile, time
 from rounds import agree, heading, measures, of_check, options, report, summary, take
-from side import Machine, call, calm_train, peer_env, processor
+from side import Machine, call, calm_train, calm_work, peer_env, processor
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SHAPES = {
@@ -56,8 +56,9 @@ class Bench:
         self.epoch = shape["rows"] // shape["batch"]
         self.steps = self.epoch * (a.epochs or (20 if a.shape == "experiment" else 2))
 
-    def calm(self, steps):
-        return calm_train([f"{self.dir}/app", "train", "--params", f"{self.dir}/theta.safetensors", "--steps", str(steps)], self.dir, self.a.threads)
+    def command(self, steps): return [f"{self.dir}/app", "train", "--params", f"{self.dir}/theta.safetensors", "--steps", str(steps)]
+
+    def calm(self, steps): return calm_train(self.command(steps), self.dir, self.a.threads)
 
     def peer(self, way, steps, *more):
         out, peak = torch("run", self.dir, "--way", way.name, "--steps", str(steps), "--threads", str(self.a.threads), *more, TORCHINDUCTOR_CACHE_DIR=self.cache)
@@ -106,13 +107,14 @@ def main():
         bench = Bench(a, dir, shape, cache)
         seen = bench.check(a.ways)
         rounds = take(a.rounds, a.ways, seen, bench.round)
+        work = calm_work(a.calmc, bench.command(bench.epoch), dir, a.threads)
     s = summary(rounds, bench.epoch)
     if a.json:
         print(json.dumps(dict(shape=a.shape, batch=shape["batch"], stored=STORED, threads=a.threads, processor=processor(), others=machine.others(), steps=bench.steps,
-                              build_s=built, seen=seen, median=s, rounds=rounds), indent=1))
+                              build_s=built, work=work, seen=seen, median=s, rounds=rounds), indent=1))
         return
     print(f"{a.shape}: {shape['batch']} rows a step, models stored in {STORED}, {bench.steps} timed steps a process, {a.rounds} rounds in turn; {heading(seen, machine)}\n")
-    report(a, s, seen, built)
+    report(a, s, seen, built, work)
 
 
 main()

@@ -159,9 +159,9 @@ static void print_steps(const Profile *p, const Rates *r) {
   const Meter *m = p->meter;
   double flops = 0, bytes = 0, inside = kernel_seconds(m, METER_STEPS);
   for (int64_t i = 0; i < m->nkernel; i++) flops += p->product[i] ? p->flops[i] : 0, bytes += p->bytes[i];
-  fprintf(stderr, "steps: %.3f s, %.1f %% of it in kernels; products %.4g Gflop, %.1f Gflop/s", m->step_seconds, 100 * inside / m->step_seconds, flops / 1e9,
-          flops / m->step_seconds / 1e9);
-  if (r->product > 0) fprintf(stderr, ", %.1f %% of the %s rate", 100 * flops / m->step_seconds / r->product, precision_name(p->precision));
+  fprintf(stderr, "steps: %.3f s, %.1f %% of it in kernels; products %.4g Gflop in %s, %.1f Gflop/s", m->step_seconds, 100 * inside / m->step_seconds, flops / 1e9,
+          precision_name(p->precision), flops / m->step_seconds / 1e9);
+  if (r->product > 0) fprintf(stderr, ", %.1f %% of the rate", 100 * flops / m->step_seconds / r->product);
   fprintf(stderr, "; memory %.4g GB, %.1f GB/s", bytes / 1e9, bytes / m->step_seconds / 1e9);
   if (r->memory > 0) fprintf(stderr, ", %.1f %%", 100 * bytes / m->step_seconds / r->memory);
   fputc('\n', stderr);

@@ -17,7 +17,7 @@ cat >tables.py <<'E2'
 import argparse, sys
 sys.path.insert(0, sys.argv[1])
 from rounds import of_check, measures, report, summary
-from side import processor
+from side import processor, work_of
 from ways import chosen
 a = argparse.Namespace(ways=chosen("f32-tuned,bf16-written,bf16-compiled,mixed-tuned"), threads=3, limit=60)
 peak = dict(VmHWM=2048, RssAnon=1024, RssFile=1024)
@@ -31,14 +31,20 @@ rounds = {"calm": [ran(1, 1), ran(4, 4), ran(1, 1)], "f32-tuned": [ran(2, 2), ra
 s = summary(rounds, 2)
 assert abs(s["f32-tuned"]["speed"] - 2) < 1e-9 and abs(s["bf16-compiled"]["speed"] - 0.5) < 1e-9, s
 assert abs(s["f32-tuned"]["less_cpu"] - 2) < 1e-9 and abs(s["bf16-written"]["speed"] - 40) < 1e-9, s
-report(a, s, seen, 1.0)
+# 400 Gflop of 1,000 tokens; calm makes 100 tokens/s, 40 Gflop/s, of 200 that 3 threads can do in bf16
+profile = "steps: 10.000 s, 99.9 % of it in kernels; products 400 Gflop in bf16, 40.0 Gflop/s, 20.0 % of the rate; memory 3 GB, 0.3 GB/s, 1.0 %"
+doctor = "f32        40.0 Gflop/s on one thread, 100.0 on 3\nbf16       80.1 Gflop/s on one thread, 200.0 on 3\nreading    1.0 GB/s on one thread, 2.0 on 3\n"
+work = work_of(profile, doctor, 1000)
+assert work == dict(precision="bf16", gflop=0.4, rates=dict(f32=100.0, bf16=200.0)), work
+assert work_of(profile, "f32        40.5 Gflop/s\nreading    1.0 GB/s\n", 1)["rates"] == dict(f32=40.5)
+report(a, s, seen, 1.0, work)
 E2
 python3 tables.py "$root/bench" >table || fail "tables.py: $(cat table)"
 processor=$(python3 -c 'import sys; sys.path.insert(0, sys.argv[1]); from side import processor; print(processor())' "$root/bench")
 case $processor in *[0-9]/[0-9]*,\ *) ;; *) fail "the processor: '$processor'" ;; esac
 row() { grep -E "^$1 +$2 +3 +$processor( |\$)" table >row || fail "no row '$1 $2' with threads and processor: $(cat table)"; }
-row f32 calm
-row f32 'PyTorch tuned' && grep -q ' 50 .* 2.00x' row || fail "a ratio: $(cat row)"
+row bf16 calm && grep -q ' 20 % ' row || fail "calm's share of the limit: $(cat row)"
+row f32 'PyTorch tuned' && grep -q ' 50 .* 20 % .* 2.00x' row || fail "a ratio: $(cat row)"
 row bf16 'PyTorch compiled' && grep -q ' 7$' row || fail "compile time: $(cat row)"
 row bf16 'PyTorch written [*]' && grep -q '^[*] bf16-written: 1 step of the check, once' table || fail "a way too slow is not marked: $(cat table)"
 row mixed 'PyTorch tuned !' && ! sed "s|$processor||" row | grep -q '[1-9][0-9]' && grep -q '^! mixed-tuned cannot be run here: a reason' table ||

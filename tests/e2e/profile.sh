@@ -29,7 +29,7 @@ profiled() { what=$1; shift; "$@" --profile >out 2>said || fail "$what --profile
 profiled train ./m train --data rows.jsonl --steps 2 --out again
 has_kernels 'gemm 16 -> 32+32' 'gemm_t 16 -> 32' 'attention 2/1 x 8' 'attention_grad 2/1 x 8' 'cross_entropy_grad 16 -> 45' 'row 16 ' 'pack 32 x 16' 'colsum'
 grep -q '^measured on [0-9]* threads\{0,1\}: f32 [0-9.]* Gflop/s (avx' said || fail "no rates: $(cat said)"
-grep -q '^steps: [0-9.]* s, [0-9.]* % of it in kernels; products [0-9.e-]* Gflop, .* % of the .* rate; memory' said || fail "no sum of the steps: $(cat said)"
+grep -q '^steps: [0-9.]* s, [0-9.]* % of it in kernels; products [0-9.e-]* Gflop in f32, .* % of the rate; memory' said || fail "no sum of the steps: $(cat said)"
 cmp run/last/theta.safetensors again/last/theta.safetensors || fail "training with --profile comes to other parameters"
 profiled generate ./m generate --prompt once --params run/last --max-tokens 4
 has_kernels 'gemm 16 -> 16+8+8' 'append' 'gemm 16 -> 45'
