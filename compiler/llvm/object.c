@@ -123,24 +123,29 @@ LLVMValueRef cg_constant(Cg *g, const char *name, LLVMValueRef init, bool extern
 }
 
 // ---- a program
-static LLVMValueRef emit_kernel(Cg *g, const Kernel *k, const Isa *isa) {
+// *scratch: raised to what it needs.
+static LLVMValueRef emit_kernel(Cg *g, const Kernel *k, const Isa *isa, int64_t *scratch) {
   char name[64];
   snprintf(name, sizeof name, "k%d_%s_%s%s%s", k->id, kernel_class[k->cls].name, isa->name, g->precision ? "_" : "", g->precision ? precision_name(g->precision) : "");
   LLVMTypeRef par[3] = {g->i64, g->ptr, g->ptr};
   LLVMValueRef fn = cg_function(g, name, LLVMFunctionType(g->void_t, par, 3, false), isa, false);
+  int64_t others = g->scratch;
+  g->scratch = 0;
   kernel_emitters[k->cls].body(g, k);
+  if (g->scratch > *scratch) *scratch = g->scratch;
+  if (others > g->scratch) g->scratch = others;
   LLVMBuildRetVoid(g->b);
   return fn;
 }
 
 // Kernels of a path and a precision; those that do not ask for it are the first precision's.
-static LLVMValueRef kernel_table(Cg *g, const Plan *p, const Isa *isa, Precision precision, LLVMValueRef *fn, bool *asks) {
+static LLVMValueRef kernel_table(Cg *g, const Plan *p, const Isa *isa, Precision precision, LLVMValueRef *fn, bool *asks, int64_t *scratch) {
   g->precision = precision;
   for (int i = 0; i < p->nkernel; i++) {
     const Kernel *k = &p->kernel[i];
     if (precision && !asks[i]) continue;
     g->asked = false;
-    fn[i] = kernel_emitters[k->cls].body ? emit_kernel(g, k, isa) : LLVMConstNull(g->ptr);
+    fn[i] = kernel_emitters[k->cls].body ? emit_kernel(g, k, isa, &scratch[i]) : LLVMConstNull(g->ptr);
     asks[i] = g->asked;
   }
   g->precision = PRECISION_F32;
@@ -155,10 +160,24 @@ static LLVMValueRef text(Cg *g, const char *name, const char *s) {
 
 _Static_assert(offsetof(RtIsa, name) == 0 && offsetof(RtIsa, kernel) == 8 && offsetof(RtIsa, precision) == 16 && sizeof(RtIsa) == 24, "rt_abi.h: RtIsa");
 
+// What the kernels of each entry need, of all paths and precisions the most.
+static void scratch_table(Cg *g, const Plan *p, const int64_t *scratch) {
+  LLVMValueRef *entry = need_alloc((size_t)p->nentry + 1, sizeof *entry);
+  for (int i = 0; i < p->nentry; i++) {
+    int64_t most = 0;
+    for (int c = 0; c < p->entry[i].ncall; c++)
+      if (scratch[p->entry[i].call[c].kernel] > most) most = scratch[p->entry[i].call[c].kernel];
+    entry[i] = cg_i64(g, most);
+  }
+  cg_constant(g, "calm_entry_scratch", LLVMConstArray2(g->i64, entry, (uint64_t)p->nentry), true);
+  free(entry);
+}
+
 static void isa_tables(Cg *g, const Plan *p) {
   enum { MOST = 8 };
   LLVMValueRef row[MOST], *fn = need_alloc((size_t)p->nkernel + 1, sizeof *fn);
   bool *asks = need_alloc((size_t)p->nkernel + 1, sizeof *asks);
+  int64_t *scratch = need_alloc((size_t)p->nkernel + 1, sizeof *scratch);
   int64_t n = 0;
   LLVMTypeRef row_t[3] = {g->ptr, g->ptr, g->i64};
   for (const Isa *isa = isas; isa->name; isa++) {
@@ -166,13 +185,14 @@ static void isa_tables(Cg *g, const Plan *p) {
     snprintf(name, sizeof name, "isa_%s", isa->name);
     LLVMValueRef of[3] = {text(g, name, isa->name)};
     for (Precision precision = 0; precision < N_PRECISION; precision++) {
-      of[1] = kernel_table(g, p, isa, precision, fn, asks), of[2] = cg_i64(g, precision);
+      of[1] = kernel_table(g, p, isa, precision, fn, asks, scratch), of[2] = cg_i64(g, precision);
       row[n++] = LLVMConstStructInContext(g->ctx, of, 3, false);
     }
   }
   cg_constant(g, "calm_isas", LLVMConstArray2(LLVMStructTypeInContext(g->ctx, row_t, 3, false), row, (uint64_t)n), true);
   cg_constant(g, "calm_isa_count", cg_i64(g, n), true);
-  free(fn), free(asks);
+  scratch_table(g, p, scratch);
+  free(fn), free(asks), free(scratch);
 }
 
 LlvmEmit *const calm_llvm_emit = llvm_emit;

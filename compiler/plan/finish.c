@@ -1,15 +1,28 @@
 // The plan as a whole, once every entry is in it: the entries init and prepare, the flat parameter vector, how weights are read.
+#include <stdlib.h>
 #include <string.h>
 
 #include "plan/lower.h"
+
+// Larger ones first: at the start there is room for the file's pages of a matrix beside its panels, and the last ones then need little of it.
+typedef struct ToPack { int64_t elems; int buf; } ToPack;
+static int larger_first(const void *a, const void *b) {
+  const ToPack *x = a, *y = b;
+  return x->elems != y->elems ? (x->elems < y->elems) - (x->elems > y->elems) : x->buf - y->buf;
+}
 
 // Packs every matrix of one kind: frozen ones in init, live ones in prepare.
 static void pack_entry(Plan *p, const char *name, BufKind kind) {
   PlanEntry e = {.name = name};
   ARENA_PUSH(p->arena, p->entry, p->nentry, p->capentry, e);
   Lower l = {.p = p, .entry = p->nentry - 1};
-  for (int i = 0; i < p->nbuf; i++) {
-    if (p->buf[i].kind != kind) continue;
+  ToPack *list = ARENA_ARRAY(p->arena, ToPack, p->nbuf + 1);
+  int n = 0;
+  for (int i = 0; i < p->nbuf; i++)
+    if (p->buf[i].kind == kind) list[n++] = (ToPack){p->buf[i].elems, i};
+  qsort(list, (size_t)n, sizeof *list, larger_first);
+  for (int k = 0; k < n; k++) {
+    int i = list[k].buf;
     ProgPanels m = p->buf[i].packed;
     KernelDraft d = {.k = {.cls = K_PACK, .PACK = {.N = m.N, .K = m.K, .turned = m.turned}}};
     draft_arg_rows(&l, &d, m.source, false, false, m.N * m.K);

@@ -56,6 +56,7 @@ extern RtEntry *const calm_entries[];            // in the order of "entries" in
 extern const RtIsa calm_isas[];                  // paths, best first, and each precision of them
 extern const int64_t calm_isa_count;
 extern const int64_t calm_scratch_bytes;         // most that any kernel needs, per thread
+extern const int64_t calm_entry_scratch[];       // of an entry's kernels
 
 // The same as one thing, which the program's main hands down (app/main.c): nothing else names the symbols.
 typedef struct RtProgram {
@@ -64,6 +65,7 @@ typedef struct RtProgram {
   RtEntry *const *entries;
   const RtIsa *isas;
   int64_t isa_count, scratch_bytes;
+  const int64_t *entry_scratch;
 } RtProgram;
 
 // Functions generated code calls: rows of rt_abi.def.

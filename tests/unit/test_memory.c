@@ -158,7 +158,7 @@ static int perform(const Trial *t) {
     return 1;
   }
   RtProgram p = {.json = calm_program_json, .json_len = calm_program_json_len, .entries = calm_entries, .isas = calm_isas,
-                 .isa_count = calm_isa_count, .scratch_bytes = calm_scratch_bytes};
+                 .isa_count = calm_isa_count, .scratch_bytes = calm_scratch_bytes, .entry_scratch = calm_entry_scratch};
   char *argv[18] = {"program"};
   int argc = 1;
   for (; t->words[argc - 1]; argc++) argv[argc] = t->words[argc - 1];
