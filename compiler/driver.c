@@ -100,8 +100,7 @@ static int emit_graphs(const Run *r, const Program *p) {
   return give(r, &text);
 }
 
-// SPEC without .calm, in the current folder.
-static const char *default_out(Arena *a, const char *spec) {
+const char *driver_program(Arena *a, const char *spec) {
   const char *slash = strrchr(spec, '/'), *base = slash ? slash + 1 : spec, *dot = strrchr(base, '.');
   return dot && dot > base ? arena_strndup(a, base, (size_t)(dot - base)) : arena_printf(a, "%s.out", base);
 }
@@ -199,7 +198,7 @@ int driver_build(const Options *o) {
   signal(SIGPIPE, SIG_IGN);                        // a reader that goes away: result_write
   Sources sources;
   Run r = {.o = o, .arena = arena_new()};
-  r.out = o->out || o->emit ? o->out : default_out(r.arena, o->spec);
+  r.out = o->out || o->emit ? o->out : driver_program(r.arena, o->spec);
   Diags diags;
   clock_gettime(CLOCK_MONOTONIC, &r.last);
   sources_init(&sources, r.arena);

@@ -10,7 +10,7 @@
 #include "runtime/abi/abi.h"
 
 enum { FLAG, TEXT };
-enum { BUILD = 1, TOKENIZE = 2, VERIFY = 4, DOCTOR = 8 };
+enum { BUILD = 1, TOKENIZE = 2, VERIFY = 4, DOCTOR = 8, PACK = 16 };
 typedef struct OptionRow {
   const char *name;
   char letter;
@@ -32,6 +32,7 @@ static const struct {
   int (*run)(const Options *o);
 } commands[] = {
   {"build", "SPEC.calm", "compile a composition to a native program", BUILD, driver_build},
+  {"pack", "SPEC.calm", "build, and write PROGRAM.pack: weights, tokenizers and parameters as one file that a start maps", PACK, driver_pack},
   {"tokenize", "DIR", "JSON strings on standard input, one a line, to ids and byte spans with DIR/tokenizer.json", TOKENIZE, driver_tokenize},
   {"verify", "DIR", "compare a model with a dump of it (examples/verify); name the first block that diverges", VERIFY, driver_verify},
   {"doctor", "", "what this machine is and can do, what programs will run on it, and what is missing to make them", DOCTOR, driver_doctor},
@@ -51,6 +52,7 @@ static void help(FILE *f) {
   emit_list(&kinds);
   fputs("calmc: compiles a model composition to a native program\n\n"
         "usage: calmc build SPEC.calm [-o PROGRAM] [options]\n"
+        "       calmc pack SPEC.calm [-o PROGRAM] [--params PATH]\n"
         "       calmc tokenize DIR [--decode]\n"
         "       calmc verify DIR --ref DUMP.safetensors [--tol X]\n"
         "       calmc doctor\n\ncommands:\n", f);
@@ -138,7 +140,7 @@ static int no_command(const char *name, const char *next) {
   Near near = near_begin(name);
   for (int i = 0; i < N_COMMANDS; i++) near_offer(&near, commands[i].name);
   for (int i = 0; i < N_PROGRAM_COMMANDS; i++) near_offer(&near, program_commands[i]);
-  return usage(&near, "the commands are build, tokenize, verify and doctor; found '%s'", name);
+  return usage(&near, "the commands are build, pack, tokenize, verify and doctor; found '%s'", name);
 }
 
 static int known_pass(const char *name) {
@@ -198,7 +200,7 @@ static int read_line(Options *o, int *which, int argc, char **argv) {
     fputs("error: cannot write to standard output\n", stderr);
     return 1;
   }
-  if (*which < 0) return usage(NULL, "no command: expected build, tokenize, verify or doctor, as in calmc build SPEC.calm");
+  if (*which < 0) return usage(NULL, "no command: expected build, pack, tokenize, verify or doctor, as in calmc build SPEC.calm");
   int bad = check_options(o, *which);
   return bad ? bad : -1;
 }

@@ -46,6 +46,7 @@ static const struct { RtAbout about; int commands; const char *advice; } ADVICE[
     {RT_ABOUT_NO_RUN, C_TRAIN, "without --resume one is started"},
     {RT_ABOUT_CUT_RUN, C_TRAIN, "start it again: --overwrite"},
     {RT_ABOUT_RUN_DIR, C_TRAIN, "another directory: --out"},
+    {RT_ABOUT_PACK_OUT, C_PACK, "another place: --out; or remove what is there"},
     {RT_ABOUT_EXPORT, C_EXPORT, "export into another directory, or replace it: --overwrite"},
 };
 
@@ -104,12 +105,36 @@ static bool open_engine(App *a, const Options *o, RtError *e) {
   return true;
 }
 
+// The command that makes a pack file anew, behind what is wrong with it.
+static void say_again(const App *a, const Options *o, RtError *e) {
+  const char *params = pack_params(a->pack);
+  char *text = rt_format("%s; make it anew: %s pack --out %s%s%s", e->text, o->program, o->pack, params ? " --params " : "", params ? params : "");
+  rt_fail(e, "%s", text);
+  rt_free(text);
+}
+
+bool app_pack_fits(const App *a, const Options *o, RtError *e) {
+  if (!a->pack || !(o->run_command & C_COMPUTES) || pack_fits(a->pack, a->en->isa, e)) return true;
+  say_again(a, o, e);
+  return false;
+}
+
+// --pack: of this program, for this machine, and of the files as they are. Its parameters are used where no others are asked for, and not to train.
+static bool use_pack(App *a, const Options *o, RtError *e) {
+  if (!a->pack) return true;
+  bool params = engine_pack_params(a->pack) && !o->params && o->run_command != C_TRAIN;
+  engine_use_pack(a->en, a->pack, params);
+  return made_current(a->pack, a->models, params, e) && app_pack_fits(a, o, e);
+}
+
 bool app_open(App *a, const Options *o, RtError *e) {
   RT_IN_PHASE(RT_PHASE_OPEN);
   *a = (App){.prog = prog_parse(o->rt->json, (size_t)o->rt->json_len)};
   ModelPlace *place = rt_alloc((size_t)o->model.n, sizeof *place);
   int n;
-  bool ok = read_places(a->prog, o, place, &n, e) && (a->models = models_open(a->prog, place, n, e)) && open_engine(a, o, e);
+  bool ok = read_places(a->prog, o, place, &n, e) && (!o->pack || ((a->pack = packfile_open(o->pack, e)) && pack_is_of(a->pack, a->prog, e))) &&
+            (a->models = models_open(a->prog, place, n, a->pack, e)) && open_engine(a, o, e) && use_pack(a, o, e);
+  if (!ok && a->pack && e->about == RT_ABOUT_PACK) say_again(a, o, e);         // once: that is about nothing
   rt_free(place);
   limits_memory(&a->limits);
   a->resident = rt_resident(), a->address_space = rt_address_space();
@@ -123,24 +148,32 @@ void app_close(App *a) {
   if (a->measured) profile_close(a->measured, a->en);
   engine_close(a->en);
   models_close(a->models);
+  packfile_close(a->pack);
   if (a->prog) prog_close(a->prog);
   *a = (App){0};
 }
 
-bool app_load(App *a, const Options *o, const Load *l, RtError *e) {
+bool app_load_params(App *a, const Options *o, const char *params, const Load *l, RtError *e) {
   Engine *en = a->en;
-  bool sampled = o->run_command == C_GENERATE && o->temperature > 0;
-  if (!o->params) options_idle(o, FLAG_force, "there is no --params");
-  if (!sampled && (o->params || !en->prog->nparam)) options_idle(o, FLAG_seed, "nothing is random here");
   Identity id = {.models = a->models};
   Checkpoint *c = NULL;
-  bool ok = (!o->params || (c = checkpoint_open_params(o->params, &id, o->force, e))) && precision_of(a, o, c, false, e);
-  if (ok && o->run_command & C_RUN) rt_note("%s: %s, %s: %s", en->prog->spec, en->isa->name, precision_of_app(a), a->precision_why);
+  bool ok = (!params || (c = checkpoint_open_params(params, &id, o->force, e))) && precision_of(a, o, c, false, e) && app_pack_fits(a, o, e);
+  if (ok && o->run_command & (C_RUN | C_PACK)) rt_note("%s: %s, %s: %s", en->prog->spec, en->isa->name, precision_of_app(a), a->precision_why);
   ok = ok && memory_check(a, o, l, e) && engine_load(en, a->models->dir, l->training, e);
   if (ok && c) checkpoint_take(c, &(TrainVectors){.theta = en->params.theta});
   checkpoint_close(c), identity_drop(&id);
-  if (!ok) return false;
-  if (!o->params && en->prog->nparam > 0) {
+  if (ok && params) engine_prepare(en);
+  return ok;
+}
+
+bool app_load(App *a, const Options *o, const Load *l, RtError *e) {
+  Engine *en = a->en;
+  bool sampled = o->run_command == C_GENERATE && o->temperature > 0, given = o->params || en->packed_params;
+  if (!o->params) options_idle(o, FLAG_force, "there is no --params");
+  if (!sampled && (given || !en->prog->nparam)) options_idle(o, FLAG_seed, "nothing is random here");
+  if (!app_load_params(a, o, o->params, l, e)) return false;
+  if (o->params) return true;
+  if (!given && en->prog->nparam > 0) {
     params_init(en->prog, (uint64_t)o->seed, en->params.theta);
     rt_warn("no --params: the initial, untrained parameters are used");
   }

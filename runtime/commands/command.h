@@ -21,6 +21,7 @@ int cmd_verify(const Options *o);
 int cmd_tokenize(const Options *o);
 int cmd_export(const Options *o);
 int cmd_verify_files(const Options *o);
+int cmd_pack(const Options *o);
 int cmd_info(const Options *o);
 
 // Shared: prints "error: …", with what the command's flags can do about it, and returns 1. o NULL: before there is a command. Where the user has asked
@@ -32,6 +33,7 @@ const char *cmd_advice(const Options *o, RtAbout about);
 // What most commands work on.
 typedef struct App {
   Prog *prog;
+  PackFile *pack;              // --pack; NULL: weights and tokenizers are read from the models' directories
   Models *models;
   Engine *en;
   char threads_why[LIMITS_TEXT];   // what decided how many threads
@@ -44,6 +46,10 @@ typedef struct App {
 // Reads the description, finds the models and starts the engine, without weights. app_close in any case.
 bool app_open(App *a, const Options *o, RtError *e);
 void app_close(App *a);
+// Whether the pack file, if there is one, is for the kernels that run; asked again where parameters have changed these.
+bool app_pack_fits(const App *a, const Options *o, RtError *e);
+// The parameters of --params (NULL: none are asked for), as checkpoint_open_params, and weights; packs what depends on them.
+bool app_load_params(App *a, const Options *o, const char *params, const Load *l, RtError *e);
 // Where memory allows what the command is going to do: loads weights and gives the parameters their values, --params, or the initial ones of
 // --seed with a warning, and packs them.
 bool app_load(App *a, const Options *o, const Load *l, RtError *e);

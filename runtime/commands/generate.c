@@ -114,7 +114,7 @@ static bool encode_prompt(const Models *m, const Options *o, Prompt *p, RtError 
 // How many tokens to generate at most: --max-tokens, else what generation_config.json says, else GENERATE_TOKENS; never more than the context has
 // room for. *why: what set the number, for when it ends the text.
 static int64_t most_tokens(const App *a, const Options *o, int64_t prompt, const char **why) {
-  int64_t room = a->models->context - prompt, asked = o->max_tokens, own = a->models->hf->max_new_tokens;
+  int64_t room = a->models->context - prompt, asked = o->max_tokens, own = a->models->max_new_tokens;
   *why = "--max-tokens";
   if (asked == OPT_UNSET && own >= 0) asked = own, *why = "max_new_tokens of generation_config.json (more: --max-tokens)";
   if (asked == OPT_UNSET) asked = GENERATE_TOKENS, *why = "the default of " GENERATE_TOKENS_TEXT " tokens (more: --max-tokens)";

@@ -241,6 +241,13 @@ static void print_visible(const json_t *all) {
     print_share(v, i == 0);
 }
 
+static void print_pack(const json_t *p) {
+  const char *params = json_string_value(json_object_get(p, "parameters"));
+  if (!json_is_object(p)) return;
+  printf("\npack file %s, %.1f MB, for %s in %s: weights, tokenizers%s%s\n", text(p, "path"), mb(p, "bytes"), text(p, "isa"), text(p, "precision"),
+         params ? ", parameters of " : "", params ? params : "");
+}
+
 int cmd_info(const Options *o) {
   RtError e;
   App a;
@@ -251,6 +258,7 @@ int cmd_info(const Options *o) {
     return cmd_fail(o, &e);
   }
   json_t *d = describe(&a);
+  json_object_set_new(d, "pack", a.pack ? pack_describe(a.pack) : json_null());
   json_object_set_new(d, "memory", memory);
   json_object_set_new(d, "visible", visible);
   if (o->json) {
@@ -258,6 +266,7 @@ int cmd_info(const Options *o) {
     putchar('\n');
   } else {
     print_text(a.en, d);
+    print_pack(json_object_get(d, "pack"));
     print_memory(json_object_get(d, "memory"));
     print_visible(visible);
   }

@@ -9,10 +9,11 @@
 
 enum {
   C_TRAIN = 1, C_EVAL = 2, C_GENERATE = 4, C_SCORE = 8, C_TOKENIZE = 16, C_EXPORT = 32, C_INFO = 64,
-  C_VERIFY = 128, C_VERIFY_FILES = 256,
+  C_VERIFY = 128, C_VERIFY_FILES = 256, C_PACK = 512,
   C_RUN = C_EVAL | C_GENERATE | C_SCORE | C_VERIFY,
-  C_ALL = 255,                                     // those that open the program
-  C_COMPUTES = C_RUN | C_TRAIN | C_INFO,           // whose precision matters
+  C_ALL = 255 | C_PACK,                            // those that open the program
+  C_COMPUTES = C_RUN | C_TRAIN | C_INFO | C_PACK,  // whose precision matters
+  C_PACKED = C_RUN | C_TRAIN | C_TOKENIZE | C_INFO, // those that can take weights and tokenizers from a pack file
 };
 #define OPT_UNSET INT64_MIN                        // a WHOLE without a value; a REAL is NaN, TEXT is NULL, a WORD -1
 typedef struct OptList {

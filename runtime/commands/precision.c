@@ -100,8 +100,18 @@ static PrecisionAsk asked(const Prog *p, const Options *o) {
   return (PrecisionAsk){.word = spec ? setting_word(&setting_row[SET_train_precision], spec) : PRECISION_AUTO, .by = "the train block says so"};
 }
 
+// Where nobody says: a pack file is in one.
+static void ask_pack(const App *a, const Options *o, PrecisionAsk *ask) {
+  PrecisionAsk flag;
+  const char *is = a->pack ? json_string_value(json_object_get(packfile_about(a->pack), "precision")) : NULL;
+  if (!is || !(o->run_command & C_COMPUTES) || by_flag(o, &flag) || o->run_command == C_VERIFY) return;
+  for (int p = 0; p < N_PRECISION; p++)
+    if (!strcmp(is, precision_name((Precision)p))) *ask = (PrecisionAsk){.word = PRECISION_SAID + p, .by = "the pack file is in it"};
+}
+
 int precision_open(App *a, const Options *o, RtError *e) {
   PrecisionAsk ask = asked(a->prog, o);
+  ask_pack(a, o, &ask);
   return precision_choose(o->rt, a->prog, getenv("CALM_ISA"), &ask, a->precision_why, e);
 }
 

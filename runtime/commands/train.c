@@ -289,6 +289,7 @@ static bool open_start(Trainer *t, const Options *o, RtError *e) {
   t->st = (TrainState){.best = INFINITY, .best_step = -1, .end_of_text = -1};
   if (!choose(&t->chosen, t->en->prog, o, theirs, t->from ? checkpoint_path(t->from) : NULL, e) || (o->resume && !checkpoint_state(t->from, &t->st, e))) return false;
   if (o->resume && !precision_of(&t->app, o, t->from, t->chosen.by[SET_train_precision] == CHOSEN_BY_SPEC, e)) return false;
+  if (!app_pack_fits(&t->app, o, e)) return false;
   t->set = t->chosen.set;
   if (!o->resume) t->st.seed = (uint64_t)t->set.seed;
   else if ((uint64_t)t->set.seed != t->st.seed)

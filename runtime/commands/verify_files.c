@@ -1,5 +1,5 @@
 // verify-files: whether the files of a directory are those that were saved: an export by its SHA256SUMS, a checkpoint by its theta.json, a run by the
-// checkpoints in it. Every file is read anew; the program's models are not looked at.
+// checkpoints in it; a pack file by the hashes of its sections, and the files that it was made from. Every byte is read anew.
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -62,12 +62,24 @@ static bool check_dir(const char *dir, SumsFound *total, bool *any, RtError *e) 
   return ok;
 }
 
+// A pack file, and the files it was made from.
+static bool check_pack(const char *path, SumsFound *total, RtError *e) {
+  SumsFound found = {.says = json_array()};
+  bool ok = pack_check(path, &found, e);
+  size_t k;
+  json_t *line;
+  if (ok) json_array_foreach(found.says, k, line) puts(json_string_value(line));
+  json_decref(found.says);
+  *total = found;
+  return ok;
+}
+
 int cmd_verify_files(const Options *o) {
   RtError e;
   SumsFound total = {0};
-  bool any = false, ok = check_dir(o->word[0], &total, &any, &e);
+  bool pack = packfile_is(o->word[0]), any = pack, ok = pack ? check_pack(o->word[0], &total, &e) : check_dir(o->word[0], &total, &any, &e);
   static const char *const PART[] = {"last", "best"};
-  for (int i = 0; ok && i < 2; i++) {
+  for (int i = 0; ok && !pack && i < 2; i++) {
     char *part = file_join(o->word[0], PART[i]);
     if (checkpoint_is(part)) ok = check_dir(part, &total, &any, &e);
     rt_free(part);

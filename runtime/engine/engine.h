@@ -20,7 +20,7 @@ typedef struct EngineStreams {
 // What the entries of the program run on, each kept by a file of this room.
 typedef struct Weights {       // weights.c
   Safetensors **file;          // per model, NULL when made from nothing
-  Region packed, consts;
+  Region packed, live, consts;
 } Weights;
 typedef struct Params {        // flat vectors of prog->theta numbers each, as many as params_vectors says
   float *theta;
@@ -51,6 +51,8 @@ typedef struct Engine {
   void **buf;                  // by buffer id
   int64_t *sym;                // extents of this step
   float *scalars;              // of engine_scalar, by buffer id
+  const PackFile *pack;        // engine_use_pack: weights that are ready; NULL
+  bool packed_params;          // and the parameters
   Weights weights;
   Arena arena;
   Caches caches;
@@ -64,6 +66,16 @@ Engine *engine_open(const RtProgram *rt, const Prog *p, const EngineStreams *str
 void engine_use(Engine *en, int isa);
 void engine_close(Engine *en);
 
+// Before engine_load: weights come from a pack file of this program, for this path and precision (work/pack.h), not from the models' files; with
+// `params` parameters too, which are then not to be written to. p outlives the engine.
+void engine_use_pack(Engine *en, const PackFile *p, bool params);
+// Of an engine that is loaded and (with params) prepared: its sections of a pack file.
+#define ENGINE_WEIGHTS "weights"
+#define ENGINE_TABLES "tables"
+#define ENGINE_THETA "parameters"
+#define ENGINE_LIVE "live"
+bool engine_pack(Engine *en, bool params, PackOut *o, RtError *e);
+bool engine_pack_params(const PackFile *p);     // whether a pack file (NULL: none) has parameters
 // Maps the weights of every model from dir[model] (NULL: made from nothing) and packs them; makes room for parameters (zeros) and, with
 // `training`, gradients and moments, and opens the BLAS.
 bool engine_load(Engine *en, const char *const *dir, bool training, RtError *e);
@@ -86,6 +98,7 @@ typedef struct Load {
 typedef struct Footprint {
   int64_t mapped;              // weights in the files
   int64_t packed;              // weights packed, and constants
+  int64_t shared;              // of a pack file: weights and parameters, in memory once for all processes that use it
   int64_t params;              // with gradients, two moments, the best so far
   int64_t tables;              // weights that stay as they are in the files, as far as they are read
   int64_t activations, caches, outputs;

@@ -23,26 +23,49 @@ static int64_t smallest_step(const Engine *en, const Load *l) {
   return most;
 }
 
+// The most of files and panels that is resident while matrices are packed, the largest first (plan/lower), each mapped meanwhile.
+static int64_t while_packing(const Engine *en) {
+  const Prog *g = en->prog;
+  int64_t most = 0, done = 0, before = INT64_MAX;
+  for (int64_t size; before; before = size) {      // all of one size at a time
+    size = 0;
+    for (int i = 0; i < g->nbuf; i++)
+      if (g->buf[i].kind == BUF_PACKED && g->buf[i].elems < before && g->buf[i].elems > size) size = g->buf[i].elems;
+    for (int i = 0; size && i < g->nbuf; i++) {
+      const ProgBuf *b = &g->buf[i], *from = &g->buf[b->kind == BUF_PACKED ? b->packed.source : i];
+      if (b->kind != BUF_PACKED || b->elems != size) continue;
+      done = size_sum(done, engine_buf_bytes(en, b));
+      int64_t now = size_sum(done, from->kind == BUF_WEIGHT ? engine_buf_bytes(en, from) : 0);
+      if (now > most) most = now;
+    }
+  }
+  return most;
+}
+
 Footprint engine_footprint(const Engine *en, const Load *l) {
   const Prog *g = en->prog;
-  Footprint f = {.params = g->theta * (int64_t)sizeof(float) * (params_vectors(l->training) + l->keeps_best), .outputs = l->outputs};
-  int64_t source = 0;          // the largest matrix, which is mapped while it is packed
+  bool ready = en->packed_params && !l->training;
+  Footprint f = {.params = ready ? 0 : g->theta * (int64_t)sizeof(float) * (params_vectors(l->training) + l->keeps_best), .outputs = l->outputs};
   for (int i = 0; i < g->nbuf; i++) {
     const ProgBuf *b = &g->buf[i];
+    bool shared = en->pack && (b->kind == BUF_PACKED || (b->kind == BUF_LIVE && ready));
     if (b->kind == BUF_WEIGHT) f.mapped += engine_buf_bytes(en, b), f.tables += b->stored.tables ? engine_buf_bytes(en, b) : 0;
-    if (b->kind == BUF_PACKED || b->kind == BUF_LIVE || b->kind == BUF_CONST) f.packed += engine_buf_bytes(en, b);
-    if (b->kind == BUF_PACKED && g->buf[b->packed.source].kind == BUF_WEIGHT && engine_buf_bytes(en, &g->buf[b->packed.source]) > source)
-      source = engine_buf_bytes(en, &g->buf[b->packed.source]);
+    if (b->kind == BUF_PACKED || b->kind == BUF_LIVE || b->kind == BUF_CONST) *(shared ? &f.shared : &f.packed) += engine_buf_bytes(en, b);
   }
+  if (en->pack) f.mapped = (int64_t)packfile_bytes(en->pack);
   if (l->tables >= 0 && l->tables < f.tables) f.tables = l->tables;
   for (int i = 0; i < l->nstep; i++) {             // entries share one arena
     int64_t n = engine_step_bytes(en, &l->step[i]);
     if (n > f.activations) f.activations = n;
   }
   for (int k = 0; l->cached && k < en->nstream; k++) f.caches = size_sum(f.caches, size_product(l->cached[k], cache_bytes(en, k)));
-  int64_t tools = pool_threads(en->pool) * en->rt->scratch_bytes;
+  int64_t tools = 0;
+  for (int i = 0; i < l->nstep; i++)
+    if (l->step[i].entry >= 0 && en->rt->entry_scratch[l->step[i].entry] > tools) tools = en->rt->entry_scratch[l->step[i].entry];
+  tools *= pool_threads(en->pool);
   int64_t running = size_sum(size_sum(f.params + f.tables + tools, f.activations), size_sum(f.caches, f.outputs));
   f.certain = f.packed + f.params + tools + smallest_step(en, l);
-  f.peak = size_sum(f.packed, running > source ? running : source);
+  int64_t held = size_sum(size_sum(f.packed, f.shared), running), packing = en->pack ? 0 : while_packing(en);
+  f.peak = held > packing ? held : packing;
   return f;
 }

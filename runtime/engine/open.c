@@ -1,6 +1,8 @@
 // A program opened, loaded and closed. See engine.h.
 #include "runtime/engine/engine.h"
 
+#include <string.h>
+
 #include "runtime/core/core.h"
 #include "runtime/engine/parts.h"
 
@@ -44,17 +46,31 @@ static void bind_flat(Engine *en) {
   }
 }
 
+void engine_use_pack(Engine *en, const PackFile *p, bool params) { en->pack = p, en->packed_params = p && params; }
+
+// The pack's parameters where they lie; for who writes beside them, a copy.
+static bool take_packed(Engine *en, bool training, RtError *e) {
+  const float *theta = packed_theta(en, e);
+  if (theta && training) memcpy(en->params.theta, theta, (size_t)en->prog->theta * sizeof *theta);
+  else if (theta) en->params.theta = (float *)(uintptr_t)theta;
+  return theta;
+}
+
 bool engine_load(Engine *en, const char *const *dir, bool training, RtError *e) {
   RT_IN_PHASE(RT_PHASE_OPEN);
   int64_t n = en->prog->theta;
-  size_t flat = (size_t)n * sizeof(float) * (size_t)params_vectors(training);
+  bool mapped = en->packed_params && !training;
+  size_t flat = mapped ? 0 : (size_t)n * sizeof(float) * (size_t)params_vectors(training);
   if (!region_new(&en->params.room, flat, "the parameters", RT_ABOUT_NOTHING, e)) return false;
   en->params.theta = en->params.room.data;
   if (training) en->params.grad = en->params.theta + n, en->params.m = en->params.theta + 2 * n, en->params.v = en->params.theta + 3 * n;
+  if (en->packed_params && !take_packed(en, training, e)) return false;
   bind_flat(en);
   if (!weights_map(en, dir, e) || !engine_place(en, e)) return false;
   weights_pack(en);
   return true;
 }
 
-void engine_prepare(Engine *en) { engine_run(en, en->entry[ENTRY_PREPARE], NULL); }
+void engine_prepare(Engine *en) {
+  if (!engine_params_mapped(en)) engine_run(en, en->entry[ENTRY_PREPARE], NULL);
+}

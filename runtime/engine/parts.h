@@ -2,6 +2,7 @@
 //   region   memory of the system
 //   arena    activations and caches placed
 //   run      an entry over a step
+//   packed   weights of a pack file
 //   weights  mapped and packed
 //   open     all of it opened, loaded and closed
 #ifndef CALM_RUNTIME_ENGINE_PARTS_H
@@ -21,7 +22,16 @@ void arena_close(Engine *en);
 
 enum { SCALAR_ROOM = 16 };                          // floats between the scalars that engine_scalar sets
 
+// Whether the parameters are a pack file's own, prepared, and not to be written to.
+static inline bool engine_params_mapped(const Engine *en) { return en->packed_params && !en->params.room.data; }
+
+// packed.c: what en->pack has, bound to its buffers: weights and tables; theta as it lies there; panels of live matrices.
+bool packed_map(Engine *en, RtError *e);
+const float *packed_theta(Engine *en, RtError *e);
+bool packed_live(Engine *en, RtError *e);
+
 // weights.c: maps the files of dir[model], makes room for panels and constants, and packs: entry `init`, whose calls each run on all threads.
+// With en->pack nothing is read of the files, and nothing is packed.
 bool weights_map(Engine *en, const char *const *dir, RtError *e);
 void weights_pack(Engine *en);
 void weights_close(Engine *en);

@@ -3,7 +3,7 @@
 #include "runtime/core/core.h"
 #include "runtime/engine/parts.h"
 
-enum { K_STATIC = 1u << BUF_PACKED | 1u << BUF_LIVE, K_CONSTS = 1u << BUF_CONST };
+enum { K_PACKED = 1u << BUF_PACKED, K_LIVE = 1u << BUF_LIVE, K_CONSTS = 1u << BUF_CONST };
 
 static const StTensor *find_weight(const Engine *en, const char *const *dir, const ProgBuf *b, RtError *e) {
   int i = b->stored.model;
@@ -47,16 +47,25 @@ static void fill_consts(Engine *en) {
 bool weights_map(Engine *en, const char *const *dir, RtError *e) {
   Weights *w = &en->weights;
   w->file = rt_alloc((size_t)en->prog->nmodel, sizeof *w->file);
-  if (!map_files(en, dir, e)) return false;
-  if (!region_new(&w->packed, (size_t)buffers_lay_out(en, K_STATIC, NULL), "packing the weights", RT_ABOUT_NOTHING, e)) return false;
+  if (en->pack ? !packed_map(en, e) : !map_files(en, dir, e)) return false;
+  if (!en->pack) {
+    if (!region_new(&w->packed, (size_t)buffers_lay_out(en, K_PACKED, NULL), "packing the weights", RT_ABOUT_NOTHING, e)) return false;
+    buffers_lay_out(en, K_PACKED, w->packed.data);
+  }
+  if (engine_params_mapped(en)) {
+    if (!packed_live(en, e)) return false;
+  } else {
+    if (!region_new(&w->live, (size_t)buffers_lay_out(en, K_LIVE, NULL), "packing the parameters", RT_ABOUT_NOTHING, e)) return false;
+    buffers_lay_out(en, K_LIVE, w->live.data);
+  }
   if (!region_new(&w->consts, (size_t)buffers_lay_out(en, K_CONSTS, NULL), "constants", RT_ABOUT_NOTHING, e)) return false;
-  buffers_lay_out(en, K_STATIC, w->packed.data);
   buffers_lay_out(en, K_CONSTS, w->consts.data);
   fill_consts(en);
   return true;
 }
 
 bool engine_unchanged(const Engine *en, RtError *e) {
+  if (en->pack && !packfile_unchanged(en->pack, e)) return false;
   for (int i = 0; i < en->prog->nmodel; i++)
     if (en->weights.file[i] && !st_unchanged(en->weights.file[i], e)) return false;
   return true;
@@ -66,7 +75,7 @@ void weights_close(Engine *en) {
   Weights *w = &en->weights;
   for (int i = 0; w->file && i < en->prog->nmodel; i++)
     if (w->file[i]) st_close(w->file[i]);
-  region_free(&w->packed), region_free(&w->consts);
+  region_free(&w->packed), region_free(&w->live), region_free(&w->consts);
   rt_free(w->file);
 }
 
@@ -93,6 +102,7 @@ static void packed_one(void *user, const int64_t *args) {
 }
 
 void weights_pack(Engine *en) {
+  if (en->pack) return;
   RT_IN_PHASE(RT_PHASE_PACK);
   Packing p = {.en = en};
   for (int i = 0; i < en->prog->nbuf; i++)

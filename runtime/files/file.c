@@ -173,11 +173,11 @@ static void mapped_end(void *object) {
   if (m->size) munmap(m->data, m->size);
 }
 
-bool file_in_map(FileMap *m, const FileIn *in, const char *path, RtError *e) {
+static bool map(FileMap *m, const FileIn *in, int how, const char *path, RtError *e) {
   *m = (FileMap){0};
   if (in->size == 0) return true;
   Mapped *held = rt_object(sizeof *held, mapped_end);
-  void *p = mmap(NULL, in->size, PROT_READ, MAP_PRIVATE, in->fd, 0);
+  void *p = mmap(NULL, in->size, PROT_READ, how, in->fd, 0);
   if (p == MAP_FAILED) {
     if (errno == ENOMEM) rt_fail(e, "out of memory: %s (%.1f MB) could not be mapped", path, (double)in->size / 1e6);
     else rt_fail(e, "cannot map %s: %s", path, strerror(errno));
@@ -188,6 +188,9 @@ bool file_in_map(FileMap *m, const FileIn *in, const char *path, RtError *e) {
   *m = (FileMap){p, in->size, held};
   return true;
 }
+
+bool file_in_map(FileMap *m, const FileIn *in, const char *path, RtError *e) { return map(m, in, MAP_PRIVATE, path, e); }
+bool file_in_share(FileMap *m, const FileIn *in, const char *path, RtError *e) { return map(m, in, MAP_SHARED, path, e); }
 
 bool file_map(FileMap *m, const char *path, RtError *e) {
   *m = (FileMap){0};

@@ -60,6 +60,8 @@ bool file_in_read(const FileIn *in, void *out, size_t n, size_t at);
 // Maps a regular file for reading. Mapped weights are never copied: one that is cut short by others meanwhile raises SIGBUS when what is gone
 // is read, which commands/signals.c answers.
 bool file_in_map(FileMap *m, const FileIn *in, const char *path, RtError *e);
+// The same pages for all who map it so: what others write to the file is seen.
+bool file_in_share(FileMap *m, const FileIn *in, const char *path, RtError *e);
 bool file_map(FileMap *m, const char *path, RtError *e);
 void file_unmap(FileMap *m);
 #endif

@@ -9,6 +9,7 @@
 #include "runtime/files/lines.h"
 #include "runtime/files/lock.h"
 #include "runtime/files/out.h"
+#include "runtime/files/packfile.h"
 #include "runtime/files/safetensors.h"
 #include "runtime/files/sha256.h"
 #include "runtime/files/sums.h"

@@ -7,6 +7,7 @@
 #include "runtime/abi/abi.h"
 #include "runtime/core/core.h"
 #include "runtime/files/files.h"
+#include "runtime/rows/packed.h"
 
 static void set_dirs(Models *m, const ModelPlace *place, int n) {
   const Prog *p = m->prog;
@@ -84,17 +85,28 @@ static bool check_models(const Models *m, RtError *e) {
 
 // ---- token streams
 
+// Whether two models have the same tokenizer; a model without one takes the other's ids.
+static bool same_tokenizer(const Models *m, int i, int j, bool *same, RtError *e) {
+  if (m->pack) return *same = packed_tokenizer(m->pack, i) == packed_tokenizer(m->pack, j), true;
+  *same = true;
+  return !m->tokfile[i] || !m->tokfile[j] || tokenizer_same(m->tokfile[i], m->tokfile[j], same, e);
+}
+
+static Tokenizer *open_tokenizer(const Models *m, int i, RtError *e) {
+  return m->pack ? packed_open(m->pack, i, m->tokfile[i], e) : tokenizer_open(m->tokfile[i], e);
+}
+
+static bool has_tokenizer(const Models *m, int i) { return m->pack ? packed_tokenizer(m->pack, i) >= 0 : m->tokfile[i] != NULL; }
+
 // *k: the stream that model i reads, which may be a new one; *shared: with the anchor's ids.
 static bool find_stream(const Models *m, int i, int *k, bool *shared, RtError *e) {
   const Prog *p = m->prog;
-  const char *anchor = m->tokfile[p->anchor], *mine = m->tokfile[i];
-  *shared = true;
-  if (mine && anchor && !tokenizer_same(mine, anchor, shared, e)) return false;
+  if (!same_tokenizer(m, i, p->anchor, shared, e)) return false;
   if (*shared && !p->model[i].prompt_only) return *k = 0, true;
   for (*k = 1; *k < m->streams.n; ++*k) {
     const Stream *s = &m->streams.s[*k];
     bool same = *shared && !s->tok;
-    if (!*shared && s->tok && !tokenizer_same(mine, m->tokfile[prog_model(p, s->model)], &same, e)) return false;
+    if (!*shared && s->tok && !same_tokenizer(m, i, prog_model(p, s->model), &same, e)) return false;
     if (same && s->prompt_only == p->model[i].prompt_only) return true;
   }
   return true;
@@ -108,7 +120,7 @@ static bool choose_stream(Models *m, int i, RtError *e) {
   Stream *s = &m->streams.s[k];
   if (k == m->streams.n) {
     *s = (Stream){.model = pm->name, .prompt_only = pm->prompt_only, .context = INT32_MAX, .vocab = INT32_MAX};
-    if (!shared && !(s->tok = tokenizer_open(m->tokfile[i], e))) return false;
+    if (!shared && !(s->tok = open_tokenizer(m, i, e))) return false;
     if (s->tok) s->rule = settler_new(s->tok);
     m->streams.n++;
   }
@@ -146,17 +158,25 @@ static bool open_tokenizers(Models *m, RtError *e) {
     if (!s->tok && s->vocab < m->streams.s[0].vocab) m->streams.s[0].vocab = s->vocab;
   }
   m->context = m->streams.s[0].context, m->vocab = m->streams.s[0].vocab;
-  m->hf = hfdir_from(m->dir[a], p->model[a].config, m->dir[a] ? "config.json" : "the spec", m->tokfile[a], e);
-  if (!m->hf || (m->tokfile[a] && !(m->tok = tokenizer_open(m->tokfile[a], e)))) return false;
-  text_ends_read(&m->ends, m->hf, m->tok);
+  return !has_tokenizer(m, a) || (m->tok = open_tokenizer(m, a, e));
+}
+
+static bool read_ends(Models *m, RtError *e) {
+  int a = m->prog->anchor;
+  if (m->pack) return packed_ends(m->pack, &m->ends, &m->max_new_tokens, e);
+  HfDir *hf = hfdir_from(m->dir[a], m->prog->model[a].config, m->dir[a] ? "config.json" : "the spec", m->tokfile[a], e);
+  if (!hf) return false;
+  text_ends_read(&m->ends, hf, m->tok);
+  m->max_new_tokens = hf->max_new_tokens;
+  hfdir_free(hf);
   return true;
 }
 
-Models *models_open(const Prog *p, const ModelPlace *place, int n, RtError *e) {
+Models *models_open(const Prog *p, const ModelPlace *place, int n, const PackFile *pack, RtError *e) {
   Models *m = rt_alloc(1, sizeof *m);
-  m->prog = p;
+  m->prog = p, m->pack = pack;
   set_dirs(m, place, n);
-  if (check_models(m, e) && open_tokenizers(m, e)) return m;
+  if ((pack ? packed_check(pack, p->nmodel, e) : check_models(m, e)) && open_tokenizers(m, e) && read_ends(m, e)) return m;
   models_close(m);
   return NULL;
 }
@@ -164,10 +184,44 @@ Models *models_open(const Prog *p, const ModelPlace *place, int n, RtError *e) {
 void models_close(Models *m) {
   if (!m) return;
   if (m->tok) tokenizer_free(m->tok);
-  if (m->hf) hfdir_free(m->hf);
   text_ends_free(&m->ends);
   streams_free(&m->streams);
   for (int i = 0; m->tokfile && i < m->prog->nmodel; i++) rt_free(m->tokfile[i]);
   rt_free(m->dir), rt_free(m->tokfile);
   rt_free(m);
+}
+
+// ---- into a pack file
+
+static const Tokenizer *tokenizer_of(const Models *m, int i) {
+  const Stream *s = &m->streams.s[m->streams.of[i]];
+  return s->tok ? s->tok : m->tok;
+}
+
+// The first model before i that has i's tokenizer; -1: none has.
+static bool earlier(const Models *m, int i, int *found, RtError *e) {
+  *found = -1;
+  for (int j = 0; *found < 0 && j < i; j++) {
+    bool same = tokenizer_of(m, i) == tokenizer_of(m, j);
+    if (!same && !same_tokenizer(m, i, j, &same, e)) return false;
+    if (same) *found = j;
+  }
+  return true;
+}
+
+bool models_pack(const Models *m, PackOut *o, json_t *about, RtError *e) {
+  json_t *of = json_array();
+  int made = 0;
+  bool ok = true;
+  for (int i = 0; ok && i < m->prog->nmodel; i++) {
+    const Tokenizer *t = tokenizer_of(m, i);
+    int j;
+    ok = earlier(m, i, &j, e);
+    if (!ok) break;
+    if (t && j < 0) ok = packed_put_tokenizer(o, t, made, e);
+    json_array_append_new(of, !t ? json_integer(-1) : j >= 0 ? json_incref(json_array_get(of, (size_t)j)) : json_integer(made++));
+  }
+  json_object_set_new(about, "tokenizers", of);
+  json_object_set_new(about, "ends", packed_ends_json(&m->ends, m->max_new_tokens));
+  return ok;
 }

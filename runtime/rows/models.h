@@ -11,8 +11,9 @@ typedef struct Models {
   const char **dir;            // per model: its directory, the compiled one or another; NULL when made from nothing
   char **tokfile;              // per model: its tokenizer.json, NULL when it has none; owned
   Tokenizer *tok;              // the anchor's, or NULL
-  HfDir *hf;                   // the anchor's facts
   TextEnds ends;               // what begins and ends its texts
+  int64_t max_new_tokens;      // of generation_config.json; -1 when it says none
+  const PackFile *pack;        // what the rest is read from instead of the models' directories, borrowed; or NULL
   Streams streams;
   int64_t context, vocab;      // smallest over the models that read the anchor's ids (vocab: ids must be below it)
 } Models;
@@ -23,7 +24,9 @@ typedef struct ModelPlace {
   const char *dir;             // borrowed for as long as the Models live
 } ModelPlace;
 
-// NULL and an error.
-Models *models_open(const Prog *p, const ModelPlace *place, int n, RtError *e);
+// pack: NULL, or a pack file of this program, which has tokenizers and the rest; the directories need not be there then. NULL and an error.
+Models *models_open(const Prog *p, const ModelPlace *place, int n, const PackFile *pack, RtError *e);
 void models_close(Models *m);
+// What models_open reads of a pack file: tokenizers as sections, the rest as members of about (packed.h).
+bool models_pack(const Models *m, PackOut *o, json_t *about, RtError *e);
 #endif

@@ -6,6 +6,7 @@
 
 #include "runtime/core/core.h"
 #include "runtime/files/files.h"
+#include "runtime/work/madefrom.h"
 
 // ---- ours
 
@@ -29,6 +30,7 @@ static bool read_model(const Models *m, int i, json_t *o, RtError *e) {
   json_object_set_new(o, "files", files);
   json_object_set_new(o, "prompt_only", json_boolean(m->prog->model[i].prompt_only));
   json_object_set_new(o, "keep", json_string(KeepAs_names[m->prog->model[i].keep].name));
+  if (m->pack && m->dir[i]) return made_identity(m->pack, m->prog->model[i].name, files, e);
   if (m->dir[i]) {
     Safetensors *s = st_open_dir(m->dir[i], true, e);
     if (!s) return false;

@@ -5,6 +5,7 @@
 #include "runtime/work/decode.h"
 #include "runtime/work/fields.h"
 #include "runtime/work/identity.h"
+#include "runtime/work/pack.h"
 #include "runtime/work/restore.h"
 #include "runtime/work/sample.h"
 #include "runtime/work/settings.h"

@@ -17,4 +17,4 @@ echo '[1, 99999]' >bad
 expect 1 'standard input:1: id 1: expected a number from 0 to' "$CALMC" tokenize model --decode <bad
 expect 1 'nowhere' "$CALMC" tokenize nowhere </dev/null
 expect 2 'expected' "$CALMC" tokenize
-expect 2 'commands are build, tokenize, verify and doctor' "$CALMC" frobnicate x
+expect 2 'commands are build, pack, tokenize, verify and doctor' "$CALMC" frobnicate x

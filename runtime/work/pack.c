@@ -1,0 +1,83 @@
+// See pack.h.
+#include "runtime/work/pack.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "runtime/core/core.h"
+#include "runtime/files/files.h"
+#include "runtime/work/checkpoint.h"
+#include "runtime/work/madefrom.h"
+
+static const char SELF[] = "/proc/self/exe";
+
+// ---- writing
+
+// The file that --params names.
+static char *theta_file(const char *params) { return file_is_dir(params) ? file_join(params, CHECKPOINT_THETA) : rt_strdup(params); }
+
+static json_t *describe_all(const Models *m, const RtIsa *isa, const char *params, RtError *e) {
+  char self[SHA256_HEX];
+  char *theta = params ? theta_file(params) : NULL, *whole = params ? file_absolute(params) : NULL;
+  json_t *from = sha256_file(SELF, self, e) ? made_from(m, theta, e) : NULL;
+  json_t *about = !from ? NULL : json_pack("{s:s, s:{s:s, s:s, s:s}, s:s, s:s, s:s?, s:o}", "calm", CALM_VERSION, "program", "spec", m->prog->spec, "spec_sha256", m->prog->spec_sha256,
+                   "sha256", self, "isa", isa->name, "precision", precision_name((Precision)isa->precision), "parameters", whole,
+                   "made_from", from);
+  rt_free(theta), rt_free(whole);
+  return about;
+}
+
+bool pack_save(const char *path, const Models *m, Engine *en, const char *params, RtError *e) {
+  if (file_is_there(path) && !packfile_is(path))
+    return rt_fail_about(e, RT_ABOUT_PACK_OUT, "cannot write the pack file %s: what is there is no pack file, and is left as it is", path);
+  json_t *about = describe_all(m, en->isa, params, e);
+  PackOut *o = about ? packfile_begin(path, e) : NULL;
+  bool ok = o && engine_pack(en, params != NULL, o, e) && models_pack(m, o, about, e) && engine_unchanged(en, e) && packfile_commit(o, about, e);
+  if (o && !ok) packfile_abandon(o);
+  json_decref(about);
+  return ok;
+}
+
+// ---- opening
+
+static const char *text(const json_t *o, const char *key) {
+  const char *s = json_string_value(json_object_get(o, key));
+  return s ? s : "?";
+}
+
+const char *pack_params(const PackFile *f) { return json_string_value(json_object_get(packfile_about(f), "parameters")); }
+
+bool pack_is_of(const PackFile *f, const Prog *p, RtError *e) {
+  const json_t *about = packfile_about(f), *by = json_object_get(about, "program");
+  const char *path = packfile_path(f);
+  char self[SHA256_HEX];
+  if (!sha256_file(SELF, self, e)) return false;
+  if (strcmp(text(by, "sha256"), self)) {
+    bool same = !strcmp(text(by, "spec_sha256"), p->spec_sha256);
+    return rt_fail_about(e, RT_ABOUT_PACK, "%s was packed by another program (%s %.80s, calm %.20s)", path, same ? "another build of" : "another text of",
+                         text(by, "spec"), text(about, "calm"));
+  }
+  return json_is_array(json_object_get(about, "made_from")) || rt_fail_about(e, RT_ABOUT_PACK, "%s does not say what it was made from", path);
+}
+
+bool pack_fits(const PackFile *f, const RtIsa *isa, RtError *e) {
+  const char *precision = precision_name((Precision)isa->precision), *path = text(packfile_about(f), "isa"), *packed = text(packfile_about(f), "precision");
+  if (!strcmp(path, isa->name) && !strcmp(packed, precision)) return true;
+  return rt_fail_about(e, RT_ABOUT_PACK, "%s was packed for %.20s in %.20s, and this runs on %s in %s", packfile_path(f), path, packed, isa->name, precision);
+}
+
+json_t *pack_describe(const PackFile *f) {
+  const json_t *about = packfile_about(f);
+  return json_pack("{s:s, s:I, s:s, s:s, s:s?}", "path", packfile_path(f), "bytes", (json_int_t)packfile_bytes(f), "isa", text(about, "isa"), "precision",
+                   text(about, "precision"), "parameters", pack_params(f));
+}
+
+// ---- every byte
+
+bool pack_check(const char *path, SumsFound *found, RtError *e) {
+  if (!packfile_check(path, found, e)) return false;
+  PackFile *f = packfile_open(path, e);
+  bool ok = f && made_check(f, found, e);
+  packfile_close(f);
+  return ok;
+}
