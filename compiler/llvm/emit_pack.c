@@ -174,6 +174,7 @@ static void groups(Cg *g, const Pack *p) {
   group(g, p, cg_mul(g, l.i, cg_i64(g, INT8_GROUP)), INT8_GROUP, cg_at(g, g->i8, p->panel, cg_mul(g, l.i, cg_i64(g, bytes))));
   cg_loop_end(g, &l);
   if (rest) group(g, p, cg_i64(g, whole * INT8_GROUP), rest, cg_at(g, g->i8, p->panel, cg_i64(g, whole * bytes)));
+  if (rest % 2) cg_store(g, LLVMConstNull(LLVMVectorType(g->i8, PANEL)), cg_at(g, g->i8, p->panel, cg_i64(g, panel_elems(DT_I8, p->K) - PANEL)));
 }
 
 void emit_PACK(Cg *g, const Kernel *k) {

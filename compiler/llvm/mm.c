@@ -13,7 +13,8 @@
 
 // Which dtypes there are kernels for: a further width is a row here, and how a panel of it is read (mm_panel.c). Only f32 may lie other than in panels.
 static const MmKernel kernels[] = {
-    {DT_F32, DT_F32, DT_F32, false, ""}, {DT_F32, DT_BF16, DT_F32, false, "_bf16"}, {DT_F32, DT_F16, DT_F32, false, "_f16"}, {DT_F32, DT_BF16, DT_F32, true, "_pairs"}};
+    {DT_F32, DT_F32, DT_F32, false, ""}, {DT_F32, DT_BF16, DT_F32, false, "_bf16"}, {DT_F32, DT_F16, DT_F32, false, "_f16"}, {DT_F32, DT_BF16, DT_F32, true, "_pairs"},
+    {DT_F32, DT_I8, DT_F32, false, "_i8"}, {DT_F32, DT_I8, DT_F32, true, "_i8_pairs"}};
 enum { N_KERNELS = sizeof kernels / sizeof *kernels };
 
 enum { MOST_ROWS = 16 };
@@ -132,7 +133,8 @@ static void one_pass(Cg *g, const MmKernel *kernel, LLVMValueRef *arg, const Row
   int most = mm_most_rows(g->isa, kernel);
   Dtype dt = kernel->B;
   LLVMValueRef words = kernel->pairs ? cg_ceildiv(g, kc, 2) : kc;
-  LLVMValueRef B = cg_at(g, cg_dtype(g, dt), arg[MM_B], cg_mul(g, k0, arg[MM_B_K])), A = cg_at(g, g->f32, arg[MM_A], cg_mul(g, k0, arg[MM_A_K]));
+  LLVMValueRef B = dt == DT_I8 ? mm_group(g, arg[MM_B], cg_udiv(g, k0, cg_i64(g, INT8_GROUP))) : cg_at(g, cg_dtype(g, dt), arg[MM_B], cg_mul(g, k0, arg[MM_B_K]));
+  LLVMValueRef A = cg_at(g, g->f32, arg[MM_A], cg_mul(g, k0, arg[MM_A_K]));
   LLVMValueRef later = LLVMBuildZExt(g->b, cg_lt(g, cg_i64(g, 0), k0), g->i64, "");
   LLVMValueRef acc = LLVMBuildOr(g->b, arg[MM_ACC], later, ""), last_pass = cg_lt(g, arg[MM_K], cg_add(g, cg_add(g, k0, kc), cg_i64(g, 1)));
   if (dt == DT_F32) copy_tail(g, tail, arg, B, kc);
@@ -190,8 +192,8 @@ static void mm_body(Cg *g, const MmKernel *kernel, const RowsFns *fns) {
   CgIf empty = cg_if(g, cg_lt(g, arg[MM_ACC], LLVMBuildZExt(g->b, cg_lt(g, arg[MM_K], cg_i64(g, 1)), g->i64, "")));
   clear(g, arg);
   cg_endif(g, &empty);
-  // passes of nearly equal length, a multiple of 16 words but for the last
-  int64_t word = kernel->pairs ? 2 : 1, unit = LANES * word;
+  // passes of nearly equal length, a multiple of 16 words, or of a group, but for the last
+  int64_t word = kernel->pairs ? 2 : 1, unit = kernel->B == DT_I8 ? INT8_GROUP : LANES * word;
   LLVMValueRef passes = cg_max(g, cg_ceildiv(g, arg[MM_K], MM_KC * word), cg_i64(g, 1));
   LLVMValueRef len = cg_mul(g, cg_ceildiv(g, cg_udiv(g, cg_add(g, arg[MM_K], cg_sub(g, passes, cg_i64(g, 1))), passes), unit), cg_i64(g, unit));
   CgLoop l = cg_loop(g, zero, passes, 1);

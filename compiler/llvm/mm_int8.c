@@ -1,5 +1,5 @@
-// Products with int8 panels by the kernels of f32, or of pairs of bf16: a block of the panels is widened to the scratch, multiplied by all rows, and the
-// next one takes its place. Numbers and their order are those of such panels, so rows have the same bits whatever stands beside them.
+// Products with int8 panels. Few rows meet them as they lie; for more than a tile's a block of the panels is widened to the scratch, once for all rows,
+// multiplied by the kernels of f32, or of pairs of bf16, and the next one takes its place. Numbers and their order are the same both ways.
 #include "llvm/mm.h"
 
 enum { DEPTH = MM_KC };        // words of k of a block: one pass of the kernel
@@ -35,7 +35,7 @@ static void widen(Cg *g, const MmCall *c, LLVMValueRef dst, LLVMValueRef k0, LLV
   cg_loop_end(g, &p);
 }
 
-void mm_int8(Cg *g, const MmCall *c, LLVMValueRef scratch) {
+static void by_blocks(Cg *g, const MmCall *c, LLVMValueRef scratch) {
   Dtype wide = c->pairs ? DT_BF16 : DT_F32;
   int64_t numbers = DEPTH * (c->pairs ? 2 : 1);
   CgLoop d = cg_loop(g, cg_i64(g, 0), c->K, numbers);
@@ -49,4 +49,13 @@ void mm_int8(Cg *g, const MmCall *c, LLVMValueRef scratch) {
   part.next = NULL;
   cg_mm(g, &part);
   cg_loop_end(g, &d);
+}
+
+void mm_int8(Cg *g, const MmCall *c, LLVMValueRef scratch) {
+  int64_t most = mm_most_rows(g->isa, &(MmKernel){c->A.dt, c->B.dt, c->C.dt, c->pairs, NULL});
+  CgIf few = cg_if(g, cg_lt(g, c->M, cg_i64(g, most + 1)));
+  cg_mm(g, c);
+  cg_else(g, &few);
+  by_blocks(g, c, scratch);
+  cg_endif(g, &few);
 }

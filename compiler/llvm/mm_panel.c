@@ -67,6 +67,13 @@ LLVMValueRef mm_rounded(Cg *g, LLVMValueRef v) {
 
 LLVMValueRef mm_words(Cg *g, LLVMValueRef even, LLVMValueRef odd) {
   LLVMTypeRef t = words_like(g, even);
+  if (odd && cg_has_pairs(g->isa, g->precision) && LLVMGetVectorSize(t) == LANES) {       // both by one instruction, behind each other
+    LLVMValueRef both[2] = {odd, even}, at[2 * LANES];
+    LLVMValueRef v = cg_intrinsic(g, "llvm.x86.avx512bf16.cvtne2ps2bf16.512", NULL, 0, both, 2);
+    for (int i = 0; i < 2 * LANES; i++) at[i] = cg_i32(g, i / 2 + i % 2 * LANES);
+    v = LLVMBuildShuffleVector(g->b, v, LLVMGetPoison(LLVMTypeOf(v)), LLVMConstVector(at, 2 * LANES), "");
+    return LLVMBuildBitCast(g->b, v, g->v16i32, "");
+  }
   LLVMValueRef low = LLVMBuildZExt(g->b, mm_rounded(g, even), t, "");
   if (!odd) return low;
   LLVMValueRef high = LLVMBuildZExt(g->b, mm_rounded(g, odd), t, "");

@@ -92,6 +92,54 @@ static void steps(Cg *g, const Tile *t, LLVMValueRef *acc, LLVMValueRef k, const
   else for (int u = 0; u < n; u++) tile_step(g, t, acc, k, s, u);
 }
 
+// n steps of groups of int8, `scales` in registers: numbers as they are multiplied, each made once.
+static void group_steps(Cg *g, const Tile *t, LLVMValueRef *acc, LLVMValueRef k, const Streams *s, LLVMValueRef *scales, int n) {
+  int rows = t->kernel->pairs ? 2 : 1;             // of a step
+  for (int u = 0; u < n; u++) {
+    LLVMValueRef b[4], first = cg_i64(g, -INT8_SCALE_BYTES);     // the row that is pointed to
+    for (int p = 0; p < t->p; p++) {
+      LLVMValueRef v[2], at = advance(g, s->b[p], cg_i64(g, rows * PANEL / 4));
+      mm_group_rows(g, at, scales[p], first, rows, v);
+      b[p] = t->kernel->pairs ? mm_words(g, v[0], v[1]) : v[0];
+    }
+    for (int i = 0; i < t->m; i++) {
+      LLVMValueRef a = cg_at(g, g->f32, cg_at(g, g->f32, t->A, k), cg_i64(g, (int64_t)i * MM_ASTRIDE + u));
+      a = cg_splat(g, cg_load(g, g->f32, a));
+      for (int p = 0; p < t->p; p++) {
+        LLVMValueRef var = acc[i * t->p + p], sum = cg_get(g, g->v16f32, var);
+        cg_set(g, var, t->kernel->pairs ? mm_pairs(g, sum, words(g, a), b[p]) : cg_fma(g, a, b[p], sum));
+      }
+    }
+  }
+}
+
+// All of k, which begins with a group.
+static void group_loop(Cg *g, const Tile *t, LLVMValueRef *acc, const Streams *s) {
+  int64_t size = INT8_GROUP / (t->kernel->pairs ? 2 : 1);
+  CgLoop groups = cg_loop(g, cg_i64(g, 0), t->K, size);
+  LLVMValueRef scales[4], end = cg_min(g, t->K, cg_add(g, groups.i, cg_i64(g, size)));
+  for (int p = 0; p < t->p; p++) scales[p] = mm_group_scales(g, advance(g, s->b[p], cg_i64(g, INT8_SCALE_BYTES * PANEL / 4)));
+  LLVMValueRef whole = cg_sub(g, end, cg_urem(g, end, cg_i64(g, MM_UNROLL)));
+  CgLoop l = cg_loop(g, groups.i, whole, MM_UNROLL);
+  group_steps(g, t, acc, l.i, s, scales, MM_UNROLL);
+  cg_loop_end(g, &l);
+  l = cg_loop(g, whole, end, 1);
+  group_steps(g, t, acc, l.i, s, scales, 1);
+  cg_loop_end(g, &l);
+  cg_loop_end(g, &groups);
+}
+
+static void plain_loop(Cg *g, const Tile *t, LLVMValueRef *acc, const Streams *s) {
+  LLVMValueRef whole = cg_mul(g, cg_udiv(g, t->K, cg_i64(g, MM_UNROLL)), cg_i64(g, MM_UNROLL));
+  CgLoop l = cg_loop(g, cg_i64(g, 0), whole, MM_UNROLL);
+  fetch_lines(g, t, s, MM_UNROLL);
+  steps(g, t, acc, l.i, s, MM_UNROLL);
+  cg_loop_end(g, &l);
+  l = cg_loop(g, whole, t->K, 1);
+  steps(g, t, acc, l.i, s, 1);
+  cg_loop_end(g, &l);
+}
+
 static void tile(Cg *g, const Tile *t) {
   LLVMValueRef acc[64], zero = cg_splatc(g, 0);
   Streams s;
@@ -103,15 +151,8 @@ static void tile(Cg *g, const Tile *t) {
     for (int p = 0; p < t->p; p++) cg_set(g, acc[i * t->p + p], cg_load16(g, c_at(g, t, i, p)));
   cg_endif(g, &chain);
 
-  LLVMValueRef whole = cg_mul(g, cg_udiv(g, t->K, cg_i64(g, MM_UNROLL)), cg_i64(g, MM_UNROLL));
-  CgLoop l = cg_loop(g, cg_i64(g, 0), whole, MM_UNROLL);
-  fetch_lines(g, t, &s, MM_UNROLL);
-  steps(g, t, acc, l.i, &s, MM_UNROLL);
-  cg_loop_end(g, &l);
-  l = cg_loop(g, whole, t->K, 1);
-  steps(g, t, acc, l.i, &s, 1);
-  cg_loop_end(g, &l);
-
+  if (t->kernel->B == DT_I8) group_loop(g, t, acc, &s);
+  else plain_loop(g, t, acc, &s);
   for (int i = 0; i < t->m; i++)
     for (int p = 0; p < t->p; p++) cg_store16(g, cg_get(g, g->v16f32, acc[i * t->p + p]), c_at(g, t, i, p));
 }
@@ -139,7 +180,7 @@ static void whole_panels(Cg *g, LLVMValueRef *arg, LLVMValueRef nvar, int m, int
   Tile t = {.A = arg[MMR_A], .bks = arg[MMR_B_K], .c = cg_at(g, g->f32, arg[MMR_C], n), .crs = arg[MMR_C_ROW], .K = arg[MMR_K], .acc = arg[MMR_ACC],
             .m = m, .p = p, .kernel = kernel};
   for (int i = 0; i < p; i++) t.b[i] = panel_at(g, kernel->B, arg[MMR_B], arg[MMR_B_PANEL], n, cg_i64(g, i));
-  if (!t.bks && p < 4) t.fetch = fetch_at(g, arg, n, p), t.fps = arg[MMR_FETCH_PANEL], t.fks = arg[MMR_FETCH_K];      // four streams are seen by the processor itself
+  if (!t.bks && p < 4 && kernel->B != DT_I8) t.fetch = fetch_at(g, arg, n, p), t.fps = arg[MMR_FETCH_PANEL], t.fks = arg[MMR_FETCH_K];      // four streams are seen by the processor itself
   tile(g, &t);
   cg_set(g, nvar, cg_add(g, n, step));
   cg_loop_end(g, &l);
@@ -171,7 +212,7 @@ static void last_panels(Cg *g, LLVMValueRef *arg, LLVMValueRef nvar, int m, cons
   t.b[0] = panel_at(g, kernel->B, arg[MMR_B], arg[MMR_B_PANEL], n, cg_i64(g, 0));
   if (kernel->B == DT_F32) t.b[0] = cg_select(g, part, arg[MMR_TAIL], t.b[0]);
   if (arg[MMR_B_K]) t.bks = cg_select(g, part, width, arg[MMR_B_K]);
-  else t.fetch = fetch_at(g, arg, n, 1), t.fps = arg[MMR_FETCH_PANEL], t.fks = arg[MMR_FETCH_K];
+  else if (kernel->B != DT_I8) t.fetch = fetch_at(g, arg, n, 1), t.fps = arg[MMR_FETCH_PANEL], t.fks = arg[MMR_FETCH_K];
   t.c = cg_select(g, part, tmp, c);
   t.crs = cg_select(g, part, width, arg[MMR_C_ROW]);
   tile(g, &t);
@@ -185,7 +226,9 @@ static void last_panels(Cg *g, LLVMValueRef *arg, LLVMValueRef nvar, int m, cons
 // Accumulators, panels and one broadcast value in registers; of many panels some stay operands in memory. What is widened stands there besides.
 static bool fits(const Isa *isa, int m, int p, const MmKernel *kernel) {
   int each = isa->mm.regs_per_panel, panels = p * each, loaded = panels < 4 ? panels : 4;
-  bool emulated = kernel->pairs && !isa->bf16[0], widened = emulated || (kernel->B != DT_F32 && !kernel->pairs);
+  bool emulated = kernel->pairs && !isa->bf16[0];
+  if (kernel->B == DT_I8) return m * panels + panels + 2 * each + 2 + (emulated ? 2 * each : 0) + 1 <= isa->mm.regs;      // scales, numbers on their way
+  bool widened = emulated || (kernel->B != DT_F32 && !kernel->pairs);
   return m * panels + loaded * (widened ? 2 : 1) + (emulated ? 2 * each + 1 : 1) <= isa->mm.regs;
 }
 

@@ -18,7 +18,8 @@ static inline const char *precision_name(Precision p) { return precision_words[p
 
 // Packed matrices: panels [ceil(N / PANEL)][K][PANEL], the last padded with zeros, in the dtype that the matrix is stored in where that is f32, f16 or
 // bf16, else f32. Of bf16 two of a column along k lie side by side, [K / 2][PANEL][2], an odd K padded with zeros: what a product of pairs takes,
-// and each half is an f32 by one operation. Of int8 the elements are bytes: of every group (int8.h) PANEL scales as bf16, then its rows of PANEL numbers.
+// and each half is an f32 by one operation. Of int8 the elements are bytes: of every group (int8.h) PANEL scales as bf16, then its rows of PANEL
+// numbers; an odd K is padded likewise.
 enum { PANEL = 16 };
 static inline Dtype panel_dtype(Dtype stored) { return stored == DT_F16 || stored == DT_BF16 ? stored : DT_F32; }
 // What panels of a dtype are under a precision. bf16 rounds those of f32 once, when they are packed. It does not take those of f16
@@ -26,7 +27,8 @@ static inline Dtype panel_dtype(Dtype stored) { return stored == DT_F16 || store
 static inline Dtype panel_under(Dtype panel, Precision p) { return p == PRECISION_BF16 && panel == DT_F32 ? DT_BF16 : panel; }
 static inline bool precision_takes(Precision p, Dtype panel) { return p != PRECISION_BF16 || panel != DT_F16; }
 static inline int64_t panel_elems(Dtype dt, int64_t K) {
-  return PANEL * (K + (dt == DT_I8 ? INT8_SCALE_BYTES * int8_groups(K) : dt == DT_BF16 && K % 2));
+  bool even = dt == DT_BF16 || dt == DT_I8;
+  return PANEL * (K + (even && K % 2) + (dt == DT_I8 ? INT8_SCALE_BYTES * int8_groups(K) : 0));
 }
 static inline int64_t panels_elems(Dtype dt, int64_t N, int64_t K) { return (N + PANEL - 1) / PANEL * panel_elems(dt, K); }    // of a matrix
 #endif
