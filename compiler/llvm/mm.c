@@ -221,6 +221,7 @@ void llvm_emit_mm(EmitKind what, Buf *out) {
   for (const Isa *isa = isas; isa->name; isa++) {
     for (int k = 0; k < N_KERNELS; k++) {
       RowsFns fns = {0};
+      if (!mm_most_rows(isa, &kernels[k])) continue;
       g.precision = kernels[k].pairs ? PRECISION_BF16 : PRECISION_F32;
       for (int m = 1; m <= mm_most_rows(isa, &kernels[k]); m++) {
         if (kernels[k].B == DT_F32) fns.any[m] = rows_function(&g, isa, &kernels[k], m, false);

@@ -50,7 +50,8 @@ LLVMValueRef mm_pairs(Cg *g, LLVMValueRef acc, LLVMValueRef a, LLVMValueRef b);
 // Fills the function being emitted: it multiplies a copied block of exactly m rows by all N columns; its parameters are MM_ROWS_PARAMS.
 // packed: B_K is PANEL, and only then anything is prefetched. Of B other than f32 the panels are packed, and the last is read as it is, padded.
 void mm_rows_body(Cg *g, int m, bool packed, const MmKernel *kernel);
-// Most rows for which there is such a function: rows are taken in blocks of as many.
+// Most rows for which there is such a function: rows are taken in blocks of as many. 0: there is no such kernel on this path, for numbers are not made in
+// registers as fast as they are multiplied: int8 where pairs of bf16 are emulated.
 int mm_most_rows(const Isa *isa, const MmKernel *kernel);
 LLVMTypeRef mm_rows_type(Cg *g);
 

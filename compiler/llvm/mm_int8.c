@@ -53,6 +53,10 @@ static void by_blocks(Cg *g, const MmCall *c, LLVMValueRef scratch) {
 
 void mm_int8(Cg *g, const MmCall *c, LLVMValueRef scratch) {
   int64_t most = mm_most_rows(g->isa, &(MmKernel){c->A.dt, c->B.dt, c->C.dt, c->pairs, NULL});
+  if (!most) {
+    by_blocks(g, c, scratch);
+    return;
+  }
   CgIf few = cg_if(g, cg_lt(g, c->M, cg_i64(g, most + 1)));
   cg_mm(g, c);
   cg_else(g, &few);

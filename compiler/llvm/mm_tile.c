@@ -227,13 +227,13 @@ static void last_panels(Cg *g, LLVMValueRef *arg, LLVMValueRef nvar, int m, cons
 static bool fits(const Isa *isa, int m, int p, const MmKernel *kernel) {
   int each = isa->mm.regs_per_panel, panels = p * each, loaded = panels < 4 ? panels : 4;
   bool emulated = kernel->pairs && !isa->bf16[0];
-  if (kernel->B == DT_I8) return m * panels + panels + 2 * each + 2 + (emulated ? 2 * each : 0) + 1 <= isa->mm.regs;      // scales, numbers on their way
+  if (kernel->B == DT_I8) return m * panels + panels + 2 * each + 3 <= isa->mm.regs;      // scales, numbers on their way
   bool widened = emulated || (kernel->B != DT_F32 && !kernel->pairs);
   return m * panels + loaded * (widened ? 2 : 1) + (emulated ? 2 * each + 1 : 1) <= isa->mm.regs;
 }
 
 int mm_most_rows(const Isa *isa, const MmKernel *kernel) {
-  int m = isa->mm.rows;
+  int m = kernel->B == DT_I8 && kernel->pairs && !isa->bf16[0] ? 0 : isa->mm.rows;
   while (m > 1 && !fits(isa, m, 1, kernel)) m--;
   return m;
 }
