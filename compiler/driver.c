@@ -137,8 +137,10 @@ static int compile(Run *r, const Program *p, const Spec *spec) {
   Plan *plan = plan_new(r->arena);
   if (stop_at(r, "graph") && !r->o->dump) return emit_graphs(r, p);
   for (int i = 0; i < p->nentry; i++) {
-    const Graph *g = passes_run(p->entry[i], r->arena, r->o->dump ? dump_pass : NULL, r);
+    Arena *of_entry = arena_new();
+    const Graph *g = passes_run(p->entry[i], of_entry, r->o->dump ? dump_pass : NULL, r);
     if (!stop_at(r, "graph")) plan_add(plan, g);
+    arena_free(of_entry);
   }
   if (stop_at(r, "graph")) return emit_graphs(r, p);
   stage_done(r, "passes", "planning kernels and memory");

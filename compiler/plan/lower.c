@@ -13,6 +13,7 @@ static int entry_sym(Plan *p, const Graph *g, int s) {
   Sym *all = ARENA_ARRAY(p->arena, Sym, p->nsym + 1);
   if (p->nsym) memcpy(all, p->sym, (size_t)p->nsym * sizeof *all);
   all[p->nsym] = g->sym[s];
+  all[p->nsym].name = arena_strdup(p->arena, g->sym[s].name);
   p->sym = all;
   return p->nsym++;
 }
@@ -61,11 +62,11 @@ static void grad_leaf(void *user, NodeId leaf) {
   if (op_is(l->g->node[made].op, T_PART)) made = l->g->node[made].in[0];
   if (l->f->unit[made] < 0) return;
   UnitGrads *of = &l->grads[l->f->unit[made]];
-  ARENA_PUSH(l->p->arena, of->v, of->n, of->cap, ((GradLeaf){leaf, x->param}));
+  ARENA_PUSH(l->arena, of->v, of->n, of->cap, ((GradLeaf){leaf, x->param}));
 }
 
 static void find_grads(Lower *l) {
-  l->grads = ARENA_ARRAY(l->p->arena, UnitGrads, l->f->n + 1);
+  l->grads = ARENA_ARRAY(l->arena, UnitGrads, l->f->n + 1);
   for (int i = 0; i < l->g->nout; i++) {
     GradUse x = {.l = l};
     if (fuse_grad_param(&l->g->out[i], &x.param)) fuse_grad_leaves(l->g, l->g->out[i].node, grad_leaf, &x);
@@ -75,7 +76,7 @@ static void find_grads(Lower *l) {
 // What lowering asks of a node again and again.
 static void find_nodes(Lower *l) {
   const Graph *g = l->g;
-  Arena *a = l->p->arena;
+  Arena *a = l->arena;
   l->part = ARENA_ARRAY(a, NodeId, (size_t)g->n * MAX_OUT + 1);
   l->in_place = ARENA_ARRAY(a, int, g->n + 1);
   l->value = ARENA_ARRAY(a, int, g->n + 1);
@@ -127,18 +128,21 @@ static void must_hold(const Graph *g, Arena *a, const char *what) {
   if (wrong) bug("plan of graph '%s', as %s: %s", g->name, what, wrong);
 }
 
+static void take_models(Plan *p, const Graph *g) {
+  if (p->nmodel) return;
+  p->model = ARENA_ARRAY(p->arena, ModelInfo, g->nmodel + 1);
+  for (int i = 0; i < g->nmodel; i++) p->model[p->nmodel++] = (ModelInfo){arena_strdup(p->arena, g->model[i].name)};
+}
+
 void plan_add(Plan *p, const Graph *graph) {
-  Arena *a = p->arena;
-  if (!p->nmodel) {
-    p->model = graph->model;
-    p->nmodel = graph->nmodel;
-  }
+  Arena *a = arena_new();                                   // graphs of large models are large, and of use for one entry
+  take_models(p, graph);
   must_hold(graph, a, "given");
   const Graph *g = recompute(graph, a);
   must_hold(g, a, "recomputed");
-  PlanEntry e = {.name = g->name};
-  ARENA_PUSH(a, p->entry, p->nentry, p->capentry, e);
-  Lower l = {.p = p, .g = g, .f = fuse(g, a, false), .entry = p->nentry - 1};
+  PlanEntry e = {.name = arena_strdup(p->arena, g->name)};
+  ARENA_PUSH(p->arena, p->entry, p->nentry, p->capentry, e);
+  Lower l = {.p = p, .arena = a, .g = g, .f = fuse(g, a, false), .entry = p->nentry - 1};
   l.sym = ARENA_ARRAY(a, int, g->nsym + 1);
   for (int i = 0; i < g->nsym; i++) l.sym[i] = entry_sym(p, g, i);
   l.buf = ARENA_ARRAY(a, int, g->n + 1);
@@ -151,4 +155,5 @@ void plan_add(Plan *p, const Graph *graph) {
   }
   for (int i = 0; i < l.f->n; i++) lower_unit(&l, &l.f->u[l.f->order[i]]);
   outputs(&l);
+  arena_free(a);
 }

@@ -6,6 +6,7 @@
 
 typedef struct Lower {
   Plan *p;
+  Arena *arena;                // of what is of use while this entry is lowered; the plan's own lies in the plan's
   const Graph *g;              // after recomputation
   const Fusion *f;
   int entry;

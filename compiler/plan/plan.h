@@ -143,7 +143,7 @@ typedef struct Plan {
 } Plan;
 
 Plan *plan_new(Arena *a);
-// Lowers one entry graph (passes already run) and adds it.
+// Lowers one entry graph (passes already run) and adds it. The graph is of no use any more afterwards, but for names and values of its nodes.
 void plan_add(Plan *p, const Graph *g);
 // Adds init and prepare after the last plan_add, and checks the whole: every buffer written before it is read, no two live
 // activations overlap, no activation of train or loss grows as T*T or T*V. Aborts on a violation (a compiler bug).
