@@ -117,4 +117,4 @@ def main():
     report(a, s, seen, built, work)
 
 
-main()
+if __name__ == "__main__": main()
