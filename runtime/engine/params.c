@@ -29,6 +29,7 @@ static double (*const init_at[N_InitKind])(const ProgParam *, uint64_t, uint64_t
 };
 
 void params_init(const Prog *p, uint64_t seed, float *theta) {
+  RT_IN_PHASE(RT_PHASE_OPEN);
   memset(theta, 0, (size_t)p->theta * sizeof *theta);
   for (int k = 0; k < p->nparam; k++) {
     const ProgParam *q = &p->param[k];

@@ -53,6 +53,7 @@ static bool read_model(const Models *m, int i, json_t *o, RtError *e) {
 }
 
 const json_t *identity_get(Identity *id, RtError *e) {
+  RT_IN_PHASE(RT_PHASE_OPEN);
   const Prog *p = id->models->prog;
   if (id->is) return id->is;
   json_t *models = json_object(), *connections = json_object();

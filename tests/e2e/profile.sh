@@ -39,6 +39,7 @@ profiled score ./m score --data rows.jsonl --params run/last --out s.st
 profiled info ./m info
 profiled export ./m export exported --params run/last
 profiled verify-files ./m verify-files run
+profiled pack ./m pack --params run/last --out m.pack
 echo '"once"' >strings; profiled tokenize ./m tokenize <strings
 expect 1 'error: ' ./m eval --data none.jsonl --params run/last --profile; adds_up said "an eval that fails"
 
@@ -63,8 +64,9 @@ expect 1 'cannot write .*rows.jsonl: this command reads it' ./m score --data row
 expect 1 'cannot write .*rows.jsonl: this command reads it' ./m train --data rows.jsonl --out other --trace rows.jsonl
 expect 1 'cannot write .*chars.json: this command reads it' ./m tokenize --trace chars.json
 expect 1 'writes something else there' ./m score --data rows.jsonl --out same.st --trace same.st
+expect 1 'writes something else there' ./m pack --out n.pack --trace n.pack
 expect 1 'writes something else there' ./m train --data rows.jsonl --out run --overwrite --trace run/log.csv
 cmp rows.jsonl kept.jsonl && cmp chars.json kept.json || fail "a trace took the place of an input"
-ls | grep -q '[.]tmp[.]\|u.st\|same.st' && fail "left behind: $(ls)"
+ls | grep -q '[.]tmp[.]\|u.st\|same.st\|n.pack' && fail "left behind: $(ls)"
 expect 2 'needs a value' ./m eval --trace
 exit 0
