@@ -1,7 +1,7 @@
 // attention: what share of the rate of calm's matrix products its attention reaches over texts of several lengths, causal, forward and backward, on
 // one core. Operations are those of the pairs of a query and a key it sees: two products forward, five backward.
-//   attention [--tokens T] [--rounds N] [--isa NAME] [--heads H,K,D] [--what forward|backward] [--cached N]
-// --cached: only the last N rows of the text are queries, as when it is read in parts. Every round runs products (256 rows of 576 x 1536), attention and
+//   attention [--tokens T] [--rounds N] [--isa NAME] [--precision f32|bf16] [--heads H,K,D] [--what forward|backward] [--cached N]
+// --cached: only the last N rows of the text are queries, and keys and values lie in a cache, as when it is read in parts. Every round runs products (256 rows of 576 x 1536), attention and
 // products again; shares are medians of the rounds. Times are of the thread.
 #include <math.h>
 #include <stdint.h>
@@ -13,6 +13,7 @@
 #include "runtime/core/core.h"
 #include "runtime/machine/machine.h"
 #include "tests/unit/kernel_harness.h"
+#include "tests/unit/native_object.h"
 
 enum { PRODUCT_ROWS = 256, PRODUCT_K = 576, PRODUCT_N = 1536, MOST_ROUNDS = 1000 };
 
@@ -21,6 +22,7 @@ typedef struct Options {
   int64_t H, K, D;
   int rounds;
   const char *isa;
+  Precision precision;
   bool forward, backward;
 } Options;
 
@@ -109,8 +111,9 @@ static void length(const Options *o, const char *isa, Work *product, int64_t T) 
   t.mask.seq = &seq;
   float *q = fill(Q * H * D, 1), *k = fill(T * K * D, 1), *v = fill(T * K * D, 1), *out = fill(Q * H * D, 0), *lse = fill(Q * H, 0);
   float *dout = fill(Q * H * D, 1), *dq = fill(Q * H * D, 0), *dk = fill(T * K * D, 0), *dv = fill(T * K * D, 0);
-  Kernel kernel = {.cls = K_ATTN, .dim = {H, K, D, D}, .f = {1 / sqrt((double)D), 0}};
-  Work fwd = {.h = harness_compile(&kernel, isa), .rows = Q, .arg = {q, k, v, &t.mask, out, lse}, .narg = 6,
+  KArg karg[10] = {[KARG(ATTN, k)] = {.dt = DT_F32, .cached = o->cached}, [KARG(ATTN, v)] = {.dt = DT_F32, .cached = o->cached}};
+  Kernel kernel = {.cls = K_ATTN, .arg = karg, .narg = 6, .dim = {H, K, D, D}, .f = {1 / sqrt((double)D), 0}};
+  Work fwd = {.h = harness_compile_in(&kernel, isa, o->precision), .rows = Q, .arg = {q, k, v, &t.mask, out, lse}, .narg = 6,
               .operations = 4.0 * t.pairs * (double)(H * D)};
   printf("%6lld", (long long)T);
   harness_bare(fwd.h);
@@ -118,8 +121,8 @@ static void length(const Options *o, const char *isa, Work *product, int64_t T) 
   harness_run(fwd.h, Q, fwd.arg, fwd.narg);
   harness_free(fwd.h);
   if (o->backward) {
-    kernel.cls = K_ATTN_GRAD;
-    Work bwd = {.h = harness_compile(&kernel, isa), .rows = Q, .arg = {dout, q, k, v, &t.mask, out, lse, dq, dk, dv}, .narg = 10,
+    kernel.cls = K_ATTN_GRAD, kernel.narg = 0;
+    Work bwd = {.h = harness_compile_in(&kernel, isa, o->precision), .rows = Q, .arg = {dout, q, k, v, &t.mask, out, lse, dq, dk, dv}, .narg = 10,
                 .operations = 10.0 * t.pairs * (double)(H * D)};
     shares(o, product, &bwd);
     harness_free(bwd.h);
@@ -132,14 +135,16 @@ static void length(const Options *o, const char *isa, Work *product, int64_t T) 
 
 static void path(const Options *o, const char *isa) {
   static const int64_t LENGTHS[] = {512, 2048, 8192};
-  Kernel kernel = {.cls = K_GEMM, .dim = {PRODUCT_K}, .nmat = 1, .N = {PRODUCT_N}};
-  Work product = {.h = harness_compile(&kernel, isa), .rows = PRODUCT_ROWS,
+  KArg karg[3] = {[1] = {.dt = DT_F32}};
+  Kernel kernel = {.cls = K_GEMM, .arg = karg, .narg = 3, .dim = {PRODUCT_K}, .nmat = 1, .N = {PRODUCT_N}};
+  Work product = {.h = harness_compile_in(&kernel, isa, o->precision), .rows = PRODUCT_ROWS,
                   .arg = {fill(PRODUCT_ROWS * PRODUCT_K, 1), fill(PRODUCT_K * PRODUCT_N, 1), fill(PRODUCT_ROWS * PRODUCT_N, 0)}, .narg = 3,
                   .operations = 2.0 * PRODUCT_ROWS * PRODUCT_K * PRODUCT_N};
   harness_bare(product.h);
   harness_run(product.h, product.rows, product.arg, product.narg);
-  double r = rate(&product, 0.3), peak = rate_f32(isa, 1, 0.3);
-  printf("\n%s: one core %.1f GF/s; products %.1f; %lld heads of %lld on %lld of keys: GF/s and share of products measured beside each\n", isa, peak / 1e9,
+  bool pairs = o->precision == PRECISION_BF16 && isa_multiplies(isa, PRECISION_BF16);
+  double r = rate(&product, 0.3), peak = pairs ? rate_bf16(1, 0.3) : rate_f32(isa, 1, 0.3);
+  printf("\n%s, %s: one core %.1f GF/s; products %.1f; %lld heads of %lld on %lld of keys: GF/s and share of products measured beside each\n", isa, precision_name(o->precision), peak / 1e9,
          r / 1e9, (long long)o->H, (long long)o->D, (long long)o->K);
   printf("tokens%s%s\n", o->forward ? "          forward" : "", o->backward ? "         backward" : "");
   for (size_t i = 0; i < sizeof LENGTHS / sizeof *LENGTHS; i++)
@@ -149,7 +154,7 @@ static void path(const Options *o, const char *isa) {
 }
 
 static int usage(void) {
-  fprintf(stderr, "usage: attention [--tokens T] [--rounds N] [--isa NAME] [--heads H,K,D] [--what forward|backward] [--cached N]\n");
+  fprintf(stderr, "usage: attention [--tokens T] [--rounds N] [--isa NAME] [--precision f32|bf16] [--heads H,K,D] [--what forward|backward] [--cached N]\n");
   return 2;
 }
 
@@ -162,6 +167,8 @@ int main(int argc, char **argv) {
     else if (!strcmp(name, "--cached")) o.cached = atoll(value);
     else if (!strcmp(name, "--rounds")) o.rounds = atoi(value);
     else if (!strcmp(name, "--isa")) o.isa = value;
+    else if (!strcmp(name, "--precision") && !strcmp(value, "f32")) o.precision = PRECISION_F32;
+    else if (!strcmp(name, "--precision") && !strcmp(value, "bf16")) o.precision = PRECISION_BF16;
     else if (!strcmp(name, "--what") && !strcmp(value, "forward")) o.backward = false;
     else if (!strcmp(name, "--what") && !strcmp(value, "backward")) o.forward = false;
     else if (!strcmp(name, "--heads") && sscanf(value, "%lld,%lld,%lld", &H, &K, &D) == 3) o.H = H, o.K = K, o.D = D;
@@ -174,6 +181,6 @@ int main(int argc, char **argv) {
     return 1;
   }
   for (int i = 0; harness_isa(i); i++)
-    if (!o.isa || !strcmp(o.isa, harness_isa(i))) path(&o, harness_isa(i));
+    if ((!o.isa || !strcmp(o.isa, harness_isa(i))) && native_runs(harness_isa(i), o.precision)) path(&o, harness_isa(i));
   return 0;
 }

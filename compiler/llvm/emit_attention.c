@@ -22,7 +22,8 @@ typedef struct Fwd {
   int64_t kt, vt;              // scratch of a key block: packed keys, packed values
   LLVMValueRef lo, hi;         // of all query rows
   LLVMValueRef q0, nq, key0, kh;
-  LLVMValueRef k, v;           // key row 0 of the sequence, this head
+  bool pairs;                  // products are of pairs of bf16
+  AttnRows k, v;               // of the sequence, this head
   LLVMValueRef lo_all, hi_all; // what any of the task's rows sees
   LLVMValueRef few, packs;     // i1
   LLVMValueRef M, pad;         // rows of a line, and how far apart the states of lines lie
@@ -44,8 +45,8 @@ static void layout(Cg *g, Fwd *f) {
   f->heads = smaller(f->G, STATE / (RT_QBLOCK * Ep * (int64_t)sizeof(float)));
   if (f->heads < 1) f->heads = 1;
   int64_t lines = f->heads * RT_QBLOCK, few = (smaller(FEW, f->G) - 1) * attn_round16(f->G), rows = lines > few ? lines : few;
-  f->kt = attn_region(&s, attn_panel_floats(f->D, ATTN_BK));
-  f->vt = attn_region(&s, Ep * ATTN_BK);
+  f->kt = attn_panels(g, &s, ATTN_BK, f->D);
+  f->vt = attn_panels(g, &s, Ep, ATTN_BK);
   f->s.E = f->E, f->s.Ep = Ep;
   f->s.S = attn_region(&s, f->chunk * ATTN_BK);
   f->s.max = attn_region(&s, attn_round16(f->chunk));
@@ -61,7 +62,7 @@ static void layout(Cg *g, Fwd *f) {
 
 static Fwd begin(Cg *g, const Kernel *k) {
   Fwd f = {.H = k->ATTN.H, .K = k->ATTN.K, .G = k->ATTN.H / k->ATTN.K, .D = k->ATTN.D, .E = k->ATTN.E,
-           .s = {.scale = k->scale, .cap = k->softcap}};
+           .s = {.scale = k->scale, .cap = k->softcap}, .pairs = cg_in_pairs(g, attn_panel(g))};
   layout(g, &f);
   LLVMValueRef mask = cg_arg_ptr(g, KARG(ATTN, mask)), G = cg_i64(g, f.G), hi;
   f.kh = cg_urem(g, cg_task(g), cg_i64(g, f.K));
@@ -73,12 +74,12 @@ static Fwd begin(Cg *g, const Kernel *k) {
   f.nq = attn_field_i32(g, blk, offsetof(RtQBlock, nq));
   f.key0 = attn_field_i32(g, blk, offsetof(RtQBlock, key0));
   LLVMValueRef head = cg_add(g, scaled(g, f.key0, f.K), f.kh);
-  f.k = cg_at(g, g->f32, cg_arg_ptr(g, KARG(ATTN, k)), scaled(g, head, f.D));
-  f.v = cg_at(g, g->f32, cg_arg_ptr(g, KARG(ATTN, v)), scaled(g, head, f.E));
+  f.k = attn_rows_from(g, attn_rows(g, k, KARG(ATTN, k), f.K * f.D), scaled(g, head, f.D));
+  f.v = attn_rows_from(g, attn_rows(g, k, KARG(ATTN, v), f.K * f.E), scaled(g, head, f.E));
   attn_span(g, f.lo, f.hi, f.q0, f.nq, &f.lo_all, &hi);
   f.hi_all = cg_min(g, hi, attn_field_i32(g, blk, offsetof(RtQBlock, kmax)));
   f.few = cg_lt(g, f.nq, cg_i64(g, smaller(FEW, f.G)));
-  f.packs = cg_lt(g, cg_i64(g, LEAST_PACKED - 1), cg_mul(g, f.nq, G));
+  f.packs = f.pairs ? LLVMConstInt(g->i1, 1, false) : cg_lt(g, cg_i64(g, LEAST_PACKED - 1), cg_mul(g, f.nq, G));
   f.M = cg_select(g, f.few, G, f.nq);
   f.pad = cg_select(g, f.few, cg_i64(g, attn_round16(f.G)), cg_i64(g, RT_QBLOCK));
   return f;
@@ -121,17 +122,22 @@ static void each_lines(Cg *g, const Fwd *f, LLVMValueRef h0, EachLines *what, co
 
 // ---- a chunk over a key block
 
+// The outputs += probabilities times the values of keys [a, n).
 static void weigh(Cg *g, const Fwd *f, const Lines *l, const Block *b, LLVMValueRef a, LLVMValueRef n) {
   LLVMValueRef Ep = cg_i64(g, f->s.Ep);
   MmCall c = {.A = mm_rows(DT_F32, attn_floats(g, f->s.S, a), cg_i64(g, ATTN_BK)),
-              .C = mm_rows(DT_F32, attn_floats(g, f->s.O, cg_mul(g, l->c.base, Ep)), Ep), .M = l->c.m, .K = cg_sub(g, n, a), .acc = cg_i64(g, 1)};
-  CgIf packs = cg_if(g, f->packs);
-  c.B = mm_packed(DT_F32, attn_floats(g, f->vt, scaled(g, a, PANEL)), cg_i64(g, ATTN_BK * PANEL));
+              .C = mm_rows(DT_F32, attn_floats(g, f->s.O, cg_mul(g, l->c.base, Ep)), Ep), .M = l->c.m, .K = cg_sub(g, n, a), .acc = cg_i64(g, 1),
+              .pairs = f->pairs};
+  c.B = attn_panels_at(g, f->vt, cg_i64(g, 0), a, ATTN_BK);
   c.N = Ep;
+  if (f->pairs) {
+    cg_mm(g, &c);
+    return;
+  }
+  CgIf packs = cg_if(g, f->packs);
   cg_mm(g, &c);
   cg_else(g, &packs);
-  LLVMValueRef stride = cg_i64(g, f->K * f->E);
-  c.B = mm_plain(g, DT_F32, cg_at(g, g->f32, f->v, cg_mul(g, cg_add(g, b->kb, a), stride)), stride);
+  c.B = mm_plain(g, DT_F32, attn_row_at(g, &f->v, cg_add(g, b->kb, a)), cg_i64(g, f->v.stride));
   c.N = cg_i64(g, f->E);
   cg_mm(g, &c);
   cg_endif(g, &packs);
@@ -146,24 +152,24 @@ static void chunk_block(Cg *g, const Fwd *f, Lines *l, const Block *b) {
   l->c.first = attn_floor(g, a, PANEL);
   l->c.cols = attn_ceil(g, n, PANEL);
   cg_mm(g, &(MmCall){.A = mm_rows(DT_F32, lines_ptr(g, f, l, KARG(ATTN, q), f->D), lines_stride(g, f, f->D)),
-                     .B = mm_packed(DT_F32, attn_floats(g, f->kt, cg_mul(g, l->c.first, D)), cg_i64(g, f->D * PANEL)),
+                     .B = attn_panels_at(g, f->kt, l->c.first, NULL, f->D), .pairs = f->pairs,
                      .C = mm_rows(DT_F32, attn_floats(g, f->s.S, l->c.first), cg_i64(g, ATTN_BK)), .M = l->c.m,
                      .N = cg_sub(g, l->c.cols, l->c.first), .K = D});
   attn_softmax(g, &f->s, &l->c);
-  weigh(g, f, l, b, a, n);
+  weigh(g, f, l, b, f->pairs ? attn_floor(g, a, 2) : a, n);
   cg_endif(g, &some);
 }
 
 // Keys and values of a block to panels, those of the next one near.
 static void pack(Cg *g, const Fwd *f, const Block *b) {
-  int64_t ks = f->K * f->D, vs = f->K * f->E;
+  AttnRows k = attn_rows_from(g, f->k, scaled(g, b->kb, f->k.stride)), v = attn_rows_from(g, f->v, scaled(g, b->kb, f->v.stride));
   LLVMValueRef next = cg_add(g, b->kb, cg_i64(g, ATTN_BK)), end = cg_min(g, f->hi_all, cg_add(g, next, cg_i64(g, ATTN_BK)));
-  attn_pack(g, cg_scratch(g, f->kt), cg_at(g, g->f32, f->k, scaled(g, b->kb, ks)), ks, f->D, attn_floor(g, b->a, PANEL), b->n);
+  attn_pack(g, f->kt, &k, f->D, attn_floor(g, b->a, PANEL), b->n);
   CgIf packs = cg_if(g, f->packs);
-  attn_pack_rows(g, cg_scratch(g, f->vt), cg_at(g, g->f32, f->v, scaled(g, b->kb, vs)), vs, f->E, ATTN_BK, b->a, b->n);
+  attn_pack_rows(g, f->vt, &v, f->E, ATTN_BK, attn_floor(g, b->a, 2), b->n);
   cg_endif(g, &packs);
-  attn_fetch(g, f->k, ks, f->D, next, end);
-  attn_fetch(g, f->v, vs, f->E, next, end);
+  attn_fetch(g, &f->k, f->D, next, end);
+  attn_fetch(g, &f->v, f->E, next, end);
 }
 
 // ---- start and end of a pass

@@ -42,16 +42,28 @@ typedef struct AttnRow {
 AttnRow attn_row(Cg *g, LLVMValueRef lo, LLVMValueRef hi, LLVMValueRef row, LLVMValueRef block);
 LLVMValueRef attn_visible(Cg *g, AttnRow r, LLVMValueRef col);       // lanes col … col + 15 of the block, <16 x i1>
 
-// Copies rows src[key][0 … D) (`stride` floats apart), keys [first, n) of a block, to panels dst[key / 16][D][16].
-// first is a multiple of 16, n > first; a last partial panel is filled up with copies of key n - 1 (its columns are
-// masked later).
-void attn_pack(Cg *g, LLVMValueRef dst, LLVMValueRef src, int64_t stride, int64_t D, LLVMValueRef first,
-               LLVMValueRef n);
-int64_t attn_panel_floats(int64_t D, int64_t keys);                  // size of the region for the panels of so many keys
-// The same, not transposed: rows [first, n) of src to panels dst[e / 16][`rows`][16], zeros behind the last column.
-void attn_pack_rows(Cg *g, LLVMValueRef dst, LLVMValueRef src, int64_t stride, int64_t E, int64_t rows, LLVMValueRef first, LLVMValueRef n);
-// Brings rows [first, n) of D floats, `stride` apart, near (to L2).
-void attn_fetch(Cg *g, LLVMValueRef src, int64_t stride, int64_t D, LLVMValueRef first, LLVMValueRef n);
+// Rows that a kernel reads to pack them: f32, or of a cache, which has the width of the precision.
+typedef struct AttnRows {
+  Dtype dt;
+  LLVMValueRef p;              // row 0
+  int64_t stride;              // elements from row to row
+} AttnRows;
+AttnRows attn_rows(Cg *g, const Kernel *k, int arg, int64_t stride);
+AttnRows attn_rows_from(Cg *g, AttnRows r, LLVMValueRef element);      // the same from an element of row 0 on
+LLVMValueRef attn_row_at(Cg *g, const AttnRows *r, LLVMValueRef row);
+
+// Right operands of products are panels [cols / 16][K][16] in the scratch, in the dtype that the precision multiplies: bf16 in pairs along K.
+Dtype attn_panel(Cg *g);
+int64_t attn_panels(Cg *g, AttnScratch *s, int64_t cols, int64_t K);   // room for them; its offset
+// From column col, a multiple of 16, and row (of K) on; even under bf16, NULL: 0.
+MmOperand attn_panels_at(Cg *g, int64_t offset, LLVMValueRef col, LLVMValueRef row, int64_t K);
+// Rows [first, n) of a block are columns of the panels, K = D. first is a multiple of 16, n > first; a last partial panel is filled up with copies of row
+// n - 1 (its columns are masked later).
+void attn_pack(Cg *g, int64_t dst, const AttnRows *src, int64_t D, LLVMValueRef first, LLVMValueRef n);
+// They are rows of the panels, K = `rows`; zeros behind the last of the E columns and, under bf16, beside a last row without its pair. first is even.
+void attn_pack_rows(Cg *g, int64_t dst, const AttnRows *src, int64_t E, int64_t rows, LLVMValueRef first, LLVMValueRef n);
+// Brings rows [first, n) of D elements near (to L2).
+void attn_fetch(Cg *g, const AttnRows *src, int64_t D, LLVMValueRef first, LLVMValueRef n);
 
 // Stores zeros to n floats (a constant) of each of `rows` rows.
 void attn_zero(Cg *g, LLVMValueRef p, LLVMValueRef stride, LLVMValueRef rows, int64_t n);

@@ -16,6 +16,7 @@ typedef struct Bwd {
   int64_t H, K, G, D, E;
   int64_t chunk;               // keys of a chunk, and queries of one of dq's: a few tiles of the matrix kernels
   double scale, cap;
+  bool pairs;                  // products are of pairs of bf16
   LLVMValueRef arg[sizeof(KArgs_ATTN_GRAD)];
   LLVMValueRef lo, hi;         // of all query rows
   LLVMValueRef q0, nq, key0, nk, kh;
@@ -49,11 +50,11 @@ static LLVMValueRef row_of(Cg *g, LLVMValueRef p, LLVMValueRef row, int64_t head
 static void layout(Cg *g, Bwd *b) {
   AttnScratch s = {0};
   b->chunk = attn_chunk(g);
-  b->qt = attn_region(&s, attn_panel_floats(b->D, SB));
-  b->ot = attn_region(&s, attn_panel_floats(b->E, SB));
-  b->q = attn_region(&s, attn_round16(b->D) * SB);
-  b->o = attn_region(&s, attn_round16(b->E) * SB);
-  b->kp = attn_region(&s, attn_round16(b->D) * ATTN_BK);
+  b->qt = attn_panels(g, &s, SB, b->D);
+  b->ot = attn_panels(g, &s, SB, b->E);
+  b->q = attn_panels(g, &s, b->D, SB);
+  b->o = attn_panels(g, &s, b->E, SB);
+  b->kp = attn_panels(g, &s, b->D, ATTN_BK);
   b->P = attn_region(&s, b->chunk * SB);
   b->dS = attn_region(&s, ATTN_BK * SB);
   b->lse = attn_region(&s, SB), b->delta = attn_region(&s, SB);
@@ -64,7 +65,7 @@ static void layout(Cg *g, Bwd *b) {
 
 static Bwd begin(Cg *g, const Kernel *k) {
   Bwd b = {.H = k->ATTN_GRAD.H, .K = k->ATTN_GRAD.K, .G = k->ATTN_GRAD.H / k->ATTN_GRAD.K, .D = k->ATTN_GRAD.D, .E = k->ATTN_GRAD.E,
-           .scale = k->scale, .cap = k->softcap};
+           .scale = k->scale, .cap = k->softcap, .pairs = cg_in_pairs(g, attn_panel(g))};
   layout(g, &b);
   for (int i = 0; i < (int)sizeof(KArgs_ATTN_GRAD); i++) b.arg[i] = cg_arg_ptr(g, i);
   LLVMValueRef mask = b.arg[KARG(ATTN_GRAD, mask)], at = scaled(g, cg_udiv(g, cg_task(g), cg_i64(g, b.K)), sizeof(RtSeq));
@@ -127,10 +128,11 @@ static void begin_head(Cg *g, const Bwd *b, const Block *q) {
   LLVMValueRef dout = row_of(g, b->arg[KARG(ATTN_GRAD, dout)], q->row, b->H, q->head, b->E);
   LLVMValueRef out = row_of(g, b->arg[KARG(ATTN_GRAD, out)], q->row, b->H, q->head, b->E);
   LLVMValueRef lse = row_of(g, b->arg[KARG(ATTN_GRAD, lse)], q->row, b->H, q->head, 1);
-  attn_pack(g, cg_scratch(g, b->qt), x, qs, b->D, zero, q->m);
-  attn_pack(g, cg_scratch(g, b->ot), dout, os, b->E, zero, q->m);
-  attn_pack_rows(g, cg_scratch(g, b->q), x, qs, b->D, SB, zero, q->m);
-  attn_pack_rows(g, cg_scratch(g, b->o), dout, os, b->E, SB, zero, q->m);
+  AttnRows q_rows = {DT_F32, x, qs}, o_rows = {DT_F32, dout, os};
+  attn_pack(g, b->qt, &q_rows, b->D, zero, q->m);
+  attn_pack(g, b->ot, &o_rows, b->E, zero, q->m);
+  attn_pack_rows(g, b->q, &q_rows, b->D, SB, zero, q->m);
+  attn_pack_rows(g, b->o, &o_rows, b->E, SB, zero, q->m);
   attn_zero(g, row_of(g, b->arg[KARG(ATTN_GRAD, dq)], q->row, b->H, q->head, b->D), cg_i64(g, qs), q->m, b->D);
   CgLoop r = cg_loop(g, zero, q->m, 1);
   LLVMValueRef sum = dot(g, cg_at(g, g->f32, dout, scaled(g, r.i, os)), cg_at(g, g->f32, out, scaled(g, r.i, os)), b->E);
@@ -182,16 +184,16 @@ static void tile_rows(Cg *g, const Bwd *b, const Chunk *c, bool masked) {
 // ---- a chunk of keys: dk, dv and a part of dS
 
 // dst[n, columns] = rows of x times the packed queries [D][16].
-static void scores(Cg *g, const Chunk *c, LLVMValueRef x, int64_t stride, int64_t packed, int64_t D, LLVMValueRef dst) {
+static void scores(Cg *g, const Bwd *b, const Chunk *c, LLVMValueRef x, int64_t stride, int64_t packed, int64_t D, LLVMValueRef dst) {
   cg_mm(g, &(MmCall){.A = mm_rows(DT_F32, x, cg_i64(g, stride)),
-                     .B = mm_packed(DT_F32, attn_floats(g, packed, scaled(g, c->c0, D)), cg_i64(g, D * PANEL)),
+                     .B = attn_panels_at(g, packed, c->c0, NULL, D), .pairs = b->pairs,
                      .C = mm_rows(DT_F32, cg_at(g, g->f32, dst, c->c0), cg_i64(g, SB)), .M = c->n, .N = cg_sub(g, c->c1, c->c0), .K = cg_i64(g, D)});
 }
 
 // dst[n, D] += the tile times the queries' rows of x.
-static void to_keys(Cg *g, const Chunk *c, LLVMValueRef tile, int64_t packed, LLVMValueRef dst, int64_t stride, int64_t D, LLVMValueRef m) {
+static void to_keys(Cg *g, const Bwd *b, const Chunk *c, LLVMValueRef tile, int64_t packed, LLVMValueRef dst, int64_t stride, int64_t D, LLVMValueRef m) {
   cg_mm(g, &(MmCall){.A = mm_rows(DT_F32, cg_at(g, g->f32, tile, c->c0), cg_i64(g, SB)),
-                     .B = mm_packed(DT_F32, attn_floats(g, packed, scaled(g, c->c0, PANEL)), cg_i64(g, SB * PANEL)),
+                     .B = attn_panels_at(g, packed, cg_i64(g, 0), c->c0, SB), .pairs = b->pairs,
                      .C = mm_rows(DT_F32, dst, cg_i64(g, stride)), .M = c->n, .N = cg_i64(g, D), .K = cg_sub(g, cg_min(g, c->c1, m), c->c0),
                      .acc = cg_i64(g, 1)});
 }
@@ -227,8 +229,8 @@ static void chunk(Cg *g, const Bwd *b, const Block *q, Chunk *c) {
   clear_columns(g, b, c, cg_i64(g, 0), cg_min(g, c->c0, q->m));
   clear_columns(g, b, c, c->c1, q->m);
   CgIf some = cg_if(g, cg_lt(g, c->c0, c->c1));
-  scores(g, c, cg_at(g, g->f32, b->k, d_at), ks, b->qt, b->D, P);
-  scores(g, c, cg_at(g, g->f32, b->v, e_at), vs, b->ot, b->E, dS);
+  scores(g, b, c, cg_at(g, g->f32, b->k, d_at), ks, b->qt, b->D, P);
+  scores(g, b, c, cg_at(g, g->f32, b->v, e_at), vs, b->ot, b->E, dS);
   LLVMValueRef whole = LLVMBuildAnd(g->b, cg_lt(g, q->inner_lo, cg_add(g, c->key, cg_i64(g, 1))),
                                     cg_lt(g, cg_add(g, c->key, cg_sub(g, c->n, cg_i64(g, 1))), q->inner_hi), "");
   CgIf all = cg_if(g, whole);
@@ -236,8 +238,8 @@ static void chunk(Cg *g, const Bwd *b, const Block *q, Chunk *c) {
   cg_else(g, &all);
   tile_rows(g, b, c, true);
   cg_endif(g, &all);
-  to_keys(g, c, P, b->o, cg_at(g, g->f32, b->dv, e_at), vs, b->E, q->m);
-  to_keys(g, c, dS, b->q, cg_at(g, g->f32, b->dk, d_at), ks, b->D, q->m);
+  to_keys(g, b, c, P, b->o, cg_at(g, g->f32, b->dv, e_at), vs, b->E, q->m);
+  to_keys(g, b, c, dS, b->q, cg_at(g, g->f32, b->dk, d_at), ks, b->D, q->m);
   cg_endif(g, &some);
 }
 
@@ -247,10 +249,10 @@ static void chunk(Cg *g, const Bwd *b, const Block *q, Chunk *c) {
 static void to_queries(Cg *g, const Bwd *b, const Block *q, LLVMValueRef kb, LLVMValueRef keys, LLVMValueRef r) {
   LLVMValueRef m = cg_min(g, cg_i64(g, b->chunk), cg_sub(g, q->m, r)), lo, hi, row = cg_add(g, q->row, r), stride = cg_i64(g, b->H * b->D);
   attn_span(g, b->lo, b->hi, row, m, &lo, &hi);
-  LLVMValueRef a = cg_max(g, cg_sub(g, lo, kb), cg_i64(g, 0)), n = cg_min(g, cg_sub(g, hi, kb), keys);
+  LLVMValueRef a = attn_floor(g, cg_max(g, cg_sub(g, lo, kb), cg_i64(g, 0)), 2), n = cg_min(g, cg_sub(g, hi, kb), keys);
   CgIf some = cg_if(g, cg_lt(g, a, n));
   cg_mm(g, &(MmCall){.A = mm_turned(DT_F32, attn_floats(g, b->dS, cg_add(g, scaled(g, a, SB), r)), cg_i64(g, SB)),
-                     .B = mm_packed(DT_F32, attn_floats(g, b->kp, scaled(g, a, PANEL)), cg_i64(g, ATTN_BK * PANEL)),
+                     .B = attn_panels_at(g, b->kp, cg_i64(g, 0), a, ATTN_BK), .pairs = b->pairs,
                      .C = mm_rows(DT_F32, row_of(g, b->arg[KARG(ATTN_GRAD, dq)], row, b->H, q->head, b->D), stride), .M = m, .N = cg_i64(g, b->D),
                      .K = cg_sub(g, n, a), .acc = cg_i64(g, 1)});
   cg_endif(g, &some);
@@ -259,18 +261,18 @@ static void to_queries(Cg *g, const Bwd *b, const Block *q, LLVMValueRef kb, LLV
 // What the next block of keys needs comes near meanwhile.
 static void fetch(Cg *g, const Bwd *b, LLVMValueRef from, LLVMValueRef to) {
   int64_t ks = b->K * b->D, vs = b->K * b->E;
-  attn_fetch(g, b->k, ks, b->D, from, to);
-  attn_fetch(g, b->v, vs, b->E, from, to);
-  attn_fetch(g, b->dk, ks, b->D, from, to);
-  attn_fetch(g, b->dv, vs, b->E, from, to);
+  attn_fetch(g, &(AttnRows){DT_F32, b->k, ks}, b->D, from, to);
+  attn_fetch(g, &(AttnRows){DT_F32, b->v, vs}, b->E, from, to);
+  attn_fetch(g, &(AttnRows){DT_F32, b->dk, ks}, b->D, from, to);
+  attn_fetch(g, &(AttnRows){DT_F32, b->dv, vs}, b->E, from, to);
 }
 
 static void key_block(Cg *g, const Bwd *b, const Block *q, LLVMValueRef kb) {
   int64_t ks = b->K * b->D;
   LLVMValueRef zero = cg_i64(g, 0), end = cg_min(g, b->nk, q->hi), keys = cg_min(g, cg_i64(g, ATTN_BK), cg_sub(g, end, kb));
-  LLVMValueRef a = cg_max(g, zero, cg_sub(g, q->lo, kb)), next = cg_add(g, kb, cg_i64(g, ATTN_BK));
+  LLVMValueRef a = attn_floor(g, cg_max(g, zero, cg_sub(g, q->lo, kb)), 2), next = cg_add(g, kb, cg_i64(g, ATTN_BK));
   fetch(g, b, next, cg_min(g, end, cg_add(g, next, cg_i64(g, ATTN_BK))));
-  attn_pack_rows(g, cg_scratch(g, b->kp), cg_at(g, g->f32, b->k, scaled(g, kb, ks)), ks, b->D, ATTN_BK, a, keys);
+  attn_pack_rows(g, b->kp, &(AttnRows){DT_F32, cg_at(g, g->f32, b->k, scaled(g, kb, ks)), ks}, b->D, ATTN_BK, a, keys);
   CgLoop l = cg_loop(g, a, keys, b->chunk);
   Chunk c = {.key = cg_add(g, kb, l.i), .n = cg_min(g, cg_i64(g, b->chunk), cg_sub(g, keys, l.i)), .at = l.i};
   chunk(g, b, q, &c);

@@ -1,5 +1,6 @@
-// Copies of rows of keys and values to panels. The transposing one is an internal function per instruction set and module, shared by all attention
-// kernels (unrolled transpositions are what compiles slowest).
+// Copies of rows of keys, values and queries to panels, in words: an f32, or under bf16 a pair of numbers along what the product sums over. The
+// transposing copy is an internal function per instruction set, precision and dtype of the rows, shared by all attention kernels (unrolled transpositions
+// are what compiles slowest).
 #include <stdio.h>
 
 #include "llvm/emit_attention.h"
@@ -7,101 +8,174 @@
 
 enum { P_DST, P_SRC, P_STRIDE, P_D, P_FIRST, P_N, P_COUNT };
 
-int64_t attn_panel_floats(int64_t D, int64_t keys) { return D * keys + LANES * PANEL; }
+Dtype attn_panel(Cg *g) { return panel_under(DT_F32, cg_precision(g)); }
+static int word_of(Cg *g) { return cg_in_pairs(g, attn_panel(g)) ? 2 : 1; }                  // numbers of a word
+
+int64_t attn_panels(Cg *g, AttnScratch *s, int64_t cols, int64_t K) {
+  Dtype dt = attn_panel(g);
+  return attn_region(s, panels_elems(dt, cols, K) * dtype_size(dt) / 4 + LANES * PANEL);
+}
+
+MmOperand attn_panels_at(Cg *g, int64_t offset, LLVMValueRef col, LLVMValueRef row, int64_t K) {
+  Dtype dt = attn_panel(g);
+  LLVMValueRef at = cg_mul(g, col, cg_i64(g, panel_elems(dt, K) / PANEL));
+  if (row) at = cg_add(g, at, cg_mul(g, row, cg_i64(g, PANEL)));
+  return mm_packed(dt, cg_at(g, cg_dtype(g, dt), cg_scratch(g, offset), at), cg_i64(g, panel_elems(dt, K)));
+}
+
+AttnRows attn_rows(Cg *g, const Kernel *k, int arg, int64_t stride) {
+  bool cached = k->narg && k->arg[arg].cached;
+  return (AttnRows){.dt = cached ? cache_dtype(cg_precision(g)) : DT_F32, .p = cg_arg_ptr(g, arg), .stride = stride};
+}
+
+AttnRows attn_rows_from(Cg *g, AttnRows r, LLVMValueRef element) {
+  r.p = cg_at(g, cg_dtype(g, r.dt), r.p, element);
+  return r;
+}
+
+LLVMValueRef attn_row_at(Cg *g, const AttnRows *r, LLVMValueRef row) {
+  return cg_at(g, cg_dtype(g, r->dt), r->p, cg_mul(g, row, cg_i64(g, r->stride)));
+}
+
+// ---- transposing
 
 static LLVMTypeRef pack_type(Cg *g) {
   LLVMTypeRef t[P_COUNT] = {g->ptr, g->ptr, g->i64, g->i64, g->i64, g->i64};
   return LLVMFunctionType(g->void_t, t, P_COUNT, false);
 }
 
-// `lanes` floats of which those below the mask's number are read, the others 0.
-static LLVMValueRef load_part(Cg *g, int lanes, LLVMValueRef p, LLVMValueRef mask) {
-  LLVMTypeRef vt = LLVMVectorType(g->f32, (unsigned)lanes), over[2] = {vt, g->ptr};
-  LLVMValueRef arg[4] = {p, cg_i32(g, 4), mask, LLVMConstNull(vt)};
+// Lanes below count, of `lanes`.
+static LLVMValueRef first_lanes(Cg *g, int lanes, LLVMValueRef count) {
+  LLVMTypeRef t = LLVMVectorType(g->i32, (unsigned)lanes);
+  LLVMValueRef index[2 * LANES], zero[2 * LANES], n = LLVMBuildTrunc(g->b, cg_min(g, count, cg_i64(g, lanes)), g->i32, "");
+  for (int i = 0; i < lanes; i++) index[i] = cg_i32(g, i), zero[i] = cg_i32(g, 0);
+  LLVMValueRef one = LLVMBuildInsertElement(g->b, LLVMGetPoison(t), n, cg_i32(g, 0), "");
+  LLVMValueRef all = LLVMBuildShuffleVector(g->b, one, LLVMGetPoison(t), LLVMConstVector(zero, (unsigned)lanes), "");
+  return LLVMBuildICmp(g->b, LLVMIntSLT, LLVMConstVector(index, (unsigned)lanes), all, "");
+}
+
+// n numbers of a row, those from `left` on 0 and not read; left NULL: all.
+static LLVMValueRef load_numbers(Cg *g, LLVMTypeRef number, int bytes, int n, LLVMValueRef p, LLVMValueRef left) {
+  LLVMTypeRef t = LLVMVectorType(number, (unsigned)n), over[2] = {t, g->ptr};
+  if (!left) return cg_load(g, t, p);
+  LLVMValueRef arg[4] = {p, cg_i32(g, bytes), first_lanes(g, n, left), LLVMConstNull(t)};
   return cg_intrinsic(g, "llvm.masked.load", over, 2, arg, 4);
 }
 
-// Lanes below n, of `lanes`.
-static LLVMValueRef first_lanes(Cg *g, int lanes, LLVMValueRef n) {
-  LLVMValueRef mask = cg_mask16(g, n), index[LANES];
-  for (int i = 0; i < lanes; i++) index[i] = cg_i32(g, i);
-  LLVMValueRef part = LLVMConstVector(index, (unsigned)lanes);
-  return lanes == LANES ? mask : LLVMBuildShuffleVector(g->b, mask, LLVMGetPoison(g->v16i1), part, "");
+static LLVMValueRef side_by_side(Cg *g, LLVMValueRef a, LLVMValueRef b, int n) {
+  LLVMValueRef index[2 * LANES];
+  for (int i = 0; i < 2 * n; i++) index[i] = cg_i32(g, i);
+  return LLVMBuildShuffleVector(g->b, a, b, LLVMConstVector(index, (unsigned)(2 * n)), "");
 }
 
-// A block of `lanes` keys times as many columns; mask: of the columns there are, NULL for all.
-static void pack_square(Cg *g, int lanes, LLVMValueRef src, LLVMValueRef *row, LLVMValueRef to, LLVMValueRef mask) {
-  LLVMValueRef v[LANES];
-  for (int i = 0; i < lanes; i++) {
-    LLVMValueRef at = cg_at(g, g->f32, src, row[i]);
-    v[i] = mask ? load_part(g, lanes, at, mask) : mm_loadn(g, lanes, at);
+// n words of a row, in a vector of floats.
+static LLVMValueRef load_words(Cg *g, Dtype dt, int n, LLVMValueRef p, LLVMValueRef left) {
+  LLVMValueRef v;
+  if (word_of(g) == 1) return load_numbers(g, g->f32, 4, n, p, left);
+  if (dt == DT_F32) {
+    LLVMValueRef half = cg_i64(g, n), rest = left ? cg_max(g, cg_sub(g, left, half), cg_i64(g, 0)) : NULL;
+    LLVMValueRef a = load_numbers(g, g->f32, 4, n, p, left), b = load_numbers(g, g->f32, 4, n, cg_at(g, g->f32, p, half), rest);
+    v = side_by_side(g, mm_rounded(g, a), mm_rounded(g, b), n);
+  } else {
+    v = load_numbers(g, g->i16, 2, 2 * n, p, left);
   }
+  return LLVMBuildBitCast(g->b, v, LLVMVectorType(g->f32, (unsigned)n), "");
+}
+
+// A block of `lanes` keys times as many words; left: numbers of a row there are, NULL: all.
+static void pack_square(Cg *g, Dtype dt, int lanes, LLVMValueRef src, LLVMValueRef *row, LLVMValueRef to, LLVMValueRef left) {
+  LLVMValueRef v[LANES];
+  for (int i = 0; i < lanes; i++) v[i] = load_words(g, dt, lanes, cg_at(g, cg_dtype(g, dt), src, row[i]), left);
   mm_transpose(g, v, lanes);
   for (int i = 0; i < lanes; i++) mm_storen(g, v[i], cg_at(g, g->f32, to, cg_i64(g, (int64_t)i * PANEL)));
 }
 
-// Groups of as many keys as transpose in registers, keys past the last one clamped to it; then blocks of as many columns. The last block stores zeros
-// past column D: into the next panel, which is written after, or into the spare end of the region.
-static void pack_body(Cg *g, int lanes) {
+// Groups of as many keys as transpose in registers, keys past the last one clamped to it; then blocks of as many words. The last block stores zeros past
+// the last word: into the next panel, which is written after, or into the spare end of the region.
+static void pack_body(Cg *g, Dtype dt, int lanes) {
+  int word = word_of(g);
+  LLVMTypeRef elem = cg_dtype(g, dt);
   LLVMValueRef arg[P_COUNT], row[LANES], panel = cg_i64(g, PANEL);
   for (unsigned i = 0; i < P_COUNT; i++) arg[i] = LLVMGetParam(g->fn, i);
-  LLVMValueRef last = cg_sub(g, arg[P_N], cg_i64(g, 1)), whole = attn_floor(g, arg[P_D], lanes);
+  LLVMValueRef last = cg_sub(g, arg[P_N], cg_i64(g, 1)), whole = attn_floor(g, arg[P_D], (int64_t)lanes * word);
+  LLVMValueRef words = cg_mul(g, cg_ceildiv(g, arg[P_D], word), panel);        // of a panel
   CgLoop l = cg_loop(g, arg[P_FIRST], attn_ceil(g, arg[P_N], PANEL), lanes);
   for (int i = 0; i < lanes; i++) row[i] = cg_mul(g, cg_min(g, cg_add(g, l.i, cg_i64(g, i)), last), arg[P_STRIDE]);
-  LLVMValueRef at = cg_mul(g, cg_mul(g, cg_udiv(g, l.i, panel), arg[P_D]), panel);
-  LLVMValueRef dst = cg_at(g, g->f32, arg[P_DST], cg_add(g, at, cg_urem(g, l.i, panel)));
-  CgLoop d = cg_loop(g, cg_i64(g, 0), whole, lanes);
-  pack_square(g, lanes, cg_at(g, g->f32, arg[P_SRC], d.i), row, cg_at(g, g->f32, dst, cg_mul(g, d.i, panel)), NULL);
+  LLVMValueRef dst = cg_at(g, g->f32, arg[P_DST], cg_add(g, cg_mul(g, cg_udiv(g, l.i, panel), words), cg_urem(g, l.i, panel)));
+  CgLoop d = cg_loop(g, cg_i64(g, 0), whole, (int64_t)lanes * word);
+  LLVMValueRef to = cg_at(g, g->f32, dst, cg_mul(g, d.i, cg_i64(g, PANEL / word)));
+  pack_square(g, dt, lanes, cg_at(g, elem, arg[P_SRC], d.i), row, to, NULL);
   cg_loop_end(g, &d);
   CgIf part = cg_if(g, cg_lt(g, whole, arg[P_D]));
-  LLVMValueRef mask = first_lanes(g, lanes, cg_sub(g, arg[P_D], whole));
-  pack_square(g, lanes, cg_at(g, g->f32, arg[P_SRC], whole), row, cg_at(g, g->f32, dst, cg_mul(g, whole, panel)), mask);
+  to = cg_at(g, g->f32, dst, cg_mul(g, whole, cg_i64(g, PANEL / word)));
+  pack_square(g, dt, lanes, cg_at(g, elem, arg[P_SRC], whole), row, to, cg_sub(g, arg[P_D], whole));
   cg_endif(g, &part);
   cg_loop_end(g, &l);
 }
 
-static LLVMValueRef pack_function(Cg *g) {
+static LLVMValueRef pack_function(Cg *g, Dtype dt) {
   char name[64];
-  snprintf(name, sizeof name, "attn_pack_%s", g->isa->name);
+  snprintf(name, sizeof name, "attn_pack_%s_%s_%s", g->isa->name, precision_name(cg_precision(g)), dtype_name(dt));
   LLVMValueRef have = LLVMGetNamedFunction(g->mod, name), caller = g->fn;
   if (have) return have;
   LLVMBasicBlockRef here = LLVMGetInsertBlock(g->b);
   LLVMValueRef fn = cg_function(g, name, pack_type(g), g->isa, false);
-  pack_body(g, g->isa->mm.lanes);
+  pack_body(g, dt, g->isa->mm.lanes);
   LLVMBuildRetVoid(g->b);
   g->fn = caller;
   LLVMPositionBuilderAtEnd(g->b, here);
   return fn;
 }
 
-void attn_pack(Cg *g, LLVMValueRef dst, LLVMValueRef src, int64_t stride, int64_t D, LLVMValueRef first,
-               LLVMValueRef n) {
-  LLVMValueRef arg[P_COUNT] = {dst, src, cg_i64(g, stride), cg_i64(g, D), first, n};
-  cg_call(g, pack_type(g), pack_function(g), arg, P_COUNT);
+void attn_pack(Cg *g, int64_t dst, const AttnRows *src, int64_t D, LLVMValueRef first, LLVMValueRef n) {
+  LLVMValueRef arg[P_COUNT] = {cg_scratch(g, dst), src->p, cg_i64(g, src->stride), cg_i64(g, D), first, n};
+  cg_call(g, pack_type(g), pack_function(g, src->dt), arg, P_COUNT);
 }
 
+// ---- not transposing
+
 typedef struct Copy {
-  LLVMValueRef from, to;
-  int64_t rows;
+  Dtype dt;
+  LLVMValueRef from, below, to;        // a row, the next one (NULL: none), its word in the first panel
+  int64_t words;               // of a panel
+  int word;
 } Copy;
 
 static void copy_vector(Cg *g, void *user, LLVMValueRef at, LLVMValueRef mask) {
   const Copy *c = user;
-  cg_store16(g, attn_load(g, c->from, at, mask), cg_at(g, g->f32, c->to, cg_mul(g, at, cg_i64(g, c->rows))));
+  LLVMTypeRef t = cg_dtype(g, c->dt);
+  LLVMValueRef v = cg_load16_f32(g, c->dt, cg_at(g, t, c->from, at), mask);
+  LLVMValueRef under = c->below ? cg_load16_f32(g, c->dt, cg_at(g, t, c->below, at), mask) : NULL;
+  if (c->word == 2) v = mm_words(g, v, under);
+  cg_store(g, v, cg_at(g, g->f32, c->to, cg_mul(g, at, cg_i64(g, c->words / PANEL))));
 }
 
-void attn_pack_rows(Cg *g, LLVMValueRef dst, LLVMValueRef src, int64_t stride, int64_t E, int64_t rows, LLVMValueRef first, LLVMValueRef n) {
-  CgLoop l = cg_loop(g, first, n, 1);
-  Copy c = {cg_at(g, g->f32, src, cg_mul(g, l.i, cg_i64(g, stride))), cg_at(g, g->f32, dst, cg_mul(g, l.i, cg_i64(g, PANEL))), rows};
+static void copy_row(Cg *g, int64_t dst, const AttnRows *src, int64_t E, int64_t rows, LLVMValueRef row, bool paired) {
+  int word = word_of(g);
+  LLVMValueRef at = cg_mul(g, cg_udiv(g, row, cg_i64(g, word)), cg_i64(g, PANEL));
+  Copy c = {.dt = src->dt, .from = attn_row_at(g, src, row), .below = paired ? attn_row_at(g, src, cg_add(g, row, cg_i64(g, 1))) : NULL,
+            .to = attn_floats(g, dst, at), .words = PANEL * ((rows + word - 1) / word), .word = word};
   attn_each16(g, E, copy_vector, &c);
-  cg_loop_end(g, &l);
 }
 
-void attn_fetch(Cg *g, LLVMValueRef src, int64_t stride, int64_t D, LLVMValueRef first, LLVMValueRef n) {
+void attn_pack_rows(Cg *g, int64_t dst, const AttnRows *src, int64_t E, int64_t rows, LLVMValueRef first, LLVMValueRef n) {
+  int word = word_of(g);
+  LLVMValueRef whole = cg_max(g, attn_floor(g, n, word), first);
+  CgLoop l = cg_loop(g, first, whole, word);
+  copy_row(g, dst, src, E, rows, l.i, word == 2);
+  cg_loop_end(g, &l);
+  if (word == 1) return;
+  CgIf odd = cg_if(g, cg_lt(g, whole, n));
+  copy_row(g, dst, src, E, rows, whole, false);
+  cg_endif(g, &odd);
+}
+
+void attn_fetch(Cg *g, const AttnRows *src, int64_t D, LLVMValueRef first, LLVMValueRef n) {
+  enum { LINE = 64 };
   CgLoop l = cg_loop(g, first, n, 1);
-  LLVMValueRef row = cg_at(g, g->f32, src, cg_mul(g, l.i, cg_i64(g, stride)));
-  CgLoop d = cg_loop(g, cg_i64(g, 0), cg_i64(g, D), LANES);
-  cg_fetch(g, cg_at(g, g->f32, row, d.i), 2);
+  LLVMValueRef row = attn_row_at(g, src, l.i);
+  CgLoop d = cg_loop(g, cg_i64(g, 0), cg_i64(g, D * dtype_size(src->dt)), LINE);
+  cg_fetch(g, cg_at(g, g->i8, row, d.i), 2);
   cg_loop_end(g, &d);
   cg_loop_end(g, &l);
 }

@@ -1,6 +1,7 @@
 // Rows by index: lookup, take, untake, append, lookup_dw; pieces of rows; and sums over rows.
 
 #include "llvm/int8.h"
+#include "llvm/mm.h"
 
 #include "dsl/base/bug.h"
 
@@ -125,10 +126,21 @@ LLVMValueRef tasks_APPEND(Cg *g, const Kernel *k, LLVMValueRef rows, LLVMValueRe
   return row_tasks(g, rows);
 }
 
+static void round_to_lanes(Cg *g, void *user, LLVMValueRef col, LLVMValueRef mask) {
+  const Copy *c = user;
+  LLVMValueRef v = mm_rounded(g, load_lanes(g, c, col, mask)), to = cg_at(g, g->i16, c->to, col);
+  LLVMTypeRef over[2] = {LLVMTypeOf(v), g->ptr};
+  LLVMValueRef arg[4] = {v, to, cg_i32(g, 2), mask};
+  if (mask) cg_intrinsic(g, "llvm.masked.store", over, 2, arg, 4);
+  else cg_store(g, v, to);
+}
+
 void emit_APPEND(Cg *g, const Kernel *k) {
   CgLoop r = row_loop(g);
-  Copy c = {DT_F32, row_at(g, g->f32, KARG(APPEND, x), r.i, k->APPEND.W), row_at(g, g->f32, KARG(APPEND, cache), index_at(g, KARG(APPEND, slots), r.i), k->APPEND.W)};
-  columns(g, cg_i64(g, 0), cg_i64(g, k->APPEND.W), copy_lanes, &c);
+  Dtype dt = cache_dtype(cg_precision(g));
+  LLVMValueRef to = row_at(g, cg_dtype(g, dt), KARG(APPEND, cache), index_at(g, KARG(APPEND, slots), r.i), k->APPEND.W);
+  Copy c = {DT_F32, row_at(g, g->f32, KARG(APPEND, x), r.i, k->APPEND.W), to};
+  columns(g, cg_i64(g, 0), cg_i64(g, k->APPEND.W), dt == DT_F32 ? copy_lanes : round_to_lanes, &c);
   cg_loop_end(g, &r);
 }
 

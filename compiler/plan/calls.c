@@ -26,7 +26,7 @@ _Static_assert(sizeof(Kernel) == 216 && sizeof(KArg) == 16 && sizeof(RowVal) == 
 static bool same_number(double a, double b) { return !memcmp(&a, &b, sizeof a); }      // 0 is not -0
 
 static bool same_arg(const KArg *a, const KArg *b) {
-  return a->dt == b->dt && a->per_row == b->per_row && a->written == b->written && a->elems == b->elems;
+  return a->dt == b->dt && a->per_row == b->per_row && a->written == b->written && a->cached == b->cached && a->elems == b->elems;
 }
 
 static bool same_value(const RowVal *a, const RowVal *b) {

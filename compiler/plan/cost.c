@@ -138,7 +138,7 @@ static bool is_panels(const Kernel *k, int arg) {
 static int64_t arg_bytes(const Kernel *k, int arg, Precision p) {
   const KArg *a = &k->arg[arg];
   int64_t elems = k->cls == K_LOOKUP && arg == KARG(LOOKUP, table) ? k->LOOKUP.W : a->elems;
-  return elems * dtype_size(is_panels(k, arg) ? panel_under(a->dt, p) : a->dt);
+  return elems * dtype_size(is_panels(k, arg) ? panel_under(a->dt, p) : a->cached ? cache_dtype(p) : a->dt);
 }
 
 void kernel_cost(const Kernel *k, KernelCost *c) {

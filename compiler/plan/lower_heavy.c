@@ -36,7 +36,7 @@ static void call(Lower *l, KernelDraft *d, const Type *rows) { lower_call(l, d, 
 // Arguments of a heavy kernel stay as they are listed, also when one buffer stands for two.
 static void arg(Lower *l, KernelDraft *d, int buf, bool written) {
   const PBuf *b = &l->p->buf[buf];
-  KArg a = {.dt = b->dt, .per_row = b->sym >= 0, .written = written, .elems = b->elems};
+  KArg a = {.dt = b->dt, .per_row = b->sym >= 0, .written = written, .cached = b->kind == BUF_CACHE, .elems = b->elems};
   int nbuf = d->k.narg;
   ARENA_PUSH(l->p->arena, d->k.arg, d->k.narg, d->caparg, a);
   ARENA_PUSH(l->p->arena, d->buf, nbuf, d->capbuf, buf);

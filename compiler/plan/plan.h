@@ -61,6 +61,7 @@ typedef struct KArg {          // a pointer argument
   Dtype dt;
   bool per_row;                // row r lies at r * elems elements; otherwise the same data for every row
   bool written;
+  bool cached;                 // rows of a cache: f32 that are kept in the width of the precision (cache_dtype)
   int64_t elems;               // per row, or in all
 } KArg;
 

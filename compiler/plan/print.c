@@ -38,7 +38,8 @@ static void kernel_print(const Kernel *k, Buf *out) {
   buf_putc(out, '\n');
   for (int i = 0; i < k->narg; i++) {
     const KArg *a = &k->arg[i];
-    buf_printf(out, "    a%d: %s %s%lld%s\n", i, dtype_name(a->dt), a->per_row ? "rows x " : "", (long long)a->elems, a->written ? " out" : "");
+    buf_printf(out, "    a%d: %s %s%lld%s%s\n", i, dtype_name(a->dt), a->per_row ? "rows x " : "", (long long)a->elems, a->cached ? " cached" : "",
+               a->written ? " out" : "");
   }
   for (int m = 0; m < MAX_MATS; m++) {
     if (!k->prog[m].n) continue;

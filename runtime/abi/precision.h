@@ -26,6 +26,8 @@ static inline Dtype panel_dtype(Dtype stored) { return stored == DT_F16 || store
 // (precision_takes): their 11 bits are no bf16.
 static inline Dtype panel_under(Dtype panel, Precision p) { return p == PRECISION_BF16 && panel == DT_F32 ? DT_BF16 : panel; }
 static inline bool precision_takes(Precision p, Dtype panel) { return p != PRECISION_BF16 || panel != DT_F16; }
+// Rows of a cache, keys and values, are what products of the precision take: rounded once, when they are made.
+static inline Dtype cache_dtype(Precision p) { return panel_under(DT_F32, p); }
 static inline int64_t panel_elems(Dtype dt, int64_t K) {
   bool even = dt == DT_BF16 || dt == DT_I8;
   return PANEL * (K + (even && K % 2) + (dt == DT_I8 ? INT8_SCALE_BYTES * int8_groups(K) : 0));

@@ -11,6 +11,7 @@ enum { GUARD = 256, GUARD_BYTE = 0x5a };
 
 struct HarnessKernel {
   NativeObject object;
+  bool shares;                 // the object is another's
   RtKernel *const *kernel;
   char *scratch;               // object.scratch_bytes, then GUARD bytes that must stay
   int64_t last_tasks;
@@ -57,14 +58,25 @@ static NativeObject load_kernel(const Kernel *k) {
 
 HarnessKernel *harness_compile(const Kernel *k, const char *isa) { return harness_compile_in(k, isa, PRECISION_F32); }
 
-HarnessKernel *harness_compile_in(const Kernel *k, const char *isa, Precision precision) {
+static HarnessKernel *of_object(const NativeObject *o, const char *isa, Precision precision) {
   HarnessKernel *h = calloc(1, sizeof *h);
   if (!h) die("memory", NULL);
-  h->object = load_kernel(k);
+  h->object = *o;
   h->kernel = native_kernels(&h->object, isa, precision);
   h->scratch = aligned_alloc(64, (size_t)(h->object.scratch_bytes + 63) / 64 * 64 + GUARD);
   if (!h->scratch) die("memory", NULL);
   return h;
+}
+
+HarnessKernel *harness_compile_in(const Kernel *k, const char *isa, Precision precision) {
+  NativeObject o = load_kernel(k);
+  return of_object(&o, isa, precision);
+}
+
+HarnessKernel *harness_other(const HarnessKernel *h, const char *isa, Precision precision) {
+  HarnessKernel *other = of_object(&h->object, isa, precision);
+  other->shares = true;
+  return other;
 }
 
 // Stands in for the runtime's pool.
@@ -100,7 +112,7 @@ int64_t harness_last_tasks(const HarnessKernel *h) { return h->last_tasks; }
 
 void harness_free(HarnessKernel *h) {
   if (!h) return;
-  native_unload(&h->object);
+  if (!h->shares) native_unload(&h->object);
   free(h->scratch);
   free(h);
 }

@@ -17,6 +17,8 @@ const char *harness_isa(int i);
 // test (exits with a message) when anything goes wrong.
 HarnessKernel *harness_compile(const Kernel *k, const char *isa);                          // in f32
 HarnessKernel *harness_compile_in(const Kernel *k, const char *isa, Precision precision);
+// The same kernel of another path or precision, out of h's object: freed before h is.
+HarnessKernel *harness_other(const HarnessKernel *h, const char *isa, Precision precision);
 // One call with n pointer arguments.
 void harness_run(HarnessKernel *h, int64_t rows, void *const *arg, int n);
 // The same where argument 0 has rows of its own (untake).

@@ -1,5 +1,6 @@
 // Attention kernels against naive double loops: random ragged sequences, windows, empty rows, caches with garbage;
-// and, bit for bit, that a query row's result does not depend on what stands beside it.
+// and, bit for bit, that a query row's result does not depend on what stands beside it. In both precisions: in bf16 operands are numbers that it can say,
+// so that scores are as exact as in f32, and what is rounded on the way into a product, probabilities and their gradients, sets the tolerance.
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -7,13 +8,14 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "runtime/abi/rt_abi.h"
+#include "tests/unit/fence.h"
 #include "tests/unit/kernel_harness.h"
+#include "tests/unit/native_object.h"
+#include "tests/unit/panels.h"
 
 typedef struct Shape {
   int64_t H, K, D, E;
@@ -49,6 +51,7 @@ static float *filled(int64_t n, float v) {
 
 typedef struct Problem {
   Shape s;
+  Precision precision;
   double scale;
   int64_t Tq, Tk;
   RtMask mask;
@@ -104,11 +107,15 @@ static void operands(Problem *p, uint64_t *r) {
   p->k = randoms(r, p->Tk * s.K * s.D, 2);
   p->v = randoms(r, p->Tk * s.K * s.E, 1);
   p->dout = randoms(r, p->Tq * s.H * s.E, 1);
+  float *all[] = {p->q, p->k, p->v, p->dout};
+  int64_t n[] = {p->Tq * s.H * s.D, p->Tk * s.K * s.D, p->Tk * s.K * s.E, p->Tq * s.H * s.E};
+  for (int i = 0; p->precision == PRECISION_BF16 && i < 4; i++)
+    for (int64_t j = 0; j < n[i]; j++) all[i][j] = bf16_rounded(all[i][j]);
 }
 
-static Problem problem(Shape s, uint64_t seed, int64_t nseq, int64_t longest) {
+static Problem problem(Shape s, Precision precision, uint64_t seed, int64_t nseq, int64_t longest) {
   uint64_t r = seed * 7919 + 1;
-  Problem p = {.s = s, .scale = 1 / sqrt((double)s.D), .mask = {.nseq = nseq}};
+  Problem p = {.s = s, .precision = precision, .scale = 1 / sqrt((double)s.D), .mask = {.nseq = nseq}};
   p.seq = calloc((size_t)nseq + 1, sizeof *p.seq);
   for (int64_t i = 0; i < nseq; i++) {
     int64_t nk = 1 + below(&r, longest), nq = seed % 3 == 0 ? nk : below(&r, nk + 1);
@@ -129,9 +136,9 @@ static Problem problem(Shape s, uint64_t seed, int64_t nseq, int64_t longest) {
 }
 
 // One sequence, the last nq of whose nk rows are queries; the caller gives the intervals and cuts.
-static Problem one_text(Shape s, int64_t nq, int64_t nk) {
+static Problem one_text(Shape s, Precision precision, int64_t nq, int64_t nk) {
   uint64_t r = 17;
-  Problem p = {.s = s, .scale = 1 / sqrt((double)s.D), .Tq = nq, .Tk = nk, .mask = {.nseq = 1}};
+  Problem p = {.s = s, .precision = precision, .scale = 1 / sqrt((double)s.D), .Tq = nq, .Tk = nk, .mask = {.nseq = 1}};
   p.seq = calloc(1, sizeof *p.seq);
   p.seq[0] = (RtSeq){0, (int32_t)nq, 0, (int32_t)nk};
   p.lo = calloc((size_t)nq, sizeof *p.lo), p.hi = calloc((size_t)nq, sizeof *p.hi);
@@ -215,23 +222,42 @@ static void grad_row(const Problem *p, int64_t q, int64_t h, const Row *r, Grads
 
 // ---- running kernels
 
-typedef struct Kernels {
-  Kernel fwd_kernel, bwd_kernel;
-  HarnessKernel *fwd, *bwd;
+typedef struct Kernels {       // of a shape; of a path and precision where `there`
+  bool there;
+  Precision precision;
+  HarnessKernel *fwd, *cached, *bwd;
 } Kernels;
 
-static void compile(Kernels *k, Shape s, const char *isa) {
-  double scale = 1 / sqrt((double)s.D);
-  k->fwd_kernel = k->bwd_kernel = (Kernel){.dim = {s.H, s.K, s.D, s.E}, .f = {scale, s.cap}};
-  k->fwd_kernel.cls = K_ATTN;
-  k->bwd_kernel.cls = K_ATTN_GRAD;
-  k->fwd = harness_compile(&k->fwd_kernel, isa);
-  k->bwd = harness_compile(&k->bwd_kernel, isa);
+enum { MOST_ISAS = 4 };
+typedef struct Compiled {
+  Kernel kernel[3];
+  KArg arg[6];
+  HarnessKernel *h[3];
+  Kernels of[MOST_ISAS][N_PRECISION];
+} Compiled;
+
+// Forward, forward with keys and values in a cache, backward; all paths and precisions out of one object.
+static void compile(Compiled *c, Shape s) {
+  c->arg[KARG(ATTN, k)].cached = c->arg[KARG(ATTN, v)].cached = true;
+  for (int i = 0; i < 3; i++) {
+    c->kernel[i] = (Kernel){.cls = i < 2 ? K_ATTN : K_ATTN_GRAD, .dim = {s.H, s.K, s.D, s.E}, .f = {1 / sqrt((double)s.D), s.cap}};
+    if (i == 1) c->kernel[i].arg = c->arg, c->kernel[i].narg = 6;
+    c->h[i] = harness_compile(&c->kernel[i], harness_isa(0));
+  }
+  for (int i = 0; i < MOST_ISAS && harness_isa(i); i++)
+    for (Precision p = 0; p < N_PRECISION; p++) {
+      if (!native_runs(harness_isa(i), p)) continue;
+      HarnessKernel *h[3];
+      for (int j = 0; j < 3; j++) h[j] = harness_other(c->h[j], harness_isa(i), p);
+      c->of[i][p] = (Kernels){true, p, h[0], h[1], h[2]};
+    }
 }
 
 typedef struct Result {
   float *out, *lse;
 } Result;
+
+#define BF16_HALF (1.0 / 256)  // a rounding to bf16, twice over
 
 // Results start as NaN: whatever is not written shows.
 static Result forward(HarnessKernel *k, const Problem *p) {
@@ -271,7 +297,7 @@ static void check_forward(HarnessKernel *k, const Problem *p) {
       const float *o = &got.out[(q * p->s.H + h) * p->s.E];
       for (int64_t e = 0; e < p->s.E; e++) {
         if (r.n == 0) assert_true(o[e] == 0 && !signbit(o[e]));
-        near((double)o[e], out[e], 5e-6, "out", q);
+        near((double)o[e], out[e], p->precision == PRECISION_BF16 ? BF16_HALF : 5e-6, "out", q);
       }
       float lse = got.lse[q * p->s.H + h];
       if (r.n == 0) assert_true(isinf(lse) && lse < 0);
@@ -280,14 +306,15 @@ static void check_forward(HarnessKernel *k, const Problem *p) {
   free_result(&got);
 }
 
-static void compare(const float *got, const double *want, int64_t n, const char *what) {
+static void compare(const float *got, const double *want, int64_t n, double tolerance, const char *what) {
   double most = 1e-30;
   for (int64_t i = 0; i < n; i++) most = fmax(most, fabs(want[i]));
-  for (int64_t i = 0; i < n; i++) near((double)got[i], want[i], 1e-5 * most, what, i);
+  for (int64_t i = 0; i < n; i++) near((double)got[i], want[i], tolerance * most, what, i);
 }
 
 static void check_backward(const Kernels *ks, const Problem *p) {
   const Shape *s = &p->s;
+  double tolerance = p->precision == PRECISION_BF16 ? 4 * BF16_HALF : 1e-5;
   int64_t nq = p->Tq * s->H * s->D, nk = p->Tk * s->K * s->D, nv = p->Tk * s->K * s->E;
   Result r = forward(ks->fwd, p);
   Gradient got = backward(ks->bwd, p, &r);
@@ -300,9 +327,9 @@ static void check_backward(const Kernels *ks, const Problem *p) {
       softmax_row(p, q, h, &row);
       grad_row(p, q, h, &row, &g);
     }
-  compare(got.dq, g.q, nq, "dq");
-  compare(got.dk, g.k, nk, "dk");
-  compare(got.dv, g.v, nv, "dv");
+  compare(got.dq, g.q, nq, tolerance, "dq");
+  compare(got.dk, g.k, nk, tolerance, "dk");
+  compare(got.dv, g.v, nv, tolerance, "dv");
   free(g.q), free(g.k), free(g.v);
   free_gradient(&got);
   free_result(&r);
@@ -331,10 +358,28 @@ static void check_cuts(HarnessKernel *k, Problem *p) {
   cut(p, RT_QBLOCK);
 }
 
+// Rows as a cache of the precision holds them.
+static void *cache_rows(Precision precision, const float *x, int64_t n) {
+  Dtype dt = cache_dtype(precision);
+  char *p = malloc((size_t)(n + 1) * (size_t)dtype_size(dt));
+  for (int64_t i = 0; i < n && dt == DT_BF16; i++) ((uint16_t *)(void *)p)[i] = number_bits(dt, x[i]);
+  if (dt == DT_F32) memcpy(p, x, (size_t)n * sizeof *x);
+  return p;
+}
+
+static Result forward_cached(HarnessKernel *k, const Problem *p) {
+  Result r = {filled(p->Tq * p->s.H * p->s.E, NAN), filled(p->Tq * p->s.H, NAN)};
+  void *key = cache_rows(p->precision, p->k, p->Tk * p->s.K * p->s.D), *value = cache_rows(p->precision, p->v, p->Tk * p->s.K * p->s.E);
+  void *arg[] = {p->q, key, value, (void *)&p->mask, r.out, r.lse};
+  harness_run(k, p->Tq, arg, 6);
+  free(key), free(value);
+  return r;
+}
+
 // One query row alone, its keys in a cache at another place among NaN.
 static void check_alone(HarnessKernel *k, const Problem *p, const Result *want, int64_t q) {
   const RtSeq *s = sequence_of(p, q);
-  Problem one = {.s = p->s, .scale = p->scale, .Tq = 1, .Tk = s->nk + 20, .mask = {.nseq = 1}};
+  Problem one = {.s = p->s, .precision = p->precision, .scale = p->scale, .Tq = 1, .Tk = s->nk + 20, .mask = {.nseq = 1}};
   int64_t key0 = 3 + q % 17, kw = p->s.K * p->s.D, vw = p->s.K * p->s.E;
   one.seq = calloc(1, sizeof *one.seq);
   one.seq[0] = (RtSeq){0, 1, (int32_t)key0, s->nk};
@@ -349,7 +394,7 @@ static void check_alone(HarnessKernel *k, const Problem *p, const Result *want, 
     memcpy(&one.v[(key0 + j) * vw], &p->v[(s->key0 + j) * vw], (size_t)vw * sizeof(float));
   }
   cut(&one, RT_QBLOCK);
-  Result got = forward(k, &one);
+  Result got = forward_cached(k, &one);
   same_bits(got.out, &want->out[q * p->s.H * p->s.E], p->s.H * p->s.E, "out", q);
   same_bits(got.lse, &want->lse[q * p->s.H], p->s.H, "lse", q);
   free_result(&got);
@@ -358,37 +403,42 @@ static void check_alone(HarnessKernel *k, const Problem *p, const Result *want, 
 
 // ---- tests
 
-enum { MOST_ISAS = 4 };
 typedef struct All {           // compiled once, for all tests
-  Kernels k[MOST_ISAS][NSHAPE];
-  int nisa;
+  Compiled c[NSHAPE];
 } All;
 
 static int compile_all(void **state) {
   All *all = calloc(1, sizeof *all);
-  for (; all->nisa < MOST_ISAS && harness_isa(all->nisa); all->nisa++)
-    for (int s = 0; s < NSHAPE; s++) compile(&all->k[all->nisa][s], shapes[s], harness_isa(all->nisa));
+  for (int s = 0; s < NSHAPE; s++) compile(&all->c[s], shapes[s]);
   *state = all;
   return 0;
 }
 
 static int free_all(void **state) {
   All *all = *state;
-  for (int i = 0; i < all->nisa; i++)
-    for (int s = 0; s < NSHAPE; s++) harness_free(all->k[i][s].fwd), harness_free(all->k[i][s].bwd);
+  for (int s = 0; s < NSHAPE; s++) {
+    for (int i = 0; i < MOST_ISAS; i++)
+      for (int p = 0; p < N_PRECISION; p++) {
+        Kernels *k = &all->c[s].of[i][p];
+        harness_free(k->fwd), harness_free(k->cached), harness_free(k->bwd);
+      }
+    for (int j = 0; j < 3; j++) harness_free(all->c[s].h[j]);
+  }
   free(all);
   return 0;
 }
 
 static void each(void **state, void (*f)(Shape, const Kernels *)) {
   const All *all = *state;
-  for (int i = 0; i < all->nisa; i++)
-    for (int s = 0; s < NSHAPE; s++) f(shapes[s], &all->k[i][s]);
+  for (int s = 0; s < NSHAPE; s++)
+    for (int i = 0; i < MOST_ISAS; i++)
+      for (int p = 0; p < N_PRECISION; p++)
+        if (all->c[s].of[i][p].there) f(shapes[s], &all->c[s].of[i][p]);
 }
 
 static void forward_shape(Shape s, const Kernels *k) {
-  for (uint64_t seed = 0; seed < 12; seed++) {
-    Problem p = problem(s, seed, (int64_t)(seed % 5), seed % 2 ? 20 : 200);
+  for (uint64_t seed = 0; seed < 10; seed++) {
+    Problem p = problem(s, k->precision, seed, (int64_t)(seed % 5), seed % 2 ? 20 : 200);
     check_forward(k->fwd, &p);
     free_problem(&p);
   }
@@ -397,7 +447,7 @@ static void forward_shape(Shape s, const Kernels *k) {
 // The last rows of a text of several key blocks, which most see whole: all of it, or a window.
 static void long_shape(Shape s, const Kernels *k) {
   for (int window = 0; window < 2; window++) {
-    Problem p = one_text(s, 150, 420);
+    Problem p = one_text(s, k->precision, 150, 420);
     for (int64_t i = 0; i < p.Tq; i++) {
       p.hi[i] = (int32_t)(p.Tk - p.Tq + i + 1);
       p.lo[i] = window ? p.hi[i] - 200 : 0;
@@ -410,31 +460,46 @@ static void long_shape(Shape s, const Kernels *k) {
   }
 }
 
-// Every path has the same bits.
+static void check_same(const Kernels *a, const Kernels *b, const Problem *p) {
+  Result want = forward(a->fwd, p), got = forward(b->fwd, p);
+  Gradient to = backward(a->bwd, p, &want), back = backward(b->bwd, p, &got);
+  same_bits(got.out, want.out, p->Tq * p->s.H * p->s.E, "out", 0);
+  same_bits(got.lse, want.lse, p->Tq * p->s.H, "lse", 0);
+  same_bits(back.dq, to.dq, p->Tq * p->s.H * p->s.D, "dq", 0);
+  same_bits(back.dk, to.dk, p->Tk * p->s.K * p->s.D, "dk", 0);
+  same_bits(back.dv, to.dv, p->Tk * p->s.K * p->s.E, "dv", 0);
+  free_result(&got), free_gradient(&back), free_result(&want), free_gradient(&to);
+}
+
+// Every path has the same bits: in bf16 one by an instruction, another by emulation.
 static void test_paths(void **state) {
   const All *all = *state;
-  for (int s = 0; s < NSHAPE; s++) {
-    Problem p = problem(shapes[s], 3, 3, 300);
-    Result want = forward(all->k[0][s].fwd, &p);
-    Gradient to = backward(all->k[0][s].bwd, &p, &want);
-    for (int i = 1; i < all->nisa; i++) {
-      Result got = forward(all->k[i][s].fwd, &p);
-      Gradient back = backward(all->k[i][s].bwd, &p, &got);
-      same_bits(got.out, want.out, p.Tq * p.s.H * p.s.E, "out", s);
-      same_bits(got.lse, want.lse, p.Tq * p.s.H, "lse", s);
-      same_bits(back.dq, to.dq, p.Tq * p.s.H * p.s.D, "dq", s);
-      same_bits(back.dk, to.dk, p.Tk * p.s.K * p.s.D, "dk", s);
-      same_bits(back.dv, to.dv, p.Tk * p.s.K * p.s.E, "dv", s);
-      free_result(&got), free_gradient(&back);
+  for (int s = 0; s < NSHAPE; s++)
+    for (Precision precision = 0; precision < N_PRECISION; precision++) {
+      const Kernels *first = NULL;
+      Problem p = problem(shapes[s], precision, 3, 3, 300);
+      for (int i = 0; i < MOST_ISAS; i++) {
+        const Kernels *k = &all->c[s].of[i][precision];
+        if (k->there && first) check_same(first, k, &p);
+        if (k->there && !first) first = k;
+      }
+      free_problem(&p);
     }
-    free_result(&want), free_gradient(&to);
-    free_problem(&p);
-  }
+}
+
+// Numbers that bf16 cannot say are rounded where they enter products: the same as when they were rounded before, in a cache or not.
+static void rounded_shape(Shape s, const Kernels *k) {
+  if (k->precision != PRECISION_BF16) return;
+  Problem p = problem(s, PRECISION_F32, 6, 2, 150), rounded = problem(s, PRECISION_BF16, 6, 2, 150);
+  Result a = forward(k->fwd, &p), b = forward(k->fwd, &rounded), c = forward_cached(k->cached, &rounded);
+  same_bits(a.out, b.out, p.Tq * s.H * s.E, "out", 0), same_bits(a.lse, b.lse, p.Tq * s.H, "lse", 0);
+  same_bits(c.out, b.out, p.Tq * s.H * s.E, "cached out", 0), same_bits(c.lse, b.lse, p.Tq * s.H, "cached lse", 0);
+  free_result(&a), free_result(&b), free_result(&c), free_problem(&p), free_problem(&rounded);
 }
 
 static void backward_shape(Shape s, const Kernels *k) {
-  for (uint64_t seed = 0; seed < 12; seed++) {
-    Problem p = problem(s, seed, (int64_t)(seed % 5), seed % 2 ? 20 : 150);
+  for (uint64_t seed = 0; seed < 10; seed++) {
+    Problem p = problem(s, k->precision, seed, (int64_t)(seed % 5), seed % 2 ? 20 : 150);
     check_backward(k, &p);
     free_problem(&p);
   }
@@ -442,10 +507,10 @@ static void backward_shape(Shape s, const Kernels *k) {
 
 static void invariant_shape(Shape s, const Kernels *k) {
   for (uint64_t seed = 0; seed < 8; seed++) {
-    Problem p = problem(s, seed, 3, 200);
+    Problem p = problem(s, k->precision, seed, 3, 200);
     check_cuts(k->fwd, &p);
     Result want = forward(k->fwd, &p);
-    for (int64_t q = 0; q < p.Tq; q += 1 + (int64_t)seed % 5) check_alone(k->fwd, &p, &want, q);
+    for (int64_t q = 0; q < p.Tq; q += 1 + (int64_t)seed % 5) check_alone(k->cached, &p, &want, q);
     free_result(&want);
     free_problem(&p);
   }
@@ -453,7 +518,7 @@ static void invariant_shape(Shape s, const Kernels *k) {
 
 // What lies beyond the last visible key must not matter, even as NaN.
 static void garbage_shape(Shape s, const Kernels *k) {
-  Problem p = problem(s, 3, 4, 200);
+  Problem p = problem(s, k->precision, 3, 4, 200);
   int64_t kw = s.K * s.D, vw = s.K * s.E;
   for (int64_t i = 0; i < p.mask.nseq; i++) {
     int32_t cap = p.seq[i].nk / 2;
@@ -470,37 +535,19 @@ static void garbage_shape(Shape s, const Kernels *k) {
   free_problem(&p);
 }
 
-// An array that ends where memory ends: one float too far is a fault.
-typedef struct Fenced {
-  char *map;
-  size_t bytes;
-  float *p;
-} Fenced;
-
-static Fenced fenced(const float *from, int64_t n) {
-  size_t page = (size_t)sysconf(_SC_PAGESIZE), data = (size_t)n * sizeof(float);
-  size_t whole = (data + page - 1) / page * page;
-  Fenced f = {.bytes = whole + page};
-  f.map = mmap(NULL, f.bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  assert_true(f.map != MAP_FAILED && !mprotect(f.map + whole, page, PROT_NONE));
-  f.p = (float *)(void *)(f.map + whole - data);
-  if (from) memcpy(f.p, from, data);
-  return f;
-}
-
 // Far below the maximum: e^x of a score x that much less, the relative error a few units (of a score's rounding too), down to where it is 0.
 static void test_small(void **state) {
   const All *all = *state;
   enum { N = 400 };
   Shape s = shapes[0];         // one number: the score is the key
-  for (int isa = 0; isa < all->nisa; isa++)
-    for (int i = 1; i < N; i++) {
+  for (int isa = 0; isa < MOST_ISAS; isa++)
+    for (int i = 1; i < N && all->c[0].of[isa][PRECISION_F32].there; i++) {
       double x = -100.0 * i / N;
-      Problem p = one_text(s, 1, 2);
+      Problem p = one_text(s, PRECISION_F32, 1, 2);
       p.hi[0] = 2;
       cut(&p, RT_QBLOCK);
       p.q[0] = 1, p.k[0] = 0, p.k[1] = (float)x, p.v[0] = 0, p.v[1] = 1;
-      Result r = forward(all->k[isa][0].fwd, &p);
+      Result r = forward(all->c[0].of[isa][PRECISION_F32].fwd, &p);
       double e = exp((double)p.k[1]), want = e / (1 + e);
       if (x < -87.7) assert_true(r.out[0] == 0);
       else near((double)r.out[0], want, want * (3e-7 + 1.2e-7 * -x) + 1.5e-38, "out", i);
@@ -508,17 +555,22 @@ static void test_small(void **state) {
     }
 }
 
+// One number too far, in a cache of the precision's width too, is a fault.
 static void bounds_shape(Shape s, const Kernels *k) {
   for (uint64_t seed = 0; seed < 6; seed++) {
-    Problem p = problem(s, seed, 2, 70);
+    Problem p = problem(s, k->precision, seed, 2, 70);
+    Fences *f = fences_new();
     int64_t nq = p.Tq * s.H * s.D, nk = p.Tk * s.K * s.D, nv = p.Tk * s.K * s.E, no = p.Tq * s.H * s.E;
-    Fenced f[] = {fenced(p.dout, no), fenced(p.q, nq), fenced(p.k, nk), fenced(p.v, nv), fenced(NULL, no),
-                  fenced(NULL, p.Tq * s.H), fenced(NULL, nq), fenced(NULL, nk), fenced(NULL, nv)};
-    void *fwd[] = {f[1].p, f[2].p, f[3].p, &p.mask, f[4].p, f[5].p};
-    void *bwd[] = {f[0].p, f[1].p, f[2].p, f[3].p, &p.mask, f[4].p, f[5].p, f[6].p, f[7].p, f[8].p};
+    size_t wide = (size_t)dtype_size(cache_dtype(k->precision));
+    float *q = fenced_floats(f, nq, p.q), *out = fenced_floats(f, no, NULL), *lse = fenced_floats(f, p.Tq * s.H, NULL);
+    float *key = fenced_floats(f, nk, p.k), *value = fenced_floats(f, nv, p.v);
+    void *fwd[] = {q, key, value, &p.mask, out, lse};
+    void *bwd[] = {fenced_floats(f, no, p.dout), q, key, value, &p.mask, out, lse, fenced_floats(f, nq, NULL), fenced_floats(f, nk, NULL), fenced_floats(f, nv, NULL)};
+    void *cached[] = {q, fenced(f, (size_t)nk * wide), fenced(f, (size_t)nv * wide), &p.mask, out, lse};
+    harness_run(k->cached, p.Tq, cached, 6);
     harness_run(k->fwd, p.Tq, fwd, 6);
     harness_run(k->bwd, p.Tq, bwd, 10);
-    for (size_t i = 0; i < sizeof f / sizeof *f; i++) munmap(f[i].map, f[i].bytes);
+    fences_free(f);
     free_problem(&p);
   }
 }
@@ -526,6 +578,7 @@ static void bounds_shape(Shape s, const Kernels *k) {
 static void test_forward(void **state) { each(state, forward_shape); }
 static void test_backward(void **state) { each(state, backward_shape); }
 static void test_row_invariance(void **state) { each(state, invariant_shape); }
+static void test_rounded(void **state) { each(state, rounded_shape); }
 static void test_long(void **state) { each(state, long_shape); }
 static void test_bounds(void **state) { each(state, bounds_shape); }
 static void test_garbage(void **state) { each(state, garbage_shape); }
@@ -539,6 +592,7 @@ int main(void) {
       cmocka_unit_test(test_long),
       cmocka_unit_test(test_paths),
       cmocka_unit_test(test_small),
+      cmocka_unit_test(test_rounded),
       cmocka_unit_test(test_bounds),
   };
   return cmocka_run_group_tests(tests, compile_all, free_all);

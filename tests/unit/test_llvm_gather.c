@@ -10,6 +10,8 @@
 #include <cmocka.h>
 
 #include "tests/unit/kernel_harness.h"
+#include "tests/unit/native_object.h"
+#include "tests/unit/panels.h"
 
 enum { GUARD = 80 };
 static const int64_t widths[] = {1, 3, 16, 17, 64, 65, 127, 200};
@@ -131,6 +133,29 @@ static void test_take_append(void **state) {
   }
 }
 
+// A cache in bf16 has the rows rounded.
+static void test_append_rounded(void **state) {
+  (void)state;
+  enum { T = 90, R = 40 };
+  for (int w = 0; w < NW; w++)
+    for (int i = 0; harness_isa(i); i++) {
+      if (!native_runs(harness_isa(i), PRECISION_BF16)) continue;
+      uint32_t s = (uint32_t)w;
+      int64_t W = widths[w], n = T * W;
+      float *x = numbers(&s, R * W);
+      int32_t *idx = distinct(&s, R, T);
+      uint16_t *cache = malloc((size_t)(n + GUARD) * sizeof *cache), *want = malloc((size_t)(n + GUARD) * sizeof *want);
+      for (int64_t j = 0; j < n + GUARD; j++) want[j] = cache[j] = (uint16_t)j;
+      for (int64_t j = 0; j < R * W; j++) x[j] *= 1.001f, want[idx[j / W] * W + j % W] = number_bits(DT_BF16, bf16_rounded(x[j]));
+      Kernel k = {.cls = K_APPEND, .dim = {W}};
+      HarnessKernel *h = harness_compile_in(&k, harness_isa(i), PRECISION_BF16);
+      harness_run(h, R, (void *[]){x, idx, cache}, 3);
+      assert_memory_equal(cache, want, (size_t)(n + GUARD) * sizeof *cache);
+      harness_free(h);
+      free(x), free(idx), free(cache), free(want);
+    }
+}
+
 static void test_sums(void **state) {
   (void)state;
   enum { V = 13 };
@@ -159,6 +184,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_lookup),
       cmocka_unit_test(test_take_append),
+      cmocka_unit_test(test_append_rounded),
       cmocka_unit_test(test_sums),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
