@@ -1,6 +1,6 @@
 #!/bin/sh
 # Row invariance and causality, bit for bit, through a composition with random weights: one sequence alone, between others, at another
-# offset, with 1, 2 and 3 threads, and through the caches in chunks of 1, 7 and 64 with one sequence leaving midway; later tokens never
+# offset, with 1, 2 and 3 threads, in both precisions, and through the caches in chunks of 1, 7 and 64 with one sequence leaving midway; later tokens never
 # reach earlier logits.
 . "$(dirname "$0")/lib.sh"
 cp -r "$root/tests/parity/fixture/." .
@@ -13,11 +13,14 @@ tac four.jsonl >moved.jsonl
 other=$(rows 2 "41" | sed 's/.*"labels": \[\(.*\)\]}/\1/' | cut -d, -f21-)
 head_=$(sed 's/.*"labels": \[\(.*\)\]}/\1/' one.jsonl | cut -d, -f1-20)
 echo "{\"input_ids\": [$head_,$other], \"labels\": [$head_,$other]}" >leak.jsonl
-score() { out=$1; shift; ./app score --params theta0.safetensors --out "$out" "$@" 2>/dev/null || fail "score $*"; }
-for isa in avx512 avx2; do
+score() { out=$1; shift; ./app score --params theta0.safetensors --precision $precision --out "$out" "$@" 2>/dev/null || fail "$isa $precision: score $*"; }
+for way in "avx512 f32" "avx2 f32" "avx512 bf16" "avx2 bf16"; do
+  isa=${way% *} precision=${way#* }
   CALM_ISA=$isa ./app info >/dev/null 2>&1 || { echo "this machine has no $isa"; continue; }
   export CALM_ISA=$isa
   score all.st --data four.jsonl
+  [ ! -e all.$precision.st ] || "$STCMP" all.st all.$precision.st --key '*.logits' --exact >/dev/null || fail "$way: other bits than the path before"
+  cp all.st all.$precision.st
   score one.st --data one.jsonl
   "$STCMP" one.st all.st --key 0.logits --as 1.logits --exact || fail "alone"
   score moved.st --data moved.jsonl
@@ -28,7 +31,7 @@ for isa in avx512 avx2; do
   done
   for c in 1 7 64 1,7,64,5; do
     score chunks.st --data four.jsonl --chunk $c
-    "$STCMP" chunks.st all.st --key '*.logits' --exact >/dev/null || fail "chunks of $c"
+    "$STCMP" chunks.st all.st --key '*.logits' --exact >/dev/null || fail "$way: chunks of $c"
   done
   # rows longer than a step may be go alone, whatever is asked for beside the gradients
   score whole.st --data four.jsonl --grads --tokens-cap 8

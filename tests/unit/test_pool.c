@@ -161,6 +161,9 @@ static void panels_of_a_precision(void **state) {
   b = (ProgBuf){.kind = BUF_PACKED, .dt = DT_BF16, .elems = 2 * PANEL * 6, .packed = {.N = 17, .K = 5}};
   assert_int_equal(prog_buf_bytes(&b, PRECISION_F32), 2 * PANEL * 6 * 2);
   assert_int_equal(prog_buf_bytes(&b, PRECISION_BF16), 2 * PANEL * 6 * 2);
+  b = (ProgBuf){.kind = BUF_CACHE, .dt = DT_F32, .elems = 7};                     // rows of a cache have the width of the precision
+  assert_int_equal(prog_buf_bytes(&b, PRECISION_F32), 28);
+  assert_int_equal(prog_buf_bytes(&b, PRECISION_BF16), 14);
   assert_true(precision_takes(PRECISION_F32, DT_F16) && precision_takes(PRECISION_BF16, DT_F32) && precision_takes(PRECISION_BF16, DT_BF16));
   assert_false(precision_takes(PRECISION_BF16, DT_F16));
 }
