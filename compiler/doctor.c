@@ -61,8 +61,8 @@ static const char *path(void) {
   const char *name = BUILT[i].name;
   bool fast = isa_multiplies(name, PRECISION_BF16);
   say("path", "%s: %s", name, want && *want ? "CALM_ISA says so" : i == 0 ? "the best there is, and this processor runs it" : "the best that this processor runs");
-  say("precision", "f32, %s for weights stored in bf16 (%s)", fast ? "and bf16" : "also",
-      fast ? "an instruction multiplies pairs of them" : "this path has no instruction for them; --precision bf16 emulates it, bit for bit and slowly");
+  if (fast) say("precision", "bf16 where some frozen matrices are stored so and none in f32 or f16: an instruction multiplies pairs of them; else f32");
+  else say("precision", "f32: this path has no instruction that multiplies bf16 (--precision bf16 emulates it, bit for bit and slowly)");
   return name;
 }
 

@@ -39,7 +39,7 @@ static void what_there_is_not(void **state) {
     struct rlimit none = {.rlim_cur = 8 << 20, .rlim_max = RLIM_INFINITY};
     _exit(setrlimit(RLIMIT_AS, &none) || rate_memory(1, 0.01, INT64_MAX) != 0);
   }
-  int status;
+  int status = 1;
   assert_true(child > 0 && waitpid(child, &status, 0) == child);
   assert_int_equal(status, 0);
 #endif
