@@ -122,6 +122,7 @@ static json_t *memory_json(const App *a, const Options *o, RtError *e) {
   const MemLimits *l = &a->limits;
   json_t *m = json_pack("{s:I, s:I, s:I, s:I, s:I}", "mapped", (json_int_t)f.mapped, "packed", (json_int_t)f.packed, "tables", (json_int_t)f.tables,
                         "base", (json_int_t)a->resident, "free", (json_int_t)l->available);
+  json_object_set_new(m, "shared", json_integer(f.shared));
   if (l->limit) json_object_set_new(m, "limit", json_pack("{s:I, s:s}", "bytes", (json_int_t)l->limit, "of", l->limit_of));
   if (l->address_space) json_object_set_new(m, "address_space", json_integer(l->address_space));
   if (add_eval(a, o, m, e) && add_train(a, o, m, e)) return add_generate(a, m), m;
@@ -217,7 +218,9 @@ static void print_command(const json_t *m, const char *name) {
 
 static void print_memory(const json_t *m) {
   const json_t *limit = json_object_get(m, "limit");
-  printf("\nmemory, MB\n  weights  mapped %.1f, packed %.1f; tables read where they are %.1f\n", mb(m, "mapped"), mb(m, "packed"), mb(m, "tables"));
+  printf("\nmemory, MB\n  weights  mapped %.1f, packed %.1f", mb(m, "mapped"), mb(m, "packed"));
+  if (number(m, "shared")) printf(", read in the pack file %.1f", mb(m, "shared"));
+  printf("; tables read where they are %.1f\n", mb(m, "tables"));
   print_command(m, "eval");
   print_command(m, "train");
   print_command(m, "generate");

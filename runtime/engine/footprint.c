@@ -23,7 +23,8 @@ static int64_t smallest_step(const Engine *en, const Load *l) {
   return most;
 }
 
-// The most of files and panels that is resident while matrices are packed, the largest first (plan/lower), each mapped meanwhile.
+// The most of files and panels that is resident while matrices are packed, the largest first (plan/finish): of those that are stored by columns the
+// file's pages stay until they are whole.
 static int64_t while_packing(const Engine *en) {
   const Prog *g = en->prog;
   int64_t most = 0, done = 0, before = INT64_MAX;
@@ -35,7 +36,7 @@ static int64_t while_packing(const Engine *en) {
       const ProgBuf *b = &g->buf[i], *from = &g->buf[b->kind == BUF_PACKED ? b->packed.source : i];
       if (b->kind != BUF_PACKED || b->elems != size) continue;
       done = size_sum(done, engine_buf_bytes(en, b));
-      int64_t now = size_sum(done, from->kind == BUF_WEIGHT ? engine_buf_bytes(en, from) : 0);
+      int64_t now = size_sum(done, from->kind == BUF_WEIGHT && b->packed.turned ? engine_buf_bytes(en, from) : 0);
       if (now > most) most = now;
     }
   }

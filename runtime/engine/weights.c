@@ -1,5 +1,5 @@
-// Weights: mapped from the models' files, matrices packed into panels once. After every matrix the pages of the file that it came from are
-// given back, so that a model never stands in memory twice; how far it is is told as progress.
+// Weights: mapped from the models' files, matrices packed into panels once. While a matrix is packed the pages of the file that it came from are
+// given back, so that none of a model stands in memory twice; how far it is is told as progress.
 #include "runtime/core/core.h"
 #include "runtime/engine/parts.h"
 
@@ -81,21 +81,32 @@ void weights_close(Engine *en) {
 
 // ---- packing
 
+enum { SLICE = 256, PAGE = 4096 };   // panels that are packed between two looks
 typedef struct Packing {
   Engine *en;
   int64_t done, total;         // bytes of packed matrices
+  int64_t given;               // bytes of the source of the matrix at hand
 } Packing;
 
-// After a call. Other calls than packing write nothing that is packed.
-static void packed_one(void *user, const int64_t *args) {
+// Gives back what has been read of a matrix stored row by row; of another when it is whole.
+static void give_back(Packing *p, const ProgBuf *b, int64_t done, int64_t ntasks) {
+  const ProgBuf *from = &p->en->prog->buf[b->packed.source];
+  if (from->kind != BUF_WEIGHT || (b->packed.turned && done < ntasks)) return;
+  int64_t bytes = engine_buf_bytes(p->en, from), read = done == ntasks ? bytes : (int64_t)((double)bytes / (double)ntasks * (double)done);
+  int64_t at = p->given > PAGE ? p->given - PAGE : 0;           // the page that the last look left, as it was read in part
+  if (read > at) st_drop((const char *)p->en->buf[b->packed.source] + at, (size_t)(read - at));
+  p->given = done == ntasks ? 0 : read;
+}
+
+// After a slice of a call. Other calls than packing write nothing that is packed.
+static void packed_some(void *user, const int64_t *args, int64_t done, int64_t ntasks) {
   Packing *p = user;
   const Prog *g = p->en->prog;
   for (int i = 0; i < g->nbuf; i++) {
     const ProgBuf *b = &g->buf[i];
     if (b->kind != BUF_PACKED || (int64_t)(intptr_t)p->en->buf[i] != args[RT_PACK_TO]) continue;
-    const ProgBuf *from = &g->buf[b->packed.source];
-    if (from->kind == BUF_WEIGHT) st_drop(p->en->buf[b->packed.source], (size_t)engine_buf_bytes(p->en, from));
-    p->done += engine_buf_bytes(p->en, b);
+    give_back(p, b, done, ntasks);
+    if (done == ntasks) p->done += engine_buf_bytes(p->en, b);
     break;
   }
   if (p->done < p->total) rt_progress("packing the weights", p->done, p->total);
@@ -107,8 +118,8 @@ void weights_pack(Engine *en) {
   Packing p = {.en = en};
   for (int i = 0; i < en->prog->nbuf; i++)
     if (en->prog->buf[i].kind == BUF_PACKED) p.total += engine_buf_bytes(en, &en->prog->buf[i]);
-  pool_watch(en->pool, packed_one, &p);
+  pool_watch(en->pool, packed_some, SLICE, &p);
   engine_run(en, en->entry[ENTRY_INIT], NULL);
-  pool_watch(en->pool, NULL, NULL);
+  pool_watch(en->pool, NULL, 0, NULL);
   rt_progress("packing the weights", p.total, p.total);
 }

@@ -34,13 +34,15 @@ struct RtPool {
   _Atomic(RtKernel *) fn;
   _Atomic(const int64_t *) args;
   _Atomic uint32_t ntasks;
+  _Atomic int64_t first;       // the number of task 0, where a call is run in slices
   _Atomic(Meter *) meter;      // NULL: nobody counts
   _Atomic int32_t kernel;      // of the job, for the meter; -1: no kernel's
   atomic_bool stop;
   int threads, started, rooms; // in use; that run, the caller included; with a room
   void *mem, *held;            // the block that the pool lies in, aligned; its threads, by the call (rt_object)
   Worker *worker;                                  // threads of them; worker[0] is the caller
-  void (*after)(void *user, const int64_t *args);
+  PoolAfter *after;
+  int64_t slice;
   void *after_user;
 };
 
@@ -59,13 +61,13 @@ static void drain(RtPool *p, const Worker *w) {
     uint32_t task = (uint32_t)s;
     if (task == CLOSED) break;
     RtKernel *fn = atomic_load(&p->fn);
-    const int64_t *args = atomic_load(&p->args);
+    const int64_t *args = atomic_load(&p->args), first = atomic_load(&p->first);
     if (task >= atomic_load(&p->ntasks)) break;
     // Succeeds only in the very generation the fields were read in: they change only while the state is CLOSED.
     if (!atomic_compare_exchange_weak(&p->state, &s, s + 1)) continue;
     if (!count++ && (meter = atomic_load_explicit(&p->meter, memory_order_relaxed)))
       kernel = atomic_load_explicit(&p->kernel, memory_order_relaxed), from = rt_now();
-    fn(task, args, w->scratch);
+    fn(first + task, args, w->scratch);
   }
   if (meter) meter_thread(meter, (int)(w - p->worker), kernel, from, rt_now());
   if (count) atomic_fetch_add(&p->done, count);
@@ -138,16 +140,16 @@ void pool_free(RtPool *p) {
 
 int pool_threads(const RtPool *p) { return p->threads; }
 
-static void run_alone(RtPool *p, int32_t kernel, RtKernel *fn, int64_t ntasks, const int64_t *args) {
+static void run_alone(RtPool *p, int32_t kernel, RtKernel *fn, int64_t first, int64_t ntasks, const int64_t *args) {
   Meter *m = atomic_load_explicit(&p->meter, memory_order_relaxed);
   double from = m ? rt_now() : 0;
-  for (int64_t t = 0; t < ntasks; t++) fn(t, args, p->worker[0].scratch);
+  for (int64_t t = 0; t < ntasks; t++) fn(first + t, args, p->worker[0].scratch);
   if (m && ntasks) meter_thread(m, 0, kernel, from, rt_now());
 }
 
-static void run(RtPool *p, int32_t kernel, RtKernel *fn, int64_t ntasks, const int64_t *args) {
+static void run(RtPool *p, int32_t kernel, RtKernel *fn, int64_t first, int64_t ntasks, const int64_t *args) {
   if (ntasks <= 1 || p->threads == 1) {
-    run_alone(p, kernel, fn, ntasks, args);
+    run_alone(p, kernel, fn, first, ntasks, args);
     return;
   }
   if (ntasks >= CLOSED) {
@@ -159,6 +161,7 @@ static void run(RtPool *p, int32_t kernel, RtKernel *fn, int64_t ntasks, const i
   atomic_store(&p->fn, fn);
   atomic_store(&p->args, args);
   atomic_store(&p->ntasks, (uint32_t)ntasks);
+  atomic_store(&p->first, first);
   atomic_store_explicit(&p->kernel, kernel, memory_order_relaxed);
   atomic_store(&p->done, 0);
   atomic_store(&p->state, next);
@@ -171,19 +174,23 @@ static void run(RtPool *p, int32_t kernel, RtKernel *fn, int64_t ntasks, const i
   }
 }
 
-void pool_run(RtPool *p, RtKernel *fn, int64_t ntasks, const int64_t *args) { run(p, -1, fn, ntasks, args); }
+void pool_run(RtPool *p, RtKernel *fn, int64_t ntasks, const int64_t *args) { run(p, -1, fn, 0, ntasks, args); }
 
 void pool_call(RtPool *p, int64_t kernel, RtKernel *fn, int64_t ntasks, const int64_t *args) {
   Meter *m = atomic_load_explicit(&p->meter, memory_order_relaxed);
   double from = m ? rt_now() : 0;
-  run(p, (int32_t)kernel, fn, ntasks, args);
+  int64_t slice = p->after ? p->slice : ntasks;
+  for (int64_t done = 0, n; done < ntasks; done += n) {
+    n = ntasks - done < slice ? ntasks - done : slice;
+    run(p, (int32_t)kernel, fn, done, n, args);
+    if (p->after) p->after(p->after_user, args, done + n, ntasks);
+  }
   if (m) meter_call(m, kernel, args, from, rt_now());
-  if (p->after) p->after(p->after_user, args);
 }
 
 void pool_measure(RtPool *p, Meter *m) { atomic_store(&p->meter, m); }
 
-void pool_watch(RtPool *p, void (*after)(void *user, const int64_t *args), void *user) { p->after = after, p->after_user = user; }
+void pool_watch(RtPool *p, PoolAfter *after, int64_t slice, void *user) { p->after = after, p->slice = slice, p->after_user = user; }
 
 void rt_parallel(const RtCtx *ctx, int64_t kernel, int64_t ntasks, const int64_t *args) {
   pool_call(ctx->pool, kernel, ctx->kernel[kernel], ntasks, args);

@@ -20,6 +20,8 @@ void pool_run(RtPool *p, RtKernel *fn, int64_t ntasks, const int64_t *args);
 void pool_call(RtPool *p, int64_t kernel, RtKernel *fn, int64_t ntasks, const int64_t *args);
 // m counts calls from now on, which is as long as it is there; NULL: nobody does.
 void pool_measure(RtPool *p, Meter *m);
-// after(user, args) is called on the caller's thread when a call of generated code is done; NULL: no more.
-void pool_watch(RtPool *p, void (*after)(void *user, const int64_t *args), void *user);
+// after(user, args, done, ntasks) is called on the caller's thread when the first `done` tasks of a call of generated code are, after every `slice`
+// of them and after the last; NULL: no more.
+typedef void PoolAfter(void *user, const int64_t *args, int64_t done, int64_t ntasks);
+void pool_watch(RtPool *p, PoolAfter *after, int64_t slice, void *user);
 #endif

@@ -26,9 +26,10 @@ answers files --params run/last
 answers packed --pack app.pack
 mkdir away; mv llama gemma run away/
 answers alone --pack app.pack
+answers elsewhere --pack app.pack --params away/run/last
 mv away/* .
 answers given --pack app.pack --params run/last
-for n in packed alone given; do
+for n in packed alone elsewhere given; do
   for k in txt eval st; do cmp -s files.$k $n.$k || fail "$n.$k differs from files.$k"; done
 done
 echo '"The 12 words, of many  kinds"' >text

@@ -44,6 +44,41 @@ static void every_task_once(void **state) {
   }
 }
 
+// A call that is watched is run in slices: every task once, and those before a look are done.
+enum { WATCHED = 103 };
+typedef struct Looks {
+  atomic_int *hits;
+  int64_t last;
+  int n;
+} Looks;
+
+static void look(void *user, const int64_t *args, int64_t done, int64_t ntasks) {
+  Looks *l = user;
+  (void)args;
+  assert_true(done > l->last && done <= ntasks && ntasks == WATCHED);
+  for (int i = 0; i < WATCHED; i++) assert_int_equal(l->hits[i], i < done);
+  l->last = done, l->n++;
+}
+
+static void calls_in_slices(void **state) {
+  (void)state;
+  static atomic_int hits[WATCHED];
+  for (int threads = 1; threads <= 4; threads++)
+    for (int64_t slice = 1; slice <= WATCHED + 1; slice += 17) {
+      RtPool *p = pool_new(threads, 64);
+      Looks l = {.hits = hits};
+      int64_t args[] = {(int64_t)hits};
+      memset(hits, 0, sizeof hits);
+      pool_watch(p, look, slice, &l);
+      pool_call(p, 0, count_task, WATCHED, args);
+      assert_true(l.last == WATCHED && l.n == (WATCHED + slice - 1) / slice);
+      pool_watch(p, NULL, 0, NULL);
+      pool_call(p, 0, count_task, WATCHED, args);
+      for (int i = 0; i < WATCHED; i++) assert_int_equal(hits[i], 2);
+      pool_free(p);
+    }
+}
+
 static void spend_task(int64_t task, const int64_t *args, void *scratch) {
   (void)args, (void)scratch;
   for (volatile int i = 0; i < (int)(task % 7) * 200; i++) {}
@@ -169,7 +204,7 @@ static void panels_of_a_precision(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(every_task_once), cmocka_unit_test(calls_are_counted), cmocka_unit_test(spans_are_bounded), cmocka_unit_test(paths_by_name),
+  const struct CMUnitTest tests[] = {cmocka_unit_test(every_task_once), cmocka_unit_test(calls_in_slices), cmocka_unit_test(calls_are_counted), cmocka_unit_test(spans_are_bounded), cmocka_unit_test(paths_by_name),
                                      cmocka_unit_test(paths_of_a_precision), cmocka_unit_test(panels_of_a_precision)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
