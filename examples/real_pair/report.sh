@@ -6,22 +6,22 @@ size() { sed -n "s/^$1 //p" data/sizes; }        # rows and characters of a part
 
 for p in smol gemma compose random; do
   echo "evaluating $p" >&2
-  ./$p eval --data data/dev.jsonl --metric loss --json $(params $p) >$p.loss.json
-  ./$p eval --data data/test.jsonl --metric exact_match --max-tokens 64 --dump $p.test.jsonl --json $(params $p) >/dev/null
+  ./$p eval --precision "$precision" --data data/dev.jsonl --metric loss --json $(params $p) >$p.loss.json
+  ./$p eval --precision "$precision" --data data/test.jsonl --metric exact_match --max-tokens 64 --dump $p.test.jsonl --json $(params $p) >/dev/null
   loss=$(json_number loss <$p.loss.json) labelled=$(json_number labelled <$p.loss.json)
   [ -n "$loss" ] || { echo "no held-out loss from $p" >&2; exit 1; }
   echo "$p $loss $labelled $(./chrf $p.test.jsonl --first-line)"
 done >evaluated.txt
 
 seconds=$(($(date +%s) - start))
-awk -v chars="$(size dev | cut -d' ' -f2)" -v held="$held" -v test="$test" -v rows="$rows" -v steps="$steps" -v seed="$seed" -v seconds="$seconds" '
+awk -v chars="$(size dev | cut -d' ' -f2)" -v held="$held" -v test="$test" -v rows="$rows" -v steps="$steps" -v seed="$seed" -v seconds="$seconds" -v precision="$precision" '
   BEGIN {
     name["smol"] = "SmolLM2-135M alone"; name["gemma"] = "Gemma-3-270M alone"; name["compose"] = "composition"
     name["random"] = "with a random augment"
-    printf "\n%d rows, %d steps; held-out loss of %d rows in nats, of the model’s own tokens; chrF of %d sentences, greedy\n", rows, steps, held, test
+    printf "\n%d rows, %d steps; held-out loss of %d rows in nats, of the model’s own tokens; chrF of %d sentences, greedy; products in %s\n", rows, steps, held, test, precision
     printf "%-24s %12s %16s %8s\n", "", "a token", "a character", "chrF"
     file = "results.json"
-    printf "{\"seed\": %d, \"rows\": %d, \"steps\": %d, \"seconds\": %d, \"models\": [", seed, rows, steps, seconds >file
+    printf "{\"seed\": %d, \"rows\": %d, \"steps\": %d, \"seconds\": %d, \"precision\": \"%s\", \"models\": [", seed, rows, steps, seconds, precision >file
   }
   {
     loss[$1] = $2

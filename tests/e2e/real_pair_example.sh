@@ -66,15 +66,19 @@ build augment.calm -o augment
 ./anchor export models/smollm2-135m --seed 1 2>err || fail "export: $(cat err)"
 ./augment export models/gemma3-270m --seed 2 2>err || fail "export: $(cat err)"
 echo "words end here" >>text/dev.en
-for reads in '' '--reads prompt'; do
+expect 2 'expected f32 or bf16' sh "$example/run" --models models --data text --precision auto
+for reads in '' '--reads prompt --precision bf16'; do
   sh "$example/run" --models models --data text --random untrained.calm --out out --rows 40 --held 6 --test 6 --seed 5 $reads >table 2>err || fail "run $reads: $(cat err)"
   for word in 'SmolLM2-135M alone' 'Gemma-3-270M alone' 'composition  ' 'with a random augment' 'the augment is worth' 'Swahili:  ' 'reference:  ' 'composition:'; do
     grep -q "$word" table || fail "no '$word' in $(cat table)"
   done
   [ "$(grep -c '^reference:   word' table)" = 5 ] || fail "five translations: $(cat table)"
   [ "$(tr ',' '\n' <out/results.json | grep -c '"chrf": [0-9]')" = 4 ] || fail "results.json: $(cat out/results.json)"
+  p=f32; [ -z "$reads" ] || p=bf16                       # the tiny models are stored in F32
+  grep -q "\"precision\": \"$p\"" out/results.json && grep -q "; products in $p\$" table || fail "which precision? $(cat table)"
+  ./out/compose info | grep -q '^f32: ' && grep -q " $p: " err || fail "not trained in $p: $(cat err)"
   grep -q '^</svg>' out/loss.svg && [ "$(grep -c '<polyline' out/loss.svg)" = 4 ] || fail "loss.svg"
-  grep -q "$(echo "$reads" | sed 's/--//')\$" out/compose.calm || fail "compose.calm: $(cat out/compose.calm)"
+  grep -q "$(echo "$reads" | sed 's/--//; s/ --precision.*//')\$" out/compose.calm || fail "compose.calm: $(cat out/compose.calm)"
 done
 mkdir mine; echo precious >mine/compose.calm
 expect 1 'mine: holds what this script did not make' sh "$example/run" --models models --data text --random untrained.calm --out mine --rows 40
