@@ -259,13 +259,13 @@ static bool tally_rows(const DataFile *file, const DataOptions *o, Tally *t, RtE
 }
 
 // A look at the data before anything is computed: all of it, where it is not large.
-static bool look_at(App *a, const EvalJob *job, const DataFile *file, RtError *e) {
+static bool look_at(App *a, const EvalJob *job, DataFile *file, RtError *e) {
   Data *d = feed_look(a->models, file, e);
   if (!d) return false;
   Tally t = {.m = a->models, .job = job, .known = rt_alloc((size_t)a->models->streams.n, sizeof *t.known)};
   for (int64_t i = 0; i < d->n; i++) tally_row(&t, &d->row[i]);
   bool ok = !data_whole(d) || can_score(&t, d->labelled, e);
-  rt_free(t.known), data_free(d);
+  rt_free(t.known), feed_looked(file, d);
   return ok;
 }
 

@@ -57,7 +57,7 @@ static bool shape_of(const App *a, const char *path, int64_t cap, bool shuffled,
   if (!data_whole(d)) rt_note("%s: looked at %lld of its %lld rows, spread evenly", path, (long long)d->looked, (long long)d->of);
   if (rt_resident() > before) *data = rt_resident() - before;
   *s = shape_of_data(a->models, d, cap, shuffled);
-  data_free(d), data_close(f);
+  feed_looked(f, d), data_close(f);
   return true;
 }
 

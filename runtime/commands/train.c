@@ -411,7 +411,7 @@ static bool open_data(Trainer *t, const Options *o, RtError *e) {
   if (!(t->data = data_open(s->data, e)) || (s->validate && !(t->held = data_open(s->validate, e))) || !bind_data(t, o, e)) return false;
   Data *look = feed_look(t->app.models, t->data, e), *held = look && t->held ? feed_look(t->app.models, t->held, e) : NULL;
   bool ok = look && (!t->held || held) && look_at_data(t, o, look, held, e);
-  data_free(look), data_free(held);
+  feed_looked(t->data, look), feed_looked(t->held, held);
   return ok;
 }
 

@@ -11,7 +11,7 @@ enum { BATCHES = 3, STACK = 4 << 20 };       // one in use, two ready or in the 
 
 struct Ahead {
   const DataFile *file;
-  const DataOptions *theirs;
+  DataOptions theirs;
   FeedPlan plan;
   FeedRule rule;
   Feeder feeder;
@@ -67,7 +67,7 @@ static bool read_on(void *user, RtError *e) {
   Ahead *a = user;
   RtError why;
   const RtHost host = {.stop = asked, .user = a};
-  DataOptions o = *a->theirs;
+  DataOptions o = a->theirs;
   Streams streams = {0};
   Tokenizer *tok = o.tok ? tokenizer_share(o.tok) : NULL;
   if (o.streams) streams = streams_share(o.streams), o.streams = &streams;
@@ -119,13 +119,13 @@ static void held_end(void *object) {
 
 Ahead *ahead_start(const DataFile *file, const DataOptions *o, const FeedPlan *plan, const FeedRule *rule, bool beside) {
   Ahead *a = rt_alloc(1, sizeof *a);
-  *a = (Ahead){.file = file, .theirs = o, .plan = *plan, .rule = *rule};
+  *a = (Ahead){.file = file, .theirs = *o, .plan = *plan, .rule = *rule};
   pthread_mutex_init(&a->lock, NULL);
   pthread_cond_init(&a->made_more, NULL), pthread_cond_init(&a->wants_more, NULL);
   a->held = rt_object(sizeof *a->held, held_end);
   *a->held = a;
-  a->beside = beside && rt_thread_start(&a->thread, STACK, reader_main, a) == 0;
-  if (!a->beside) feeder_start(&a->feeder, file, o, plan);
+  a->beside = beside && !file->held && rt_thread_start(&a->thread, STACK, reader_main, a) == 0;
+  if (!a->beside) feeder_start(&a->feeder, file, &a->theirs, plan);
   return a;
 }
 

@@ -6,7 +6,7 @@
 
 typedef struct Ahead Ahead;
 
-// file, o and the rule's words must outlive it. beside false, or no thread to be had: rows are read when they are asked for. An object of the call: it ends
+// file, what o points to and the rule's words must outlive it, also where memory ends: they lie on no stack. beside false, a file that is held, or no thread to be had: rows are read when they are asked for. An object of the call: it ends
 // with it, like memory (ahead_end); never NULL.
 Ahead *ahead_start(const DataFile *file, const DataOptions *o, const FeedPlan *plan, const FeedRule *rule, bool beside);
 void ahead_end(Ahead *a);

@@ -228,6 +228,7 @@ static bool read_ids(Reader *r, const json_t *ids, const json_t *labels) {
     row->ids[i] = (int32_t)json_integer_value(id);
     row->labels[i] = (int32_t)json_integer_value(label);
   }
+  if (r->o->form) return true;
   if (follows(r) && !follow_row(r, row)) return false;
   cut_row(r, row);
   return true;
@@ -262,8 +263,8 @@ static bool read_row(Reader *r, const json_t *obj) {
   bool text = json_object_get(obj, "text"), pair = json_object_get(obj, "prompt") || json_object_get(obj, "completion");
   if (text == pair) return other_keys(r, obj);
   if (!r->o->tok) return rt_fail(r->e, "%s:%lld: text needs a tokenizer, and the model has none", r->path, (long long)r->line);
-  if (text) return need_string(r, obj, "text", &a) && read_text(r, a);
-  return need_string(r, obj, "prompt", &a) && need_string(r, obj, "completion", &b) && read_pair(r, a, b);
+  if (text) return need_string(r, obj, "text", &a) && (r->o->form || read_text(r, a));
+  return need_string(r, obj, "prompt", &a) && need_string(r, obj, "completion", &b) && (r->o->form || read_pair(r, a, b));
 }
 
 // A line that is no JSON: mostly text, or JSON that goes over several lines.
@@ -311,6 +312,8 @@ DataFile *data_open(const char *path, RtError *e) {
 
 void data_close(DataFile *f) {
   if (!f) return;
+  for (int64_t i = 0; f->held && i < f->held->n; i++) f->held->row[i].held = false;
+  data_free(f->held), rt_free(f->first);
   lines_close(&f->lines);
   rt_free(f);
 }
@@ -336,6 +339,7 @@ bool data_add(Data *d, const DataFile *f, int64_t at, const DataOptions *o, RtEr
 }
 
 void data_row_free(DataRow *r) {
+  if (r->held) return;
   rt_free(r->ids), rt_free(r->labels), rt_free((char *)(uintptr_t)r->prompt);
   follow_free(r->follow);
 }
@@ -352,6 +356,11 @@ void data_free(Data *d) {
   rt_free(d);
 }
 
+void data_uncount(Data *d) {
+  d->tokens = d->labelled = d->windows = d->trained = d->looked = d->of = 0;
+  memset(d->limit, 0, (size_t)d->nlimit * sizeof *d->limit);
+}
+
 void data_count_in(Data *d, const Data *from) {
   d->tokens += from->tokens, d->labelled += from->labelled, d->looked += from->looked;
   d->windows += from->windows, d->trained += from->trained;
@@ -362,6 +371,13 @@ void data_count_in(Data *d, const Data *from) {
     l->cut += x->cut, l->lost += x->lost, l->split += x->split, l->windows += x->windows;
     if (x->widest > l->widest) l->widest = x->widest;
   }
+}
+
+void data_hold(DataFile *f, Data *d) {
+  f->held = d;
+  f->first = rt_alloc((size_t)data_count(f) + 1, sizeof *f->first);
+  for (int64_t i = 0, w = 0; i < data_count(f); f->first[++i] = w)
+    for (; w < d->n && d->row[w].row == i; w++) d->row[w].held = true;
 }
 
 static bool all_rows(Data *d, const DataFile *f, const DataOptions *o, RtError *e) {

@@ -17,6 +17,7 @@ typedef struct DataRow {
   int64_t line;                 // 1-based line in the file
   int64_t row, window;          // which row of the file, and which window of it (0 but for a text longer than a context)
   Follow *follow;               // the streams that follow the anchor's; NULL where there is one stream
+  bool held;                    // what it points to is the file's (data_hold)
 } DataRow;
 
 // What a context did to the rows that are longer.
@@ -32,11 +33,14 @@ typedef struct DataOptions {
   int64_t vocab;                // ids must be below this
   const Streams *streams;       // the program's; NULL: the anchor's alone
   int64_t context;              // of the anchor's stream: longer rows are cut (text rows are split into windows)
+  bool form;                    // texts are not tokenized: only what bytes decide is looked at, UTF-8, JSON, keys and their kinds, and no row comes of it
 } DataOptions;
 
-// A file of rows, which holds none of them: read-only once open, for any number of threads. Rows are counted from 0 in the order of the file.
+// A file of rows, which holds none of them, or all (data_hold). Rows are counted from 0 in the order of the file.
 typedef struct DataFile {
-  Lines lines;
+  Lines lines;                 // read-only once open, for any number of threads
+  struct Data *held;           // every row, where it is small; NULL
+  int64_t *first;              // by row, and one more: where its windows begin in it
 } DataFile;
 // NULL and an error, also where it holds no row. data_close is due.
 DataFile *data_open(const char *path, RtError *e);
@@ -59,11 +63,15 @@ Data *data_new(const DataOptions *o);
 // Reads row `at` into it, behind what is there. Errors name file, line, key, what was found and what was expected.
 bool data_add(Data *d, const DataFile *f, int64_t at, const DataOptions *o, RtError *e);
 void data_clear(Data *d);       // forgets the rows, not what was counted
-void data_row_free(DataRow *r); // what it points to
+void data_row_free(DataRow *r); // what it points to, unless that is a file's
 void data_free(Data *d);
 static inline bool data_whole(const Data *d) { return d->looked == d->of; }
+void data_uncount(Data *d);     // forgets what was counted
 // Adds what was counted of `from`.
 void data_count_in(Data *d, const Data *from);
+
+// Keeps all rows of the file, as data_sample read them, for those who read it later: once for many epochs. d is the file's now.
+void data_hold(DataFile *f, Data *d);
 
 // All rows; NULL on error.
 Data *data_read(const char *path, const DataOptions *o, RtError *e);

@@ -34,12 +34,18 @@ void feed_tell(const Models *m, const char *path, const Data *d) {
   for (int k = 0; k < m->streams.n; k++) tell_limit(&m->streams, k, path, of, &d->limit[k]);
 }
 
-Data *feed_look(const Models *m, const DataFile *f, RtError *e) {
+Data *feed_look(const Models *m, DataFile *f, RtError *e) {
   RT_IN_PHASE(RT_PHASE_READ);
   DataOptions o = feed_options(m);
   Data *d = data_sample(f, &o, FEED_WHOLE, FEED_SAMPLE, e);
-  if (d) feed_tell(m, data_path(f), d);
+  if (!d) return NULL;
+  feed_tell(m, data_path(f), d);
+  if (data_whole(d)) data_hold(f, d);
   return d;
+}
+
+void feed_looked(const DataFile *f, Data *look) {
+  if (look && f->held != look) data_free(look);
 }
 
 Data *feed_open(const Models *m, const char *path, RtError *e) {

@@ -9,8 +9,9 @@
 DataOptions feed_options(const Models *m);
 // Files up to FEED_WHOLE bytes are looked at whole before anything is computed; of larger ones rows of about FEED_SAMPLE bytes are (data_sample).
 enum { FEED_WHOLE = 4 << 20, FEED_SAMPLE = 1 << 20 };
-// That look. Says what contexts do to the rows (feed_tell). NULL on error.
-Data *feed_look(const Models *m, const DataFile *f, RtError *e);
+// That look, of a file that is looked at once. What is whole the file holds from now on. Says what contexts do to the rows (feed_tell). NULL on error.
+Data *feed_look(const Models *m, DataFile *f, RtError *e);
+void feed_looked(const DataFile *f, Data *look);               // done with it; NULL: nothing
 // Every row of a file, in memory, likewise.
 Data *feed_open(const Models *m, const char *path, RtError *e);
 // Warns where rows were cut, notes where texts became windows: of all rows of the file, or of a sample, which is said.

@@ -35,18 +35,30 @@ void order_end(Order *o) { rt_free(o->row); }
 void feeder_start(Feeder *f, const DataFile *file, const DataOptions *o, const FeedPlan *plan) {
   *f = (Feeder){.file = file, .o = o, .once = plan->once, .at = plan->from};
   order_start(&f->order, data_count(file), plan->seed, plan->shuffle);
-  f->row = data_new(o);
+  f->read = data_new(o);
 }
 
 void feeder_end(Feeder *f) {
   order_end(&f->order);
-  data_free(f->row);
+  data_free(f->read);
   *f = (Feeder){0};
 }
 
 static void next_row(Feeder *f) {
   f->at.position++, f->at.window = 0;
   f->there = false;
+}
+
+static bool read_row(Feeder *f, int64_t at, RtError *e) {
+  const DataFile *file = f->file;
+  if (file->held) {
+    f->window = file->held->row + file->first[at], f->nwindow = file->first[at + 1] - file->first[at];
+    return true;
+  }
+  data_clear(f->read);
+  if (!data_add(f->read, file, at, f->o, e)) return false;
+  f->window = f->read->row, f->nwindow = f->read->n;
+  return true;
 }
 
 // False where there is none, which is an error only where *ok says so.
@@ -60,21 +72,20 @@ static bool have_row(Feeder *f, bool *ok, RtError *e) {
   if (f->there) return true;
   if (f->idle > n) return *ok = rt_fail(e, "%s: no row has a labelled token", data_path(f->file));
   order_draw(&f->order, f->at.epoch);
-  data_clear(f->row);
   int64_t at = order_row(&f->order, f->at.position);
-  if (!data_add(f->row, f->file, at, f->o, e)) return *ok = false;
+  if (!read_row(f, at, e)) return *ok = false;
   f->idle++;
-  if (f->at.window && f->at.window >= f->row->n)
+  if (f->at.window && f->at.window >= f->nwindow)
     return *ok = rt_fail(e, "%s:%lld: expected window %lld of this row, where the run stood, found %lld window%s", data_path(f->file),
-                         (long long)lines_number(&f->file->lines, at), (long long)f->at.window + 1, (long long)f->row->n, plural(f->row->n));
+                         (long long)lines_number(&f->file->lines, at), (long long)f->at.window + 1, (long long)f->nwindow, plural(f->nwindow));
   return f->there = true;
 }
 
 bool feeder_peek(Feeder *f, const DataRow **next, RtError *e) {
   bool ok = true;
   for (*next = NULL; have_row(f, &ok, e); next_row(f))
-    for (; f->at.window < f->row->n; f->at.window++) {
-      const DataRow *r = &f->row->row[f->at.window];
+    for (; f->at.window < f->nwindow; f->at.window++) {
+      const DataRow *r = &f->window[f->at.window];
       if (!f->once && row_tokens(r) == 0) continue;
       f->idle = 0;
       *next = r;
@@ -84,9 +95,9 @@ bool feeder_peek(Feeder *f, const DataRow **next, RtError *e) {
 }
 
 DataRow feeder_take(Feeder *f) {
-  DataRow *r = &f->row->row[f->at.window], taken = *r;
-  *r = (DataRow){0};
-  if (++f->at.window == f->row->n) next_row(f);
+  DataRow *r = &f->window[f->at.window], taken = *r;
+  if (!r->held) *r = (DataRow){0};
+  if (++f->at.window == f->nwindow) next_row(f);
   return taken;
 }
 

@@ -33,8 +33,10 @@ typedef struct Feeder {
   bool once;
   Order order;
   FeedPlace at;                // of the next window
-  Data *row;                   // windows of the row it is of; what it counts is of all rows read so far
-  bool there;                  // they are read
+  Data *read;                  // the row it is of, where the file does not hold it
+  DataRow *window;             // its windows
+  int64_t nwindow;
+  bool there;                  // they are these
   int64_t idle;                // rows since the last that had something to train on
 } Feeder;
 

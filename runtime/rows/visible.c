@@ -9,8 +9,7 @@
 static bool add_shares(const Models *m, const char *path, json_t *all, RtError *e) {
   DataFile *f = data_open(path, e);
   Data *d = f ? feed_look(m, f, e) : NULL;
-  data_close(f);
-  if (!d) return false;
+  if (!d) return data_close(f), false;
   bool ok = true;
   for (int k = 1; k < m->streams.n && ok; k++) {
     FollowShare sum = {0};
@@ -21,7 +20,7 @@ static bool add_shares(const Models *m, const char *path, json_t *all, RtError *
                                          (json_int_t)sum.visible, "ended", (json_int_t)sum.ended, "share",
                                          sum.ended ? (double)sum.visible / (double)sum.ended : 1.0));
   }
-  data_free(d);
+  feed_looked(f, d), data_close(f);
   return ok;
 }
 

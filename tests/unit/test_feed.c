@@ -129,9 +129,12 @@ static void beside(void **state) {
   open_kit(&k);
   write_rows(&k, ROWS, NONE);
   FeedPlan plan = {.seed = 9, .shuffle = true};
-  for (int once = 0; once < 2; once++) {
+  DataFile *held = data_open(k.path, &e);
+  data_hold(held, data_sample(held, &k.o, INT64_MAX, 0, &e));
+  for (int way = 0; way < 4; way++) {
+    int once = way % 2;
     plan.once = once;
-    Ahead *here = ahead_start(k.file, &k.o, &plan, &RULE, false), *there = ahead_start(k.file, &k.o, &plan, &RULE, true);
+    Ahead *here = ahead_start(k.file, &k.o, &plan, &RULE, false), *there = ahead_start(way < 2 ? k.file : held, &k.o, &plan, &RULE, true);
     int64_t windows = 0;
     for (int i = 0; i < 400; i++) {
       const FeedBatch *a = ahead_next(here, &e), *b = ahead_next(there, &e);
@@ -143,6 +146,7 @@ static void beside(void **state) {
     assert_true(once ? windows >= ROWS : windows > ROWS);
     ahead_end(here), ahead_end(there);
   }
+  data_close(held);
   // one that is given up at any moment
   for (int i = 0; i < 20; i++) {
     Ahead *a = ahead_start(k.file, &k.o, &plan, &RULE, true);
@@ -231,6 +235,33 @@ static void faults(void **state) {
   close_kit(&k);
 }
 
+// Beside a training the form of all rows is looked at before any text is tokenized; beforehand the first mistake counts.
+static void form(void **state) {
+  (void)state;
+  Kit k;
+  RtError e;
+  open_kit(&k);
+  k.o.vocab = 1;                                   // no text has such ids
+  FILE *f = fopen(k.path, "w");
+  for (int i = 0; i < 1000; i++) fprintf(f, "{\"text\": \"a\"}\n");
+  fprintf(f, "{\"text\": 5}\n");
+  fclose(f);
+  assert_non_null(k.file = data_open(k.path, &e));
+  for (int idle = 0; idle < 2; idle++) {
+    Check *c = check_start(k.file, &k.o, 1, idle);
+    while (check_state(c, &e) == CHECK_RUNS) usleep(1000);
+    assert_int_equal(check_state(c, &e), CHECK_BAD);
+    assert_int_equal(line_of(e.text, k.path), idle ? 1001 : 1);
+    assert_non_null(strstr(e.text, idle ? "found an integer" : "is not below the model's vocabulary size 1"));
+    check_end(c);
+  }
+  k.o.form = true;
+  Data *d = data_read(k.path, &k.o, &e);
+  assert_null(d);
+  assert_int_equal(line_of(e.text, k.path), 1001);
+  close_kit(&k);
+}
+
 static void counts(void **state) {
   (void)state;
   Kit k;
@@ -272,6 +303,6 @@ static void counts(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(epochs), cmocka_unit_test(beside), cmocka_unit_test(places), cmocka_unit_test(faults),
-                                     cmocka_unit_test(counts)};
+                                     cmocka_unit_test(form), cmocka_unit_test(counts)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -25,6 +25,7 @@
 #include "runtime/core/call.h"
 #include "runtime/files/file.h"
 #include "runtime/files/safetensors.h"
+#include "runtime/rows/rows.h"
 #include "runtime/text/tokenizer.h"
 
 // ---- refusing
@@ -268,6 +269,28 @@ static bool read_safetensors(void *user, RtError *e) {
   return true;
 }
 
+// Rows on a thread beside, and all of them checked on another: memory may end on any of the three.
+static bool read_rows(void *user, RtError *e) {
+  (void)user;
+  const FeedRule rule = {.want = 2, .by_rows = true, .most = 2, .words = "a step"};
+  static const TextEnds ends = {.bos = -1, .append = -1};
+  Tokenizer *t = tokenizer_open(MODELS "/first/tokenizer.json", e);
+  DataFile *f = t ? data_open(ROWS, e) : NULL;
+  bool ok = f;
+  if (f) {
+    DataOptions o = {.tok = t, .ends = &ends, .vocab = INT32_MAX, .context = 16};
+    Check *c = check_start(f, &o, 1, false);
+    Ahead *a = ahead_start(f, &o, &(FeedPlan){.once = true}, &rule, true);
+    const FeedBatch *b;
+    while ((ok = (b = ahead_next(a, e)) != NULL) && b->n) continue;
+    ok = check_help(c, e) && ok;
+    ahead_end(a), check_end(c);
+  }
+  data_close(f);
+  if (t) tokenizer_free(t);
+  return ok;
+}
+
 static Trial TRIAL[] = {
     {.name = "a tokenizer", .reader = read_tokenizer},
     {.name = "safetensors", .reader = read_safetensors},
@@ -277,6 +300,7 @@ static Trial TRIAL[] = {
     {.name = "generate", .words = {"generate", "--prompt", "wor", "--params", "before/last", "--max-tokens", "3", "--trace", "trace"}},
     {.name = "score", .words = {"score", "--data", ROWS, "--params", "before/last", "--out", "scores", "--grads"}},
     {.name = "info", .words = {"info", "--data", ROWS}},
+    {.name = "rows beside", .reader = read_rows},
 };
 enum { TRIALS = sizeof TRIAL / sizeof TRIAL[0] };
 
