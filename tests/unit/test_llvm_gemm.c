@@ -139,7 +139,7 @@ static void test_forward(void **state) {
   for (int i = 0; i < NSHAPE; i++)
     for (int w = 0; w < NWIDTH; w++)
       if (w < 2 || i % 4 == 5 - w) forward(shapes[i].K, 1, &shapes[i].N, w, PRECISION_F32, (uint32_t)i);
-  for (int i = 0; i < NSHAPE; i++) forward(shapes[i].K, 1, &shapes[i].N, i % 3, PRECISION_BF16, (uint32_t)i);
+  for (int i = 1; i < NSHAPE; i += 2) forward(shapes[i].K, 1, &shapes[i].N, i % 3, PRECISION_BF16, (uint32_t)i);
 }
 
 static void test_several_matrices(void **state) {
@@ -232,7 +232,7 @@ static void test_transposed(void **state) {
   for (int i = 0; i < NSHAPE; i++)
     for (int w = 0; w < NWIDTH; w++)
       if (w < 2 || i % 4 == 5 - w) transposed(shapes[i], 200 + (uint32_t)i, false, w, PRECISION_F32);
-  for (int i = 0; i < NSHAPE; i++) transposed(shapes[i], 200 + (uint32_t)i, false, i % 3, PRECISION_BF16);
+  for (int i = 0; i < NSHAPE; i += 2) transposed(shapes[i], 200 + (uint32_t)i, false, i % 3, PRECISION_BF16);
 }
 
 static void test_transposed_added(void **state) {
