@@ -75,7 +75,7 @@ static bool same_row(const DataRow *a, const DataRow *b) {
   const FollowTokens *x = &a->follow->s[1], *y = &b->follow->s[1];
   int64_t n = a->n ? x->seen[a->n - 1] : 0;
   return !memcmp(a->ids, b->ids, (size_t)a->n * sizeof *a->ids) && !memcmp(a->labels, b->labels, (size_t)a->n * sizeof *a->labels) &&
-         !memcmp(x->seen, y->seen, (size_t)a->n * sizeof *x->seen) && !memcmp(x->ids, y->ids, (size_t)n * sizeof *x->ids);
+         !memcmp(x->seen, y->seen, (size_t)a->n * sizeof *x->seen) && (!n || !memcmp(x->ids, y->ids, (size_t)n * sizeof *x->ids));
 }
 
 // Every window that has something to train on once an epoch, those of a row in their place one after another, rows in an order of its own each epoch.
