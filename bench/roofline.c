@@ -1,7 +1,7 @@
 // roofline: what one core and all cores of this machine can do at most, and what share of it calm's matrix kernels reach. For every path
 // and shape a kernel is compiled as in a program and run on one core, in turn with the peak loop; the share is the median of the ratios.
-//   roofline [--rows M] [--rounds N] [--isa NAME] [--shape KxN] [--dtype f32|bf16|f16] [--precision f32|bf16] [--cold]
-// --dtype: what the weights are stored in. --precision: of the products; bf16 goes with bf16, or f32 rounded to it.
+//   roofline [--rows M] [--rounds N] [--isa NAME] [--shape KxN] [--dtype f32|bf16|f16|i8] [--precision f32|bf16] [--cold]
+// --dtype: what the weights are stored in, or i8: kept as int8 (in a spec `as int8`). --precision: of the products; bf16 goes with bf16, or f32 rounded to it.
 // --cold: a copy of the weights each time, from memory, as in a model larger than the caches.
 // Times are of the thread, not of the clock on the wall: another program on the same core does not count as a slow kernel.
 #include <stdint.h>
@@ -189,7 +189,7 @@ static void limits(void) {
 }
 
 static int usage(void) {
-  fprintf(stderr, "usage: roofline [--rows M] [--rounds N] [--isa NAME] [--shape KxN] [--dtype f32|bf16|f16] [--precision f32|bf16] [--cold]\n");
+  fprintf(stderr, "usage: roofline [--rows M] [--rounds N] [--isa NAME] [--shape KxN] [--dtype f32|bf16|f16|i8] [--precision f32|bf16] [--cold]\n");
   return 2;
 }
 
@@ -213,7 +213,7 @@ int main(int argc, char **argv) {
     }
     else return usage();
   }
-  if (o.dt == DT_NONE || panel_dtype(o.dt) != o.dt || !precision_takes(o.precision, o.dt) || o.rows < 1 || o.rows > 1 << 16 || o.rounds < 1 || o.rounds > 10000) return usage();
+  if (o.dt == DT_NONE || (panel_dtype(o.dt) != o.dt && o.dt != DT_I8) || !precision_takes(o.precision, o.dt) || o.rows < 1 || o.rows > 1 << 16 || o.rounds < 1 || o.rounds > 10000) return usage();
   if (o.isa && !isa_supported(o.isa)) {
     fprintf(stderr, "roofline: --isa %s: not a path this processor runs\n", o.isa);
     return 1;

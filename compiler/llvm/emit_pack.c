@@ -149,7 +149,7 @@ static void panel(Cg *g, const Pack *p) {
 
 // A group of `count` rows from k0 on, to `at`.
 static void group(Cg *g, const Pack *p, LLVMValueRef k0, int64_t count, LLVMValueRef at) {
-  LLVMTypeRef bytes = LLVMVectorType(g->i8, LANES), halves = LLVMVectorType(g->i16, LANES);
+  LLVMTypeRef halves = LLVMVectorType(g->i16, LANES);
   Pack wide = *p;
   wide.to = DT_F32, wide.panel = cg_scratch(g, 0), wide.K = count;
   wide.w = stored_at(g, p, cg_mul(g, k0, cg_i64(g, p->turned ? p->N : 1)));
@@ -160,10 +160,16 @@ static void group(Cg *g, const Pack *p, LLVMValueRef k0, int64_t count, LLVMValu
   cg_loop_end(g, &l);
   LLVMValueRef scales = int8_scales(g, cg_get(g, g->v16i32, most)), high = LLVMBuildLShr(g->b, LLVMBuildBitCast(g->b, scales, g->v16i32, ""), sixteen(g), "");
   cg_store(g, LLVMBuildTrunc(g->b, high, halves, ""), at);
-  l = cg_loop(g, cg_i64(g, 0), end, 1);
-  LLVMValueRef whole = int8_whole(g, cg_load16(g, row_of_panel(g, &wide, l.i)), scales);
-  whole = LLVMBuildTrunc(g->b, LLVMBuildFPToSI(g->b, whole, g->v16i32, ""), bytes, "");
-  cg_store(g, whole, cg_at(g, g->i8, at, cg_mul(g, cg_add(g, l.i, cg_i64(g, INT8_SCALE_BYTES)), cg_i64(g, PANEL))));
+  l = cg_loop(g, cg_i64(g, 0), cg_i64(g, (count + INT8_QUAD - 1) / INT8_QUAD * INT8_QUAD), INT8_QUAD);
+  LLVMValueRef word = LLVMConstNull(g->v16i32);
+  for (int i = 0; i < INT8_QUAD; i++) {            // behind the last row: 0
+    LLVMValueRef k = cg_add(g, l.i, cg_i64(g, i)), here = cg_lt(g, k, end), zero = cg_splatc(g, 0);
+    LLVMValueRef v = cg_select(g, here, cg_load16(g, row_of_panel(g, &wide, cg_min(g, k, cg_i64(g, count - 1)))), zero);
+    LLVMValueRef q = cg_fadd(g, int8_whole(g, v, scales), cg_splatc(g, INT8_ZERO));
+    q = LLVMBuildFPToSI(g->b, cg_select(g, here, q, cg_splatc(g, INT8_ZERO)), g->v16i32, "");
+    word = LLVMBuildOr(g->b, word, LLVMBuildShl(g->b, q, int8_lanes(g, 8 * (uint32_t)i), ""), "");
+  }
+  cg_store(g, word, cg_at(g, g->i8, at, cg_mul(g, cg_add(g, l.i, cg_i64(g, INT8_SCALE_BYTES)), cg_i64(g, PANEL))));
   cg_loop_end(g, &l);
 }
 
@@ -174,7 +180,6 @@ static void groups(Cg *g, const Pack *p) {
   group(g, p, cg_mul(g, l.i, cg_i64(g, INT8_GROUP)), INT8_GROUP, cg_at(g, g->i8, p->panel, cg_mul(g, l.i, cg_i64(g, bytes))));
   cg_loop_end(g, &l);
   if (rest) group(g, p, cg_i64(g, whole * INT8_GROUP), rest, cg_at(g, g->i8, p->panel, cg_i64(g, whole * bytes)));
-  if (rest % 2) cg_store(g, LLVMConstNull(LLVMVectorType(g->i8, PANEL)), cg_at(g, g->i8, p->panel, cg_i64(g, panel_elems(DT_I8, p->K) - PANEL)));
 }
 
 void emit_PACK(Cg *g, const Kernel *k) {

@@ -55,10 +55,13 @@ void mm_rows_body(Cg *g, int m, bool packed, const MmKernel *kernel);
 int mm_most_rows(const Isa *isa, const MmKernel *kernel);
 LLVMTypeRef mm_rows_type(Cg *g);
 
-// Groups of an int8 panel (runtime/abi/precision.h): where group i lies, its scales as f32, and its rows from `within` on as f32.
+// Groups of an int8 panel (runtime/abi/precision.h): where group i lies, its scales as f32 with what their zeros are, and n of its rows from `within` on, a
+// multiple of INT8_QUAD, as f32.
+typedef struct Int8Scales { LLVMValueRef scale, zero, zero_high; } Int8Scales;
 LLVMValueRef mm_group(Cg *g, LLVMValueRef panel, LLVMValueRef i);
-LLVMValueRef mm_group_scales(Cg *g, LLVMValueRef group);
-void mm_group_rows(Cg *g, LLVMValueRef group, LLVMValueRef scales, LLVMValueRef within, int n, LLVMValueRef *v);
+Int8Scales mm_group_scales(Cg *g, LLVMValueRef group);
+void mm_group_rows(Cg *g, LLVMValueRef group, const Int8Scales *s, LLVMValueRef within, int n, LLVMValueRef *v);
+LLVMValueRef mm_group_row(Cg *g, LLVMValueRef words, int i, const Int8Scales *s);      // row i of the four that words hold
 // The product c, whose B is packed int8 of at most `cols` columns and K is positive, by way of mm_int8_scratch(cols) bytes. Its A lies in rows, k side by side.
 void mm_int8(Cg *g, const MmCall *c, LLVMValueRef scratch);
 int64_t mm_int8_scratch(int64_t cols);

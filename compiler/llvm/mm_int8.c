@@ -8,29 +8,22 @@ int64_t mm_int8_scratch(int64_t cols) { return DEPTH * ((cols + PANEL - 1) / PAN
 
 static LLVMValueRef word_at(Cg *g, LLVMValueRef to, LLVMValueRef word) { return cg_at(g, g->i32, to, cg_mul(g, word, cg_i64(g, PANEL))); }
 
-// Two rows of a group from k on, or one, to row `at` of f32 or, in pairs, words.
-static void widen_rows(Cg *g, bool pairs, LLVMValueRef group, LLVMValueRef scales, LLVMValueRef k, int n, LLVMValueRef to, LLVMValueRef at) {
-  LLVMValueRef v[2] = {0}, one = cg_i64(g, 1);
-  mm_group_rows(g, group, scales, k, n, v);
-  if (pairs) cg_store(g, mm_words(g, v[0], v[1]), word_at(g, to, at));
-  for (int i = 0; !pairs && i < n; i++) cg_store(g, v[i], word_at(g, to, i ? cg_add(g, at, one) : at));
-}
-
-// k in [k0, k0 + depth), k0 the first of a group, of all panels of c: to [columns / 16][DEPTH][16].
+// k in [k0, k0 + depth), k0 the first of a group, of all panels of c: to [columns / 16][DEPTH][16], rows of f32 or, in pairs, words. Up to three more rows
+// than depth, which the block has room for.
 static void widen(Cg *g, const MmCall *c, LLVMValueRef dst, LLVMValueRef k0, LLVMValueRef depth) {
-  int64_t words = c->pairs ? 2 : 1;
+  int each = c->pairs ? 2 : 1;
   LLVMValueRef zero = cg_i64(g, 0), size = cg_i64(g, INT8_GROUP), first = cg_udiv(g, k0, size);
   CgLoop p = cg_loop(g, zero, cg_ceildiv(g, c->N, PANEL), 1);
   LLVMValueRef from = cg_at(g, g->i8, c->B.p, cg_mul(g, p.i, c->B.panel)), to = word_at(g, dst, cg_mul(g, p.i, cg_i64(g, DEPTH)));
   CgLoop i = cg_loop(g, zero, cg_ceildiv(g, depth, INT8_GROUP), 1);
-  LLVMValueRef group = mm_group(g, from, cg_add(g, first, i.i)), scales = mm_group_scales(g, group), done = cg_mul(g, i.i, size);
-  LLVMValueRef rows = cg_min(g, size, cg_sub(g, depth, done)), even = cg_sub(g, rows, cg_urem(g, rows, cg_i64(g, 2)));
-  CgLoop k = cg_loop(g, zero, even, 2);
-  widen_rows(g, c->pairs, group, scales, k.i, 2, to, cg_udiv(g, cg_add(g, done, k.i), cg_i64(g, words)));
+  LLVMValueRef group = mm_group(g, from, cg_add(g, first, i.i)), done = cg_mul(g, i.i, size);
+  Int8Scales scales = mm_group_scales(g, group);
+  CgLoop k = cg_loop(g, zero, cg_min(g, size, cg_sub(g, depth, done)), INT8_QUAD);
+  LLVMValueRef v[INT8_QUAD], at = cg_udiv(g, cg_add(g, done, k.i), cg_i64(g, each));
+  mm_group_rows(g, group, &scales, k.i, INT8_QUAD, v);
+  for (int row = 0; row < INT8_QUAD; row += each)
+    cg_store(g, c->pairs ? mm_words(g, v[row], v[row + 1]) : v[row], word_at(g, to, cg_add(g, at, cg_i64(g, row / each))));
   cg_loop_end(g, &k);
-  CgIf odd = cg_if(g, cg_lt(g, even, rows));
-  widen_rows(g, c->pairs, group, scales, even, 1, to, cg_udiv(g, cg_add(g, done, even), cg_i64(g, words)));
-  cg_endif(g, &odd);
   cg_loop_end(g, &i);
   cg_loop_end(g, &p);
 }

@@ -2,6 +2,7 @@
 // numbers times their group's scale, which is exact. And how pairs are made: f32 rounded as the processor rounds.
 // Scaling what was summed over a group of int8 would save an operation a number, but not backwards: there the sum runs over rows, each with scales of its
 // own. So both ways multiply the same numbers, in the same chains as if the file had held these.
+#include "llvm/int8.h"
 #include "llvm/mm.h"
 
 static LLVMValueRef words_of(Cg *g, LLVMTypeRef like, uint32_t v) {
@@ -22,18 +23,35 @@ void mm_halves(Cg *g, LLVMValueRef words, LLVMValueRef *even, LLVMValueRef *odd)
 
 LLVMValueRef mm_group(Cg *g, LLVMValueRef panel, LLVMValueRef i) { return cg_at(g, g->i8, panel, cg_mul(g, i, cg_i64(g, panel_elems(DT_I8, INT8_GROUP)))); }
 
-LLVMValueRef mm_group_scales(Cg *g, LLVMValueRef group) { return cg_load16_f32(g, DT_BF16, group, NULL); }
+// A byte of words as f32, without a conversion: u stands in the last bits of 2^23 + u, or, where it lies 8 bits higher, of 2^15 + u; one fused step takes
+// that times the scale, less (2^23 + INT8_ZERO) times the scale, which 24 bits can say of a scale of 8. Only the result is rounded, and needs none.
+LLVMValueRef mm_group_row(Cg *g, LLVMValueRef word, int i, const Int8Scales *s) {
+  bool high = i % 2;
+  LLVMValueRef u = i < 2 ? word : LLVMBuildLShr(g->b, word, int8_lanes(g, 16), "");
+  u = LLVMBuildAnd(g->b, u, int8_lanes(g, high ? 0xff00 : 0xff), "");
+  u = LLVMBuildOr(g->b, u, int8_lanes(g, high ? 0x47000000 : 0x4b000000), "");
+  return cg_fma(g, LLVMBuildBitCast(g->b, u, g->v16f32, ""), s->scale, high ? s->zero_high : s->zero);
+}
 
-void mm_group_rows(Cg *g, LLVMValueRef group, LLVMValueRef scales, LLVMValueRef within, int n, LLVMValueRef *v) {
-  LLVMValueRef at = cg_at(g, g->i8, group, cg_mul(g, cg_add(g, within, cg_i64(g, INT8_SCALE_BYTES)), cg_i64(g, PANEL)));
-  for (int i = 0; i < n; i++) v[i] = cg_fmul(g, cg_load16_f32(g, DT_I8, cg_at(g, g->i8, at, cg_i64(g, (int64_t)i * PANEL)), NULL), scales);
+Int8Scales mm_group_scales(Cg *g, LLVMValueRef group) {
+  LLVMValueRef s = cg_load16_f32(g, DT_BF16, group, NULL);
+  return (Int8Scales){s, cg_fmul(g, s, cg_splatc(g, -0x1p23 - INT8_ZERO)), cg_fmul(g, s, cg_splatc(g, -0x1p15 - INT8_ZERO))};
+}
+
+void mm_group_rows(Cg *g, LLVMValueRef group, const Int8Scales *s, LLVMValueRef within, int n, LLVMValueRef *v) {
+  LLVMValueRef at = cg_at(g, g->i8, group, cg_mul(g, cg_add(g, within, cg_i64(g, INT8_SCALE_BYTES)), cg_i64(g, PANEL))), word = NULL;
+  for (int i = 0; i < n; i++) {
+    if (i % INT8_QUAD == 0) word = cg_load(g, g->v16i32, cg_at(g, g->i8, at, cg_i64(g, (int64_t)i * PANEL)));
+    v[i] = mm_group_row(g, word, i % INT8_QUAD, s);
+  }
 }
 
 void mm_panel_rows(Cg *g, Dtype dt, LLVMValueRef panel, LLVMValueRef k, int n, LLVMValueRef *v) {
   LLVMTypeRef elem = cg_dtype(g, dt);
   if (dt == DT_I8) {
     LLVMValueRef size = cg_i64(g, INT8_GROUP), group = mm_group(g, panel, cg_udiv(g, k, size));
-    mm_group_rows(g, group, mm_group_scales(g, group), cg_urem(g, k, size), n, v);
+    Int8Scales scales = mm_group_scales(g, group);
+    mm_group_rows(g, group, &scales, cg_urem(g, k, size), n, v);
     return;
   }
   LLVMValueRef first = cg_at(g, elem, panel, cg_mul(g, k, cg_i64(g, PANEL)));

@@ -92,15 +92,15 @@ static void steps(Cg *g, const Tile *t, LLVMValueRef *acc, LLVMValueRef k, const
   else for (int u = 0; u < n; u++) tile_step(g, t, acc, k, s, u);
 }
 
-// n steps of groups of int8, `scales` in registers: numbers as they are multiplied, each made once.
-static void group_steps(Cg *g, const Tile *t, LLVMValueRef *acc, LLVMValueRef k, const Streams *s, LLVMValueRef *scales, int n) {
-  int rows = t->kernel->pairs ? 2 : 1;             // of a step
-  for (int u = 0; u < n; u++) {
-    LLVMValueRef b[4], first = cg_i64(g, -INT8_SCALE_BYTES);     // the row that is pointed to
+// `steps` of the four rows that words of int8 hold: numbers as they are multiplied, each made once, the scales in registers.
+static void quad_steps(Cg *g, const Tile *t, LLVMValueRef *acc, LLVMValueRef k, const Streams *s, const Int8Scales *scales, int steps) {
+  LLVMValueRef word[4];
+  for (int p = 0; p < t->p; p++) word[p] = cg_load(g, g->v16i32, advance(g, s->b[p], cg_i64(g, INT8_QUAD * PANEL / 4)));
+  for (int u = 0; u < steps; u++) {
+    LLVMValueRef b[4];
     for (int p = 0; p < t->p; p++) {
-      LLVMValueRef v[2], at = advance(g, s->b[p], cg_i64(g, rows * PANEL / 4));
-      mm_group_rows(g, at, scales[p], first, rows, v);
-      b[p] = t->kernel->pairs ? mm_words(g, v[0], v[1]) : v[0];
+      if (t->kernel->pairs) b[p] = mm_words(g, mm_group_row(g, word[p], 2 * u, &scales[p]), mm_group_row(g, word[p], 2 * u + 1, &scales[p]));
+      else b[p] = mm_group_row(g, word[p], u, &scales[p]);
     }
     for (int i = 0; i < t->m; i++) {
       LLVMValueRef a = cg_at(g, g->f32, cg_at(g, g->f32, t->A, k), cg_i64(g, (int64_t)i * MM_ASTRIDE + u));
@@ -115,17 +115,20 @@ static void group_steps(Cg *g, const Tile *t, LLVMValueRef *acc, LLVMValueRef k,
 
 // All of k, which begins with a group.
 static void group_loop(Cg *g, const Tile *t, LLVMValueRef *acc, const Streams *s) {
-  int64_t size = INT8_GROUP / (t->kernel->pairs ? 2 : 1);
-  CgLoop groups = cg_loop(g, cg_i64(g, 0), t->K, size);
-  LLVMValueRef scales[4], end = cg_min(g, t->K, cg_add(g, groups.i, cg_i64(g, size)));
+  int each = t->kernel->pairs ? 2 : 1, quad = INT8_QUAD / each;
+  CgLoop groups = cg_loop(g, cg_i64(g, 0), t->K, INT8_GROUP / each);
+  LLVMValueRef end = cg_min(g, t->K, cg_add(g, groups.i, cg_i64(g, INT8_GROUP / each)));
+  Int8Scales scales[4];
   for (int p = 0; p < t->p; p++) scales[p] = mm_group_scales(g, advance(g, s->b[p], cg_i64(g, INT8_SCALE_BYTES * PANEL / 4)));
-  LLVMValueRef whole = cg_sub(g, end, cg_urem(g, end, cg_i64(g, MM_UNROLL)));
-  CgLoop l = cg_loop(g, groups.i, whole, MM_UNROLL);
-  group_steps(g, t, acc, l.i, s, scales, MM_UNROLL);
+  LLVMValueRef whole = cg_sub(g, end, cg_urem(g, end, cg_i64(g, quad)));
+  CgLoop l = cg_loop(g, groups.i, whole, quad);
+  quad_steps(g, t, acc, l.i, s, scales, quad);
   cg_loop_end(g, &l);
-  l = cg_loop(g, whole, end, 1);
-  group_steps(g, t, acc, l.i, s, scales, 1);
-  cg_loop_end(g, &l);
+  for (int left = 1; left < quad; left++) {        // the last rows of all
+    CgIf rest = cg_if(g, LLVMBuildICmp(g->b, LLVMIntEQ, cg_sub(g, end, whole), cg_i64(g, left), ""));
+    quad_steps(g, t, acc, whole, s, scales, left);
+    cg_endif(g, &rest);
+  }
   cg_loop_end(g, &groups);
 }
 
@@ -227,7 +230,7 @@ static void last_panels(Cg *g, LLVMValueRef *arg, LLVMValueRef nvar, int m, cons
 static bool fits(const Isa *isa, int m, int p, const MmKernel *kernel) {
   int each = isa->mm.regs_per_panel, panels = p * each, loaded = panels < 4 ? panels : 4;
   bool emulated = kernel->pairs && !isa->bf16[0];
-  if (kernel->B == DT_I8) return m * panels + panels + 2 * each + 3 <= isa->mm.regs;      // scales, numbers on their way
+  if (kernel->B == DT_I8) return m * panels + 4 * panels + 10 <= isa->mm.regs;      // scales, words, numbers on their way, constants
   bool widened = emulated || (kernel->B != DT_F32 && !kernel->pairs);
   return m * panels + loaded * (widened ? 2 : 1) + (emulated ? 2 * each + 1 : 1) <= isa->mm.regs;
 }

@@ -8,8 +8,8 @@ float int8_scale(float most) {
   float s = most / INT8_MOST;
   uint32_t bits;
   memcpy(&bits, &s, sizeof bits);
-  if (isnan(s)) bits = 0x7fc00000;
   bits = (bits + 0xffff) & 0xffff0000;             // up to the next bf16
+  if (!(most < 0x1p100f)) bits = 0x7fc00000;
   memcpy(&s, &bits, sizeof s);
   return s;
 }

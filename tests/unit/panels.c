@@ -78,7 +78,7 @@ static void put_group(unsigned char *panels, const float *w, int64_t K, int64_t 
   float scale = int8_scale(most);
   uint16_t bits = number_bits(DT_BF16, scale);
   memcpy(group + INT8_SCALE_BYTES * lane, &bits, sizeof bits);
-  for (int64_t i = 0; i < count; i++) group[(INT8_SCALE_BYTES + i) * PANEL + lane] = (unsigned char)int8_number(w[i], scale);
+  for (int64_t i = 0; i < count; i++) group[INT8_SCALE_BYTES * PANEL + i / 4 * 4 * PANEL + lane * 4 + i % 4] = (unsigned char)(int8_number(w[i], scale) + INT8_ZERO);
 }
 
 float *panels_say(Dtype dt, const float *w, int64_t N, int64_t K) {
@@ -94,6 +94,11 @@ void *panels_of(Fences *f, Dtype dt, const float *w, int64_t N, int64_t K) {
   int64_t n = (N + PANEL - 1) / PANEL * panel_elems(dt, K);
   void *p = fenced(f, (size_t)(n * dtype_size(dt)));
   memset(p, 0, (size_t)(n * dtype_size(dt)));
+  for (int64_t i = 0; dt == DT_I8 && i < (N + PANEL - 1) / PANEL; i++)      // zeros, but for the scales
+    for (int64_t k = 0; k < K; k += INT8_GROUP) {
+      int64_t rows = K - k < INT8_GROUP ? (K - k + 3) / 4 * 4 : INT8_GROUP;
+      memset((char *)p + group_at(K, i * PANEL, k) + INT8_SCALE_BYTES * PANEL, INT8_ZERO, (size_t)(rows * PANEL));
+    }
   for (int64_t i = 0; dt == DT_I8 && i < N; i++)
     for (int64_t k = 0; k < K; k += INT8_GROUP) put_group(p, w + i * K + k, K, i, k);
   for (int64_t i = 0; dt != DT_I8 && i < N; i++)
