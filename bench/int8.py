@@ -58,7 +58,7 @@ def main():
     p.add_argument("--rounds", type=int, default=3)
     p.add_argument("--threads", type=int, default=2)
     a = p.parse_args()
-    print(Machine())
+    machine = Machine()
     for name in a.model or ["smollm2-135m", "gemma3-270m"]:
         model = name if os.path.isdir(name) else os.path.expanduser(f"~/.cache/calm-real/{name}")
         if not os.path.isfile(f"{model}/config.json"): sys.exit(f"no model {model} (../shared/data/real/fetch makes it)")
@@ -73,6 +73,7 @@ def main():
               f"generating {med('stored', 'mb'):.0f} and {med('int8', 'mb'):.0f} MB, {med('stored', 'tokens'):.1f} and {med('int8', 'tokens'):.1f} tokens/s ({ratio('tokens'):.2f}x); "
               f"training {ratio('rate'):.2f}x", flush=True)
         if not worse <= ALLOWED: sys.exit(f"{name}: the loss as int8 is more than {100 * ALLOWED} % above that as stored")
+    print(machine)
 
 
 main()
