@@ -16,14 +16,14 @@ for isa in $(available_isas forth); do
     "$STCMP" $spec.st $spec.golden.safetensors --key '*logits' --tol 1e-4 || fail "$spec: logits"
     "$STCMP" $spec.st $spec.golden.safetensors --key 'grad.*' --tol 1e-4 || fail "$spec: gradients"
   done
-  # in bf16: transformers' own is as far from its f32 on models of this size (tests/e2e/families.sh); gradients of so few tokens are further
+  # in bf16: what one model of this size is off (tests/e2e/families.sh), through two of them and back: 0.2 to 5.7 %; gradients of so few tokens 7 to 12 %
   for spec in forth back prompt round; do
     theta=$spec
     [ $spec = prompt ] && theta=forth
     ./$spec info --precision bf16 >/dev/null 2>&1 || { echo "$isa has no bf16 here"; break; }
     ./$spec score --precision bf16 --params $theta.theta.safetensors --data rows.jsonl --out twin.st --grads 2>/dev/null || fail "score $spec in bf16"
     "$STCMP" twin.st $spec.golden.safetensors --key '*.aug' --exact || fail "$spec in bf16: ids of the augment, or how many are visible"
-    "$STCMP" twin.st $spec.golden.safetensors --key '*logits' --tol 4e-2 || fail "$spec in bf16: logits"
+    "$STCMP" twin.st $spec.golden.safetensors --key '*logits' --tol 1e-1 || fail "$spec in bf16: logits"
     "$STCMP" twin.st $spec.golden.safetensors --key 'grad.*' --tol 2e-1 || fail "$spec in bf16: gradients"
     "$STCMP" twin.st $spec.st --key '*logits' --differ 1e-4 >/dev/null || fail "$spec: bf16 is f32"
   done
