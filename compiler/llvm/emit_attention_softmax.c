@@ -21,13 +21,14 @@ typedef struct Row {           // a row of a chunk and what it sees of the key b
   LLVMValueRef S;              // its scores
   LLVMValueRef whole;          // i1: all ATTN_BK keys
   LLVMValueRef from, to;       // else: the vectors that hold what it sees, [from, to) within the chunk's columns; empty when from >= to
+  LLVMValueRef a, b;           // what it sees, from the block's start
   AttnRow see;
 } Row;
 
 static Row row_at(Cg *g, const AttnState *s, const AttnChunk *c, LLVMValueRef r) {
   LLVMValueRef q = cg_add(g, c->q, cg_mul(g, r, c->q_row)), zero = cg_i64(g, 0);
   LLVMValueRef a = cg_sub(g, attn_index_i32(g, c->lo, q), c->kb), b = cg_sub(g, attn_index_i32(g, c->hi, q), c->kb);
-  Row x = {.S = attn_floats(g, s->S, cg_mul(g, r, cg_i64(g, ATTN_BK))), .see = attn_row(g, c->lo, c->hi, q, c->kb)};
+  Row x = {.S = attn_floats(g, s->S, cg_mul(g, r, cg_i64(g, ATTN_BK))), .see = attn_row(g, c->lo, c->hi, q, c->kb), .a = a, .b = b};
   x.whole = LLVMBuildAnd(g->b, cg_lt(g, a, cg_i64(g, 1)), cg_lt(g, cg_i64(g, ATTN_BK - 1), b), "");
   x.from = cg_min(g, cg_max(g, attn_floor(g, cg_max(g, a, zero), LANES), c->first), c->cols);
   x.to = cg_max(g, cg_min(g, attn_ceil(g, cg_max(g, b, zero), LANES), c->cols), x.from);
@@ -51,9 +52,13 @@ static void find_maxima(Cg *g, const AttnState *s, const AttnChunk *c) {
   cg_set(g, most, v[0]);
   cg_else(g, &whole);
   CgLoop l = cg_loop(g, x.from, x.to, LANES);
-  LLVMValueRef p = cg_at(g, g->f32, x.S, l.i), z = cg_select(g, attn_visible(g, x.see, l.i), score(g, s, cg_load16(g, p)), infinite(g));
-  cg_store16(g, z, p);
-  cg_set(g, most, cg_fmax(g, z, cg_get(g, g->v16f32, most)));
+  LLVMValueRef p = cg_at(g, g->f32, x.S, l.i), z = cg_var(g, g->v16f32, score(g, s, cg_load16(g, p)));
+  LLVMValueRef edge = LLVMBuildOr(g->b, cg_lt(g, l.i, x.a), cg_lt(g, x.b, cg_add(g, l.i, cg_i64(g, LANES))), "");
+  CgIf masked = cg_if(g, waits(s) ? edge : LLVMConstInt(g->i1, 1, false));      // else nothing of it changes
+  cg_set(g, z, cg_select(g, attn_visible(g, x.see, l.i), cg_get(g, g->v16f32, z), infinite(g)));
+  cg_store16(g, cg_get(g, g->v16f32, z), p);
+  cg_endif(g, &masked);
+  cg_set(g, most, cg_fmax(g, cg_get(g, g->v16f32, z), cg_get(g, g->v16f32, most)));
   cg_loop_end(g, &l);
   cg_endif(g, &whole);
   LLVMValueRef now = cg_fmul(g, cg_max16(g, cg_get(g, g->v16f32, most)), cg_f32(g, factor(s)));
