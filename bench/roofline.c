@@ -2,7 +2,8 @@
 // and shape a kernel is compiled as in a program and run on one core, in turn with the peak loop; the share is the median of the ratios.
 //   roofline [--rows M] [--rounds N] [--isa NAME] [--shape KxN] [--dtype f32|bf16|f16|i8] [--precision f32|bf16] [--cold]
 // --dtype: what the weights are stored in, or i8: kept as int8 (in a spec `as int8`). --precision: of the products; bf16 goes with bf16, or f32 rounded to it.
-// --cold: a copy of the weights each time, from memory, as in a model larger than the caches.
+// --cold: a copy of the weights each time, from memory, as in a model larger than the caches; of 16 rows or fewer what counts is how fast the weights are
+// read, as a share of the best that one core reads, measured beside.
 // Times are of the thread, not of the clock on the wall: another program on the same core does not count as a slow kernel.
 #include <stdint.h>
 #include <stdio.h>
@@ -65,7 +66,8 @@ typedef struct Work {          // a kernel and what it runs on
   Kernel k;
   KArg karg[6];
   int64_t rows;
-  double operations;           // of a run
+  double operations;           // of a run; or
+  double bytes;                // that it reads from memory
   void *arg[6];
   int narg, copies;            // --cold: argument 1 is one of so many, `step` bytes apart
   int64_t step;
@@ -76,6 +78,9 @@ static double peak_rate(const Options *o, const char *isa, double seconds) {
   return o->precision == PRECISION_BF16 && isa_multiplies(isa, PRECISION_BF16) ? rate_bf16(1, seconds) : rate_f32(isa, 1, seconds);
 }
 
+static bool few_rows(const Options *o) { return o->cold && o->rows <= 16; }
+static double limit_of(const Options *o, const char *isa, const Work *w) { return w->bytes > 0 ? rate_memory(1, 0.05, INT64_MAX) : peak_rate(o, isa, 0.01); }
+
 // Median share of the peak, and the kernel's median rate.
 static double share(const Options *o, const char *isa, Work *w, double *rate) {
   HarnessKernel *h = harness_compile_in(&w->k, isa, o->precision);
@@ -85,14 +90,14 @@ static double share(const Options *o, const char *isa, Work *w, double *rate) {
   harness_run(h, w->rows, w->arg, w->narg);
   int next = 0;
   for (int r = 0; r < o->rounds; r++) {
-    double took = 0, done = 0, peak = peak_rate(o, isa, 0.01);
+    double took = 0, done = 0, peak = limit_of(o, isa, w);
     while (took < 0.03) {
       w->arg[1] = first + (int64_t)(next++ % w->copies) * w->step;
       double start = rate_cpu();
       harness_run(h, w->rows, w->arg, w->narg);
-      took += rate_cpu() - start, done += w->operations;
+      took += rate_cpu() - start, done += w->bytes > 0 ? w->bytes : w->operations;
     }
-    peak = (peak + peak_rate(o, isa, 0.01)) / 2;
+    peak = (peak + limit_of(o, isa, w)) / 2;
     own[r] = done / took, ratio[r] = own[r] / peak;
   }
   *rate = median(own, o->rounds);
@@ -121,6 +126,7 @@ static double product(const Options *o, const char *isa, KernelClass cls, const 
   Work w = {.k = {.cls = cls, .dim = {from}, .nmat = 1, .N = {to}}, .rows = o->rows, .narg = 3};
   w.operations = 2.0 * (double)o->rows * (double)s->K * (double)s->N;
   w.arg[0] = fill(o->rows * from, false), w.arg[1] = weights(o, s->K, s->N, &w), w.arg[2] = fill(o->rows * to, false);
+  if (few_rows(o)) w.bytes = (double)w.step;
   double m = share(o, isa, &w, rate);
   for (int i = 0; i < 3; i++) free(w.arg[i]);
   return m;
@@ -151,6 +157,18 @@ static void packing(const Options *o, const char *isa) {
   share(o, isa, &w, &rate);
   printf("packing bf16: %.1f GB/s written\n", rate / 1e9);
   free(w.arg[0]), free(w.arg[1]);
+}
+
+// Of few rows.
+static void reading(const Options *o, const char *isa) {
+  printf("\n%s, %s: products of %lld row%s, one core; GB/s of weights and share of what a core reads, measured beside each\n", isa, precision_name(o->precision),
+         (long long)o->rows, o->rows == 1 ? "" : "s");
+  for (size_t i = 0; i < sizeof SHAPES / sizeof SHAPES[0]; i++) {
+    if (o->K && (o->K != SHAPES[i].K || o->N != SHAPES[i].N)) continue;
+    double rate, s = product(o, isa, K_GEMM, &SHAPES[i], &rate);
+    printf("%6lld %6lld  %-30s %7.1f  %4.0f %%\n", (long long)SHAPES[i].K, (long long)SHAPES[i].N, SHAPES[i].what, rate / 1e9, 100 * s);
+    fflush(stdout);
+  }
 }
 
 static void kernels(const Options *o, const char *isa) {
@@ -220,6 +238,6 @@ int main(int argc, char **argv) {
   }
   limits();
   for (int i = 0; harness_isa(i); i++)
-    if ((!o.isa || !strcmp(o.isa, harness_isa(i))) && native_runs(harness_isa(i), o.precision)) kernels(&o, harness_isa(i));
+    if ((!o.isa || !strcmp(o.isa, harness_isa(i))) && native_runs(harness_isa(i), o.precision)) (few_rows(&o) ? reading : kernels)(&o, harness_isa(i));
   return 0;
 }

@@ -22,7 +22,7 @@ typedef struct RowsFns {
   LLVMValueRef any[MOST_ROWS + 1], packed[MOST_ROWS + 1];      // by number of rows
 } RowsFns;
 
-static LLVMTypeRef mm_type(Cg *g) {
+LLVMTypeRef mm_type(Cg *g) {
 #define X(name, type) g->type,
   LLVMTypeRef t[MM_COUNT] = {MM_PARAMS(X)};
 #undef X
@@ -61,8 +61,7 @@ void cg_mm(Cg *g, const MmCall *c) {
   cg_call(g, mm_type(g), f, arg, MM_COUNT);
 }
 
-// A buffer on the stack, aligned to a cache line.
-static LLVMValueRef stack_floats(Cg *g, int64_t n) {
+LLVMValueRef mm_stack(Cg *g, int64_t n) {
   LLVMBasicBlockRef here = LLVMGetInsertBlock(g->b), entry = LLVMGetEntryBasicBlock(g->fn);
   LLVMValueRef first = LLVMGetFirstInstruction(entry);
   if (first) LLVMPositionBuilderBefore(g->b, first);
@@ -96,7 +95,7 @@ static void clear(Cg *g, LLVMValueRef *arg) {
 }
 
 // One of the functions for 1 … rows rows, by m.
-static void call_rows(Cg *g, const LLVMValueRef *rows_fn, int count, LLVMValueRef m, LLVMValueRef *arg) {
+void mm_call_rows(Cg *g, const LLVMValueRef *rows_fn, int count, LLVMValueRef m, LLVMValueRef *arg) {
   LLVMBasicBlockRef done = LLVMAppendBasicBlockInContext(g->ctx, g->fn, "done");
   LLVMValueRef sw = LLVMBuildSwitch(g->b, m, done, (unsigned)count);
   for (int i = 1; i <= count; i++) {
@@ -154,12 +153,12 @@ static void one_pass(Cg *g, const MmKernel *kernel, LLVMValueRef *arg, const Row
   LLVMValueRef behind = cg_select(g, cg_lt(g, m1, arg[MM_M]), below, cg_at(g, g->f32, A, kc));   // after the last: row 0 of the next pass
   what_to_fetch(g, kernel, arg, B, behind, kc, last_pass, l.i, blocks, call);
   if (dt != DT_F32) {
-    call_rows(g, fns->packed, most, m, call);
+    mm_call_rows(g, fns->packed, most, m, call);
   } else {
     CgIf packed = cg_if(g, LLVMBuildICmp(g->b, LLVMIntEQ, arg[MM_B_K], cg_i64(g, PANEL), ""));
-    call_rows(g, fns->packed, most, m, call);
+    mm_call_rows(g, fns->packed, most, m, call);
     cg_else(g, &packed);
-    call_rows(g, fns->any, most, m, call);
+    mm_call_rows(g, fns->any, most, m, call);
     cg_endif(g, &packed);
   }
   cg_loop_end(g, &l);
@@ -182,16 +181,22 @@ static LLVMValueRef flush_subnormals(Cg *g) {
   return were;
 }
 
-static void mm_body(Cg *g, const MmKernel *kernel, const RowsFns *fns) {
+static void mm_body(Cg *g, const MmKernel *kernel, const RowsFns *fns, LLVMValueRef few) {
   LLVMValueRef arg[MM_COUNT], zero = cg_i64(g, 0);
   for (unsigned i = 0; i < MM_COUNT; i++) arg[i] = LLVMGetParam(g->fn, i);
-  LLVMValueRef abuf = stack_floats(g, MM_AROWS * MM_ASTRIDE), tail = kernel->B == DT_F32 ? stack_floats(g, MM_KC * PANEL) : LLVMConstNull(g->ptr);
+  LLVMValueRef abuf = mm_stack(g, MM_AROWS * MM_ASTRIDE), tail = kernel->B == DT_F32 ? mm_stack(g, MM_KC * PANEL) : LLVMConstNull(g->ptr);
   LLVMValueRef some = LLVMBuildAnd(g->b, cg_lt(g, zero, arg[MM_M]), cg_lt(g, zero, arg[MM_N]), "");
   CgIf work = cg_if(g, some);
   LLVMValueRef modes = kernel->pairs && !g->isa->bf16[0] ? flush_subnormals(g) : NULL;
   CgIf empty = cg_if(g, cg_lt(g, arg[MM_ACC], LLVMBuildZExt(g->b, cg_lt(g, arg[MM_K], cg_i64(g, 1)), g->i64, "")));
   clear(g, arg);
   cg_endif(g, &empty);
+  CgIf stream = {0};
+  if (few) {
+    stream = cg_if(g, mm_is_few(g, kernel, arg));
+    cg_call(g, mm_type(g), few, arg, MM_COUNT);
+    cg_else(g, &stream);
+  }
   // passes of nearly equal length, a multiple of 16 words, or of a group, but for the last
   int64_t word = kernel->pairs ? 2 : 1, unit = kernel->B == DT_I8 ? INT8_GROUP : LANES * word;
   LLVMValueRef passes = cg_max(g, cg_ceildiv(g, arg[MM_K], MM_KC * word), cg_i64(g, 1));
@@ -202,6 +207,7 @@ static void mm_body(Cg *g, const MmKernel *kernel, const RowsFns *fns) {
   one_pass(g, kernel, arg, fns, k0, kc, abuf, tail);
   cg_endif(g, &in);
   cg_loop_end(g, &l);
+  if (few) cg_endif(g, &stream);
   if (modes) set_modes(g, modes);
   cg_endif(g, &work);
 }
@@ -210,7 +216,7 @@ static LLVMValueRef rows_function(Cg *g, const Isa *isa, const MmKernel *kernel,
   char name[64];
   snprintf(name, sizeof name, "mm_rows_%s%s_%d%s", isa->name, kernel->suffix, m, packed ? "_packed" : "");
   LLVMValueRef fn = cg_function(g, name, mm_rows_type(g), isa, false);
-  mm_rows_body(g, m, packed, kernel);
+  mm_rows_body(g, m, packed, false, kernel);
   LLVMBuildRetVoid(g->b);
   return fn;
 }
@@ -227,10 +233,11 @@ void llvm_emit_mm(EmitKind what, Buf *out) {
         if (kernels[k].B == DT_F32) fns.any[m] = rows_function(&g, isa, &kernels[k], m, false);
         fns.packed[m] = rows_function(&g, isa, &kernels[k], m, true);
       }
+      LLVMValueRef few = mm_emit_few(&g, isa, &kernels[k]);
       char name[64];
       kernel_name(name, isa, k);
       cg_function(&g, name, mm_type(&g), isa, true);
-      mm_body(&g, &kernels[k], &fns);
+      mm_body(&g, &kernels[k], &fns, few);
       LLVMBuildRetVoid(g.b);
     }
     for (Precision p = 0; p < N_PRECISION; p++) mm_emit_dw(&g, isa, p);

@@ -7,6 +7,11 @@ enum {
   MM_KC = 256,                 // most words of k per pass: a tile's rows of A and its panels of B stay in L1
   MM_ASTRIDE = MM_KC + 16,     // words between rows of the copied A (17 lines: consecutive sets)
   MM_AROWS = 16,               // rows of the copy's buffer (a transposed copy writes whole 16-row blocks)
+  MM_FEW = 4,                  // so few rows stream the panels
+  MM_FEW_KC = 2048,            // most words of k per pass of them, of a row and of all: panels are read in long runs, the rows' copy stays in L1
+  MM_FEW_WORDS = 4096,
+  MM_FEW_STRIDE = MM_FEW_KC + 16,
+  MM_AHEAD = 1024,             // bytes that a panel is prefetched ahead
   MM_UNROLL = 2,                // more let the scheduler gather loads until accumulators are spilled
 };
 
@@ -49,7 +54,14 @@ void mm_halves(Cg *g, LLVMValueRef words, LLVMValueRef *even, LLVMValueRef *odd)
 LLVMValueRef mm_pairs(Cg *g, LLVMValueRef acc, LLVMValueRef a, LLVMValueRef b);
 // Fills the function being emitted: it multiplies a copied block of exactly m rows by all N columns; its parameters are MM_ROWS_PARAMS.
 // packed: B_K is PANEL, and only then anything is prefetched. Of B other than f32 the panels are packed, and the last is read as it is, padded.
-void mm_rows_body(Cg *g, int m, bool packed, const MmKernel *kernel);
+// few: A's rows lie MM_FEW_STRIDE apart, no panel is partial in f32, and what is prefetched are the panels themselves (mm_stream.c).
+void mm_rows_body(Cg *g, int m, bool packed, bool few, const MmKernel *kernel);
+// mm_few_<isa>, with the parameters of calm_mm_<isa>, for products that mm_is_few says. NULL: none for this kernel.
+LLVMValueRef mm_emit_few(Cg *g, const Isa *isa, const MmKernel *kernel);
+LLVMValueRef mm_is_few(Cg *g, const MmKernel *kernel, LLVMValueRef *arg);
+LLVMTypeRef mm_type(Cg *g);
+void mm_call_rows(Cg *g, const LLVMValueRef *rows_fn, int count, LLVMValueRef m, LLVMValueRef *arg);
+LLVMValueRef mm_stack(Cg *g, int64_t floats);                // aligned to a cache line
 // Most rows for which there is such a function: rows are taken in blocks of as many. 0: there is no such kernel on this path, for numbers are not made in
 // registers as fast as they are multiplied: int8 where pairs of bf16 are emulated.
 int mm_most_rows(const Isa *isa, const MmKernel *kernel);

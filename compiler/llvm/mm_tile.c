@@ -15,7 +15,8 @@ typedef struct Tile {          // where a tile reads and writes
   LLVMValueRef A, b[4], c, crs, K, acc;
   LLVMValueRef bks;            // NULL: PANEL, a constant, so that the loads of the inner loop are base + constant
   LLVMValueRef fetch, fps, fks;   // lines to bring to L2 on the side: distances per panel, per k (bytes); fetch NULL: none
-  int m, p;
+  LLVMValueRef turn, leap;     // few rows: from so many k on `leap` bytes further; NULL: nowhere
+  int m, p, stride;            // stride: words between rows of A
   const MmKernel *kernel;
 } Tile;
 
@@ -59,7 +60,7 @@ static void tile_step(Cg *g, const Tile *t, LLVMValueRef *acc, LLVMValueRef k, c
   LLVMValueRef b[4];
   for (int p = 0; p < t->p; p++) b[p] = cg_load16(g, advance(g, s->b[p], t->bks ? t->bks : cg_i64(g, PANEL)));
   for (int i = 0; i < t->m; i++) {
-    LLVMValueRef a = cg_at(g, g->f32, cg_at(g, g->f32, t->A, k), cg_i64(g, (int64_t)i * MM_ASTRIDE + u));
+    LLVMValueRef a = cg_at(g, g->f32, cg_at(g, g->f32, t->A, k), cg_i64(g, (int64_t)i * t->stride + u));
     a = cg_splat(g, cg_load(g, g->f32, a));
     for (int p = 0; p < t->p; p++) {
       LLVMValueRef var = acc[i * t->p + p], sum = cg_get(g, g->v16f32, var);
@@ -78,7 +79,7 @@ static void narrow_steps(Cg *g, const Tile *t, LLVMValueRef *acc, LLVMValueRef k
   }
   for (int u = 0; u < n; u++)
     for (int i = 0; i < t->m; i++) {
-      LLVMValueRef a = cg_at(g, g->f32, cg_at(g, g->f32, t->A, k), cg_i64(g, (int64_t)i * MM_ASTRIDE + u));
+      LLVMValueRef a = cg_at(g, g->f32, cg_at(g, g->f32, t->A, k), cg_i64(g, (int64_t)i * t->stride + u));
       a = cg_splat(g, cg_load(g, g->f32, a));
       for (int p = 0; p < t->p; p++) {
         LLVMValueRef var = acc[i * t->p + p];
@@ -92,6 +93,8 @@ static void steps(Cg *g, const Tile *t, LLVMValueRef *acc, LLVMValueRef k, const
   else for (int u = 0; u < n; u++) tile_step(g, t, acc, k, s, u);
 }
 
+static LLVMValueRef whole_steps(Cg *g, LLVMValueRef k) { return cg_sub(g, k, cg_urem(g, k, cg_i64(g, MM_UNROLL))); }
+
 // `steps` of the four rows that words of int8 hold: numbers as they are multiplied, each made once, the scales in registers.
 static void quad_steps(Cg *g, const Tile *t, LLVMValueRef *acc, LLVMValueRef k, const Streams *s, const Int8Scales *scales, int steps) {
   LLVMValueRef word[4];
@@ -103,7 +106,7 @@ static void quad_steps(Cg *g, const Tile *t, LLVMValueRef *acc, LLVMValueRef k, 
       else b[p] = mm_group_row(g, word[p], u, &scales[p]);
     }
     for (int i = 0; i < t->m; i++) {
-      LLVMValueRef a = cg_at(g, g->f32, cg_at(g, g->f32, t->A, k), cg_i64(g, (int64_t)i * MM_ASTRIDE + u));
+      LLVMValueRef a = cg_at(g, g->f32, cg_at(g, g->f32, t->A, k), cg_i64(g, (int64_t)i * t->stride + u));
       a = cg_splat(g, cg_load(g, g->f32, a));
       for (int p = 0; p < t->p; p++) {
         LLVMValueRef var = acc[i * t->p + p], sum = cg_get(g, g->v16f32, var);
@@ -133,11 +136,15 @@ static void group_loop(Cg *g, const Tile *t, LLVMValueRef *acc, const Streams *s
 }
 
 static void plain_loop(Cg *g, const Tile *t, LLVMValueRef *acc, const Streams *s) {
-  LLVMValueRef whole = cg_mul(g, cg_udiv(g, t->K, cg_i64(g, MM_UNROLL)), cg_i64(g, MM_UNROLL));
-  CgLoop l = cg_loop(g, cg_i64(g, 0), whole, MM_UNROLL);
-  fetch_lines(g, t, s, MM_UNROLL);
-  steps(g, t, acc, l.i, s, MM_UNROLL);
-  cg_loop_end(g, &l);
+  LLVMValueRef whole = whole_steps(g, t->K), turn = t->turn ? whole_steps(g, cg_max(g, cg_i64(g, 0), t->turn)) : whole;
+  CgLoop l;
+  for (int part = 0; part < (t->turn ? 2 : 1); part++) {
+    if (part) cg_set(g, s->fetch, cg_at(g, g->i8, cg_get(g, g->ptr, s->fetch), t->leap));
+    l = cg_loop(g, part ? turn : cg_i64(g, 0), part ? whole : turn, MM_UNROLL);
+    fetch_lines(g, t, s, MM_UNROLL);
+    steps(g, t, acc, l.i, s, MM_UNROLL);
+    cg_loop_end(g, &l);
+  }
   l = cg_loop(g, whole, t->K, 1);
   steps(g, t, acc, l.i, s, 1);
   cg_loop_end(g, &l);
@@ -156,6 +163,7 @@ static void tile(Cg *g, const Tile *t) {
 
   if (t->kernel->B == DT_I8) group_loop(g, t, acc, &s);
   else plain_loop(g, t, acc, &s);
+
   for (int i = 0; i < t->m; i++)
     for (int p = 0; p < t->p; p++) cg_store16(g, cg_get(g, g->v16f32, acc[i * t->p + p]), c_at(g, t, i, p));
 }
@@ -174,16 +182,25 @@ static LLVMValueRef fetch_at(Cg *g, LLVMValueRef *arg, LLVMValueRef n, int p) {
   return cg_select(g, here, at, arg[MMR_AFTER]);
 }
 
+// Few rows: each stream of panels is read ahead, at the end of its panel into the one that it goes on with, p further.
+static void read_ahead(Cg *g, Tile *t, LLVMValueRef panel_elems) {
+  int64_t step = step_bytes(t->kernel), ahead = MM_AHEAD / step / MM_UNROLL * MM_UNROLL;
+  LLVMValueRef panel = cg_mul(g, panel_elems, cg_i64(g, dtype_size(t->kernel->B)));
+  t->fetch = cg_at(g, g->i8, t->b[0], cg_i64(g, ahead * step)), t->fps = panel, t->fks = cg_i64(g, step);
+  t->turn = cg_sub(g, t->K, cg_i64(g, ahead)), t->leap = cg_sub(g, cg_mul(g, panel, cg_i64(g, t->p)), cg_mul(g, t->K, cg_i64(g, step)));
+}
+
 // Tiles of p whole panels while that many columns are left.
-static void whole_panels(Cg *g, LLVMValueRef *arg, LLVMValueRef nvar, int m, int p, const MmKernel *kernel) {
+static void whole_panels(Cg *g, LLVMValueRef *arg, LLVMValueRef nvar, int m, int p, bool few, const MmKernel *kernel) {
   LLVMValueRef left = cg_sub(g, arg[MMR_N], cg_get(g, g->i64, nvar));
   LLVMValueRef step = cg_i64(g, (int64_t)p * PANEL);
   CgLoop l = cg_loop(g, cg_i64(g, 0), cg_udiv(g, left, step), 1);
   LLVMValueRef n = cg_get(g, g->i64, nvar);
   Tile t = {.A = arg[MMR_A], .bks = arg[MMR_B_K], .c = cg_at(g, g->f32, arg[MMR_C], n), .crs = arg[MMR_C_ROW], .K = arg[MMR_K], .acc = arg[MMR_ACC],
-            .m = m, .p = p, .kernel = kernel};
+            .m = m, .p = p, .stride = few ? MM_FEW_STRIDE : MM_ASTRIDE, .kernel = kernel};
   for (int i = 0; i < p; i++) t.b[i] = panel_at(g, kernel->B, arg[MMR_B], arg[MMR_B_PANEL], n, cg_i64(g, i));
-  if (!t.bks && p < 4 && kernel->B != DT_I8) t.fetch = fetch_at(g, arg, n, p), t.fps = arg[MMR_FETCH_PANEL], t.fks = arg[MMR_FETCH_K];      // four streams are seen by the processor itself
+  if (few) read_ahead(g, &t, arg[MMR_B_PANEL]);
+  else if (!t.bks && p < 4 && kernel->B != DT_I8) t.fetch = fetch_at(g, arg, n, p), t.fps = arg[MMR_FETCH_PANEL], t.fks = arg[MMR_FETCH_K];      // four streams are seen by the processor itself
   tile(g, &t);
   cg_set(g, nvar, cg_add(g, n, step));
   cg_loop_end(g, &l);
@@ -200,7 +217,7 @@ static void copy_columns(Cg *g, int m, LLVMValueRef dst, LLVMValueRef drs, LLVMV
 
 // Single panels; the last may be partial: then B comes from the padded copy and C goes through a padded tile, so the arithmetic is
 // that of a whole panel.
-static void last_panels(Cg *g, LLVMValueRef *arg, LLVMValueRef nvar, int m, const MmKernel *kernel) {
+static void last_panels(Cg *g, LLVMValueRef *arg, LLVMValueRef nvar, int m, bool few, const MmKernel *kernel) {
   LLVMValueRef tmp = cg_var(g, LLVMArrayType2(g->v16f32, (uint64_t)m), NULL), width = cg_i64(g, PANEL);
   LLVMValueRef left = cg_sub(g, arg[MMR_N], cg_get(g, g->i64, nvar));
   CgLoop l = cg_loop(g, cg_i64(g, 0), cg_ceildiv(g, left, PANEL), 1);
@@ -211,10 +228,11 @@ static void last_panels(Cg *g, LLVMValueRef *arg, LLVMValueRef nvar, int m, cons
   copy_columns(g, m, tmp, width, c, arg[MMR_C_ROW], cols);
   cg_endif(g, &chain);
   cg_endif(g, &in);
-  Tile t = {.A = arg[MMR_A], .K = arg[MMR_K], .acc = arg[MMR_ACC], .m = m, .p = 1, .kernel = kernel};
+  Tile t = {.A = arg[MMR_A], .K = arg[MMR_K], .acc = arg[MMR_ACC], .m = m, .p = 1, .stride = few ? MM_FEW_STRIDE : MM_ASTRIDE, .kernel = kernel};
   t.b[0] = panel_at(g, kernel->B, arg[MMR_B], arg[MMR_B_PANEL], n, cg_i64(g, 0));
-  if (kernel->B == DT_F32) t.b[0] = cg_select(g, part, arg[MMR_TAIL], t.b[0]);
+  if (kernel->B == DT_F32 && !few) t.b[0] = cg_select(g, part, arg[MMR_TAIL], t.b[0]);
   if (arg[MMR_B_K]) t.bks = cg_select(g, part, width, arg[MMR_B_K]);
+  else if (few) read_ahead(g, &t, arg[MMR_B_PANEL]);
   else if (kernel->B != DT_I8) t.fetch = fetch_at(g, arg, n, 1), t.fps = arg[MMR_FETCH_PANEL], t.fks = arg[MMR_FETCH_K];
   t.c = cg_select(g, part, tmp, c);
   t.crs = cg_select(g, part, width, arg[MMR_C_ROW]);
@@ -242,12 +260,12 @@ int mm_most_rows(const Isa *isa, const MmKernel *kernel) {
 }
 
 // The caller has made the function current (mm.c); this fills it.
-void mm_rows_body(Cg *g, int m, bool packed, const MmKernel *kernel) {
+void mm_rows_body(Cg *g, int m, bool packed, bool few, const MmKernel *kernel) {
   LLVMValueRef arg[MMR_COUNT];
   for (unsigned i = 0; i < MMR_COUNT; i++) arg[i] = LLVMGetParam(g->fn, i);
   if (packed) arg[MMR_B_K] = NULL;
   LLVMValueRef nvar = cg_var(g, g->i64, cg_i64(g, 0));
   for (int p = 4; p > 1; p /= 2)               // few rows take several panels at once: enough independent chains
-    if (fits(g->isa, m, p, kernel)) whole_panels(g, arg, nvar, m, p, kernel);
-  last_panels(g, arg, nvar, m, kernel);
+    if (fits(g->isa, m, p, kernel)) whole_panels(g, arg, nvar, m, p, few, kernel);
+  last_panels(g, arg, nvar, m, few, kernel);
 }
