@@ -1,6 +1,6 @@
 #!/bin/sh
 # `as int8`: a model whose matrices are kept in 8 bits and a scale a group computes, bit for bit, what one does whose file holds these very numbers in
-# f32 (tests/tool/stint8.c): states, logits and the gradient by the embedding output of two families on every path, whole and cached; a composition's
+# f32 (tests/tool/stint8.c), in both precisions: states, logits and the gradient by the embedding output of two families on every path, whole and cached; a composition's
 # training, loss and text. What it is kept as is shown, is part of what a run belongs to, and takes the memory that is said.
 . "$(dirname "$0")/lib.sh"
 cp -r "$root/tests/parity/families/." .
@@ -21,12 +21,14 @@ for model in qwen3_a gpt2_b; do           # gemma3: below
   build $model.calm -o $model.app
   for isa in $(available_isas $model.app); do
     export CALM_ISA=$isa
-    for way in int8 f32; do ./$model.$way.app score --data rows.jsonl --hidden base.0,base.1 --grads --out $way.st 2>err || fail "$model $way: $(cat err)"; done
-    "$STCMP" int8.st f32.st --exact || fail "$model on $isa: int8 computes something else than its numbers in f32"
-    ./$model.app score --data rows.jsonl --out stored.st 2>/dev/null
+    for p in f32 bf16; do
+      for way in int8 f32; do ./$model.$way.app score --data rows.jsonl --hidden base.0,base.1 --grads --precision $p --out $way.st 2>err || fail "$model $way: $(cat err)"; done
+      "$STCMP" int8.st f32.st --exact || fail "$model on $isa in $p: int8 computes something else than its numbers in f32"
+      ./$model.int8.app score --data rows.jsonl --precision $p --out chunks.st --chunk 1,4,2 2>/dev/null
+      "$STCMP" chunks.st int8.st --key '*.logits' --exact || fail "$model on $isa in $p: cached stepping"
+    done
+    ./$model.app score --data rows.jsonl --precision bf16 --out stored.st 2>/dev/null
     "$STCMP" int8.st stored.st --key '*.logits' --differ 1e-6 >/dev/null || fail "$model on $isa: int8 changes nothing"
-    ./$model.int8.app score --data rows.jsonl --out chunks.st --chunk 1,4,2 2>/dev/null
-    "$STCMP" chunks.st int8.st --key '*.logits' --exact || fail "$model on $isa: cached stepping"
   done
   unset CALM_ISA
 done
