@@ -113,7 +113,28 @@ static ProgBuf buf(const Names *x, const ProgBuf *from) {
   return b;
 }
 
-static ProgEntry entry(const Names *names, const PlanEntry *e, int nsym) {
+static void add_flops(ProgEntry *x, int sym, int mask, int64_t flops) {
+  int i = 0;
+  while (i < x->nflops && (x->flops[i].sym != sym || x->flops[i].mask != mask)) i++;
+  if (i == x->nflops) x->flops[x->nflops++] = (ProgFlops){sym, mask, 0};
+  x->flops[i].flops += flops;
+}
+
+// What it costs to run; so that what is spared can be said, of train and its parts.
+static void entry_flops(Arena *a, ProgEntry *x, const PlanEntry *e, const Plan *p) {
+  if (x->kind != ENTRY_TRAIN && x->kind != ENTRY_FROZEN && x->kind != ENTRY_LIVE) return;
+  x->flops = ARENA_ARRAY(a, ProgFlops, p->nsym + p->nbuf + 1);
+  for (int c = 0; c < e->ncall; c++) {
+    const Call *call = &e->call[c];
+    KernelCost cost;
+    kernel_cost(&p->kernel[call->kernel], &cost);
+    if (cost.flops[PER_ROW]) add_flops(x, call->sym, -1, cost.flops[PER_ROW] * (call->sym < 0 ? call->rows : 1));
+    if (cost.flops[PER_PAIR]) add_flops(x, -1, call->buf[cost.mask - 1], cost.flops[PER_PAIR]);
+  }
+}
+
+static ProgEntry entry(const Names *names, const PlanEntry *e, const Plan *plan) {
+  int nsym = plan->nsym;
   int model, layer;
   ProgEntry x = {.kind = (EntryKind)named(names, EntryKind_names, e->name, &model, &layer), .static_bytes = e->static_bytes,
                  .row_bytes = {e->row_bytes ? nsym : 0, e->row_bytes}, .nout = e->nout};
@@ -123,6 +144,7 @@ static ProgEntry entry(const Names *names, const PlanEntry *e, int nsym) {
     *o = e->out[i];
     o->what = (OutputKind)named(names, OutputKind_names, o->name, &o->model, &o->layer);
   }
+  entry_flops(names->a, &x, e, plan);
   return x;
 }
 
@@ -155,7 +177,7 @@ void describe(Arena *a, const Program *p, const Plan *plan, const Spec *spec, Bu
   for (int i = 0; i < d.nparam; i++) d.param[i] = param(&p->param[i], plan);
   for (int i = 0; i < d.nbuf; i++) d.buf[i] = buf(&names, &plan->buf[i]);
   for (int i = 0; i < d.nkernel; i++) d.kernel[i] = kernel(a, &plan->kernel[i]);
-  for (int i = 0; i < d.nentry; i++) d.entry[i] = entry(&names, &plan->entry[i], plan->nsym);
+  for (int i = 0; i < d.nentry; i++) d.entry[i] = entry(&names, &plan->entry[i], plan);
   json_t *o = write_Program(&d);
   char *s = json_dumps(o, JSON_COMPACT | JSON_REAL_PRECISION(17));
   if (!s) bug("the description cannot be written");

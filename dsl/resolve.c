@@ -101,6 +101,7 @@ typedef struct SettingRow {
 #define UNITS_WHOLE(lo, hi) false
 #define UNITS_TOKENS(lo, hi) true
 #define UNITS_BATCH(lo, hi) true
+#define UNITS_BYTES(lo, hi) false
 #define UNITS_REAL(lo, hi) false
 #define UNITS_PAIR(lo, hi) false
 #define UNITS_SWITCH false

@@ -112,6 +112,7 @@ static bool fits(const Setting *row, const Value *v, const Value **odd) {
     case SETTING_WHOLE:
     case SETTING_TOKENS:
     case SETTING_BATCH: return v_whole(v, &n) && in_range(row, (double)n);
+    case SETTING_BYTES: return ((v->kind == V_STRING && number_bytes_text(v->s, &n)) || v_whole(v, &n)) && in_range(row, (double)n);
     case SETTING_REAL: return v_number(v, &x) && in_range(row, x);
     case SETTING_PAIR:
       if (v->kind != V_LIST || v->n != 2) return false;
@@ -165,6 +166,7 @@ static json_t *plain_json(Ev *ev, const Setting *row, const Ast *e, const char *
     return NULL;
   }
   if (row->kind == SETTING_PATH) return path_json(ev, row, e->loc, v.s);
+  if (row->kind == SETTING_BYTES && v.kind == V_STRING) return number_bytes_text(v.s, &n) ? json_integer(n) : NULL;
   if (row->kind == SETTING_SWITCH) return json_boolean(v.kind == V_BOOL ? v.b : v_whole(&v, &n) && n);
   if (row->kind == SETTING_REAL || row->kind == SETTING_PAIR) return value_json(ev, e->loc, &v);
   v_whole(&v, &n);

@@ -56,10 +56,10 @@ static int intern(Plan *p, Kernel *k) {
   return k->id;
 }
 
-void plan_call(Plan *p, int entry, KernelDraft *d, int sym, int64_t rows) {
-  Call c = {.kernel = intern(p, &d->k), .sym = sym, .rows = rows, .buf = d->buf};
+void plan_call(Plan *p, int entry, KernelDraft *d, int sym, int64_t rows, bool live) {
+  Call c = {.kernel = intern(p, &d->k), .sym = sym, .rows = rows, .buf = d->buf, .live = live};
   PlanEntry *e = &p->entry[entry];
   ARENA_PUSH(p->arena, e->call, e->ncall, e->capcall, c);
 }
 
-void lower_call(Lower *l, KernelDraft *d, int sym, int64_t rows) { plan_call(l->p, l->entry, d, sym, rows); }
+void lower_call(Lower *l, KernelDraft *d, int sym, int64_t rows) { plan_call(l->p, l->entry, d, sym, rows, l->live); }

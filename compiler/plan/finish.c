@@ -1,4 +1,4 @@
-// The plan as a whole, once every entry is in it: the entries init and prepare, the flat parameter vector, how weights are read.
+// The plan as a whole, once every entry is in it: train in two, the entries init and prepare, the flat parameter vector, how weights are read.
 #include <stdlib.h>
 #include <string.h>
 
@@ -64,6 +64,8 @@ static void find_tables(Plan *p) {
 }
 
 void plan_finish(Plan *p) {
+  for (int i = 0, n = p->nentry; i < n; i++)
+    if (!strcmp(p->entry[i].name, entry_name(ENTRY_TRAIN))) plan_split(p, i);
   pack_entry(p, entry_name(ENTRY_INIT), BUF_PACKED);
   pack_entry(p, entry_name(ENTRY_PREPARE), BUF_LIVE);
   place_params(p);

@@ -12,7 +12,8 @@ typedef struct Fuser {
   int *home;                   // gemm unit whose epilogue a row node joined, or -1
   int *uses;                   // users of each node, outputs included
   int *by_input;               // node -> the last gemm unit that reads it, -1
-  int *by_level;               // [level * nsym + sym] -> its row unit, -1
+  int *by_level;               // [(level * nsym + sym) * 2 + live] -> its row unit, -1
+  bool *live;                  // node -> does it depend on a parameter, or is it the backward pass's? Nothing is where nothing is differentiated
 } Fuser;
 
 NodeId fuse_root(const Graph *g, NodeId n) {
@@ -90,9 +91,21 @@ static void levels_alap(Fuser *z) {
   }
 }
 
+// ---- what depends on parameters
+static void find_live(Fuser *z) {
+  const Graph *g = z->g;
+  bool differentiated = false;
+  for (NodeId i = 0; i < g->n; i++) differentiated |= g->node[i].backward;
+  for (NodeId i = 0; differentiated && i < g->n; i++) {
+    const Node *n = &g->node[i];
+    z->live[i] = n->backward || op_is(n->op, T_TRAINED);
+    for (int k = 0; k < n->nin; k++) z->live[i] |= z->live[n->in[k]];
+  }
+}
+
 // ---- units
 static int unit_new(Fuser *z, UnitKind kind, int level, int sym, NodeId first) {
-  Unit u = {.kind = kind, .level = level, .sym = sym, .first = first};
+  Unit u = {.kind = kind, .level = level, .sym = sym, .first = first, .live = z->live[first]};
   ARENA_PUSH(z->a, z->f->u, z->f->n, z->f->cap, u);
   return z->f->n - 1;
 }
@@ -111,7 +124,7 @@ static int gemm_unit(Fuser *z, NodeId i) {
   if (op_is(n->op, T_BY_OUTER)) return unit_new(z, UNIT_GEMM, z->f->level[i], -1, i);
   int *last = &z->by_input[fuse_root(g, n->in[0])];
   const Unit *u = *last < 0 ? NULL : &z->f->u[*last];
-  if (!u || u->level != z->f->level[i] || u->nheavy == MOST_MATS) *last = unit_new(z, UNIT_GEMM, z->f->level[i], -1, i);
+  if (!u || u->level != z->f->level[i] || u->nheavy == MOST_MATS || u->live != z->live[i]) *last = unit_new(z, UNIT_GEMM, z->f->level[i], -1, i);
   return *last;
 }
 
@@ -168,7 +181,7 @@ static int epilogue_home(const Fuser *z, NodeId i) {
     int u = made_by(z, n->in[k], level);
     if (u >= 0 && z->f->u[u].kind == UNIT_GEMM && (target < 0 || z->f->u[u].first > z->f->u[target].first)) target = u;
   }
-  if (target < 0) return -1;
+  if (target < 0 || z->f->u[target].live != z->live[i]) return -1;
   int64_t cols = static_elems(&n->type);
   for (int k = 0; k < n->nin; k++) {
     const Node *x = &g->node[n->in[k]];
@@ -227,7 +240,7 @@ static void epilogues(Fuser *z) {
 static void row_units(Fuser *z) {
   for (NodeId i = 0; i < z->g->n; i++) {
     if (!is_row(z->g, i) || skip(z, i) || z->home[i] >= 0) continue;
-    int sym = type_row_sym(&z->g->node[i].type), *u = &z->by_level[(size_t)z->f->level[i] * (size_t)z->g->nsym + (size_t)sym];
+    int sym = type_row_sym(&z->g->node[i].type), *u = &z->by_level[((size_t)z->f->level[i] * (size_t)z->g->nsym + (size_t)sym) * 2 + z->live[i]];
     if (*u < 0) *u = unit_new(z, UNIT_ROW, z->f->level[i], sym, i);
     unit_push(z, *u, i);
   }
@@ -292,6 +305,7 @@ static int by_time(const void *x, const void *y, void *user) {
   if (u->level != v->level) return u->level < v->level ? -1 : 1;
   int ku = u->kind == UNIT_ROW ? 2 : u->kind == UNIT_STATIC ? 1 : 0, kv = v->kind == UNIT_ROW ? 2 : v->kind == UNIT_STATIC ? 1 : 0;
   if (ku != kv) return ku - kv;
+  if (ku == 2 && u->live != v->live) return u->live - v->live;      // what is live may read what is not
   return (u->first > v->first) - (u->first < v->first);
 }
 
@@ -302,7 +316,7 @@ static void find_units(Fuser *z) {
     z->by_input[i] = -1;
     if (z->f->level[i] >= levels) levels = z->f->level[i] + 1;
   }
-  size_t n = (size_t)levels * (size_t)z->g->nsym;
+  size_t n = (size_t)levels * (size_t)z->g->nsym * 2;
   z->by_level = ARENA_ARRAY(z->a, int, n + 1);
   for (size_t i = 0; i < n; i++) z->by_level[i] = -1;
 }
@@ -316,11 +330,13 @@ Fusion *fuse(const Graph *g, Arena *a, bool forward_only) {
   Fuser z = {.g = g, .a = a, .f = f, .forward_only = forward_only};
   z.home = ARENA_ARRAY(a, int, n);
   z.uses = ARENA_ARRAY(a, int, n);
+  z.live = ARENA_ARRAY(a, bool, n);
   for (NodeId i = 0; i < g->n; i++) {
     f->unit[i] = -1;
     for (int k = 0; k < g->node[i].nin; k++) z.uses[g->node[i].in[k]]++;
   }
   for (int i = 0; i < g->nout; i++) z.uses[g->out[i].node]++;
+  find_live(&z);
   levels_asap(&z);
   levels_alap(&z);
   find_units(&z);

@@ -102,6 +102,7 @@ static void unit_grads(Lower *l, const Unit *u) {
 static bool direct_grad(const Lower *l, NodeId n) { return op_class(l->g->node[n].op) == OPC_DW && !l->f->stored[n]; }
 
 static void lower_unit(Lower *l, const Unit *u) {
+  l->live = u->live;
   switch (u->kind) {
     case UNIT_ROW: row_unit(l, u); break;
     case UNIT_STATIC: static_unit(l, u); break;
@@ -110,6 +111,7 @@ static void lower_unit(Lower *l, const Unit *u) {
       if (!direct_grad(l, u->node[0])) lower_heavy(l, u->node[0]);
       break;
   }
+  l->live = true;
   unit_grads(l, u);
 }
 

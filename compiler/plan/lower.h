@@ -16,6 +16,7 @@ typedef struct Lower {
   NodeId *part;                // [node * MAX_OUT + k]: the first part node that reads result k, NODE_NONE
   int *in_place;               // node -> the input that an output of the same name writes over, -1
   int *value, *stamp, serial;  // node -> its value in the row program being made; valid where stamp[node] == serial
+  bool live;                   // of the unit at hand
   struct UnitGrads *grads;     // unit -> the addends of gradients that it makes
 } Lower;
 
@@ -38,7 +39,7 @@ int lower_packed(Lower *l, NodeId w, int64_t N, int64_t K);        // packed pan
 int draft_arg(Lower *l, KernelDraft *d, int buf, bool written);    // argument index
 int draft_arg_rows(Lower *l, KernelDraft *d, int buf, bool written, bool per_row, int64_t elems);
 void lower_call(Lower *l, KernelDraft *d, int sym, int64_t rows);  // interns the kernel and appends the call
-void plan_call(Plan *p, int entry, KernelDraft *d, int sym, int64_t rows);
+void plan_call(Plan *p, int entry, KernelDraft *d, int sym, int64_t rows, bool live);
 
 // row programs (rowprog.c)
 typedef struct ProgBuilder {
@@ -64,6 +65,7 @@ void lower_heavy(Lower *l, NodeId n);
 void lower_gemm(Lower *l, const Unit *u);
 void lower_grad(Lower *l, NodeId leaf, const char *param);         // adds a gradient's addend to the flat gradient
 
+void plan_split(Plan *p, int entry);                               // split.c: adds frozen and live, the parts of entry train, where that spares work
 void plan_place(Plan *p, int entry);                               // memory.c
 void plan_check(const Plan *p);                                    // check.c
 #endif

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 static bool digit(char c) { return c >= '0' && c <= '9'; }
 
@@ -38,6 +39,21 @@ bool number_real(const char *text, double *out, const char **end) {
   if (stop > stands) *out = 0;                     // "0x10": the 0 alone
   *end = stands;
   return isfinite(*out);
+}
+
+bool number_bytes_text(const char *text, int64_t *out) {
+  static const struct { const char *name; double bytes; } UNIT[] = {{"GB", 1e9}, {"MB", 1e6}, {"KB", 1e3}};
+  const char *end;
+  double x;
+  if (number_whole(text, out, &end) && !*end) return true;
+  if (!number_real(text, &x, &end)) return false;
+  while (*end == ' ') end++;
+  for (size_t i = 0; i < sizeof UNIT / sizeof *UNIT; i++) {
+    if (strcmp(end, UNIT[i].name) || fabs(x * UNIT[i].bytes) >= 0x1p62) continue;
+    *out = (int64_t)(x * UNIT[i].bytes + (x < 0 ? -0.5 : 0.5));
+    return true;
+  }
+  return false;
 }
 
 bool number_whole_text(const char *text, int64_t *out) {

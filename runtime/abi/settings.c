@@ -9,7 +9,7 @@
 #define BELOW_1 0x1.fffffffffffffp-1
 #define W(word) #word,
 static const char *const OPTIMIZERS[] = {SETTING_OPTIMIZERS(W) NULL}, *const SCHEDULES[] = {SETTING_SCHEDULES(W) NULL},
-                  *const METRICS[] = {SETTING_METRICS(W) NULL};
+                  *const METRICS[] = {SETTING_METRICS(W) NULL}, *const CACHES[] = {SETTING_CACHES(W) NULL};
 #undef W
 static const char *const PRECISIONS[] = {
     "auto",
@@ -24,6 +24,7 @@ static const char *const PRECISIONS[] = {
 #define KIND_WHOLE(lo, hi) SETTING_WHOLE, lo, hi, NULL
 #define KIND_TOKENS(lo, hi) SETTING_TOKENS, lo, hi, NULL
 #define KIND_BATCH(lo, hi) SETTING_BATCH, lo, hi, NULL
+#define KIND_BYTES(lo, hi) SETTING_BYTES, lo, hi, NULL
 #define KIND_REAL(lo, hi) SETTING_REAL, lo, hi, NULL
 #define KIND_PAIR(lo, hi) SETTING_PAIR, lo, hi, NULL
 #define KIND_SWITCH SETTING_SWITCH, 0, 1, NULL
@@ -77,6 +78,7 @@ void setting_expected(const Setting *s, char *out, size_t n) {
     case SETTING_REAL: setting_range(s->kind == SETTING_WHOLE, s->lo, s->hi, out, n); break;
     case SETTING_TOKENS: snprintf(out, n, "a whole number of tokens%s", of); break;
     case SETTING_BATCH: snprintf(out, n, "a whole number of tokens or rows%s", of); break;
+    case SETTING_BYTES: snprintf(out, n, "a size, as in \"%s\" or \"500MB\"", s->value ? s->value : "4GB"); break;
     case SETTING_PAIR: snprintf(out, n, "two numbers%s, as in (%s)", of, s->value ? s->value : ""); break;
     case SETTING_SWITCH: snprintf(out, n, "true or false"); break;
     case SETTING_WORD:

@@ -10,6 +10,7 @@ typedef enum SettingKind {
   SETTING_WHOLE,               // a number, as are TOKENS and REAL
   SETTING_TOKENS,              // (a spec's `4096 tokens` is {"n": 4096, "unit": "tokens"})
   SETTING_BATCH,               // {"n", "unit": "tokens" or "rows"}, "default": true where nobody set it; a number alone is tokens
+  SETTING_BYTES,               // likewise, of bytes
   SETTING_REAL,
   SETTING_PAIR,                // two numbers
   SETTING_SWITCH,              // true or false, or 1 or 0
@@ -21,6 +22,7 @@ typedef enum SettingKind {
 #define SETTING_OPTIMIZERS(W) W(adamw)
 #define SETTING_SCHEDULES(W) W(cosine) W(constant)
 #define SETTING_METRICS(W) W(exact_match) W(loss)
+#define SETTING_CACHES(W) W(auto) W(memory) W(disk) W(off)
 #define W(word) OPTIMIZER_##word,
 enum { SETTING_OPTIMIZERS(W) };
 #undef W
@@ -29,6 +31,9 @@ enum { SETTING_SCHEDULES(W) };
 #undef W
 #define W(word) METRIC_##word,
 enum { SETTING_METRICS(W) };
+#undef W
+#define W(word) CACHE_##word,
+enum { SETTING_CACHES(W) };
 #undef W
 
 enum { PRECISION_AUTO, PRECISION_SAID };             // word PRECISION_SAID + p names Precision p

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "runtime/commands/command.h"
+#include "runtime/commands/frozen.h"
 #include "runtime/commands/memory.h"
 #include "runtime/commands/precision.h"
 #include "runtime/core/core.h"
@@ -104,6 +105,24 @@ static bool add_train(const App *a, const Options *o, json_t *m, RtError *e) {
   return true;
 }
 
+// What the frozen cache would hold of the train block's data, or --data, and spare.
+static bool add_frozen(const App *a, const Options *o, json_t *m, RtError *e) {
+  TrainSettings set;
+  settings_default(&set);
+  if (!settings_json(&set, a->prog->train, "train", e)) settings_default(&set);
+  const char *path = o->info_data ? o->info_data : set.data;
+  if (!frozen_can(a->en) || !path || (!o->info_data && !file_is_there(path))) return true;
+  DataFile *f = data_open(path, e);
+  Data *d = f ? feed_look(a->models, f, e) : NULL;
+  if (d) {
+    FrozenWorth w = frozen_worth(a, &set, d);
+    json_object_set_new(m, "frozen", json_pack("{s:s, s:I, s:f, s:I}", "data", path, "bytes", (json_int_t)w.bytes, "spares", w.share, "limit", (json_int_t)set.cache_limit));
+  }
+  bool ok = d || !o->info_data;                    // what the spec names may be no data yet
+  feed_looked(f, d), data_close(f);
+  return ok;
+}
+
 // A text that fills the context, and a token of it.
 static void add_generate(const App *a, json_t *m) {
   enum { MANY = 1 << 16 };
@@ -125,7 +144,7 @@ static json_t *memory_json(const App *a, const Options *o, RtError *e) {
   json_object_set_new(m, "shared", json_integer(f.shared));
   if (l->limit) json_object_set_new(m, "limit", json_pack("{s:I, s:s}", "bytes", (json_int_t)l->limit, "of", l->limit_of));
   if (l->address_space) json_object_set_new(m, "address_space", json_integer(l->address_space));
-  if (add_eval(a, o, m, e) && add_train(a, o, m, e)) return add_generate(a, m), m;
+  if (add_eval(a, o, m, e) && add_train(a, o, m, e) && add_frozen(a, o, m, e)) return add_generate(a, m), m;
   json_decref(m);
   return NULL;
 }
@@ -224,6 +243,10 @@ static void print_memory(const json_t *m) {
   print_command(m, "eval");
   print_command(m, "train");
   print_command(m, "generate");
+  const json_t *frozen = json_object_get(m, "frozen");
+  if (frozen)
+    printf("  frozen   about %.1f kept of all rows of %s (cache_limit %.1f); a row that is kept spares %.0f %% of a training's operations\n", mb(frozen, "bytes"), text(frozen, "data"),
+           mb(frozen, "limit"), 100 * json_real_value(json_object_get(frozen, "spares")));
   printf("  here     %.1f free", mb(m, "free"));
   if (limit) printf(", limit %.1f (%s)", mb(limit, "bytes"), text(limit, "of"));
   if (json_object_get(m, "address_space")) printf(", address space %.1f (ulimit -v)", mb(m, "address_space"));

@@ -1,4 +1,4 @@
-// The directory of a training: last/, best/ and log.csv, which together are a run. A run that is there is touched only by going on with it or by
+// The directory of a training: last/, best/ and log.csv, which together are a run, and what --cache disk keeps, which any run may use. A run that is there is touched only by going on with it or by
 // replacing it on purpose, and by one training at a time; who only reads (--params DIR/last) needs no leave.
 #ifndef CALM_RUNTIME_RUNDIR_H
 #define CALM_RUNTIME_RUNDIR_H
@@ -7,7 +7,7 @@
 typedef enum RunStart { RUN_NEW, RUN_RESUME, RUN_OVERWRITE } RunStart;
 
 typedef struct RunDir {
-  char *dir, *last, *best, *log, *aside;    // aside: an old last/ that checkpoint.c put there for a moment (CHECKPOINT_ASIDE), or NULL
+  char *dir, *last, *best, *log, *frozen, *aside;    // aside: an old last/ that checkpoint.c put there for a moment (CHECKPOINT_ASIDE), or NULL
   Lock lock;
   bool made;                   // the directory was not there before
   bool replaces;               // an earlier run is still there, and to be replaced

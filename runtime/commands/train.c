@@ -10,6 +10,7 @@
 #include "runtime/commands/choose.h"
 #include "runtime/commands/command.h"
 #include "runtime/commands/course.h"
+#include "runtime/commands/frozen.h"
 #include "runtime/commands/memory.h"
 #include "runtime/commands/precision.h"
 #include "runtime/commands/rundata.h"
@@ -34,6 +35,7 @@ typedef struct Trainer {
   FeedPlace at;                // behind the last step's
   char *step_words;
   FeedSteps steps;
+  FrozenRun frozen;
   Identity id;
   Chosen chosen;               // set, and why
   json_t *kept;                // what theta.json has of the run
@@ -355,11 +357,13 @@ static bool check_place(const Trainer *t, const Options *o, RtError *e) {
 }
 
 // Steps of the size that an optimizer step can have, where that is less than the cap. look: at the data.
-static bool open_steps(Trainer *t, const Data *look, RtError *e) {
+static bool open_steps(Trainer *t, const Options *o, const Data *look, RtError *e) {
   const TrainSettings *s = &t->set;
   int64_t longest = feed_longest(look), batch = s->batch.n * s->accumulate, most = batch;
   if (s->batch.rows) most = data_whole(look) && batch <= s->tokens_cap / longest ? batch * longest : s->tokens_cap;
   t->steps = (FeedSteps){.en = t->en, .step = step_new(t->en->nstream), .entry = t->en->entry[ENTRY_TRAIN], .cap = most < s->tokens_cap ? most : s->tokens_cap};
+  if (!frozen_begin(&t->frozen, &t->app, o, s, look, &t->id, t->dir.frozen, e)) return false;
+  if (t->frozen.cache) t->steps.frozen = t->frozen.cache, t->steps.entry = t->en->entry[ENTRY_LIVE];
   return feed_room(&t->steps, longest, e);
 }
 
@@ -394,7 +398,7 @@ static bool look_at_data(Trainer *t, const Options *o, const Data *look, const D
   const TrainSettings *s = &t->set;
   if (held && data_whole(held) && feed_longest(held) == 0) return rt_fail(e, "%s: no row has a labelled token", s->validate);
   if (data_whole(look) && feed_longest(look) == 0) return rt_fail(e, "%s: no row has a labelled token", s->data);
-  if (!convert_place(t, o, look, e) || !check_place(t, o, e) || !open_steps(t, look, e)) return false;
+  if (!convert_place(t, o, look, e) || !check_place(t, o, e) || !open_steps(t, o, look, e)) return false;
   t->at = (FeedPlace){t->st.epoch, t->st.position, t->st.window};
   t->step_words = course_step(s);
   Course c = course_of(s, look, t->step_words);
@@ -402,6 +406,7 @@ static bool look_at_data(Trainer *t, const Options *o, const Data *look, const D
   if (o->resume && !t->held && file_is_dir(t->dir.best))
     rt_warn("%s stays as it is: without held-out data (--validate) nothing says which parameters are best", t->dir.best);
   say_start(t, &c, look);
+  frozen_tell(&t->frozen);
   return true;
 }
 
@@ -429,7 +434,7 @@ static bool check_memory(Trainer *t, const Options *o, RtError *e) {
 static bool outputs_allowed(const Trainer *t, const Options *o, RtError *e) {
   static const char *const FILES[] = {CHECKPOINT_THETA, CHECKPOINT_MOMENTS, CHECKPOINT_ABOUT};
   const char *dirs[] = {t->dir.last, t->dir.best};
-  bool ok = output_allowed(&t->app, o, &t->set, t->dir.log, e);
+  bool ok = output_allowed(&t->app, o, &t->set, t->dir.log, e) && output_allowed(&t->app, o, &t->set, t->dir.frozen, e);
   for (int i = 0; i < 6 && ok; i++) {
     char *path = file_join(dirs[i / 3], FILES[i % 3]);
     ok = output_allowed(&t->app, o, &t->set, path, e) && trace_allowed(&t->app, o, &t->set, (const char *const[]){path, t->dir.log}, 2, e);
@@ -508,6 +513,7 @@ static void say_done(const Trainer *t, int sig) {
     fprintf(stderr, "best parameters in %s (held-out loss was lowest after step %lld: %.4f), those of the last step in %s\n", t->dir.best,
             (long long)s->best_step, s->best, t->dir.last);
   else fprintf(stderr, "parameters in %s\n", t->dir.last);
+  frozen_tell_use(&t->frozen);
   say_use(t, sig);
 }
 
@@ -527,6 +533,7 @@ int cmd_train(const Options *o) {
   ahead_end(t.ahead), check_end(t.check);
   data_close(t.data), data_close(t.held);
   step_free(t.steps.step);
+  frozen_end(&t.frozen);
   json_decref(t.kept), checkpoint_close(t.from);
   identity_drop(&t.id);
   rt_free(t.best_theta), rt_free(t.step_words);

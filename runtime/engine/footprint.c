@@ -70,3 +70,20 @@ Footprint engine_footprint(const Engine *en, const Load *l) {
   f.peak = held > packing ? held : packing;
   return f;
 }
+
+double engine_flops(const Engine *en, int entry, Step *s) {
+  double sum = 0;
+  for (int i = 0; entry >= 0 && i < en->prog->entry[entry].nflops; i++) {
+    const ProgFlops *f = &en->prog->entry[entry].flops[i];
+    double times = f->sym < 0 ? 1 : (double)engine_extent(en, &en->prog->sym[f->sym], s);
+    if (f->mask >= 0) {
+      MaskKey key = engine_mask(en, &en->prog->buf[f->mask].mask);
+      const RtMask *m = step_mask(s, key);
+      int64_t n = key.rows ? s->nrow : s->stream[key.q].ntok;
+      times = 0;
+      for (int64_t r = 0; r < n; r++) times += m->hi[r] > m->lo[r] ? m->hi[r] - m->lo[r] : 0;
+    }
+    sum += times * (double)f->flops;
+  }
+  return sum;
+}

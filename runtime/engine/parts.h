@@ -30,6 +30,10 @@ bool packed_map(Engine *en, RtError *e);
 const float *packed_theta(Engine *en, RtError *e);
 bool packed_live(Engine *en, RtError *e);
 
+// run.c
+MaskKey engine_mask(const Engine *en, const ProgMask *m);
+int64_t engine_extent(const Engine *en, const ProgSym *sym, const Step *s);
+
 // weights.c: maps the files of dir[model], makes room for panels and constants, and packs: entry `init`, whose calls each run on all threads.
 // With en->pack nothing is read of the files, and nothing is packed.
 bool weights_map(Engine *en, const char *const *dir, RtError *e);

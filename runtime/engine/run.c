@@ -19,14 +19,17 @@ static void *step_input(const Engine *en, const Step *s, const ProgGiven *in) {
   }
 }
 
+MaskKey engine_mask(const Engine *en, const ProgMask *m) {
+  const ProgSym *q = &en->prog->sym[m->query], *k = &en->prog->sym[m->key];
+  return (MaskKey){.q = en->stream_of[q->model], .k = en->stream_of[k->model], .rows = q->kind == SYM_ROWS, .cache = k->kind == SYM_CACHE, .window = m->window};
+}
+
 static void bind_step(Engine *en, int entry, Step *s) {
   const Prog *p = en->prog;
   for (int i = 0; i < p->nbuf; i++) {
     const ProgBuf *b = &p->buf[i];
     if (b->kind == BUF_MASK) {
-      const ProgSym *q = &p->sym[b->mask.query], *k = &p->sym[b->mask.key];
-      MaskKey key = {.q = en->stream_of[q->model], .k = en->stream_of[k->model], .rows = q->kind == SYM_ROWS,
-                     .cache = k->kind == SYM_CACHE, .window = b->mask.window};
+      MaskKey key = engine_mask(en, &b->mask);
       if (key.cache != (entry == en->entry[ENTRY_STEP])) continue;       // only stepping looks at cached keys
       en->buf[i] = (void *)(uintptr_t)step_mask(s, key);
     } else if (b->kind == BUF_INPUT) {
@@ -37,7 +40,7 @@ static void bind_step(Engine *en, int entry, Step *s) {
 }
 
 // Extents of a symbol in a step.
-static int64_t extent(const Engine *en, const ProgSym *sym, const Step *s) {
+int64_t engine_extent(const Engine *en, const ProgSym *sym, const Step *s) {
   int stream = sym->model < 0 ? 0 : en->stream_of[sym->model];
   switch (sym->kind) {
     case SYM_TOKENS: return s ? s->stream[stream].ntok : 0;
@@ -62,7 +65,7 @@ static void run(Engine *en, int entry, Step *s) {
     check_room(en, entry, s);
     bind_step(en, entry, s);
   }
-  for (int i = 0; i < p->nsym; i++) en->sym[i] = extent(en, &p->sym[i], s);
+  for (int i = 0; i < p->nsym; i++) en->sym[i] = engine_extent(en, &p->sym[i], s);
   arena_arrange(en, entry);
   RtCtx ctx = {.buf = en->buf, .sym = en->sym, .kernel = en->isa->kernel, .pool = en->pool};
   bool packs = entry == en->entry[ENTRY_INIT];

@@ -70,6 +70,7 @@ static int64_t takes(const FeedSteps *f, const DataRow *r) { return f->whole ? r
 bool feed_room(FeedSteps *f, int64_t longest, RtError *e) {
   f->room = f->cap > longest ? f->cap : longest;
   engine_cap(f->en, f->entry, f->room, f->room);
+  if (f->frozen) frozen_cap(f->frozen, f->room, f->room);
   return engine_place(f->en, e);
 }
 
@@ -97,7 +98,8 @@ bool feed_steps(FeedSteps *f, const DataRow *const *row, int64_t n, float gscale
     }
     if (f->step->nseq == 0) continue;
     if (rt_stopped(e) || !have_room(f, e)) return false;
-    engine_run(f->en, f->entry, f->step);
+    if (f->frozen) frozen_run(f->frozen, f->step);
+    else engine_run(f->en, f->entry, f->step);
     if (each) each(user, first, i - first);
   }
   return true;

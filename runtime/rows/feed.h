@@ -24,6 +24,7 @@ typedef struct FeedSteps {
   Step *step;
   int entry;
   bool whole;                  // every token of a row, every position wanted; otherwise what training takes of it (row_add)
+  Frozen *frozen;              // entry `live`: what it is given; else NULL
   int64_t cap;                 // most tokens of a stream in a step
   int64_t room;                // for so many there is room in the engine
 } FeedSteps;

@@ -47,6 +47,13 @@ static bool set_count(TrainSettings *s, int i, const char *text) {
   return true;
 }
 
+static bool set_bytes(TrainSettings *s, int i, const char *text) {
+  int64_t n;
+  if (!number_bytes_text(text, &n) || !fits(i, (double)n)) return false;
+  *(int64_t *)member(s, i) = n;
+  return true;
+}
+
 static bool set_reals(TrainSettings *s, int i, const char *text, int count) {
   double v[2];
   const char *end = text;
@@ -77,6 +84,7 @@ static bool set_text(TrainSettings *s, int i, const char *text) {
     case SETTING_WHOLE:
     case SETTING_TOKENS:
     case SETTING_BATCH: return set_count(s, i, text);
+    case SETTING_BYTES: return set_bytes(s, i, text);
     case SETTING_REAL: return set_reals(s, i, text, 1);
     case SETTING_PAIR: return set_reals(s, i, text, 2);
     case SETTING_SWITCH: return set_switch(s, i, text);
@@ -152,7 +160,8 @@ static bool json_value(TrainSettings *s, int i, const json_t *v) {
     case SETTING_PATH: return json_is_string(v) && set_text(s, i, text);
     case SETTING_WHOLE:
     case SETTING_TOKENS:
-    case SETTING_BATCH: return json_count(s, i, v);
+    case SETTING_BATCH:
+    case SETTING_BYTES: return json_count(s, i, v);
     case SETTING_REAL: return json_reals(s, i, v, 1);
     case SETTING_PAIR: return json_reals(s, i, v, 2);
     case SETTING_SWITCH: return json_switch(s, i, v);
@@ -216,6 +225,7 @@ static json_t *to_json(const TrainSettings *s, int i) {
   switch (row->kind) {
     case SETTING_PATH: return path_json(*(const char *const *)at);
     case SETTING_WHOLE:
+    case SETTING_BYTES:
     case SETTING_TOKENS: return json_integer(*(const int64_t *)at);
     case SETTING_BATCH:
       return json_pack("{s:I, s:s, s:o*}", "n", (json_int_t)b->n, "unit", b->rows ? "rows" : "tokens", "default", b->unsaid ? json_true() : NULL);
@@ -244,10 +254,16 @@ bool settings_same(const TrainSettings *a, const TrainSettings *b, int i) {
 }
 
 void settings_copy(TrainSettings *to, const TrainSettings *from, int i) {
-  static const size_t SIZE[] = {[SETTING_PATH] = sizeof(char *), [SETTING_WHOLE] = sizeof(int64_t), [SETTING_TOKENS] = sizeof(int64_t),
+  static const size_t SIZE[] = {[SETTING_PATH] = sizeof(char *), [SETTING_WHOLE] = sizeof(int64_t), [SETTING_TOKENS] = sizeof(int64_t), [SETTING_BYTES] = sizeof(int64_t),
                                 [SETTING_BATCH] = sizeof(SettingBatch), [SETTING_REAL] = sizeof(double), [SETTING_PAIR] = 2 * sizeof(double),
                                 [SETTING_SWITCH] = sizeof(bool), [SETTING_WORD] = sizeof(int), [SETTING_CALL] = sizeof(int)};
   memcpy(member(to, i), value(from, i), SIZE[setting_row[i].kind]);
+}
+
+// With the largest unit of which it is a whole number.
+static void bytes_text(int64_t bytes, char *out, size_t n) {
+  bool giga = bytes && bytes % 1000000000 == 0, mega = bytes && bytes % 1000000 == 0;
+  snprintf(out, n, "%lld%s", (long long)(giga ? bytes / 1000000000 : mega ? bytes / 1000000 : bytes), giga ? "GB" : mega ? "MB" : "");
 }
 
 void settings_text(const TrainSettings *s, int i, char *out, size_t n) {
@@ -263,6 +279,7 @@ void settings_text(const TrainSettings *s, int i, char *out, size_t n) {
       else snprintf(out, n, "%lld", (long long)*(const int64_t *)at);
       break;
     case SETTING_BATCH: snprintf(out, n, "%lld%s", (long long)b->n, b->rows ? "rows" : "tokens"); break;
+    case SETTING_BYTES: bytes_text(*(const int64_t *)at, out, n); break;
     case SETTING_REAL: snprintf(out, n, "%.12g", *x); break;
     case SETTING_PAIR: snprintf(out, n, "%.12g,%.12g", x[0], x[1]); break;
     case SETTING_SWITCH: snprintf(out, n, "%s", *(const bool *)at ? "true" : "false"); break;

@@ -21,6 +21,7 @@ typedef struct SettingBatch {
 #define MEMBER_WHOLE(lo, hi) int64_t
 #define MEMBER_TOKENS(lo, hi) int64_t
 #define MEMBER_BATCH(lo, hi) SettingBatch
+#define MEMBER_BYTES(lo, hi) int64_t
 #define MEMBER_REAL(lo, hi) double
 #define MEMBER_PAIR(lo, hi) struct { double v[2]; }
 #define MEMBER_SWITCH bool

@@ -35,7 +35,7 @@ keeps 'script: a file is there that is no program of calmc.*-o' "$CALMC" build s
 keeps 'tool: a file is there that is no program of calmc' "$CALMC" build spec.calm -o tool
 rm spec script tool
 "$CALMC" build spec.calm --emit=obj -o object 2>said || fail "--emit=obj: $(cat said)"
-grep -q '^wrote object, [0-9.]* kB$' said || fail "--emit says $(cat said)"
+grep -q '^wrote object, [0-9.]* [kM]B$' said || fail "--emit says $(cat said)"
 keeps 'no program of calmc' "$CALMC" build spec.calm -o object
 "$CALMC" build spec.calm -o app 2>said || fail "build: $(cat said)"
 grep -q "^wrote app, [0-9.]* MB; next: ./app train --data $PWD/rows.jsonl\$" said || fail "build says $(cat said)"

@@ -340,6 +340,20 @@ static void plan_of_all(void **state) {
   }
   plan_finish(all);
   assert_true(all->nkernel < kernels);
+  const PlanEntry *train = NULL, *frozen = NULL, *live = NULL;      // train in two: of its own calls, what is given by none to the other
+  for (int i = 0; i < all->nentry; i++) {
+    const PlanEntry *e = &all->entry[i];
+    *(!strcmp(e->name, "train") ? &train : !strcmp(e->name, "frozen") ? &frozen : !strcmp(e->name, "live") ? &live : &(const PlanEntry *){NULL}) = e;
+  }
+  assert_true(frozen && live && frozen->nout > 0 && live->nout == train->nout);
+  assert_true(live->ncall < train->ncall && frozen->ncall < train->ncall && frozen->ncall + live->ncall >= train->ncall);
+  for (int c = 0; c < frozen->ncall; c++) assert_false(frozen->call[c].live);
+  for (int c = 0; c < train->ncall; c++) {
+    int heavy[2] = {0};
+    for (int i = 0; i < frozen->ncall; i++) heavy[0] += frozen->call[i].kernel == train->call[c].kernel;
+    for (int i = 0; i < live->ncall; i++) heavy[1] += live->call[i].kernel == train->call[c].kernel;
+    assert_true(heavy[0] + heavy[1] > 0);                    // no kernel of train is lost, and none is new
+  }
   for (int i = 0; i < all->nbuf; i++) {                      // what has a name is there once
     const PBuf *b = &all->buf[i];
     for (int j = 0; j < i && *b->name; j++)
@@ -397,7 +411,7 @@ static void kernels_behind_a_zero(void **state) {
   ARENA_PUSH(a, p->entry, p->nentry, p->capentry, e);
   for (int i = 0; i < 4; i++) {
     KernelDraft d = {.k = {.cls = K_SLICE, .SLICE = {.A = 4, .B = 0, .C = 1 + i / 2, .from = i % 2}}};
-    for (int times = 0; times < 2; times++) plan_call(p, 0, &d, -1, 1);
+    for (int times = 0; times < 2; times++) plan_call(p, 0, &d, -1, 1, false);
     assert_int_equal(p->nkernel, i + 1);
   }
   assert_int_equal(p->entry[0].ncall, 8);

@@ -1,0 +1,103 @@
+// See frozen.h.
+#include "runtime/commands/frozen.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "runtime/core/core.h"
+#include "runtime/files/files.h"
+#include "runtime/rows/rows.h"
+
+// ---- what it is worth
+
+typedef struct Taken {         // of one row by a training
+  int64_t *tokens;             // by stream
+  int64_t rows;
+} Taken;
+
+static void take(Taken *t, const Step *s) {
+  for (int k = 0; k < s->nstream; k++) t->tokens[k] = s->stream[k].ntok;
+  t->rows = s->nrow;
+}
+
+FrozenWorth frozen_worth(const App *a, const TrainSettings *s, const Data *look) {
+  enum { COUNTED = 256 };      // rows whose operations are counted
+  const Engine *en = a->en;
+  FrozenWorth w = {0};
+  Step *one = step_new(en->nstream);
+  Taken t = {.tokens = rt_alloc((size_t)en->nstream, sizeof *t.tokens)};
+  double whole = 0, live = 0, rows = 0, tokens = 0;
+  for (int64_t i = 0; frozen_can(en) && i < look->n; i++) {
+    step_reset(one);
+    if (!row_add(one, &look->row[i], 0)) continue;
+    take(&t, one);
+    w.bytes += (double)frozen_bytes(en, t.tokens, t.rows);
+    if (rows < COUNTED) whole += engine_flops(en, en->entry[ENTRY_TRAIN], one), live += engine_flops(en, en->entry[ENTRY_LIVE], one);
+    rows++, tokens += (double)look->row[i].n;
+  }
+  double times = look->looked ? (double)look->of / (double)look->looked : 0;
+  if (whole > 0) w.share = 1 - live / whole;
+  if (rows > 0) w.passes = (double)s->steps * (double)s->batch.n * (double)s->accumulate / (times * (s->batch.rows ? rows : tokens));
+  if (rows > 0 && s->batch.unsaid && tokens * times < (double)s->batch.n * (double)s->accumulate) w.passes = (double)s->steps;      // a step is a pass
+  w.bytes *= times;
+  step_free(one);
+  rt_free(t.tokens);
+  return w;
+}
+
+// ---- opening it
+
+enum { WORTH = 20 };           // it has to spare one part in so many
+
+static int choose_place(const TrainSettings *s, const FrozenWorth *w, int64_t room) {
+  if (s->cache != CACHE_auto) return s->cache;
+  bool fits = w->bytes <= (double)s->cache_limit && w->bytes <= (double)room / 2;
+  return w->passes > 1 && w->share * WORTH >= 1 && fits ? CACHE_memory : CACHE_off;
+}
+
+// What a file of it belongs to, of all that the engine does not know: this program's code, and the models' weights and tokenizers.
+static bool belongs_to(Identity *id, char of[SHA256_HEX], RtError *e) {
+  char self[SHA256_HEX];
+  const json_t *is = identity_get(id, e);
+  if (!is || !sha256_file("/proc/self/exe", self, e)) return false;
+  char *models = json_dumps(json_object_get(is, "models"), JSON_COMPACT | JSON_SORT_KEYS);
+  Sha256 h;
+  sha256_init(&h);
+  sha256_add(&h, self, sizeof self);
+  if (models) sha256_add(&h, models, strlen(models));
+  rt_free(models);
+  sha256_hex(&h, of);
+  return true;
+}
+
+bool frozen_begin(FrozenRun *z, const App *a, const Options *o, const TrainSettings *s, const Data *look, Identity *id, const char *path, RtError *e) {
+  char of[SHA256_HEX] = "";
+  *z = (FrozenRun){0};
+  if (!frozen_can(a->en)) {
+    if (s->cache != CACHE_off) options_idle_setting(o, SET_train_cache, "nothing of what this program trains through is frozen");
+    return true;
+  }
+  z->worth = frozen_worth(a, s, look);
+  int64_t room = limits_memory_room(), limit = s->cache_limit;
+  int where = choose_place(s, &z->worth, room);
+  if (where == CACHE_off) return true;
+  if (where == CACHE_memory && limit > room / 4 * 3) limit = room / 4 * 3;
+  if (where == CACHE_disk && !belongs_to(id, of, e)) return false;
+  z->path = where == CACHE_disk ? path : NULL;
+  return (z->cache = frozen_open(a->en, limit, z->path, of, e)) != NULL;
+}
+
+void frozen_tell(const FrozenRun *z) {
+  if (z->cache)
+    fprintf(stderr, "frozen cache %s: about %.3g MB of all rows; a row that is in it spares %.0f %% of its operations\n", z->path ? z->path : "in memory", z->worth.bytes / 1e6,
+            100 * z->worth.share);
+}
+
+void frozen_tell_use(const FrozenRun *z) {
+  if (!z->cache) return;
+  FrozenCount n = frozen_count(z->cache);
+  fprintf(stderr, "frozen cache: %lld row%s in %.3g MB; %lld of %lld rows of steps were in it\n", (long long)n.rows, plural(n.rows), (double)n.bytes / 1e6, (long long)n.found,
+          (long long)(n.found + n.computed));
+}
+
+void frozen_end(FrozenRun *z) { frozen_close(z->cache); }
