@@ -138,7 +138,7 @@ static void begin_head(Cg *g, const Bwd *b, const Block *q) {
   LLVMValueRef sum = dot(g, cg_at(g, g->f32, dout, scaled(g, r.i, os)), cg_at(g, g->f32, out, scaled(g, r.i, os)), b->E);
   cg_store(g, cg_fmul(g, sum, cg_f32(g, b->cap == 0 ? -b->scale : -1)), word_at(g, g->f32, b->delta, r.i));
   LLVMValueRef l = cg_load(g, g->f32, cg_at(g, g->f32, lse, scaled(g, r.i, b->H)));
-  cg_store(g, cg_fmul(g, l, cg_f32(g, -ATTN_LOG2E)), word_at(g, g->f32, b->lse, r.i));
+  cg_store(g, cg_fneg(g, l), word_at(g, g->f32, b->lse, r.i));
   cg_loop_end(g, &r);
 }
 
@@ -161,10 +161,10 @@ static void columns(Cg *g, const Bwd *b, LLVMValueRef visible, LLVMValueRef p_at
   if (b->cap != 0) {
     LLVMValueRef t = cg_vtanh(g, cg_fmul(g, s, cg_splatc(g, b->scale / b->cap)));
     LLVMValueRef slope = cg_fmul(g, cg_splatc(g, b->scale), cg_fsub(g, cg_splatc(g, 1), cg_fmul(g, t, t)));
-    p = cg_vexp2(g, cg_fma(g, t, cg_splatc(g, b->cap * ATTN_LOG2E), less));
+    p = cg_vexp2(g, cg_fmul(g, cg_fma(g, t, cg_splatc(g, b->cap), less), cg_splatc(g, ATTN_LOG2E)));
     ds = cg_fmul(g, cg_fmul(g, p, cg_fadd(g, d, delta)), slope);
   } else {
-    p = cg_vexp2(g, cg_fma(g, s, cg_splatc(g, b->scale * ATTN_LOG2E), less));
+    p = cg_vexp2(g, cg_fmul(g, cg_fadd(g, cg_fmul(g, s, cg_splatc(g, b->scale)), less), cg_splatc(g, ATTN_LOG2E)));      // as the forward kernel scaled it: exactly 0 of the one score that counts
     ds = cg_fmul(g, p, cg_fma(g, d, cg_splatc(g, b->scale), delta));
   }
   cg_store16(g, visible ? cg_select(g, visible, p, cg_splatc(g, 0)) : p, p_at);

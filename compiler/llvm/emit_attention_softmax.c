@@ -3,18 +3,17 @@
 // that its probabilities are: what is summed is the same.
 #include "llvm/emit_attention.h"
 
-static const double LN2 = 0.6931471805599453;
-
 static LLVMValueRef infinite(Cg *g) { return cg_splatc(g, -__builtin_inf()); }
 
-// Without a cap the scale waits until the exponential, where it costs nothing: maxima are then of unscaled scores.
+// Without a cap the scale waits until the exponential, where it costs nothing: maxima are then of unscaled scores. Scores are multiplied after their
+// maximum is subtracted, not before: where they are large, and all of a row's weight is on one, its exponential is of exactly 0.
 static bool waits(const AttnState *s) { return s->cap == 0 && s->scale > 0; }
-static double factor(const AttnState *s) { return waits(s) ? s->scale * ATTN_LOG2E : 1; }
+static double factor(const AttnState *s) { return waits(s) ? s->scale * ATTN_LOG2E : ATTN_LOG2E; }
 
 static LLVMValueRef score(Cg *g, const AttnState *s, LLVMValueRef x) {
   if (waits(s)) return x;
-  if (s->cap == 0) return cg_fmul(g, x, cg_splatc(g, s->scale * ATTN_LOG2E));
-  return cg_fmul(g, cg_vtanh(g, cg_fmul(g, x, cg_splatc(g, s->scale / s->cap))), cg_splatc(g, s->cap * ATTN_LOG2E));
+  if (s->cap == 0) return cg_fmul(g, x, cg_splatc(g, s->scale));
+  return cg_fmul(g, cg_vtanh(g, cg_fmul(g, x, cg_splatc(g, s->scale / s->cap))), cg_splatc(g, s->cap));
 }
 
 typedef struct Row {           // a row of a chunk and what it sees of the key block
@@ -37,7 +36,7 @@ static Row row_at(Cg *g, const AttnState *s, const AttnChunk *c, LLVMValueRef r)
 
 static LLVMValueRef vector_at(Cg *g, const Row *x, int i) { return cg_at(g, g->f32, x->S, cg_i64(g, (int64_t)i * LANES)); }
 
-// The maximum of each row's scores so far, as the exponentials see it: scaled.
+// The maximum of each row's scores so far.
 static void find_maxima(Cg *g, const AttnState *s, const AttnChunk *c) {
   CgLoop r = cg_loop(g, cg_i64(g, 0), c->m, 1);
   Row x = row_at(g, s, c, r.i);
@@ -61,7 +60,7 @@ static void find_maxima(Cg *g, const AttnState *s, const AttnChunk *c) {
   cg_set(g, most, cg_fmax(g, cg_get(g, g->v16f32, z), cg_get(g, g->v16f32, most)));
   cg_loop_end(g, &l);
   cg_endif(g, &whole);
-  LLVMValueRef now = cg_fmul(g, cg_max16(g, cg_get(g, g->v16f32, most)), cg_f32(g, factor(s)));
+  LLVMValueRef now = cg_max16(g, cg_get(g, g->v16f32, most));
   LLVMValueRef before = cg_load(g, g->f32, attn_floats(g, s->run, cg_add(g, c->base, r.i)));
   cg_store(g, cg_fmax(g, now, before), attn_floats(g, s->max, r.i));
   cg_loop_end(g, &r);
@@ -76,7 +75,7 @@ static void find_rescale(Cg *g, const AttnState *s, const AttnChunk *c) {
   LLVMValueRef none = LLVMBuildFCmp(g->b, LLVMRealOEQ, now, infinite(g), "");
   LLVMValueRef safe = cg_select(g, none, cg_splatc(g, 0), now);
   LLVMValueRef same = LLVMBuildFCmp(g->b, LLVMRealOEQ, before, now, "");
-  LLVMValueRef scale = cg_select(g, same, cg_splatc(g, 1), cg_vexp2(g, cg_fsub(g, before, safe)));
+  LLVMValueRef scale = cg_select(g, same, cg_splatc(g, 1), cg_vexp2(g, cg_fmul(g, cg_fsub(g, before, safe), cg_splatc(g, factor(s)))));
   cg_store16_mask(g, now, at, mask);
   cg_store16(g, safe, attn_floats(g, s->safe, r.i));
   cg_store16(g, scale, attn_floats(g, s->scl, r.i));
@@ -84,9 +83,7 @@ static void find_rescale(Cg *g, const AttnState *s, const AttnChunk *c) {
 }
 
 static LLVMValueRef exponential(Cg *g, const AttnState *s, LLVMValueRef p, LLVMValueRef less) {
-  LLVMValueRef z = cg_load16(g, p);
-  z = factor(s) == 1 ? cg_fadd(g, z, less) : cg_fma(g, z, cg_splatc(g, factor(s)), less);
-  LLVMValueRef e = cg_vexp2(g, z);
+  LLVMValueRef e = cg_vexp2(g, cg_fmul(g, cg_fadd(g, cg_load16(g, p), less), cg_splatc(g, factor(s))));
   cg_store16(g, e, p);
   return e;
 }
@@ -161,7 +158,7 @@ void attn_softmax_end(Cg *g, const AttnState *s, LLVMValueRef base, LLVMValueRef
   LLVMValueRef mask = cg_mask16(g, cg_sub(g, m, l.i)), sum = cg_load16_mask(g, attn_floats(g, s->max, l.i), mask);
   LLVMValueRef run = cg_load16_mask(g, attn_floats(g, s->run, cg_add(g, base, l.i)), mask);
   LLVMValueRef none = LLVMBuildFCmp(g->b, LLVMRealOEQ, sum, cg_splatc(g, 0), "");
-  LLVMValueRef lse = cg_select(g, none, infinite(g), cg_fma(g, run, cg_splatc(g, LN2), cg_vlog(g, sum)));
+  LLVMValueRef lse = cg_select(g, none, infinite(g), cg_fma(g, run, cg_splatc(g, waits(s) ? s->scale : 1), cg_vlog(g, sum)));
   cg_store16(g, cg_select(g, none, cg_splatc(g, 0), cg_fdiv(g, cg_splatc(g, 1), sum)), attn_floats(g, s->safe, l.i));
   cg_store16(g, lse, attn_floats(g, s->scl, l.i));
   cg_loop_end(g, &l);
