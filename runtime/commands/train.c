@@ -506,6 +506,7 @@ static void say_nothing(const Trainer *t) {
 // Names the parameters to take: best/, where that is better than the last step's.
 static void say_done(const Trainer *t, int sig) {
   const TrainState *s = &t->st;
+  frozen_tell_use(&t->frozen);
   fprintf(stderr, "%s after step %lld of %lld in %.1f s", sig ? "stopped" : "done", (long long)s->step, (long long)t->set.steps, rt_now() - t->started);
   if (t->seconds_before > 0) fprintf(stderr, " (%.1f s with what was before)", s->seconds);
   fprintf(stderr, ", %.0f MB; ", (double)rt_peak_resident() / 1e6);
@@ -513,7 +514,6 @@ static void say_done(const Trainer *t, int sig) {
     fprintf(stderr, "best parameters in %s (held-out loss was lowest after step %lld: %.4f), those of the last step in %s\n", t->dir.best,
             (long long)s->best_step, s->best, t->dir.last);
   else fprintf(stderr, "parameters in %s\n", t->dir.last);
-  frozen_tell_use(&t->frozen);
   say_use(t, sig);
 }
 
