@@ -42,7 +42,7 @@ def one(a, dir, way):
     r["loss"] = json.loads(out)["loss"]
     out, peak = call(["sh", "-c", f"exec {dir}/{way}.app generate --prompt 'The' --max-tokens {a.tokens} --ignore-eos {' '.join(flags)} 2>&1 >/dev/null"], env=env, watch=True)
     r["tokens"], r["mb"] = float(re.search(r"tokens at ([0-9.]+) a second", out)[1]), peak["VmHWM"] / 1024
-    call([f"{dir}/{way}.pair.app", "train", "--data", f"{dir}/rows.jsonl", "--steps", str(a.steps), "--batch", "2rows", "--overwrite", "--out", f"{dir}/run", *flags], env=env)
+    call([f"{dir}/{way}.pair.app", "train", "--data", f"{dir}/rows.jsonl", "--steps", str(a.steps), "--batch", "2rows", "--cache", "off", "--overwrite", "--out", f"{dir}/run", *flags], env=env)
     with open(f"{dir}/run/log.csv") as f: r["rate"] = statistics.median(float(row["tokens_per_s"]) for row in list(csv.DictReader(f))[1:])
     return r
 

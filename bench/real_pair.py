@@ -53,7 +53,7 @@ class Bench:
     def __init__(self, a, dir, cache): self.a, self.dir, self.cache = a, dir, cache
 
     def command(self, steps, *more):
-        return [f"{self.dir}/compose", "train", "--params", f"{self.dir}/theta.safetensors", "--data", f"{self.dir}/data/train.jsonl", "--stop-after", str(steps), *more]
+        return [f"{self.dir}/compose", "train", "--params", f"{self.dir}/theta.safetensors", "--data", f"{self.dir}/data/train.jsonl", "--stop-after", str(steps), "--cache", "off", *more]
 
     def calm(self, steps, *more): return calm_train(self.command(steps, *more), self.dir, self.a.threads)
 

@@ -56,7 +56,7 @@ class Bench:
         self.epoch = shape["rows"] // shape["batch"]
         self.steps = self.epoch * (a.epochs or (20 if a.shape == "experiment" else 2))
 
-    def command(self, steps): return [f"{self.dir}/app", "train", "--params", f"{self.dir}/theta.safetensors", "--steps", str(steps)]
+    def command(self, steps): return [f"{self.dir}/app", "train", "--params", f"{self.dir}/theta.safetensors", "--steps", str(steps), "--cache", "off"]
 
     def calm(self, steps): return calm_train(self.command(steps), self.dir, self.a.threads)
 
