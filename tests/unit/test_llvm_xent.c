@@ -218,6 +218,7 @@ static void check_shapes(Precision precision) {
       Kernels kernels = compile(shapes[i], dt, harness_isa(k), precision);
       for (int c = 0; c < NCOUNT; c++) {
         if (shapes[i].V >= KEPT && counts[c] > 1 && counts[c] != 33) continue;      // the double loops are slow
+        if (precision == PRECISION_BF16 && counts[c] % 32 != 1) continue;           // what rows have in common is seen in f32
         Problem p = problem(shapes[i], dt, precision, counts[c], (uint32_t)(i * NCOUNT + c), 2);
         Results r = run(&p, &kernels, 0, p.R);
         compare(&p, &r);
