@@ -86,6 +86,7 @@ void sha256_init(Sha256 *s) {
 void sha256_add(Sha256 *s, const void *data, size_t n) {
   const uint8_t *p = data;
   size_t have = s->bytes % 64;
+  if (!n) return;              // data may be NULL then
   s->bytes += n;
   if (have) {
     size_t k = n < 64 - have ? n : 64 - have;

@@ -81,6 +81,7 @@ static bool whole_and_cut(void *user, RtError *e) {
     assert_true(x && number(x, "ts") == 250000 && number(x, "dur") == 250000 && number(json_object_get(x, "args"), "tokens") == 32);
     x = find(events, "kernel", "row 8 exp …");
     assert_true(x && fabs(number(x, "ts") - 400) < 0.01 && fabs(number(x, "dur") - 50) < 0.01);
+    json_decref(t);
     assert_int_equal(files(), 1);
     assert_true(profile_end(p, e));
   }
