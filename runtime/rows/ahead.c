@@ -67,12 +67,9 @@ static bool read_on(void *user, RtError *e) {
   Ahead *a = user;
   RtError why;
   const RtHost host = {.stop = asked, .user = a};
-  DataOptions o = a->theirs;
-  Streams streams = {0};
-  Tokenizer *tok = o.tok ? tokenizer_share(o.tok) : NULL;
-  if (o.streams) streams = streams_share(o.streams), o.streams = &streams;
-  o.tok = tok;
-  feeder_start(&a->feeder, a->file, &o, &a->plan);
+  DataShare own;
+  data_share(&own, &a->theirs);
+  feeder_start(&a->feeder, a->file, &own.o, &a->plan);
   bool end = false;
   while (!end && wait_for_room(a)) {
     Filling f = {.a = a, .b = &a->batch[a->made % BATCHES]};
@@ -92,8 +89,7 @@ static bool read_on(void *user, RtError *e) {
   pthread_mutex_unlock(&a->lock);
   for (int i = 0; i < BATCHES; i++) batch_free(&a->batch[i]);
   feeder_end(&a->feeder);
-  streams_free(&streams);
-  if (tok) tokenizer_free(tok);
+  data_share_end(&own);
   (void)e;
   return true;
 }

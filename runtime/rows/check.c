@@ -81,18 +81,14 @@ static void add_counts(Check *c, const Data *d, bool started) {
 
 static bool work(void *user, RtError *e) {
   Check *c = user;
-  DataOptions o = c->theirs;
-  Streams streams = {0};
-  Tokenizer *tok = o.tok ? tokenizer_share(o.tok) : NULL;
-  if (o.streams) streams = streams_share(o.streams), o.streams = &streams;
-  o.tok = tok;
-  Data *d = data_new(&o);
-  if (c->idle) read_form(c, d, &o);
-  read_runs(c, d, &o, NULL);
+  DataShare own;
+  data_share(&own, &c->theirs);
+  Data *d = data_new(&own.o);
+  if (c->idle) read_form(c, d, &own.o);
+  read_runs(c, d, &own.o, NULL);
   add_counts(c, d, true);
   data_free(d);
-  streams_free(&streams);
-  if (tok) tokenizer_free(tok);
+  data_share_end(&own);
   (void)e;
   return true;
 }

@@ -318,6 +318,17 @@ void data_close(DataFile *f) {
   rt_free(f);
 }
 
+void data_share(DataShare *own, const DataOptions *theirs) {
+  *own = (DataShare){.o = *theirs};
+  if (theirs->tok) own->o.tok = own->tok = tokenizer_share(theirs->tok);
+  if (theirs->streams) own->streams = streams_share(theirs->streams), own->o.streams = &own->streams;
+}
+
+void data_share_end(DataShare *own) {
+  streams_free(&own->streams);
+  if (own->tok) tokenizer_free(own->tok);
+}
+
 Data *data_new(const DataOptions *o) {
   Data *d = rt_alloc(1, sizeof *d);
   d->nlimit = o->streams ? o->streams->n : 1;

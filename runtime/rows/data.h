@@ -36,6 +36,15 @@ typedef struct DataOptions {
   bool form;                    // texts are not tokenized: only what bytes decide is looked at, UTF-8, JSON, keys and their kinds, and no row comes of it
 } DataOptions;
 
+// The same for a thread of its own: tokenizers change while they are used, so it has shares of them, which end with it.
+typedef struct DataShare {
+  DataOptions o;
+  Streams streams;
+  Tokenizer *tok;
+} DataShare;
+void data_share(DataShare *own, const DataOptions *theirs);      // own stays where it is
+void data_share_end(DataShare *own);
+
 // A file of rows, which holds none of them, or all (data_hold). Rows are counted from 0 in the order of the file.
 typedef struct DataFile {
   Lines lines;                 // read-only once open, for any number of threads
