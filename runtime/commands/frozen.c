@@ -77,6 +77,7 @@ bool frozen_begin(FrozenRun *z, const App *a, const Options *o, const TrainSetti
     if (s->cache != CACHE_off) options_idle_setting(o, SET_train_cache, "nothing of what this program trains through is frozen");
     return true;
   }
+  if (s->cache == CACHE_off) return true;
   z->worth = frozen_worth(a, s, look);
   int64_t room = limits_memory_room(), limit = s->cache_limit;
   int where = choose_place(s, &z->worth, room);

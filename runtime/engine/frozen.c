@@ -82,11 +82,10 @@ static int64_t row_bytes(const Frozen *z, const Step *s, int64_t seq) {
 
 // ---- keys
 
-static int digit(char c) { return c <= '9' ? c - '0' : c - 'a' + 10; }
+_Static_assert((int)RECORD_KEY == (int)SHA256_BYTES, "a row's key");
 
 static void key_of(const Step *s, int64_t seq, uint8_t key[RECORD_KEY]) {
   Sha256 h;
-  char hex[SHA256_HEX];
   const StepPart *anchor = &s->stream[0].part[seq];
   sha256_init(&h);
   for (int k = 0; k < s->nstream; k++) {
@@ -100,8 +99,7 @@ static void key_of(const Step *s, int64_t seq, uint8_t key[RECORD_KEY]) {
     int64_t at = s->rows[r] - anchor->t0;
     sha256_add(&h, &at, sizeof at);
   }
-  sha256_hex(&h, hex);
-  for (int i = 0; i < RECORD_KEY; i++) key[i] = (uint8_t)(digit(hex[2 * i]) << 4 | digit(hex[2 * i + 1]));
+  sha256_end(&h, key);
 }
 
 // ---- the table
@@ -171,8 +169,7 @@ static void gather(const Frozen *z, int64_t from, char *out) {
   }
 }
 
-static void keep(Frozen *z, int64_t from, const uint8_t key[RECORD_KEY]) {
-  int64_t bytes = row_bytes(z, z->step, from);
+static void keep(Frozen *z, const uint8_t key[RECORD_KEY], const char *data, int64_t bytes) {
   if (z->full || !bytes) return;
   if (bytes + (int64_t)sizeof(Kept) > z->limit - z->count.bytes) {
     full(z, "its limit, or what memory leaves");
@@ -184,10 +181,13 @@ static void keep(Frozen *z, int64_t from, const uint8_t key[RECORD_KEY]) {
   if (!k->bytes) z->count.rows++;
   memcpy(k->key, key, RECORD_KEY);
   k->bytes = bytes;
-  char *data = z->file ? scratch(z, bytes) : rt_alloc((size_t)bytes, 1);
-  gather(z, from, data);
-  if (z->file) put_in_file(z, k, data);
-  else k->data = data, z->count.bytes += bytes + (int64_t)sizeof *k;
+  if (z->file) {
+    put_in_file(z, k, data);
+    return;
+  }
+  k->data = rt_alloc((size_t)bytes, 1);
+  memcpy(k->data, data, (size_t)bytes);
+  z->count.bytes += bytes + (int64_t)sizeof *k;
 }
 
 // ---- a step
@@ -249,10 +249,11 @@ static void add(Frozen *z, const Step *s, int64_t seq) {
 static void compute_missing(Frozen *z, const Step *s) {
   engine_run(z->en, z->en->entry[ENTRY_FROZEN], z->step);
   for (int64_t i = 0; i < z->nmissing; i++) {
-    char *data = scratch(z, row_bytes(z, z->step, i));
+    int64_t bytes = row_bytes(z, z->step, i);
+    char *data = scratch(z, bytes);
     gather(z, i, data);
     scatter(z, s, z->missing[i], data);
-    keep(z, i, z->key[i]);
+    keep(z, z->key[i], data, bytes);
   }
 }
 

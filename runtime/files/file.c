@@ -152,16 +152,18 @@ bool file_in_stands(const FileIn *in) {
   return now.size == in->stamp.size && now.seconds == in->stamp.seconds && now.nanoseconds == in->stamp.nanoseconds;
 }
 
-bool file_in_read(const FileIn *in, void *out, size_t n, size_t at) {
+bool file_read_at(int fd, void *out, size_t n, size_t at) {
   errno = 0;
   for (size_t done = 0; done < n;) {
-    ssize_t k = pread(in->fd, (char *)out + done, n - done, (off_t)(at + done));
+    ssize_t k = pread(fd, (char *)out + done, n - done, (off_t)(at + done));
     if (k < 0 && errno == EINTR) continue;
     if (k <= 0) return false;
     done += (size_t)k;
   }
   return true;
 }
+
+bool file_in_read(const FileIn *in, void *out, size_t n, size_t at) { return file_read_at(in->fd, out, n, at); }
 
 typedef struct Mapped {
   void *data;

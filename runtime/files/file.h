@@ -56,6 +56,7 @@ bool file_dir_replaced(const FileDir *d, const char *path);
 FileIn *file_in_open_at(const FileDir *dir, const char *name, const char *path, RtError *e);
 // Bytes [at, at + n) of it; false with errno, which is 0 where the file ends before.
 bool file_in_read(const FileIn *in, void *out, size_t n, size_t at);
+bool file_read_at(int fd, void *out, size_t n, size_t at);                   // likewise, of an open file
 
 // Maps a regular file for reading. Mapped weights are never copied: one that is cut short by others meanwhile raises SIGBUS when what is gone
 // is read, which commands/signals.c answers.

@@ -35,6 +35,11 @@ json_t *rtj_object_file(const char *path, size_t flags, RtError *e) {
   return v;
 }
 
+const char *rtj_said(const json_t *obj, const char *key) {
+  const char *s = json_string_value(json_object_get(obj, key));
+  return s ? s : "?";
+}
+
 const char *rtj_kind(const json_t *v) {
   if (!v) return "nothing";
   switch (json_typeof(v)) {

@@ -111,11 +111,12 @@ static Head head_of(const Lines *l) {
   return h;
 }
 
-static void sum_index(const Head *h, const void *body, size_t n, char out[SHA256_HEX]) {
+static void sum_index(const Head *h, const void *at, size_t nat, const void *gap, size_t ngap, char out[SHA256_HEX]) {
   Sha256 s;
   sha256_init(&s);
   sha256_add(&s, h, offsetof(Head, sum));
-  sha256_add(&s, body, n);
+  sha256_add(&s, at, nat);
+  sha256_add(&s, gap, ngap);
   sha256_hex(&s, out);
 }
 
@@ -128,7 +129,7 @@ static bool is_index_of(const Lines *l, const FileMap *m) {
   if (memcmp(h.magic, MAGIC, sizeof h.magic) != 0 || h.size != l->in->size || memcmp(h.sha256, l->sum.sha256, sizeof h.sha256) != 0) return false;
   if (!size_times((int64_t)h.n, sizeof *l->at, &at) || !size_times((int64_t)h.ngap, sizeof *l->gap, &gap)) return false;
   if ((int64_t)(m->size - sizeof h) != size_sum(size_sum(at, sizeof *l->at), gap)) return false;
-  sum_index(&h, m->data + sizeof h, m->size - sizeof h, sum);
+  sum_index(&h, m->data + sizeof h, m->size - sizeof h, NULL, 0, sum);
   return memcmp(sum, h.sum, sizeof h.sum) == 0;
 }
 
@@ -157,12 +158,7 @@ static void keep(const Lines *l, const FileDir *cache) {
   char name[96], sum[SHA256_HEX];
   size_t at = ((size_t)l->n + 1) * sizeof *l->at, gap = (size_t)l->ngap * sizeof *l->gap;
   Head h = head_of(l);
-  Sha256 s;
-  sha256_init(&s);
-  sha256_add(&s, &h, offsetof(Head, sum));
-  sha256_add(&s, l->at, at);
-  sha256_add(&s, l->gap, gap);
-  sha256_hex(&s, sum);
+  sum_index(&h, l->at, at, l->gap, gap, sum);
   memcpy(h.sum, sum, sizeof h.sum);
   index_name(l, name);
   FileOut *f = file_out_open_at(cache, name, name, NULL);

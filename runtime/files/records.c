@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "runtime/files/file.h"
 #include "runtime/files/out.h"
 
 typedef struct Head {
@@ -47,17 +48,7 @@ static uint64_t sum_of(const void *data, size_t n) {
 
 static uint64_t sum_of_head(const RecordHead *h) { return sum_of(h, offsetof(RecordHead, sum)); }
 
-// ---- whole reads and writes
-
-static bool read_at(int fd, void *out, size_t n, int64_t at) {
-  for (char *p = out; n;) {
-    ssize_t got = pread(fd, p, n, (off_t)at);
-    if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) return false;
-    p += got, at += got, n -= (size_t)got;
-  }
-  return true;
-}
+// ---- whole writes
 
 static bool write_at(int fd, const void *data, size_t n, int64_t at) {
   for (const char *p = data; n;) {
@@ -86,7 +77,7 @@ static bool begin(Records *r, const char of[SHA256_HEX]) {
 
 static void walk(Records *r, int64_t size, RecordSeen *each, void *user) {
   RecordHead h;
-  for (r->end = sizeof(Head); r->end + (int64_t)sizeof h <= size && read_at(r->fd, &h, sizeof h, r->end); r->end += (int64_t)sizeof h + h.bytes) {
+  for (r->end = sizeof(Head); r->end + (int64_t)sizeof h <= size && file_read_at(r->fd, &h, sizeof h, (size_t)r->end); r->end += (int64_t)sizeof h + h.bytes) {
     if (h.sum != sum_of_head(&h) || h.bytes < 0 || h.bytes > size - r->end - (int64_t)sizeof h) break;
     each(user, h.key, r->end, h.bytes);
   }
@@ -100,7 +91,7 @@ Records *records_open(const char *path, const char of[SHA256_HEX], RecordSeen *e
   r->fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0666);
   bool ok = r->fd >= 0 && fstat(r->fd, &st) == 0;
   if (!ok) rt_fail(e, "cannot open %s: %s", path, file_why(errno));
-  if (ok && (!S_ISREG(st.st_mode) || (st.st_size && (!read_at(r->fd, &h, sizeof h, 0) || memcmp(h.magic, MAGIC, sizeof h.magic)))))
+  if (ok && (!S_ISREG(st.st_mode) || (st.st_size && (!file_read_at(r->fd, &h, sizeof h, 0) || memcmp(h.magic, MAGIC, sizeof h.magic)))))
     ok = rt_fail(e, "%s: what is there is no file of calm's records, and is left as it is", path);
   if (ok && !memcmp(h.of, of, sizeof h.of)) {
     walk(r, st.st_size, each, user);
@@ -122,7 +113,7 @@ int64_t records_bytes(const Records *r) { return r->end; }
 
 bool records_read(Records *r, int64_t place, void *out, int64_t n) {
   RecordHead h;
-  return read_at(r->fd, &h, sizeof h, place) && h.sum == sum_of_head(&h) && h.bytes == n && read_at(r->fd, out, (size_t)n, place + (int64_t)sizeof h) &&
+  return file_read_at(r->fd, &h, sizeof h, (size_t)place) && h.sum == sum_of_head(&h) && h.bytes == n && file_read_at(r->fd, out, (size_t)n, (size_t)place + sizeof h) &&
          h.payload == sum_of(out, (size_t)n);
 }
 

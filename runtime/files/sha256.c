@@ -100,17 +100,23 @@ void sha256_add(Sha256 *s, const void *data, size_t n) {
   if (n % 64) memcpy(s->block, p + n / 64 * 64, n % 64);
 }
 
-void sha256_hex(Sha256 *s, char out[SHA256_HEX]) {
+void sha256_end(Sha256 *s, uint8_t out[SHA256_BYTES]) {
   uint64_t bits = s->bytes * 8;
   uint8_t pad[72] = {0x80}, n = (uint8_t)((s->bytes % 64 < 56 ? 56 : 120) - s->bytes % 64);
   for (int i = 0; i < 8; i++) pad[n + i] = (uint8_t)(bits >> (56 - 8 * i));
   sha256_add(s, pad, n + 8u);
-  for (int i = 0; i < 8; i++) snprintf(out + 8 * i, 9, "%08x", s->h[i]);
+  for (int i = 0; i < SHA256_BYTES; i++) out[i] = (uint8_t)(s->h[i / 4] >> (24 - i % 4 * 8));
+}
+
+void sha256_hex(Sha256 *s, char out[SHA256_HEX]) {
+  uint8_t sum[SHA256_BYTES];
+  sha256_end(s, sum);
+  for (int i = 0; i < SHA256_BYTES; i++) snprintf(out + 2 * i, 3, "%02x", sum[i]);
 }
 
 void sha256_of(const void *data, size_t n, char out[SHA256_HEX]) {
   Sha256 s;
   sha256_init(&s);
-  if (n) sha256_add(&s, data, n);
+  sha256_add(&s, data, n);
   sha256_hex(&s, out);
 }

@@ -7,7 +7,7 @@
 #include "runtime/core/core.h"
 #include "runtime/files/file.h"
 
-enum { SHA256_HEX = 65 };      // 64 digits and the end
+enum { SHA256_BYTES = 32, SHA256_HEX = 2 * SHA256_BYTES + 1 };      // digits and the end
 
 // A way to take in n blocks of 64 bytes; here: whether this processor can. sha256_path(0 …) lists them, the fastest first, then NULL.
 typedef struct Sha256Path {
@@ -27,7 +27,8 @@ typedef struct Sha256 {
 void sha256_init(Sha256 *s);                                // on the fastest path there is
 void sha256_init_on(Sha256 *s, const Sha256Path *path);
 void sha256_add(Sha256 *s, const void *data, size_t n);
-void sha256_hex(Sha256 *s, char out[SHA256_HEX]);           // finishes s
+void sha256_end(Sha256 *s, uint8_t out[SHA256_BYTES]);      // finishes s
+void sha256_hex(Sha256 *s, char out[SHA256_HEX]);           // the same, as text
 void sha256_of(const void *data, size_t n, char out[SHA256_HEX]);
 // A file's content in short.
 typedef struct FileSum {

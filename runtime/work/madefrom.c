@@ -7,11 +7,6 @@
 #include "runtime/core/core.h"
 #include "runtime/files/files.h"
 
-static const char *text(const json_t *o, const char *key) {
-  const char *s = json_string_value(json_object_get(o, key));
-  return s ? s : "?";
-}
-
 // Files of a model's directory that count beside its weights; those that are not there must not appear.
 static const char *const BESIDE[] = {"config.json", "generation_config.json", "model.safetensors.index.json"};
 static const char *const WITH_TOKENIZER[] = {"tokenizer.json", "tokenizer_config.json"};
@@ -90,10 +85,10 @@ json_t *made_from(const Models *m, const char *params, RtError *e) {
 
 // Where the files of a group are now; to be freed.
 static char *dir_of(const json_t *g, const Models *m) {
-  int i = m ? prog_model(m->prog, text(g, "model")) : -1;
-  if (i >= 0 && !strcmp(text(g, "what"), MADE_MODEL) && m->dir[i]) return rt_strdup(m->dir[i]);
-  if (i >= 0 && !strcmp(text(g, "what"), MADE_TOKENIZER) && m->tokfile[i]) return file_dirname(m->tokfile[i]);
-  return rt_strdup(text(g, "dir"));
+  int i = m ? prog_model(m->prog, rtj_said(g, "model")) : -1;
+  if (i >= 0 && !strcmp(rtj_said(g, "what"), MADE_MODEL) && m->dir[i]) return rt_strdup(m->dir[i]);
+  if (i >= 0 && !strcmp(rtj_said(g, "what"), MADE_TOKENIZER) && m->tokfile[i]) return file_dirname(m->tokfile[i]);
+  return rt_strdup(rtj_said(g, "dir"));
 }
 
 // A name that stays in its directory, and {"size", "sha256"}.
@@ -104,7 +99,7 @@ static bool listed(const PackFile *f, const char *name, const json_t *v, RtError
 }
 
 static bool check_file(const PackFile *f, const json_t *g, const char *path, const json_t *v, RtError *e) {
-  const char *of = text(g, "what"), *model = json_string_value(json_object_get(g, MADE_MODEL));
+  const char *of = rtj_said(g, "what"), *model = json_string_value(json_object_get(g, MADE_MODEL));
   long long want = json_integer_value(json_object_get(v, "size"));
   FileSum sum;
   FileIn *in = file_in_open(path, e);
@@ -115,9 +110,9 @@ static bool check_file(const PackFile *f, const json_t *g, const char *path, con
     return rt_fail_about(e, RT_ABOUT_PACK, "%s is stale: %s of %s%s%s has %lld bytes, and had %lld when it was packed", packfile_path(f), path, model ? of : "the ",
                    model ? " " : of, model ? model : "", size, want);
   if (!sha256_sum(path, &sum, e)) return false;
-  return !strcmp(sum.sha256, text(v, "sha256")) ||
+  return !strcmp(sum.sha256, rtj_said(v, "sha256")) ||
          rt_fail_about(e, RT_ABOUT_PACK, "%s is stale: %s of %s%s%s is not what was packed (SHA-256 %.12s…, %.12s… then)", packfile_path(f), path, model ? of : "the ",
-                 model ? " " : of, model ? model : "", sum.sha256, text(v, "sha256"));
+                 model ? " " : of, model ? model : "", sum.sha256, rtj_said(v, "sha256"));
 }
 
 static bool check_group(const PackFile *f, const json_t *g, const char *dir, RtError *e) {
@@ -146,7 +141,7 @@ bool made_current(const PackFile *f, const Models *m, bool params, RtError *e) {
   size_t i;
   json_t *g;
   json_array_foreach(json_object_get(packfile_about(f), "made_from"), i, g) {
-    if (!params && !strcmp(text(g, "what"), MADE_PARAMETERS)) continue;
+    if (!params && !strcmp(rtj_said(g, "what"), MADE_PARAMETERS)) continue;
     char *dir = dir_of(g, m);
     bool ok = check_group(f, g, dir, e);
     rt_free(dir);
@@ -160,7 +155,7 @@ bool made_identity(const PackFile *f, const char *model, json_t *files, RtError 
   json_t *g, *v;
   const char *name;
   json_array_foreach(json_object_get(packfile_about(f), "made_from"), i, g) {
-    if (strcmp(text(g, "model"), model)) continue;
+    if (strcmp(rtj_said(g, "model"), model)) continue;
     json_object_foreach(json_object_get(g, "files"), name, v) {
       if (!listed(f, name, v, e)) return false;
       if (strcmp(name, "generation_config.json") && strcmp(name, "tokenizer_config.json") && strcmp(name, "model.safetensors.index.json"))
@@ -174,7 +169,7 @@ bool made_check(const PackFile *f, SumsFound *found, RtError *e) {
   size_t i;
   json_t *g;
   json_array_foreach(json_object_get(packfile_about(f), "made_from"), i, g) {
-    const char *dir = text(g, "dir"), *name;
+    const char *dir = rtj_said(g, "dir"), *name;
     json_t *v, *list = json_object();
     bool ok = true;
     json_object_foreach(json_object_get(g, "files"), name, v) {

@@ -40,11 +40,6 @@ bool pack_save(const char *path, const Models *m, Engine *en, const char *params
 
 // ---- opening
 
-static const char *text(const json_t *o, const char *key) {
-  const char *s = json_string_value(json_object_get(o, key));
-  return s ? s : "?";
-}
-
 const char *pack_params(const PackFile *f) { return json_string_value(json_object_get(packfile_about(f), "parameters")); }
 
 bool pack_is_of(const PackFile *f, const Prog *p, RtError *e) {
@@ -52,24 +47,24 @@ bool pack_is_of(const PackFile *f, const Prog *p, RtError *e) {
   const char *path = packfile_path(f);
   char self[SHA256_HEX];
   if (!sha256_file(SELF, self, e)) return false;
-  if (strcmp(text(by, "sha256"), self)) {
-    bool same = !strcmp(text(by, "spec_sha256"), p->spec_sha256);
+  if (strcmp(rtj_said(by, "sha256"), self)) {
+    bool same = !strcmp(rtj_said(by, "spec_sha256"), p->spec_sha256);
     return rt_fail_about(e, RT_ABOUT_PACK, "%s was packed by another program (%s %.80s, calm %.20s)", path, same ? "another build of" : "another text of",
-                         text(by, "spec"), text(about, "calm"));
+                         rtj_said(by, "spec"), rtj_said(about, "calm"));
   }
   return json_is_array(json_object_get(about, "made_from")) || rt_fail_about(e, RT_ABOUT_PACK, "%s does not say what it was made from", path);
 }
 
 bool pack_fits(const PackFile *f, const RtIsa *isa, RtError *e) {
-  const char *precision = precision_name((Precision)isa->precision), *path = text(packfile_about(f), "isa"), *packed = text(packfile_about(f), "precision");
+  const char *precision = precision_name((Precision)isa->precision), *path = rtj_said(packfile_about(f), "isa"), *packed = rtj_said(packfile_about(f), "precision");
   if (!strcmp(path, isa->name) && !strcmp(packed, precision)) return true;
   return rt_fail_about(e, RT_ABOUT_PACK, "%s was packed for %.20s in %.20s, and this runs on %s in %s", packfile_path(f), path, packed, isa->name, precision);
 }
 
 json_t *pack_describe(const PackFile *f) {
   const json_t *about = packfile_about(f);
-  return json_pack("{s:s, s:I, s:s, s:s, s:s?}", "path", packfile_path(f), "bytes", (json_int_t)packfile_bytes(f), "isa", text(about, "isa"), "precision",
-                   text(about, "precision"), "parameters", pack_params(f));
+  return json_pack("{s:s, s:I, s:s, s:s, s:s?}", "path", packfile_path(f), "bytes", (json_int_t)packfile_bytes(f), "isa", rtj_said(about, "isa"), "precision",
+                   rtj_said(about, "precision"), "parameters", pack_params(f));
 }
 
 // ---- every byte
