@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/measure.h"
 #include "runtime/abi/rt_abi.h"
 #include "runtime/core/core.h"
 #include "runtime/machine/machine.h"
@@ -25,15 +26,6 @@ typedef struct Options {
   Precision precision;
   bool forward, backward;
 } Options;
-
-static int ascending(const void *a, const void *b) {
-  double x = *(const double *)a, y = *(const double *)b;
-  return (x > y) - (x < y);
-}
-static double median(double *v, int n) {
-  qsort(v, (size_t)n, sizeof *v, ascending);
-  return n % 2 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2;
-}
 
 static void *checked(void *p) {
   if (!p) perror("attention"), exit(1);
@@ -142,8 +134,7 @@ static void path(const Options *o, const char *isa) {
                   .operations = 2.0 * PRODUCT_ROWS * PRODUCT_K * PRODUCT_N};
   harness_bare(product.h);
   harness_run(product.h, product.rows, product.arg, product.narg);
-  bool pairs = o->precision == PRECISION_BF16 && isa_multiplies(isa, PRECISION_BF16);
-  double r = rate(&product, 0.3), peak = pairs ? rate_bf16(1, 0.3) : rate_f32(isa, 1, 0.3);
+  double r = rate(&product, 0.3), peak = peak_rate(isa, o->precision, 0.3);
   printf("\n%s, %s: one core %.1f GF/s; products %.1f; %lld heads of %lld on %lld of keys: GF/s and share of products measured beside each\n", isa, precision_name(o->precision), peak / 1e9,
          r / 1e9, (long long)o->H, (long long)o->D, (long long)o->K);
   printf("tokens%s%s\n", o->forward ? "          forward" : "", o->backward ? "         backward" : "");

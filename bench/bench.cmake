@@ -12,8 +12,8 @@ function(calm_bench name)
 endfunction()
 
 calm_bench(rates examples/lib/rates.c LIBS calm_machine)     # an example's program, here to stand beside roofline
-calm_bench(roofline bench/roofline.c LIBS calm_testkit)
-calm_bench(dw bench/dw.c LIBS calm_testkit)
-calm_bench(attention bench/attention.c LIBS calm_testkit)
+calm_bench(roofline bench/roofline.c bench/measure.c LIBS calm_testkit)
+calm_bench(dw bench/dw.c bench/measure.c LIBS calm_testkit)
+calm_bench(attention bench/attention.c bench/measure.c LIBS calm_testkit)
 calm_bench(bench_tokenizer bench/tokenizer_rate.c LIBS calm_rt)
 calm_bench(bench_sha256 bench/sha256_rate.c LIBS calm_rt)

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/measure.h"
 #include "runtime/machine/machine.h"
 #include "tests/unit/kernel_harness.h"
 #include "tests/unit/openblas.h"
@@ -21,15 +22,6 @@ typedef struct Options {
   int rounds;
   Precision precision;         // of calm's; OpenBLAS multiplies f32
 } Options;
-
-static int ascending(const void *a, const void *b) {
-  double x = *(const double *)a, y = *(const double *)b;
-  return (x > y) - (x < y);
-}
-static double median(double *v, int n) {
-  qsort(v, (size_t)n, sizeof *v, ascending);
-  return n % 2 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2;
-}
 
 static float *fill(int64_t n, uint32_t seed) {
   float *p = aligned_alloc(64, ((size_t)n * sizeof *p + 63) / 64 * 64 + 64);
@@ -74,11 +66,6 @@ static double largest_difference(const float *a, const float *b, int64_t n) {
   return size > 0 ? most / size : most;
 }
 
-// Of one core, in the precision of calm's kernel where the path has an instruction for it.
-static double peak_of(const Options *o) {
-  return o->precision == PRECISION_BF16 && isa_multiplies(o->isa, PRECISION_BF16) ? rate_bf16(1, 0.01) : rate_f32(o->isa, 1, 0.01);
-}
-
 static void compare(const Options *o, const OpenBlas *blas, int64_t T, int64_t N, int64_t K) {
   Kernel k = {.cls = K_DW, .DW = {.N = N, .K = K}};
   float *dy = fill(T * N, 1), *x = fill(T * K, 2), *dw[2] = {fill(N * K, 3), fill(N * K, 4)};
@@ -88,8 +75,8 @@ static void compare(const Options *o, const OpenBlas *blas, int64_t T, int64_t N
   multiply(&own), multiply(&theirs);
   double far = largest_difference(dw[0], dw[1], N * K), share[MOST_ROUNDS], share_theirs[MOST_ROUNDS], over[MOST_ROUNDS];
   for (int r = 0; r < o->rounds; r++) {
-    double peak = peak_of(o), a = rate(&own), b = rate(&theirs);
-    peak = (peak + peak_of(o)) / 2;
+    double peak = peak_rate(o->isa, o->precision, 0.01), a = rate(&own), b = rate(&theirs);
+    peak = (peak + peak_rate(o->isa, o->precision, 0.01)) / 2;
     share[r] = a / peak, share_theirs[r] = b / peak, over[r] = a / b;
   }
   printf("%6lld %6lld %6lld  %4.0f %%  %4.0f %%  %5.2f  %.1e\n", (long long)T, (long long)N, (long long)K, 100 * median(share, o->rounds),

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "bench/measure.h"
 #include "runtime/core/core.h"
 #include "runtime/machine/machine.h"
 #include "tests/unit/kernel_harness.h"
@@ -42,15 +43,6 @@ typedef struct Options {
   int64_t K, N;                // only this shape, unless 0
 } Options;
 
-static int ascending(const void *a, const void *b) {
-  double x = *(const double *)a, y = *(const double *)b;
-  return (x > y) - (x < y);
-}
-static double median(double *v, int n) {
-  qsort(v, (size_t)n, sizeof *v, ascending);
-  return n % 2 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2;
-}
-
 // Memory as a program has it: a model's packed weights lie in one region of huge pages (runtime/engine/region.c), activations do not.
 static float *fill(int64_t n, bool huge) {
   enum { HUGE_PAGE = 2 << 20 };
@@ -73,13 +65,8 @@ typedef struct Work {          // a kernel and what it runs on
   int64_t step;
 } Work;
 
-// What the products of a precision can reach at most; where bf16 is emulated, the rate of f32.
-static double peak_rate(const Options *o, const char *isa, double seconds) {
-  return o->precision == PRECISION_BF16 && isa_multiplies(isa, PRECISION_BF16) ? rate_bf16(1, seconds) : rate_f32(isa, 1, seconds);
-}
-
 static bool few_rows(const Options *o) { return o->cold && o->rows <= 16; }
-static double limit_of(const Options *o, const char *isa, const Work *w) { return w->bytes > 0 ? rate_memory(1, 0.05, INT64_MAX) : peak_rate(o, isa, 0.01); }
+static double limit_of(const Options *o, const char *isa, const Work *w) { return w->bytes > 0 ? rate_memory(1, 0.05, INT64_MAX) : peak_rate(isa, o->precision, 0.01); }
 
 // Median share of the peak, and the kernel's median rate.
 static double share(const Options *o, const char *isa, Work *w, double *rate) {
@@ -172,7 +159,7 @@ static void reading(const Options *o, const char *isa) {
 }
 
 static void kernels(const Options *o, const char *isa) {
-  double fma = peak_rate(o, isa, 0.3);
+  double fma = peak_rate(isa, o->precision, 0.3);
   printf("\n%s, %s: one core %.1f GF/s; products of %lld rows, one core, GF/s and share of the peak measured beside each\n", isa, precision_name(o->precision), fma / 1e9,
          (long long)o->rows);
   printf("%6s %6s  %-30s %15s %15s\n", "K", "N", "", "forward", "backward (dX)");
