@@ -75,7 +75,9 @@ void cg_store(Cg *g, LLVMValueRef v, LLVMValueRef p);
 LLVMValueRef cg_load16(Cg *g, LLVMValueRef p);                                   // 16 floats, align 4
 void cg_store16(Cg *g, LLVMValueRef v, LLVMValueRef p);
 void cg_fetch(Cg *g, LLVMValueRef p, int level);                                 // prefetch to L1 (3) or L2 (2); p may point anywhere
-LLVMValueRef cg_mask16(Cg *g, LLVMValueRef n);                                   // lanes < n (i64), <16 x i1>
+LLVMValueRef cg_mask(Cg *g, int lanes, LLVMValueRef n);                          // lanes < n (i64), <lanes x i1>
+LLVMValueRef cg_mask16(Cg *g, LLVMValueRef n);                                   // of 16
+LLVMValueRef cg_load_mask(Cg *g, LLVMTypeRef t, LLVMValueRef p, LLVMValueRef mask);   // a vector; others 0, untouched memory
 LLVMValueRef cg_load16_mask(Cg *g, LLVMValueRef p, LLVMValueRef mask);           // others 0, untouched memory
 void cg_store16_mask(Cg *g, LLVMValueRef v, LLVMValueRef p, LLVMValueRef mask);
 // Stored numbers as f32, exactly, by the row of their type (runtime/abi/dtype.def).

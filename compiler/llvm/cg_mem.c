@@ -32,20 +32,24 @@ void cg_fetch(Cg *g, LLVMValueRef p, int level) {
   cg_intrinsic(g, "llvm.prefetch", &g->ptr, 1, arg, 4);
 }
 
-LLVMValueRef cg_mask16(Cg *g, LLVMValueRef n) {
-  LLVMValueRef lane[LANES];
-  for (int i = 0; i < LANES; i++) lane[i] = cg_i32(g, i);
-  LLVMValueRef n32 = LLVMBuildTrunc(g->b, cg_min(g, n, cg_i64(g, LANES)), g->i32, "");
-  LLVMValueRef one = LLVMBuildInsertElement(g->b, LLVMGetPoison(g->v16i32), n32, cg_i32(g, 0), "");
-  LLVMValueRef all = LLVMBuildShuffleVector(g->b, one, LLVMGetPoison(g->v16i32), LLVMConstNull(g->v16i32), "");
-  return LLVMBuildICmp(g->b, LLVMIntSLT, LLVMConstVector(lane, LANES), all, "");
+LLVMValueRef cg_mask(Cg *g, int lanes, LLVMValueRef n) {
+  LLVMTypeRef t = LLVMVectorType(g->i32, (unsigned)lanes);
+  LLVMValueRef lane[2 * LANES], least = LLVMBuildTrunc(g->b, cg_min(g, n, cg_i64(g, lanes)), g->i32, "");
+  for (int i = 0; i < lanes; i++) lane[i] = cg_i32(g, i);
+  LLVMValueRef one = LLVMBuildInsertElement(g->b, LLVMGetPoison(t), least, cg_i32(g, 0), "");
+  LLVMValueRef all = LLVMBuildShuffleVector(g->b, one, LLVMGetPoison(t), LLVMConstNull(t), "");
+  return LLVMBuildICmp(g->b, LLVMIntSLT, LLVMConstVector(lane, (unsigned)lanes), all, "");
 }
 
-LLVMValueRef cg_load16_mask(Cg *g, LLVMValueRef p, LLVMValueRef mask) {
-  LLVMTypeRef t[2] = {g->v16f32, g->ptr};
-  LLVMValueRef args[4] = {p, cg_i32(g, 4), mask, LLVMConstNull(g->v16f32)};
-  return cg_intrinsic(g, "llvm.masked.load", t, 2, args, 4);
+LLVMValueRef cg_mask16(Cg *g, LLVMValueRef n) { return cg_mask(g, LANES, n); }
+
+LLVMValueRef cg_load_mask(Cg *g, LLVMTypeRef t, LLVMValueRef p, LLVMValueRef mask) {
+  LLVMTypeRef over[2] = {t, g->ptr};
+  LLVMValueRef args[4] = {p, cg_i32(g, (int32_t)natural(g, t)), mask, LLVMConstNull(t)};
+  return cg_intrinsic(g, "llvm.masked.load", over, 2, args, 4);
 }
+
+LLVMValueRef cg_load16_mask(Cg *g, LLVMValueRef p, LLVMValueRef mask) { return cg_load_mask(g, g->v16f32, p, mask); }
 
 void cg_store16_mask(Cg *g, LLVMValueRef v, LLVMValueRef p, LLVMValueRef mask) {
   LLVMTypeRef t[2] = {g->v16f32, g->ptr};
@@ -81,10 +85,8 @@ static LLVMValueRef to_f32(Cg *g, Dtype dt, LLVMValueRef v, bool vector) {
 LLVMValueRef cg_load_f32(Cg *g, Dtype dt, LLVMValueRef p) { return to_f32(g, dt, cg_load(g, cg_dtype(g, dt), p), false); }
 
 LLVMValueRef cg_load16_f32(Cg *g, Dtype dt, LLVMValueRef p, LLVMValueRef mask) {
-  LLVMTypeRef vec = LLVMVectorType(cg_dtype(g, dt), LANES), over[2] = {vec, g->ptr};
-  if (!mask) return to_f32(g, dt, cg_load(g, vec, p), true);
-  LLVMValueRef args[4] = {p, cg_i32(g, dtype_size(dt)), mask, LLVMConstNull(vec)};
-  return to_f32(g, dt, cg_intrinsic(g, "llvm.masked.load", over, 2, args, 4), true);
+  LLVMTypeRef vec = LLVMVectorType(cg_dtype(g, dt), LANES);
+  return to_f32(g, dt, mask ? cg_load_mask(g, vec, p, mask) : cg_load(g, vec, p), true);
 }
 
 // ---- kernel parameters: the task, the words of the call, the thread's scratch

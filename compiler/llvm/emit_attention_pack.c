@@ -44,22 +44,10 @@ static LLVMTypeRef pack_type(Cg *g) {
   return LLVMFunctionType(g->void_t, t, P_COUNT, false);
 }
 
-// Lanes below count, of `lanes`.
-static LLVMValueRef first_lanes(Cg *g, int lanes, LLVMValueRef count) {
-  LLVMTypeRef t = LLVMVectorType(g->i32, (unsigned)lanes);
-  LLVMValueRef index[2 * LANES], zero[2 * LANES], n = LLVMBuildTrunc(g->b, cg_min(g, count, cg_i64(g, lanes)), g->i32, "");
-  for (int i = 0; i < lanes; i++) index[i] = cg_i32(g, i), zero[i] = cg_i32(g, 0);
-  LLVMValueRef one = LLVMBuildInsertElement(g->b, LLVMGetPoison(t), n, cg_i32(g, 0), "");
-  LLVMValueRef all = LLVMBuildShuffleVector(g->b, one, LLVMGetPoison(t), LLVMConstVector(zero, (unsigned)lanes), "");
-  return LLVMBuildICmp(g->b, LLVMIntSLT, LLVMConstVector(index, (unsigned)lanes), all, "");
-}
-
 // n numbers of a row, those from `left` on 0 and not read; left NULL: all.
-static LLVMValueRef load_numbers(Cg *g, LLVMTypeRef number, int bytes, int n, LLVMValueRef p, LLVMValueRef left) {
-  LLVMTypeRef t = LLVMVectorType(number, (unsigned)n), over[2] = {t, g->ptr};
-  if (!left) return cg_load(g, t, p);
-  LLVMValueRef arg[4] = {p, cg_i32(g, bytes), first_lanes(g, n, left), LLVMConstNull(t)};
-  return cg_intrinsic(g, "llvm.masked.load", over, 2, arg, 4);
+static LLVMValueRef load_numbers(Cg *g, LLVMTypeRef number, int n, LLVMValueRef p, LLVMValueRef left) {
+  LLVMTypeRef t = LLVMVectorType(number, (unsigned)n);
+  return left ? cg_load_mask(g, t, p, cg_mask(g, n, left)) : cg_load(g, t, p);
 }
 
 static LLVMValueRef side_by_side(Cg *g, LLVMValueRef a, LLVMValueRef b, int n) {
@@ -71,13 +59,13 @@ static LLVMValueRef side_by_side(Cg *g, LLVMValueRef a, LLVMValueRef b, int n) {
 // n words of a row, in a vector of floats.
 static LLVMValueRef load_words(Cg *g, Dtype dt, int n, LLVMValueRef p, LLVMValueRef left) {
   LLVMValueRef v;
-  if (word_of(g) == 1) return load_numbers(g, g->f32, 4, n, p, left);
+  if (word_of(g) == 1) return load_numbers(g, g->f32, n, p, left);
   if (dt == DT_F32) {
     LLVMValueRef half = cg_i64(g, n), rest = left ? cg_max(g, cg_sub(g, left, half), cg_i64(g, 0)) : NULL;
-    LLVMValueRef a = load_numbers(g, g->f32, 4, n, p, left), b = load_numbers(g, g->f32, 4, n, cg_at(g, g->f32, p, half), rest);
+    LLVMValueRef a = load_numbers(g, g->f32, n, p, left), b = load_numbers(g, g->f32, n, cg_at(g, g->f32, p, half), rest);
     v = side_by_side(g, mm_rounded(g, a), mm_rounded(g, b), n);
   } else {
-    v = load_numbers(g, g->i16, 2, 2 * n, p, left);
+    v = load_numbers(g, g->i16, 2 * n, p, left);
   }
   return LLVMBuildBitCast(g->b, v, LLVMVectorType(g->f32, (unsigned)n), "");
 }

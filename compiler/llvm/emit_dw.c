@@ -62,15 +62,6 @@ static void put_turned(Cg *g, LLVMValueRef dst, LLVMValueRef *v, int n, LLVMValu
   for (int i = 0; i < n; i++) mm_storen(g, v[i], cg_at(g, g->f32, to, cg_i64(g, (int64_t)i * MM_ASTRIDE)));
 }
 
-// The first `left` of n floats, others 0.
-static LLVMValueRef load_part(Cg *g, int n, LLVMValueRef p, LLVMValueRef left) {
-  LLVMTypeRef vt = LLVMVectorType(g->f32, (unsigned)n), over[2] = {vt, g->ptr};
-  LLVMValueRef lane[LANES], mask = cg_mask16(g, left);
-  for (int i = 0; i < n; i++) lane[i] = cg_i32(g, i);
-  LLVMValueRef arg[4] = {p, cg_i32(g, 4), LLVMBuildShuffleVector(g->b, mask, LLVMGetPoison(g->v16i1), LLVMConstVector(lane, (unsigned)n), ""), LLVMConstNull(vt)};
-  return cg_intrinsic(g, "llvm.masked.load", over, 2, arg, 4);
-}
-
 typedef struct Block {         // of a source, n columns: row t …, columns c …
   LLVMValueRef t, c;
   LLVMValueRef rows, cols;     // how many of each there are, others count 0; NULL: all
@@ -81,7 +72,7 @@ static LLVMValueRef row(Cg *g, const Source *s, const Block *b, int i) {
   LLVMValueRef at = cg_i64(g, i);
   if (b->rows) at = cg_min(g, at, cg_sub(g, b->rows, cg_i64(g, 1)));
   LLVMValueRef p = cg_at(g, g->f32, s->p, cg_add(g, cg_mul(g, cg_add(g, b->t, at), s->stride), b->c));
-  LLVMValueRef v = b->cols ? load_part(g, b->n, p, b->cols) : mm_loadn(g, b->n, p);
+  LLVMValueRef v = b->cols ? cg_load_mask(g, LLVMVectorType(g->f32, (unsigned)b->n), p, cg_mask(g, b->n, b->cols)) : mm_loadn(g, b->n, p);
   return b->rows ? cg_select(g, cg_lt(g, cg_i64(g, i), b->rows), v, LLVMConstNull(LLVMTypeOf(v))) : v;
 }
 
@@ -163,7 +154,7 @@ void mm_emit_dw(Cg *g, const Isa *isa, Precision precision) {
   each_block(g, arg[P_TURNED], &dy, depth, arg[P_ROWS], isa->mm.lanes, put_turned);
   each_block(g, arg[P_PANELS], &x, depth, arg[P_COLS], PANEL, put_panel);
   MmCall mm = {.A = mm_copied(g, arg[P_TURNED]), .C = mm_rows(DT_F32, arg[P_DW], arg[P_K]), .N = arg[P_COLS], .K = depth, .pairs = pairs};
-  mm.B = pairs ? mm_packed(DT_BF16, arg[P_PANELS], cg_i64(g, 2 * DEPTH * PANEL)) : mm_packed(DT_F32, arg[P_PANELS], cg_i64(g, DEPTH * PANEL));
+  mm.B = mm_packed(mm_made_dtype(pairs), arg[P_PANELS], cg_i64(g, at_once * PANEL));
   mm.acc = LLVMBuildOr(g->b, arg[P_ADDS], LLVMBuildZExt(g->b, cg_lt(g, zero, t.i), g->i64, ""), "");
   multiply(g, &mm, arg[P_ROWS], next);
   cg_loop_end(g, &t);

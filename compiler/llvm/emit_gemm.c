@@ -139,11 +139,9 @@ static LLVMValueRef forward_panel(Cg *g, const Kernel *k, LLVMValueRef at_k) {
 }
 
 // k in [k0, k0 + depth), columns of b: forward panels to [cols / 16][DEPTH_T][16], PANEL_T apart, of f32 or, in pairs, bf16.
-static Dtype turned_dtype(Cg *g, Dtype dt) { return cg_in_pairs(g, dt) ? DT_BF16 : DT_F32; }
-
 static void repack(Cg *g, const Kernel *k, const Block *b, LLVMValueRef dst, LLVMValueRef k0, LLVMValueRef depth) {
   Dtype dt = cg_panel(g, k, KARG(GEMM_T, packed));
-  LLVMTypeRef to_t = cg_dtype(g, turned_dtype(g, dt));
+  LLVMTypeRef to_t = cg_dtype(g, mm_made_dtype(cg_in_pairs(g, dt)));
   int64_t ahead = panel_elems(dt, k->N[0]);
   int rest = (int)(k->N[0] % PANEL);
   LLVMValueRef sixteen = cg_i64(g, PANEL), zero = cg_i64(g, 0), whole = cg_mul(g, cg_udiv(g, b->cols, sixteen), sixteen);
@@ -178,7 +176,7 @@ void emit_GEMM_T(Cg *g, const Kernel *k) {
   Dtype dt = cg_panel(g, k, KARG(GEMM_T, packed));
   bool soon = dt == DT_F32 || (dt == DT_BF16 && cg_in_pairs(g, dt));      // what is widened has half the lines, and the time for them to come by themselves
   LLVMValueRef next = soon ? cg_at(g, cg_dtype(g, dt), forward_panel(g, k, k1), cg_mul(g, b.c0, cg_i64(g, PANEL))) : NULL;
-  cg_mm(g, &(MmCall){.A = mm_rows(DT_F32, A, K), .B = mm_packed(turned_dtype(g, dt), panels, cg_i64(g, PANEL_T)),
+  cg_mm(g, &(MmCall){.A = mm_rows(DT_F32, A, K), .B = mm_packed(mm_made_dtype(cg_in_pairs(g, dt)), panels, cg_i64(g, PANEL_T)),
                      .C = mm_rows(DT_F32, tile[0], cg_i64(g, stride)), .pairs = cg_in_pairs(g, dt), .M = b.rows, .N = b.cols, .K = depth, .acc = later, .next = next,
                      .next_panel = cg_i64(g, panel_elems(dt, k->N[0]))});
   cg_loop_end(g, &d);

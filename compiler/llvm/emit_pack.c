@@ -29,18 +29,6 @@ static LLVMValueRef load_f32(Cg *g, const Pack *p, LLVMValueRef at, LLVMValueRef
 
 static LLVMTypeRef shorts(Cg *g, unsigned n) { return LLVMVectorType(g->i16, n); }
 
-static LLVMValueRef masked(Cg *g, LLVMTypeRef t, LLVMValueRef p, LLVMValueRef mask) {
-  LLVMTypeRef over[2] = {t, g->ptr};
-  LLVMValueRef args[4] = {p, cg_i32(g, 2), mask, LLVMConstNull(t)};
-  return cg_intrinsic(g, "llvm.masked.load", over, 2, args, 4);
-}
-
-static LLVMValueRef lanes_below(Cg *g, int n, int count) {
-  LLVMValueRef in[2 * LANES];
-  for (int i = 0; i < n; i++) in[i] = LLVMConstInt(g->i1, i < count, false);
-  return LLVMConstVector(in, (unsigned)n);
-}
-
 // `count` numbers along k as 16 words of two, rounded where they are wider than the panel; those behind are 0 and not touched.
 static LLVMValueRef words(Cg *g, const Pack *p, LLVMValueRef at, int count) {
   if (p->dt != p->to) {
@@ -48,14 +36,14 @@ static LLVMValueRef words(Cg *g, const Pack *p, LLVMValueRef at, int count) {
     for (int i = 0; i < 2; i++) {
       int here = count - i * LANES;
       LLVMValueRef from = stored_at(g, p, cg_add(g, at, cg_i64(g, (int64_t)i * LANES)));
-      LLVMValueRef v = here <= 0 ? cg_splatc(g, 0) : cg_load16_f32(g, p->dt, from, here < LANES ? lanes_below(g, LANES, here) : NULL);
+      LLVMValueRef v = here <= 0 ? cg_splatc(g, 0) : cg_load16_f32(g, p->dt, from, here < LANES ? cg_mask16(g, cg_i64(g, here)) : NULL);
       half[i] = mm_rounded(g, v);
     }
     for (int i = 0; i < 2 * LANES; i++) join[i] = cg_i32(g, i);
     return LLVMBuildBitCast(g->b, LLVMBuildShuffleVector(g->b, half[0], half[1], LLVMConstVector(join, 2 * LANES), ""), g->v16i32, "");
   }
   LLVMValueRef from = stored_at(g, p, at);
-  if (count < 2 * LANES) return LLVMBuildBitCast(g->b, masked(g, shorts(g, 2 * LANES), from, lanes_below(g, 2 * LANES, count)), g->v16i32, "");
+  if (count < 2 * LANES) return LLVMBuildBitCast(g->b, cg_load_mask(g, shorts(g, 2 * LANES), from, cg_mask(g, 2 * LANES, cg_i64(g, count))), g->v16i32, "");
   LLVMValueRef v = LLVMBuildLoad2(g->b, g->v16i32, from, "");
   LLVMSetAlignment(v, 2);
   return v;
@@ -89,7 +77,7 @@ static LLVMValueRef two_rows(Cg *g, const Pack *p, LLVMValueRef k, bool both, LL
   }
   for (int i = 0; i < 1 + both; i++) {
     LLVMValueRef at = stored_at(g, p, cg_add(g, cg_mul(g, cg_add(g, k, cg_i64(g, i)), cg_i64(g, p->N)), p->n0));
-    LLVMValueRef v = mask ? masked(g, shorts(g, LANES), at, mask) : cg_load(g, shorts(g, LANES), at);
+    LLVMValueRef v = mask ? cg_load_mask(g, shorts(g, LANES), at, mask) : cg_load(g, shorts(g, LANES), at);
     v = LLVMBuildZExt(g->b, v, g->v16i32, "");
     word = i ? LLVMBuildOr(g->b, word, LLVMBuildShl(g->b, v, sixteen(g), ""), "") : v;
   }

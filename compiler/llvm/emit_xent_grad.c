@@ -47,12 +47,11 @@ void xent_to_gradient(Xent *x, LLVMValueRef row_ptr, LLVMValueRef width, XentSum
 }
 
 static bool in_pairs(const Xent *x) { return cg_in_pairs(x->g, x->dt); }
-static Dtype turned_dtype(const Xent *x) { return in_pairs(x) ? DT_BF16 : DT_F32; }
 
 // Entries [c0, c0 + width) of the head as panels of D: [D / 16][XENT_CHUNK][16], TURNED apart, from the forward panels.
 static void pack_chunk(Xent *x, LLVMValueRef dst, LLVMValueRef c0, LLVMValueRef width) {
   Cg *g = x->g;
-  LLVMTypeRef t = cg_dtype(g, turned_dtype(x));
+  LLVMTypeRef t = cg_dtype(g, mm_made_dtype(in_pairs(x)));
   CgLoop vb = cg_loop(g, cg_i64(g, 0), width, PANEL);
   LLVMValueRef src = xent_head(x, cg_add(g, c0, vb.i));
   int64_t whole = x->D / PANEL * PANEL;
@@ -154,7 +153,7 @@ void emit_XENT_GRAD(Cg *g, const Kernel *k) {
   pack_chunk(&x, panels, c.i, width);
   // what is packed after lies together: as many lines as the product passes through
   LLVMValueRef next = x.dt == DT_F32 || (x.dt == DT_BF16 && in_pairs(&x)) ? xent_head(&x, cg_add(g, c.i, cg_i64(g, XENT_CHUNK))) : NULL;
-  cg_mm(g, &(MmCall){.A = mm_rows(DT_F32, at, cg_i64(g, XENT_CHUNK)), .B = mm_packed(turned_dtype(&x), panels, cg_i64(g, TURNED)),
+  cg_mm(g, &(MmCall){.A = mm_rows(DT_F32, at, cg_i64(g, XENT_CHUNK)), .B = mm_packed(mm_made_dtype(in_pairs(&x)), panels, cg_i64(g, TURNED)),
                      .C = mm_rows(DT_F32, sum.part, cg_i64(g, wide)), .pairs = in_pairs(&x), .M = n, .N = D, .K = width, .next = next,
                      .next_panel = cg_i64(g, XENT_CHUNK * PANEL)});
   add_part(&x, &sum, n);

@@ -83,6 +83,8 @@ int64_t mm_int8_scratch(int64_t cols);
 int mm_turn(Cg *g, Dtype dt, bool pairs, LLVMValueRef panel, LLVMValueRef k, int count, LLVMValueRef v[PANEL]);
 // calm_dw_<isa>, a tile of a weight gradient (emit_dw.c).
 void mm_emit_dw(Cg *g, const Isa *isa, Precision precision);
+// What panels hold that are made for one product, from numbers of f32.
+static inline Dtype mm_made_dtype(bool pairs) { return pairs ? DT_BF16 : DT_F32; }
 // Transposes n vectors of n floats (n = 4, 8 or 16), or doubles (8), in registers.
 void mm_transpose(Cg *g, LLVMValueRef *v, int n);
 // Vectors of n floats.

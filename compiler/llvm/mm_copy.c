@@ -75,31 +75,16 @@ static void copy_scalars(Cg *g, bool pairs, LLVMValueRef dst, LLVMValueRef A, LL
   cg_loop_end(g, &rows);
 }
 
-static LLVMValueRef load_first(Cg *g, int n, LLVMValueRef p, LLVMValueRef mask) {
-  LLVMTypeRef vt = LLVMVectorType(g->f32, (unsigned)n), over[2] = {vt, g->ptr};
-  LLVMValueRef arg[4] = {p, cg_i32(g, 4), mask, LLVMConstNull(vt)};
-  return cg_intrinsic(g, "llvm.masked.load", over, 2, arg, 4);
-}
-
-// Lanes below m of n.
-static LLVMValueRef first_lanes(Cg *g, int n, LLVMValueRef m) {
-  LLVMTypeRef vt = LLVMVectorType(g->i32, (unsigned)n);
-  LLVMValueRef iota[16], zero[16];
-  for (int i = 0; i < n; i++) iota[i] = cg_i32(g, i), zero[i] = cg_i32(g, 0);
-  LLVMValueRef one = LLVMBuildInsertElement(g->b, LLVMGetUndef(vt), LLVMBuildTrunc(g->b, m, g->i32, ""), cg_i32(g, 0), "");
-  LLVMValueRef all = LLVMBuildShuffleVector(g->b, one, LLVMGetUndef(vt), LLVMConstVector(zero, (unsigned)n), "");
-  return LLVMBuildICmp(g->b, LLVMIntSLT, LLVMConstVector(iota, (unsigned)n), all, "");
-}
-
 // ars = 1 (A is stored transposed): blocks of `lanes` words of k through registers, the rest one by one.
 static void copy_transposed(Cg *g, bool pairs, LLVMValueRef dst, LLVMValueRef A, LLVMValueRef aks, LLVMValueRef m, LLVMValueRef k) {
   int n = g->isa->mm.lanes, word = pairs ? 2 : 1;            // numbers of a word
-  LLVMValueRef whole = cg_sub(g, k, cg_urem(g, k, cg_i64(g, (int64_t)n * word))), mask = first_lanes(g, n, m), v[16];
+  LLVMValueRef whole = cg_sub(g, k, cg_urem(g, k, cg_i64(g, (int64_t)n * word))), mask = cg_mask(g, n, m), v[16];
+  LLVMTypeRef row = LLVMVectorType(g->f32, (unsigned)n);
   CgLoop l = cg_loop(g, cg_i64(g, 0), whole, (int64_t)n * word);
   for (int i = 0; i < n; i++) {
     LLVMValueRef x[2];
     for (int j = 0; j < word; j++)
-      x[j] = load_first(g, n, cg_at(g, g->f32, A, cg_mul(g, cg_add(g, l.i, cg_i64(g, (int64_t)i * word + j)), aks)), mask);
+      x[j] = cg_load_mask(g, row, cg_at(g, g->f32, A, cg_mul(g, cg_add(g, l.i, cg_i64(g, (int64_t)i * word + j)), aks)), mask);
     v[i] = pairs ? LLVMBuildBitCast(g->b, mm_words(g, x[0], x[1]), LLVMTypeOf(x[0]), "") : x[0];
   }
   mm_transpose(g, v, n);

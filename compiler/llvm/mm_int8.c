@@ -29,7 +29,7 @@ static void widen(Cg *g, const MmCall *c, LLVMValueRef dst, LLVMValueRef k0, LLV
 }
 
 static void by_blocks(Cg *g, const MmCall *c, LLVMValueRef scratch) {
-  Dtype wide = c->pairs ? DT_BF16 : DT_F32;
+  Dtype wide = mm_made_dtype(c->pairs);
   int64_t numbers = DEPTH * (c->pairs ? 2 : 1);
   CgLoop d = cg_loop(g, cg_i64(g, 0), c->K, numbers);
   LLVMValueRef depth = cg_min(g, cg_i64(g, numbers), cg_sub(g, c->K, d.i));
