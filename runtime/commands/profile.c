@@ -146,11 +146,12 @@ static void print_kernels(const Profile *p, const Rates *r, int part) {
   const Meter *m = p->meter;
   Line *line = rt_alloc((size_t)m->nkernel, sizeof *line);
   size_t n = 0;
+  double all = kernel_seconds(m, part);
   for (int64_t i = 0; i < m->nkernel; i++)
     if (m->kernel[part * m->nkernel + i].count[PER_CALL] > 0) line[n++] = (Line){m->kernel[part * m->nkernel + i].seconds, i};
   qsort(line, n, sizeof *line, longest_first);
   fprintf(stderr, "  %9s %5s %8s %10s  %9s %6s  %9s %6s %5s  %s\n", "seconds", "%", "calls", "us a call", "Gflop/s", "% rate", "GB/s", "% rate", "% busy", part == METER_PACK ? "packing" : "kernel");
-  for (size_t i = 0; i < n; i++) print_kernel(p, r, part, line[i].kernel, kernel_seconds(m, part));
+  for (size_t i = 0; i < n; i++) print_kernel(p, r, part, line[i].kernel, all);
   rt_free(line);
 }
 
