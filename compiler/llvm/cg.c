@@ -5,6 +5,13 @@
 
 LLVMValueRef cg_i64(Cg *g, int64_t v) { return LLVMConstInt(g->i64, (unsigned long long)v, true); }
 LLVMValueRef cg_i32(Cg *g, int32_t v) { return LLVMConstInt(g->i32, (unsigned long long)(int64_t)v, true); }
+
+LLVMValueRef cg_words(Cg *g, int lanes, uint32_t v) {
+  LLVMValueRef lane[2 * LANES];
+  for (int i = 0; i < lanes; i++) lane[i] = cg_i32(g, (int32_t)v);
+  return LLVMConstVector(lane, (unsigned)lanes);
+}
+
 LLVMValueRef cg_add(Cg *g, LLVMValueRef a, LLVMValueRef b) { return LLVMBuildAdd(g->b, a, b, ""); }
 LLVMValueRef cg_sub(Cg *g, LLVMValueRef a, LLVMValueRef b) { return LLVMBuildSub(g->b, a, b, ""); }
 LLVMValueRef cg_mul(Cg *g, LLVMValueRef a, LLVMValueRef b) { return LLVMBuildMul(g->b, a, b, ""); }

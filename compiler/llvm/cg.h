@@ -57,6 +57,7 @@ void cg_need_scratch(Cg *g, int64_t bytes);
 // Integers (i64 unless said).
 LLVMValueRef cg_i64(Cg *g, int64_t v);
 LLVMValueRef cg_i32(Cg *g, int32_t v);
+LLVMValueRef cg_words(Cg *g, int lanes, uint32_t v);          // <lanes x i32>, all v
 LLVMValueRef cg_add(Cg *g, LLVMValueRef a, LLVMValueRef b);
 LLVMValueRef cg_sub(Cg *g, LLVMValueRef a, LLVMValueRef b);
 LLVMValueRef cg_mul(Cg *g, LLVMValueRef a, LLVMValueRef b);

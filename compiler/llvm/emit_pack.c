@@ -49,12 +49,6 @@ static LLVMValueRef words(Cg *g, const Pack *p, LLVMValueRef at, int count) {
   return v;
 }
 
-static LLVMValueRef sixteen(Cg *g) {
-  LLVMValueRef lane[LANES];
-  for (int i = 0; i < LANES; i++) lane[i] = cg_i32(g, 16);
-  return LLVMConstVector(lane, LANES);
-}
-
 // A word of 16 rows: rows k and k + 1 of the panel, or k alone.
 static void store_word(Cg *g, const Pack *p, LLVMValueRef word, LLVMValueRef k, bool both) {
   if (p->to == DT_BF16) {
@@ -62,7 +56,7 @@ static void store_word(Cg *g, const Pack *p, LLVMValueRef word, LLVMValueRef k, 
     return;
   }
   for (int i = 0; i < 1 + both; i++) {
-    LLVMValueRef half = LLVMBuildTrunc(g->b, i ? LLVMBuildLShr(g->b, word, sixteen(g), "") : word, shorts(g, LANES), "");
+    LLVMValueRef half = LLVMBuildTrunc(g->b, i ? LLVMBuildLShr(g->b, word, cg_words(g, LANES, 16), "") : word, shorts(g, LANES), "");
     cg_store(g, half, row_of_panel(g, p, cg_add(g, k, cg_i64(g, i))));
   }
 }
@@ -79,7 +73,7 @@ static LLVMValueRef two_rows(Cg *g, const Pack *p, LLVMValueRef k, bool both, LL
     LLVMValueRef at = stored_at(g, p, cg_add(g, cg_mul(g, cg_add(g, k, cg_i64(g, i)), cg_i64(g, p->N)), p->n0));
     LLVMValueRef v = mask ? cg_load_mask(g, shorts(g, LANES), at, mask) : cg_load(g, shorts(g, LANES), at);
     v = LLVMBuildZExt(g->b, v, g->v16i32, "");
-    word = i ? LLVMBuildOr(g->b, word, LLVMBuildShl(g->b, v, sixteen(g), ""), "") : v;
+    word = i ? LLVMBuildOr(g->b, word, LLVMBuildShl(g->b, v, cg_words(g, LANES, 16), ""), "") : v;
   }
   return word;
 }
@@ -146,7 +140,7 @@ static void group(Cg *g, const Pack *p, LLVMValueRef k0, int64_t count, LLVMValu
   CgLoop l = cg_loop(g, cg_i64(g, 0), end, 1);
   cg_set(g, most, int8_larger(g, int8_magnitude(g, cg_load16(g, row_of_panel(g, &wide, l.i))), cg_get(g, g->v16i32, most)));
   cg_loop_end(g, &l);
-  LLVMValueRef scales = int8_scales(g, cg_get(g, g->v16i32, most)), high = LLVMBuildLShr(g->b, LLVMBuildBitCast(g->b, scales, g->v16i32, ""), sixteen(g), "");
+  LLVMValueRef scales = int8_scales(g, cg_get(g, g->v16i32, most)), high = LLVMBuildLShr(g->b, LLVMBuildBitCast(g->b, scales, g->v16i32, ""), cg_words(g, LANES, 16), "");
   cg_store(g, LLVMBuildTrunc(g->b, high, halves, ""), at);
   l = cg_loop(g, cg_i64(g, 0), cg_i64(g, (count + INT8_QUAD - 1) / INT8_QUAD * INT8_QUAD), INT8_QUAD);
   LLVMValueRef word = LLVMConstNull(g->v16i32);
@@ -155,7 +149,7 @@ static void group(Cg *g, const Pack *p, LLVMValueRef k0, int64_t count, LLVMValu
     LLVMValueRef v = cg_select(g, here, cg_load16(g, row_of_panel(g, &wide, cg_min(g, k, cg_i64(g, count - 1)))), zero);
     LLVMValueRef q = cg_fadd(g, int8_whole(g, v, scales), cg_splatc(g, INT8_ZERO));
     q = LLVMBuildFPToSI(g->b, cg_select(g, here, q, cg_splatc(g, INT8_ZERO)), g->v16i32, "");
-    word = LLVMBuildOr(g->b, word, LLVMBuildShl(g->b, q, int8_lanes(g, 8 * (uint32_t)i), ""), "");
+    word = LLVMBuildOr(g->b, word, LLVMBuildShl(g->b, q, cg_words(g, LANES, 8 * (uint32_t)i), ""), "");
   }
   cg_store(g, word, cg_at(g, g->i8, at, cg_mul(g, cg_add(g, l.i, cg_i64(g, INT8_SCALE_BYTES)), cg_i64(g, PANEL))));
   cg_loop_end(g, &l);

@@ -3,7 +3,6 @@
 #define CALM_LLVM_INT8_H
 #include "llvm/cg.h"
 
-LLVMValueRef int8_lanes(Cg *g, uint32_t v);                   // <16 x i32>, all v
 // The magnitude of 16 numbers as a <16 x i32> that compares as they do, what is not finite above all others; and the larger of two such.
 LLVMValueRef int8_magnitude(Cg *g, LLVMValueRef v);
 LLVMValueRef int8_larger(Cg *g, LLVMValueRef a, LLVMValueRef b);

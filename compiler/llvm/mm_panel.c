@@ -5,20 +5,15 @@
 #include "llvm/int8.h"
 #include "llvm/mm.h"
 
-static LLVMValueRef words_of(Cg *g, LLVMTypeRef like, uint32_t v) {
-  LLVMValueRef lane[LANES];
-  unsigned n = LLVMGetVectorSize(like);
-  for (unsigned i = 0; i < n; i++) lane[i] = cg_i32(g, (int32_t)v);
-  return LLVMConstVector(lane, n);
-}
-
-static LLVMTypeRef words_like(Cg *g, LLVMValueRef v) { return LLVMVectorType(g->i32, LLVMGetVectorSize(LLVMTypeOf(v))); }
+static int lanes_of(LLVMValueRef v) { return (int)LLVMGetVectorSize(LLVMTypeOf(v)); }
+static LLVMTypeRef words_like(Cg *g, LLVMValueRef v) { return LLVMVectorType(g->i32, (unsigned)lanes_of(v)); }
 
 // Two bf16 of a column: the even k below.
 void mm_halves(Cg *g, LLVMValueRef words, LLVMValueRef *even, LLVMValueRef *odd) {
-  LLVMTypeRef t = LLVMTypeOf(words), f = LLVMVectorType(g->f32, LLVMGetVectorSize(t));
-  *even = LLVMBuildBitCast(g->b, LLVMBuildShl(g->b, words, words_of(g, t, 16), ""), f, "");
-  *odd = LLVMBuildBitCast(g->b, LLVMBuildAnd(g->b, words, words_of(g, t, 0xffff0000), ""), f, "");
+  int lanes = lanes_of(words);
+  LLVMTypeRef f = LLVMVectorType(g->f32, (unsigned)lanes);
+  *even = LLVMBuildBitCast(g->b, LLVMBuildShl(g->b, words, cg_words(g, lanes, 16), ""), f, "");
+  *odd = LLVMBuildBitCast(g->b, LLVMBuildAnd(g->b, words, cg_words(g, lanes, 0xffff0000), ""), f, "");
 }
 
 LLVMValueRef mm_group(Cg *g, LLVMValueRef panel, LLVMValueRef i) { return cg_at(g, g->i8, panel, cg_mul(g, i, cg_i64(g, panel_elems(DT_I8, INT8_GROUP)))); }
@@ -27,9 +22,9 @@ LLVMValueRef mm_group(Cg *g, LLVMValueRef panel, LLVMValueRef i) { return cg_at(
 // that times the scale, less (2^23 + INT8_ZERO) times the scale, which 24 bits can say of a scale of 8. Only the result is rounded, and needs none.
 LLVMValueRef mm_group_row(Cg *g, LLVMValueRef word, int i, const Int8Scales *s) {
   bool high = i % 2;
-  LLVMValueRef u = i < 2 ? word : LLVMBuildLShr(g->b, word, int8_lanes(g, 16), "");
-  u = LLVMBuildAnd(g->b, u, int8_lanes(g, high ? 0xff00 : 0xff), "");
-  u = LLVMBuildOr(g->b, u, int8_lanes(g, high ? 0x47000000 : 0x4b000000), "");
+  LLVMValueRef u = i < 2 ? word : LLVMBuildLShr(g->b, word, cg_words(g, LANES, 16), "");
+  u = LLVMBuildAnd(g->b, u, cg_words(g, LANES, high ? 0xff00 : 0xff), "");
+  u = LLVMBuildOr(g->b, u, cg_words(g, LANES, high ? 0x47000000 : 0x4b000000), "");
   return cg_fma(g, LLVMBuildBitCast(g->b, u, g->v16f32, ""), s->scale, high ? s->zero_high : s->zero);
 }
 
@@ -64,14 +59,14 @@ void mm_panel_rows(Cg *g, Dtype dt, LLVMValueRef panel, LLVMValueRef k, int n, L
 
 // To the nearest bf16, ties to even, in the upper half of each word; what VCVTNEPS2BF16 gives (Intel's manual): subnormals are 0, a NaN stays one.
 static LLVMValueRef rounded_by_integers(Cg *g, LLVMValueRef v) {
-  LLVMTypeRef t = words_like(g, v);
-  LLVMValueRef u = LLVMBuildBitCast(g->b, v, t, ""), size = LLVMBuildAnd(g->b, u, words_of(g, t, 0x7fffffff), "");
-  LLVMValueRef last = LLVMBuildAnd(g->b, LLVMBuildLShr(g->b, u, words_of(g, t, 16), ""), words_of(g, t, 1), "");
-  LLVMValueRef near = LLVMBuildAdd(g->b, LLVMBuildAdd(g->b, u, words_of(g, t, 0x7fff), ""), last, "");
-  LLVMValueRef nan = LLVMBuildICmp(g->b, LLVMIntUGT, size, words_of(g, t, 0x7f800000), "");
-  LLVMValueRef small = LLVMBuildICmp(g->b, LLVMIntULT, size, words_of(g, t, 0x00800000), "");
-  near = cg_select(g, nan, LLVMBuildOr(g->b, u, words_of(g, t, 0x00400000), ""), near);
-  return cg_select(g, small, LLVMBuildAnd(g->b, u, words_of(g, t, 0x80000000), ""), near);
+  int lanes = lanes_of(v);
+  LLVMValueRef u = LLVMBuildBitCast(g->b, v, words_like(g, v), ""), size = LLVMBuildAnd(g->b, u, cg_words(g, lanes, 0x7fffffff), "");
+  LLVMValueRef last = LLVMBuildAnd(g->b, LLVMBuildLShr(g->b, u, cg_words(g, lanes, 16), ""), cg_words(g, lanes, 1), "");
+  LLVMValueRef near = LLVMBuildAdd(g->b, LLVMBuildAdd(g->b, u, cg_words(g, lanes, 0x7fff), ""), last, "");
+  LLVMValueRef nan = LLVMBuildICmp(g->b, LLVMIntUGT, size, cg_words(g, lanes, 0x7f800000), "");
+  LLVMValueRef small = LLVMBuildICmp(g->b, LLVMIntULT, size, cg_words(g, lanes, 0x00800000), "");
+  near = cg_select(g, nan, LLVMBuildOr(g->b, u, cg_words(g, lanes, 0x00400000), ""), near);
+  return cg_select(g, small, LLVMBuildAnd(g->b, u, cg_words(g, lanes, 0x80000000), ""), near);
 }
 
 static LLVMTypeRef shorts(Cg *g, LLVMValueRef v) { return LLVMVectorType(g->i16, LLVMGetVectorSize(LLVMTypeOf(v))); }
@@ -80,7 +75,7 @@ LLVMValueRef mm_rounded(Cg *g, LLVMValueRef v) {
   if (cg_has_pairs(g->isa, g->precision) && LLVMGetVectorSize(LLVMTypeOf(v)) == LANES)
     return LLVMBuildBitCast(g->b, cg_intrinsic(g, "llvm.x86.avx512bf16.cvtneps2bf16.512", NULL, 0, &v, 1), shorts(g, v), "");
   LLVMValueRef u = rounded_by_integers(g, v);
-  return LLVMBuildTrunc(g->b, LLVMBuildLShr(g->b, u, words_of(g, LLVMTypeOf(u), 16), ""), shorts(g, v), "");
+  return LLVMBuildTrunc(g->b, LLVMBuildLShr(g->b, u, cg_words(g, lanes_of(u), 16), ""), shorts(g, v), "");
 }
 
 LLVMValueRef mm_words(Cg *g, LLVMValueRef even, LLVMValueRef odd) {
@@ -95,7 +90,7 @@ LLVMValueRef mm_words(Cg *g, LLVMValueRef even, LLVMValueRef odd) {
   LLVMValueRef low = LLVMBuildZExt(g->b, mm_rounded(g, even), t, "");
   if (!odd) return low;
   LLVMValueRef high = LLVMBuildZExt(g->b, mm_rounded(g, odd), t, "");
-  return LLVMBuildOr(g->b, low, LLVMBuildShl(g->b, high, words_of(g, t, 16), ""), "");
+  return LLVMBuildOr(g->b, low, LLVMBuildShl(g->b, high, cg_words(g, lanes_of(even), 16), ""), "");
 }
 
 LLVMValueRef mm_pairs(Cg *g, LLVMValueRef acc, LLVMValueRef a, LLVMValueRef b) {

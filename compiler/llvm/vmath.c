@@ -9,11 +9,7 @@
 static LLVMValueRef bits(Cg *g, LLVMValueRef v) { return LLVMBuildBitCast(g->b, v, g->v16i32, ""); }
 static LLVMValueRef floats(Cg *g, LLVMValueRef v) { return LLVMBuildBitCast(g->b, v, g->v16f32, ""); }
 
-static LLVMValueRef ints(Cg *g, int32_t v) {
-  LLVMValueRef lane[LANES];
-  for (int i = 0; i < LANES; i++) lane[i] = cg_i32(g, v);
-  return LLVMConstVector(lane, LANES);
-}
+static LLVMValueRef ints(Cg *g, int32_t v) { return cg_words(g, LANES, (uint32_t)v); }
 
 static LLVMValueRef horner(Cg *g, LLVMValueRef x, const double *c, int n) {
   LLVMValueRef r = cg_splatc(g, c[0]);
