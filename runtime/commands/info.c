@@ -98,8 +98,8 @@ static bool add_train(const App *a, const Options *o, json_t *m, RtError *e) {
   set.tokens_cap = opt_int(o->info_cap, set.tokens_cap);
   if (!shape_of(a, o->info_data ? o->info_data : named(a, a->prog->train), settings_step_tokens(&set), set.shuffle, &s, &data, e)) return false;
   Shape look = shape_of_text(a->models, set.tokens_cap);
-  Load l = {.training = true, .keeps_best = set.validate != NULL, .tables = s.tables, .nstep = 1, .step = {{a->en->entry[ENTRY_TRAIN], s.tokens, s.rows}}};
-  if (l.keeps_best) l.step[l.nstep++] = (StepLoad){a->en->entry[ENTRY_LOSS], look.tokens, look.rows};
+  Load l = {.training = true, .tables = s.tables, .nstep = 1, .step = {{a->en->entry[ENTRY_TRAIN], s.tokens, s.rows}}};
+  if (set.validate) l.step[l.nstep++] = (StepLoad){a->en->entry[ENTRY_LOSS], look.tokens, look.rows};
   json_object_set_new(m, "train", command_json(a, &l, settings_step_tokens(&set), data));
   shape_free(&s), shape_free(&look);
   return true;

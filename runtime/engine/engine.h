@@ -92,14 +92,14 @@ typedef struct Load {
   const int64_t *cached;       // per stream: tokens in all caches together; NULL: no caches
   int64_t tables;              // bytes it reads of weights that stay in their files; -1: all of them
   int64_t outputs;             // bytes it keeps of what it computes
-  bool training, keeps_best;   // gradients and moments; the best parameters so far, as with held-out data
+  bool training;               // gradients and moments
 } Load;
 // What that takes, in bytes, before anything is loaded, without what the process has anyway (the program, libraries, tokenizers, data).
 typedef struct Footprint {
   int64_t mapped;              // weights in the files
   int64_t packed;              // weights packed, and constants
   int64_t shared;              // of a pack file: weights and parameters, in memory once for all processes that use it
-  int64_t params;              // with gradients, two moments, the best so far
+  int64_t params;              // with gradients and two moments
   int64_t tables;              // weights that stay as they are in the files, as far as they are read
   int64_t activations, caches, outputs;
   int64_t certain;             // what no run goes without: packed, params, a step of one token

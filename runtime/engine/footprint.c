@@ -46,7 +46,7 @@ static int64_t while_packing(const Engine *en) {
 Footprint engine_footprint(const Engine *en, const Load *l) {
   const Prog *g = en->prog;
   bool ready = en->packed_params && !l->training;
-  Footprint f = {.params = ready ? 0 : g->theta * (int64_t)sizeof(float) * (params_vectors(l->training) + l->keeps_best), .outputs = l->outputs};
+  Footprint f = {.params = ready ? 0 : g->theta * (int64_t)sizeof(float) * params_vectors(l->training), .outputs = l->outputs};
   for (int i = 0; i < g->nbuf; i++) {
     const ProgBuf *b = &g->buf[i];
     bool shared = en->pack && (b->kind == BUF_PACKED || (b->kind == BUF_LIVE && ready));

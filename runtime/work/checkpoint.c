@@ -130,21 +130,43 @@ static bool save_into(const Prog *p, const char *dir, json_t *about, const Train
   return ok;
 }
 
-// A directory in the making, or the one it took the place of: removed when all is over, or when memory ends.
-static void tmp_end(void *object) {
-  char *path = *(char **)object;
-  if (path) checkpoint_remove(path);
-  rt_free(path);
+struct CheckpointDraft {
+  char *dir, *tmp;             // its place; the directory in the making, or the one whose place it took
+};
+
+// Also when memory ends.
+static void draft_end(void *object) {
+  CheckpointDraft *d = object;
+  if (d->tmp) checkpoint_remove(d->tmp);
+  rt_free(d->tmp), rt_free(d->dir);
 }
 
-bool checkpoint_save(const char *dir, Identity *id, const TrainVectors *x, const TrainState *s, const json_t *run, RtError *e) {
+CheckpointDraft *checkpoint_draft(const char *dir, Identity *id, const TrainVectors *x, const TrainState *s, const json_t *run, RtError *e) {
   RT_IN_PHASE(RT_PHASE_WRITING);
   const json_t *identity = identity_get(id, e);
-  if (!identity) return false;
-  char *parent = file_dirname(dir), **tmp = rt_object(sizeof *tmp, tmp_end);
+  if (!identity) return NULL;
+  CheckpointDraft *d = rt_object(sizeof *d, draft_end);
+  d->dir = rt_strdup(dir);
+  char *parent = file_dirname(dir);
   json_t *about = describe(identity, s, run);
-  bool ok = file_make_dirs(parent, e) && (*tmp = file_tmp_dir(dir, e)) && save_into(id->models->prog, *tmp, about, x, e) && exchange(*tmp, dir, e);
+  bool ok = file_make_dirs(parent, e) && (d->tmp = file_tmp_dir(dir, e)) && save_into(id->models->prog, d->tmp, about, x, e);
   json_decref(about);
-  rt_free(parent), rt_end(tmp);
+  rt_free(parent);
+  if (ok) return d;
+  rt_end(d);
+  return NULL;
+}
+
+bool checkpoint_put(CheckpointDraft *d, RtError *e) {
+  RT_IN_PHASE(RT_PHASE_WRITING);
+  bool ok = exchange(d->tmp, d->dir, e);
+  rt_end(d);
   return ok;
+}
+
+void checkpoint_drop(CheckpointDraft *d) { rt_end(d); }
+
+bool checkpoint_save(const char *dir, Identity *id, const TrainVectors *x, const TrainState *s, const json_t *run, RtError *e) {
+  CheckpointDraft *d = checkpoint_draft(dir, id, x, s, run, e);
+  return d && checkpoint_put(d, e);
 }

@@ -21,8 +21,15 @@ typedef struct TrainVectors {
 
 // The SHA-256 of what theta.json says beside its "sha256": of the values, whatever their order and the space between them.
 void checkpoint_sum(const json_t *about, char hex[SHA256_HEX]);
-// What was written: of the identity's program, with the moments when there are any. run: an object of what the run does (commands/choose.h), whose keys
-// theta.json has too.
+// One that is written beside its place, where it waits to be put there. An object of the call: what is not put is removed with it.
+typedef struct CheckpointDraft CheckpointDraft;
+// Of the identity's program, with the moments when there are any. run: an object of what the run does (commands/choose.h), whose keys
+// theta.json has too. NULL and an error.
+CheckpointDraft *checkpoint_draft(const char *dir, Identity *id, const TrainVectors *x, const TrainState *s, const json_t *run, RtError *e);
+// Exchanges it with what is there, or drops it; it is gone either way. NULL may be dropped.
+bool checkpoint_put(CheckpointDraft *d, RtError *e);
+void checkpoint_drop(CheckpointDraft *d);
+// Both at once.
 bool checkpoint_save(const char *dir, Identity *id, const TrainVectors *x, const TrainState *s, const json_t *run, RtError *e);
 // Whether a directory holds a checkpoint.
 bool checkpoint_is(const char *dir);

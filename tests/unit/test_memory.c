@@ -12,11 +12,13 @@
 #include <dirent.h>
 #include <dlfcn.h>
 #include <ftw.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "runtime/abi/rt_abi.h"
@@ -34,6 +36,7 @@ typedef enum Kind { MEMORY, FILES, WRITES } Kind;
 static Kind kind;
 static atomic_long countdown = -1;         // calls of that kind that are still served, of any thread; -1: all
 static bool once;              // only that one is refused, not those after it
+static bool kills;             // the process ends there, as kill -9 ends it
 static atomic_long live;       // blocks of memory
 
 static bool refused(Kind k, int why) {
@@ -43,6 +46,7 @@ static bool refused(Kind k, int why) {
     if (left < 0) return false;
   while (!atomic_compare_exchange_weak(&countdown, &left, left > 0 ? left - 1 : once ? -1 : 0));
   if (left > 0) return false;
+  if (kills) _exit(128 + SIGKILL);
   errno = why;
   return true;
 }
@@ -319,6 +323,49 @@ static void writes(void **state) {
   for (int i = 2; i < 7; i++) sweep(&TRIAL[i], WRITES, "cannot ");
 }
 
+// ---- killed
+
+static void same_files(const char *a, const char *b, long n) {
+  static char x[1 << 20], y[1 << 20];
+  FILE *f = fopen(a, "r"), *g = fopen(b, "r");
+  if (!f || !g) fail_msg("killed at write %ld: %s and %s: one is missing", n, a, b);
+  size_t nx = fread(x, 1, sizeof x, f), ny = fread(y, 1, sizeof y, g);
+  fclose(f), fclose(g);
+  if (!nx || nx == sizeof x || nx != ny || memcmp(x, y, nx)) fail_msg("killed at write %ld: %s and %s differ", n, a, b);
+}
+
+// Ends at whatever is written, synced or renamed: both checkpoints are whole, and the run goes on to the same parameters.
+static void killed(void **state) {
+  (void)state;
+  enum { MANY = 1 << 30 };
+  static const Trial train = {.name = "train", .words = {"train", "--data", ROWS, "--validate", ROWS, "--steps", "4", "--batch", "1rows", "--eval-every", "1",
+                                                         "--save-every", "1", "--out", "out", "--resume"}, .resumes = true};
+  static const Trial last = {.name = "verify-files", .words = {"verify-files", "out/last"}}, best = {.name = "verify-files", .words = {"verify-files", "out/best"}};
+  long total, cut = 0;
+  prepare(&train);
+  if (try(&train, WRITES, MANY, false, &total)) fail_msg("nothing killed: %s", said);
+  remove_tree("whole");
+  assert_int_equal(__real_rename("out", "whole"), 0);
+  for (long n = 0; n < total; n += DENSE) {
+    prepare(&train);
+    pid_t child = fork();
+    if (child == 0) {
+      kills = true;
+      try(&train, WRITES, n, false, NULL);
+      _exit(0);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    cut += WIFEXITED(status) && WEXITSTATUS(status) == 128 + SIGKILL;
+    if (try(&last, WRITES, MANY, false, NULL) || try(&best, WRITES, MANY, false, NULL)) fail_msg("killed at write %ld: %s", n, said);
+    if (try(&train, WRITES, MANY, false, NULL)) fail_msg("killed at write %ld, gone on with: %s", n, said);
+    same_files("out/last/theta.safetensors", "whole/last/theta.safetensors", n);
+    same_files("out/best/theta.safetensors", "whole/best/theta.safetensors", n);
+    if (nftw("out", temporary, 8, FTW_PHYS)) fail_msg("killed at write %ld: a temporary file is left", n);
+  }
+  assert_true(cut > total / DENSE / 2);
+}
+
 // In memory where that can be: a checkpoint waits for the disk.
 static int start(void **state) {
   static char dir[] = "/dev/shm/calm-memory-XXXXXX", other[] = "/tmp/calm-memory-XXXXXX";
@@ -338,6 +385,6 @@ static int end(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(memory), cmocka_unit_test(files), cmocka_unit_test(writes)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(memory), cmocka_unit_test(files), cmocka_unit_test(writes), cmocka_unit_test(killed)};
   return cmocka_run_group_tests(tests, start, end);
 }

@@ -1,0 +1,193 @@
+// See trainopen.h.
+#include "runtime/commands/trainopen.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "runtime/commands/course.h"
+#include "runtime/commands/memory.h"
+#include "runtime/commands/precision.h"
+#include "runtime/core/core.h"
+
+// Bits are promised per instruction-set path and precision.
+static void set_machine(Trainer *t, bool resumed) {
+  const char *isa = t->en->isa->name, *old_isa = t->st.isa ? t->st.isa : "?";
+  Precision precision = (Precision)t->en->isa->precision, old = (Precision)t->st.precision;
+  if (resumed && strcmp(isa, old_isa))
+    rt_warn("%s was trained with %s, and goes on with %s: its bits will not be those of an uninterrupted run", t->dir.last, old_isa, isa);
+  if (resumed && precision != old)
+    rt_warn("%s was trained in %s, and goes on in %s: its bits will not be those of an uninterrupted run", t->dir.last, precision_name(old), precision_name(precision));
+  t->st.precision = (int)precision;
+  t->st.spec_file = t->en->prog->spec, t->st.calm_version = CALM_VERSION, t->st.isa = isa;
+}
+
+// Its data is that of the run gone on with: completions end with the same token.
+static bool set_end(Trainer *t, RtError *e) {
+  const TextEnds *x = &t->app.models->ends;
+  if (t->st.end_of_text >= 0 && x->append < 0)
+    return rt_fail(e, "%s: this run ends completions with token %lld; no file of the model names an end of text now", t->dir.last,
+                   (long long)t->st.end_of_text);
+  if (t->st.end_of_text >= 0 && t->st.end_of_text != x->append)
+    return rt_fail(e, "%s: this run ends completions with token %lld; %s now names %d", t->dir.last, (long long)t->st.end_of_text,
+                   x->append_from, (int)x->append);
+  t->st.end_of_text = x->append;
+  return true;
+}
+
+bool train_open_start(Trainer *t, const Options *o, RtError *e) {
+  if (o->resume) t->from = checkpoint_open_run(t->dir.last, &t->id, o->force, e);
+  else if (o->params) t->from = checkpoint_open_params(o->params, &t->id, o->force, e);
+  if ((o->resume || o->params) && !t->from) return false;
+  const json_t *theirs = o->resume ? checkpoint_about(t->from) : NULL;
+  t->st = (TrainState){.best = INFINITY, .best_step = -1, .end_of_text = -1};
+  if (!choose(&t->chosen, t->en->prog, o, theirs, t->from ? checkpoint_path(t->from) : NULL, e) || (o->resume && !checkpoint_state(t->from, &t->st, e))) return false;
+  if (o->resume && !precision_of(&t->app, o, t->from, t->chosen.by[SET_train_precision] == CHOSEN_BY_SPEC, e)) return false;
+  if (!app_pack_fits(&t->app, o, e)) return false;
+  t->set = t->chosen.set;
+  if (!o->resume) t->st.seed = (uint64_t)t->set.seed;
+  else if ((uint64_t)t->set.seed != t->st.seed)
+    return rt_fail(e, "seed %lld, from %s: the run to go on with has seed %llu", (long long)t->set.seed,
+                   o->setting[SET_train_seed] ? "--seed" : "the spec (--seed keeps the run's)", (unsigned long long)t->st.seed);
+  if (o->resume) choose_tell(&t->chosen);
+  return set_end(t, e);
+}
+
+void train_take_start(Trainer *t, const Options *o) {
+  const Params *p = &t->en->params;
+  if (!o->resume) params_init(t->en->prog, t->st.seed, p->theta);
+  if (t->from) checkpoint_take(t->from, &(TrainVectors){p->theta, p->m, p->v});
+  set_machine(t, o->resume);
+  t->done_at_start = t->saved_step = t->st.step, t->seconds_before = t->st.seconds;
+}
+
+// The content of the data against that of the run gone on with.
+static bool bind_data(Trainer *t, const Options *o, RtError *e) {
+  const json_t *theirs = o->resume ? json_object_get(checkpoint_about(t->from), "data") : NULL;
+  const FileSum *sums[] = {&t->data->lines.sum, t->held ? &t->held->lines.sum : NULL};
+  json_t *data = rundata_of(&t->set, sums, theirs, t->from ? checkpoint_path(t->from) : "", o->changed_data || o->force, &t->run_data, e);
+  if (!data) return false;
+  t->kept = json_pack("{s:o}", "data", data);
+  choose_keep(&t->chosen, t->en->prog, t->kept);
+  if (t->run_data.held_changed) {
+    rt_warn("%s begins anew: what was lowest on other held-out data (%.4f) says nothing of these", t->dir.best, t->st.best);
+    t->st.best = INFINITY, t->st.best_step = -1;
+  }
+  return identity_get(&t->id, e) != NULL;          // of the files as they are now
+}
+
+// A run of an earlier calm stood at a window of an order drawn over windows that had something to train on. That is the same place in the order of rows where
+// every row is one of these; elsewhere there is none. seen: all rows of the data, or (not whole) a sample.
+static bool convert_place(Trainer *t, const Options *o, const Data *seen, RtError *e) {
+  const json_t *format = t->from ? json_object_get(checkpoint_about(t->from), "calm") : NULL;
+  if (!o->resume || json_integer_value(format) >= CHECKPOINT_OF_ROWS || t->st.position == 0 || t->run_data.changed) return true;
+  Check *c = NULL;
+  if (!data_whole(seen)) {
+    c = check_start(t->data, &t->rows, pool_threads(t->en->pool) - 1, false);
+    if (!check_help(c, e)) return check_end(c), false;
+    seen = check_counts(c);
+  }
+  bool same = seen->windows == seen->of && seen->trained == seen->of;
+  check_end(c);
+  if (same) return true;
+  if (!o->changed_data && !o->force)
+    return rt_fail_about(e, RT_ABOUT_OTHER_DATA,
+                         "%s: \"position\": saved in format %lld, it counts the windows that have labelled tokens, in an order drawn over them; that is drawn over rows now, and "
+                         "%s has rows of several windows, or without labelled tokens: from there only the next epoch can be gone on with",
+                         checkpoint_path(t->from), (long long)json_integer_value(format), t->set.data);
+  rt_warn("%s: saved in format %lld, its place in epoch %lld is none in the order of rows: goes on with epoch %lld", checkpoint_path(t->from),
+          (long long)json_integer_value(format), (long long)t->st.epoch, (long long)t->st.epoch + 1);
+  t->st.epoch++, t->st.position = 0;
+  return true;
+}
+
+// Where a run goes on is a row that is there; whether it has such a window is seen when it is read.
+static bool check_place(const Trainer *t, const Options *o, RtError *e) {
+  if (t->st.position <= data_count(t->data) || t->run_data.changed || o->force) return true;
+  return rt_fail(e, "%s: \"position\": expected a row of the %lld that %s has, found %lld", checkpoint_path(t->from), (long long)data_count(t->data),
+                 t->set.data, (long long)t->st.position);
+}
+
+// Steps of the size that an optimizer step can have, where that is less than the cap. look: at the data.
+static bool open_steps(Trainer *t, const Options *o, const Data *look, RtError *e) {
+  const TrainSettings *s = &t->set;
+  int64_t longest = feed_longest(look), batch = s->batch.n * s->accumulate, most = batch;
+  if (s->batch.rows) most = data_whole(look) && batch <= s->tokens_cap / longest ? batch * longest : s->tokens_cap;
+  t->steps = (FeedSteps){.en = t->en, .step = step_new(t->en->nstream), .entry = t->en->entry[ENTRY_TRAIN], .cap = most < s->tokens_cap ? most : s->tokens_cap};
+  if (!frozen_begin(&t->frozen, &t->app, o, s, look, &t->id, t->dir.frozen, e)) return false;
+  if (t->frozen.cache) t->steps.frozen = t->frozen.cache, t->steps.entry = t->en->entry[ENTRY_LIVE];
+  return feed_room(&t->steps, longest, e);
+}
+
+static void open_reading(Trainer *t, const Course *c, bool whole) {
+  const FeedPlan plan = {.seed = t->st.seed, .shuffle = t->set.shuffle, .from = t->at};
+  bool beside = pool_threads(t->en->pool) > 1;
+  t->ahead = ahead_start(t->data, &t->rows, &plan, &c->rule, beside);
+  if (!whole && beside) t->check = check_start(t->data, &t->rows, 1, true);
+}
+
+// What training appends to a completion, for the first line.
+static void say_end(const Models *m) {
+  const TextEnds *x = &m->ends;
+  size_t n = 0;
+  const char *text = m->tok && x->append >= 0 ? tokenizer_token(m->tok, x->append, &n) : NULL;
+  if (!m->tok) fputs("no tokenizer", stderr);
+  else if (x->append < 0) fputs("no end of text, since no file of the model names one", stderr);
+  else fprintf(stderr, "end of text %.*s%s(%d), from %s", (int)n, text ? text : "", text ? " " : "", (int)x->append, x->append_from);
+}
+
+// The first line.
+static void say_start(const Trainer *t, const Course *c, const Data *look) {
+  const Engine *en = t->en;
+  int64_t params = prog_trained(en->prog);
+  int threads = pool_threads(en->pool);
+  char *course = course_words(c, &t->set, look, t->st.seed);
+  fprintf(stderr, "%s: %lld parameter%s, ", en->prog->spec, (long long)params, plural(params));
+  if (data_whole(look))
+    fprintf(stderr, "%lld row%s of %lld token%s (%lld labelled)", (long long)look->n, plural(look->n), (long long)look->tokens, plural(look->tokens),
+            (long long)look->labelled);
+  else
+    fprintf(stderr, "%lld rows of about %.3g tokens (%.3g labelled; by a sample of %lld rows)", (long long)look->of,
+            (double)look->tokens / (double)look->looked * (double)look->of, (double)look->labelled / (double)look->looked * (double)look->of, (long long)look->looked);
+  fprintf(stderr, ", %s, %d thread%s, %s, %s: %s, ", course, threads, plural(threads), en->isa->name, precision_of_app(&t->app), t->app.precision_why);
+  rt_free(course);
+  say_end(t->app.models);
+  fputc('\n', stderr);
+}
+
+// Of each file a look, which is all of a small one.
+static bool look_at_data(Trainer *t, const Options *o, const Data *look, const Data *held, RtError *e) {
+  const TrainSettings *s = &t->set;
+  if (held && data_whole(held) && feed_longest(held) == 0) return rt_fail(e, "%s: no row has a labelled token", s->validate);
+  if (data_whole(look) && feed_longest(look) == 0) return rt_fail(e, "%s: no row has a labelled token", s->data);
+  if (!convert_place(t, o, look, e) || !check_place(t, o, e) || !open_steps(t, o, look, e)) return false;
+  t->at = (FeedPlace){t->st.epoch, t->st.position, t->st.window};
+  t->step_words = course_step(s);
+  Course c = course_of(s, look, t->step_words);
+  open_reading(t, &c, data_whole(look));
+  if (o->resume && !t->held && file_is_dir(t->dir.best))
+    rt_warn("%s stays as it is: without held-out data (--validate) nothing says which parameters are best", t->dir.best);
+  say_start(t, &c, look);
+  frozen_tell(&t->frozen);
+  return true;
+}
+
+bool train_open_data(Trainer *t, const Options *o, RtError *e) {
+  const TrainSettings *s = &t->set;
+  t->rows = feed_options(t->app.models);
+  if (!(t->data = data_open(s->data, e)) || (s->validate && !(t->held = data_open(s->validate, e))) || !bind_data(t, o, e)) return false;
+  Data *look = feed_look(t->app.models, t->data, e), *held = look && t->held ? feed_look(t->app.models, t->held, e) : NULL;
+  bool ok = look && (!t->held || held) && look_at_data(t, o, look, held, e);
+  feed_looked(t->data, look), feed_looked(t->held, held);
+  return ok;
+}
+
+bool train_check_memory(Trainer *t, const Options *o, RtError *e) {
+  Load l = {.training = true, .tables = -1};
+  Shape s = shape_of_text(t->app.models, settings_step_tokens(&t->set)), look = shape_of_text(t->app.models, t->set.tokens_cap);
+  l.step[l.nstep++] = (StepLoad){t->en->entry[ENTRY_TRAIN], s.tokens, s.rows};
+  if (t->set.validate) l.step[l.nstep++] = (StepLoad){t->en->entry[ENTRY_LOSS], look.tokens, look.rows};
+  bool ok = memory_check(&t->app, o, &l, e);
+  shape_free(&s), shape_free(&look);
+  return ok;
+}

@@ -1,0 +1,13 @@
+// Setting up a training: what it starts with, what it may take of memory, and its data.
+#ifndef CALM_RUNTIME_COMMANDS_TRAINOPEN_H
+#define CALM_RUNTIME_COMMANDS_TRAINOPEN_H
+#include "runtime/commands/trainer.h"
+
+// What it starts with, and what it does, before any weight is read.
+bool train_open_start(Trainer *t, const Options *o, RtError *e);
+bool train_check_memory(Trainer *t, const Options *o, RtError *e);
+// With the weights loaded: the parameters it starts with, or goes on with.
+void train_take_start(Trainer *t, const Options *o);
+// Opens its data, binds the run to them, makes room for its steps, and says the first line.
+bool train_open_data(Trainer *t, const Options *o, RtError *e);
+#endif
