@@ -66,6 +66,8 @@ const Ast *spec_find(const Spec *s, AstKind kind, const char *name);
 bool spec_in_library(const Spec *s, Loc at);
 // The same as text at `from` sees it: text of the embedded library means the library's own, whatever a spec declares.
 const Ast *spec_find_seen(const Spec *s, AstKind kind, const char *name, Loc from);
+// What an ARCH node of a file means: itself, or with the sections of the arch that it builds on (inherit.c). spec_find and those around it give that already.
+const Ast *spec_whole(const Spec *s, const Ast *arch);
 // The arch that serves a Hugging Face "architectures" string; NULL when there is none.
 const Ast *spec_find_arch(const Spec *s, const char *architecture);
 

@@ -350,7 +350,10 @@ static const SectionRow section_rows[] = {
   {AST_EMBED, true, true},   {AST_BLOCKS, true, true},  {AST_HEAD, true, true},
 };
 
+// Of an arch that builds on another the sections are counted with those it has from there; twice, in its own text only.
 static void check_sections(Check *c, const Ast *arch) {
+  const Ast *whole = spec_whole(c->spec, arch);
+  bool orphan = arch->str && whole == arch;        // what it builds on is not there, which was told
   for (size_t r = 0; r < sizeof section_rows / sizeof *section_rows; r++) {
     const SectionRow *row = &section_rows[r];
     const Ast *first = NULL;
@@ -362,7 +365,7 @@ static void check_sections(Check *c, const Ast *arch) {
       }
       first = first ? first : arch->kid[i];
     }
-    if (!first && row->needed && !c->partial)
+    if (!first && row->needed && !c->partial && !orphan && !ast_kid(whole, row->kind))
       diag_error(c->d, arch->name_loc, "arch '%s' has no '%s' section: it needs embed, layers and head", arch->name,
                  ast_kind_name(row->kind));
   }
@@ -397,10 +400,10 @@ void check_arch(Check *c, const Ast *arch) {
   check_sections(c, arch);
   check_unique(c, arch, AST_FN, "fn");
   check_unique(c, arch, AST_TAP, "tap");
-  c->arch = arch;
+  c->arch = spec_whole(c->spec, arch);
   c->fns = (Map){0};
-  for (int i = 1; i < arch->nkid; i++)
-    if (arch->kid[i]->kind == AST_FN) map_first(c->d->arena, &c->fns, arch->kid[i]->name, i);
+  for (int i = 1; i < c->arch->nkid; i++)
+    if (c->arch->kid[i]->kind == AST_FN) map_first(c->d->arena, &c->fns, c->arch->kid[i]->name, i);
   for (int i = 1; i < arch->nkid; i++) check_section(c, arch, arch->kid[i]);
   c->arch = NULL;
 }

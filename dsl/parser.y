@@ -72,7 +72,7 @@ static Ast *unary(Parse *ps, Loc loc, const char *op, Ast *x) { return ADD(with_
 %token TRUE FALSE NONE AND OR NOT IN FOR RETURN
 %token ANCHOR AUGMENT USE MODEL CONNECT TRAIN EVAL OP FN ARCH
 %token CONFIG PREFIX INIT EMBED LAYERS TAP HEAD
-%token REQUIRE IGNORE PARAM WITH STEP UNDER TOKENIZER READS AS TOKENS ROWS
+%token REQUIRE IGNORE PARAM WITH STEP UNDER LIKE TOKENIZER READS AS TOKENS ROWS
 %token EVERY ALL LAST SPREAD
 
 %precedence NOTHING_MORE     // what may follow is left out, unless something wrong follows: then the declaration is whole all the same
@@ -93,7 +93,7 @@ static Ast *unary(Parse *ps, Loc loc, const char *op, Ast *x) { return ADD(with_
 %type <ast> formals formal_list formal one_formal type_default dims dims_opt result body block stmts stmt params param
 %type <ast> sections section config items item names strings prefixes embed layers tap head served
 %type <ast> expr primary postfix string call args arg_list arg list
-%type <text> unit type_opt
+%type <text> unit type_opt like
 
 %%
 
@@ -172,10 +172,11 @@ params: param { $$ = ADD(NEW(LIST, @$), $1); }
   | params ',' param { $$ = ADD($1, $3); };
 param: NAME dims type_default { $$ = ADD(ADD(NAMED(PARAM, @$, $1, @1), $2), $3); };
 
-arch: ARCH NAME FOR served '{' sections '}' {
-    $$ = NAMED(ARCH, @$, $2, @2);
-    ADOPT(ADD($$, $4), $6);
+arch: ARCH NAME FOR served like '{' sections '}' {
+    $$ = with_str(NAMED(ARCH, @$, $2, @2), $5);
+    ADOPT(ADD($$, $4), $7);
   };
+like: %empty { $$ = NULL; } | LIKE NAME { $$ = $2; };
 served: strings { $$ = $1; $$->loc = @$; };
 strings: STRING { $$ = ADD(NEW(BLOCK, @$), with_str(NEW(STRING, @1), $1)); }
   | strings ',' STRING { $$ = ADD($1, with_str(NEW(STRING, @3), $3)); };

@@ -4,5 +4,7 @@
 #define CALM_DSL_RESOLVE_H
 #include "dsl/ast.h"
 
+// Makes the archs that build on others whole in s->decl (inherit.c); before resolve.
+void spec_inherit(Arena *a, Spec *s, Diags *d);
 void resolve(const Spec *spec, Diags *d, bool partial);
 #endif

@@ -135,6 +135,7 @@ Spec *spec_parse(Arena *a, Sources *s, Diags *d, const char *path) {
   spec_index(a, spec);
   spec->partial = d->errors != before;
   spec->nsyntax = keep_told(spec, a, d, first);
+  spec_inherit(a, spec, d);
   resolve(spec, d, spec->partial);
   spec->ntold = keep_told(spec, a, d, first);
   return spec;

@@ -21,28 +21,49 @@ static void failed_requirement(Ev *ev, Scope *s, const Ast *r) {
   diag_note(ev->b->d, r->loc, "required here");
 }
 
+// Binds kid i of the config section, once: in the order of the text, or when a name that stands earlier needs it. A name that is bound to
+// something of its own name means the config key there.
+static Value bind_item(Ev *ev, MInst *m, int i) {
+  Build *b = ev->b;
+  const Ast *k = m->config->kid[i];
+  const Binding *there = scope_find(m->scope, k->name);
+  if (there) return there->v;
+  m->binding[i] = true;
+  b->mute += m->refused;
+  Value v = eval(ev, m->scope, k->kid[1]);
+  b->mute -= m->refused;
+  m->binding[i] = false;
+  scope_bind(b, m->scope, k->name, v, k->name_loc);
+  return v;
+}
+
+bool arch_bound(Ev *ev, MInst *m, const char *name, Value *v) {
+  int i = map_find(&m->bound, name);
+  if (i < 0 || m->binding[i]) return false;
+  *v = bind_item(ev, m, i);
+  return true;
+}
+
 bool arch_config(Ev *ev, MInst *m) {
   Build *b = ev->b;
   m->scope = scope_new(b, NULL);
   m->scope->keys = m;
-  bool ok = true, refused = false;                 // what a requirement that is not met leads to further down is not told
+  m->binding = ARENA_ARRAY(b->a, bool, m->config->nkid + 1);
+  m->refused = false;
+  bool ok = true;
   for (int i = 0; i < m->config->nkid; i++) {
     const Ast *k = m->config->kid[i];
     if (k->kind == AST_BIND) {
-      b->mute += refused;
-      Value v = eval(ev, m->scope, k->kid[1]);
-      b->mute -= refused;
-      scope_bind(b, m->scope, k->name, v, k->name_loc);
-      ok = ok && v.kind != V_POISON;
+      ok = bind_item(ev, m, i).kind != V_POISON && ok;
     } else if (k->kind == AST_REQUIRE) {
-      b->mute += refused;
+      b->mute += m->refused;
       Value v = eval(ev, m->scope, k->kid[0]);
-      b->mute -= refused;
+      b->mute -= m->refused;
       if (v.kind == V_BOOL && v.b) continue;
       ok = false;
-      refused |= v.kind == V_BOOL;
+      m->refused |= v.kind == V_BOOL;
       if (v.kind == V_BOOL) failed_requirement(ev, m->scope, k);
-      else if (v.kind != V_POISON && !refused) fail(ev, k->kid[0]->loc, "expected true or false; found %s", v_text(ev, &v));
+      else if (v.kind != V_POISON && !m->refused) fail(ev, k->kid[0]->loc, "expected true or false; found %s", v_text(ev, &v));
     }
   }
   return ok;

@@ -65,6 +65,8 @@ struct MInst {                 // a model of the spec
   json_t *keys;                // the configuration names are looked up in
   const char *config_path;     // as messages name it
   Scope *scope;                // names the arch's config section binds
+  bool *binding;               // by kid of the config section: is it being evaluated?
+  bool refused;                // a requirement is not met: what that leads to further down is not told
   Map bound, fns;              // names that the config section binds, by its kid; fns of the arch, by kid
   const Ast *config, *prefix, *embed, *blocks, *head, *init, *own_init;
   Map known;                   // values of config keys that were asked for
@@ -99,6 +101,7 @@ typedef struct Spoken {        // a place speaks once; one of the library once f
   Loc loc;
   const Ast *whom;             // NULL in the spec's own text
   const char *cause;           // or: what whom was told is the cause of an error, wherever that shows
+  const char *about;           // Build.about; NULL
 } Spoken;
 typedef struct Build {
   Arena *a;
@@ -117,6 +120,7 @@ typedef struct Build {
   Spoken *seen;                // places an error was reported at
   int nseen, capseen;
   const char *cause;           // of the error whose message is being made, if it may show at several places; NULL
+  const char *about;           // the weight, as the text names it, that the next error is about: one place of the library reads many
   bool lacking;                // the error whose message is being made is that a config key is missing: tell_missing says so
   int64_t units;               // left of what evaluating may take (budget.c)
   int64_t reserve;             // for what stands apart from what took everything
@@ -248,6 +252,7 @@ void check_keys(Build *b, MInst *m);                         // errors for keys 
 const Ast *config_binding(const MInst *m, const char *name); // the BIND of the arch's config section; NULL (after check_keys)
 
 // ---- arch.c
+bool arch_bound(Ev *ev, MInst *m, const char *name, Value *v);   // a name of the config section that stands further down; false: it has none
 bool arch_config(Ev *ev, MInst *m);                          // binds the names of the config section in a new m->scope
 void model_setup(Build *b, MInst *m);                        // config section, sections found, blocks counted: sets counted and sound
 NodeId arch_embed(Ev *ev, MInst *m);

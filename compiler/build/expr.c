@@ -39,6 +39,7 @@ static Value eval_name(Ev *ev, Scope *s, const Ast *e) {
   Value v;
   if (x) return x->v;
   MInst *m = scope_keys(s);
+  if (m && arch_bound(ev, m, e->name, &v)) return v;
   if (m && json_object_get(m->keys, e->name)) return key_value(ev, m, e->name, e->loc);
   if (builtin_constant(e->name, &v)) return v;
   if (m) return key_value(ev, m, e->name, e->loc);
@@ -167,6 +168,8 @@ static Value eval_binary(Ev *ev, Scope *s, const Ast *e) {
   Value y = eval(ev, s, e->kid[1]);
   if (ev->survey && !strchr("=!", e->str[0])) lacks(ev, &x, NULL), lacks(ev, &y, NULL);
   if (poisoned(&x) || poisoned(&y)) return v_poison();
+  bool equal = !strcmp(e->str, "=="), nothing = x.kind == V_NONE || y.kind == V_NONE;
+  if (nothing && (equal || !strcmp(e->str, "!="))) return v_bool((x.kind == y.kind) == equal);      // whatever the other is, a tensor too
   bool tensors = x.kind == V_TENSOR || y.kind == V_TENSOR || x.kind == V_WEIGHT || y.kind == V_WEIGHT;
   return tensors ? t_binary(ev, e, x, y) : num_binary(ev, e, x, y);
 }

@@ -5,28 +5,42 @@
 #include "build/ctx.h"
 #include "runtime/abi/abi.h"
 
-// What an arch's text mentions.
+// A member or a call, the fn whose body it stands in (NULL: none), and the one before it of the same name (-1).
+typedef struct Mention {
+  const Ast *at, *fn;
+  int before;
+} Mention;
+// What an arch's text mentions, with the fns outside it that it calls: of those only what they do with their arguments.
 typedef struct Mentions {
   Build *b;
   const MInst *m;
-  Map name, ignored;           // NAMEs of the whole text, of what stands under `ignore`
-  Map member;                  // members by name: the first in `at`
-  const Ast **at;
-  int *next;                   // the next of the same name, -1
-  int n, cap, capnext;
+  Map name, ignored;           // NAMEs of the arch's text, of what stands under `ignore`
+  Map member, call, seen;      // the last member or call of a name, in `v`; fns outside, in `fn`
+  Mention *v;
+  const Ast **fn;
+  int n, cap, nfn, capfn;
 } Mentions;
 
-static void note(Mentions *t, const Ast *a, bool ignored) {
+static void keep(Mentions *t, Map *by_name, const Ast *a, const Ast *fn) {
+  Mention x = {a, fn, map_find(by_name, a->name)};
+  map_put(t->b->a, by_name, a->name, t->n);
+  ARENA_PUSH(t->b->a, t->v, t->n, t->cap, x);
+}
+
+// fn: the one whose body a stands in; inside: a is the arch's own text, where any name may be a config key.
+static void note(Mentions *t, const Ast *a, const Ast *fn, bool ignored, bool inside) {
   Arena *arena = t->b->a;
   if (!a) return;
-  if (a->kind == AST_NAME) map_first(arena, ignored ? &t->ignored : &t->name, a->name, 0);
-  if (a->kind == AST_MEMBER) {
-    int before = map_find(&t->member, a->name), count = t->n;
-    map_put(arena, &t->member, a->name, count);
-    ARENA_PUSH(arena, t->at, t->n, t->cap, a);
-    ARENA_PUSH(arena, t->next, count, t->capnext, before);
+  if (a->kind == AST_FN) fn = a;
+  if (a->kind == AST_NAME && inside) map_first(arena, ignored ? &t->ignored : &t->name, a->name, 0);
+  if (a->kind == AST_MEMBER) keep(t, &t->member, a, fn);
+  if (a->kind == AST_CALL) {
+    bool own = inside && map_find(&t->m->fns, a->name) >= 0;
+    const Ast *outside = own ? NULL : spec_find_seen(t->b->spec, AST_FN, a->name, a->loc);
+    if (own || outside) keep(t, &t->call, a, fn);
+    if (outside && map_first(arena, &t->seen, a->name, t->nfn) < 0) ARENA_PUSH(arena, t->fn, t->nfn, t->capfn, outside);
   }
-  for (int i = 0; i < a->nkid; i++) note(t, a->kid[i], ignored || a->kind == AST_IGNORE);
+  for (int i = 0; i < a->nkid; i++) note(t, a->kid[i], fn, ignored || a->kind == AST_IGNORE, inside);
 }
 
 const Ast *config_binding(const MInst *m, const char *name) {
@@ -34,28 +48,58 @@ const Ast *config_binding(const MInst *m, const char *name) {
   return i < 0 ? NULL : m->config->kid[i];
 }
 
-// May e be what stands at path (n characters of it, "a.b.c")? Names of the config section stand for what they are bound to, 'x ?? y' and
-// 'c ? x : y' for either. tried: the names that were followed for so much of the path, whose answer is no. depth: names followed one from another.
-static bool leads_to(const Mentions *t, Map *tried, const Ast *e, const char *path, size_t n, int depth) {
+// So much of a path, "a.b.c". tried: the names that were followed for so much of it, whose answer is no.
+typedef struct Part {
+  Map *tried;
+  const char *path;
+  size_t n;
+} Part;
+static bool leads_to(const Mentions *t, Part p, const Ast *e, const Ast *fn, int depth);
+
+// What a call gives for formal number i: NULL where nothing.
+static const Ast *given(const Ast *call, const Ast *formals, int i) {
+  for (int k = 0, next = 0; k < call->nkid; k++) {
+    const Ast *a = call->kid[k];
+    if (a->kind == AST_NAMED ? !strcmp(a->name, formals->kid[i]->name) : next++ == i) return a->kind == AST_NAMED ? a->kid[0] : a;
+  }
+  return NULL;
+}
+
+// Formal number i of fn stands for what any call gives.
+static bool any_call_leads(const Mentions *t, Part p, const Ast *fn, int i, int depth) {
+  for (int k = map_find(&t->call, fn->name); k >= 0; k = t->v[k].before) {
+    const Ast *e = given(t->v[k].at, fn->kid[0], i);
+    if (e && leads_to(t, p, e, t->v[k].fn, depth)) return true;
+  }
+  return false;
+}
+
+// May e, in the body of fn (NULL: of none), be what stands at p? Names of the config section stand for what they are bound to, formals for what is
+// given, 'x ?? y' and 'c ? x : y' for either. depth: names followed one from another.
+static bool leads_to(const Mentions *t, Part p, const Ast *e, const Ast *fn, int depth) {
   enum { FOLLOWED = 64 };
-  if (e->kind == AST_BINARY && !strcmp(e->str, "??"))
-    return leads_to(t, tried, e->kid[0], path, n, depth) || leads_to(t, tried, e->kid[1], path, n, depth);
-  if (e->kind == AST_COND) return leads_to(t, tried, e->kid[1], path, n, depth) || leads_to(t, tried, e->kid[2], path, n, depth);
+  if (e->kind == AST_BINARY && !strcmp(e->str, "??")) return leads_to(t, p, e->kid[0], fn, depth) || leads_to(t, p, e->kid[1], fn, depth);
+  if (e->kind == AST_COND) return leads_to(t, p, e->kid[1], fn, depth) || leads_to(t, p, e->kid[2], fn, depth);
   if (e->kind != AST_NAME && e->kind != AST_MEMBER) return false;
   size_t len = strlen(e->name);
   if (e->kind == AST_MEMBER)
-    return n > len + 1 && path[n - len - 1] == '.' && !memcmp(path + n - len, e->name, len) && leads_to(t, tried, e->kid[0], path, n - len - 1, depth);
-  if (len == n && !memcmp(path, e->name, n)) return true;
-  const Ast *bound = depth < FOLLOWED ? config_binding(t->m, e->name) : NULL;
-  if (!bound || map_first(t->b->a, tried, arena_printf(t->b->a, "%s %zu", e->name, n), 0) >= 0) return false;
-  return leads_to(t, tried, bound->kid[1], path, n, depth + 1);
+    return p.n > len + 1 && p.path[p.n - len - 1] == '.' && !memcmp(p.path + p.n - len, e->name, len) &&
+           leads_to(t, (Part){p.tried, p.path, p.n - len - 1}, e->kid[0], fn, depth);
+  int formal = 0;
+  while (fn && formal < fn->kid[0]->nkid && strcmp(fn->kid[0]->kid[formal]->name, e->name)) formal++;
+  bool is_formal = fn && formal < fn->kid[0]->nkid;
+  if (!is_formal && len == p.n && !memcmp(p.path, e->name, p.n)) return true;
+  const Ast *bound = is_formal ? NULL : config_binding(t->m, e->name);
+  if (depth >= FOLLOWED || (!bound && !is_formal)) return false;
+  if (map_first(t->b->a, p.tried, arena_printf(t->b->a, "%s %s %zu", is_formal ? fn->name : "", e->name, p.n), 0) >= 0) return false;
+  return bound ? leads_to(t, p, bound->kid[1], NULL, depth + 1) : any_call_leads(t, p, fn, formal, depth + 1);
 }
 
 // Does the text read the key `key` at path inside an object?
 static bool reads(const Mentions *t, const char *key, const char *path) {
   Map tried = {0};
-  for (int i = map_find(&t->member, key); i >= 0; i = t->next[i])
-    if (leads_to(t, &tried, t->at[i], path, strlen(path), 0)) return true;
+  for (int i = map_find(&t->member, key); i >= 0; i = t->v[i].before)
+    if (leads_to(t, (Part){&tried, path, strlen(path)}, t->v[i].at, t->v[i].fn, 0)) return true;
   return false;
 }
 
@@ -102,7 +146,8 @@ void check_keys(Build *b, MInst *m) {
   json_t *v;
   for (int i = 0; i < m->config->nkid; i++)
     if (m->config->kid[i]->kind == AST_BIND) map_first(b->a, &m->bound, m->config->kid[i]->name, i);
-  note(&t, m->arch, false);
+  note(&t, m->arch, NULL, false, true);
+  for (int i = 0; i < t.nfn; i++) note(&t, t.fn[i], NULL, false, false);
   json_object_foreach(m->keys, key, v) {
     if (json_is_null(v) || inert_key(key) || map_find(&t.ignored, key) >= 0) continue;
     if (diags_full(b->d)) break;

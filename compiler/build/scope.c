@@ -47,11 +47,14 @@ MInst *scope_keys(const Scope *s) {
 
 static bool same_loc(Loc p, Loc q) { return p.file == q.file && p.begin == q.begin && p.end == q.end; }
 
+static bool same_text(const char *p, const char *q) { return p && q ? !strcmp(p, q) : p == q; }
+
 static bool first_time(Build *b, Spoken now) {
   if (!now.loc.file && !now.cause) return true;
   for (int i = 0; i < b->nseen; i++) {
     const Spoken *s = &b->seen[i];
-    if (s->whom == now.whom && (now.cause ? s->cause && !strcmp(s->cause, now.cause) : !s->cause && same_loc(s->loc, now.loc))) return false;
+    if (s->whom == now.whom && (now.cause ? s->cause && !strcmp(s->cause, now.cause) : !s->cause && same_loc(s->loc, now.loc) && same_text(s->about, now.about)))
+      return false;
   }
   ARENA_PUSH(b->a, b->seen, b->nseen, b->capseen, now);
   return true;
@@ -59,9 +62,9 @@ static bool first_time(Build *b, Spoken now) {
 
 // whom: the declaration of the spec that library text is read for, reader: any text.
 static bool report(Build *b, Loc loc, const Ast *whom, const Ast *reader, const char *fmt, va_list ap) {
-  const char *cause = b->cause;
-  b->cause = NULL;
-  if (b->mute || diags_full(b->d) || !first_time(b, (Spoken){loc, whom, NULL})) return false;
+  const char *cause = b->cause, *about = b->about;
+  b->cause = b->about = NULL;
+  if (b->mute || diags_full(b->d) || !first_time(b, (Spoken){loc, whom, NULL, about})) return false;
   if (cause && !first_time(b, (Spoken){.whom = reader, .cause = cause})) return false;
   va_list again;
   va_copy(again, ap);

@@ -162,10 +162,17 @@ static Value stand_in(Ev *ev, const int64_t *dim, int n) {
   return v_tensor(graph_source(ev->g, OP_weight, t, &(Attr){.name = "?"}));
 }
 
+// What the text calls the weight `full` whose block and prefix stand in its name.
+static const char *local_name(const Ev *ev, const char *full) {
+  const char *at = ev->under && ev->under[0] ? strstr(full, ev->under) : NULL;
+  return at ? at + strlen(ev->under) : full;
+}
+
 static void not_there(Ev *ev, const Ast *e, const Value *w) {
   bool shown = !ev->b->mute && diags_shown(ev->b->d);
   const char *near = shown ? model_nearest_tensor(ev->m->file, w->v[0].s) : NULL, *also = "";
   for (int i = 1; i < w->n; i++) also = arena_printf(ev->b->a, "%s%s'%s'", also, i > 1 ? ", " : "", w->v[i].s);
+  ev->b->about = local_name(ev, w->v[0].s);
   fail(ev, e->loc, "model '%s' has no weight '%s' in %s%s%s%s%s%s%s", ev->m->pub->name, w->v[0].s,
               ev->m->file->shown, w->n > 1 ? " (nor " : "", also, w->n > 1 ? ")" : "",
               near ? "; the nearest name there is '" : "", near ? near : "", near ? "'" : "");
@@ -203,6 +210,7 @@ Value weight_shaped(Ev *ev, const Ast *e, Value w, const int64_t *dim, int n) {
     ev->m->lacks_weight = true;
     return stand_in(ev, dim, n);
   }
+  ev->b->about = local_name(ev, t->name);
   if (!joins(t, dim, n)) {
     int64_t elems = 0;
     const char *count = !size_of_shape(dim, n, &elems) ? "more elements than can be counted"
@@ -219,6 +227,7 @@ Value weight_shaped(Ev *ev, const Ast *e, Value w, const int64_t *dim, int n) {
     fail(ev, e->loc, "weight '%s' of model '%s' is stored as %s; %s are supported", t->name, ev->m->pub->name, dtype_info[t->dtype].file, stored);
     return stand_in(ev, dim, n);
   }
+  ev->b->about = NULL;
   memcpy(type.dim, dim, (size_t)n * sizeof *dim);
   const char *name = arena_printf(b->a, "%s.%s", ev->m->pub->name, t->name);
   NodeId node = t_memo(ev, name);

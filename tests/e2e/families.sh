@@ -125,17 +125,17 @@ refuse gemma3_a 's/"sliding_window": 5/"sliding_window": 0/' 'sliding_window .. 
 refuse gemma3_b 's/"factor": 2.0/"factor": 2.0, "sliding_attention": { "rope_theta": 5.0 }/' "config key 'rope_scaling.sliding_attention'"
 refuse gemma3_b 's/"rope_local_base_freq": 30.0/"rope_local_base_freq": 30.0, "rope_parameters": { "factor": 2.0 }/' "config key 'rope_parameters.factor'"
 refuse qwen3_a 's/"yarn"/"longrope"/' 'kind is "longrope"'
-refuse qwen3_a 's/"silu"/"gelu"/' 'is "gelu"'
-refuse qwen3_a 's/"factor": 4.0/"factor": 4.0, "mscale": 2.0/' 'rope_parameters.mscale'
+refuse qwen3_a 's/"silu"/"geglu"/' 'act is "geglu"'
+refuse qwen3_a 's/"factor": 4.0/"factor": 4.0, "mscal": 2.0/' 'rope_parameters.mscal'
 refuse qwen3_a 's/"factor": 4.0/"factor": 4.0, "partial_rotary_factor": 0.5/' 'rope_parameters.partial_rotary_factor'
 refuse qwen3_a 's/"attention_bias": true/"attention_bias": false/' "proj.bias' of model 'base' is not used"
 refuse qwen3_b 's/"full_attention"/"chunked_attention"/' 'a kind of layer is not known'
 refuse qwen3_b 's/"tie_word_embeddings": false/"tie_word_embeddings": false, "embedding_multiplier": 2/' "config key 'embedding_multiplier'"
-refuse gemma3_a 's/"linear"/"yarn"/' 'kind is "yarn"'
-refuse gemma3_a 's/"gelu_pytorch_tanh"/"gelu"/' 'is "gelu"'
+refuse gemma3_a 's/"linear"/"dynamic"/' 'kind is "dynamic"'
+refuse gemma3_a 's/"gelu_pytorch_tanh"/"geglu"/' 'is "geglu"'
 refuse gemma3_a 's/"attn_logit_softcapping": null/"attn_logit_softcapping": 50.0/' 'attn_logit_softcapping is 50'
 refuse gemma3_a 's/"use_bidirectional_attention": [a-z]*/"use_bidirectional_attention": true/' 'use_bidirectional_attention'
-refuse gemma3_a 's/"factor": 3.0/"factor": 3.0, "high_freq_factor": 4.0/' 'rope_parameters.full_attention.high_freq_factor'
+refuse gemma3_a 's/"factor": 3.0/"factor": 3.0, "long_factor": 4.0/' 'rope_parameters.full_attention.long_factor'
 refuse gpt2_a 's/"gelu_new"/"relu"/' 'act is "relu"'
 refuse gpt2_a 's/"add_cross_attention": false/"add_cross_attention": true/' 'add_cross_attention'
 echo "every key and value that is not understood is refused"

@@ -41,7 +41,7 @@ done
 
 # names of families, and every arch and architecture of the library
 families='llama|gemma|qwen|gpt[-_ ]?[0-9j]|gpt[-_]?neo|phi[-_]?[0-9]|mistral|mixtral|smollm|falcon|olmo|deepseek'
-for name in $(sed -n 's/^arch \([A-Za-z0-9_]*\) for \(.*\){$/\1 \2/p' dsl/std/*.calm | tr -d '",' | tr A-Z a-z); do families="$families|$name"; done
+for name in $(sed -n 's/^arch \([A-Za-z0-9_]*\) for \(.*\){$/\1 \2/p' dsl/std/*.calm | sed 's/ like .*//' | tr -d '",' | tr A-Z a-z); do families="$families|$name"; done
 
 # everything else in one pass, because the lint is run often
 sources=$(find compiler dsl runtime examples tests bench -name '*.[chly]' -o -name '*.def' | sort)

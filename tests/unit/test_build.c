@@ -103,7 +103,7 @@ static int make_models(void **state) {
        .kv_heads = 2,
        .ffn = 24,
        .vocab = 32,
-       .config = "  \"hidden_act\": \"gelu\",\n"},
+       .config = "  \"hidden_act\": \"geglu\",\n"},
       {.dir = "window",
        .hidden = 16,
        .layers = 4,
