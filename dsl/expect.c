@@ -38,6 +38,7 @@ static const Hint hints[] = {
   {T_PREFIX, T_STRING, ANYWHERE, "what weight names may begin with, such as \"model.\" | \"\""},
   {T_PARAM, T_NAME, ANYWHERE, "a parameter with its shape, such as wq[heads, D]"},
   {T_WITH, T_NAME, ANYWHERE, "an op with its arguments, such as cross_attention(heads = 4)"},
+  {T_TUNE, T_NAME, ANYWHERE, "the model to train on from its weights, as in tune base"},
   {T_CONNECT, T_NAME, ANYWHERE, "the model to read from, as in connect code[every 4] -> base[spread]"},
   {T_ARROW, T_NAME, IN_CONNECT, "the model to add to, and its layers, such as base[spread]"},
   {T_ARROW, T_NAME, ANYWHERE, "a name and shape for the result, such as delta[N, D]"},
@@ -63,8 +64,8 @@ typedef struct Group {
 } Group;
 
 static const Group groups[] = {
-  {T_ANCHOR, 0, "a declaration (anchor, augment, model, connect, train, eval, op, fn, arch or use)",
-   {T_ANCHOR, T_AUGMENT, T_USE, T_MODEL, T_CONNECT, T_TRAIN, T_EVAL, T_OP, T_FN, T_ARCH, T_AS, T_READS}},   // or more on the model above
+  {T_ANCHOR, 0, "a declaration (anchor, augment, model, tune, connect, train, eval, op, fn, arch or use)",
+   {T_ANCHOR, T_AUGMENT, T_USE, T_MODEL, T_TUNE, T_CONNECT, T_TRAIN, T_EVAL, T_OP, T_FN, T_ARCH, T_AS, T_READS}},   // or more on the model above
   {T_CONFIG, 0, "a section (config, prefix, init, fn, embed, layers, tap or head)",
    {T_CONFIG, T_PREFIX, T_INIT, T_FN, T_EMBED, T_LAYERS, T_TAP, T_HEAD}},
   {T_RETURN, 0, "a statement (name = value, param or return)", {T_NAME, T_PARAM, T_RETURN}},

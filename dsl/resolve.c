@@ -26,6 +26,7 @@ static const char *unique_kind(const Ast *a, const char **name) {
     case AST_OP: return "op";
     case AST_FN: return "fn";
     case AST_ARCH: return "arch";
+    case AST_TUNE: return "tune";
     case AST_EVAL: *name = a->str; return "eval";
     default: return NULL;
   }
@@ -196,17 +197,27 @@ static void check_once(Check *c, const Ast *file, AstKind kind) {
 
 // ---- connect
 
-static const Ast *find_model(const Check *c, const Ast *layers) {
-  int i = map_find(&c->models, layers->name);
+static const Ast *find_model(const Check *c, const Ast *named) {
+  int i = map_find(&c->models, named->name);
   return i < 0 ? NULL : c->spec->file->kid[i];
 }
 
-static void check_model_name(Check *c, const Ast *layers) {
-  if (find_model(c, layers) || c->partial) return;
-  Near near = near_to(c, layers->name);
+static void check_model_name(Check *c, const Ast *named) {
+  if (find_model(c, named) || c->partial) return;
+  Near near = near_to(c, named->name);
   for (int i = 0; i < c->spec->file->nkid; i++)
     if (is_model(c->spec->file->kid[i])) near_offer(&near, c->spec->file->kid[i]->name);
-  diag_error(c->d, layers->name_loc, "no model is called '%s'%s", layers->name, did_you_mean(c, near));
+  diag_error(c->d, named->name_loc, "no model is called '%s'%s", named->name, did_you_mean(c, near));
+}
+
+// ---- tune
+
+static void check_tune(Check *c, const Ast *tune) {
+  const Ast *model = find_model(c, tune);
+  check_model_name(c, tune);
+  if (!model || model->kind != AST_MODEL) return;
+  diag_error(c->d, tune->loc, "'%s' is made from nothing and trained whole: 'tune' is for an anchor or augment, whose weights are frozen without it", tune->name);
+  diag_note(c->d, model->name_loc, "it is declared here");
 }
 
 // Selectors know numbers only: a name in one is a misspelt word.
@@ -315,6 +326,7 @@ static void check_decl(Check *c, const Ast *a) {
   switch (a->kind) {
     case AST_ANCHOR: case AST_AUGMENT: check_said(c, a); break;
     case AST_MODEL: check_model(c, a), check_said(c, a); break;
+    case AST_TUNE: check_tune(c, a); break;
     case AST_CONNECT: check_connect(c, a); break;
     case AST_TRAIN: case AST_EVAL: check_settings(c, a); break;
     case AST_OP: check_op(c, a); break;

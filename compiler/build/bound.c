@@ -79,12 +79,12 @@ void bound_connection(Ev *ev, int conn, NodeId to, NodeId from, NodeId delta) {
   ev->b->prog->conn[conn].computes = hash(&w, delta, name, w.n);
 }
 
-void bound_model(Ev *ev, const MInst *m, NodeId logits) {
+void bound_model(Ev *ev, const MInst *m, NodeId result) {
   Walk w = {.ev = ev};
   const char **name = ARENA_ARRAY(ev->b->a, const char *, ev->b->nconn + 1);
-  if (m->file) return;
+  if ((m->file && !m->tune) || result == NODE_NONE) return;
   begin(&w);
   for (int i = 0; i < ev->b->nconn; i++)
     if (ev->delta[i] != NODE_NONE) name[w.n] = ev->b->conn[i].pub.name, find(&w, ev->delta[i]);
-  m->pub->computes = hash(&w, logits, name, w.n);
+  m->pub->computes = hash(&w, result, name, w.n);
 }

@@ -44,7 +44,7 @@ static void add_entry(Build *b, Graph *g) {
 static void stored_shape(ParamInfo *p) {
   BParam *q = &p->pub;
   int64_t out = 1, in = 1;
-  if (q->model < 0 || (p->table && !p->inner) || q->rank < 2) return;
+  if (q->model < 0 || p->stored || (p->table && !p->inner) || q->rank < 2) return;
   for (int i = 0; i < q->rank; i++) {
     if (p->inner && (p->turned ? i < p->inner : i >= q->rank - p->inner)) in *= q->dim[i];
     else out *= q->dim[i];
@@ -84,6 +84,7 @@ static void make_entries(Build *b, int aside) {
   check_vocabulary(b);
   for (int i = 0; i < b->nmodel; i++) {
     check_unused_tensors(b, &b->model[i]);
+    check_tunes(b, &b->model[i]);
     check_tokenizer(b, &b->model[i]);
   }
   if (!whole) return;

@@ -33,15 +33,15 @@ typedef struct BModel {
   json_t *config;                    // config.json as it is; for a model made from nothing: what export writes
   const char *tokenizer;             // absolute path of tokenizer.json, NULL when there is none
   int64_t blocks, width, vocab, context;
-  const char *computes;              // of a model made from nothing: see runtime/abi/program.def
+  const char *computes;              // of a model that is trained: see runtime/abi/program.def
   bool prompt_only;                  // reads the prompt of a row, not its completion
   Loc loc;
 } BModel;
 typedef struct BParam {
-  const char *name;                  // "code.8->base.4.wq"; of a model made from nothing: "kv.model.embed_tokens.weight"
-  int model;                         // of a model made from nothing; else -1
+  const char *name;                  // "code.8->base.4.wq"; of a model that is trained: "kv.model.embed_tokens.weight"
+  int model;                         // whose weight it is, of one that is made from nothing or tuned; else -1
   int rank;
-  int64_t dim[MAX_RANK];             // of a model made from nothing: as files hold it ([out, in] of a product), whatever the arch's text declares
+  int64_t dim[MAX_RANK];             // of a model: as files hold it ([out, in] of a product), whatever the arch's text declares
   int64_t fan_in;                    // product of the extents a linear sums over: see README
   InitKind init;
   double a;                          // standard deviation, bound, gain or value

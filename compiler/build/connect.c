@@ -254,5 +254,10 @@ void connections_make(Build *b) {
   }
   b->prog->conn = ARENA_ARRAY(b->a, BConnection, b->nconn + 1);
   b->prog->nconn = b->nconn;
-  for (int i = 0; i < b->nconn; i++) b->prog->conn[i] = b->conn[i].pub;
+  for (int i = 0; i < b->nconn; i++) {
+    const BConnection *c = &b->conn[i].pub;
+    MInst *from = &b->model[c->from];
+    b->prog->conn[i] = *c;
+    if (from->read < c->from_layer) from->read = c->from_layer;
+  }
 }

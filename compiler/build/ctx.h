@@ -69,10 +69,13 @@ struct MInst {                 // a model of the spec
   bool refused;                // a requirement is not met: what that leads to further down is not told
   Map bound, fns;              // names that the config section binds, by its kid; fns of the arch, by kid
   const Ast *config, *prefix, *embed, *blocks, *head, *init, *own_init;
+  const Ast *tune;             // its declaration; NULL: its weights are frozen
+  bool *tunes;                 // by pattern of it: a weight was found
   Map known;                   // values of config keys that were asked for
   Value *value;
   int nvalue, capvalue;
   int64_t lo, hi;              // block indices
+  int read;                    // the highest layer that a connection reads
   int *into;                   // per layer: the first connection that is added to it, -1
   bool counted;                // its blocks are: layers can be selected
   bool sound;                  // its configuration is what the arch knows: the arch's text can be evaluated
@@ -96,6 +99,7 @@ typedef struct ParamInfo {
   int inner;                   // extents a linear sums over, 0 when none reads it
   bool table;                  // a lookup reads it
   bool turned;                 // stored [in, out]
+  bool stored;                 // its shape is that of a file
 } ParamInfo;
 typedef struct Spoken {        // a place speaks once; one of the library once for each declaration of the spec that it is read for
   Loc loc;
@@ -141,6 +145,7 @@ typedef struct Ev {            // evaluation of text for one entry's graph (g NU
   MInst *m;                    // whose weights and config keys the text sees; NULL inside an op
   const Conn *conn;            // whose parameters the text declares; NULL inside an arch
   const char *under;           // weight-name prefix of the block
+  bool unread;                 // the block stands above every layer that is read of the model, and no loss depends on it
   bool survey;                 // only to see which config keys the text needs: tensors and what follows from them are poison
   int depth, levels;           // nested calls, nested expressions
   Loc called;                  // where the text evaluated now was called from another file
@@ -237,6 +242,7 @@ NodeId param_node(Ev *ev, const char *name, const int64_t *dim, int n, const Val
 void param_used(Ev *ev, NodeId w, int inner);                // a linear (inner > 0) or a lookup (0) reads it
 void param_turned(Ev *ev, NodeId w, int inner);              // a linear reads it transposed (w: the transpose)
 void check_unused_tensors(Build *b, MInst *m);
+void check_tunes(Build *b, MInst *m);          // every pattern of its tune declaration found a weight
 
 // ---- builtins.c
 bool builtin_constant(const char *name, Value *v);
@@ -271,7 +277,7 @@ NodeId op_apply(Ev *ev, const Conn *c, NodeId to, NodeId from);   // what is to 
 
 // ---- bound.c: what a checkpoint depends on, of the score graph
 void bound_connection(Ev *ev, int conn, NodeId to, NodeId from, NodeId delta);
-void bound_model(Ev *ev, const MInst *m, NodeId logits);      // one made from nothing
+void bound_model(Ev *ev, const MInst *m, NodeId result);      // one made from nothing, or tuned: what is read of it, logits or a state
 
 // ---- entries.c, optim.c, settings.c
 Graph *entry_build(Build *b, EntryKind kind);

@@ -15,7 +15,9 @@ static NodeId own_state(Ev *ev, MInst *m, int k) {
     ev->b->mute -= !m->sound;
     return x;
   }
+  ev->unread = m->index != ev->b->anchor && k > m->read;
   NodeId below = ev->state[m->index][k - 1], x = m->sound && !m->lacks_weight ? arch_block(ev, m, m->lo + k - 1, below) : below;
+  ev->unread = false;
   return x == NODE_NONE ? below : x;
 }
 
@@ -237,6 +239,7 @@ static void score(Ev *ev) {
     for (int k = 0; k <= (int)b->model[i].pub->blocks; k++) {
       NodeId x = state_at(ev, i, k);
       if (x == NODE_NONE) break;
+      if (i != b->anchor && k == b->model[i].read) bound_model(ev, &b->model[i], x);
       graph_output(ev->g, state_name(ev, output_name(OUTPUT_HIDDEN), b->model[i].pub, k), x);
     }
 }

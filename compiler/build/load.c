@@ -147,6 +147,18 @@ static void compare_tokenizers(Build *b) {
   }
 }
 
+// A tune declaration of each model at most: that was checked.
+static void find_tunes(Build *b) {
+  const Ast *file = b->spec->file;
+  for (int i = 0; i < file->nkid; i++) {
+    const Ast *d = file->kid[i];
+    int m = d->kind == AST_TUNE ? map_find(&b->models, d->name) : -1;
+    if (m < 0) continue;
+    b->model[m].tune = d;
+    b->model[m].tunes = ARENA_ARRAY(b->a, bool, d->nkid + 1);
+  }
+}
+
 // What is built takes its time and memory once a model, also of one that nothing reads.
 enum { MOST_MODELS = 64 };
 
@@ -175,6 +187,7 @@ void models_load(Build *b) {
     if (n > MOST_MODELS || diags_full(b->d)) continue;
     if (d->kind == AST_MODEL ? make_config(b, m) : open_directory(b, m)) model_setup(b, m);
   }
+  find_tunes(b);
   b->prog->nmodel = b->nmodel;
   b->prog->anchor = b->anchor;
   if (b->anchor >= 0) compare_tokenizers(b);

@@ -1,5 +1,5 @@
-// Weights and parameters as source nodes. A weight of a file is checked against its header; a weight of a model made from nothing
-// becomes a parameter with an initial distribution.
+// Weights and parameters as source nodes. A weight of a file is checked against its header; one that is tuned becomes a parameter that begins as the
+// file has it, a weight of a model made from nothing one with an initial distribution.
 #include <string.h>
 
 #include "build/ctx.h"
@@ -196,6 +196,37 @@ static bool stored_dtype(const StTensor *t, Dtype *out) {
   return t->dtype != DT_NONE && dtype_info[t->dtype].use == DTYPE_STORED;
 }
 
+// ---- tune
+
+static bool is_tuned(Ev *ev, const char *name) {
+  const Ast *t = ev->m->tune;
+  if (ev->unread) return false;
+  bool any = t && !t->nkid;
+  if (t && !spend(ev, t->loc, 1 + t->nkid / 8)) return false;
+  for (int i = 0; t && i < t->nkid; i++)
+    if (glob_matches(t->kid[i]->str, name)) any = ev->m->tunes[i] = true;
+  return any;
+}
+
+static Value weight_tuned(Ev *ev, const Ast *e, const StTensor *t, const char *name, const int64_t *dim, int n) {
+  static const Value stored = {.kind = V_DIST, .n = INIT_STORED};
+  NodeId node = param_node(ev, name, dim, n, &stored, ev->m->index, e->loc);
+  ParamInfo *p = param_find(ev->b, name);
+  if (p && t->rank <= MAX_RANK) {
+    p->pub.rank = t->rank, p->stored = true;
+    memcpy(p->pub.dim, t->shape, (size_t)t->rank * sizeof *t->shape);
+  }
+  return node == NODE_NONE ? v_poison() : v_tensor(node);
+}
+
+void check_tunes(Build *b, MInst *m) {
+  if (!m->tune || !m->sound || m->erred) return;
+  for (int i = 0; i < m->tune->nkid; i++)
+    if (!m->tunes[i])
+      fail_at(b, m->tune->kid[i]->loc, "no weight that is read of model '%s' has a name like \"%s\": names are those of its file, such as '%s'",
+              m->pub->name, m->tune->kid[i]->str, st_count(m->file->st) ? st_at(m->file->st, 0)->name : "");
+}
+
 Value weight_shaped(Ev *ev, const Ast *e, Value w, const int64_t *dim, int n) {
   Build *b = ev->b;
   for (int i = 0; i < n; i++)
@@ -230,6 +261,7 @@ Value weight_shaped(Ev *ev, const Ast *e, Value w, const int64_t *dim, int n) {
   ev->b->about = NULL;
   memcpy(type.dim, dim, (size_t)n * sizeof *dim);
   const char *name = arena_printf(b->a, "%s.%s", ev->m->pub->name, t->name);
+  if (is_tuned(ev, t->name)) return weight_tuned(ev, e, t, name, dim, n);
   NodeId node = t_memo(ev, name);
   if (node != NODE_NONE) return v_tensor(t_reshape(ev, e->loc, node, dim, n));
   Attr attr = {.name = name};

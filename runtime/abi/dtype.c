@@ -53,3 +53,32 @@ double dtype_number(Dtype t, const void *p) {
   memcpy(&f, &bits, sizeof f);
   return (double)f;
 }
+
+// Half's bits, of which the lower `cut` are rounded away: those of a type that is its upper ones.
+static uint32_t half_bits(double x, int cut) {
+  enum { BIAS = 15, MANTISSA = 10, INF = 31 << MANTISSA };
+  double a = fabs(x);
+  uint32_t sign = signbit(x) ? 1u << 15 : 0;
+  if (isnan(x)) return sign | INF | 1 << (MANTISSA - 1);
+  if (a >= 65536) return sign | INF;
+  int e = a > 0 ? ilogb(a) : 1 - BIAS;
+  if (e < 1 - BIAS) e = 1 - BIAS;
+  // of a normal number the leading bit adds to the exponent, and so does one that rounding carries
+  return sign | (((uint32_t)(e + BIAS - 1) << MANTISSA) + ((uint32_t)nearbyint(ldexp(a, MANTISSA - cut - e)) << cut));
+}
+
+static uint32_t float_bits(double x, int cut) {
+  float f = (float)x;
+  uint32_t u;
+  memcpy(&u, &f, sizeof u);
+  if (isnan(x)) return u | 1u << 22;
+  return cut ? u + ((1u << (cut - 1)) - 1 + (u >> cut & 1)) : u;
+}
+
+bool dtype_round(Dtype t, double x, void *p) {
+  const DtypeInfo *d = &dtype_info[t];
+  int cut = dtype_info[d->high].bits - d->bits;
+  uint32_t bits = (d->high == DT_F16 ? half_bits(x, cut) : float_bits(x, cut)) >> cut;
+  memcpy(p, &bits, (size_t)d->bits / 8);
+  return !isfinite(x) || isfinite(dtype_number(t, p));
+}

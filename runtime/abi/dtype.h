@@ -1,6 +1,7 @@
 // Element types, from rows of dtype.def: the graph's, the plan's, the files'.
 #ifndef CALM_ABI_DTYPE_H
 #define CALM_ABI_DTYPE_H
+#include <stdbool.h>
 #include <stddef.h>
 
 typedef enum Dtype {
@@ -29,4 +30,6 @@ Dtype dtype_of_file(const char *name);
 void dtype_stored_names(char *out, size_t n);
 // The number at p, of a STORED type.
 double dtype_number(Dtype t, const void *p);
+// Writes x there, rounded to the nearest number of a STORED type, ties to even. False where x is finite and the type has none so large: infinity was written.
+bool dtype_round(Dtype t, double x, void *p);
 #endif

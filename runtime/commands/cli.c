@@ -166,6 +166,13 @@ bool app_load_params(App *a, const Options *o, const char *params, const Load *l
   return ok;
 }
 
+// Whether every parameter is a tuned model's, which begins trained.
+static bool all_stored(const Prog *p) {
+  bool all = true;
+  for (int i = 0; i < p->nparam; i++) all &= p->param[i].init == INIT_STORED;
+  return all;
+}
+
 bool app_load(App *a, const Options *o, const Load *l, RtError *e) {
   Engine *en = a->en;
   bool sampled = o->run_command == C_GENERATE && o->temperature > 0, given = o->params || en->packed_params;
@@ -174,8 +181,8 @@ bool app_load(App *a, const Options *o, const Load *l, RtError *e) {
   if (!app_load_params(a, o, o->params, l, e)) return false;
   if (o->params) return true;
   if (!given && en->prog->nparam > 0) {
-    params_init(en->prog, (uint64_t)o->seed, en->params.theta);
-    rt_warn("no --params: the initial, untrained parameters are used");
+    if (!params_init(en->prog, en->weights.file, (uint64_t)o->seed, en->params.theta, e)) return false;
+    rt_warn("no --params: the initial%s parameters are used", all_stored(en->prog) ? "" : ", untrained");
   }
   engine_prepare(en);
   return true;

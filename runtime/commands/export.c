@@ -1,5 +1,6 @@
-// export: a model made from nothing, as a directory that Hugging Face transformers (and calm) load: config.json,
-// model.safetensors, the tokenizer, generation_config.json; and SHA256SUMS of them.
+// export: a model that was trained, as a directory that Hugging Face transformers (and calm) load: config.json, model.safetensors, the tokenizer,
+// generation_config.json; and SHA256SUMS of them. Of a model made from nothing they are written; of a tuned one they are its directory's, with every
+// weight that was trained in place of the one that was there.
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -10,6 +11,7 @@
 #include <unistd.h>
 
 #include "runtime/commands/command.h"
+#include "runtime/commands/streams.h"
 #include "runtime/core/core.h"
 #include "runtime/files/files.h"
 #include "runtime/work/work.h"
@@ -31,13 +33,17 @@ typedef struct Export {
   const char *dir;
   json_t *sums;
   json_t *earlier;             // the list of an export that is there; NULL: none is
+  int model;
+  Dtype dtype;                 // of its weights; DT_NONE: as its files have them, F32 of one made from nothing
   int tensors;
 } Export;
 
 #define WEIGHTS "model.safetensors"
 #define MADE_BY "calm"             // in its metadata, with the version: what an export is known by
 #define FOLDER ".export"
-static const char *const FILES[] = {"config.json", "generation_config.json", WEIGHTS, "tokenizer.json", "tokenizer_config.json", SUMS_FILE};
+// What is written, and what a tuned model's directory may have besides.
+static const char *const FILES[] = {"config.json", "generation_config.json", WEIGHTS, "tokenizer.json", "tokenizer_config.json", SUMS_FILE,
+                                    "special_tokens_map.json", "added_tokens.json", "chat_template.jinja", "vocab.json", "merges.txt", "tokenizer.model"};
 enum { NFILES = sizeof FILES / sizeof FILES[0] };
 
 static void folder_end(void *object) {
@@ -71,19 +77,44 @@ static bool save(const Export *x, const char *name, const void *data, size_t n, 
   return ok;
 }
 
-static bool save_weights(const Engine *en, int m, Export *x, RtError *e) {
-  StWriter *w = st_writer_new();
-  // "kv.model.norm.weight" is "model.norm.weight" in the file
-  size_t skip = strlen(en->prog->model[m].name) + 1;
-  st_writer_meta(w, "format", "pt");
-  st_writer_meta(w, MADE_BY, CALM_VERSION);
+// "kv.model.norm.weight" is "model.norm.weight" in the file.
+static const char *name_in_file(const Engine *en, const ProgParam *p) { return p->name + strlen(en->prog->model[p->model].name) + 1; }
+
+static const ProgParam *trained(const Engine *en, int m, const char *tensor) {
+  for (int i = 0; i < en->prog->nparam; i++) {
+    const ProgParam *p = &en->prog->param[i];
+    if (p->model == m && !strcmp(name_in_file(en, p), tensor)) return p;
+  }
+  return NULL;
+}
+
+static void add_made(const Engine *en, const Export *x, StWriter *w) {
   for (int i = 0; i < en->prog->nparam; i++) {
     const ProgParam *p = &en->prog->param[i];
     int64_t shape[8];
-    if (p->model != m) continue;
+    if (p->model != x->model) continue;
     int rank = file_shape(p, shape);
-    st_writer_add(w, p->name + skip, DT_F32, rank, shape, en->params.theta + p->offset);
+    st_writer_add_as(w, name_in_file(en, p), x->dtype == DT_NONE ? DT_F32 : x->dtype, rank, shape, DT_F32, en->params.theta + p->offset);
   }
+}
+
+// Every tensor of the directory, also those that nothing reads.
+static void add_tuned(const Engine *en, const Export *x, StWriter *w) {
+  const Safetensors *st = en->weights.file[x->model];
+  for (int i = 0; i < st_count(st); i++) {
+    const StTensor *t = st_at(st, i);
+    const ProgParam *p = trained(en, x->model, t->name);
+    bool numbers = dtype_info[t->dtype].use == DTYPE_STORED;
+    Dtype to = x->dtype != DT_NONE && numbers ? x->dtype : t->dtype;
+    st_writer_add_as(w, t->name, to, t->rank, t->shape, p ? DT_F32 : t->dtype, p ? (const void *)(en->params.theta + p->offset) : t->data);
+  }
+}
+
+static bool save_weights(const App *a, Export *x, RtError *e) {
+  StWriter *w = st_writer_new();
+  st_writer_meta(w, "format", "pt");
+  st_writer_meta(w, MADE_BY, CALM_VERSION);
+  (a->models->dir[x->model] ? add_tuned : add_made)(a->en, x, w);
   char *path = file_join(x->dir, WEIGHTS);
   FileSum sum;
   bool ok = st_writer_save(w, path, &sum, e);
@@ -106,6 +137,19 @@ static bool copy_beside(const char *from, const Export *x, const char *name, RtE
   if (!file_map(&m, from, e)) return false;
   bool ok = save(x, name, m.data, m.size, e);
   file_unmap(&m);
+  return ok;
+}
+
+// From the directory of a tuned model, where it is there.
+static bool copy_files(const char *dir, const Export *x, RtError *e) {
+  bool ok = true;
+  for (int i = 0; ok && i < NFILES; i++) {
+    const char *name = FILES[i];
+    if (!strcmp(name, "config.json") || !strcmp(name, WEIGHTS) || !strcmp(name, SUMS_FILE)) continue;
+    char *from = file_join(dir, name);
+    if (file_is_there(from)) ok = copy_beside(from, x, name, e);
+    rt_free(from);
+  }
   return ok;
 }
 
@@ -133,13 +177,27 @@ static json_t *bos_value(const Models *ms) {
   return ms->tok && tokenizer_prefix(ms->tok, &prefix) == 1 ? json_integer(prefix[0]) : json_null();
 }
 
+// Older transformers read torch_dtype, newer ones dtype.
+static const char *const DTYPE_KEYS[] = {"dtype", "torch_dtype"};
+static const char *torch_name(Dtype t) { return t == DT_BF16 ? "bfloat16" : t == DT_F16 ? "float16" : "float32"; }
+
+static bool save_config_tuned(const Models *ms, const Export *x, RtError *e) {
+  json_t *c = json_deep_copy(ms->prog->model[x->model].config);
+  bool said = false;
+  for (int i = 0; i < 2; i++) said |= json_object_get(c, DTYPE_KEYS[i]) != NULL;
+  for (int i = 0; x->dtype != DT_NONE && i < 2; i++)
+    if (json_object_get(c, DTYPE_KEYS[i]) || !said) json_object_set_new(c, DTYPE_KEYS[i], json_string(torch_name(x->dtype)));
+  bool ok = save_json(x, "config.json", c, e);
+  json_decref(c);
+  return ok;
+}
+
 static bool save_configs(const Models *ms, int m, const Export *x, RtError *e) {
   const ProgModel *pm = &ms->prog->model[m];
   json_t *c = json_deep_copy(pm->config), *g = json_object();
   if (pm->architecture) set_default(c, "architectures", json_pack("[s]", pm->architecture));
   set_default(c, "model_type", json_string(pm->arch));
-  set_default(c, "dtype", json_string("float32"));
-  set_default(c, "torch_dtype", json_string("float32"));
+  for (int i = 0; i < 2; i++) set_default(c, DTYPE_KEYS[i], json_string(torch_name(x->dtype)));
   set_default(c, "bos_token_id", bos_value(ms));
   set_default(c, "eos_token_id", eos_value(ms));
   json_object_set(g, "bos_token_id", json_object_get(c, "bos_token_id"));
@@ -218,28 +276,115 @@ static bool check_inputs(const App *a, const Options *o, const char *dir, RtErro
   return ok;
 }
 
-static bool export(App *a, const Options *o, Export *x, RtError *e) {
+// The model to export: the one that is named, else the only one that was trained.
+static bool pick_model(const App *a, const Options *o, Export *x, RtError *e) {
+  const Prog *p = a->prog;
+  char all[256] = "";
+  int n = 0;
+  x->model = -1;
+  for (int m = 0; m < p->nmodel; m++) {
+    bool any = false;
+    for (int i = 0; !any && i < p->nparam; i++) any = p->param[i].model == m;
+    if (!any) continue;
+    size_t at = strlen(all);
+    snprintf(all + at, sizeof all - at, "%s%s", n++ ? ", " : "", p->model[m].name);
+    if (!o->export_of || !strcmp(o->export_of, p->model[m].name)) x->model = m;
+  }
+  if (!n) return rt_fail(e, "nothing to export: no weight of a model of %s is trained ('tune NAME' in the spec does that; the new parameters are in the run's directory)", p->spec);
+  if (o->export_of && x->model < 0) return rt_fail_about(e, RT_ABOUT_USAGE, "--of %s: no model of this name is trained; there is %s", o->export_of, all);
+  if (!o->export_of && n > 1) return rt_fail_about(e, RT_ABOUT_USAGE, "which model? --of NAME: %s", all);
+  return true;
+}
+
+static bool pick_dtype(const Options *o, Export *x, RtError *e) {
+  static const Dtype some[] = {DT_F32, DT_BF16, DT_F16};
+  x->dtype = DT_NONE;
+  for (int i = 0; o->export_dtype && i < 3; i++)
+    if (!strcmp(o->export_dtype, dtype_name(some[i]))) x->dtype = some[i];
+  if (!o->export_dtype || x->dtype != DT_NONE) return true;
+  return rt_fail_about(e, RT_ABOUT_USAGE, "--dtype: expected f32, bf16 or f16, found \"%s\"", o->export_dtype);
+}
+
+// ---- the loss before and after weights are rounded to what the files hold
+
+static bool loss_of(App *a, const DataFile *f, Step *s, FeedLoss *l, RtError *e) {
+  DataOptions o = feed_options(a->models);
+  return feed_loss(a->en, s, f, &o, a->en->arena.tokens[a->en->entry[ENTRY_LOSS]], NULL, NULL, l, e) &&
+         (l->labelled > 0 || rt_fail(e, "%s: no row has a labelled token", data_path(f)));
+}
+
+// Parameters as the files hold them, from now on. What is too large for the type was refused when it was written.
+static void round_params(const App *a, const Export *x) {
+  for (int i = 0; i < a->prog->nparam; i++) {
+    const ProgParam *p = &a->prog->param[i];
+    if (p->model != x->model) continue;
+    const StTensor *t = a->models->dir[x->model] ? st_find(a->en->weights.file[x->model], name_in_file(a->en, p)) : NULL;
+    Dtype to = x->dtype != DT_NONE ? x->dtype : t ? t->dtype : DT_F32;
+    float *v = a->en->params.theta + p->offset;
+    uint64_t bits;
+    for (int64_t k = 0; to != DT_F32 && k < p->elems; k++) {
+      dtype_round(to, (double)v[k], &bits);
+      v[k] = (float)dtype_number(to, &bits);
+    }
+  }
+  engine_prepare(a->en);
+}
+
+static bool say_losses(App *a, const Export *x, const DataFile *f, RtError *e) {
+  FeedLoss before = {0}, after = {0};
+  Step *s = step_new(a->en->nstream);
+  bool ok = loss_of(a, f, s, &before, e);
+  if (ok) round_params(a, x);
+  ok = ok && loss_of(a, f, s, &after, e);
+  if (ok)
+    printf("%s: loss %.6f before, %.6f as exported\n", data_path(f), before.nll / (double)before.labelled, after.nll / (double)after.labelled);
+  step_free(s);
+  return ok && streams_written(e);
+}
+
+// ---- the command
+
+static bool load(App *a, const Options *o, RtError *e) {
+  if (!o->export_data) return app_load(a, o, &(Load){0}, e);
+  enum { TOKENS = 2048 };
+  Shape s = shape_of_text(a->models, TOKENS);
+  bool ok = app_load(a, o, &(Load){.tables = -1, .nstep = 1, .step = {{a->en->entry[ENTRY_LOSS], s.tokens, s.rows}}}, e);
+  engine_cap(a->en, a->en->entry[ENTRY_LOSS], TOKENS, TOKENS);
+  shape_free(&s);
+  return ok;
+}
+
+static bool save_all(const App *a, Export *x, RtError *e) {
+  const Models *ms = a->models;
+  bool tuned = ms->dir[x->model] != NULL;
+  return (tuned ? save_config_tuned(ms, x, e) && copy_files(ms->dir[x->model], x, e)
+                : save_configs(ms, x->model, x, e) && save_tokenizer(ms, x->model, x, e)) &&
+         save_weights(a, x, e) && sums_save(x->sums, x->dir, e);
+}
+
+static bool export(App *a, const Options *o, Export *x, DataFile **data, RtError *e) {
   const char *dir = o->word[0];
-  int m = a->prog->anchor;
-  if (a->models->dir[m]) return rt_fail(e, "nothing to export: every model of %s comes from a directory", a->prog->spec);
+  if (!pick_model(a, o, x, e) || !pick_dtype(o, x, e)) return false;
   if (!*dir) return rt_fail_about(e, RT_ABOUT_USAGE, "the directory to export into has no name");
-  if (!check_inputs(a, o, dir, e) || !check_place(dir, o->overwrite, &x->earlier, e) || !app_load(a, o, &(Load){0}, e)) return false;
+  if (!check_inputs(a, o, dir, e) || !check_place(dir, o->overwrite, &x->earlier, e) || (o->export_data && !(*data = data_open(o->export_data, e))) || !load(a, o, e))
+    return false;
   bool made = !file_is_there(dir);
   char **folder = rt_object(sizeof *folder, folder_end), *inside = file_join(dir, FOLDER);
-  bool ok = file_make_dirs(dir, e) && (x->dir = *folder = file_tmp_dir(inside, e)) && save_configs(a->models, m, x, e) && save_tokenizer(a->models, m, x, e) &&
-            save_weights(a->en, m, x, e) && sums_save(x->sums, x->dir, e) && move_files(x, dir, e);
+  bool ok = file_make_dirs(dir, e) && (x->dir = *folder = file_tmp_dir(inside, e)) && save_all(a, x, e) && engine_unchanged(a->en, e) && move_files(x, dir, e);
   rt_end(folder);
   rt_free(inside);
   if (!ok && made) rmdir(dir);
   if (ok) fprintf(stderr, "wrote %s: %d tensor%s\n", dir, x->tensors, plural(x->tensors));
-  return ok;
+  return ok && (!*data || say_losses(a, x, *data, e));
 }
 
 int cmd_export(const Options *o) {
   RtError e;
   App a;
+  DataFile *data = NULL;
   Export x = {.sums = json_object()};
-  bool ok = app_open(&a, o, &e) && export(&a, o, &x, &e);
+  bool ok = app_open(&a, o, &e) && export(&a, o, &x, &data, &e);
+  data_close(data);
   json_decref(x.sums), json_decref(x.earlier);
   app_close(&a);
   return ok ? 0 : cmd_fail(o, &e);

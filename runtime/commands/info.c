@@ -12,7 +12,14 @@
 #include "runtime/rows/rows.h"
 #include "runtime/work/work.h"
 
-// Parameters of a model's files (headers only); -1 when they cannot be read here.
+// Those of its weights that are trained.
+static int64_t trained_params(const Prog *p, int m) {
+  int64_t n = 0;
+  for (int i = 0; i < p->nparam; i++) n += p->param[i].model == m ? p->param[i].elems : 0;
+  return n;
+}
+
+// Parameters of a model's files that are not trained (headers only); -1 when they cannot be read here.
 static int64_t frozen_params(const Models *ms, int m) {
   RtError e;
   Safetensors *s = ms->dir[m] ? st_open_dir(ms->dir[m], true, &e) : NULL;
@@ -20,7 +27,7 @@ static int64_t frozen_params(const Models *ms, int m) {
   int64_t n = 0;
   for (int i = 0; i < st_count(s); i++) n += st_at(s, i)->elems;
   st_close(s);
-  return n;
+  return n - trained_params(ms->prog, m);
 }
 
 static json_t *model_json(const Models *ms, int m, const json_t *hashes) {
@@ -32,6 +39,7 @@ static json_t *model_json(const Models *ms, int m, const json_t *hashes) {
                         "vocab", (json_int_t)pm->vocab, "context", (json_int_t)pm->context);
   int64_t frozen = frozen_params(ms, m);
   json_object_set_new(o, "frozen", frozen < 0 ? json_null() : json_integer(frozen));
+  json_object_set_new(o, "trained", json_integer(trained_params(ms->prog, m)));
   const json_t *mine = json_object_get(json_object_get(hashes, "models"), pm->name);
   json_t *files = json_object_get(mine, "files"), *dtypes = json_object_get(mine, "dtypes");
   json_object_set(o, "sha256", files ? files : json_null());
@@ -193,6 +201,7 @@ static void print_models(const json_t *o) {
            text(m, "architecture"),
            number(m, "blocks"), plural(number(m, "blocks")), number(m, "width"), number(m, "vocab"), number(m, "context"));
     if (number(m, "frozen")) printf(", %lld parameter%s, frozen", number(m, "frozen"), plural(number(m, "frozen")));
+    if (number(m, "trained")) printf(", %lld trained", number(m, "trained"));
     if (strcmp(text(m, "keep"), KeepAs_names[KEEP_STORED].name)) printf(", matrices as %s", text(m, "keep"));
     printf("\n  directory  %s\n  tokenizer  %s\n", text(m, "dir"), text(m, "tokenizer"));
     json_object_foreach(json_object_get(m, "sha256"), file, hash) printf("  sha256     %s  %s\n",

@@ -195,8 +195,7 @@ static bool train(Trainer *t, const Options *o, int *sig, RtError *e) {
   if (t->until > t->set.steps) t->until = t->set.steps;
   if ((t->nothing = o->resume && t->st.step >= t->until)) return true;
   if (!train_check_memory(t, o, e) || !outputs_allowed(t, o, e) || !engine_load(en, t->app.models->dir, true, e)) return false;
-  train_take_start(t, o);
-  if (!train_open_data(t, o, e)) return false;
+  if (!train_take_start(t, o, e) || !train_open_data(t, o, e)) return false;
   engine_prepare(en);
   signals_ask();                                   // the rest of a step, and its checkpoint, are worth waiting for
   t->started = t->saved = rt_now();

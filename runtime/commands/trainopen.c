@@ -53,12 +53,13 @@ bool train_open_start(Trainer *t, const Options *o, RtError *e) {
   return set_end(t, e);
 }
 
-void train_take_start(Trainer *t, const Options *o) {
+bool train_take_start(Trainer *t, const Options *o, RtError *e) {
   const Params *p = &t->en->params;
-  if (!o->resume) params_init(t->en->prog, t->st.seed, p->theta);
+  if (!o->resume && !params_init(t->en->prog, t->en->weights.file, t->st.seed, p->theta, e)) return false;
   if (t->from) checkpoint_take(t->from, &(TrainVectors){p->theta, p->m, p->v});
   set_machine(t, o->resume);
   t->done_at_start = t->saved_step = t->st.step, t->seconds_before = t->st.seconds;
+  return true;
 }
 
 // The content of the data against that of the run gone on with.

@@ -7,7 +7,7 @@
 bool train_open_start(Trainer *t, const Options *o, RtError *e);
 bool train_check_memory(Trainer *t, const Options *o, RtError *e);
 // With the weights loaded: the parameters it starts with, or goes on with.
-void train_take_start(Trainer *t, const Options *o);
+bool train_take_start(Trainer *t, const Options *o, RtError *e);
 // Opens its data, binds the run to them, makes room for its steps, and says the first line.
 bool train_open_data(Trainer *t, const Options *o, RtError *e);
 #endif

@@ -14,9 +14,25 @@ static double normal_at(uint64_t key, uint64_t i) {
   return sqrt(-2 * log(u)) * cos(6.283185307179586476925286766559 * v);
 }
 
+static bool take_stored(const Prog *p, const ProgParam *q, Safetensors *const *file, float *to, RtError *e) {
+  const char *model = p->model[q->model].name, *name = q->name + strlen(model) + 1;
+  if (!file || !file[q->model])
+    return rt_fail(e, "model %s is tuned from what its directory holds, which no pack file has: leave --pack out, or pack parameters too", model);
+  const StTensor *t = st_find(file[q->model], name);
+  if (!t) return rt_fail(e, "model %s: its directory has no tensor %s, from which it is tuned", model, name);
+  if (t->elems != q->elems || dtype_info[t->dtype].use != DTYPE_STORED)
+    return rt_fail(e, "model %s: tensor %s has %lld element%s of %s; the program was compiled for %lld", model, name, (long long)t->elems, plural(t->elems),
+                   dtype_info[t->dtype].file, (long long)q->elems);
+  size_t size = (size_t)dtype_size(t->dtype), bytes = (size_t)t->elems * size;
+  for (int64_t i = 0; i < t->elems; i++) to[i] = (float)dtype_number(t->dtype, (const char *)t->data + (size_t)i * size);
+  st_drop(t->data, bytes);
+  return true;
+}
+
 static double init_zeros(const ProgParam *p, uint64_t key, uint64_t i) { return (void)p, (void)key, (void)i, 0; }
 static double init_ones(const ProgParam *p, uint64_t key, uint64_t i) { return (void)p, (void)key, (void)i, 1; }
 static double init_constant(const ProgParam *p, uint64_t key, uint64_t i) { return (void)key, (void)i, p->a; }
+static double init_stored(const ProgParam *p, uint64_t key, uint64_t i) { return (void)p, (void)key, (void)i, NAN; }        // take_stored
 static double init_normal(const ProgParam *p, uint64_t key, uint64_t i) { return p->a * normal_at(key, i); }
 static double init_uniform(const ProgParam *p, uint64_t key, uint64_t i) { return p->a * (2 * rng_unit(key, i) - 1); }
 static double init_fan_in(const ProgParam *p, uint64_t key, uint64_t i) {
@@ -28,14 +44,19 @@ static double (*const init_at[N_InitKind])(const ProgParam *, uint64_t, uint64_t
 #undef X
 };
 
-void params_init(const Prog *p, uint64_t seed, float *theta) {
+bool params_init(const Prog *p, Safetensors *const *file, uint64_t seed, float *theta, RtError *e) {
   RT_IN_PHASE(RT_PHASE_OPEN);
   memset(theta, 0, (size_t)p->theta * sizeof *theta);
   for (int k = 0; k < p->nparam; k++) {
     const ProgParam *q = &p->param[k];
     uint64_t key = rng_key(seed, q->name);
+    if (q->init == INIT_STORED) {
+      if (!take_stored(p, q, file, theta + q->offset, e)) return false;
+      continue;
+    }
     for (int64_t i = 0; i < q->elems; i++) theta[q->offset + i] = (float)init_at[q->init](q, key, (uint64_t)i);
   }
+  return true;
 }
 
 static char *part_name(const ParamsPart *part, const ProgParam *p) {

@@ -48,6 +48,8 @@ const char *st_metadata(const Safetensors *s, const char *key);
 typedef struct StWriter StWriter;
 StWriter *st_writer_new(void);
 void st_writer_add(StWriter *w, const char *name, Dtype dtype, int rank, const int64_t *shape, const void *data);   // data is borrowed
+// Of a STORED type, from data of another: it is rounded as it is written.
+void st_writer_add_as(StWriter *w, const char *name, Dtype dtype, int rank, const int64_t *shape, Dtype from, const void *data);
 int st_writer_count(const StWriter *w);
 void st_writer_meta(StWriter *w, const char *key, const char *value);
 // sum: what was written, NULL when nobody asks.

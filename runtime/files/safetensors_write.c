@@ -9,7 +9,7 @@
 
 typedef struct Item {
   char *name;
-  Dtype dtype;
+  Dtype dtype, from;           // in the file; of data
   int rank;
   int64_t shape[ST_MAX_RANK];
   const void *data;
@@ -25,13 +25,17 @@ struct StWriter {
 StWriter *st_writer_new(void) { return rt_alloc(1, sizeof(StWriter)); }
 
 void st_writer_add(StWriter *w, const char *name, Dtype dtype, int rank, const int64_t *shape, const void *data) {
+  st_writer_add_as(w, name, dtype, rank, shape, dtype, data);
+}
+
+void st_writer_add_as(StWriter *w, const char *name, Dtype dtype, int rank, const int64_t *shape, Dtype from, const void *data) {
   if (dtype >= DT_MASK || dtype_size(dtype) == 0 || rank > ST_MAX_RANK) {
     fprintf(stderr, "calm: bug: tensor %s cannot be written: type %d, rank %d\n", name, (int)dtype, rank);
     abort();
   }
   w->item = rt_realloc(w->item, (size_t)w->n + 1, sizeof *w->item);
   Item *it = &w->item[w->n++];
-  *it = (Item){.name = rt_strdup(name), .dtype = dtype, .rank = rank, .data = data, .bytes = (size_t)dtype_size(dtype)};
+  *it = (Item){.name = rt_strdup(name), .dtype = dtype, .from = from, .rank = rank, .data = data, .bytes = (size_t)dtype_size(dtype)};
   for (int i = 0; i < rank; i++) {
     it->shape[i] = shape[i];
     it->bytes *= (size_t)shape[i];
@@ -73,6 +77,27 @@ static bool put(FileOut *f, Sha256 *s, const void *data, size_t n, RtError *e) {
   return file_out_write(f, data, n, e);
 }
 
+static bool put_rounded(FileOut *f, Sha256 *s, const Item *it, RtError *e) {
+  enum { SOME = 4096 };
+  uint64_t room[SOME];
+  size_t to = (size_t)dtype_size(it->dtype), from = (size_t)dtype_size(it->from), n = it->bytes / to;
+  for (size_t i = 0; i < n; i += SOME) {
+    size_t k = n - i < SOME ? n - i : SOME;
+    for (size_t j = 0; j < k; j++) {
+      double x = dtype_number(it->from, (const char *)it->data + (i + j) * from);
+      if (dtype_round(it->dtype, x, (char *)room + j * to)) continue;
+      file_out_abandon(f);
+      return rt_fail(e, "tensor %s: %g is more than %s can hold: write it as another type", it->name, x, dtype_info[it->dtype].file);
+    }
+    if (!put(f, s, room, k * to, e)) return false;
+  }
+  return true;
+}
+
+static bool put_item(FileOut *f, Sha256 *s, const Item *it, RtError *e) {
+  return it->from == it->dtype ? put(f, s, it->data, it->bytes, e) : put_rounded(f, s, it, e);
+}
+
 bool st_writer_save(StWriter *w, const char *path, FileSum *sum, RtError *e) {
   RT_IN_PHASE(RT_PHASE_WRITING);
   size_t len;
@@ -83,7 +108,7 @@ bool st_writer_save(StWriter *w, const char *path, FileSum *sum, RtError *e) {
   FileOut *f = file_out_open(path, e);
   if (s) sha256_init(s);
   bool ok = f && put(f, s, len8, 8, e) && put(f, s, text, len, e);
-  for (int i = 0; ok && i < w->n; i++) ok = put(f, s, w->item[i].data, w->item[i].bytes, e);
+  for (int i = 0; ok && i < w->n; i++) ok = put_item(f, s, &w->item[i], e);
   ok = ok && file_out_commit(f, e);
   if (ok && sum) {
     sum->size = hash.bytes;

@@ -30,6 +30,8 @@ static bool read_model(const Models *m, int i, json_t *o, RtError *e) {
   json_object_set_new(o, "files", files);
   json_object_set_new(o, "prompt_only", json_boolean(m->prog->model[i].prompt_only));
   json_object_set_new(o, "keep", json_string(KeepAs_names[m->prog->model[i].keep].name));
+  const char *computes = m->prog->model[i].computes;
+  if (computes || !m->dir[i]) json_object_set_new(o, "computes", computes ? json_string(computes) : json_null());
   if (m->pack && m->dir[i]) return made_identity(m->pack, m->prog->model[i].name, files, e);
   if (m->dir[i]) {
     Safetensors *s = st_open_dir(m->dir[i], true, e);
@@ -45,8 +47,6 @@ static bool read_model(const Models *m, int i, json_t *o, RtError *e) {
     rt_free(config);
     if (!ok) return false;
   } else {
-    const char *computes = m->prog->model[i].computes;
-    json_object_set_new(o, "computes", computes ? json_string(computes) : json_null());
     json_object_set(o, "config", m->prog->model[i].config);
   }
   return !m->tokfile[i] || add_hash(files, m->tokfile[i], e);

@@ -100,17 +100,18 @@ static bool can_resume(const char *dir, RtError *e) {
 }
 
 static void initial_values(void **state) {
+  RtError e;
   (void)state;
   Fixture *f = fixture("s", "fan_in", NULL), *g = fixture("s", "uniform", NULL);
-  params_init(f->prog, 3, f->x.theta);
-  params_init(g->prog, 3, g->x.theta);
+  assert_true(params_init(f->prog, NULL, 3, f->x.theta, &e));
+  assert_true(params_init(g->prog, NULL, 3, g->x.theta, &e));
   assert_memory_equal(f->x.theta, g->x.theta, 15 * sizeof(float));      // another parameter changed, this one did not
   double sum = 0, sq = 0, most = 0;
   for (int i = 16; i < 416; i++) sum += f->x.theta[i], sq += (double)f->x.theta[i] * f->x.theta[i],
       most = fmax(most, fabs((double)g->x.theta[i]));
   assert_true(fabs(sum / 400) < 0.15 && fabs(sqrt(sq / 400) - 1) < 0.12);  // a / sqrt(fan_in) = 1
   assert_true(most <= 2 && most > 1.9);
-  params_init(g->prog, 4, g->x.theta);
+  assert_true(params_init(g->prog, NULL, 4, g->x.theta, &e));
   assert_true(memcmp(f->x.theta, g->x.theta, 15 * sizeof(float)) != 0);
   drop(f), drop(g);
 }

@@ -78,7 +78,41 @@ static void generated(void **state) {
     if (dtype_info[t].use == DTYPE_STORED && dtype_info[t].bits <= 16) all_patterns((Dtype)t);
 }
 
+// Every number of a type rounds to itself, and what lies between two of its numbers to the nearer, ties to the even one; what is beyond the last
+// becomes infinity, and is said.
+static void rounding(void **state) {
+  (void)state;
+  static const Dtype some[] = {DT_BF16, DT_F16, DT_F8_E5M2};
+  for (size_t k = 0; k < sizeof some / sizeof *some; k++) {
+    Dtype t = some[k];
+    uint32_t top = 1u << (dtype_info[t].bits - 1);
+    for (uint32_t u = 0; u < top; u++) {
+      uint32_t next = u + 1, got = 0;
+      double x = dtype_number(t, &u), y = dtype_number(t, &next);
+      if (isnan(x)) continue;
+      assert_int_equal(dtype_round(t, x, &got), isfinite(x) || isinf(x));
+      assert_int_equal(got, u);
+      got = 0;
+      dtype_round(t, -x, &got);
+      assert_int_equal(got, u | top);
+      if (!isfinite(y) || next == top) continue;
+      double half = x + (y - x) / 2;
+      got = 0, dtype_round(t, half, &got);
+      assert_int_equal(got, u + (u & 1));
+      got = 0, dtype_round(t, half + (y - x) / 8, &got);
+      assert_int_equal(got, next);
+      got = 0, dtype_round(t, half - (y - x) / 8, &got);
+      assert_int_equal(got, u);
+    }
+    uint32_t got = 0;
+    assert_false(dtype_round(t, 3.4028235e38, &got));
+    assert_true(isinf(dtype_number(t, &got)));
+    assert_true(dtype_round(t, (double)NAN, &got));
+    assert_true(isnan(dtype_number(t, &got)));
+  }
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(as_defined), cmocka_unit_test(names), cmocka_unit_test(generated)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(rounding), cmocka_unit_test(as_defined), cmocka_unit_test(names), cmocka_unit_test(generated)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
