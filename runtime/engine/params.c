@@ -17,7 +17,7 @@ static double normal_at(uint64_t key, uint64_t i) {
 static bool take_stored(const Prog *p, const ProgParam *q, Safetensors *const *file, float *to, RtError *e) {
   const char *model = p->model[q->model].name, *name = q->name + strlen(model) + 1;
   if (!file || !file[q->model])
-    return rt_fail(e, "model %s is tuned from what its directory holds, which no pack file has: leave --pack out, or pack parameters too", model);
+    return rt_fail(e, "model %s is tuned from what its directory holds, which a pack file does not have", model);
   const StTensor *t = st_find(file[q->model], name);
   if (!t) return rt_fail(e, "model %s: its directory has no tensor %s, from which it is tuned", model, name);
   if (t->elems != q->elems || dtype_info[t->dtype].use != DTYPE_STORED)
