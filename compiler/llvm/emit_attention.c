@@ -12,6 +12,7 @@ enum {
   FEW = 8,                     // fewer query rows than this, and than heads: a line is a query row's heads
   LEAST_PACKED = 8,            // so many rows of a task pay for packing values
   STATE = 256 << 10,           // bytes of outputs of a pass over the keys: they stay in the second cache
+  PANELS = 128 << 10,          // bytes of keys and values that are packed at once, or one key block: they stay there beside
 };
 
 typedef struct Fwd {
@@ -19,7 +20,10 @@ typedef struct Fwd {
   int64_t chunk;               // most rows of a chunk
   int64_t heads;               // of a pass over the keys: their state is held at once
   AttnState s;
-  int64_t kt, vt;              // scratch of a key block: packed keys, packed values
+  int64_t keys;                // packed at once, a multiple of ATTN_BK
+  int64_t kt, vt;              // scratch of as many: packed keys, packed values
+  int64_t left;                // a chunk's queries as a left operand; -1: they are too long for one, products read them where they are
+  int64_t spans;               // of each chunk of query rows, or of each row: what any of them sees, and what all see (SPAN_*)
   LLVMValueRef lo, hi;         // of all query rows
   LLVMValueRef q0, nq, key0, kh;
   bool pairs;                  // products are of pairs of bf16
@@ -29,9 +33,13 @@ typedef struct Fwd {
   LLVMValueRef M, pad;         // rows of a line, and how far apart the states of lines lie
 } Fwd;
 
-typedef struct Block {         // a key block
-  LLVMValueRef kb, a, n;       // its start; keys [a, n) that some row may see
+typedef struct Block {         // keys that are packed at once
+  LLVMValueRef kb, a, n;       // their start; keys [a, n) of them that some row may see
+  LLVMValueRef fetched;        // variable: up to which key the next ones are on their way
+  LLVMValueRef share;          // as many a chunk and key block fetches
 } Block;
+
+enum { SPAN_LO, SPAN_HI, SPAN_INNER_LO, SPAN_INNER_HI, SPAN_WORDS };       // keys, i64
 
 static LLVMValueRef scaled(Cg *g, LLVMValueRef i, int64_t by) { return cg_mul(g, i, cg_i64(g, by)); }
 static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
@@ -45,17 +53,39 @@ static void layout(Cg *g, Fwd *f) {
   f->heads = smaller(f->G, STATE / (RT_QBLOCK * Ep * (int64_t)sizeof(float)));
   if (f->heads < 1) f->heads = 1;
   int64_t lines = f->heads * RT_QBLOCK, few = (smaller(FEW, f->G) - 1) * attn_round16(f->G), rows = lines > few ? lines : few;
-  f->kt = attn_panels(g, &s, ATTN_BK, f->D);
-  f->vt = attn_panels(g, &s, Ep, ATTN_BK);
+  AttnScratch one = {0};
+  attn_panels(g, &one, ATTN_BK, f->D), attn_panels(g, &one, Ep, ATTN_BK);
+  f->keys = ATTN_BK * (one.used < PANELS ? PANELS / one.used : 1);
+  f->kt = attn_panels(g, &s, f->keys, f->D);
+  f->vt = attn_panels(g, &s, Ep, f->keys);
+  f->left = f->D <= MM_KC * (f->pairs ? 2 : 1) ? attn_region(&s, f->chunk * ATTN_LEFT) : -1;
   f->s.E = f->E, f->s.Ep = Ep;
-  f->s.S = attn_region(&s, f->chunk * ATTN_BK);
+  f->s.S = attn_region(&s, f->chunk * ATTN_LEFT);
   f->s.max = attn_region(&s, attn_round16(f->chunk));
   f->s.safe = attn_region(&s, attn_round16(f->chunk));
   f->s.scl = attn_region(&s, attn_round16(f->chunk));
   f->s.O = attn_region(&s, rows * Ep);
   f->s.sum = attn_region(&s, rows * LANES);
   f->s.run = attn_region(&s, rows);
+  int64_t chunks = (RT_QBLOCK + f->chunk - 1) / f->chunk;
+  f->spans = attn_region(&s, 2 * SPAN_WORDS * (chunks > FEW ? chunks : FEW));
   cg_need_scratch(g, s.used);
+}
+
+// ---- what rows see
+
+static LLVMValueRef span_at(Cg *g, const Fwd *f, LLVMValueRef i, int word) {
+  return cg_at(g, g->i64, cg_scratch(g, f->spans), cg_add(g, scaled(g, i, SPAN_WORDS), cg_i64(g, word)));
+}
+
+static void find_spans(Cg *g, const Fwd *f) {
+  LLVMValueRef each = cg_select(g, f->few, cg_i64(g, 1), cg_i64(g, f->chunk));
+  CgLoop l = cg_loop(g, cg_i64(g, 0), cg_select(g, f->few, f->nq, cg_ceildiv(g, f->nq, f->chunk)), 1);
+  LLVMValueRef from = cg_mul(g, l.i, each), n = cg_min(g, each, cg_sub(g, f->nq, from)), at[SPAN_WORDS];
+  attn_span(g, f->lo, f->hi, cg_add(g, f->q0, from), n, &at[SPAN_LO], &at[SPAN_HI]);
+  attn_inner(g, f->lo, f->hi, cg_add(g, f->q0, from), n, &at[SPAN_INNER_LO], &at[SPAN_INNER_HI]);
+  for (int i = 0; i < SPAN_WORDS; i++) cg_store(g, at[i], span_at(g, f, l.i, i));
+  cg_loop_end(g, &l);
 }
 
 // ---- the task
@@ -89,11 +119,12 @@ static Fwd begin(Cg *g, const Kernel *k) {
 typedef struct Lines {
   AttnChunk c;
   LLVMValueRef head;           // absolute, of row 0
+  LLVMValueRef span;           // its place among the spans
 } Lines;
 
 static Lines lines_at(Cg *g, const Fwd *f, LLVMValueRef h0, LLVMValueRef line, LLVMValueRef c0) {
   LLVMValueRef head = cg_select(g, f->few, c0, cg_add(g, h0, line));
-  Lines l = {.head = cg_add(g, scaled(g, f->kh, f->G), head)};
+  Lines l = {.head = cg_add(g, scaled(g, f->kh, f->G), head), .span = cg_select(g, f->few, line, cg_udiv(g, c0, cg_i64(g, f->chunk)))};
   l.c = (AttnChunk){.lo = f->lo, .hi = f->hi, .q = cg_add(g, f->q0, cg_select(g, f->few, line, c0)),
                     .q_row = cg_select(g, f->few, cg_i64(g, 0), cg_i64(g, 1)), .m = cg_min(g, cg_i64(g, f->chunk), cg_sub(g, f->M, c0)),
                     .base = cg_add(g, cg_mul(g, line, f->pad), c0)};
@@ -122,13 +153,13 @@ static void each_lines(Cg *g, const Fwd *f, LLVMValueRef h0, EachLines *what, co
 
 // ---- a chunk over a key block
 
-// The outputs += probabilities times the values of keys [a, n).
-static void weigh(Cg *g, const Fwd *f, const Lines *l, const Block *b, LLVMValueRef a, LLVMValueRef n) {
+// The outputs += probabilities times the values of keys [a, n) of the key block that begins at `at` of what is packed.
+static void weigh(Cg *g, const Fwd *f, const Lines *l, LLVMValueRef at, LLVMValueRef a, LLVMValueRef n) {
   LLVMValueRef Ep = cg_i64(g, f->s.Ep);
-  MmCall c = {.A = mm_rows(DT_F32, attn_floats(g, f->s.S, a), cg_i64(g, ATTN_BK)),
+  MmCall c = {.A = attn_left(g, f->s.S, a),
               .C = mm_rows(DT_F32, attn_floats(g, f->s.O, cg_mul(g, l->c.base, Ep)), Ep), .M = l->c.m, .K = cg_sub(g, n, a), .acc = cg_i64(g, 1),
               .pairs = f->pairs};
-  c.B = attn_panels_at(g, f->vt, cg_i64(g, 0), a, ATTN_BK);
+  c.B = attn_panels_at(g, f->vt, cg_i64(g, 0), cg_add(g, at, a), f->keys);
   c.N = Ep;
   if (f->pairs) {
     cg_mm(g, &c);
@@ -137,39 +168,75 @@ static void weigh(Cg *g, const Fwd *f, const Lines *l, const Block *b, LLVMValue
   CgIf packs = cg_if(g, f->packs);
   cg_mm(g, &c);
   cg_else(g, &packs);
-  c.B = mm_plain(g, DT_F32, attn_row_at(g, &f->v, cg_add(g, b->kb, a)), cg_i64(g, f->v.stride));
+  c.B = mm_plain(g, DT_F32, attn_row_at(g, &f->v, cg_add(g, l->c.kb, a)), cg_i64(g, f->v.stride));
   c.N = cg_i64(g, f->E);
   cg_mm(g, &c);
   cg_endif(g, &packs);
 }
 
-static void chunk_block(Cg *g, const Fwd *f, Lines *l, const Block *b) {
-  LLVMValueRef lo, hi, zero = cg_i64(g, 0), D = cg_i64(g, f->D);
-  attn_span(g, f->lo, f->hi, l->c.q, cg_select(g, f->few, cg_i64(g, 1), l->c.m), &lo, &hi);
-  LLVMValueRef a = cg_max(g, cg_sub(g, lo, b->kb), zero), n = cg_min(g, cg_sub(g, hi, b->kb), b->n);
-  CgIf some = cg_if(g, cg_lt(g, a, n));
-  l->c.kb = b->kb;
+// What the next keys and values need comes near (to L2), a few rows at a time: a burst of so many lines would be waited for.
+static void fetch_share(Cg *g, const Fwd *f, const Block *b) {
+  LLVMValueRef from = cg_get(g, g->i64, b->fetched), to = cg_min(g, f->hi_all, cg_add(g, from, b->share));
+  attn_fetch(g, &f->k, f->D, from, to);
+  attn_fetch(g, &f->v, f->E, from, to);
+  cg_set(g, b->fetched, cg_max(g, from, to));
+}
+
+// A chunk's queries, and where they are a left operand.
+typedef struct Queries {
+  LLVMValueRef from, row;
+} Queries;
+
+static void put_queries(Cg *g, void *user, LLVMValueRef at, LLVMValueRef mask) {
+  const Queries *q = user;
+  attn_put_left(g, attn_load(g, q->from, at, mask), q->row, at);
+}
+
+static MmOperand queries(Cg *g, const Fwd *f, const Lines *l) {
+  LLVMValueRef p = lines_ptr(g, f, l, KARG(ATTN, q), f->D), stride = lines_stride(g, f, f->D);
+  if (f->left < 0) return mm_rows(DT_F32, p, stride);
+  CgLoop r = cg_loop(g, cg_i64(g, 0), l->c.m, 1);
+  Queries q = {cg_at(g, g->f32, p, cg_mul(g, r.i, stride)), attn_floats(g, f->left, scaled(g, r.i, ATTN_LEFT))};
+  attn_each16(g, f->D, put_queries, &q);
+  cg_loop_end(g, &r);
+  return attn_left(g, f->left, cg_i64(g, 0));
+}
+
+// The key block that begins at `at` of what is packed. see: SPAN_* from the start of that.
+static void key_block(Cg *g, const Fwd *f, Lines *l, const Block *b, const MmOperand *q, LLVMValueRef at, LLVMValueRef see[SPAN_WORDS]) {
+  LLVMValueRef zero = cg_i64(g, 0), size = cg_i64(g, ATTN_BK), a = cg_max(g, cg_sub(g, see[SPAN_LO], at), zero);
+  LLVMValueRef n = cg_min(g, cg_sub(g, cg_min(g, see[SPAN_HI], b->n), at), size);
+  l->c.kb = cg_add(g, b->kb, at);
   l->c.first = attn_floor(g, a, PANEL);
   l->c.cols = attn_ceil(g, n, PANEL);
-  cg_mm(g, &(MmCall){.A = mm_rows(DT_F32, lines_ptr(g, f, l, KARG(ATTN, q), f->D), lines_stride(g, f, f->D)),
-                     .B = attn_panels_at(g, f->kt, l->c.first, NULL, f->D), .pairs = f->pairs,
-                     .C = mm_rows(DT_F32, attn_floats(g, f->s.S, l->c.first), cg_i64(g, ATTN_BK)), .M = l->c.m,
-                     .N = cg_sub(g, l->c.cols, l->c.first), .K = D});
+  l->c.whole = LLVMBuildAnd(g->b, cg_lt(g, see[SPAN_INNER_LO], cg_add(g, at, cg_i64(g, 1))), cg_lt(g, cg_add(g, at, cg_i64(g, ATTN_BK - 1)), see[SPAN_INNER_HI]), "");
+  cg_mm(g, &(MmCall){.A = *q, .B = attn_panels_at(g, f->kt, cg_add(g, at, l->c.first), NULL, f->D), .pairs = f->pairs,
+                     .C = mm_rows(DT_F32, attn_floats(g, f->s.S, l->c.first), cg_i64(g, ATTN_LEFT)), .M = l->c.m,
+                     .N = cg_sub(g, l->c.cols, l->c.first), .K = cg_i64(g, f->D)});
   attn_softmax(g, &f->s, &l->c);
-  weigh(g, f, l, b, f->pairs ? attn_floor(g, a, 2) : a, n);
+  weigh(g, f, l, at, f->pairs ? attn_floor(g, a, 2) : a, n);
+  fetch_share(g, f, b);
+}
+
+static void chunk_keys(Cg *g, const Fwd *f, Lines *l, const Block *b) {
+  LLVMValueRef see[SPAN_WORDS];
+  for (int i = 0; i < SPAN_WORDS; i++) see[i] = cg_sub(g, cg_load(g, g->i64, span_at(g, f, l->span, i)), b->kb);
+  LLVMValueRef a = cg_max(g, see[SPAN_LO], cg_i64(g, 0)), n = cg_min(g, see[SPAN_HI], b->n);
+  CgIf some = cg_if(g, cg_lt(g, a, n));
+  MmOperand q = queries(g, f, l);
+  CgLoop at = cg_loop(g, attn_floor(g, a, ATTN_BK), n, ATTN_BK);
+  key_block(g, f, l, b, &q, at.i, see);
+  cg_loop_end(g, &at);
   cg_endif(g, &some);
 }
 
-// Keys and values of a block to panels, those of the next one near.
+// Keys and values to panels.
 static void pack(Cg *g, const Fwd *f, const Block *b) {
   AttnRows k = attn_rows_from(g, f->k, scaled(g, b->kb, f->k.stride)), v = attn_rows_from(g, f->v, scaled(g, b->kb, f->v.stride));
-  LLVMValueRef next = cg_add(g, b->kb, cg_i64(g, ATTN_BK)), end = cg_min(g, f->hi_all, cg_add(g, next, cg_i64(g, ATTN_BK)));
   attn_pack(g, f->kt, &k, f->D, attn_floor(g, b->a, PANEL), b->n);
   CgIf packs = cg_if(g, f->packs);
-  attn_pack_rows(g, f->vt, &v, f->E, ATTN_BK, attn_floor(g, b->a, 2), b->n);
+  attn_pack_rows(g, f->vt, &v, f->E, f->keys, attn_floor(g, b->a, 2), b->n);
   cg_endif(g, &packs);
-  attn_fetch(g, &f->k, f->D, next, end);
-  attn_fetch(g, &f->v, f->E, next, end);
 }
 
 // ---- start and end of a pass
@@ -209,12 +276,16 @@ static void finish(Cg *g, const Fwd *f, Lines *l, const Block *b) {
 void emit_ATTN(Cg *g, const Kernel *k) {
   Fwd f = begin(g, k);
   LLVMValueRef zero = cg_i64(g, 0), G = cg_i64(g, f.G);
+  find_spans(g, &f);
   CgLoop pass = cg_loop(g, zero, cg_select(g, f.few, cg_i64(g, 1), G), f.heads);
   each_lines(g, &f, pass.i, start, NULL);
-  CgLoop l = cg_loop(g, attn_floor(g, f.lo_all, ATTN_BK), f.hi_all, ATTN_BK);
-  Block b = {.kb = l.i, .a = cg_max(g, cg_sub(g, f.lo_all, l.i), zero), .n = cg_min(g, cg_sub(g, f.hi_all, l.i), cg_i64(g, ATTN_BK))};
+  LLVMValueRef lines = cg_select(g, f.few, f.nq, cg_min(g, cg_i64(g, f.heads), cg_sub(g, G, pass.i))), chunks = cg_mul(g, lines, cg_ceildiv(g, f.M, f.chunk));
+  Block b = {.fetched = cg_var(g, g->i64, zero), .share = cg_add(g, cg_udiv(g, cg_i64(g, ATTN_BK), chunks), cg_i64(g, 1))};
+  CgLoop l = cg_loop(g, attn_floor(g, f.lo_all, ATTN_BK), f.hi_all, f.keys);
+  b.kb = l.i, b.a = cg_max(g, cg_sub(g, f.lo_all, l.i), zero), b.n = cg_min(g, cg_sub(g, f.hi_all, l.i), cg_i64(g, f.keys));
+  cg_set(g, b.fetched, cg_add(g, l.i, cg_i64(g, f.keys)));
   pack(g, &f, &b);
-  each_lines(g, &f, pass.i, chunk_block, &b);
+  each_lines(g, &f, pass.i, chunk_keys, &b);
   cg_loop_end(g, &l);
   each_lines(g, &f, pass.i, finish, NULL);
   cg_loop_end(g, &pass);

@@ -34,6 +34,8 @@ LLVMValueRef attn_ceil(Cg *g, LLVMValueRef a, int64_t multiple);
 // The keys that any of `count` query rows from `first` may see: [*lo, *hi), *lo >= *hi when none.
 void attn_span(Cg *g, LLVMValueRef lo, LLVMValueRef hi, LLVMValueRef first, LLVMValueRef count, LLVMValueRef *min,
                LLVMValueRef *max);
+// Those that each of them sees: [*lo, *hi).
+void attn_inner(Cg *g, LLVMValueRef lo, LLVMValueRef hi, LLVMValueRef first, LLVMValueRef count, LLVMValueRef *max_lo, LLVMValueRef *min_hi);
 
 // A row's interval relative to a key block, ready for comparing lanes.
 typedef struct AttnRow {
@@ -65,6 +67,13 @@ void attn_pack_rows(Cg *g, int64_t dst, const AttnRows *src, int64_t E, int64_t 
 // Brings rows [first, n) of D elements near (to L2).
 void attn_fetch(Cg *g, const AttnRows *src, int64_t D, LLVMValueRef first, LLVMValueRef n);
 
+// What a kernel makes in place as the left operand of a product, as the matrix kernels copy theirs: rows of words MM_ASTRIDE apart (mm_copied), words f32
+// or under bf16 pairs of numbers along k. Element (0, k) of the one at `offset`; k is even in pairs.
+enum { ATTN_LEFT = MM_ASTRIDE };
+MmOperand attn_left(Cg *g, int64_t offset, LLVMValueRef k);
+// Numbers k … k + 15 of the row that begins at `row`.
+void attn_put_left(Cg *g, LLVMValueRef v, LLVMValueRef row, LLVMValueRef k);
+
 // Stores zeros to n floats (a constant) of each of `rows` rows.
 void attn_zero(Cg *g, LLVMValueRef p, LLVMValueRef stride, LLVMValueRef rows, int64_t n);
 
@@ -79,7 +88,7 @@ void attn_store(Cg *g, LLVMValueRef v, LLVMValueRef p, LLVMValueRef at, LLVMValu
 // Offsets into the thread's scratch, in bytes.
 typedef struct AttnState {
   double scale, cap;           // a score is cap tanh(scale s / cap); cap 0: scale s
-  int64_t S;                   // scores of a chunk [rows][ATTN_BK]; then probabilities
+  int64_t S;                   // scores of a chunk [rows][ATTN_LEFT]; then probabilities, a left operand
   int64_t max, safe, scl;      // per row of it: the new maximum, what to subtract, what earlier sums are multiplied with
   int64_t O, sum, run;         // of all rows of the task: outputs [.][Ep], sum in 16 lanes, maximum
   int64_t E, Ep;
@@ -90,6 +99,7 @@ typedef struct AttnChunk {
   LLVMValueRef q, q_row;       // its first query row, and how many query rows on the next row is
   LLVMValueRef m, base;        // number of rows; the first's place in the state
   LLVMValueRef kb, first, cols;    // start of the key block; its columns [first, cols), multiples of 16, have scores
+  LLVMValueRef whole;          // i1: all rows see all ATTN_BK keys of it, which have scores
 } AttnChunk;
 
 // Scores to probabilities 2^(score - maximum so far), 0 where not visible; sums go on, and with them the outputs so far are rescaled.

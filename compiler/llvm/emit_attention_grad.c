@@ -104,13 +104,11 @@ static LLVMValueRef dot(Cg *g, LLVMValueRef a, LLVMValueRef b, int64_t n) {
 
 // The intervals of the rows, and of groups of them: independent of the head.
 static void find_intervals(Cg *g, const Bwd *b, Block *q) {
-  LLVMValueRef zero = cg_i64(g, 0), inner_lo = cg_var(g, g->i64, zero), inner_hi = cg_var(g, g->i64, cg_i64(g, INT32_MAX));
+  LLVMValueRef zero = cg_i64(g, 0);
   CgLoop r = cg_loop(g, zero, q->m, 1);
   LLVMValueRef at = cg_add(g, q->row, r.i), lo = attn_index_i32(g, b->lo, at), hi = attn_index_i32(g, b->hi, at);
   cg_store(g, LLVMBuildTrunc(g->b, lo, g->i32, ""), word_at(g, g->i32, b->from, r.i));
   cg_store(g, LLVMBuildTrunc(g->b, hi, g->i32, ""), word_at(g, g->i32, b->to, r.i));
-  cg_set(g, inner_lo, cg_max(g, cg_get(g, g->i64, inner_lo), lo));
-  cg_set(g, inner_hi, cg_min(g, cg_get(g, g->i64, inner_hi), hi));
   cg_loop_end(g, &r);
   r = cg_loop(g, zero, cg_ceildiv(g, q->m, LANES), 1);
   LLVMValueRef first = scaled(g, r.i, LANES), least, most;
@@ -118,7 +116,7 @@ static void find_intervals(Cg *g, const Bwd *b, Block *q) {
   cg_store(g, least, word_at(g, g->i64, b->least, r.i));
   cg_store(g, most, word_at(g, g->i64, b->most, r.i));
   cg_loop_end(g, &r);
-  q->inner_lo = cg_get(g, g->i64, inner_lo), q->inner_hi = cg_get(g, g->i64, inner_hi);
+  attn_inner(g, b->lo, b->hi, q->row, q->m, &q->inner_lo, &q->inner_hi);
   attn_span(g, b->lo, b->hi, q->row, q->m, &q->lo, &q->hi);
 }
 

@@ -23,6 +23,15 @@ MmOperand attn_panels_at(Cg *g, int64_t offset, LLVMValueRef col, LLVMValueRef r
   return mm_packed(dt, cg_at(g, cg_dtype(g, dt), cg_scratch(g, offset), at), cg_i64(g, panel_elems(dt, K)));
 }
 
+MmOperand attn_left(Cg *g, int64_t offset, LLVMValueRef k) {
+  return mm_copied(g, attn_floats(g, offset, word_of(g) == 2 ? cg_udiv(g, k, cg_i64(g, 2)) : k));
+}
+
+void attn_put_left(Cg *g, LLVMValueRef v, LLVMValueRef row, LLVMValueRef k) {
+  if (word_of(g) == 2) cg_store(g, mm_rounded(g, v), cg_at(g, g->i16, row, k));
+  else cg_store16(g, v, cg_at(g, g->f32, row, k));
+}
+
 AttnRows attn_rows(Cg *g, const Kernel *k, int arg, int64_t stride) {
   bool cached = k->narg && k->arg[arg].cached;
   return (AttnRows){.dt = cached ? cache_dtype(cg_precision(g)) : DT_F32, .p = cg_arg_ptr(g, arg), .stride = stride};
@@ -50,12 +59,6 @@ static LLVMValueRef load_numbers(Cg *g, LLVMTypeRef number, int n, LLVMValueRef 
   return left ? cg_load_mask(g, t, p, cg_mask(g, n, left)) : cg_load(g, t, p);
 }
 
-static LLVMValueRef side_by_side(Cg *g, LLVMValueRef a, LLVMValueRef b, int n) {
-  LLVMValueRef index[2 * LANES];
-  for (int i = 0; i < 2 * n; i++) index[i] = cg_i32(g, i);
-  return LLVMBuildShuffleVector(g->b, a, b, LLVMConstVector(index, (unsigned)(2 * n)), "");
-}
-
 // n words of a row, in a vector of floats.
 static LLVMValueRef load_words(Cg *g, Dtype dt, int n, LLVMValueRef p, LLVMValueRef left) {
   LLVMValueRef v;
@@ -63,7 +66,7 @@ static LLVMValueRef load_words(Cg *g, Dtype dt, int n, LLVMValueRef p, LLVMValue
   if (dt == DT_F32) {
     LLVMValueRef half = cg_i64(g, n), rest = left ? cg_max(g, cg_sub(g, left, half), cg_i64(g, 0)) : NULL;
     LLVMValueRef a = load_numbers(g, g->f32, n, p, left), b = load_numbers(g, g->f32, n, cg_at(g, g->f32, p, half), rest);
-    v = side_by_side(g, mm_rounded(g, a), mm_rounded(g, b), n);
+    v = mm_behind(g, a, b);
   } else {
     v = load_numbers(g, g->i16, 2 * n, p, left);
   }

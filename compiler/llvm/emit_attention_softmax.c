@@ -1,5 +1,5 @@
 // Online softmax (Milakov and Gimelshein, arXiv 1805.02867) of a chunk of rows over a key block: a pass for the maxima, one for the exponentials. Rows
-// that see a block whole, nearly all in a long text, take neither masks nor loops. A vector that a row does not see is not touched but for the zeros
+// of a chunk that sees a block whole, nearly all in a long text, take neither masks nor loops. A vector that a row does not see is not touched but for the zeros
 // that its probabilities are: what is summed is the same.
 #include "llvm/emit_attention.h"
 
@@ -18,38 +18,39 @@ static LLVMValueRef score(Cg *g, const AttnState *s, LLVMValueRef x) {
 
 typedef struct Row {           // a row of a chunk and what it sees of the key block
   LLVMValueRef S;              // its scores
-  LLVMValueRef whole;          // i1: all ATTN_BK keys
-  LLVMValueRef from, to;       // else: the vectors that hold what it sees, [from, to) within the chunk's columns; empty when from >= to
+  LLVMValueRef from, to;       // the vectors that hold what it sees, [from, to) within the chunk's columns; empty when from >= to
   LLVMValueRef a, b;           // what it sees, from the block's start
   AttnRow see;
 } Row;
 
+static LLVMValueRef scores_of(Cg *g, const AttnState *s, LLVMValueRef r) { return attn_floats(g, s->S, cg_mul(g, r, cg_i64(g, ATTN_LEFT))); }
+
 static Row row_at(Cg *g, const AttnState *s, const AttnChunk *c, LLVMValueRef r) {
   LLVMValueRef q = cg_add(g, c->q, cg_mul(g, r, c->q_row)), zero = cg_i64(g, 0);
   LLVMValueRef a = cg_sub(g, attn_index_i32(g, c->lo, q), c->kb), b = cg_sub(g, attn_index_i32(g, c->hi, q), c->kb);
-  Row x = {.S = attn_floats(g, s->S, cg_mul(g, r, cg_i64(g, ATTN_BK))), .see = attn_row(g, c->lo, c->hi, q, c->kb), .a = a, .b = b};
-  x.whole = LLVMBuildAnd(g->b, cg_lt(g, a, cg_i64(g, 1)), cg_lt(g, cg_i64(g, ATTN_BK - 1), b), "");
+  Row x = {.S = scores_of(g, s, r), .see = attn_row(g, c->lo, c->hi, q, c->kb), .a = a, .b = b};
   x.from = cg_min(g, cg_max(g, attn_floor(g, cg_max(g, a, zero), LANES), c->first), c->cols);
   x.to = cg_max(g, cg_min(g, attn_ceil(g, cg_max(g, b, zero), LANES), c->cols), x.from);
   return x;
 }
 
-static LLVMValueRef vector_at(Cg *g, const Row *x, int i) { return cg_at(g, g->f32, x->S, cg_i64(g, (int64_t)i * LANES)); }
-
-// The maximum of each row's scores so far.
-static void find_maxima(Cg *g, const AttnState *s, const AttnChunk *c) {
-  CgLoop r = cg_loop(g, cg_i64(g, 0), c->m, 1);
-  Row x = row_at(g, s, c, r.i);
-  LLVMValueRef most = cg_var(g, g->v16f32, infinite(g)), v[ATTN_BK / LANES];
-  CgIf whole = cg_if(g, x.whole);
+// The maximum of a row that sees the block whole.
+static LLVMValueRef whole_maximum(Cg *g, const AttnState *s, LLVMValueRef S) {
+  LLVMValueRef v[ATTN_BK / LANES];
   for (int i = 0; i < ATTN_BK / LANES; i++) {
-    v[i] = score(g, s, cg_load16(g, vector_at(g, &x, i)));
-    if (!waits(s)) cg_store16(g, v[i], vector_at(g, &x, i));
+    LLVMValueRef at = cg_at(g, g->f32, S, cg_i64(g, (int64_t)i * LANES));
+    v[i] = score(g, s, cg_load16(g, at));
+    if (!waits(s)) cg_store16(g, v[i], at);
   }
   for (int n = ATTN_BK / LANES; n > 1; n /= 2)
     for (int i = 0; i < n / 2; i++) v[i] = cg_fmax(g, v[i], v[i + n / 2]);
-  cg_set(g, most, v[0]);
-  cg_else(g, &whole);
+  return v[0];
+}
+
+// Of one that may not; what it does not see of the vectors that it does becomes -inf.
+static LLVMValueRef part_maximum(Cg *g, const AttnState *s, const AttnChunk *c, LLVMValueRef r) {
+  Row x = row_at(g, s, c, r);
+  LLVMValueRef most = cg_var(g, g->v16f32, infinite(g));
   CgLoop l = cg_loop(g, x.from, x.to, LANES);
   LLVMValueRef p = cg_at(g, g->f32, x.S, l.i), z = cg_var(g, g->v16f32, score(g, s, cg_load16(g, p)));
   LLVMValueRef edge = LLVMBuildOr(g->b, cg_lt(g, l.i, x.a), cg_lt(g, x.b, cg_add(g, l.i, cg_i64(g, LANES))), "");
@@ -59,8 +60,13 @@ static void find_maxima(Cg *g, const AttnState *s, const AttnChunk *c) {
   cg_endif(g, &masked);
   cg_set(g, most, cg_fmax(g, cg_get(g, g->v16f32, z), cg_get(g, g->v16f32, most)));
   cg_loop_end(g, &l);
-  cg_endif(g, &whole);
-  LLVMValueRef now = cg_max16(g, cg_get(g, g->v16f32, most));
+  return cg_get(g, g->v16f32, most);
+}
+
+// The maximum of each row's scores so far.
+static void find_maxima(Cg *g, const AttnState *s, const AttnChunk *c, bool whole) {
+  CgLoop r = cg_loop(g, cg_i64(g, 0), c->m, 1);
+  LLVMValueRef now = cg_max16(g, whole ? whole_maximum(g, s, scores_of(g, s, r.i)) : part_maximum(g, s, c, r.i));
   LLVMValueRef before = cg_load(g, g->f32, attn_floats(g, s->run, cg_add(g, c->base, r.i)));
   cg_store(g, cg_fmax(g, now, before), attn_floats(g, s->max, r.i));
   cg_loop_end(g, &r);
@@ -82,32 +88,34 @@ static void find_rescale(Cg *g, const AttnState *s, const AttnChunk *c) {
   cg_loop_end(g, &r);
 }
 
-static LLVMValueRef exponential(Cg *g, const AttnState *s, LLVMValueRef p, LLVMValueRef less) {
-  LLVMValueRef e = cg_vexp2(g, cg_fmul(g, cg_fadd(g, cg_load16(g, p), less), cg_splatc(g, factor(s))));
-  cg_store16(g, e, p);
+// Probabilities stand where their row's scores do, or under bf16 in the first half of that: before whatever of the scores is still read.
+static LLVMValueRef exponential(Cg *g, const AttnState *s, LLVMValueRef S, LLVMValueRef col, LLVMValueRef less) {
+  LLVMValueRef e = cg_vexp2(g, cg_fmul(g, cg_fadd(g, cg_load16(g, cg_at(g, g->f32, S, col)), less), cg_splatc(g, factor(s))));
+  attn_put_left(g, e, S, col);
   return e;
 }
 
 static void clear(Cg *g, LLVMValueRef S, LLVMValueRef from, LLVMValueRef to) {
   CgLoop l = cg_loop(g, from, to, LANES);
-  cg_store16(g, cg_splatc(g, 0), cg_at(g, g->f32, S, l.i));
+  attn_put_left(g, cg_splatc(g, 0), S, l.i);
   cg_loop_end(g, &l);
 }
 
 // Probabilities in place of scores, and their sum.
-static void exponentiate(Cg *g, const AttnState *s, const AttnChunk *c, const Row *x, LLVMValueRef less, LLVMValueRef sum) {
-  CgIf whole = cg_if(g, x->whole);
-  LLVMValueRef all = cg_get(g, g->v16f32, sum);
-  for (int i = 0; i < ATTN_BK / LANES; i++) all = cg_fadd(g, all, exponential(g, s, vector_at(g, x, i), less));
-  cg_set(g, sum, all);
-  cg_else(g, &whole);
-  clear(g, x->S, c->first, x->from);
-  CgLoop l = cg_loop(g, x->from, x->to, LANES);
-  LLVMValueRef e = exponential(g, s, cg_at(g, g->f32, x->S, l.i), less);
+static void part_probabilities(Cg *g, const AttnState *s, const AttnChunk *c, LLVMValueRef r, LLVMValueRef less, LLVMValueRef sum) {
+  Row x = row_at(g, s, c, r);
+  clear(g, x.S, c->first, x.from);
+  CgLoop l = cg_loop(g, x.from, x.to, LANES);
+  LLVMValueRef e = exponential(g, s, x.S, l.i, less);
   cg_set(g, sum, cg_fadd(g, cg_get(g, g->v16f32, sum), e));
   cg_loop_end(g, &l);
-  clear(g, x->S, x->to, c->cols);
-  cg_endif(g, &whole);
+  clear(g, x.S, x.to, c->cols);
+}
+
+static void whole_probabilities(Cg *g, const AttnState *s, LLVMValueRef r, LLVMValueRef less, LLVMValueRef sum) {
+  LLVMValueRef all = cg_get(g, g->v16f32, sum), S = scores_of(g, s, r);
+  for (int i = 0; i < ATTN_BK / LANES; i++) all = cg_fadd(g, all, exponential(g, s, S, cg_i64(g, (int64_t)i * LANES), less));
+  cg_set(g, sum, all);
 }
 
 typedef struct Rescale {
@@ -119,14 +127,14 @@ static void rescale_vector(Cg *g, void *user, LLVMValueRef at, LLVMValueRef mask
   attn_store(g, cg_fmul(g, attn_load(g, r->row, at, mask), r->by), r->row, at, mask);
 }
 
-static void find_probabilities(Cg *g, const AttnState *s, const AttnChunk *c) {
+static void find_probabilities(Cg *g, const AttnState *s, const AttnChunk *c, bool whole) {
   CgLoop r = cg_loop(g, cg_i64(g, 0), c->m, 1);
-  Row x = row_at(g, s, c, r.i);
   LLVMValueRef state = cg_add(g, c->base, r.i), at = attn_floats(g, s->sum, cg_mul(g, state, cg_i64(g, LANES)));
   LLVMValueRef by = cg_load(g, g->f32, attn_floats(g, s->scl, r.i));
   LLVMValueRef less = cg_splat(g, cg_fneg(g, cg_load(g, g->f32, attn_floats(g, s->safe, r.i))));
   LLVMValueRef sum = cg_var(g, g->v16f32, cg_fmul(g, cg_load16(g, at), cg_splat(g, by)));
-  exponentiate(g, s, c, &x, less, sum);
+  if (whole) whole_probabilities(g, s, r.i, less, sum);
+  else part_probabilities(g, s, c, r.i, less, sum);
   cg_store16(g, cg_get(g, g->v16f32, sum), at);
   CgIf changed = cg_if(g, LLVMBuildFCmp(g->b, LLVMRealUNE, by, cg_f32(g, 1), ""));
   Rescale o = {attn_floats(g, s->O, cg_mul(g, state, cg_i64(g, s->Ep))), cg_splat(g, by)};
@@ -136,9 +144,17 @@ static void find_probabilities(Cg *g, const AttnState *s, const AttnChunk *c) {
 }
 
 void attn_softmax(Cg *g, const AttnState *s, const AttnChunk *c) {
-  find_maxima(g, s, c);
+  CgIf whole = cg_if(g, c->whole);
+  find_maxima(g, s, c, true);
+  cg_else(g, &whole);
+  find_maxima(g, s, c, false);
+  cg_endif(g, &whole);
   find_rescale(g, s, c);
-  find_probabilities(g, s, c);
+  whole = cg_if(g, c->whole);
+  find_probabilities(g, s, c, true);
+  cg_else(g, &whole);
+  find_probabilities(g, s, c, false);
+  cg_endif(g, &whole);
 }
 
 void attn_softmax_start(Cg *g, const AttnState *s, LLVMValueRef base, LLVMValueRef m) {

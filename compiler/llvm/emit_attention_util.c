@@ -50,6 +50,15 @@ void attn_span(Cg *g, LLVMValueRef lo, LLVMValueRef hi, LLVMValueRef first, LLVM
   *max = cg_get(g, g->i64, vmax);
 }
 
+void attn_inner(Cg *g, LLVMValueRef lo, LLVMValueRef hi, LLVMValueRef first, LLVMValueRef count, LLVMValueRef *max_lo, LLVMValueRef *min_hi) {
+  LLVMValueRef from = cg_var(g, g->i64, cg_i64(g, 0)), to = cg_var(g, g->i64, cg_i64(g, INT32_MAX));
+  CgLoop l = cg_loop(g, first, cg_add(g, first, count), 1);
+  cg_set(g, from, cg_max(g, cg_get(g, g->i64, from), attn_index_i32(g, lo, l.i)));
+  cg_set(g, to, cg_min(g, cg_get(g, g->i64, to), attn_index_i32(g, hi, l.i)));
+  cg_loop_end(g, &l);
+  *max_lo = cg_get(g, g->i64, from), *min_hi = cg_get(g, g->i64, to);
+}
+
 AttnRow attn_row(Cg *g, LLVMValueRef lo, LLVMValueRef hi, LLVMValueRef row, LLVMValueRef block) {
   LLVMValueRef a = attn_index_i32(g, lo, row), b = attn_index_i32(g, hi, row);
   LLVMValueRef width = cg_max(g, cg_sub(g, b, a), cg_i64(g, 0));

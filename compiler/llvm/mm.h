@@ -46,6 +46,7 @@ void mm_panel_rows(Cg *g, Dtype dt, LLVMValueRef panel, LLVMValueRef k, int n, L
 void mm_copy_a(Cg *g, bool pairs, LLVMValueRef dst, LLVMValueRef A, LLVMValueRef ars, LLVMValueRef aks, LLVMValueRef m, LLVMValueRef k);
 // Pairs of bf16 (mm_panel.c), 16 or fewer at a time. f32 as bf16 in 16 bits: to the nearest, ties to even, subnormals to 0, as processors do.
 LLVMValueRef mm_rounded(Cg *g, LLVMValueRef v);
+LLVMValueRef mm_behind(Cg *g, LLVMValueRef a, LLVMValueRef b);      // the same of two vectors, in one: b's behind a's
 // Words of two of them, `even` in the lower halves; odd NULL: 0.
 LLVMValueRef mm_words(Cg *g, LLVMValueRef even, LLVMValueRef odd);
 void mm_halves(Cg *g, LLVMValueRef words, LLVMValueRef *even, LLVMValueRef *odd);      // of words, as f32

@@ -78,11 +78,19 @@ LLVMValueRef mm_rounded(Cg *g, LLVMValueRef v) {
   return LLVMBuildTrunc(g->b, LLVMBuildLShr(g->b, u, cg_words(g, lanes_of(u), 16), ""), shorts(g, v), "");
 }
 
+LLVMValueRef mm_behind(Cg *g, LLVMValueRef a, LLVMValueRef b) {
+  int n = lanes_of(a);
+  LLVMValueRef both[2] = {b, a}, at[2 * LANES];
+  if (cg_has_pairs(g->isa, g->precision) && n == LANES)
+    return LLVMBuildBitCast(g->b, cg_intrinsic(g, "llvm.x86.avx512bf16.cvtne2ps2bf16.512", NULL, 0, both, 2), LLVMVectorType(g->i16, 2 * LANES), "");
+  for (int i = 0; i < 2 * n; i++) at[i] = cg_i32(g, i);
+  return LLVMBuildShuffleVector(g->b, mm_rounded(g, a), mm_rounded(g, b), LLVMConstVector(at, (unsigned)(2 * n)), "");
+}
+
 LLVMValueRef mm_words(Cg *g, LLVMValueRef even, LLVMValueRef odd) {
   LLVMTypeRef t = words_like(g, even);
   if (odd && cg_has_pairs(g->isa, g->precision) && LLVMGetVectorSize(t) == LANES) {       // both by one instruction, behind each other
-    LLVMValueRef both[2] = {odd, even}, at[2 * LANES];
-    LLVMValueRef v = cg_intrinsic(g, "llvm.x86.avx512bf16.cvtne2ps2bf16.512", NULL, 0, both, 2);
+    LLVMValueRef at[2 * LANES], v = mm_behind(g, even, odd);
     for (int i = 0; i < 2 * LANES; i++) at[i] = cg_i32(g, i / 2 + i % 2 * LANES);
     v = LLVMBuildShuffleVector(g->b, v, LLVMGetPoison(LLVMTypeOf(v)), LLVMConstVector(at, 2 * LANES), "");
     return LLVMBuildBitCast(g->b, v, g->v16i32, "");
