@@ -1,6 +1,8 @@
 // See bpe.h.
 #include "runtime/text/bpe.h"
 
+#include <string.h>
+
 #include "runtime/core/core.h"
 #include "runtime/text/bpe_cuts.h"
 #include "runtime/text/bpe_tables.h"
@@ -60,12 +62,24 @@ static void start_bytes(const TkBpe *t, Work *w, const char *s, size_t n) {
   w->sym[w->n - 1].next = -1;
 }
 
+// The id of a piece's character, as the vocabulary writes it where it stands.
+static int32_t char_id(const TkBpe *t, const char *s, size_t k, bool first, bool last) {
+  char text[2 * TK_AFFIX + 4];
+  size_t n = 0;
+  if (!t->prefix.n && !t->suffix.n) return tk_vocab_find(t->vocab, s, k);
+  if (!first) memcpy(text, t->prefix.s, n = t->prefix.n);
+  memcpy(text + n, s, k), n += k;
+  if (last) memcpy(text + n, t->suffix.s, t->suffix.n), n += t->suffix.n;
+  return tk_vocab_find(t->vocab, text, n);
+}
+
 static void start_symbols(const TkBpe *t, Work *w, const char *s, size_t n) {
   size_t unk_len = 0, k;
+  bool plain = !t->prefix.n && !t->suffix.n;
   for (size_t i = 0; i < n; i += k) {
     uint32_t cp;
     k = rt_utf8_next(s + i, &cp);
-    int32_t id = cp < TK_FAST_CHARS ? t->fast[cp] : tk_vocab_find(t->vocab, s + i, k);
+    int32_t id = plain && cp < TK_FAST_CHARS ? t->fast[cp] : char_id(t, s + i, k, i == 0, i + k == n);
     if (id < 0 && t->byte_fallback && add_bytes(t, w, s + i, k)) continue;
     // Nothing stands for it: left out, and as in Hugging Face's spans the tokens behind it in the piece move up to its place.
     if (id < 0 && t->unk < 0) continue;

@@ -95,7 +95,8 @@ static bool merges_byte_tokens(const TkBpe *t) {
 
 void *tk_bpe_cuts(const void *own) {
   const TkBpe *b = own;
-  if (b->ignore_merges || merges_byte_tokens(b)) return NULL;     // a piece that may be looked up whole is not encoded in parts
+  // A piece that may be looked up whole is not encoded in parts, nor one whose first and last characters are written in another way.
+  if (b->ignore_merges || b->prefix.n || b->suffix.n || merges_byte_tokens(b)) return NULL;
   Cuts *s = rt_alloc(1, sizeof *s);
   s->bpe = b;
   s->mask = 1023;

@@ -4,7 +4,11 @@
 #include "runtime/text/merges.h"
 #include "runtime/text/model.h"
 
-enum { TK_FAST_CHARS = 0x800 };
+enum { TK_FAST_CHARS = 0x800, TK_AFFIX = 32 };
+typedef struct TkAffix {
+  uint32_t n;                  // bytes; 0: none
+  char s[TK_AFFIX];
+} TkAffix;
 typedef struct TkBpe {
   const TkVocab *vocab;
   TkMerges merges;
@@ -12,6 +16,7 @@ typedef struct TkBpe {
   int32_t byte[256];           // id of <0xNN>, -1
   int32_t shown[256];          // id of the byte-level character of a byte, -1
   int32_t unk;                 // -1: none
+  TkAffix prefix, suffix;      // how a piece's characters but the first are written in the vocabulary, and how its last one is
   bool byte_fallback, fuse_unk, ignore_merges;
   bool bytes;                  // byte-level, and every byte has a token: pieces are bytes, turned to ids without their characters
 } TkBpe;

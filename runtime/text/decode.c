@@ -322,8 +322,42 @@ static const TkDecoderKind metaspace = {
   .run = run_metaspace, .held = held_none, .keeps_tokens = true,
 };
 
+// --- BPEDecoder: a space for the sign that ends a word, but at the text's end. So a token's text is known with the next one.
+typedef struct WordEnd { char *suffix; } WordEnd;
+
+static bool read_word_end(void *own, const char *what, const json_t *v, RtError *e) {
+  const char *s = NULL;
+  if (!rtj_get_string(what, v, "suffix", &s, e)) return false;
+  if (!s || !*s) return rt_fail(e, "%s: decoder BPEDecoder: without a \"suffix\" it is not supported", what);
+  ((WordEnd *)own)->suffix = rt_strdup(s);
+  return true;
+}
+
+static void free_word_end(void *own) { rt_free(((WordEnd *)own)->suffix); }
+
+static void run_word_end(const void *own, const TkStrings *in, TkStrings *out, bool first, TkCall *call) {
+  (void)first, (void)call;
+  const char *suffix = ((const WordEnd *)own)->suffix;
+  size_t k = strlen(suffix);
+  for (size_t i = 0; i < in->n; i++) {
+    TkStr s = string_at(in, i);
+    for (size_t j = 0; j < s.n;) {
+      bool found = s.n - j >= k && memcmp(s.s + j, suffix, k) == 0;
+      if (!found) put(out, s.s + j, 1);
+      else if (i + 1 < in->n) put(out, " ", 1);
+      j += found ? k : 1;
+    }
+    close_string(out);
+  }
+}
+
+static const TkDecoderKind word_end = {
+  .kind = {.type = "BPEDecoder", .size = sizeof(WordEnd), .read = read_word_end, .free = free_word_end},
+  .run = run_word_end, .keeps_tokens = true,
+};
+
 // --- all of them
-static const TkKind *const kinds[] = {&replace.kind, &byte_fallback.kind, &fuse.kind, &strip.kind, &byte_level.kind, &metaspace.kind, NULL};
+static const TkKind *const kinds[] = {&replace.kind, &byte_fallback.kind, &fuse.kind, &strip.kind, &byte_level.kind, &metaspace.kind, &word_end.kind, NULL};
 const TkFamily tk_decoders = {"decoder", "decoders", kinds};
 
 static const TkDecoderKind *kind_of(const TkComponent *c) { return (const TkDecoderKind *)c->kind; }

@@ -8,14 +8,14 @@
 
 #include "runtime/core/core.h"
 
-enum { TK_IMAGE = 1 };         // goes up whenever a table changes: what it means, or how it lies
+enum { TK_IMAGE = 2 };         // goes up whenever a table changes: what it means, or how it lies
 
 typedef enum TkTable {
   TK_TABLE_ABOUT,              // numbers of the whole
   TK_TABLE_PARTS,              // JSON: the components
   TK_TABLE_BYTES, TK_TABLE_VOCAB, TK_TABLE_SLOTS, TK_TABLE_TEXTS,
   TK_TABLE_ADDED, TK_TABLE_ADDED_TEXTS, TK_TABLE_RAW, TK_TABLE_NORMALIZED,
-  TK_TABLE_MODEL, TK_TABLE_PAIRS,                           // the model's
+  TK_TABLE_MODEL, TK_TABLE_PAIRS, TK_TABLE_SCORES, TK_TABLE_NODES,   // the model's
   N_TK_TABLES
 } TkTable;
 

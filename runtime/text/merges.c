@@ -40,11 +40,12 @@ static bool read_merge(JsonScan *s, const TkVocab *v, JsonStr side[2], int32_t i
 }
 
 // The token both sides make, or -1.
-static int32_t merged_id(const TkVocab *v, const JsonStr side[2], char **buf, size_t *cap) {
-  size_t n = side[0].n + side[1].n;
+static int32_t merged_id(const TkVocab *v, const JsonStr side[2], size_t prefix, char **buf, size_t *cap) {
+  if (side[1].n < prefix) return -1;
+  size_t n = side[0].n + side[1].n - prefix;
   if (n > *cap) *buf = rt_realloc(*buf, *cap = n * 2, 1);
   memcpy(*buf, side[0].s, side[0].n);
-  memcpy(*buf + side[0].n, side[1].s, side[1].n);
+  memcpy(*buf + side[0].n, side[1].s + prefix, side[1].n - prefix);
   return tk_vocab_find(v, *buf, n);
 }
 
@@ -60,7 +61,7 @@ static void resize(TkMerges *m, size_t size) {
   rt_free(old);
 }
 
-bool tk_merges_read(TkMerges *m, const TkVocab *v, const char *what, JsonStr merges, RtError *e) {
+bool tk_merges_read(TkMerges *m, const TkVocab *v, const char *what, JsonStr merges, size_t prefix, RtError *e) {
   JsonScan s;
   jscan_init(&s, what, merges.s, merges.n, e);
   // A merge takes at least five characters ("a b",), so this is room enough; most take three times that.
@@ -77,7 +78,7 @@ bool tk_merges_read(TkMerges *m, const TkVocab *v, const char *what, JsonStr mer
       k = -1;
       break;
     }
-    int32_t to = merged_id(v, side, &buf1, &cap1);
+    int32_t to = merged_id(v, side, prefix, &buf1, &cap1);
     if (id[0] < 0 || id[1] < 0 || to < 0) {
       rt_fail(e, "%s: merge %zu joins \"%.*s\" and \"%.*s\", but not all of these and the two together are tokens", what, used,
               (int)(side[0].n < 80 ? side[0].n : 80), side[0].s, (int)(side[1].n < 80 ? side[1].n : 80), side[1].s);

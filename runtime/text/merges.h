@@ -16,7 +16,8 @@ typedef struct TkMerges {
   bool mapped;                 // pair is not its own
 } TkMerges;
 
-bool tk_merges_read(TkMerges *m, const TkVocab *v, const char *what, JsonStr merges, RtError *e);   // ["left right", …] or [["left", "right"], …]
+// ["left right", …] or [["left", "right"], …]. prefix: bytes at the right one's beginning that the two together have not.
+bool tk_merges_read(TkMerges *m, const TkVocab *v, const char *what, JsonStr merges, size_t prefix, RtError *e);
 void tk_merges_free(TkMerges *m);
 
 // NULL when they do not merge.

@@ -1,4 +1,4 @@
-// The model of a tokenizer: pieces to tokens. A kind of model is one constant (bpe.h); load.c has the table of them.
+// The model of a tokenizer: pieces to tokens. A kind of model is one constant (bpe.h, unigram.h); pipeline.c has the table of them.
 #ifndef CALM_RUNTIME_TEXT_MODEL_H
 #define CALM_RUNTIME_TEXT_MODEL_H
 #include <jansson.h>
@@ -39,6 +39,7 @@ typedef struct TkModelKind {
   // tokens whatever follows. cuts NULL, or no rules from it: none of it.
   void *(*cuts)(const void *own);
   size_t (*last_cut)(const void *cuts, const char *s, size_t n);
+  bool whole;                  // the tokens behind a cut depend on what the piece begins with: a text may go on from a piece's beginning only
   void (*cuts_free)(void *cuts);
 } TkModelKind;
 typedef struct TkModel {

@@ -6,7 +6,7 @@
 
 #include "runtime/core/core.h"
 
-// A character carries a change: 1 = inserted after the one before it, 0 = replaces one, -k = also swallows k more.
+// A character and its change (placed.h).
 typedef struct Ch {
   uint32_t cp;
   int change;
@@ -98,11 +98,6 @@ static void compose(Chs *l) {
   l->n = n;
 }
 
-static size_t skip_char(const TkText *in, size_t at) {
-  uint32_t cp;
-  return at < in->n ? at + rt_utf8_next(in->s + at, &cp) : at;
-}
-
 // The character begins with a starter that is never the second of a composition (the second half of the table's composition indices, and the
 // vowels and finals of Hangul).
 bool tk_form_boundary(TkForm form, uint32_t cp) {
@@ -145,14 +140,7 @@ bool tk_form_run(TkForm form, const TkText *in, TkText *out) {
   decompose(in, form.compat, &l);
   if (form.compose) compose(&l);
   size_t at = 0;                 // place in `in` of the next character to be replaced
-  for (size_t i = 0; i < l.n; i++) {
-    Ch c = l.c[i];
-    char s[4];
-    size_t place = c.change > 0 ? at - (at > 0) : at < in->n ? at : in->n - 1;
-    if (c.change <= 0) at = skip_char(in, at);
-    for (int k = c.change; k < 0; k++) at = skip_char(in, at);
-    tk_text_put(out, s, rt_utf8_put(s, c.cp), tk_from(in, place), tk_to(in, place));
-  }
+  for (size_t i = 0; i < l.n; i++) tk_text_change(out, in, &at, l.c[i].cp, l.c[i].change);
   rt_free(l.c);
   return true;
 }

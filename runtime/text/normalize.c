@@ -7,6 +7,9 @@
 #include "runtime/core/core.h"
 #include "runtime/files/files.h"
 #include "runtime/text/chars.h"
+#include "runtime/text/charsmap.h"
+#include "runtime/text/charsmap.h"
+#include "runtime/text/classes.h"
 #include "runtime/text/normal_form.h"
 #include "runtime/text/regex.h"
 
@@ -51,11 +54,24 @@ static const TkNormalizerKind prepend = {
 typedef struct Replace {
   TkPattern pattern;
   char *content;
+  uint32_t run_of;             // the regular expression is a run of this character, so many or more; 0: it is another
 } Replace;
+
+// Of "c+" and "c{n,}", c; else 0. (XLM-R's, mT5's and others replace a run of spaces.)
+static uint32_t run_of(const char *regex) {
+  uint32_t cp = 0;
+  if (!*regex || strchr("\\^$.|?*+()[]{}", *regex)) return 0;
+  const char *s = regex + rt_utf8_next(regex, &cp);
+  if (strcmp(s, "+") == 0) return cp;
+  size_t digits = *s == '{' ? strspn(s + 1, "0123456789") : 0;
+  return digits && s[1] != '0' && strcmp(s + 1 + digits, ",}") == 0 ? cp : 0;
+}
 
 static bool read_replace(void *own, const char *what, const json_t *v, RtError *e) {
   Replace *z = own;
-  if (!read_string(&z->content, what, v, "content", e) || !tk_pattern_read(&z->pattern, what, json_object_get(v, "pattern"), e)) return false;
+  const json_t *pattern = json_object_get(v, "pattern");
+  if (!read_string(&z->content, what, v, "content", e) || !tk_pattern_read(&z->pattern, what, pattern, e)) return false;
+  if (z->pattern.re) z->run_of = run_of(rtj_said(pattern, "Regex"));
   return !tk_pattern_matches_empty(&z->pattern) ||      // Hugging Face's own loses count of the places there
          rt_fail(e, "%s: normalizer Replace: a \"pattern\" that matches nothing at all is not supported", what);
 }
@@ -81,21 +97,37 @@ static bool run_replace(const void *own, const TkText *in, TkText *out, TkCall *
   return true;
 }
 
-// A regular expression may look at the end in ways that partial matching does not tell of: nothing is final before the end.
+static size_t before_run(const TkText *in, uint32_t of) {
+  char c[4];
+  size_t k = rt_utf8_put(c, of), end = in->n;
+  while (end >= k && memcmp(in->s + end - k, c, k) == 0) end -= k;
+  return end;
+}
+
+// A regular expression may look at the end in ways that partial matching does not tell of: nothing is final before the end, but of a run what
+// stands before the one that may go on.
 static size_t final_replace(const void *own, const TkText *in, TkCall *call) {
   const Replace *z = own;
   TkFind f = {.s = in->s, .n = in->n, .last_end = SIZE_MAX, .open = true};
   size_t b, e;
-  if (z->pattern.re) return 0;
+  if (z->pattern.re) return z->run_of ? before_run(in, z->run_of) : 0;
   while (tk_pattern_find(&z->pattern, call, &f, &b, &e)) {}
   return f.stop;
 }
 
-static bool resumes_replace(const void *own) { return !((const Replace *)own)->pattern.re; }
+static bool resumes_replace(const void *own) { return !((const Replace *)own)->pattern.re || ((const Replace *)own)->run_of; }
+
+static bool boundary_replace(const void *own, const char *s, size_t n) {
+  const Replace *z = own;
+  uint32_t cp;
+  if (!z->run_of) return true;
+  if (n) rt_utf8_next(s, &cp);
+  return n && cp != z->run_of;
+}
 
 static const TkNormalizerKind replace = {
   .kind = {.type = "Replace", .size = sizeof(Replace), .read = read_replace, .free = free_replace},
-  .run = run_replace, .final = final_replace, .resumes = resumes_replace, .boundary = anywhere,
+  .run = run_replace, .final = final_replace, .resumes = resumes_replace, .boundary = boundary_replace,
 };
 
 // --- Strip: spaces at the text's beginning and end
@@ -166,6 +198,49 @@ static const TkNormalizerKind lowercase = {
   .run = run_lowercase, .final = final_all, .resumes = resumes, .boundary = anywhere,
 };
 
+// --- StripAccents: no combining marks
+static bool run_accents(const void *own, const TkText *in, TkText *out, TkCall *call) {
+  (void)own, (void)call;
+  bool changed = false;
+  for (size_t i = 0, k; i < in->n; i += k) {
+    uint32_t cp;
+    k = rt_utf8_next(in->s + i, &cp);
+    if (tk_is_mark(cp)) changed = true;
+    else tk_text_copy(out, in, i, i + k);
+  }
+  if (!changed) tk_text_clear(out, out->most);
+  return changed;
+}
+
+static const TkNormalizerKind accents = {
+  .kind = {.type = "StripAccents"},
+  .run = run_accents, .final = final_all, .resumes = resumes, .boundary = anywhere,
+};
+
+// --- Nmt: no control characters, and a space for each kind of space and for what stands for nothing
+static bool nmt_drops(uint32_t c) { return (c && c <= 8) || c == 0xB || (c >= 0xE && c <= 0x1F) || c == 0x7F || c == 0x8F || c == 0x9F; }
+
+static bool nmt_space(uint32_t c) {
+  return c == '\t' || c == '\n' || c == '\f' || c == '\r' || c == 0x1680 || (c >= 0x200B && c <= 0x200F) || c == 0x2028 || c == 0x2029 ||
+         c == 0x2581 || c == 0xFEFF || c == 0xFFFD;
+}
+
+static bool run_nmt(const void *own, const TkText *in, TkText *out, TkCall *call) {
+  (void)own, (void)call;
+  for (size_t i = 0, k; i < in->n; i += k) {
+    uint32_t cp;
+    k = rt_utf8_next(in->s + i, &cp);
+    if (nmt_space(cp)) tk_text_put(out, " ", 1, tk_from(in, i), tk_to(in, i));
+    else if (!nmt_drops(cp)) tk_text_copy(out, in, i, i + k);
+  }
+  return true;
+}
+
+static const TkNormalizerKind nmt = {
+  .kind = {.type = "Nmt"},
+  .run = run_nmt, .final = final_all, .resumes = resumes, .boundary = anywhere,
+};
+
 // --- NFC, NFD, NFKC, NFKD
 static bool run_form(const void *own, const TkText *in, TkText *out, TkCall *call) { return (void)call, tk_form_run(*(const TkForm *)own, in, out); }
 
@@ -196,8 +271,27 @@ static const TkNormalizerKind nfkd = {
   .run = run_form, .final = final_form, .resumes = resumes, .boundary = boundary_form,
 };
 
+// --- Precompiled: what SentencePiece's table of characters says
+static bool read_precompiled(void *own, const char *what, const json_t *v, RtError *e) {
+  const char *s = NULL;
+  if (!rtj_get_string(what, v, "precompiled_charsmap", &s, e)) return false;
+  if (!s) return rt_fail(e, "%s: normalizer Precompiled: no \"precompiled_charsmap\"", what);
+  return tk_charsmap_read(own, what, s, e);
+}
+
+static void free_precompiled(void *own) { tk_charsmap_free(own); }
+static bool run_precompiled(const void *own, const TkText *in, TkText *out, TkCall *call) { return (void)call, tk_charsmap_run(own, in, out); }
+static size_t final_precompiled(const void *own, const TkText *in, TkCall *call) { return (void)call, tk_charsmap_final(own, in); }
+static bool boundary_precompiled(const void *own, const char *s, size_t n) { return tk_charsmap_boundary(own, s, n); }
+
+static const TkNormalizerKind precompiled = {
+  .kind = {.type = "Precompiled", .size = sizeof(TkCharsmap), .read = read_precompiled, .free = free_precompiled},
+  .run = run_precompiled, .final = final_precompiled, .resumes = resumes, .boundary = boundary_precompiled,
+};
+
 // --- all of them
-static const TkKind *const kinds[] = {&prepend.kind, &replace.kind, &strip.kind, &lowercase.kind, &nfc.kind, &nfd.kind, &nfkc.kind, &nfkd.kind, NULL};
+static const TkKind *const kinds[] = {&prepend.kind, &replace.kind, &strip.kind, &lowercase.kind, &accents.kind, &nmt.kind, &precompiled.kind,
+                                    &nfc.kind, &nfd.kind, &nfkc.kind, &nfkd.kind, NULL};
 const TkFamily tk_normalizers = {"normalizer", "normalizers", kinds};
 
 static const TkNormalizerKind *kind_of(const TkComponent *c) { return (const TkNormalizerKind *)c->kind; }
@@ -210,31 +304,36 @@ bool tk_normalizers_resume(const TkComponents *l) {
   return true;
 }
 
-bool tk_normalizers_boundary(const TkComponents *l, const char *s, size_t n) {
-  for (int i = 0; i < l->n; i++) {
-    const TkNormalizerKind *k = kind_of(&l->c[i]);
-    if (!k->boundary || !k->boundary(l->c[i].own, s, n)) return false;
+// One of them, into buf[*next] if that is needed; then the other buffer is the next. Returns the text; with open only what is final of it.
+static const TkText *step(const TkComponent *c, const TkText *in, TkText buf[2], int *next, bool open, TkCall *call) {
+  const TkNormalizerKind *k = kind_of(c);
+  TkText part = *in, *out = &buf[*next];                    // part shares what it points to
+  bool misplaced = in->misplaced;
+  if (open) part.n = k->final ? k->final(c->own, in, call) : 0;
+  tk_text_clear(out, call->left.room);
+  if (open && part.n == 0) return out;                      // nothing is final: not even what a normalizer makes of nothing
+  if (!k->run(c->own, &part, out, call)) {
+    if (part.n == in->n) return in;
+    tk_text_copy(out, in, 0, part.n);
   }
-  return true;
+  out->misplaced |= misplaced;
+  *next ^= 1;
+  if (out->full) tk_call_out(call, "too much memory");
+  return out;
 }
 
 const TkText *tk_normalize(const TkComponents *l, const TkText *in, TkText buf[2], bool open, TkCall *call) {
   int next = 0;
+  for (int i = 0; i < l->n && !call->failed && (i == 0 || !open || in->n); i++) in = step(&l->c[i], in, buf, &next, open, call);
+  return in;
+}
+
+bool tk_normalizers_boundary(const TkComponents *l, const TkText *from, TkText buf[2], TkCall *call) {
+  int next = 0;
   for (int i = 0; i < l->n && !call->failed; i++) {
     const TkNormalizerKind *k = kind_of(&l->c[i]);
-    TkText part = *in;           // shares what it points to
-    if (open) part.n = k->final ? k->final(l->c[i].own, in, call) : 0;
-    tk_text_clear(&buf[next], call->left.room);
-    if (open && part.n == 0) return &buf[next];             // nothing is final: not even what a normalizer makes of nothing
-    if (k->run(l->c[i].own, &part, &buf[next], call)) {
-      in = &buf[next];
-      next ^= 1;
-    } else if (part.n < in->n) {
-      tk_text_copy(&buf[next], in, 0, part.n);
-      in = &buf[next];
-      next ^= 1;
-    }
-    if (in->full) tk_call_out(call, "too much memory");
+    if (!k->boundary || !k->boundary(l->c[i].own, from->s, from->n)) return false;
+    if (i + 1 < l->n) from = step(&l->c[i], from, buf, &next, true, call);
   }
-  return in;
+  return !call->failed;
 }

@@ -25,5 +25,6 @@ extern const TkFamily tk_normalizers;
 // The normalized text: `in` itself, or one of the buffers. With open (more text may follow) only the part that is final.
 const TkText *tk_normalize(const TkComponents *l, const TkText *in, TkText buf[2], bool open, TkCall *call);
 bool tk_normalizers_resume(const TkComponents *l);
-bool tk_normalizers_boundary(const TkComponents *l, const char *s, size_t n);
+// Whether there is a boundary before `from`, the rest of a text: for each of them, in what those before it make of that. call says that it is within.
+bool tk_normalizers_boundary(const TkComponents *l, const TkText *from, TkText buf[2], TkCall *call);
 #endif

@@ -6,14 +6,15 @@
 #include "runtime/core/core.h"
 #include "runtime/files/files.h"
 #include "runtime/text/bpe.h"
+#include "runtime/text/unigram.h"
 
-static const TkModelKind *const models[] = {&tk_bpe};
+static const TkModelKind *const models[] = {&tk_bpe, &tk_unigram};
 
 const TkModelKind *tk_model_kind(const char *type, const char *what, RtError *e) {
   if (!type) return models[0];
   for (size_t i = 0; i < sizeof models / sizeof *models; i++)
     if (!strcmp(models[i]->type, type)) return models[i];
-  rt_fail(e, "%s: a tokenizer model of type \"%.80s\" is not supported (BPE is)", what, type);
+  rt_fail(e, "%s: a tokenizer model of type \"%.80s\" is not supported (BPE and Unigram are)", what, type);
   return NULL;
 }
 

@@ -25,7 +25,7 @@ void tk_text_free(TkText *t) {
 void tk_text_clear(TkText *t, size_t most) {
   t->n = 0;
   t->most = most;
-  t->full = false;
+  t->full = t->misplaced = false;
   reserve(t, 0);
 }
 
@@ -36,6 +36,18 @@ void tk_text_put(TkText *t, const char *s, size_t n, uint32_t from, uint32_t to)
     t->from[t->n] = from;
     t->to[t->n++] = to;
   }
+}
+
+static size_t skip_char(const TkText *in, size_t at) {
+  uint32_t cp;
+  return at < in->n ? at + rt_utf8_next(in->s + at, &cp) : at;
+}
+
+void tk_text_change(TkText *t, const TkText *in, size_t *at, uint32_t cp, int64_t change) {
+  char s[4];
+  size_t place = change > 0 ? *at - (*at > 0) : *at < in->n ? *at : in->n - 1;
+  for (int64_t k = change; k <= 0; k++) *at = skip_char(in, *at);
+  tk_text_put(t, s, rt_utf8_put(s, cp), tk_from(in, place), tk_to(in, place));
 }
 
 void tk_text_copy(TkText *t, const TkText *src, size_t begin, size_t end) {

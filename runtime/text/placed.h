@@ -17,6 +17,7 @@ typedef struct TkText {
   size_t n, cap;
   size_t most;                 // bytes it may have
   bool full;                   // it was to have more, which was left out
+  bool misplaced;              // places are not where its characters are from, as Hugging Face loses count of them: a text is not to be resumed there
   uint32_t base;               // of a view: where it begins in the raw text
 } TkText;
 typedef struct TkPiece { size_t begin, end; } TkPiece;      // of a text
@@ -28,6 +29,9 @@ typedef struct TkPieces {
 void tk_text_free(TkText *t);
 void tk_text_clear(TkText *t, size_t most);                 // empty, but not without memory
 void tk_text_put(TkText *t, const char *s, size_t n, uint32_t from, uint32_t to);   // all n bytes from one place
+// One character, by the rules of Hugging Face's NormalizedString. change: 1 = inserted behind the one before it, whose place it has; 0 = for the
+// character of `in` at *at; -k = for that one and k more. *at moves on behind these.
+void tk_text_change(TkText *t, const TkText *in, size_t *at, uint32_t cp, int64_t change);
 void tk_text_copy(TkText *t, const TkText *src, size_t begin, size_t end);
 TkText tk_text_view(const char *raw, size_t begin, size_t end);
 void tk_piece_put(TkPieces *p, size_t begin, size_t end);

@@ -6,6 +6,7 @@
 #include "runtime/core/core.h"
 #include "runtime/files/files.h"
 #include "runtime/text/chars.h"
+#include "runtime/text/classes.h"
 
 // --- kinds that are a TkSplit and nothing else: Split, Digits, WhitespaceSplit, Punctuation
 static bool read_behavior(TkSplit *sp, const char *what, const json_t *v, RtError *e) {
@@ -36,47 +37,11 @@ static bool read_digits(void *own, const char *what, const json_t *v, RtError *e
   return true;
 }
 
-// Hugging Face's punctuation: ASCII's, and Unicode's as it was in version 8, which its tables are of: libraries know more by now.
-static bool is_punctuation(uint32_t cp) {
-  static const uint32_t range[][2] = {
-    {0x21, 0x2F}, {0x3A, 0x40}, {0x5B, 0x60}, {0x7B, 0x7E}, {0xA1, 0xA1}, {0xA7, 0xA7}, {0xAB, 0xAB}, {0xB6, 0xB7}, {0xBB, 0xBB},
-    {0xBF, 0xBF}, {0x37E, 0x37E}, {0x387, 0x387}, {0x55A, 0x55F}, {0x589, 0x58A}, {0x5BE, 0x5BE}, {0x5C0, 0x5C0}, {0x5C3, 0x5C3},
-    {0x5C6, 0x5C6}, {0x5F3, 0x5F4}, {0x609, 0x60A}, {0x60C, 0x60D}, {0x61B, 0x61B}, {0x61E, 0x61F}, {0x66A, 0x66D}, {0x6D4, 0x6D4},
-    {0x700, 0x70D}, {0x7F7, 0x7F9}, {0x830, 0x83E}, {0x85E, 0x85E}, {0x964, 0x965}, {0x970, 0x970}, {0xAF0, 0xAF0}, {0xDF4, 0xDF4},
-    {0xE4F, 0xE4F}, {0xE5A, 0xE5B}, {0xF04, 0xF12}, {0xF14, 0xF14}, {0xF3A, 0xF3D}, {0xF85, 0xF85}, {0xFD0, 0xFD4}, {0xFD9, 0xFDA},
-    {0x104A, 0x104F}, {0x10FB, 0x10FB}, {0x1360, 0x1368}, {0x1400, 0x1400}, {0x166D, 0x166E}, {0x169B, 0x169C}, {0x16EB, 0x16ED},
-    {0x1735, 0x1736}, {0x17D4, 0x17D6}, {0x17D8, 0x17DA}, {0x1800, 0x180A}, {0x1944, 0x1945}, {0x1A1E, 0x1A1F}, {0x1AA0, 0x1AA6},
-    {0x1AA8, 0x1AAD}, {0x1B5A, 0x1B60}, {0x1BFC, 0x1BFF}, {0x1C3B, 0x1C3F}, {0x1C7E, 0x1C7F}, {0x1CC0, 0x1CC7}, {0x1CD3, 0x1CD3},
-    {0x2010, 0x2027}, {0x2030, 0x2043}, {0x2045, 0x2051}, {0x2053, 0x205E}, {0x207D, 0x207E}, {0x208D, 0x208E}, {0x2308, 0x230B},
-    {0x2329, 0x232A}, {0x2768, 0x2775}, {0x27C5, 0x27C6}, {0x27E6, 0x27EF}, {0x2983, 0x2998}, {0x29D8, 0x29DB}, {0x29FC, 0x29FD},
-    {0x2CF9, 0x2CFC}, {0x2CFE, 0x2CFF}, {0x2D70, 0x2D70}, {0x2E00, 0x2E2E}, {0x2E30, 0x2E42}, {0x3001, 0x3003}, {0x3008, 0x3011},
-    {0x3014, 0x301F}, {0x3030, 0x3030}, {0x303D, 0x303D}, {0x30A0, 0x30A0}, {0x30FB, 0x30FB}, {0xA4FE, 0xA4FF}, {0xA60D, 0xA60F},
-    {0xA673, 0xA673}, {0xA67E, 0xA67E}, {0xA6F2, 0xA6F7}, {0xA874, 0xA877}, {0xA8CE, 0xA8CF}, {0xA8F8, 0xA8FA}, {0xA8FC, 0xA8FC},
-    {0xA92E, 0xA92F}, {0xA95F, 0xA95F}, {0xA9C1, 0xA9CD}, {0xA9DE, 0xA9DF}, {0xAA5C, 0xAA5F}, {0xAADE, 0xAADF}, {0xAAF0, 0xAAF1},
-    {0xABEB, 0xABEB}, {0xFD3E, 0xFD3F}, {0xFE10, 0xFE19}, {0xFE30, 0xFE52}, {0xFE54, 0xFE61}, {0xFE63, 0xFE63}, {0xFE68, 0xFE68},
-    {0xFE6A, 0xFE6B}, {0xFF01, 0xFF03}, {0xFF05, 0xFF0A}, {0xFF0C, 0xFF0F}, {0xFF1A, 0xFF1B}, {0xFF1F, 0xFF20}, {0xFF3B, 0xFF3D},
-    {0xFF3F, 0xFF3F}, {0xFF5B, 0xFF5B}, {0xFF5D, 0xFF5D}, {0xFF5F, 0xFF65}, {0x10100, 0x10102}, {0x1039F, 0x1039F}, {0x103D0, 0x103D0},
-    {0x1056F, 0x1056F}, {0x10857, 0x10857}, {0x1091F, 0x1091F}, {0x1093F, 0x1093F}, {0x10A50, 0x10A58}, {0x10A7F, 0x10A7F},
-    {0x10AF0, 0x10AF6}, {0x10B39, 0x10B3F}, {0x10B99, 0x10B9C}, {0x11047, 0x1104D}, {0x110BB, 0x110BC}, {0x110BE, 0x110C1},
-    {0x11140, 0x11143}, {0x11174, 0x11175}, {0x111C5, 0x111C9}, {0x111CD, 0x111CD}, {0x111DB, 0x111DB}, {0x111DD, 0x111DF},
-    {0x11238, 0x1123D}, {0x112A9, 0x112A9}, {0x114C6, 0x114C6}, {0x115C1, 0x115D7}, {0x11641, 0x11643}, {0x1173C, 0x1173E},
-    {0x12470, 0x12474}, {0x16A6E, 0x16A6F}, {0x16AF5, 0x16AF5}, {0x16B37, 0x16B3B}, {0x16B44, 0x16B44}, {0x1BC9F, 0x1BC9F},
-    {0x1DA87, 0x1DA8B},
-  };
-  size_t low = 0, high = sizeof range / sizeof *range;      // the first that ends at cp or behind it
-  while (low < high) {
-    size_t mid = (low + high) / 2;
-    if (range[mid][1] < cp) low = mid + 1;
-    else high = mid;
-  }
-  return low < sizeof range / sizeof *range && range[low][0] <= cp;
-}
-
 static bool read_punctuation(void *own, const char *what, const json_t *v, RtError *e) {
   return !json_object_get(v, "behavior") || read_behavior(own, what, v, e);     // Isolated otherwise
 }
 
-static const TkSplit numbers = {.is = tk_is_number}, spaces = {.is = tk_is_space, .behavior = TK_REMOVED}, signs = {.is = is_punctuation};
+static const TkSplit numbers = {.is = tk_is_number}, spaces = {.is = tk_is_space, .behavior = TK_REMOVED}, signs = {.is = tk_is_punctuation};
 static const TkPretokenizerKind split = {
   .kind = {.type = "Split", .size = sizeof(TkSplit), .read = read_split, .free = free_split},
   .run = run_split, .grows = true, .resumes = resumes_split,
@@ -92,6 +57,48 @@ static const TkPretokenizerKind whitespace = {
 static const TkPretokenizerKind punctuation = {
   .kind = {.type = "Punctuation", .size = sizeof(TkSplit), .preset = &signs, .read = read_punctuation},
   .run = run_split, .grows = true, .resumes = resumes_split,
+};
+
+// --- Whitespace: runs of a word's characters, and runs of what is neither that nor space
+static void run_words(const void *own, TkSplitting *w, TkCall *call) {
+  static const TkSplit word = {.is = tk_is_word, .behavior = TK_CONTIGUOUS};
+  (void)own;
+  tk_split_run(&spaces, w, call);
+  tk_splitting_take(w, w->t);
+  tk_split_run(&word, w, call);
+}
+
+static bool resumes_words(const void *own, bool first) { return (void)own, (void)first, true; }
+
+static const TkPretokenizerKind words = {
+  .kind = {.type = "Whitespace"},
+  .run = run_words, .grows = true, .resumes = resumes_words,
+};
+
+// --- UnicodeScripts: splits where another script begins. What is of any script goes with what stands before it; at a piece's beginning it is left
+// out. So behind a token that is settled a text does not split as if it began there.
+static void run_scripts(const void *own, TkSplitting *w, TkCall *call) {
+  (void)own, (void)call;
+  for (size_t i = 0; i < w->in.n; i++) {
+    TkPiece p = w->in.p[i];
+    size_t begin = p.end, k;
+    int last = 0;
+    for (size_t at = p.begin; at < p.end; at += k) {
+      uint32_t cp;
+      k = rt_utf8_next(w->t->s + at, &cp);
+      int script = cp == ' ' ? 0 : tk_script(cp);
+      if (!script || script == last) continue;
+      if (last) tk_piece_put(&w->out, begin, at);
+      begin = at, last = script;
+    }
+    bool open = w->open && i + 1 == w->in.n;
+    if (begin < p.end || open) tk_piece_put(&w->out, begin, p.end);
+  }
+}
+
+static const TkPretokenizerKind scripts = {
+  .kind = {.type = "UnicodeScripts"},
+  .run = run_scripts, .grows = true,
 };
 
 // --- Metaspace: a sign for each space, and splits before it
@@ -220,14 +227,14 @@ static bool resumes_byte_level(const void *own, bool first) {
 
 static void leave_bytes(void *own) { ((ByteLevel *)own)->raw = true; }
 
-static const ByteLevel words = {.prefix_space = true};
+static const ByteLevel as_words = {.prefix_space = true};
 static const TkPretokenizerKind byte_level = {
-  .kind = {.type = "ByteLevel", .size = sizeof(ByteLevel), .preset = &words, .read = read_byte_level, .free = free_byte_level},
+  .kind = {.type = "ByteLevel", .size = sizeof(ByteLevel), .preset = &as_words, .read = read_byte_level, .free = free_byte_level},
   .run = run_byte_level, .grows = true, .resumes = resumes_byte_level, .leave_bytes = leave_bytes,
 };
 
 // --- all of them
-static const TkKind *const kinds[] = {&split.kind, &digits.kind, &whitespace.kind, &punctuation.kind, &metaspace.kind, &byte_level.kind, NULL};
+static const TkKind *const kinds[] = {&split.kind, &digits.kind, &whitespace.kind, &punctuation.kind, &words.kind, &scripts.kind, &metaspace.kind, &byte_level.kind, NULL};
 const TkFamily tk_pretokenizers = {"pre-tokenizer", "pretokenizers", kinds};
 
 static const TkPretokenizerKind *kind_of(const TkComponent *c) { return (const TkPretokenizerKind *)c->kind; }

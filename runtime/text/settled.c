@@ -4,7 +4,8 @@
 //   added tokens                            tk_cut: up to the longest end of the text that begins one
 //   normalizers                             TkNormalizerKind.final: up to the last normalization boundary, for instance
 //   pre-tokenizers                          TkSplitting.open: closed pieces, and one that is still growing
-//   the model in the growing piece          TkModelKind.last_cut: up to the last cut x|y that no merge crosses, for BPE
+//   the model in the growing piece          TkModelKind.last_cut: up to the last cut x|y that no merge crosses, for BPE; for Unigram, as far as the
+//                                           best ways to all places that a token may yet go on from are one
 // A text resumes behind its settled tokens where that gives the same tokens, so that a push looks only at the open end.
 #include "runtime/text/settled.h"
 
@@ -87,14 +88,17 @@ typedef struct Open {          // what one look at the open end finds
   bool fresh;
 } Open;
 
-// Whether the text can be resumed at raw offset `at`, byte i of `split`, which came from `text`: nothing reaches over it, text after it
+// Whether the text can be resumed at raw offset `at`, byte i of w->split.t, which came from `text`: nothing reaches over it, text after it
 // is normalized as if it began there, and no added token asks whether a word stands before it.
-static bool clean_at(const SettledText *x, const TkText *text, const TkText *split, size_t i, size_t at) {
-  if (i < split->n && tk_from(split, i) < at) return false;
+static bool clean_at(const SettledText *x, TkWork *w, const TkText *text, size_t i, size_t at) {
+  const TkText *split = w->split.t;
+  if (text->misplaced || (i < split->n && tk_from(split, i) < at)) return false;
   size_t k = text->n;            // the same place in the normalized text
   while (k && tk_from(text, k - 1) >= at) k--;
   if (x->rule->t->normalized.single_word && !tk_word_ends(text->s, k)) return false;
-  return tk_normalizers_boundary(&x->rule->t->norm, x->s + at, x->seen - at);
+  TkText rest = tk_text_view(x->s, at, x->seen);
+  w->call.within = true;
+  return tk_normalizers_boundary(&x->rule->t->norm, &rest, w->rest, &w->call);
 }
 
 // A part between added tokens, text[begin, end), that may go on at its end.
@@ -106,13 +110,16 @@ static void open_part(const SettledText *x, Open *o, const TkText *text, size_t 
   const TkSplitting *s = &w->split;
   TkPiece growing = s->in.p[s->in.n - 1];
   tk_encode_pieces(w, s->in.n - 1);
+  int64_t closed = w->n;
   growing.end = growing.begin + last_cut(x->rule, s->t->s + growing.begin, growing.end - growing.begin);
   if (growing.end > growing.begin && !w->call.failed) tk_encode_piece(w, growing);
-  size_t done = growing.end;
+  bool whole = t->model.kind->whole;
+  size_t done = whole ? growing.begin : growing.end;
+  int64_t last = whole ? closed : w->n;                     // of the tokens before it
   if (s->in.n == 1 && done == growing.begin) return;        // nothing settled here: the part's beginning is not in its middle
   size_t at = tk_to(s->t, done - 1);
-  if (w->n && w->spans[w->n - 1].end > (int64_t)at) return;
-  if (clean_at(x, text, s->t, done, at)) o->resume = at, o->fresh = false;
+  if (last && w->spans[last - 1].end > (int64_t)at) return;
+  if (clean_at(x, w, text, done, at)) o->resume = at, o->fresh = false;
 }
 
 static void closed_part(const Tokenizer *t, TkWork *w, const TkText *text, size_t begin, size_t end) {

@@ -1,4 +1,4 @@
-// tokenizer.json as Hugging Face `tokenizers` runs it, BPE in both flavours. Text is UTF-8.
+// tokenizer.json as Hugging Face `tokenizers` runs it: BPE and Unigram. Text is UTF-8.
 #ifndef CALM_RUNTIME_TOKENIZER_H
 #define CALM_RUNTIME_TOKENIZER_H
 #include <stddef.h>

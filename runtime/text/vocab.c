@@ -64,17 +64,34 @@ static bool index_tokens(TkVocab *v, const char *what, RtError *e) {
   return true;
 }
 
-static bool put_token(TkVocab *v, int64_t *cap, const char *what, TkStr s, int64_t id, RtError *e) {
-  if (s.n > INT32_MAX) return rt_fail(e, "%s: a token of %zu bytes", what, s.n);
-  if (id < 0 || id > RTJ_MAX_ID)
-    return rt_fail(e, "%s: token \"%.*s\" has the id %lld; expected a number from 0 to %d", what, (int)(s.n < 80 ? s.n : 80), s.s, (long long)id,
-                   RTJ_MAX_ID);
-  if (v->n == *cap) {
-    *cap = *cap * 2 + 1024;
-    v->token = rt_realloc(v->token, (size_t)*cap, sizeof *v->token);
-  }
-  v->token[v->n++] = (TkEntry){.at = (uint32_t)(s.s - v->bytes), .n = (uint32_t)s.n, .id = (uint32_t)id & INT32_MAX};
+bool tk_vocab_begin(TkVocabFill *f, size_t room, RtError *e) {
+  if (room > UINT32_MAX / 2) return rt_fail(e, "%s: a vocabulary of more than 2 GB", f->what);
+  f->at = f->v->bytes = rt_alloc(f->v->room = room + 8, 1);
   return true;
+}
+
+bool tk_vocab_put(TkVocabFill *f, JsonStr s, int64_t id, RtError *e) {
+  TkVocab *v = f->v;
+  int shown = (int)(s.n < 80 ? s.n : 80);
+  if (s.n > INT32_MAX) return rt_fail(e, "%s: a token of %zu bytes", f->what, s.n);
+  if (id < 0 || id > RTJ_MAX_ID)
+    return rt_fail(e, "%s: token \"%.*s\" has the id %lld; expected a number from 0 to %d", f->what, shown, s.s, (long long)id, RTJ_MAX_ID);
+  if (v->n == f->cap) {
+    f->cap = f->cap * 2 + 1024;
+    v->token = rt_realloc(v->token, (size_t)f->cap, sizeof *v->token);
+  }
+  if (s.n) memcpy(f->at, s.s, s.n);
+  v->token[v->n++] = (TkEntry){.at = (uint32_t)(f->at - v->bytes), .n = (uint32_t)s.n, .id = (uint32_t)id & INT32_MAX};
+  f->at += s.n;
+  return true;
+}
+
+bool tk_vocab_end(TkVocabFill *f, RtError *e) {
+  TkVocab *v = f->v;
+  v->nbytes = (size_t)(f->at - v->bytes);
+  v->bytes = rt_realloc(v->bytes, v->room = v->nbytes + 8, 1);
+  tk_entries_sort(v->token, v->n);
+  return index_tokens(v, f->what, e);
 }
 
 bool tk_vocab_keep(TkVocab *v, const char *what, const char *s, size_t n, uint32_t *at, RtError *e) {
@@ -90,27 +107,18 @@ bool tk_vocab_keep(TkVocab *v, const char *what, const char *s, size_t n, uint32
 }
 
 bool tk_vocab_read(TkVocab *v, const char *what, JsonStr vocab, RtError *e) {
+  TkVocabFill f = {.v = v, .what = what};
   JsonScan s;
   JsonStr key;
-  jscan_init(&s, what, vocab.s, vocab.n, e);
-  if (vocab.n > UINT32_MAX / 2) return rt_fail(e, "%s: a vocabulary of more than 2 GB", what);
-  v->bytes = rt_alloc(v->room = vocab.n + 8, 1);   // decoded strings are never longer than their JSON
-  char *at = v->bytes;
-  int64_t cap = 0;
+  int64_t id;
   bool first = true;
+  if (!tk_vocab_begin(&f, vocab.n, e)) return false;
+  jscan_init(&s, what, vocab.s, vocab.n, e);
   int k = jscan_expect(&s, '{') ? 1 : -1;
-  while (k > 0 && (k = jscan_member(&s, &first, &key)) > 0) {
-    int64_t id;
-    memcpy(at, key.s, key.n);
-    if (!jscan_int(&s, &id) || !put_token(v, &cap, what, (TkStr){at, key.n}, id, e)) k = -1;
-    at += key.n;
-  }
+  while (k > 0 && (k = jscan_member(&s, &first, &key)) > 0)     // reading a number leaves the key where it is
+    if (!jscan_int(&s, &id) || !tk_vocab_put(&f, key, id, e)) k = -1;
   jscan_free(&s);
-  if (k != 0) return false;
-  v->nbytes = (size_t)(at - v->bytes);
-  v->bytes = rt_realloc(v->bytes, v->room = v->nbytes + 8, 1);
-  tk_entries_sort(v->token, v->n);
-  return index_tokens(v, what, e);
+  return k == 0 && tk_vocab_end(&f, e);
 }
 
 void tk_vocab_free(TkVocab *v) {

@@ -23,6 +23,16 @@ typedef struct TkVocab {
 // Appends a text to bytes; where it stands there. Only before the vocabulary is used by others: bytes may move.
 bool tk_vocab_keep(TkVocab *v, const char *what, const char *s, size_t n, uint32_t *at, RtError *e);
 bool tk_vocab_read(TkVocab *v, const char *what, JsonStr vocab, RtError *e);        // {"token": id, …}
+// The same token by token: room for the texts of all (JSON text is never shorter), each token, the index over them.
+typedef struct TkVocabFill {
+  TkVocab *v;
+  const char *what;            // the file
+  char *at;                    // where the next text goes
+  int64_t cap;
+} TkVocabFill;
+bool tk_vocab_begin(TkVocabFill *f, size_t room, RtError *e);
+bool tk_vocab_put(TkVocabFill *f, JsonStr token, int64_t id, RtError *e);
+bool tk_vocab_end(TkVocabFill *f, RtError *e);
 int32_t tk_vocab_find(const TkVocab *v, const char *s, size_t n);                   // its id; -1 when there is none
 void tk_vocab_free(TkVocab *v);
 

@@ -24,7 +24,7 @@ static void work_free(TkWork *w) {
   tk_call_end(&w->call);
   if (w->model->kind->work_free) w->model->kind->work_free(w->model_work);
   rt_free(w->model_work);
-  for (int i = 0; i < 2; i++) tk_text_free(&w->norm[i]);
+  for (int i = 0; i < 2; i++) tk_text_free(&w->norm[i]), tk_text_free(&w->rest[i]);
   tk_splitting_free(&w->split);
   tk_cache_free(&w->cache);
   rt_free(w->raw.c);

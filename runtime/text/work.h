@@ -13,7 +13,7 @@ typedef struct TkWork {
   const TkModel *model;
   TkCall call;
   void *model_work;
-  TkText norm[2];
+  TkText norm[2], rest[2];     // rest: of a text, to see whether it can be resumed there (settled.c)
   TkSplitting split;
   TkCache cache;
   TkCuts raw, normalized;

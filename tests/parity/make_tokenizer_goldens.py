@@ -14,6 +14,8 @@ Real tokenizers are read from where they are on this machine and left out when a
 import hashlib, json, os, random, sys
 from tokenizers import AddedToken, Tokenizer, Regex, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
+from charsmap import small_charsmap
+
 HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "tokenizer")
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SHARED = os.environ.get("CALM_SHARED", os.path.join(os.path.dirname(ROOT), "shared")) + "/data"
@@ -87,6 +89,11 @@ CORPUS = ["once upon a time there was a little girl the word and the other words
 
 def train(tok, size, **kw):
     tok.train_from_iterator(CORPUS * 20, trainers.BpeTrainer(vocab_size=size, show_progress=False, **kw))
+    return tok
+
+
+def train_unigram(tok, size):
+    tok.train_from_iterator(CORPUS * 20, trainers.UnigramTrainer(vocab_size=size, show_progress=False, special_tokens=["<unk>"], unk_token="<unk>"))
     return tok
 
 
@@ -171,6 +178,43 @@ def synthetic():
     t.add_special_tokens(["<unk>", "<eos>"])
     yield "chars", t
 
+    t = Tokenizer(models.BPE(unk_token="<unk>", end_of_word_suffix="</w>", fuse_unk=False))
+    t.normalizer = normalizers.Sequence([normalizers.NFD(), normalizers.StripAccents(), normalizers.Lowercase()])
+    t.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Whitespace(), pre_tokenizers.Punctuation("isolated")])
+    t.decoder = decoders.BPEDecoder("</w>")
+    yield "word_ends", flags(train(t, 120, special_tokens=["<unk>"], end_of_word_suffix="</w>"))
+
+    t = Tokenizer(models.BPE(unk_token="<unk>", continuing_subword_prefix="##", fuse_unk=True))
+    t.normalizer = normalizers.Nmt()
+    t.pre_tokenizer = pre_tokenizers.UnicodeScripts()
+    yield "scripts", flags(train(t, 120, special_tokens=["<unk>"], continuing_subword_prefix="##"))
+
+    # T5's and mT5's
+    t = Tokenizer(models.Unigram([("<unk>", 0.0)], 0, False))
+    t.normalizer = normalizers.Precompiled(small_charsmap())
+    t.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace()])
+    t.decoder = decoders.Metaspace()
+    t = flags(train_unigram(t, 160))
+    t.post_processor = processors.TemplateProcessing(single="$A </s>", pair="$A </s> $B </s>", special_tokens=[("</s>", t.token_to_id("</s>"))])
+    yield "unigram_words", t
+
+    # XGLM's, with bytes
+    t = Tokenizer(models.Unigram([("<unk>", 0.0)], 0, False))
+    t.normalizer = normalizers.Sequence([normalizers.Precompiled(small_charsmap()), normalizers.Replace(Regex(" {2,}"), " ")])
+    t.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="first")
+    t = train_unigram(t, 160)
+    d = json.loads(t.to_str())
+    d["model"]["vocab"] += [[f"<0x{b:02X}>", 0.0] for b in range(256)]
+    d["model"]["byte_fallback"] = True
+    t = Tokenizer.from_str(json.dumps(d))
+    t.decoder = decoders.Sequence([decoders.ByteFallback(), decoders.Metaspace(prepend_scheme="first")])
+    yield "unigram_bytes", flags(t)
+
+    t = Tokenizer(models.Unigram([("<unk>", 0.0)], 0, False))
+    t.normalizer = normalizers.Replace(" ", "▁")
+    t.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.Fuse()])
+    yield "unigram_whole", flags(train_unigram(t, 160))
+
 
 def gpt2():
     base = f"{SHARED}/tokenizers/gpt2"
@@ -217,4 +261,5 @@ def main():
         save("stories260k-ten", [{"text": x, "ids": t.encode(x, add_special_tokens=False).ids, "decoded": t.decode(t.encode(x).ids)} for x in ten])
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -345,7 +345,18 @@ static void errors(void **state) {
   expect_error("{", "expected");
   expect_error("[]", "expected");
   expect_error("{}", "\"model\"");
-  expect_error("{\"model\":{\"type\":\"Unigram\",\"vocab\":[]}}", "Unigram");
+  expect_error("{\"model\":{\"type\":\"WordPiece\",\"vocab\":{}}}", "WordPiece");
+#define UNIGRAM(vocab, more) "{\"model\":{\"type\":\"Unigram\",\"vocab\":" vocab more "}}"
+  expect_error(UNIGRAM("[]", ""), "without an \"unk_id\"");
+  expect_error(UNIGRAM("[[\"a\",0]]", ",\"unk_id\":null"), "without an \"unk_id\"");
+  expect_error(UNIGRAM("[[\"a\",0]]", ",\"unk_id\":1"), "\"unk_id\": expected the id of one of 1 tokens, found 1");
+  expect_error(UNIGRAM("{\"a\":0}", ",\"unk_id\":0"), "an array of tokens and scores");
+  expect_error(UNIGRAM("[[\"a\",0],[\"a\",1]]", ",\"unk_id\":0"), "there twice");
+  expect_error(UNIGRAM("[[\"a\"]]", ",\"unk_id\":0"), "a score behind the token");
+  expect_error(UNIGRAM("[[\"a\",\"b\"]]", ",\"unk_id\":0"), "a score");
+  expect_error(UNIGRAM("[[\"a\",0,1]]", ",\"unk_id\":0"), "alone");
+  expect_error(UNIGRAM("[[\"a\",1e999]]", ",\"unk_id\":0"), "that a double holds");
+  expect_error(UNIGRAM("[[\"a\",1e]]", ",\"unk_id\":0"), "an exponent");
   expect_error("{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0}}}", "merges");
   expect_error("{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"b\":0},\"merges\":[]}}", "two tokens");
   expect_error("{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":-1},\"merges\":[]}}", "-1");
@@ -353,10 +364,18 @@ static void errors(void **state) {
   expect_error("{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"b\":1},\"merges\":[\"a b\"]}}", "merge 0");
   expect_error("{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"b\":1},\"merges\":[[\"a\"]]}}", "merge");
   expect_error("{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[],\"unk_token\":\"u\"}}", "unk_token");
-  expect_error("{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[],\"end_of_word_suffix\":\"</w>\"}}", "end_of_word_suffix");
+  expect_error("{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[],\"end_of_word_suffix\":\"0123456789012345678901234567890123456789\"}}", "end_of_word_suffix");
+  expect_error("{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[],\"byte_fallback\":true,\"continuing_subword_prefix\":\"#\"}}", "continuing_subword_prefix");
   expect_error("{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[],\"dropout\":0.1}}", "dropout");
   expect_error("{\"normalizer\":{\"type\":\"Precompiled\"}," MODEL "}", "Precompiled");
-  expect_error("{\"pre_tokenizer\":{\"type\":\"UnicodeScripts\"}," MODEL "}", "UnicodeScripts");
+#define CHARSMAP(s) "{\"normalizer\":{\"type\":\"Precompiled\",\"precompiled_charsmap\":\"" s "\"}," MODEL "}"
+  expect_error(CHARSMAP("a"), "base64");
+  expect_error(CHARSMAP("AA=A"), "base64");
+  expect_error(CHARSMAP(""), "a table's size and the table, found 0 bytes");
+  expect_error(CHARSMAP("CAAAAAAAAAA="), "a table's size and the table, found 8 bytes");
+  expect_error(CHARSMAP("BAAAAAAAAAD/"), "not UTF-8");
+  expect_error("{\"pre_tokenizer\":{\"type\":\"BertPreTokenizer\"}," MODEL "}", "BertPreTokenizer");
+  expect_error("{\"decoder\":{\"type\":\"BPEDecoder\",\"suffix\":\"\"}," MODEL "}", "BPEDecoder");
   expect_error("{\"decoder\":{\"type\":\"CTC\"}," MODEL "}", "CTC");
   expect_error("{\"post_processor\":{\"type\":\"Odd\"}," MODEL "}", "Odd");
   expect_error("{\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":[{\"Sequence\":{\"id\":\"B\"}}]}," MODEL "}", "\"B\"");
