@@ -105,17 +105,29 @@ static bool look_at_check(Trainer *t, RtError *e) {
   return true;
 }
 
+// Steps between looks at the held-out loss.
+static int64_t look_every(const TrainSettings *s) {
+  return s->eval_every > 0 ? s->eval_every : s->eval_every == 0 ? INT64_MAX : s->steps < 20 ? 1 : s->steps / 20;
+}
+
+// Whether so many looks were made since the lowest held-out loss that the run is to end; what the state of a run says, so that it ends there resumed, too.
+static bool patience_ended(const Trainer *t) {
+  const TrainState *st = &t->st;
+  int64_t every = look_every(&t->set), last = st->step / every - (st->best_step > 0 ? st->best_step : 0) / every;
+  return t->held && t->set.patience > 0 && st->best_step >= 0 && last >= t->set.patience;
+}
+
 // Runs to the last step; *sig is the signal that stopped it before, or 0.
 static bool run(Trainer *t, int *sig, RtError *e) {
   TrainSettings *s = &t->set;
   int64_t until = t->until;
-  int64_t every = s->eval_every > 0 ? s->eval_every : s->eval_every == 0 ? INT64_MAX : s->steps < 20 ? 1 : s->steps / 20;
+  int64_t every = look_every(s);
   double held;
   if (t->st.step == 0) {
     if (!train_look(t, &held, e)) return false;
     if (t->held) fprintf(stderr, "held-out loss before training %.4f\n", held);
   }
-  while (t->st.step < until && !(*sig = signals_asked())) {
+  while (t->st.step < until && !patience_ended(t) && !(*sig = signals_asked())) {
     double before = rt_now(), lr = settings_lr(s, t->st.step), loss;
     if (!look_at_check(t, e)) return false;
     if (!(t->batch = ahead_next(t->ahead, e))) return data_failed(t, e);
@@ -168,7 +180,10 @@ static void say_idle(const Trainer *t, const Options *o) {
   if (o->resume) options_idle(o, FLAG_params, "--resume goes on with those of last/");
   else if (!o->params) options_idle(o, FLAG_force, "there is neither --params nor --resume");
   if (opt_int(o->stop_after, 0) >= t->set.steps) options_idle(o, FLAG_stop_after, "that is not before the last step (see --steps)");
-  if (!t->set.validate) options_idle_setting(o, SET_train_eval_every, "there is no held-out data (see --validate)");
+  if (!t->set.validate) {
+    options_idle_setting(o, SET_train_eval_every, "there is no held-out data (see --validate)");
+    options_idle_setting(o, SET_train_patience, "there is no held-out data (see --validate)");
+  }
   if (t->set.schedule == SCHEDULE_constant) options_idle_setting(o, SET_schedule_floor, "the schedule is constant");
 }
 
@@ -225,6 +240,8 @@ static void say_nothing(const Trainer *t) {
 static void say_done(const Trainer *t, int sig) {
   const TrainState *s = &t->st;
   frozen_tell_use(&t->frozen);
+  if (!sig && s->step < t->until && patience_ended(t))
+    fprintf(stderr, "the held-out loss was not below %.4f in %lld look%s (patience): ", s->best, (long long)t->set.patience, plural(t->set.patience));
   fprintf(stderr, "%s after step %lld of %lld in %.1f s", sig ? "stopped" : "done", (long long)s->step, (long long)t->set.steps, rt_now() - t->started);
   if (t->seconds_before > 0) fprintf(stderr, " (%.1f s with what was before)", s->seconds);
   fprintf(stderr, ", %.0f MB; ", (double)rt_peak_resident() / 1e6);

@@ -30,6 +30,12 @@ train --steps 4 --out idle --validate rows.jsonl --lr 0
 grep -q '^warning: the start was best' err || fail "the start was best, and nothing says so: $(cat err)"
 train --steps 6 --out idle --lr 0 --resume
 grep -q '^warning: the start was best' err || fail "after --resume: the start was best, and nothing says so: $(cat err)"
+# patience: looks after steps 2, 4 and 6 find nothing lower than the start, also where the run was stopped in between
+train --steps 20 --out tired --validate rows.jsonl --lr 0 --eval-every 2 --patience 3
+grep -q 'not below .* in 3 looks (patience): done after step 6 of 20' err || fail "patience: $(cat err)"
+train --steps 20 --out tired2 --validate rows.jsonl --lr 0 --eval-every 2 --patience 3 --stop-after 3
+train --out tired2 --resume
+cmp tired/last/theta.safetensors tired2/last/theta.safetensors && [ "$(wc -l <tired2/log.csv)" = 7 ] || fail "patience, resumed: $(cat err)"
 train --steps 0 --out zero --validate rows.jsonl
 ! grep -q 'the start was best' err || fail "nothing was trained: $(cat err)"
 mkdir run/best; train --steps 7 --out run --resume
