@@ -1,6 +1,6 @@
 """calm against transformers on the loss of the first windows of 512 tokens of WikiText-2's test text, for real checkpoints stored in bf16, both in f32 and
 in bf16. In f32 every way's loss must agree with calm's within 1e-4; in bf16 calm's must be within 0.1 % of f32's, and nearer to it than transformers'. All run
-one after the other, round after round, each in its own process. `eval` is what the four windows take once the model is loaded (transformers: after one
+one after the other, round after round, each in its own process. `eval` is what the windows take once the model is loaded (transformers: after one
 warm-up window; calm: none), `load` from the start of the process, imports of Python not counted, to the loaded model (calm: mapped and packed);
 `cpu` is processor time of both, over all threads, which other work on the machine touches least; memory is the peak of the process.
 
@@ -98,8 +98,8 @@ def main():
     p.add_argument("--calmc", help=argparse.SUPPRESS)
     p.add_argument("--model", action="append", help="a directory, or a name below ~/.cache/calm-real (default: both)")
     p.add_argument("--ways", default=",".join(WAYS), help="some of: %(default)s (all)")
-    p.add_argument("--windows", type=int, default=4, help="of the text (default: %(default)s)")
-    p.add_argument("--rounds", type=int, default=3)
+    p.add_argument("--windows", type=int, default=16, help="of the text: the mean over few is off by chance (default: %(default)s)")
+    p.add_argument("--rounds", type=int, default=2)
     p.add_argument("--threads", type=int, default=2)
     p.add_argument("--json", action="store_true")
     p.add_argument("--torch", choices=WAYS, help=argparse.SUPPRESS)
