@@ -10,7 +10,8 @@
 #include "runtime/core/core.h"
 
 #define SPACES "\\t-\\r \\x{85}\\x{A0}\\x{1680}\\x{2000}-\\x{200A}\\x{2028}\\x{2029}\\x{202F}\\x{205F}\\x{3000}"
-#define WORDS "\\p{L}\\p{M}\\p{Nd}\\p{Nl}\\p{Pc}"
+#define WORDS "\\p{L}\\p{M}\\p{Nd}\\p{Nl}\\p{Pc}\\x{24B6}-\\x{24E9}\\x{1F130}-\\x{1F149}\\x{1F150}-\\x{1F169}\\x{1F170}-\\x{1F189}"
+#define LATIN "\\x{B2}\\x{B3}\\x{B9}\\x{BC}-\\x{BE}"     // numbers that are of a word for \w and \W, and not in a class
 
 enum {
   MOST = TK_SYNTAX_MOST, DEEPEST = 200, LONGEST = 1 << 15,
@@ -172,7 +173,7 @@ static bool put_escape(Walk *w, bool in_class) {
     char c;
     const char *outside, *inside;   // NULL: refused there
   } table[] = {
-    {'s', "[" SPACES "]", SPACES}, {'S', "[^" SPACES "]", NULL}, {'w', "[" WORDS "]", WORDS}, {'W', "[^" WORDS "]", NULL},
+    {'s', "[" SPACES "]", SPACES}, {'S', "[^" SPACES "]", NULL}, {'w', "[" WORDS LATIN "]", WORDS}, {'W', "[^" WORDS LATIN "]", NULL},
     {'d', "\\d", "\\d"}, {'D', "\\D", "\\D"}, {'n', "\\n", "\\n"}, {'r', "\\r", "\\r"}, {'t', "\\t", "\\t"}, {'f', "\\f", "\\f"},
     {'v', "\\x0B", "\\x0B"}, {'a', "\\a", "\\a"}, {'e', "\\e", "\\e"}, {'b', NULL, "\\x08"},
   };

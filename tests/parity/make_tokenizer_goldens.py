@@ -37,6 +37,8 @@ HAND = [
     "http://example.com/a?b=c&d=e#f", "C:\\path\\to\\file", "\"quoted\" 'single' `tick`", "{\"k\": [1, 2.5, null]}", "e=mc²  x³ H₂O", "½ Ⅷ ٣ ३ 四",
     "_ab+xyz>5+2.", "^_ab+xyz=5+2=+007.", "ok\u180eok", "\U0001d54f\U0001d4d0 math", "𠮷野家", "\ufffd bad", "\ue000 private", "a\u0301\u0302\u0303b", "\u0301start",
     "don’t “quote” — dash…", "Zażółć gęślą jaźń", "Đặng Việt Ngữ", "ﷺ", "\u2028\u2029", "a\u0000b", "…", "'s 't 're ' s", "it''s", "\t\n \t\n", "5'10\" tall",
+    "mc² x½y ¹²³ Ⓐⓩ🄰 ①", "\u200bzero\u200b width", "\x01\x02start \x01", "ﬁ\x01x ﬁ", "e\u0301\u0301 \u0600a a\u0600", "Łódź ŁÓDŹ", "漢字カナかなーー한글 latin кир 123",
+    "....", "aaaa aaa aa", "\u2581\u2581x", "©\u200d x", "<unk>é<unk>",
 ]
 
 
