@@ -215,8 +215,10 @@ int driver_build(const Options *o) {
 
 int driver_tokenize(const Options *o) {
   RtError e;
-  char *path = file_is_dir(o->spec) ? file_join(o->spec, "tokenizer.json") : rt_strdup(o->spec);
-  Tokenizer *t = tokenizer_open(path, &e);
+  char *path = NULL;
+  bool found = !file_is_dir(o->spec) || hf_tokenizer(o->spec, &path, &e);
+  if (!path) path = file_is_dir(o->spec) ? file_join(o->spec, "tokenizer.json") : rt_strdup(o->spec);
+  Tokenizer *t = found ? tokenizer_open(path, &e) : NULL;
   bool ok = t && tokenize_lines(t, o->decode, &(TokLines){stdin, stdout, "standard input", "standard output"}, &e);
   if (!ok) fprintf(stderr, "error: %s\n", e.text);
   tokenizer_free(t);

@@ -97,11 +97,16 @@ static bool open_directory(Build *b, MInst *m) {
 // The tokenizer.json of a model made from nothing; who names a model's directory means the one in it.
 static bool find_tokenizer(Build *b, MInst *m) {
   const char *path = m->decl->str2, *tokenizer = path ? path_from(b->a, spec_file(b), path) : NULL;
-  if (tokenizer && file_is_dir(tokenizer)) tokenizer = arena_printf(b->a, "%s/tokenizer.json", tokenizer);
+  RtError e;
+  if (tokenizer && file_is_dir(tokenizer)) {
+    char *in;
+    if (!hf_tokenizer(tokenizer, &in, &e)) return fail_at(b, m->decl->loc, "the tokenizer of model '%s': %s", m->pub->name, e.text), false;
+    tokenizer = in ? arena_printf(b->a, "%s", in) : arena_printf(b->a, "%s/tokenizer.json", tokenizer);
+    rt_free(in);
+  }
   m->pub->tokenizer = tokenizer ? absolute(b, tokenizer) : NULL;
   if (!can_be_held(b, m, m->pub->tokenizer)) return false;
   if (!tokenizer) return true;
-  RtError e;
   FileIn *in = file_in_open(tokenizer, &e);
   if (!in) return fail_at(b, m->decl->loc, "the tokenizer of model '%s': %s%s", m->pub->name, e.text, path_remark(b->a, spec_file(b), path)), false;
   rt_end(in);

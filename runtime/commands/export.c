@@ -140,12 +140,12 @@ static bool copy_beside(const char *from, const Export *x, const char *name, RtE
   return ok;
 }
 
-// From the directory of a tuned model, where it is there.
+// From the directory of a tuned model, where it is there; the tokenizer apart.
 static bool copy_files(const char *dir, const Export *x, RtError *e) {
   bool ok = true;
   for (int i = 0; ok && i < NFILES; i++) {
     const char *name = FILES[i];
-    if (!strcmp(name, "config.json") || !strcmp(name, WEIGHTS) || !strcmp(name, SUMS_FILE)) continue;
+    if (!strcmp(name, "config.json") || !strcmp(name, "tokenizer.json") || !strcmp(name, WEIGHTS) || !strcmp(name, SUMS_FILE)) continue;
     char *from = file_join(dir, name);
     if (file_is_there(from)) ok = copy_beside(from, x, name, e);
     rt_free(from);
@@ -207,10 +207,18 @@ static bool save_configs(const Models *ms, int m, const Export *x, RtError *e) {
   return ok;
 }
 
+static bool save_tokenizer_json(const Models *ms, int m, const Export *x, RtError *e) {
+  size_t n;
+  char *text = ms->tokfile[m] ? tokenizer_json(ms->tokfile[m], &n, e) : NULL;
+  bool ok = !ms->tokfile[m] || (text && save(x, "tokenizer.json", text, n, e));
+  rt_free(text);
+  return ok;
+}
+
 static bool save_tokenizer(const Models *ms, int m, const Export *x, RtError *e) {
   if (!ms->tokfile[m]) return true;
   char *from = file_dirname(ms->tokfile[m]), *config = file_join(from, "tokenizer_config.json");
-  bool ok = copy_beside(ms->tokfile[m], x, "tokenizer.json", e);
+  bool ok = save_tokenizer_json(ms, m, x, e);
   if (ok && file_is_there(config)) {
     ok = copy_beside(config, x, "tokenizer_config.json", e);
   } else if (ok) {
@@ -357,7 +365,7 @@ static bool load(App *a, const Options *o, RtError *e) {
 static bool save_all(const App *a, Export *x, RtError *e) {
   const Models *ms = a->models;
   bool tuned = ms->dir[x->model] != NULL;
-  return (tuned ? save_config_tuned(ms, x, e) && copy_files(ms->dir[x->model], x, e)
+  return (tuned ? save_config_tuned(ms, x, e) && copy_files(ms->dir[x->model], x, e) && save_tokenizer_json(ms, x->model, x, e)
                 : save_configs(ms, x->model, x, e) && save_tokenizer(ms, x->model, x, e)) &&
          save_weights(a, x, e) && sums_save(x->sums, x->dir, e);
 }

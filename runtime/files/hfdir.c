@@ -125,18 +125,37 @@ HfDir *hfdir_from(const char *dir, json_t *config, const char *from, const char 
   return NULL;
 }
 
+static bool is_in(const char *dir, const char *name) {
+  char *path = file_join(dir, name);
+  bool there = file_is_there(path);
+  rt_free(path);
+  return there;
+}
+
+bool hf_tokenizer(const char *dir, char **path, RtError *e) {
+  static const char *const sentencepiece[] = {"tokenizer.model", "spiece.model", "sentencepiece.bpe.model"};
+  *path = NULL;
+  if (is_in(dir, "tokenizer.json")) return *path = file_join(dir, "tokenizer.json"), true;
+  if (is_in(dir, "vocab.json") && is_in(dir, "merges.txt")) return *path = file_join(dir, "vocab.json"), true;
+  for (size_t i = 0; i < sizeof sentencepiece / sizeof *sentencepiece; i++)
+    if (is_in(dir, sentencepiece[i]))
+      return rt_fail(e, "%s/%s: a SentencePiece model, without the tokenizer.json that is read; this writes one (with transformers and sentencepiece installed): "
+                     HF_TOKENIZER_LINE, dir, sentencepiece[i], dir, dir);
+  return true;
+}
+
 HfDir *hfdir_open(const char *dir, RtError *e) {
   if (!file_is_dir(dir)) {
     rt_fail(e, "%s: no such directory (expected a Hugging Face model directory)", dir);
     return NULL;
   }
-  char *path = file_join(dir, "config.json"), *tokenizer = file_join(dir, "tokenizer.json");
+  char *path = file_join(dir, "config.json"), *tokenizer = NULL;
   HfDir *h = NULL;
   if (!file_is_there(path)) {
     rt_fail(e, "%s: no config.json (expected a Hugging Face model directory)", dir);
-  } else {
+  } else if (hf_tokenizer(dir, &tokenizer, e)) {
     json_t *config = rtj_object_file(path, 0, e);
-    if (config) h = hfdir_from(dir, config, "config.json", file_is_there(tokenizer) ? tokenizer : NULL, e);
+    if (config) h = hfdir_from(dir, config, "config.json", tokenizer, e);
     json_decref(config);
   }
   rt_free(tokenizer);

@@ -17,7 +17,7 @@ typedef struct HfDir {
   json_t *config;              // config.json, an object
   json_t *text;                // the language model's part: config["text_config"] where there is one, else config (borrowed)
   json_t *generation;          // generation_config.json, or NULL
-  char *tokenizer;             // path of tokenizer.json, or NULL when there is none
+  char *tokenizer;             // path of tokenizer.json, or of the vocab.json that a merges.txt lies beside; NULL when there is none
   json_t *tokenizer_config;    // of the file beside it, or NULL
   int64_t vocab_size;          // of `text`; -1 when it says none
   int32_t bos;                 // bos_token_id of config.json, else of generation_config.json; -1 when there is none
@@ -29,6 +29,11 @@ typedef struct HfDir {
   int64_t max_new_tokens;      // of generation_config.json; -1 when it says none
 } HfDir;
 
+// The file that a directory's tokenizer is opened by, to be freed: tokenizer.json, else vocab.json where merges.txt lies beside it (text/two_files.h).
+// NULL where there is neither; and an error where there is a SentencePiece model instead, with the line that makes a tokenizer.json of it.
+bool hf_tokenizer(const char *dir, char **path, RtError *e);
+// Makes a tokenizer.json of what transformers reads in a directory, which stands twice in it.
+#define HF_TOKENIZER_LINE "python3 -c \"from transformers import AutoTokenizer as T; T.from_pretrained('%s').save_pretrained('%s')\""
 // Opens a model directory; NULL and an error naming the file or key when it is not one.
 HfDir *hfdir_open(const char *dir, RtError *e);
 // The same facts for a program that has the configuration already: config is a borrowed object (a reference is taken), called

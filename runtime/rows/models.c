@@ -17,13 +17,11 @@ static void set_dirs(Models *m, const ModelPlace *place, int n) {
   for (int k = 0; k < n; k++) {
     int i = place[k].model;
     m->dir[i] = place[k].dir;
-    char *tok = file_join(place[k].dir, "tokenizer.json");
-    if (file_is_there(tok)) {
-      rt_free(m->tokfile[i]);
-      m->tokfile[i] = tok;
-    } else {
-      rt_free(tok);
-    }
+    RtError none;
+    char *tok;
+    if (!hf_tokenizer(place[k].dir, &tok, &none) || !tok) continue;      // the one that was compiled for stays
+    rt_free(m->tokfile[i]);
+    m->tokfile[i] = tok;
   }
 }
 

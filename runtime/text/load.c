@@ -3,11 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/abi/abi.h"
 #include "runtime/core/core.h"
 #include "runtime/files/files.h"
 #include "runtime/text/pipeline.h"
 #include "runtime/text/tokenizer.h"
+#include "runtime/text/two_files.h"
 
 static bool is(JsonStr s, const char *name) { return s.n == strlen(name) && memcmp(s.s, name, s.n) == 0; }
 
@@ -27,12 +27,12 @@ static bool find_in_model(JsonScan *s, JsonStr *vocab, JsonStr *merges) {
   return k == 0;
 }
 
-static bool find_large(const char *path, const FileMap *m, JsonStr *vocab, JsonStr *merges, RtError *e) {
+static bool find_large(const char *path, JsonStr file, JsonStr *vocab, JsonStr *merges, RtError *e) {
   JsonScan s;
   bool first = true, ok;
   JsonStr key;
   int k = 0;
-  jscan_init(&s, path, (const char *)m->data, m->size, e);
+  jscan_init(&s, path, file.s, file.n, e);
   ok = jscan_expect(&s, '{');
   while (ok && (k = jscan_member(&s, &first, &key)) > 0)
     ok = is(key, "model") && jscan_peek(&s) == '{' ? find_in_model(&s, vocab, merges) : jscan_skip(&s);
@@ -41,11 +41,11 @@ static bool find_large(const char *path, const FileMap *m, JsonStr *vocab, JsonS
 }
 
 // Parses the file with the two large parts replaced by null.
-static json_t *parse_rest(const char *path, const FileMap *m, JsonStr vocab, JsonStr merges, RtError *e) {
+static json_t *parse_rest(const char *path, JsonStr file, JsonStr vocab, JsonStr merges, RtError *e) {
   JsonStr cut[2] = {vocab, merges};
   if (cut[0].s > cut[1].s) cut[0] = merges, cut[1] = vocab;
-  const char *from = (const char *)m->data, *end = from + m->size;
-  char *text = rt_alloc(m->size + 16, 1), *to = text;
+  const char *from = file.s, *end = from + file.n;
+  char *text = rt_alloc(file.n + 16, 1), *to = text;
   for (int i = 0; i < 2; i++) {
     if (!cut[i].s) continue;
     memcpy(to, from, (size_t)(cut[i].s - from));
@@ -174,19 +174,16 @@ static bool read_all(Tokenizer *t, const json_t *root, JsonStr vocab, JsonStr me
 }
 
 Tokenizer *tokenizer_open(const char *path, RtError *e) {
-  FileMap m;
-  if (!file_map(&m, path, e)) return NULL;
+  TkFile f;
+  if (!tk_file_open(&f, path, e)) return NULL;
   Tokenizer *t = rt_alloc(1, sizeof *t);
   t->path = rt_strdup(path);
   JsonStr vocab = {0}, merges = {0};
   json_t *root = NULL;
-  size_t valid = rt_utf8_valid((const char *)m.data, m.size);
-  const char *other = text_encoding((const char *)m.data, m.size);
-  bool ok = other ? rt_fail(e, "%s: " ENCODING_HELP, path, other, other) : valid == m.size || rt_fail(e, "%s: not UTF-8 at byte %zu", path, valid);
-  ok = ok && find_large(path, &m, &vocab, &merges, e) && (root = parse_rest(path, &m, vocab, merges, e)) != NULL &&
-       read_all(t, root, vocab, merges, e);
+  bool ok = find_large(path, f.text, &vocab, &merges, e) && (root = parse_rest(path, f.text, vocab, merges, e)) != NULL &&
+            read_all(t, root, vocab, merges, e);
   json_decref(root);
-  file_unmap(&m);
+  tk_file_close(&f);
   if (ok) return t;
   tokenizer_free(t);
   return NULL;

@@ -11,6 +11,11 @@ typedef struct Tokenizer Tokenizer;
 
 Tokenizer *tokenizer_open(const char *path, RtError *e);     // a tokenizer.json; what it uses and calm does not know is an error naming it
 void tokenizer_free(Tokenizer *t);
+// A file named vocab.json is opened as what it and the merges.txt beside it say (two_files.h). The tokenizer.json that stands for what is opened: the
+// file itself, or one put together; to be freed with rt_free, *n bytes.
+char *tokenizer_json(const char *path, size_t *n, RtError *e);
+// The names of the files that are read beside it, but for tokenizer_config.json, and may be missing: *n of them.
+const char *const *tokenizer_beside(const char *path, int *n);
 // The tokenizer as one piece of memory that depends on no address: to be written to a file, freed with rt_free, *n bytes.
 void *tokenizer_image(const Tokenizer *t, size_t *n);
 // The same tokenizer from such a piece (8-byte aligned, to outlive it), whose tables are used where they lie: nothing of them is copied. It is

@@ -18,6 +18,20 @@ static bool add_hash(json_t *files, const char *path, RtError *e) {
   return true;
 }
 
+static bool add_tokenizer(json_t *files, const char *path, RtError *e) {
+  int n;
+  const char *const *more = tokenizer_beside(path, &n);
+  char *dir = file_dirname(path);
+  bool ok = add_hash(files, path, e);
+  for (int i = 0; ok && i < n; i++) {
+    char *beside = file_join(dir, more[i]);
+    ok = !file_is_there(beside) || add_hash(files, beside, e);
+    rt_free(beside);
+  }
+  rt_free(dir);
+  return ok;
+}
+
 static void add_dtypes(json_t *list, const Safetensors *s) {
   bool seen[DT_NONE] = {false};
   for (int i = 0; i < st_count(s); i++) seen[st_at(s, i)->dtype] = true;
@@ -49,7 +63,7 @@ static bool read_model(const Models *m, int i, json_t *o, RtError *e) {
   } else {
     json_object_set(o, "config", m->prog->model[i].config);
   }
-  return !m->tokfile[i] || add_hash(files, m->tokfile[i], e);
+  return !m->tokfile[i] || add_tokenizer(files, m->tokfile[i], e);
 }
 
 const json_t *identity_get(Identity *id, RtError *e) {

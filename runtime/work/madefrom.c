@@ -58,7 +58,10 @@ static bool add_model(json_t *list, const Models *m, int i, RtError *e) {
     json_t *g = group_new(MADE_TOKENIZER, name, dir);
     json_array_append_new(list, g);
     // A tokenizer may have another name in a spec; what lies beside it has not.
-    ok = add_file(g, m->tokfile[i], file ? file + 1 : m->tokfile[i], e) && add_named(g, dir, WITH_TOKENIZER + 1, N_WITH_TOKENIZER - 1, e);
+    int n;
+    const char *const *more = tokenizer_beside(m->tokfile[i], &n);
+    ok = add_file(g, m->tokfile[i], file ? file + 1 : m->tokfile[i], e) && add_named(g, dir, WITH_TOKENIZER + 1, N_WITH_TOKENIZER - 1, e) &&
+         add_named(g, dir, more, n, e);
     rt_free(dir);
   }
   return ok;
