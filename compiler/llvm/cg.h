@@ -75,6 +75,8 @@ LLVMValueRef cg_load(Cg *g, LLVMTypeRef t, LLVMValueRef p);                     
 void cg_store(Cg *g, LLVMValueRef v, LLVMValueRef p);
 LLVMValueRef cg_load16(Cg *g, LLVMValueRef p);                                   // 16 floats, align 4
 void cg_store16(Cg *g, LLVMValueRef v, LLVMValueRef p);
+void cg_store16_past(Cg *g, LLVMValueRef v, LLVMValueRef p);                      // past the caches; p at a line's beginning; cg_fence before others read it
+void cg_fence(Cg *g);
 void cg_fetch(Cg *g, LLVMValueRef p, int level);                                 // prefetch to L1 (3) or L2 (2); p may point anywhere
 LLVMValueRef cg_mask(Cg *g, int lanes, LLVMValueRef n);                          // lanes < n (i64), <lanes x i1>
 LLVMValueRef cg_mask16(Cg *g, LLVMValueRef n);                                   // of 16

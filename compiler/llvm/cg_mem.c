@@ -27,6 +27,15 @@ void cg_store(Cg *g, LLVMValueRef v, LLVMValueRef p) {
 LLVMValueRef cg_load16(Cg *g, LLVMValueRef p) { return cg_load(g, g->v16f32, p); }
 void cg_store16(Cg *g, LLVMValueRef v, LLVMValueRef p) { cg_store(g, v, p); }
 
+void cg_store16_past(Cg *g, LLVMValueRef v, LLVMValueRef p) {
+  LLVMValueRef store = LLVMBuildStore(g->b, v, p);
+  LLVMMetadataRef one = LLVMValueAsMetadata(cg_i32(g, 1));
+  LLVMSetAlignment(store, 64);
+  LLVMSetMetadata(store, LLVMGetMDKindIDInContext(g->ctx, "nontemporal", 11), LLVMMetadataAsValue(g->ctx, LLVMMDNodeInContext2(g->ctx, &one, 1)));
+}
+
+void cg_fence(Cg *g) { cg_intrinsic(g, "llvm.x86.sse.sfence", NULL, 0, NULL, 0); }
+
 void cg_fetch(Cg *g, LLVMValueRef p, int level) {
   LLVMValueRef arg[4] = {p, cg_i32(g, 0), cg_i32(g, level), cg_i32(g, 1)};          // read, locality, data
   cg_intrinsic(g, "llvm.prefetch", &g->ptr, 1, arg, 4);

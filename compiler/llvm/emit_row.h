@@ -31,6 +31,7 @@ typedef struct RowEmit {
   LLVMValueRef *cur;           // value -> its 16 lanes at the present position, NULL
   LLVMValueRef *acc;           // epilogues: tile of each matrix
   LLVMValueRef acc_stride, acc_row, acc_col;
+  bool past;                   // whole lines go to memory past the caches
 } RowEmit;
 
 // 16 lanes of value i at pos.

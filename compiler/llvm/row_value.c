@@ -99,5 +99,6 @@ void row_store(RowEmit *e, int i, LLVMValueRef v, const RowPos *pos) {
   if (m.dt != DT_F32) bug("a row kernel writes %s", dtype_name(m.dt));
   if (same) cg_store(g, LLVMBuildExtractElement(g->b, v, cg_i32(g, 0), ""), p);
   else if (pos->mask) cg_store16_mask(g, v, p, pos->mask);
+  else if (e->past) cg_store16_past(g, v, p);
   else cg_store16(g, v, p);
 }

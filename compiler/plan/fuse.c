@@ -10,6 +10,7 @@ typedef struct Fuser {
   Fusion *f;
   bool forward_only;
   int *home;                   // gemm unit whose epilogue a row node joined, or -1
+  bool *carried;               // row node that rests on no product, and yet is computed in an epilogue: all its users are there
   int *uses;                   // users of each node, outputs included
   int *by_input;               // node -> the last gemm unit that reads it, -1
   int *by_level;               // [(level * nsym + sym) * 2 + live] -> its row unit, -1
@@ -167,7 +168,7 @@ static int made_by(const Fuser *z, NodeId n, int level) {
   NodeId r = fuse_root(z->g, n);
   if (op_is(z->g->node[r].op, T_PART)) r = z->g->node[r].in[0];
   if (z->f->level[r] < level || op_class(z->g->node[r].op) == OPC_SOURCE) return -1;
-  return z->f->unit[r];
+  return z->home[r] >= 0 ? z->home[r] : z->f->unit[r];
 }
 
 // The gemm unit whose epilogue row node i may join, or -1.
@@ -192,7 +193,7 @@ static int epilogue_home(const Fuser *z, NodeId i) {
     if (!same_extents(&x->type, &n->type)) return -1;
     if (op_is(x->op, T_SAME_DATA) && made_by(z, n->in[k], level) >= 0) return -1;
     int u = made_by(z, n->in[k], level);
-    bool row_later = z->f->level[n->in[k]] == level && op_class(x->op) == OPC_ROW && z->home[n->in[k]] < 0;
+    bool row_later = z->f->level[n->in[k]] == level && op_class(x->op) == OPC_ROW && z->home[n->in[k]] < 0 && !z->carried[n->in[k]];
     if (row_later || (u >= 0 && u != target && z->f->u[u].first > z->f->u[target].first)) return -1;
   }
   return target;
@@ -219,22 +220,115 @@ static bool may_pair(const Fuser *z, int u) {
   return true;
 }
 
-static void epilogues(Fuser *z) {
+// Whether row node i may be computed in whatever epilogue of its level: from what was there before, or is carried itself.
+static bool may_be_carried(const Fuser *z, NodeId i) {
+  const Graph *g = z->g;
+  const Node *n = &g->node[i];
+  if (!op_is(n->op, T_EPILOGUE) || !n->backward) return false;      // in the forward pass row work runs where its operands are made
+  for (int k = 0; k < n->nin; k++) {
+    const Node *x = &g->node[n->in[k]];
+    if (type_row_sym(&x->type) < 0) {
+      if (!shared_ok(g, n->in[k], static_elems(&n->type))) return false;
+    } else if (!same_extents(&x->type, &n->type) || (z->f->level[fuse_root(g, n->in[k])] >= z->f->level[i] && op_class(x->op) != OPC_SOURCE && !z->carried[n->in[k]])) {
+      return false;
+    }
+  }
+  return true;
+}
+
+static void find_homes(Fuser *z) {
   for (NodeId i = 0; i < z->g->n; i++) {
     z->home[i] = -1;
-    if (!is_row(z->g, i) || skip(z, i)) continue;
+    z->carried[i] = z->carried[i] && may_be_carried(z, i);
+    if (!is_row(z->g, i) || skip(z, i) || z->carried[i]) continue;
     int u = epilogue_home(z, i);
     if (u < 0) continue;
     z->home[i] = u;
     unsigned set = products(z, u, i);
-    bool several = set & (set - 1);
-    if (!set || (several && !may_pair(z, u))) {
-      z->home[i] = -1;
-      continue;
-    }
-    if (several) z->f->u[u].paired = true;
-    unit_push(z, u, i);
+    if (!set || ((set & (set - 1)) && !may_pair(z, u))) z->home[i] = -1;
   }
+}
+
+// What a node's users are to it: nobody, one epilogue of its own level, or others.
+enum { NOBODY = -2, OTHERS = -1 };
+static void meet(int *users, int user) { *users = *users == NOBODY || *users == user ? user : OTHERS; }
+
+static void outputs_are_users(const Fuser *z, int *users) {
+  for (NodeId i = 0; i < z->g->n; i++) users[i] = NOBODY;
+  for (int i = 0; i < z->g->nout; i++) users[z->g->out[i].node] = OTHERS;
+}
+
+// Carried nodes go where their users are. One with users elsewhere is carried no longer, and where its users go has to be found again: true.
+static bool settle(Fuser *z, int *users) {
+  const Graph *g = z->g;
+  bool again = false;
+  outputs_are_users(z, users);
+  for (NodeId i = g->n - 1; i >= 0; i--) {
+    if (skip(z, i)) continue;
+    if (z->carried[i]) {
+      int u = users[i];
+      bool there = u >= 0 && z->f->u[u].live == z->live[i] && z->f->u[u].level == z->f->level[i];
+      if (there) z->home[i] = u;
+      else z->carried[i] = false, again = true;
+    }
+    for (int k = 0; k < g->node[i].nin; k++) meet(&users[g->node[i].in[k]], z->home[i] >= 0 ? z->home[i] : OTHERS);
+  }
+  return again;
+}
+
+// How many users a node has in the row kernel of its level, in its own unit, and beyond both.
+typedef struct Users { int rows, inside, beyond; } Users;
+
+static void count_user(const Fuser *z, NodeId i, NodeId x, Users *of) {
+  const Graph *g = z->g;
+  int u = z->home[x] >= 0 ? z->home[x] : z->f->unit[x];
+  bool row = is_row(g, i) && z->home[i] < 0;
+  bool level = z->f->level[i] == z->f->level[x] && z->live[i] == z->live[x] && type_row_sym(&g->node[i].type) == type_row_sym(&g->node[x].type);
+  if (row && level) of->rows++;
+  else if (u >= 0 && z->home[i] == u) of->inside++;
+  else of->beyond++;
+}
+
+// Whether what row node i of an epilogue reads of its own unit is stored without it as well.
+static bool reads_what_stands(const Fuser *z, NodeId i, const Users *of) {
+  const Node *n = &z->g->node[i];
+  for (int k = 0; k < n->nin; k++) {
+    NodeId x = n->in[k];
+    bool inside = z->f->unit[x] == z->home[i] || z->home[x] == z->home[i];
+    if (inside && !of[x].rows && !of[x].beyond) return false;
+  }
+  return true;
+}
+
+// What only the row kernel of the same level reads is left to it where nothing more has to be stored for that: the square that a norm sums.
+static void leave_to_rows(Fuser *z) {
+  const Graph *g = z->g;
+  Users *of = ARENA_ARRAY(z->a, Users, g->n + 1);
+  for (int i = 0; i < g->nout; i++) of[g->out[i].node].beyond++;
+  for (NodeId i = g->n - 1; i >= 0; i--) {
+    if (skip(z, i)) continue;
+    bool alone = z->home[i] >= 0 && of[i].rows && !of[i].inside && !of[i].beyond;
+    if (alone && reads_what_stands(z, i, of)) z->home[i] = -1;
+    for (int k = 0; k < g->node[i].nin; k++) count_user(z, i, g->node[i].in[k], &of[g->node[i].in[k]]);
+  }
+}
+
+static void join(Fuser *z) {
+  for (NodeId i = 0; i < z->g->n; i++) {
+    if (z->home[i] < 0) continue;
+    unsigned set = products(z, z->home[i], i);
+    if (set & (set - 1)) z->f->u[z->home[i]].paired = true;
+    unit_push(z, z->home[i], i);
+  }
+}
+
+static void epilogues(Fuser *z) {
+  int *users = ARENA_ARRAY(z->a, int, z->g->n + 1);
+  for (NodeId i = 0; i < z->g->n; i++) z->carried[i] = is_row(z->g, i) && !skip(z, i) && may_be_carried(z, i);
+  do find_homes(z);
+  while (settle(z, users));
+  leave_to_rows(z);
+  join(z);
 }
 
 static void row_units(Fuser *z) {
@@ -331,6 +425,7 @@ Fusion *fuse(const Graph *g, Arena *a, bool forward_only) {
   z.home = ARENA_ARRAY(a, int, n);
   z.uses = ARENA_ARRAY(a, int, n);
   z.live = ARENA_ARRAY(a, bool, n);
+  z.carried = ARENA_ARRAY(a, bool, n);
   for (NodeId i = 0; i < g->n; i++) {
     f->unit[i] = -1;
     for (int k = 0; k < g->node[i].nin; k++) z.uses[g->node[i].in[k]]++;

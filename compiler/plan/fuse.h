@@ -2,7 +2,8 @@
 //
 // Levels. A heavy op (anything but row-by-row work) raises the level by one; row work stays at the level of its inputs. All row work
 // of one level over one row symbol is one row kernel: nothing can leave such a group and come back, since that takes a heavy op.
-// Elementwise work that needs only a gemm's own product, and what was there before it, moves into that gemm's epilogue.
+// Elementwise work that needs only a gemm's own product, and what was there before it, moves into that gemm's epilogue, and with it what only such work reads
+// (a derivative made again); but what only row work behind it reads stays there when its operands are in memory anyway (the square that a norm sums).
 // Where a graph is differentiated, what depends on no parameter shares no unit with what does, so that it can be run apart (split.c).
 // Row work over static operands alone (1 + w) has no unit of its own unless a heavy op or an output wants it: users repeat it inline.
 #ifndef CALM_PLAN_FUSE_H

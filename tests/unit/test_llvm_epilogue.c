@@ -17,8 +17,8 @@ enum { K = 19, NR = sizeof rows_of / sizeof *rows_of, NW = sizeof widths / sizeo
 
 static uint32_t next(uint32_t *s) { return *s = *s * 1664525u + 1013904223u; }
 static float *numbers(uint32_t *s, int64_t n) {
-  float *p = malloc((size_t)(n + 16) * sizeof *p);
-  for (int64_t i = 0; i < n; i++) p[i] = (float)((int)(next(s) >> 28) - 8);
+  float *p = aligned_alloc(64, (size_t)(n + 16) / 16 * 64 + 64);
+  for (int64_t i = 0; i < n + 16; i++) p[i] = (float)((int)(next(s) >> 28) - 8);
   return p;
 }
 
@@ -88,21 +88,23 @@ static void residual(uint32_t seed, int64_t T, int64_t N) {
   free(x), free(w0), free(w1), free(bias), free(scale), free(h), free(want), free(p0), free(p1), free(plain);
 }
 
-// y = a (b - 3), a and b two products of the same rows.
-static void pair(uint32_t seed, int64_t T, int64_t N) {
+// y = a (b - 3), a and b two products of the same rows, y `off` floats behind a line's beginning.
+static void pair_at(uint32_t seed, int64_t T, int64_t N, int off) {
   uint32_t s = seed;
   RowVal three = {.src = RV_IMM, .imm = 3, .in = {-1, -1}, .shared = true, .store = -1};
   RowVal v[] = {acc(0, N), acc(1, N), three, op(OP_sub, 1, 2, N, -1), op(OP_mul, 0, 3, N, 3)};
   KArg arg[4] = {{.per_row = true, .elems = K}, {0}, {0}, {.per_row = true, .written = true, .elems = N}};
   Kernel k = {.cls = K_GEMM, .arg = arg, .narg = 4, .dim = {K}, .nmat = 2, .N = {N, N}, .paired = true};
   k.prog[0] = (RowProg){v, sizeof v / sizeof *v};
-  float *x = numbers(&s, T * K), *a = numbers(&s, N * K), *b = numbers(&s, N * K), *out = numbers(&s, T * N);
+  float *x = numbers(&s, T * K), *a = numbers(&s, N * K), *b = numbers(&s, N * K), *out = numbers(&s, T * N + off);
   float *want = malloc((size_t)(T * N + 16) * sizeof *want), *pa = packed(a, N), *pb = packed(b, N);
   for (int64_t r = 0; r < T; r++)
     for (int64_t n = 0; n < N; n++) want[r * N + n] = product(x, a, r, n) * (product(x, b, r, n) - 3);
-  run(&k, T, (void *[]){x, pa, pb, out}, 3, want, T * N);
+  run(&k, T, (void *[]){x, pa, pb, out + off}, 3, want, T * N);
   free(x), free(a), free(b), free(out), free(want), free(pa), free(pb);
 }
+
+static void pair(uint32_t seed, int64_t T, int64_t N) { pair_at(seed, T, N, 0); }
 
 static void each(void (*f)(uint32_t, int64_t, int64_t)) {
   for (int r = 0; r < NR; r++)
@@ -119,10 +121,19 @@ static void test_pair(void **state) {
   each(pair);
 }
 
+// So much that it is written past the caches, where it lies in whole lines.
+static void test_much(void **state) {
+  (void)state;
+  enum { ROWS = 5300, WIDE = 208 };
+  residual(1, ROWS, WIDE);
+  for (int off = 0; off < 2; off++) pair_at(2, ROWS, WIDE, off);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_residual),
       cmocka_unit_test(test_pair),
+      cmocka_unit_test(test_much),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -295,6 +295,30 @@ static void plan_of(Kit *k, const Graph *g, const char *what) {
 }
 static void plans(void **state) { (void)state; each_graph(plan_of); }
 
+// SiLU's derivative, made again from what the forward pass kept, stands behind the product that brings the gradient; a norm's square is taken where it is
+// summed. Left alone, wide matrices would be written and read once more for each.
+static void row_work_goes_where_its_operands_are(void **state) {
+  (void)state;
+  Kit *k = kit_new(11);
+  Plan *p = plan_new(k->arena);
+  plan_add(p, passes_run(kit_train_graph(k, true, true), k->arena, NULL, NULL));
+  plan_finish(p);
+  int backward = 0;
+  for (int i = 0; i < p->nkernel; i++) {
+    const Kernel *kernel = &p->kernel[i];
+    for (int m = 0; m < MAX_MATS; m++)
+      for (int v = 0; v < kernel->prog[m].n; v++) {
+        const RowVal *x = &kernel->prog[m].v[v];
+        if (x->src != RV_OP) continue;
+        if (x->op == OP_sigmoid && kernel->cls == K_ROW) fail_msg("kernel %d: sigmoid in a row kernel", i);
+        backward += x->op == OP_sigmoid && kernel->cls == K_GEMM_T;
+        if (x->op == OP_mul && x->in[0] == x->in[1] && kernel->cls != K_ROW) fail_msg("kernel %d: a square in an epilogue", i);
+      }
+  }
+  assert_true(backward > 0);
+  kit_free(k);
+}
+
 // A plan whose entry `loss` multiplies rows with the head's matrix is refused: all logits would stand in memory.
 static void plan_refuses_logits(void **state) {
   (void)state;
@@ -424,7 +448,7 @@ int main(void) {
       cmocka_unit_test(dead_code), cmocka_unit_test(common), cmocka_unit_test(stops), cmocka_unit_test(rows),
       cmocka_unit_test(rows_backward), cmocka_unit_test(rows_wanted_both_ways), cmocka_unit_test(attributes_differ),
       cmocka_unit_test(recomputes_cheap_work_once), cmocka_unit_test(stages), cmocka_unit_test(plans),
-      cmocka_unit_test(plan_of_all), cmocka_unit_test(plan_refuses_logits),
+      cmocka_unit_test(row_work_goes_where_its_operands_are), cmocka_unit_test(plan_of_all), cmocka_unit_test(plan_refuses_logits),
       cmocka_unit_test(kernels_are_told_apart), cmocka_unit_test(kernels_behind_a_zero),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
