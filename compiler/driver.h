@@ -35,6 +35,7 @@ int driver_build(const Options *o);
 int driver_tokenize(const Options *o);     // spec: a folder with a tokenizer.json, or such a file
 int driver_verify(const Options *o);       // verify.c: a model alone against a dump of it
 int driver_doctor(const Options *o);       // doctor.c: what this machine is, and whether programs can be made here
+int driver_doc(const Options *o);          // doc.c: what the language has; spec: a name, or NULL: all of it
 int driver_pack(const Options *o);         // pack.c: builds a program and has it write its pack file
 const char *driver_program(Arena *a, const char *spec);    // where a program goes when nobody says: SPEC without .calm, in the current folder
 bool emit_known(const char *kind);         // of --emit

@@ -10,7 +10,7 @@
 #include "runtime/abi/abi.h"
 
 enum { FLAG, TEXT };
-enum { BUILD = 1, TOKENIZE = 2, VERIFY = 4, DOCTOR = 8, PACK = 16 };
+enum { BUILD = 1, TOKENIZE = 2, VERIFY = 4, DOCTOR = 8, PACK = 16, DOC = 32 };
 typedef struct OptionRow {
   const char *name;
   char letter;
@@ -36,6 +36,7 @@ static const struct {
   {"tokenize", "DIR", "JSON strings on standard input, one a line, to ids and byte spans with DIR/tokenizer.json", TOKENIZE, driver_tokenize},
   {"verify", "DIR", "compare a model with a dump of it (examples/verify); name the first block that diverges", VERIFY, driver_verify},
   {"doctor", "", "what this machine is and can do, what programs will run on it, and what is missing to make them", DOCTOR, driver_doctor},
+  {"doc", "[NAME]", "functions, operators, architectures and selectors of the language, or one of them whole", DOC, driver_doc},
 };
 enum { N_COMMANDS = sizeof commands / sizeof *commands };
 
@@ -55,7 +56,8 @@ static void help(FILE *f) {
         "       calmc pack SPEC.calm [-o PROGRAM] [--params PATH]\n"
         "       calmc tokenize DIR [--decode]\n"
         "       calmc verify DIR --ref DUMP.safetensors [--tol X]\n"
-        "       calmc doctor\n\ncommands:\n", f);
+        "       calmc doctor\n"
+        "       calmc doc [NAME]\n\ncommands:\n", f);
   for (int i = 0; i < N_COMMANDS; i++) fprintf(f, "  %-8s %-11s %s\n", commands[i].name, commands[i].arg, commands[i].help);
   fputs("\noptions:\n", f);
   for (int i = 0; i < N_ROWS; i++) {
@@ -140,7 +142,7 @@ static int no_command(const char *name, const char *next) {
   Near near = near_begin(name);
   for (int i = 0; i < N_COMMANDS; i++) near_offer(&near, commands[i].name);
   for (int i = 0; i < N_PROGRAM_COMMANDS; i++) near_offer(&near, program_commands[i]);
-  return usage(&near, "the commands are build, pack, tokenize, verify and doctor; found '%s'", name);
+  return usage(&near, "the commands are build, pack, tokenize, verify, doctor and doc; found '%s'", name);
 }
 
 static int known_pass(const char *name) {
@@ -171,7 +173,7 @@ static int check_options(const Options *o, int which) {
     return usage(NULL, "--%s is an option of %s, not of %s", rows[k].name, commands[i].name, commands[which].name);
   }
   if (!*commands[which].arg && o->spec) return usage(NULL, "%s takes nothing; found '%s'", commands[which].name, o->spec);
-  if (*commands[which].arg && !o->spec) return usage(NULL, "calmc %s: expected %s", commands[which].name, commands[which].arg);
+  if (*commands[which].arg && *commands[which].arg != '[' && !o->spec) return usage(NULL, "calmc %s: expected %s", commands[which].name, commands[which].arg);
   if (bit == VERIFY && !o->ref) return usage(NULL, "verify needs --ref DUMP.safetensors");
   int bad = o->emit ? known_kind(o->emit) : 0;
   return bad ? bad : o->dump ? known_pass(o->dump) : 0;
@@ -200,7 +202,7 @@ static int read_line(Options *o, int *which, int argc, char **argv) {
     fputs("error: cannot write to standard output\n", stderr);
     return 1;
   }
-  if (*which < 0) return usage(NULL, "no command: expected build, pack, tokenize, verify or doctor, as in calmc build SPEC.calm");
+  if (*which < 0) return usage(NULL, "no command: expected build, pack, tokenize, verify, doctor or doc, as in calmc build SPEC.calm");
   int bad = check_options(o, *which);
   return bad ? bad : -1;
 }

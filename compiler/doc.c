@@ -1,0 +1,196 @@
+// doc: what the language has, from the tables and texts that it is compiled from: its functions (dsl/builtins.def), initial values (runtime/abi/init.def),
+// selectors, and what the library declares, each with the comment above it.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "driver.h"
+#include "dsl/ast.h"
+#include "runtime/abi/abi.h"
+
+typedef struct Entry {
+  const char *name, *kind;
+  const char *line;            // signature, or an example
+  const char *what;            // one line; of a declaration the first of its comment
+  const char *text;            // of a declaration: all of it, with its comment; else NULL
+} Entry;
+typedef struct Doc {
+  Arena *a;
+  Entry *v;
+  int n, cap;
+} Doc;
+
+static void add(Doc *d, const char *kind, const char *name, const char *line, const char *what, const char *text) {
+  Entry e = {.name = name, .kind = kind, .line = line, .what = what, .text = text};
+  ARENA_PUSH(d->a, d->v, d->n, d->cap, e);
+}
+
+// "x w b?" to "linear(x, w, b?)".
+static const char *signature(Arena *a, const char *name, const char *params) {
+  const char *out = "";
+  for (size_t n; *params; params += n, params += *params == ' ') {
+    n = strcspn(params, " ");
+    out = arena_printf(a, "%s%s%.*s", out, *out ? ", " : "", (int)n, params);
+  }
+  return arena_printf(a, "%s(%s)", name, out);
+}
+
+// How connect applies an op: its first two arguments are the states, the others are named.
+static const char *applied(Arena *a, const Ast *op) {
+  const Ast *formals = op->kid[0];
+  const char *args = "";
+  for (int i = 2; i < formals->nkid; i++) args = arena_printf(a, "%s%s%s = 8", args, i > 2 ? ", " : "", formals->kid[i]->name);
+  return arena_printf(a, "connect code[every 4] -> base[spread] with %s(%s)", op->name, args);
+}
+
+static void add_functions(Doc *d) {
+  static const struct { const char *name, *params, *what; } rows[] = {
+      {"weight", "name", "a tensor of the model's files, with its shape: weight(\"lm_head.weight\")[V, D]; weight?(…) is none where there is no such tensor"},
+#define F(name, params, takes, what) {#name, params, what},
+#define E(name, number, result, op, what) {#name, "x", what},
+#include "dsl/builtins.def"
+#undef F
+#undef E
+  };
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) add(d, "function", rows[i].name, signature(d->a, rows[i].name, rows[i].params), rows[i].what, NULL);
+  static const struct { const char *name, *line; } constants[] = {
+#define BARE(value) WORD
+#define NO_WORD NOTHING
+#define WORD(word, what) {#word, what},
+#define NOTHING(word, what)
+#define X(id, word, bare, called, params, what) bare(word, what)
+#include "runtime/abi/init.def"
+#undef X
+  };
+  for (size_t i = 0; i < sizeof constants / sizeof *constants; i++)
+    add(d, "initial value", constants[i].name, arena_printf(d->a, "param w[N, D] = %s", constants[i].name), constants[i].line, NULL);
+}
+
+static void add_selectors(Doc *d) {
+  static const struct { const char *name, *line, *what; } rows[] = {
+      {"numbers", "base[4, 8]", "these layers; 0 is the embedding's output, k the state after block k"},
+      {"range", "base[4..16 step 4]", "from the first to the last, both included"},
+      {"every", "base[every 4]", "each fourth layer, the last block's included where it falls on it"},
+      {"all", "base[all]", "after each block"},
+      {"last", "base[last]", "after the last block"},
+      {"spread", "base[spread]", "as many layers as the other side has, evenly spread"},
+  };
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) add(d, "selector", rows[i].name, rows[i].line, rows[i].what, NULL);
+}
+
+// ---- the library
+
+// Where the comment right above `at` begins; at itself where none is.
+static uint32_t comment_above(const Source *s, uint32_t at) {
+  uint32_t begin = at;
+  while (begin) {
+    uint32_t line = begin - 1;                     // the end of the line above
+    while (line && s->text[line - 1] != '\n') line--;
+    if (s->text[line] != '#') break;
+    begin = line;
+  }
+  return begin;
+}
+
+static const char *first_line(Arena *a, const char *text) {
+  while (*text == '#' || *text == ' ') text++;
+  return arena_printf(a, "%.*s", (int)strcspn(text, "\n"), text);
+}
+
+// What a declaration says before its body: up to its '{' or '='.
+static const char *heading(Arena *a, const Source *s, const Ast *k) {
+  size_t n = 0, all = k->loc.end - k->loc.begin;
+  const char *t = s->text + k->loc.begin;
+  int open = 0;
+  for (; n < all && t[n] != '\n' && (open || (t[n] != '{' && t[n] != '=')); n++) open += (t[n] == '(') - (t[n] == ')');
+  while (n && t[n - 1] == ' ') n--;
+  return arena_printf(a, "%.*s", (int)n, t);
+}
+
+static void add_declaration(Doc *d, const Source *s, const Ast *k) {
+  uint32_t begin = comment_above(s, k->loc.begin);
+  bool said = begin < k->loc.begin;
+  const char *what = said ? first_line(d->a, s->text + begin) : "";
+  const char *text = arena_printf(d->a, "%.*s", (int)(k->loc.end - begin), s->text + begin);
+  const char *example = k->kind == AST_OP ? arena_printf(d->a, "%s\n\n# as in\n%s", text, applied(d->a, k)) : text;
+  add(d, ast_kind_name(k->kind), k->name, heading(d->a, s, k), what, example);
+}
+
+static bool add_library(Doc *d) {
+  Sources sources;
+  Diags diags;
+  sources_init(&sources, d->a);
+  diags_init(&diags, &sources);
+  for (const StdFile *f = std_files; f->name; f++) {
+    uint32_t file = sources_add(&sources, f->name, f->text, strlen(f->text));
+    const Ast *tree = ast_parse(d->a, &sources, &diags, file);
+    for (int i = 0; tree && i < tree->nkid; i++) {
+      AstKind kind = tree->kid[i]->kind;
+      if (kind == AST_OP || kind == AST_ARCH || kind == AST_FN) add_declaration(d, &sources.v[file], tree->kid[i]);
+    }
+  }
+  return diags.errors == 0;
+}
+
+// ---- printing
+
+static void list_one(const Entry *e) {
+  enum { COLUMN = 28 };
+  int n = (int)strlen(e->line);
+  if (!*e->what) printf("  %s\n", e->line);
+  else if (n < COLUMN) printf("  %-*s%s\n", COLUMN, e->line, e->what);
+  else printf("  %s\n  %*s%s\n", e->line, COLUMN, "", e->what);
+}
+
+static void list(const Doc *d) {
+  static const struct { const char *kind, *title; } parts[] = {
+      {"function", "Functions of tensors, and of numbers known at compile time; an argument with ? may be left out, and any be given by name"},
+      {"initial value", "Initial values of parameters, beside normal, uniform, fan_in and a number"},
+      {"selector", "Layers of a model, in connect"},
+      {"op", "Operators of the library: connect … with OP"},
+      {"arch", "Architectures of the library"},
+      {"fn", "Functions of the library, written in the language"},
+  };
+  for (size_t p = 0; p < sizeof parts / sizeof *parts; p++) {
+    printf("%s%s\n", p ? "\n" : "", parts[p].title);
+    for (int i = 0; i < d->n; i++)
+      if (!strcmp(d->v[i].kind, parts[p].kind)) list_one(&d->v[i]);
+  }
+  puts("\ncalmc doc NAME prints one of them whole. The grammar is in dsl/README.md; settings of train and eval are in the README.");
+}
+
+static bool show(const Doc *d, const char *name) {
+  bool any = false;
+  for (int i = 0; i < d->n; i++) {
+    const Entry *e = &d->v[i];
+    if (strcmp(e->name, name)) continue;
+    if (any) putchar('\n');
+    if (e->text) puts(e->text);
+    else printf("%s %s\n  %s\n", e->kind, e->line, e->what);
+    any = true;
+  }
+  return any;
+}
+
+int driver_doc(const Options *o) {
+  Doc d = {.a = arena_new()};
+  int status = 0;
+  if (!add_library(&d)) {
+    fputs("calmc: bug: the library does not parse\n", stderr);
+    abort();
+  }
+  add_functions(&d), add_selectors(&d);
+  if (!o->spec) {
+    list(&d);
+  } else if (!show(&d, o->spec)) {
+    Near near = near_begin(o->spec);
+    for (int i = 0; i < d.n; i++) near_offer(&near, d.v[i].name);
+    fprintf(stderr, "error: the language has no '%s'%s%s%s (calmc doc lists what it has)\n", o->spec, near.best ? "; did you mean '" : "", near.best ? near.best : "",
+            near.best ? "'?" : "");
+    status = 1;
+  }
+  arena_free(d.a);
+  if (fflush(stdout) == 0 && !ferror(stdout)) return status;
+  fputs("error: cannot write to standard output\n", stderr);
+  return 1;
+}
