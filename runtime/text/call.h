@@ -15,6 +15,7 @@ struct TkSearch {
 typedef struct TkCall {
   int64_t joined;              // raw offset at which the text goes on from something, so that no prefix belongs there; -1 = none
   bool within;                 // what is being looked at begins there, and what it goes on from is its own beginning
+  bool whole;                  // and it is the beginning of a piece
   bool failed;                 // e is filled
   TkBudget left;
   struct TkSearch *search;     // what PCRE2 works with, of the work area; an object, NULL before the first search

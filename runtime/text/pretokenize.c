@@ -28,7 +28,7 @@ static void free_split(void *own) { tk_pattern_free(&((TkSplit *)own)->pattern);
 
 static void run_split(const void *own, TkSplitting *w, TkCall *call) { tk_split_run(own, w, call); }
 
-static bool resumes_split(const void *own, bool first) { return (void)first, tk_split_resumes(own); }
+static bool resumes_split(const void *own, TkWhere where) { return (void)where, tk_split_resumes(own); }
 
 static bool read_digits(void *own, const char *what, const json_t *v, RtError *e) {
   bool individual = false;
@@ -68,7 +68,7 @@ static void run_words(const void *own, TkSplitting *w, TkCall *call) {
   tk_split_run(&word, w, call);
 }
 
-static bool resumes_words(const void *own, bool first) { return (void)own, (void)first, true; }
+static bool resumes_words(const void *own, TkWhere where) { return (void)own, (void)where, true; }
 
 static const TkPretokenizerKind words = {
   .kind = {.type = "Whitespace"},
@@ -133,13 +133,14 @@ static void run_metaspace(const void *own, TkSplitting *w, TkCall *call) {
   const TkText *t = w->t;
   const char *sign = m->split.pattern.literal;
   size_t n = m->split.pattern.n;
+  bool goes_on = call->within && !(w->pieces && !w->first);       // the first piece does, which was split from what stands before it by none before
   for (size_t i = 0; i < w->in.n; i++) {
     TkPiece p = w->in.p[i];
     size_t begin = to->n;
     uint32_t from = p.begin < p.end ? tk_from(t, p.begin) : 0;
     bool has = p.begin < p.end && (t->s[p.begin] == ' ' || (p.end - p.begin >= n && memcmp(t->s + p.begin, sign, n) == 0));
-    bool wants = (m->prepend == ALWAYS || (m->prepend == FIRST && from == 0)) && !(call->within && i == 0);
-    if (p.begin < p.end && wants && !has && from != call->joined) tk_text_put(to, sign, n, from, tk_to(t, p.begin));
+    bool wants = (m->prepend == ALWAYS || (m->prepend == FIRST && from == 0)) && !(goes_on && i == 0);
+    if (p.begin < p.end && wants && !has && (from != call->joined || (call->within && !goes_on))) tk_text_put(to, sign, n, from, tk_to(t, p.begin));
     for (size_t k = p.begin; k < p.end; k++) {
       bool space = t->s[k] == ' ';
       tk_text_put(to, space ? sign : t->s + k, space ? n : 1, tk_from(t, k), tk_to(t, k));
@@ -151,9 +152,9 @@ static void run_metaspace(const void *own, TkSplitting *w, TkCall *call) {
   else tk_splitting_swap(w);
 }
 
-static bool resumes_metaspace(const void *own, bool first) {
+static bool resumes_metaspace(const void *own, TkWhere where) {
   const Metaspace *m = own;
-  return (first || m->prepend == NEVER) && tk_split_resumes(&m->split);
+  return (where.first || where.pieces || m->prepend != ALWAYS) && tk_split_resumes(&m->split);
 }
 
 static const Metaspace before_sign = {.splits = true, .split.behavior = TK_WITH_NEXT};
@@ -220,9 +221,9 @@ static void run_byte_level(const void *own, TkSplitting *w, TkCall *call) {
   tk_splitting_swap(w);
 }
 
-static bool resumes_byte_level(const void *own, bool first) {
+static bool resumes_byte_level(const void *own, TkWhere where) {
   const ByteLevel *b = own;
-  return (first || !b->prefix_space) && tk_split_resumes(&b->split);
+  return (where.first || !b->prefix_space) && tk_split_resumes(&b->split);
 }
 
 static void leave_bytes(void *own) { ((ByteLevel *)own)->raw = true; }
@@ -252,16 +253,17 @@ void tk_pretokenize(const TkComponents *l, TkSplitting *w, const TkText *text, s
       w->in.p[0].end = w->in.p[0].begin;
       return;
     }
+    w->first = i == 0, w->pieces = call->whole && i + 1 == l->n;
     k->run(l->c[i].own, w, call);
     tk_splitting_take(w, w->t);
     if (w->t->full) tk_call_out(call, "too much memory");
   }
 }
 
-bool tk_pretokenizers_resume(const TkComponents *l) {
+bool tk_pretokenizers_resume(const TkComponents *l, bool whole) {
   for (int i = 0; i < l->n; i++) {
     const TkPretokenizerKind *k = kind_of(&l->c[i]);
-    if (!k->resumes || !k->resumes(l->c[i].own, i == 0)) return false;
+    if (!k->resumes || !k->resumes(l->c[i].own, (TkWhere){i == 0, whole && i + 1 == l->n})) return false;
   }
   return true;
 }

@@ -24,7 +24,7 @@ struct Settler {
 Settler *settler_new(const Tokenizer *t) {
   Settler *s = rt_alloc(1, sizeof *s);
   s->t = t;
-  s->resumes = tk_normalizers_resume(&t->norm) && tk_pretokenizers_resume(&t->pre);
+  s->resumes = tk_normalizers_resume(&t->norm) && tk_pretokenizers_resume(&t->pre, t->model.kind->whole);
   if (t->model.kind->cuts) s->cuts = t->model.kind->cuts(t->model.own);
   return s;
 }
@@ -155,6 +155,7 @@ static bool look(SettledText *x, Open *o, RtError *e) {
   o->resume = x->resume;
   o->fresh = x->fresh;
   if (x->resume) w->call.joined = x->fresh ? -1 : (int64_t)x->resume;
+  w->call.whole = t->model.kind->whole;
   w->raw.n = 0;
   size_t final = tk_cut(&t->raw, t->added, x->s, x->resume, x->seen, open, &w->raw, &w->call);
   for (size_t i = 0; i < w->raw.n && !w->call.failed; i++) {

@@ -51,6 +51,12 @@ static const Case cases[] = {
   {"id_twice", "belongs to two", NULL}, {"token_twice", "is there twice", NULL}, {"key_twice", "duplicate", NULL},
   {"added_id_wraps", "found 4294967298", NULL}, {"added_id_real", "\"id\"", NULL}, {"added_id_below", "found -7", NULL}, {"added_empty", NULL, NULL},
   {"around", "more than 64 special tokens", NULL}, {"around_wraps", "found 4294967298", NULL},
+  // SentencePiece's table of characters, and its model
+  {"charsmap_grows", NULL, MEMORY}, {"charsmap_drops", NULL, NULL}, {"charsmap_joins", NULL, NULL}, {"charsmap_outside", NULL, NULL},
+  {"charsmap_far", NULL, NULL}, {"charsmap_mid", NULL, NULL}, {"charsmap_size", "a table's size", NULL},
+  {"unigram_long", "more than 512 bytes", NULL}, {"unigram_nested", NULL, NULL}, {"unigram_open", NULL, NULL}, {"unigram_scores", NULL, NULL},
+  {"unigram_score_far", "that a double holds", NULL}, {"unigram_unk_wraps", "\"unk_id\"", NULL}, {"unigram_bytes", NULL, NULL},
+  {"unigram_twice", "is there twice", NULL}, {"affix_short", "not all of these", NULL}, {"affix_cuts", NULL, NULL},
   // JSON
   {"surrogate", "a valid escape", NULL}, {"surrogate_pattern", "Unicode", NULL}, {"json_deep", "depth", NULL},
   // merges, bytes, decoders

@@ -162,7 +162,7 @@ static void known(void **state) {
 // A long text in small pushes: looking at all of it each time would take minutes here.
 static void long_text(void **state) {
   (void)state;
-  static const char *const names[] = {"byte_words", "byte_triples", "fallback_prepend", "fallback_metaspace"};
+  static const char *const names[] = {"byte_words", "byte_triples", "fallback_prepend", "fallback_metaspace", "unigram_words", "unigram_bytes"};
   size_t n = 1000000;
   char *s = rt_alloc(n, 1);
   for (size_t i = 0; i < n; i++) s[i] = "once upon a time, there was 1 word. "[i % 36];
@@ -342,7 +342,7 @@ static void strips(void **state) {
 // than before, and where a text ends all of them.
 static void long_open_ends(void **state) {
   (void)state;
-  static const char *const names[] = {"chars", "byte_words", "splits", "byte_digits", "fallback_prepend"};
+  static const char *const names[] = {"chars", "byte_words", "splits", "byte_digits", "fallback_prepend", "unigram_whole", "unigram_words"};
   for (size_t i = 0; i < 4 * (sizeof names / sizeof *names); i++) {
     RtError e;
     char path[512], text[6000];
