@@ -18,6 +18,8 @@ SHAPES = {
     "small": dict(anchor=dict(width=768, layers=12, heads=12, ff=2048), augment=dict(width=384, layers=8, heads=6, ff=1024), vocab=32000, tied=True,
                   pairs=[(2, 3), (4, 6), (6, 9), (8, 12)], cross_heads=12, join=False, shortest=64, longest=256, labelled=0.3, batch=8, rows=32, lr=3e-4),
 }
+# Nothing to skip: every row as long as the longest, every token labelled.
+SHAPES["equal"] = dict(SHAPES["small"], shortest=SHAPES["small"]["longest"], labelled=1.0)
 STORED = "bf16"
 
 

@@ -11,7 +11,6 @@
 #include "llvm/object.h"
 
 enum {
-  TILE = 256,                  // most rows and columns of a tile
   DEPTH = MM_KC,               // words along the rows copied at a time: one pass
 };
 
@@ -25,7 +24,7 @@ static int64_t part(int64_t n, int64_t parts) { return ceil_div(ceil_div(n, part
 
 // An odd number of tiles is doubled, so that two threads share even the smallest matrix.
 static Cut cut_for(int64_t N, int64_t K) {
-  int64_t pn = ceil_div(N, TILE), pk = ceil_div(K, TILE);
+  int64_t pn = ceil_div(N, DW_TILE), pk = ceil_div(K, DW_TILE);
   if (pn * pk % 2 && (N > PANEL || K > PANEL)) {
     if (N >= K) pn *= 2;
     else pk *= 2;
@@ -177,18 +176,27 @@ static Tile tile_at(Cg *g, const Kernel *k, const Cut *cut, LLVMValueRef task) {
 
 static LLVMValueRef arg_at(Cg *g, int arg, LLVMValueRef at) { return cg_at(g, g->f32, cg_arg_ptr(g, arg), at); }
 
-void emit_DW(Cg *g, const Kernel *k) {
+static int64_t turned_at(int64_t cols) { return (DEPTH * cols * 4 + 63) / 64 * 64; }
+int64_t mm_dw_scratch(int64_t most_rows, int64_t most_cols) { return turned_at(most_cols) + most_rows * MM_ASTRIDE * 4; }
+
+void mm_dw(Cg *g, const DwTile *t, int64_t most_cols) {
   char name[64];
   dw_name(name, g->isa, cg_precision(g));
+  LLVMValueRef fn = LLVMGetNamedFunction(g->mod, name);
+  LLVMValueRef arg[P_COUNT] = {
+      [P_DY] = t->dy, [P_N] = t->n, [P_X] = t->x, [P_K] = t->k, [P_DW] = t->dw, [P_T] = t->T, [P_ADDS] = t->adds, [P_ROWS] = t->rows, [P_COLS] = t->cols,
+      [P_DY_AFTER] = t->dy_after ? t->dy_after : t->dy, [P_X_AFTER] = t->x_after ? t->x_after : t->x,
+      [P_PANELS] = t->scratch, [P_TURNED] = cg_at(g, g->i8, t->scratch, cg_i64(g, turned_at(most_cols)))};
+  cg_call(g, dw_type(g), fn ? fn : LLVMAddFunction(g->mod, name, dw_type(g)), arg, P_COUNT);
+}
+
+void emit_DW(Cg *g, const Kernel *k) {
   Cut cut = cut_for(k->DW.N, k->DW.K);
   Tile tile = tile_at(g, k, &cut, cg_task(g)), after = tile_at(g, k, &cut, cg_add(g, cg_task(g), cg_i64(g, 1)));
-  int64_t turned_at = (DEPTH * cut.cols * 4 + 63) / 64 * 64;
-  cg_need_scratch(g, turned_at + cut.rows * MM_ASTRIDE * 4);
-  LLVMValueRef N = cg_i64(g, k->DW.N), K = cg_i64(g, k->DW.K), fn = LLVMGetNamedFunction(g->mod, name);
-  LLVMValueRef arg[P_COUNT] = {
-      [P_DY] = arg_at(g, KARG(DW, dy), tile.n0), [P_N] = N, [P_X] = arg_at(g, KARG(DW, x), tile.k0), [P_K] = K,
-      [P_DW] = arg_at(g, KARG(DW, dw), cg_add(g, cg_mul(g, tile.n0, K), tile.k0)), [P_T] = cg_rows(g), [P_ADDS] = cg_arg_word(g, 1 + k->narg),
-      [P_ROWS] = tile.rows, [P_COLS] = tile.cols, [P_DY_AFTER] = arg_at(g, KARG(DW, dy), after.n0), [P_X_AFTER] = arg_at(g, KARG(DW, x), after.k0),
-      [P_PANELS] = cg_scratch(g, 0), [P_TURNED] = cg_scratch(g, turned_at)};
-  cg_call(g, dw_type(g), fn ? fn : LLVMAddFunction(g->mod, name, dw_type(g)), arg, P_COUNT);
+  cg_need_scratch(g, mm_dw_scratch(cut.rows, cut.cols));
+  LLVMValueRef N = cg_i64(g, k->DW.N), K = cg_i64(g, k->DW.K);
+  mm_dw(g, &(DwTile){.dy = arg_at(g, KARG(DW, dy), tile.n0), .n = N, .x = arg_at(g, KARG(DW, x), tile.k0), .k = K,
+                     .dw = arg_at(g, KARG(DW, dw), cg_add(g, cg_mul(g, tile.n0, K), tile.k0)), .T = cg_rows(g), .adds = cg_arg_word(g, 1 + k->narg),
+                     .rows = tile.rows, .cols = tile.cols, .dy_after = arg_at(g, KARG(DW, dy), after.n0), .x_after = arg_at(g, KARG(DW, x), after.k0),
+                     .scratch = cg_scratch(g, 0)}, cut.cols);
 }

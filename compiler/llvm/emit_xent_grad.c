@@ -161,7 +161,7 @@ void emit_XENT_GRAD(Cg *g, const Kernel *k) {
 }
 
 // ---- the head's own gradient: tasks of XENT_CHUNK entries go through all rows in order. The log of the sum is the
-// label's logit + nll.
+// label's logit + nll. Gradients by logits meet rows as in every other weight gradient (emit_dw.c), in bf16 in pairs of two rows.
 LLVMValueRef tasks_XENT_DW(Cg *g, const Kernel *k, LLVMValueRef rows, LLVMValueRef *ptr) {
   (void)rows, (void)ptr;
   return cg_i64(g, (k->XENT_DW.V + XENT_CHUNK - 1) / XENT_CHUNK);
@@ -183,7 +183,7 @@ static LLVMValueRef label_logit(Xent *x, LLVMValueRef row, LLVMValueRef label) {
 void emit_XENT_DW(Cg *g, const Kernel *k) {
   Xent x = xent_begin(g, k, false);
   if (k->arg[KARG(XENT_DW, packed)].dt != DT_F32) bug("the gradient of a head in %s: what is trained is f32", dtype_name(x.dt));
-  cg_need_scratch(g, xent_scratch(k, false));
+  cg_need_scratch(g, xent_scratch(k, false) + mm_dw_scratch(XENT_CHUNK, DW_TILE));
   LLVMValueRef gscale = cg_arg_ptr(g, KARG(XENT_DW, g)), nll = cg_arg_ptr(g, KARG(XENT_DW, nll)), dw = cg_arg_ptr(g, KARG(XENT_DW, dw)), zero = cg_i64(g, 0), one = cg_i64(g, 1);
   LLVMValueRef c0 = cg_mul(g, cg_task(g), cg_i64(g, XENT_CHUNK));
   LLVMValueRef width = cg_min(g, cg_i64(g, XENT_CHUNK), cg_sub(g, cg_i64(g, x.V), c0));
@@ -201,7 +201,9 @@ void emit_XENT_DW(Cg *g, const Kernel *k) {
   xent_to_gradient(&x, row, width, sum, cg_load(g, g->f32, cg_at(g, g->f32, gscale, whole)), cg_sub(g, label, c0));
   cg_loop_end(g, &r);
   LLVMValueRef rows = cg_at(g, g->f32, x.h, cg_mul(g, b.i, D));
-  cg_mm(g, &(MmCall){.A = mm_turned(DT_F32, x.tile, stride), .B = mm_plain(g, DT_F32, rows, D), .C = mm_rows(DT_F32, to, D), .M = width,
-                     .N = D, .K = n, .acc = one});
+  CgLoop d = cg_loop(g, zero, D, DW_TILE);
+  mm_dw(g, &(DwTile){.dy = x.tile, .n = stride, .x = cg_at(g, g->f32, rows, d.i), .k = D, .dw = cg_at(g, g->f32, to, d.i), .T = n, .adds = one, .rows = width,
+                     .cols = cg_min(g, cg_i64(g, DW_TILE), cg_sub(g, D, d.i)), .scratch = cg_scratch(g, xent_scratch(k, false))}, DW_TILE);
+  cg_loop_end(g, &d);
   cg_loop_end(g, &b);
 }

@@ -84,6 +84,14 @@ int64_t mm_int8_scratch(int64_t cols);
 int mm_turn(Cg *g, Dtype dt, bool pairs, LLVMValueRef panel, LLVMValueRef k, int count, LLVMValueRef v[PANEL]);
 // calm_dw_<isa>, a tile of a weight gradient (emit_dw.c).
 void mm_emit_dw(Cg *g, const Isa *isa, Precision precision);
+// dw[rows][cols] (+)= dy[T][rows]^T x[T][cols] by it, in bf16 in pairs: all f32, rows n, k and k floats apart; rows and cols at most DW_TILE. scratch:
+// mm_dw_scratch bytes. after: what the next tile reads, to be fetched meanwhile; NULL: this one's.
+enum { DW_TILE = 256 };
+typedef struct DwTile {
+  LLVMValueRef dy, n, x, k, dw, T, adds, rows, cols, dy_after, x_after, scratch;
+} DwTile;
+void mm_dw(Cg *g, const DwTile *t, int64_t most_cols);
+int64_t mm_dw_scratch(int64_t most_rows, int64_t most_cols);
 // What panels hold that are made for one product, from numbers of f32.
 static inline Dtype mm_made_dtype(bool pairs) { return pairs ? DT_BF16 : DT_F32; }
 // Transposes n vectors of n floats (n = 4, 8 or 16), or doubles (8), in registers.

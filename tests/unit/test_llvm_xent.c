@@ -277,6 +277,43 @@ static void test_row_invariance(void **state) {
   }
 }
 
+// ---- the head's gradient in bf16
+
+// Of one row it is the gradient by a logit, rounded, times a number of the row, which is exact: so that divided by this the rounding is seen.
+static void rounded_gradients(const Problem *p, const Results *r) {
+  for (int64_t v = 0; v < p->s.V; v++)
+    for (int64_t i = 0; i < p->s.D; i++) {
+      float d = p->h[i] == 0 ? 0 : r->dw[v * p->s.D + i] / p->h[i];
+      if (d != bf16_rounded(d)) fail_msg("dw[%lld]: the gradient by the logit was %.9g, which bf16 cannot say", (long long)v, (double)d);
+    }
+}
+
+// The instruction on paths that have it, what stands for it on others: all the same bits, whatever the number of rows.
+static void test_head_in_pairs(void **state) {
+  (void)state;
+  static const int64_t rows[] = {1, 2, 97, 193};
+  Shape s = {37, 300, 0};
+  Kernels made = compile(s, DT_F32);
+  for (int c = 0; c < 4; c++) {
+    Problem p = problem(s, DT_F32, PRECISION_BF16, rows[c], 77 + (uint32_t)c, 2);
+    float *first = NULL;
+    for (int k = 0; harness_isa(k); k++) {
+      if (!native_runs(harness_isa(k), PRECISION_BF16)) continue;
+      Kernels kernels = on(&made, harness_isa(k), PRECISION_BF16);
+      Results r = run(&p, &kernels, 0, p.R);
+      if (p.R == 1) rounded_gradients(&p, &r);
+      size_t bytes = (size_t)(s.V * s.D) * sizeof *first;
+      if (first) assert_memory_equal(r.dw, first, bytes);
+      else first = memcpy(memory(s.V * s.D, sizeof *first), r.dw, bytes);
+      fences_free(r.f);
+      kernels_free(&kernels);
+    }
+    free(first);
+    problem_free(&p);
+  }
+  kernels_free(&made);
+}
+
 // ---- logits of any size
 
 // One row; one number of it and of each entry is not 0, so that the logits are exact products.
@@ -378,6 +415,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_shapes),
       cmocka_unit_test(test_row_invariance),
+      cmocka_unit_test(test_head_in_pairs),
       cmocka_unit_test(test_extreme_logits),
       cmocka_unit_test(test_common_part),
   };
