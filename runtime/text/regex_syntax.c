@@ -1,5 +1,5 @@
 // See regex_syntax.h. tokenizer.json writes for Oniguruma; where PCRE2 differs, a part is rewritten (\s, \S, \w, \W are Unicode's classes, \v one
-// character, (?m) what PCRE2 calls s, captures plain groups) or refused (nested and intersected classes, \h, …). One walk from left to right with
+// character, (?m) what PCRE2 calls s, captures plain groups) or refused (negated classes in classes, intersections, \h, …). One walk from left to right with
 // a stack of groups; the costs of what was read are put together on the way.
 #include "runtime/text/regex_syntax.h"
 
@@ -233,18 +233,30 @@ static int64_t range_at(const char *p, int64_t from) {
   return from >= 0 && to > from ? to - from : 0;
 }
 
+// The bracket at p of a class within a class, whose characters are the outer one's too: whether it can be left out. One that is negated, or has a -
+// beside or behind a bracket, would mean something else.
+static bool joins_outer(const char *p) { return *p == '[' ? p[-1] != '-' && !strchr("^-]", p[1]) : p[-1] != '-' && p[1] != '-'; }
+
 static bool read_class(Walk *w) {
   int64_t parts = 0, before = -1;
+  int inner = 0;
   put(w, w->p++, 1);
   if (*w->p == '^') put(w, w->p++, 1);
-  for (bool first = true; *w->p && (first || *w->p != ']'); first = false, parts++) {
+  for (bool first = true; *w->p && (first || inner || *w->p != ']'); first = false, parts++) {
     size_t k = posix_class(w->p);
+    bool opens = *w->p == '[' && !k, closes = *w->p == ']' && inner;
+    if ((opens || closes) && joins_outer(w->p)) {
+      inner += opens ? 1 : -1;
+      before = -1;
+      w->p++;
+      continue;
+    }
     if (w->caseless && (w->ranges += range_at(w->p, before)) > CASELESS) return refuse(w, "too large ranges without regard to case");
     before = k ? -1 : character_at(w->p);
     if (k) {
       put(w, w->p, k);
       w->p += k;
-    } else if (*w->p == '[' || (w->p[0] == '&' && w->p[1] == '&')) {
+    } else if (opens || closes || (w->p[0] == '&' && w->p[1] == '&')) {
       return refuse(w, "a character class within a character class");
     } else if (*w->p == '\\') {
       w->p++;

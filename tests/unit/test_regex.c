@@ -150,6 +150,7 @@ static void rewritten(void **state) {
   static const struct { const char *source, *text; } cases[] = {
     {"(a)(?<n>b)", "(?:a)(?:b)"}, {"(?m:.)(?i)x", "(?s:.)(?i)x"}, {"\\v\\u00e9\\x41\\x{1F600}", "\\x0B\\x{00e9}\\x41\\x{1F600}"}, {"a{,3}b{2}c{2,}d{x", "a{0,3}b{2,2}c{2,}d\\{x"},
     {"[]a\\b]", "[\\]a\\x08]"}, {"[[:alpha:]^-]", "[[:alpha:]^-]"}, {"\\\xC3\xA9\\.", "\xC3\xA9\\."}, {"[^\\d\\]]", "[^\\d\\]]"},
+    {"[^(a|[.,[!]?])]+", "[^(a|.,!?)]+"}, {"[[a]]", "[a]"},
   };
   RtError e;
   TkSyntax x;
@@ -162,7 +163,7 @@ static void rewritten(void **state) {
   assert_string_equal(x.text, "(?C)(?:(?C)ab*(?C)|(?C)c)+(?C)d|(?C)e");
   rt_free(x.text);
   static const char *const refused[] = {"\\1", "\\k<a>", "\\g<1>", "\\K", "\\C", "\\G", "\\Q", "\\h", "(?1)", "(?R)", "(?&n)", "(?P>n)", "(?(1)a)", "(?|a)", "(?C)", "(*FAIL)", "(?#c)",
-                                         "(?~a)", "(?x)", "(?<n", "(", ")", "*", "a|+", "[a", "[a[b]]", "[a&&b]", "\\", "[\\", "\\p{L", "\\u12", "(?i"};
+                                         "(?~a)", "(?x)", "(?<n", "(", ")", "*", "a|+", "[a", "[a[^b]]", "[a-[b]]", "[[a]-b]", "[a[-b]]", "[[a-]b]", "[a[]b]]", "[a[b]", "[a&&b]", "\\", "[\\", "\\p{L", "\\u12", "(?i"};
   for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
     e = (RtError){0};
     if (tk_syntax_read(&x, "t", refused[i], i % 2, &e)) fail_msg("%s is read as %s", refused[i], x.text);

@@ -379,7 +379,7 @@ static void errors(void **state) {
   expect_error("{\"decoder\":{\"type\":\"CTC\"}," MODEL "}", "CTC");
   expect_error("{\"post_processor\":{\"type\":\"Odd\"}," MODEL "}", "Odd");
   expect_error("{\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":[{\"Sequence\":{\"id\":\"B\"}}]}," MODEL "}", "\"B\"");
-  expect_error("{\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"Regex\":\"[a[b]]\"},\"behavior\":\"Isolated\"}," MODEL "}", "class");
+  expect_error("{\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"Regex\":\"[a[^b]]\"},\"behavior\":\"Isolated\"}," MODEL "}", "class");
   expect_error("{\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"Regex\":\"(\"},\"behavior\":\"Isolated\"}," MODEL "}", "regular expression");
   expect_error("{\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"String\":\"\"},\"behavior\":\"Isolated\"}," MODEL "}", "empty \"String\"");
   expect_error("{\"normalizer\":{\"type\":\"Replace\",\"pattern\":{\"String\":\"\"},\"content\":\"q\"}," MODEL "}", "empty \"String\"");
