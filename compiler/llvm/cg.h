@@ -36,6 +36,7 @@ typedef struct Cg {
   bool asked;                  // cg_precision was: it is not the same in all precisions
   LLVMValueRef fn;             // the function being emitted
   LLVMTypeRef void_t, i1, i8, i16, i32, i64, f32, f64, ptr, v16f32, v16i32, v16i1;
+  LLVMValueRef phase;          // of the call whose tasks are asked for: so many at a time (rt_abi.def); NULL: all
   int64_t scratch;             // most scratch bytes asked for so far (cg_need_scratch)
 } Cg;
 

@@ -74,6 +74,10 @@ MmOperand attn_left(Cg *g, int64_t offset, LLVMValueRef k);
 // Numbers k … k + 15 of the row that begins at `row`.
 void attn_put_left(Cg *g, LLVMValueRef v, LLVMValueRef row, LLVMValueRef k);
 
+// Turns rows [first, n) of D floats: column d goes to row d of dst, `stride` words apart, as words of 1 or 2 (pairs of bf16) numbers of consecutive rows from
+// word first / word on; first is a multiple of `word`. Up to 16 words past the last one, and rows up to a multiple of 16, are overwritten with copies.
+void attn_turn(Cg *g, int word, LLVMValueRef dst, int64_t stride, const AttnRows *src, int64_t D, LLVMValueRef first, LLVMValueRef n);
+
 // Stores zeros to n floats (a constant) of each of `rows` rows.
 void attn_zero(Cg *g, LLVMValueRef p, LLVMValueRef stride, LLVMValueRef rows, int64_t n);
 

@@ -1,8 +1,11 @@
 // Attention backward, without the matrix of probabilities: it is recomputed from lse (Dao et al., arXiv 2205.14135).
-// One task is a sequence and one key head: it owns dk and dv of all its key rows and dq of its query rows for the heads of the group, and writes all of
-// them. In order: blocks of SB query rows, heads, blocks of ATTN_BK keys, and within these chunks of keys whose tiles of probabilities stay in the first
+// One task is PART query rows and PART keys of a sequence and one key head: it adds to dk and dv of these keys, and to dq of these rows for the heads of the
+// group, what they are to each other. What keys get is summed over queries in their order, what queries get over keys in theirs: a task follows that of the
+// queries before for the same keys, and that of the keys before for the same queries. So tasks run in phases, those whose parts' numbers have one sum, and
+// one long text keeps threads as even as many do, with the bits it has on one. In a task, in order: blocks of SB query rows, heads, blocks of ATTN_BK keys, and within these chunks of keys whose tiles of probabilities stay in the first
 // cache. Tiles are keys by queries: then a tile is the left operand of the products for dk and dv as it lies, queries are packed once per head and stay
-// in the second cache, and lse, delta and masks are vectors.
+// in the second cache, and lse, delta and masks are vectors. For dq, which sums over keys, dS is the right operand: it is stored as panels too, and dq is
+// held turned until its keys are through. Nothing but keys and values is copied on its way into a product.
 //   S = k q^T   dP = v dout^T   P = exp(cap(scale S) - lse)   dS = scale P (dP - delta) cap'   delta = sum_e dout out
 //   dv += P dout   dk += dS q   dq += dS^T k, for a whole block of keys at once
 #include <stddef.h>
@@ -11,6 +14,9 @@
 #include "runtime/abi/abi.h"
 
 enum { SB = 128, GROUPS = SB / LANES };      // query rows of a block, and the vectors that they are
+// Distances that are no power of two, or what is stored to all panels, or rows, at once falls into one cache set.
+enum { PART = 512 };           // a multiple of SB and ATTN_BK
+enum { DQ = SB + LANES, RIGHT_SPARE = LANES };
 
 typedef struct Bwd {
   int64_t H, K, G, D, E;
@@ -20,22 +26,25 @@ typedef struct Bwd {
   LLVMValueRef arg[sizeof(KArgs_ATTN_GRAD)];
   LLVMValueRef lo, hi;         // of all query rows
   LLVMValueRef q0, nq, key0, nk, kh;
+  LLVMValueRef rows, row_end, keys, key_end;   // its parts, of the sequence
   LLVMValueRef k, v, dk, dv;   // key row 0 of the sequence, this head
   int64_t qt, ot, q, o;        // scratch of a block and head: q and dout, transposed to panels and as they are
-  int64_t kp;                  // of a key block: k in panels
-  int64_t P, dS;               // tiles [chunk][SB], [ATTN_BK][SB]
+  int64_t kt;                  // of a key block: k turned, a left operand [D][ATTN_LEFT]
+  int64_t P, dS;               // tiles [chunk][ATTN_LEFT], left operands; f32 scores and dP before
+  int64_t right;               // dS of a key block, a right operand: panels [SB / 16][words of keys][16], RIGHT words apart
+  int64_t dq, turned;          // dq of the block and head: [D][DQ], and turned back
   int64_t lse, delta, from, to;    // per query row of the block: -lse in base 2, -delta scaled, the keys it sees (i32)
   int64_t least, most;         // per group of 16: what any sees (i64)
 } Bwd;
 
 typedef struct Block {         // query rows of one head
   LLVMValueRef row, m, head;   // first, number, absolute head
-  LLVMValueRef lo, hi, inner_lo, inner_hi;     // the keys that any of them sees, and those that each sees
+  LLVMValueRef lo, hi, inner_lo, inner_hi;     // the keys of the part that any of them sees, and those of the sequence that each sees
 } Block;
 
 typedef struct Chunk {         // keys
   LLVMValueRef key, n;         // first, of the sequence; number
-  LLVMValueRef at;             // the first's row in dS
+  LLVMValueRef at;             // the first's place in the key block, even
   LLVMValueRef c0, c1;         // the columns that see any of them, multiples of 16
 } Chunk;
 
@@ -47,6 +56,8 @@ static LLVMValueRef row_of(Cg *g, LLVMValueRef p, LLVMValueRef row, int64_t head
   return cg_at(g, g->f32, p, scaled(g, cg_add(g, scaled(g, row, heads), head), n));
 }
 
+static int64_t right_words(const Bwd *b) { return PANEL * ATTN_BK / (b->pairs ? 2 : 1) + RIGHT_SPARE; }
+
 static void layout(Cg *g, Bwd *b) {
   AttnScratch s = {0};
   b->chunk = attn_chunk(g);
@@ -54,13 +65,28 @@ static void layout(Cg *g, Bwd *b) {
   b->ot = attn_panels(g, &s, SB, b->E);
   b->q = attn_panels(g, &s, b->D, SB);
   b->o = attn_panels(g, &s, b->E, SB);
-  b->kp = attn_panels(g, &s, b->D, ATTN_BK);
-  b->P = attn_region(&s, b->chunk * SB);
-  b->dS = attn_region(&s, ATTN_BK * SB);
+  b->kt = attn_region(&s, attn_round16(b->D) * ATTN_LEFT);
+  b->P = attn_region(&s, b->chunk * ATTN_LEFT);
+  b->dS = attn_region(&s, b->chunk * ATTN_LEFT);
+  b->right = attn_region(&s, GROUPS * right_words(b));
+  b->dq = attn_region(&s, attn_round16(b->D) * DQ);
+  b->turned = attn_region(&s, SB * attn_round16(b->D));
   b->lse = attn_region(&s, SB), b->delta = attn_region(&s, SB);
   b->from = attn_region(&s, SB), b->to = attn_region(&s, SB);
   b->least = attn_region(&s, 2 * GROUPS), b->most = attn_region(&s, 2 * GROUPS);
   cg_need_scratch(g, s.used);
+}
+
+// Sequences times key heads, and the parts of the longest sequence.
+static LLVMValueRef seq_heads(Cg *g, LLVMValueRef mask, int64_t K) { return scaled(g, attn_field_i64(g, mask, offsetof(RtMask, nseq)), K); }
+static LLVMValueRef most_parts(Cg *g, LLVMValueRef mask) {
+  LLVMValueRef seq = attn_field_ptr(g, mask, offsetof(RtMask, seq)), most = cg_var(g, g->i64, cg_i64(g, 1));
+  CgLoop l = cg_loop(g, cg_i64(g, 0), attn_field_i64(g, mask, offsetof(RtMask, nseq)), 1);
+  LLVMValueRef at = cg_at(g, g->i8, seq, scaled(g, l.i, sizeof(RtSeq)));
+  LLVMValueRef longer = cg_max(g, attn_field_i32(g, at, offsetof(RtSeq, nq)), attn_field_i32(g, at, offsetof(RtSeq, nk)));
+  cg_set(g, most, cg_max(g, cg_get(g, g->i64, most), longer));
+  cg_loop_end(g, &l);
+  return cg_ceildiv(g, cg_get(g, g->i64, most), PART);
 }
 
 static Bwd begin(Cg *g, const Kernel *k) {
@@ -68,15 +94,19 @@ static Bwd begin(Cg *g, const Kernel *k) {
            .scale = k->scale, .cap = k->softcap, .pairs = cg_in_pairs(g, attn_panel(g))};
   layout(g, &b);
   for (int i = 0; i < (int)sizeof(KArgs_ATTN_GRAD); i++) b.arg[i] = cg_arg_ptr(g, i);
-  LLVMValueRef mask = b.arg[KARG(ATTN_GRAD, mask)], at = scaled(g, cg_udiv(g, cg_task(g), cg_i64(g, b.K)), sizeof(RtSeq));
+  LLVMValueRef mask = b.arg[KARG(ATTN_GRAD, mask)], lanes = seq_heads(g, mask, b.K), parts = most_parts(g, mask), per_phase = cg_mul(g, lanes, parts);
+  LLVMValueRef phase = cg_udiv(g, cg_task(g), per_phase), t = cg_urem(g, cg_task(g), per_phase);
+  LLVMValueRef part = cg_udiv(g, t, lanes), at = scaled(g, cg_udiv(g, cg_urem(g, t, lanes), cg_i64(g, b.K)), sizeof(RtSeq));
   LLVMValueRef seq = cg_at(g, g->i8, attn_field_ptr(g, mask, offsetof(RtMask, seq)), at);
-  b.kh = cg_urem(g, cg_task(g), cg_i64(g, b.K));
+  b.kh = cg_urem(g, t, cg_i64(g, b.K));
   b.lo = attn_field_ptr(g, mask, offsetof(RtMask, lo));
   b.hi = attn_field_ptr(g, mask, offsetof(RtMask, hi));
   b.q0 = attn_field_i32(g, seq, offsetof(RtSeq, q0));
   b.nq = attn_field_i32(g, seq, offsetof(RtSeq, nq));
   b.key0 = attn_field_i32(g, seq, offsetof(RtSeq, key0));
   b.nk = attn_field_i32(g, seq, offsetof(RtSeq, nk));
+  b.keys = scaled(g, part, PART), b.rows = scaled(g, cg_sub(g, phase, part), PART);            // below 0: none
+  b.key_end = cg_min(g, b.nk, cg_add(g, b.keys, cg_i64(g, PART))), b.row_end = cg_min(g, b.nq, cg_add(g, b.rows, cg_i64(g, PART)));
   b.k = row_of(g, b.arg[KARG(ATTN_GRAD, k)], b.key0, b.K, b.kh, b.D);
   b.v = row_of(g, b.arg[KARG(ATTN_GRAD, v)], b.key0, b.K, b.kh, b.E);
   b.dk = row_of(g, b.arg[KARG(ATTN_GRAD, dk)], b.key0, b.K, b.kh, b.D);
@@ -102,11 +132,14 @@ static LLVMValueRef dot(Cg *g, LLVMValueRef a, LLVMValueRef b, int64_t n) {
   return cg_sum16(g, cg_get(g, g->v16f32, d.sum));
 }
 
+// The columns of a block past its last row are copies of that: of an odd number of columns the last one's pair is multiplied by 0.
+static LLVMValueRef row_of_column(Cg *g, const Block *q, LLVMValueRef col) { return cg_min(g, col, cg_sub(g, q->m, cg_i64(g, 1))); }
+
 // The intervals of the rows, and of groups of them: independent of the head.
 static void find_intervals(Cg *g, const Bwd *b, Block *q) {
   LLVMValueRef zero = cg_i64(g, 0);
-  CgLoop r = cg_loop(g, zero, q->m, 1);
-  LLVMValueRef at = cg_add(g, q->row, r.i), lo = attn_index_i32(g, b->lo, at), hi = attn_index_i32(g, b->hi, at);
+  CgLoop r = cg_loop(g, zero, attn_ceil(g, q->m, LANES), 1);
+  LLVMValueRef at = cg_add(g, q->row, row_of_column(g, q, r.i)), lo = attn_index_i32(g, b->lo, at), hi = attn_index_i32(g, b->hi, at);
   cg_store(g, LLVMBuildTrunc(g->b, lo, g->i32, ""), word_at(g, g->i32, b->from, r.i));
   cg_store(g, LLVMBuildTrunc(g->b, hi, g->i32, ""), word_at(g, g->i32, b->to, r.i));
   cg_loop_end(g, &r);
@@ -118,6 +151,7 @@ static void find_intervals(Cg *g, const Bwd *b, Block *q) {
   cg_loop_end(g, &r);
   attn_inner(g, b->lo, b->hi, q->row, q->m, &q->inner_lo, &q->inner_hi);
   attn_span(g, b->lo, b->hi, q->row, q->m, &q->lo, &q->hi);
+  q->lo = cg_max(g, q->lo, b->keys), q->hi = cg_min(g, q->hi, b->key_end);
 }
 
 static void begin_head(Cg *g, const Bwd *b, const Block *q) {
@@ -131,11 +165,17 @@ static void begin_head(Cg *g, const Bwd *b, const Block *q) {
   attn_pack(g, b->ot, &o_rows, b->E, zero, q->m);
   attn_pack_rows(g, b->q, &q_rows, b->D, SB, zero, q->m);
   attn_pack_rows(g, b->o, &o_rows, b->E, SB, zero, q->m);
-  attn_zero(g, row_of(g, b->arg[KARG(ATTN_GRAD, dq)], q->row, b->H, q->head, b->D), cg_i64(g, qs), q->m, b->D);
-  CgLoop r = cg_loop(g, zero, q->m, 1);
-  LLVMValueRef sum = dot(g, cg_at(g, g->f32, dout, scaled(g, r.i, os)), cg_at(g, g->f32, out, scaled(g, r.i, os)), b->E);
+  CgIf more = cg_if(g, cg_lt(g, zero, b->keys));           // dq goes on from the keys before
+  AttnRows dq = {DT_F32, row_of(g, b->arg[KARG(ATTN_GRAD, dq)], q->row, b->H, q->head, b->D), qs};
+  attn_turn(g, 1, cg_scratch(g, b->dq), DQ, &dq, b->D, zero, q->m);
+  cg_else(g, &more);
+  attn_zero(g, cg_scratch(g, b->dq), cg_i64(g, DQ), cg_i64(g, b->D), SB);
+  cg_endif(g, &more);
+  CgLoop r = cg_loop(g, zero, attn_ceil(g, q->m, LANES), 1);
+  LLVMValueRef row = row_of_column(g, q, r.i);
+  LLVMValueRef sum = dot(g, cg_at(g, g->f32, dout, scaled(g, row, os)), cg_at(g, g->f32, out, scaled(g, row, os)), b->E);
   cg_store(g, cg_fmul(g, sum, cg_f32(g, b->cap == 0 ? -b->scale : -1)), word_at(g, g->f32, b->delta, r.i));
-  LLVMValueRef l = cg_load(g, g->f32, cg_at(g, g->f32, lse, scaled(g, r.i, b->H)));
+  LLVMValueRef l = cg_load(g, g->f32, cg_at(g, g->f32, lse, scaled(g, row, b->H)));
   cg_store(g, cg_fneg(g, l), word_at(g, g->f32, b->lse, r.i));
   cg_loop_end(g, &r);
 }
@@ -152,9 +192,9 @@ static LLVMValueRef sees(Cg *g, const Bwd *b, LLVMValueRef key, LLVMValueRef col
 }
 
 // 16 queries of a key: scores become probabilities, dP becomes dS. visible NULL: all. An empty row's lse is -inf: it is hidden, so what comes of it is
-// never taken.
-static void columns(Cg *g, const Bwd *b, LLVMValueRef visible, LLVMValueRef p_at, LLVMValueRef d_at, LLVMValueRef col) {
-  LLVMValueRef s = cg_load16(g, p_at), d = cg_load16(g, d_at), less = cg_load16(g, word_at(g, g->f32, b->lse, col));
+// never taken. Gives dS.
+static LLVMValueRef columns(Cg *g, const Bwd *b, LLVMValueRef visible, LLVMValueRef P, LLVMValueRef dS, LLVMValueRef col) {
+  LLVMValueRef s = cg_load16(g, cg_at(g, g->f32, P, col)), d = cg_load16(g, cg_at(g, g->f32, dS, col)), less = cg_load16(g, word_at(g, g->f32, b->lse, col));
   LLVMValueRef delta = cg_load16(g, word_at(g, g->f32, b->delta, col)), p, ds;
   if (b->cap != 0) {
     LLVMValueRef t = cg_vtanh(g, cg_fmul(g, s, cg_splatc(g, b->scale / b->cap)));
@@ -165,16 +205,37 @@ static void columns(Cg *g, const Bwd *b, LLVMValueRef visible, LLVMValueRef p_at
     p = cg_vexp2(g, cg_fmul(g, cg_fadd(g, cg_fmul(g, s, cg_splatc(g, b->scale)), less), cg_splatc(g, ATTN_LOG2E)));      // as the forward kernel scaled it: exactly 0 of the one score that counts
     ds = cg_fmul(g, p, cg_fma(g, d, cg_splatc(g, b->scale), delta));
   }
-  cg_store16(g, visible ? cg_select(g, visible, p, cg_splatc(g, 0)) : p, p_at);
-  cg_store16(g, visible ? cg_select(g, visible, ds, cg_splatc(g, 0)) : ds, d_at);
+  if (visible) p = cg_select(g, visible, p, cg_splatc(g, 0)), ds = cg_select(g, visible, ds, cg_splatc(g, 0));
+  attn_put_left(g, p, P, col);       // over scores, or under bf16 over those already read
+  attn_put_left(g, ds, dS, col);
+  return ds;
+}
+
+// Where key `at` of the block, even, begins in the panel of column col, a multiple of 16.
+static LLVMValueRef right_at(Cg *g, const Bwd *b, LLVMValueRef at, LLVMValueRef col) {
+  LLVMValueRef panel = cg_mul(g, cg_udiv(g, col, cg_i64(g, PANEL)), cg_i64(g, right_words(b)));
+  return attn_floats(g, b->right, cg_add(g, panel, b->pairs ? cg_mul(g, cg_udiv(g, at, cg_i64(g, 2)), cg_i64(g, PANEL)) : scaled(g, at, PANEL)));
+}
+
+// Two keys, the second of which nobody sees where there is none.
+static void put_right(Cg *g, const Bwd *b, LLVMValueRef at, LLVMValueRef col, LLVMValueRef even, LLVMValueRef odd) {
+  LLVMValueRef p = right_at(g, b, at, col);
+  if (b->pairs) {
+    cg_store(g, mm_words(g, even, odd), p);
+    return;
+  }
+  cg_store16(g, even, p), cg_store16(g, odd, cg_at(g, g->f32, p, cg_i64(g, PANEL)));
 }
 
 static void tile_rows(Cg *g, const Bwd *b, const Chunk *c, bool masked) {
-  CgLoop r = cg_loop(g, cg_i64(g, 0), c->n, 1);
-  LLVMValueRef P = attn_floats(g, b->P, scaled(g, r.i, SB)), dS = attn_floats(g, b->dS, scaled(g, cg_add(g, c->at, r.i), SB));
+  CgLoop r = cg_loop(g, cg_i64(g, 0), c->n, 2);
   CgLoop l = cg_loop(g, c->c0, c->c1, LANES);
-  LLVMValueRef visible = masked ? sees(g, b, cg_add(g, c->key, r.i), l.i) : NULL;
-  columns(g, b, visible, cg_at(g, g->f32, P, l.i), cg_at(g, g->f32, dS, l.i), l.i);
+  LLVMValueRef ds[2];
+  for (int i = 0; i < 2; i++) {
+    LLVMValueRef row = cg_add(g, r.i, cg_i64(g, i)), at = scaled(g, row, ATTN_LEFT), visible = masked ? sees(g, b, cg_add(g, c->key, row), l.i) : NULL;
+    ds[i] = columns(g, b, visible, attn_floats(g, b->P, at), attn_floats(g, b->dS, at), l.i);
+  }
+  put_right(g, b, cg_add(g, c->at, r.i), l.i, ds[0], ds[1]);
   cg_loop_end(g, &l);
   cg_loop_end(g, &r);
 }
@@ -185,12 +246,12 @@ static void tile_rows(Cg *g, const Bwd *b, const Chunk *c, bool masked) {
 static void scores(Cg *g, const Bwd *b, const Chunk *c, LLVMValueRef x, int64_t stride, int64_t packed, int64_t D, LLVMValueRef dst) {
   cg_mm(g, &(MmCall){.A = mm_rows(DT_F32, x, cg_i64(g, stride)),
                      .B = attn_panels_at(g, packed, c->c0, NULL, D), .pairs = b->pairs,
-                     .C = mm_rows(DT_F32, cg_at(g, g->f32, dst, c->c0), cg_i64(g, SB)), .M = c->n, .N = cg_sub(g, c->c1, c->c0), .K = cg_i64(g, D)});
+                     .C = mm_rows(DT_F32, cg_at(g, g->f32, dst, c->c0), cg_i64(g, ATTN_LEFT)), .M = c->n, .N = cg_sub(g, c->c1, c->c0), .K = cg_i64(g, D)});
 }
 
 // dst[n, D] += the tile times the queries' rows of x.
-static void to_keys(Cg *g, const Bwd *b, const Chunk *c, LLVMValueRef tile, int64_t packed, LLVMValueRef dst, int64_t stride, int64_t D, LLVMValueRef m) {
-  cg_mm(g, &(MmCall){.A = mm_rows(DT_F32, cg_at(g, g->f32, tile, c->c0), cg_i64(g, SB)),
+static void to_keys(Cg *g, const Bwd *b, const Chunk *c, int64_t tile, int64_t packed, LLVMValueRef dst, int64_t stride, int64_t D, LLVMValueRef m) {
+  cg_mm(g, &(MmCall){.A = attn_left(g, tile, c->c0),
                      .B = attn_panels_at(g, packed, cg_i64(g, 0), c->c0, SB), .pairs = b->pairs,
                      .C = mm_rows(DT_F32, dst, cg_i64(g, stride)), .M = c->n, .N = cg_i64(g, D), .K = cg_sub(g, cg_min(g, c->c1, m), c->c0),
                      .acc = cg_i64(g, 1)});
@@ -210,19 +271,16 @@ static void find_columns(Cg *g, const Bwd *b, const Block *q, Chunk *c) {
 
 // Columns [from, to) of the chunk's rows of dS: no gradient.
 static void clear_columns(Cg *g, const Bwd *b, const Chunk *c, LLVMValueRef from, LLVMValueRef to) {
-  CgIf some = cg_if(g, cg_lt(g, from, to));
-  CgLoop r = cg_loop(g, cg_i64(g, 0), c->n, 1);
-  LLVMValueRef row = attn_floats(g, b->dS, scaled(g, cg_add(g, c->at, r.i), SB));
   CgLoop l = cg_loop(g, from, to, LANES);
-  cg_store16(g, cg_splatc(g, 0), cg_at(g, g->f32, row, l.i));
-  cg_loop_end(g, &l);
+  CgLoop r = cg_loop(g, cg_i64(g, 0), c->n, 2);
+  put_right(g, b, cg_add(g, c->at, r.i), l.i, cg_splatc(g, 0), cg_splatc(g, 0));
   cg_loop_end(g, &r);
-  cg_endif(g, &some);
+  cg_loop_end(g, &l);
 }
 
 static void chunk(Cg *g, const Bwd *b, const Block *q, Chunk *c) {
   int64_t ks = b->K * b->D, vs = b->K * b->E;
-  LLVMValueRef d_at = scaled(g, c->key, ks), e_at = scaled(g, c->key, vs), dS = attn_floats(g, b->dS, scaled(g, c->at, SB)), P = cg_scratch(g, b->P);
+  LLVMValueRef d_at = scaled(g, c->key, ks), e_at = scaled(g, c->key, vs), dS = cg_scratch(g, b->dS), P = cg_scratch(g, b->P);
   find_columns(g, b, q, c);
   clear_columns(g, b, c, cg_i64(g, 0), cg_min(g, c->c0, q->m));
   clear_columns(g, b, c, c->c1, q->m);
@@ -231,29 +289,50 @@ static void chunk(Cg *g, const Bwd *b, const Block *q, Chunk *c) {
   scores(g, b, c, cg_at(g, g->f32, b->v, e_at), vs, b->ot, b->E, dS);
   LLVMValueRef whole = LLVMBuildAnd(g->b, cg_lt(g, q->inner_lo, cg_add(g, c->key, cg_i64(g, 1))),
                                     cg_lt(g, cg_add(g, c->key, cg_sub(g, c->n, cg_i64(g, 1))), q->inner_hi), "");
+  whole = LLVMBuildAnd(g->b, whole, LLVMBuildICmp(g->b, LLVMIntEQ, cg_urem(g, c->n, cg_i64(g, 2)), cg_i64(g, 0), ""), "");
   CgIf all = cg_if(g, whole);
   tile_rows(g, b, c, false);
   cg_else(g, &all);
   tile_rows(g, b, c, true);
   cg_endif(g, &all);
-  to_keys(g, b, c, P, b->o, cg_at(g, g->f32, b->dv, e_at), vs, b->E, q->m);
-  to_keys(g, b, c, dS, b->q, cg_at(g, g->f32, b->dk, d_at), ks, b->D, q->m);
+  to_keys(g, b, c, b->P, b->o, cg_at(g, g->f32, b->dv, e_at), vs, b->E, q->m);
+  to_keys(g, b, c, b->dS, b->q, cg_at(g, g->f32, b->dk, d_at), ks, b->D, q->m);
   cg_endif(g, &some);
 }
 
 // ---- a block of keys
 
-// dq of query rows [r, r + m) from the keys of the block that they see.
+// dq, turned, of 32 query rows from the keys of the block that they see.
+enum { COLUMNS = 2 * PANEL };
 static void to_queries(Cg *g, const Bwd *b, const Block *q, LLVMValueRef kb, LLVMValueRef keys, LLVMValueRef r) {
-  LLVMValueRef m = cg_min(g, cg_i64(g, b->chunk), cg_sub(g, q->m, r)), lo, hi, row = cg_add(g, q->row, r), stride = cg_i64(g, b->H * b->D);
-  attn_span(g, b->lo, b->hi, row, m, &lo, &hi);
+  LLVMValueRef m = cg_min(g, cg_i64(g, COLUMNS), cg_sub(g, q->m, r)), lo, hi;
+  attn_span(g, b->lo, b->hi, cg_add(g, q->row, r), m, &lo, &hi);
   LLVMValueRef a = attn_floor(g, cg_max(g, cg_sub(g, lo, kb), cg_i64(g, 0)), 2), n = cg_min(g, cg_sub(g, hi, kb), keys);
   CgIf some = cg_if(g, cg_lt(g, a, n));
-  cg_mm(g, &(MmCall){.A = mm_turned(DT_F32, attn_floats(g, b->dS, cg_add(g, scaled(g, a, SB), r)), cg_i64(g, SB)),
-                     .B = attn_panels_at(g, b->kp, cg_i64(g, 0), a, ATTN_BK), .pairs = b->pairs,
-                     .C = mm_rows(DT_F32, row_of(g, b->arg[KARG(ATTN_GRAD, dq)], row, b->H, q->head, b->D), stride), .M = m, .N = cg_i64(g, b->D),
+  cg_mm(g, &(MmCall){.A = attn_left(g, b->kt, a),
+                     .B = mm_packed(attn_panel(g), right_at(g, b, a, r), cg_i64(g, right_words(b) * (b->pairs ? 2 : 1))), .pairs = b->pairs,
+                     .C = mm_rows(DT_F32, attn_floats(g, b->dq, r), cg_i64(g, DQ)), .M = cg_i64(g, b->D), .N = attn_ceil(g, m, PANEL),
                      .K = cg_sub(g, n, a), .acc = cg_i64(g, 1)});
   cg_endif(g, &some);
+}
+
+typedef struct Row {
+  LLVMValueRef from, to;
+} Row;
+
+static void copy_vector(Cg *g, void *user, LLVMValueRef at, LLVMValueRef mask) {
+  const Row *r = user;
+  attn_store(g, attn_load(g, r->from, at, mask), r->to, at, mask);
+}
+
+static void end_head(Cg *g, const Bwd *b, const Block *q) {
+  LLVMValueRef zero = cg_i64(g, 0), dq = row_of(g, b->arg[KARG(ATTN_GRAD, dq)], q->row, b->H, q->head, b->D);
+  int64_t stride = attn_round16(b->D);
+  attn_turn(g, 1, cg_scratch(g, b->turned), stride, &(AttnRows){DT_F32, cg_scratch(g, b->dq), DQ}, SB, zero, cg_i64(g, b->D));
+  CgLoop r = cg_loop(g, zero, q->m, 1);
+  Row row = {attn_floats(g, b->turned, scaled(g, r.i, stride)), cg_at(g, g->f32, dq, scaled(g, r.i, b->H * b->D))};
+  attn_each16(g, b->D, copy_vector, &row);
+  cg_loop_end(g, &r);
 }
 
 // What the next block of keys needs comes near meanwhile.
@@ -267,38 +346,49 @@ static void fetch(Cg *g, const Bwd *b, LLVMValueRef from, LLVMValueRef to) {
 
 static void key_block(Cg *g, const Bwd *b, const Block *q, LLVMValueRef kb) {
   int64_t ks = b->K * b->D;
-  LLVMValueRef zero = cg_i64(g, 0), end = cg_min(g, b->nk, q->hi), keys = cg_min(g, cg_i64(g, ATTN_BK), cg_sub(g, end, kb));
+  LLVMValueRef zero = cg_i64(g, 0), end = cg_min(g, b->key_end, q->hi), keys = cg_min(g, cg_i64(g, ATTN_BK), cg_sub(g, end, kb));
   LLVMValueRef a = attn_floor(g, cg_max(g, zero, cg_sub(g, q->lo, kb)), 2), next = cg_add(g, kb, cg_i64(g, ATTN_BK));
   fetch(g, b, next, cg_min(g, end, cg_add(g, next, cg_i64(g, ATTN_BK))));
-  attn_pack_rows(g, b->kp, &(AttnRows){DT_F32, cg_at(g, g->f32, b->k, scaled(g, kb, ks)), ks}, b->D, ATTN_BK, a, keys);
+  attn_turn(g, b->pairs ? 2 : 1, cg_scratch(g, b->kt), ATTN_LEFT, &(AttnRows){DT_F32, cg_at(g, g->f32, b->k, scaled(g, kb, ks)), ks}, b->D, a, keys);
   CgLoop l = cg_loop(g, a, keys, b->chunk);
   Chunk c = {.key = cg_add(g, kb, l.i), .n = cg_min(g, cg_i64(g, b->chunk), cg_sub(g, keys, l.i)), .at = l.i};
   chunk(g, b, q, &c);
   cg_loop_end(g, &l);
-  l = cg_loop(g, zero, q->m, b->chunk);
+  l = cg_loop(g, zero, q->m, COLUMNS);
   to_queries(g, b, q, kb, keys, l.i);
   cg_loop_end(g, &l);
 }
 
 void emit_ATTN_GRAD(Cg *g, const Kernel *k) {
   Bwd b = begin(g, k);
-  LLVMValueRef zero = cg_i64(g, 0);
-  attn_zero(g, b.dk, cg_i64(g, b.K * b.D), b.nk, b.D);
-  attn_zero(g, b.dv, cg_i64(g, b.K * b.E), b.nk, b.E);
-  CgLoop s = cg_loop(g, zero, b.nq, SB);
-  Block q = {.row = cg_add(g, b.q0, s.i), .m = cg_min(g, cg_i64(g, SB), cg_sub(g, b.nq, s.i))};
+  LLVMValueRef zero = cg_i64(g, 0), one = cg_i64(g, 1);
+  CgIf first = cg_if(g, LLVMBuildICmp(g->b, LLVMIntEQ, b.rows, zero, ""));
+  int64_t ks = b.K * b.D, vs = b.K * b.E;
+  LLVMValueRef n = cg_sub(g, b.key_end, b.keys);           // below 0: none
+  attn_zero(g, cg_at(g, g->f32, b.dk, scaled(g, b.keys, ks)), cg_i64(g, ks), n, b.D);
+  attn_zero(g, cg_at(g, g->f32, b.dv, scaled(g, b.keys, vs)), cg_i64(g, vs), n, b.E);
+  cg_endif(g, &first);
+  LLVMValueRef none = cg_lt(g, b.rows, zero);
+  CgLoop s = cg_loop(g, b.rows, cg_select(g, none, b.rows, b.row_end), SB);
+  Block q = {.row = cg_add(g, b.q0, s.i), .m = cg_min(g, cg_i64(g, SB), cg_sub(g, b.row_end, s.i))};
   find_intervals(g, &b, &q);
+  LLVMValueRef some = LLVMBuildOr(g->b, cg_lt(g, q.lo, q.hi), cg_lt(g, b.keys, one), "");      // the first keys' task begins dq of rows without any
+  CgIf work = cg_if(g, some);
   CgLoop h = cg_loop(g, zero, cg_i64(g, b.G), 1);
   q.head = cg_add(g, scaled(g, b.kh, b.G), h.i);
   begin_head(g, &b, &q);
   CgLoop l = cg_loop(g, attn_floor(g, q.lo, ATTN_BK), q.hi, ATTN_BK);
   key_block(g, &b, &q, l.i);
   cg_loop_end(g, &l);
+  end_head(g, &b, &q);
   cg_loop_end(g, &h);
+  cg_endif(g, &work);
   cg_loop_end(g, &s);
 }
 
 LLVMValueRef tasks_ATTN_GRAD(Cg *g, const Kernel *k, LLVMValueRef rows, LLVMValueRef *ptr) {
   (void)rows;
-  return scaled(g, attn_field_i64(g, ptr[KARG(ATTN_GRAD, mask)], offsetof(RtMask, nseq)), k->ATTN_GRAD.K);
+  LLVMValueRef mask = ptr[KARG(ATTN_GRAD, mask)], parts = most_parts(g, mask);
+  g->phase = cg_mul(g, seq_heads(g, mask, k->ATTN_GRAD.K), parts);
+  return cg_mul(g, g->phase, cg_sub(g, scaled(g, parts, 2), cg_i64(g, 1)));
 }

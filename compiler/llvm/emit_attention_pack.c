@@ -123,6 +123,59 @@ void attn_pack(Cg *g, int64_t dst, const AttnRows *src, int64_t D, LLVMValueRef 
   cg_call(g, pack_type(g), pack_function(g, src->dt), arg, P_COUNT);
 }
 
+// ---- transposing what products sum over rows of
+
+enum { T_DST, T_DST_STRIDE, T_SRC, T_STRIDE, T_D, T_FIRST, T_N, T_COUNT };
+
+static LLVMTypeRef turn_type(Cg *g) {
+  LLVMTypeRef t[T_COUNT] = {g->ptr, g->i64, g->ptr, g->i64, g->i64, g->i64, g->i64};
+  return LLVMFunctionType(g->void_t, t, T_COUNT, false);
+}
+
+// A block of as many words as columns. mask: of columns.
+static void turn_square(Cg *g, int word, int lanes, LLVMValueRef src, LLVMValueRef *row, LLVMValueRef to, LLVMValueRef stride, LLVMValueRef mask) {
+  LLVMTypeRef t = LLVMVectorType(g->f32, (unsigned)lanes);
+  LLVMValueRef v[LANES], x[2];
+  for (int i = 0; i < lanes; i++) {
+    for (int j = 0; j < word; j++) x[j] = cg_load_mask(g, t, cg_at(g, g->f32, src, row[i * word + j]), mask);
+    v[i] = word == 2 ? LLVMBuildBitCast(g->b, mm_words(g, x[0], x[1]), t, "") : x[0];
+  }
+  mm_transpose(g, v, lanes);
+  for (int i = 0; i < lanes; i++) mm_storen(g, v[i], cg_at(g, g->f32, to, cg_mul(g, stride, cg_i64(g, i))));
+}
+
+static void turn_body(Cg *g, int word, int lanes) {
+  LLVMValueRef arg[T_COUNT], row[2 * LANES];
+  for (unsigned i = 0; i < T_COUNT; i++) arg[i] = LLVMGetParam(g->fn, i);
+  LLVMValueRef last = cg_sub(g, arg[T_N], cg_i64(g, 1));
+  CgLoop l = cg_loop(g, arg[T_FIRST], arg[T_N], (int64_t)lanes * word);
+  for (int i = 0; i < lanes * word; i++) row[i] = cg_mul(g, cg_min(g, cg_add(g, l.i, cg_i64(g, i)), last), arg[T_STRIDE]);
+  CgLoop d = cg_loop(g, cg_i64(g, 0), arg[T_D], lanes);
+  LLVMValueRef to = cg_at(g, g->f32, arg[T_DST], cg_add(g, cg_mul(g, d.i, arg[T_DST_STRIDE]), cg_udiv(g, l.i, cg_i64(g, word))));
+  turn_square(g, word, lanes, cg_at(g, g->f32, arg[T_SRC], d.i), row, to, arg[T_DST_STRIDE], cg_mask(g, lanes, cg_sub(g, arg[T_D], d.i)));
+  cg_loop_end(g, &d);
+  cg_loop_end(g, &l);
+}
+
+static LLVMValueRef turn_function(Cg *g, int word) {
+  char name[64];
+  snprintf(name, sizeof name, "attn_turn_%s_%s_%d", g->isa->name, precision_name(cg_precision(g)), word);
+  LLVMValueRef have = LLVMGetNamedFunction(g->mod, name), caller = g->fn;
+  if (have) return have;
+  LLVMBasicBlockRef here = LLVMGetInsertBlock(g->b);
+  LLVMValueRef fn = cg_function(g, name, turn_type(g), g->isa, false);
+  turn_body(g, word, g->isa->mm.lanes);
+  LLVMBuildRetVoid(g->b);
+  g->fn = caller;
+  LLVMPositionBuilderAtEnd(g->b, here);
+  return fn;
+}
+
+void attn_turn(Cg *g, int word, LLVMValueRef dst, int64_t stride, const AttnRows *src, int64_t D, LLVMValueRef first, LLVMValueRef n) {
+  LLVMValueRef arg[T_COUNT] = {dst, cg_i64(g, stride), src->p, cg_i64(g, src->stride), cg_i64(g, D), first, n};
+  cg_call(g, turn_type(g), turn_function(g, word), arg, T_COUNT);
+}
+
 // ---- not transposing
 
 typedef struct Copy {

@@ -62,7 +62,9 @@ static LLVMValueRef launch_function(Cg *g, const Kernel *k) {
   LLVMValueRef ctx = LLVMGetParam(fn, 0), args = LLVMGetParam(fn, 1), rows = word(g, args, cg_i64(g, 0));
   LLVMValueRef *ptr = need_alloc((size_t)k->narg + 1, sizeof *ptr);
   for (int i = 0; i < k->narg; i++) ptr[i] = LLVMBuildIntToPtr(g->b, word(g, args, cg_i64(g, 1 + i)), g->ptr, "");
-  LLVMValueRef run[] = {ctx, cg_i64(g, k->id), kernel_emitters[k->cls].tasks(g, k, rows, ptr), args};
+  g->phase = NULL;
+  LLVMValueRef tasks = kernel_emitters[k->cls].tasks(g, k, rows, ptr), phase = cg_max(g, g->phase ? g->phase : tasks, cg_i64(g, 1));
+  LLVMValueRef run[] = {ctx, cg_i64(g, k->id), tasks, phase, args};
   call(g, CALL_rt_parallel, run);
   LLVMBuildRetVoid(g->b);
   free(ptr);

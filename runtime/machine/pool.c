@@ -176,12 +176,13 @@ static void run(RtPool *p, int32_t kernel, RtKernel *fn, int64_t first, int64_t 
 
 void pool_run(RtPool *p, RtKernel *fn, int64_t ntasks, const int64_t *args) { run(p, -1, fn, 0, ntasks, args); }
 
-void pool_call(RtPool *p, int64_t kernel, RtKernel *fn, int64_t ntasks, const int64_t *args) {
+void pool_call(RtPool *p, int64_t kernel, RtKernel *fn, int64_t ntasks, int64_t phase, const int64_t *args) {
   Meter *m = atomic_load_explicit(&p->meter, memory_order_relaxed);
   double from = m ? rt_now() : 0;
   int64_t slice = p->after ? p->slice : ntasks;
   for (int64_t done = 0, n; done < ntasks; done += n) {
-    n = ntasks - done < slice ? ntasks - done : slice;
+    int64_t left = phase - done % phase, rest = ntasks - done < left ? ntasks - done : left;
+    n = rest < slice ? rest : slice;
     run(p, (int32_t)kernel, fn, done, n, args);
     if (p->after) p->after(p->after_user, args, done + n, ntasks);
   }
@@ -192,6 +193,6 @@ void pool_measure(RtPool *p, Meter *m) { atomic_store(&p->meter, m); }
 
 void pool_watch(RtPool *p, PoolAfter *after, int64_t slice, void *user) { p->after = after, p->slice = slice, p->after_user = user; }
 
-void rt_parallel(const RtCtx *ctx, int64_t kernel, int64_t ntasks, const int64_t *args) {
-  pool_call(ctx->pool, kernel, ctx->kernel[kernel], ntasks, args);
+void rt_parallel(const RtCtx *ctx, int64_t kernel, int64_t ntasks, int64_t phase, const int64_t *args) {
+  pool_call(ctx->pool, kernel, ctx->kernel[kernel], ntasks, phase, args);
 }

@@ -16,8 +16,8 @@ void pool_free(RtPool *p);
 int pool_threads(const RtPool *p);
 // Tasks 0 … ntasks-1 of fn, on all threads, the caller included; returns when all are done. Calls must not nest.
 void pool_run(RtPool *p, RtKernel *fn, int64_t ntasks, const int64_t *args);
-// The same of a call of generated code: kernel `kernel`, args[0] its rows (rt_abi.h).
-void pool_call(RtPool *p, int64_t kernel, RtKernel *fn, int64_t ntasks, const int64_t *args);
+// The same of a call of generated code: kernel `kernel`, args[0] its rows (rt_abi.h); `phase` tasks at a time (rt_abi.def).
+void pool_call(RtPool *p, int64_t kernel, RtKernel *fn, int64_t ntasks, int64_t phase, const int64_t *args);
 // m counts calls from now on, which is as long as it is there; NULL: nobody does.
 void pool_measure(RtPool *p, Meter *m);
 // after(user, args, done, ntasks) is called on the caller's thread when the first `done` tasks of a call of generated code are, after every `slice`

@@ -80,11 +80,14 @@ HarnessKernel *harness_other(const HarnessKernel *h, const char *isa, Precision 
 }
 
 // Stands in for the runtime's pool.
-void rt_parallel(const RtCtx *ctx, int64_t kernel, int64_t ntasks, const int64_t *args) {
+void rt_parallel(const RtCtx *ctx, int64_t kernel, int64_t ntasks, int64_t phase, const int64_t *args) {
   HarnessCtx *c = (HarnessCtx *)ctx;
   RtKernel *fn = ctx->kernel[kernel];
   c->ntasks = ntasks;
-  for (int64_t i = ntasks - 1; i >= 0; i--) fn(i, args, c->h->scratch);
+  for (int64_t done = 0, n; done < ntasks; done += n) {
+    n = ntasks - done < phase ? ntasks - done : phase;
+    for (int64_t i = n - 1; i >= 0; i--) fn(done + i, args, c->h->scratch);
+  }
 }
 
 static void run(HarnessKernel *h, int entry, int64_t rows, int64_t arg0_rows, void *const *arg, int n) {

@@ -1,5 +1,5 @@
 // Compiles one kernel with the real back end (llvm_emit, an object, a shared library) and runs it on given memory: what
-// the tests of compiler/llvm share. Tasks run one after the other, the last first: they must not depend on each other.
+// the tests of compiler/llvm share. Tasks of a phase run one after the other, the last first: they must not depend on each other.
 // The scratch is filled with NaN before every run and checked for writes past its declared size.
 #ifndef CALM_TESTS_KERNEL_HARNESS_H
 #define CALM_TESTS_KERNEL_HARNESS_H

@@ -156,7 +156,7 @@ static const RtSeq *sequence_of(const Problem *p, int64_t row) {
 
 // ---- the oracle
 
-enum { MOST_KEYS = 512 };
+enum { MOST_KEYS = 1200 };
 typedef struct Row {           // one query row and head, in double
   int64_t n;                   // visible keys
   int64_t key[MOST_KEYS];      // their absolute rows
@@ -460,6 +460,26 @@ static void long_shape(Shape s, const Kernels *k) {
   }
 }
 
+// One text that is cut into parts, of which several tasks go on from each other: its rows the same number as its keys or fewer, a window or not.
+static void test_parts(void **state) {
+  const All *all = *state;
+  for (int i = 0; i < MOST_ISAS; i++)
+    for (int precision = 0; precision < N_PRECISION; precision++)
+      for (int window = 0; window < 2; window++) {
+        const Kernels *k = &all->c[1].of[i][precision];
+        if (!k->there) continue;
+        Problem p = one_text(shapes[1], k->precision, window ? 640 : 1101, 1101);
+        for (int64_t j = 0; j < p.Tq; j++) {
+          p.hi[j] = (int32_t)(p.Tk - p.Tq + j + 1);
+          p.lo[j] = window && p.hi[j] > 600 ? p.hi[j] - 600 : 0;
+        }
+        cut(&p, RT_QBLOCK);
+        check_backward(k, &p);
+        assert_true(harness_last_tasks(k->bwd) > 2 * shapes[1].K);
+        free_problem(&p);
+      }
+}
+
 static void check_same(const Kernels *a, const Kernels *b, const Problem *p) {
   Result want = forward(a->fwd, p), got = forward(b->fwd, p);
   Gradient to = backward(a->bwd, p, &want), back = backward(b->bwd, p, &got);
@@ -590,6 +610,7 @@ int main(void) {
       cmocka_unit_test(test_row_invariance),
       cmocka_unit_test(test_garbage),
       cmocka_unit_test(test_long),
+      cmocka_unit_test(test_parts),
       cmocka_unit_test(test_paths),
       cmocka_unit_test(test_small),
       cmocka_unit_test(test_rounded),

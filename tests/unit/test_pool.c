@@ -70,11 +70,42 @@ static void calls_in_slices(void **state) {
       int64_t args[] = {(int64_t)hits};
       memset(hits, 0, sizeof hits);
       pool_watch(p, look, slice, &l);
-      pool_call(p, 0, count_task, WATCHED, args);
+      pool_call(p, 0, count_task, WATCHED, WATCHED, args);
       assert_true(l.last == WATCHED && l.n == (WATCHED + slice - 1) / slice);
       pool_watch(p, NULL, 0, NULL);
-      pool_call(p, 0, count_task, WATCHED, args);
+      pool_call(p, 0, count_task, WATCHED, WATCHED, args);
       for (int i = 0; i < WATCHED; i++) assert_int_equal(hits[i], 2);
+      pool_free(p);
+    }
+}
+
+// A call in phases: a task finds those of the phases before done.
+enum { PHASED = 50 };
+typedef struct Phases {
+  atomic_int hits[PHASED];
+  atomic_int early;            // tasks that did not
+  int64_t phase;
+} Phases;
+
+static void phased_task(int64_t task, const int64_t *args, void *scratch) {
+  Phases *s = (Phases *)args[0];
+  (void)scratch;
+  for (int64_t i = 0; i < task / s->phase * s->phase; i++)
+    if (atomic_load(&s->hits[i]) != 1) atomic_fetch_add(&s->early, 1);
+  for (volatile int i = 0; i < (int)(task % 7) * 200; i++) {}
+  atomic_fetch_add(&s->hits[task], 1);
+}
+
+static void calls_in_phases(void **state) {
+  (void)state;
+  for (int threads = 1; threads <= 4; threads++)
+    for (int64_t phase = 1; phase <= PHASED + 1; phase += 5) {
+      RtPool *p = pool_new(threads, 64);
+      Phases s = {.phase = phase};
+      int64_t args[] = {(int64_t)&s};
+      pool_call(p, 0, phased_task, PHASED, phase, args);
+      for (int i = 0; i < PHASED; i++) assert_int_equal(s.hits[i], 1);
+      assert_int_equal(s.early, 0);
       pool_free(p);
     }
 }
@@ -96,16 +127,16 @@ static void calls_are_counted(void **state) {
     RtPool *p = pool_new(threads, 64);
     Meter *m = meter_new(2, threads, true);
     m->call[0].mask = 1, m->call[1].source = 1;
-    pool_call(p, 0, spend_task, TASKS, args[0]);
+    pool_call(p, 0, spend_task, TASKS, TASKS, args[0]);
     pool_measure(p, m);
     double start = rt_now(), in_calls = 0, busy = 0;
-    for (int i = 0; i < 2 * CALLS; i++) pool_call(p, i % 2, spend_task, TASKS, args[i % 2]), pool_run(p, spend_task, TASKS, args[0]);
-    pool_call(p, 1, spend_task, 0, args[1]);
+    for (int i = 0; i < 2 * CALLS; i++) pool_call(p, i % 2, spend_task, TASKS, TASKS, args[i % 2]), pool_run(p, spend_task, TASKS, args[0]);
+    pool_call(p, 1, spend_task, 0, 1, args[1]);
     m->part = METER_PACK;
-    pool_call(p, 0, spend_task, 1, args[0]);
+    pool_call(p, 0, spend_task, 1, 1, args[0]);
     double all = rt_now() - start;
     pool_measure(p, NULL);
-    pool_call(p, 0, spend_task, TASKS, args[0]);
+    pool_call(p, 0, spend_task, TASKS, TASKS, args[0]);
     static const double count[2][N_Per] = {{[PER_CALL] = CALLS, [PER_ROW] = CALLS * ROWS, [PER_PAIR] = CALLS * 3, [PER_KEY] = CALLS * 4},
                                            {[PER_CALL] = CALLS + 1, [PER_ROW] = (CALLS + 1) * 7, [PER_SOURCE] = (CALLS + 1) * 4}};
     for (int k = 0; k < 2; k++)
@@ -204,7 +235,8 @@ static void panels_of_a_precision(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(every_task_once), cmocka_unit_test(calls_in_slices), cmocka_unit_test(calls_are_counted), cmocka_unit_test(spans_are_bounded), cmocka_unit_test(paths_by_name),
+  const struct CMUnitTest tests[] = {cmocka_unit_test(every_task_once), cmocka_unit_test(calls_in_slices),
+      cmocka_unit_test(calls_in_phases), cmocka_unit_test(calls_are_counted), cmocka_unit_test(spans_are_bounded), cmocka_unit_test(paths_by_name),
                                      cmocka_unit_test(paths_of_a_precision), cmocka_unit_test(panels_of_a_precision)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
