@@ -88,11 +88,11 @@ typedef struct Open {          // what one look at the open end finds
   bool fresh;
 } Open;
 
-// Whether the text can be resumed at raw offset `at`, byte i of w->split.t, which came from `text`: nothing reaches over it, text after it
+// Whether the text can be resumed at raw offset `at`, byte i of w->split.t, which came from text[…, end): nothing reaches over it, text after it
 // is normalized as if it began there, and no added token asks whether a word stands before it.
-static bool clean_at(const SettledText *x, TkWork *w, const TkText *text, size_t i, size_t at) {
+static bool clean_at(const SettledText *x, TkWork *w, const TkText *text, size_t end, size_t i, size_t at) {
   const TkText *split = w->split.t;
-  if (text->misplaced || (i < split->n && tk_from(split, i) < at)) return false;
+  if (text->misplaced || (i < split->n && tk_from(split, i) < at) || (end < text->n && tk_from(text, end) < at)) return false;
   size_t k = text->n;            // the same place in the normalized text
   while (k && tk_from(text, k - 1) >= at) k--;
   if (x->rule->t->normalized.single_word && !tk_word_ends(text->s, k)) return false;
@@ -119,7 +119,7 @@ static void open_part(const SettledText *x, Open *o, const TkText *text, size_t 
   if (s->in.n == 1 && done == growing.begin) return;        // nothing settled here: the part's beginning is not in its middle
   size_t at = tk_to(s->t, done - 1);
   if (last && w->spans[last - 1].end > (int64_t)at) return;
-  if (clean_at(x, w, text, done, at)) o->resume = at, o->fresh = false;
+  if (clean_at(x, w, text, end, done, at)) o->resume = at, o->fresh = false;
 }
 
 static void closed_part(const Tokenizer *t, TkWork *w, const TkText *text, size_t begin, size_t end) {

@@ -217,6 +217,14 @@ def synthetic():
     t.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.Fuse()])
     yield "unigram_whole", flags(train_unigram(t, 160))
 
+    # What is put before a text shares its first character's place, and a token that takes the spaces before it keeps that character open.
+    t = Tokenizer(models.Unigram([("<unk>", 0.0)], 0, False))
+    t.normalizer = normalizers.Sequence([normalizers.Replace(Regex(" {2,}"), " "), normalizers.NFC(), normalizers.Prepend("_")])
+    t.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Metaspace(split=False), pre_tokenizers.Punctuation("isolated")])
+    t = train_unigram(t, 100)
+    t.add_tokens([AddedToken("[L]", lstrip=True, normalized=True)])
+    yield "unigram_spaces", t
+
 
 def gpt2():
     base = f"{SHARED}/tokenizers/gpt2"
