@@ -126,6 +126,7 @@ size_t tk_bpe_last_cut(const void *cuts, const char *text, size_t n) {
   for (size_t i = 0, k; i < n; i += k) {
     k = next_unit(t, text + i, &u);
     bool own = t->bytes || alone || tk_vocab_find(t->vocab, text + i, k) >= 0, known = own || spelt(t, text + i, k);
+    if (!known && t->unk < 0) break;                        // it is left out, and the places of all that follow in the piece are others than they would be (bpe.c)
     if (i && known && !waiting && !in_set(s, before << 32 | u)) cut = i;
     waiting = !known || (waiting && !own);
     before = u;

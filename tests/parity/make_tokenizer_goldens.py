@@ -217,6 +217,11 @@ def synthetic():
     t.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.Fuse()])
     yield "unigram_whole", flags(train_unigram(t, 160))
 
+    # Without a token for what is unknown, that is left out, and what follows in the piece is placed too early.
+    t = Tokenizer(models.BPE())
+    t.decoder = decoders.Fuse()
+    yield "left_out", train(t, 60, limit_alphabet=24)
+
     # What is put before a text shares its first character's place, and a token that takes the spaces before it keeps that character open.
     t = Tokenizer(models.Unigram([("<unk>", 0.0)], 0, False))
     t.normalizer = normalizers.Sequence([normalizers.Replace(Regex(" {2,}"), " "), normalizers.NFC(), normalizers.Prepend("_")])
