@@ -244,6 +244,7 @@ void tk_pretokenize(const TkComponents *l, TkSplitting *w, const TkText *text, s
   w->t = text;
   w->in.n = w->out.n = 0;
   w->open = open;
+  w->left = UINT32_MAX;
   w->room = call->left.room;
   tk_piece_put(&w->in, begin, end);
   for (int i = 0; i < l->n && !call->failed; i++) {

@@ -92,7 +92,7 @@ typedef struct Open {          // what one look at the open end finds
 // is normalized as if it began there, and no added token asks whether a word stands before it.
 static bool clean_at(const SettledText *x, TkWork *w, const TkText *text, size_t end, size_t i, size_t at) {
   const TkText *split = w->split.t;
-  if (text->misplaced || (i < split->n && tk_from(split, i) < at) || (end < text->n && tk_from(text, end) < at)) return false;
+  if (text->misplaced || (i < split->n && tk_from(split, i) < at) || (end < text->n && tk_from(text, end) < at) || w->split.left < at) return false;
   size_t k = text->n;            // the same place in the normalized text
   while (k && tk_from(text, k - 1) >= at) k--;
   if (x->rule->t->normalized.single_word && !tk_word_ends(text->s, k)) return false;

@@ -78,6 +78,7 @@ static void split_piece(const TkSplit *sp, TkSplitting *w, TkPiece p, bool open,
   if (open) {
     TkPart *last = &w->part[w->part_n - 1];
     end = last->end;
+    if (end < p.end && tk_from(w->t, end) < w->left) w->left = tk_from(w->t, end);
     if (joins && last->begin == last->end) w->part_n--;
   }
   if (sp->behavior != TK_ISOLATED) join_parts(w, sp->behavior);

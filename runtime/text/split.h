@@ -17,6 +17,7 @@ typedef struct TkSplitting {
   TkPart *part;                // work area
   size_t part_n, part_cap;
   bool open;
+  uint32_t left;               // where in the raw text begins what a growing piece leaves out because a match may yet take it; UINT32_MAX: nowhere
   bool first, pieces;          // the pre-tokenizer that runs: pretokenize.h, TkWhere
   size_t room;                 // bytes that a rewritten text may have
 } TkSplitting;
