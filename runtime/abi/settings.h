@@ -23,6 +23,10 @@ typedef enum SettingKind {
 #define SETTING_SCHEDULES(W) W(cosine) W(constant)
 #define SETTING_METRICS(W) W(exact_match) W(loss)
 #define SETTING_CACHES(W) W(auto) W(memory) W(disk) W(off)
+#define SETTING_TRAINED(W) W(assistant) W(all)
+#define W(word) TRAIN_ON_##word,
+enum { SETTING_TRAINED(W) };
+#undef W
 #define W(word) OPTIMIZER_##word,
 enum { SETTING_OPTIMIZERS(W) };
 #undef W

@@ -37,6 +37,7 @@ static const struct { RtAbout about; int commands; const char *advice; } ADVICE[
     {RT_ABOUT_PRECISION, C_COMPUTES, "--precision f32"},
     {RT_ABOUT_STEP, C_TRAIN | C_EVAL | C_SCORE, "fewer tokens at a time: --tokens-cap"},
     {RT_ABOUT_MEMORY, C_ALL, "give it more memory, or take smaller models"},
+    {RT_ABOUT_TEMPLATE, C_TRAIN | C_EVAL | C_GENERATE | C_SCORE | C_INFO, "give one: --chat-template FILE"},
     {RT_ABOUT_CACHES, C_EVAL, "fewer sequences at a time, or shorter ones: --slots, --max-tokens"},
     {RT_ABOUT_CACHES, C_GENERATE, "shorter text: --max-tokens"},
     {RT_ABOUT_DATA, C_TRAIN, "give --data FILE, or `data = \"…\"` in the spec's train block"},
@@ -127,13 +128,17 @@ static bool use_pack(App *a, const Options *o, RtError *e) {
   return made_current(a->pack, a->models, params, e) && app_pack_fits(a, o, e);
 }
 
+static bool open_chat(App *a, const Options *o, RtError *e) {
+  return (!o->chat_template || models_chat_template(a->models, o->chat_template, e)) && (o->date == OPT_UNSET || models_set_date(a->models, o->date, e));
+}
+
 bool app_open(App *a, const Options *o, RtError *e) {
   RT_IN_PHASE(RT_PHASE_OPEN);
   *a = (App){.prog = prog_parse(o->rt->json, (size_t)o->rt->json_len)};
   ModelPlace *place = rt_alloc((size_t)o->model.n, sizeof *place);
   int n;
   bool ok = read_places(a->prog, o, place, &n, e) && (!o->pack || ((a->pack = packfile_open(o->pack, e)) && pack_is_of(a->pack, a->prog, e))) &&
-            (a->models = models_open(a->prog, place, n, a->pack, e)) && open_engine(a, o, e) && use_pack(a, o, e);
+            (a->models = models_open(a->prog, place, n, a->pack, e)) && open_chat(a, o, e) && open_engine(a, o, e) && use_pack(a, o, e);
   if (!ok && a->pack && e->about == RT_ABOUT_PACK) say_again(a, o, e);         // once: that is about nothing
   rt_free(place);
   limits_memory(&a->limits);

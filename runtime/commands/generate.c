@@ -86,11 +86,30 @@ static bool check_prompt(const Models *m, const Prompt *p, RtError *e) {
                  plural(m->streams.s[k].context));
 }
 
+// The prompt as a message, with the system's before it.
+static bool ask(const Models *m, const Options *o, const char *text, size_t len, Prompt *p, RtError *e) {
+  if (rt_utf8_valid(text, len) < len) return rt_fail(e, "the message is not UTF-8");
+  Conversation c = {.messages = json_array()};
+  if (o->system) json_array_append_new(c.messages, json_pack("{s:s, s:s}", "role", "system", "content", o->system));
+  json_array_append_new(c.messages, json_pack("{s:s, s:o}", "role", "user", "content", json_stringn(text, len)));
+  const ChatRules rules = {.tok = m->tok, .ends = &m->ends, .streams = &m->streams, .vocab = m->vocab, .date = m->date};
+  ChatRow row;
+  bool ok = chat_prompt(&rules, &c, &row, e);
+  conversation_free(&c);
+  p->ids = row.ids, p->n = row.n, p->follow = row.follow;
+  return ok && check_prompt(m, p, e);
+}
+
 static bool encode_prompt(const Models *m, const Options *o, Prompt *p, RtError *e) {
   RT_IN_PHASE(RT_PHASE_READ);
   char *text = NULL;
   size_t len = 0;
   if (!read_prompt(o, &text, &len, e)) return false;
+  if (o->chat) {
+    bool asked = ask(m, o, text, len, p, e);
+    rt_free(text);
+    return asked;
+  }
   int32_t *mine = NULL;
   TokSpan *span = NULL;
   const int32_t *prefix;
@@ -171,7 +190,7 @@ static bool run(const App *a, const Options *o, Prompt *p, RtError *e) {
       ok = rt_fail(e, "no logit is a number after %lld token%s", (long long)s->n, plural(s->n));
       break;
     }
-    if ((end = !o->ignore_eos && text_ends_at(&m->ends, id))) break;
+    if ((end = !o->ignore_eos && (text_ends_at(&m->ends, id) || (o->chat && id == m->chat[0].turn_end)))) break;
     made++;
     if (!(ok = decoder_push(d, s, id, e))) break;
     const char *text = tokstream_push(ts, id, &len, e);
@@ -204,6 +223,7 @@ int cmd_generate(const Options *o) {
   RtError e;
   if (o->prompt && o->prompt_file) return usage_error("--prompt and --prompt-file: give one of them");
   if (!o->prompt && !o->prompt_file) return usage_error("give --prompt TEXT (\"\" starts from the beginning-of-text token)");
+  if (!o->chat && o->system) return usage_error("--system is a message before --prompt's, for --chat");
   App a;
   Prompt p = {0};
   say_idle(o);

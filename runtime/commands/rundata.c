@@ -54,6 +54,11 @@ static bool report(const App *a, const char *path, const Data *d, double seconds
   return true;
 }
 
+bool rundata_rules(const App *a, const TrainSettings *s, int64_t date, RtError *e) {
+  a->models->train_all = s->train_on == TRAIN_ON_all;
+  return (!s->chat_template || models_chat_template(a->models, s->chat_template, e)) && (!date || models_set_date(a->models, date, e));
+}
+
 bool rundata_check(const App *a, const char *path, RtError *e) {
   double start = rt_now();
   DataFile *f = data_open(path, e);

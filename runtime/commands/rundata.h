@@ -16,4 +16,6 @@ typedef struct RunData {
 json_t *rundata_of(const TrainSettings *s, const FileSum *const sums[2], const json_t *theirs, const char *path, bool allowed, RunData *found, RtError *e);
 // Reads every row of a data file for its mistakes, on all threads, and says on standard output what is in it. False and an error: of its first row at fault.
 bool rundata_check(const App *a, const char *path, RtError *e);
+// How the rows of a training are read, by its settings: date 0 is today.
+bool rundata_rules(const App *a, const TrainSettings *s, int64_t date, RtError *e);
 #endif

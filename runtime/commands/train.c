@@ -190,7 +190,9 @@ static void say_idle(const Trainer *t, const Options *o) {
 // --check: reads what a training would, and starts none.
 static bool check_data(Trainer *t, const Options *o, RtError *e) {
   if (!choose(&t->chosen, t->en->prog, o, NULL, NULL, e)) return false;
-  const char *files[] = {t->chosen.set.data, t->chosen.set.validate};
+  const TrainSettings *s = &t->chosen.set;
+  if (!rundata_rules(&t->app, s, s->date == SETTING_AUTO ? 0 : s->date, e)) return false;
+  const char *files[] = {s->data, s->validate};
   for (int i = 0; i < 2; i++)
     if (files[i] && !rundata_check(&t->app, files[i], e)) return false;
   return true;

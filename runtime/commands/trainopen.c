@@ -49,6 +49,9 @@ bool train_open_start(Trainer *t, const Options *o, RtError *e) {
   else if ((uint64_t)t->set.seed != t->st.seed)
     return rt_fail(e, "seed %lld, from %s: the run to go on with has seed %llu", (long long)t->set.seed,
                    o->setting[SET_train_seed] ? "--seed" : "the spec (--seed keeps the run's)", (unsigned long long)t->st.seed);
+  if (t->set.date != SETTING_AUTO) t->st.date = t->set.date;
+  if (!rundata_rules(&t->app, &t->set, t->st.date, e)) return false;
+  t->st.date = models_date(t->app.models);
   if (o->resume) choose_tell(&t->chosen);
   return set_end(t, e);
 }

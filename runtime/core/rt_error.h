@@ -23,6 +23,7 @@ typedef enum RtAbout {
   RT_ABOUT_EXPORT,             // a model is where one is to be exported to
   RT_ABOUT_PACK,               // a pack file that is not of now
   RT_ABOUT_PACK_OUT,           // something is where one is to be written
+  RT_ABOUT_TEMPLATE,           // a conversation, and no chat template
   RT_ABOUT_STOP,               // the user asked to stop (call.h)
   RT_ABOUT_READER,             // who read what is written went away
 } RtAbout;

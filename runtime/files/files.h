@@ -3,6 +3,7 @@
 #define CALM_RUNTIME_FILES_ROOM_H
 #include "runtime/files/cache.h"
 #include "runtime/files/file.h"
+#include "runtime/files/hfchat.h"
 #include "runtime/files/hfdir.h"
 #include "runtime/files/json.h"
 #include "runtime/files/json_scan.h"

@@ -8,8 +8,9 @@
 #include "runtime/abi/abi.h"
 #include "runtime/core/core.h"
 #include "runtime/files/files.h"
+#include "runtime/rows/chat.h"
 
-#define ROWS "{\"text\"}, {\"prompt\", \"completion\"} or {\"input_ids\", \"labels\"}"
+#define ROWS "{\"text\"}, {\"prompt\", \"completion\"}, {\"messages\"} or {\"input_ids\", \"labels\"}"
 
 typedef struct Reader {
   const char *path;
@@ -23,12 +24,17 @@ static bool fail(const Reader *r, const char *key, const char *expected, const j
   return rt_fail(r->e, "%s:%lld: \"%s\": expected %s, found %s", r->path, (long long)r->line, key, expected, rtj_kind(found));
 }
 
-// Appends a row of n tokens, its ids and labels to be filled in.
-static DataRow *add_row(Reader *r, int64_t n) {
+static DataRow *new_row(Reader *r) {
   Data *d = r->data;
   if (d->n == d->cap) d->row = rt_realloc(d->row, (size_t)(d->cap = d->cap * 2 + 16), sizeof *d->row);
   DataRow *row = &d->row[d->n++];
   *row = (DataRow){.line = r->line, .row = r->row, .window = d->n - 1 - r->first};
+  return row;
+}
+
+// Appends a row of n tokens, its ids and labels to be filled in.
+static DataRow *add_row(Reader *r, int64_t n) {
+  DataRow *row = new_row(r);
   row->ids = rt_alloc((size_t)n, sizeof(int32_t)), row->labels = rt_alloc((size_t)n, sizeof(int32_t)), row->n = n;
   return row;
 }
@@ -202,6 +208,29 @@ static bool read_pair(Reader *r, const json_t *prompt, const json_t *completion)
   return ok;
 }
 
+// --- conversations
+
+static bool read_chat(Reader *r, const json_t *obj) {
+  RtError why;
+  Conversation c;
+  if (!conversation_read(&c, obj, &why)) return at_line(r, &why);
+  const Streams alone = {.n = 0};
+  const ChatRules rules = {.tok = r->o->tok, .ends = r->o->ends, .streams = r->o->streams ? r->o->streams : &alone, .vocab = r->o->vocab, .all = r->o->train_all, .date = r->o->date};
+  ChatRow *rows = NULL;
+  int n = 0;
+  bool ok = r->o->form || (rules.streams->n ? chat_rows(&rules, &c, &rows, &n, &why) : rt_fail(&why, "conversations are not read here"));
+  conversation_free(&c);
+  if (!ok) return rt_fail_about(r->e, why.about, "%s:%lld: %s", r->path, (long long)r->line, why.text);
+  if (n > 1) r->data->rewritten++, r->data->turns += n;
+  for (int i = 0; i < n; i++) {
+    DataRow *row = new_row(r);
+    row->ids = rows[i].ids, row->labels = rows[i].labels, row->n = rows[i].n, row->prompt_n = rows[i].prompt_n, row->follow = rows[i].follow;
+    cut_row(r, row);
+  }
+  rt_free(rows);
+  return true;
+}
+
 // --- {"input_ids", "labels"}: the prompt is what stands before the first label.
 static bool follow_row(const Reader *r, DataRow *row) {
   RtError why;
@@ -261,8 +290,10 @@ static bool read_row(Reader *r, const json_t *obj) {
     return rt_fail(r->e, "%s:%lld: expected a row, an object such as " ROWS ", found %s", r->path, (long long)r->line, rtj_kind(obj));
   if (ids) return read_ids(r, ids, json_object_get(obj, "labels"));
   bool text = json_object_get(obj, "text"), pair = json_object_get(obj, "prompt") || json_object_get(obj, "completion");
-  if (text == pair) return other_keys(r, obj);
+  bool chat = conversation_is(obj);
+  if (text + pair + chat != 1) return other_keys(r, obj);
   if (!r->o->tok) return rt_fail(r->e, "%s:%lld: text needs a tokenizer, and the model has none", r->path, (long long)r->line);
+  if (chat) return read_chat(r, obj);
   if (text) return need_string(r, obj, "text", &a) && (r->o->form || read_text(r, a));
   return need_string(r, obj, "prompt", &a) && need_string(r, obj, "completion", &b) && (r->o->form || read_pair(r, a, b));
 }
@@ -368,12 +399,13 @@ void data_free(Data *d) {
 }
 
 void data_uncount(Data *d) {
-  d->tokens = d->labelled = d->windows = d->trained = d->looked = d->of = 0;
+  d->rewritten = d->turns = d->tokens = d->labelled = d->windows = d->trained = d->looked = d->of = 0;
   memset(d->limit, 0, (size_t)d->nlimit * sizeof *d->limit);
 }
 
 void data_count_in(Data *d, const Data *from) {
   d->tokens += from->tokens, d->labelled += from->labelled, d->looked += from->looked;
+  d->rewritten += from->rewritten, d->turns += from->turns;
   d->windows += from->windows, d->trained += from->trained;
   if (from->of) d->of = from->of;
   for (int64_t k = 0; k < d->nlimit; k++) {

@@ -1,9 +1,12 @@
 // JSONL rows to token ids: one JSON object a line; a byte order mark may stand before the first.
 //   {"text"}                     every token is trained on (after BOS)
 //   {"prompt", "completion"}     encoded separately and joined; loss on the completion and a final end-of-text token
+//   {"messages"}, {"conversations"}, {"instruction", "input", "output"}    conversations, rendered with chat templates; loss on the answers (chat.h)
 //   {"input_ids", "labels"}      as they are; -100 = not trained; needs no tokenizer
 #ifndef CALM_RUNTIME_DATA_H
 #define CALM_RUNTIME_DATA_H
+#include <time.h>
+
 #include "runtime/files/files.h"
 #include "runtime/rows/follow.h"
 #include "runtime/text/text.h"
@@ -15,7 +18,7 @@ typedef struct DataRow {
   const char *prompt;           // raw text, which may hold any character, prompt_len bytes of it; NULL for rows of other kinds
   size_t prompt_len;
   int64_t line;                 // 1-based line in the file
-  int64_t row, window;          // which row of the file, and which window of it (0 but for a text longer than a context)
+  int64_t row, window;          // which row of the file, and which window of it (0 but for a text longer than a context, or an answer of a conversation)
   Follow *follow;               // the streams that follow the anchor's; NULL where there is one stream
   bool held;                    // what it points to is the file's (data_hold)
 } DataRow;
@@ -33,6 +36,8 @@ typedef struct DataOptions {
   int64_t vocab;                // ids must be below this
   const Streams *streams;       // the program's; NULL: the anchor's alone
   int64_t context;              // of the anchor's stream: longer rows are cut (text rows are split into windows)
+  bool train_all;               // of conversations, not the answers alone
+  struct tm date;               // today's, for chat templates that ask
   bool form;                    // texts are not tokenized: only what bytes decide is looked at, UTF-8, JSON, keys and their kinds, and no row comes of it
 } DataOptions;
 
@@ -63,6 +68,7 @@ typedef struct Data {
   int64_t n, cap;
   int64_t tokens, labelled;     // sums
   int64_t windows, trained;     // and of these, how many there were, and how many had something to train on
+  int64_t rewritten, turns;     // conversations whose answers became rows of their own, and how many
   int64_t looked, of;           // so many rows of a file were read, of those that it has
   int64_t nlimit;
   DataLimit *limit;             // by stream (the anchor's alone is one): what its context did

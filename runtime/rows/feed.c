@@ -25,12 +25,15 @@ static void tell_limit(const Streams *ss, int k, const char *path, const char *o
 }
 
 DataOptions feed_options(const Models *m) {
-  return (DataOptions){.tok = m->tok, .ends = &m->ends, .streams = &m->streams, .vocab = m->vocab, .context = m->context};
+  return (DataOptions){.tok = m->tok, .ends = &m->ends, .streams = &m->streams, .vocab = m->vocab, .context = m->context, .train_all = m->train_all, .date = m->date};
 }
 
 void feed_tell(const Models *m, const char *path, const Data *d) {
   char of[128] = "";
   if (!data_whole(d)) snprintf(of, sizeof of, "of a sample of %lld rows (of %lld) ", (long long)d->looked, (long long)d->of);
+  if (d->rewritten)
+    rt_note("%s: %sa chat template rewrites earlier turns: %lld conversation%s became %lld rows, one for each answer", path, of, (long long)d->rewritten,
+            plural(d->rewritten), (long long)d->turns);
   for (int k = 0; k < m->streams.n; k++) tell_limit(&m->streams, k, path, of, &d->limit[k]);
 }
 

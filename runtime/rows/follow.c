@@ -36,9 +36,9 @@ static void append(FollowTokens *t, const int32_t *ids, int64_t n) {
 }
 
 // Takes over the tokens that have settled since.
-static bool settle(const Stream *s, FollowTokens *t, RtError *e) {
+static bool settle(const Follow *f, const Stream *s, FollowTokens *t, RtError *e) {
   const int32_t *prefix, *ids;
-  int64_t np = tokenizer_prefix(s->tok, &prefix), n = settled_tokens(t->text, &ids, NULL);
+  int64_t np = f->bare ? 0 : tokenizer_prefix(s->tok, &prefix), n = settled_tokens(t->text, &ids, NULL);
   for (int64_t i = t->n - np; i < n; i++)
     if (ids[i] >= s->vocab)
       return rt_fail(e, "the tokenizer of model %s gives id %d for this text; the model knows ids below %lld", s->model, (int)ids[i],
@@ -47,19 +47,22 @@ static bool settle(const Stream *s, FollowTokens *t, RtError *e) {
   return true;
 }
 
-Follow *follow_new(const Streams *ss, bool continuation) {
+static Follow *new_follow(const Streams *ss, bool continuation, bool bare) {
   if (ss->n < 2) return NULL;
   Follow *f = rt_alloc(1, sizeof *f);
-  *f = (Follow){.streams = ss, .prompt = -1, .continuation = continuation};
+  *f = (Follow){.streams = ss, .prompt = -1, .continuation = continuation, .bare = bare};
   f->s = rt_alloc((size_t)ss->n, sizeof *f->s);
   for (int k = 1; k < ss->n; k++) {
     const int32_t *prefix;
     if (!ss->s[k].tok) continue;
-    append(&f->s[k], prefix, tokenizer_prefix(ss->s[k].tok, &prefix));
+    if (!bare) append(&f->s[k], prefix, tokenizer_prefix(ss->s[k].tok, &prefix));
     f->s[k].text = settled_new(ss->s[k].rule, continuation);
   }
   return f;
 }
+
+Follow *follow_new(const Streams *ss, bool continuation) { return new_follow(ss, continuation, false); }
+Follow *follow_bare(const Streams *ss) { return new_follow(ss, false, true); }
 
 void follow_seal(Follow *f) {
   for (int k = 1; f && k < f->streams->n; k++) {
@@ -74,37 +77,49 @@ void follow_seal(Follow *f) {
 void follow_free(Follow *f) {
   if (!f) return;
   follow_seal(f);
-  for (int k = 1; k < f->streams->n; k++) rt_free(f->s[k].ids), rt_free(f->s[k].seen);
-  rt_free(f->s), rt_free(f->id), rt_free(f->text), rt_free(f->end);
+  for (int k = 1; k < f->streams->n; k++) rt_free(f->s[k].ids), rt_free(f->s[k].seen), rt_free(f->s[k].said), rt_free(f->s[k].end);
+  rt_free(f->s), rt_free(f->id);
   rt_free(f);
 }
 
 // ---- growing
 
-static void room(Follow *f, size_t bytes) {
-  if (f->n == f->cap) {
-    f->cap = f->cap * 2 + 32;
-    f->id = rt_realloc(f->id, (size_t)f->cap, sizeof *f->id);
-    f->end = rt_realloc(f->end, (size_t)f->cap, sizeof *f->end);
-    for (int k = 1; k < f->streams->n; k++) f->s[k].seen = rt_realloc(f->s[k].seen, (size_t)f->cap, sizeof *f->s[k].seen);
+static void room(Follow *f, const size_t *bytes) {
+  bool grow = f->n == f->cap;
+  if (grow) f->cap = f->cap * 2 + 32, f->id = rt_realloc(f->id, (size_t)f->cap, sizeof *f->id);
+  for (int k = 1; k < f->streams->n; k++) {
+    FollowTokens *t = &f->s[k];
+    if (grow) t->seen = rt_realloc(t->seen, (size_t)f->cap, sizeof *t->seen), t->end = rt_realloc(t->end, (size_t)f->cap, sizeof *t->end);
+    if (t->len + bytes[k] > t->cap_said) t->said = rt_realloc(t->said, t->cap_said = (t->len + bytes[k]) * 2 + 64, 1);
   }
-  if (f->len + bytes > f->captext) f->text = rt_realloc(f->text, f->captext = (f->len + bytes) * 2 + 64, 1);
 }
 
-bool follow_token(Follow *f, int32_t id, const char *bytes, size_t n, RtError *e) {
+bool follow_token_each(Follow *f, int32_t id, const char *const *bytes, const size_t *n, RtError *e) {
   room(f, n);
-  if (n) memcpy(f->text + f->len, bytes, n);
-  f->len += n;
   for (int k = 1; k < f->streams->n; k++) {
     const Stream *s = &f->streams->s[k];
     FollowTokens *t = &f->s[k];
+    if (n[k]) memcpy(t->said + t->len, bytes[k], n[k]);
+    t->len += n[k];
     if (!t->ended && !s->tok) append(t, &id, 1);
-    if (!t->ended && s->tok && n && (!settled_push(t->text, bytes, n, e) || !settle(s, t, e))) return false;
+    if (!t->ended && s->tok && n[k] && (!settled_push(t->text, bytes[k], n[k], e) || !settle(f, s, t, e))) return false;
     t->seen[f->n] = (int32_t)t->n;
+    t->end[f->n] = (int64_t)t->len;
   }
-  f->id[f->n] = id;
-  f->end[f->n++] = (int64_t)f->len;
+  f->id[f->n++] = id;
   return true;
+}
+
+bool follow_token(Follow *f, int32_t id, const char *bytes, size_t n, RtError *e) {
+  enum { FEW = 16 };
+  const char *few[FEW] = {0}, **each = few;
+  size_t few_n[FEW] = {0}, *each_n = few_n;
+  int streams = f->streams->n;
+  if (streams > FEW) each = rt_alloc((size_t)streams, sizeof *each), each_n = rt_alloc((size_t)streams, sizeof *each_n);
+  for (int k = 0; k < streams; k++) each[k] = bytes, each_n[k] = n;
+  bool ok = follow_token_each(f, id, each, each_n, e);
+  if (streams > FEW) rt_free(each), rt_free(each_n);
+  return ok;
 }
 
 bool follow_prompt_end(Follow *f, RtError *e) {
@@ -113,7 +128,7 @@ bool follow_prompt_end(Follow *f, RtError *e) {
     const Stream *s = &f->streams->s[k];
     FollowTokens *t = &f->s[k];
     if (!s->prompt_only || t->ended) continue;
-    if (s->tok && (!settled_end(t->text, e) || !settle(s, t, e))) return false;
+    if (s->tok && (!settled_end(t->text, e) || !settle(f, s, t, e))) return false;
     if (f->n) t->seen[f->n - 1] = (int32_t)t->n;
     t->ended = true;
   }
@@ -155,12 +170,19 @@ bool follow_ids(Follow *f, const Tokenizer *tok, const int32_t *ids, int64_t n, 
 Follow *follow_copy(const Follow *f, int64_t n) {
   if (!f) return NULL;
   RtError e;
-  Follow *c = follow_new(f->streams, f->continuation);
+  int streams = f->streams->n;
+  Follow *c = new_follow(f->streams, f->continuation, f->bare);
+  const char **bytes = rt_alloc((size_t)streams, sizeof *bytes);
+  size_t *len = rt_alloc((size_t)streams, sizeof *len);
   bool ok = f->prompt != 0 || follow_prompt_end(c, &e);
   for (int64_t i = 0; i < n && ok; i++) {
-    int64_t at = i ? f->end[i - 1] : 0;
-    ok = follow_token(c, f->id[i], f->text + at, (size_t)(f->end[i] - at), &e) && (i + 1 != f->prompt || follow_prompt_end(c, &e));
+    for (int k = 1; k < streams; k++) {
+      int64_t at = i ? f->s[k].end[i - 1] : 0;
+      bytes[k] = f->s[k].said + at, len[k] = (size_t)(f->s[k].end[i] - at);
+    }
+    ok = follow_token_each(c, f->id[i], bytes, len, &e) && (i + 1 != f->prompt || follow_prompt_end(c, &e));
   }
+  rt_free(bytes), rt_free(len);
   if (ok) return c;
   fprintf(stderr, "calm: bug: a text that was read cannot be read again: %s\n", e.text);
   abort();
@@ -189,13 +211,13 @@ bool follow_share(const Follow *f, int64_t n, int k, FollowShare *sum, RtError *
   const FollowTokens *t = &f->s[k];
   TokSpan *span = NULL;
   const int32_t *prefix;
-  int64_t read = s->prompt_only && f->prompt < n ? f->prompt : n, len = read > 0 ? f->end[read - 1] : 0, ended = 0;
-  int64_t all = s->tok ? tokenizer_encode(s->tok, f->text, (size_t)len, f->continuation, NULL, &span, e) : 0;
+  int64_t read = s->prompt_only && f->prompt < n ? f->prompt : n, len = read > 0 ? t->end[read - 1] : 0, ended = 0;
+  int64_t all = s->tok ? tokenizer_encode(s->tok, t->said ? t->said : "", (size_t)len, f->continuation, NULL, &span, e) : 0;
   if (all < 0) return false;
   for (int64_t i = 0; i < n; i++) {
-    while (ended < all && span[ended].end <= f->end[i]) ended++;
+    while (ended < all && span[ended].end <= t->end[i]) ended++;
     sum->visible += t->seen[i];
-    sum->ended += s->tok ? tokenizer_prefix(s->tok, &prefix) + ended : t->seen[i];
+    sum->ended += s->tok ? (f->bare ? 0 : tokenizer_prefix(s->tok, &prefix)) + ended : t->seen[i];
   }
   rt_free(span);
   return true;

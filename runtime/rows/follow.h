@@ -19,6 +19,7 @@ typedef struct Stream {
   Settler *rule;               // owned; NULL where tok is
   bool prompt_only;
   int64_t context, vocab;      // smallest over its models: most tokens, and ids must be below vocab
+  const struct Chat *chat;     // its model's chat template, borrowed; NULL: none (chat.h)
   const char *narrow;          // the model whose context that is; NULL: none has one
 } Stream;
 
@@ -41,6 +42,9 @@ typedef struct FollowTokens {
   int32_t *seen;               // per anchor token: how many of ids its position sees
   SettledText *text;           // NULL once no more is read
   bool ended;
+  char *said;                  // the text of the anchor's tokens as this stream reads it, whole
+  size_t len, cap_said;
+  int64_t *end;                // per anchor token: bytes of it up to and with that token
 } FollowTokens;
 typedef struct Follow {
   const Streams *streams;
@@ -49,18 +53,20 @@ typedef struct Follow {
   int32_t *id;                 // the anchor's tokens
   int64_t n, cap;
   int64_t prompt;              // anchor tokens of the prompt; -1: it has not ended
-  char *text;                  // what the anchor's tokens say, whole
-  size_t len, captext;
-  int64_t *end;                // per anchor token: bytes of text up to and with it
+  bool bare;                   // streams begin with no prefix: their texts have it
   TokStream *said;             // owned; decodes tokens that come without their text, NULL before the first
 } Follow;
 
 // NULL where the program has one stream. continuation: the text continues another one (a window of a longer text).
 Follow *follow_new(const Streams *ss, bool continuation);
+// The same for texts that bring all of their tokens with them (a chat template's): nothing is put before them.
+Follow *follow_bare(const Streams *ss);
 void follow_free(Follow *f);
 // The next token of the anchor, and the n bytes of text it adds, whole characters. False and an error where a following model does not know
 // a token.
 bool follow_token(Follow *f, int32_t id, const char *bytes, size_t n, RtError *e);
+// The same where each stream has its own text: bytes[k] and n[k] by stream.
+bool follow_token_each(Follow *f, int32_t id, const char *const *bytes, const size_t *n, RtError *e);
 // The next token, of which only the id is known: its text is what tok (NULL: nothing) decodes after those before it.
 bool follow_id(Follow *f, const Tokenizer *tok, int32_t id, RtError *e);
 // The next n tokens of the anchor, which tok encoded: they say text[begin, end). A character belongs to the last token that has a part of it,

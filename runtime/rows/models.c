@@ -170,11 +170,54 @@ static bool read_ends(Models *m, RtError *e) {
   return true;
 }
 
+// ---- chat templates
+
+static bool read_chat(const Models *m, int i, const char *template, HfChat *out, RtError *e) {
+  if (m->pack && !template) return packed_chat(m->pack, i, out, e);
+  char *dir = m->tokfile[i] ? file_dirname(m->tokfile[i]) : NULL;
+  bool ok = hfchat_read(out, dir, template, e);
+  rt_free(dir);
+  return ok;
+}
+
+static bool open_chat(Models *m, int k, const char *template, RtError *e) {
+  int i = k ? prog_model(m->prog, m->streams.s[k].model) : m->prog->anchor;
+  HfChat hf;
+  bool ok = read_chat(m, i, template, &hf, e);
+  if (ok) chat_open(&m->chat[k], &hf, k ? m->streams.s[k].tok : m->tok);
+  else hfchat_free(&hf);
+  m->streams.s[k].chat = &m->chat[k];
+  return ok;
+}
+
+static bool open_chats(Models *m, RtError *e) {
+  time_t now = time(NULL);
+  localtime_r(&now, &m->date);
+  m->chat = rt_alloc((size_t)m->streams.n, sizeof *m->chat);
+  for (int k = 0; k < m->streams.n; k++)
+    if (!open_chat(m, k, NULL, e)) return false;
+  return true;
+}
+
+bool models_chat_template(Models *m, const char *path, RtError *e) {
+  chat_close(&m->chat[0]);
+  return open_chat(m, 0, path, e);
+}
+
+bool models_set_date(Models *m, int64_t date, RtError *e) {
+  struct tm day = {.tm_year = (int)(date / 10000) - 1900, .tm_mon = (int)(date / 100 % 100) - 1, .tm_mday = (int)(date % 100), .tm_hour = 12, .tm_isdst = -1}, is = day;
+  if (mktime(&is) == -1 || is.tm_mon != day.tm_mon || is.tm_mday != day.tm_mday) return rt_fail(e, "%lld: expected a day, YYYYMMDD", (long long)date);
+  m->date = is;
+  return true;
+}
+
+int64_t models_date(const Models *m) { return (m->date.tm_year + 1900) * 10000LL + (m->date.tm_mon + 1) * 100 + m->date.tm_mday; }
+
 Models *models_open(const Prog *p, const ModelPlace *place, int n, const PackFile *pack, RtError *e) {
   Models *m = rt_alloc(1, sizeof *m);
   m->prog = p, m->pack = pack;
   set_dirs(m, place, n);
-  if ((pack ? packed_check(pack, p->nmodel, e) : check_models(m, e)) && open_tokenizers(m, e) && read_ends(m, e)) return m;
+  if ((pack ? packed_check(pack, p->nmodel, e) : check_models(m, e)) && open_tokenizers(m, e) && read_ends(m, e) && open_chats(m, e)) return m;
   models_close(m);
   return NULL;
 }
@@ -183,6 +226,8 @@ void models_close(Models *m) {
   if (!m) return;
   if (m->tok) tokenizer_free(m->tok);
   text_ends_free(&m->ends);
+  for (int k = 0; m->chat && k < m->streams.n; k++) chat_close(&m->chat[k]);
+  rt_free(m->chat);
   streams_free(&m->streams);
   for (int i = 0; m->tokfile && i < m->prog->nmodel; i++) rt_free(m->tokfile[i]);
   rt_free(m->dir), rt_free(m->tokfile);
@@ -219,6 +264,9 @@ bool models_pack(const Models *m, PackOut *o, json_t *about, RtError *e) {
     if (t && j < 0) ok = packed_put_tokenizer(o, t, made, e);
     json_array_append_new(of, !t ? json_integer(-1) : j >= 0 ? json_incref(json_array_get(of, (size_t)j)) : json_integer(made++));
   }
+  json_t *chat = json_array();
+  for (int i = 0; ok && i < m->prog->nmodel; i++) json_array_append_new(chat, packed_chat_json(&m->chat[m->streams.of[i]].hf));
+  json_object_set_new(about, "chat", chat);
   json_object_set_new(about, "tokenizers", of);
   json_object_set_new(about, "ends", packed_ends_json(&m->ends, m->max_new_tokens));
   return ok;

@@ -3,6 +3,7 @@
 #define CALM_RUNTIME_MODELS_H
 #include "runtime/engine/engine.h"
 #include "runtime/files/files.h"
+#include "runtime/rows/chat.h"
 #include "runtime/rows/follow.h"
 #include "runtime/text/text.h"
 
@@ -15,6 +16,9 @@ typedef struct Models {
   int64_t max_new_tokens;      // of generation_config.json; -1 when it says none
   const PackFile *pack;        // what the rest is read from instead of the models' directories, borrowed; or NULL
   Streams streams;
+  Chat *chat;                  // by stream: its first model's chat template
+  bool train_all;              // how conversations are read: DataOptions
+  struct tm date;
   int64_t context, vocab;      // smallest over the models that read the anchor's ids (vocab: ids must be below it)
 } Models;
 
@@ -27,6 +31,11 @@ typedef struct ModelPlace {
 // pack: NULL, or a pack file of this program, which has tokenizers and the rest; the directories need not be there then. NULL and an error.
 Models *models_open(const Prog *p, const ModelPlace *place, int n, const PackFile *pack, RtError *e);
 void models_close(Models *m);
+// The anchor's chat template is this file's.
+bool models_chat_template(Models *m, const char *path, RtError *e);
+// What templates take for today, YYYYMMDD; as a number, what it is now.
+bool models_set_date(Models *m, int64_t date, RtError *e);
+int64_t models_date(const Models *m);
 // What models_open reads of a pack file: tokenizers as sections, the rest as members of about (packed.h).
 bool models_pack(const Models *m, PackOut *o, json_t *about, RtError *e);
 #endif

@@ -49,6 +49,26 @@ Tokenizer *packed_open(const PackFile *p, int model, const char *tokfile, RtErro
   return tokenizer_mapped(image, n, tokfile ? tokfile : path, path, e);
 }
 
+json_t *packed_chat_json(const HfChat *c) {
+  json_t *v = json_object();
+  if (c->text) json_object_set_new(v, "text", json_stringn(c->text, c->n)), json_object_set_new(v, "from", json_string(c->from));
+  json_object_set(v, "names", c->names);
+  return v;
+}
+
+bool packed_chat(const PackFile *p, int model, HfChat *out, RtError *e) {
+  const char *path = packfile_path(p), *from = path;
+  const json_t *v = json_array_get(json_object_get(packfile_about(p), "chat"), (size_t)model), *text = json_object_get(v, "text"), *names = json_object_get(v, "names");
+  *out = (HfChat){0};
+  if (!json_is_object(names) || (text && !json_is_string(text))) return rt_fail(e, "%s: \"chat\": expected a chat template, found %s", path, rtj_kind(v));
+  if (!rtj_get_string(path, v, "from", &from, e)) return false;
+  out->names = json_incref((json_t *)(uintptr_t)names);
+  if (!text) return true;
+  out->n = json_string_length(text), out->from = rt_strdup(from);
+  out->text = memcpy(rt_alloc(out->n + 1, 1), json_string_value(text), out->n);
+  return true;
+}
+
 bool packed_ends(const PackFile *p, TextEnds *x, int64_t *max_new_tokens, RtError *e) {
   const char *path = packfile_path(p);
   const json_t *v = json_object_get(packfile_about(p), "ends"), *eos = json_object_get(v, "eos");

@@ -1,5 +1,5 @@
 // Inside of the room: the models' part of a pack file, {"tokenizers": [per model the number of its tokenizer, -1 for none], "ends": what begins and ends a
-// text}, and a section tokenizer.N for each tokenizer (text/tokenizer.h, tokenizer_image).
+// text, "chat": [per model its chat template and names of tokens]}, and a section tokenizer.N for each tokenizer (text/tokenizer.h, tokenizer_image).
 #ifndef CALM_RUNTIME_ROWS_PACKED_H
 #define CALM_RUNTIME_ROWS_PACKED_H
 #include <jansson.h>
@@ -14,5 +14,7 @@ json_t *packed_ends_json(const TextEnds *x, int64_t max_new_tokens);
 bool packed_check(const PackFile *p, int nmodel, RtError *e);
 int packed_tokenizer(const PackFile *p, int model);                   // -1: none
 Tokenizer *packed_open(const PackFile *p, int model, const char *tokfile, RtError *e);      // tokfile: the tokenizer.json that messages name; NULL: the pack file
+json_t *packed_chat_json(const HfChat *c);
+bool packed_chat(const PackFile *p, int model, HfChat *out, RtError *e);
 bool packed_ends(const PackFile *p, TextEnds *x, int64_t *max_new_tokens, RtError *e);
 #endif

@@ -186,7 +186,7 @@ static void mistakes(void **state) {
     {"", "no rows"}, {"\n\n", "no rows"},
     {"{\"text\": \"a\"}\n{\"text\": 5}\n", ":2: \"text\": expected a string, found an integer"},
     {"{\"text\": \"a\"}\n\n{\"text\": \"a\"", ":3:"},
-    {"[1]\n", ":1: expected a row, an object such as {\"text\"}, {\"prompt\", \"completion\"} or {\"input_ids\", \"labels\"}, found an array"},
+    {"[1]\n", ":1: expected a row, an object such as {\"text\"}, {\"prompt\", \"completion\"}, {\"messages\"} or {\"input_ids\", \"labels\"}, found an array"},
     {"{\"prompt\": \"a\"}\n", "\"completion\": expected a string, found nothing"},
     {"{\"completion\": \"a\", \"prompt\": null}\n", "\"prompt\": expected a string, found null"},
     {"{\"question\": \"a\"}\n", "found \"question\""},

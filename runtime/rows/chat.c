@@ -1,0 +1,371 @@
+// Conversations rendered, encoded and labelled: see chat.h.
+#include "runtime/rows/chat.h"
+
+#include <string.h>
+
+#include "runtime/files/files.h"
+
+// ---- templates of models
+
+static bool render(const Chat *c, const Conversation *of, size_t n, bool prompt, const struct tm *now, Rendered *out, RtError *e) {
+  const TemplateInput in = {.messages = of->messages, .n_messages = n, .tools = of->tools, .documents = of->documents, .names = c->hf.names,
+                            .add_generation_prompt = prompt, .now = now};
+  return template_render(c->template, &in, out, e);
+}
+
+// The first special token that the template writes behind an answer.
+static int32_t find_turn_end(const Chat *c, const Tokenizer *tok) {
+  RtError e;
+  Rendered r;
+  int32_t *ids = NULL, found = -1;
+  const struct tm any = {.tm_year = 100, .tm_mday = 1};
+  json_t *m = json_pack("[{s:s,s:s},{s:s,s:s}]", "role", "user", "content", "Hi", "role", "assistant", "content", "Hello");
+  const Conversation of = {.messages = m};
+  if (render(c, &of, 2, false, &any, &r, &e)) {
+    size_t at = r.n;
+    for (size_t i = 0; i < r.n_runs; i++)
+      if (r.run[i].message == 1) at = r.run[i].end;
+    int64_t n = tokenizer_encode(tok, r.text + at, r.n - at, true, &ids, NULL, &e);
+    for (int64_t i = 0; i < n && found < 0; i++)
+      if (tokenizer_is_special(tok, ids[i])) found = ids[i];
+    if (n >= 0) rt_free(ids);
+    rendered_free(&r);
+  }
+  json_decref(m);
+  return found;
+}
+
+void chat_open(Chat *c, HfChat *hf, const Tokenizer *tok) {
+  RtError why;
+  *c = (Chat){.hf = *hf, .turn_end = -1};
+  *hf = (HfChat){0};
+  if (c->hf.text && !(c->template = template_open(c->hf.from, c->hf.text, c->hf.n, &why))) c->why = rt_strdup(why.text);
+  if (c->template && tok) c->turn_end = find_turn_end(c, tok);
+}
+
+void chat_close(Chat *c) {
+  template_free(c->template);
+  hfchat_free(&c->hf);
+  rt_free(c->why);
+  *c = (Chat){.turn_end = -1};
+}
+
+// ---- one model's text of a conversation
+
+typedef struct Side {
+  Rendered r;
+  size_t *start, *stop;        // by message, of answers: where it begins and ends
+  bool grows;                  // it is one text, and these are places in it
+} Side;
+
+static void side_free(Side *s) {
+  rendered_free(&s->r);
+  rt_free(s->start), rt_free(s->stop);
+  *s = (Side){.grows = false};
+}
+
+static bool is_answer(const Conversation *c, size_t i) { return !strcmp(json_string_value(json_object_get(json_array_get(c->messages, i), "role")), "assistant"); }
+
+static bool begins(const Rendered *whole, const Rendered *part) { return part->n <= whole->n && !memcmp(whole->text, part->text, part->n); }
+
+typedef struct Text { char *s; size_t n, cap; TemplateRun *run; size_t n_runs; } Text;
+
+static void put(Text *t, const char *s, size_t n, size_t message, size_t offset, bool content) {
+  if (t->n + n + 1 > t->cap) t->s = rt_realloc(t->s, t->cap = (t->n + n) * 2 + 64, 1);
+  memcpy(t->s + t->n, s, n);
+  if (content && n) {
+    t->run = rt_realloc(t->run, t->n_runs + 1, sizeof *t->run);
+    t->run[t->n_runs++] = (TemplateRun){t->n, t->n + n, offset, (int32_t)message, false};
+  }
+  t->s[t->n += n] = 0;
+}
+
+// The contents of the first n messages, joined by newlines; prompt: with one behind them.
+static void join_contents(const Conversation *c, size_t n, bool prompt, Rendered *out) {
+  Text t = {0};
+  put(&t, "", 0, 0, 0, false);
+  for (size_t i = 0; i < n; i++) {
+    const json_t *content = json_object_get(json_array_get(c->messages, i), "content");
+    size_t offset = 0;
+    if (i) put(&t, "\n", 1, 0, 0, false);
+    if (json_is_string(content)) put(&t, json_string_value(content), json_string_length(content), i, 0, true);
+    for (size_t k = 0; json_is_array(content) && k < json_array_size(content); k++) {
+      const json_t *text = json_object_get(json_array_get(content, k), "text");
+      if (!json_is_string(text)) continue;
+      put(&t, json_string_value(text), json_string_length(text), i, offset, true);
+      offset += json_string_length(text);
+    }
+  }
+  if (prompt && n) put(&t, "\n", 1, 0, 0, false);
+  *out = (Rendered){t.s, t.n, t.run, t.n_runs};
+}
+
+// Stream k's text of the first n messages.
+static bool text_of(const ChatRules *r, int k, const Conversation *c, size_t n, bool prompt, Rendered *out, RtError *e) {
+  const Chat *chat = r->streams->s[k].chat;
+  if (chat && chat->template) return render(chat, c, n, prompt, &r->date, out, e);
+  if (chat && chat->why) return rt_fail(e, "%s", chat->why);
+  if (k == 0) return rt_fail_about(e, RT_ABOUT_TEMPLATE, "a conversation needs a chat template, and model %s has none (chat_template.jinja, or chat_template of tokenizer_config.json)", r->streams->s[0].model);
+  join_contents(c, n, prompt, out);
+  return true;
+}
+
+// The whole of it, and where its answers begin; whether it grows.
+static bool read_side(const ChatRules *r, int k, const Conversation *c, Side *s, RtError *e) {
+  size_t n = json_array_size(c->messages);
+  *s = (Side){.start = rt_alloc(n, sizeof *s->start), .stop = rt_alloc(n, sizeof *s->stop), .grows = true};
+  bool ok = text_of(r, k, c, n, false, &s->r, e);
+  for (size_t i = 0; ok && s->grows && i < n; i++) {
+    if (!is_answer(c, i)) continue;
+    Rendered before = {0}, with = {0};
+    ok = text_of(r, k, c, i, true, &before, e) && text_of(r, k, c, i + 1, false, &with, e);
+    if (ok) s->grows = begins(&s->r, &before) && begins(&s->r, &with) && before.n <= with.n;
+    s->start[i] = before.n, s->stop[i] = with.n;
+    rendered_free(&before), rendered_free(&with);
+  }
+  return ok;
+}
+
+// The prefix as generation renders it, then answer `at` and its end.
+static bool read_turn(const ChatRules *r, int k, const Conversation *c, size_t at, Side *s, RtError *e) {
+  Rendered before = {0}, with = {0};
+  *s = (Side){.start = rt_alloc(at + 1, sizeof *s->start), .stop = rt_alloc(at + 1, sizeof *s->stop)};
+  bool ok = text_of(r, k, c, at, true, &before, e) && text_of(r, k, c, at + 1, false, &with, e);
+  if (ok) {
+    size_t from = before.n, first = 0;
+    if (!begins(&with, &before)) {                         // the answer is written otherwise than generation is asked for it
+      while (first < with.n_runs && with.run[first].message != (int32_t)at) first++;
+      ok = first < with.n_runs || rt_fail(e, "the chat template of %s writes nothing of message %zu", r->streams->s[k].model, at + 1);
+      from = ok ? with.run[first].begin : 0;
+    }
+    size_t rest = ok ? with.n - from : 0;
+    while (first < with.n_runs && with.run[first].end <= from) first++;
+    s->r = (Rendered){.text = rt_alloc(before.n + rest + 1, 1), .n = before.n + rest, .run = rt_alloc(before.n_runs + with.n_runs, sizeof *s->r.run)};
+    memcpy(s->r.text, before.text, before.n), memcpy(s->r.text + before.n, with.text + from, rest);
+    for (size_t i = 0; i < before.n_runs; i++) s->r.run[s->r.n_runs++] = before.run[i];
+    for (; first < with.n_runs; first++) {
+      TemplateRun u = with.run[first];
+      if (u.begin < from) u.offset += from - u.begin, u.begin = from;
+      u.begin += before.n - from, u.end += before.n - from;
+      s->r.run[s->r.n_runs++] = u;
+    }
+    s->start[at] = before.n, s->stop[at] = s->r.n;
+  }
+  rendered_free(&before), rendered_free(&with);
+  return ok;
+}
+
+// ---- the anchor's tokens
+
+typedef struct Tokens {
+  int32_t *ids;
+  TokSpan *span;
+  int64_t n;
+} Tokens;
+
+static bool encode_part(const ChatRules *r, const char *text, size_t begin, size_t end, Tokens *t, RtError *e) {
+  int32_t *ids;
+  TokSpan *span;
+  int64_t n = tokenizer_encode(r->tok, text + begin, end - begin, begin > 0, &ids, &span, e);
+  if (n < 0) return false;
+  t->ids = rt_realloc(t->ids, (size_t)(t->n + n) + 1, sizeof *t->ids);         // and room for an end
+  t->span = rt_realloc(t->span, (size_t)(t->n + n) + 1, sizeof *t->span);
+  bool ok = true;
+  for (int64_t i = 0; i < n; i++) {
+    if (ids[i] >= r->vocab && ok) ok = rt_fail(e, "the token id %d is not below the model's vocabulary size %lld", (int)ids[i], (long long)r->vocab);
+    t->ids[t->n] = ids[i];
+    t->span[t->n] = span[i];
+    t->span[t->n].begin += begin, t->span[t->n++].end += begin;
+  }
+  rt_free(ids), rt_free(span);
+  return ok;
+}
+
+typedef struct Answer { size_t begin, end; bool marked; } Answer;      // bytes that are trained on; marked: by a generation block, as they are
+
+// Each answer begins a token: generation begins there.
+static bool encode(const ChatRules *r, const Rendered *text, const Answer *a, size_t n, Tokens *t, RtError *e) {
+  size_t at = 0;
+  for (size_t i = 0; i <= n; i++) {
+    size_t to = i < n ? a[i].begin : text->n;
+    if (to > at && !encode_part(r, text->text, at, to, t, e)) return false;
+    if (to > at) at = to;
+  }
+  return true;
+}
+
+static bool ends_turn(const ChatRules *r, int32_t id) { return text_ends_at(r->ends, id) || id == r->streams->s[0].chat->turn_end; }
+
+// What is trained on of an answer ends with the first end of a turn behind its content; what a template writes after it, generation never does. false:
+// there is no such end.
+static bool label(const ChatRules *r, const Tokens *t, const Answer *a, size_t content, int32_t *labels) {
+  for (int64_t i = 0; i < t->n; i++) {
+    if ((size_t)t->span[i].begin < a->begin || (size_t)t->span[i].begin >= a->end) continue;
+    labels[i] = t->ids[i];
+    if (!a->marked && (size_t)t->span[i].begin >= content && ends_turn(r, t->ids[i])) return true;
+  }
+  return a->marked;
+}
+
+// ---- what the others read of it
+
+// Bytes of stream text s that are open once the anchor's text `a` is, up to e: contents byte by byte, what the template puts before an answer with the
+// anchor's own, and nothing of any markup before that.
+static size_t open_until(const Side *a, const Side *s, size_t n_messages, size_t e) {
+  size_t open = 0;
+  for (size_t i = 0; i < n_messages; i++)
+    if (a->start[i] && a->start[i] <= e && s->start[i] > open) open = s->start[i];
+  const TemplateRun *u = NULL;
+  for (size_t i = 0; i < a->r.n_runs && a->r.run[i].begin < e; i++)
+    if (a->r.run[i].message >= 0) u = &a->r.run[i];
+  if (!u) return open;
+  size_t seen = u->offset + (e < u->end ? e - u->begin : u->end - u->begin);
+  for (size_t i = 0; i < s->r.n_runs; i++) {
+    const TemplateRun *v = &s->r.run[i];
+    if (v->message != u->message || v->offset >= seen) continue;
+    size_t to = v->begin + (v->end - v->begin < seen - v->offset ? v->end - v->begin : seen - v->offset);
+    if (to > open) open = to;
+  }
+  return open;
+}
+
+static size_t whole_chars(const Rendered *r, size_t at) {
+  while (at && at < r->n && ((unsigned char)r->text[at] & 0xC0) == 0x80) at--;
+  return at;
+}
+
+// Where the text of token i ends, of so many that say `len` bytes.
+static size_t token_end(const Tokens *t, int64_t i, size_t len) {
+  if (i == t->n - 1) return len;
+  return (size_t)(t->span[i].end < t->span[i + 1].begin ? t->span[i].end : t->span[i + 1].begin);
+}
+
+static bool follow_sides(const ChatRules *r, const Side *side, size_t messages, const Tokens *t, int64_t said, int64_t prompt, Follow *f, RtError *e) {
+  int n = r->streams->n;
+  const char **bytes = rt_alloc((size_t)n, sizeof *bytes);
+  size_t *len = rt_alloc((size_t)n, sizeof *len), *at = rt_alloc((size_t)n, sizeof *at);
+  bool ok = prompt > 0 || follow_prompt_end(f, e);
+  for (int64_t i = 0; ok && i < t->n; i++) {
+    for (int k = 1; k < n; k++) {
+      size_t to = at[k];
+      if (i < said && r->streams->s[k].tok) to = whole_chars(&side[k].r, open_until(&side[0], &side[k], messages, token_end(t, i, side[0].r.n)));
+      if (to < at[k]) to = at[k];
+      bytes[k] = side[k].r.text ? side[k].r.text + at[k] : "", len[k] = to - at[k], at[k] = to;
+    }
+    ok = follow_token_each(f, t->ids[i], bytes, len, e) && (i + 1 != prompt || follow_prompt_end(f, e));
+  }
+  rt_free(bytes), rt_free(len), rt_free(at);
+  return ok;
+}
+
+// ---- rows
+
+// What is trained on in the anchor's text, ascending. only: of this answer alone (-1: of all).
+static size_t answers(const ChatRules *r, const Conversation *c, const Side *s, int64_t only, Answer *out) {
+  const Rendered *t = &s->r;
+  size_t n = 0, last = json_array_size(c->messages);
+  if (r->all) return out[0] = (Answer){0, t->n, true}, 1;
+  if (template_marks_generation(r->streams->s[0].chat->template)) {
+    for (size_t i = 0; i < t->n_runs; i++) {
+      const TemplateRun *u = &t->run[i];
+      if (!u->generated || (only >= 0 && u->end <= s->start[only])) continue;
+      if (n && out[n - 1].end == u->begin) out[n - 1].end = u->end;
+      else out[n++] = (Answer){u->begin, u->end, true};
+    }
+    return n;
+  }
+  for (size_t i = 0; i < last; i++) {
+    if (!is_answer(c, i) || (only >= 0 && (size_t)only != i)) continue;
+    out[n++] = (Answer){s->start[i], s->stop[i], false};
+  }
+  return n;
+}
+
+// Where the content ends that stands in [begin, end).
+static size_t content_end(const Rendered *t, const Answer *a) {
+  size_t end = a->begin;
+  for (size_t i = 0; i < t->n_runs; i++)
+    if (t->run[i].message >= 0 && t->run[i].begin >= a->begin && t->run[i].end <= a->end) end = t->run[i].end;
+  return end;
+}
+
+static bool make_row(const ChatRules *r, const Conversation *c, const Side *side, int64_t only, ChatRow *row, RtError *e) {
+  Tokens t = {0};
+  const Rendered *text = &side[0].r;
+  Answer *a = rt_alloc(text->n_runs + json_array_size(c->messages) + 1, sizeof *a);
+  size_t n = answers(r, c, &side[0], only, a);
+  bool ok = encode(r, text, a, n, &t, e), ended = true;
+  if (ok) {
+    row->labels = rt_alloc((size_t)t.n + 1, sizeof *row->labels);
+    for (int64_t i = 0; i <= t.n; i++) row->labels[i] = -100;
+    for (size_t i = 0; i < n; i++) ended = label(r, &t, &a[i], content_end(text, &a[i]), row->labels);
+    int64_t said = t.n;
+    if (!ended && is_answer(c, json_array_size(c->messages) - 1) && r->ends->append >= 0) t.ids[t.n] = row->labels[t.n] = r->ends->append, t.n++;
+    if (t.n) row->labels[0] = -100;                        // nothing stands before it to predict it from
+    while (row->prompt_n < t.n && row->labels[row->prompt_n] == -100) row->prompt_n++;
+    row->ids = t.ids, row->n = t.n;
+    row->follow = follow_bare(r->streams);
+    ok = !row->follow || follow_sides(r, side, json_array_size(c->messages), &t, said, row->prompt_n, row->follow, e);
+  } else {
+    rt_free(t.ids);
+  }
+  rt_free(t.span), rt_free(a);
+  return ok;
+}
+
+static bool wants_text(const ChatRules *r, int k) { return k == 0 || r->streams->s[k].tok; }
+
+bool chat_rows(const ChatRules *r, const Conversation *c, ChatRow **rows, int *n, RtError *e) {
+  size_t messages = json_array_size(c->messages);
+  int streams = r->streams->n;
+  Side *side = rt_alloc((size_t)streams, sizeof *side);
+  bool ok = true, grows = true;
+  for (int k = 0; ok && k < streams; k++)
+    if (wants_text(r, k)) ok = read_side(r, k, c, &side[k], e), grows = grows && side[k].grows;
+  *rows = rt_alloc(messages + 1, sizeof **rows), *n = 0;
+  if (ok && (grows || r->all)) ok = make_row(r, c, side, -1, &(*rows)[(*n)++], e);
+  for (size_t i = 0; ok && !grows && !r->all && i < messages; i++) {
+    if (!is_answer(c, i)) continue;
+    for (int k = 0; ok && k < streams; k++) {
+      side_free(&side[k]);
+      if (wants_text(r, k)) ok = read_turn(r, k, c, i, &side[k], e);
+    }
+    Conversation up_to = {.messages = json_array()};
+    for (size_t k = 0; k <= i; k++) json_array_append(up_to.messages, json_array_get(c->messages, k));
+    ok = ok && make_row(r, &up_to, side, (int64_t)i, &(*rows)[(*n)++], e);
+    conversation_free(&up_to);
+  }
+  for (int k = 0; k < streams; k++) side_free(&side[k]);
+  rt_free(side);
+  if (ok) return true;
+  for (int i = 0; i < *n; i++) chat_row_free(&(*rows)[i]);
+  rt_free(*rows);
+  return false;
+}
+
+bool chat_prompt(const ChatRules *r, const Conversation *c, ChatRow *out, RtError *e) {
+  size_t n = json_array_size(c->messages);
+  int streams = r->streams->n;
+  Side *side = rt_alloc((size_t)streams, sizeof *side);
+  Tokens t = {0};
+  bool ok = true;
+  *out = (ChatRow){0};
+  for (int k = 0; ok && k < streams; k++) {
+    if (!wants_text(r, k)) continue;
+    side[k].start = rt_alloc(n + 1, sizeof *side[k].start);
+    ok = text_of(r, k, c, n, true, &side[k].r, e);
+    side[k].start[n] = side[k].r.n;                        // the answer that is to come
+  }
+  ok = ok && encode(r, &side[0].r, NULL, 0, &t, e);
+  out->ids = t.ids, out->n = out->prompt_n = t.n;
+  if (ok && (out->follow = follow_bare(r->streams))) ok = follow_sides(r, side, n + 1, &t, t.n, t.n, out->follow, e);
+  for (int k = 0; k < streams; k++) side_free(&side[k]);
+  rt_free(side), rt_free(t.span);
+  return ok;
+}
+
+void chat_row_free(ChatRow *r) {
+  rt_free(r->ids), rt_free(r->labels);
+  follow_free(r->follow);
+  *r = (ChatRow){0};
+}

@@ -1,0 +1,59 @@
+// Conversations as the models of a program read them: each renders the messages with its own chat template, and where two tokenizers meet, the contents
+// of the messages are what they have in common. A model without a template reads the contents, joined by newlines.
+//
+// Where an answer begins and ends: the prefix of a conversation, rendered as generation would be given it (add_generation_prompt), is where it begins. If
+// every such prefix is one of the whole rendering, and the whole rendering up to each answer too, the conversation is one text and its answers are spans of
+// it. Where a template rewrites earlier turns (drops their reasoning, moves the system's words), each answer is a text of its own: the prefix as generation
+// renders it, and the answer.
+#ifndef CALM_RUNTIME_ROWS_CHAT_H
+#define CALM_RUNTIME_ROWS_CHAT_H
+#include <jansson.h>
+#include <time.h>
+
+#include "runtime/files/files.h"
+#include "runtime/rows/follow.h"
+#include "runtime/template/template.h"
+#include "runtime/text/text.h"
+
+typedef struct Chat {          // one model's
+  HfChat hf;                   // owned
+  Template *template;          // NULL: it has none, or none that is understood
+  char *why;                   // what is wrong with it; NULL: it has none
+  int32_t turn_end;            // the special token that it writes behind an answer; -1: none
+} Chat;
+
+// hf is the Chat's from now on. tok (NULL: none): what it makes of what the template writes behind an answer is looked at. A template that is not understood
+// is an error only where it is used.
+void chat_open(Chat *c, HfChat *hf, const Tokenizer *tok);
+void chat_close(Chat *c);
+
+typedef struct ChatRules {
+  const Tokenizer *tok;        // the anchor's
+  const TextEnds *ends;
+  const Streams *streams;      // each with its chat
+  int64_t vocab;
+  bool all;                    // everything is trained on, not the answers alone
+  struct tm date;              // today's, for templates that ask
+} ChatRules;
+
+typedef struct Conversation {
+  json_t *messages;            // as {"role", "content", …}
+  const json_t *tools, *documents;       // borrowed, or NULL
+} Conversation;
+
+// A row's conversation: {"messages"}, {"conversations"} (ShareGPT) or {"instruction", "input", "output"} (Alpaca). False and an error naming the key.
+bool conversation_read(Conversation *c, const json_t *row, RtError *e);
+bool conversation_is(const json_t *row);                  // whether it is one of these
+void conversation_free(Conversation *c);
+
+typedef struct ChatRow {       // owned by whoever takes it
+  int32_t *ids, *labels;       // as DataRow's
+  int64_t n, prompt_n;
+  Follow *follow;
+} ChatRow;
+// *n rows of a conversation: one, or one an answer where a template rewrites what was before.
+bool chat_rows(const ChatRules *r, const Conversation *c, ChatRow **rows, int *n, RtError *e);
+// What generation answers: labels are NULL, and the prompt has ended.
+bool chat_prompt(const ChatRules *r, const Conversation *c, ChatRow *out, RtError *e);
+void chat_row_free(ChatRow *r);
+#endif

@@ -1,0 +1,57 @@
+#!/bin/sh
+# Conversations, with two models that have each their own tokenizer and chat template: trained on, gone on with bit for bit, later turns never reach earlier
+# logits; a template that rewrites makes an answer a row, and says so; ShareGPT's and Alpaca's rows are the same conversations; generation from a message is
+# that from the rendered text, from a pack file too; what is wrong with a template or a row is told.
+. "$(dirname "$0")/lib.sh"
+two_tokenizers
+sed -i 's/"max_position_embeddings": 96/"max_position_embeddings": 512/' llama/config.json gemma/config.json
+printf '%s' "{{ bos_token }}{% for m in messages %}[{{ m.role }}] {{ m.content }}</s>
+{% endfor %}{% if add_generation_prompt %}[assistant] {% endif %}" >llama/chat_template.jinja
+echo '{"bos_token": "<s>", "eos_token": "</s>", "chat_template": "{% for m in messages %}{{ m.role ~ \": \" ~ m.content | trim ~ \"\\n\" }}{% endfor %}{{ \"assistant: \" if add_generation_prompt }}"}' >gemma/tokenizer_config.json
+build forth.calm -o app
+loud forth 2 >loud.calm && build loud.calm -o loud
+awk 'BEGIN { for (i = 0; i < 12; i++) { printf "{\"messages\": [{\"role\": \"system\", \"content\": \"short\"}, {\"role\": \"user\", \"content\": \"the %d?\"}, {\"role\": \"assistant\", \"content\": \"a %d 漢\"}", i, i
+  if (i % 2) printf ", {\"role\": \"user\", \"content\": [{\"type\": \"text\", \"text\": \"and \"}, {\"type\": \"text\", \"text\": \"word 😀\"}]}, {\"role\": \"assistant\", \"content\": \"was %d\"}", i
+  print "]}" } }' | sed 's/\[{"type": "text", "text": "and "}, {"type": "text", "text": "word 😀"}\]/"and word 😀"/' >rows.jsonl
+train() { ./app train --data rows.jsonl --batch 4rows --seed 1 --lr 1e-2 --schedule constant --warmup 0 "$@" >said 2>&1 || fail "train $*: $(cat said)"; }
+train --steps 8 --out whole
+train --steps 8 --stop-after 3 --out part
+train --steps 8 --out part --resume
+"$STCMP" part/last/theta.safetensors whole/last/theta.safetensors --exact >said || fail "gone on with: $(cat said)"
+grep -q rewrites said && fail "no template here rewrites"
+grep -q '"date": 20[0-9]*' whole/last/theta.json || fail "theta.json says no date"
+loss() { ./app eval --data "$1" --metric loss --json --params whole/last 2>said | tr ',' '\n' | sed -n 's/.*"loss": *//p' | head -n 1 | tr -d '}] '; }
+# the same conversation in other words
+printf '%s\n' '{"messages": [{"role": "user", "content": "the 3?\n\nword"}, {"role": "assistant", "content": "a 3"}]}' >m.jsonl
+printf '%s\n' '{"conversations": [{"from": "human", "value": "the 3?\n\nword"}, {"from": "gpt", "value": "a 3"}]}' >s.jsonl
+echo '{"instruction": "the 3?", "input": "word", "output": "a 3"}' >a.jsonl
+m=$(loss m.jsonl)
+[ -n "$m" ] && [ "$m" = "$(loss s.jsonl)" ] && [ "$m" = "$(loss a.jsonl)" ] || fail "losses $m, $(loss s.jsonl), $(loss a.jsonl): $(cat said)"
+# what comes later
+echo '{"messages": [{"role": "user", "content": "one"}, {"role": "assistant", "content": "two"}, {"role": "user", "content": "three"}, {"role": "assistant", "content": "1"}]}' >l1.jsonl
+sed 's/"1"/"7"/' l1.jsonl >l2.jsonl
+cat l1.jsonl l2.jsonl >leak.jsonl
+score loud leak.st --data leak.jsonl
+"$STCMP" leak.st leak.st --key 0.logits --as 1.logits --rows 40 --exact >said 2>&1 || fail "a later answer reaches the earlier: $(cat said)"
+# earlier answers without their thoughts
+printf '%s' "{% for m in messages %}[{{ m.role }}] {{ m.content if loop.last else m.content.split('-')[-1] }}</s>{% endfor %}{% if add_generation_prompt %}[assistant] {% endif %}" >drops.jinja
+echo '{"messages": [{"role": "user", "content": "one"}, {"role": "assistant", "content": "hm-two"}, {"role": "user", "content": "three"}, {"role": "assistant", "content": "so-four"}]}' >t.jsonl
+./app eval --data t.jsonl --metric loss --chat-template drops.jinja >said 2>&1 || fail "eval: $(cat said)"
+grep -q 't.jsonl: a chat template rewrites earlier turns: 1 conversation became 2 rows, one for each answer' said || fail "nothing says that answers became rows: $(cat said)"
+# a message is its rendering, with or without a pack file
+./app generate --chat --system short --prompt "the 3?" --params whole/last --max-tokens 8 >chat 2>err || fail "generate --chat: $(cat err)"
+./app pack --params whole/last >/dev/null 2>err || fail "pack: $(cat err)"
+./app generate --pack app.pack --chat --system short --prompt "the 3?" --max-tokens 8 >packed 2>err || fail "generate --pack --chat: $(cat err)"
+cmp -s chat packed || fail "a pack file changes the answer: $(cat chat), $(cat packed)"
+./app generate --chat --prompt x --date 20240229 --params whole/last --max-tokens 1 >/dev/null 2>err || fail "--date: $(cat err)"
+expect 1 '20230229: expected a day' ./app generate --chat --prompt x --date 20230229
+printf '{{ messages }}\n{{ x | nothing }}' >bad.jinja
+expect 1 "bad.jinja:2: there is no filter 'nothing'" ./app generate --chat --prompt x --chat-template bad.jinja
+printf "\n{{ raise_exception('only in pairs') }}" >refuses.jinja
+expect 1 'm.jsonl:1: refuses.jinja:2: only in pairs' ./app eval --data m.jsonl --chat-template refuses.jinja
+rm llama/chat_template.jinja
+expect 1 'm.jsonl:1: a conversation needs a chat template, and model base has none' ./app eval --data m.jsonl
+expect 1 'give one: --chat-template' ./app eval --data m.jsonl
+echo '{"messages": [{"role": "user"}]}' >w.jsonl
+expect 1 'w.jsonl:1: "messages": message 1: expected a string, or an array of parts, as "content", found nothing' ./app eval --data w.jsonl --chat-template drops.jinja
+expect 2 'for --chat' ./app generate --system x --prompt y

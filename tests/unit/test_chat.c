@@ -1,0 +1,274 @@
+// Conversations into rows: who speaks in the data sets' own ways, what is trained on (spans of generation blocks, growing prefixes, an answer a row where a
+// template rewrites), what ends an answer, and what a model with another tokenizer and template reads of it: contents as far as the anchor has them.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+#include <jansson.h>
+
+#include "runtime/core/core.h"
+#include "runtime/rows/chat.h"
+#include "tokenizer_files.h"
+
+#define IM "{% for m in messages %}{{ '[' + m.role + ']' + m.content + '</s>' + '\n' }}{% endfor %}{% if add_generation_prompt %}{{ '[assistant]' }}{% endif %}"
+#define DROPS "{% for m in messages %}[{{ m.role }}]{{ m.content.split('</t>')[-1] if m.role == 'assistant' and not loop.last else m.content }}</s>{% endfor %}" \
+              "{% if add_generation_prompt %}[assistant]{% endif %}"
+#define MARKED "{% for m in messages %}[{{ m.role }}]{% if m.role == 'assistant' %}{% generation %}{{ m.content }}{% endgeneration %}{% else %}{{ m.content }}{% endif %};{% endfor %}" \
+               "{% if add_generation_prompt %}[assistant]{% endif %}"
+#define OTHER "{% for m in messages %}<{{ m.role[0] }}>{{ m.content | trim }}|{% endfor %}{% if add_generation_prompt %}<a>{% endif %}"
+
+typedef struct Kit {
+  Tokenizer *tok;
+  Streams streams;
+  Chat chat[2];
+  TextEnds ends;
+  int32_t eos;
+  ChatRules rules;
+} Kit;
+
+static Tokenizer *open_tokenizer(const char *name) {
+  char path[1024];
+  RtError e;
+  snprintf(path, sizeof path, TOKENIZER_GOLDEN "synthetic/%s.json", name);
+  Tokenizer *t = tokenizer_open(path, &e);
+  if (!t) fail_msg("%s", e.text);
+  return t;
+}
+
+static HfChat hf(const char *template) {
+  return template ? (HfChat){.text = rt_strdup(template), .n = strlen(template), .from = rt_strdup("t"), .names = json_object()} : (HfChat){.names = json_object()};
+}
+
+// augment: its template; streams 2: it is there.
+static void open_kit(Kit *k, const char *anchor, int streams, const char *augment) {
+  *k = (Kit){.tok = open_tokenizer("fallback_metaspace")};
+  k->streams = (Streams){.s = rt_alloc(2, sizeof(Stream)), .n = streams};
+  for (int i = 0; i < streams; i++) {
+    k->streams.s[i] = (Stream){.model = i ? "aug" : "base", .context = 4096, .vocab = 4096, .chat = &k->chat[i]};
+    if (i) k->streams.s[i].rule = settler_new(k->streams.s[i].tok = open_tokenizer("byte_words"));
+    HfChat h = hf(i ? augment : anchor);
+    chat_open(&k->chat[i], &h, i ? k->streams.s[i].tok : k->tok);
+  }
+  k->eos = tokenizer_token_id(k->tok, "</s>");
+  k->ends = (TextEnds){.bos = -1, .eos = &k->eos, .n_eos = 1, .append = k->eos};
+  k->rules = (ChatRules){.tok = k->tok, .ends = &k->ends, .streams = &k->streams, .vocab = 4096};
+}
+
+static void close_kit(Kit *k) {
+  for (int i = 0; i < k->streams.n; i++) chat_close(&k->chat[i]);
+  streams_free(&k->streams);
+  tokenizer_free(k->tok);
+}
+
+static Conversation read_row(const char *json) {
+  RtError e;
+  Conversation c;
+  json_t *row = json_loads(json, 0, NULL);
+  assert_non_null(row);
+  if (!conversation_read(&c, row, &e)) fail_msg("%s: %s", json, e.text);
+  json_decref(row);
+  return c;
+}
+
+// The tokens of a row, those that are trained on in ⟨⟩.
+static char *marked(const Kit *k, const ChatRow *r) {
+  char *out = rt_alloc((size_t)r->n * 40 + 1, 1);
+  for (int64_t i = 0; i < r->n; i++) {
+    size_t n;
+    const char *s = tokenizer_token(k->tok, r->ids[i], &n);
+    bool is = r->labels && r->labels[i] != -100, was = i && r->labels && r->labels[i - 1] != -100;
+    if (is) assert_int_equal(r->labels[i], r->ids[i]);
+    sprintf(out + strlen(out), "%s%.*s", is == was ? "" : is ? "<<" : ">>", (int)n, s);
+  }
+  if (r->n && r->labels && r->labels[r->n - 1] != -100) strcat(out, ">>");
+  return out;
+}
+
+static void check_rows(Kit *k, const char *json, int want, const char *const *texts) {
+  RtError e;
+  Conversation c = read_row(json);
+  ChatRow *rows;
+  int n;
+  if (!chat_rows(&k->rules, &c, &rows, &n, &e)) fail_msg("%s: %s", json, e.text);
+  assert_int_equal(n, want);
+  for (int i = 0; i < n; i++) {
+    char *found = marked(k, &rows[i]);
+    if (texts && strcmp(found, texts[i]) != 0) fail_msg("%s\nexpected %s\nfound    %s", json, texts[i], found);
+    rt_free(found);
+    chat_row_free(&rows[i]);
+  }
+  rt_free(rows);
+  conversation_free(&c);
+}
+
+#define ROW(...) (const char *const[]){__VA_ARGS__}
+
+static void trained(void **state) {
+  (void)state;
+  Kit k;
+  const char *two = "{\"messages\": [{\"role\": \"user\", \"content\": \"a\"}, {\"role\": \"assistant\", \"content\": \"b\"}, {\"role\": \"user\", \"content\": \"c\"},"
+                    " {\"role\": \"assistant\", \"content\": \"x</t>d\"}]}";
+  open_kit(&k, IM, 1, NULL);
+  check_rows(&k, two, 1, NULL);
+  RtError e;
+  Conversation c = read_row(two);
+  ChatRow *rows;
+  int n;
+  assert_true(chat_rows(&k.rules, &c, &rows, &n, &e));
+  char *s = marked(&k, &rows[0]);
+  assert_non_null(strstr(s, "b</s>>>"));                    // the answer and its end, not the newline behind
+  assert_non_null(strstr(s, "d</s>>>"));
+  assert_null(strstr(s, "<<a"));
+  int runs = 0;
+  for (const char *p = s; (p = strstr(p, "<<")); p += 2) runs++;
+  assert_int_equal(runs, 2);
+  rt_free(s);
+  chat_row_free(&rows[0]), rt_free(rows);
+  k.rules.all = true;                                       // everything
+  assert_true(chat_rows(&k.rules, &c, &rows, &n, &e));
+  for (int64_t i = 0; i < rows[0].n; i++) assert_int_equal(rows[0].labels[i], i ? rows[0].ids[i] : -100);
+  chat_row_free(&rows[0]), rt_free(rows);
+  close_kit(&k);
+
+  open_kit(&k, DROPS, 1, NULL);                             // rewrites: an answer a row, each as generation renders what is before
+  const char *think = "{\"messages\": [{\"role\": \"user\", \"content\": \"a\"}, {\"role\": \"assistant\", \"content\": \"x</t>b\"}, {\"role\": \"user\", \"content\": \"c\"},"
+                      " {\"role\": \"assistant\", \"content\": \"y</t>d\"}]}";
+  conversation_free(&c);
+  c = read_row(think);
+  assert_true(chat_rows(&k.rules, &c, &rows, &n, &e));
+  assert_int_equal(n, 2);
+  for (int i = 0; i < 2; i++) {
+    Conversation up_to = {.messages = json_array()};
+    for (int m = 0; m < 2 * i + 1; m++) json_array_append(up_to.messages, json_array_get(c.messages, (size_t)m));
+    ChatRow prompt;
+    assert_true(chat_prompt(&k.rules, &up_to, &prompt, &e));
+    assert_int_equal(prompt.n, rows[i].prompt_n);
+    assert_memory_equal(prompt.ids, rows[i].ids, (size_t)prompt.n * sizeof *prompt.ids);
+    for (int64_t t = prompt.n; t < rows[i].n; t++) assert_int_equal(rows[i].labels[t], rows[i].ids[t]);
+    assert_int_equal(rows[i].ids[rows[i].n - 1], k.eos);
+    chat_row_free(&prompt), chat_row_free(&rows[i]);
+    conversation_free(&up_to);
+  }
+  rt_free(rows);
+  close_kit(&k);
+
+  open_kit(&k, MARKED, 1, NULL);                            // as its blocks say
+  assert_true(chat_rows(&k.rules, &c, &rows, &n, &e));
+  assert_int_equal(n, 1);
+  s = marked(&k, &rows[0]);
+  assert_non_null(strstr(s, "b>>"));
+  assert_null(strstr(s, ";>>"));
+  rt_free(s), chat_row_free(&rows[0]), rt_free(rows);
+  close_kit(&k);
+  conversation_free(&c);
+}
+
+// An anchor position sees of the other model's text what its own text so far has of the contents: whatever comes later.
+static void nothing_leaks(void **state) {
+  (void)state;
+  static const char *const anchors[] = {IM, DROPS, MARKED}, *const others[] = {OTHER, IM, NULL, DROPS};
+  static const char *const rest[] = {" later on", "later\n\nelse", "é日 </t> 7", ""};
+  for (size_t a = 0; a < 3; a++)
+    for (size_t b = 0; b < 4; b++) {
+      Kit k;
+      RtError e;
+      open_kit(&k, anchors[a], 2, others[b]);
+      ChatRow *first = NULL;
+      int n_first = 0;
+      for (size_t i = 0; i < 4; i++) {
+        json_t *row = json_pack("{s:[{s:s,s:s},{s:s,s:s},{s:s,s:s},{s:s,s:s}]}", "messages", "role", "user", "content", " one two ", "role", "assistant", "content", "three 4",
+                                "role", "user", "content", "five six", "role", "assistant", "content", "seven");
+        json_t *last = json_array_get(json_object_get(row, "messages"), 3);
+        char text[64];
+        snprintf(text, sizeof text, "seven%s", rest[i]);
+        json_object_set_new(last, "content", json_string(text));
+        Conversation c;
+        ChatRow *rows;
+        int n;
+        assert_true(conversation_read(&c, row, &e));
+        if (!chat_rows(&k.rules, &c, &rows, &n, &e)) fail_msg("%s", e.text);
+        if (!i) first = rows, n_first = n;
+        for (int r = 0; i && r < n; r++) {
+          assert_int_equal(n, n_first);
+          for (int64_t t = 0; t < rows[r].n && t < first[r].n && rows[r].ids[t] == first[r].ids[t]; t++) {
+            assert_int_equal(rows[r].follow->s[1].seen[t], first[r].follow->s[1].seen[t]);
+            assert_memory_equal(rows[r].follow->s[1].ids, first[r].follow->s[1].ids, (size_t)first[r].follow->s[1].seen[t] * sizeof(int32_t));
+          }
+        }
+        const FollowTokens *x = &rows[n - 1].follow->s[1];
+        assert_true(x->n > 4 && x->seen[0] <= x->seen[rows[n - 1].n - 1]);
+        for (int r = 0; i && r < n; r++) chat_row_free(&rows[r]);
+        if (i) rt_free(rows);
+        conversation_free(&c);
+        json_decref(row);
+      }
+      for (int r = 0; r < n_first; r++) chat_row_free(&first[r]);
+      rt_free(first);
+      close_kit(&k);
+    }
+}
+
+// Training sees before an answer what generation sees: the same tokens of both models.
+static void as_generation(void **state) {
+  (void)state;
+  Kit k;
+  RtError e;
+  open_kit(&k, IM, 2, OTHER);
+  Conversation c = read_row("{\"messages\": [{\"role\": \"user\", \"content\": \"why now\"}, {\"role\": \"assistant\", \"content\": \"so\"}]}"), asked = {.messages = json_array()};
+  json_array_append(asked.messages, json_array_get(c.messages, 0));
+  ChatRow *rows, prompt;
+  int n;
+  assert_true(chat_rows(&k.rules, &c, &rows, &n, &e) && chat_prompt(&k.rules, &asked, &prompt, &e));
+  assert_int_equal(prompt.n, rows[0].prompt_n);
+  assert_memory_equal(prompt.ids, rows[0].ids, (size_t)prompt.n * sizeof *prompt.ids);
+  for (int64_t t = 0; t < prompt.n; t++) assert_int_equal(prompt.follow->s[1].seen[t], rows[0].follow->s[1].seen[t]);
+  assert_memory_equal(prompt.follow->s[1].ids, rows[0].follow->s[1].ids, (size_t)prompt.follow->s[1].seen[prompt.n - 1] * sizeof(int32_t));
+  chat_row_free(&prompt), chat_row_free(&rows[0]), rt_free(rows);
+  conversation_free(&c), conversation_free(&asked);
+  close_kit(&k);
+}
+
+static void forms(void **state) {
+  (void)state;
+  static const struct { const char *row, *messages; } of[] = {
+      {"{\"conversations\": [{\"from\": \"system\", \"value\": \"s\"}, {\"from\": \"human\", \"value\": \"a\"}, {\"from\": \"gpt\", \"value\": \"b\"}]}",
+       "[{\"role\": \"system\", \"content\": \"s\"}, {\"role\": \"user\", \"content\": \"a\"}, {\"role\": \"assistant\", \"content\": \"b\"}]"},
+      {"{\"instruction\": \"do\", \"input\": \"it\", \"output\": \"done\"}", "[{\"role\": \"user\", \"content\": \"do\\n\\nit\"}, {\"role\": \"assistant\", \"content\": \"done\"}]"},
+      {"{\"instruction\": \"do\", \"input\": \"\", \"output\": \"done\", \"system\": \"s\"}",
+       "[{\"role\": \"system\", \"content\": \"s\"}, {\"role\": \"user\", \"content\": \"do\"}, {\"role\": \"assistant\", \"content\": \"done\"}]"},
+  };
+  for (size_t i = 0; i < sizeof of / sizeof *of; i++) {
+    Conversation c = read_row(of[i].row);
+    json_t *want = json_loads(of[i].messages, 0, NULL);
+    if (!json_equal(c.messages, want)) fail_msg("%s", of[i].row);
+    json_decref(want);
+    conversation_free(&c);
+  }
+  static const struct { const char *row, *error; } wrong[] = {
+      {"{\"messages\": []}", "\"messages\": expected an array of messages, {\"role\", \"content\"}, found none in it"},
+      {"{\"messages\": [{\"content\": \"x\"}]}", "message 1: expected a string as \"role\", found nothing"},
+      {"{\"messages\": [{\"role\": \"user\", \"content\": 3}]}", "message 1: expected a string, or an array of parts, as \"content\", found an integer"},
+      {"{\"messages\": [{\"role\": \"user\", \"content\": [{\"text\": \"x\"}]}]}", "expected parts such as"},
+      {"{\"conversations\": [{\"from\": \"dog\", \"value\": \"x\"}]}", "found \"dog\""},
+      {"{\"conversations\": [{\"from\": \"human\"}]}", "expected a string as \"value\""},
+      {"{\"instruction\": \"x\"}", "\"output\": expected a string, found nothing"},
+      {"{\"messages\": [{\"role\": \"user\", \"content\": \"x\"}], \"tools\": 1}", "\"tools\": expected an array"},
+  };
+  for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+    RtError e = {0};
+    Conversation c;
+    json_t *row = json_loads(wrong[i].row, 0, NULL);
+    if (conversation_read(&c, row, &e)) fail_msg("%s is read", wrong[i].row);
+    if (!strstr(e.text, wrong[i].error)) fail_msg("%s: expected '%s', found '%s'", wrong[i].row, wrong[i].error, e.text);
+    json_decref(row);
+  }
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {cmocka_unit_test(trained), cmocka_unit_test(nothing_leaks), cmocka_unit_test(as_generation), cmocka_unit_test(forms)};
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
