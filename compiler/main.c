@@ -34,7 +34,7 @@ static const struct {
   {"build", "SPEC.calm", "compile a composition to a native program", BUILD, driver_build},
   {"pack", "SPEC.calm", "build, and write PROGRAM.pack: weights, tokenizers and parameters as one file that a start maps", PACK, driver_pack},
   {"tokenize", "DIR", "JSON strings on standard input, one a line, to ids and byte spans with DIR/tokenizer.json", TOKENIZE, driver_tokenize},
-  {"verify", "DIR", "compare a model with a dump of it (examples/verify); name the first block that diverges", VERIFY, driver_verify},
+  {"verify", "DIR|SPEC", "compare a model, or the anchor of a spec, with a dump of it (examples/verify); name the first block that diverges", VERIFY, driver_verify},
   {"doctor", "", "what this machine is and can do, what programs will run on it, and what is missing to make them", DOCTOR, driver_doctor},
   {"doc", "[NAME]", "functions, operators, architectures and selectors of the language, or one of them whole", DOC, driver_doc},
 };
@@ -55,7 +55,7 @@ static void help(FILE *f) {
         "usage: calmc build SPEC.calm [-o PROGRAM] [options]\n"
         "       calmc pack SPEC.calm [-o PROGRAM] [--params PATH]\n"
         "       calmc tokenize DIR [--decode]\n"
-        "       calmc verify DIR --ref DUMP.safetensors [--tol X]\n"
+        "       calmc verify DIR|SPEC.calm --ref DUMP.safetensors [--tol X]\n"
         "       calmc doctor\n"
         "       calmc doc [NAME]\n\ncommands:\n", f);
   for (int i = 0; i < N_COMMANDS; i++) fprintf(f, "  %-8s %-11s %s\n", commands[i].name, commands[i].arg, commands[i].help);

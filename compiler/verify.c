@@ -1,5 +1,5 @@
-// calmc verify: a model alone is compiled to a program in a folder of its own, whose command verify compares it with a dump; then
-// everything goes away.
+// calmc verify: a model alone, or a spec (of a model whose arch is the user's, say), is compiled to a program in a folder of its own, whose command verify
+// compares the anchor with a dump; then everything goes away.
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -24,15 +24,24 @@ static bool write_spec(const Result *o, const char *model) {
   return ok;
 }
 
-// The spec in the folder, built beside it and run. Each in a process: whatever ends it, the folder goes away.
+static bool is_spec(const char *path) {
+  size_t n = strlen(path);
+  return n > 5 && !strcmp(path + n - 5, ".calm");
+}
+
+// The spec in the folder, or the user's, built beside it and run. Each in a process: whatever ends it, the folder goes away.
 static int build_and_run(const Options *o, const Result *folder, const char *model, const Signals *s) {
   char spec[PATH_MAX], program[PATH_MAX];
-  if (!result_name(folder, "verify.calm", spec) || !result_name(folder, "verify", program) || !write_spec(folder, model)) return 1;
+  if (!result_name(folder, "verify", program)) return 1;
+  if (is_spec(model)) strcpy(spec, model);
+  else if (!result_name(folder, "verify.calm", spec) || !write_spec(folder, model)) return 1;
   Options made = {.spec = spec, .out = program, .time = o->time, .quiet = true};
   Work build = {driver_build, &made, 1};
   Task make = {.name = "the build", .work = driver_run, .data = &build, .visible = true};
   Ended e;
   task_run(&make, s, &e);
+  if (e.status == 1 && !is_spec(model))
+    fprintf(stderr, "verify.calm is 'anchor model = \"%s\"'; of a model whose arch you wrote: calmc verify SPEC.calm, with a spec that has it as its anchor\n", model);
   if (e.status) return e.status < 0 ? 1 : e.status;
   char *argv[10] = {program, (char *)"verify", (char *)"--ref", (char *)o->ref};
   int n = 4;

@@ -168,14 +168,24 @@ static const char *local_name(const Ev *ev, const char *full) {
   return at ? at + strlen(ev->under) : full;
 }
 
+// Training frameworks wrap a model in others, whose names then begin those of all its tensors.
+static const char *also_begins(Ev *ev, const Value *w) {
+  size_t n;
+  for (int i = 0; i < w->n; i++) {
+    const char *t = model_prefix_of(ev->m->file, w->v[i].s, &n);
+    if (t) return arena_printf(ev->b->a, "; there is '%s', with '%.*s' before it: save the model that is inside of that wrapper, or let the arch's prefix begin so", t, (int)n, t);
+  }
+  return NULL;
+}
+
 static void not_there(Ev *ev, const Ast *e, const Value *w) {
   bool shown = !ev->b->mute && diags_shown(ev->b->d);
-  const char *near = shown ? model_nearest_tensor(ev->m->file, w->v[0].s) : NULL, *also = "";
+  const char *wrapped = shown ? also_begins(ev, w) : NULL, *near = shown && !wrapped ? model_nearest_tensor(ev->m->file, w->v[0].s) : NULL, *also = "";
   for (int i = 1; i < w->n; i++) also = arena_printf(ev->b->a, "%s%s'%s'", also, i > 1 ? ", " : "", w->v[i].s);
   ev->b->about = local_name(ev, w->v[0].s);
-  fail(ev, e->loc, "model '%s' has no weight '%s' in %s%s%s%s%s%s%s", ev->m->pub->name, w->v[0].s,
+  fail(ev, e->loc, "model '%s' has no weight '%s' in %s%s%s%s%s%s%s%s", ev->m->pub->name, w->v[0].s,
               ev->m->file->shown, w->n > 1 ? " (nor " : "", also, w->n > 1 ? ")" : "",
-              near ? "; the nearest name there is '" : "", near ? near : "", near ? "'" : "");
+              near ? "; the nearest name there is '" : "", near ? near : "", near ? "'" : "", wrapped ? wrapped : "");
 }
 
 // Equal element counts with the file's extents obtained by joining neighbouring declared ones. A product that cannot be counted joins nothing.

@@ -57,6 +57,16 @@ const char *model_nearest_tensor(const Model *m, const char *name) {
   return near.best;
 }
 
+const char *model_prefix_of(const Model *m, const char *name, size_t *n) {
+  size_t len = strlen(name);
+  for (int i = 0; i < st_count(m->st); i++) {
+    const char *t = st_at(m->st, i)->name;
+    *n = strlen(t) > len ? strlen(t) - len : 0;
+    if (*n && t[*n - 1] == '.' && !strcmp(t + *n, name)) return t;
+  }
+  return NULL;
+}
+
 static bool listed(const char *const *pattern, const char *name) {
   for (; *pattern; pattern++)
     if (glob_matches(*pattern, name)) return true;

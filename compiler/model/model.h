@@ -33,5 +33,8 @@ const char *model_file_of(const Model *m, Arena *a, const StTensor *t);
 // The name most like `name` among the tensors; NULL when nothing is near.
 const char *model_nearest_tensor(const Model *m, const char *name);
 
+// What stands before `name` in the name of a tensor that ends in it, such as "_orig_mod." or "module.": as long as `*n` says; NULL where there is none.
+const char *model_prefix_of(const Model *m, const char *name, size_t *n);
+
 bool inert_tensor(const char *name);     // names in checkpoints that change no arithmetic (inert.def)
 #endif

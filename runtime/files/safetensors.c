@@ -234,8 +234,9 @@ static bool no_weights(const char *dir, RtError *e) {
   char pickle[256] = "";
   if (!file_each(dir, note_pickle, pickle)) return rt_fail(e, "cannot read %s: %s", dir, strerror(errno));
   if (!*pickle) return rt_fail(e, "%s: no model.safetensors and no model.safetensors.index.json", dir);
-  return rt_fail(e, "%s: no model.safetensors, only %s: pickle files can run code and are not read; convert them once with "
-                 "transformers: from_pretrained(DIR).save_pretrained(DIR, safe_serialization=True)", dir, pickle);
+  return rt_fail(e, "%s: no model.safetensors, only %s: pickle files can run code and are not read; convert them once: a model of "
+                 "transformers by from_pretrained(DIR).save_pretrained(DIR, safe_serialization=True), a state_dict of torch by "
+                 "safetensors.torch.save_file(torch.load(\"%s\", weights_only=True), \"model.safetensors\")", dir, pickle, pickle);
 }
 
 Safetensors *st_open_dir(const char *dir, bool headers_only, RtError *e) {

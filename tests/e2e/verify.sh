@@ -27,6 +27,12 @@ for model in qwen3_b gpt2_b; do
   expect 0 'everything agrees' "$CALMC" verify "$root/tests/parity/families/$model" --ref "$dumps/$model.safetensors" --tol 1e-5
   expect 1 'diverges' "$CALMC" verify "$root/tests/parity/families/$model" --ref "$dumps/$model.safetensors" --tol 1e-9
 done
+# a spec in the model's place, for an arch that is the user's
+{ sed 's/^arch gpt2 for .*{/arch mine for "MineForCausalLM" {/' "$root/dsl/std/gpt2.calm"; echo 'anchor m = "mine"'; } >mine.calm
+cp -r "$root/tests/parity/families/gpt2_b" mine; chmod -R u+w mine
+sed 's/GPT2LMHeadModel/MineForCausalLM/' "$root/tests/parity/families/gpt2_b/config.json" >mine/config.json
+expect 0 'everything agrees' "$CALMC" verify mine.calm --ref "$dumps/gpt2_b.safetensors"
+expect 1 'calmc verify SPEC.calm' "$CALMC" verify mine --ref "$dumps/gpt2_b.safetensors"
 model=qwen3_b
 spoil model.embed_tokens.weight                    # row 0, which no token of the dump reads
 expect 0 'everything agrees' "$CALMC" verify m --ref "$dumps/qwen3_b.safetensors"
