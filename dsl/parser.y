@@ -91,7 +91,7 @@ static Ast *unary(Parse *ps, Loc loc, const char *op, Ast *x) { return ADD(with_
 %type <ast> decls decl anchor augment said use model tune connect train eval op fn arch
 %type <ast> layers_of picked selector exprs settings setting keys tokenizer init_opt init rules rule
 %type <ast> formals formal_list formal one_formal type_default dims dims_opt result body block stmts stmt params param
-%type <ast> sections section config items item names strings prefixes embed layers tap head served
+%type <ast> sections section config items item names ignored strings prefixes embed layers tap head served
 %type <ast> expr primary postfix string call args arg_list arg list
 %type <text> unit type_opt like
 
@@ -195,8 +195,10 @@ item: NAME '=' expr { $$ = ADD(ADD(NAMED(BIND, @$, $1, @1), NULL), $3); }
   | REQUIRE expr { $$ = ADD(ADD(NEW(REQUIRE, @$), $2), NULL); }
   | REQUIRE expr ',' STRING { $$ = ADD(ADD(NEW(REQUIRE, @$), $2), with_str(NEW(STRING, @4), $4)); }
   | IGNORE names { $$ = $2; $$->loc = @$; };
-names: NAME { $$ = ADD(NEW(IGNORE, @$), NAMED(NAME, @1, $1, @1)); }
-  | names ',' NAME { $$ = ADD($1, NAMED(NAME, @3, $3, @3)); };
+names: ignored { $$ = ADD(NEW(IGNORE, @$), $1); }
+  | names ',' ignored { $$ = ADD($1, $3); };
+ignored: NAME { $$ = NAMED(NAME, @1, $1, @1); }
+  | STRING { $$ = with_str(NEW(STRING, @1), $1); };
 prefixes: STRING { $$ = ADD(NEW(PREFIX, @$), with_str(NEW(STRING, @1), $1)); }
   | prefixes '|' STRING { $$ = ADD($1, with_str(NEW(STRING, @3), $3)); };
 init: INIT '{' rules '}' { $$ = $3; $$->loc = @$; };

@@ -49,6 +49,7 @@ add_library(calm_tiny STATIC EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/tests/unit/tin
 target_compile_definitions(calm_tiny PRIVATE CALM_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
 target_link_libraries(calm_tiny PUBLIC calm_files)
 calm_unit_test(test_build calm_build calm_tiny calm_mutate)
+calm_unit_test(test_families calm_build calm_files m)
 
 # --- passes, plan
 add_library(calm_graphkit STATIC EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/tests/unit/graph_kit.c)   # small random graphs, evaluated

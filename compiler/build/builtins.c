@@ -180,6 +180,23 @@ static Value call_slice(Ev *ev, Args *a) {
   return v_tensor(t_reshape(ev, a->call->loc, y, t.dim, t.rank));
 }
 
+// The sum of both, each with zeros where the other stands.
+static Value call_concat(Ev *ev, Args *a) {
+  NodeId in[2] = {operand(ev, a, 0), operand(ev, a, 1)};
+  if (in[0] == NODE_NONE || in[1] == NODE_NONE) return v_poison();
+  Type t = *t_type(ev, in[0]), u = *t_type(ev, in[1]);
+  int64_t axis = t.rank - 1;
+  if (a->v[2].kind != V_NONE && !v_whole(&a->v[2], &axis)) return fail(ev, a->at[2], "concat takes the number of an extent; found %s", v_text(ev, &a->v[2]));
+  bool fits = type_row_sym(&t) >= 0 && type_row_sym(&t) == type_row_sym(&u) && t.rank == u.rank && axis >= 1 && axis < t.rank;
+  for (int i = 1; fits && i < t.rank; i++) fits = i == axis || t.dim[i] == u.dim[i];
+  if (!fits)
+    return fail(ev, a->call->loc, "concat takes rows that differ in one further extent at most; found %s and %s, extent %lld", show_type(ev->b, ev->g, &t),
+                show_type(ev->b, ev->g, &u), (long long)axis);
+  int64_t n = t.dim[axis], both = n + u.dim[axis];
+  for (int k = 0; k < 2; k++) in[k] = t_add(ev, a->call->loc, OP_unslice, &in[k], 1, &(Attr){.of_unslice = {axis, k ? n : 0, both}});
+  return in[0] == NODE_NONE || in[1] == NODE_NONE ? v_poison() : v_tensor(t_bin(ev, a->call->loc, OP_add, in[0], in[1]));
+}
+
 // ---- rows
 
 static Value call_rotate_half(Ev *ev, Args *a) {

@@ -283,13 +283,23 @@ Value weight_shaped(Ev *ev, const Ast *e, Value w, const int64_t *dim, int n) {
 // ---- tensors that nothing asked for: an error under a block's prefix. Elsewhere a warning, for the anchor only (what an augmenting
 // model has above its blocks is not read).
 
+// Does the arch say that a tensor of this name changes nothing?
+static bool arch_ignores(const MInst *m, const char *name) {
+  for (int i = 0; i < m->config->nkid; i++)
+    for (int k = 0; m->config->kid[i]->kind == AST_IGNORE && k < m->config->kid[i]->nkid; k++) {
+      const Ast *x = m->config->kid[i]->kid[k];
+      if (x->kind == AST_STRING && glob_matches(x->str, name)) return true;
+    }
+  return false;
+}
+
 void check_unused_tensors(Build *b, MInst *m) {
   if (!m->file || !m->sound || m->erred) return;
   const char *first = NULL, *stray = NULL;
   int count = 0;
   for (int i = 0; i < st_count(m->file->st); i++) {
     const char *name = st_at(m->file->st, i)->name;
-    if (m->file->used[i] || inert_tensor(name)) continue;
+    if (m->file->used[i] || inert_tensor(name) || arch_ignores(m, name)) continue;
     if (!first) first = name;
     count++;
     for (int k = 0; k < m->nunder && !stray; k++)

@@ -8,6 +8,7 @@ transformers itself loads from the directory written (config.json in its old spe
 import json, os, shutil, sys
 import torch, torch.nn.functional as F
 from safetensors.torch import load_file, save_file
+import transformers as tf
 from transformers import AutoModelForCausalLM, Gemma3TextConfig, GPT2Config, Qwen3Config
 
 HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "families")
@@ -36,6 +37,34 @@ MODELS = {
     # the exact GELU against its tanh form: both see their inputs near -3, where they differ by a tenth of what they give
     "gpt2_c": (torch.float32, GPT2Config(**GPT2, n_embd=20, n_layer=1, n_head=2, n_inner=40, activation_function="gelu")),
 }
+# The further families, smaller: their options, with what they share. Two where one cannot hold every option.
+LLAMA = dict(vocab_size=VOCAB, hidden_size=12, intermediate_size=14, num_hidden_layers=2, num_attention_heads=6, num_key_value_heads=2,
+             rms_norm_eps=0.1, max_position_embeddings=64, bos_token_id=1, eos_token_id=2, pad_token_id=None, tie_word_embeddings=False)
+WIDE = dict(LLAMA, head_dim=4)
+def rope(theta=50.0, **more): return dict(rope_type="default", rope_theta=theta, **more)
+YARN = dict(rope_type="yarn", rope_theta=50.0, factor=4.0, beta_fast=2.0, beta_slow=0.25, original_max_position_embeddings=16)
+LLAMA3 = dict(rope_type="llama3", rope_theta=50.0, factor=4.0, low_freq_factor=1.0, high_freq_factor=4.0, original_max_position_embeddings=16)
+SLIDES, FULL = "sliding_attention", "full_attention"
+TINY = {
+    "mistral_a": tf.MistralConfig(**WIDE, sliding_window=5, hidden_act="gelu", rope_parameters=dict(YARN, mscale=1.5, mscale_all_dim=0.5)),
+    "mistral_b": tf.MistralConfig(**dict(WIDE, head_dim=6), sliding_window=None, rope_parameters=rope(30.0)),
+    "qwen2_a": tf.Qwen2Config(**dict(LLAMA, hidden_size=24), use_sliding_window=True, sliding_window=4, max_window_layers=1, rope_parameters=YARN),
+    "qwen2_b": tf.Qwen2Config(**dict(LLAMA, hidden_size=24, tie_word_embeddings=True), use_sliding_window=False, sliding_window=4, rope_parameters=rope()),
+    "smollm3_a": tf.SmolLM3Config(**dict(LLAMA, hidden_size=24), attention_bias=True, mlp_bias=True, use_sliding_window=True, sliding_window=4,
+                                  no_rope_layers=[0, 1], hidden_act="relu2", rope_parameters=YARN),
+    "granite_a": tf.GraniteConfig(**dict(LLAMA, hidden_size=24), attention_bias=True, mlp_bias=True, embedding_multiplier=3.0, logits_scaling=1.7,
+                                  residual_multiplier=0.6, attention_multiplier=0.31, rope_parameters=LLAMA3),
+    "olmo2_a": tf.Olmo2Config(**dict(LLAMA, hidden_size=24), attention_bias=True, hidden_act="mish", rope_parameters=LLAMA3),
+    "olmo3_a": tf.Olmo3Config(**dict(LLAMA, hidden_size=24), attention_bias=True, sliding_window=4, layer_types=[FULL, SLIDES],
+                              rope_parameters={FULL: YARN, SLIDES: rope(20.0)}),
+    "exaone4_a": tf.Exaone4Config(**WIDE, sliding_window=4, layer_types=[FULL, SLIDES], rope_parameters=LLAMA3),
+    "exaone4_b": tf.Exaone4Config(**WIDE, sliding_window=None, layer_types=[FULL, FULL], rope_parameters=rope()),
+    "apertus_a": tf.ApertusConfig(**dict(LLAMA, hidden_size=24), attention_bias=True, rope_parameters=LLAMA3),
+    "gemma_a": tf.GemmaConfig(**WIDE, attention_bias=True, rope_parameters=rope()),
+    "gemma2_a": tf.Gemma2Config(**WIDE, attention_bias=True, query_pre_attn_scalar=7, sliding_window=4, layer_types=[FULL, SLIDES],
+                                final_logit_softcapping=3.0, attn_logit_softcapping=2.0, rope_parameters=rope()),
+}
+MODELS |= {k: (torch.bfloat16, v) for k, v in TINY.items()}
 # Keys as files of older versions of transformers write them: key -> value, None = the key goes.
 OLD = {
     "qwen3_b": dict(rope_parameters=None, dtype=None, torch_dtype="float16", rope_theta=100.0, rope_scaling=dict(type="linear", factor=2.0),
@@ -54,7 +83,7 @@ def write(name, dtype, cfg, seed):
     m = AutoModelForCausalLM.from_config(cfg)
     with torch.no_grad():
         for n, p in m.named_parameters():
-            norm = "norm" in n or ".ln_" in n
+            norm = "norm" in n or ".ln_" in n or "alpha" in n
             if norm and p.dim() == 1: p.copy_((0 if "gemma" in name or "bias" in n else 1) + 0.3 * torch.randn_like(p))
             elif p.dim() == 1: p.copy_(0.3 * torch.randn_like(p))
             elif "embed" in n or "wte" in n or "wpe" in n: p.copy_(0.5 * torch.randn_like(p))
@@ -78,7 +107,9 @@ def write(name, dtype, cfg, seed):
 
 
 def blocks(m):
-    return m.transformer.h if hasattr(m, "transformer") else m.model.layers
+    inner = next(getattr(m, k) for k in ("transformer", "gpt_neox", "model") if hasattr(m, k))
+    inner = getattr(inner, "decoder", inner)
+    return inner.h if hasattr(inner, "h") else inner.layers
 
 
 def compute(m, ids, labels):
