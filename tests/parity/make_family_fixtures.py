@@ -44,6 +44,7 @@ WIDE = dict(LLAMA, head_dim=4)
 def rope(theta=50.0, **more): return dict(rope_type="default", rope_theta=theta, **more)
 YARN = dict(rope_type="yarn", rope_theta=50.0, factor=4.0, beta_fast=2.0, beta_slow=0.25, original_max_position_embeddings=16)
 LLAMA3 = dict(rope_type="llama3", rope_theta=50.0, factor=4.0, low_freq_factor=1.0, high_freq_factor=4.0, original_max_position_embeddings=16)
+def but(d, *keys): return {k: v for k, v in d.items() if k not in keys}
 SLIDES, FULL = "sliding_attention", "full_attention"
 TINY = {
     "mistral_a": tf.MistralConfig(**WIDE, sliding_window=5, hidden_act="gelu", rope_parameters=dict(YARN, mscale=1.5, mscale_all_dim=0.5)),
@@ -63,6 +64,22 @@ TINY = {
     "gemma_a": tf.GemmaConfig(**WIDE, attention_bias=True, rope_parameters=rope()),
     "gemma2_a": tf.Gemma2Config(**WIDE, attention_bias=True, query_pre_attn_scalar=7, sliding_window=4, layer_types=[FULL, SLIDES],
                                 final_logit_softcapping=3.0, attn_logit_softcapping=2.0, rope_parameters=rope()),
+    "phi3_a": tf.Phi3Config(**dict(LLAMA, hidden_size=48), hidden_act="gelu", sliding_window=5, rope_parameters=rope(partial_rotary_factor=0.5)),
+    "glm_a": tf.GlmConfig(**WIDE, attention_bias=True, rope_parameters=rope(partial_rotary_factor=1.0)),
+    "glm4_a": tf.Glm4Config(**dict(WIDE, head_dim=8), attention_bias=True, rope_parameters=rope(partial_rotary_factor=0.5)),
+    "starcoder2_a": tf.Starcoder2Config(**but(dict(LLAMA, hidden_size=24), "rms_norm_eps"), norm_epsilon=0.1, use_bias=True, sliding_window=5, rope_parameters=rope()),
+    "stablelm_a": tf.StableLmConfig(**but(dict(LLAMA, hidden_size=48), "rms_norm_eps"), layer_norm_eps=0.1, use_qkv_bias=True, qk_layernorm=True,
+                                    use_parallel_residual=False, rope_parameters=rope(partial_rotary_factor=0.5)),
+    "stablelm_b": tf.StableLmConfig(**but(dict(LLAMA, hidden_size=24), "rms_norm_eps"), layer_norm_eps=0.1, use_qkv_bias=False, qk_layernorm=False,
+                                    use_parallel_residual=True, rope_parameters=rope(partial_rotary_factor=1.0)),
+    "cohere_a": tf.CohereConfig(**but(dict(LLAMA, hidden_size=24), "rms_norm_eps"), layer_norm_eps=0.1, attention_bias=True, use_qk_norm=True,
+                                logit_scale=0.7, rope_parameters=rope()),
+    "neox_a": tf.GPTNeoXConfig(**but(dict(LLAMA, hidden_size=48), "rms_norm_eps", "num_key_value_heads"), layer_norm_eps=0.1, use_parallel_residual=True,
+                               attention_bias=True, rope_parameters=rope(partial_rotary_factor=0.5)),
+    "neox_b": tf.GPTNeoXConfig(**but(dict(LLAMA, hidden_size=24), "rms_norm_eps", "num_key_value_heads"), layer_norm_eps=0.1, use_parallel_residual=False,
+                               attention_bias=False, hidden_act="gelu_new", rope_parameters=rope(partial_rotary_factor=1.0)),
+    "neo_a": tf.GPTNeoConfig(vocab_size=VOCAB, max_position_embeddings=32, hidden_size=12, num_layers=2, num_heads=3, window_size=4, layer_norm_epsilon=0.1,
+                             attention_types=[[["global", "local"], 1]], bos_token_id=1, eos_token_id=2),
 }
 MODELS |= {k: (torch.bfloat16, v) for k, v in TINY.items()}
 # Keys as files of older versions of transformers write them: key -> value, None = the key goes.
@@ -83,7 +100,7 @@ def write(name, dtype, cfg, seed):
     m = AutoModelForCausalLM.from_config(cfg)
     with torch.no_grad():
         for n, p in m.named_parameters():
-            norm = "norm" in n or ".ln_" in n or "alpha" in n
+            norm = "norm" in n or ".ln_" in n or "layer_norm" in n or "alpha" in n
             if norm and p.dim() == 1: p.copy_((0 if "gemma" in name or "bias" in n else 1) + 0.3 * torch.randn_like(p))
             elif p.dim() == 1: p.copy_(0.3 * torch.randn_like(p))
             elif "embed" in n or "wte" in n or "wpe" in n: p.copy_(0.5 * torch.randn_like(p))
