@@ -139,7 +139,10 @@ static int compile(Run *r, const Program *p, const Spec *spec) {
   for (int i = 0; i < p->nentry; i++) {
     Arena *of_entry = arena_new();
     const Graph *g = passes_run(p->entry[i], of_entry, r->o->dump ? dump_pass : NULL, r);
-    if (!stop_at(r, "graph")) plan_add(plan, g);
+    if (!stop_at(r, "graph")) {
+      plan_add(plan, g);
+      if (!strcmp(g->name, entry_name(ENTRY_TRAIN))) plan_add_lean(plan, g);
+    }
     arena_free(of_entry);
   }
   if (stop_at(r, "graph")) return emit_graphs(r, p);

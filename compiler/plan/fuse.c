@@ -70,8 +70,10 @@ static void levels_asap(Fuser *z) {
   }
 }
 
-// Backward row work that hangs on forward values alone (recomputation) runs as late as its users allow: run early it would keep
-// its result alive from the forward pass on.
+// Backward row work and products that hang on forward values alone (recomputation) run as late as their users allow: run early they would keep
+// their results alive from the forward pass on.
+static bool may_wait(const Graph *g, NodeId i) { return is_row(g, i) || is_row_view(g, i) || op_class(g->node[i].op) == OPC_GEMM; }
+
 static void levels_alap(Fuser *z) {
   const Graph *g = z->g;
   int *level = z->f->level, forward = 0;
@@ -82,7 +84,7 @@ static void levels_alap(Fuser *z) {
   for (NodeId i = 0; i < g->n; i++) late[i] = -1;
   for (NodeId i = g->n - 1; i >= 0; i--) {
     const Node *n = &g->node[i];
-    if (n->backward && is_row(g, i) && level[i] <= forward && late[i] > level[i]) level[i] = late[i];
+    if (n->backward && may_wait(g, i) && level[i] <= forward && late[i] > level[i]) level[i] = late[i];
     for (int k = 0; k < n->nin; k++) {
       NodeId in = n->in[k];
       bool steps = is_heavy(g, i) || is_row_view(g, i);

@@ -136,13 +136,9 @@ static void take_models(Plan *p, const Graph *g) {
   for (int i = 0; i < g->nmodel; i++) p->model[p->nmodel++] = (ModelInfo){arena_strdup(p->arena, g->model[i].name)};
 }
 
-void plan_add(Plan *p, const Graph *graph) {
-  Arena *a = arena_new();                                   // graphs of large models are large, and of use for one entry
-  take_models(p, graph);
-  must_hold(graph, a, "given");
-  const Graph *g = recompute(graph, a);
+static void add_entry(Plan *p, Arena *a, const Graph *g, const char *name) {
   must_hold(g, a, "recomputed");
-  PlanEntry e = {.name = arena_strdup(p->arena, g->name)};
+  PlanEntry e = {.name = arena_strdup(p->arena, name)};
   ARENA_PUSH(p->arena, p->entry, p->nentry, p->capentry, e);
   Lower l = {.p = p, .arena = a, .g = g, .f = fuse(g, a, false), .entry = p->nentry - 1};
   l.sym = ARENA_ARRAY(a, int, g->nsym + 1);
@@ -157,5 +153,21 @@ void plan_add(Plan *p, const Graph *graph) {
   }
   for (int i = 0; i < l.f->n; i++) lower_unit(&l, &l.f->u[l.f->order[i]]);
   outputs(&l);
+}
+
+void plan_add(Plan *p, const Graph *graph) {
+  Arena *a = arena_new();                                   // graphs of large models are large, and of use for one entry
+  take_models(p, graph);
+  must_hold(graph, a, "given");
+  add_entry(p, a, recompute(graph, a, RECOMPUTE_ROW_WORK, NULL), graph->name);
   arena_free(a);
+}
+
+bool plan_add_lean(Plan *p, const Graph *train) {
+  Arena *a = arena_new();
+  int products;
+  const Graph *lean = recompute(train, a, RECOMPUTE_PRODUCTS, &products);
+  if (products) add_entry(p, a, lean, entry_name(ENTRY_LEAN));
+  arena_free(a);
+  return products > 0;
 }

@@ -2,7 +2,7 @@
 // not of threads or vectors. One plan holds all entries of a program, so that kernels and packed weights are shared.
 //
 // Entries: init (packs frozen matrices, once at load), prepare (packs live matrices, after every change of the parameters), train,
-// loss, step, score, norm, update; frozen and live, train in two (split.c). A call runs one kernel over `rows` rows: a row symbol's extent at run time, or a static count.
+// loss, step, score, norm, update; frozen and live, train in two (split.c); lean, train that keeps less (recompute.c). A call runs one kernel over `rows` rows: a row symbol's extent at run time, or a static count.
 #ifndef CALM_PLAN_PLAN_H
 #define CALM_PLAN_PLAN_H
 #include <stddef.h>
@@ -147,6 +147,8 @@ typedef struct Plan {
 Plan *plan_new(Arena *a);
 // Lowers one entry graph (passes already run) and adds it. The graph is of no use any more afterwards, but for names and values of its nodes.
 void plan_add(Plan *p, const Graph *g);
+// The same of lean, from the graph of train, where anything is made again for it.
+bool plan_add_lean(Plan *p, const Graph *train);
 // Adds frozen and live where they spare work, init and prepare, after the last plan_add, and checks the whole: every buffer written before it is read, no two live
 // activations overlap, no activation of train or loss grows as T*T or T*V. Aborts on a violation (a compiler bug).
 void plan_finish(Plan *p);

@@ -38,6 +38,7 @@ static const struct { RtAbout about; int commands; const char *advice; } ADVICE[
     {RT_ABOUT_STEP, C_TRAIN | C_EVAL | C_SCORE, "fewer tokens at a time: --tokens-cap"},
     {RT_ABOUT_MEMORY, C_ALL, "give it more memory, or take smaller models"},
     {RT_ABOUT_TEMPLATE, C_TRAIN | C_EVAL | C_GENERATE | C_SCORE | C_INFO, "give one: --chat-template FILE"},
+    {RT_ABOUT_BUDGET, C_ALL, "more memory: --memory; or shorter rows"},
     {RT_ABOUT_CACHES, C_EVAL, "fewer sequences at a time, or shorter ones: --slots, --max-tokens"},
     {RT_ABOUT_CACHES, C_GENERATE, "shorter text: --max-tokens"},
     {RT_ABOUT_DATA, C_TRAIN, "give --data FILE, or `data = \"…\"` in the spec's train block"},
@@ -142,6 +143,7 @@ bool app_open(App *a, const Options *o, RtError *e) {
   if (!ok && a->pack && e->about == RT_ABOUT_PACK) say_again(a, o, e);         // once: that is about nothing
   rt_free(place);
   limits_memory(&a->limits);
+  a->limits.asked = opt_int(o->memory, 0);
   a->resident = rt_resident(), a->address_space = rt_address_space();
   if (!ok || !o->measured) return ok;
   if (!trace_allowed(a, o, NULL, (const char *const[]){o->score_out, o->dump}, 2, e)) return false;

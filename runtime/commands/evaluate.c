@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/commands/budget.h"
 #include "runtime/commands/command.h"
 #include "runtime/commands/memory.h"
 #include "runtime/commands/streams.h"
@@ -214,6 +215,7 @@ static bool exact_match(App *a, const EvalJob *job, const DataFile *file, const 
   out->exact_rows = t->pairs;
   if (!t->pairs) return true;
   int64_t longest = t->longest < m->context ? t->longest : m->context, slots = job->slots < t->pairs ? job->slots : t->pairs;
+  budget_slots(a, longest, STEP_TOKENS, &slots);
   if (!check_caches(a, job, slots, longest, e)) return false;
   Decoder *d = decoder_new(a->en, m->tok, slots, longest, STEP_TOKENS, PROMPT_CHUNK, false, t->known, e);
   if (!d) return false;
@@ -386,10 +388,12 @@ static void print_json(json_t *all) {
   json_decref(o);
 }
 
-// Loads the weights, where memory allows the largest step.
-static bool load(App *a, const Options *o, RtError *e) {
+// Loads the weights, where memory allows the largest step, of *cap tokens, or of as many as --memory has room for.
+static bool load(App *a, const Options *o, int64_t *cap, RtError *e) {
   bool exact = o->metric && setting_word(&setting_row[SET_eval_metric], o->metric) == METRIC_exact_match;
-  Shape s = shape_of_text(a->models, exact ? STEP_TOKENS : o->tokens_cap);
+  Load l = {.tables = -1, .nstep = 1, .step = {{.entry = a->en->entry[ENTRY_LOSS]}}};
+  if (!exact) budget_steps(a, &l, NULL, false, cap);
+  Shape s = shape_of_text(a->models, exact ? STEP_TOKENS : *cap);
   bool ok = app_load(a, o, &(Load){.tables = -1, .nstep = 1, .step = {{exact ? a->en->entry[ENTRY_STEP] : a->en->entry[ENTRY_LOSS], s.tokens, exact ? 1 : s.rows}}}, e);
   shape_free(&s);
   return ok;
@@ -422,7 +426,7 @@ int cmd_eval(const Options *o) {
   bool generated = false;
   EvalJob base = {.want_loss = true, .want_exact = true, .max_tokens = o->eval_tokens, .slots = o->slots, .cap = o->tokens_cap, .dump = &dump,
                   .generated = &generated, .o = o};
-  bool ok = set_metric(&base, o->metric, &e) && app_open(&a, o, &e) && (!o->dump || output_allowed(&a, o, NULL, o->dump, &e)) && load(&a, o, &e);
+  bool ok = set_metric(&base, o->metric, &e) && app_open(&a, o, &e) && (!o->dump || output_allowed(&a, o, NULL, o->dump, &e)) && load(&a, o, &base.cap, &e);
   if (ok && o->dump) ok = (dump = file_out_open(o->dump, &e)) != NULL;
   ok = ok && run_all(&a, o, &base, all, &e);
   if (ok) say_idle(o, generated);

@@ -49,10 +49,30 @@ FrozenWorth frozen_worth(const App *a, const TrainSettings *s, const Data *look)
 
 enum { WORTH = 20 };           // it has to spare one part in so many
 
-static int choose_place(const TrainSettings *s, const FrozenWorth *w, int64_t room) {
+static int choose_place(const TrainSettings *s, const FrozenWorth *w, int64_t room, int64_t left) {
   if (s->cache != CACHE_auto) return s->cache;
-  bool fits = w->bytes <= (double)s->cache_limit && w->bytes <= (double)room / 2;
+  bool fits = w->bytes <= (double)s->cache_limit && w->bytes <= (double)room / 2 && w->bytes <= (double)left;
   return w->passes > 1 && w->share * WORTH >= 1 && fits ? CACHE_memory : CACHE_off;
+}
+
+void frozen_choose(FrozenRun *z, const App *a, const Options *o, const TrainSettings *s, const Data *look, int64_t left) {
+  *z = (FrozenRun){.place = CACHE_off, .limit = s->cache_limit};
+  if (!frozen_can(a->en)) {
+    if (s->cache != CACHE_off) options_idle_setting(o, SET_train_cache, "nothing of what this program trains through is frozen");
+    return;
+  }
+  if (s->cache == CACHE_off) return;
+  int64_t room = limits_memory_room();
+  z->worth = frozen_worth(a, s, look);
+  z->place = choose_place(s, &z->worth, room, left);
+  if (z->place != CACHE_memory) return;
+  if (z->limit > room / 4 * 3) z->limit = room / 4 * 3;
+  if (z->limit > left) z->limit = left;
+}
+
+int64_t frozen_resident(const FrozenRun *z) {
+  if (z->place != CACHE_memory) return 0;
+  return z->worth.bytes < (double)z->limit ? (int64_t)z->worth.bytes : z->limit;
 }
 
 // What a file of it belongs to, of all that the engine does not know: this program's code, and the models' weights and tokenizers.
@@ -70,22 +90,12 @@ static bool belongs_to(Identity *id, char of[SHA256_HEX], RtError *e) {
   return true;
 }
 
-bool frozen_begin(FrozenRun *z, const App *a, const Options *o, const TrainSettings *s, const Data *look, Identity *id, const char *path, RtError *e) {
+bool frozen_begin(FrozenRun *z, const App *a, Identity *id, const char *path, RtError *e) {
   char of[SHA256_HEX] = "";
-  *z = (FrozenRun){0};
-  if (!frozen_can(a->en)) {
-    if (s->cache != CACHE_off) options_idle_setting(o, SET_train_cache, "nothing of what this program trains through is frozen");
-    return true;
-  }
-  if (s->cache == CACHE_off) return true;
-  z->worth = frozen_worth(a, s, look);
-  int64_t room = limits_memory_room(), limit = s->cache_limit;
-  int where = choose_place(s, &z->worth, room);
-  if (where == CACHE_off) return true;
-  if (where == CACHE_memory && limit > room / 4 * 3) limit = room / 4 * 3;
-  if (where == CACHE_disk && !belongs_to(id, of, e)) return false;
-  z->path = where == CACHE_disk ? path : NULL;
-  return (z->cache = frozen_open(a->en, limit, z->path, of, e)) != NULL;
+  if (z->place == CACHE_off) return true;
+  if (z->place == CACHE_disk && !belongs_to(id, of, e)) return false;
+  z->path = z->place == CACHE_disk ? path : NULL;
+  return (z->cache = frozen_open(a->en, z->limit, z->path, of, e)) != NULL;
 }
 
 void frozen_tell(const FrozenRun *z) {

@@ -17,10 +17,15 @@ FrozenWorth frozen_worth(const App *a, const TrainSettings *s, const Data *look)
 typedef struct FrozenRun {
   Frozen *cache;               // NULL: there is none
   FrozenWorth worth;
+  int place;                   // CACHE_memory, CACHE_disk or CACHE_off
+  int64_t limit;               // most bytes that are kept
   const char *path;            // NULL: in memory
 } FrozenRun;
-// As the settings say, with its file at path, which outlives it. False and an error where that cannot be had. frozen_end is due.
-bool frozen_begin(FrozenRun *z, const App *a, const Options *o, const TrainSettings *s, const Data *look, Identity *id, const char *path, RtError *e);
+// Whether there is to be one, where, and how large: as the settings say, and no larger than `left` bytes in memory. Before any weight is read.
+void frozen_choose(FrozenRun *z, const App *a, const Options *o, const TrainSettings *s, const Data *look, int64_t left);
+int64_t frozen_resident(const FrozenRun *z);           // bytes of rows that it will come to hold in memory
+// Opens it, its file at path, which outlives it. False and an error where that cannot be had. frozen_end is due.
+bool frozen_begin(FrozenRun *z, const App *a, Identity *id, const char *path, RtError *e);
 // A line on standard error of what it will be, and of what it was; nothing where there is none.
 void frozen_tell(const FrozenRun *z);
 void frozen_tell_use(const FrozenRun *z);

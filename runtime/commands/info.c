@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/commands/budget.h"
 #include "runtime/commands/command.h"
 #include "runtime/commands/frozen.h"
 #include "runtime/commands/memory.h"
@@ -113,6 +114,27 @@ static bool add_train(const App *a, const Options *o, json_t *m, RtError *e) {
   return true;
 }
 
+// What --memory would come to for a training.
+static bool add_budget(const App *a, const Options *o, json_t *m, RtError *e) {
+  TrainSettings set;
+  TrainBudget b;
+  RtError why;
+  App allowed = *a;
+  settings_default(&set);
+  if (!settings_json(&set, a->prog->train, "train", e)) settings_default(&set);
+  if (!allowed.limits.asked && set.memory > 0) allowed.limits.asked = set.memory;
+  if (!allowed.limits.asked || a->en->entry[ENTRY_TRAIN] < 0 || !a->prog->nparam) return true;
+  const char *path = o->info_data ? o->info_data : set.data && file_is_there(set.data) ? set.data : NULL;
+  DataFile *f = path ? data_open(path, e) : NULL;
+  Data *d = f ? feed_look(a->models, f, e) : NULL;
+  bool ok = d || !o->info_data, fits = budget_train(&allowed, &set, d, NULL, 0, &b, &why);
+  char *words = fits ? budget_words(&set, &b) : rt_strdup(why.text);
+  json_object_set_new(m, "budget", json_pack("{s:I, s:b, s:s}", "bytes", (json_int_t)allowed.limits.asked, "fits", fits, "words", words));
+  if (fits) json_object_set_new(json_object_get(m, "budget"), "tokens", json_integer(b.cap)), json_object_set_new(json_object_get(m, "budget"), "again", json_boolean(b.lean));
+  rt_free(words), feed_looked(f, d), data_close(f);
+  return ok;
+}
+
 // What the frozen cache would hold of the train block's data, or --data, and spare.
 static bool add_frozen(const App *a, const Options *o, json_t *m, RtError *e) {
   TrainSettings set;
@@ -152,7 +174,7 @@ static json_t *memory_json(const App *a, const Options *o, RtError *e) {
   json_object_set_new(m, "shared", json_integer(f.shared));
   if (l->limit) json_object_set_new(m, "limit", json_pack("{s:I, s:s}", "bytes", (json_int_t)l->limit, "of", l->limit_of));
   if (l->address_space) json_object_set_new(m, "address_space", json_integer(l->address_space));
-  if (add_eval(a, o, m, e) && add_train(a, o, m, e) && add_frozen(a, o, m, e)) return add_generate(a, m), m;
+  if (add_eval(a, o, m, e) && add_train(a, o, m, e) && add_budget(a, o, m, e) && add_frozen(a, o, m, e)) return add_generate(a, m), m;
   json_decref(m);
   return NULL;
 }
@@ -252,6 +274,8 @@ static void print_memory(const json_t *m) {
   print_command(m, "eval");
   print_command(m, "train");
   print_command(m, "generate");
+  const json_t *budget = json_object_get(m, "budget");
+  if (budget) printf("  memory   within %.0f MB: %s\n", mb(budget, "bytes"), text(budget, "words"));
   const json_t *frozen = json_object_get(m, "frozen");
   if (frozen)
     printf("  frozen   about %.1f kept of all rows of %s (cache_limit %.1f); a row that is kept spares %.0f %% of a training's operations\n", mb(frozen, "bytes"), text(frozen, "data"),

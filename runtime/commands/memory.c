@@ -18,6 +18,10 @@ MemVerdict memory_judge(const MemLimits *l, const MemNeed *n, char text[MEM_TEXT
              mb(l->address_space));
     return MEM_OVER;
   }
+  if (l->asked && memory_surely(n->peak) > l->asked) {
+    snprintf(text, MEM_TEXT, "%.0f MB of memory are needed, and --memory allows %.0f MB", mb(memory_surely(n->peak)), mb(l->asked));
+    return MEM_OVER;
+  }
   if (l->limit && n->peak > l->limit) {
     snprintf(text, MEM_TEXT, "about %.0f MB of memory will be needed, and %s allows %.0f MB", mb(n->peak), l->limit_of, mb(l->limit));
     return MEM_TIGHT;
@@ -40,7 +44,9 @@ bool memory_check(App *a, const Options *o, const Load *l, RtError *e) {
   MemNeed need = memory_need(a, &f);
   char text[MEM_TEXT];
   MemVerdict v = memory_judge(&a->limits, &need, text);
-  if (v == MEM_OVER) return rt_fail_about(e, RT_ABOUT_MEMORY, "%s", text);
+  int64_t asked = a->limits.asked;
+  if (v == MEM_OVER) return rt_fail_about(e, asked && memory_surely(need.peak) > asked && f.caches > f.packed ? RT_ABOUT_CACHES : RT_ABOUT_MEMORY, "%s", text);
+  if (asked) a->en->arena.most = f.activations + asked - memory_surely(need.peak);
   if (v == MEM_FITS || a->warned) return true;
   const char *advice = cmd_advice(o, f.caches > f.activations ? RT_ABOUT_CACHES : RT_ABOUT_STEP);
   rt_warn("%s%s%s%s", text, advice ? " (" : "", advice ? advice : "", advice ? ")" : "");

@@ -10,10 +10,12 @@ typedef struct MemNeed {
 } MemNeed;
 typedef enum MemVerdict { MEM_FITS, MEM_TIGHT, MEM_OVER } MemVerdict;
 enum { MEM_TEXT = LIMITS_TEXT + 200 };
-// Over: what is certain does not fit a limit. Tight: all of it does not, or not what is free. text says so with both numbers.
+// Over: what is certain does not fit a limit, or all of it not what the user allows. Tight: all of it does not, or not what is free. text says so with both numbers.
 MemVerdict memory_judge(const MemLimits *l, const MemNeed *n, char text[MEM_TEXT]);
 
 MemNeed memory_need(const App *a, const Footprint *f);
-// Refuses (false and an error) or warns, once for a program.
+// A predicted peak with what predictions are off by: what has to fit in --memory.
+static inline int64_t memory_surely(int64_t peak) { return size_sum(peak, peak / 50 + 4000000); }
+// Refuses (false and an error) or warns, once for a program. Under --memory a row that nobody counted on gets what is left (Arena.most).
 bool memory_check(App *a, const Options *o, const Load *l, RtError *e);
 #endif

@@ -12,7 +12,7 @@
 #include "runtime/core/core.h"
 #include "runtime/machine/machine.h"
 
-typedef enum OptKind { OPT_FLAG, OPT_WHOLE, OPT_REAL, OPT_TEXT, OPT_LIST, OPT_WORD } OptKind;
+typedef enum OptKind { OPT_FLAG, OPT_WHOLE, OPT_BYTES, OPT_REAL, OPT_TEXT, OPT_LIST, OPT_WORD } OptKind;
 typedef struct OptRow {
   const char *name, *arg, *help;
   OptKind kind;
@@ -24,6 +24,7 @@ typedef struct OptRow {
 #define ANY INFINITY
 #define KIND_FLAG OPT_FLAG, 0, 0
 #define KIND_WHOLE(lo, hi) OPT_WHOLE, lo, hi
+#define KIND_BYTES OPT_BYTES, 1, 1e15
 #define KIND_REAL(lo, hi) OPT_REAL, lo, hi
 #define KIND_TEXT OPT_TEXT, 0, 0
 #define KIND_LIST OPT_LIST, 0, 0
@@ -70,6 +71,10 @@ static bool set_number(const OptRow *r, void *at, const char *s) {
   return (ok && x >= r->lo && x <= r->hi) || bad_number(r, s);
 }
 
+static bool set_bytes(const OptRow *r, int64_t *at, const char *s) {
+  return (number_bytes_text(s, at) && *at >= 1) || !usage_error("--%s: expected a size, as in \"8GB\" or \"500MB\", found \"%s\"", r->name, s);
+}
+
 static bool set_word(const OptRow *r, int *at, const char *s) {
   const Setting *row = &setting_row[(int)r->lo];
   char expected[96];
@@ -89,6 +94,7 @@ static bool set_value(Options *o, const OptRow *r, const char *s) {
       break;
     case OPT_WHOLE:
     case OPT_REAL: return set_number(r, at, s);
+    case OPT_BYTES: return set_bytes(r, at, s);
     case OPT_WORD: return set_word(r, at, s);
   }
   return true;
@@ -192,7 +198,7 @@ static bool parse_one(Options *o, int command, int argc, char **argv, int *i) {
 static void set_defaults(Options *o, int command) {
   for (int i = 0; i < N_FLAGS; i++) {
     void *at = (char *)o + ROW[i].at;
-    if (ROW[i].kind == OPT_WHOLE) *(int64_t *)at = OPT_UNSET;
+    if (ROW[i].kind == OPT_WHOLE || ROW[i].kind == OPT_BYTES) *(int64_t *)at = OPT_UNSET;
     if (ROW[i].kind == OPT_REAL) *(double *)at = NAN;
     if (ROW[i].kind == OPT_WORD) *(int *)at = -1;
     if (ROW[i].value && ROW[i].commands & command) set_value(o, &ROW[i], ROW[i].value);

@@ -15,7 +15,7 @@ enum {
   C_COMPUTES = C_RUN | C_TRAIN | C_INFO | C_PACK,  // whose precision matters
   C_PACKED = C_RUN | C_TRAIN | C_TOKENIZE | C_INFO, // those that can take weights and tokenizers from a pack file
 };
-#define OPT_UNSET INT64_MIN                        // a WHOLE without a value; a REAL is NaN, TEXT is NULL, a WORD -1
+#define OPT_UNSET INT64_MIN                        // a WHOLE or BYTES without a value; a REAL is NaN, TEXT is NULL, a WORD -1
 typedef struct OptList {
   const char **v;
   int n;
@@ -23,6 +23,7 @@ typedef struct OptList {
 
 #define OPT_TYPE_FLAG bool
 #define OPT_TYPE_WHOLE(lo, hi) int64_t
+#define OPT_TYPE_BYTES int64_t
 #define OPT_TYPE_REAL(lo, hi) double
 #define OPT_TYPE_TEXT const char *
 #define OPT_TYPE_LIST OptList

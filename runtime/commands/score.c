@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/commands/budget.h"
 #include "runtime/commands/command.h"
 #include "runtime/core/core.h"
 #include "runtime/rows/rows.h"
@@ -23,6 +24,7 @@ typedef struct Score {
   Step *step;
   void **kept;                 // what the writer borrows
   int64_t nkept, capkept, cap, vocab;
+  const char *path;            // of the data
   int64_t top;                 // how many logits of a position are kept; 0 = all
   const ProgOutput **hidden;   // asked for
   int nhidden;
@@ -156,7 +158,7 @@ static void keep_rows(void *user, int64_t first, int64_t n) {
 
 // Logits and hidden states of every row by entry `score`.
 static bool score_rows(Score *s, RtError *e) {
-  FeedSteps f = {.en = s->en, .step = s->step, .entry = s->en->entry[ENTRY_SCORE], .whole = true, .cap = s->cap};
+  FeedSteps f = {.en = s->en, .step = s->step, .entry = s->en->entry[ENTRY_SCORE], .whole = true, .cap = s->cap, .path = s->path};
   return feed_room(&f, 0, e) && feed_steps(&f, s->row, s->data->n, 0, keep_rows, s, e);
 }
 
@@ -219,7 +221,7 @@ static bool score_by_chunks(Score *s, const char *text, RtError *e) {
 static bool score_grads(Score *s, RtError *e) {
   Engine *en = s->en;
   memset(en->params.grad, 0, (size_t)en->prog->theta * sizeof *en->params.grad);
-  FeedSteps f = {.en = en, .step = s->step, .entry = en->entry[ENTRY_TRAIN], .cap = s->cap};
+  FeedSteps f = {.en = en, .step = s->step, .entry = en->entry[ENTRY_TRAIN], .cap = s->cap, .lean = true, .path = s->path};
   if (!feed_room(&f, 0, e) || !feed_steps(&f, s->row, s->data->n, 1, NULL, NULL, e)) return false;
   for (int i = 0; i < en->prog->nparam; i++) {
     const ProgParam *p = &en->prog->param[i];
@@ -273,7 +275,6 @@ static bool gradients(Score *s, RtError *e) {
 // Loads the weights, where memory allows them with what is computed of all rows.
 static bool load(Score *s, const Options *o, RtError *e) {
   Engine *en = s->en;
-  Shape shape = shape_of_data(s->app.models, s->data, s->cap, false);
   int64_t tokens = 0, width = s->top ? 3 * s->top : s->vocab, *cached = rt_alloc((size_t)en->nstream, sizeof *cached);
   for (int64_t i = 0; i < s->data->n; i++) {
     const DataRow *r = &s->data->row[i];
@@ -281,10 +282,14 @@ static bool load(Score *s, const Options *o, RtError *e) {
     cached[0] += r->n;
     for (int k = 1; r->n && k < en->nstream; k++) cached[k] += r->follow->s[k].seen[r->n - 1];
   }
-  Load l = {.training = o->grads && en->entry[ENTRY_TRAIN] >= 0, .tables = shape.tables, .outputs = tokens * width * (int64_t)sizeof(float), .nstep = 2,
-            .step = {{o->chunk ? en->entry[ENTRY_STEP] : en->entry[ENTRY_SCORE], shape.tokens, shape.tokens[0]},
-                     {!o->grads ? -1 : en->entry[ENTRY_TRAIN] >= 0 ? en->entry[ENTRY_TRAIN] : en->entry[ENTRY_PROBE], shape.tokens, shape.rows}},
+  Load l = {.training = o->grads && en->entry[ENTRY_TRAIN] >= 0, .tables = -1, .outputs = tokens * width * (int64_t)sizeof(float), .nstep = 2,
+            .step = {{.entry = o->chunk ? en->entry[ENTRY_STEP] : en->entry[ENTRY_SCORE]},
+                     {.entry = !o->grads ? -1 : en->entry[ENTRY_TRAIN] >= 0 ? en->entry[ENTRY_TRAIN] : en->entry[ENTRY_PROBE]}},
             .cached = o->chunk ? cached : NULL};
+  budget_steps(&s->app, &l, s->data, true, &s->cap);
+  Shape shape = shape_of_data(s->app.models, s->data, s->cap, false);
+  l.tables = shape.tables;
+  l.step[0].tokens = l.step[1].tokens = shape.tokens, l.step[0].rows = shape.tokens[0], l.step[1].rows = shape.rows;
   bool ok = app_load(&s->app, o, &l, e);
   rt_free(cached);
   shape_free(&shape);
@@ -293,7 +298,7 @@ static bool load(Score *s, const Options *o, RtError *e) {
 
 static bool score(Score *s, const Options *o, RtError *e) {
   if (o->chunk && o->hidden.n) return rt_fail_about(e, RT_ABOUT_USAGE, "--chunk gives logits only; leave --hidden out");
-  s->cap = o->score_cap;
+  s->cap = o->score_cap, s->path = o->score_data;
   s->vocab = s->en->prog->model[s->en->prog->anchor].vocab;
   s->top = o->top;
   if (s->top > s->vocab) return rt_fail(e, "--top %lld: expected a number from 0 to the vocabulary's %lld", (long long)s->top, (long long)s->vocab);

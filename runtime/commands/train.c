@@ -84,9 +84,10 @@ static void watch(Trainer *t, double loss, double norm) {
 // No row at fault is ever trained on, so what there is stays good: it is saved, and the user told how to go on.
 static bool data_failed(Trainer *t, RtError *e) {
   RtError ignored;
+  bool budget = e->about == RT_ABOUT_BUDGET;
   if (!t->log || !(t->saved_step == t->st.step || train_save(t, &ignored))) return false;
   char *why = rt_strdup(e->text);
-  rt_fail(e, "%s; %s holds step %lld: with the row mended, --resume --changed-data goes on from it", why, t->dir.last, (long long)t->st.step);
+  rt_fail(e, "%s; %s holds step %lld: %s goes on from it", why, t->dir.last, (long long)t->st.step, budget ? "--resume with more --memory" : "with the row mended, --resume --changed-data");
   rt_free(why);
   return false;
 }
@@ -132,7 +133,7 @@ static bool run(Trainer *t, int *sig, RtError *e) {
     if (!look_at_check(t, e)) return false;
     if (!(t->batch = ahead_next(t->ahead, e))) return data_failed(t, e);
     int64_t tokens = t->batch->tokens;
-    if (!gradients(t, &loss, e)) return false;
+    if (!gradients(t, &loss, e)) return e->about == RT_ABOUT_BUDGET ? data_failed(t, e) : false;
     double norm = update(t, lr);
     if (!isfinite(loss) || !isfinite(norm))
       return rt_fail(e,
@@ -211,8 +212,9 @@ static bool train(Trainer *t, const Options *o, int *sig, RtError *e) {
   t->until = opt_int(o->stop_after, t->set.steps);
   if (t->until > t->set.steps) t->until = t->set.steps;
   if ((t->nothing = o->resume && t->st.step >= t->until)) return true;
-  if (!train_check_memory(t, o, e) || !outputs_allowed(t, o, e) || !engine_load(en, t->app.models->dir, true, e)) return false;
+  if (!train_see_data(t, e) || !train_check_memory(t, o, e) || !outputs_allowed(t, o, e) || !engine_load(en, t->app.models->dir, true, e)) return false;
   if (!train_take_start(t, o, e) || !train_open_data(t, o, e)) return false;
+  train_seen_data(t);
   engine_prepare(en);
   signals_ask();                                   // the rest of a step, and its checkpoint, are worth waiting for
   t->started = t->saved = rt_now();
@@ -268,6 +270,7 @@ int cmd_train(const Options *o) {
   if (ok && t.nothing) say_nothing(&t);
   else if (ok && !o->check) say_done(&t, sig);
   ahead_end(t.ahead), check_end(t.check);
+  train_seen_data(&t);
   data_close(t.data), data_close(t.held);
   step_free(t.steps.step);
   frozen_end(&t.frozen);

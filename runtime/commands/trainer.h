@@ -1,6 +1,7 @@
 // A training, as its files see it: train.c runs it, trainopen.c opens what it starts with and works on, trainkeep.c keeps what it comes to.
 #ifndef CALM_RUNTIME_COMMANDS_TRAINER_H
 #define CALM_RUNTIME_COMMANDS_TRAINER_H
+#include "runtime/commands/budget.h"
 #include "runtime/commands/choose.h"
 #include "runtime/commands/command.h"
 #include "runtime/commands/frozen.h"
@@ -15,6 +16,7 @@ typedef struct Trainer {
   TrainSettings set;
   TrainState st;
   DataFile *data, *held;
+  Data *look, *look_held;      // at them, until training begins
   DataOptions rows;            // how they are read
   Ahead *ahead;                // of data
   Check *check;                // of all of it, beside; NULL: it is known to be good, or cannot be known
@@ -23,6 +25,7 @@ typedef struct Trainer {
   char *step_words;
   FeedSteps steps;
   FrozenRun frozen;
+  TrainBudget budget;          // how much is computed at a time
   Identity id;
   Chosen chosen;               // set, and why
   json_t *kept;                // what theta.json has of the run

@@ -113,12 +113,13 @@ static bool check_place(const Trainer *t, const Options *o, RtError *e) {
 }
 
 // Steps of the size that an optimizer step can have, where that is less than the cap. look: at the data.
-static bool open_steps(Trainer *t, const Options *o, const Data *look, RtError *e) {
+static bool open_steps(Trainer *t, const Data *look, RtError *e) {
   const TrainSettings *s = &t->set;
-  int64_t longest = feed_longest(look), batch = s->batch.n * s->accumulate, most = batch;
-  if (s->batch.rows) most = data_whole(look) && batch <= s->tokens_cap / longest ? batch * longest : s->tokens_cap;
-  t->steps = (FeedSteps){.en = t->en, .step = step_new(t->en->nstream), .entry = t->en->entry[ENTRY_TRAIN], .cap = most < s->tokens_cap ? most : s->tokens_cap};
-  if (!frozen_begin(&t->frozen, &t->app, o, s, look, &t->id, t->dir.frozen, e)) return false;
+  int64_t cap = t->budget.cap, longest = feed_longest(look), batch = s->batch.n * s->accumulate, most = batch;
+  if (s->batch.rows) most = data_whole(look) && batch <= cap / longest ? batch * longest : cap;
+  t->steps = (FeedSteps){.en = t->en, .step = step_new(t->en->nstream), .entry = t->en->entry[t->budget.lean ? ENTRY_LEAN : ENTRY_TRAIN],
+                         .cap = most < cap ? most : cap, .lean = true, .path = s->data};
+  if (!frozen_begin(&t->frozen, &t->app, &t->id, t->dir.frozen, e)) return false;
   if (t->frozen.cache) t->steps.frozen = t->frozen.cache, t->steps.entry = t->en->entry[ENTRY_LIVE];
   return feed_room(&t->steps, longest, e);
 }
@@ -159,12 +160,36 @@ static void say_start(const Trainer *t, const Course *c, const Data *look) {
   fputc('\n', stderr);
 }
 
-// Of each file a look, which is all of a small one.
-static bool look_at_data(Trainer *t, const Options *o, const Data *look, const Data *held, RtError *e) {
+// What --memory came to.
+static void say_budget(const Trainer *t) {
+  char limit[64];
+  if (!t->app.limits.asked) return;
+  char *words = budget_words(&t->set, &t->budget);
+  settings_bytes_text(t->app.limits.asked, limit, sizeof limit);
+  fprintf(stderr, "memory %s: %s%s\n", limit, words, t->budget.lean && t->set.cache != CACHE_off && frozen_can(t->en) ? "; no frozen cache" : "");
+  rt_free(words);
+}
+
+bool train_see_data(Trainer *t, RtError *e) {
   const TrainSettings *s = &t->set;
+  t->rows = feed_options(t->app.models);
+  if (!(t->data = data_open(s->data, e)) || (s->validate && !(t->held = data_open(s->validate, e)))) return false;
+  if (!(t->look = feed_look(t->app.models, t->data, e)) || (t->held && !(t->look_held = feed_look(t->app.models, t->held, e)))) return false;
+  const Data *look = t->look, *held = t->look_held;
   if (held && data_whole(held) && feed_longest(held) == 0) return rt_fail(e, "%s: no row has a labelled token", s->validate);
-  if (data_whole(look) && feed_longest(look) == 0) return rt_fail(e, "%s: no row has a labelled token", s->data);
-  if (!convert_place(t, o, look, e) || !check_place(t, o, e) || !open_steps(t, o, look, e)) return false;
+  return !data_whole(look) || feed_longest(look) > 0 || rt_fail(e, "%s: no row has a labelled token", s->data);
+}
+
+void train_seen_data(Trainer *t) {
+  feed_looked(t->data, t->look), feed_looked(t->held, t->look_held);
+  t->look = t->look_held = NULL;
+}
+
+bool train_open_data(Trainer *t, const Options *o, RtError *e) {
+  const TrainSettings *s = &t->set;
+  const Data *look = t->look;
+  if (!bind_data(t, o, e)) return false;
+  if (!convert_place(t, o, look, e) || !check_place(t, o, e) || !open_steps(t, look, e)) return false;
   t->at = (FeedPlace){t->st.epoch, t->st.position, t->st.window};
   t->step_words = course_step(s);
   Course c = course_of(s, look, t->step_words);
@@ -172,26 +197,38 @@ static bool look_at_data(Trainer *t, const Options *o, const Data *look, const D
   if (o->resume && !t->held && file_is_dir(t->dir.best))
     rt_warn("%s stays as it is: without held-out data (--validate) nothing says which parameters are best", t->dir.best);
   say_start(t, &c, look);
+  say_budget(t);
   frozen_tell(&t->frozen);
   return true;
 }
 
-bool train_open_data(Trainer *t, const Options *o, RtError *e) {
+// How much is computed at a time. A run that is gone on with keeps to what it was, where that still fits: its bits follow from it.
+static bool choose_budget(Trainer *t, RtError *e) {
   const TrainSettings *s = &t->set;
-  t->rows = feed_options(t->app.models);
-  if (!(t->data = data_open(s->data, e)) || (s->validate && !(t->held = data_open(s->validate, e))) || !bind_data(t, o, e)) return false;
-  Data *look = feed_look(t->app.models, t->data, e), *held = look && t->held ? feed_look(t->app.models, t->held, e) : NULL;
-  bool ok = look && (!t->held || held) && look_at_data(t, o, look, held, e);
-  feed_looked(t->data, look), feed_looked(t->held, held);
-  return ok;
+  const ChosenBy *by = t->chosen.by;
+  int64_t before = by[SET_train_memory] == CHOSEN_ALREADY && by[SET_train_tokens_cap] == CHOSEN_ALREADY ? t->st.step_tokens : 0;
+  App *a = &t->app;
+  a->limits.asked = s->memory > 0 ? s->memory : 0;
+  if (rt_resident() > a->resident) a->resident = rt_resident();        // with its data
+  if (!budget_train(a, s, t->look, t->look_held, before, &t->budget, e)) return false;
+  if (before && t->budget.cap != before)
+    rt_warn("%s computed %lld tokens at a time, which --memory has no room for now: its bits will not be those of an uninterrupted run", t->dir.last, (long long)before);
+  t->st.step_tokens = a->limits.asked ? t->budget.cap : 0;
+  return true;
 }
 
 bool train_check_memory(Trainer *t, const Options *o, RtError *e) {
-  Load l = {.training = true, .tables = -1};
-  Shape s = shape_of_text(t->app.models, settings_step_tokens(&t->set)), look = shape_of_text(t->app.models, t->set.tokens_cap);
-  l.step[l.nstep++] = (StepLoad){t->en->entry[ENTRY_TRAIN], s.tokens, s.rows};
-  if (t->set.validate) l.step[l.nstep++] = (StepLoad){t->en->entry[ENTRY_LOSS], look.tokens, look.rows};
+  const App *a = &t->app;
+  if (!choose_budget(t, e)) return false;
+  TrainSettings s = t->set;
+  s.tokens_cap = t->budget.cap;
+  frozen_choose(&t->frozen, a, o, &s, t->look, t->budget.lean ? 0 : t->budget.left);
+  if (t->budget.lean) t->frozen.place = CACHE_off;
+  Shape step = shape_of_data(a->models, t->look, settings_step_tokens(&s), s.shuffle), held = shape_of_text(a->models, s.tokens_cap);
+  Load l = {.training = true, .tables = t->held ? -1 : step.tables, .frozen = frozen_resident(&t->frozen)};
+  l.step[l.nstep++] = (StepLoad){t->en->entry[t->budget.lean ? ENTRY_LEAN : ENTRY_TRAIN], step.tokens, step.rows};
+  if (t->set.validate) l.step[l.nstep++] = (StepLoad){t->en->entry[ENTRY_LOSS], held.tokens, held.rows};
   bool ok = memory_check(&t->app, o, &l, e);
-  shape_free(&s), shape_free(&look);
+  shape_free(&step), shape_free(&held);
   return ok;
 }

@@ -12,6 +12,7 @@ typedef enum RtAbout {
   RT_ABOUT_PRECISION,          // what products multiply
   RT_ABOUT_STEP,               // tokens computed at a time
   RT_ABOUT_MEMORY,             // what any run of the program takes
+  RT_ABOUT_BUDGET,             // the memory that the user allows is too little for a row
   RT_ABOUT_CACHES,             // sequences decoded at a time, and their length
   RT_ABOUT_DATA,               // rows to train on
   RT_ABOUT_SPEC,               // parameters of other models or tokenizers

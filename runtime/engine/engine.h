@@ -30,6 +30,7 @@ typedef struct Params {        // flat vectors of prog->theta numbers each, as m
 static inline int params_vectors(bool training) { return training ? 4 : 1; }
 typedef struct Arena {         // arena.c: activations, of one entry at a time
   Region room;
+  int64_t most;                // bytes that a step may take of it; 0: any
   int64_t *tokens, *rows;      // per entry: most tokens (of each stream) and wanted rows of a step
   int64_t *lie;                // per entry: the extents its activations lie for, then 1 when they lie at all
   size_t *start;               // per symbol: where its region begins
@@ -92,6 +93,7 @@ typedef struct Load {
   const int64_t *cached;       // per stream: tokens in all caches together; NULL: no caches
   int64_t tables;              // bytes it reads of weights that stay in their files; -1: all of them
   int64_t outputs;             // bytes it keeps of what it computes
+  int64_t frozen;              // of the frozen cache
   bool training;               // gradients and moments
 } Load;
 // What that takes, in bytes, before anything is loaded, without what the process has anyway (the program, libraries, tokenizers, data).
@@ -101,7 +103,7 @@ typedef struct Footprint {
   int64_t shared;              // of a pack file: weights and parameters, in memory once for all processes that use it
   int64_t params;              // with gradients and two moments
   int64_t tables;              // weights that stay as they are in the files, as far as they are read
-  int64_t activations, caches, outputs;
+  int64_t activations, caches, outputs, frozen;
   int64_t certain;             // what no run goes without: packed, params, a step of one token
   int64_t peak;                // the most that is resident at a time
 } Footprint;

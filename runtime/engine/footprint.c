@@ -46,7 +46,7 @@ static int64_t while_packing(const Engine *en) {
 Footprint engine_footprint(const Engine *en, const Load *l) {
   const Prog *g = en->prog;
   bool ready = en->packed_params && !l->training;
-  Footprint f = {.params = ready ? 0 : g->theta * (int64_t)sizeof(float) * params_vectors(l->training), .outputs = l->outputs};
+  Footprint f = {.params = ready ? 0 : g->theta * (int64_t)sizeof(float) * params_vectors(l->training), .outputs = l->outputs, .frozen = l->frozen};
   for (int i = 0; i < g->nbuf; i++) {
     const ProgBuf *b = &g->buf[i];
     bool shared = en->pack && (b->kind == BUF_PACKED || (b->kind == BUF_LIVE && ready));
@@ -64,7 +64,7 @@ Footprint engine_footprint(const Engine *en, const Load *l) {
   for (int i = 0; i < l->nstep; i++)
     if (l->step[i].entry >= 0 && en->rt->entry_scratch[l->step[i].entry] > tools) tools = en->rt->entry_scratch[l->step[i].entry];
   tools *= pool_threads(en->pool);
-  int64_t running = size_sum(size_sum(f.params + f.tables + tools, f.activations), size_sum(f.caches, f.outputs));
+  int64_t running = size_sum(size_sum(f.params + f.tables + tools, f.activations), size_sum(f.caches, size_sum(f.outputs, f.frozen)));
   f.certain = f.packed + f.params + tools + smallest_step(en, l);
   int64_t held = size_sum(size_sum(f.packed, f.shared), running), packing = en->pack ? 0 : while_packing(en);
   f.peak = held > packing ? held : packing;

@@ -9,4 +9,8 @@
 FileDir *cache_open(void);
 // A file of it that is this user's alone; NULL. rt_end is due.
 FileIn *cache_find(const FileDir *cache, const char *name);
+// It was of use just now (cache_trim).
+void cache_used(const FileIn *in);
+// Removes files of this user's whose names begin so, the longest unused first, until all of them take `most` bytes or less.
+void cache_trim(const FileDir *cache, const char *begin, int64_t most);
 #endif

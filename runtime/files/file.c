@@ -74,9 +74,11 @@ bool file_make_dirs(const char *path, RtError *e) {
   return ok;
 }
 
-bool file_each(const char *dir, void (*each)(void *user, int fd, const char *name), void *user) {
+bool file_each(const char *dir, void (*each)(void *user, int fd, const char *name), void *user) { return file_each_at(AT_FDCWD, dir, each, user); }
+
+bool file_each_at(int at_dir, const char *dir, void (*each)(void *user, int fd, const char *name), void *user) {
   _Alignas(struct dirent64) char room[4096];
-  int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  int fd = openat(at_dir, dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   ssize_t n = -1;
   while (fd >= 0 && (n = getdents64(fd, room, sizeof room)) > 0)
     for (ssize_t at = 0; at < n;) {

@@ -28,6 +28,7 @@ bool file_make_dirs(const char *path, RtError *e);
 // Calls each for what is in a directory, "." and ".." excepted; fd is the directory's. Wants no memory, and neither
 // must each. False with errno.
 bool file_each(const char *dir, void (*each)(void *user, int fd, const char *name), void *user);
+bool file_each_at(int at_dir, const char *dir, void (*each)(void *user, int fd, const char *name), void *user);      // dir: a name in at_dir
 
 // Which file it was, and of when.
 typedef struct FileStamp {

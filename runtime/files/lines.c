@@ -102,7 +102,10 @@ typedef struct Head {
 } Head;
 static const char MAGIC[] = "calmrow1";
 
-static void index_name(const Lines *l, char name[96]) { snprintf(name, 96, "rows-%s", l->sum.sha256); }
+// All of them together take no more than this: an index of ten million rows is 80 MB.
+#define INDEX_NAME "rows-"
+enum { INDEX_MOST = 1000000000 };
+static void index_name(const Lines *l, char name[96]) { snprintf(name, 96, INDEX_NAME "%s", l->sum.sha256); }
 
 static Head head_of(const Lines *l) {
   Head h = {.size = l->sum.size, .n = (uint64_t)l->n, .ngap = (uint64_t)l->ngap, .longest = (uint64_t)l->longest};
@@ -139,6 +142,7 @@ static bool recall(Lines *l, const FileDir *cache) {
   index_name(l, name);
   FileIn *in = cache_find(cache, name);
   bool there = in && file_in_map(&l->map, in, name, &ignored);
+  if (there) cache_used(in);
   rt_end(in);
   if (!there) return false;
   if (!is_index_of(l, &l->map)) {
@@ -174,7 +178,7 @@ bool lines_open(Lines *l, const char *path, RtError *e) {
   bool ok = cache && large && sha256_known(cache, l->in, &l->sum) && recall(l, cache);
   if (!ok && (ok = make(l, e)) && cache) {
     sha256_keep(cache, l->in, &l->sum);
-    if (large) keep(l, cache);
+    if (large) keep(l, cache), cache_trim(cache, INDEX_NAME, INDEX_MOST);
   }
   rt_end(cache);
   return ok;

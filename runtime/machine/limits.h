@@ -24,6 +24,7 @@ void limits_cpu_of(CpuLimits *l, const char *root, const cpu_set_t *mask, size_t
 typedef struct MemLimits {
   int64_t limit;               // bytes, the smallest that a control group sets; 0: none
   char limit_of[LIMITS_TEXT];  // the file that says so
+  int64_t asked;               // the user's own, by --memory, for all that this process takes; 0: none. Not read here
   int64_t available;           // free for new programs without swapping, page cache counted in; 0: the system does not say
   int64_t address_space;       // that this process may have (ulimit -v); 0: no limit
 } MemLimits;

@@ -77,12 +77,34 @@ bool feed_room(FeedSteps *f, int64_t longest, RtError *e) {
   return engine_place(f->en, e);
 }
 
+static int64_t bytes_of(const FeedSteps *f, int entry) {
+  int64_t *tokens = rt_alloc((size_t)f->step->nstream, sizeof *tokens);
+  for (int k = 0; k < f->step->nstream; k++) tokens[k] = f->step->stream[k].ntok;
+  int64_t bytes = engine_step_bytes(f->en, &(StepLoad){entry, tokens, f->step->nrow});
+  rt_free(tokens);
+  return bytes;
+}
+
+// A step of more than the cap is a row of its own, for which nobody has counted: what it goes through, and whether that may be.
+static bool choose_entry(FeedSteps *f, int64_t tokens, const DataRow *row, RtError *e) {
+  int64_t most = f->en->arena.most, bytes = tokens > f->cap && most ? bytes_of(f, f->entry) : 0;
+  int lean = f->lean ? f->en->entry[ENTRY_LEAN] : -1;
+  f->ran = f->entry;
+  if (bytes <= most) return true;
+  if (lean >= 0) bytes = bytes_of(f, f->ran = lean);
+  return bytes <= most || rt_fail_about(e, RT_ABOUT_BUDGET, "%s:%lld: a row of %lld tokens needs %.0f MB for its step, and %.0f MB of the memory that is allowed are left for one",
+                                        f->path, (long long)row->line, (long long)tokens, (double)bytes / 1e6, (double)most / 1e6);
+}
+
 // For the step that is about to run: one that holds a row longer than any before, alone.
-static bool have_room(FeedSteps *f, RtError *e) {
+static bool have_room(FeedSteps *f, const DataRow *row, RtError *e) {
   int64_t most = 0;
   for (int k = 0; k < f->step->nstream; k++)
     if (f->step->stream[k].ntok > most) most = f->step->stream[k].ntok;
-  return most <= f->room || feed_room(f, most, e);
+  if (!choose_entry(f, most, row, e)) return false;
+  if (f->ran == f->entry) return most <= f->room || feed_room(f, most, e);
+  engine_cap(f->en, f->ran, most, most);
+  return engine_place(f->en, e);
 }
 
 static void add_whole(Step *s, const DataRow *r) {
@@ -94,15 +116,17 @@ static void add_whole(Step *s, const DataRow *r) {
 bool feed_steps(FeedSteps *f, const DataRow *const *row, int64_t n, float gscale, void (*each)(void *user, int64_t first, int64_t rows), void *user,
                 RtError *e) {
   for (int64_t i = 0, first = 0; i < n; first = i) {
+    const DataRow *last = NULL;
     step_reset(f->step);
     for (; i < n && row_fits(f->step, row[i], takes(f, row[i]), f->cap); i++) {
+      if (takes(f, row[i])) last = row[i];
       if (f->whole) add_whole(f->step, row[i]);
       else row_add(f->step, row[i], gscale);
     }
     if (f->step->nseq == 0) continue;
-    if (rt_stopped(e) || !have_room(f, e)) return false;
-    if (f->frozen) frozen_run(f->frozen, f->step);
-    else engine_run(f->en, f->entry, f->step);
+    if (rt_stopped(e) || !have_room(f, last, e)) return false;
+    if (f->frozen && f->ran == f->entry) frozen_run(f->frozen, f->step);
+    else engine_run(f->en, f->ran, f->step);
     if (each) each(user, first, i - first);
   }
   return true;
@@ -117,7 +141,7 @@ typedef struct Sum {
 static void add_nll(void *user, int64_t first, int64_t rows) {
   Sum *sum = user;
   (void)first, (void)rows;
-  const float *nll = engine_output(sum->f->en, sum->f->entry, OUTPUT_NLL);
+  const float *nll = engine_output(sum->f->en, sum->f->ran, OUTPUT_NLL);
   for (int64_t r = 0; r < sum->f->step->nrow; r++) sum->nll += nll[r];
   sum->labelled += sum->f->step->nrow;
 }
@@ -139,7 +163,7 @@ const DataRow **data_rows(const Data *d) {
 bool feed_loss(Engine *en, Step *s, const DataFile *file, const DataOptions *o, int64_t cap, void (*each)(void *user, const DataRow *r), void *user, FeedLoss *out,
                RtError *e) {
   enum { STEPS = 8 };          // a batch is some steps: few of them are not full
-  FeedSteps f = {.en = en, .step = s, .entry = en->entry[ENTRY_LOSS], .cap = cap};
+  FeedSteps f = {.en = en, .step = s, .entry = en->entry[ENTRY_LOSS], .cap = cap, .path = data_path(file)};
   FeedRule rule = {.want = size_product(cap, STEPS), .most = INT64_MAX, .words = "a look at them"};
   *out = (FeedLoss){0};
   if (!feed_room(&f, 0, e)) return false;

@@ -26,9 +26,13 @@ typedef struct FeedSteps {
   bool whole;                  // every token of a row, every position wanted; otherwise what training takes of it (row_add)
   Frozen *frozen;              // entry `live`: what it is given; else NULL
   int64_t cap;                 // most tokens of a stream in a step
+  bool lean;                   // `entry` is train, or live: a row for which it would take more memory than may be goes through entry lean
+  const char *path;            // of the rows, for errors
+  int ran;                     // the entry that the step at hand went through
   int64_t room;                // for so many there is room in the engine
 } FeedSteps;
-// Makes room in the engine for steps of the cap, and for a row of `longest` tokens. Longer rows get it when they come.
+// Makes room in the engine for steps of the cap, and for a row of `longest` tokens. Longer rows get it when they come, as far as a step may take it
+// (Arena.most); else they are an error, RT_ABOUT_BUDGET.
 bool feed_room(FeedSteps *f, int64_t longest, RtError *e);
 // Runs n rows. each (may be NULL) is told after every step which of them it held, while the entry's outputs lie in the engine: sequence i of
 // the step is row first + i with `whole`; rows without a labelled token take part in no step otherwise. gscale: see row_add.

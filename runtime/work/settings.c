@@ -107,7 +107,8 @@ void settings_default(TrainSettings *s) {
     if (!settings_is_train(i)) continue;
     if (setting_row[i].value) set_text(s, i, setting_row[i].value);
     if (setting_row[i].kind == SETTING_BATCH) ((SettingBatch *)member(s, i))->unsaid = true;
-    if (!setting_row[i].value && setting_row[i].kind == SETTING_WHOLE) *(int64_t *)member(s, i) = SETTING_AUTO;
+    bool counts = setting_row[i].kind == SETTING_WHOLE || setting_row[i].kind == SETTING_BYTES;
+    if (!setting_row[i].value && counts) *(int64_t *)member(s, i) = SETTING_AUTO;
   }
 }
 
@@ -260,8 +261,7 @@ void settings_copy(TrainSettings *to, const TrainSettings *from, int i) {
   memcpy(member(to, i), value(from, i), SIZE[setting_row[i].kind]);
 }
 
-// With the largest unit of which it is a whole number.
-static void bytes_text(int64_t bytes, char *out, size_t n) {
+void settings_bytes_text(int64_t bytes, char *out, size_t n) {
   bool giga = bytes && bytes % 1000000000 == 0, mega = bytes && bytes % 1000000 == 0;
   snprintf(out, n, "%lld%s", (long long)(giga ? bytes / 1000000000 : mega ? bytes / 1000000 : bytes), giga ? "GB" : mega ? "MB" : "");
 }
@@ -279,7 +279,10 @@ void settings_text(const TrainSettings *s, int i, char *out, size_t n) {
       else snprintf(out, n, "%lld", (long long)*(const int64_t *)at);
       break;
     case SETTING_BATCH: snprintf(out, n, "%lld%s", (long long)b->n, b->rows ? "rows" : "tokens"); break;
-    case SETTING_BYTES: bytes_text(*(const int64_t *)at, out, n); break;
+    case SETTING_BYTES:
+      if (row->otherwise && *(const int64_t *)at == SETTING_AUTO) snprintf(out, n, "%s", row->otherwise);
+      else settings_bytes_text(*(const int64_t *)at, out, n);
+      break;
     case SETTING_REAL: snprintf(out, n, "%.12g", *x); break;
     case SETTING_PAIR: snprintf(out, n, "%.12g,%.12g", x[0], x[1]); break;
     case SETTING_SWITCH: snprintf(out, n, "%s", *(const bool *)at ? "true" : "false"); break;

@@ -60,6 +60,8 @@ bool settings_same(const TrainSettings *a, const TrainSettings *b, int i);
 void settings_copy(TrainSettings *to, const TrainSettings *from, int i);
 // Row i as text: what settings_set would take, or what is done where nobody said.
 void settings_text(const TrainSettings *s, int i, char *out, size_t n);
+// A size, as in "4GB": with the largest unit of which it is a whole number.
+void settings_bytes_text(int64_t bytes, char *out, size_t n);
 // Learning rate of step `done` (0 = the first): a straight warm-up, then constant, or half a cosine down to floor * lr
 // at the last step.
 double settings_lr(const TrainSettings *s, int64_t done);

@@ -88,6 +88,27 @@ static void check_entry(PlanRunner *one, PlanRunner *three, int entry, const Nat
   }
 }
 
+// Of a training what makes products again, as the last entry: which case's it is, -1: none's.
+static int plan_lean(Plan *p, const NativeCase *c, int n) {
+  for (int i = 0; i < n; i++)
+    if (!strcmp(c[i].graph->name, entry_name(ENTRY_TRAIN)) && plan_add_lean(p, c[i].graph)) return i;
+  return -1;
+}
+
+// It gives the bits of the entry that keeps everything, gradients too.
+static void check_lean(PlanRunner *r, int entry, const NativeCase *c, Wanted *w, const char *isa) {
+  runner_bind(r, c->kit);
+  runner_pack(r);
+  runner_run(r, entry, c->kit);
+  for (int i = 0; i < c->graph->nout; i++) {
+    size_t bytes = (size_t)w->n[i] * sizeof(double);
+    double *got = malloc(bytes + 1);
+    runner_output(r, entry, c->graph->out[i].name, got, w->n[i]);
+    if (memcmp(got, w->got[i], bytes)) fail_msg("%s: \"%s\" has other bits where products are made again", isa, c->graph->out[i].name);
+    free(got);
+  }
+}
+
 void native_check(const NativeCase *c, int n, double tolerance) {
   Arena *a = arena_new();
   Plan *p = plan_new(a);
@@ -97,11 +118,13 @@ void native_check(const NativeCase *c, int n, double tolerance) {
     plan_add(p, c[i].graph);
     w[i] = reference(&c[i]);
   }
+  int lean = plan_lean(p, c, n);
   plan_finish(p);
   NativeObject o = native_load(p);
   for (int k = 0; native_isa(k); k++) {
     PlanRunner *one = runner_new(p, &o, native_isa(k), 1), *three = runner_new(p, &o, native_isa(k), 3);
     for (int i = 0; i < n; i++) check_entry(one, three, i, &c[i], &w[i], native_isa(k), tolerance);
+    if (lean >= 0) check_lean(three, n, &c[lean], &w[lean], native_isa(k));
     runner_free(one);
     runner_free(three);
   }

@@ -65,8 +65,10 @@ static void one_by_one(Kit *k, const Graph *g, const char *what) {
 
 static void again(Kit *k, const Graph *g, const char *what) {
   Graph *run = passes_run(g, k->arena, NULL, NULL);
-  same(k, g, recompute(g, k->arena), arena_printf(k->arena, "%s, recomputed", what));
-  same(k, g, recompute(run, k->arena), arena_printf(k->arena, "%s, recomputed after the passes", what));
+  same(k, g, recompute(g, k->arena, RECOMPUTE_ROW_WORK, NULL), arena_printf(k->arena, "%s, recomputed", what));
+  same(k, g, recompute(g, k->arena, RECOMPUTE_PRODUCTS, NULL), arena_printf(k->arena, "%s, with its products", what));
+  same(k, g, recompute(run, k->arena, RECOMPUTE_ROW_WORK, NULL), arena_printf(k->arena, "%s, recomputed after the passes", what));
+  same(k, g, recompute(run, k->arena, RECOMPUTE_PRODUCTS, NULL), arena_printf(k->arena, "%s, with its products after the passes", what));
 }
 
 static void keep_meaning(void **state) { (void)state; each_graph(one_by_one); }
@@ -175,14 +177,32 @@ static void attributes_differ(void **state) {
 static void recomputes_cheap_work_once(void **state) {
   (void)state;
   Kit *k = kit_new(11);
-  Graph *g = passes_run(kit_train_graph(k, true, true), k->arena, NULL, NULL), *again_g = recompute(g, k->arena);
+  Graph *g = passes_run(kit_train_graph(k, true, true), k->arena, NULL, NULL), *again_g = recompute(g, k->arena, RECOMPUTE_ROW_WORK, NULL);
   assert_true(again_g->n > g->n);
   for (int op = 0; op < OP_COUNT; op++) {
     int before = count(g, (OpId)op), after = count(again_g, (OpId)op);
     if (op_class((OpId)op) != OPC_ROW || op == OP_sum) assert_int_equal(before, after);
   }
   assert_int_equal(pass_cse(again_g, k->arena)->n, again_g->n);
-  assert_int_equal(recompute(again_g, k->arena)->n, again_g->n);
+  assert_int_equal(recompute(again_g, k->arena, RECOMPUTE_ROW_WORK, NULL)->n, again_g->n);
+  kit_free(k);
+}
+
+// Where products are done again, each is once; attention, lookups and sums are kept.
+static void recomputes_products_once(void **state) {
+  (void)state;
+  Kit *k = kit_new(11);
+  int products;
+  Graph *g = passes_run(kit_train_graph(k, true, true), k->arena, NULL, NULL), *lean = recompute(g, k->arena, RECOMPUTE_PRODUCTS, &products);
+  int forward = 0, more = 0;
+  for (NodeId i = 0; i < g->n; i++) forward += !g->node[i].backward && op_class(g->node[i].op) == OPC_GEMM;
+  for (int op = 0; op < OP_COUNT; op++) {
+    int before = count(g, (OpId)op), after = count(lean, (OpId)op);
+    if (op_class((OpId)op) == OPC_GEMM) more += after - before;
+    else if ((op_class((OpId)op) != OPC_ROW && op_class((OpId)op) != OPC_VIEW) || op == OP_sum) assert_int_equal(before, after);
+  }
+  assert_true(products > 0 && products == more && products <= forward);
+  assert_int_equal(pass_cse(lean, k->arena)->n, lean->n);
   kit_free(k);
 }
 
@@ -447,7 +467,7 @@ int main(void) {
       cmocka_unit_test(keep_meaning), cmocka_unit_test(recomputation), cmocka_unit_test(fixed_point),
       cmocka_unit_test(dead_code), cmocka_unit_test(common), cmocka_unit_test(stops), cmocka_unit_test(rows),
       cmocka_unit_test(rows_backward), cmocka_unit_test(rows_wanted_both_ways), cmocka_unit_test(attributes_differ),
-      cmocka_unit_test(recomputes_cheap_work_once), cmocka_unit_test(stages), cmocka_unit_test(plans),
+      cmocka_unit_test(recomputes_cheap_work_once), cmocka_unit_test(recomputes_products_once), cmocka_unit_test(stages), cmocka_unit_test(plans),
       cmocka_unit_test(row_work_goes_where_its_operands_are), cmocka_unit_test(plan_of_all), cmocka_unit_test(plan_refuses_logits),
       cmocka_unit_test(kernels_are_told_apart), cmocka_unit_test(kernels_behind_a_zero),
   };

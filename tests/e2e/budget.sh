@@ -1,0 +1,58 @@
+#!/bin/sh
+# --memory: what fits is chosen, said and kept to; every choice trains the same, up to the order of sums, and computing again changes no bit; what does not fit is
+# refused before a weight is read, or ends a run with its state saved.
+. "$(dirname "$0")/lib.sh"
+{ made new 256 768 5 4 2 512 10000; } >new.calm
+build new.calm -o new
+./new export model --seed 1 2>err || fail "export: $(cat err)"
+number() { tr ',{}' '\n\n\n' | sed -n "s/.*\"$1\": *\([0-9]*\).*/\1/p" | head -n 1; }
+cat >lean.calm <<'END'
+anchor base = "model"
+augment aug = "model"
+connect aug[every 2] -> base[1, 3] with cross_attention(heads = 4)
+train { batch = 1024 tokens steps = 3 optimizer = adamw(lr = 1e-3) }
+END
+build lean.calm -o lean
+awk 'BEGIN { for (i = 0; i < 24; i++) { s = ""; for (k = 0; k < 40 + i * 4; k++) s = s (k ? ", " : "") (i * 7 + k * 13) % 45; printf "{\"input_ids\": [%s], \"labels\": [%s]}\n", s, s } }' >many.jsonl
+within() {                     # NAME SIZE FLAGS…: a training within so many MB
+  name=$1 size=$2; shift 2
+  ./lean train --data many.jsonl --out $name --seed 1 --memory ${size}MB "$@" 2>err || fail "train within $size MB: $(cat err)"
+  took=$(sed -n 's/.*done after .*, \([0-9]*\) MB;.*/\1/p' err)
+  grep -q "^memory ${size}MB: steps of at most [0-9]* token" err || fail "what was chosen is not said: $(cat err)"
+  [ "${took:-999999}" -le "$size" ] || fail "$took MB were taken where $size are allowed: $(cat err)"
+}
+./lean train --data many.jsonl --out free --seed 1 --cache off 2>err || fail "train: $(cat err)"
+took=$(sed -n 's/.*done after .*, \([0-9]*\) MB;.*/\1/p' err)
+expect 1 'at least [0-9]* MB of memory are needed, and --memory allows 30 MB: .* for weights, .* a step of the longest row (131 tokens)' ./lean train --data many.jsonl --out refused --memory 30MB
+[ ! -e refused ] || fail "a run that was refused has left a directory"
+least=$(sed -n 's/.*at least \([0-9]*\) MB.*/\1/p' said)
+mv model/model.safetensors away
+expect 1 'and --memory allows 30 MB' ./lean train --data many.jsonl --out refused --memory 30MB
+mv away model/model.safetensors
+within same $((took + took / 20 + 20)) --cache off
+cmp free/last/theta.safetensors same/last/theta.safetensors || fail "where all of it fits something else is trained"
+within half $(((took + least) / 2)) --cache off
+within little $((least + 3)) --cache off
+grep -q 'is computed again ([0-9]* % more operations)' err || fail "near the least nothing is computed again: $(cat err)"
+n=$(sed -n 's/^memory .*: steps of at most \([0-9]*\) token.*/\1/p' err)
+[ "$n" -lt 1024 ] || fail "steps of $n tokens"
+./lean train --data many.jsonl --out capped --seed 1 --cache off --tokens-cap $n 2>err || fail "train: $(cat err)"
+cmp little/last/theta.safetensors capped/last/theta.safetensors || fail "computing again changes bits"
+for run in half little; do "$STCMP" $run/last/theta.safetensors free/last/theta.safetensors --tol 1e-3 >said || fail "$run within --memory trained something else: $(cat said)"; done
+# a run that is gone on with keeps to its steps, with more memory too where that is not asked for
+within parts $((least + 3)) --cache off --stop-after 1
+./lean train --data many.jsonl --out parts --resume 2>err || fail "resume: $(cat err)"
+cmp little/last/theta.safetensors parts/last/theta.safetensors || fail "resumed under --memory: other bits"
+./lean info --data many.jsonl --memory $((least + 3))MB | grep -q "^  memory   within .* MB: steps of at most $n tokens" || fail "info: $(./lean info --data many.jsonl --memory $((least + 3))MB)"
+# the frozen cache takes what is left
+within kept $((took + took / 20 + 20)) --cache memory
+cmp free/last/theta.safetensors kept/last/theta.safetensors || fail "the frozen cache within --memory: other bits"
+
+# evaluation: fewer tokens at a time
+./lean eval --data many.jsonl --metric loss --params free/last --json >all 2>err || fail "eval: $(cat err)"
+most=$(($(number peak_resident <all) / 1000000))
+./lean eval --data many.jsonl --metric loss --params free/last --memory $((most - 8))MB --json >some 2>err || fail "eval: $(cat err)"
+grep -q '^--memory: [0-9]* tokens are computed at a time, not 4096' err || fail "eval within little memory says nothing: $(cat err)"
+[ "$(number peak_resident <some)" -le $(((most - 8) * 1000000)) ] || fail "eval took more than $((most - 8)) MB: $(cat some)"
+expect 1 'MB of memory are needed, and --memory allows 20 MB' ./lean eval --data many.jsonl --metric loss --params free/last --memory 20MB
+expect 2 '--memory: expected a size, as in "8GB" or "500MB", found "much"' ./lean eval --data many.jsonl --memory much
