@@ -127,12 +127,17 @@ static void what_to_fetch(Cg *g, const MmKernel *kernel, LLVMValueRef *arg, LLVM
   call[MMR_AFTER] = cg_select(g, last_pass, arg[MM_B], cg_at(g, g->i8, B, cg_mul(g, kc, row)));      // the next task's, or pass's, first
 }
 
+LLVMValueRef mm_pass_panel(Cg *g, const MmKernel *kernel, LLVMValueRef B, LLVMValueRef B_k, LLVMValueRef k0) {
+  if (kernel->B == DT_I8) return mm_group(g, B, cg_udiv(g, k0, cg_i64(g, INT8_GROUP)));
+  return cg_at(g, cg_dtype(g, kernel->B), B, cg_mul(g, k0, B_k));
+}
+
 // One pass over k in [k0, k0 + kc): all rows in blocks of nearly equal size.
 static void one_pass(Cg *g, const MmKernel *kernel, LLVMValueRef *arg, const RowsFns *fns, LLVMValueRef k0, LLVMValueRef kc, LLVMValueRef abuf, LLVMValueRef tail) {
   int most = mm_most_rows(g->isa, kernel);
   Dtype dt = kernel->B;
   LLVMValueRef words = kernel->pairs ? cg_ceildiv(g, kc, 2) : kc;
-  LLVMValueRef B = dt == DT_I8 ? mm_group(g, arg[MM_B], cg_udiv(g, k0, cg_i64(g, INT8_GROUP))) : cg_at(g, cg_dtype(g, dt), arg[MM_B], cg_mul(g, k0, arg[MM_B_K]));
+  LLVMValueRef B = mm_pass_panel(g, kernel, arg[MM_B], arg[MM_B_K], k0);
   LLVMValueRef A = cg_at(g, g->f32, arg[MM_A], cg_mul(g, k0, arg[MM_A_K]));
   LLVMValueRef later = LLVMBuildZExt(g->b, cg_lt(g, cg_i64(g, 0), k0), g->i64, "");
   LLVMValueRef acc = LLVMBuildOr(g->b, arg[MM_ACC], later, ""), last_pass = cg_lt(g, arg[MM_K], cg_add(g, cg_add(g, k0, kc), cg_i64(g, 1)));

@@ -7,11 +7,11 @@ enum {
   MM_KC = 256,                 // most words of k per pass: a tile's rows of A and its panels of B stay in L1
   MM_ASTRIDE = MM_KC + 16,     // words between rows of the copied A (17 lines: consecutive sets)
   MM_AROWS = 16,               // rows of the copy's buffer (a transposed copy writes whole 16-row blocks)
-  MM_FEW = 4,                  // so few rows stream the panels
+  MM_FEW = 6,                  // so few rows stream the panels; of more, multiplying them takes longer
   MM_FEW_KC = 2048,            // most words of k per pass of them, of a row and of all: panels are read in long runs, the rows' copy stays in L1
   MM_FEW_WORDS = 4096,
   MM_FEW_STRIDE = MM_FEW_KC + 16,
-  MM_AHEAD = 1024,             // bytes that a panel is prefetched ahead
+  MM_AHEAD = 4096,             // bytes that the panels of a tile together are prefetched ahead
   MM_UNROLL = 2,                // more let the scheduler gather loads until accumulators are spilled
 };
 
@@ -61,6 +61,7 @@ void mm_rows_body(Cg *g, int m, bool packed, bool few, const MmKernel *kernel);
 LLVMValueRef mm_emit_few(Cg *g, const Isa *isa, const MmKernel *kernel);
 LLVMValueRef mm_is_few(Cg *g, const MmKernel *kernel, LLVMValueRef *arg);
 LLVMTypeRef mm_type(Cg *g);
+LLVMValueRef mm_pass_panel(Cg *g, const MmKernel *kernel, LLVMValueRef B, LLVMValueRef B_k, LLVMValueRef k0);      // B from k0 on; of int8 the first of a group
 void mm_call_rows(Cg *g, const LLVMValueRef *rows_fn, int count, LLVMValueRef m, LLVMValueRef *arg);
 LLVMValueRef mm_stack(Cg *g, int64_t floats);                // aligned to a cache line
 // Most rows for which there is such a function: rows are taken in blocks of as many. 0: there is no such kernel on this path, for numbers are not made in

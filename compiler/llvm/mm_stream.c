@@ -1,5 +1,5 @@
 // Products of few rows, which take as long as their panels take to be read: the rows are copied once, and panels go by in runs as long as they are, each line
-// once and prefetched, several panels side by side, so that enough lines are under way. Of an output it is the same chain over k in the same order, so
+// once and prefetched, several panels side by side, so that enough lines are under way; of int8 a group ahead. Of an output it is the same chain over k in the same order, so
 // its bits are those that it has among many rows.
 #include "llvm/mm.h"
 
@@ -33,7 +33,7 @@ static LLVMValueRef few_rows(Cg *g, const Isa *isa, const MmKernel *kernel, int 
 static LLVMValueRef ceil_div(Cg *g, LLVMValueRef a, LLVMValueRef b) { return cg_udiv(g, cg_add(g, a, cg_sub(g, b, cg_i64(g, 1))), b); }
 
 LLVMValueRef mm_emit_few(Cg *g, const Isa *isa, const MmKernel *kernel) {
-  if (kernel->B == DT_I8 || mm_most_rows(isa, kernel) == 0) return NULL;           // int8 is widened by groups
+  if (mm_most_rows(isa, kernel) == 0) return NULL;
   LLVMValueRef rows[MM_FEW + 1] = {NULL}, arg[MM_COUNT], null = LLVMConstNull(g->ptr), zero = cg_i64(g, 0);
   int most = most_few(isa, kernel), word = kernel->pairs ? 2 : 1;
   for (int m = 1; m <= most; m++) rows[m] = few_rows(g, isa, kernel, m);
@@ -42,9 +42,11 @@ LLVMValueRef mm_emit_few(Cg *g, const Isa *isa, const MmKernel *kernel) {
   LLVMValueRef fn = cg_function(g, name, mm_type(g), isa, false);
   for (unsigned i = 0; i < MM_COUNT; i++) arg[i] = LLVMGetParam(g->fn, i);
   LLVMValueRef copy = mm_stack(g, (int64_t)most * MM_FEW_STRIDE + LANES);
-  // passes of nearly equal length, a multiple of 16 words but for the last, for which the rows stay in L1
+  // passes of nearly equal length, a multiple of 16 words, or of a group, but for the last, for which the rows stay in L1
+  int64_t numbers = kernel->B == DT_I8 ? INT8_GROUP : (int64_t)LANES * word;
   LLVMValueRef longest = cg_min(g, cg_i64(g, (int64_t)MM_FEW_KC * word), cg_udiv(g, cg_i64(g, (int64_t)MM_FEW_WORDS * word), arg[MM_M]));
-  LLVMValueRef passes = cg_max(g, ceil_div(g, arg[MM_K], longest), cg_i64(g, 1)), unit = cg_i64(g, (int64_t)LANES * word), len = cg_mul(g, ceil_div(g, ceil_div(g, arg[MM_K], passes), unit), unit);
+  LLVMValueRef passes = cg_max(g, ceil_div(g, arg[MM_K], longest), cg_i64(g, 1)), unit = cg_i64(g, numbers);
+  LLVMValueRef len = cg_mul(g, ceil_div(g, ceil_div(g, arg[MM_K], passes), unit), unit);
   CgLoop l = cg_loop(g, zero, passes, 1);
   LLVMValueRef k0 = cg_mul(g, l.i, len), k = cg_min(g, len, cg_sub(g, arg[MM_K], k0));
   CgIf some = cg_if(g, cg_lt(g, zero, k));
@@ -53,7 +55,7 @@ LLVMValueRef mm_emit_few(Cg *g, const Isa *isa, const MmKernel *kernel) {
   mm_copy_a(g, kernel->pairs, cg_at(g, g->f32, copy, cg_mul(g, row.i, cg_i64(g, MM_FEW_STRIDE))), from, arg[MM_A_ROW], cg_i64(g, 1), cg_i64(g, 1), k);
   cg_loop_end(g, &row);
   LLVMValueRef acc = LLVMBuildOr(g->b, arg[MM_ACC], LLVMBuildZExt(g->b, cg_lt(g, zero, k0), g->i64, ""), "");
-  LLVMValueRef call[MMR_COUNT] = {[MMR_A] = copy, [MMR_B] = cg_at(g, cg_dtype(g, kernel->B), arg[MM_B], cg_mul(g, k0, cg_i64(g, PANEL))),
+  LLVMValueRef call[MMR_COUNT] = {[MMR_A] = copy, [MMR_B] = mm_pass_panel(g, kernel, arg[MM_B], arg[MM_B_K], k0),
                                   [MMR_B_K] = arg[MM_B_K], [MMR_B_PANEL] = arg[MM_B_PANEL], [MMR_C] = arg[MM_C], [MMR_C_ROW] = arg[MM_C_ROW],
                                   [MMR_N] = arg[MM_N], [MMR_K] = word == 2 ? cg_ceildiv(g, k, 2) : k, [MMR_ACC] = acc, [MMR_TAIL] = null,
                                   [MMR_FETCH] = null, [MMR_FETCH_PANEL] = zero, [MMR_FETCH_K] = zero, [MMR_LEAD] = zero, [MMR_AFTER] = null};

@@ -15,7 +15,7 @@ typedef struct Tile {          // where a tile reads and writes
   LLVMValueRef A, b[4], c, crs, K, acc;
   LLVMValueRef bks;            // NULL: PANEL, a constant, so that the loads of the inner loop are base + constant
   LLVMValueRef fetch, fps, fks;   // lines to bring to L2 on the side: distances per panel, per k (bytes); fetch NULL: none
-  LLVMValueRef turn, leap;     // few rows: from so many k on `leap` bytes further; NULL: nowhere
+  LLVMValueRef turn, leap;     // few rows: from so many k on `leap` bytes further, of int8 from the last group on; NULL: nowhere
   int m, p, stride;            // stride: words between rows of A
   const MmKernel *kernel;
 } Tile;
@@ -95,9 +95,11 @@ static void steps(Cg *g, const Tile *t, LLVMValueRef *acc, LLVMValueRef k, const
 
 static LLVMValueRef whole_steps(Cg *g, LLVMValueRef k) { return cg_sub(g, k, cg_urem(g, k, cg_i64(g, MM_UNROLL))); }
 
-// `steps` of the four rows that words of int8 hold: numbers as they are multiplied, each made once, the scales in registers.
-static void quad_steps(Cg *g, const Tile *t, LLVMValueRef *acc, LLVMValueRef k, const Streams *s, const Int8Scales *scales, int steps) {
+// `steps` of the four rows that words of int8 hold: numbers as they are multiplied, each made once, the scales in registers. The lines `ahead` bytes further
+// come near meanwhile, unless it is NULL.
+static void quad_steps(Cg *g, const Tile *t, LLVMValueRef *acc, LLVMValueRef k, const Streams *s, const Int8Scales *scales, LLVMValueRef ahead, int steps) {
   LLVMValueRef word[4];
+  for (int p = 0; ahead && p < t->p; p++) cg_fetch(g, cg_at(g, g->i8, cg_get(g, g->ptr, s->b[p]), ahead), 2);
   for (int p = 0; p < t->p; p++) word[p] = cg_load(g, g->v16i32, advance(g, s->b[p], cg_i64(g, INT8_QUAD * PANEL / 4)));
   for (int u = 0; u < steps; u++) {
     LLVMValueRef b[4];
@@ -120,16 +122,17 @@ static void quad_steps(Cg *g, const Tile *t, LLVMValueRef *acc, LLVMValueRef k, 
 static void group_loop(Cg *g, const Tile *t, LLVMValueRef *acc, const Streams *s) {
   int each = t->kernel->pairs ? 2 : 1, quad = INT8_QUAD / each;
   CgLoop groups = cg_loop(g, cg_i64(g, 0), t->K, INT8_GROUP / each);
-  LLVMValueRef end = cg_min(g, t->K, cg_add(g, groups.i, cg_i64(g, INT8_GROUP / each)));
+  LLVMValueRef next = cg_add(g, groups.i, cg_i64(g, INT8_GROUP / each)), end = cg_min(g, t->K, next), ahead = NULL;
+  if (t->leap) ahead = cg_select(g, cg_lt(g, next, t->K), cg_i64(g, panel_elems(DT_I8, INT8_GROUP)), t->leap);
   Int8Scales scales[4];
   for (int p = 0; p < t->p; p++) scales[p] = mm_group_scales(g, advance(g, s->b[p], cg_i64(g, INT8_SCALE_BYTES * PANEL / 4)));
   LLVMValueRef whole = cg_sub(g, end, cg_urem(g, end, cg_i64(g, quad)));
   CgLoop l = cg_loop(g, groups.i, whole, quad);
-  quad_steps(g, t, acc, l.i, s, scales, quad);
+  quad_steps(g, t, acc, l.i, s, scales, ahead, quad);
   cg_loop_end(g, &l);
   for (int left = 1; left < quad; left++) {        // the last rows of all
     CgIf rest = cg_if(g, LLVMBuildICmp(g->b, LLVMIntEQ, cg_sub(g, end, whole), cg_i64(g, left), ""));
-    quad_steps(g, t, acc, whole, s, scales, left);
+    quad_steps(g, t, acc, whole, s, scales, NULL, left);
     cg_endif(g, &rest);
   }
   cg_loop_end(g, &groups);
@@ -183,9 +186,14 @@ static LLVMValueRef fetch_at(Cg *g, LLVMValueRef *arg, LLVMValueRef n, int p) {
 }
 
 // Few rows: each stream of panels is read ahead, at the end of its panel into the one that it goes on with, p further.
-static void read_ahead(Cg *g, Tile *t, LLVMValueRef panel_elems) {
-  int64_t step = step_bytes(t->kernel), ahead = MM_AHEAD / step / MM_UNROLL * MM_UNROLL;
-  LLVMValueRef panel = cg_mul(g, panel_elems, cg_i64(g, dtype_size(t->kernel->B)));
+static void read_ahead(Cg *g, Tile *t, LLVMValueRef elems) {
+  int64_t step = step_bytes(t->kernel), ahead = MM_AHEAD / t->p / step / MM_UNROLL * MM_UNROLL;
+  LLVMValueRef panel = cg_mul(g, elems, cg_i64(g, dtype_size(t->kernel->B)));
+  if (t->kernel->B == DT_I8) {                 // by groups: from the last of a panel to the first that comes behind
+    LLVMValueRef groups = cg_ceildiv(g, t->K, INT8_GROUP / (t->kernel->pairs ? 2 : 1)), last = cg_sub(g, groups, cg_i64(g, 1));
+    t->leap = cg_sub(g, cg_mul(g, panel, cg_i64(g, t->p)), cg_mul(g, last, cg_i64(g, panel_elems(DT_I8, INT8_GROUP))));
+    return;
+  }
   t->fetch = cg_at(g, g->i8, t->b[0], cg_i64(g, ahead * step)), t->fps = panel, t->fks = cg_i64(g, step);
   t->turn = cg_sub(g, t->K, cg_i64(g, ahead)), t->leap = cg_sub(g, cg_mul(g, panel, cg_i64(g, t->p)), cg_mul(g, t->K, cg_i64(g, step)));
 }

@@ -73,7 +73,7 @@ static const Shape shapes[] = {
     {1, 1},   {1, 17},  {15, 16}, {16, 15},   {17, 1},    {31, 33},   {33, 128},  {47, 257},
     {63, 64}, {129, 5}, {255, 7}, {256, 256}, {257, 255}, {271, 511}, {513, 300}, {40, 1025}, {24, 4200},
 };
-static const int64_t counts[] = {0, 1, 2, 3, 4, 5, 6, 7, 11, 13, 14, 15, 29, 95, 96, 97, 131, 255, 257, 300};
+static const int64_t counts[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 13, 14, 15, 29, 95, 96, 97, 131, 255, 257, 300};
 enum { NSHAPE = sizeof shapes / sizeof *shapes, NCOUNT = sizeof counts / sizeof *counts, ROWS = 300 };
 
 // Compiles k in a precision and runs it for every number of rows at random offsets into x[ROWS, width]. run fills the outputs' want.
