@@ -35,14 +35,15 @@ static json_t *write_REALS(ProgReals x) {
 #include "runtime/abi/program.def"
 
 // ---- records
-static void put(json_t *o, const char *key, json_t *v) {
-  if (json_object_set_new(o, key, v)) bug("the description's %s is no UTF-8", key);     // build looked at paths
+static void put(json_t *o, const char *what, json_t *v) {
+  if (json_array_append_new(o, v)) bug("the description's %s is no UTF-8", what);       // build looked at paths
 }
-#define RECORD(R) static json_t *write_##R(const Prog##R *r) { json_t *o = json_object();
+#define RECORD(R) static json_t *write_##R(const Prog##R *r) { json_t *o = json_array();
 #define VALUE(type, name, what) put(o, #name, write_##type(r->name));
-#define LIST(R, name, what)                                                                                     \
-  put(o, #name, json_array());                                                                                  \
-  for (int i = 0; i < r->n##name; i++) json_array_append_new(json_object_get(o, #name), write_##R(&r->name[i]));
+#define LIST(R, name, what)                                                     \
+  json_t *name = json_array();                                                  \
+  for (int i = 0; i < r->n##name; i++) put(name, #name, write_##R(&r->name[i])); \
+  put(o, #name, name);
 #define ONE_OF(E) switch (E##_names[r->kind].part) { case PROG_nothing: break;
 #define PART(R, name) case PROG_##name: put(o, #name, write_##R(&r->name)); break;
 #define END_ONE_OF }

@@ -86,7 +86,7 @@ int link_program(const Result *o, const char *object, const char *program, const
   argv[n++] = (char *)"-lm";
   argv[n++] = (char *)"-lpthread";
   argv[n++] = (char *)"-ldl";
-  if (CALM_SANITIZE_FLAG[0]) argv[n++] = (char *)CALM_SANITIZE_FLAG;
+  argv[n++] = CALM_SANITIZE_FLAG[0] ? (char *)CALM_SANITIZE_FLAG : (char *)"-Wl,--strip-debug";   // the runtime's: a third of a program
   argv[n] = NULL;
   Task t = {.name = "the linker (cc)", .argv = argv, .tmpdir = o->folder};
   Ended e;

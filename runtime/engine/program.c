@@ -32,20 +32,21 @@ typedef struct Held {
   Array *arrays;
 } Held;
 
-// An object that is read.
+// A record that is read, and the member that comes next.
 typedef struct From {
   Held *held;
   const json_t *o;
+  size_t next;
 } From;
-static json_t *need(const From *f, const char *key) {
-  json_t *v = json_object_get(f->o, key);
-  if (!v) bad("\"%s\" is missing", key);
+static json_t *need(From *f, const char *what) {
+  json_t *v = json_array_get(f->o, f->next++);
+  if (!v) bad("%s is missing", what);
   return v;
 }
-static const json_t *at(const From *f, const char *key, int i) { return json_array_get(need(f, key), (size_t)i); }
-static void *array(const From *f, const char *key, int *n, size_t size) {
-  if (!json_is_array(need(f, key))) bad("\"%s\" is no array", key);
-  *n = (int)json_array_size(need(f, key));
+static void *array(From *f, const char *what, const json_t **list, int *n, size_t size) {
+  *list = need(f, what);
+  if (!json_is_array(*list)) bad("%s is no array", what);
+  *n = (int)json_array_size(*list);
   Array *a = rt_alloc(1, sizeof *a + (size_t)*n * size);
   a->next = f->held->arrays;
   f->held->arrays = a;
@@ -53,58 +54,67 @@ static void *array(const From *f, const char *key, int *n, size_t size) {
 }
 
 // ---- values
-static const char *read_TEXT_OR_NULL(const From *f, const char *key) { return json_string_value(json_object_get(f->o, key)); }
-static const char *read_TEXT(const From *f, const char *key) {
-  const char *s = json_string_value(need(f, key));
-  if (!s) bad("\"%s\" is no string", key);
+static const char *read_TEXT_OR_NULL(From *f, const char *what) { return json_string_value(need(f, what)); }
+static const char *read_TEXT(From *f, const char *what) {
+  const char *s = json_string_value(need(f, what));
+  if (!s) bad("%s is no string", what);
   return s;
 }
-static int64_t read_INT(const From *f, const char *key) {
-  if (!json_is_integer(need(f, key))) bad("\"%s\" is no integer", key);
-  return json_integer_value(need(f, key));
+static int64_t read_INT(From *f, const char *what) {
+  const json_t *v = need(f, what);
+  if (!json_is_integer(v)) bad("%s is no integer", what);
+  return json_integer_value(v);
 }
-static int read_INDEX(const From *f, const char *key) { return json_object_get(f->o, key) ? (int)read_INT(f, key) : -1; }
-static bool read_BOOL(const From *f, const char *key) { return json_is_true(need(f, key)); }
-static double read_REAL(const From *f, const char *key) { return json_number_value(need(f, key)); }
-static json_t *read_JSON(const From *f, const char *key) { return need(f, key); }
-static ProgInts read_INTS(const From *f, const char *key) {
+static int read_INDEX(From *f, const char *what) { return (int)read_INT(f, what); }
+static bool read_BOOL(From *f, const char *what) {
+  const json_t *v = need(f, what);
+  return json_is_true(v);
+}
+static double read_REAL(From *f, const char *what) { return json_number_value(need(f, what)); }
+static json_t *read_JSON(From *f, const char *what) { return need(f, what); }
+static ProgInts read_INTS(From *f, const char *what) {
   ProgInts x;
-  x.v = array(f, key, &x.n, sizeof *x.v);
-  for (int i = 0; i < x.n; i++) x.v[i] = json_integer_value(at(f, key, i));
+  const json_t *list;
+  x.v = array(f, what, &list, &x.n, sizeof *x.v);
+  for (int i = 0; i < x.n; i++) x.v[i] = json_integer_value(json_array_get(list, (size_t)i));
   return x;
 }
-static ProgReals read_REALS(const From *f, const char *key) {
+static ProgReals read_REALS(From *f, const char *what) {
   ProgReals x;
-  x.v = array(f, key, &x.n, sizeof *x.v);
-  for (int i = 0; i < x.n; i++) x.v[i] = json_number_value(at(f, key, i));
+  const json_t *list;
+  x.v = array(f, what, &list, &x.n, sizeof *x.v);
+  for (int i = 0; i < x.n; i++) x.v[i] = json_number_value(json_array_get(list, (size_t)i));
   return x;
 }
-static Dtype read_DTYPE(const From *f, const char *key) {
-  Dtype t = dtype_named(read_TEXT(f, key));
-  if (t == DT_NONE) bad("dtype \"%s\"", read_TEXT(f, key));
+static Dtype read_DTYPE(From *f, const char *what) {
+  const char *name = read_TEXT(f, what);
+  Dtype t = dtype_named(name);
+  if (t == DT_NONE) bad("dtype \"%s\"", name);
   return t;
 }
-static int read_name(const From *f, const char *key, const ProgName *names) {
+static int read_name(From *f, const char *what, const ProgName *names) {
+  const char *name = read_TEXT(f, what);
   int k = 0;
-  while (names[k].name && strcmp(names[k].name, read_TEXT(f, key))) k++;
-  if (!names[k].name) bad("%s \"%s\"", key, read_TEXT(f, key));
+  while (names[k].name && strcmp(names[k].name, name)) k++;
+  if (!names[k].name) bad("%s \"%s\"", what, name);
   return k;
 }
-#define ENUM(E, prefix) static E read_##E(const From *f, const char *key) { return (E)read_name(f, key, E##_names); }
+#define ENUM(E, prefix) static E read_##E(From *f, const char *what) { return (E)read_name(f, what, E##_names); }
 #define NAME(prefix, id, name, part, what)
 #define END_ENUM(E)
 #include "runtime/abi/program.def"
 
 // ---- records
-#define RECORD(R) static void read_##R(From f, Prog##R *r) {
-#define VALUE(type, name, what) r->name = read_##type(&f, #name);
-#define LIST(R, name, what)                                       \
-  r->name = array(&f, #name, &r->n##name, sizeof *r->name);       \
-  for (int i = 0; i < r->n##name; i++) read_##R((From){f.held, at(&f, #name, i)}, &r->name[i]);
+#define RECORD(R) static void read_##R(Held *held, const json_t *o, Prog##R *r) { From f = {held, o, 0};
+#define VALUE(type, name, about) r->name = read_##type(&f, #name);
+#define LIST(R, name, about)                                                    \
+  const json_t *name;                                                           \
+  r->name = array(&f, #name, &name, &r->n##name, sizeof *r->name);              \
+  for (int i = 0; i < r->n##name; i++) read_##R(held, json_array_get(name, (size_t)i), &r->name[i]);
 #define ONE_OF(E) switch (E##_names[r->kind].part) { case PROG_nothing: break;
-#define PART(R, name) case PROG_##name: read_##R((From){f.held, need(&f, #name)}, &r->name); break;
+#define PART(R, name) case PROG_##name: read_##R(held, need(&f, #name), &r->name); break;
 #define END_ONE_OF }
-#define END(R) }
+#define END(R) if (f.next != json_array_size(o)) bad("%s has more than its members", #R); }
 #include "runtime/abi/program.def"
 
 Prog *prog_parse(const char *text, size_t len) {
@@ -113,7 +123,7 @@ Prog *prog_parse(const char *text, size_t len) {
   if (!root) bad("line %d: %s", je.line, je.text);
   Held *h = rt_alloc(1, sizeof *h);
   h->root = root;
-  read_Program((From){h, root}, &h->prog);
+  read_Program(h, root, &h->prog);
   return &h->prog;
 }
 

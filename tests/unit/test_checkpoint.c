@@ -22,13 +22,11 @@
 #include "runtime/engine/params.h"
 #include "runtime/work/settings.h"
 
+// Members as runtime/abi/program.def has them.
 static const char PROGRAM[] =
-    "{\"spec\": \"t.calm\", \"spec_sha256\": \"%s\", \"anchor\": 0, \"theta\": 1024, \"connection\": [], \"sym\": [], \"buf\": [], \"entry\": [],"
-    "\"kernel\": [], \"train\": null, \"evals\": [],"
-    "\"model\": [{\"name\": \"kv\", \"role\": \"model\", \"keep\": \"stored\", \"arch\": \"made\", \"computes\": \"%s\", \"blocks\": 1, \"width\": 4, \"vocab\": 9, \"context\": 8,"
-    "\"prompt_only\": false, \"config\": {}}],"
-    "\"param\": [{\"name\": \"kv.a\", \"shape\": [3, 5], \"elems\": 15, \"offset\": 0, \"init\": \"normal\", \"a\": 0.5, \"fan_in\": 5, \"model\": 0},"
-    "{\"name\": \"kv.b\", \"shape\": [400], \"elems\": 400, \"offset\": 16, \"init\": \"%s\", \"a\": 2, \"fan_in\": 4, \"model\": 0}]}";
+    "[\"t.calm\", \"%s\","
+    "[[\"kv\", \"model\", \"stored\", null, \"made\", null, null, 1, 4, 9, 8, \"%s\", false, {}]], 0, [],"
+    "[[\"kv.a\", [3, 5], 15, 0, \"normal\", 0.5, 5, 0], [\"kv.b\", [400], 400, 16, \"%s\", 2, 4, 0]], 1024, [], [], [], [], null, []]";
 
 typedef struct Fixture {
   Prog *prog;
