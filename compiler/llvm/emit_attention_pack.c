@@ -106,16 +106,10 @@ static void pack_body(Cg *g, Dtype dt, int lanes) {
 
 static LLVMValueRef pack_function(Cg *g, Dtype dt) {
   char name[64];
+  CgShared s;
   snprintf(name, sizeof name, "attn_pack_%s_%s_%s", g->isa->name, precision_name(cg_precision(g)), dtype_name(dt));
-  LLVMValueRef have = LLVMGetNamedFunction(g->mod, name), caller = g->fn;
-  if (have) return have;
-  LLVMBasicBlockRef here = LLVMGetInsertBlock(g->b);
-  LLVMValueRef fn = cg_function(g, name, pack_type(g), g->isa, false);
-  pack_body(g, dt, g->isa->mm.lanes);
-  LLVMBuildRetVoid(g->b);
-  g->fn = caller;
-  LLVMPositionBuilderAtEnd(g->b, here);
-  return fn;
+  if (cg_shared(g, &s, name, pack_type(g))) pack_body(g, dt, g->isa->mm.lanes), cg_shared_end(g, &s);
+  return s.fn;
 }
 
 void attn_pack(Cg *g, int64_t dst, const AttnRows *src, int64_t D, LLVMValueRef first, LLVMValueRef n) {

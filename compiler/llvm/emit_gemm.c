@@ -1,7 +1,10 @@
 // Products of token rows with packed matrices, and what is fused behind them. Tasks are blocks of rows times blocks of columns, cut by
 // shape alone. A product with an epilogue goes to a tile in the thread's scratch that stays in L2 until the epilogue has read it.
+#include <stdio.h>
+
 #include "llvm/emit_row.h"
 #include "llvm/mm.h"
+#include "llvm/object.h"
 
 enum {
   ROWS = 96,                   // rows of a task
@@ -123,12 +126,25 @@ LLVMValueRef tasks_GEMM_T(Cg *g, const Kernel *k, LLVMValueRef rows, LLVMValueRe
 }
 
 // A 16 x 16 block: rows n … n + count - 1 of a forward panel become columns of 16 rows of k, those behind them zeros. The same block of the next panel,
-// `ahead` elements further, is wanted soon.
-static void transpose_block(Cg *g, Dtype dt, LLVMValueRef panel, LLVMValueRef n, LLVMValueRef dst, int count, int64_t ahead) {
-  LLVMValueRef v[PANEL], next = cg_at(g, cg_dtype(g, dt), panel, cg_add(g, cg_mul(g, n, cg_i64(g, PANEL)), cg_i64(g, ahead)));
+// `ahead` elements further, is wanted soon. A function that all such kernels share.
+enum { T_PANEL, T_N, T_DST, T_AHEAD, T_COUNT };
+static void transpose_body(Cg *g, Dtype dt, bool pairs, int count) {
+  LLVMValueRef v[PANEL], panel = LLVMGetParam(g->fn, T_PANEL), n = LLVMGetParam(g->fn, T_N), dst = LLVMGetParam(g->fn, T_DST);
+  LLVMValueRef next = cg_at(g, cg_dtype(g, dt), panel, cg_add(g, cg_mul(g, n, cg_i64(g, PANEL)), LLVMGetParam(g->fn, T_AHEAD)));
   for (int64_t i = 0; i < PANEL * PANEL * dtype_size(dt); i += 64) cg_fetch(g, cg_at(g, g->i8, next, cg_i64(g, i)), 3);
-  int rows = mm_turn(g, dt, cg_in_pairs(g, dt), panel, n, count, v);
+  int rows = mm_turn(g, dt, pairs, panel, n, count, v);
   for (int i = 0; i < rows; i++) cg_store(g, v[i], cg_at(g, g->f32, dst, cg_i64(g, (int64_t)i * PANEL)));
+}
+
+static void transpose_block(Cg *g, Dtype dt, LLVMValueRef panel, LLVMValueRef n, LLVMValueRef dst, int count, int64_t ahead) {
+  LLVMTypeRef t[T_COUNT] = {g->ptr, g->i64, g->ptr, g->i64}, type = LLVMFunctionType(g->void_t, t, T_COUNT, false);
+  LLVMValueRef arg[T_COUNT] = {panel, n, dst, cg_i64(g, ahead)};
+  bool pairs = cg_in_pairs(g, dt);
+  char name[64];
+  CgShared s;
+  snprintf(name, sizeof name, "turn_%s_%s%s_%d", g->isa->name, dtype_name(dt), pairs ? "_pairs" : "", count);
+  if (cg_shared(g, &s, name, type)) transpose_body(g, dt, pairs, count), cg_shared_end(g, &s);
+  cg_call(g, type, s.fn, arg, T_COUNT);
 }
 
 // The forward panel of k.

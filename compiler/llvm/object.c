@@ -41,6 +41,7 @@ LLVMValueRef cg_function(Cg *g, const char *name, LLVMTypeRef type, const Isa *i
   LLVMValueRef fn = LLVMGetNamedFunction(g->mod, name);
   if (!fn) fn = LLVMAddFunction(g->mod, name, type);
   LLVMSetLinkage(fn, external ? LLVMExternalLinkage : LLVMInternalLinkage);
+  if (!external) LLVMSetUnnamedAddress(fn, LLVMGlobalUnnamedAddr);
   unsigned nounwind = LLVMGetEnumAttributeKindForName("nounwind", 8);
   LLVMAddAttributeAtIndex(fn, LLVMAttributeFunctionIndex, LLVMCreateEnumAttribute(g->ctx, nounwind, 0));
   if (isa) {
@@ -78,9 +79,9 @@ static LLVMTargetMachineRef machine(Cg *g) {
   return tm;
 }
 
-// What hand-laid vector code needs and no more: variables to registers, common addresses, constants out of loops.
+// What hand-laid vector code needs and no more: kernels that came out equal become one, variables to registers, common addresses, constants out of loops.
 static const char pipeline[] =
-    "function(sroa,early-cse<memssa>,instcombine<no-verify-fixpoint>,simplifycfg,"
+    "mergefunc,function(sroa,early-cse<memssa>,instcombine<no-verify-fixpoint>,simplifycfg,"
     "loop-mssa(loop-instsimplify,loop-simplifycfg,licm),gvn,instcombine<no-verify-fixpoint>,simplifycfg)";
 
 static void optimise(Cg *g, LLVMTargetMachineRef tm) {
