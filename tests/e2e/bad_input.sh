@@ -30,7 +30,7 @@ broken; rm bad/model.safetensors; refused 'bad'
 spoil() { broken; sed "$1" base/config.json >bad/config.json; cmp -s bad/config.json base/config.json && fail "sed $1 changes nothing"; refused "$2"; }
 spoil '/"hidden_size"/d' 'hidden_size'
 spoil 's/"num_attention_heads": [0-9]*/"num_attention_heads": "four"/' 'H is num_attention_heads of .*bad/config.json'
-spoil 's/"hidden_act": "silu"/"hidden_act": "relu6"/' 'hidden_act'
+spoil 's/"hidden_act": "silu"/"hidden_act": "snake"/' 'hidden_act'
 spoil 's/"intermediate_size": [0-9]*/"intermediate_size": 17/' 'mlp\.'
 spoil '0,/{/s/{/{ "mystery_scale": 3.5,/' 'mystery_scale'
 broken; echo '{' >bad/config.json; refused 'bad/config.json'
