@@ -26,7 +26,7 @@ row() { printf "$2\n" >bad.jsonl; expect 1 "^error: bad.jsonl:1: $1" ./own eval 
 printf 'First Citizen:\nBefore we proceed any further, hear me speak.\n' >bad.jsonl
 expect 1 "^error: bad.jsonl:1: expected a row, a JSON object on one line such as .*\"completion\".*, found 'First Citizen:'" ./own eval --data bad.jsonl
 row "expected a row, .* found 'Ünïcode text that goes…'" 'Ünïcode text that goes on and on and on'
-row 'expected the keys of one kind of row, .*, found "instruction", "output"$' '{"instruction": "a", "output": "b"}'
+row 'expected the keys of one kind of row, .*, found "question", "answer"$' '{"question": "a", "answer": "b"}'
 row '.*found "prompt", "completion", "text"$' '{"prompt": "a", "completion": "b", "text": "c"}'
 row '.*found no key$' '{}'
 row 'expected a row, an object such as .*, found an array' '["a", "b"]'
