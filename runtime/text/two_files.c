@@ -245,7 +245,7 @@ static bool put_merges(Out *o, const char *path, const char *s, size_t n, RtErro
     size_t left = space ? (size_t)(space - s) - i : 0, right = space ? len - left - 1 : 0;
     if (!left || !right || memchr(space + 1, ' ', right))
       return rt_fail(e, "%s:%lld: expected two tokens with a space between them, found \"%.*s\"", path, (long long)number, (int)(len < 80 ? len : 80), s + i);
-    put(o, ",[" + first, 2 - first);
+    put(o, first ? "[" : ",[", first ? 1 : 2);
     put_string(o, s + i, left);
     put(o, ",", 1);
     put_string(o, space + 1, right);
