@@ -212,7 +212,7 @@ static bool train(Trainer *t, const Options *o, int *sig, RtError *e) {
   t->until = opt_int(o->stop_after, t->set.steps);
   if (t->until > t->set.steps) t->until = t->set.steps;
   if ((t->nothing = o->resume && t->st.step >= t->until)) return true;
-  if (!train_see_data(t, e) || !train_check_memory(t, o, e) || !outputs_allowed(t, o, e) || !engine_load(en, t->app.models->dir, true, e)) return false;
+  if (!outputs_allowed(t, o, e) || !train_see_data(t, e) || !train_check_memory(t, o, e) || !engine_load(en, t->app.models->dir, true, e)) return false;
   if (!train_take_start(t, o, e) || !train_open_data(t, o, e)) return false;
   train_seen_data(t);
   engine_prepare(en);

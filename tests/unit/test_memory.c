@@ -147,7 +147,7 @@ static char said[65536];       // on standard error, by the last call
 
 typedef struct Trial {
   const char *name;
-  char *words[16];             // a command line without the program's name; or
+  char *words[24];             // a command line without the program's name; or
   bool (*reader)(void *user, RtError *e);
   bool resumes;                // it starts from a copy of run `before`
 } Trial;
@@ -164,7 +164,7 @@ static int perform(const Trial *t) {
   }
   RtProgram p = {.json = calm_program_json, .json_len = calm_program_json_len, .entries = calm_entries, .isas = calm_isas,
                  .isa_count = calm_isa_count, .scratch_bytes = calm_scratch_bytes, .entry_scratch = calm_entry_scratch};
-  char *argv[18] = {"program"};
+  char *argv[26] = {"program"};
   int argc = 1;
   for (; t->words[argc - 1]; argc++) argv[argc] = t->words[argc - 1];
   return cli_main(&p, argc, argv);
