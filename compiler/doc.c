@@ -190,7 +190,5 @@ int driver_doc(const Options *o) {
     status = 1;
   }
   arena_free(d.a);
-  if (fflush(stdout) == 0 && !ferror(stdout)) return status;
-  fputs("error: cannot write to standard output\n", stderr);
-  return 1;
+  return driver_written(status);
 }

@@ -134,7 +134,5 @@ int driver_doctor(const Options *o) {
   memory();
   ok &= builds();
   say("", "%s", ok ? "nothing is missing" : "something is missing, see above");
-  if (fflush(stdout) == 0 && !ferror(stdout)) return ok ? 0 : 1;
-  fputs("error: cannot write to standard output\n", stderr);
-  return 1;
+  return driver_written(ok ? 0 : 1);
 }

@@ -100,6 +100,17 @@ static int emit_graphs(const Run *r, const Program *p) {
   return give(r, &text);
 }
 
+int driver_written(int status) {
+  if (fflush(stdout) == 0 && !ferror(stdout)) return status;
+  fputs("error: cannot write to standard output\n", stderr);
+  return 1;
+}
+
+bool driver_is_spec(const char *path) {
+  size_t n = strlen(path);
+  return n > 5 && !strcmp(path + n - 5, ".calm");
+}
+
 const char *driver_program(Arena *a, const char *spec) {
   const char *slash = strrchr(spec, '/'), *base = slash ? slash + 1 : spec, *dot = strrchr(base, '.');
   return dot && dot > base ? arena_strndup(a, base, (size_t)(dot - base)) : arena_printf(a, "%s.out", base);

@@ -123,22 +123,15 @@ static int find_command(const char *name) {
   return -1;
 }
 
-static bool ends_in_calm(const char *s, size_t *stem) {
-  size_t n = strlen(s);
-  *stem = n > 5 ? n - 5 : 0;
-  return n > 5 && !strcmp(s + n - 5, ".calm");
-}
-
 // A command that calmc does not have: a program's, a spec without one, or a slip.
 static int no_command(const char *name, const char *next) {
-  size_t n;
   for (int i = 0; i < N_PROGRAM_COMMANDS; i++) {
     if (strcmp(name, program_commands[i])) continue;
-    if (!next || !ends_in_calm(next, &n)) return usage(NULL, "%s is a command of the built program: calmc build SPEC.calm -o app, then ./app %s", name, name);
+    if (!next || !driver_is_spec(next)) return usage(NULL, "%s is a command of the built program: calmc build SPEC.calm -o app, then ./app %s", name, name);
     const char *slash = strrchr(next, '/'), *base = slash ? slash + 1 : next;
     return usage(NULL, "%s is a command of the built program: calmc build %s, then ./%.*s %s", name, next, (int)(strlen(base) - 5), base, name);
   }
-  if (ends_in_calm(name, &n)) return usage(NULL, "'%s' is no command; did you mean 'calmc build %s'?", name, name);
+  if (driver_is_spec(name)) return usage(NULL, "'%s' is no command; did you mean 'calmc build %s'?", name, name);
   Near near = near_begin(name);
   for (int i = 0; i < N_COMMANDS; i++) near_offer(&near, commands[i].name);
   for (int i = 0; i < N_PROGRAM_COMMANDS; i++) near_offer(&near, program_commands[i]);
@@ -198,9 +191,7 @@ static int read_line(Options *o, int *which, int argc, char **argv) {
   if (o->help || o->version) {
     if (o->help) help(stdout);
     else puts("calmc " CALM_VERSION);
-    if (fflush(stdout) == 0 && !ferror(stdout)) return 0;
-    fputs("error: cannot write to standard output\n", stderr);
-    return 1;
+    return driver_written(0);
   }
   if (*which < 0) return usage(NULL, "no command: expected build, pack, tokenize, verify, doctor or doc, as in calmc build SPEC.calm");
   int bad = check_options(o, *which);

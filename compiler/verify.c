@@ -24,23 +24,18 @@ static bool write_spec(const Result *o, const char *model) {
   return ok;
 }
 
-static bool is_spec(const char *path) {
-  size_t n = strlen(path);
-  return n > 5 && !strcmp(path + n - 5, ".calm");
-}
-
 // The spec in the folder, or the user's, built beside it and run. Each in a process: whatever ends it, the folder goes away.
 static int build_and_run(const Options *o, const Result *folder, const char *model, const Signals *s) {
   char spec[PATH_MAX], program[PATH_MAX];
   if (!result_name(folder, "verify", program)) return 1;
-  if (is_spec(model)) strcpy(spec, model);
+  if (driver_is_spec(model)) strcpy(spec, model);
   else if (!result_name(folder, "verify.calm", spec) || !write_spec(folder, model)) return 1;
   Options made = {.spec = spec, .out = program, .time = o->time, .quiet = true};
   Work build = {driver_build, &made, 1};
   Task make = {.name = "the build", .work = driver_run, .data = &build, .visible = true};
   Ended e;
   task_run(&make, s, &e);
-  if (e.status == 1 && !is_spec(model))
+  if (e.status == 1 && !driver_is_spec(model))
     fprintf(stderr, "verify.calm is 'anchor model = \"%s\"'; of a model whose arch you wrote: calmc verify SPEC.calm, with a spec that has it as its anchor\n", model);
   if (e.status) return e.status < 0 ? 1 : e.status;
   char *argv[10] = {program, (char *)"verify", (char *)"--ref", (char *)o->ref};

@@ -77,13 +77,10 @@ static bool save(const Export *x, const char *name, const void *data, size_t n, 
   return ok;
 }
 
-// "kv.model.norm.weight" is "model.norm.weight" in the file.
-static const char *name_in_file(const Engine *en, const ProgParam *p) { return p->name + strlen(en->prog->model[p->model].name) + 1; }
-
 static const ProgParam *trained(const Engine *en, int m, const char *tensor) {
   for (int i = 0; i < en->prog->nparam; i++) {
     const ProgParam *p = &en->prog->param[i];
-    if (p->model == m && !strcmp(name_in_file(en, p), tensor)) return p;
+    if (p->model == m && !strcmp(prog_tensor(en->prog, p), tensor)) return p;
   }
   return NULL;
 }
@@ -94,7 +91,7 @@ static void add_made(const Engine *en, const Export *x, StWriter *w) {
     int64_t shape[8];
     if (p->model != x->model) continue;
     int rank = file_shape(p, shape);
-    st_writer_add_as(w, name_in_file(en, p), x->dtype == DT_NONE ? DT_F32 : x->dtype, rank, shape, DT_F32, en->params.theta + p->offset);
+    st_writer_add_as(w, prog_tensor(en->prog, p), x->dtype == DT_NONE ? DT_F32 : x->dtype, rank, shape, DT_F32, en->params.theta + p->offset);
   }
 }
 
@@ -291,9 +288,7 @@ static bool pick_model(const App *a, const Options *o, Export *x, RtError *e) {
   int n = 0;
   x->model = -1;
   for (int m = 0; m < p->nmodel; m++) {
-    bool any = false;
-    for (int i = 0; !any && i < p->nparam; i++) any = p->param[i].model == m;
-    if (!any) continue;
+    if (!prog_trained_of(p, m)) continue;
     size_t at = strlen(all);
     snprintf(all + at, sizeof all - at, "%s%s", n++ ? ", " : "", p->model[m].name);
     if (!o->export_of || !strcmp(o->export_of, p->model[m].name)) x->model = m;
@@ -326,7 +321,7 @@ static void round_params(const App *a, const Export *x) {
   for (int i = 0; i < a->prog->nparam; i++) {
     const ProgParam *p = &a->prog->param[i];
     if (p->model != x->model) continue;
-    const StTensor *t = a->models->dir[x->model] ? st_find(a->en->weights.file[x->model], name_in_file(a->en, p)) : NULL;
+    const StTensor *t = a->models->dir[x->model] ? st_find(a->en->weights.file[x->model], prog_tensor(a->prog, p)) : NULL;
     Dtype to = x->dtype != DT_NONE ? x->dtype : t ? t->dtype : DT_F32;
     float *v = a->en->params.theta + p->offset;
     uint64_t bits;

@@ -13,13 +13,6 @@
 #include "runtime/rows/rows.h"
 #include "runtime/work/work.h"
 
-// Those of its weights that are trained.
-static int64_t trained_params(const Prog *p, int m) {
-  int64_t n = 0;
-  for (int i = 0; i < p->nparam; i++) n += p->param[i].model == m ? p->param[i].elems : 0;
-  return n;
-}
-
 // Parameters of a model's files that are not trained (headers only); -1 when they cannot be read here.
 static int64_t frozen_params(const Models *ms, int m) {
   RtError e;
@@ -28,7 +21,7 @@ static int64_t frozen_params(const Models *ms, int m) {
   int64_t n = 0;
   for (int i = 0; i < st_count(s); i++) n += st_at(s, i)->elems;
   st_close(s);
-  return n - trained_params(ms->prog, m);
+  return n - prog_trained_of(ms->prog, m);
 }
 
 static json_t *model_json(const Models *ms, int m, const json_t *hashes) {
@@ -40,7 +33,7 @@ static json_t *model_json(const Models *ms, int m, const json_t *hashes) {
                         "vocab", (json_int_t)pm->vocab, "context", (json_int_t)pm->context);
   int64_t frozen = frozen_params(ms, m);
   json_object_set_new(o, "frozen", frozen < 0 ? json_null() : json_integer(frozen));
-  json_object_set_new(o, "trained", json_integer(trained_params(ms->prog, m)));
+  json_object_set_new(o, "trained", json_integer(prog_trained_of(ms->prog, m)));
   const json_t *mine = json_object_get(json_object_get(hashes, "models"), pm->name);
   json_t *files = json_object_get(mine, "files"), *dtypes = json_object_get(mine, "dtypes");
   json_object_set(o, "sha256", files ? files : json_null());

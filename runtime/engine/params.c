@@ -15,7 +15,7 @@ static double normal_at(uint64_t key, uint64_t i) {
 }
 
 static bool take_stored(const Prog *p, const ProgParam *q, Safetensors *const *file, float *to, RtError *e) {
-  const char *model = p->model[q->model].name, *name = q->name + strlen(model) + 1;
+  const char *model = p->model[q->model].name, *name = prog_tensor(p, q);
   if (!file || !file[q->model])
     return rt_fail(e, "model %s is tuned from what its directory holds, which a pack file does not have", model);
   const StTensor *t = st_find(file[q->model], name);

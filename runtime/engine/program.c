@@ -151,6 +151,14 @@ const ProgOutput *prog_output(const Prog *p, int entry, OutputKind what, int mod
   return NULL;
 }
 
+int64_t prog_trained_of(const Prog *p, int model) {
+  int64_t n = 0;
+  for (int i = 0; i < p->nparam; i++) n += p->param[i].model == model ? p->param[i].elems : 0;
+  return n;
+}
+
+const char *prog_tensor(const Prog *p, const ProgParam *q) { return q->name + strlen(p->model[q->model].name) + 1; }
+
 int64_t prog_trained(const Prog *p) {
   int64_t n = 0;
   for (int i = 0; i < p->nparam; i++) n += p->param[i].elems;

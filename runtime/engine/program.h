@@ -15,6 +15,8 @@ Prog *prog_parse(const char *text, size_t len);
 int prog_entry(const Prog *p, EntryKind kind);                 // -1 when there is none
 // An output of an entry, model and layer -1 but of states; NULL when there is none.
 const ProgOutput *prog_output(const Prog *p, int entry, OutputKind what, int model, int layer);
+int64_t prog_trained_of(const Prog *p, int model);             // numbers in those of a model
+const char *prog_tensor(const Prog *p, const ProgParam *q);    // what a model's parameter is called in its files: "kv.model.norm.weight" is "model.norm.weight"
 int64_t prog_trained(const Prog *p);                           // numbers in all parameters
 int prog_model(const Prog *p, const char *name);               // -1 when there is none
 void prog_close(Prog *p);
