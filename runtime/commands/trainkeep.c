@@ -27,9 +27,14 @@ static bool put_best(Trainer *t, RtError *e) {
 
 // best/ before last/: a run that is killed in between goes on from the last/ of before, and comes to the same best/ again. An earlier run that is
 // to be replaced goes when there is a last/ to put in its place.
-bool train_save(Trainer *t, RtError *e) {
+static bool save_both(Trainer *t, RtError *e) {
   bool replaces = t->dir.replaces;
-  return rundir_stands(&t->dir, e) && engine_unchanged(t->en, e) && (replaces || put_best(t, e)) && save_last(t, e) && (!replaces || (rundir_clear(&t->dir, e) && put_best(t, e)));
+  return (replaces || put_best(t, e)) && save_last(t, e) && (!replaces || (rundir_clear(&t->dir, e) && put_best(t, e)));
+}
+
+// Asked again where a file could not be written: a directory that is moved meanwhile is why.
+bool train_save(Trainer *t, RtError *e) {
+  return rundir_stands(&t->dir, e) && engine_unchanged(t->en, e) && (save_both(t, e) || (rundir_stands(&t->dir, e) && false));
 }
 
 bool train_begin_log(Trainer *t, RtError *e) {
@@ -44,7 +49,8 @@ static bool draft_best(Trainer *t, RtError *e) {
   checkpoint_drop(t->best);
   t->best = NULL;
   if (!rundir_stands(&t->dir, e)) return false;
-  return (t->best = checkpoint_draft(t->dir.best, &t->id, &(TrainVectors){.theta = t->en->params.theta}, &t->st, t->kept, e)) != NULL;
+  t->best = checkpoint_draft(t->dir.best, &t->id, &(TrainVectors){.theta = t->en->params.theta}, &t->st, t->kept, e);
+  return t->best || (rundir_stands(&t->dir, e) && false);
 }
 
 bool train_look(Trainer *t, double *held, RtError *e) {

@@ -105,7 +105,7 @@ echo "runs are kept, held and replaced"
 # --- a directory that is moved away under a training: another may begin at its path, and the first saves nothing over it
 expect 1 'that is a checkpoint' ./app train --data rows.jsonl --steps 3 --out run/last
 [ ! -e run/last/last ] || fail "a run inside a checkpoint"
-(exec ./app train --data rows.jsonl --steps 100000 --save-every 20 --out mv) 2>first.err & first=$!
+(exec ./app train --data rows.jsonl --steps 100000 --save-every 1 --out mv) 2>first.err & first=$!
 tries=0; until [ -s mv/last/theta.json ] || [ $tries = 500 ]; do tries=$((tries + 1)); sleep 0.02; done
 mv mv moved
 train --steps 2 --out mv
