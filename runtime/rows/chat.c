@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "runtime/files/files.h"
+#include "runtime/rows/packed.h"
 
 // ---- templates of models
 
@@ -35,12 +36,35 @@ static int32_t find_turn_end(const Chat *c, const Tokenizer *tok) {
   return found;
 }
 
-void chat_open(Chat *c, HfChat *hf, const Tokenizer *tok) {
+void chat_start(Chat *c, const ChatSource *from, const Tokenizer *tok) {
+  *c = (Chat){.from = *from, .tok = tok, .turn_end = -1};
+}
+
+void chat_share(Chat *own, const Chat *theirs, const Tokenizer *tok) {
+  chat_start(own, &theirs->from, tok);
+  if (theirs->lent) theirs = theirs->lent;
+  if (atomic_load(&theirs->ready)) own->lent = theirs;
+}
+
+static bool read_source(const ChatSource *from, HfChat *out, RtError *e) {
+  if (from->pack && !from->file) return packed_chat(from->pack, from->model, out, e);
+  char *dir = from->tokfile ? file_dirname(from->tokfile) : NULL;
+  bool ok = hfchat_read(out, dir, from->file, e);
+  rt_free(dir);
+  return ok;
+}
+
+const Chat *chat_ready(Chat *c, RtError *e) {
   RtError why;
-  *c = (Chat){.hf = *hf, .turn_end = -1};
-  *hf = (HfChat){0};
-  if (c->hf.text && !(c->template = template_open(c->hf.from, c->hf.text, c->hf.n, &why))) c->why = rt_strdup(why.text);
-  if (c->template && tok) c->turn_end = find_turn_end(c, tok);
+  HfChat hf;
+  if (c->lent) return c->lent;
+  if (atomic_load(&c->ready)) return c;
+  if (!read_source(&c->from, &hf, e)) return hfchat_free(&hf), NULL;
+  c->hf = hf;
+  if (hf.text && !(c->template = template_open(hf.from, hf.text, hf.n, &why))) c->why = rt_strdup(why.text);
+  if (c->template && c->tok) c->turn_end = find_turn_end(c, c->tok);
+  atomic_store(&c->ready, true);
+  return c;
 }
 
 void chat_close(Chat *c) {
@@ -102,7 +126,9 @@ static void join_contents(const Conversation *c, size_t n, bool prompt, Rendered
 
 // Stream k's text of the first n messages.
 static bool text_of(const ChatRules *r, int k, const Conversation *c, size_t n, bool prompt, Rendered *out, RtError *e) {
-  const Chat *chat = r->streams->s[k].chat;
+  Chat *source = r->streams->s[k].chat;
+  const Chat *chat = source ? chat_ready(source, e) : NULL;
+  if (source && !chat) return false;
   if (chat && chat->template) return render(chat, c, n, prompt, &r->date, out, e);
   if (chat && chat->why) return rt_fail(e, "%s", chat->why);
   if (k == 0) return rt_fail_about(e, RT_ABOUT_TEMPLATE, "a conversation needs a chat template, and model %s has none (chat_template.jinja, or chat_template of tokenizer_config.json)", r->streams->s[0].model);
@@ -194,7 +220,13 @@ static bool encode(const ChatRules *r, const Rendered *text, const Answer *a, si
   return true;
 }
 
-static bool ends_turn(const ChatRules *r, int32_t id) { return text_ends_at(r->ends, id) || id == r->streams->s[0].chat->turn_end; }
+// The anchor's, of which a text was rendered.
+static const Chat *anchors(const ChatRules *r) {
+  const Chat *c = r->streams->s[0].chat;
+  return c->lent ? c->lent : c;
+}
+
+static bool ends_turn(const ChatRules *r, int32_t id) { return text_ends_at(r->ends, id) || id == anchors(r)->turn_end; }
 
 // What is trained on of an answer ends with the first end of a turn behind its content; what a template writes after it, generation never does. false:
 // there is no such end.
@@ -265,7 +297,7 @@ static size_t answers(const ChatRules *r, const Conversation *c, const Side *s, 
   const Rendered *t = &s->r;
   size_t n = 0, last = json_array_size(c->messages);
   if (r->all) return out[0] = (Answer){0, t->n, true}, 1;
-  if (template_marks_generation(r->streams->s[0].chat->template)) {
+  if (template_marks_generation(anchors(r)->template)) {
     for (size_t i = 0; i < t->n_runs; i++) {
       const TemplateRun *u = &t->run[i];
       if (!u->generated || (only >= 0 && u->end <= s->start[only])) continue;

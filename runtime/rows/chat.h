@@ -8,6 +8,7 @@
 #ifndef CALM_RUNTIME_ROWS_CHAT_H
 #define CALM_RUNTIME_ROWS_CHAT_H
 #include <jansson.h>
+#include <stdatomic.h>
 #include <time.h>
 
 #include "runtime/files/files.h"
@@ -15,16 +16,31 @@
 #include "runtime/template/template.h"
 #include "runtime/text/text.h"
 
-typedef struct Chat {          // one model's
-  HfChat hf;                   // owned
+// Where a model's template stands: member `model` of a pack file, or beside tokenizer.json; `file` goes before either. All borrowed, or NULL.
+typedef struct ChatSource {
+  const PackFile *pack;
+  int model;
+  const char *tokfile, *file;
+} ChatSource;
+
+// One model's, of one thread. Nothing of it is read before the first conversation is (chat_ready): most programs never see one.
+typedef struct Chat {
+  ChatSource from;
+  const Tokenizer *tok;        // borrowed; NULL: none. What it makes of what the template writes behind an answer is looked at
+  const struct Chat *lent;     // another's, which has the rest; NULL: this one has
+  atomic_bool ready;           // the rest is there
+  HfChat hf;
   Template *template;          // NULL: it has none, or none that is understood
   char *why;                   // what is wrong with it; NULL: it has none
   int32_t turn_end;            // the special token that it writes behind an answer; -1: none
 } Chat;
 
-// hf is the Chat's from now on. tok (NULL: none): what it makes of what the template writes behind an answer is looked at. A template that is not understood
-// is an error only where it is used.
-void chat_open(Chat *c, HfChat *hf, const Tokenizer *tok);
+void chat_start(Chat *c, const ChatSource *from, const Tokenizer *tok);
+// The same for another thread, with its share of the tokenizer; theirs must outlive it, and may be made ready meanwhile.
+void chat_share(Chat *own, const Chat *theirs, const Tokenizer *tok);
+// Reads it, if nobody has: what has its template and the rest. NULL and an error on what cannot be read; a template that is not understood is one only where
+// it is used.
+const Chat *chat_ready(Chat *c, RtError *e);
 void chat_close(Chat *c);
 
 typedef struct ChatRules {

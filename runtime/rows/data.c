@@ -352,10 +352,20 @@ void data_close(DataFile *f) {
 void data_share(DataShare *own, const DataOptions *theirs) {
   *own = (DataShare){.o = *theirs};
   if (theirs->tok) own->o.tok = own->tok = tokenizer_share(theirs->tok);
-  if (theirs->streams) own->streams = streams_share(theirs->streams), own->o.streams = &own->streams;
+  if (!theirs->streams) return;
+  own->streams = streams_share(theirs->streams), own->o.streams = &own->streams;
+  own->chat = rt_alloc((size_t)own->streams.n, sizeof *own->chat);
+  for (int k = 0; k < own->streams.n; k++) {
+    Stream *s = &own->streams.s[k];
+    if (!s->chat) continue;
+    chat_share(&own->chat[k], s->chat, k ? s->tok : own->tok);
+    s->chat = &own->chat[k];
+  }
 }
 
 void data_share_end(DataShare *own) {
+  for (int k = 0; own->chat && k < own->streams.n; k++) chat_close(&own->chat[k]);
+  rt_free(own->chat);
   streams_free(&own->streams);
   if (own->tok) tokenizer_free(own->tok);
 }

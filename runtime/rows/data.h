@@ -45,6 +45,7 @@ typedef struct DataOptions {
 typedef struct DataShare {
   DataOptions o;
   Streams streams;
+  struct Chat *chat;           // by stream
   Tokenizer *tok;
 } DataShare;
 void data_share(DataShare *own, const DataOptions *theirs);      // own stays where it is

@@ -19,7 +19,7 @@ typedef struct Stream {
   Settler *rule;               // owned; NULL where tok is
   bool prompt_only;
   int64_t context, vocab;      // smallest over its models: most tokens, and ids must be below vocab
-  const struct Chat *chat;     // its model's chat template, borrowed; NULL: none (chat.h)
+  struct Chat *chat;           // its model's chat template, borrowed; NULL: none (chat.h)
   const char *narrow;          // the model whose context that is; NULL: none has one
 } Stream;
 

@@ -172,36 +172,24 @@ static bool read_ends(Models *m, RtError *e) {
 
 // ---- chat templates
 
-static bool read_chat(const Models *m, int i, const char *template, HfChat *out, RtError *e) {
-  if (m->pack && !template) return packed_chat(m->pack, i, out, e);
-  char *dir = m->tokfile[i] ? file_dirname(m->tokfile[i]) : NULL;
-  bool ok = hfchat_read(out, dir, template, e);
-  rt_free(dir);
-  return ok;
-}
-
-static bool open_chat(Models *m, int k, const char *template, RtError *e) {
+static void start_chat(Models *m, int k, const char *template) {
   int i = k ? prog_model(m->prog, m->streams.s[k].model) : m->prog->anchor;
-  HfChat hf;
-  bool ok = read_chat(m, i, template, &hf, e);
-  if (ok) chat_open(&m->chat[k], &hf, k ? m->streams.s[k].tok : m->tok);
-  else hfchat_free(&hf);
+  const ChatSource from = {.pack = m->pack, .model = i, .tokfile = m->tokfile[i], .file = template};
+  chat_start(&m->chat[k], &from, k ? m->streams.s[k].tok : m->tok);
   m->streams.s[k].chat = &m->chat[k];
-  return ok;
 }
 
-static bool open_chats(Models *m, RtError *e) {
+static void start_chats(Models *m) {
   time_t now = time(NULL);
   localtime_r(&now, &m->date);
   m->chat = rt_alloc((size_t)m->streams.n, sizeof *m->chat);
-  for (int k = 0; k < m->streams.n; k++)
-    if (!open_chat(m, k, NULL, e)) return false;
-  return true;
+  for (int k = 0; k < m->streams.n; k++) start_chat(m, k, NULL);
 }
 
 bool models_chat_template(Models *m, const char *path, RtError *e) {
   chat_close(&m->chat[0]);
-  return open_chat(m, 0, path, e);
+  start_chat(m, 0, path);
+  return chat_ready(&m->chat[0], e);
 }
 
 bool models_set_date(Models *m, int64_t date, RtError *e) {
@@ -217,7 +205,10 @@ Models *models_open(const Prog *p, const ModelPlace *place, int n, const PackFil
   Models *m = rt_alloc(1, sizeof *m);
   m->prog = p, m->pack = pack;
   set_dirs(m, place, n);
-  if ((pack ? packed_check(pack, p->nmodel, e) : check_models(m, e)) && open_tokenizers(m, e) && read_ends(m, e) && open_chats(m, e)) return m;
+  if ((pack ? packed_check(pack, p->nmodel, e) : check_models(m, e)) && open_tokenizers(m, e) && read_ends(m, e)) {
+    start_chats(m);
+    return m;
+  }
   models_close(m);
   return NULL;
 }
@@ -265,7 +256,10 @@ bool models_pack(const Models *m, PackOut *o, json_t *about, RtError *e) {
     json_array_append_new(of, !t ? json_integer(-1) : j >= 0 ? json_incref(json_array_get(of, (size_t)j)) : json_integer(made++));
   }
   json_t *chat = json_array();
-  for (int i = 0; ok && i < m->prog->nmodel; i++) json_array_append_new(chat, packed_chat_json(&m->chat[m->streams.of[i]].hf));
+  for (int i = 0; ok && i < m->prog->nmodel; i++) {
+    const Chat *c = chat_ready(&m->chat[m->streams.of[i]], e);
+    if ((ok = c != NULL)) json_array_append_new(chat, packed_chat_json(&c->hf));
+  }
   json_object_set_new(about, "chat", chat);
   json_object_set_new(about, "tokenizers", of);
   json_object_set_new(about, "ends", packed_ends_json(&m->ends, m->max_new_tokens));

@@ -55,3 +55,8 @@ expect 1 'give one: --chat-template' ./app eval --data m.jsonl
 echo '{"messages": [{"role": "user"}]}' >w.jsonl
 expect 1 'w.jsonl:1: "messages": message 1: expected a string, or an array of parts, as "content", found nothing' ./app eval --data w.jsonl --chat-template drops.jinja
 expect 2 'for --chat' ./app generate --system x --prompt y
+# what stands in the files of conversations is read with the first conversation
+echo '{"eos_token": "</s>", "chat_template": 5}' >gemma/tokenizer_config.json
+echo '{"text": "the 3?"}' >x.jsonl
+./app eval --data x.jsonl --metric loss >said 2>&1 || fail "text needs no chat template: $(cat said)"
+expect 1 'm.jsonl:1: .*gemma/tokenizer_config.json: "chat_template": expected a string, or a list' ./app eval --data m.jsonl --chat-template drops.jinja

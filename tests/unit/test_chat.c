@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <cmocka.h>
 #include <jansson.h>
 
@@ -39,8 +40,15 @@ static Tokenizer *open_tokenizer(const char *name) {
   return t;
 }
 
-static HfChat hf(const char *template) {
-  return template ? (HfChat){.text = rt_strdup(template), .n = strlen(template), .from = rt_strdup("t"), .names = json_object()} : (HfChat){.names = json_object()};
+static void open_chat(Chat *c, const char *template, const Tokenizer *tok) {
+  char path[] = "/tmp/calm-chat-XXXXXX";
+  RtError e;
+  int fd = template ? mkstemp(path) : -1;
+  if (template && (fd < 0 || write(fd, template, strlen(template)) < 0 || close(fd))) fail_msg("cannot write %s", path);
+  chat_start(c, &(ChatSource){.file = template ? path : NULL}, tok);
+  assert_null(c->template);
+  if (!chat_ready(c, &e)) fail_msg("%s", e.text);
+  if (template) unlink(path);
 }
 
 // augment: its template; streams 2: it is there.
@@ -50,8 +58,7 @@ static void open_kit(Kit *k, const char *anchor, int streams, const char *augmen
   for (int i = 0; i < streams; i++) {
     k->streams.s[i] = (Stream){.model = i ? "aug" : "base", .context = 4096, .vocab = 4096, .chat = &k->chat[i]};
     if (i) k->streams.s[i].rule = settler_new(k->streams.s[i].tok = open_tokenizer("byte_words"));
-    HfChat h = hf(i ? augment : anchor);
-    chat_open(&k->chat[i], &h, i ? k->streams.s[i].tok : k->tok);
+    open_chat(&k->chat[i], i ? augment : anchor, i ? k->streams.s[i].tok : k->tok);
   }
   k->eos = tokenizer_token_id(k->tok, "</s>");
   k->ends = (TextEnds){.bos = -1, .eos = &k->eos, .n_eos = 1, .append = k->eos};
