@@ -29,13 +29,22 @@ static bool made(Ev *ev, int model, int k) {
   return false;
 }
 
+// What connection c adds, as the runtime says at the time: as it is, in another measure, or not at all. Not where gradients are taken of it.
+static NodeId measured(Ev *ev, const Conn *c, NodeId d) {
+  if (d == NODE_NONE || (ev->entry != ENTRY_LOSS && ev->entry != ENTRY_STEP && ev->entry != ENTRY_SCORE)) return d;
+  const char *name = arena_printf(ev->b->a, "%s.%s.%d", input_name(INPUT_GAIN), ev->g->model[c->pub.to].name, (int)(c - ev->b->conn));
+  return t_bin(ev, c->decl->loc, OP_gain, t_input(ev, name, &(Type){.dt = DT_F32}), d);
+}
+
 // What connection c adds to the state x.
 static NodeId addition(Ev *ev, const Conn *c, NodeId x) {
   NodeId a = ev->state[c->pub.from][c->pub.from_layer];
   if (c->tap) a = arch_tap(ev, &ev->b->model[c->pub.from], c->tap, c->pub.from_layer, a);
   NodeId d = op_apply(ev, c, x, a);
   if (ev->delta) bound_connection(ev, (int)(c - ev->b->conn), x, a, d);
-  return d;
+  NodeId added = measured(ev, c, d);
+  if (ev->delta) ev->delta[c - ev->b->conn] = added;         // a model's own hash is of all but what is added to it
+  return added;
 }
 
 // One step towards a state. A block reads the layer below; every addition to a layer reads the layer before any of them.

@@ -42,6 +42,7 @@ static void unary(Eval *e, NodeId id, Unary *f) {
 static double f_add(double a, double b) { return a + b; }
 static double f_sub(double a, double b) { return a - b; }
 static double f_mul(double a, double b) { return a * b; }
+static double f_gain(double a, double b) { return a == 0 ? -0.0 : a * b; }
 static double f_div(double a, double b) { return a / b; }
 static double f_neg(double a) { return -a; }
 static double f_rsqrt(double a) { return 1 / sqrt(a); }
@@ -51,6 +52,7 @@ static double f_same(double a) { return a; }
 void eval_add(Eval *e, NodeId id) { binary(e, id, f_add); }
 void eval_sub(Eval *e, NodeId id) { binary(e, id, f_sub); }
 void eval_mul(Eval *e, NodeId id) { binary(e, id, f_mul); }
+void eval_gain(Eval *e, NodeId id) { binary(e, id, f_gain); }
 void eval_div(Eval *e, NodeId id) { binary(e, id, f_div); }
 void eval_neg(Eval *e, NodeId id) { unary(e, id, f_neg); }
 void eval_abs(Eval *e, NodeId id) { unary(e, id, fabs); }

@@ -12,6 +12,11 @@ static LLVMValueRef lanes_sub(Cg *g, LLVMValueRef a, LLVMValueRef b) { return cg
 static LLVMValueRef lanes_mul(Cg *g, LLVMValueRef a, LLVMValueRef b) { return cg_fmul(g, a, b); }
 static LLVMValueRef lanes_div(Cg *g, LLVMValueRef a, LLVMValueRef b) { return cg_fdiv(g, a, b); }
 
+static LLVMValueRef lanes_gain(Cg *g, LLVMValueRef a, LLVMValueRef b) {
+  LLVMValueRef zero = LLVMConstNull(LLVMTypeOf(a)), out = LLVMBuildFCmp(g->b, LLVMRealOEQ, a, zero, "");
+  return cg_select(g, out, cg_fneg(g, zero), cg_fmul(g, a, b));
+}
+
 // Of one operand; the second is not there.
 #define ONE(name, value) \
   static LLVMValueRef lanes_##name(Cg *g, LLVMValueRef a, LLVMValueRef b) { \

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "runtime/commands/command.h"
+#include "runtime/commands/gains.h"
 #include "runtime/commands/memory.h"
 #include "runtime/commands/precision.h"
 #include "runtime/commands/profile.h"
@@ -139,7 +140,7 @@ bool app_open(App *a, const Options *o, RtError *e) {
   ModelPlace *place = rt_alloc((size_t)o->model.n, sizeof *place);
   int n;
   bool ok = read_places(a->prog, o, place, &n, e) && (!o->pack || ((a->pack = packfile_open(o->pack, e)) && pack_is_of(a->pack, a->prog, e))) &&
-            (a->models = models_open(a->prog, place, n, a->pack, e)) && open_chat(a, o, e) && open_engine(a, o, e) && use_pack(a, o, e);
+            (a->models = models_open(a->prog, place, n, a->pack, e)) && open_chat(a, o, e) && open_engine(a, o, e) && gains_set(a, o, e) && use_pack(a, o, e);
   if (!ok && a->pack && e->about == RT_ABOUT_PACK) say_again(a, o, e);         // once: that is about nothing
   rt_free(place);
   limits_memory(&a->limits);

@@ -8,6 +8,8 @@
 
 #include "runtime/commands/budget.h"
 #include "runtime/commands/command.h"
+#include "runtime/commands/contributions.h"
+#include "runtime/commands/gains.h"
 #include "runtime/commands/memory.h"
 #include "runtime/commands/streams.h"
 #include "runtime/core/core.h"
@@ -27,6 +29,7 @@ typedef struct EvalJob {
   const Options *o;
 } EvalJob;
 typedef struct EvalResult {
+  Contributions without;       // --contributions
   int64_t rows, exact_rows, exact, generated;
   FeedLoss loss;
   double seconds;
@@ -278,7 +281,7 @@ static bool score_file(App *a, const EvalJob *job, const DataFile *file, EvalRes
   Step *s = step_new(a->en->nstream);
   bool ok = job->want_loss ? feed_loss(a->en, s, file, &o, job->cap, tally_row, &t, &out->loss, e) : tally_rows(file, &o, &t, e);
   out->rows = t.rows;
-  ok = ok && can_score(&t, out->loss.labelled, e) && (!exact || exact_match(a, job, file, &o, &t, out, e));
+  ok = ok && can_score(&t, out->loss.labelled, e) && (!job->o->contributions || !out->loss.labelled || contributions_take(a, s, file, &o, job->cap, &out->without, e)) && (!exact || exact_match(a, job, file, &o, &t, out, e));
   step_free(s);
   rt_free(t.known);
   return ok;
@@ -294,15 +297,20 @@ static bool evaluate(App *a, const EvalJob *job, EvalResult *out, RtError *e) {
   return ok;
 }
 
-static json_t *result_json(const EvalJob *job, const EvalResult *r) {
+static double mean_loss(const EvalResult *r) { return r->loss.nll / (double)r->loss.labelled; }
+
+static json_t *result_json(const App *a, const EvalJob *job, const EvalResult *r) {
   json_t *o = json_pack("{s:s, s:s, s:I}", "title", job->title, "data", job->data, "rows", (json_int_t)r->rows);
   if (job->want_loss) {
-    double loss = r->loss.nll / (double)r->loss.labelled;
+    double loss = mean_loss(r);
     json_object_set_new(o, "tokens", json_integer(r->loss.tokens));
     json_object_set_new(o, "labelled", json_integer(r->loss.labelled));
     json_object_set_new(o, "loss", isfinite(loss) ? json_real(loss) : json_null());
     json_object_set_new(o, "perplexity", isfinite(exp(loss)) ? json_real(exp(loss)) : json_null());
+    if (r->without.loss) contributions_json(&r->without, a->prog, loss, o);
   }
+  json_t *gains = gains_json(a);
+  if (gains) json_object_set_new(o, "gains", gains);
   if (r->exact_rows) {
     json_object_set_new(o, "exact_rows", json_integer(r->exact_rows));
     json_object_set_new(o, "exact_match", json_real((double)r->exact / (double)r->exact_rows));
@@ -312,15 +320,16 @@ static json_t *result_json(const EvalJob *job, const EvalResult *r) {
   return o;
 }
 
-static void print_result(const EvalJob *job, const EvalResult *r) {
+static void print_result(const App *a, const EvalJob *job, const EvalResult *r) {
   printf("%s: %lld row%s", job->title, (long long)r->rows, plural(r->rows));
   if (job->want_loss && r->loss.labelled) {
-    double loss = r->loss.nll / (double)r->loss.labelled;
+    double loss = mean_loss(r);
     printf("  loss %.6f  perplexity %.4f", loss, exp(loss));
   }
   if (r->exact_rows) printf("  exact match %.2f %% (%lld of %lld)", 100.0 * (double)r->exact / (double)r->exact_rows,
                             (long long)r->exact, (long long)r->exact_rows);
   putchar('\n');
+  if (r->without.loss) contributions_print(&r->without, a->prog, mean_loss(r));
 }
 
 static bool set_metric(EvalJob *job, const char *metric, RtError *e) {
@@ -337,11 +346,14 @@ static bool set_metric(EvalJob *job, const char *metric, RtError *e) {
 
 static bool run_job(App *a, EvalJob *job, const Options *o, json_t *all, RtError *e) {
   EvalResult r;
-  if (!evaluate(a, job, &r, e) || !engine_unchanged(a->en, e)) return false;
-  *job->generated |= r.exact_rows > 0;
-  json_array_append_new(all, result_json(job, &r));
-  if (!o->json) print_result(job, &r);
-  return streams_written(e);
+  bool ok = evaluate(a, job, &r, e) && engine_unchanged(a->en, e);
+  if (ok) {
+    *job->generated |= r.exact_rows > 0;
+    json_array_append_new(all, result_json(a, job, &r));
+    if (!o->json) print_result(a, job, &r);
+  }
+  contributions_free(&r.without);
+  return ok && streams_written(e);
 }
 
 static bool no_title(const Prog *p, const char *title, RtError *e) {
@@ -426,7 +438,7 @@ int cmd_eval(const Options *o) {
   bool generated = false;
   EvalJob base = {.want_loss = true, .want_exact = true, .max_tokens = o->eval_tokens, .slots = o->slots, .cap = o->tokens_cap, .dump = &dump,
                   .generated = &generated, .o = o};
-  bool ok = set_metric(&base, o->metric, &e) && app_open(&a, o, &e) && (!o->dump || output_allowed(&a, o, NULL, o->dump, &e)) && load(&a, o, &base.cap, &e);
+  bool ok = set_metric(&base, o->metric, &e) && contributions_asked(o, base.want_loss, &e) && app_open(&a, o, &e) && (!o->dump || output_allowed(&a, o, NULL, o->dump, &e)) && load(&a, o, &base.cap, &e);
   if (ok && o->dump) ok = (dump = file_out_open(o->dump, &e)) != NULL;
   ok = ok && run_all(&a, o, &base, all, &e);
   if (ok) say_idle(o, generated);

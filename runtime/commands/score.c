@@ -314,6 +314,8 @@ static bool score(Score *s, const Options *o, RtError *e) {
 int cmd_score(const Options *o) {
   RtError e;
   if (!o->score_data || !o->score_out) return usage_error("give --data FILE.jsonl and --out FILE.safetensors");
+  if (o->grads && o->scale.n + o->ablate.n)
+    return usage_error("--grads are those of the composition as it is trained: without --scale and --ablate");
   Score s = {0};
   bool ok = app_open(&s.app, o, &e);
   if (ok) {

@@ -130,6 +130,9 @@ void engine_bind(Engine *en, int model, int layer, void *state);
 // Where an output of an entry lies, and a state or its gradient; NULL when it has no such output.
 float *engine_output(Engine *en, int entry, OutputKind what);
 float *engine_state(Engine *en, int entry, OutputKind what, int model, int layer);
+// How much what a connection adds counts in entries loss, step and score: 1 from the start; 0 leaves it out, whatever it is. Others know of no measure.
+void engine_gain(Engine *en, int connection, float gain);
+float engine_gain_of(const Engine *en, int connection);
 // Binds a scalar input (one f32 owned by the engine) of update to a value.
 void engine_scalar(Engine *en, InputKind what, float value);
 

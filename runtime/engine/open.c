@@ -18,6 +18,7 @@ Engine *engine_open(const RtProgram *rt, const Prog *p, const EngineStreams *str
   en->sym = rt_alloc((size_t)p->nsym, sizeof *en->sym);
   en->scalars = rt_alloc((size_t)p->nbuf, SCALAR_ROOM * sizeof *en->scalars);
   arena_open(en);
+  for (int i = 0; i < p->nconnection; i++) engine_gain(en, i, 1);
   for (int k = 0; k < N_EntryKind; k++) en->entry[k] = prog_entry(p, (EntryKind)k);
   return en;
 }

@@ -432,6 +432,7 @@ static void every_op_is_said(void **state) {
   (void)state;
 #define OP_none OP_COUNT
   static const OpId ELSEWHERE[] = {OP_add, OP_sub, OP_mul, OP_div, OP_neg,      // signs
+                                   OP_gain,                                      // what connections add
                                    OP_float};                                   // positions, and what is stored
   bool said[OP_COUNT + 1] = {false};
   for (size_t i = 0; i < sizeof ELSEWHERE / sizeof *ELSEWHERE; i++) said[ELSEWHERE[i]] = true;

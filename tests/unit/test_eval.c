@@ -83,6 +83,7 @@ static void elementwise(void **state) {
   const Known known[] = {
     UNARY("neg", -0.25, -2),
     {X2 "%1 = abs %0 : 2 x f32\n", {GIVEN("x", -0.25, 2)}, GIVEN("", 0.25, 2)},
+    {"%0 = input \"x\" : 3 x f32\n%1 = input \"y\" : 3 x f32\n%2 = gain %0 %1 : 3 x f32\n", {GIVEN("x", 0, 1, -2), GIVEN("y", INFINITY, 3, 5)}, GIVEN("", 0, 3, -10)},
     UNARY("exp", 1.2840254166877414, 7.38905609893065),
     UNARY("log", -1.3862943611198906, 0.6931471805599453),
     UNARY("sqrt", 0.5, 1.414213562373095),

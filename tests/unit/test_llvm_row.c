@@ -412,6 +412,35 @@ static void test_in_place(void **state) {
   }
 }
 
+// What a connection adds: left out where it counts 0 times, whatever it is, so that x + -0 has the bits of x, -0 included; as it is where it counts once.
+static void test_gain(void **state) {
+  (void)state;
+  enum { WIDTH = 21, ROWS = 3 };
+  RowVal v[] = {{.src = RV_LOAD, .in = {-1, -1}, .store = -1, .arg = 0, .shared = true},
+                {.src = RV_LOAD, .rank = 1, .dim = {WIDTH}, .in = {-1, -1}, .store = -1, .arg = 1},
+                {.src = RV_LOAD, .rank = 1, .dim = {WIDTH}, .in = {-1, -1}, .store = -1, .arg = 2},
+                {.src = RV_OP, .op = OP_gain, .rank = 1, .dim = {WIDTH}, .in = {0, 2}, .store = -1},
+                {.src = RV_OP, .op = OP_add, .rank = 1, .dim = {WIDTH}, .in = {1, 3}, .store = 3}};
+  const KArg in = {.per_row = true, .elems = WIDTH}, out = {.per_row = true, .written = true, .elems = WIDTH};
+  KArg arg[4] = {{.elems = 1}, in, in, out};
+  Kernel k = {.cls = K_ROW, .arg = arg, .narg = 4, .prog = {{v, sizeof v / sizeof *v}}};
+  static const float some[] = {0, -0.0f, 1, -1, 0.1f, 1e-40f, INFINITY, -INFINITY, NAN, 3e38f};
+  enum { SOME = sizeof some / sizeof *some };
+  for (int i = 0; harness_isa(i); i++) {
+    HarnessKernel *h = harness_compile(&k, harness_isa(i));
+    for (int g = 0; g < 4; g++) {
+      float by = (float[]){0, -0.0f, 1, 0.5f}[g], x[ROWS * WIDTH], d[ROWS * WIDTH], y[ROWS * WIDTH], want;
+      for (int j = 0; j < ROWS * WIDTH; j++) x[j] = some[j % 6], d[j] = some[j / 6 % SOME];
+      harness_run(h, ROWS, (void *[]){&by, x, d, y}, 4);
+      for (int j = 0; j < ROWS * WIDTH; j++) {
+        want = by == 0 ? x[j] : x[j] + by * d[j];
+        assert_true((isnan(want) && isnan(y[j])) || !memcmp(&want, &y[j], sizeof want));
+      }
+    }
+    harness_free(h);
+  }
+}
+
 // x less its mean, a hundred times over: each mean takes a loop of its own and the next value another. From the second time on little changes.
 static void test_many_loops(void **state) {
   (void)state;
@@ -445,6 +474,7 @@ int main(void) {
       cmocka_unit_test(test_functions),
       cmocka_unit_test(test_programs),
       cmocka_unit_test(test_in_place),
+      cmocka_unit_test(test_gain),
       cmocka_unit_test(test_many_loops),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
