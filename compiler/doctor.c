@@ -40,27 +40,18 @@ static void processor(void) {
   say("processor", "%s, family %u model %u", *text ? text : "unnamed", family, model);
 }
 
-// The kernels that programs have: a row for each path and precision.
-static const RtIsa BUILT[] = {
-#define X(path, ...) {.name = #path, .precision = PRECISION_F32}, {.name = #path, .precision = PRECISION_BF16},
-#include "runtime/abi/isa.def"
-#undef X
-};
-enum { N_BUILT = sizeof BUILT / sizeof BUILT[0] };
-
 // NULL after telling that no path runs.
 static const char *path(void) {
   const char *want = getenv("CALM_ISA");
   RtError e;
-  int i = isa_choose(BUILT, N_BUILT, want, PRECISION_F32, &e);
-  if (i < 0) {
+  const char *name = path_native(&e);
+  if (!name) {
     bool asked = want && *want;
     fprintf(stderr, "error: %s%s%s\n", asked ? "CALM_ISA=" : "", e.text, asked ? "" : "; programs run on processors with AVX2 and FMA, or AVX-512");
     return NULL;
   }
-  const char *name = BUILT[i].name;
   bool fast = isa_multiplies(name, PRECISION_BF16);
-  say("path", "%s: %s", name, want && *want ? "CALM_ISA says so" : i == 0 ? "the best there is, and this processor runs it" : "the best that this processor runs");
+  say("path", "%s: %s", name, want && *want ? "CALM_ISA says so" : !strcmp(name, path_best()) ? "the best there is, and this processor runs it" : "the best that this processor runs");
   if (fast) say("precision", "bf16 where some frozen matrices are stored so and none in f32 or f16: an instruction multiplies pairs of them; else f32");
   else say("precision", "f32: this path has no instruction that multiplies bf16 (--precision bf16 emulates it, bit for bit and slowly)");
   return name;
@@ -114,7 +105,7 @@ static bool builds(void) {
   Plan *plan = plan_new(a);
   plan_finish(plan);
   signals_hold(&s);
-  int status = result_folder(&out) ? codegen(plan, "{}", EMIT_OBJ, &out, "program.o", &s) : 1;
+  int status = result_folder(&out) ? codegen(plan, "{}", NULL, EMIT_OBJ, &out, "program.o", &s) : 1;
   if (!status) status = link_program(&out, "program.o", RESULT_FILE, &s);
   result_end(&out);
   signals_release(&s);

@@ -35,6 +35,7 @@ typedef struct Run {
   const Options *o;
   Arena *arena;
   const Program *program;      // NULL: not yet built
+  const char *path;            // of instruction sets, or NULL: all
   const char *out;             // where the result goes; NULL: standard output
   struct timespec last;
   Progress *progress;
@@ -120,7 +121,7 @@ static int generate(Run *r, const Plan *plan, const char *json, const Result *ou
   EmitKind kind = stop_at(r, "llvm") ? EMIT_LLVM : stop_at(r, "asm") ? EMIT_ASM : EMIT_OBJ;
   const char *name = r->o->emit ? NULL : "program.o";
   progress_stage(r->progress, "generating code");
-  int status = codegen(plan, json, kind, out, name, s);
+  int status = codegen(plan, json, r->path, kind, out, name, s);
   stage_done(r, "llvm", r->o->emit || status ? NULL : "linking");
   if (status || r->o->emit) return status;
   status = link_program(out, name, RESULT_FILE, s);
@@ -221,7 +222,10 @@ int driver_build(const Options *o) {
   diags_init(&diags, &sources);
   r.progress = progress_begin(o->spec);
   progress_stage(r.progress, "reading the spec");
-  int status = front_end(&r, &sources, &diags);
+  RtError e;
+  bool ok = path_of(o, &r.path, &e);
+  if (!ok) progress_hush(r.progress), fprintf(stderr, "error: --isa native: %s\n", e.text);
+  int status = ok ? front_end(&r, &sources, &diags) : 1;
   progress_end(r.progress);
   arena_free(r.arena);
   return status;

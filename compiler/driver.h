@@ -10,6 +10,7 @@
 #include "plan/plan.h"
 #include "result.h"
 #include "runtime/abi/abi.h"
+#include "runtime/core/core.h"
 #include "task.h"
 
 typedef struct Options {
@@ -47,10 +48,19 @@ void emit_list(Buf *out);                  // "tree, graph, …"
 // describe.c: the description that goes into the program (runtime/abi/program.def), as JSON text appended to out.
 void describe(Arena *a, const Program *p, const Plan *plan, const Spec *spec, Buf *out);
 
-// codegen.c: the plan and its description to what kind says, in a process of its own, written to result_open(out, name). An exit status; 0,
-// or told.
-int codegen(const Plan *plan, const char *json, EmitKind kind, const Result *out, const char *name, const Signals *s);
+// codegen.c: the plan and its description to what kind says, in a process of its own, written to result_open(out, name), for one instruction-set
+// path or all (NULL). An exit status; 0, or told.
+int codegen(const Plan *plan, const char *json, const char *path, EmitKind kind, const Result *out, const char *name, const Signals *s);
 #define CODEGEN_LIBRARY "calm_codegen.so"
+
+// paths.c: of --isa; path_near offers them.
+bool path_known(const char *name);
+void path_near(Near *n);
+// The path that a program with all of them runs here (CALM_ISA where it is set); NULL and an error: none.
+const char *path_native(RtError *e);
+const char *path_best(void);               // of all, wherever
+// What --isa asks for: *path is a path's name, or NULL: all.
+bool path_of(const Options *o, const char **path, RtError *e);
 
 // output.c: whether a build may write to path (NULL: standard output): over nothing that it reads, a program only over one that calmc linked. p may be
 // NULL. False after telling why not.

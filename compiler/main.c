@@ -154,6 +154,13 @@ static int known_kind(const char *kind) {
   return usage(&near, "--emit takes tree, graph, plan, llvm, asm or obj; found '%s'", kind);
 }
 
+static int known_path(const char *path) {
+  Near near = near_begin(path);
+  if (path_known(path)) return 0;
+  path_near(&near);
+  return usage(&near, "--isa takes avx512, avx2 or native; found '%s'", path);
+}
+
 // Has the command what it needs, and nothing that it has no use for? 0, or 2 after a message.
 static int check_options(const Options *o, int which) {
   int bit = commands[which].bit;
@@ -169,6 +176,7 @@ static int check_options(const Options *o, int which) {
   if (*commands[which].arg && *commands[which].arg != '[' && !o->spec) return usage(NULL, "calmc %s: expected %s", commands[which].name, commands[which].arg);
   if (bit == VERIFY && !o->ref) return usage(NULL, "verify needs --ref DUMP.safetensors");
   int bad = o->emit ? known_kind(o->emit) : 0;
+  if (!bad && o->isa) bad = known_path(o->isa);
   return bad ? bad : o->dump ? known_pass(o->dump) : 0;
 }
 

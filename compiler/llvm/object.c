@@ -174,7 +174,7 @@ static void scratch_table(Cg *g, const Plan *p, const int64_t *scratch) {
   free(entry);
 }
 
-static void isa_tables(Cg *g, const Plan *p) {
+static void isa_tables(Cg *g, const Plan *p, const char *path) {
   enum { MOST = 8 };
   LLVMValueRef row[MOST], *fn = need_alloc((size_t)p->nkernel + 1, sizeof *fn);
   bool *asks = need_alloc((size_t)p->nkernel + 1, sizeof *asks);
@@ -182,6 +182,7 @@ static void isa_tables(Cg *g, const Plan *p) {
   int64_t n = 0;
   LLVMTypeRef row_t[3] = {g->ptr, g->ptr, g->i64};
   for (const Isa *isa = isas; isa->name; isa++) {
+    if (path && strcmp(path, isa->name)) continue;
     char name[64];
     snprintf(name, sizeof name, "isa_%s", isa->name);
     LLVMValueRef of[3] = {text(g, name, isa->name)};
@@ -198,10 +199,10 @@ static void isa_tables(Cg *g, const Plan *p) {
 
 LlvmEmit *const calm_llvm_emit = llvm_emit;
 
-void llvm_emit(const Plan *p, const char *json, EmitKind what, Buf *out) {
+void llvm_emit(const Plan *p, const char *json, const char *path, EmitKind what, Buf *out) {
   Cg g;
   cg_begin(&g, "calm");
-  isa_tables(&g, p);
+  isa_tables(&g, p, path);
   LLVMValueRef *entry = need_alloc((size_t)p->nentry + 1, sizeof *entry);
   emit_entries(&g, p, entry);
   cg_constant(&g, "calm_entries", LLVMConstArray2(g.ptr, entry, (uint64_t)p->nentry), true);

@@ -2,6 +2,7 @@
 # What a checkpoint holds and what becomes of damage: one flipped bit is an error with both hashes, an earlier calm's loads with a warning, best/ is
 # there with held-out data only and the start is called the best where it was, another instruction-set path is said.
 . "$(dirname "$0")/lib.sh"
+only=
 cp -r "$root/tests/parity/fixture/." .
 sed '/^train/,$d' spec.calm >bare.calm
 build bare.calm -o app

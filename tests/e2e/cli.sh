@@ -8,6 +8,16 @@ cp -r "$root/tests/parity/fixture/." .
 build spec.calm -o app
 build spec.calm -o again
 cmp -s app again || fail "two builds of one spec differ"
+# every instruction-set path, or one of them
+"$CALMC" build spec.calm -o all 2>err || fail "build: $(cat err)"
+"$CALMC" build spec.calm --isa avx2 -o one 2>err || fail "--isa avx2: $(cat err)"
+[ "$(isas one)" = avx2 ] || fail "--isa avx2 runs: $(isas one)"
+expect 1 'CALM_ISA=avx512: no such instruction-set path; this program has: avx2' env CALM_ISA=avx512 ./one info
+CALM_ISA=avx2 ./all score --params theta0.safetensors --data rows.jsonl --out all.st 2>err || fail "score: $(cat err)"
+./one score --params theta0.safetensors --data rows.jsonl --out one.st 2>err || fail "score: $(cat err)"
+cmp all.st one.st || fail "--isa avx2 has other kernels than the path avx2 of all"
+expect 1 'CALM_ISA\|no such instruction-set path' env CALM_ISA=vax "$CALMC" build spec.calm --isa native -o never
+rm all one
 for kind in tree graph plan llvm asm obj; do
   "$CALMC" build spec.calm --emit=$kind -o emitted.$kind 2>err || fail "--emit=$kind: $(cat err)"
   [ -s emitted.$kind ] || fail "--emit=$kind wrote nothing"
@@ -67,7 +77,7 @@ cat pipe >through & pid=$!
 wait $pid
 cmp -s through plain.plan && [ -p pipe ] || fail "a pipe was not written, but replaced"
 cat pipe >through & pid=$!
-"$CALMC" build spec.calm -o pipe 2>err || fail "a program to a pipe: $(cat err)"
+"$CALMC" build spec.calm $only -o pipe 2>err || fail "a program to a pipe: $(cat err)"
 wait $pid
 cmp -s through app && [ -p pipe ] || fail "a pipe was not written, but replaced by a program"
 cat pipe >through & pid=$!

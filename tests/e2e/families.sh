@@ -35,7 +35,7 @@ twin() {
   mv twin.safetensors "$model.twin"
 }
 echo 'anchor base = "gpt2_b"' >spec.calm
-build spec.calm -o app
+only= build spec.calm -o app
 paths=
 for isa in avx512 avx2; do
   if CALM_ISA=$isa ./app info >/dev/null 2>&1; then paths="$paths $isa"; else echo "this machine has no $isa"; fi

@@ -3,6 +3,7 @@
 # f32 (tests/tool/stint8.c), in both precisions: states, logits and the gradient by the embedding output of two families on every path, whole and cached; a composition's
 # training, loss and text. What it is kept as is shown, is part of what a run belongs to, and takes the memory that is said.
 . "$(dirname "$0")/lib.sh"
+only=
 cp -r "$root/tests/parity/families/." .
 chmod -R u+w .
 # twin DIR: two programs, DIR.int8 of it as int8 and DIR.f32 of the numbers that this keeps

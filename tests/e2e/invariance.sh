@@ -3,6 +3,7 @@
 # offset, with 1, 2 and 3 threads, in both precisions, and through the caches in chunks of 1, 7 and 64 with one sequence leaving midway; later tokens never
 # reach earlier logits.
 . "$(dirname "$0")/lib.sh"
+only=
 cp -r "$root/tests/parity/fixture/." .
 build spec.calm -o app
 rows() { awk -v seed="$1" -v lens="$2" 'BEGIN { srand(seed); n = split(lens, l, " "); for (i = 1; i <= n; i++) { s = ""; for (k = 0; k < l[i]; k++)

@@ -2,6 +2,7 @@
 # What runs out is said: address space, stack, descriptors, file size, disk, threads, who reads. A command ends by itself with status 1 and a line
 # that says what it was, leaves nothing half written, and what was there before stays; a second signal ends it at once.
 . "$(dirname "$0")/lib.sh"
+only=
 cp -r "$root/tests/parity/fixture/." .
 made new 32 64 2 4 2 4096 10000 >own.calm
 build spec.calm -o app

@@ -2,6 +2,7 @@
 # its pages. Refused by name: what it was made from having changed, another program, path or precision, a file that was cut or changed. verify-files
 # reads every byte. It takes the place of nothing but a pack file.
 . "$(dirname "$0")/lib.sh"
+only=
 two_tokenizers
 cp forth.calm app.calm
 build app.calm -o app

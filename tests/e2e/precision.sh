@@ -1,6 +1,7 @@
 #!/bin/sh
 # The choice of precision: what `auto` makes of stored weights, who is asked before whom, what a checkpoint keeps, and that every run says which and why.
 . "$(dirname "$0")/lib.sh"
+only=
 two_tokenizers
 build forth.calm -o app                                      # two models stored in BF16
 field() { sed -n "s/^ *\"$1\": \([^,]*\),*/\1/p" "$2" | head -1; }

@@ -2,6 +2,7 @@
 # What is random follows from --seed and nothing else: initial parameters, the order of rows, sampling. And what else generation promises:
 # greedy at temperature 0, top-k, top-p, stop texts, the completion and a newline alone on standard output.
 . "$(dirname "$0")/lib.sh"
+only=
 made new 32 48 2 4 2 64 1000 >new.calm
 build new.calm -o new
 

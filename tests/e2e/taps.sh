@@ -5,7 +5,7 @@
 for m in gpt2_a gpt2_b gemma3_a qwen3_b; do cp -r "$root/tests/parity/families/$m" .; done
 cp -r "$root/tests/parity/fixture/aug" "$root/tests/parity/taps/." .
 cp "$root/tests/parity/families/rows.jsonl" .
-build spec.calm -o app
+only= build spec.calm -o app
 for isa in avx512 avx2; do
   CALM_ISA=$isa ./app info >said 2>/dev/null || { echo "this machine has no $isa"; continue; }
   grep -q 'gemma.3->base.2  *gemma after block 3, normed -> base after block 2, cross_attention_scaled' said || fail "info: $(cat said)"

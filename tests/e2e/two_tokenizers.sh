@@ -19,9 +19,11 @@ connect aug[1]    -> second[1] with cross_attention(heads = 2)
 connect third[3]  -> base[2]   with cross_attention(heads = 2)
 connect second[3] -> base[3]   with cross_attention(heads = 2)
 END
-for m in llama gemma; do echo "anchor base = \"$m\"" >alone_$m.calm; build alone_$m.calm -o alone_$m; done
+for m in llama gemma; do echo "anchor base = \"$m\"" >alone_$m.calm; only= build alone_$m.calm -o alone_$m; done
 specs="forth back prompt round dag"
 for s in $specs; do
+  # two of them, and the anchors alone, for every instruction-set path
+  case $s in forth|dag) only= ;; *) only='--isa native' ;; esac
   build $s.calm -o $s
   loud $s 2 >loud_$s.calm
   build loud_$s.calm -o loud_$s
@@ -64,6 +66,7 @@ no_leak() {                    # PROGRAM ROWS
 for isa in $(available_isas forth); do
   export CALM_ISA=$isa
   for s in $specs; do
+    ./$s info >/dev/null 2>&1 || continue
     score alone_"$(anchor_of $s)" alone.st --data rows.jsonl
     score $s untrained.st --data rows.jsonl
     what="$s untrained: other logits than alone" same untrained.st alone.st --key '*.logits'

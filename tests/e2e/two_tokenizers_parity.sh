@@ -3,6 +3,7 @@
 # from the anchor to the augment: ids, visible counts, hidden states, logits and every gradient against Hugging Face and PyTorch
 # (tests/parity/make_two_tokenizers.py); one visible token less or more, or `reads prompt` left out or put in, is seen.
 . "$(dirname "$0")/lib.sh"
+only=
 two_tokenizers
 for isa in $(available_isas forth); do
   export CALM_ISA=$isa

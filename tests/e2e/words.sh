@@ -181,6 +181,7 @@ usage "'own.calm' is no command; did you mean 'calmc build own.calm'?" own.calm
 usage "the commands are .*; found 'biuld'; did you mean 'build'?" 'biuld own.calm'
 usage "there is no option '--ouptut'; did you mean '--output'?" 'build own.calm --ouptut=x'
 usage "there is no option '-q'" 'build own.calm -q'
+usage "--isa takes avx512, avx2 or native; found 'avx521'; did you mean 'avx512'?" 'build own.calm --isa avx521'
 usage "--emit takes .*; found 'grpah'; did you mean 'graph'?" 'build own.calm --emit=grpah'
 usage "there is no pass 'cs'; did you mean 'cse'?" 'build own.calm --dump cs'
 usage '--output is given twice' 'build own.calm -o x --output=y'
