@@ -85,6 +85,17 @@ static ProgParam param(const BParam *q, const Plan *plan) {
   return p;
 }
 
+static int param_named(const Program *p, const char *name) {
+  int i = name ? p->nparam : 0;
+  while (i-- > 0 && strcmp(p->param[i].name, name)) {}
+  return name ? i : -1;
+}
+
+static ProgAdapter adapter(const BAdapter *x, const Program *p) {
+  return (ProgAdapter){.model = x->model, .tensor = x->tensor, .module = x->module, .op = x->op, .down = param_named(p, x->down), .up = param_named(p, x->up),
+                       .scale = x->scale, .turned = x->turned};
+}
+
 // The names of the graphs, and what they say.
 typedef struct Names {
   Arena *a;
@@ -171,11 +182,14 @@ void describe(Arena *a, const Program *p, const Plan *plan, const Spec *spec, Bu
   for (int i = 0; i < p->nmodel; i++) map_first(a, &names.model, p->model[i].name, i);
   d.model = ARENA_ARRAY(a, ProgModel, d.nmodel + 1);
   d.param = ARENA_ARRAY(a, ProgParam, d.nparam + 1);
+  d.adapter = ARENA_ARRAY(a, ProgAdapter, p->nadapter + 1);
+  d.nadapter = p->nadapter;
   d.buf = ARENA_ARRAY(a, ProgBuf, d.nbuf + 1);
   d.kernel = ARENA_ARRAY(a, ProgKernel, d.nkernel + 1);
   d.entry = ARENA_ARRAY(a, ProgEntry, d.nentry + 1);
   for (int i = 0; i < d.nmodel; i++) d.model[i] = model(&p->model[i]);
   for (int i = 0; i < d.nparam; i++) d.param[i] = param(&p->param[i], plan);
+  for (int i = 0; i < d.nadapter; i++) d.adapter[i] = adapter(&p->adapter[i], p);
   for (int i = 0; i < d.nbuf; i++) d.buf[i] = buf(&names, &plan->buf[i]);
   for (int i = 0; i < d.nkernel; i++) d.kernel[i] = kernel(a, &plan->kernel[i]);
   for (int i = 0; i < d.nentry; i++) d.entry[i] = entry(&names, &plan->entry[i], plan);

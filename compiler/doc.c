@@ -35,12 +35,19 @@ static const char *signature(Arena *a, const char *name, const char *params) {
   return arena_printf(a, "%s(%s)", name, out);
 }
 
-// How connect applies an op: its first two arguments are the states, the others are named.
+// Do the two tensors that an op is given count the same rows? Then it adds to a product what it makes of the product's input; else it joins models.
+static bool same_rows(const Ast *op) {
+  const Ast *dims[2] = {op->kid[0]->kid[0]->kid[0], op->kid[0]->kid[1]->kid[0]};
+  return dims[0] && dims[1] && dims[0]->nkid && dims[1]->nkid && dims[0]->kid[0]->kind == AST_NAME && dims[1]->kid[0]->kind == AST_NAME &&
+         !strcmp(dims[0]->kid[0]->name, dims[1]->kid[0]->name);
+}
+
+// How connect or adapt applies an op: its first two arguments are given, the others are named.
 static const char *applied(Arena *a, const Ast *op) {
   const Ast *formals = op->kid[0];
   const char *args = "";
   for (int i = 2; i < formals->nkid; i++) args = arena_printf(a, "%s%s%s = 8", args, i > 2 ? ", " : "", formals->kid[i]->name);
-  return arena_printf(a, "connect code[every 4] -> base[spread] with %s(%s)", op->name, args);
+  return arena_printf(a, "%s with %s(%s)", same_rows(op) ? "adapt base \"*.q_proj\"" : "connect code[every 4] -> base[spread]", op->name, args);
 }
 
 static void add_functions(Doc *d) {
@@ -147,7 +154,7 @@ static void list(const Doc *d) {
       {"function", "Functions of tensors, and of numbers known at compile time; an argument with ? may be left out, and any be given by name"},
       {"initial value", "Initial values of parameters, beside normal, uniform, fan_in and a number"},
       {"selector", "Layers of a model, in connect"},
-      {"op", "Operators of the library: connect … with OP"},
+      {"op", "Operators of the library: connect … with OP, adapt … with OP"},
       {"arch", "Architectures of the library"},
       {"fn", "Functions of the library, written in the language"},
   };

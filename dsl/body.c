@@ -120,7 +120,7 @@ static void offer_fns(Near *near, const Ast *list) {
 static void unknown_callee(Check *c, const Ast *call) {
   const Ast *op = spec_find(c->spec, AST_OP, call->name);
   if (op) {
-    diag_error(c->d, call->name_loc, "'%s' is an op, which only connect applies; expected a fn", call->name);
+    diag_error(c->d, call->name_loc, "'%s' is an op, which only connect and adapt apply; expected a fn", call->name);
     diag_note(c->d, op->name_loc, "it is declared here");
     return;
   }

@@ -39,6 +39,7 @@ static const Hint hints[] = {
   {T_PARAM, T_NAME, ANYWHERE, "a parameter with its shape, such as wq[heads, D]"},
   {T_WITH, T_NAME, ANYWHERE, "an op with its arguments, such as cross_attention(heads = 4)"},
   {T_TUNE, T_NAME, ANYWHERE, "the model to train on from its weights, as in tune base"},
+  {T_ADAPT, T_NAME, ANYWHERE, "the model to adapt, as in adapt base \"*.q_proj\" with lora(rank = 8)"},
   {T_CONNECT, T_NAME, ANYWHERE, "the model to read from, as in connect code[every 4] -> base[spread]"},
   {T_ARROW, T_NAME, IN_CONNECT, "the model to add to, and its layers, such as base[spread]"},
   {T_ARROW, T_NAME, ANYWHERE, "a name and shape for the result, such as delta[N, D]"},
@@ -60,12 +61,12 @@ static const Hint hints[] = {
 typedef struct Group {
   int mark, also;
   const char *text;
-  int tokens[14];        // 0 ends
+  int tokens[15];        // 0 ends
 } Group;
 
 static const Group groups[] = {
-  {T_ANCHOR, 0, "a declaration (anchor, augment, model, tune, connect, train, eval, op, fn, arch or use)",
-   {T_ANCHOR, T_AUGMENT, T_USE, T_MODEL, T_TUNE, T_CONNECT, T_TRAIN, T_EVAL, T_OP, T_FN, T_ARCH, T_AS, T_READS}},   // or more on the model above
+  {T_ANCHOR, 0, "a declaration (anchor, augment, model, tune, adapt, connect, train, eval, op, fn, arch or use)",
+   {T_ANCHOR, T_AUGMENT, T_USE, T_MODEL, T_TUNE, T_ADAPT, T_CONNECT, T_TRAIN, T_EVAL, T_OP, T_FN, T_ARCH, T_AS, T_READS}},   // or more on the model above
   {T_CONFIG, 0, "a section (config, prefix, init, fn, embed, layers, tap or head)",
    {T_CONFIG, T_PREFIX, T_INIT, T_FN, T_EMBED, T_LAYERS, T_TAP, T_HEAD}},
   {T_RETURN, 0, "a statement (name = value, param or return)", {T_NAME, T_PARAM, T_RETURN}},
@@ -143,7 +144,7 @@ static void find_pieces(Parse *ps, Expected *e) {
     const Group *group = &groups[g];
     if (!e->has[group->mark] || (group->also && !e->has[group->also])) continue;
     add_piece(e, group->text);
-    drop(e, group->tokens, 14);
+    drop(e, group->tokens, 15);
   }
   for (int code = 0; code < MAX_CODE; code++)
     if (e->has[code]) add_piece(e, quoted(ps, code));

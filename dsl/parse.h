@@ -44,7 +44,7 @@ typedef struct Parse {
   uint32_t told_at;      // where the last syntax error was reported: a token is complained about once
   bool panic;            // an error was reported: skip to where the grammar can go on
   int panic_depth;       // brackets open where the error was
-  bool in_connect, in_arch;
+  bool in_connect, in_adapt, in_arch;
   bool too_deep;
   Ast *result;
 } Parse;

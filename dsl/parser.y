@@ -70,7 +70,7 @@ static Ast *unary(Parse *ps, Loc loc, const char *op, Ast *x) { return ADD(with_
 %token <ast> NUMBER
 %token ARROW DOTDOT DEFAULT EQ NE LE GE
 %token TRUE FALSE NONE AND OR NOT IN FOR RETURN
-%token ANCHOR AUGMENT USE MODEL TUNE CONNECT TRAIN EVAL OP FN ARCH
+%token ANCHOR AUGMENT USE MODEL TUNE ADAPT CONNECT TRAIN EVAL OP FN ARCH
 %token CONFIG PREFIX INIT EMBED LAYERS TAP HEAD
 %token REQUIRE IGNORE PARAM WITH STEP UNDER LIKE TOKENIZER READS AS TOKENS ROWS
 %token EVERY ALL LAST SPREAD
@@ -88,7 +88,7 @@ static Ast *unary(Parse *ps, Loc loc, const char *op, Ast *x) { return ADD(with_
 %precedence NEGATE
 %right '^'
 
-%type <ast> decls decl anchor augment said use model tune connect train eval op fn arch
+%type <ast> decls decl anchor augment said use model tune adapt connect train eval op fn arch
 %type <ast> layers_of picked selector exprs settings setting keys tokenizer init_opt init rules rule
 %type <ast> formals formal_list formal one_formal type_default dims dims_opt result body block stmts stmt params param
 %type <ast> sections section config items item names ignored strings prefixes embed layers tap head served
@@ -102,7 +102,7 @@ file: decls { ps->result = $1; ps->result->loc = @$; };
 decls: %empty { $$ = NEW(FILE, @$); }
   | decls decl { $$ = ADD($1, $2); }
   | decls error { $$ = $1; RECOVER; };
-decl: anchor | augment | use | model | tune | connect | train | eval | op | fn | arch;
+decl: anchor | augment | use | model | tune | adapt | connect | train | eval | op | fn | arch;
 
 anchor: ANCHOR NAME '=' STRING said { $$ = ADOPT(with_str(NAMED(ANCHOR, @$, $2, @2), $4), $5); }
   | ANCHOR NAME '=' STRING error { $$ = with_str(NAMED(ANCHOR, up_to(@1, @4), $2, @2), $4); RECOVER; };
@@ -121,6 +121,8 @@ init_opt: %empty %prec NOTHING_MORE { $$ = NULL; } | init;
 
 tune: TUNE NAME %prec NOTHING_MORE { $$ = NAMED(TUNE, @$, $2, @2); }
   | TUNE NAME strings { $$ = ADOPT(NAMED(TUNE, @$, $2, @2), $3); };
+adapt: ADAPT NAME WITH call { $$ = ADD(NAMED(ADAPT, @$, $2, @2), $4); }
+  | ADAPT NAME strings WITH call { $$ = ADOPT(ADD(NAMED(ADAPT, @$, $2, @2), $5), $3); };
 
 connect: CONNECT layers_of ARROW layers_of WITH call { $$ = ADD(ADD(ADD(NEW(CONNECT, @$), $2), $4), $6); };
 layers_of: picked

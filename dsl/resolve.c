@@ -210,13 +210,38 @@ static void check_model_name(Check *c, const Ast *named) {
   diag_error(c->d, named->name_loc, "no model is called '%s'%s", named->name, did_you_mean(c, near));
 }
 
-// ---- tune
+// The op that a declaration applies: what connect adds to a layer, adapt to a product.
+static void check_applied(Check *c, const Ast *decl, const Ast *call) {
+  const Ast *op = spec_find(c->spec, AST_OP, call->name);
+  if (op) {
+    check_arguments(c, call, op, 2);
+    return;
+  }
+  if (c->partial) return;
+  const Ast *fn = spec_find(c->spec, AST_FN, call->name);
+  Near near = near_to(c, call->name);
+  for (int f = -1; f < c->spec->nlib; f++) {
+    const Ast *file = f < 0 ? c->spec->file : c->spec->lib[f];
+    for (int i = 0; i < file->nkid; i++)
+      if (file->kid[i]->kind == AST_OP) near_offer(&near, file->kid[i]->name);
+  }
+  if (fn) {
+    diag_error(c->d, call->name_loc, "'%s' is a fn, expected an op: %s adds what an op returns", call->name, ast_kind_name(decl->kind));
+    diag_note(c->d, fn->name_loc, "it is declared here");
+  } else {
+    diag_error(c->d, call->name_loc, "no op is called '%s'%s", call->name, did_you_mean(c, near));
+  }
+}
 
-static void check_tune(Check *c, const Ast *tune) {
-  const Ast *model = find_model(c, tune);
-  check_model_name(c, tune);
+// ---- tune, adapt
+
+// What either is of: a model that has weights.
+static void check_weights_of(Check *c, const Ast *decl) {
+  const Ast *model = find_model(c, decl);
+  check_model_name(c, decl);
   if (!model || model->kind != AST_MODEL) return;
-  diag_error(c->d, tune->loc, "'%s' is made from nothing and trained whole: 'tune' is for an anchor or augment, whose weights are frozen without it", tune->name);
+  diag_error(c->d, decl->loc, "'%s' is made from nothing and trained whole: '%s' is for an anchor or augment, whose weights are frozen without it", decl->name,
+             ast_kind_name(decl->kind));
   diag_note(c->d, model->name_loc, "it is declared here");
 }
 
@@ -245,25 +270,7 @@ static void check_connect(Check *c, const Ast *connect) {
                to->kid[1]->name);
   if (from->kid[0]->kind == AST_SEL_SPREAD && to->kid[0]->kind == AST_SEL_SPREAD)
     diag_error(c->d, to->kid[0]->loc, "both sides say spread: one must say how many layers, such as [every 4]");
-  const Ast *op = spec_find(c->spec, AST_OP, call->name);
-  if (op) {
-    check_arguments(c, call, op, 2);
-    return;
-  }
-  if (c->partial) return;
-  const Ast *fn = spec_find(c->spec, AST_FN, call->name);
-  Near near = near_to(c, call->name);
-  for (int f = -1; f < c->spec->nlib; f++) {
-    const Ast *file = f < 0 ? c->spec->file : c->spec->lib[f];
-    for (int i = 0; i < file->nkid; i++)
-      if (file->kid[i]->kind == AST_OP) near_offer(&near, file->kid[i]->name);
-  }
-  if (fn) {
-    diag_error(c->d, call->name_loc, "'%s' is a fn, expected an op: connect adds what an op returns", call->name);
-    diag_note(c->d, fn->name_loc, "it is declared here");
-  } else {
-    diag_error(c->d, call->name_loc, "no op is called '%s'%s", call->name, did_you_mean(c, near));
-  }
+  check_applied(c, connect, call);
 }
 
 static void check_unconnected(Check *c, const Ast *file) {
@@ -326,7 +333,8 @@ static void check_decl(Check *c, const Ast *a) {
   switch (a->kind) {
     case AST_ANCHOR: case AST_AUGMENT: check_said(c, a); break;
     case AST_MODEL: check_model(c, a), check_said(c, a); break;
-    case AST_TUNE: check_tune(c, a); break;
+    case AST_TUNE: check_weights_of(c, a); break;
+    case AST_ADAPT: check_weights_of(c, a), check_applied(c, a, a->kid[0]); break;
     case AST_CONNECT: check_connect(c, a); break;
     case AST_TRAIN: case AST_EVAL: check_settings(c, a); break;
     case AST_OP: check_op(c, a); break;

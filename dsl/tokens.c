@@ -87,7 +87,7 @@ static int classify(const Parse *ps, const Token *t) {
         return token_begins_line(ps, t->loc, true) && decl_fits(w->kind, next) ? w->kind : T_NAME;
       return !ps->nopen || decl_fits(w->kind, next) ? w->kind : T_NAME;
     default:
-      if ((w->kind == T_WITH || w->kind == T_STEP) && !ps->in_connect) return T_NAME;
+      if (w->kind == T_WITH ? !ps->in_connect && !ps->in_adapt : w->kind == T_STEP && !ps->in_connect) return T_NAME;
       return ends_something(ps->last.kind) && !binds ? w->kind : T_NAME;
   }
 }
@@ -138,9 +138,9 @@ static int hand_out(Parse *ps, Token t, Value *val, Loc *loc) {
     ps->stray = true;
   }
   WordClass class = class_of(t.kind);
-  if (class == CLASS_DECL) ps->in_connect = t.kind == T_CONNECT;
+  if (class == CLASS_DECL) ps->in_connect = t.kind == T_CONNECT, ps->in_adapt = t.kind == T_ADAPT;
   if (class == CLASS_DECL && t.kind != T_FN) ps->in_arch = t.kind == T_ARCH;
-  if (t.kind == T_WITH) ps->in_connect = false;
+  if (t.kind == T_WITH) ps->in_connect = ps->in_adapt = false;
   *val = t.val;
   *loc = t.loc;
   return t.kind;

@@ -82,7 +82,7 @@ void bound_connection(Ev *ev, int conn, NodeId to, NodeId from, NodeId delta) {
 void bound_model(Ev *ev, const MInst *m, NodeId result) {
   Walk w = {.ev = ev};
   const char **name = ARENA_ARRAY(ev->b->a, const char *, ev->b->nconn + 1);
-  if ((m->file && !m->tune) || result == NODE_NONE) return;
+  if ((m->file && !m->tune && !m->nadapt) || result == NODE_NONE) return;
   begin(&w);
   for (int i = 0; i < ev->b->nconn; i++)
     if (ev->delta[i] != NODE_NONE) name[w.n] = ev->b->conn[i].pub.name, find(&w, ev->delta[i]);

@@ -85,6 +85,7 @@ static void make_entries(Build *b, int aside) {
   for (int i = 0; i < b->nmodel; i++) {
     check_unused_tensors(b, &b->model[i]);
     check_tunes(b, &b->model[i]);
+    check_adapts(b, &b->model[i]);
     check_tokenizer(b, &b->model[i]);
   }
   if (!whole) return;
@@ -98,6 +99,7 @@ static void make_entries(Build *b, int aside) {
     add_entry(b, graph_update(b->a));
   }
   publish_params(b);
+  b->prog->adapter = b->adapter, b->prog->nadapter = b->nadapter;
 }
 
 Program *program_build(Arena *a, const Spec *spec, Diags *d) {

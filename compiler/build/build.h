@@ -47,6 +47,13 @@ typedef struct BParam {
   double a;                          // standard deviation, bound, gain or value
 } BParam;
 typedef ProgConnection BConnection;  // runtime/abi/program.def
+typedef struct BAdapter {
+  int model;
+  const char *tensor, *module, *op;  // runtime/abi/program.def
+  const char *down, *up;             // the parameters of a low-rank one, scale * up (down x); NULL of another
+  double scale;
+  bool turned;
+} BAdapter;
 
 typedef struct Program {
   BModel *model;
@@ -55,6 +62,8 @@ typedef struct Program {
   int nparam;
   BConnection *conn;
   int nconn;
+  BAdapter *adapter;
+  int nadapter;
   Graph **entry;                     // in the order train or probe, loss, step, score, norm, update (train, norm, update only with parameters)
   int nentry;
   json_t *train;                     // the train block's settings: {"steps": 100, "batch": {"n": 4096, "unit": "tokens"}, "optimizer": {"name": "adamw", "lr": …}, …}

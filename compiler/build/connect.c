@@ -118,8 +118,7 @@ static void index_connections(Build *b) {
   }
 }
 
-// The op of a connection; NULL where it cannot be applied, which an earlier stage has told.
-static const Ast *usable_op(const Build *b, const Ast *call) {
+const Ast *usable_op(const Build *b, const Ast *call) {
   const Ast *op = spec_find(b->spec, AST_OP, call->name);
   bool bad = !op || spec_told(b->spec, call->loc) || spec_told(b->spec, op->kid[0]->loc) || spec_told_syntax(b->spec, op->loc);
   return bad ? NULL : op;

@@ -57,6 +57,14 @@ struct Scope {
 typedef struct Lack {          // a config key that is missing though it is needed
   const char *key, *must;      // must: what it has to be, as the arch's text requires it; NULL
 } Lack;
+typedef struct Adapt {         // an adapt declaration
+  const Ast *decl, *op;        // op NULL: there is none to apply, which was told
+  bool *found;                 // by pattern, or of all: a product was
+} Adapt;
+typedef struct Met {           // a weight of a model that is adapted
+  const char *tensor, *module; // its name in the file; without the .weight it ends in, by the arch's first prefix: what transformers calls the product
+  bool product, inside;        // a linear reads it; one of a block does
+} Met;
 struct MInst {                 // a model of the spec
   int index;
   BModel *pub;
@@ -71,6 +79,11 @@ struct MInst {                 // a model of the spec
   const Ast *config, *prefix, *embed, *blocks, *head, *init, *own_init;
   const Ast *tune;             // its declaration; NULL: its weights are frozen
   bool *tunes;                 // by pattern of it: a weight was found
+  Adapt *adapt;                // what is added to its products
+  int nadapt, capadapt;
+  Met *met;                    // the weights of its file that are read, where any are adapted
+  int nmet, capmet;
+  Map mets;                    // their numbers, by tensor
   Map known;                   // values of config keys that were asked for
   Value *value;
   int nvalue, capvalue;
@@ -93,6 +106,11 @@ typedef struct Conn {          // one line of a layer map
   int next;                    // the next one that is added to the same layer, -1
   const Ast *decl, *op, *tap;  // CONNECT, OP and TAP nodes; op NULL: there is none to apply, which was told; tap NULL: the state itself
 } Conn;
+typedef struct Applied {       // an op where it is applied: its text declares parameters
+  const char *name;            // with which theirs begin: that of the connection, or of the product that is adapted
+  const Ast *decl, *call, *op; // CONNECT or ADAPT, the call behind its `with`, the OP
+  const char *to;              // "layer 4 of model 'base'", for messages
+} Applied;
 typedef struct ParamInfo {
   BParam pub;
   Loc loc;
@@ -118,6 +136,9 @@ typedef struct Build {
   Conn *conn;
   int nconn, capconn;
   Map conns;                   // by name
+  BAdapter *adapter;
+  int nadapter, capadapter;
+  Map adapters;                // by model and product
   ParamInfo *param;
   int nparam, capparam;
   Map params;                  // by name
@@ -143,7 +164,7 @@ typedef struct Ev {            // evaluation of text for one entry's graph (g NU
   Graph *g;
   EntryKind entry;
   MInst *m;                    // whose weights and config keys the text sees; NULL inside an op
-  const Conn *conn;            // whose parameters the text declares; NULL inside an arch
+  const Applied *applied;      // the op whose text it is; NULL inside an arch
   const char *under;           // weight-name prefix of the block
   bool unread;                 // the block stands above every layer that is read of the model, and no loss depends on it
   bool survey;                 // only to see which config keys the text needs: tensors and what follows from them are poison
@@ -273,7 +294,14 @@ void models_load(Build *b);
 
 // ---- connect.c, op.c
 void connections_make(Build *b);
-NodeId op_apply(Ev *ev, const Conn *c, NodeId to, NodeId from);   // what is to be added; NODE_NONE after an error
+const Ast *usable_op(const Build *b, const Ast *call);       // the op that is called; NULL where it cannot be applied, which an earlier stage has told
+NodeId op_apply(Ev *ev, const Applied *p, NodeId to, NodeId from);   // what is to be added; NODE_NONE after an error
+
+// ---- adapt.c
+void adapts_find(Build *b);
+void adapt_meets(Ev *ev, const char *tensor, const char *canonical);   // a weight of a file is read; canonical: its name by the arch's first prefix
+NodeId adapt_product(Ev *ev, NodeId x, NodeId w, NodeId y);   // y = linear(x, w), with what is added where w is adapted
+void check_adapts(Build *b, MInst *m);         // every pattern found products, and nothing else
 
 // ---- bound.c: what a checkpoint depends on, of the score graph
 void bound_connection(Ev *ev, int conn, NodeId to, NodeId from, NodeId delta);

@@ -40,7 +40,8 @@ static NodeId measured(Ev *ev, const Conn *c, NodeId d) {
 static NodeId addition(Ev *ev, const Conn *c, NodeId x) {
   NodeId a = ev->state[c->pub.from][c->pub.from_layer];
   if (c->tap) a = arch_tap(ev, &ev->b->model[c->pub.from], c->tap, c->pub.from_layer, a);
-  NodeId d = op_apply(ev, c, x, a);
+  const char *to = arena_printf(ev->b->a, "layer %d of model '%s'", c->pub.to_layer, ev->b->model[c->pub.to].pub->name);
+  NodeId d = op_apply(ev, &(Applied){c->pub.name, c->decl, c->decl->kid[2], c->op, to}, x, a);
   if (ev->delta) bound_connection(ev, (int)(c - ev->b->conn), x, a, d);
   NodeId added = measured(ev, c, d);
   if (ev->delta) ev->delta[c - ev->b->conn] = added;         // a model's own hash is of all but what is added to it

@@ -345,7 +345,7 @@ static Value declared(Ev *ev, Scope *s, const Ast *bind, Value v) {
 
 static bool eval_param(Ev *ev, Scope *s, const Ast *p) {
   int64_t dim[MAX_RANK];
-  if (!ev->conn || !ev->g) {
+  if (!ev->applied || !ev->g) {
     fail(ev, p->loc, "parameters are declared in ops only");
     return false;
   }
@@ -364,7 +364,7 @@ static bool eval_param(Ev *ev, Scope *s, const Ast *p) {
       return false;
     }
   }
-  const char *name = arena_printf(ev->b->a, "%s.%s", ev->conn->pub.name, p->name);
+  const char *name = arena_printf(ev->b->a, "%s.%s", ev->applied->name, p->name);
   NodeId node = param_node(ev, name, dim, n, init.kind == V_DIST ? &init : NULL, -1, p->loc);
   scope_bind(ev->b, s, p->name, v_tensor(node), p->loc);
   return node != NODE_NONE;

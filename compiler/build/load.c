@@ -193,6 +193,7 @@ void models_load(Build *b) {
     if (d->kind == AST_MODEL ? make_config(b, m) : open_directory(b, m)) model_setup(b, m);
   }
   find_tunes(b);
+  adapts_find(b);
   b->prog->nmodel = b->nmodel;
   b->prog->anchor = b->anchor;
   if (b->anchor >= 0) compare_tokenizers(b);

@@ -1,4 +1,4 @@
-// A composition operator applied at one place of the layer map: its parameters become the connection's.
+// An operator applied at one place, a layer that a connection adds to or a product that is adapted: its parameters become that place's.
 #include <string.h>
 
 #include "build/ctx.h"
@@ -19,8 +19,8 @@ static bool right_type(const char *want, Value *v) {
 }
 
 // The arguments written after `with`, by position or name, and defaults.
-static bool bind_arguments(Ev *ev, Scope *s, const Conn *c) {
-  const Ast *formals = c->op->kid[0], *call = c->decl->kid[2];
+static bool bind_arguments(Ev *ev, Scope *s, const Applied *p) {
+  const Ast *formals = p->op->kid[0], *call = p->call;
   for (int i = 2; i < formals->nkid; i++) {
     const Ast *f = formals->kid[i], *given = NULL;
     for (int k = 0, place = 2; k < call->nkid; k++) {
@@ -31,13 +31,13 @@ static bool bind_arguments(Ev *ev, Scope *s, const Conn *c) {
     }
     const Ast *e = given ? given : f->nkid > 1 ? f->kid[1] : NULL;
     if (!e) {
-      lack(ev, call->loc, "op '%s' needs '%s'", c->op->name, f->name);
+      lack(ev, call->loc, "op '%s' needs '%s'", p->op->name, f->name);
       return false;
     }
     Value v = eval(ev, given ? NULL : s, e);
     if (v.kind == V_POISON) return false;
     if (!right_type(f->str, &v)) {
-      fail(ev, e->loc, "'%s' of op '%s' is %s %s; found %s", f->name, c->op->name,
+      fail(ev, e->loc, "'%s' of op '%s' is %s %s; found %s", f->name, p->op->name,
            strchr("aeiou", f->str[0]) ? "an" : "a", f->str, v_text(ev, &v));
       return false;
     }
@@ -46,22 +46,22 @@ static bool bind_arguments(Ev *ev, Scope *s, const Conn *c) {
   return true;
 }
 
-static NodeId apply(Ev *ev, const Conn *c, NodeId to, NodeId from) {
-  const Ast *formals = c->op->kid[0], *result = c->op->kid[1];
-  Loc loc = c->decl->kid[2]->loc;
+static NodeId apply(Ev *ev, const Applied *p, NodeId to, NodeId from) {
+  const Ast *formals = p->op->kid[0], *result = p->op->kid[1];
+  Loc loc = p->call->loc;
   if (formals->nkid < 2) {
-    fail(ev, c->op->loc, "an op takes at least two tensors: the state it adds to, and the state it reads");
+    fail(ev, p->op->loc, "an op takes at least two tensors: the state it adds to, and the state it reads");
     return NODE_NONE;
   }
   Scope *s = scope_new(ev->b, NULL);
   if (!bind_formal(ev, s, formals->kid[0], v_tensor(to), loc) ||
       !bind_formal(ev, s, formals->kid[1], v_tensor(from), loc))
     return NODE_NONE;
-  if (!bind_arguments(ev, s, c)) return NODE_NONE;
-  Value v = eval_body(ev, s, c->op->kid[2]);
+  if (!bind_arguments(ev, s, p)) return NODE_NONE;
+  Value v = eval_body(ev, s, p->op->kid[2]);
   if (v.kind == V_POISON) return NODE_NONE;
   if (v.kind != V_TENSOR) {
-    fail(ev, c->op->kid[2]->loc, "op '%s' returns a tensor; found %s", c->op->name, v_text(ev, &v));
+    fail(ev, p->op->kid[2]->loc, "op '%s' returns a tensor; found %s", p->op->name, v_text(ev, &v));
     return NODE_NONE;
   }
   NodeId n = v.node;
@@ -71,17 +71,18 @@ static NodeId apply(Ev *ev, const Conn *c, NodeId to, NodeId from) {
   if (rank < 0) return NODE_NONE;
   if (dims) n = t_reshape(ev, dims->loc, n, dim, rank);
   if (n == NODE_NONE || type_equal(t_type(ev, n), t_type(ev, to))) return n;
-  fail(ev, result->loc, "op '%s' returns %s; what is added to layer %d of model '%s' must be %s", c->op->name,
-       show_type(ev->b, ev->g, t_type(ev, n)), c->pub.to_layer, ev->b->model[c->pub.to].pub->name,
-       show_type(ev->b, ev->g, t_type(ev, to)));
+  fail(ev, result->loc, "op '%s' returns %s; what is added to %s must be %s", p->op->name,
+       show_type(ev->b, ev->g, t_type(ev, n)), p->to, show_type(ev->b, ev->g, t_type(ev, to)));
   return NODE_NONE;
 }
 
-NodeId op_apply(Ev *ev, const Conn *c, NodeId to, NodeId from) {
+NodeId op_apply(Ev *ev, const Applied *p, NodeId to, NodeId from) {
   if (to == NODE_NONE || from == NODE_NONE) return NODE_NONE;
-  ev->conn = c;
+  MInst *m = ev->m;                                // an op sees no model
+  const char *under = ev->under;
+  ev->applied = p, ev->m = NULL, ev->under = NULL;
   budget_part(ev->b);
-  NodeId n = apply(ev, c, to, from);
-  ev->conn = NULL;
+  NodeId n = apply(ev, p, to, from);
+  ev->applied = NULL, ev->m = m, ev->under = under;
   return n;
 }

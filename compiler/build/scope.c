@@ -115,13 +115,14 @@ static Value failed(Ev *ev, Loc loc, const char *fmt, va_list ap) {
   bool lacking = ev->b->lacking;
   ev->b->lacking = false;
   if (lacking) return silent(ev);
-  const Ast *reader = ev->conn ? ev->conn->decl : ev->m ? ev->m->decl : NULL;
+  const Ast *reader = ev->applied ? ev->applied->decl : ev->m ? ev->m->decl : NULL;
   bool first = !told_there(ev->b->spec, loc) && report(ev->b, loc, reader && reader->loc.file != loc.file ? reader : NULL, reader, fmt, ap);
   if (first && ev->called.file && ev->called.file != loc.file) diag_note(ev->b->d, ev->called, "called here");
   // text of the library speaks for a model or a connection of the spec: say which
   if (first && loc.file && ev->m && ev->m->decl->loc.file != loc.file) note_model(ev->b, ev->m);
-  if (first && ev->conn && ev->conn->decl->loc.file != loc.file)
-    diag_note(ev->b->d, ev->conn->decl->loc, "for connection '%s'", ev->conn->pub.name);
+  const Applied *p = ev->applied;
+  if (first && p && p->decl->loc.file != loc.file)
+    diag_note(ev->b->d, p->decl->loc, "for %s '%s'", p->decl->kind == AST_CONNECT ? "connection" : "the product", p->name);
   return silent(ev);
 }
 

@@ -237,6 +237,9 @@ void check_tunes(Build *b, MInst *m) {
               m->pub->name, m->tune->kid[i]->str, st_count(m->file->st) ? st_at(m->file->st, 0)->name : "");
 }
 
+// Of the names that a weight's spelling may mean (add_names), the one by the arch's first prefix that stands for the same as name `at`.
+static int canonical(const Ev *ev, int at) { return ev->m->prefix && ev->m->prefix->nkid ? at - at % ev->m->prefix->nkid : at; }
+
 Value weight_shaped(Ev *ev, const Ast *e, Value w, const int64_t *dim, int n) {
   Build *b = ev->b;
   for (int i = 0; i < n; i++)
@@ -245,7 +248,8 @@ Value weight_shaped(Ev *ev, const Ast *e, Value w, const int64_t *dim, int n) {
                   ev->g->sym[dim_sym(dim[i])].name);
   if (!ev->m->file) return weight_made(ev, e, w.v[0].s, dim, n);
   const StTensor *t = NULL;
-  for (int i = 0; i < w.n && !t; i++) t = model_tensor(ev->m->file, w.v[i].s);
+  int at = 0;
+  while (at < w.n && !(t = model_tensor(ev->m->file, w.v[at].s))) at++;
   if (!t) {
     not_there(ev, e, &w);
     ev->m->lacks_weight = true;
@@ -271,6 +275,7 @@ Value weight_shaped(Ev *ev, const Ast *e, Value w, const int64_t *dim, int n) {
   ev->b->about = NULL;
   memcpy(type.dim, dim, (size_t)n * sizeof *dim);
   const char *name = arena_printf(b->a, "%s.%s", ev->m->pub->name, t->name);
+  adapt_meets(ev, t->name, w.v[canonical(ev, at)].s);
   if (is_tuned(ev, t->name)) return weight_tuned(ev, e, t, name, dim, n);
   NodeId node = t_memo(ev, name);
   if (node != NODE_NONE) return v_tensor(t_reshape(ev, e->loc, node, dim, n));
