@@ -25,7 +25,7 @@ def prepare(dir, shape):
         torch.manual_seed(i)
         s = shape[role]
         m = LlamaForCausalLM(LlamaConfig(vocab_size=shape["vocab"], hidden_size=s["width"], intermediate_size=s["ff"], num_hidden_layers=s["layers"],
-                                         num_attention_heads=s["heads"], num_key_value_heads=s["heads"], max_position_embeddings=1024, rms_norm_eps=1e-6,
+                                         num_attention_heads=s["heads"], num_key_value_heads=s.get("kv_heads", s["heads"]), max_position_embeddings=1024, rms_norm_eps=1e-6,
                                          tie_word_embeddings=shape["tied"], bos_token_id=0, eos_token_id=1, pad_token_id=None)).eval()
         with torch.no_grad():
             for name, p in m.named_parameters():

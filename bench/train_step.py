@@ -17,6 +17,9 @@ SHAPES = {
                        pairs=[(1, 2), (2, 4)], cross_heads=4, join=True, shortest=15, longest=25, labelled=0.5, batch=64, rows=256, lr=1e-3),
     "small": dict(anchor=dict(width=768, layers=12, heads=12, ff=2048), augment=dict(width=384, layers=8, heads=6, ff=1024), vocab=32000, tied=True,
                   pairs=[(2, 3), (4, 6), (6, 9), (8, 12)], cross_heads=12, join=False, shortest=64, longest=256, labelled=0.3, batch=8, rows=32, lr=3e-4),
+    # Llama-3.2-1B's shape with Qwen2.5-0.5B's, one vocabulary
+    "1b": dict(anchor=dict(width=2048, layers=16, heads=32, kv_heads=8, ff=8192), augment=dict(width=896, layers=24, heads=14, kv_heads=2, ff=4864), vocab=128256, tied=True,
+               pairs=[(6, 4), (12, 8), (18, 12), (24, 16)], cross_heads=16, join=False, shortest=64, longest=256, labelled=0.3, batch=4, rows=8, lr=3e-4),
 }
 # Nothing to skip: every row as long as the longest, every token labelled.
 SHAPES["equal"] = dict(SHAPES["small"], shortest=SHAPES["small"]["longest"], labelled=1.0)
@@ -56,7 +59,7 @@ class Bench:
     def __init__(self, a, dir, shape, cache):
         self.a, self.dir, self.shape, self.cache = a, dir, shape, cache
         self.epoch = shape["rows"] // shape["batch"]
-        self.steps = self.epoch * (a.epochs or (20 if a.shape == "experiment" else 2))
+        self.steps = self.epoch * (a.epochs or {"experiment": 20, "1b": 1}.get(a.shape, 2))
 
     def command(self, steps): return [f"{self.dir}/app", "train", "--params", f"{self.dir}/theta.safetensors", "--steps", str(steps), "--cache", "off"]
 
@@ -96,7 +99,7 @@ def main():
     ap.add_argument("--calmc", required=True, help=argparse.SUPPRESS)
     ap.add_argument("--shape", choices=SHAPES, default="small")
     ap.add_argument("--batch", type=int, help="rows a step (default: the shape's)")
-    ap.add_argument("--epochs", type=int, help="timed epochs a process (default: 2 of small, 20 of experiment)")
+    ap.add_argument("--epochs", type=int, help="timed epochs a process (default: 1 of 1b, 2 of small, 20 of experiment)")
     ap.add_argument("--dir", default=os.path.join(tempfile.gettempdir(), f"calm-bench-{os.getuid()}"))
     options(ap, rounds=5)
     a = ap.parse_args()
