@@ -100,4 +100,4 @@ def main():
     table(["tokens", "program", "dtype", "threads", "processor", "prompt s", "tokens/s", "cpu s", "MB", "prompt", "cpu"], rows, 3)
 
 
-main()
+if __name__ == "__main__": main()
