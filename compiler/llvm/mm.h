@@ -7,11 +7,11 @@ enum {
   MM_KC = 256,                 // most words of k per pass: a tile's rows of A and its panels of B stay in L1
   MM_ASTRIDE = MM_KC + 16,     // words between rows of the copied A (17 lines: consecutive sets)
   MM_AROWS = 16,               // rows of the copy's buffer (a transposed copy writes whole 16-row blocks)
-  MM_FEW = 6,                  // so few rows stream the panels; of more, multiplying them takes longer
+  MM_FEW = 8,                  // so few rows stream the panels; of more, multiplying them takes longer
   MM_FEW_KC = 2048,            // most words of k per pass of them, of a row and of all: panels are read in long runs, the rows' copy stays in L1
   MM_FEW_WORDS = 4096,
   MM_FEW_STRIDE = MM_FEW_KC + 16,
-  MM_AHEAD = 4096,             // bytes that the panels of a tile together are prefetched ahead
+  MM_AHEAD = 8192,             // bytes that the panels of a tile together are prefetched ahead
   MM_UNROLL = 2,                // more let the scheduler gather loads until accumulators are spilled
 };
 
