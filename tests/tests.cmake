@@ -146,3 +146,6 @@ foreach(script ${e2e_tests})
   set_tests_properties(${name} PROPERTIES SKIP_RETURN_CODE 77
     ENVIRONMENT "CALMC=$<TARGET_FILE:calmc>;STCMP=$<TARGET_FILE:stcmp>;STCAT=$<TARGET_FILE:stcat>;STSPLIT=$<TARGET_FILE:stsplit>;STINT8=$<TARGET_FILE:stint8>")
 endforeach()
+
+# The longest begin first, so that none of them is left over at the end.
+set_tests_properties(test_native_graphs test_hostile test_dsl test_follow families memory real real_pair real_pair_example taps two_tokenizers PROPERTIES COST 100)
