@@ -3,6 +3,7 @@
 #include "autodiff/rules.h"
 
 #include "dsl/base/bug.h"
+#include "graph/ops.h"
 
 static NodeId in(const Reverse *r, NodeId id, int k) { return r->g->node[id].in[k]; }
 
@@ -54,7 +55,7 @@ void grad_unslice(Reverse *r, NodeId y, NodeId dy) {
 }
 
 void grad_lookup(Reverse *r, NodeId y, NodeId dy) {
-  Attr rows = {.of_lookup_dw = {r->g->node[in(r, y, 1)].type.dim[0]}};
+  Attr rows = {.of_lookup_dw = {r->g->node[in(r, y, 1)].type.dim[0], r->g->node[y].attr.of_lookup.from}};
   if (grad_wanted(r, y, 1))
     grad_give(r, y, 1, graph_add(r->g, OP_lookup_dw, (NodeId[]){in(r, y, 0), dy}, 2, &rows, NULL));
 }
@@ -84,10 +85,15 @@ void grad_attention(Reverse *r, NodeId y, NodeId dy) {
 
 // The gradient's second result is the loss again; the head's gradient needs it.
 void grad_xent(Reverse *r, NodeId y, NodeId dy) {
-  NodeId inputs[5] = {in(r, y, 0), in(r, y, 1), in(r, y, 2), dy};
+  bool biased = r->g->node[y].nin == op_max_in(OP_xent);
+  NodeId bias = biased ? in(r, y, 3) : NODE_NONE, inputs[6] = {in(r, y, 0), in(r, y, 1), in(r, y, 2), dy, bias};
   Attr attr = {.softcap = r->g->node[y].attr.softcap};
-  NodeId d = graph_add(r->g, OP_xent_grad, inputs, 4, &attr, NULL);
-  inputs[4] = graph_part(r->g, d, 1);
+  NodeId d = graph_add(r->g, OP_xent_grad, inputs, 4 + biased, &attr, NULL);
+  inputs[4] = graph_part(r->g, d, 1), inputs[5] = bias;
   if (grad_wanted(r, y, 0)) grad_give(r, y, 0, graph_part(r->g, d, 0));
-  if (grad_wanted(r, y, 1)) grad_give(r, y, 1, graph_add(r->g, OP_xent_dw, inputs, 5, &attr, NULL));
+  bool w = grad_wanted(r, y, 1), b = biased && grad_wanted(r, y, 3);
+  if (!w && !b) return;
+  d = graph_add(r->g, OP_xent_dw, inputs, 5 + biased, &attr, NULL);
+  if (w) grad_give(r, y, 1, biased ? graph_part(r->g, d, 0) : d);
+  if (b) grad_give(r, y, 3, graph_part(r->g, d, 1));
 }

@@ -129,14 +129,17 @@ static Value call_lookup(Ev *ev, Args *a) {
   if (ti.dt != DT_I32 || ti.rank != 1) return fail(ev, a->at[0], "lookup takes ids; found %s", v_text(ev, &ids));
   if (tt.rank < 2 || type_row_sym(&tt) >= 0)
     return fail(ev, a->at[1], "lookup takes a table [V, …]; found %s", v_text(ev, &table));
-  const Node *from = &ev->g->node[ids.node];
+  int64_t from = 0;
+  if (a->v[2].kind != V_NONE && (!v_whole(&a->v[2], &from) || from < 0 || from >= tt.dim[0]))
+    return fail(ev, a->at[2], "lookup: the row of id 0 is one of 0 to %lld; found %s", (long long)tt.dim[0] - 1, v_text(ev, &a->v[2]));
+  const Node *id = &ev->g->node[ids.node];
   const char *model;
-  bool tokens = from->op == OP_input && prog_name_is(InputKind_names, INPUT_IDS, from->attr.name, &model);
-  if (ev->m && tokens && (!ev->m->pub->vocab || tt.dim[0] < ev->m->pub->vocab))
-    ev->m->pub->vocab = tt.dim[0];
+  bool tokens = id->op == OP_input && prog_name_is(InputKind_names, INPUT_IDS, id->attr.name, &model);
+  if (ev->m && tokens && (!ev->m->pub->vocab || tt.dim[0] - from < ev->m->pub->vocab))
+    ev->m->pub->vocab = tt.dim[0] - from;
   param_used(ev, table.node, 0);
   NodeId in[2] = {ids.node, as_kept(ev, a->at[1], table.node, tt.rank - 1)};
-  return v_tensor(t_add(ev, a->call->loc, OP_lookup, in, 2, NULL));
+  return v_tensor(t_add(ev, a->call->loc, OP_lookup, in, 2, &(Attr){.of_lookup = {from}}));
 }
 
 static Value call_positions(Ev *ev, Args *a) {

@@ -137,14 +137,28 @@ static NodeId uncapped(const Graph *g, NodeId n, double *cap) {
   return x;
 }
 
-// The head ends in linear(h, W), or in its softcap: the loss takes h and W, and never makes the logits.
+// linear(h, W) + bias at n: the product, and the bias[V], a frozen or trained vector; n itself and NODE_NONE where it is something else.
+static NodeId unbiased(const Graph *g, NodeId n, NodeId *bias) {
+  *bias = NODE_NONE;
+  for (int k = 0; k < 2 && g->node[n].op == OP_add; k++) {
+    NodeId y = g->node[n].in[k], b = g->node[n].in[1 - k];
+    const Type *ty = &g->node[y].type, *tb = &g->node[b].type;
+    if (g->node[y].op != OP_linear || tb->rank != 1 || dim_is_sym(tb->dim[0]) || tb->dt != DT_F32 || ty->rank != 2 || tb->dim[0] != ty->dim[1]) continue;
+    *bias = b;
+    return y;
+  }
+  return n;
+}
+
+// The head ends in linear(h, W), with or without a bias, or in its softcap: the loss takes h, W and the bias, and never makes the logits.
 static NodeId loss_node(Ev *ev, NodeId logits) {
   const MInst *m = &ev->b->model[ev->b->anchor];
   double cap;
-  Node n = ev->g->node[uncapped(ev->g, logits, &cap)];
+  NodeId bias;
+  Node n = ev->g->node[unbiased(ev->g, uncapped(ev->g, logits, &cap), &bias)];
   if (n.op != OP_linear || n.type.rank != 2 || n.attr.of_linear.inner != 1) {
     if (fail_at(ev->b, m->head->loc,
-                "the head must end in linear(x, weight) with a weight [V, D], or in softcap(linear(x, weight), cap): "
+                "the head must end in linear(x, weight) or linear(x, weight, bias) with a weight [V, D], or in softcap(that, cap): "
                 "training never holds all logits"))
       note_model(ev->b, m);
     return NODE_NONE;
@@ -154,8 +168,8 @@ static NodeId loss_node(Ev *ev, NodeId logits) {
     fail_at(ev->b, m->head->loc, "the head of a model that is trained whole cannot be a transposed weight");
     return NODE_NONE;
   }
-  NodeId in[3] = {n.in[0], n.in[1], rows_input(ev, INPUT_LABELS, DT_I32)};
-  return t_add(ev, m->head->loc, OP_xent, in, 3, &(Attr){.softcap = cap});
+  NodeId in[4] = {n.in[0], n.in[1], rows_input(ev, INPUT_LABELS, DT_I32), bias};
+  return t_add(ev, m->head->loc, OP_xent, in, bias == NODE_NONE ? 3 : 4, &(Attr){.softcap = cap});
 }
 
 // The second result of the gradient of the loss is the loss again: with it the logits are computed once. The loss itself when the head's

@@ -332,10 +332,14 @@ Value call_fn(Ev *ev, Scope *up, const Ast *fn, const Value *arg, const Loc *at,
   return r;
 }
 
-// name[dims] = expr: a declared shape reshapes
+// name[dims] = expr: a declared shape reshapes; of a list of numbers it makes a tensor
 static Value declared(Ev *ev, Scope *s, const Ast *bind, Value v) {
   const Ast *dims = bind->kid[0];
   int64_t dim[MAX_RANK];
+  if (v.kind == V_LIST && ev->g) {
+    NodeId list = t_operand(ev, bind->kid[1]->loc, v);
+    v = list == NODE_NONE ? v_poison() : v_tensor(list);
+  }
   if (v.kind != V_TENSOR && !poisoned(&v))
     return fail(ev, bind->kid[1]->loc, "'%s' is declared a tensor %s; found %s", bind->name,
                 source_text(ev->b, dims->loc), v_text(ev, &v));

@@ -5,6 +5,7 @@
 
 #include "dsl/base/alloc.h"
 #include "graph/eval_ops.h"
+#include "graph/ops.h"
 
 void eval_linear(Eval *e, NodeId id) {
   const double *x = eval_in(e, id, 0), *w = eval_in(e, id, 1);
@@ -39,9 +40,9 @@ void eval_linear_dw(Eval *e, NodeId id) {
 static int64_t index_of(const Eval *e, NodeId id, int k, int64_t r) { return (int64_t)eval_in(e, id, k)[r]; }
 
 // Are all values of operand k (ids, rows, labels) in 0 … limit - 1? When not, that is the evaluation's error.
-static bool indices_fit(Eval *e, NodeId id, int k, int64_t limit) {
+static bool indices_fit(Eval *e, NodeId id, int k, int64_t from, int64_t limit) {
   for (int64_t r = 0; r < eval_rows(e, eval_type(e, id, k)); r++) {
-    int64_t i = index_of(e, id, k, r);
+    int64_t i = index_of(e, id, k, r) + from;
     if (i >= 0 && i < limit) continue;
     e->error = arena_printf(e->arena, "node %%%d (%s): index %lld of row %lld is not in 0 … %lld", id,
                             op_name(e->g->node[id].op), (long long)i, (long long)r, (long long)limit - 1);
@@ -59,16 +60,18 @@ static void move_rows(Eval *e, NodeId id, const double *x, double *y, int index,
 }
 
 void eval_lookup(Eval *e, NodeId id) {
-  if (!indices_fit(e, id, 0, eval_type(e, id, 1)->dim[0])) return;
-  move_rows(e, id, eval_in(e, id, 1), eval_out(e, id, 0), 0, type_row_elems(&e->g->node[id].type), true);
+  int64_t from = e->g->node[id].attr.of_lookup.from, n = type_row_elems(&e->g->node[id].type);
+  if (!indices_fit(e, id, 0, from, eval_type(e, id, 1)->dim[0])) return;
+  move_rows(e, id, eval_in(e, id, 1) + from * n, eval_out(e, id, 0), 0, n, true);
 }
 
 void eval_lookup_dw(Eval *e, NodeId id) {
-  if (!indices_fit(e, id, 0, e->g->node[id].attr.of_lookup_dw.rows)) return;
+  int64_t from = e->g->node[id].attr.of_lookup_dw.from;
+  if (!indices_fit(e, id, 0, from, e->g->node[id].attr.of_lookup_dw.rows)) return;
   int64_t n = type_row_elems(eval_type(e, id, 1));
   double *w = eval_out(e, id, 0);
   for (int64_t r = 0; r < eval_rows(e, eval_type(e, id, 1)); r++)
-    for (int64_t i = 0; i < n; i++) w[index_of(e, id, 0, r) * n + i] += eval_in(e, id, 1)[r * n + i];
+    for (int64_t i = 0; i < n; i++) w[(index_of(e, id, 0, r) + from) * n + i] += eval_in(e, id, 1)[r * n + i];
 }
 
 static void take_mask(Eval *e, NodeId id) {
@@ -83,19 +86,19 @@ static void take_mask(Eval *e, NodeId id) {
 }
 
 void eval_take(Eval *e, NodeId id) {
-  if (!indices_fit(e, id, 1, eval_rows(e, eval_type(e, id, 0)))) return;
+  if (!indices_fit(e, id, 1, 0, eval_rows(e, eval_type(e, id, 0)))) return;
   if (e->g->node[id].type.dt == DT_MASK) take_mask(e, id);
   else move_rows(e, id, eval_in(e, id, 0), eval_out(e, id, 0), 1, type_row_elems(&e->g->node[id].type), true);
 }
 
 void eval_untake(Eval *e, NodeId id) {
-  if (!indices_fit(e, id, 1, eval_rows(e, &e->g->node[id].type))) return;
+  if (!indices_fit(e, id, 1, 0, eval_rows(e, &e->g->node[id].type))) return;
   move_rows(e, id, eval_in(e, id, 0), eval_out(e, id, 0), 1, type_row_elems(eval_type(e, id, 0)), false);
 }
 
 void eval_append(Eval *e, NodeId id) {
   const Type *t = &e->g->node[id].type;
-  if (!indices_fit(e, id, 2, eval_rows(e, t))) return;
+  if (!indices_fit(e, id, 2, 0, eval_rows(e, t))) return;
   double *y = eval_out(e, id, 0);
   memcpy(y, eval_in(e, id, 0), (size_t)eval_elems(e, t) * sizeof *y);
   move_rows(e, id, eval_in(e, id, 1), y, 2, type_row_elems(t), false);
@@ -201,21 +204,23 @@ void eval_attention_grad(Eval *e, NodeId id) {
 
 // ---- loss
 typedef struct Head {
-  const double *h, *w;
+  const double *h, *w, *bias;  // bias: NULL, or one of every entry
   int64_t R, D, V;
   double cap;
 } Head;
 
 static Head head(Eval *e, NodeId id) {
   const Type *h = eval_type(e, id, 0), *w = eval_type(e, id, 1);
-  return (Head){eval_in(e, id, 0), eval_in(e, id, 1), eval_rows(e, h), h->dim[1], w->dim[0], e->g->node[id].attr.softcap};
+  const Node *n = &e->g->node[id];
+  const double *bias = n->nin == op_max_in(n->op) ? eval_in(e, id, n->nin - 1) : NULL;
+  return (Head){eval_in(e, id, 0), eval_in(e, id, 1), bias, eval_rows(e, h), h->dim[1], w->dim[0], n->attr.softcap};
 }
 
 // Logits of row r, and their derivative with respect to the raw product; returns the log of the sum.
 static double logits(const Head *x, int64_t r, double *l, double *slope) {
   double top = -INFINITY, sum = 0;
   for (int64_t v = 0; v < x->V; v++) {
-    double s = 0;
+    double s = x->bias ? x->bias[v] : 0;
     for (int64_t d = 0; d < x->D; d++) s += x->h[r * x->D + d] * x->w[v * x->D + d];
     double th = x->cap > 0 ? tanh(s / x->cap) : 0;
     l[v] = x->cap > 0 ? x->cap * th : s;
@@ -228,7 +233,7 @@ static double logits(const Head *x, int64_t r, double *l, double *slope) {
 
 typedef void RowOf(void *user, int64_t r, int64_t label, const double *l, const double *slope, double lse);
 static void each_row(Eval *e, NodeId id, const Head *x, RowOf *f, void *user) {
-  if (!indices_fit(e, id, 2, x->V)) return;
+  if (!indices_fit(e, id, 2, 0, x->V)) return;
   double *l = need_alloc((size_t)x->V * 2 + 1, sizeof *l);
   for (int64_t r = 0; r < x->R; r++) {
     double lse = logits(x, r, l, l + x->V);
@@ -240,7 +245,7 @@ static void each_row(Eval *e, NodeId id, const Head *x, RowOf *f, void *user) {
 typedef struct Loss {
   Head x;
   const double *g;
-  double *nll, *dh, *dw;
+  double *nll, *dh, *dw, *db;
 } Loss;
 
 static void loss_row(void *user, int64_t r, int64_t label, const double *l, const double *slope, double lse) {
@@ -248,6 +253,7 @@ static void loss_row(void *user, int64_t r, int64_t label, const double *l, cons
   if (o->nll) o->nll[r] = lse - l[label];
   for (int64_t v = 0; v < o->x.V && o->g; v++) {
     double d = o->g[r] * (exp(l[v] - lse) - (v == label)) * slope[v];
+    if (o->db) o->db[v] += d;
     for (int64_t i = 0; i < o->x.D; i++) {
       if (o->dh) o->dh[r * o->x.D + i] += d * o->x.w[v * o->x.D + i];
       if (o->dw) o->dw[v * o->x.D + i] += d * o->x.h[r * o->x.D + i];
@@ -267,5 +273,6 @@ void eval_xent_grad(Eval *e, NodeId id) {
 
 void eval_xent_dw(Eval *e, NodeId id) {
   Loss o = {.x = head(e, id), .g = eval_in(e, id, 3), .dw = eval_out(e, id, 0)};
+  if (o.x.bias) o.db = eval_out(e, id, 1);
   each_row(e, id, &o.x, loss_row, &o);
 }

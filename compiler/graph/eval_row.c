@@ -65,6 +65,7 @@ void eval_erf(Eval *e, NodeId id) { unary(e, id, erf); }
 void eval_sigmoid(Eval *e, NodeId id) { unary(e, id, f_sigmoid); }
 void eval_cos(Eval *e, NodeId id) { unary(e, id, cos); }
 void eval_sin(Eval *e, NodeId id) { unary(e, id, sin); }
+void eval_floor(Eval *e, NodeId id) { unary(e, id, floor); }
 void eval_stop_gradient(Eval *e, NodeId id) { unary(e, id, f_same); }
 void eval_float(Eval *e, NodeId id) { unary(e, id, f_same); }
 void eval_reshape(Eval *e, NodeId id) { unary(e, id, f_same); }

@@ -176,7 +176,7 @@ typedef enum OpTrait {
   T_TAKES = 1 << 10,                         // rows of operand 0 by the index that is operand 1
   T_OWN_ROWS = 1 << 11,                      // its operands may be of different rows, as its shape rule says
   T_IN_PLACE = 1 << 12,                      // the result lies where operand 0 lies
-  T_STOPS = 1 << 13,                         // gradients end here; gone after them
+  T_STOPS = 1 << 13,                         // gradients end here
   T_BACKWARD = 1 << 14,                      // stands in the backward pass only; graph/verify_live.c knows when it is asked for
   // sources
   T_GIVEN = 1 << 15,                         // by the runtime, at every step
@@ -184,6 +184,7 @@ typedef enum OpTrait {
   T_TRAINED = 1 << 17,
   T_CACHED = 1 << 18,
   T_LITERAL = 1 << 19,
+  T_GONE = 1 << 21,                          // its operand, once gradients are made (passes/stops)
   T_ROUNDED = 1 << 20,                       // a tensor as int8: no source itself
 } OpTrait;
 #define T_WHOLE(k) (1u << (24 + (k)))         // operand k is read at all rows, whichever row is made

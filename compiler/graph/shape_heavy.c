@@ -1,6 +1,7 @@
 // Shape rules of products, rows by index, attention and the loss.
 #include <string.h>
 
+#include "graph/ops.h"
 #include "graph/shape.h"
 
 static bool is_rows(const Type *t) { return t->dt == DT_F32 && type_row_sym(t) >= 0; }
@@ -115,13 +116,14 @@ const char *shape_linear_dw(const Graph *g, Node *n) {
 const char *shape_lookup(const Graph *g, Node *n) {
   const Type *ids = shape_in(g, n, 0), *w = shape_in(g, n, 1);
   if (!is_index(ids) || !is_static(w) || w->rank < 1) return shape_bad(g, n, "expected ids and a table");
+  if (n->attr.of_lookup.from < 0 || n->attr.of_lookup.from >= w->dim[0]) return shape_bad(g, n, "the first row is not in the table");
   n->out[0] = rows_of(ids->dim[0], w->dim + 1, w->rank - 1);
   return NULL;
 }
 
 const char *shape_lookup_dw(const Graph *g, Node *n) {
   const Type *ids = shape_in(g, n, 0), *dy = shape_in(g, n, 1);
-  if (!is_index(ids) || !is_rows(dy) || dy->dim[0] != ids->dim[0] || n->attr.of_lookup_dw.rows < 0)
+  if (!is_index(ids) || !is_rows(dy) || dy->dim[0] != ids->dim[0] || n->attr.of_lookup_dw.rows < 0 || n->attr.of_lookup_dw.from < 0)
     return shape_bad(g, n, "expected ids and rows alike");
   n->out[0] = *dy;
   n->out[0].dim[0] = n->attr.of_lookup_dw.rows;
@@ -199,10 +201,13 @@ static const char *loss_operands(const Graph *g, const Node *n) {
   if (!is_rows(h) || h->rank != 2 || !is_static(w) || w->rank != 2 || w->dim[1] != h->dim[1])
     return shape_bad(g, n, "expected rows and a head of their width");
   if (!is_index(labels) || labels->dim[0] != h->dim[0]) return shape_bad(g, n, "expected one label a row");
-  for (int k = 3; k < n->nin; k++) {         // nll', nll
+  int rows = op_min_in(n->op);
+  for (int k = 3; k < rows; k++) {           // nll', nll
     const Type *t = shape_in(g, n, k);
     if (t->dt != DT_F32 || t->rank != 1 || t->dim[0] != h->dim[0]) return shape_bad(g, n, "expected one number a row");
   }
+  const Type *bias = n->nin > rows ? shape_in(g, n, rows) : NULL;
+  if (bias && (bias->dt != DT_F32 || bias->rank != 1 || bias->dim[0] != w->dim[0])) return shape_bad(g, n, "expected a bias of the head's extent");
   return NULL;
 }
 
@@ -224,8 +229,10 @@ const char *shape_xent_grad(const Graph *g, Node *n) {
 const char *shape_xent_dw(const Graph *g, Node *n) {
   const char *error = loss_operands(g, n);
   if (!error) {
+    n->nout = n->nin == op_max_in(n->op) ? 2 : 1;
     n->out[0] = *shape_in(g, n, 1);
     n->out[0].dt = DT_F32;
+    n->out[1] = (Type){.dt = DT_F32, .rank = 1, .dim = {n->out[0].dim[0]}};
   }
   return error;
 }

@@ -70,8 +70,8 @@ typedef struct Asked {
 } Asked;
 static const Asked asked[] = {
     {OP_attention_grad, 1 << 1 | 1 << 2 | 1 << 3, {{0}}},
-    {OP_xent_grad, 1 << 0 | 1 << 1, {{0}}},
-    {OP_xent_dw, 1 << 1, {{0}}},
+    {OP_xent_grad, 1 << 0 | 1 << 1 | 1 << 4, {{0}}},
+    {OP_xent_dw, 1 << 1 | 1 << 5, {{0}}},
     {OP_lookup_dw, 0, {{OP_lookup, 0, 0}}},
     {OP_linear_dw, 0, {{OP_linear, 0, 1}, {OP_linear_dx, 0, 0}}},
     {OP_linear_dx, 0, {{OP_linear, 1, 1}}},

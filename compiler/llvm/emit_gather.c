@@ -101,7 +101,8 @@ void emit_LOOKUP(Cg *g, const Kernel *k) {
   int64_t width = k->LOOKUP.W;
   Dtype dt = k->arg[KARG(LOOKUP, table)].dt;
   CgLoop r = row_loop(g);
-  Copy c = {dt, row_at(g, cg_dtype(g, dt), KARG(LOOKUP, table), index_at(g, KARG(LOOKUP, ids), r.i), width), row_at(g, g->f32, KARG(LOOKUP, out), r.i, width)};
+  LLVMValueRef row = cg_add(g, index_at(g, KARG(LOOKUP, ids), r.i), cg_i64(g, k->LOOKUP.from));
+  Copy c = {dt, row_at(g, cg_dtype(g, dt), KARG(LOOKUP, table), row, width), row_at(g, g->f32, KARG(LOOKUP, out), r.i, width)};
   if (k->LOOKUP.rounded) round_row(g, &c, width);
   else columns(g, cg_i64(g, 0), cg_i64(g, width), copy_lanes, &c);
   cg_loop_end(g, &r);
@@ -230,7 +231,7 @@ void emit_LOOKUP_DW(Cg *g, const Kernel *k) {
   zero_rows(g, KARG(LOOKUP_DW, dtable), cg_i64(g, k->LOOKUP_DW.V), width, lo, hi);
   CgLoop r = cg_loop(g, cg_i64(g, 0), cg_rows(g), 1);
   Copy c = {DT_F32, row_at(g, g->f32, KARG(LOOKUP_DW, dy), r.i, width),
-            row_at(g, g->f32, KARG(LOOKUP_DW, dtable), index_at(g, KARG(LOOKUP_DW, ids), r.i), width)};
+            row_at(g, g->f32, KARG(LOOKUP_DW, dtable), cg_add(g, index_at(g, KARG(LOOKUP_DW, ids), r.i), cg_i64(g, k->LOOKUP_DW.from)), width)};
   columns(g, lo, hi, add_lanes, &c);
   cg_loop_end(g, &r);
 }

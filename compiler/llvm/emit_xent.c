@@ -25,6 +25,7 @@ Xent xent_begin(Cg *g, const Kernel *k, bool kept) {
   x.h = cg_arg_ptr(g, KARG(XENT, h));
   x.w = cg_arg_ptr(g, KARG(XENT, packed));
   x.labels = cg_arg_ptr(g, KARG(XENT, labels));
+  if (k->XENT.biased) x.bias = cg_arg_ptr(g, loss_bias_arg(k->cls));
   x.max = cg_scratch(g, AT_MAX * 4), x.log = cg_scratch(g, AT_LOG * 4), x.label = cg_scratch(g, AT_LABEL * 4), x.scale = cg_scratch(g, AT_SCALE * 4);
   x.sum = cg_scratch(g, AT_SUM * 4), x.top = cg_scratch(g, AT_TOP * 4);
   x.tile = cg_scratch(g, (AT_TOP + chunks(k, kept) * XENT_ROWS) * 4);
@@ -81,6 +82,18 @@ static void cap_lanes(Xent *x, void *user, LLVMValueRef p, LLVMValueRef mask) {
   store_lanes(g, v, p, mask);
 }
 
+typedef struct Bias {
+  LLVMValueRef row, bias;      // both from the chunk's first entry on
+} Bias;
+
+static void bias_lanes(Xent *x, void *user, LLVMValueRef p, LLVMValueRef mask) {
+  Cg *g = x->g;
+  const Bias *b = user;
+  LLVMValueRef from = cg_at(g, g->f32, b->bias, LLVMBuildPtrDiff2(g->b, g->f32, p, b->row, ""));
+  LLVMValueRef v = mask ? cg_load16_mask(g, p, mask) : cg_load16(g, p);
+  store_lanes(g, cg_fadd(g, v, mask ? cg_load16_mask(g, from, mask) : cg_load16(g, from)), p, mask);
+}
+
 LLVMValueRef xent_head(Xent *x, LLVMValueRef c) {
   Cg *g = x->g;
   LLVMValueRef panel = cg_mul(g, cg_udiv(g, c, cg_i64(g, PANEL)), cg_i64(g, panel_elems(x->dt, x->D)));
@@ -97,9 +110,11 @@ void xent_logits(Xent *x, LLVMValueRef at, LLVMValueRef r0, LLVMValueRef n, LLVM
                     .M = n, .N = width, .K = cg_i64(g, x->D), .next = next, .next_panel = bps};
   if (x->dt == DT_I8) mm_int8(g, &product, x->wide);
   else cg_mm(g, &product);
-  if (x->cap == 0) return;
+  if (!x->bias && x->cap == 0) return;
   CgLoop r = cg_loop(g, zero, n, 1);
-  xent_each16(x, xent_row(x, at, r.i), width, cap_lanes, NULL);
+  Bias b = {xent_row(x, at, r.i), x->bias ? cg_at(g, g->f32, x->bias, c0) : NULL};
+  if (x->bias) xent_each16(x, b.row, width, bias_lanes, &b);
+  if (x->cap != 0) xent_each16(x, b.row, width, cap_lanes, NULL);
   cg_loop_end(g, &r);
 }
 

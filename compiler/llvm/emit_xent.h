@@ -14,6 +14,7 @@ typedef struct Xent {
   Dtype dt;                    // of the head's panels
   double cap;
   LLVMValueRef h, w, labels;   // arguments
+  LLVMValueRef bias;           // of the logits; NULL: none
   LLVMValueRef tile;           // logits of a chunk, [XENT_ROWS][XENT_CHUNK] floats; kept: of every chunk, one behind the other
   bool kept;
   LLVMValueRef wide;           // of a head in int8: where a chunk of it is widened
@@ -34,7 +35,7 @@ Xent xent_begin(Cg *g, const Kernel *k, bool kept);
 int64_t xent_scratch(const Kernel *k, bool kept);          // bytes that the tile and the numbers per row take, a multiple of 64
 LLVMValueRef xent_tile(Xent *x, LLVMValueRef c0);          // of the chunk that begins with entry c0
 LLVMValueRef xent_head(Xent *x, LLVMValueRef c);           // the panel of entry c, a multiple of PANEL
-// Logits of rows [r0, r0 + n) and entries [c0, c0 + width), softcap applied.
+// Logits of rows [r0, r0 + n) and entries [c0, c0 + width), bias added, softcap applied.
 void xent_logits(Xent *x, LLVMValueRef at, LLVMValueRef r0, LLVMValueRef n, LLVMValueRef c0, LLVMValueRef width);
 LLVMValueRef xent_row(Xent *x, LLVMValueRef tile, LLVMValueRef r);
 LLVMValueRef xent_top(Xent *x, LLVMValueRef c0, LLVMValueRef r);

@@ -172,17 +172,37 @@ static LLVMValueRef label_logit(Xent *x, LLVMValueRef row, LLVMValueRef label) {
   Cg *g = x->g;
   LLVMValueRef one = cg_i64(g, 1), lane = cg_urem(g, label, cg_i64(g, PANEL)), first = cg_sub(g, label, lane), out = x->max;
   LLVMValueRef A = cg_at(g, g->f32, x->h, cg_mul(g, row, cg_i64(g, x->D)));
-  cg_mm(g, &(MmCall){.A = mm_rows(DT_F32, A, cg_i64(g, x->D)), .B = mm_packed(x->dt, xent_head(x, first), cg_i64(g, panel_elems(x->dt, x->D))),
-                     .C = mm_rows(DT_F32, out, cg_i64(g, PANEL)), .pairs = in_pairs(x), .M = one,
-                     .N = cg_min(g, cg_i64(g, PANEL), cg_sub(g, cg_i64(g, x->V), first)), .K = cg_i64(g, x->D)});
+  MmCall product = {.A = mm_rows(DT_F32, A, cg_i64(g, x->D)), .B = mm_packed(x->dt, xent_head(x, first), cg_i64(g, panel_elems(x->dt, x->D))),
+                    .C = mm_rows(DT_F32, out, cg_i64(g, PANEL)), .pairs = in_pairs(x), .M = one,
+                    .N = cg_min(g, cg_i64(g, PANEL), cg_sub(g, cg_i64(g, x->V), first)), .K = cg_i64(g, x->D)};
+  if (x->dt == DT_I8) mm_int8(g, &product, x->wide);
+  else cg_mm(g, &product);
   LLVMValueRef l = cg_load(g, g->f32, cg_at(g, g->f32, out, lane));
+  if (x->bias) l = cg_fadd(g, l, cg_load(g, g->f32, cg_at(g, g->f32, x->bias, label)));
   if (x->cap == 0) return l;
   return cg_fmul(g, cg_vtanh(g, cg_fdiv(g, l, cg_f32(g, x->cap))), cg_f32(g, x->cap));
 }
 
+// db += a row's gradient by its logits.
+typedef struct BiasGrad {
+  LLVMValueRef row, db;        // both from the chunk's first entry on
+} BiasGrad;
+
+static void bias_grad_lanes(Xent *x, void *user, LLVMValueRef p, LLVMValueRef mask) {
+  Cg *g = x->g;
+  const BiasGrad *b = user;
+  LLVMValueRef at = LLVMBuildPtrDiff2(g->b, g->f32, p, b->row, "");
+  attn_store(g, cg_fadd(g, attn_load(g, b->db, at, mask), attn_load(g, b->row, at, mask)), b->db, at, mask);
+}
+
+static void zero_lanes(Xent *x, void *user, LLVMValueRef p, LLVMValueRef mask) {
+  (void)user;
+  attn_store(x->g, cg_splatc(x->g, 0), p, cg_i64(x->g, 0), mask);
+}
+
 void emit_XENT_DW(Cg *g, const Kernel *k) {
   Xent x = xent_begin(g, k, false);
-  if (k->arg[KARG(XENT_DW, packed)].dt != DT_F32) bug("the gradient of a head in %s: what is trained is f32", dtype_name(x.dt));
+  if (k->arg[KARG(XENT_DW, packed)].dt != DT_F32 && !x.bias) bug("the gradient of a head in %s: what is trained is f32", dtype_name(x.dt));
   cg_need_scratch(g, xent_scratch(k, false) + mm_dw_scratch(XENT_CHUNK, DW_TILE));
   LLVMValueRef gscale = cg_arg_ptr(g, KARG(XENT_DW, g)), nll = cg_arg_ptr(g, KARG(XENT_DW, nll)), dw = cg_arg_ptr(g, KARG(XENT_DW, dw)), zero = cg_i64(g, 0), one = cg_i64(g, 1);
   LLVMValueRef c0 = cg_mul(g, cg_task(g), cg_i64(g, XENT_CHUNK));
@@ -191,6 +211,8 @@ void emit_XENT_DW(Cg *g, const Kernel *k) {
   LLVMValueRef D = cg_i64(g, x.D), stride = cg_i64(g, XENT_CHUNK);
   cg_mm(g, &(MmCall){.A = mm_rows(DT_F32, x.h, one), .B = mm_plain(g, DT_F32, x.h, D), .C = mm_rows(DT_F32, to, D), .M = width, .N = D,
                      .K = zero});                  // zeros: there may be no rows at all
+  LLVMValueRef db = x.bias ? cg_at(g, g->f32, cg_arg_ptr(g, KARG(XENT_DW, db)), c0) : NULL;
+  if (db) xent_each16(&x, db, width, zero_lanes, NULL);
   CgLoop b = cg_loop(g, zero, cg_rows(g), XENT_ROWS);
   LLVMValueRef n = cg_min(g, cg_i64(g, XENT_ROWS), cg_sub(g, cg_rows(g), b.i));
   xent_logits(&x, x.tile, b.i, n, c0, width);
@@ -199,6 +221,7 @@ void emit_XENT_DW(Cg *g, const Kernel *k) {
   XentSum sum = {label_logit(&x, whole, label), cg_load(g, g->f32, cg_at(g, g->f32, nll, whole))};
   LLVMValueRef row = xent_row(&x, x.tile, r.i);
   xent_to_gradient(&x, row, width, sum, cg_load(g, g->f32, cg_at(g, g->f32, gscale, whole)), cg_sub(g, label, c0));
+  if (db) xent_each16(&x, row, width, bias_grad_lanes, &(BiasGrad){row, db});
   cg_loop_end(g, &r);
   LLVMValueRef rows = cg_at(g, g->f32, x.h, cg_mul(g, b.i, D));
   CgLoop d = cg_loop(g, zero, D, DW_TILE);

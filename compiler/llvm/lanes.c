@@ -33,9 +33,14 @@ static LLVMValueRef without_sign(Cg *g, LLVMValueRef a) {
   LLVMTypeRef t = LLVMTypeOf(a);
   return cg_intrinsic(g, "llvm.fabs", &t, 1, &a, 1);
 }
+static LLVMValueRef to_floor(Cg *g, LLVMValueRef a) {
+  LLVMTypeRef t = LLVMTypeOf(a);
+  return cg_intrinsic(g, "llvm.floor", &t, 1, &a, 1);
+}
 ONE(same, a)                                       // of float, too: loads widen
 ONE(neg, cg_fneg(g, a))
 ONE(abs, without_sign(g, a))
+ONE(floor, to_floor(g, a))
 ONE(exp, cg_vexp(g, a))
 ONE(log, cg_vlog(g, a))
 ONE(sqrt, cg_sqrt(g, a))

@@ -40,6 +40,15 @@ static bool same_prog(const RowProg *a, const RowProg *b) {
   return same;
 }
 
+int loss_bias_arg(KernelClass cls) {
+  switch (cls) {
+    case K_XENT: return KARG(XENT, bias);
+    case K_XENT_GRAD: return KARG(XENT_GRAD, bias);
+    case K_XENT_DW: return KARG(XENT_DW, bias);
+    default: return -1;
+  }
+}
+
 bool kernel_equal(const Kernel *a, const Kernel *b) {
   bool same = a->cls == b->cls && a->narg == b->narg && !memcmp(a->dim, b->dim, sizeof a->dim) && same_number(a->f[0], b->f[0]) &&
               same_number(a->f[1], b->f[1]) && a->nmat == b->nmat && !memcmp(a->N, b->N, sizeof a->N) && a->paired == b->paired;

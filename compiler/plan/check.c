@@ -82,12 +82,18 @@ static void check_head(const Plan *p, int entry) {
   }
 }
 
+// So many of the arguments that its class has: a loss without a bias ends before it.
+static int arguments(const Kernel *k) {
+  int bias = loss_bias_arg(k->cls);
+  return bias >= 0 && !k->XENT.biased ? bias : kernel_class[k->cls].narg;
+}
+
 // Kernels have the arguments and extents that kernels.def names, and no others.
 static void check_kernels(const Plan *p) {
   for (int i = 0; i < p->nkernel; i++) {
     const Kernel *k = &p->kernel[i];
     const KernelClassInfo *c = &kernel_class[k->cls];
-    bool ok = c->form == FORM_OPEN ? k->cls == K_ROW || k->narg > KARG(GEMM, packed) : k->narg == c->narg;
+    bool ok = c->form == FORM_OPEN ? k->cls == K_ROW || k->narg > KARG(GEMM, packed) : k->narg == arguments(k);
     for (int d = c->nextent; d < 8; d++) ok = ok && k->dim[d] == 0;
     if (!ok) bug("kernel k%d (%s) has %d arguments, or extents beyond the %d of its class", i, c->name, k->narg, c->nextent);
   }

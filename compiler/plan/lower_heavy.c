@@ -3,6 +3,7 @@
 #include "plan/lower.h"
 
 #include "dsl/base/bug.h"
+#include "graph/ops.h"
 
 typedef struct In {            // a node's input: buffer, and extents within a row
   int buf;
@@ -60,7 +61,7 @@ void lower_lookup(Lower *l, NodeId id) {
   In ids = in(l, n, 0);
   const Node *table = &l->g->node[n->in[1]];
   bool rounded = op_is(table->op, T_ROUNDED);
-  KernelDraft d = {.k = {.cls = K_LOOKUP, .LOOKUP = {.V = table->type.dim[0], .W = type_row_elems(&n->type), .rounded = rounded}}};
+  KernelDraft d = {.k = {.cls = K_LOOKUP, .LOOKUP = {.V = table->type.dim[0], .W = type_row_elems(&n->type), .rounded = rounded, .from = n->attr.of_lookup.from}}};
   arg(l, &d, ids.buf, false);
   arg(l, &d, lower_buf(l, rounded ? table->in[0] : n->in[1]), false);
   arg(l, &d, lower_buf(l, id), true);
@@ -70,7 +71,7 @@ void lower_lookup(Lower *l, NodeId id) {
 void lower_lookup_dw(Lower *l, NodeId id) {
   const Node *n = &l->g->node[id];
   In ids = in(l, n, 0), dy = in(l, n, 1);
-  KernelDraft d = {.k = {.cls = K_LOOKUP_DW, .LOOKUP_DW = {.V = n->type.dim[0], .W = type_row_elems(dy.t)}}};
+  KernelDraft d = {.k = {.cls = K_LOOKUP_DW, .LOOKUP_DW = {.V = n->type.dim[0], .W = type_row_elems(dy.t), .from = n->attr.of_lookup_dw.from}}};
   arg(l, &d, ids.buf, false);
   arg(l, &d, dy.buf, false);
   arg(l, &d, lower_buf(l, id), true);
@@ -149,17 +150,22 @@ static void attention(Lower *l, NodeId id, bool grad) {
 void lower_attention(Lower *l, NodeId id) { attention(l, id, false); }
 void lower_attention_grad(Lower *l, NodeId id) { attention(l, id, true); }
 
+// A bias stands behind everything that a head without one has.
 static void loss(Lower *l, NodeId id, KernelClass cls) {
   const Node *n = &l->g->node[id];
+  int rows = op_min_in(n->op);
   In h = in(l, n, 0);
   const Type *w = &l->g->node[n->in[1]].type;
-  KernelDraft d = {.k = {.cls = cls, .XENT = {.D = type_row_elems(h.t), .V = w->dim[0]}, .softcap = n->attr.softcap}};   // the three agree on these
+  KernelDraft d = {.k = {.cls = cls, .XENT = {.D = type_row_elems(h.t), .V = w->dim[0], .biased = n->nin > rows}, .softcap = n->attr.softcap}};   // the three agree on these
   int packed = lower_packed(l, n->in[1], w->dim[0], type_row_elems(h.t));
   arg(l, &d, h.buf, false);
   arg(l, &d, packed, false);
-  for (int k = 2; k < n->nin; k++) arg(l, &d, in(l, n, k).buf, false);
+  for (int k = 2; k < rows; k++) arg(l, &d, in(l, n, k).buf, false);
+  int before = cls == K_XENT_DW ? 1 : n->nout;
   if (n->nout == 1) arg(l, &d, lower_buf(l, id), true);
-  else for (int k = 0; k < n->nout; k++) arg(l, &d, result(l, id, k), true);
+  else for (int k = 0; k < before; k++) arg(l, &d, result(l, id, k), true);
+  if (n->nin > rows) arg(l, &d, in(l, n, rows).buf, false);
+  for (int k = before; k < n->nout; k++) arg(l, &d, result(l, id, k), true);
   call(l, &d, h.t);
 }
 

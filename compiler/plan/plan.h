@@ -89,6 +89,7 @@ typedef struct Kernel {
   bool paired;
 } Kernel;
 bool kernel_equal(const Kernel *a, const Kernel *b);
+int loss_bias_arg(KernelClass cls);            // the argument from which on a loss without a bias has none; -1: no loss
 
 // cost.c. Row work: elements of a value; ops that take other lanes than their own; operations of a row, in additions, and 1.
 int64_t rowval_elems(const RowVal *v);

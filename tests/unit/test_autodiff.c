@@ -278,9 +278,9 @@ static NodeId gen_slice(Case *c, OpId op) {
 }
 
 static NodeId gen_lookup(Case *c, OpId op) {
-  int64_t V = width(c), n = width(c);
-  NodeId ids = index_into(c, tokens(c), V);
-  return graph_bin(c->g, op, ids, WANTED(c, -1, V, n));
+  int64_t V = width(c), n = width(c), from = below(c, V);
+  NodeId in[2] = {index_into(c, tokens(c), V - from), WANTED(c, -1, V, n)};
+  return graph_add(c->g, op, in, 2, &(Attr){.of_lookup = {from}}, NULL);
 }
 
 static int labelled(Case *c, int T) { return new_sym(c, SYM_ROWS, -1, below(c, c->sym[T] + 1)); }
@@ -310,8 +310,10 @@ static NodeId gen_attention(Case *c, OpId op) {
 static NodeId gen_xent(Case *c, OpId op) {
   int R = new_sym(c, SYM_ROWS, -1, rows(c));
   int64_t V = width(c), D = width(c);
-  NodeId in[3] = {WANTED(c, R, D), WANTED(c, -1, V, D), index_into(c, R, V)};
-  return graph_add(c->g, op, in, 3, &(Attr){.f = {0, below(c, 2) ? uniform(c, 0.5, 3) : 0}}, NULL);
+  NodeId in[4] = {WANTED(c, R, D), WANTED(c, -1, V, D), index_into(c, R, V)};
+  bool biased = below(c, 2);
+  if (biased) in[3] = WANTED(c, -1, V);
+  return graph_add(c->g, op, in, 3 + biased, &(Attr){.f = {0, below(c, 2) ? uniform(c, 0.5, 3) : 0}}, NULL);
 }
 
 // Functions of numbers are drawn by their traits; others are listed.

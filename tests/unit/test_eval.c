@@ -94,6 +94,8 @@ static void elementwise(void **state) {
     UNARY("cos", 0.9689124217106447, -0.4161468365471424),
     UNARY("sin", 0.24740395925452294, 0.9092974268256817),
     UNARY("float", 0.25, 2),
+    UNARY("floor", 0, 2),
+    {X2 "%1 = floor %0 : 2 x f32\n", {GIVEN("x", -0.25, 2.9)}, GIVEN("", -1, 2)},
     UNARY("stop_gradient", 0.25, 2),
     // a row's number times a shared vector; a matrix shared by rows; static only
     {"%0 = input \"x\" : T.b x 1 x f32\n%1 = input \"y\" : 3 x f32\n%2 = mul %0 %1 : T.b x 3 x f32\n",
@@ -122,10 +124,10 @@ static void rows(void **state) {
      {GIVEN("x", 1, 2, 3, 4, 5, 6, 7, 8)}, GIVEN("", -3, -4, 1, 2, -7, -8, 5, 6)},
     {"%0 = input \"x\" : T.a x 2 x f32\n%1 = colsum %0 : 2 x f32\n", {GIVEN("x", 1, 2, 3, 4, 5, 6)}, GIVEN("", 9, 12)},
     {"%0 = input \"x\" : 2 x 3 x f32\n%1 = colsum %0 : 3 x f32\n", {GIVEN("x", 1, 2, 3, 4, 5, 6)}, GIVEN("", 5, 7, 9)},
-    {"%0 = input \"i\" : R x i32\n%1 = weight \"w\" : 3 x 2 x bf16\n%2 = lookup %0 %1 : R x 2 x f32\n",
+    {"%0 = input \"i\" : R x i32\n%1 = weight \"w\" : 3 x 2 x bf16\n%2 = lookup %0 %1 from=0 : R x 2 x f32\n",
      {GIVEN("i", 2, 0), GIVEN("w", 1, 2, 3, 4, 5, 6)}, GIVEN("", 5, 6, 1, 2)},
     {"%0 = input \"i\" : T.a x i32\n%1 = input \"y\" : T.a x 1 x f32\n"
-     "%2 = lookup_dw %0 %1 rows=4 : 4 x 1 x f32 backward\n",
+     "%2 = lookup_dw %0 %1 rows=4 from=0 : 4 x 1 x f32 backward\n",
      {GIVEN("i", 2, 0, 2), GIVEN("y", 1, 10, 100)}, GIVEN("", 10, 0, 101, 0)},
     {"%0 = input \"x\" : T.a x 2 x f32\n%1 = input \"i\" : R x i32\n%2 = take %0 %1 : R x 2 x f32\n",
      {GIVEN("x", 1, 2, 3, 4, 5, 6), GIVEN("i", 0, 2)}, GIVEN("", 1, 2, 5, 6)},
@@ -202,7 +204,7 @@ static void errors(void **state) {
     const char *answer;
   } test[] = {
     {{X2, {GIVEN("y", 1)}, {0}}, "no value for input \"x\""},
-    {{"%0 = input \"i\" : R x i32\n%1 = weight \"w\" : 3 x 2 x f32\n%2 = lookup %0 %1 : R x 2 x f32\n",
+    {{"%0 = input \"i\" : R x i32\n%1 = weight \"w\" : 3 x 2 x f32\n%2 = lookup %0 %1 from=0 : R x 2 x f32\n",
       {GIVEN("i", 2, 3), GIVEN("w", 1, 2, 3, 4, 5, 6)}, {0}}, "node %2 (lookup): index 3 of row 1 is not in 0 … 2"},
     {{XENT("0"), {GIVEN("h", 0, 0, 0, 0, 0, 0), GIVEN("w", 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0),
                   GIVEN("labels", -100, 0)}, {0}},

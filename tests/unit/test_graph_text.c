@@ -146,10 +146,10 @@ static void shape_errors(void **state) {
     {"%7 = reshape %0 : T.base x 8 x 9 x f32", "reshape: T.base x 64 x f32 cannot become T.base x 8 x 9 x f32"},
     {"%7 = reshape %0 : 64 x f32", "cannot become"},
     {"%7 = part %0 k=1 : T.base x 64 x f32", "no such result"},
-    {"%7 = lookup %0 %1 : T.base x 96 x f32", "expected ids and a table"},
+    {"%7 = lookup %0 %1 from=0 : T.base x 96 x f32", "expected ids and a table"},
     {"%7 = take %0 %1 : R x 64 x f32", "expected rows and an index"},
     {"%7 = untake %0 %3 sym=9 : T.base x 64 x f32", "expected rows and their index"},
-    {"%7 = lookup_dw %3 %0 rows=-3 : T.base x 64 x f32", "expected ids and rows alike"},
+    {"%7 = lookup_dw %3 %0 rows=-3 from=0 : T.base x 64 x f32", "expected ids and rows alike"},
     {"%7 = attention %5 %6 %6 %4 scale=1 softcap=0 : T.base x 4 x 8 x f32, T.base x 4 x f32",
         "the query heads are no multiple of the key heads"},
     {"%7 = attention %5 %5 %6 %4 scale=1 softcap=0 : T.base x 4 x 8 x f32, T.base x 4 x f32",
@@ -334,7 +334,7 @@ static void verifier_catches(void **state) {
 #define HEAD \
   "model base\nmodel code\nsym T.base\nsym T.code\nsym R\n" \
   "%0 = input \"ids.code\" : T.code x i32\n%1 = weight \"code.embed\" : 9 x 4 x f32\n" \
-  "%2 = lookup %0 %1 : T.code x 4 x f32\n%3 = reshape %2 : T.code x 2 x 2 x f32\n" \
+  "%2 = lookup %0 %1 from=0 : T.code x 4 x f32\n%3 = reshape %2 : T.code x 2 x 2 x f32\n" \
   "%4 = mask query=1 key=1 window=0 qmodel=1 : T.code x mask\n" \
   "%5 = attention %3 %3 %3 %4 scale=1 softcap=0 : T.code x 2 x 2 x f32, T.code x 2 x f32\n" \
   "%6 = part %5 k=0 : T.code x 2 x 2 x f32\n%7 = part %5 k=1 : T.code x 2 x f32\n" \
@@ -370,7 +370,7 @@ static void rules(void **state) {
      "%19 = attention_grad %18 %3 %3 %3 %4 %6 %7 scale=1 softcap=0 : "
      "T.code x 2 x 2 x f32, T.code x 2 x 2 x f32, T.code x 2 x 2 x f32 backward\noutput \"nll\" %17\n",
      "%19 (attention_grad): a gradient of what nothing trainable reaches"},
-    {"graph train\n" HEAD "%18 = lookup_dw %0 %9 rows=9 : 9 x 4 x f32 backward\noutput \"nll\" %17\n",
+    {"graph train\n" HEAD "%18 = lookup_dw %0 %9 rows=9 from=0 : 9 x 4 x f32 backward\noutput \"nll\" %17\n",
      "%18 (lookup_dw): a gradient of what nothing trainable reaches"},
     {"graph train\n" HEAD "%18 = linear_dw %9 %6 inner=2 : 4 x 2 x 2 x f32 backward\noutput \"nll\" %17\n",
      "%18 (linear_dw): a gradient of what nothing trainable reaches"},

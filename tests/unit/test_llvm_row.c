@@ -35,6 +35,7 @@ static const Function functions[] = {
     {"sin", OP_sin, sin, 1048576, 1, 0},           {"cos", OP_cos, cos, 1048576, 1, 0},
     {"sqrt", OP_sqrt, sqrt, INFINITY, 0.5, 0},     {"rsqrt", OP_rsqrt, rsqrt_, INFINITY, 1.5, 0},
     {"neg", OP_neg, neg_, INFINITY, 0, 0},         {"abs", OP_abs, fabs, INFINITY, 0, 0},
+    {"floor", OP_floor, floor, INFINITY, 0, 0},
     {"stop_gradient", OP_stop_gradient, same_, INFINITY, 0, 0},
 };
 enum { N_FUNCTIONS = sizeof functions / sizeof *functions };

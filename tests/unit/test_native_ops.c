@@ -238,17 +238,19 @@ static void draw_slice(Kit *k, OpId op) {
 
 static void draw_lookup(Kit *k, OpId op) {
   int64_t ext[3] = {width(k), narrow(k), width(k)};
-  NodeId i = ids(k, tokens(k), ext[0]);
+  int64_t from = kit_pick(k, 2) ? kit_pick(k, ext[0]) : 0;
+  NodeId i = ids(k, tokens(k), ext[0] - from);
   int n = 1 + (int)kit_pick(k, 3);
   NodeId table = matrix(k, n, ext);
-  wanted(k, graph_bin(k->g, op, i, n > 1 ? rounded(k, table, n - 1, false) : table));
+  NodeId in[2] = {i, n > 1 ? rounded(k, table, n - 1, false) : table};
+  wanted(k, graph_add(k->g, op, in, 2, &(Attr){.of_lookup = {from}}, NULL));
 }
 
 static void draw_lookup_dw(Kit *k, OpId op) {
-  int64_t V = width(k);
+  int64_t V = width(k), from = kit_pick(k, V);
   int T = tokens(k);
-  NodeId in[2] = {ids(k, T, V), rows_in(k, T, -1, 1, EXTENTS(width(k)))};
-  gradient(k, backward(k, graph_add(k->g, op, in, 2, &(Attr){.i = {V}}, NULL)));
+  NodeId in[2] = {ids(k, T, V - from), rows_in(k, T, -1, 1, EXTENTS(width(k)))};
+  gradient(k, backward(k, graph_add(k->g, op, in, 2, &(Attr){.of_lookup_dw = {V, from}}, NULL)));
 }
 
 static int labelled(Kit *k, int T) { return kit_rows(k, kit_pick(k, k->sym[T] + 1)); }
@@ -316,27 +318,32 @@ static void draw_mask(Kit *k, OpId op) {
   wanted_parts(k, graph_add(k->g, OP_attention, in, 4, &(Attr){.f = {0.5}}, NULL), 1, false);
 }
 
-// The loss and its gradients: h, w, labels, nll', nll.
+// The loss and its gradients: h, w, labels, nll', nll; every other one with a bias behind.
 static void draw_loss(Kit *k, OpId op) {
   int R = kit_rows(k, row_count(k));
   int64_t D = width(k), V = (int64_t[]){1, 2, 17, 127, 128, 129, 300}[kit_pick(k, 7)], head[2] = {V, D};
-  NodeId in[5] = {rows_in(k, R, -1, 1, 1, &D), rounded(k, matrix(k, 2, head), 1, false), ids(k, R, V)};
+  NodeId in[6] = {rows_in(k, R, -1, 1, 1, &D), rounded(k, matrix(k, 2, head), 1, false), ids(k, R, V)};
+  bool biased = kit_pick(k, 2);
+  NodeId bias = biased ? tensor_in(k, OP_param, DT_F32, 1, &V) : NODE_NONE;
   Attr attr = {.f = {0, kit_pick(k, 2) ? (float)kit_uniform(k, 1, 4) : 0}};
   if (op == OP_xent) {
-    wanted(k, graph_add(k->g, op, in, 3, &attr, NULL));
+    in[3] = bias;
+    wanted(k, graph_add(k->g, op, in, 3 + biased, &attr, NULL));
     return;
   }
-  in[3] = rows_in(k, R, -1, 1, 0, NULL);
-  NodeId grad = backward(k, graph_add(k->g, OP_xent_grad, in, 4, &attr, NULL));
+  in[3] = rows_in(k, R, -1, 1, 0, NULL), in[4] = bias;
+  NodeId grad = backward(k, graph_add(k->g, OP_xent_grad, in, 4 + biased, &attr, NULL));
   if (op == OP_xent_grad) {
     wanted_parts(k, grad, 1 + (unsigned)kit_pick(k, 3), true);
     some_gradient(k, R);
     return;
   }
-  in[1] = tensor_in(k, OP_param, DT_F32, 2, head);
-  grad = backward(k, graph_add(k->g, OP_xent_grad, in, 4, &attr, NULL));
-  in[4] = backward(k, graph_part(k->g, grad, 1));
-  gradient(k, backward(k, graph_add(k->g, op, in, 5, &attr, NULL)));
+  if (!biased || kit_pick(k, 2)) in[1] = tensor_in(k, OP_param, DT_F32, 2, head);      // else the bias alone is trained
+  grad = backward(k, graph_add(k->g, OP_xent_grad, in, 4 + biased, &attr, NULL));
+  in[4] = backward(k, graph_part(k->g, grad, 1)), in[5] = bias;
+  grad = backward(k, graph_add(k->g, op, in, 5 + biased, &attr, NULL));
+  if (!biased) gradient(k, grad);
+  else for (int i = 0; i < 2; i++) gradient(k, backward(k, graph_part(k->g, grad, i)));
 }
 
 static void draw_colsum(Kit *k, OpId op) {
