@@ -46,17 +46,37 @@ json_t *rundata_of(const TrainSettings *s, const FileSum *const sums[2], const j
   return o;
 }
 
-static bool report(const App *a, const char *path, const Data *d, double seconds, RtError *e) {
-  feed_tell(a->models, path, d);
-  if (!d->trained) return rt_fail(e, "%s: no row has a labelled token", path);
-  printf("%s: %lld row%s, %lld window%s, %lld token%s (%lld labelled): nothing wrong (%.1f s)\n", path, (long long)d->looked, plural(d->looked), (long long)d->windows,
-         plural(d->windows), (long long)d->tokens, plural(d->tokens), (long long)d->labelled, seconds);
-  return true;
-}
-
 bool rundata_rules(const App *a, const TrainSettings *s, int64_t date, RtError *e) {
   a->models->train_all = s->train_on == TRAIN_ON_all;
   return (!s->chat_template || models_chat_template(a->models, s->chat_template, e)) && (!date || models_set_date(a->models, date, e));
+}
+
+// What all rows come to: counted, or where bytes decided of some, by those that a look at the file tokenizes (all of a small one).
+static void tell_rows(const char *path, const Data *d, const Data *look, double seconds) {
+  long long rows = (long long)d->looked;
+  if (look && !data_whole(look))
+    printf("%s: %lld row%s of about %.3g tokens (%.3g labelled; by a sample of %lld rows), %lld of them so short that their bytes tell that nothing is cut: nothing wrong (%.1f s)\n",
+           path, rows, plural(rows), (double)look->tokens / (double)look->looked * (double)rows, (double)look->labelled / (double)look->looked * (double)rows,
+           (long long)look->looked, (long long)d->decided, seconds);
+  else
+    printf("%s: %lld row%s, %lld window%s, %lld token%s (%lld labelled): nothing wrong (%.1f s)\n", path, rows, plural(rows), (long long)(look ? look : d)->windows,
+           plural((look ? look : d)->windows), (long long)(look ? look : d)->tokens, plural((look ? look : d)->tokens), (long long)(look ? look : d)->labelled, seconds);
+}
+
+// *trained: whether a row has a labelled token, as far as rows were tokenized.
+static bool check_rows(const App *a, const DataFile *f, const DataOptions *o, double start, bool *trained, RtError *e) {
+  Check *c = check_start(f, o, pool_threads(a->en->pool) - 1, false);
+  DataOptions all = *o;
+  Data *look = NULL;
+  all.bytes = NULL;
+  bool ok = check_help(c, e);
+  const Data *d = check_counts(c);
+  if (ok && d->decided) ok = (look = data_sample(f, &all, FEED_WHOLE, FEED_SAMPLE, e)) != NULL;
+  *trained = ok && (d->trained || (look && look->trained));
+  if (*trained) feed_tell(a->models, data_path(f), d), tell_rows(data_path(f), d, look, rt_now() - start);
+  data_free(look);
+  check_end(c);
+  return ok;
 }
 
 bool rundata_check(const App *a, const char *path, RtError *e) {
@@ -64,9 +84,14 @@ bool rundata_check(const App *a, const char *path, RtError *e) {
   DataFile *f = data_open(path, e);
   if (!f) return false;
   DataOptions o = feed_options(a->models);
-  Check *c = check_start(f, &o, pool_threads(a->en->pool) - 1, false);
-  bool ok = check_help(c, e) && report(a, path, check_counts(c), rt_now() - start, e);
-  check_end(c);
+  ByteRule *rule = data_byte_rule(&o);
+  bool trained, ok;
+  o.bytes = rule;
+  ok = check_rows(a, f, &o, start, &trained, e);
+  o.bytes = NULL;
+  if (ok && !trained && rule) ok = check_rows(a, f, &o, start, &trained, e);       // those that bytes decide may have one
+  if (ok && !trained) ok = rt_fail(e, "%s: no row has a labelled token", path);
+  byte_rule_free(rule);
   data_close(f);
   return ok;
 }

@@ -100,7 +100,11 @@ static bool look_at_check(Trainer *t, RtError *e) {
   if (s == CHECK_BAD) return data_failed(t, e);
   const Data *d = check_counts(t->check);
   feed_tell(t->app.models, t->set.data, d);
-  rt_note("%s: all %lld rows were read: %lld tokens, %lld labelled, nothing wrong", t->set.data, (long long)d->of, (long long)d->tokens, (long long)d->labelled);
+  if (d->decided)
+    rt_note("%s: all %lld rows were read, nothing wrong: the bytes of %lld tell that nothing of them is cut, the others have %lld tokens, %lld labelled", t->set.data,
+            (long long)d->of, (long long)d->decided, (long long)d->tokens, (long long)d->labelled);
+  else
+    rt_note("%s: all %lld rows were read: %lld tokens, %lld labelled, nothing wrong", t->set.data, (long long)d->of, (long long)d->tokens, (long long)d->labelled);
   check_end(t->check);
   t->check = NULL;
   return true;
@@ -269,7 +273,7 @@ int cmd_train(const Options *o) {
   if (t.half_line) fputc('\n', stderr);
   if (ok && t.nothing) say_nothing(&t);
   else if (ok && !o->check) say_done(&t, sig);
-  ahead_end(t.ahead), check_end(t.check);
+  ahead_end(t.ahead), check_end(t.check), byte_rule_free(t.bytes);
   train_seen_data(&t);
   data_close(t.data), data_close(t.held);
   step_free(t.steps.step);

@@ -19,6 +19,7 @@ typedef struct Trainer {
   Data *look, *look_held;      // at them, until training begins
   DataOptions rows;            // how they are read
   Ahead *ahead;                // of data
+  ByteRule *bytes;             // what it goes by
   Check *check;                // of all of it, beside; NULL: it is known to be good, or cannot be known
   const FeedBatch *batch;      // of this optimizer step
   FeedPlace at;                // behind the last step's

@@ -128,7 +128,10 @@ static void open_reading(Trainer *t, const Course *c, bool whole) {
   const FeedPlan plan = {.seed = t->st.seed, .shuffle = t->set.shuffle, .from = t->at};
   bool beside = pool_threads(t->en->pool) > 1;
   t->ahead = ahead_start(t->data, &t->rows, &plan, &c->rule, beside);
-  if (!whole && beside) t->check = check_start(t->data, &t->rows, 1, true);
+  if (whole || !beside) return;
+  DataOptions o = t->rows;
+  o.bytes = t->bytes = data_byte_rule(&t->rows);
+  t->check = check_start(t->data, &o, 1, true);
 }
 
 // What training appends to a completion, for the first line.

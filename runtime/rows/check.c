@@ -45,20 +45,21 @@ static void end_run(Check *c, int64_t rows, int64_t bad, const RtError *why) {
   pthread_mutex_unlock(&c->lock);
 }
 
-static void read_runs(Check *c, Data *d, const DataOptions *o, const char *what) {
+// texts: all rows are known to be such, of good form.
+static void read_runs(Check *c, Data *d, const DataOptions *o, bool texts, const char *what) {
   RtError why;
   for (int64_t from, to; take_run(c, &from, &to);) {
     int64_t i = from, bad = INT64_MAX;
     for (; i < to && !c->stop && bad == INT64_MAX; i++, data_clear(d))
-      if (!data_add(d, c->file, i, o, &why)) bad = i;
+      if (!(texts && data_decide(d, c->file, i, o)) && !data_add(d, c->file, i, o, &why)) bad = i;
     end_run(c, i - from, bad, &why);
     if (what) rt_progress(what, from, data_count(c->file));
   }
 }
 
-// Most mistakes are ones of form, which all rows show in the time in which a hundredth of them is tokenized: so these are looked for first, where what a run is
+// Whether all rows are texts. Most mistakes are ones of form, which all rows show in the time in which a hundredth of them is tokenized: so these are looked for first, where what a run is
 // saved from counts, and not which mistake is the first.
-static void read_form(Check *c, Data *d, const DataOptions *o) {
+static bool read_form(Check *c, Data *d, const DataOptions *o) {
   DataOptions form = *o;
   RtError why;
   form.form = true;
@@ -69,7 +70,9 @@ static void read_form(Check *c, Data *d, const DataOptions *o) {
       pthread_mutex_unlock(&c->lock);
       break;
     }
+  bool texts = d->texts == data_count(c->file);
   data_uncount(d);
+  return texts;
 }
 
 static void add_counts(Check *c, const Data *d, bool started) {
@@ -84,8 +87,8 @@ static bool work(void *user, RtError *e) {
   DataShare own;
   data_share(&own, &c->theirs);
   Data *d = data_new(&own.o);
-  if (c->idle) read_form(c, d, &own.o);
-  read_runs(c, d, &own.o, NULL);
+  bool texts = c->idle && read_form(c, d, &own.o);
+  read_runs(c, d, &own.o, texts, NULL);
   add_counts(c, d, true);
   data_free(d);
   data_share_end(&own);
@@ -142,7 +145,7 @@ CheckState check_state(Check *c, RtError *e) {
 bool check_help(Check *c, RtError *e) {
   char *what = rt_format("checking %s", data_path(c->file));
   Data *d = data_new(&c->theirs);
-  read_runs(c, d, &c->theirs, what);
+  read_runs(c, d, &c->theirs, false, what);
   add_counts(c, d, false);
   data_free(d);
   join(c);

@@ -6,7 +6,7 @@
 typedef struct Check Check;
 typedef enum CheckState { CHECK_RUNS, CHECK_GOOD, CHECK_BAD } CheckState;
 
-// On `threads` threads of its own, of which there may be fewer. idle: they run where a processor has nothing else to do, and look at the form of all rows before they
+// Rows that o->bytes decides are not tokenized: Data.decided. On `threads` threads of its own, of which there may be fewer. idle: they run where a processor has nothing else to do, and look at the form of all rows before they
 // tokenize any (then the error is of one of the rows at fault, not always the first). file and what o points to must outlive it, also where memory
 // ends: on no stack. An object of the call: it ends with it, like memory (check_end); never NULL.
 Check *check_start(const DataFile *file, const DataOptions *o, int threads, bool idle);

@@ -268,6 +268,14 @@ static bool need_string(const Reader *r, const json_t *obj, const char *key, con
   return json_is_string(*out) || fail(r, key, "a string", *out);
 }
 
+// Whether nothing more is to be known of a row of these texts.
+static bool is_decided(const Reader *r, const json_t *const *text, int n) {
+  if (r->o->form) return true;
+  bool fits = r->o->bytes && byte_rule_fits(r->o->bytes, text, n);
+  r->data->decided += fits;
+  return fits;
+}
+
 // An object that is none of the rows, or two at once: its keys, as far as they fit.
 static bool other_keys(const Reader *r, const json_t *obj) {
   char found[240] = "no key";
@@ -294,8 +302,10 @@ static bool read_row(Reader *r, const json_t *obj) {
   if (text + pair + chat != 1) return other_keys(r, obj);
   if (!r->o->tok) return rt_fail(r->e, "%s:%lld: text needs a tokenizer, and the model has none", r->path, (long long)r->line);
   if (chat) return read_chat(r, obj);
-  if (text) return need_string(r, obj, "text", &a) && (r->o->form || read_text(r, a));
-  return need_string(r, obj, "prompt", &a) && need_string(r, obj, "completion", &b) && (r->o->form || read_pair(r, a, b));
+  r->data->texts++;
+  if (text) return need_string(r, obj, "text", &a) && (is_decided(r, &a, 1) || read_text(r, a));
+  if (!need_string(r, obj, "prompt", &a) || !need_string(r, obj, "completion", &b)) return false;
+  return is_decided(r, (const json_t *[]){a, b}, 2) || read_pair(r, a, b);
 }
 
 // A line that is no JSON: mostly text, or JSON that goes over several lines.
@@ -390,6 +400,12 @@ bool data_add(Data *d, const DataFile *f, int64_t at, const DataOptions *o, RtEr
   return true;
 }
 
+bool data_decide(Data *d, const DataFile *f, int64_t at, const DataOptions *o) {
+  if (!o->bytes || !byte_rule_line(o->bytes, (int64_t)(f->lines.at[at + 1] - f->lines.at[at]))) return false;
+  d->decided++, d->texts++, d->looked++, d->of = data_count(f);
+  return true;
+}
+
 void data_row_free(DataRow *r) {
   if (r->held) return;
   rt_free(r->ids), rt_free(r->labels), rt_free((char *)(uintptr_t)r->prompt);
@@ -409,12 +425,12 @@ void data_free(Data *d) {
 }
 
 void data_uncount(Data *d) {
-  d->rewritten = d->turns = d->tokens = d->labelled = d->windows = d->trained = d->looked = d->of = 0;
+  d->rewritten = d->turns = d->tokens = d->labelled = d->windows = d->trained = d->looked = d->of = d->decided = d->texts = 0;
   memset(d->limit, 0, (size_t)d->nlimit * sizeof *d->limit);
 }
 
 void data_count_in(Data *d, const Data *from) {
-  d->tokens += from->tokens, d->labelled += from->labelled, d->looked += from->looked;
+  d->tokens += from->tokens, d->labelled += from->labelled, d->looked += from->looked, d->decided += from->decided, d->texts += from->texts;
   d->rewritten += from->rewritten, d->turns += from->turns;
   d->windows += from->windows, d->trained += from->trained;
   if (from->of) d->of = from->of;

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "runtime/files/files.h"
+#include "runtime/rows/bytes.h"
 #include "runtime/rows/follow.h"
 #include "runtime/text/text.h"
 
@@ -38,8 +39,12 @@ typedef struct DataOptions {
   int64_t context;              // of the anchor's stream: longer rows are cut (text rows are split into windows)
   bool train_all;               // of conversations, not the answers alone
   struct tm date;               // today's, for chat templates that ask
+  const ByteRule *bytes;        // rows that it decides are not tokenized, and no row comes of them (bytes.h); NULL: none
   bool form;                    // texts are not tokenized: only what bytes decide is looked at, UTF-8, JSON, keys and their kinds, and no row comes of it
 } DataOptions;
+
+// What bytes decide of rows that are read so; NULL: nothing.
+static inline ByteRule *data_byte_rule(const DataOptions *o) { return byte_rule(o->tok, o->ends, o->streams, o->vocab, o->context); }
 
 // The same for a thread of its own: tokenizers change while they are used, so it has shares of them, which end with it.
 typedef struct DataShare {
@@ -71,6 +76,8 @@ typedef struct Data {
   int64_t windows, trained;     // and of these, how many there were, and how many had something to train on
   int64_t rewritten, turns;     // conversations whose answers became rows of their own, and how many
   int64_t looked, of;           // so many rows of a file were read, of those that it has
+  int64_t decided;              // of them by their bytes alone, and counted in nothing else
+  int64_t texts;                // of them so many are a text, or two
   int64_t nlimit;
   DataLimit *limit;             // by stream (the anchor's alone is one): what its context did
   LineText text;
@@ -78,6 +85,8 @@ typedef struct Data {
 Data *data_new(const DataOptions *o);
 // Reads row `at` into it, behind what is there. Errors name file, line, key, what was found and what was expected.
 bool data_add(Data *d, const DataFile *f, int64_t at, const DataOptions *o, RtError *e);
+// The same from the length of its line alone, where o->bytes can tell: no row comes of it, and nothing is read. Of a text, or two, whose form was looked at.
+bool data_decide(Data *d, const DataFile *f, int64_t at, const DataOptions *o);
 void data_clear(Data *d);       // forgets the rows, not what was counted
 void data_row_free(DataRow *r); // what it points to, unless that is a file's
 void data_free(Data *d);

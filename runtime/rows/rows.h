@@ -2,6 +2,7 @@
 #ifndef CALM_RUNTIME_ROWS_ROOM_H
 #define CALM_RUNTIME_ROWS_ROOM_H
 #include "runtime/rows/ahead.h"
+#include "runtime/rows/bytes.h"
 #include "runtime/rows/chat.h"
 #include "runtime/rows/check.h"
 #include "runtime/rows/data.h"

@@ -178,10 +178,15 @@ static void work_free(void *work) {
   rt_free(w->heap);
 }
 
+static int64_t most(const void *own, const char *s, size_t n) {
+  const TkBpe *t = own;
+  return t->bytes || (t->byte_fallback && tk_vocab_find(t->vocab, s, n) < 0) ? (int64_t)n : 1;
+}
+
 const TkModelKind tk_bpe = {
   .type = "BPE",
   .size = sizeof(TkBpe), .read = tk_bpe_read, .free = tk_bpe_free, .save = tk_bpe_save, .map = tk_bpe_map,
   .encode = encode, .take = take, .work_size = sizeof(Work), .work_free = work_free,
   .take_bytes = tk_bpe_take_bytes,
-  .cuts = tk_bpe_cuts, .last_cut = tk_bpe_last_cut, .cuts_free = tk_bpe_cuts_free,
+  .cuts = tk_bpe_cuts, .last_cut = tk_bpe_last_cut, .cuts_free = tk_bpe_cuts_free, .most = most,
 };

@@ -41,6 +41,8 @@ typedef struct TkModelKind {
   size_t (*last_cut)(const void *cuts, const char *s, size_t n);
   bool whole;                  // the tokens behind a cut depend on what the piece begins with: a text may go on from a piece's beginning only
   void (*cuts_free)(void *cuts);
+  // How many tokens it makes at most of the character s[0, n), no more than n: of any piece no more than of its characters. NULL: no such thing is known.
+  int64_t (*most)(const void *own, const char *s, size_t n);
 } TkModelKind;
 typedef struct TkModel {
   const TkModelKind *kind;     // NULL before it is read

@@ -8,7 +8,6 @@
 #include "runtime/files/files.h"
 #include "runtime/text/chars.h"
 #include "runtime/text/charsmap.h"
-#include "runtime/text/charsmap.h"
 #include "runtime/text/classes.h"
 #include "runtime/text/normal_form.h"
 #include "runtime/text/regex.h"
@@ -17,6 +16,12 @@
 static size_t final_all(const void *own, const TkText *in, TkCall *call) { return (void)own, (void)call, in->n; }
 static bool resumes(const void *own) { return (void)own, true; }
 static bool anywhere(const void *own, const char *s, size_t n) { return (void)own, (void)s, (void)n, true; }
+
+// What of a text's other characters may become so many times as long; ASCII stays what it is.
+static bool most_others(int64_t times, TkTokensMost *m) {
+  m->other = times * (m->ascii > m->other ? m->ascii : m->other);
+  return true;
+}
 
 static bool read_string(char **out, const char *what, const json_t *v, const char *key, RtError *e) {
   const char *s = NULL;
@@ -45,9 +50,14 @@ static bool run_prepend(const void *own, const TkText *in, TkText *out, TkCall *
   return true;
 }
 
+static bool most_prepend(const void *own, const TkMostOf *of, TkTokensMost *m) {
+  m->fixed += tk_most_string(of, m, ((const Prepend *)own)->prepend);
+  return true;
+}
+
 static const TkNormalizerKind prepend = {
   .kind = {.type = "Prepend", .size = sizeof(Prepend), .read = read_prepend, .free = free_prepend},
-  .run = run_prepend, .final = final_all, .resumes = resumes, .boundary = anywhere,
+  .run = run_prepend, .final = final_all, .resumes = resumes, .boundary = anywhere, .most = most_prepend,
 };
 
 // --- Replace: a string for what a pattern matches
@@ -125,9 +135,19 @@ static bool boundary_replace(const void *own, const char *s, size_t n) {
   return n && cp != z->run_of;
 }
 
+// A match is one character at least.
+static bool most_replace(const void *own, const TkMostOf *of, TkTokensMost *m) {
+  const Replace *z = own;
+  int64_t made = tk_most_string(of, m, z->content), weight = z->pattern.literal ? tk_most_weight(of, z->pattern.literal, z->pattern.n) : 1;
+  int64_t each = (made + weight - 1) / weight;
+  if (each > m->ascii) m->ascii = each;
+  if (each > m->other) m->other = each;
+  return tk_pattern_ends(&z->pattern);
+}
+
 static const TkNormalizerKind replace = {
   .kind = {.type = "Replace", .size = sizeof(Replace), .read = read_replace, .free = free_replace},
-  .run = run_replace, .final = final_replace, .resumes = resumes_replace, .boundary = boundary_replace,
+  .run = run_replace, .final = final_replace, .resumes = resumes_replace, .boundary = boundary_replace, .most = most_replace,
 };
 
 // --- Strip: spaces at the text's beginning and end
@@ -175,7 +195,7 @@ static size_t final_strip(const void *own, const TkText *in, TkCall *call) {
 static const Strip both = {true, true};
 static const TkNormalizerKind strip = {
   .kind = {.type = "Strip", .size = sizeof(Strip), .preset = &both, .read = read_strip},
-  .run = run_strip, .final = final_strip, .resumes = resumes, .boundary = anywhere,
+  .run = run_strip, .final = final_strip, .resumes = resumes, .boundary = anywhere, .most = tk_most_same,
 };
 
 // --- Lowercase
@@ -193,9 +213,11 @@ static bool run_lowercase(const void *own, const TkText *in, TkText *out, TkCall
   return true;
 }
 
+static bool most_lowercase(const void *own, const TkMostOf *of, TkTokensMost *m) { return (void)own, (void)of, most_others(2, m); }
+
 static const TkNormalizerKind lowercase = {
   .kind = {.type = "Lowercase"},
-  .run = run_lowercase, .final = final_all, .resumes = resumes, .boundary = anywhere,
+  .run = run_lowercase, .final = final_all, .resumes = resumes, .boundary = anywhere, .most = most_lowercase,
 };
 
 // --- StripAccents: no combining marks
@@ -214,7 +236,7 @@ static bool run_accents(const void *own, const TkText *in, TkText *out, TkCall *
 
 static const TkNormalizerKind accents = {
   .kind = {.type = "StripAccents"},
-  .run = run_accents, .final = final_all, .resumes = resumes, .boundary = anywhere,
+  .run = run_accents, .final = final_all, .resumes = resumes, .boundary = anywhere, .most = tk_most_same,
 };
 
 // --- Nmt: no control characters, and a space for each kind of space and for what stands for nothing
@@ -236,9 +258,15 @@ static bool run_nmt(const void *own, const TkText *in, TkText *out, TkCall *call
   return true;
 }
 
+static bool most_nmt(const void *own, const TkMostOf *of, TkTokensMost *m) {
+  (void)own, (void)of;
+  if (m->ascii > m->other) m->other = m->ascii;              // signs and spaces become a space
+  return true;
+}
+
 static const TkNormalizerKind nmt = {
   .kind = {.type = "Nmt"},
-  .run = run_nmt, .final = final_all, .resumes = resumes, .boundary = anywhere,
+  .run = run_nmt, .final = final_all, .resumes = resumes, .boundary = anywhere, .most = most_nmt,
 };
 
 // --- NFC, NFD, NFKC, NFKD
@@ -253,22 +281,25 @@ static bool boundary_form(const void *own, const char *s, size_t n) {
   return tk_form_boundary(*(const TkForm *)own, cp);
 }
 
+// So many times as many bytes may the decomposition of a character have (U+0390, U+FDFA); composing makes no more of them.
+static bool most_form(const void *own, const TkMostOf *of, TkTokensMost *m) { return (void)of, most_others(((const TkForm *)own)->compat ? 11 : 3, m); }
+
 static const TkForm form_c = {.compose = true}, form_kc = {.compat = true, .compose = true}, form_kd = {.compat = true};
 static const TkNormalizerKind nfc = {
   .kind = {.type = "NFC", .size = sizeof(TkForm), .preset = &form_c},
-  .run = run_form, .final = final_form, .resumes = resumes, .boundary = boundary_form,
+  .run = run_form, .final = final_form, .resumes = resumes, .boundary = boundary_form, .most = most_form,
 };
 static const TkNormalizerKind nfd = {
   .kind = {.type = "NFD", .size = sizeof(TkForm)},
-  .run = run_form, .final = final_form, .resumes = resumes, .boundary = boundary_form,
+  .run = run_form, .final = final_form, .resumes = resumes, .boundary = boundary_form, .most = most_form,
 };
 static const TkNormalizerKind nfkc = {
   .kind = {.type = "NFKC", .size = sizeof(TkForm), .preset = &form_kc},
-  .run = run_form, .final = final_form, .resumes = resumes, .boundary = boundary_form,
+  .run = run_form, .final = final_form, .resumes = resumes, .boundary = boundary_form, .most = most_form,
 };
 static const TkNormalizerKind nfkd = {
   .kind = {.type = "NFKD", .size = sizeof(TkForm), .preset = &form_kd},
-  .run = run_form, .final = final_form, .resumes = resumes, .boundary = boundary_form,
+  .run = run_form, .final = final_form, .resumes = resumes, .boundary = boundary_form, .most = most_form,
 };
 
 // --- Precompiled: what SentencePiece's table of characters says

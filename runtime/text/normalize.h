@@ -4,10 +4,11 @@
 #define CALM_RUNTIME_TEXT_NORMALIZE_H
 #include "runtime/text/call.h"
 #include "runtime/text/component.h"
+#include "runtime/text/most.h"
 #include "runtime/text/placed.h"
 
 // A kind. `run` is all that it needs; what is left out costs settled tokens, never correctness: `final`, `resumes` and `boundary` are promises that
-// the stable prefix (settled.h) builds on.
+// the stable prefix (settled.h) builds on; `most` is one that bounds the tokens of a text (most.h).
 typedef struct TkNormalizerKind {
   TkKind kind;
   // Appends the normalized text to out; false when that would be `in` again, and out is left empty.
@@ -18,6 +19,7 @@ typedef struct TkNormalizerKind {
   bool (*resumes)(const void *own);
   // Whether there is a boundary before s[0] (n may be 0: whatever comes); NULL: there is none anywhere.
   bool (*boundary)(const void *own, const char *s, size_t n);
+  bool (*most)(const void *own, const TkMostOf *of, TkTokensMost *m);
 } TkNormalizerKind;
 
 extern const TkFamily tk_normalizers;

@@ -30,6 +30,10 @@ static void run_split(const void *own, TkSplitting *w, TkCall *call) { tk_split_
 
 static bool resumes_split(const void *own, TkWhere where) { return (void)where, tk_split_resumes(own); }
 
+static bool most_split(const void *own, const TkMostOf *of, TkTokensMost *m) {
+  return (void)of, (void)m, tk_pattern_ends(&((const TkSplit *)own)->pattern);
+}
+
 static bool read_digits(void *own, const char *what, const json_t *v, RtError *e) {
   bool individual = false;
   if (!rtj_get_bool(what, v, "individual_digits", &individual, e)) return false;
@@ -44,19 +48,19 @@ static bool read_punctuation(void *own, const char *what, const json_t *v, RtErr
 static const TkSplit numbers = {.is = tk_is_number}, spaces = {.is = tk_is_space, .behavior = TK_REMOVED}, signs = {.is = tk_is_punctuation};
 static const TkPretokenizerKind split = {
   .kind = {.type = "Split", .size = sizeof(TkSplit), .read = read_split, .free = free_split},
-  .run = run_split, .grows = true, .resumes = resumes_split,
+  .run = run_split, .grows = true, .resumes = resumes_split, .most = most_split,
 };
 static const TkPretokenizerKind digits = {
   .kind = {.type = "Digits", .size = sizeof(TkSplit), .preset = &numbers, .read = read_digits},
-  .run = run_split, .grows = true, .resumes = resumes_split,
+  .run = run_split, .grows = true, .resumes = resumes_split, .most = tk_most_same,
 };
 static const TkPretokenizerKind whitespace = {
   .kind = {.type = "WhitespaceSplit", .size = sizeof(TkSplit), .preset = &spaces},
-  .run = run_split, .grows = true, .resumes = resumes_split,
+  .run = run_split, .grows = true, .resumes = resumes_split, .most = tk_most_same,
 };
 static const TkPretokenizerKind punctuation = {
   .kind = {.type = "Punctuation", .size = sizeof(TkSplit), .preset = &signs, .read = read_punctuation},
-  .run = run_split, .grows = true, .resumes = resumes_split,
+  .run = run_split, .grows = true, .resumes = resumes_split, .most = tk_most_same,
 };
 
 // --- Whitespace: runs of a word's characters, and runs of what is neither that nor space
@@ -72,7 +76,7 @@ static bool resumes_words(const void *own, TkWhere where) { return (void)own, (v
 
 static const TkPretokenizerKind words = {
   .kind = {.type = "Whitespace"},
-  .run = run_words, .grows = true, .resumes = resumes_words,
+  .run = run_words, .grows = true, .resumes = resumes_words, .most = tk_most_same,
 };
 
 // --- UnicodeScripts: splits where another script begins. What is of any script goes with what stands before it; at a piece's beginning it is left
@@ -98,8 +102,16 @@ static void run_scripts(const void *own, TkSplitting *w, TkCall *call) {
 
 static const TkPretokenizerKind scripts = {
   .kind = {.type = "UnicodeScripts"},
-  .run = run_scripts, .grows = true,
+  .run = run_scripts, .grows = true, .most = tk_most_same,
 };
+
+// A string before the pieces that come: before the one that a text is, or before any.
+static bool most_before(const TkMostOf *of, const char *s, TkTokensMost *m) {
+  int64_t made = tk_most_string(of, m, s);
+  if (of->first) m->fixed += made;
+  else m->ascii += made, m->other += made;
+  return true;
+}
 
 // --- Metaspace: a sign for each space, and splits before it
 typedef enum Prepend { NEVER, FIRST, ALWAYS } Prepend;
@@ -157,10 +169,18 @@ static bool resumes_metaspace(const void *own, TkWhere where) {
   return (where.first || where.pieces || m->prepend != ALWAYS) && tk_split_resumes(&m->split);
 }
 
+static bool most_metaspace(const void *own, const TkMostOf *of, TkTokensMost *m) {
+  const Metaspace *p = own;
+  const char *sign = p->split.pattern.literal;
+  int64_t space = tk_most_string(of, m, sign);
+  if (space > m->ascii) m->ascii = space;
+  return p->prepend == NEVER || most_before(of, sign, m);
+}
+
 static const Metaspace before_sign = {.splits = true, .split.behavior = TK_WITH_NEXT};
 static const TkPretokenizerKind metaspace = {
   .kind = {.type = "Metaspace", .size = sizeof(Metaspace), .preset = &before_sign, .read = read_metaspace, .free = free_metaspace},
-  .run = run_metaspace, .grows = true, .resumes = resumes_metaspace,
+  .run = run_metaspace, .grows = true, .resumes = resumes_metaspace, .most = most_metaspace,
 };
 
 // --- ByteLevel: splits into words, and shows each byte as a character
@@ -226,12 +246,26 @@ static bool resumes_byte_level(const void *own, TkWhere where) {
   return (where.first || !b->prefix_space) && tk_split_resumes(&b->split);
 }
 
+// Each byte is a character: what of that a model makes, or else its two bytes' worth.
+static bool most_byte_level(const void *own, const TkMostOf *of, TkTokensMost *m) {
+  const ByteLevel *b = own;
+  int64_t each = 1;
+  for (int i = 0; i < 256 && !b->raw; i++) {
+    char s[4];
+    size_t n = rt_utf8_put(s, tk_byte_char((uint8_t)i));
+    int64_t made = of->last ? of->model->kind->most(of->model->own, s, n) : (int64_t)n * (m->ascii > m->other ? m->ascii : m->other);
+    if (made > each) each = made;
+  }
+  m->ascii = m->other = each;
+  return tk_pattern_ends(&b->split.pattern) && (!b->prefix_space || most_before(of, " ", m));
+}
+
 static void leave_bytes(void *own) { ((ByteLevel *)own)->raw = true; }
 
 static const ByteLevel as_words = {.prefix_space = true};
 static const TkPretokenizerKind byte_level = {
   .kind = {.type = "ByteLevel", .size = sizeof(ByteLevel), .preset = &as_words, .read = read_byte_level, .free = free_byte_level},
-  .run = run_byte_level, .grows = true, .resumes = resumes_byte_level, .leave_bytes = leave_bytes,
+  .run = run_byte_level, .grows = true, .resumes = resumes_byte_level, .most = most_byte_level, .leave_bytes = leave_bytes,
 };
 
 // --- all of them

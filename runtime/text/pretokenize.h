@@ -2,6 +2,7 @@
 #ifndef CALM_RUNTIME_TEXT_PRETOKENIZE_H
 #define CALM_RUNTIME_TEXT_PRETOKENIZE_H
 #include "runtime/text/component.h"
+#include "runtime/text/most.h"
 #include "runtime/text/split.h"
 
 // Where a pre-tokenizer stands.
@@ -11,7 +12,7 @@ typedef struct TkWhere {
 } TkWhere;
 
 // A kind. `run` is all that it needs; what is left out costs settled tokens, never correctness: `grows` and `resumes` are promises that the
-// stable prefix (settled.h) builds on.
+// stable prefix (settled.h) builds on; `most` is one that bounds the tokens of a text (most.h).
 typedef struct TkPretokenizerKind {
   TkKind kind;
   void (*run)(const void *own, TkSplitting *w, TkCall *call);   // from w->in to w->out, maybe of another w->t
@@ -19,6 +20,7 @@ typedef struct TkPretokenizerKind {
   // Whether a text splits the same from behind any settled token on, as if it began there (call->joined); or, for one of where's pieces, from
   // behind any settled piece on. NULL: it does not.
   bool (*resumes)(const void *own, TkWhere where);
+  bool (*most)(const void *own, const TkMostOf *of, TkTokensMost *m);
   void (*leave_bytes)(void *own);   // from now on leaves bytes in place of the byte-level characters it writes; NULL: it writes none
 } TkPretokenizerKind;
 

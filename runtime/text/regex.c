@@ -94,6 +94,8 @@ bool tk_pattern_matches_empty(const TkPattern *p) {
   return empty;
 }
 
+bool tk_pattern_ends(const TkPattern *p) { return !p->re || p->here; }
+
 bool tk_pattern_one_char(const TkPattern *p) {
   uint32_t cp;
   return p->literal && p->n && rt_utf8_next(p->literal, &cp) == p->n;

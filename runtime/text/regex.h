@@ -27,6 +27,7 @@ bool tk_pattern_regex(TkPattern *p, const char *what, const char *source, RtErro
 void tk_pattern_literal(TkPattern *p, const char *s);
 void tk_pattern_free(TkPattern *p);
 bool tk_pattern_matches_empty(const TkPattern *p);   // could it match no character?
+bool tk_pattern_ends(const TkPattern *p);            // do its searches take few steps of any text? (Others may run out of them: budget.h)
 bool tk_pattern_one_char(const TkPattern *p);        // a literal of one character?
 bool tk_pattern_looks_behind(const TkPattern *p);    // does whether it matches depend on what stands before?
 // Next match [*b, *e); false when there are no more, or on failure (call->failed).

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "runtime/core/core.h"
+#include "runtime/text/bound.h"
 #include "runtime/text/span.h"
 
 typedef struct Tokenizer Tokenizer;
@@ -30,6 +31,11 @@ int tokenizer_vocab(const Tokenizer *t);                     // one past the lar
 // to be freed with rt_free (either may be NULL when not wanted). continuation: the text continues another one, so no prefix space or prepended ▁ is put
 // before it (a row's completion is such a text, and gets no BOS either). -1 and an error on invalid UTF-8 (names line and byte).
 int64_t tokenizer_encode(const Tokenizer *t, const char *text, size_t len, bool continuation, int32_t **ids, TokSpan **spans, RtError *e);
+// No text makes more tokens than this.
+bool tokenizer_most(const Tokenizer *t, TkTokensMost *m);    // false: none is known
+// Whether a text can have an id that is not below `vocab`: only where it holds one of these, *content[0, n) of the tokenizer's; -1: there is no saying, or they
+// are more than `most`.
+int tokenizer_beyond(const Tokenizer *t, int64_t vocab, const char **content, int most);
 // Ids the post-processor (TemplateProcessing) puts before and after a single text: BOS, EOS. Returns the count.
 int tokenizer_prefix(const Tokenizer *t, const int32_t **ids);
 int tokenizer_suffix(const Tokenizer *t, const int32_t **ids);

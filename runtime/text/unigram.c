@@ -133,9 +133,15 @@ static void *cuts(const void *own) {
 
 static void cuts_free(void *rule) { rt_free(rule); }
 
+static int64_t most(const void *own, const char *s, size_t n) {
+  const TkUnigram *t = own;
+  int32_t id = tk_vocab_find(t->vocab, s, n);
+  return t->byte_fallback && (id < 0 || id == t->unk) ? (int64_t)n : 1;
+}
+
 const TkModelKind tk_unigram = {
   .type = "Unigram",
   .size = sizeof(TkUnigram), .read = tk_unigram_read, .free = tk_unigram_free, .save = tk_unigram_save, .map = tk_unigram_map,
   .encode = encode, .take = take, .work_size = sizeof(Work), .work_free = work_free,
-  .cuts = cuts, .last_cut = last_cut, .cuts_free = cuts_free, .whole = true,
+  .cuts = cuts, .last_cut = last_cut, .cuts_free = cuts_free, .most = most, .whole = true,
 };

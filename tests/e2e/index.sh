@@ -63,6 +63,18 @@ large 90000 0 >large.jsonl
 grep -q '^large.jsonl: 90000 rows, 90000 windows, [0-9]* tokens ([0-9]* labelled): nothing wrong' said || fail "--check says: $(cat said)"
 grep -q '^warning: large.jsonl: [0-9]* rows are longer than new.s context of 12 tokens' err || fail "--check says nothing of cut rows: $(cat err)"
 
+# --- what bytes decide is not tokenized: rows that cannot be longer than the context; what is longer is found among them, beforehand and beside a training
+made wide 16 32 1 2 2 64 10000 >wide.calm
+build wide.calm -o wide
+awk '{ print } NR == 77777 { printf "{\"text\": \""; for (i = 0; i < 20; i++) printf "abcdefgh"; print "\"}" }' large.jsonl >mostly.jsonl
+./wide train --data mostly.jsonl --check >said 2>err || fail "--check: $(cat err)"
+grep -q '^mostly.jsonl: 90001 rows of about [0-9.e+]* tokens (.* labelled; by a sample of [0-9]* rows), 90000 of them so short that their bytes tell' said || fail "--check says: $(cat said)"
+grep -q '^note: mostly.jsonl: 1 row cut into 3 windows of at most 64 tokens\|^mostly.jsonl: 1 row cut into 3 windows of at most 64 tokens' err || fail "--check says nothing of the long row: $(cat err)"
+./app train --data mostly.jsonl --check >said 2>err || fail "--check: $(cat err)"
+grep -q '^mostly.jsonl: 90001 rows, [0-9]* windows, [0-9]* tokens' said || fail "rows that may be longer were not tokenized: $(cat said)"
+printf '%s\n' '{"text": ""}' '{"text": ""}' >nothing.jsonl
+expect 1 'nothing.jsonl: no row has a labelled token' ./wide train --data nothing.jsonl --check
+
 # --- evaluation reads it by its index too: what a small file gives, for any number of threads, and says of what rows it knew before
 for n in 1 2; do
   CALM_THREADS=$n ./app eval --data large.jsonl --metric loss --json 2>err | grep -v 'seconds\|peak' >eval.$n || fail "eval: $(cat err)"

@@ -262,6 +262,58 @@ static void form(void **state) {
   close_kit(&k);
 }
 
+// Rows that bytes decide are those of which nothing is cut: what contexts do is what reading all of them gives, beside and beforehand, for rows of all kinds and for
+// texts alone (whose lines' lengths decide); where ids may be unknown to a model nothing is decided but of texts that cannot have them.
+static void bytes(void **state) {
+  (void)state;
+  Kit k;
+  RtError e;
+  open_kit(&k);
+  k.o.vocab = tokenizer_vocab(k.tok), k.streams.s[1].vocab = tokenizer_vocab(k.streams.s[1].tok);
+  for (int round = 0; round < 8; round++) {
+    k.streams.s[1].context = round % 4 < 2 ? 1000 : 20;
+    if (round < 4) write_rows(&k, 700, NONE);
+    else {
+      FILE *f = fopen(k.path, "w");
+      for (int i = 0; i < 600; i++) fprintf(f, i % 2 ? "{\"text\": \"\xE6\xBC\xA2%.*s\"}\n" : "{\"prompt\": \"%.*s\", \"completion\": \"\\u00e9\"}\n", i % 13 + (i % 11 == 0) * 70, "a b word after word after word after word, and so on, word after word after word");
+      fclose(f);
+      data_close(k.file);
+      assert_non_null(k.file = data_open(k.path, &e));
+    }
+    k.o.context = round % 2 ? 60 : CONTEXT;
+    k.o.bytes = NULL;
+    Data *all = data_read(k.path, &k.o, &e);
+    if (!all) fail_msg("%s", e.text);
+    ByteRule *rule = data_byte_rule(&k.o);
+    assert_non_null(k.o.bytes = rule);
+    for (int idle = 0; idle < 2; idle++) {
+      Check *c = check_start(k.file, &k.o, idle, idle);
+      if (idle) while (check_state(c, &e) == CHECK_RUNS) usleep(1000);
+      else if (!check_help(c, &e)) fail_msg("%s", e.text);
+      const Data *d = check_counts(c);
+      assert_true(d->looked == all->of && d->of == all->of && d->decided > 0 && d->decided < all->of && d->tokens < all->tokens);
+      for (int s = 0; s < 2; s++) assert_memory_equal(&d->limit[s], &all->limit[s], sizeof *d->limit);
+      check_end(c);
+    }
+    byte_rule_free(rule);
+    data_free(all);
+  }
+  k.o.bytes = NULL, k.o.context = 60, k.streams.s[1].context = 1000;
+  ByteRule *rule = data_byte_rule(&k.o);
+  json_t *plain = json_string("ab"), *many = json_string("abababababababababababababababababababababababababababababababababab");
+  assert_true(byte_rule_fits(rule, (const json_t *[]){plain, plain}, 2) && byte_rule_line(rule, 30));
+  assert_false(byte_rule_fits(rule, (const json_t *[]){plain, many}, 2) || byte_rule_line(rule, 80));
+  byte_rule_free(rule);
+  k.streams.s[1].vocab = 330;                      // below the ids of its added tokens, some of which are looked for in other words than a text's
+  assert_null(data_byte_rule(&k.o));
+  k.streams.s[1].vocab = 335, k.o.vocab = 2;
+  assert_null(data_byte_rule(&k.o));
+  k.o.vocab = tokenizer_vocab(k.tok), k.streams.s[1].context = 0;
+  assert_null(data_byte_rule(&k.o));
+  json_decref(plain), json_decref(many);
+  close_kit(&k);
+}
+
 static void counts(void **state) {
   (void)state;
   Kit k;
@@ -303,6 +355,6 @@ static void counts(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(epochs), cmocka_unit_test(beside), cmocka_unit_test(places), cmocka_unit_test(faults),
-                                     cmocka_unit_test(form), cmocka_unit_test(counts)};
+                                     cmocka_unit_test(form), cmocka_unit_test(bytes), cmocka_unit_test(counts)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -301,9 +301,9 @@ static bool boundary_second(const void *own, const char *s, size_t n) { return (
 
 static void said(void **state) {
   (void)state;
-  static const TkNormalizerKind all = {{.type = "Second"}, run_second, final_second, resumes_second, boundary_second};
-  static const TkNormalizerKind nowhere = {{.type = "Second"}, run_second, final_second, resumes_second, NULL};
-  static const TkNormalizerKind never = {{.type = "Second"}, run_second, final_second, NULL, boundary_second};
+  static const TkNormalizerKind all = {{.type = "Second"}, run_second, final_second, resumes_second, boundary_second, NULL};
+  static const TkNormalizerKind nowhere = {{.type = "Second"}, run_second, final_second, resumes_second, NULL, NULL};
+  static const TkNormalizerKind never = {{.type = "Second"}, run_second, final_second, NULL, boundary_second, NULL};
   static const struct { const TkNormalizerKind *kind; bool resumes; } cases[] = {{&all, true}, {&nowhere, true}, {&never, false}};
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     Tokenizer *t = chars_tokenizer();
