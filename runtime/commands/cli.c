@@ -12,6 +12,7 @@
 #include "runtime/commands/memory.h"
 #include "runtime/commands/precision.h"
 #include "runtime/commands/profile.h"
+#include "runtime/commands/sampling.h"
 #include "runtime/commands/signals.h"
 #include "runtime/commands/streams.h"
 #include "runtime/core/core.h"
@@ -183,7 +184,7 @@ static bool all_stored(const Prog *p) {
 
 bool app_load(App *a, const Options *o, const Load *l, RtError *e) {
   Engine *en = a->en;
-  bool sampled = o->run_command == C_GENERATE && o->temperature > 0, given = o->params || en->packed_params;
+  bool sampled = o->run_command == C_GENERATE && sampling_of(a->models, o).temperature > 0, given = o->params || en->packed_params;
   if (!o->params) options_idle(o, FLAG_force, "there is no --params");
   if (!sampled && (given || !en->prog->nparam)) options_idle(o, FLAG_seed, "nothing is random here");
   if (!app_load_params(a, o, o->params, l, e)) return false;

@@ -129,7 +129,7 @@ static bool advance(const Models *m, const EvalJob *job, Sampler *sampler, Decod
   if (s->full) return true;
   int64_t made = s->n - start_of(r);
   if (made >= limit_of(job, r) || s->n >= d->context) return true;
-  int32_t id = sampler_pick(sampler, s->logits, m->prog->model[m->prog->anchor].vocab, (uint64_t)s->n);
+  int32_t id = sampler_pick(sampler, s->logits, m->prog->model[m->prog->anchor].vocab, s->ids, s->n);
   if (id < 0) {
     *ok = rt_fail(e, "%s:%lld: no logit is a number after token %lld", job->data, (long long)r->line, (long long)s->n);
     return true;

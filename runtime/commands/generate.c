@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "runtime/commands/command.h"
+#include "runtime/commands/sampling.h"
 #include "runtime/commands/streams.h"
 #include "runtime/core/core.h"
 #include "runtime/files/files.h"
@@ -133,21 +134,13 @@ static bool encode_prompt(const Models *m, const Options *o, Prompt *p, RtError 
 // How many tokens to generate at most: --max-tokens, else what generation_config.json says, else GENERATE_TOKENS; never more than the context has
 // room for. *why: what set the number, for when it ends the text.
 static int64_t most_tokens(const App *a, const Options *o, int64_t prompt, const char **why) {
-  int64_t room = a->models->context - prompt, asked = o->max_tokens, own = a->models->max_new_tokens;
+  int64_t room = a->models->context - prompt, asked = o->max_tokens, own = a->models->how.max_new_tokens;
   *why = "--max-tokens";
   if (asked == OPT_UNSET && own >= 0) asked = own, *why = "max_new_tokens of generation_config.json (more: --max-tokens)";
   if (asked == OPT_UNSET) asked = GENERATE_TOKENS, *why = "the default of " GENERATE_TOKENS_TEXT " tokens (more: --max-tokens)";
   if (asked < room) return asked;
   *why = "the end of the context";
   return room;
-}
-
-// What is of use only where tokens are drawn.
-static void say_idle(const Options *o) {
-  const char *greedy = "at temperature 0 the likeliest token is always taken (see --temperature)";
-  if (o->temperature > 0) return;
-  options_idle(o, FLAG_top_k, greedy);
-  options_idle(o, FLAG_top_p, greedy);
 }
 
 // Loads the weights, where memory allows the caches that the text may grow to.
@@ -165,7 +158,7 @@ static bool run(const App *a, const Options *o, Prompt *p, RtError *e) {
   const Models *m = a->models;
   const char *limit;
   int64_t n = p->n, most = most_tokens(a, o, n, &limit), made = 0;
-  Sampling how = {.temperature = o->temperature, .top_k = o->top_k, .top_p = o->top_p, .seed = (uint64_t)o->seed};
+  Sampling how = sampling_of(m, o);
   int64_t *known = rt_alloc((size_t)m->streams.n, sizeof *known);
   follow_most(p->follow, n, known);
   Decoder *d = decoder_new(en, m->tok, 1, n + most, n < GENERATE_CHUNK ? n : GENERATE_CHUNK, GENERATE_CHUNK, false, known, e);
@@ -185,7 +178,7 @@ static bool run(const App *a, const Options *o, Prompt *p, RtError *e) {
     if (did != DECODE_STEPPED) break;
     if (!s->logits) continue;                      // the prompt is not through yet
     if (!made) first = rt_now() - start;
-    int32_t id = sampler_pick(sampler, s->logits, en->prog->model[en->prog->anchor].vocab, (uint64_t)s->n);
+    int32_t id = sampler_pick(sampler, s->logits, en->prog->model[en->prog->anchor].vocab, s->ids, s->n);
     if (id < 0) {
       ok = rt_fail(e, "no logit is a number after %lld token%s", (long long)s->n, plural(s->n));
       break;
@@ -226,9 +219,9 @@ int cmd_generate(const Options *o) {
   if (!o->chat && o->system) return usage_error("--system is a message before --prompt's, for --chat");
   App a;
   Prompt p = {0};
-  say_idle(o);
   bool ok = app_open(&a, o, &e);
   if (ok && !a.models->tok) ok = rt_fail(&e, "generate needs a tokenizer, and %s has no tokenizer.json", a.prog->model[a.prog->anchor].name);
+  if (ok) sampling_tell(a.models, o);
   ok = ok && encode_prompt(a.models, o, &p, &e) && load(&a, o, &p, &e) && run(&a, o, &p, &e);
   rt_free(p.ids);
   follow_free(p.follow);

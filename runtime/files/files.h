@@ -5,6 +5,7 @@
 #include "runtime/files/file.h"
 #include "runtime/files/hfchat.h"
 #include "runtime/files/hfdir.h"
+#include "runtime/files/hfgeneration.h"
 #include "runtime/files/json.h"
 #include "runtime/files/json_scan.h"
 #include "runtime/files/lines.h"

@@ -87,13 +87,14 @@ static bool read_tokenizer_config(HfDir *h, RtError *e) {
 }
 
 static bool read_generation(HfDir *h, RtError *e) {
-  if (!h->dir) return true;
+  RtError none;
+  bool ok = hfgeneration_read(&h->how, "", NULL, &none);
+  if (!h->dir) return ok;
   char *path = file_join(h->dir, "generation_config.json");
-  bool ok = true;
   if (file_is_there(path)) {
     h->generation = rtj_object_file(path, 0, e);
     ok = h->generation && read_eos_ids(h, path, "generation_config.json", h->generation, e) && read_bos_id(h, path, h->generation, e) &&
-         rtj_get_int_in(path, h->generation, "max_new_tokens", 1, INT32_MAX, &h->max_new_tokens, e);
+         hfgeneration_read(&h->how, path, h->generation, e);
   }
   rt_free(path);
   return ok;
@@ -114,7 +115,6 @@ HfDir *hfdir_from(const char *dir, json_t *config, const char *from, const char 
   h->dir = dir ? rt_strdup(dir) : NULL;
   h->config = json_incref(config);
   h->tokenizer = tokenizer ? rt_strdup(tokenizer) : NULL;
-  h->max_new_tokens = -1;
   h->bos = h->first_eos = h->bos_token.listed = h->eos_token.listed = -1;
   char *path = dir ? file_join(dir, "config.json") : rt_strdup("config");
   bool ok = read_config(h, from, path, e) && read_generation(h, e) && read_tokenizer_config(h, e);

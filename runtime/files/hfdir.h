@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "runtime/core/core.h"
+#include "runtime/files/hfgeneration.h"
 
 typedef struct HfToken {       // a special token as tokenizer_config.json names it
   const char *text;            // NULL when it names none
@@ -26,7 +27,7 @@ typedef struct HfDir {
   int32_t first_eos;           // the first that config.json names, else generation_config.json; -1 when there is none
   const char *first_eos_from;  // which of the two
   HfToken bos_token, eos_token;
-  int64_t max_new_tokens;      // of generation_config.json; -1 when it says none
+  HfGeneration how;            // of generation_config.json
 } HfDir;
 
 // The file that a directory's tokenizer is opened by, to be freed: tokenizer.json, else vocab.json where merges.txt lies beside it (text/two_files.h).

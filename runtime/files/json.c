@@ -97,6 +97,16 @@ bool rtj_get_int_in(const char *what, const json_t *obj, const char *key, int64_
   return !v || json_is_null(v) || rtj_int_in(what, key, v, low, high, out, e);
 }
 
+bool rtj_get_real_in(const char *what, const json_t *obj, const char *key, double low, double high, double *out, RtError *e) {
+  const json_t *v = json_object_get(obj, key);
+  if (!v || json_is_null(v)) return true;
+  if (!json_is_number(v)) return wrong(what, key, "a number", v, e);
+  double x = json_number_value(v);
+  if (!(x >= low && x <= high)) return rt_fail(e, "%s: \"%s\": expected a number from %g to %g, found %g", what, key, low, high, x);
+  *out = x;
+  return true;
+}
+
 bool rtj_id(const char *what, const char *key, const json_t *v, int32_t *out, RtError *e) {
   int64_t id = 0;
   if (!json_is_integer(v)) return wrong(what, key, "a token id", v, e);

@@ -24,6 +24,7 @@ bool rtj_get_int(const char *what, const json_t *obj, const char *key, int64_t *
 // what was expected. (A number with a fraction is none, 3.0 neither; what does not fit 64 bits is jansson's error already.)
 bool rtj_int_in(const char *what, const char *key, const json_t *v, int64_t low, int64_t high, int64_t *out, RtError *e);
 bool rtj_get_int_in(const char *what, const json_t *obj, const char *key, int64_t low, int64_t high, int64_t *out, RtError *e);   // optional
+bool rtj_get_real_in(const char *what, const json_t *obj, const char *key, double low, double high, double *out, RtError *e);   // optional; any number
 bool rtj_id(const char *what, const char *key, const json_t *v, int32_t *out, RtError *e);   // a token's: 0 to RTJ_MAX_ID
 enum { RTJ_MAX_ID = (1 << 30) - 1 };         // beyond any vocabulary, and one more is still an int
 #endif

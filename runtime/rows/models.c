@@ -161,11 +161,11 @@ static bool open_tokenizers(Models *m, RtError *e) {
 
 static bool read_ends(Models *m, RtError *e) {
   int a = m->prog->anchor;
-  if (m->pack) return packed_ends(m->pack, &m->ends, &m->max_new_tokens, e);
+  if (m->pack) return packed_ends(m->pack, &m->ends, e) && packed_generation(m->pack, &m->generation, &m->how, e);
   HfDir *hf = hfdir_from(m->dir[a], m->prog->model[a].config, m->dir[a] ? "config.json" : "the spec", m->tokfile[a], e);
   if (!hf) return false;
   text_ends_read(&m->ends, hf, m->tok);
-  m->max_new_tokens = hf->max_new_tokens;
+  m->how = hf->how, m->generation = json_incref(hf->generation);
   hfdir_free(hf);
   return true;
 }
@@ -216,7 +216,7 @@ Models *models_open(const Prog *p, const ModelPlace *place, int n, const PackFil
 void models_close(Models *m) {
   if (!m) return;
   if (m->tok) tokenizer_free(m->tok);
-  text_ends_free(&m->ends);
+  text_ends_free(&m->ends), json_decref(m->generation);
   for (int k = 0; m->chat && k < m->streams.n; k++) chat_close(&m->chat[k]);
   rt_free(m->chat);
   streams_free(&m->streams);
@@ -262,6 +262,7 @@ bool models_pack(const Models *m, PackOut *o, json_t *about, RtError *e) {
   }
   json_object_set_new(about, "chat", chat);
   json_object_set_new(about, "tokenizers", of);
-  json_object_set_new(about, "ends", packed_ends_json(&m->ends, m->max_new_tokens));
+  json_object_set_new(about, "ends", packed_ends_json(&m->ends));
+  if (m->generation) json_object_set(about, "generation", m->generation);
   return ok;
 }

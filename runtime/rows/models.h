@@ -13,7 +13,8 @@ typedef struct Models {
   char **tokfile;              // per model: its tokenizer.json, NULL when it has none; owned
   Tokenizer *tok;              // the anchor's, or NULL
   TextEnds ends;               // what begins and ends its texts
-  int64_t max_new_tokens;      // of generation_config.json; -1 when it says none
+  HfGeneration how;            // what generation_config.json says of generating
+  json_t *generation;          // that file; NULL: none
   const PackFile *pack;        // what the rest is read from instead of the models' directories, borrowed; or NULL
   Streams streams;
   Chat *chat;                  // by stream: its first model's chat template

@@ -16,11 +16,10 @@ bool packed_put_tokenizer(PackOut *o, const Tokenizer *t, int k, RtError *e) {
   return ok;
 }
 
-json_t *packed_ends_json(const TextEnds *x, int64_t max_new_tokens) {
+json_t *packed_ends_json(const TextEnds *x) {
   json_t *eos = json_array();
   for (int i = 0; i < x->n_eos; i++) json_array_append_new(eos, json_integer(x->eos[i]));
-  return json_pack("{s:i, s:o, s:i, s:s?, s:I}", "bos", (int)x->bos, "eos", eos, "append", (int)x->append, "append_from", x->append_from, "max_new_tokens",
-                   (json_int_t)max_new_tokens);
+  return json_pack("{s:i, s:o, s:i, s:s?}", "bos", (int)x->bos, "eos", eos, "append", (int)x->append, "append_from", x->append_from);
 }
 
 bool packed_check(const PackFile *p, int nmodel, RtError *e) {
@@ -69,14 +68,21 @@ bool packed_chat(const PackFile *p, int model, HfChat *out, RtError *e) {
   return true;
 }
 
-bool packed_ends(const PackFile *p, TextEnds *x, int64_t *max_new_tokens, RtError *e) {
+bool packed_generation(const PackFile *p, json_t **said, HfGeneration *how, RtError *e) {
+  json_t *v = json_object_get(packfile_about(p), "generation");
+  *said = NULL;
+  if (v && !json_is_object(v)) return rt_fail(e, "%s: \"generation\": expected an object, found %s", packfile_path(p), rtj_kind(v));
+  *said = json_incref(v);
+  return hfgeneration_read(how, packfile_path(p), v, e);
+}
+
+bool packed_ends(const PackFile *p, TextEnds *x, RtError *e) {
   const char *path = packfile_path(p);
   const json_t *v = json_object_get(packfile_about(p), "ends"), *eos = json_object_get(v, "eos");
   int64_t bos = -1, append = -1, last = -1;
-  *max_new_tokens = -1;
   if (!json_is_object(v) || !json_is_array(eos)) return rt_fail(e, "%s: \"ends\": expected what begins and ends a text, found %s", path, rtj_kind(v));
   if (!rtj_get_int_in(path, v, "bos", -1, RTJ_MAX_ID, &bos, e) || !rtj_get_int_in(path, v, "append", -1, RTJ_MAX_ID, &append, e) ||
-      !rtj_get_int_in(path, v, "max_new_tokens", -1, INT32_MAX, max_new_tokens, e) || !rtj_get_string(path, v, "append_from", &x->append_from, e))
+      !rtj_get_string(path, v, "append_from", &x->append_from, e))
     return false;
   if (append >= 0 && !x->append_from) return rt_fail(e, "%s: \"ends\": nothing says where \"append\" is from", path);
   x->bos = (int32_t)bos, x->append = (int32_t)append;

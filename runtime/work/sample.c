@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "runtime/core/core.h"
 
@@ -16,6 +17,8 @@ struct Sampler {
   uint64_t key;
   Cand *cand;
   int64_t cap;
+  float *penalized;            // vocab logits
+  int64_t npenalized;
 };
 
 Sampler *sampler_new(const Sampling *s) {
@@ -26,7 +29,7 @@ Sampler *sampler_new(const Sampling *s) {
 }
 
 void sampler_free(Sampler *s) {
-  if (s) rt_free(s->cand);
+  if (s) rt_free(s->cand), rt_free(s->penalized);
   rt_free(s);
 }
 
@@ -63,10 +66,22 @@ static double total(const Cand *c, int64_t n) {
   return sum;
 }
 
-int32_t sampler_pick(Sampler *s, const float *logits, int64_t vocab, uint64_t place) {
+// In f32, as Hugging Face computes it: each id once, however often the text holds it.
+static const float *penalize(Sampler *s, const float *logits, int64_t vocab, const int32_t *text, int64_t n) {
+  float by = (float)s->s.repetition;
+  if (s->s.repetition <= 0 || s->s.repetition == 1) return logits;
+  if (vocab > s->npenalized) s->penalized = rt_realloc(s->penalized, (size_t)(s->npenalized = vocab), sizeof *s->penalized);
+  memcpy(s->penalized, logits, (size_t)vocab * sizeof *logits);
+  for (int64_t i = 0; i < n; i++)
+    if (text[i] < vocab) s->penalized[text[i]] = logits[text[i]] < 0 ? logits[text[i]] * by : logits[text[i]] / by;
+  return s->penalized;
+}
+
+int32_t sampler_pick(Sampler *s, const float *given, int64_t vocab, const int32_t *text, int64_t place) {
   RT_IN_PHASE(RT_PHASE_SAMPLING);
+  const float *logits = penalize(s, given, vocab, text, place);
   int32_t top = largest(logits, vocab);
-  if (top < 0 || s->s.temperature <= 0 || s->s.top_k == 1) return top;
+  if (top < 0 || s->s.temperature <= 0) return top;
   if (vocab > s->cap) s->cand = rt_realloc(s->cand, (size_t)(s->cap = vocab), sizeof *s->cand);
   int64_t n = 0;
   for (int64_t i = 0; i < vocab; i++) {
@@ -74,15 +89,23 @@ int32_t sampler_pick(Sampler *s, const float *logits, int64_t vocab, uint64_t pl
     if (p > 0) s->cand[n++] = (Cand){p, (int32_t)i};
   }
   if (s->s.top_k > 0 && s->s.top_k < n) {
+    int64_t k = s->s.top_k;
     qsort(s->cand, (size_t)n, sizeof *s->cand, by_chance);
-    n = s->s.top_k;
+    while (k < n && s->cand[k].p == s->cand[s->s.top_k - 1].p) k++;
+    n = k;
   }
   double sum = total(s->cand, n);
   if (s->s.top_p < 1) {
     n = nucleus(s->cand, n, sum, s->s.top_p > 0 ? s->s.top_p : 0);
     sum = total(s->cand, n);
   }
-  double draw = rng_unit(s->key, place) * sum;
+  if (s->s.min_p > 0) {
+    int64_t kept = 0;
+    for (int64_t i = 0; i < n; i++)
+      if (s->cand[i].p >= s->s.min_p) s->cand[kept++] = s->cand[i];      // chances over the likeliest's
+    sum = total(s->cand, n = kept);
+  }
+  double draw = rng_unit(s->key, (uint64_t)place) * sum;
   for (int64_t i = 0; i < n; i++)
     if ((draw -= s->cand[i].p) < 0) return s->cand[i].id;
   return s->cand[n - 1].id;

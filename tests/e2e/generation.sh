@@ -1,0 +1,48 @@
+#!/bin/sh
+# generation_config.json gives generation's defaults, as transformers takes them; flags go before; a pack file has them too.
+. "$(dirname "$0")/lib.sh"
+made new 32 48 2 4 2 64 1000 >new.calm
+build new.calm -o new
+./new export model --seed 3 2>err || fail "export: $(cat err)"
+echo 'anchor m = "model"' >alone.calm
+build alone.calm -o app
+says() { echo "{\"eos_token_id\": 1${1:+, $1}}" >model/generation_config.json; }
+made() { ./app generate --prompt "12+" --ignore-eos --max-tokens 40 "$@" 2>err || fail "generate $*: $(cat err)"; }
+same() { cmp -s "$1" "$2" || fail "$3: '$(cat $1)' and '$(cat $2)' ($(cat err))"; }
+other() { ! cmp -s "$1" "$2" || fail "$3: '$(cat $1)'"; }
+says
+made >greedy
+! grep -q 'generation_config' err || fail "a file that says nothing is told: $(cat err)"
+made --temperature 2 --top-k 3 --min-p 0.1 --top-p 0.9 --repetition-penalty 1.3 --seed 5 >drawn
+other greedy drawn "nothing is drawn"
+
+says '"temperature": 2, "top_k": 3, "do_sample": false'
+made >out; same out greedy "do_sample = false is greedy"
+says '"temperature": 2, "top_k": 3'
+made >out; same out greedy "without do_sample it is greedy"
+says '"do_sample": true, "temperature": 2.0, "top_k": 3, "min_p": 0.1, "top_p": 0.9, "repetition_penalty": 1.3'
+made --seed 5 >out; same out drawn "the file's values are the flags'"
+grep -q '^as generation_config.json says: temperature 2, top_k 3, top_p 0.9, min_p 0.1, repetition_penalty 1.3$' err || fail "not told: $(cat err)"
+./app pack >/dev/null 2>err || fail "pack: $(cat err)"
+made --seed 5 --pack app.pack >out; same out drawn "a pack file has them too"
+made --temperature 0 --repetition-penalty 1 >out; same out greedy "flags go before"
+made --temperature 2 --top-k 0 --top-p 1 --min-p 0 --repetition-penalty 1 --seed 5 >a
+says; made --temperature 2 --seed 5 >b; same a b "flags switch off what the file says"
+# of a file that samples, what it leaves out is transformers' own: temperature 1, top_k 50 (of 45 here: all)
+says '"do_sample": true'
+made --seed 5 >a; says; made --temperature 1 --seed 5 >b; same a b "do_sample alone"
+# a repetition penalty counts without sampling
+says '"repetition_penalty": 5.0'
+made >a; other a greedy "a repetition penalty changes nothing"
+grep -q '^as generation_config.json says: repetition_penalty 5$' err || fail "not told: $(cat err)"
+says; made --repetition-penalty 5 >b; same a b "the penalty of file and flag"
+[ "$(fold -w1 <a | sort | uniq -d | wc -l)" -lt "$(fold -w1 <greedy | sort | uniq -d | wc -l)" ] || fail "no fewer letters again: $(cat a greedy)"
+
+expect 0 '^warning: --min-p has no effect: at temperature 0' ./app generate --prompt 1 --max-tokens 1 --min-p 0.5
+says '"num_beams": 4, "no_repeat_ngram_size": 0, "suppress_tokens": [3], "stop_strings": null'
+expect 0 '^warning: generation_config.json: "num_beams", "suppress_tokens": calm does not generate so' ./app generate --prompt 1 --max-tokens 1
+for bad in '"temperature": -1' '"top_p": 1.5' '"top_k": -2' '"min_p": "low"' '"repetition_penalty": 0' '"do_sample": 1'; do
+  says "$bad"
+  expect 1 "model/generation_config.json: ${bad%%:*}: expected" ./app generate --prompt 1
+done
+echo "generation_config.json's defaults, and flags before them"
