@@ -44,9 +44,9 @@ static uint32_t read_open(Sources *s, const char *path, FILE *f, const char **wh
     *why = arena_strdup(s->arena, strerror(errno));
     return 0;
   }
-  const char *other = text_encoding(text, n);
+  const char *other = text_instead(text, n);
   if (other) {
-    *why = arena_printf(s->arena, ENCODING_HELP, other, other);
+    *why = arena_strdup(s->arena, other);
     return 0;
   }
   size_t bad = utf8_check(text, n);

@@ -20,7 +20,7 @@
 enum { SPARE_TOKENS = 8, PROMPT_CHUNK = 256, STEP_TOKENS = 1024 };
 
 typedef struct EvalJob {
-  const char *title, *data;
+  const char *title, *data, *path;     // data: what errors call what lies at path
   bool want_loss, want_exact;
   int64_t max_tokens;          // OPT_UNSET: the row's completion and SPARE_TOKENS more
   int64_t slots, cap;
@@ -290,7 +290,7 @@ static bool score_file(App *a, const EvalJob *job, const DataFile *file, EvalRes
 static bool evaluate(App *a, const EvalJob *job, EvalResult *out, RtError *e) {
   *out = (EvalResult){0};
   double start = rt_now();
-  DataFile *file = data_open(job->data, e);
+  DataFile *file = data_open_piped(job->path, e);
   bool ok = file && look_at(a, job, file, e) && score_file(a, job, file, out, e);
   out->seconds = rt_now() - start;
   data_close(file);
@@ -369,7 +369,7 @@ static bool no_title(const Prog *p, const char *title, RtError *e) {
 static bool run_all(App *a, const Options *o, const EvalJob *base, json_t *all, RtError *e) {
   if (o->data) {
     EvalJob job = *base;
-    job.title = job.data = o->data;
+    job.title = job.data = file_said(job.path = o->data);
     return run_job(a, &job, o, all, e);
   }
   size_t i;
@@ -377,7 +377,7 @@ static bool run_all(App *a, const Options *o, const EvalJob *base, json_t *all, 
   json_array_foreach(a->prog->evals, i, block) {
     EvalJob job = *base;
     job.title = json_string_value(json_object_get(block, "title"));
-    job.data = json_string_value(json_object_get(block, "data"));
+    job.data = job.path = json_string_value(json_object_get(block, "data"));
     const char *metric = json_string_value(json_object_get(block, "metric"));
     const json_t *most = json_object_get(block, "max_tokens");
     if (!job.title) job.title = job.data;

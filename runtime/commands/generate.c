@@ -48,12 +48,16 @@ static void emit(Printer *p, const char *text, size_t n, bool last) {
 }
 
 static bool read_prompt(const Options *o, char **text, size_t *n, RtError *e) {
-  if (o->prompt_file) {
-    FileMap m;
-    if (!file_map(&m, o->prompt_file, e)) return false;
+  const char *path = o->prompt && !strcmp(o->prompt, "-") ? o->prompt : o->prompt_file;
+  if (path) {
+    FileMap m = {0};
+    FileIn *in = file_in_piped(path, e);
+    bool ok = in && file_in_map(&m, in, file_said(path), e);
+    rt_end(in);
+    if (!ok) return false;
     const char *all = m.data ? (const char *)m.data : "";
-    const char *other = text_encoding(all, m.size);
-    if (other) return file_unmap(&m), rt_fail(e, "%s: " ENCODING_HELP, o->prompt_file, other, other);
+    const char *other = text_instead(all, m.size);
+    if (other) return file_unmap(&m), rt_fail(e, "%s: %s", file_said(path), other);
     size_t bom = rt_utf8_bom(all, m.size);
     *text = rt_alloc((*n = m.size - bom) + 1, 1);
     memcpy(*text, all + bom, *n);

@@ -129,6 +129,20 @@ bool file_rewritten(const char *path, const FileStamp *of) {
          (now.size != of->size || now.seconds != of->seconds || now.nanoseconds != of->nanoseconds);
 }
 
+FileIn *file_in_of(int fd) {
+  FileIn *in = rt_object(sizeof *in, in_end);
+  in->fd = fd;
+  return in;
+}
+
+bool file_in_look(FileIn *in) {
+  struct stat st;
+  if (fstat(in->fd, &st) != 0) return false;
+  in->size = (size_t)st.st_size;
+  in->stamp = stamp_of(&st);
+  return true;
+}
+
 FileIn *file_in_open(const char *path, RtError *e) { return file_in_open_at(NULL, path, path, e); }
 
 FileIn *file_in_open_at(const FileDir *dir, const char *name, const char *path, RtError *e) {

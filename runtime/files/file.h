@@ -45,6 +45,9 @@ typedef struct FileIn {
   FileStamp stamp;
 } FileIn;
 FileIn *file_in_open(const char *path, RtError *e);
+// The same of an open descriptor, which is its own now (-1: none); file_in_look says how large and of when it is now: false with errno.
+FileIn *file_in_of(int fd);
+bool file_in_look(FileIn *in);
 // Whether the open file is as it was when it was opened, by size and time of change.
 bool file_in_stands(const FileIn *in);
 // A directory held open, likewise. What is read through it belongs together, even when another directory takes its name meanwhile.

@@ -12,6 +12,7 @@
 #include "runtime/files/lock.h"
 #include "runtime/files/out.h"
 #include "runtime/files/packfile.h"
+#include "runtime/files/piped.h"
 #include "runtime/files/records.h"
 #include "runtime/files/safetensors.h"
 #include "runtime/files/sha256.h"

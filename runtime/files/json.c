@@ -12,8 +12,8 @@ __attribute__((constructor)) static void use_our_memory(void) { json_set_alloc_f
 static json_t *parse(const char *what, const char *text, size_t n, size_t flags, RtError *e) {
   json_error_t je;
   if (!text) text = "";        // an empty file's map
-  const char *other = text_encoding(text, n);
-  if (other) return rt_fail(e, "%s: " ENCODING_HELP, what, other, other), NULL;
+  const char *other = text_instead(text, n);
+  if (other) return rt_fail(e, "%s: %s", what, other), NULL;
   size_t bom = rt_utf8_bom(text, n);
   json_t *v = json_loadb(text + bom, n - bom, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | flags, &je);
   if (!v) rt_fail(e, "%s:%d:%d: %s", what, je.line, je.column, je.text);

@@ -8,6 +8,7 @@
 #include "runtime/core/core.h"
 #include "runtime/files/cache.h"
 #include "runtime/files/out.h"
+#include "runtime/files/piped.h"
 
 // ---- one reading
 
@@ -170,8 +171,8 @@ static void keep(const Lines *l, const FileDir *cache) {
     file_out_commit(f, NULL);
 }
 
-bool lines_open(Lines *l, const char *path, RtError *e) {
-  *l = (Lines){.path = rt_strdup(path), .in = file_in_open(path, e)};
+bool lines_open(Lines *l, const char *path, bool piped, RtError *e) {
+  *l = (Lines){.path = rt_strdup(piped ? file_said(path) : path), .in = piped ? file_in_piped(path, e) : file_in_open(path, e)};
   if (!l->in) return false;
   FileDir *cache = cache_open();
   bool large = l->in->size >= LINES_KEPT_FROM;

@@ -32,7 +32,8 @@ typedef struct Lines {
 enum { LINES_KEPT_FROM = 1 << 20 };
 
 // Says how far it is (rt_progress), and can be asked to stop. An index that is spoilt, or of something else, is told of and made again. False and an error.
-bool lines_open(Lines *l, const char *path, RtError *e);
+// piped: the file may be standard input ("-") or a pipe (piped.h).
+bool lines_open(Lines *l, const char *path, bool piped, RtError *e);
 void lines_close(Lines *l);
 // Its number in the file, from 1, blank ones counted.
 int64_t lines_number(const Lines *l, int64_t i);

@@ -337,19 +337,22 @@ static bool read_line(Reader *r, const char *s, size_t n) {
   return ok;
 }
 
-DataFile *data_open(const char *path, RtError *e) {
+static DataFile *open_file(const char *path, bool piped, RtError *e) {
   RT_IN_PHASE(RT_PHASE_READ);
   enum { LOOK = 64 };
   char begin[LOOK];
   DataFile *f = rt_alloc(1, sizeof *f);
-  bool ok = lines_open(&f->lines, path, e);
-  const char *other = ok ? text_encoding(begin, lines_begin(&f->lines, begin, sizeof begin)) : NULL;
-  if (other) ok = rt_fail(e, "%s: " ENCODING_HELP, path, other, other);
-  if (ok && f->lines.n == 0) ok = rt_fail(e, "%s: no rows", path);
+  bool ok = lines_open(&f->lines, path, piped, e);
+  const char *other = ok ? text_instead(begin, lines_begin(&f->lines, begin, sizeof begin)) : NULL;
+  if (other) ok = rt_fail(e, "%s: %s", data_path(f), other);
+  if (ok && f->lines.n == 0) ok = rt_fail(e, "%s: no rows", data_path(f));
   if (ok) return f;
   data_close(f);
   return NULL;
 }
+
+DataFile *data_open(const char *path, RtError *e) { return open_file(path, false, e); }
+DataFile *data_open_piped(const char *path, RtError *e) { return open_file(path, true, e); }
 
 void data_close(DataFile *f) {
   if (!f) return;
@@ -477,8 +480,8 @@ Data *data_sample(const DataFile *f, const DataOptions *o, int64_t whole, int64_
   return NULL;
 }
 
-Data *data_read(const char *path, const DataOptions *o, RtError *e) {
-  DataFile *f = data_open(path, e);
+Data *data_read(const char *path, bool piped, const DataOptions *o, RtError *e) {
+  DataFile *f = open_file(path, piped, e);
   Data *d = f ? data_sample(f, o, INT64_MAX, 0, e) : NULL;
   data_close(f);
   return d;

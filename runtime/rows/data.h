@@ -64,6 +64,7 @@ typedef struct DataFile {
 } DataFile;
 // NULL and an error, also where it holds no row. data_close is due.
 DataFile *data_open(const char *path, RtError *e);
+DataFile *data_open_piped(const char *path, RtError *e);        // it may be standard input ("-") or a pipe
 void data_close(DataFile *f);
 static inline int64_t data_count(const DataFile *f) { return f->lines.n; }
 static inline const char *data_path(const DataFile *f) { return f->lines.path; }
@@ -99,7 +100,7 @@ void data_count_in(Data *d, const Data *from);
 void data_hold(DataFile *f, Data *d);
 
 // All rows; NULL on error.
-Data *data_read(const char *path, const DataOptions *o, RtError *e);
+Data *data_read(const char *path, bool piped, const DataOptions *o, RtError *e);
 // A file of no more than `whole` bytes whole; of another some of its rows, about `bytes` of them, at places spread evenly over it.
 Data *data_sample(const DataFile *f, const DataOptions *o, int64_t whole, int64_t bytes, RtError *e);
 #endif

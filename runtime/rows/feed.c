@@ -54,8 +54,8 @@ void feed_looked(const DataFile *f, Data *look) {
 Data *feed_open(const Models *m, const char *path, RtError *e) {
   RT_IN_PHASE(RT_PHASE_READ);
   DataOptions o = feed_options(m);
-  Data *d = data_read(path, &o, e);
-  if (d) feed_tell(m, path, d);
+  Data *d = data_read(path, true, &o, e);
+  if (d) feed_tell(m, file_said(path), d);
   return d;
 }
 

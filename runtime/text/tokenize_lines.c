@@ -68,9 +68,9 @@ bool tokenize_lines(const Tokenizer *t, bool decode, const TokLines *io, RtError
     const char *line = l->s;
     char where[512];
     snprintf(where, sizeof where, "%.480s:%lld", io->in_name, (long long)number);
-    const char *other = number == 1 ? text_encoding(line, (size_t)n) : NULL;
+    const char *other = number == 1 ? text_instead(line, (size_t)n) : NULL;
     if (other) {
-      ok = rt_fail(e, "%s: " ENCODING_HELP, where, other, other);
+      ok = rt_fail(e, "%s: %s", where, other);
       break;
     }
     size_t bom = number == 1 ? rt_utf8_bom(line, (size_t)n) : 0;

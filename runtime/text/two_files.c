@@ -29,10 +29,10 @@ const char *const *tokenizer_beside(const char *path, int *n) {
 
 static bool map_text(FileMap *m, const char *path, RtError *e) {
   if (!file_map(m, path, e)) return false;
-  const char *s = (const char *)m->data, *other = text_encoding(s, m->size);
+  const char *s = (const char *)m->data, *other = text_instead(s, m->size);
   size_t valid = rt_utf8_valid(s, m->size);
   if (!other && valid == m->size) return true;
-  if (other) rt_fail(e, "%s: " ENCODING_HELP, path, other, other);
+  if (other) rt_fail(e, "%s: %s", path, other);
   else rt_fail(e, "%s: not UTF-8 at byte %zu", path, valid);
   return file_unmap(m), false;
 }

@@ -126,7 +126,7 @@ has_default app train eval-every 'a twentieth of the steps'
 has_default app eval slots 128
 has_default app eval tokens-cap 4096
 has_default app score tokens-cap 2048
-has_default app generate temperature 0
+has_default app generate temperature "that of generation_config.json where it has do_sample, else 0"
 has_default app verify tol 1e-3
 expect 2 '--threads: expected a whole number from 1 to 1024, found "0"' ./app info --threads 0
 expect 2 '--batch: expected a whole number of tokens or rows from 1 to 1000000000, found "12foo"' ./app train --batch 12foo

@@ -45,4 +45,33 @@ for bad in '"temperature": -1' '"top_p": 1.5' '"top_k": -2' '"min_p": "low"' '"r
   says "$bad"
   expect 1 "model/generation_config.json: ${bad%%:*}: expected" ./app generate --prompt 1
 done
-echo "generation_config.json's defaults, and flags before them"
+
+# --- standard input and pipes
+says
+printf '12+' | ./app generate --prompt - --ignore-eos --max-tokens 40 >out 2>err || fail "--prompt -: $(cat err)"
+same out greedy "a prompt on standard input"
+printf '12+' >prompt; mkfifo pipe
+(sleep 0.3; printf 12; sleep 0.3; printf +) >pipe & ./app generate --prompt-file pipe --ignore-eos --max-tokens 40 >out 2>err || fail "--prompt-file pipe: $(cat err)"
+same out greedy "a prompt through a pipe"
+./app generate --prompt-file - --ignore-eos --max-tokens 40 <prompt >out 2>err || fail "--prompt-file - of a file: $(cat err)"
+same out greedy "a prompt of a file on standard input"
+printf '{"prompt": "1+", "completion": "2"}\n{"text": "3+4"}\n' >rows.jsonl
+./app eval --data rows.jsonl 2>err | sed 's/^[^:]*//' >want
+cat rows.jsonl | ./app eval --data - 2>err | sed 's/^standard input//' >out || fail "eval --data -: $(cat err)"
+same out want "rows on standard input"
+cat rows.jsonl >pipe & ./app eval --data pipe 2>err | sed 's/^pipe//' >out; same out want "rows through a pipe"
+./app score --data rows.jsonl --out a.st 2>err && ./app score --data - --out b.st <rows.jsonl 2>err && cmp -s a.st b.st || fail "score --data -: $(cat err)"
+expect 1 '^error: standard input:2: expected a row' sh -c 'printf "{\"text\": \"1\"}\nno row\n" | ./app eval --data -'
+expect 1 '^error: standard input: no rows' ./app eval --data - </dev/null
+expect 1 'cannot read pipe: it is a pipe that nobody writes to' ./app eval --data pipe
+expect 1 "cannot read -: No such file" ./new train --data - --steps 1 <rows.jsonl
+# a compressed file is told as such
+for by in gzip zstd xz bzip2; do
+  command -v $by >/dev/null || continue
+  $by -c <rows.jsonl >packed
+  for how in 'eval --data packed' 'train --data packed --steps 1' 'generate --prompt-file packed'; do
+    expect 1 "^error: packed: it is compressed by $by, expected text ($by -dc writes it)" ./new $how
+  done
+  $by -dc packed | ./app eval --data - 2>err | sed 's/^standard input//' >out; same out want "$by -dc"
+done
+echo "generation_config.json's defaults, and flags before them; standard input, pipes, compressed files"

@@ -41,7 +41,7 @@ static void close_fixture(Fixture *f) {
 
 static Data *read_text(Fixture *f, const char *text, size_t n, int64_t *cut, RtError *e) {
   assert_true(file_save(f->path, text, n, e));
-  Data *d = data_read(f->path, &f->o, e);
+  Data *d = data_read(f->path, false, &f->o, e);
   if (d && cut) *cut = d->limit->cut;
   return d;
 }
@@ -211,7 +211,7 @@ static void mistakes(void **state) {
   f.o.tok = NULL;
   assert_null(read_text(&f, "{\"text\": \"a\"}", 13, NULL, &e));
   assert_non_null(strstr(e.text, "needs a tokenizer"));
-  assert_null(data_read("/nowhere/x.jsonl", &f.o, &e));
+  assert_null(data_read("/nowhere/x.jsonl", false, &f.o, &e));
   assert_non_null(strstr(e.text, "/nowhere/x.jsonl"));
   close_fixture(&f);
 }

@@ -85,7 +85,7 @@ static void epochs(void **state) {
   RtError e;
   open_kit(&k);
   write_rows(&k, ROWS, NONE);
-  Data *all = data_read(k.path, &k.o, &e);
+  Data *all = data_read(k.path, false, &k.o, &e);
   assert_non_null(all);
   assert_true(all->windows > all->of && all->trained < all->windows);
   int64_t *order[2] = {calloc(ROWS, sizeof **order), calloc(ROWS, sizeof **order)};
@@ -256,7 +256,7 @@ static void form(void **state) {
     check_end(c);
   }
   k.o.form = true;
-  Data *d = data_read(k.path, &k.o, &e);
+  Data *d = data_read(k.path, false, &k.o, &e);
   assert_null(d);
   assert_int_equal(line_of(e.text, k.path), 1001);
   close_kit(&k);
@@ -320,7 +320,7 @@ static void counts(void **state) {
   RtError e;
   open_kit(&k);
   write_rows(&k, 2000, NONE);
-  Data *all = data_read(k.path, &k.o, &e);
+  Data *all = data_read(k.path, false, &k.o, &e);
   for (int threads = 0; threads < 4; threads++) {
     Check *c = check_start(k.file, &k.o, threads, threads == 2);
     if (threads == 2) while (check_state(c, &e) == CHECK_RUNS) usleep(1000);

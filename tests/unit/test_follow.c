@@ -74,7 +74,7 @@ static Data *read_row(Kit *k, json_t *o, RtError *e) {
   fputs(line, f);
   fclose(f);
   rt_free(line);
-  return data_read(k->path, &k->o, e);
+  return data_read(k->path, false, &k->o, e);
 }
 
 static Data *good_row(Kit *k, json_t *o) {

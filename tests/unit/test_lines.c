@@ -34,7 +34,7 @@ static void check(const char *text, size_t n) {
   Lines l;
   LineText t = {0};
   int64_t k = 0, number = 0;
-  if (!lines_open(&l, path, &e)) fail_msg("%s", e.text);
+  if (!lines_open(&l, path, false, &e)) fail_msg("%s", e.text);
   for (const char *s = text, *end = text + n; s < end;) {
     const char *eol = memchr(s, '\n', (size_t)(end - s));
     size_t len = (size_t)((eol ? eol : end) - s), mark = ++number == 1 ? rt_utf8_bom(s, len) : 0;
@@ -116,7 +116,7 @@ static bool remembered;
 static bool open_once(void *user, RtError *e) {
   Lines l;
   (void)user;
-  if (!lines_open(&l, path, e)) return false;
+  if (!lines_open(&l, path, false, e)) return false;
   remembered = l.remembered;
   lines_close(&l);
   return true;
@@ -187,7 +187,7 @@ static void written_to(void **state) {
   Lines l;
   LineText t = {0};
   write_file("{\"text\": \"a\"}\n{\"text\": \"b\"}\n", 28);
-  assert_true(lines_open(&l, path, &e));
+  assert_true(lines_open(&l, path, false, &e));
   assert_true(lines_text(&l, 1, &t, &e));
   assert_int_equal(truncate(path, 20), 0);
   assert_false(lines_text(&l, 1, &t, &e));
@@ -196,7 +196,7 @@ static void written_to(void **state) {
   assert_non_null(strstr(e.text, "was written to while it was read"));
   lines_close(&l);
   // another file in its place is nothing to whom has the first one open
-  assert_true(lines_open(&l, path, &e));
+  assert_true(lines_open(&l, path, false, &e));
   assert_int_equal(unlink(path), 0);
   write_file("x\n", 2);
   assert_true(lines_text(&l, 0, &t, &e));
