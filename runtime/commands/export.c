@@ -1,6 +1,7 @@
 // export: a model that was trained, as a directory that Hugging Face transformers (and calm) load: config.json, model.safetensors, the tokenizer,
 // generation_config.json; and SHA256SUMS of them. Of a model made from nothing they are written; of a tuned one they are its directory's, with every
-// weight that was trained in place of the one that was there.
+// weight that was trained in place of the one that was there. Of an adapted one the adapters alone, as PEFT loads them, or with --merge the tuned one's
+// files, what they add being added to the weights.
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -10,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "runtime/commands/adapters.h"
 #include "runtime/commands/command.h"
 #include "runtime/commands/streams.h"
 #include "runtime/core/core.h"
@@ -36,6 +38,9 @@ typedef struct Export {
   int model;
   Dtype dtype;                 // of its weights; DT_NONE: as its files have them, F32 of one made from nothing
   int tensors;
+  bool adapter;                // its adapters alone
+  Merge **merge;               // of the weights that are adapted; nmerge
+  int nmerge;
 } Export;
 
 #define WEIGHTS "model.safetensors"
@@ -43,7 +48,7 @@ typedef struct Export {
 #define FOLDER ".export"
 // What is written, and what a tuned model's directory may have besides.
 static const char *const FILES[] = {"config.json", "generation_config.json", WEIGHTS, "tokenizer.json", "tokenizer_config.json", SUMS_FILE,
-                                    "special_tokens_map.json", "added_tokens.json", "chat_template.jinja", "vocab.json", "merges.txt", "tokenizer.model"};
+                                    "special_tokens_map.json", "added_tokens.json", "chat_template.jinja", "vocab.json", "merges.txt", "tokenizer.model", ADAPTER_CONFIG, ADAPTER_WEIGHTS};
 enum { NFILES = sizeof FILES / sizeof FILES[0] };
 
 static void folder_end(void *object) {
@@ -85,7 +90,7 @@ static const ProgParam *trained(const Engine *en, int m, const char *tensor) {
   return NULL;
 }
 
-static void add_made(const Engine *en, const Export *x, StWriter *w) {
+static void add_made(const Engine *en, Export *x, StWriter *w) {
   for (int i = 0; i < en->prog->nparam; i++) {
     const ProgParam *p = &en->prog->param[i];
     int64_t shape[8];
@@ -96,14 +101,23 @@ static void add_made(const Engine *en, const Export *x, StWriter *w) {
 }
 
 // Every tensor of the directory, also those that nothing reads.
-static void add_tuned(const Engine *en, const Export *x, StWriter *w) {
+static void add_tuned(const Engine *en, Export *x, StWriter *w) {
   const Safetensors *st = en->weights.file[x->model];
   for (int i = 0; i < st_count(st); i++) {
     const StTensor *t = st_at(st, i);
     const ProgParam *p = trained(en, x->model, t->name);
     bool numbers = dtype_info[t->dtype].use == DTYPE_STORED;
     Dtype to = x->dtype != DT_NONE && numbers ? x->dtype : t->dtype;
-    st_writer_add_as(w, t->name, to, t->rank, t->shape, p ? DT_F32 : t->dtype, p ? (const void *)(en->params.theta + p->offset) : t->data);
+    Dtype from = p ? DT_F32 : t->dtype;
+    const void *data = p ? (const void *)(en->params.theta + p->offset) : t->data;
+    Merge *m = adapters_merge(en, x->model, t, from, data);
+    if (!m) {
+      st_writer_add_as(w, t->name, to, t->rank, t->shape, from, data);
+      continue;
+    }
+    x->merge = rt_realloc(x->merge, (size_t)x->nmerge + 1, sizeof *x->merge);
+    x->merge[x->nmerge++] = m;
+    st_writer_add_filled(w, t->name, to, t->rank, t->shape, adapters_fill, m);
   }
 }
 
@@ -111,11 +125,13 @@ static bool save_weights(const App *a, Export *x, RtError *e) {
   StWriter *w = st_writer_new();
   st_writer_meta(w, "format", "pt");
   st_writer_meta(w, MADE_BY, CALM_VERSION);
-  (a->models->dir[x->model] ? add_tuned : add_made)(a->en, x, w);
-  char *path = file_join(x->dir, WEIGHTS);
+  const char *name = x->adapter ? ADAPTER_WEIGHTS : WEIGHTS;
+  if (x->adapter) adapters_add(a->en, x->model, x->dtype, w);
+  else (a->models->dir[x->model] ? add_tuned : add_made)(a->en, x, w);
+  char *path = file_join(x->dir, name);
   FileSum sum;
   bool ok = st_writer_save(w, path, &sum, e);
-  if (ok) sums_add(x->sums, WEIGHTS, &sum);
+  if (ok) sums_add(x->sums, name, &sum);
   x->tensors = st_writer_count(w);
   st_writer_free(w);
   rt_free(path);
@@ -126,6 +142,13 @@ static bool save_json(const Export *x, const char *name, json_t *o, RtError *e) 
   char *text = json_dumps(o, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
   bool ok = save(x, name, text, strlen(text), e);
   rt_free(text);
+  return ok;
+}
+
+static bool save_config_adapter(const App *a, const Export *x, RtError *e) {
+  json_t *c = adapters_config(a->prog, x->model, a->models->dir[x->model], a->en->weights.file[x->model]);
+  bool ok = save_json(x, ADAPTER_CONFIG, c, e);
+  json_decref(c);
   return ok;
 }
 
@@ -142,7 +165,7 @@ static bool copy_files(const char *dir, const Export *x, RtError *e) {
   bool ok = true;
   for (int i = 0; ok && i < NFILES; i++) {
     const char *name = FILES[i];
-    if (!strcmp(name, "config.json") || !strcmp(name, "tokenizer.json") || !strcmp(name, WEIGHTS) || !strcmp(name, SUMS_FILE)) continue;
+    if (!strcmp(name, "config.json") || !strcmp(name, "tokenizer.json") || !strcmp(name, WEIGHTS) || !strcmp(name, SUMS_FILE) || !strncmp(name, "adapter_", 8)) continue;
     char *from = file_join(dir, name);
     if (file_is_there(from)) ok = copy_beside(from, x, name, e);
     rt_free(from);
@@ -236,12 +259,16 @@ static void find_other(void *user, int fd, const char *name) {
 
 // What an earlier export wrote into dir, by its SHA256SUMS; NULL where none did.
 static json_t *earlier_export(const FileDir *d, const char *dir, RtError *e) {
-  char *path = file_join(dir, WEIGHTS);
-  Safetensors *st = st_open_file(path, true, e);
-  json_t *list = st && st_metadata(st, MADE_BY) ? sums_read(d, dir, e) : NULL;
-  st_close(st);
-  rt_free(path);
-  return list;
+  static const char *const names[] = {WEIGHTS, ADAPTER_WEIGHTS};
+  bool made = false;
+  for (int i = 0; i < 2; i++) {
+    char *path = file_join(dir, names[i]);
+    Safetensors *st = st_open_file(path, true, e);
+    made |= st && st_metadata(st, MADE_BY);
+    st_close(st);
+    rt_free(path);
+  }
+  return made ? sums_read(d, dir, e) : NULL;
 }
 
 // Every file that the export would take the place of has to be as the earlier one left it.
@@ -288,15 +315,29 @@ static bool pick_model(const App *a, const Options *o, Export *x, RtError *e) {
   int n = 0;
   x->model = -1;
   for (int m = 0; m < p->nmodel; m++) {
-    if (!prog_trained_of(p, m)) continue;
+    if (!prog_trained_of(p, m) && !adapters_of(p, m)) continue;
     size_t at = strlen(all);
     snprintf(all + at, sizeof all - at, "%s%s", n++ ? ", " : "", p->model[m].name);
     if (!o->export_of || !strcmp(o->export_of, p->model[m].name)) x->model = m;
   }
-  if (!n) return rt_fail(e, "nothing to export: no weight of a model of %s is trained ('tune NAME' in the spec does that; the new parameters are in the run's directory)", p->spec);
+  if (!n) return rt_fail(e, "nothing to export: no weight of a model of %s is trained ('tune NAME' in the spec does that, 'adapt NAME' trains adapters; the new parameters are in the run's directory)", p->spec);
   if (o->export_of && x->model < 0) return rt_fail_about(e, RT_ABOUT_USAGE, "--of %s: no model of this name is trained; there is %s", o->export_of, all);
   if (!o->export_of && n > 1) return rt_fail_about(e, RT_ABOUT_USAGE, "which model? --of NAME: %s", all);
   return true;
+}
+
+// Adapters alone, or merged: of a model whose weights are tuned besides only the whole can be written.
+static bool pick_form(const App *a, const Options *o, Export *x, RtError *e) {
+  const Prog *p = a->prog;
+  const char *name = p->model[x->model].name;
+  bool adapted = adapters_of(p, x->model) > 0;
+  if (!adapted && o->merge) return rt_fail_about(e, RT_ABOUT_USAGE, "--merge: nothing is adapted of model %s", name);
+  if (adapted && !o->merge && prog_trained_of(p, x->model))
+    return rt_fail_about(e, RT_ABOUT_USAGE, "model %s is adapted and tuned, which a directory of adapters cannot hold: write the whole with --merge", name);
+  if (o->merge && o->export_dtype && o->export_data)
+    return rt_fail_about(e, RT_ABOUT_USAGE, "--data beside --merge and --dtype: this program reads weights of the types that it was compiled for; build one of the export and use its eval");
+  x->adapter = adapted && !o->merge;
+  return !adapted || adapters_low_rank(p, x->model, e);
 }
 
 static bool pick_dtype(const Options *o, Export *x, RtError *e) {
@@ -320,8 +361,8 @@ static bool loss_of(App *a, const DataFile *f, Step *s, FeedLoss *l, RtError *e)
 static void round_params(const App *a, const Export *x) {
   for (int i = 0; i < a->prog->nparam; i++) {
     const ProgParam *p = &a->prog->param[i];
-    if (p->model != x->model) continue;
-    const StTensor *t = a->models->dir[x->model] ? st_find(a->en->weights.file[x->model], prog_tensor(a->prog, p)) : NULL;
+    if (p->model != x->model && !(x->adapter && adapters_own(a->prog, x->model, i))) continue;
+    const StTensor *t = p->model == x->model && a->models->dir[x->model] ? st_find(a->en->weights.file[x->model], prog_tensor(a->prog, p)) : NULL;
     Dtype to = x->dtype != DT_NONE ? x->dtype : t ? t->dtype : DT_F32;
     float *v = a->en->params.theta + p->offset;
     uint64_t bits;
@@ -333,12 +374,51 @@ static void round_params(const App *a, const Export *x) {
   engine_prepare(a->en);
 }
 
-static bool say_losses(App *a, const Export *x, const DataFile *f, RtError *e) {
+// initial: with the parameters, --params or those it begins with; else they are the caller's to fill in.
+static bool load(App *a, const Options *o, bool initial, RtError *e) {
+  enum { TOKENS = 2048 };
+  Shape s = shape_of_text(a->models, TOKENS);
+  Load l = {.tables = -1, .nstep = 1, .step = {{a->en->entry[ENTRY_LOSS], s.tokens, s.rows}}};
+  bool ok = initial ? app_load(a, o, &l, e) : app_load_params(a, o, NULL, &l, e);
+  engine_cap(a->en, a->en->entry[ENTRY_LOSS], TOKENS, TOKENS);
+  shape_free(&s);
+  return ok;
+}
+
+// Of the merged model, read again from where it was written, with adapters that add nothing.
+static bool loss_merged(const App *a, const Options *o, const Export *x, const DataFile *f, Step *s, FeedLoss *l, RtError *e) {
+  App b;
+  const Prog *p = a->prog;
+  Options again = *o;
+  const char *name = p->model[x->model].name;
+  char *place = rt_format("%s=%s", name, o->word[0]);
+  again.model.v = rt_alloc((size_t)o->model.n + 1, sizeof *again.model.v), again.model.n = 0;
+  for (int i = 0; i < o->model.n; i++)
+    if (strncmp(o->model.v[i], place, strlen(name) + 1)) again.model.v[again.model.n++] = o->model.v[i];
+  again.model.v[again.model.n++] = place;
+  again.pack = NULL;
+  bool ok = app_open(&b, &again, e) && load(&b, &again, false, e);
+  if (ok) {
+    float *theta = b.en->params.theta;
+    memcpy(theta, a->en->params.theta, (size_t)p->theta * sizeof *theta);
+    for (int i = 0; i < p->nadapter; i++) {
+      const ProgParam *up = &p->param[p->adapter[i].up];
+      if (p->adapter[i].model == x->model) memset(theta + up->offset, 0, (size_t)up->elems * sizeof *theta);
+    }
+    round_params(&b, x);
+    ok = loss_of(&b, f, s, l, e);
+  }
+  app_close(&b);
+  rt_free(again.model.v), rt_free(place);
+  return ok;
+}
+
+static bool say_losses(App *a, const Options *o, const Export *x, const DataFile *f, RtError *e) {
   FeedLoss before = {0}, after = {0};
   Step *s = step_new(a->en->nstream);
   bool ok = loss_of(a, f, s, &before, e);
-  if (ok) round_params(a, x);
-  ok = ok && loss_of(a, f, s, &after, e);
+  if (ok && x->nmerge) ok = loss_merged(a, o, x, f, s, &after, e);
+  else if (ok) round_params(a, x), ok = loss_of(a, f, s, &after, e);
   if (ok)
     printf("%s: loss %.6f before, %.6f as exported\n", data_path(f), before.nll / (double)before.labelled, after.nll / (double)after.labelled);
   step_free(s);
@@ -347,29 +427,20 @@ static bool say_losses(App *a, const Export *x, const DataFile *f, RtError *e) {
 
 // ---- the command
 
-static bool load(App *a, const Options *o, RtError *e) {
-  if (!o->export_data) return app_load(a, o, &(Load){0}, e);
-  enum { TOKENS = 2048 };
-  Shape s = shape_of_text(a->models, TOKENS);
-  bool ok = app_load(a, o, &(Load){.tables = -1, .nstep = 1, .step = {{a->en->entry[ENTRY_LOSS], s.tokens, s.rows}}}, e);
-  engine_cap(a->en, a->en->entry[ENTRY_LOSS], TOKENS, TOKENS);
-  shape_free(&s);
-  return ok;
-}
-
 static bool save_all(const App *a, Export *x, RtError *e) {
   const Models *ms = a->models;
   bool tuned = ms->dir[x->model] != NULL;
-  return (tuned ? save_config_tuned(ms, x, e) && copy_files(ms->dir[x->model], x, e) && save_tokenizer_json(ms, x->model, x, e)
+  return (x->adapter ? save_config_adapter(a, x, e)
+          : tuned ? save_config_tuned(ms, x, e) && copy_files(ms->dir[x->model], x, e) && save_tokenizer_json(ms, x->model, x, e)
                 : save_configs(ms, x->model, x, e) && save_tokenizer(ms, x->model, x, e)) &&
          save_weights(a, x, e) && sums_save(x->sums, x->dir, e);
 }
 
 static bool export(App *a, const Options *o, Export *x, DataFile **data, RtError *e) {
   const char *dir = o->word[0];
-  if (!pick_model(a, o, x, e) || !pick_dtype(o, x, e)) return false;
+  if (!pick_model(a, o, x, e) || !pick_form(a, o, x, e) || !pick_dtype(o, x, e)) return false;
   if (!*dir) return rt_fail_about(e, RT_ABOUT_USAGE, "the directory to export into has no name");
-  if (!check_inputs(a, o, dir, e) || !check_place(dir, o->overwrite, &x->earlier, e) || (o->export_data && !(*data = data_open(o->export_data, e))) || !load(a, o, e))
+  if (!check_inputs(a, o, dir, e) || !check_place(dir, o->overwrite, &x->earlier, e) || (o->export_data && !(*data = data_open(o->export_data, e))) || !(o->export_data ? load(a, o, true, e) : app_load(a, o, &(Load){0}, e)))
     return false;
   bool made = !file_is_there(dir);
   char **folder = rt_object(sizeof *folder, folder_end), *inside = file_join(dir, FOLDER);
@@ -378,7 +449,7 @@ static bool export(App *a, const Options *o, Export *x, DataFile **data, RtError
   rt_free(inside);
   if (!ok && made) rmdir(dir);
   if (ok) fprintf(stderr, "wrote %s: %d tensor%s\n", dir, x->tensors, plural(x->tensors));
-  return ok && (!*data || say_losses(a, x, *data, e));
+  return ok && (!*data || say_losses(a, o, x, *data, e));
 }
 
 int cmd_export(const Options *o) {
@@ -389,6 +460,8 @@ int cmd_export(const Options *o) {
   bool ok = app_open(&a, o, &e) && export(&a, o, &x, &data, &e);
   data_close(data);
   json_decref(x.sums), json_decref(x.earlier);
+  for (int i = 0; i < x.nmerge; i++) rt_free(x.merge[i]);
+  rt_free(x.merge);
   app_close(&a);
   return ok ? 0 : cmd_fail(o, &e);
 }

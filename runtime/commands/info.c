@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/commands/adapters.h"
 #include "runtime/commands/budget.h"
 #include "runtime/commands/command.h"
 #include "runtime/commands/frozen.h"
@@ -34,6 +35,7 @@ static json_t *model_json(const Models *ms, int m, const json_t *hashes) {
   int64_t frozen = frozen_params(ms, m);
   json_object_set_new(o, "frozen", frozen < 0 ? json_null() : json_integer(frozen));
   json_object_set_new(o, "trained", json_integer(prog_trained_of(ms->prog, m)));
+  if (adapters_of(ms->prog, m)) json_object_set_new(o, "adapted", json_integer(adapters_of(ms->prog, m)));
   const json_t *mine = json_object_get(json_object_get(hashes, "models"), pm->name);
   json_t *files = json_object_get(mine, "files"), *dtypes = json_object_get(mine, "dtypes");
   json_object_set(o, "sha256", files ? files : json_null());
@@ -198,6 +200,14 @@ static json_t *describe(const App *a) {
                                                  "tap", c->tap, "to", c->to, "to_layer", c->to_layer, "op", c->op, "computes", c->computes));
   }
   json_object_set_new(o, "connections", connections);
+  json_t *adapters = json_array();
+  for (int i = 0; i < p->nadapter; i++) {
+    const ProgAdapter *x = &p->adapter[i];
+    json_t *one = json_pack("{s:i, s:s, s:s, s:s}", "model", x->model, "module", x->module, "tensor", x->tensor, "op", x->op);
+    if (x->up >= 0) json_object_set_new(one, "rank", json_integer((json_int_t)p->param[x->down].shape.v[0])), json_object_set_new(one, "scale", json_real(x->scale));
+    json_array_append_new(adapters, one);
+  }
+  json_object_set_new(o, "adapters", adapters);
   json_object_set_new(o, "params", params);
   json_object_set_new(o, "trained", json_integer(prog_trained(p)));
   json_object_set(o, "train", p->train ? p->train : json_null());
@@ -217,6 +227,7 @@ static void print_models(const json_t *o) {
            number(m, "blocks"), plural(number(m, "blocks")), number(m, "width"), number(m, "vocab"), number(m, "context"));
     if (number(m, "frozen")) printf(", %lld parameter%s, frozen", number(m, "frozen"), plural(number(m, "frozen")));
     if (number(m, "trained")) printf(", %lld trained", number(m, "trained"));
+    if (number(m, "adapted")) printf(", %lld product%s adapted", number(m, "adapted"), plural(number(m, "adapted")));
     if (strcmp(text(m, "keep"), KeepAs_names[KEEP_STORED].name)) printf(", matrices as %s", text(m, "keep"));
     printf("\n  directory  %s\n  tokenizer  %s\n", text(m, "dir"), text(m, "tokenizer"));
     json_object_foreach(json_object_get(m, "sha256"), file, hash) printf("  sha256     %s  %s\n",

@@ -50,6 +50,9 @@ StWriter *st_writer_new(void);
 void st_writer_add(StWriter *w, const char *name, Dtype dtype, int rank, const int64_t *shape, const void *data);   // data is borrowed
 // Of a STORED type, from data of another: it is rounded as it is written.
 void st_writer_add_as(StWriter *w, const char *name, Dtype dtype, int rank, const int64_t *shape, Dtype from, const void *data);
+// Of a STORED type, from numbers that are made as they are written: fill puts n of them, from number `at` on, into out. user is borrowed.
+typedef void StFill(const void *user, int64_t at, int n, float *out);
+void st_writer_add_filled(StWriter *w, const char *name, Dtype dtype, int rank, const int64_t *shape, StFill *fill, const void *user);
 int st_writer_count(const StWriter *w);
 void st_writer_meta(StWriter *w, const char *key, const char *value);
 // sum: what was written, NULL when nobody asks.

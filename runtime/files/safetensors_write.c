@@ -13,6 +13,7 @@ typedef struct Item {
   int rank;
   int64_t shape[ST_MAX_RANK];
   const void *data;
+  StFill *fill;                // NULL, or what makes f32 numbers, of data
   size_t bytes;
 } Item;
 
@@ -40,6 +41,11 @@ void st_writer_add_as(StWriter *w, const char *name, Dtype dtype, int rank, cons
     it->shape[i] = shape[i];
     it->bytes *= (size_t)shape[i];
   }
+}
+
+void st_writer_add_filled(StWriter *w, const char *name, Dtype dtype, int rank, const int64_t *shape, StFill *fill, const void *user) {
+  st_writer_add_as(w, name, dtype, rank, shape, DT_F32, user);
+  w->item[w->n - 1].fill = fill;
 }
 
 int st_writer_count(const StWriter *w) { return w->n; }
@@ -80,11 +86,13 @@ static bool put(FileOut *f, Sha256 *s, const void *data, size_t n, RtError *e) {
 static bool put_rounded(FileOut *f, Sha256 *s, const Item *it, RtError *e) {
   enum { SOME = 4096 };
   uint64_t room[SOME];
+  float made[SOME];
   size_t to = (size_t)dtype_size(it->dtype), from = (size_t)dtype_size(it->from), n = it->bytes / to;
   for (size_t i = 0; i < n; i += SOME) {
     size_t k = n - i < SOME ? n - i : SOME;
+    if (it->fill) it->fill(it->data, (int64_t)i, (int)k, made);
     for (size_t j = 0; j < k; j++) {
-      double x = dtype_number(it->from, (const char *)it->data + (i + j) * from);
+      double x = it->fill ? (double)made[j] : dtype_number(it->from, (const char *)it->data + (i + j) * from);
       if (dtype_round(it->dtype, x, (char *)room + j * to)) continue;
       file_out_abandon(f);
       return rt_fail(e, "tensor %s: %g is more than %s can hold: write it as another type", it->name, x, dtype_info[it->dtype].file);
@@ -95,7 +103,7 @@ static bool put_rounded(FileOut *f, Sha256 *s, const Item *it, RtError *e) {
 }
 
 static bool put_item(FileOut *f, Sha256 *s, const Item *it, RtError *e) {
-  return it->from == it->dtype ? put(f, s, it->data, it->bytes, e) : put_rounded(f, s, it, e);
+  return it->from == it->dtype && !it->fill ? put(f, s, it->data, it->bytes, e) : put_rounded(f, s, it, e);
 }
 
 bool st_writer_save(StWriter *w, const char *path, FileSum *sum, RtError *e) {

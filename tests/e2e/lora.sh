@@ -8,17 +8,17 @@ p="--precision f32"
 for n in llama gpt2; do
   [ $n = llama ] || cp "$root/tests/parity/families/rows.jsonl" .
   build $n.calm -o $n
-  for isa in avx512 avx2; do
-    CALM_ISA=$isa ./$n info >said 2>/dev/null || { echo "this machine has no $isa"; continue; }
-    CALM_ISA=$isa ./$n score $p --params $n.theta.safetensors --data rows.jsonl --out got.st --grads 2>err || fail "score: $(cat err)"
-    "$STCMP" got.st $n.golden.safetensors --key '*.logits' --tol 1e-4 || fail "$n: logits"
-    "$STCMP" got.st $n.golden.safetensors --key 'grad.*' --tol 1e-4 || fail "$n: gradients"
-    CALM_ISA=$isa ./$n train $p --params $n.theta.safetensors --out run 2>err || fail "train: $(cat err)"
-    "$STCMP" run/last/theta.safetensors $n.ten.safetensors --tol 1e-4 || fail "$n: parameters after ten steps"
-    tail -n +2 run/log.csv | cut -d, -f3 | paste $n.losses - | awk '{ d = $1 - $2; if (d < 0) d = -d; if (d > 1e-4 * $1) bad = 1; n++ } END { exit bad || n != 10 }' ||
-      fail "$n: losses: $(cut -d, -f3 run/log.csv)"
-    rm -rf run
-  done
+  ./$n score $p --params $n.theta.safetensors --data rows.jsonl --out $n.st --grads 2>err || fail "score: $(cat err)"
+  "$STCMP" $n.st $n.golden.safetensors --key '*.logits' --tol 1e-4 || fail "$n: logits"
+  "$STCMP" $n.st $n.golden.safetensors --key 'grad.*' --tol 1e-4 || fail "$n: gradients"
+  ./$n train $p --params $n.theta.safetensors --out $n.run 2>err || fail "train: $(cat err)"
+  "$STCMP" $n.run/last/theta.safetensors $n.ten.safetensors --tol 1e-4 || fail "$n: parameters after ten steps"
+  tail -n +2 $n.run/log.csv | cut -d, -f3 | paste $n.losses - | awk '{ d = $1 - $2; if (d < 0) d = -d; if (d > 1e-4 * $1) bad = 1; n++ } END { exit bad || n != 10 }' ||
+    fail "$n: losses: $(cut -d, -f3 $n.run/log.csv)"
+  # exported: as PEFT wrote the same numbers
+  ./$n export $n.adapter --params $n.theta.safetensors --data rows.jsonl >said 2>err || fail "export: $(cat err)"
+  "$STCMP" $n.adapter/adapter_model.safetensors $n.adapter.safetensors --exact || fail "$n: the adapter's tensors"
+  awk '{ exit $3 != $5 }' said || fail "the adapter has another loss: $(cat said)"
 done
 
 # --- no gradient of a frozen product: what is summed over tokens has the rank as one of its extents
@@ -33,6 +33,24 @@ build alone.calm -o alone
 ./alone score $p --data rows.jsonl --out alone.st 2>err || fail "score: $(cat err)"
 ./llama score $p --data rows.jsonl --out begun.st --grads 2>err || fail "score: $(cat err)"
 "$STCMP" begun.st alone.st --key '*.logits' --exact || fail "untrained, it is not the anchor"
+
+# --- merged: the frozen model with these weights computes what the adapters did
+tr -d ' \n' <llama.adapter/adapter_config.json >config
+for k in '"r":4,"lora_alpha":8,' '"target_modules":\["q_proj","v_proj","o_proj","down_proj"\]' '"rank_pattern":{"o_proj":2}' '"alpha_pattern":{"o_proj":6}'; do
+  grep -q "$k" config || fail "adapter_config.json: $(cat config)"
+done
+tr -d ' \n' <gpt2.adapter/adapter_config.json | grep -q '"c_attn","transformer.h.0.attn.c_proj".*"fan_in_fan_out":true' || fail "adapter_config.json: $(cat gpt2.adapter/adapter_config.json)"
+./llama export llama.adapter --merge --params llama.theta.safetensors --data rows.jsonl >said 2>err || fail "export: $(cat err)"
+[ ! -e llama.adapter/adapter_model.safetensors ] || fail "the earlier export's files stayed"
+awk '{ d = $3 - $5; exit d > 2e-6 || d < -2e-6 }' said || fail "merged, the loss is another: $(cat said)"
+./alone score $p --force --model base=llama.adapter --data rows.jsonl --out merged.st 2>err || fail "score: $(cat err)"
+"$STCMP" merged.st llama.st --key '*.logits' --tol 1e-5 || fail "logits of the merged model"
+"$STCMP" llama.adapter/model.safetensors base/model.safetensors --key '*.k_proj.*' --exact || fail "what is not adapted changed"
+./gpt2 export gpt2.merged --merge --dtype f32 --params gpt2.theta.safetensors 2>err || fail "export: $(cat err)"
+echo 'anchor base = "gpt2.merged"' >merged.calm
+build merged.calm -o merged
+./merged score $p --data "$root/tests/parity/families/rows.jsonl" --out merged.st 2>err || fail "score: $(cat err)"
+"$STCMP" merged.st gpt2.st --key '*.logits' --tol 1e-5 || fail "logits of the merged model, weights stored the other way round"
 
 # --- beside a connection that adds nothing yet, gradients are those it has alone; and the augment's own products can be adapted
 { grep -v '^train' spec.calm | sed '/^  /d; /^}/d'; grep adapt llama.calm; echo 'adapt aug with lora(rank = 2)'; } >both.calm
@@ -57,4 +75,18 @@ none 'fits .model.layers.0.input_layernorm.weight. of model .base., which no pro
 none 'stands outside of its blocks' '"lm_head"'
 none 'is adapted twice' '"*.q_proj" with lora(rank = 2) adapt base "*.layers.0.*.q_proj"'
 none 'is tuned' '"*.q_proj" with lora(rank = 2) tune base "*.q_proj.*" adapt base "*.v_proj"'
+
+# --- what cannot be
+expect 1 'nothing to export' ./alone export never
+expect 2 'types that it was compiled for' ./llama export never --merge --dtype bf16 --data rows.jsonl --params llama.theta.safetensors
+sed 's/alpha = 8/alpha = 16/' llama.calm >other.calm
+{ echo 'anchor base = "base"'; echo 'tune base "*norm.weight"'
+  echo 'op bent(y[T, O], x[T, I]) -> d[T, O] { param w[2, I], v[O, 2] = zeros return linear(tanh(linear(x, w)), v) }'
+  echo 'adapt base "*.layers.0.*.q_proj" with bent()'; } >bent.calm
+build other.calm -o other
+build bent.calm -o bent
+expect 1 'computes' ./other eval --data rows.jsonl --params llama.run/last
+expect 2 'write the whole with --merge' ./bent export never
+expect 1 'op bent at base.model.layers.0.self_attn.q_proj is no number times linear' ./bent export never --merge
+[ ! -e never ] || fail "something was written"
 echo "as PEFT computes it"

@@ -61,6 +61,7 @@ done
 
 # --- what cannot be
 expect 2 'expected f32, bf16 or f16' ./tuned export never --dtype int3
+expect 2 'nothing is adapted of model m' ./tuned export never --merge
 expect 2 'there is m' ./tuned export never --of n
 expect 1 'is the directory of a model' ./tuned export model --overwrite
 build spec.calm -o plain
