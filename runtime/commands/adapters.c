@@ -1,4 +1,4 @@
-// Adapters as PEFT writes them (peft/tuners/lora, utils/save_and_load.py): names of products as transformers has them, lora_A and lora_B for down and up,
+// Adapters as PEFT writes them (its tuners.lora and utils.save_and_load): names of products as transformers has them, lora_A and lora_B for down and up,
 // rank and alpha by product where they are not all alike.
 #include "runtime/commands/adapters.h"
 
