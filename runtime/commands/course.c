@@ -21,11 +21,6 @@ char *course_step(const TrainSettings *s) {
   return rt_format("a step of %lld batch%s of %lld %s", (long long)s->accumulate, s->accumulate == 1 ? "" : "es", (long long)s->batch.n, s->batch.rows ? "rows" : "tokens");
 }
 
-typedef struct Counted {
-  double epoch, passes;        // steps of the first pass; passes of all steps
-  bool about;
-} Counted;
-
 // Rows of a data set that is at hand whole, in the order in which a training takes them.
 typedef struct Walk {
   const Data *d;
@@ -56,10 +51,10 @@ static const DataRow *walk_next(Walk *w) {
 }
 
 // All steps, and one pass at least, unless these are too many.
-static Counted count(const Course *c, const TrainSettings *s, const Data *d, uint64_t seed) {
+static CourseCount count(const Course *c, const TrainSettings *s, const Data *d, uint64_t seed) {
   enum { LOOK = 1 << 22 };
   Walk w;
-  Counted out = {0};
+  CourseCount out = {0};
   int64_t taken = 0, of_steps = 0, step = 0;
   bool endless = false;        // one step is too many
   walk_start(&w, d, seed, s->shuffle);
@@ -80,10 +75,12 @@ static Counted count(const Course *c, const TrainSettings *s, const Data *d, uin
   return out;
 }
 
-static Counted estimate(const Course *c, const TrainSettings *s) {
+static CourseCount estimate(const Course *c, const TrainSettings *s) {
   double epoch = (double)(c->rule.by_rows ? c->rows : c->tokens) / (double)c->rule.want;
-  return (Counted){.epoch = epoch, .passes = (double)s->steps / epoch, .about = true};
+  return (CourseCount){.epoch = epoch, .passes = (double)s->steps / epoch, .about = true};
 }
+
+CourseCount course_count(const Course *c, const TrainSettings *s, const Data *d, uint64_t seed) { return c->exact ? count(c, s, d, seed) : estimate(c, s); }
 
 // As many digits as are of use.
 static const char *amount(double x, char text[32]) {
@@ -92,7 +89,7 @@ static const char *amount(double x, char text[32]) {
 }
 
 char *course_words(const Course *c, const TrainSettings *s, const Data *d, uint64_t seed) {
-  Counted n = c->exact ? count(c, s, d, seed) : estimate(c, s);
+  CourseCount n = course_count(c, s, d, seed);
   char epoch[32], passes[32], times[32], batches[32] = "", batch[64];
   const char *about = n.about ? "about " : "";
   if (s->accumulate > 1) snprintf(batches, sizeof batches, "%lld x ", (long long)s->accumulate);

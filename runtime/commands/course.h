@@ -14,8 +14,13 @@ typedef struct Course {
 Course course_of(const TrainSettings *s, const Data *d, const char *step);
 // "a step of 2 batches of 4096 tokens", to be freed.
 char *course_step(const TrainSettings *s);
-// "batch 4 rows, 1.5 steps an epoch, 10 steps: 6.7 passes" for the first line of a training, to be freed. Rows are counted as they will be taken, in
-// the order of these epochs; of a very long training the first four million, and what follows from these, or from a sample, is marked "about". Warns of a batch of
-// more than one pass.
+typedef struct CourseCount {
+  double epoch, passes;        // steps of the first pass; passes of all steps
+  bool about;
+} CourseCount;
+// Rows are counted as they will be taken, in the order of these epochs; of a very long training the first four million, and what follows from these, or from a
+// sample, is `about`.
+CourseCount course_count(const Course *c, const TrainSettings *s, const Data *d, uint64_t seed);
+// "batch 4 rows, 1.5 steps an epoch, 10 steps: 6.7 passes" for the first line of a training, to be freed. Warns of a batch of more than one pass.
 char *course_words(const Course *c, const TrainSettings *s, const Data *d, uint64_t seed);
 #endif

@@ -7,48 +7,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "runtime/commands/dryrun.h"
 #include "runtime/commands/signals.h"
 #include "runtime/commands/trainkeep.h"
 #include "runtime/commands/trainopen.h"
+#include "runtime/commands/trainstep.h"
 #include "runtime/core/core.h"
 #include "runtime/files/files.h"
-
-// ---- one optimizer step
-
-static int64_t count_labels(const DataRow *r) {
-  int64_t n = 0;
-  for (int64_t i = 1; i < r->n; i++) n += r->labels[i] != -100;
-  return n;
-}
-
-// Gradients of the mean loss over all rows of the step, summed over as many ragged steps as they need; and that loss.
-static bool gradients(Trainer *t, double *loss, RtError *e) {
-  int64_t labels = 0;
-  for (int64_t i = 0; i < t->batch->n; i++) labels += count_labels(t->batch->each[i]);
-  memset(t->en->params.grad, 0, (size_t)t->en->prog->theta * sizeof *t->en->params.grad);
-  double nll = 0;
-  if (!feed_nll(&t->steps, t->batch->each, t->batch->n, (float)(1.0 / (double)labels), &nll, NULL, e)) return false;
-  *loss = nll / (double)labels;
-  return true;
-}
-
-// torch.optim.AdamW's order, and torch.nn.utils.clip_grad_norm_ before it. Returns the gradient's norm before clipping.
-static double update(Trainer *t, double lr) {
-  Engine *en = t->en;
-  const TrainSettings *s = &t->set;
-  engine_run(en, en->entry[ENTRY_NORM], NULL);
-  double norm = sqrt((double)*engine_output(en, en->entry[ENTRY_NORM], OUTPUT_NORM2));
-  double clip = s->clip > 0 ? s->clip / (norm + 1e-6) : 1, n = (double)(t->st.step + 1);
-  const struct { InputKind what; double value; } SCALAR[] = {
-      {INPUT_CLIP, clip < 1 ? clip : 1},       {INPUT_DECAY, 1 - lr * s->weight_decay},
-      {INPUT_BETA1, s->betas.v[0]},                 {INPUT_REST1, 1 - s->betas.v[0]},
-      {INPUT_BETA2, s->betas.v[1]},                 {INPUT_REST2, 1 - s->betas.v[1]},
-      {INPUT_BIAS2, 1 / sqrt(1 - pow(s->betas.v[1], n))}, {INPUT_EPS, s->eps},
-      {INPUT_STEP, lr / (1 - pow(s->betas.v[0], n))}};
-  for (size_t i = 0; i < sizeof SCALAR / sizeof SCALAR[0]; i++) engine_scalar(en, SCALAR[i].what, (float)SCALAR[i].value);
-  if (isfinite(norm)) engine_run(en, en->entry[ENTRY_UPDATE], NULL);
-  return norm;
-}
 
 // A line of progress: every look at the held-out loss, and every log_every steps; where nobody said how many, a file gets one every ten seconds,
 // and a terminal's is refreshed every second.
@@ -110,15 +75,10 @@ static bool look_at_check(Trainer *t, RtError *e) {
   return true;
 }
 
-// Steps between looks at the held-out loss.
-static int64_t look_every(const TrainSettings *s) {
-  return s->eval_every > 0 ? s->eval_every : s->eval_every == 0 ? INT64_MAX : s->steps < 20 ? 1 : s->steps / 20;
-}
-
 // Whether so many looks were made since the lowest held-out loss that the run is to end; what the state of a run says, so that it ends there resumed, too.
 static bool patience_ended(const Trainer *t) {
   const TrainState *st = &t->st;
-  int64_t every = look_every(&t->set), last = st->step / every - (st->best_step > 0 ? st->best_step : 0) / every;
+  int64_t every = train_look_every(&t->set), last = st->step / every - (st->best_step > 0 ? st->best_step : 0) / every;
   return t->held && t->set.patience > 0 && st->best_step >= 0 && last >= t->set.patience;
 }
 
@@ -126,7 +86,7 @@ static bool patience_ended(const Trainer *t) {
 static bool run(Trainer *t, int *sig, RtError *e) {
   TrainSettings *s = &t->set;
   int64_t until = t->until;
-  int64_t every = look_every(s);
+  int64_t every = train_look_every(s);
   double held;
   if (t->st.step == 0) {
     if (!train_look(t, &held, e)) return false;
@@ -137,8 +97,8 @@ static bool run(Trainer *t, int *sig, RtError *e) {
     if (!look_at_check(t, e)) return false;
     if (!(t->batch = ahead_next(t->ahead, e))) return data_failed(t, e);
     int64_t tokens = t->batch->tokens;
-    if (!gradients(t, &loss, e)) return e->about == RT_ABOUT_BUDGET ? data_failed(t, e) : false;
-    double norm = update(t, lr);
+    if (!train_gradients(t, t->batch->each, t->batch->n, &loss, e)) return e->about == RT_ABOUT_BUDGET ? data_failed(t, e) : false;
+    double norm = train_update(t, lr);
     if (!isfinite(loss) || !isfinite(norm))
       return rt_fail(e,
                      "step %lld: %s is not a finite number (learning rate %.3g, rows from line %lld of %s); nothing was saved since step %lld",
@@ -205,8 +165,7 @@ static bool check_data(Trainer *t, const Options *o, RtError *e) {
 
 static bool train(Trainer *t, const Options *o, int *sig, RtError *e) {
   Engine *en = t->en;
-  if (en->entry[ENTRY_TRAIN] < 0 || en->prog->nparam == 0)
-    return rt_fail(e, "%s has nothing to train: no connection and no model made from nothing", en->prog->spec);
+  if (!train_possible(en, e)) return false;
   RunStart start = o->resume ? RUN_RESUME : o->overwrite ? RUN_OVERWRITE : RUN_NEW;
   char *out = o->out ? rt_strdup(o->out) : rt_format("%s.run", o->program);
   bool held = rundir_open(&t->dir, out, start, e);
@@ -265,14 +224,16 @@ int cmd_train(const Options *o) {
   Trainer t = {0};
   int sig = 0;
   if (o->resume && o->overwrite) return usage_error("--resume goes on with a run, --overwrite replaces it: give one of them");
-  if (o->check && (o->resume || o->overwrite)) return usage_error("--check reads data and touches no run: leave --%s out", o->resume ? "resume" : "overwrite");
+  if ((o->check || o->dry_run) && (o->resume || o->overwrite))
+    return usage_error("%s and touches no run: leave --%s out", o->check ? "--check reads data" : "--dry-run says what a training would take", o->resume ? "resume" : "overwrite");
+  if (o->check && o->dry_run) return usage_error("--check reads all data for its mistakes, --dry-run says what a training would take: give one of them");
   bool ok = app_open(&t.app, o, &e);
   t.en = t.app.en, t.id.models = t.app.models;
-  ok = ok && (o->check ? check_data(&t, o, &e) : train(&t, o, &sig, &e));
+  ok = ok && (o->check ? check_data(&t, o, &e) : o->dry_run ? dry_run(&t, o, &e) : train(&t, o, &sig, &e));
   trainlog_close(t.log);
   if (t.half_line) fputc('\n', stderr);
   if (ok && t.nothing) say_nothing(&t);
-  else if (ok && !o->check) say_done(&t, sig);
+  else if (ok && !o->check && !o->dry_run) say_done(&t, sig);
   ahead_end(t.ahead), check_end(t.check), byte_rule_free(t.bytes);
   train_seen_data(&t);
   data_close(t.data), data_close(t.held);

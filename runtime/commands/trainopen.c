@@ -112,14 +112,15 @@ static bool check_place(const Trainer *t, const Options *o, RtError *e) {
                  t->set.data, (long long)t->st.position);
 }
 
-// Steps of the size that an optimizer step can have, where that is less than the cap. look: at the data.
-static bool open_steps(Trainer *t, const Data *look, RtError *e) {
+// Steps of the size that an optimizer step can have, where that is less than the cap.
+bool train_open_steps(Trainer *t, bool cached, RtError *e) {
+  const Data *look = t->look;
   const TrainSettings *s = &t->set;
   int64_t cap = t->budget.cap, longest = feed_longest(look), batch = s->batch.n * s->accumulate, most = batch;
   if (s->batch.rows) most = data_whole(look) && batch <= cap / longest ? batch * longest : cap;
   t->steps = (FeedSteps){.en = t->en, .step = step_new(t->en->nstream), .entry = t->en->entry[t->budget.lean ? ENTRY_LEAN : ENTRY_TRAIN],
                          .cap = most < cap ? most : cap, .lean = true, .path = s->data};
-  if (!frozen_begin(&t->frozen, &t->app, &t->id, t->dir.frozen, e)) return false;
+  if (cached && !frozen_begin(&t->frozen, &t->app, &t->id, t->dir.frozen, e)) return false;
   if (t->frozen.cache) t->steps.frozen = t->frozen.cache, t->steps.entry = t->en->entry[ENTRY_LIVE];
   return feed_room(&t->steps, longest, e);
 }
@@ -192,7 +193,7 @@ bool train_open_data(Trainer *t, const Options *o, RtError *e) {
   const TrainSettings *s = &t->set;
   const Data *look = t->look;
   if (!bind_data(t, o, e)) return false;
-  if (!convert_place(t, o, look, e) || !check_place(t, o, e) || !open_steps(t, look, e)) return false;
+  if (!convert_place(t, o, look, e) || !check_place(t, o, e) || !train_open_steps(t, true, e)) return false;
   t->at = (FeedPlace){t->st.epoch, t->st.position, t->st.window};
   t->step_words = course_step(s);
   Course c = course_of(s, look, t->step_words);

@@ -12,6 +12,8 @@ void train_seen_data(Trainer *t);
 bool train_check_memory(Trainer *t, const Options *o, RtError *e);
 // With the weights loaded: the parameters it starts with, or goes on with.
 bool train_take_start(Trainer *t, const Options *o, RtError *e);
+// Makes room for its steps, by what the look at the data says; with the frozen cache where there is to be one.
+bool train_open_steps(Trainer *t, bool cached, RtError *e);
 // Binds the run to its data, makes room for its steps, and says the first line.
 bool train_open_data(Trainer *t, const Options *o, RtError *e);
 #endif

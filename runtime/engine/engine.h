@@ -109,7 +109,7 @@ typedef struct Footprint {
 } Footprint;
 Footprint engine_footprint(const Engine *en, const Load *l);
 int64_t engine_step_bytes(const Engine *en, const StepLoad *s);
-// Operations of train, frozen or live over a step; 0 of other entries.
+// Operations of train, frozen, live, lean or loss over a step; 0 of other entries.
 double engine_flops(const Engine *en, int entry, Step *s);
 // To be called after the parameters changed: packs what depends on them.
 void engine_prepare(Engine *en);
