@@ -124,4 +124,4 @@ def main():
     table(["model", "dtype", "way", "threads", "processor", "loss", "off f32", "eval s", "load s", "cpu s", "MB", "eval", "with load", "cpu", "calm's memory"], rows, 5)
 
 
-main()
+if __name__ == "__main__": main()

@@ -3,11 +3,9 @@ it is an instruction, else f32; int8's own `auto` is f32): the loss of WikiText-
 a generation beside the bytes of the weights; tokens a second of decoding; tokens a second of training a composition of the model with itself (the same data,
 a connection every fourth block), both models as int8 or as stored. Rounds alternate; ratios are medians of each round's."""
 import argparse, csv, json, os, re, statistics, sys, tempfile
+from eval_real import windows
 from side import Machine, call, peer_env
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-TEXT = os.path.join(HERE, "../../shared/data/text/wikitext-2/test.txt")
-WINDOW, LINES = 512, 4000
 WAYS = ("stored", "int8")
 ALLOWED = 0.005
 
@@ -22,17 +20,10 @@ def build(a, dir, model):
         for s in (way, f"{way}.pair"): call([a.calmc, "build", f"{dir}/{s}.calm", "-o", f"{dir}/{s}.app"])
 
 
-def rows(dir, n):
-    """Windows of the text, each with what the tokenizer puts before one."""
-    with open(f"{dir}/text.jsonl", "w") as f:
-        f.write(json.dumps("".join(open(TEXT, encoding="utf-8").readlines()[:LINES])) + "\n" + json.dumps("") + "\n")
-    out = call(["sh", "-c", f"{dir}/stored.app tokenize <{dir}/text.jsonl"])
-    ids, before = [json.loads(line)["ids"] for line in out.splitlines()]
-    ids, body = ids[len(before):], WINDOW - len(before)
+def rows(dir, model, n):
+    """bench/eval_real's windows of the text, each with what the tokenizer puts before one."""
     with open(f"{dir}/rows.jsonl", "w") as f:
-        for i in range(n):
-            w = before + ids[i * body:(i + 1) * body]
-            f.write(json.dumps(dict(input_ids=w, labels=w)) + "\n")
+        for w in windows(model, n): f.write(json.dumps(dict(input_ids=w, labels=w)) + "\n")
 
 
 def one(a, dir, way):
@@ -64,7 +55,7 @@ def main():
         if not os.path.isfile(f"{model}/config.json"): sys.exit(f"no model {model} (../shared/data/real/fetch makes it)")
         with tempfile.TemporaryDirectory() as dir:
             build(a, dir, model)
-            rows(dir, a.windows)
+            rows(dir, model, a.windows)
             rounds = [{way: one(a, dir, way) for way in WAYS} for _ in range(a.rounds)]
         med = lambda way, key: statistics.median(r[way][key] for r in rounds)
         ratio = lambda key: statistics.median(r["int8"][key] / r["stored"][key] for r in rounds)
