@@ -169,6 +169,7 @@ static int compile(Run *r, const Program *p, const Spec *spec) {
 
 static int front_end(Run *r, Sources *sources, Diags *d) {
   Spec *spec = spec_parse(r->arena, sources, d, r->o->spec);
+  spec->context = r->o->context ? strtoll(r->o->context, NULL, 10) : 0;      // main has looked at it
   stage_done(r, "parse", "building the graphs");
   if (!d->errors && stop_at(r, "tree")) {
     Buf text = {0};

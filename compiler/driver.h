@@ -37,6 +37,7 @@ int driver_tokenize(const Options *o);     // spec: a folder with a tokenizer.js
 int driver_verify(const Options *o);       // verify.c: a model alone against a dump of it
 int driver_doctor(const Options *o);       // doctor.c: what this machine is, and whether programs can be made here
 int driver_doc(const Options *o);          // doc.c: what the language has; spec: a name, or NULL: all of it
+int driver_families(const Options *o);     // families.c: the families of the library and the keys each understands; spec: a name, or NULL: all
 int driver_pack(const Options *o);         // pack.c: builds a program and has it write its pack file
 int driver_written(int status);            // status, or 1 after telling that standard output could not be written
 bool driver_is_spec(const char *path);     // whether it is named as one: SPEC.calm

@@ -1,4 +1,5 @@
 // calmc: command line.
+#include <errno.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -10,7 +11,7 @@
 #include "runtime/abi/abi.h"
 
 enum { FLAG, TEXT };
-enum { BUILD = 1, TOKENIZE = 2, VERIFY = 4, DOCTOR = 8, PACK = 16, DOC = 32 };
+enum { BUILD = 1, TOKENIZE = 2, VERIFY = 4, DOCTOR = 8, PACK = 16, DOC = 32, FAMILIES = 64 };
 typedef struct OptionRow {
   const char *name;
   char letter;
@@ -37,6 +38,7 @@ static const struct {
   {"verify", "DIR|SPEC", "compare a model, or the anchor of a spec, with a dump of it (examples/verify); name the first block that diverges", VERIFY, driver_verify},
   {"doctor", "", "what this machine is and can do, what programs will run on it, and what is missing to make them", DOCTOR, driver_doctor},
   {"doc", "[NAME]", "functions, operators, architectures and selectors of the language, or one of them whole", DOC, driver_doc},
+  {"families", "[NAME]", "the model families that are known, or those of one name, with the keys of config.json that each understands", FAMILIES, driver_families},
 };
 enum { N_COMMANDS = sizeof commands / sizeof *commands };
 
@@ -57,7 +59,8 @@ static void help(FILE *f) {
         "       calmc tokenize DIR [--decode]\n"
         "       calmc verify DIR|SPEC.calm --ref DUMP.safetensors [--tol X]\n"
         "       calmc doctor\n"
-        "       calmc doc [NAME]\n\ncommands:\n", f);
+        "       calmc doc [NAME]\n"
+        "       calmc families [NAME]\n\ncommands:\n", f);
   for (int i = 0; i < N_COMMANDS; i++) fprintf(f, "  %-8s %-11s %s\n", commands[i].name, commands[i].arg, commands[i].help);
   fputs("\noptions:\n", f);
   for (int i = 0; i < N_ROWS; i++) {
@@ -135,7 +138,7 @@ static int no_command(const char *name, const char *next) {
   Near near = near_begin(name);
   for (int i = 0; i < N_COMMANDS; i++) near_offer(&near, commands[i].name);
   for (int i = 0; i < N_PROGRAM_COMMANDS; i++) near_offer(&near, program_commands[i]);
-  return usage(&near, "the commands are build, pack, tokenize, verify, doctor and doc; found '%s'", name);
+  return usage(&near, "the commands are build, pack, tokenize, verify, doctor, doc and families; found '%s'", name);
 }
 
 static int known_pass(const char *name) {
@@ -161,6 +164,13 @@ static int known_path(const char *path) {
   return usage(&near, "--isa takes avx512, avx2 or native; found '%s'", path);
 }
 
+static int known_context(const char *text) {
+  char *end;
+  errno = 0;
+  long long n = strtoll(text, &end, 10);
+  return *text >= '0' && *text <= '9' && !*end && !errno && n >= 1 && n <= INT32_MAX ? 0 : usage(NULL, "--context takes a whole number of tokens from 1 on; found '%s'", text);
+}
+
 // Has the command what it needs, and nothing that it has no use for? 0, or 2 after a message.
 static int check_options(const Options *o, int which) {
   int bit = commands[which].bit;
@@ -177,6 +187,7 @@ static int check_options(const Options *o, int which) {
   if (bit == VERIFY && !o->ref) return usage(NULL, "verify needs --ref DUMP.safetensors");
   int bad = o->emit ? known_kind(o->emit) : 0;
   if (!bad && o->isa) bad = known_path(o->isa);
+  if (!bad && o->context) bad = known_context(o->context);
   return bad ? bad : o->dump ? known_pass(o->dump) : 0;
 }
 
@@ -201,7 +212,7 @@ static int read_line(Options *o, int *which, int argc, char **argv) {
     else puts("calmc " CALM_VERSION);
     return driver_written(0);
   }
-  if (*which < 0) return usage(NULL, "no command: expected build, pack, tokenize, verify, doctor or doc, as in calmc build SPEC.calm");
+  if (*which < 0) return usage(NULL, "no command: expected build, pack, tokenize, verify, doctor, doc or families, as in calmc build SPEC.calm");
   int bad = check_options(o, *which);
   return bad ? bad : -1;
 }

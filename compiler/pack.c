@@ -12,7 +12,7 @@ static int build_and_pack(const Options *o, const char *program, const Signals *
     fprintf(stderr, "error: %s: the path is too long\n", program);
     return 1;
   }
-  Options made = {.spec = o->spec, .out = program, .isa = o->isa, .time = o->time, .quiet = true};
+  Options made = {.spec = o->spec, .out = program, .isa = o->isa, .context = o->context, .time = o->time, .quiet = true};
   Work build = {driver_build, &made, 1};
   Task make = {.name = "the build", .work = driver_run, .data = &build, .visible = true};
   Ended e;

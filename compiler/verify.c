@@ -30,7 +30,7 @@ static int build_and_run(const Options *o, const Result *folder, const char *mod
   if (!result_name(folder, "verify", program)) return 1;
   if (driver_is_spec(model)) strcpy(spec, model);
   else if (!result_name(folder, "verify.calm", spec) || !write_spec(folder, model)) return 1;
-  Options made = {.spec = spec, .out = program, .isa = "native", .time = o->time, .quiet = true};
+  Options made = {.spec = spec, .out = program, .isa = "native", .context = o->context, .time = o->time, .quiet = true};
   Work build = {driver_build, &made, 1};
   Task make = {.name = "the build", .work = driver_run, .data = &build, .visible = true};
   Ended e;

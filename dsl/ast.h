@@ -49,11 +49,12 @@ typedef struct Spec {
   Map served;            // archs by the architectures they serve
   Sources *sources;
   bool partial;          // some text did not parse: what seems to be missing may stand there
+  int64_t context;       // the longest text that models are built for, where that is less than they say; 0: what they say
   const Loc *told;       // where errors were reported, those of syntax (nsyntax) first: what stands there means nothing
   int nsyntax, ntold;
 } Spec;
 
-// Parses path, the files it uses, and the embedded library; checks names, arity and duplicates. Errors go to d; later stages can go on with
+// Parses path (NULL: none), the files it uses, and the embedded library; checks names, arity and duplicates. Errors go to d; later stages can go on with
 // what was right (told). Never NULL.
 Spec *spec_parse(Arena *a, Sources *s, Diags *d, const char *path);
 // Parses one text (tests, fuzzing).

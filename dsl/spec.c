@@ -123,9 +123,9 @@ Spec *spec_parse(Arena *a, Sources *s, Diags *d, const char *path) {
   Spec *spec = ARENA_NEW(a, Spec);
   spec->sources = s;
   Loader l = {.arena = a, .sources = s, .diags = d, .spec = spec};
-  Step root = {.real = canonical(&l, path)};
+  Step root = {.real = path ? canonical(&l, path) : ""};
   int before = d->errors, first = d->n;
-  spec->file = load(&l, path, &root);
+  spec->file = path ? load(&l, path, &root) : NULL;
   if (!spec->file) {
     spec->file = ARENA_NEW(a, Ast);
     spec->file->kind = AST_FILE;

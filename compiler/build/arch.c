@@ -48,6 +48,7 @@ bool arch_config(Ev *ev, MInst *m) {
   Build *b = ev->b;
   m->scope = scope_new(b, NULL);
   m->scope->keys = m;
+  scope_bind(b, m->scope, ARCH_LONGEST, b->spec->context ? v_int(b->spec->context) : v_none(NULL), m->config->loc);
   m->binding = ARENA_ARRAY(b->a, bool, m->config->nkid + 1);
   m->refused = false;
   bool ok = true;
@@ -69,7 +70,7 @@ bool arch_config(Ev *ev, MInst *m) {
   return ok;
 }
 
-static bool find_sections(Build *b, MInst *m) {
+bool arch_sections(Build *b, MInst *m) {
   static const Ast no_config = {.kind = AST_CONFIG};
   m->config = &no_config;
   for (int i = 1; i < m->arch->nkid; i++) {
@@ -124,20 +125,28 @@ static bool read_context(Build *b, MInst *m) {
   Value v = x ? x->v : j ? v_json(b, j, key) : v_none(NULL);
   m->pub->context = 2048;
   if (v.kind == V_POISON) return false;
-  if (v.kind == V_NONE || v_size(&v, INT32_MAX, &m->pub->context)) return true;
+  bool fits = v.kind == V_NONE || v_size(&v, INT32_MAX, &m->pub->context);
+  if (fits && b->spec->context && b->spec->context < m->pub->context) m->pub->context = b->spec->context;
+  if (fits) return true;
   const Ast *bound = x ? config_binding(m, "context") : NULL;
   tell_model(b, m, "the context of model '%s' is a whole number of tokens from 1 to %d; %s of %s is %s", m->pub->name, INT32_MAX,
           bound ? source_text(b, bound->kid[1]->loc) : key, m->config_path, v_text(&ev, &v));
   return false;
 }
 
+// `note` of the arch's config section, a text or none: what is worth knowing of how this model is understood.
+static void say_note(Build *b, const MInst *m) {
+  const Binding *x = scope_find(m->scope, "note");
+  if (x && x->v.kind == V_STRING) diag_warn(b->d, m->decl->loc, "model '%s': %s", m->pub->name, x->v.s);
+}
+
 void model_setup(Build *b, MInst *m) {
-  if (spec_told_syntax(b->spec, m->arch->loc) || !find_sections(b, m)) return;
+  if (spec_told_syntax(b->spec, m->arch->loc) || !arch_sections(b, m)) return;
   int before = b->d->errors;
   check_keys(b, m);
   bool known = arch_config(&(Ev){.b = b, .m = m}, m);
   m->counted = count_blocks(b, m);
-  if (known) read_context(b, m);
+  if (known && read_context(b, m)) say_note(b, m);
   tell_missing(b, m);
   m->sound = known && m->counted && b->d->errors == before;
 }

@@ -71,6 +71,10 @@ typedef struct Program {
 } Program;
 
 // NULL after errors (in d, those of spec_parse included: what they leave is looked at all the same). Relative model paths are taken from the spec's own folder.
+// The keys of config.json that an arch's text reads, those inside objects by their path ("rope_parameters.factor") behind the object's. Key lives in a.
+typedef void ArchKey(void *user, const char *key);
+void arch_keys(Arena *a, const Spec *spec, const Ast *arch, ArchKey *each, void *user);
+
 Program *program_build(Arena *a, const Spec *spec, Diags *d);
 // Releases the JSON a program holds; the rest is the arena's.
 void program_close(Program *p);

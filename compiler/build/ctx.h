@@ -275,6 +275,8 @@ bool lacks(Ev *ev, const Value *v, const char *must);        // is v nothing bec
 void tell_missing(Build *b, MInst *m);                       // the keys noted, and all others that the arch needs, once
 
 // ---- keys.c
+#define ARCH_LONGEST "longest"                               // a name of every arch: Spec.context, or none
+bool arch_sections(Build *b, MInst *m);                      // finds the sections of m->arch; false: it lacks one, which was told
 void check_keys(Build *b, MInst *m);                         // errors for keys that the arch does not know
 const Ast *config_binding(const MInst *m, const char *name); // the BIND of the arch's config section; NULL (after check_keys)
 

@@ -139,15 +139,19 @@ static void check_inner_keys(const Mentions *t, const char *top, Buf *path, json
   path->n = own;
 }
 
+static void mention(Mentions *t, MInst *m) {
+  for (int i = 0; i < m->config->nkid; i++)
+    if (m->config->kid[i]->kind == AST_BIND) map_first(t->b->a, &m->bound, m->config->kid[i]->name, i);
+  note(t, m->arch, NULL, false, true);
+  for (int i = 0; i < t->nfn; i++) note(t, t->fn[i], NULL, false, false);
+}
+
 void check_keys(Build *b, MInst *m) {
   Mentions t = {.b = b, .m = m};
   Buf path = {0};
   const char *key;
   json_t *v;
-  for (int i = 0; i < m->config->nkid; i++)
-    if (m->config->kid[i]->kind == AST_BIND) map_first(b->a, &m->bound, m->config->kid[i]->name, i);
-  note(&t, m->arch, NULL, false, true);
-  for (int i = 0; i < t.nfn; i++) note(&t, t.fn[i], NULL, false, false);
+  mention(&t, m);
   json_object_foreach(m->keys, key, v) {
     if (json_is_null(v) || inert_key(key) || map_find(&t.ignored, key) >= 0) continue;
     if (diags_full(b->d)) break;
@@ -157,4 +161,62 @@ void check_keys(Build *b, MInst *m) {
     else unknown_key(b, m, key, key);
   }
   buf_free(&path);
+}
+
+// ---- what an arch knows, for those who ask (calmc families)
+
+// Names that the text binds: of the config section, of formals and the extents they meet, of statements, of variables.
+static void note_bound(Arena *a, Map *bound, const Ast *x) {
+  if (!x) return;
+  if (x->kind == AST_BIND || x->kind == AST_FORMAL || x->kind == AST_BLOCKS || x->kind == AST_COMPREHEND) map_first(a, bound, x->name, 0);
+  const Ast *dims = x->kind == AST_FORMAL && x->nkid ? x->kid[0] : NULL;
+  for (int i = 0; dims && i < dims->nkid; i++)
+    if (dims->kid[i]->kind == AST_NAME) map_first(a, bound, dims->kid[i]->name, 0);
+  for (int i = 0; i < x->nkid; i++) note_bound(a, bound, x->kid[i]);
+}
+
+typedef struct Known {
+  const Mentions *t;
+  Map bound, seen;
+  ArchKey *each;
+  void *user;
+} Known;
+
+// The members of the key at path that the text reads, and theirs.
+static void known_inside(Known *k, const char *path, int depth) {
+  enum { DEEPEST = 3 };
+  Map seen = {0};
+  for (int i = 0; depth < DEEPEST && i < k->t->n; i++) {
+    const Ast *a = k->t->v[i].at;
+    if (a->kind != AST_MEMBER || map_first(k->t->b->a, &seen, a->name, 0) >= 0) continue;
+    const char *inner = arena_printf(k->t->b->a, "%s.%s", path, a->name);
+    if (!reads(k->t, a->name, inner)) continue;
+    k->each(k->user, inner);
+    known_inside(k, inner, depth + 1);
+  }
+}
+
+// binding: the name of the config section whose value x is part of, which means the key there.
+static void known_in(Known *k, const Ast *x, const char *binding) {
+  Value v;
+  if (!x || x->kind == AST_IGNORE) return;
+  bool own = x->kind == AST_NAME && binding && !strcmp(x->name, binding);
+  if (x->kind == AST_NAME && (own || map_find(&k->bound, x->name) < 0) && strcmp(x->name, ARCH_LONGEST) && !builtin_constant(x->name, &v) &&
+      map_first(k->t->b->a, &k->seen, x->name, 0) < 0) {
+    k->each(k->user, x->name);
+    known_inside(k, x->name, 0);
+  }
+  for (int i = 0; i < x->nkid; i++) known_in(k, x->kid[i], x->kind == AST_CONFIG && x->kid[i]->kind == AST_BIND ? x->kid[i]->name : binding);
+}
+
+void arch_keys(Arena *a, const Spec *spec, const Ast *arch, ArchKey *each, void *user) {
+  Build b = {.a = a, .spec = spec};
+  MInst m = {.arch = arch};
+  Mentions t = {.b = &b, .m = &m};
+  arch_sections(&b, &m);
+  mention(&t, &m);
+  Known k = {.t = &t, .each = each, .user = user};
+  note_bound(a, &k.bound, arch);
+  known_in(&k, m.config, NULL);
+  known_in(&k, arch, NULL);
 }

@@ -105,24 +105,36 @@ refuse() {
   echo 'anchor base = "m"' >spec.calm
   expect 1 "$3" "$CALMC" build spec.calm -o app
 }
-refuse qwen3_a 's/"yarn"/"dynamic"/' 'kind is "dynamic"'
-refuse qwen3_a 's/"yarn"/"dynamic"/' 'rope_parameters.rope_type'
+refuse qwen3_a 's/"yarn"/"ntk"/' 'kind is "ntk"'
+refuse qwen3_a 's/"yarn"/"ntk"/' 'rope_parameters.rope_type'
 refuse qwen3_a 's/"sliding_window": 5/"sliding_window": 0/' 'sliding_window >= 1'
 refuse gemma3_a 's/"sliding_window": 5/"sliding_window": 0/' 'sliding_window .. 4096) >= 1'
 refuse gemma3_b 's/"factor": 2.0/"factor": 2.0, "sliding_attention": { "rope_theta": 5.0 }/' "config key 'rope_scaling.sliding_attention'"
 refuse gemma3_b 's/"rope_local_base_freq": 30.0/"rope_local_base_freq": 30.0, "rope_parameters": { "factor": 2.0 }/' "config key 'rope_parameters.factor'"
-refuse qwen3_a 's/"yarn"/"longrope"/' 'kind is "longrope"'
 refuse qwen3_a 's/"silu"/"geglu"/' 'act is "geglu"'
 refuse qwen3_a 's/"factor": 4.0/"factor": 4.0, "mscal": 2.0/' 'rope_parameters.mscal'
 refuse qwen3_a 's/"factor": 4.0/"factor": 4.0, "partial_rotary_factor": 0.5/' 'rope_parameters.partial_rotary_factor'
 refuse qwen3_a 's/"attention_bias": true/"attention_bias": false/' "proj.bias' of model 'base' is not used"
 refuse qwen3_b 's/"full_attention"/"chunked_attention"/' 'a kind of layer is not known'
 refuse qwen3_b 's/"tie_word_embeddings": false/"tie_word_embeddings": false, "embedding_multiplier": 2/' "config key 'embedding_multiplier'"
-refuse gemma3_a 's/"linear"/"dynamic"/' 'kind is "dynamic"'
+refuse gemma3_a 's/"linear"/"ntk"/' 'kind is "ntk"'
 refuse gemma3_a 's/"gelu_pytorch_tanh"/"geglu"/' 'is "geglu"'
 refuse gemma3_a 's/"attn_logit_softcapping": null/"attn_logit_softcapping": 50.0/' 'attn_logit_softcapping is 50'
 refuse gemma3_a 's/"use_bidirectional_attention": [a-z]*/"use_bidirectional_attention": true/' 'use_bidirectional_attention'
-refuse gemma3_a 's/"factor": 3.0/"factor": 3.0, "long_factor": 4.0/' 'rope_parameters.full_attention.long_factor'
+refuse gemma3_a 's/"factor": 3.0/"factor": 3.0, "long_factr": 4.0/' 'rope_parameters.full_attention.long_factr'
 refuse gpt2_a 's/"gelu_new"/"relu"/' 'act is "relu"'
 refuse gpt2_a 's/"add_cross_attention": false/"add_cross_attention": true/' 'add_cross_attention'
 echo "every key and value that is not understood is refused"
+
+# calmc families: the keys that each understands
+expect 0 '    rope_parameters: llama_4_scaling_beta ' "$CALMC" families ministral3
+expect 0 '^falcon: FalconForCausalLM' "$CALMC" families FalconForCausalLM
+grep -q ' alibi ' said && ! grep -q 'rotary_emb_base' said || fail "keys of falcon: $(cat said)"
+expect 1 "no family 'mystral'; did you mean 'mistral'" "$CALMC" families mystral
+
+# longrope: one set of factors for all texts, which is said; --context chooses it and bounds what is read
+echo 'anchor base = "phi3_c"' >spec.calm
+expect 0 'factors for texts of more than 1 tokens' "$CALMC" build spec.calm -o app
+expect 0 'factors for texts of at most 1 tokens' "$CALMC" build --isa native --context 1 spec.calm -o app
+./app info | grep -q 'context 1,' || fail "--context 1: $(./app info)"
+expect 2 'whole number of tokens' "$CALMC" build --context 1k spec.calm -o app

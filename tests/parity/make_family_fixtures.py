@@ -103,6 +103,16 @@ TINY |= {
     "falcon_c": tf.FalconConfig(**FALCON, alibi=True, multi_query=False, parallel_attn=False, bias=True),
     "falcon_d": tf.FalconConfig(**FALCON, new_decoder_architecture=True, num_ln_in_parallel_attn=1, num_kv_heads=3),
 }
+LONG = dict(LLAMA, hidden_size=48)
+def longrope(original, **more): return dict(rope_type="longrope", rope_theta=50.0, original_max_position_embeddings=original, partial_rotary_factor=0.5,
+                                            short_factor=[1.1, 1.7], long_factor=[2.3, 5.1], **more)
+TINY |= {
+    "phi3_b": tf.Phi3Config(**dict(LONG, max_position_embeddings=24), original_max_position_embeddings=32, rope_parameters=longrope(32, factor=4.0)),
+    "phi3_c": tf.Phi3Config(**LONG, original_max_position_embeddings=1, rope_parameters=longrope(1, attention_factor=1.3)),
+    "ministral3_a": tf.Ministral3Config(**WIDE, sliding_window=5, rope_parameters=dict(YARN, mscale=1.5, mscale_all_dim=0.5, llama_4_scaling_beta=0.4,
+                                        max_position_embeddings=64)),
+    "mistral_c": tf.MistralConfig(**WIDE, sliding_window=None, hidden_act="prelu", rope_parameters=dict(rope_type="dynamic", rope_theta=30.0, factor=2.0)),
+}
 MODELS |= {k: (torch.bfloat16, v) for k, v in TINY.items()}
 # Keys as files of older versions of transformers write them: key -> value, None = the key goes.
 OLD = {
