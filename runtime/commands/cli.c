@@ -51,6 +51,7 @@ static const struct { RtAbout about; int commands; const char *advice; } ADVICE[
     {RT_ABOUT_CUT_RUN, C_TRAIN, "start it again: --overwrite"},
     {RT_ABOUT_RUN_DIR, C_TRAIN, "another directory: --out"},
     {RT_ABOUT_PACK_OUT, C_PACK, "another place: --out; or remove what is there"},
+    {RT_ABOUT_ANSWERS, C_GENERATE, "another place: --out; replace it: --overwrite"},
     {RT_ABOUT_EXPORT, C_EXPORT, "export into another directory, or replace it: --overwrite"},
 };
 
@@ -148,7 +149,7 @@ bool app_open(App *a, const Options *o, RtError *e) {
   a->limits.asked = opt_int(o->memory, 0);
   a->resident = rt_resident(), a->address_space = rt_address_space();
   if (!ok || !o->measured) return ok;
-  if (!trace_allowed(a, o, NULL, (const char *const[]){o->score_out, o->dump}, 2, e)) return false;
+  if (!trace_allowed(a, o, NULL, (const char *const[]){o->score_out, o->dump, o->answers}, 3, e)) return false;
   profile_engine(a->measured = o->measured, a->en);
   return true;
 }

@@ -9,7 +9,7 @@
 #include "runtime/work/work.h"
 
 static bool reads(const App *a, const Options *o, const TrainSettings *set, const char *path) {
-  const char *files[] = {"/proc/self/exe", o->params, o->pack_params, o->pack, o->data, o->score_data, o->export_data, o->prompt_file, o->ref, set ? set->data : NULL, set ? set->validate : NULL};
+  const char *files[] = {"/proc/self/exe", o->params, o->pack_params, o->pack, o->data, o->score_data, o->prompts, o->export_data, o->prompt_file, o->ref, set ? set->data : NULL, set ? set->validate : NULL};
   for (size_t i = 0; i < sizeof files / sizeof *files; i++)
     if (files[i] && file_is_input(path, files[i])) return true;
   for (int m = 0; m < a->prog->nmodel; m++)

@@ -2,6 +2,7 @@
 #ifndef CALM_RUNTIME_CORE_ROOM_H
 #define CALM_RUNTIME_CORE_ROOM_H
 #include "runtime/core/alloc.h"
+#include "runtime/core/bytes.h"
 #include "runtime/core/call.h"
 #include "runtime/core/clock.h"
 #include "runtime/core/rng.h"

@@ -21,6 +21,7 @@ typedef enum RtAbout {
   RT_ABOUT_NO_RUN,             // none is where one is to go on
   RT_ABOUT_CUT_RUN,            // one is, and has nothing to go on from
   RT_ABOUT_RUN_DIR,            // where a run is to be kept
+  RT_ABOUT_ANSWERS,            // answers that are there already
   RT_ABOUT_EXPORT,             // a model is where one is to be exported to
   RT_ABOUT_PACK,               // a pack file that is not of now
   RT_ABOUT_PACK_OUT,           // something is where one is to be written

@@ -92,36 +92,34 @@ static bool is_answer(const Conversation *c, size_t i) { return !strcmp(json_str
 
 static bool begins(const Rendered *whole, const Rendered *part) { return part->n <= whole->n && !memcmp(whole->text, part->text, part->n); }
 
-typedef struct Text { char *s; size_t n, cap; TemplateRun *run; size_t n_runs; } Text;
+typedef struct Text { Bytes b; TemplateRun *run; size_t n_runs; } Text;
 
-static void put(Text *t, const char *s, size_t n, size_t message, size_t offset, bool content) {
-  if (t->n + n + 1 > t->cap) t->s = rt_realloc(t->s, t->cap = (t->n + n) * 2 + 64, 1);
-  memcpy(t->s + t->n, s, n);
-  if (content && n) {
+static void put_content(Text *t, const char *s, size_t n, size_t message, size_t offset) {
+  if (n) {
     t->run = rt_realloc(t->run, t->n_runs + 1, sizeof *t->run);
-    t->run[t->n_runs++] = (TemplateRun){t->n, t->n + n, offset, (int32_t)message, false};
+    t->run[t->n_runs++] = (TemplateRun){t->b.n, t->b.n + n, offset, (int32_t)message, false};
   }
-  t->s[t->n += n] = 0;
+  bytes_put(&t->b, s, n);
 }
 
 // The contents of the first n messages, joined by newlines; prompt: with one behind them.
 static void join_contents(const Conversation *c, size_t n, bool prompt, Rendered *out) {
   Text t = {0};
-  put(&t, "", 0, 0, 0, false);
+  bytes_put(&t.b, "", 0);
   for (size_t i = 0; i < n; i++) {
     const json_t *content = json_object_get(json_array_get(c->messages, i), "content");
     size_t offset = 0;
-    if (i) put(&t, "\n", 1, 0, 0, false);
-    if (json_is_string(content)) put(&t, json_string_value(content), json_string_length(content), i, 0, true);
+    if (i) bytes_put(&t.b, "\n", 1);
+    if (json_is_string(content)) put_content(&t, json_string_value(content), json_string_length(content), i, 0);
     for (size_t k = 0; json_is_array(content) && k < json_array_size(content); k++) {
       const json_t *text = json_object_get(json_array_get(content, k), "text");
       if (!json_is_string(text)) continue;
-      put(&t, json_string_value(text), json_string_length(text), i, offset, true);
+      put_content(&t, json_string_value(text), json_string_length(text), i, offset);
       offset += json_string_length(text);
     }
   }
-  if (prompt && n) put(&t, "\n", 1, 0, 0, false);
-  *out = (Rendered){t.s, t.n, t.run, t.n_runs};
+  if (prompt && n) bytes_put(&t.b, "\n", 1);
+  *out = (Rendered){t.b.s, t.b.n, t.run, t.n_runs};
 }
 
 // Stream k's text of the first n messages.

@@ -324,17 +324,29 @@ static bool no_row(const Reader *r, const char *s, size_t n, const json_error_t 
                  s, shown < n ? "…" : "");
 }
 
-static bool read_line(Reader *r, const char *s, size_t n) {
+static json_t *parse_line(const Reader *r, const char *s, size_t n) {
   size_t bom = r->line == 1 ? rt_utf8_bom(s, n) : 0;
   size_t valid = rt_utf8_valid(s, n);
-  if (valid < n)
-    return rt_fail(r->e, "%s:%lld: not UTF-8: byte %zu of the line is 0x%02X", r->path, (long long)r->line, valid + 1, (unsigned)(uint8_t)s[valid]);
+  if (valid < n) {
+    rt_fail(r->e, "%s:%lld: not UTF-8: byte %zu of the line is 0x%02X", r->path, (long long)r->line, valid + 1, (unsigned)(uint8_t)s[valid]);
+    return NULL;
+  }
   json_error_t je;
   json_t *v = json_loadb(s + bom, n - bom, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &je);
-  if (!v) return no_row(r, s + bom, n - bom, &je);
-  bool ok = read_row(r, v);
+  if (!v) no_row(r, s + bom, n - bom, &je);
+  return v;
+}
+
+static bool read_line(Reader *r, const char *s, size_t n) {
+  json_t *v = parse_line(r, s, n);
+  bool ok = v && read_row(r, v);
   json_decref(v);
   return ok;
+}
+
+json_t *data_json(const DataFile *f, int64_t at, LineText *t, RtError *e) {
+  const Reader r = {.path = data_path(f), .e = e, .line = lines_number(&f->lines, at), .row = at};
+  return lines_text(&f->lines, at, t, e) ? parse_line(&r, t->s, t->n) : NULL;
 }
 
 static DataFile *open_file(const char *path, bool piped, RtError *e) {

@@ -88,6 +88,8 @@ Data *data_new(const DataOptions *o);
 bool data_add(Data *d, const DataFile *f, int64_t at, const DataOptions *o, RtError *e);
 // The same from the length of its line alone, where o->bytes can tell: no row comes of it, and nothing is read. Of a text, or two, whose form was looked at.
 bool data_decide(Data *d, const DataFile *f, int64_t at, const DataOptions *o);
+// Row `at` as it is written, a reference: what is no JSON is an error likewise. t: room for it.
+json_t *data_json(const DataFile *f, int64_t at, LineText *t, RtError *e);
 void data_clear(Data *d);       // forgets the rows, not what was counted
 void data_row_free(DataRow *r); // what it points to, unless that is a file's
 void data_free(Data *d);

@@ -210,28 +210,17 @@ static json_t *parts(Two *t, RtError *e) {
 }
 
 // ---- the whole
-typedef struct Out {
-  char *s;
-  size_t n, cap;
-} Out;
-
-static void put(Out *o, const char *s, size_t n) {
-  if (o->n + n > o->cap) o->s = rt_realloc(o->s, o->cap = (o->n + n) * 2 + 256, 1);
-  if (n) memcpy(o->s + o->n, s, n);
-  o->n += n;
-}
-
-static void put_string(Out *o, const char *s, size_t n) {
-  put(o, "\"", 1);
+static void put_string(Bytes *o, const char *s, size_t n) {
+  bytes_put(o, "\"", 1);
   for (size_t i = 0; i < n; i++) {
     char code[8];
-    if ((uint8_t)s[i] >= 0x20 && s[i] != '"' && s[i] != '\\') put(o, s + i, 1);
-    else put(o, code, (size_t)snprintf(code, sizeof code, "\\u%04x", (unsigned)(uint8_t)s[i]));
+    if ((uint8_t)s[i] >= 0x20 && s[i] != '"' && s[i] != '\\') bytes_put(o, s + i, 1);
+    else bytes_put(o, code, (size_t)snprintf(code, sizeof code, "\\u%04x", (unsigned)(uint8_t)s[i]));
   }
-  put(o, "\"", 1);
+  bytes_put(o, "\"", 1);
 }
 
-static bool put_merges(Out *o, const char *path, const char *s, size_t n, RtError *e) {
+static bool put_merges(Bytes *o, const char *path, const char *s, size_t n, RtError *e) {
   bool first = true;
   int64_t number = 0;
   for (size_t i = s ? rt_utf8_bom(s, n) : 0, end; i < n; i = end + 1) {
@@ -245,11 +234,11 @@ static bool put_merges(Out *o, const char *path, const char *s, size_t n, RtErro
     size_t left = space ? (size_t)(space - s) - i : 0, right = space ? len - left - 1 : 0;
     if (!left || !right || memchr(space + 1, ' ', right))
       return rt_fail(e, "%s:%lld: expected two tokens with a space between them, found \"%.*s\"", path, (long long)number, (int)(len < 80 ? len : 80), s + i);
-    put(o, first ? "[" : ",[", first ? 1 : 2);
+    bytes_put(o, first ? "[" : ",[", first ? 1 : 2);
     put_string(o, s + i, left);
-    put(o, ",", 1);
+    bytes_put(o, ",", 1);
     put_string(o, space + 1, right);
-    put(o, "]", 1);
+    bytes_put(o, "]", 1);
     first = false;
   }
   return true;
@@ -268,7 +257,7 @@ static bool find_object(const char *path, const FileMap *m, JsonStr *to, RtError
   return ok;
 }
 
-static bool put_together(Out *o, Two *t, const char *path, const FileMap *vocab, RtError *e) {
+static bool put_together(Bytes *o, Two *t, const char *path, const FileMap *vocab, RtError *e) {
   JsonStr object;
   FileMap lines = {0};
   if (!read_beside(t, "tokenizer_config.json", &t->config, e) || !read_beside(t, BESIDE[1], &t->map, e) || !read_beside(t, BESIDE[2], &t->extra, e) ||
@@ -281,12 +270,12 @@ static bool put_together(Out *o, Two *t, const char *path, const FileMap *vocab,
   static const char model[] = ",\"model\":{\"type\":\"BPE\",\"continuing_subword_prefix\":\"\",\"end_of_word_suffix\":\"\",\"fuse_unk\":false,\"vocab\":";
   bool ok = text && map_text(&lines, merges, e);
   if (ok) {
-    put(o, text, strlen(text) - 1);                         // but for its bracket
-    put(o, model, sizeof model - 1);
-    put(o, object.s, object.n);
-    put(o, ",\"merges\":[", 11);
+    bytes_put(o, text, strlen(text) - 1);                         // but for its bracket
+    bytes_put(o, model, sizeof model - 1);
+    bytes_put(o, object.s, object.n);
+    bytes_put(o, ",\"merges\":[", 11);
     ok = put_merges(o, merges, (const char *)lines.data, lines.size, e);
-    put(o, "]}}", 3);
+    bytes_put(o, "]}}", 3);
     file_unmap(&lines);
   }
   rt_free(text), rt_free(merges);
@@ -296,7 +285,7 @@ static bool put_together(Out *o, Two *t, const char *path, const FileMap *vocab,
 
 static bool open_two(TkFile *f, const char *path, RtError *e) {
   FileMap vocab;
-  Out o = {0};
+  Bytes o = {0};
   if (!map_text(&vocab, path, e)) return false;
   Two t = {.dir = file_dirname(path), .added = json_array()};
   t.config_path = file_join(t.dir, "tokenizer_config.json");

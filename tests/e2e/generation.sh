@@ -74,4 +74,46 @@ for by in gzip zstd xz bzip2; do
   done
   $by -dc packed | ./app eval --data - 2>err | sed 's/^standard input//' >out; same out want "$by -dc"
 done
+
+# --- many prompts at a time: what each gives alone, in the order of the rows
+awk 'BEGIN { for (i = 0; i < 9; i++) { s = ""; for (k = 0; k <= i * 5 % 7; k++) s = s (k * 3 + i) % 10; printf "{\"id\": %d, \"prompt\": \"%s+\"}\n", i, s } }' >prompts.jsonl
+answers() { ./app generate --data prompts.jsonl "$@" 2>err || fail "generate --data $*: $(cat err)"; }
+texts() { sed 's/.*"generated":\("[^"]*"\).*/\1/' "$1"; }
+for how in '' '--temperature 2'; do
+  answers --max-tokens 30 --slots 3 --seed 4 $how --out all.jsonl --overwrite
+  i=0
+  while read -r row; do
+    p=$(echo "$row" | sed 's/.*"prompt": "\([^"]*\)".*/\1/')
+    ./app generate --prompt "$p" --max-tokens 30 --seed $((4 + i)) $how 2>/dev/null >alone
+    sed -n "$((i + 1))p" all.jsonl | grep -q "^{\"id\":$i,\"prompt\":\"$p\",\"generated\":" || fail "row $i: $(sed -n "$((i + 1))p" all.jsonl)"
+    sed -n "$((i + 1))p" all.jsonl | sed 's/.*"generated":\("[^"]*"\).*/\1/' >made
+    { "$STCAT" --text <made; echo; } | cmp -s - alone || fail "row $i$how: '$(cat made)', alone '$(cat alone)'"
+    i=$((i + 1))
+  done <prompts.jsonl
+  [ "$(wc -l <all.jsonl)" = 9 ] || fail "rows: $(cat all.jsonl)"
+done
+grep -q '^all.jsonl: 9 rows, [0-9]* tokens in .*; stopped by end of text' err || fail "no summary: $(cat err)"
+answers --max-tokens 30 --slots 9 --seed 4 --temperature 2 >out; same out all.jsonl "other slots, and standard output"
+cat prompts.jsonl | ./app generate --data - --max-tokens 30 --seed 4 --temperature 2 >out 2>err; same out all.jsonl "prompts on standard input"
+expect 1 '^error: all.jsonl is there already, and is left as it is (another place: --out; replace it: --overwrite)' ./app generate --data prompts.jsonl --out all.jsonl
+# what was interrupted goes on: the part that a directory in its place left over, cut in a line
+mkdir cut.jsonl
+expect 1 '^cut.jsonl.part keeps the answers of 9 of 9 rows' ./app generate --data prompts.jsonl --max-tokens 30 --seed 4 --temperature 2 --out cut.jsonl --overwrite
+rmdir cut.jsonl
+[ "$(wc -l <cut.jsonl.part)" = 10 ] || fail "the part: $(cat cut.jsonl.part)"
+head -n 5 cut.jsonl.part >head; sed -n 6p cut.jsonl.part | cut -c1-20 | tr -d '\n' >>head; cp head cut.jsonl.part
+expect 1 'cut.jsonl.part is of an interrupted run of other sampling, max-tokens, and is left' ./app generate --data prompts.jsonl --max-tokens 29 --out cut.jsonl
+cmp -s head cut.jsonl.part || fail "another run changed the part"
+answers --max-tokens 30 --seed 4 --temperature 2 --out cut.jsonl
+grep -q '^cut.jsonl.part: going on, 4 of 9 rows have their answers$' err || fail "not gone on: $(cat err)"
+same cut.jsonl all.jsonl "what was gone on with"
+[ ! -e cut.jsonl.part ] || fail "the part is left"
+echo mine >cut2.part
+expect 1 'cut2.part: expected the answers of an interrupted run, or nothing' ./app generate --data prompts.jsonl --out cut2
+[ "$(cat cut2.part)" = mine ] || fail "a file of the user's is changed"
+printf '{"prompt": "1"}\n{"prompts": "1"}\n' >bad.jsonl
+expect 1 '^error: bad.jsonl:2: expected "prompt", a string' ./app generate --data bad.jsonl --out never
+echo '{"prompt": "1", "generated": "x"}' >bad.jsonl
+expect 1 '^error: bad.jsonl:1: the row has a key "generated"' ./app generate --data bad.jsonl
+expect 2 'give one of them' ./app generate --data prompts.jsonl --prompt x
 echo "generation_config.json's defaults, and flags before them; standard input, pipes, compressed files"
