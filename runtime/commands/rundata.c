@@ -23,7 +23,7 @@ static bool same_content(const char *key, const char *file, const FileSum *sum, 
   *other = strcmp(hex, sum->sha256) != 0;
   if (!*other) return true;
   char *text = rt_format("%s (%llu byte%s, SHA-256 %.12s…) is not what the run has been trained %s: %s (%lld byte%s, SHA-256 %.12s…)", file,
-                         (unsigned long long)sum->size, plural((int64_t)sum->size), sum->sha256, strcmp(key, "data") ? "and judged with" : "with",
+                         (unsigned long long)sum->size, plural((int64_t)sum->size), sum->sha256, strcmp(key, "validate") ? "with" : "and judged with",
                          name ? name : "a file of another name", (long long)json_integer_value(size), plural(json_integer_value(size)), hex);
   bool ok = allowed || rt_fail_about(e, RT_ABOUT_OTHER_DATA, "%s", text);
   if (allowed) rt_warn("%s", text);
@@ -32,17 +32,22 @@ static bool same_content(const char *key, const char *file, const FileSum *sum, 
 }
 
 json_t *rundata_of(const TrainSettings *s, const FileSum *const sums[2], const json_t *theirs, const char *path, bool allowed, RunData *found, RtError *e) {
-  const struct { const char *key, *file; bool *other; } FILES[] = {{"data", s->data, &found->changed}, {"validate", s->validate, &found->held_changed}};
+  FileSum template;
+  const struct { const char *key, *file; const FileSum *sum; bool *other; } FILES[] = {
+      {"data", s->data, sums[0], &found->changed}, {"validate", s->validate, sums[1], &found->held_changed},
+      {"chat_template", s->chat_template, &template, &found->template_changed}};
+  if (s->chat_template && !sha256_sum(s->chat_template, &template, e)) return NULL;
   json_t *o = json_object();
   *found = (RunData){0};
   for (size_t i = 0; i < sizeof FILES / sizeof *FILES; i++) {
     const json_t *was = json_object_get(theirs, FILES[i].key);
     if (!FILES[i].file) continue;
-    json_object_set_new(o, FILES[i].key, entry_of(FILES[i].file, sums[i]));
-    if (!was || same_content(FILES[i].key, FILES[i].file, sums[i], was, path, allowed, FILES[i].other, e)) continue;
+    json_object_set_new(o, FILES[i].key, entry_of(FILES[i].file, FILES[i].sum));
+    if (!was || same_content(FILES[i].key, FILES[i].file, FILES[i].sum, was, path, allowed, FILES[i].other, e)) continue;
     json_decref(o);
     return NULL;
   }
+  found->changed |= found->template_changed;
   return o;
 }
 

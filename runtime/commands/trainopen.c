@@ -8,6 +8,7 @@
 #include "runtime/commands/course.h"
 #include "runtime/commands/memory.h"
 #include "runtime/commands/precision.h"
+#include "runtime/commands/shown.h"
 #include "runtime/core/core.h"
 
 // Bits are promised per instruction-set path and precision.
@@ -174,12 +175,22 @@ static void say_budget(const Trainer *t) {
   rt_free(words);
 }
 
+// Rows of which a prompt is given, and every one is empty: there is nothing that is not trained on, which is what {"text"} says.
+static bool all_empty(const Data *d) {
+  int64_t n = 0;
+  while (n < d->n && d->row[n].prompt && !d->row[n].prompt_len) n++;
+  return n == d->n && n > 0;
+}
+
 bool train_see_data(Trainer *t, RtError *e) {
   const TrainSettings *s = &t->set;
   t->rows = feed_options(t->app.models);
   if (!(t->data = data_open(s->data, e)) || (s->validate && !(t->held = data_open(s->validate, e)))) return false;
   if (!(t->look = feed_look(t->app.models, t->data, e)) || (t->held && !(t->look_held = feed_look(t->app.models, t->held, e)))) return false;
   const Data *look = t->look, *held = t->look_held;
+  if (all_empty(look))
+    return rt_fail(e, "%s: every prompt%s is empty, so that everything would be trained on; expected prompts, or {\"text\"} rows", s->data,
+                   data_whole(look) ? "" : " of a sample of its rows");
   if (held && data_whole(held) && feed_longest(held) == 0) return rt_fail(e, "%s: no row has a labelled token", s->validate);
   return !data_whole(look) || feed_longest(look) > 0 || rt_fail(e, "%s: no row has a labelled token", s->data);
 }
@@ -201,6 +212,7 @@ bool train_open_data(Trainer *t, const Options *o, RtError *e) {
   if (o->resume && !t->held && file_is_dir(t->dir.best))
     rt_warn("%s stays as it is: without held-out data (--validate) nothing says which parameters are best", t->dir.best);
   say_start(t, &c, look);
+  shown_row(t->app.models, s->data, look);
   say_budget(t);
   frozen_tell(&t->frozen);
   return true;

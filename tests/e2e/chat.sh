@@ -38,6 +38,14 @@ printf '%s' "{% for m in messages %}[{{ m.role }}] {{ m.content if loop.last els
 echo '{"messages": [{"role": "user", "content": "one"}, {"role": "assistant", "content": "hm-two"}, {"role": "user", "content": "three"}, {"role": "assistant", "content": "so-four"}]}' >t.jsonl
 ./app eval --data t.jsonl --metric loss --chat-template drops.jinja >said 2>&1 || fail "eval: $(cat said)"
 grep -q 't.jsonl: a chat template rewrites earlier turns: 1 conversation became 2 rows, one for each answer' said || fail "nothing says that answers became rows: $(cat said)"
+# a chat template of a run's own is a part of it, by content
+cp llama/chat_template.jinja own.jinja
+train --steps 4 --stop-after 2 --out own --chat-template own.jinja
+cp own.jinja moved.jinja; train --steps 4 --stop-after 3 --out own --chat-template moved.jinja --resume
+sed -i 's/\[{{ m.role/[ {{ m.role/' moved.jinja
+expect 1 'moved.jinja (.*) is not what the run has been trained with: .*moved.jinja (.*go on with it: --changed-data' ./app train --data rows.jsonl --out own --resume
+train --out own --resume --changed-data
+grep -q '^warning: .*moved.jinja .* is not what the run has been trained with' said || fail "a changed template is not told: $(cat said)"
 # a message is its rendering, with or without a pack file
 ./app generate --chat --system short --prompt "the 3?" --params whole/last --max-tokens 8 >chat 2>err || fail "generate --chat: $(cat err)"
 ./app pack --params whole/last >/dev/null 2>err || fail "pack: $(cat err)"

@@ -20,6 +20,11 @@ appends 'end of text \[MASK\] (332), from tokenizer_config.json'
 [ "$(labels)" = 332 ] || fail "appended $(labels), not tokenizer_config.json's end of text"
 config '{"eos_token": {"content": "</s>", "lstrip": false}}'
 appends 'end of text </s> (331), from tokenizer_config.json'
+# what is trained on is shown before the first step
+grep -q '^rows.jsonl:1: .*wor«d it</s>»$' err || fail "no row is shown: $(cat err)"
+grep -q '^« » is trained on: [0-9.]* % of the tokens$' err || fail "no share of the labelled: $(cat err)"
+printf '{"prompt": "", "completion": "word"}\n' >nothing.jsonl
+expect 1 '^error: nothing.jsonl: every prompt is empty, so that everything would be trained on' ./app train --data nothing.jsonl --steps 1 --out never
 # a run goes on with the end that it began with
 ./app train --data rows.jsonl --steps 2 --stop-after 1 --batch 1rows --out parts 2>err || fail "train: $(cat err)"
 config '{"eos_token": "[MASK]"}'
