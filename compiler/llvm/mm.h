@@ -11,7 +11,9 @@ enum {
   MM_FEW_KC = 2048,            // most words of k per pass of them, of a row and of all: panels are read in long runs, the rows' copy stays in L1
   MM_FEW_WORDS = 4096,
   MM_FEW_STRIDE = MM_FEW_KC + 16,
-  MM_AHEAD = 8192,             // bytes that the panels of a tile together are prefetched ahead
+  MM_AHEAD = 4096,             // bytes that each panel of a tile is prefetched ahead, to L2
+  MM_AHEAD_FOUR = 1024,        // of four side by side: the processor sees them too
+  MM_AHEAD_WIDENED = 512,      // to L1, where numbers are widened: loads then wait so long for their turn that none runs ahead by itself
   MM_UNROLL = 2,                // more let the scheduler gather loads until accumulators are spilled
 };
 

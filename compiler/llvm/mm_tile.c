@@ -17,6 +17,7 @@ typedef struct Tile {          // where a tile reads and writes
   LLVMValueRef fetch, fps, fks;   // lines to bring to L2 on the side: distances per panel, per k (bytes); fetch NULL: none
   LLVMValueRef turn, leap;     // few rows: from so many k on `leap` bytes further, of int8 from the last group on; NULL: nowhere
   int m, p, stride;            // stride: words between rows of A
+  int level;                   // of the cache they are brought to, as cg_fetch has it; 0: L2
   const MmKernel *kernel;
 } Tile;
 
@@ -49,7 +50,7 @@ static void fetch_lines(Cg *g, const Tile *t, const Streams *s, int steps) {
   for (int p = 0; p < t->p; p++)
     for (int u = 0; u < lines; u++) {
       LLVMValueRef at = cg_at(g, g->i8, cg_at(g, g->i8, from, cg_mul(g, t->fps, cg_i64(g, p))), cg_mul(g, t->fks, cg_i64(g, (int64_t)u * steps / lines)));
-      cg_fetch(g, at, 2);
+      cg_fetch(g, at, t->level ? t->level : 2);
     }
 }
 
@@ -187,7 +188,9 @@ static LLVMValueRef fetch_at(Cg *g, LLVMValueRef *arg, LLVMValueRef n, int p) {
 
 // Few rows: each stream of panels is read ahead, at the end of its panel into the one that it goes on with, p further.
 static void read_ahead(Cg *g, Tile *t, LLVMValueRef elems) {
-  int64_t step = step_bytes(t->kernel), ahead = MM_AHEAD / t->p / step / MM_UNROLL * MM_UNROLL;
+  bool widened = t->kernel->B != DT_F32 && !t->kernel->pairs;
+  int64_t step = step_bytes(t->kernel), ahead = (widened ? MM_AHEAD_WIDENED : t->p < 4 ? MM_AHEAD : MM_AHEAD_FOUR) / step;
+  t->level = widened ? 3 : 2;
   LLVMValueRef panel = cg_mul(g, elems, cg_i64(g, dtype_size(t->kernel->B)));
   if (t->kernel->B == DT_I8) {                 // by groups: from the last of a panel to the first that comes behind
     LLVMValueRef groups = cg_ceildiv(g, t->K, INT8_GROUP / (t->kernel->pairs ? 2 : 1)), last = cg_sub(g, groups, cg_i64(g, 1));
