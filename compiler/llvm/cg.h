@@ -135,9 +135,10 @@ void cg_vsincos(Cg *g, LLVMValueRef x, LLVMValueRef *s, LLVMValueRef *c);
 
 // The matrix micro-kernels, generated once per instruction set when calm is built (mm.c), in the runtime library as calm_mm_<isa>:
 //   C[M, N] (+)= A[M, K] B[K, N]
-// Each output is one chain of fused multiply-adds over k in order, starting from 0 or (acc != 0) from C, so its bits do not depend on M, N or its
-// place. N need not be a multiple of 16: columns beyond N are neither read past the panel nor written; B's panels must be readable for 16
-// elements per k unless N ends inside (then masked). K = 0 stores zeros (or leaves C). M = 0 or N = 0 does nothing.
+// Each output is one chain of fused multiply-adds over k in order, starting from 0 or (MM_GOES_ON) from C, or from 0 and added to C at its
+// end (MM_ADDED, for K of at most MM_KC), so its bits do not depend on M, N or its place. N need not be a multiple of 16: columns beyond N are
+// neither read past the panel nor written; B's panels must be readable for 16 elements per k unless N ends inside (then masked). K = 0 stores zeros
+// (or leaves C). M = 0 or N = 0 does nothing.
 typedef struct MmOperand {     // distances in elements of dt
   Dtype dt;
   LLVMValueRef p;              // element (0, 0)
@@ -149,11 +150,12 @@ MmOperand mm_turned(Dtype dt, LLVMValueRef p, LLVMValueRef k);           // A[k]
 MmOperand mm_copied(Cg *g, LLVMValueRef p);                              // A[m][MM_ASTRIDE] as the kernel's own copy has it (mm.h), for one pass
 MmOperand mm_packed(Dtype dt, LLVMValueRef p, LLVMValueRef panel);       // B in panels [K][16], `panel` apart
 MmOperand mm_plain(Cg *g, Dtype dt, LLVMValueRef p, LLVMValueRef k);     // B[k][n], rows `k` apart
+typedef enum MmAcc { MM_FRESH, MM_GOES_ON, MM_ADDED } MmAcc;
 typedef struct MmCall {
   MmOperand A, B, C;           // a kernel for these three dtypes must be there (mm.c: kernels)
   bool pairs;                  // A is rounded to bf16, and so is B already: products of pairs along k (see above)
   LLVMValueRef M, N, K;
-  LLVMValueRef acc;            // i64 0 or 1; NULL: 0
+  LLVMValueRef acc;            // i64, an MmAcc; NULL: MM_FRESH
   LLVMValueRef next, next_panel, next_k;   // what the caller reads next, brought to L2 on the side: for panel p of B, the lines next + p * next_panel
                                    // + k * next_k (elements of B; in pairs one line for two k; never faults; next_k NULL: 16); next NULL: nothing
 } MmCall;

@@ -9,11 +9,25 @@
 enum {
   LINE = 64,                   // bytes of a cache line
   FAR = 4 << 20,               // bytes
+  AHEAD = 2,                   // rows
 };
+
+// What is read of the rows to come, pieces too short for a processor to foresee.
+static void fetch_ahead(RowEmit *e, const RowPos *pos) {
+  Cg *g = e->g;
+  LLVMValueRef row = cg_add(g, pos->row, cg_i64(g, AHEAD));
+  for (int i = 0; i < e->p->n; i++) {
+    const RowVal *v = &e->p->v[i];
+    if (v->src != RV_LOAD || rowval_elems(v) == 1 || !e->k->arg[v->arg].per_row) continue;
+    const KArg *a = &e->k->arg[v->arg];
+    cg_fetch(g, cg_at(g, cg_dtype(g, a->dt), cg_arg_ptr(g, v->arg), cg_add(g, cg_mul(g, row, cg_i64(g, a->elems)), pos->inner)), 3);
+  }
+}
 
 static void chunk(RowEmit *e, RowPos *pos, LLVMValueRef col, LLVMValueRef mask) {
   pos->inner = col;
   pos->mask = mask;
+  if (!mask) fetch_ahead(e, pos);
   for (int i = 0; i < e->p->n; i++) e->cur[i] = NULL;
   for (int i = 0; i < e->p->n; i++) {
     if (e->p->v[i].store >= 0) row_value(e, i, pos);

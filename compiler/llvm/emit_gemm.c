@@ -9,6 +9,7 @@
 enum {
   ROWS = 96,                   // rows of a task
   ROWS_T = 256,                // the same where panels are re-packed: more rows to pay for it
+  SHARED_T = 64,               // so many rows are shared by two tasks
   COLS = 256, COLS_T = 256,    // columns of a task
   DEPTH_T = MM_KC,             // k of a re-packed block
   PANEL_T = (DEPTH_T + 2) * PANEL,    // from panel to panel of it: no power of two, so that the panels' lines of a k do not fall into one cache set
@@ -120,9 +121,27 @@ void emit_GEMM(Cg *g, const Kernel *k) {
 }
 
 // ---- transposed: the same panels, re-packed for the other direction
+static int64_t column_blocks_t(const Kernel *k) { return ceil_div(k->N[0], COLS_T); }
+
+// Blocks of rows, of nearly equal size; where columns are in an odd number of blocks an even one, so that two threads end together.
+static LLVMValueRef row_blocks_t(Cg *g, const Kernel *k, LLVMValueRef rows) {
+  LLVMValueRef blocks = cg_ceildiv(g, rows, ROWS_T);
+  if (column_blocks_t(k) % 2 == 0) return blocks;
+  return cg_select(g, cg_lt(g, rows, cg_i64(g, SHARED_T)), blocks, cg_add(g, blocks, cg_urem(g, blocks, cg_i64(g, 2))));
+}
+
 LLVMValueRef tasks_GEMM_T(Cg *g, const Kernel *k, LLVMValueRef rows, LLVMValueRef *ptr) {
   (void)ptr;
-  return cg_mul(g, cg_ceildiv(g, rows, ROWS_T), cg_i64(g, ceil_div(k->N[0], COLS_T)));
+  return cg_mul(g, row_blocks_t(g, k, rows), cg_i64(g, column_blocks_t(k)));
+}
+
+static Block block_t(Cg *g, const Kernel *k) {
+  LLVMValueRef rows = cg_rows(g), blocks = row_blocks_t(g, k, rows), rb = cg_urem(g, cg_task(g), blocks), cb = cg_udiv(g, cg_task(g), blocks);
+  int64_t across = column_blocks_t(k), cols = across ? ceil_div(ceil_div(k->N[0], across), PANEL) * PANEL : PANEL;
+  Block b = {.r0 = cg_udiv(g, cg_mul(g, rb, rows), blocks), .c0 = cg_mul(g, cb, cg_i64(g, cols))};
+  b.rows = cg_sub(g, cg_udiv(g, cg_mul(g, cg_add(g, rb, cg_i64(g, 1)), rows), blocks), b.r0);
+  b.cols = cg_min(g, cg_i64(g, cols), cg_sub(g, cg_i64(g, k->N[0]), b.c0));
+  return b;
 }
 
 // A 16 x 16 block: rows n … n + count - 1 of a forward panel become columns of 16 rows of k, those behind them zeros. The same block of the next panel,
@@ -176,8 +195,8 @@ static void repack(Cg *g, const Kernel *k, const Block *b, LLVMValueRef dst, LLV
 
 void emit_GEMM_T(Cg *g, const Kernel *k) {
   bool fused = k->prog[0].n;
-  LLVMValueRef row_blocks = cg_ceildiv(g, cg_rows(g), ROWS_T), K = cg_i64(g, k->GEMM_T.K), zero = cg_i64(g, 0);
-  Block b = block_at(g, cg_urem(g, cg_task(g), row_blocks), cg_udiv(g, cg_task(g), row_blocks), ROWS_T, COLS_T, k->N[0]);
+  LLVMValueRef K = cg_i64(g, k->GEMM_T.K), zero = cg_i64(g, 0);
+  Block b = block_t(g, k);
   LLVMValueRef tile[MAX_MATS] = {fused ? tile_at(g, 0, ROWS_T, COLS_T) : output_at(g, KARG(GEMM_T, out), &b, k->N[0])};
   int64_t stride = fused ? COLS_T : k->N[0], panels_at = fused ? ROWS_T * COLS_T * 4 : 0;
   cg_need_scratch(g, panels_at + PANEL_T * COLS_T / PANEL * 4);

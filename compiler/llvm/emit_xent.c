@@ -42,8 +42,14 @@ LLVMValueRef xent_top(Xent *x, LLVMValueRef c0, LLVMValueRef r) {
 
 LLVMValueRef xent_row(Xent *x, LLVMValueRef tile, LLVMValueRef r) { return cg_at(x->g, x->g->f32, tile, cg_mul(x->g, r, cg_i64(x->g, XENT_CHUNK))); }
 
+// An even number of blocks, so that two threads end together; few rows do not pay for two walks.
+static LLVMValueRef blocks_of(Cg *g, LLVMValueRef rows) {
+  LLVMValueRef blocks = cg_ceildiv(g, rows, XENT_ROWS), even = cg_add(g, blocks, cg_urem(g, blocks, cg_i64(g, 2)));
+  return cg_select(g, cg_lt(g, rows, cg_i64(g, XENT_SHARED)), blocks, even);
+}
+
 XentRows xent_rows(Cg *g) {
-  LLVMValueRef rows = cg_rows(g), blocks = cg_ceildiv(g, rows, XENT_ROWS), t = cg_task(g);
+  LLVMValueRef rows = cg_rows(g), blocks = blocks_of(g, rows), t = cg_task(g);
   LLVMValueRef r0 = cg_udiv(g, cg_mul(g, t, rows), blocks), r1 = cg_udiv(g, cg_mul(g, cg_add(g, t, cg_i64(g, 1)), rows), blocks);
   return (XentRows){r0, cg_sub(g, r1, r0)};
 }
@@ -220,7 +226,7 @@ void xent_store_nll(Xent *x, LLVMValueRef nll, LLVMValueRef r0, LLVMValueRef n) 
 
 LLVMValueRef tasks_XENT(Cg *g, const Kernel *k, LLVMValueRef rows, LLVMValueRef *ptr) {
   (void)k, (void)ptr;
-  return cg_ceildiv(g, rows, XENT_ROWS);
+  return blocks_of(g, rows);
 }
 
 void emit_XENT(Cg *g, const Kernel *k) {

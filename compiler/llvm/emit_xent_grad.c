@@ -71,26 +71,6 @@ static void pack_chunk(Xent *x, LLVMValueRef dst, LLVMValueRef c0, LLVMValueRef 
 
 static int64_t round16(int64_t n) { return (n + LANES - 1) / LANES * LANES; }
 
-// dh += part for n rows. The entries of a head have much in common, which cancels only over the whole vocabulary: of it, one chain of
-// 262,144 additions leaves hundreds of times what sums of chunks do.
-typedef struct Add {
-  LLVMValueRef dh, part;       // [n][D], [XENT_ROWS][D rounded up to 16]
-} Add;
-
-static void add_lanes(Cg *g, void *user, LLVMValueRef at, LLVMValueRef mask) {
-  const Add *row = user;
-  attn_store(g, cg_fadd(g, attn_load(g, row->dh, at, mask), attn_load(g, row->part, at, mask)), row->dh, at, mask);
-}
-
-static void add_part(Xent *x, const Add *all, LLVMValueRef n) {
-  Cg *g = x->g;
-  CgLoop r = cg_loop(g, cg_i64(g, 0), n, 1);
-  Add row = {cg_at(g, g->f32, all->dh, cg_mul(g, r.i, cg_i64(g, x->D))),
-             cg_at(g, g->f32, all->part, cg_mul(g, r.i, cg_i64(g, round16(x->D))))};
-  attn_each16(g, x->D, add_lanes, &row);
-  cg_loop_end(g, &r);
-}
-
 static bool keeps(const Kernel *k) { return XENT_ROWS * round16(k->XENT_GRAD.V) * 4 <= KEEP_BYTES; }
 
 LLVMValueRef tasks_XENT_GRAD(Cg *g, const Kernel *k, LLVMValueRef rows, LLVMValueRef *ptr) { return tasks_XENT(g, k, rows, ptr); }
@@ -136,13 +116,13 @@ static void by_exponentials(Xent *x, LLVMValueRef at, LLVMValueRef gscale, LLVMV
 void emit_XENT_GRAD(Cg *g, const Kernel *k) {
   bool kept = keeps(k);
   Xent x = xent_begin(g, k, kept);
-  int64_t panels_at = xent_scratch(k, kept), wide = round16(x.D), part_at = panels_at + wide / PANEL * TURNED * 4;
-  cg_need_scratch(g, part_at + XENT_ROWS * wide * 4);
+  int64_t panels_at = xent_scratch(k, kept), wide = round16(x.D);
+  cg_need_scratch(g, panels_at + wide / PANEL * TURNED * 4);
   LLVMValueRef panels = cg_scratch(g, panels_at), gscale = cg_arg_ptr(g, KARG(XENT_GRAD, g)), D = cg_i64(g, x.D), zero = cg_i64(g, 0);
   XentRows rows = xent_rows(g);
   LLVMValueRef r0 = rows.r0, n = rows.n;
-  Add sum = {cg_at(g, g->f32, cg_arg_ptr(g, KARG(XENT_GRAD, dh)), cg_mul(g, r0, D)), cg_scratch(g, part_at)};
-  attn_zero(g, sum.dh, D, n, x.D);
+  LLVMValueRef dh = cg_at(g, g->f32, cg_arg_ptr(g, KARG(XENT_GRAD, dh)), cg_mul(g, r0, D));
+  attn_zero(g, dh, D, n, x.D);
   xent_pass(&x, r0, n);
   xent_store_nll(&x, cg_arg_ptr(g, KARG(XENT_GRAD, nll)), r0, n);
   CgLoop c = cg_loop(g, zero, cg_i64(g, x.V), XENT_CHUNK);
@@ -153,10 +133,11 @@ void emit_XENT_GRAD(Cg *g, const Kernel *k) {
   pack_chunk(&x, panels, c.i, width);
   // what is packed after lies together: as many lines as the product passes through
   LLVMValueRef next = x.dt == DT_F32 || (x.dt == DT_BF16 && in_pairs(&x)) ? xent_head(&x, cg_add(g, c.i, cg_i64(g, XENT_CHUNK))) : NULL;
+  // A chunk's sum is added when it is done: the entries of a head have much in common, which cancels only over the whole vocabulary, and of it one chain
+  // of 262,144 additions leaves hundreds of times what sums of chunks do.
   cg_mm(g, &(MmCall){.A = mm_rows(DT_F32, at, cg_i64(g, XENT_CHUNK)), .B = mm_packed(mm_made_dtype(in_pairs(&x)), panels, cg_i64(g, TURNED)),
-                     .C = mm_rows(DT_F32, sum.part, cg_i64(g, wide)), .pairs = in_pairs(&x), .M = n, .N = D, .K = width, .next = next,
+                     .C = mm_rows(DT_F32, dh, D), .pairs = in_pairs(&x), .M = n, .N = D, .K = width, .acc = cg_i64(g, MM_ADDED), .next = next,
                      .next_panel = cg_i64(g, XENT_CHUNK * PANEL)});
-  add_part(&x, &sum, n);
   cg_loop_end(g, &c);
 }
 

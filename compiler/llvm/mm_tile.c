@@ -160,7 +160,7 @@ static void tile(Cg *g, const Tile *t) {
   for (int i = 0; i < t->m * t->p; i++) acc[i] = cg_var(g, g->v16f32, zero);
   for (int p = 0; p < t->p; p++) s.b[p] = cg_var(g, g->ptr, t->b[p]);
   if (t->fetch) s.fetch = cg_var(g, g->ptr, t->fetch);
-  CgIf chain = cg_if(g, cg_lt(g, cg_i64(g, 0), t->acc));
+  CgIf chain = cg_if(g, LLVMBuildICmp(g->b, LLVMIntEQ, t->acc, cg_i64(g, MM_GOES_ON), ""));
   for (int i = 0; i < t->m; i++)
     for (int p = 0; p < t->p; p++) cg_set(g, acc[i * t->p + p], cg_load16(g, c_at(g, t, i, p)));
   cg_endif(g, &chain);
@@ -168,6 +168,10 @@ static void tile(Cg *g, const Tile *t) {
   if (t->kernel->B == DT_I8) group_loop(g, t, acc, &s);
   else plain_loop(g, t, acc, &s);
 
+  CgIf adds = cg_if(g, LLVMBuildICmp(g->b, LLVMIntEQ, t->acc, cg_i64(g, MM_ADDED), ""));
+  for (int i = 0; i < t->m; i++)
+    for (int p = 0; p < t->p; p++) cg_set(g, acc[i * t->p + p], cg_fadd(g, cg_load16(g, c_at(g, t, i, p)), cg_get(g, g->v16f32, acc[i * t->p + p])));
+  cg_endif(g, &adds);
   for (int i = 0; i < t->m; i++)
     for (int p = 0; p < t->p; p++) cg_store16(g, cg_get(g, g->v16f32, acc[i * t->p + p]), c_at(g, t, i, p));
 }
