@@ -132,9 +132,11 @@ static void add_flops(ProgEntry *x, int sym, int mask, int64_t flops) {
   x->flops[i].flops += flops;
 }
 
-// What it costs to run; so that what a training takes, what is spared of it, or paid for memory, can be said: of train, its parts, lean, and loss.
+// What it costs to run; so that what a training takes, what is spared of it, or paid for memory, can be said: of what is split, and the parts.
 static void entry_flops(Arena *a, ProgEntry *x, const PlanEntry *e, const Plan *p) {
-  if (x->kind != ENTRY_TRAIN && x->kind != ENTRY_FROZEN && x->kind != ENTRY_LIVE && x->kind != ENTRY_LEAN && x->kind != ENTRY_LOSS) return;
+  bool said = false;
+  for (int i = 0; i < N_SPLIT; i++) said |= x->kind == prog_splits[i].whole || x->kind == prog_splits[i].frozen || x->kind == prog_splits[i].live;
+  if (!said) return;
   x->flops = ARENA_ARRAY(a, ProgFlops, p->nsym + p->nbuf + 1);
   for (int c = 0; c < e->ncall; c++) {
     const Call *call = &e->call[c];

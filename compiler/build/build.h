@@ -8,7 +8,7 @@
 //            -> "nll" [R] (result 1 of cross_entropy_grad), "grad.P" per parameter of sum_r gscale[r] * nll[r]
 //   probe    as train, in a spec without parameters: + hidden.M.0 [T.M, D] f32 of the anchor M (what score gave)
 //            -> "nll" [R], "state_grad.M.0" [T.M, D]: gradient of sum_r gscale[r] * nll[r] by that state
-//   (the plan makes frozen and live of train: frozen -> "frozen.M.k", what depends on no parameter; live is given them: compiler/plan/split.c)
+//   (the plan makes frozen and live of train: frozen -> "frozen.M.k", what depends on no parameter; live is given them; of lean and loss likewise: compiler/plan/split.c)
 //   loss     + rows, labels -> "nll" [R]
 //   step     + rows (wanted rows), slots.M [T.M] i32 (row of the cache each token goes to), caches "cache.N" [C.M, …]: whatever feeds
 //            a key or a value is appended to its cache, masks have key symbol C.M -> "logits" [R, V]

@@ -65,7 +65,8 @@ static void find_tables(Plan *p) {
 
 void plan_finish(Plan *p) {
   for (int i = 0, n = p->nentry; i < n; i++)
-    if (!strcmp(p->entry[i].name, entry_name(ENTRY_TRAIN))) plan_split(p, i);
+    for (int k = 0; k < N_SPLIT; k++)
+      if (!strcmp(p->entry[i].name, entry_name(prog_splits[k].whole))) plan_split(p, i, &prog_splits[k]);
   pack_entry(p, entry_name(ENTRY_INIT), BUF_PACKED);
   pack_entry(p, entry_name(ENTRY_PREPARE), BUF_LIVE);
   place_params(p);

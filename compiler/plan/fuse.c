@@ -14,7 +14,7 @@ typedef struct Fuser {
   int *uses;                   // users of each node, outputs included
   int *by_input;               // node -> the last gemm unit that reads it, -1
   int *by_level;               // [(level * nsym + sym) * 2 + live] -> its row unit, -1
-  bool *live;                  // node -> does it depend on a parameter, or is it the backward pass's? Nothing is where nothing is differentiated
+  bool *live;                  // node -> does it depend on a parameter, or is it the backward pass's? Nothing is in an entry that is not split (split.c)
 } Fuser;
 
 NodeId fuse_root(const Graph *g, NodeId n) {
@@ -97,9 +97,9 @@ static void levels_alap(Fuser *z) {
 // ---- what depends on parameters
 static void find_live(Fuser *z) {
   const Graph *g = z->g;
-  bool differentiated = false;
-  for (NodeId i = 0; i < g->n; i++) differentiated |= g->node[i].backward;
-  for (NodeId i = 0; differentiated && i < g->n; i++) {
+  bool parted = prog_name_is(EntryKind_names, ENTRY_LOSS, g->name, &(const char *){NULL});
+  for (NodeId i = 0; i < g->n; i++) parted |= g->node[i].backward;
+  for (NodeId i = 0; parted && i < g->n; i++) {
     const Node *n = &g->node[i];
     z->live[i] = n->backward || op_is(n->op, T_TRAINED);
     for (int k = 0; k < n->nin; k++) z->live[i] |= z->live[n->in[k]];

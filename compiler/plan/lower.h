@@ -65,7 +65,7 @@ void lower_heavy(Lower *l, NodeId n);
 void lower_gemm(Lower *l, const Unit *u);
 void lower_grad(Lower *l, NodeId leaf, const char *param);         // adds a gradient's addend to the flat gradient
 
-void plan_split(Plan *p, int entry);                               // split.c: adds frozen and live, the parts of entry train, where that spares work
+void plan_split(Plan *p, int entry, const ProgSplit *of);          // split.c: adds the parts of an entry, frozen and live ones, where that spares work
 void plan_place(Plan *p, int entry);                               // memory.c
 void plan_check(const Plan *p);                                    // check.c
 #endif

@@ -1,5 +1,5 @@
 // What of training depends on no parameter: entry `train` in two, of the same calls. `frozen` computes it, and gives the activations that the rest reads;
-// `live` is the rest, to which they are given. So a run may keep what frozen gave of a row and leave that work out when the row comes again, and both
+// `live` is the rest, to which they are given; `lean` and `loss` likewise (prog_splits). So a run may keep what frozen gave of a row and leave that work out when the row comes again, and both
 // ways give the same bits: no kernel is another. Kernels are shared, so that the two cost calls and the places of their activations.
 //
 // What is given is bytes to be kept of every token: a cheap call (row work, a lookup, rows taken) is repeated in `live` where that needs fewer of them. What
@@ -9,7 +9,8 @@
 typedef enum Kind { LIVE, FROZEN, ANEW } Kind;              // anew: in each part that needs it, being from weights alone, or cheap and from ids and places
 typedef struct Split {
   Plan *p;
-  const PlanEntry *train;
+  const ProgSplit *of;
+  const PlanEntry *train;      // the entry that is split
   Kind *kind;                  // by call
   bool *in[2];                 // by call: is it one of FROZEN_PART, LIVE_PART?
   bool *frozen, *given;        // by buffer: an activation that a frozen call writes; one that is given
@@ -115,7 +116,7 @@ static int buffer_in(Split *s, int part, int entry, int b, int *map, int *ngiven
   if (part == LIVE_PART && s->given[b]) {
     const Sym *rows = &s->p->sym[x.sym];
     x.kind = BUF_INPUT;
-    x.name = arena_printf(s->p->arena, "%s.%s.%d", input_name(INPUT_FROZEN), s->p->model[rows->model].name, (*ngiven)++);
+    x.name = arena_printf(s->p->arena, "%s.%s.%d", input_name(s->of->given), s->p->model[rows->model].name, (*ngiven)++);
   } else {
     x.act = (ProgPlace){.entry = entry};
   }
@@ -151,7 +152,7 @@ static int *no_buffers(const Plan *p) {
   return map;
 }
 
-// Outputs of `frozen` are called as the inputs of `live` that they are given to.
+// Outputs of the frozen part are called as the inputs of the other that they are given to.
 static void add_parts(Split *s) {
   Plan *p = s->p;
   int *inside = no_buffers(p), *outside = no_buffers(p), all = p->nbuf, given = 0;
@@ -159,11 +160,11 @@ static void add_parts(Split *s) {
   s->train = &train;
   number_given(s, p->nentry + 1, outside);
   for (int b = 0; b < all; b++) given += s->given[b];
-  PlanEntry *e = add_part(s, FROZEN_PART, ENTRY_FROZEN, inside);
+  PlanEntry *e = add_part(s, FROZEN_PART, s->of->frozen, inside);
   e->out = ARENA_ARRAY(p->arena, ProgOutput, given + 1);
   for (int b = 0; b < all; b++)
     if (s->given[b]) e->out[e->nout++] = (ProgOutput){.name = p->buf[outside[b]].name, .buf = inside[b]};
-  e = add_part(s, LIVE_PART, ENTRY_LIVE, outside);
+  e = add_part(s, LIVE_PART, s->of->live, outside);
   e->out = ARENA_ARRAY(p->arena, ProgOutput, train.nout + 1);
   for (int i = 0; i < train.nout; i++) {
     int b = train.out[i].buf;
@@ -171,10 +172,10 @@ static void add_parts(Split *s) {
   }
 }
 
-void plan_split(Plan *p, int entry) {
+void plan_split(Plan *p, int entry, const ProgSplit *of) {
   const PlanEntry *train = &p->entry[entry];
   size_t calls = (size_t)train->ncall + 1, bufs = (size_t)p->nbuf + 1;
-  Split s = {.p = p, .train = train, .kind = ARENA_ARRAY(p->arena, Kind, calls), .frozen = ARENA_ARRAY(p->arena, bool, bufs), .given = ARENA_ARRAY(p->arena, bool, bufs)};
+  Split s = {.p = p, .of = of, .train = train, .kind = ARENA_ARRAY(p->arena, Kind, calls), .frozen = ARENA_ARRAY(p->arena, bool, bufs), .given = ARENA_ARRAY(p->arena, bool, bufs)};
   for (int i = 0; i < 2; i++) s.in[i] = ARENA_ARRAY(p->arena, bool, calls);
   find_kinds(&s);
   find_given(&s);

@@ -44,6 +44,16 @@ typedef struct ProgName {
 #define END_ENUM(E)
 #include "runtime/abi/program.def"
 
+// Entries that come in two as well: what of them depends on no parameter, and the rest, which is given that.
+typedef struct ProgSplit {
+  EntryKind whole, frozen, live;
+  InputKind given;
+  OutputKind gives;
+} ProgSplit;
+enum { N_SPLIT = 3 };
+extern const ProgSplit prog_splits[N_SPLIT];
+const ProgSplit *prog_split_of(EntryKind whole);           // NULL: it has none
+
 typedef struct ProgInts { int n; int64_t *v; } ProgInts;
 typedef struct ProgReals { int n; double *v; } ProgReals;
 

@@ -279,7 +279,7 @@ static bool score_file(App *a, const EvalJob *job, const DataFile *file, EvalRes
   bool exact = job->want_exact && a->models->tok;
   Tally t = {.m = a->models, .job = job, .known = rt_alloc((size_t)a->models->streams.n, sizeof *t.known)};
   Step *s = step_new(a->en->nstream);
-  bool ok = job->want_loss ? feed_loss(a->en, s, file, &o, job->cap, tally_row, &t, &out->loss, e) : tally_rows(file, &o, &t, e);
+  bool ok = job->want_loss ? feed_loss(a->en, s, file, &o, job->cap, NULL, tally_row, &t, &out->loss, e) : tally_rows(file, &o, &t, e);
   out->rows = t.rows;
   ok = ok && can_score(&t, out->loss.labelled, e) && (!job->o->contributions || !out->loss.labelled || contributions_take(a, s, file, &o, job->cap, &out->without, e)) && (!exact || exact_match(a, job, file, &o, &t, out, e));
   step_free(s);

@@ -20,19 +20,19 @@ static void take(Taken *t, const Step *s) {
   t->rows = s->nrow;
 }
 
-FrozenWorth frozen_worth(const App *a, const TrainSettings *s, const Data *look) {
+FrozenWorth frozen_worth(const App *a, EntryKind kind, const TrainSettings *s, const Data *look) {
   enum { COUNTED = 256 };      // rows whose operations are counted
   const Engine *en = a->en;
   FrozenWorth w = {0};
   Step *one = step_new(en->nstream);
   Taken t = {.tokens = rt_alloc((size_t)en->nstream, sizeof *t.tokens)};
   double whole = 0, live = 0, rows = 0, tokens = 0;
-  for (int64_t i = 0; frozen_can(en) && i < look->n; i++) {
+  for (int64_t i = 0; frozen_can(en, kind) && i < look->n; i++) {
     step_reset(one);
     if (!row_add(one, &look->row[i], 0)) continue;
     take(&t, one);
-    w.bytes += (double)frozen_bytes(en, t.tokens, t.rows);
-    if (rows < COUNTED) whole += engine_flops(en, en->entry[ENTRY_TRAIN], one), live += engine_flops(en, en->entry[ENTRY_LIVE], one);
+    w.bytes += (double)frozen_bytes(en, kind, t.tokens, t.rows);
+    if (rows < COUNTED) whole += engine_flops(en, en->entry[kind], one), live += engine_flops(en, en->entry[prog_split_of(kind)->live], one);
     rows++, tokens += (double)look->row[i].n;
   }
   double times = look->looked ? (double)look->of / (double)look->looked : 0;
@@ -49,30 +49,41 @@ FrozenWorth frozen_worth(const App *a, const TrainSettings *s, const Data *look)
 
 enum { WORTH = 20 };           // it has to spare one part in so many
 
-static int choose_place(const TrainSettings *s, const FrozenWorth *w, int64_t room, int64_t left) {
+static int choose_place(const TrainSettings *s, const FrozenWorth *w, double bytes, int64_t room, int64_t left) {
   if (s->cache != CACHE_auto) return s->cache;
-  bool fits = w->bytes <= (double)s->cache_limit && w->bytes <= (double)room / 2 && w->bytes <= (double)left;
+  bool fits = bytes <= (double)s->cache_limit && bytes <= (double)room / 2 && bytes <= (double)left;
   return w->passes > 1 && w->share * WORTH >= 1 && fits ? CACHE_memory : CACHE_off;
 }
 
-void frozen_choose(FrozenRun *z, const App *a, const Options *o, const TrainSettings *s, const Data *look, int64_t left) {
-  *z = (FrozenRun){.place = CACHE_off, .limit = s->cache_limit};
-  if (!frozen_can(a->en)) {
+// Of the limit: what held-out rows take, which come again most often, and some for what stands beside them; no more than half.
+static int64_t share_of_held(const FrozenRun *z) {
+  double want = z->worth_held.bytes * 1.125 + (1 << 16);
+  return z->worth_held.bytes <= 0 ? 0 : want < (double)z->limit / 2 ? (int64_t)want : z->limit / 2;
+}
+
+void frozen_choose(FrozenRun *z, const App *a, const Options *o, const TrainSettings *s, const Data *look, const Data *held, bool lean,
+                   int64_t left) {
+  *z = (FrozenRun){.whole = lean ? ENTRY_LEAN : ENTRY_TRAIN, .place = CACHE_off, .limit = s->cache_limit};
+  if (!frozen_can(a->en, z->whole)) {
     if (s->cache != CACHE_off) options_idle_setting(o, SET_train_cache, "nothing of what this program trains through is frozen");
     return;
   }
-  if (s->cache == CACHE_off) return;
+  if (!frozen_wanted(s, lean)) return;
   int64_t room = limits_memory_room();
-  z->worth = frozen_worth(a, s, look);
-  z->place = choose_place(s, &z->worth, room, left);
-  if (z->place != CACHE_memory) return;
-  if (z->limit > room / 4 * 3) z->limit = room / 4 * 3;
-  if (z->limit > left) z->limit = left;
+  z->worth = frozen_worth(a, z->whole, s, look);
+  if (held) z->worth_held = frozen_worth(a, ENTRY_LOSS, s, held);
+  z->place = choose_place(s, &z->worth, z->worth.bytes + z->worth_held.bytes, room, left);
+  if (z->place == CACHE_memory && z->limit > room / 4 * 3) z->limit = room / 4 * 3;
+  if (z->place == CACHE_memory && z->limit > left) z->limit = left;
+  z->limit_held = share_of_held(z);
+  z->limit -= z->limit_held;
 }
+
+static int64_t at_most(const FrozenWorth *w, int64_t limit) { return w->bytes < (double)limit ? (int64_t)w->bytes : limit; }
 
 int64_t frozen_resident(const FrozenRun *z) {
   if (z->place != CACHE_memory) return 0;
-  return z->worth.bytes < (double)z->limit ? (int64_t)z->worth.bytes : z->limit;
+  return at_most(&z->worth, z->limit) + at_most(&z->worth_held, z->limit_held);
 }
 
 // What a file of it belongs to, of all that the engine does not know: this program's code, and the models' weights and tokenizers.
@@ -90,25 +101,30 @@ static bool belongs_to(Identity *id, char of[SHA256_HEX], RtError *e) {
   return true;
 }
 
-bool frozen_begin(FrozenRun *z, const App *a, Identity *id, const char *path, RtError *e) {
+bool frozen_begin(FrozenRun *z, const App *a, Identity *id, const char *path, const char *path_held, RtError *e) {
   char of[SHA256_HEX] = "";
   if (z->place == CACHE_off) return true;
   if (z->place == CACHE_disk && !belongs_to(id, of, e)) return false;
   z->path = z->place == CACHE_disk ? path : NULL;
-  return (z->cache = frozen_open(a->en, z->limit, z->path, of, e)) != NULL;
+  if (!(z->cache = frozen_open(a->en, z->whole, z->limit, z->path, of, e))) return false;
+  return !z->limit_held || (z->held = frozen_open(a->en, ENTRY_LOSS, z->limit_held, z->path ? path_held : NULL, of, e)) != NULL;
 }
 
 void frozen_tell(const FrozenRun *z) {
-  if (z->cache)
-    fprintf(stderr, "frozen cache %s: about %.3g MB of all rows; a row that is in it spares %.0f %% of its operations\n", z->path ? z->path : "in memory", z->worth.bytes / 1e6,
-            100 * z->worth.share);
+  if (!z->cache) return;
+  fprintf(stderr, "frozen cache %s: about %.3g MB of all rows; a row that is in it spares %.0f %% of its operations", z->path ? z->path : "in memory", z->worth.bytes / 1e6,
+          100 * z->worth.share);
+  if (z->held) fprintf(stderr, "; %.3g MB of held-out rows, each of which spares %.0f %% of a look's", z->worth_held.bytes / 1e6, 100 * z->worth_held.share);
+  fputc('\n', stderr);
 }
 
 void frozen_tell_use(const FrozenRun *z) {
   if (!z->cache) return;
-  FrozenCount n = frozen_count(z->cache);
-  fprintf(stderr, "frozen cache: %lld row%s in %.3g MB; %lld of %lld rows of steps were in it\n", (long long)n.rows, plural(n.rows), (double)n.bytes / 1e6, (long long)n.found,
+  FrozenCount n = frozen_count(z->cache), h = z->held ? frozen_count(z->held) : (FrozenCount){0};
+  fprintf(stderr, "frozen cache: %lld row%s in %.3g MB; %lld of %lld rows of steps were in it", (long long)n.rows, plural(n.rows), (double)n.bytes / 1e6, (long long)n.found,
           (long long)(n.found + n.computed));
+  if (z->held) fprintf(stderr, "; held-out: %lld in %.3g MB; %lld of %lld", (long long)h.rows, (double)h.bytes / 1e6, (long long)h.found, (long long)(h.found + h.computed));
+  fputc('\n', stderr);
 }
 
-void frozen_end(FrozenRun *z) { frozen_close(z->cache); }
+void frozen_end(FrozenRun *z) { frozen_close(z->cache), frozen_close(z->held); }

@@ -136,11 +136,11 @@ static bool add_frozen(const App *a, const Options *o, json_t *m, RtError *e) {
   settings_default(&set);
   if (!settings_json(&set, a->prog->train, "train", e)) settings_default(&set);
   const char *path = o->info_data ? o->info_data : set.data;
-  if (!frozen_can(a->en) || !path || (!o->info_data && !file_is_there(path))) return true;
+  if (!frozen_can(a->en, ENTRY_TRAIN) || !path || (!o->info_data && !file_is_there(path))) return true;
   DataFile *f = data_open(path, e);
   Data *d = f ? feed_look(a->models, f, e) : NULL;
   if (d) {
-    FrozenWorth w = frozen_worth(a, &set, d);
+    FrozenWorth w = frozen_worth(a, ENTRY_TRAIN, &set, d);
     json_object_set_new(m, "frozen", json_pack("{s:s, s:I, s:f, s:I}", "data", path, "bytes", (json_int_t)w.bytes, "spares", w.share, "limit", (json_int_t)set.cache_limit));
   }
   bool ok = d || !o->info_data;                    // what the spec names may be no data yet

@@ -113,7 +113,7 @@ static bool tidy(RunDir *r, RtError *e) {
 }
 
 bool rundir_open(RunDir *r, const char *dir, RunStart start, RtError *e) {
-  *r = (RunDir){.dir = rt_strdup(dir), .last = file_join(dir, "last"), .best = file_join(dir, "best"), .log = file_join(dir, "log.csv"), .frozen = file_join(dir, FROZEN_FILE)};
+  *r = (RunDir){.dir = rt_strdup(dir), .last = file_join(dir, "last"), .best = file_join(dir, "best"), .log = file_join(dir, "log.csv"), .frozen = file_join(dir, FROZEN_FILE), .frozen_held = file_join(dir, FROZEN_HELD_FILE)};
   char *path = file_join(dir, ".calm.lock"), *what = rt_format("%s: another training is at work here", dir), parts[64];
   // Asked before anything is made, and again when nobody else can change it.
   look_aside(r);
@@ -142,6 +142,6 @@ void rundir_close(RunDir *r) {
   bool held = r->lock.held;
   lock_release(&r->lock);
   if (held && r->made) rmdir(r->dir);
-  rt_free(r->dir), rt_free(r->last), rt_free(r->best), rt_free(r->log), rt_free(r->frozen), rt_free(r->aside);
+  rt_free(r->dir), rt_free(r->last), rt_free(r->best), rt_free(r->log), rt_free(r->frozen), rt_free(r->frozen_held), rt_free(r->aside);
   *r = (RunDir){0};
 }

@@ -7,7 +7,7 @@
 typedef enum RunStart { RUN_NEW, RUN_RESUME, RUN_OVERWRITE } RunStart;
 
 typedef struct RunDir {
-  char *dir, *last, *best, *log, *frozen, *aside;    // aside: an old last/ that checkpoint.c put there for a moment (CHECKPOINT_ASIDE), or NULL
+  char *dir, *last, *best, *log, *frozen, *frozen_held, *aside;    // aside: an old last/ that checkpoint.c put there for a moment (CHECKPOINT_ASIDE), or NULL
   Lock lock;
   bool made;                   // the directory was not there before
   bool replaces;               // an earlier run is still there, and to be replaced

@@ -121,8 +121,8 @@ bool train_open_steps(Trainer *t, bool cached, RtError *e) {
   if (s->batch.rows) most = data_whole(look) && batch <= cap / longest ? batch * longest : cap;
   t->steps = (FeedSteps){.en = t->en, .step = step_new(t->en->nstream), .entry = t->en->entry[t->budget.lean ? ENTRY_LEAN : ENTRY_TRAIN],
                          .cap = most < cap ? most : cap, .lean = true, .path = s->data};
-  if (cached && !frozen_begin(&t->frozen, &t->app, &t->id, t->dir.frozen, e)) return false;
-  if (t->frozen.cache) t->steps.frozen = t->frozen.cache, t->steps.entry = t->en->entry[ENTRY_LIVE];
+  if (cached && !frozen_begin(&t->frozen, &t->app, &t->id, t->dir.frozen, t->dir.frozen_held, e)) return false;
+  if (t->frozen.cache) t->steps.frozen = t->frozen.cache, t->steps.entry = frozen_entry(t->frozen.cache);
   return feed_room(&t->steps, longest, e);
 }
 
@@ -171,7 +171,7 @@ static void say_budget(const Trainer *t) {
   if (!t->app.limits.asked) return;
   char *words = budget_words(&t->set, &t->budget);
   settings_bytes_text(t->app.limits.asked, limit, sizeof limit);
-  fprintf(stderr, "memory %s: %s%s\n", limit, words, t->budget.lean && t->set.cache != CACHE_off && frozen_can(t->en) ? "; no frozen cache" : "");
+  fprintf(stderr, "memory %s: %s%s\n", limit, words, t->budget.lean && t->set.cache == CACHE_auto && frozen_can(t->en, ENTRY_LEAN) ? "; no frozen cache (cache = disk)" : "");
   rt_free(words);
 }
 
@@ -238,8 +238,7 @@ bool train_check_memory(Trainer *t, const Options *o, RtError *e) {
   if (!choose_budget(t, e)) return false;
   TrainSettings s = t->set;
   s.tokens_cap = t->budget.cap;
-  frozen_choose(&t->frozen, a, o, &s, t->look, t->budget.lean ? 0 : t->budget.left);
-  if (t->budget.lean) t->frozen.place = CACHE_off;
+  frozen_choose(&t->frozen, a, o, &s, t->look, t->look_held, t->budget.lean, t->budget.left);
   Shape step = shape_of_data(a->models, t->look, settings_step_tokens(&s), s.shuffle), held = shape_of_text(a->models, s.tokens_cap);
   Load l = {.training = true, .tables = t->held ? -1 : step.tables, .frozen = frozen_resident(&t->frozen)};
   l.step[l.nstep++] = (StepLoad){t->en->entry[t->budget.lean ? ENTRY_LEAN : ENTRY_TRAIN], step.tokens, step.rows};

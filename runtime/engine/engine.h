@@ -109,7 +109,7 @@ typedef struct Footprint {
 } Footprint;
 Footprint engine_footprint(const Engine *en, const Load *l);
 int64_t engine_step_bytes(const Engine *en, const StepLoad *s);
-// Operations of train, frozen, live, lean or loss over a step; 0 of other entries.
+// Operations over a step of an entry that comes in two, or of a part; 0 of other entries.
 double engine_flops(const Engine *en, int entry, Step *s);
 // To be called after the parameters changed: packs what depends on them.
 void engine_prepare(Engine *en);
@@ -136,22 +136,23 @@ float engine_gain_of(const Engine *en, int connection);
 // Binds a scalar input (one f32 owned by the engine) of update to a value.
 void engine_scalar(Engine *en, InputKind what, float value);
 
-// The frozen cache: what of training depends on no parameter (entry `frozen`), kept row by row, in memory or in a file, so that it is computed once, and
-// every further epoch runs entry `live` alone. A row's is found by its ids in every stream and by which of its tokens are wanted; since no row's bits
-// depend on what stands beside it, a step gives the same bits as entry `train`, whichever of its rows were kept.
+// The frozen cache of an entry that comes in two as well (prog_splits): what of it depends on no parameter is kept row by row, in memory or in a file, so that it
+// is computed once, and every further time only the live part runs. A row's is found by its ids in every stream and by which of its tokens are wanted; since no row's bits
+// depend on what stands beside it, a step gives the same bits as the whole entry, whichever of its rows were kept.
 typedef struct Frozen Frozen;
 
-// Whether the program has anything to keep.
-bool frozen_can(const Engine *en);
+// Whether the program has anything to keep of an entry.
+bool frozen_can(const Engine *en, EntryKind whole);
 // Bytes kept for so many tokens of each stream and wanted rows.
-int64_t frozen_bytes(const Engine *en, const int64_t *tokens, int64_t rows);
+int64_t frozen_bytes(const Engine *en, EntryKind whole, const int64_t *tokens, int64_t rows);
 // What `of` them is: the program's kernels, its weights and tokenizers (a SHA-256 of all that the engine does not know).
 // path NULL: in memory. limit: most bytes that are kept; what does not fit is computed whenever it is asked for. NULL and an error.
-Frozen *frozen_open(Engine *en, int64_t limit, const char *path, const char of[SHA256_HEX], RtError *e);
+Frozen *frozen_open(Engine *en, EntryKind whole, int64_t limit, const char *path, const char of[SHA256_HEX], RtError *e);
 void frozen_close(Frozen *z);
-// Caps of both entries, before engine_place.
+int frozen_entry(const Frozen *z);       // the live part
+// Caps of both parts, before engine_place.
 void frozen_cap(const Frozen *z, int64_t tokens, int64_t rows);
-// Runs entry `live` over a step, whose outputs are those of `train`.
+// Runs it over a step; the outputs are the live part's.
 void frozen_run(Frozen *z, Step *s);
 
 typedef struct FrozenCount {

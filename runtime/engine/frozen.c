@@ -9,7 +9,7 @@
 #include "runtime/core/core.h"
 #include "runtime/engine/parts.h"
 
-typedef struct Given {         // an activation that `frozen` gives and `live` is given
+typedef struct Given {         // an activation that the frozen part gives and the live one is given
   int from, to;                // buffers
   int stream;                  // whose tokens it has a row for; -1: the wanted rows
   int64_t bytes;               // a row
@@ -29,6 +29,7 @@ typedef struct Kept {          // a row's
 
 struct Frozen {
   Engine *en;
+  const ProgSplit *of;
   Given *given;
   int ngiven;
   Step *step;                  // of the rows that are computed
@@ -52,23 +53,24 @@ static int64_t rows_of(const Given *g, const Step *s, int64_t seq, int64_t *firs
   return g->stream < 0 ? s->seq[seq].nr : s->stream[g->stream].part[seq].n;
 }
 
-static Given given(const Engine *en, int to) {
+static Given given(const Engine *en, const ProgSplit *of, int to) {
   const Prog *p = en->prog;
   const ProgBuf *b = &p->buf[to];
   const ProgSym *sym = &p->sym[b->sym];
-  const ProgOutput *o = prog_output(p, en->entry[ENTRY_FROZEN], OUTPUT_FROZEN, b->given.model, b->given.layer);
+  const ProgOutput *o = prog_output(p, en->entry[of->frozen], of->gives, b->given.model, b->given.layer);
   return (Given){.from = o->buf, .to = to, .stream = sym->kind == SYM_ROWS ? -1 : en->stream_of[sym->model], .bytes = engine_buf_bytes(en, b)};
 }
 
-bool frozen_can(const Engine *en) { return en->entry[ENTRY_LIVE] >= 0; }
+bool frozen_can(const Engine *en, EntryKind whole) { return en->entry[prog_split_of(whole)->live] >= 0; }
 
-static bool is_given(const ProgBuf *b) { return b->kind == BUF_INPUT && b->given.what == INPUT_FROZEN; }
+static bool is_given(const ProgSplit *of, const ProgBuf *b) { return b->kind == BUF_INPUT && b->given.what == of->given; }
 
-int64_t frozen_bytes(const Engine *en, const int64_t *tokens, int64_t rows) {
+int64_t frozen_bytes(const Engine *en, EntryKind whole, const int64_t *tokens, int64_t rows) {
+  const ProgSplit *of = prog_split_of(whole);
   int64_t n = 0;
   for (int i = 0; i < en->prog->nbuf; i++) {
-    if (!is_given(&en->prog->buf[i])) continue;
-    Given g = given(en, i);
+    if (!is_given(of, &en->prog->buf[i])) continue;
+    Given g = given(en, of, i);
     n = size_sum(n, size_product(g.bytes, g.stream < 0 ? rows : tokens[g.stream]));
   }
   return n;
@@ -247,7 +249,7 @@ static void add(Frozen *z, const Step *s, int64_t seq) {
 }
 
 static void compute_missing(Frozen *z, const Step *s) {
-  engine_run(z->en, z->en->entry[ENTRY_FROZEN], z->step);
+  engine_run(z->en, z->en->entry[z->of->frozen], z->step);
   for (int64_t i = 0; i < z->nmissing; i++) {
     int64_t bytes = row_bytes(z, z->step, i);
     char *data = scratch(z, bytes);
@@ -270,14 +272,14 @@ void frozen_run(Frozen *z, Step *s) {
   }
   z->count.found += s->nseq - z->nmissing, z->count.computed += z->nmissing;
   if (z->nmissing) compute_missing(z, s);
-  engine_run(z->en, z->en->entry[ENTRY_LIVE], s);
+  engine_run(z->en, z->en->entry[z->of->live], s);
 }
 
 // ---- opening
 
 void frozen_cap(const Frozen *z, int64_t tokens, int64_t rows) {
-  engine_cap(z->en, z->en->entry[ENTRY_FROZEN], tokens, rows);
-  engine_cap(z->en, z->en->entry[ENTRY_LIVE], tokens, rows);
+  engine_cap(z->en, z->en->entry[z->of->frozen], tokens, rows);
+  engine_cap(z->en, z->en->entry[z->of->live], tokens, rows);
 }
 
 static bool open_file(Frozen *z, const char *path, const char of[SHA256_HEX], RtError *e) {
@@ -286,6 +288,7 @@ static bool open_file(Frozen *z, const char *path, const char of[SHA256_HEX], Rt
   bool anew;
   sha256_init(&h);             // kernels and what is kept of a token
   sha256_add(&h, of, SHA256_HEX);
+  sha256_add(&h, entry_name(z->of->whole), strlen(entry_name(z->of->whole)) + 1);
   sha256_add(&h, z->en->isa->name, strlen(z->en->isa->name) + 1);
   sha256_add(&h, &z->en->isa->precision, sizeof z->en->isa->precision);
   for (int k = 0; k < z->ngiven; k++) sha256_add(&h, &z->given[k].bytes, sizeof z->given[k].bytes);
@@ -297,12 +300,14 @@ static bool open_file(Frozen *z, const char *path, const char of[SHA256_HEX], Rt
   return true;
 }
 
-Frozen *frozen_open(Engine *en, int64_t limit, const char *path, const char of[SHA256_HEX], RtError *e) {
+int frozen_entry(const Frozen *z) { return z->en->entry[z->of->live]; }
+
+Frozen *frozen_open(Engine *en, EntryKind whole, int64_t limit, const char *path, const char of[SHA256_HEX], RtError *e) {
   Frozen *z = rt_alloc(1, sizeof *z);
-  *z = (Frozen){.en = en, .limit = limit, .step = step_new(en->nstream)};
+  *z = (Frozen){.en = en, .of = prog_split_of(whole), .limit = limit, .step = step_new(en->nstream)};
   z->given = rt_alloc((size_t)en->prog->nbuf, sizeof *z->given);
   for (int i = 0; i < en->prog->nbuf; i++)
-    if (is_given(&en->prog->buf[i])) z->given[z->ngiven++] = given(en, i);
+    if (is_given(z->of, &en->prog->buf[i])) z->given[z->ngiven++] = given(en, z->of, i);
   if (!path || open_file(z, path, of, e)) return z;
   frozen_close(z);
   return NULL;

@@ -160,10 +160,10 @@ const DataRow **data_rows(const Data *d) {
   return row;
 }
 
-bool feed_loss(Engine *en, Step *s, const DataFile *file, const DataOptions *o, int64_t cap, void (*each)(void *user, const DataRow *r), void *user, FeedLoss *out,
+bool feed_loss(Engine *en, Step *s, const DataFile *file, const DataOptions *o, int64_t cap, Frozen *frozen, void (*each)(void *user, const DataRow *r), void *user, FeedLoss *out,
                RtError *e) {
   enum { STEPS = 8 };          // a batch is some steps: few of them are not full
-  FeedSteps f = {.en = en, .step = s, .entry = en->entry[ENTRY_LOSS], .cap = cap, .path = data_path(file)};
+  FeedSteps f = {.en = en, .step = s, .entry = frozen ? frozen_entry(frozen) : en->entry[ENTRY_LOSS], .frozen = frozen, .cap = cap, .path = data_path(file)};
   FeedRule rule = {.want = size_product(cap, STEPS), .most = INT64_MAX, .words = "a look at them"};
   *out = (FeedLoss){0};
   if (!feed_room(&f, 0, e)) return false;

@@ -24,9 +24,9 @@ typedef struct FeedSteps {
   Step *step;
   int entry;
   bool whole;                  // every token of a row, every position wanted; otherwise what training takes of it (row_add)
-  Frozen *frozen;              // entry `live`: what it is given; else NULL
+  Frozen *frozen;              // the live part of an entry: what gives it the rest; else NULL
   int64_t cap;                 // most tokens of a stream in a step
-  bool lean;                   // `entry` is train, or live: a row for which it would take more memory than may be goes through entry lean
+  bool lean;                   // `entry` trains: a row for which it would take more memory than may be goes through entry lean
   const char *path;            // of the rows, for errors
   int ran;                     // the entry that the step at hand went through
   int64_t room;                // for so many there is room in the engine
@@ -48,7 +48,7 @@ typedef struct FeedLoss {
   double nll;
   int64_t labelled, tokens, rows;          // rows: windows of a text are one each
 } FeedLoss;
-// each (may be NULL) is told of every row after its step.
-bool feed_loss(Engine *en, Step *s, const DataFile *f, const DataOptions *o, int64_t cap, void (*each)(void *user, const DataRow *r), void *user, FeedLoss *out,
+// frozen: of entry loss, or NULL. each (may be NULL) is told of every row after its step.
+bool feed_loss(Engine *en, Step *s, const DataFile *f, const DataOptions *o, int64_t cap, Frozen *frozen, void (*each)(void *user, const DataRow *r), void *user, FeedLoss *out,
                RtError *e);
 #endif

@@ -30,6 +30,21 @@ for spec in forth prompt round; do
 done
 rows=$1
 
+# --- looks at held-out data have one of their own: the same losses and the same best parameters; every held-out row is computed once
+sed 's/cab: /cob: /' data.jsonl >held.jsonl
+looks() { cut -d, -f1-3,7 "$1/log.csv"; }
+held() { sed -n 's/^frozen cache: .*; held-out: \([0-9]*\) in [^;]*; \([0-9]*\) of \([0-9]*\)$/\1 \2 \3/p' err; }
+train round look.off off --validate held.jsonl --eval-every 4
+for c in memory disk; do
+  train round look.$c $c --validate held.jsonl --eval-every 4; same look.off look.$c "held-out data, $c"
+  cmp -s look.off/best/theta.safetensors look.$c/best/theta.safetensors || fail "$c: another best/"
+  looks look.off >a; looks look.$c >b; cmp a b || fail "$c: other held-out losses: $(cat a b)"
+  set -- $(held)
+  [ "$1" -gt 4 ] && [ "$3" -gt $((4 * $1)) ] && [ $(($3 - $2)) = "$1" ] || fail "held-out rows are computed once ($(cat err))"
+done
+train round look.disk disk --validate held.jsonl --eval-every 4 --overwrite; set -- $(held)
+[ "$2" = "$3" ] && [ "$2" -gt 0 ] || fail "a file that was there: $(cat err)"
+
 # --- what a step reads twice, small steps, one thread: the same bits; every row is found again by a later run, and by the one gone on with
 train round many off --tokens-cap 40 --threads 1
 train round many.memory memory --tokens-cap 40 --threads 1; same many many.memory '40 tokens a step'

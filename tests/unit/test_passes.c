@@ -398,6 +398,9 @@ static void plan_of_all(void **state) {
     for (int i = 0; i < live->ncall; i++) heavy[1] += live->call[i].kernel == train->call[c].kernel;
     assert_true(heavy[0] + heavy[1] > 0);                    // no kernel of train is lost, and none is new
   }
+  int parts = 0;                                             // loss in two as well
+  for (int i = 0; i < all->nentry; i++) parts += !strcmp(all->entry[i].name, "loss_frozen") || !strcmp(all->entry[i].name, "loss_live");
+  assert_int_equal(parts, 2);
   for (int i = 0; i < all->nbuf; i++) {                      // what has a name is there once
     const PBuf *b = &all->buf[i];
     for (int j = 0; j < i && *b->name; j++)
