@@ -15,7 +15,7 @@ grep -q '^rows      50 rows of [0-9]* tokens, [0-9]* labelled, in ' said || fail
 grep -q '^course    batch 8 rows, .* 40 steps: ' said || fail "course: $(cat said)"
 grep -q '^hours     [0-9.e-]* (.*) at [0-9.]* Gflop/s, measured now on ' said || fail "hours: $(cat said)"
 grep -q '^memory    about [0-9]* MB' said || fail "memory: $(cat said)"
-ls | grep -v '^said$\|^err$\|^cache$\|^before$' >after
+ls | grep -v '^said$\|^err$\|^cache$\|^before$\|^after$' >after
 grep -v '^cache$\|^before$' before >was
 grep -v '^was$' after | cmp -s - was || fail "something is left: $(cat after)"
 dry --steps 80
