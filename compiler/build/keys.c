@@ -110,6 +110,13 @@ static Loc key_place(const MInst *m, const char *key) {
   return m->decl->loc;
 }
 
+// Weights that are stored in fewer bits than they are meant to have: what they are cannot be read off their tensors.
+static void quantised(Build *b, const MInst *m, const char *key, json_t *v) {
+  const char *how = json_string_value(json_object_get(v, "quant_method"));
+  diag_error(b->d, key_place(m, key), "model '%s' is quantised (%s of %s%s%s): weights are read in F32, F16 and BF16. Name the checkpoint that it was made from, or write one with "
+             "transformers: AutoModelForCausalLM.from_pretrained(DIR).dequantize().save_pretrained(OUT)", m->pub->name, key, m->config_path, how ? ": " : "", how ? how : "");
+}
+
 static void unknown_key(Build *b, const MInst *m, const char *top, const char *path) {
   Near near = near_begin(path);
   for (int i = 0; i < m->config->nkid; i++)
@@ -157,7 +164,8 @@ void check_keys(Build *b, MInst *m) {
     if (diags_full(b->d)) break;
     path.n = 0;
     buf_puts(&path, key);
-    if (map_find(&t.name, key) >= 0) check_inner_keys(&t, key, &path, v);
+    if (!strcmp(key, "quantization_config") || !strcmp(key, "compression_config")) quantised(b, m, key, v);
+    else if (map_find(&t.name, key) >= 0) check_inner_keys(&t, key, &path, v);
     else unknown_key(b, m, key, key);
   }
   buf_free(&path);
