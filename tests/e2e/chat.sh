@@ -48,6 +48,16 @@ train --out own --resume --changed-data
 grep -q '^warning: .*moved.jinja .* is not what the run has been trained with' said || fail "a changed template is not told: $(cat said)"
 # a message is its rendering, with or without a pack file
 ./app generate --chat --system short --prompt "the 3?" --params whole/last --max-tokens 8 >chat 2>err || fail "generate --chat: $(cat err)"
+# many at a time, of two tokenizers: messages, and conversations, of which an answer that stands at the end is made anew
+printf '%s\n' '{"prompt": "the 3?"}' '{"prompt": "word"}' >asks.jsonl
+./app generate --data asks.jsonl --chat --system short --params whole/last --max-tokens 8 >many 2>err || fail "generate --data --chat: $(cat err)"
+head -n 1 many | sed 's/.*"generated":\("[^"]*"\).*/\1/' >made
+{ "$STCAT" --text <made; echo; } | cmp -s - chat || fail "of many: $(cat many), alone: $(cat chat)"
+printf '%s\n' '{"messages": [{"role": "system", "content": "short"}, {"role": "user", "content": "the 3?"}]}' \
+  '{"messages": [{"role": "system", "content": "short"}, {"role": "user", "content": "word"}, {"role": "assistant", "content": "old"}]}' >talks.jsonl
+./app generate --data talks.jsonl --params whole/last --max-tokens 8 >talked 2>err || fail "generate --data of conversations: $(cat err)"
+sed 's/.*"generated"/"generated"/' many >a; sed 's/.*"generated"/"generated"/' talked >b
+cmp -s a b || fail "conversations are answered otherwise: $(cat talked), messages: $(cat many)"
 ./app pack --params whole/last >/dev/null 2>err || fail "pack: $(cat err)"
 ./app generate --pack app.pack --chat --system short --prompt "the 3?" --max-tokens 8 >packed 2>err || fail "generate --pack --chat: $(cat err)"
 cmp -s chat packed || fail "a pack file changes the answer: $(cat chat), $(cat packed)"
