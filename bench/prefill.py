@@ -2,9 +2,11 @@
 they are stored or, in f32, widen. transformers runs its fused attention (scaled_dot_product_attention), fills its cache and takes the logits of the last
 position only. Ways run one after the other, round after round, each in its own process; in f32 both must choose the same next token. `prompt` is the
 reading alone, the model loaded (transformers: after a warm-up of 64 tokens; calm: none); `cpu` the processor time of it, over all threads, which other
-work on the machine touches least (calm: of the whole process, loading and packing counted)."""
+work on the machine touches least (calm: of the whole process, loading and packing counted); `of the limit` the operations a second that calm counts in
+it, of what the processor can do in that dtype."""
 import argparse, json, os, re, statistics, sys, tempfile, time
-from side import Machine, call, cpu_of_children, peer_env, processor, table
+from rounds import limit
+from side import Machine, call, cpu_of_children, peer_env, processor, table, work_of
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TEXT = os.path.join(HERE, "../../shared/data/text/wikitext-2/test.txt")
@@ -45,11 +47,11 @@ def one(dir, model, way, threads):
         out, peak = call([sys.executable, os.path.abspath(__file__), "--torch", dtype, "--model", model, "--file", file, "--threads", str(threads)], watch=True)
         return dict(json.loads(out.splitlines()[-1]), mb=peak["VmHWM"] / 1024)
     cpu = cpu_of_children()
-    out, peak = call(["sh", "-c", 'exec "$@" 2>&1', "sh", f"{dir}/app", "generate", "--prompt-file", file, "--max-tokens", "1", "--ignore-eos", "--precision", dtype],
+    out, peak = call(["sh", "-c", 'exec "$@" 2>&1', "sh", f"{dir}/app", "generate", "--prompt-file", file, "--max-tokens", "1", "--ignore-eos", "--precision", dtype, "--profile"],
                      env=peer_env(CALM_THREADS=str(threads)), watch=True)
     said = re.search(r"(\d+) prompt tokens? in ([\d.]+) s", out)
     if not said: sys.exit(f"{way}: no 'prompt tokens in' in {out!r}")
-    return dict(prompt=float(said[2]), cpu=cpu_of_children() - cpu, tokens=int(said[1]), next=out[:said.start()].splitlines()[-1], mb=peak["VmHWM"] / 1024)
+    return dict(prompt=float(said[2]), cpu=cpu_of_children() - cpu, tokens=int(said[1]), next=out[:said.start()].splitlines()[-1], mb=peak["VmHWM"] / 1024, profile=out[said.end():])
 
 
 def bench(a, model, tokens):
@@ -65,7 +67,9 @@ def bench(a, model, tokens):
                 print(f"round {k + 1}/{a.rounds}  {way:10} {r['tokens']} tokens  {r['prompt']:7.2f} s  cpu {r['cpu']:7.2f} s  {r['mb']:6.0f} MB  next {r['next']!r}", file=sys.stderr)
             exact = {(r[k]["tokens"], r[k]["next"].strip()) for way, r in rounds.items() if way.endswith("f32")}
             if len(exact) > 1: sys.exit(f"{model}: in f32 the prompt is not read alike: {exact}")
-    return {way: {key: statistics.median(x[key] for x in r) for key in ("prompt", "cpu", "tokens", "mb")} | dict(rounds=r) for way, r in rounds.items()}
+    counted = next((r[0] for way, r in rounds.items() if way.startswith("calm")), None)
+    work = work_of(counted["profile"], call([a.calmc, "doctor"], env=peer_env(CALM_THREADS=str(a.threads))), counted["tokens"]) if counted else None
+    return work, {way: {key: statistics.median(x[key] for x in r) for key in ("prompt", "cpu", "tokens", "mb")} | dict(rounds=r) for way, r in rounds.items()}
 
 
 def main():
@@ -87,17 +91,18 @@ def main():
     model = a.model if os.path.isdir(a.model) else os.path.expanduser(f"~/.cache/calm-real/{a.model}")
     if not os.path.isfile(f"{model}/config.json"): sys.exit(f"no model {model} (../shared/data/real/fetch makes it)")
     for tokens in a.tokens.split(","): result[tokens] = bench(a, model, int(tokens))
-    if a.json: return print(json.dumps(result, indent=1))
+    if a.json: return print(json.dumps({tokens: ways for tokens, (_, ways) in result.items()}, indent=1))
     best = a.ways[0] if not any(w.startswith("calm") for w in a.ways) else None
     print(f"{os.path.basename(model)}, weights stored in bf16, medians of {a.rounds} rounds; times are those of the row over calm's fastest; {machine}")
     rows = []
-    for r in result.values():
+    for work, r in result.values():
         calm = best or min((w for w in r if w.startswith("calm")), key=lambda w: r[w]["prompt"])
         for way, x in r.items():
             over = lambda key: statistics.median(t[key] / c[key] for t, c in zip(x["rounds"], r[calm]["rounds"]))
-            rows.append([f"{x['tokens']:.0f}", *way.split("-"), str(a.threads), processor(), f"{x['prompt']:.2f}", f"{x['tokens'] / x['prompt']:.0f}", f"{x['cpu']:.2f}", f"{x['mb']:.0f}",
+            rows.append([f"{x['tokens']:.0f}", *way.split("-"), str(a.threads), processor(), f"{x['prompt']:.2f}", f"{x['tokens'] / x['prompt']:.0f}",
+                         limit(work, way.split("-")[1], x["tokens"] / x["prompt"]) if work else None, f"{x['cpu']:.2f}", f"{x['mb']:.0f}",
                          f"{over('prompt'):.2f}x", f"{over('cpu'):.2f}x"])
-    table(["tokens", "program", "dtype", "threads", "processor", "prompt s", "tokens/s", "cpu s", "MB", "prompt", "cpu"], rows, 3)
+    table(["tokens", "program", "dtype", "threads", "processor", "prompt s", "tokens/s", "of the limit", "cpu s", "MB", "prompt", "cpu"], rows, 3)
 
 
 if __name__ == "__main__": main()
