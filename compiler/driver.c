@@ -101,6 +101,13 @@ static int emit_graphs(const Run *r, const Program *p) {
   return give(r, &text);
 }
 
+static int emit_drawing(const Run *r, const Program *p) {
+  Buf text = {0};
+  const char *slash = strrchr(r->o->spec, '/');
+  draw_program(r->arena, p, slash ? slash + 1 : r->o->spec, &text);
+  return give(r, &text);
+}
+
 int driver_written(int status) {
   if (fflush(stdout) == 0 && !ferror(stdout)) return status;
   fputs("error: cannot write to standard output\n", stderr);
@@ -146,6 +153,7 @@ static int back_end(Run *r, const Program *p, const Plan *plan, const Spec *spec
 static int compile(Run *r, const Program *p, const Spec *spec) {
   if (!output_allowed(r->o, r->out, spec, p)) return 1;
   if (!r->o->emit && !link_possible()) return 1;
+  if (stop_at(r, EMIT_DRAWING)) return emit_drawing(r, p);
   Plan *plan = plan_new(r->arena);
   if (stop_at(r, "graph") && !r->o->dump) return emit_graphs(r, p);
   for (int i = 0; i < p->nentry; i++) {

@@ -39,6 +39,7 @@ int driver_doctor(const Options *o);       // doctor.c: what this machine is, an
 int driver_doc(const Options *o);          // doc.c: what the language has; spec: a name, or NULL: all of it
 int driver_families(const Options *o);     // families.c: the families of the library and the keys each understands; spec: a name, or NULL: all
 int driver_pack(const Options *o);         // pack.c: builds a program and has it write its pack file
+int driver_draw(const Options *o);         // draw.c: a spec as a picture
 int driver_written(int status);            // status, or 1 after telling that standard output could not be written
 bool driver_is_spec(const char *path);     // whether it is named as one: SPEC.calm
 const char *driver_program(Arena *a, const char *spec);    // where a program goes when nobody says: SPEC without .calm, in the current folder
@@ -48,6 +49,10 @@ void emit_list(Buf *out);                  // "tree, graph, …"
 
 // describe.c: the description that goes into the program (runtime/abi/program.def), as JSON text appended to out.
 void describe(Arena *a, const Program *p, const Plan *plan, const Spec *spec, Buf *out);
+
+// draw.c: a program as a picture, an SVG appended to out; and what driver_draw stops a build at.
+void draw_program(Arena *a, const Program *p, const char *title, Buf *out);
+#define EMIT_DRAWING "drawing"
 
 // codegen.c: the plan and its description to what kind says, in a process of its own, written to result_open(out, name), for one instruction-set
 // path or all (NULL). An exit status; 0, or told.

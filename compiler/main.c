@@ -11,7 +11,7 @@
 #include "runtime/abi/abi.h"
 
 enum { FLAG, TEXT };
-enum { BUILD = 1, TOKENIZE = 2, VERIFY = 4, DOCTOR = 8, PACK = 16, DOC = 32, FAMILIES = 64 };
+enum { BUILD = 1, TOKENIZE = 2, VERIFY = 4, DOCTOR = 8, PACK = 16, DOC = 32, FAMILIES = 64, DRAW = 128 };
 typedef struct OptionRow {
   const char *name;
   char letter;
@@ -34,6 +34,7 @@ static const struct {
 } commands[] = {
   {"build", "SPEC.calm", "compile a composition to a native program", BUILD, driver_build},
   {"pack", "SPEC.calm", "build, and write PROGRAM.pack: weights, tokenizers and parameters as one file that a start maps", PACK, driver_pack},
+  {"draw", "SPEC.calm", "the composition as a picture (SVG): models, layers, connections, what is trained", DRAW, driver_draw},
   {"tokenize", "DIR", "JSON strings on standard input, one a line, to ids and byte spans with DIR/tokenizer.json", TOKENIZE, driver_tokenize},
   {"verify", "DIR|SPEC", "compare a model, or the anchor of a spec, with a dump of it (examples/verify); name the first block that diverges", VERIFY, driver_verify},
   {"doctor", "", "what this machine is and can do, what programs will run on it, and what is missing to make them", DOCTOR, driver_doctor},
@@ -56,6 +57,7 @@ static void help(FILE *f) {
   fputs("calmc: compiles a model composition to a native program\n\n"
         "usage: calmc build SPEC.calm [-o PROGRAM] [options]\n"
         "       calmc pack SPEC.calm [-o PROGRAM] [--params PATH]\n"
+        "       calmc draw SPEC.calm [-o PICTURE.svg]\n"
         "       calmc tokenize DIR [--decode]\n"
         "       calmc verify DIR|SPEC.calm --ref DUMP.safetensors [--tol X]\n"
         "       calmc doctor\n"
@@ -138,7 +140,7 @@ static int no_command(const char *name, const char *next) {
   Near near = near_begin(name);
   for (int i = 0; i < N_COMMANDS; i++) near_offer(&near, commands[i].name);
   for (int i = 0; i < N_PROGRAM_COMMANDS; i++) near_offer(&near, program_commands[i]);
-  return usage(&near, "the commands are build, pack, tokenize, verify, doctor, doc and families; found '%s'", name);
+  return usage(&near, "the commands are build, pack, draw, tokenize, verify, doctor, doc and families; found '%s'", name);
 }
 
 static int known_pass(const char *name) {
@@ -212,7 +214,7 @@ static int read_line(Options *o, int *which, int argc, char **argv) {
     else puts("calmc " CALM_VERSION);
     return driver_written(0);
   }
-  if (*which < 0) return usage(NULL, "no command: expected build, pack, tokenize, verify, doctor, doc or families, as in calmc build SPEC.calm");
+  if (*which < 0) return usage(NULL, "no command: expected build, pack, draw, tokenize, verify, doctor, doc or families, as in calmc build SPEC.calm");
   int bad = check_options(o, *which);
   return bad ? bad : -1;
 }

@@ -3,6 +3,7 @@
 # file behind and an earlier program as it was. (That it needs neither build folder nor sources: tests/fresh/installed.)
 . "$(dirname "$0")/lib.sh"
 cp -r "$root/tests/parity/fixture/." .
+only=
 build spec.calm -o app
 cmake --install "$(dirname "$CALMC")" --prefix "$dir/prefix" >log 2>&1 || fail "cmake --install: $(cat log)"
 installed=$dir/prefix/bin/calmc

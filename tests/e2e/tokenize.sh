@@ -17,7 +17,7 @@ echo '[1, 99999]' >bad
 expect 1 'standard input:1: id 1: expected a number from 0 to' "$CALMC" tokenize model --decode <bad
 expect 1 'nowhere' "$CALMC" tokenize nowhere </dev/null
 expect 2 'expected' "$CALMC" tokenize
-expect 2 'commands are build, pack, tokenize, verify, doctor and doc' "$CALMC" frobnicate x
+expect 2 'commands are build, pack, draw, tokenize, verify, doctor, doc and families' "$CALMC" frobnicate x
 
 # --- vocab.json and merges.txt, as they lie in directories without a tokenizer.json; what transformers makes of them stands in expected.txt
 cp -r "$root/tests/parity/two_files" two

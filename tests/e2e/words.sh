@@ -174,7 +174,7 @@ grep -q 'steps: about 1000000 passes, ' first || fail "an estimate is not marked
 
 # --- calmc's command line
 usage() { expect 2 "^error: $1" "$CALMC" $2; [ "$(wc -l <said)" = 1 ] || fail "calmc $2: $(cat said)"; }
-usage 'no command: expected build, pack, tokenize, verify, doctor, doc or families' ''
+usage 'no command: expected build, pack, draw, tokenize, verify, doctor, doc or families' ''
 usage 'train is a command of the built program: calmc build own.calm, then ./own train' 'train own.calm'
 usage 'train is a command of the built program: calmc build SPEC.calm -o app, then ./app train' 'train --data rows.jsonl'
 usage "'own.calm' is no command; did you mean 'calmc build own.calm'?" own.calm

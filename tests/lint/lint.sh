@@ -12,6 +12,7 @@ dsl/base
 dsl               dsl/base runtime/abi dsl_gen
 runtime/abi
 runtime/core
+runtime/draw      runtime/core
 runtime/files     runtime/core runtime/abi
 runtime/text      runtime/core runtime/abi runtime/files
 runtime/template  runtime/core
@@ -28,7 +29,7 @@ compiler/passes   dsl/base runtime/abi compiler/graph
 compiler/plan     dsl/base runtime/abi compiler/graph
 compiler/build    dsl/base dsl runtime/abi runtime/core runtime/files runtime/text compiler/model compiler/graph compiler/autodiff compiler/passes
 compiler/llvm     dsl/base runtime/abi compiler/graph compiler/plan
-compiler          dsl/base dsl runtime/abi runtime/core runtime/files runtime/text runtime/machine compiler/model compiler/graph compiler/autodiff compiler/passes compiler/build compiler/plan compiler/llvm
+compiler          dsl/base dsl runtime/abi runtime/core runtime/files runtime/text runtime/draw runtime/machine compiler/model compiler/graph compiler/autodiff compiler/passes compiler/build compiler/plan compiler/llvm
 END
 }
 for d in $(rooms | sed 's/ .*//'); do [ -d "$d" ] || say "lint: no folder $d"; done

@@ -1,0 +1,29 @@
+// A composition drawn: models as columns, layers as boxes, connections as arrows, what is trained in another colour; as a standalone SVG.
+#ifndef CALM_RUNTIME_DRAW_H
+#define CALM_RUNTIME_DRAW_H
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct DrawModel {
+  const char *name, *what;     // "base", "24 layers, 576 wide, as int8": any text
+  int64_t blocks;              // layers are 0, the embedding's output, to blocks
+  int64_t trained;             // numbers of its own that are trained
+  bool embedding;              // layer 0 is among them
+} DrawModel;
+typedef struct DrawConnection {
+  int from, to;                // models
+  int64_t from_layer, to_layer;
+  const char *name, *op, *tap; // tap: NULL, a layer's state
+  int64_t trained;             // numbers in its parameters
+} DrawConnection;
+typedef struct Drawing {
+  const char *title;
+  const DrawModel *model;
+  int nmodel, anchor;
+  const DrawConnection *connection;
+  int nconnection;
+} Drawing;
+
+// To be freed. Lengths are in pixels; whoever shows it may scale it.
+char *draw_svg(const Drawing *d);
+#endif

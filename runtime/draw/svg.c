@@ -1,0 +1,278 @@
+// See draw.h. Every column is as high as the one that needs most; a box grows with the arrows that meet it, so that their labels stand one above another.
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "runtime/core/core.h"
+#include "runtime/draw/draw.h"
+
+enum { WIDTH = 150, LAYER = 20, ARROW = 13, TOP = 96, BOTTOM = 64, MARGIN = 28, SHOWN = 40 };
+#define GLYPH 6.3              // a character of a label, about
+
+typedef struct Cell {          // a layer, or a run of those that nothing connects
+  int64_t lo, hi;
+  int out[2], in[2];           // arrows that begin and end here, on its left and right
+  int outs[2], ins[2];         // of these, placed so far
+  double y, h;                 // from above
+} Cell;
+typedef struct Column {
+  const DrawModel *m;
+  Cell *cell;                  // from below
+  int64_t n;
+  int64_t used;                // the last layer that anything reads
+  double x, need;
+  int place;                   // from the left
+} Column;
+typedef struct Svg {
+  const Drawing *d;
+  Column *column;              // by model
+  int *at;                     // by place, its model
+  double width, height, body;  // body: of the columns
+  char *text;
+  size_t n, cap;
+} Svg;
+
+// ---- text
+
+static void put(Svg *s, const char *text, size_t n) {
+  if (s->n + n + 1 > s->cap) s->text = rt_realloc(s->text, s->cap = 2 * (s->n + n) + 1024, 1);
+  memcpy(s->text + s->n, text, n);
+  s->text[s->n += n] = 0;
+}
+
+__attribute__((format(printf, 2, 3))) static void say(Svg *s, const char *fmt, ...) {
+  char line[512];
+  va_list ap;
+  va_start(ap, fmt);
+  int n = vsnprintf(line, sizeof line, fmt, ap);
+  va_end(ap);
+  put(s, line, (size_t)n < sizeof line ? (size_t)n : sizeof line - 1);
+}
+
+// A text as XML has it.
+static void words(Svg *s, const char *text) {
+  for (const char *c = text; *c;) {
+    size_t left = strlen(c), valid = rt_utf8_valid(c, left);
+    if (!valid) {
+      put(s, "?", 1), c++;
+      continue;
+    }
+    for (size_t i = 0; i < valid; i++, c++) {
+      const char *as = *c == '&' ? "&amp;" : *c == '<' ? "&lt;" : *c == '>' ? "&gt;" : *c == '"' ? "&quot;" : (unsigned char)*c < ' ' && *c != '\t' && *c != '\n' ? "?" : NULL;
+      if (as) put(s, as, strlen(as));
+      else put(s, c, 1);
+    }
+  }
+}
+
+static void text_at(Svg *s, double x, double y, const char *class, const char *text) {
+  say(s, "<text x=\"%.1f\" y=\"%.1f\" class=\"%s\">", x, y, class);
+  words(s, text);
+  say(s, "</text>\n");
+}
+
+// ---- layout
+
+// Augments left and right of the anchor in turn, the first nearest to it on its left.
+static void place_columns(Svg *s) {
+  const Drawing *d = s->d;
+  int left = d->nmodel / 2, next = left, right = left + 1, k = 0;
+  for (int i = 0; i < d->nmodel; i++) {
+    int place = i == d->anchor ? left : k++ % 2 ? right++ : --next;
+    s->column[i].place = place;
+    s->at[place] = i;
+  }
+}
+
+static int side(const Svg *s, int of, int other) { return s->column[other].place > s->column[of].place; }
+
+static Cell *cell_of(Column *c, int64_t layer) {
+  int64_t i = 0;
+  while (i + 1 < c->n && c->cell[i].hi < layer) i++;
+  return &c->cell[i];
+}
+
+// Layers of a model that stand alone: all where they are few, else the first, the last, and those that are connected.
+static void make_cells(Svg *s, int model) {
+  Column *c = &s->column[model];
+  const Drawing *d = s->d;
+  int64_t n = c->m->blocks + 1;
+  bool *alone = rt_alloc((size_t)n, sizeof *alone);
+  alone[0] = alone[n - 1] = true;
+  for (int64_t k = 0; k < n && n <= SHOWN + 1; k++) alone[k] = true;
+  for (int i = 0; i < d->nconnection; i++) {
+    const DrawConnection *x = &d->connection[i];
+    if (x->from == model) alone[x->from_layer] = true;
+    if (x->to == model) alone[x->to_layer] = true;
+  }
+  c->cell = rt_alloc((size_t)n, sizeof *c->cell);
+  for (int64_t k = 0; k < n; k++) {
+    if (!alone[k] && k && !alone[k - 1]) c->cell[c->n - 1].hi = k;
+    else c->cell[c->n++] = (Cell){.lo = k, .hi = k};
+  }
+  rt_free(alone);
+}
+
+static double need(const Cell *c) {
+  int most = 1;
+  for (int k = 0; k < 2; k++) {
+    if (c->out[k] > most) most = c->out[k];
+    if (c->in[k] > most) most = c->in[k];
+  }
+  return most * ARROW > LAYER ? most * ARROW : LAYER;
+}
+
+static void count_arrows(Svg *s) {
+  const Drawing *d = s->d;
+  for (int i = 0; i < d->nconnection; i++) {
+    const DrawConnection *x = &d->connection[i];
+    Column *from = &s->column[x->from];
+    cell_of(from, x->from_layer)->out[side(s, x->from, x->to)]++;
+    cell_of(&s->column[x->to], x->to_layer)->in[side(s, x->to, x->from)]++;
+    if (x->from_layer > from->used) from->used = x->from_layer;
+  }
+  s->column[d->anchor].used = d->model[d->anchor].blocks;
+}
+
+enum { STATE = 96 };
+// What becomes of a model's weights.
+static size_t state_words(const Svg *s, int model, char out[STATE]) {
+  const char *role = model == s->d->anchor ? "anchor" : "augment";
+  long long n = (long long)s->column[model].m->trained;
+  int len = n ? snprintf(out, STATE, "%s: %lld numbers are trained", role, n) : snprintf(out, STATE, "%s, frozen", role);
+  return (size_t)len;
+}
+
+// Room between the columns of places p and p + 1: the longest label that stands there.
+static double gap(const Svg *s, int p) {
+  double most = 60;
+  for (int i = 0; i < s->d->nconnection; i++) {
+    const DrawConnection *x = &s->d->connection[i];
+    int from = s->column[x->from].place, to = s->column[x->to].place;
+    if ((from == p && to > p) || (from == p + 1 && to <= p)) {
+      double w = GLYPH * (double)(strlen(x->op) + (x->tap ? strlen(x->tap) + 1 : 0)) + 44;
+      if (w > most) most = w;
+    }
+  }
+  return most;
+}
+
+static void lay_out(Svg *s) {
+  const Drawing *d = s->d;
+  for (int i = 0; i < d->nmodel; i++) {
+    Column *c = &s->column[i];
+    c->m = &d->model[i];
+    make_cells(s, i);
+  }
+  count_arrows(s);
+  for (int i = 0; i < d->nmodel; i++) {
+    Column *c = &s->column[i];
+    for (int64_t k = 0; k < c->n; k++) c->need += need(&c->cell[k]);
+    if (c->need > s->body) s->body = c->need;
+  }
+  double x = MARGIN;
+  for (int p = 0; p < d->nmodel; p++) {
+    Column *c = &s->column[s->at[p]];
+    char state[STATE];
+    size_t longest = state_words(s, s->at[p], state);
+    if (strlen(c->m->what) > longest) longest = strlen(c->m->what);
+    double wide = GLYPH * (double)longest, y = TOP + s->body;
+    double over = wide > WIDTH ? (wide - WIDTH) / 2 : 0;
+    c->x = x + over;
+    x = c->x + WIDTH + over + (p + 1 < d->nmodel ? gap(s, p) : MARGIN);
+    for (int64_t k = 0; k < c->n; k++) {
+      Cell *cell = &c->cell[k];
+      cell->h = need(cell) * s->body / c->need;
+      cell->y = y -= cell->h;
+    }
+  }
+  s->width = x, s->height = TOP + s->body + BOTTOM;
+  if (s->width < 460) s->width = 460;
+}
+
+// ---- what is written
+
+static void begin(Svg *s) {
+  say(s, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %.0f %.0f\" width=\"%.0f\" height=\"%.0f\" font-family=\"sans-serif\">\n<title>", s->width, s->height,
+      s->width, s->height);
+  words(s, s->d->title);
+  static const char STYLE[] =
+      "</title>\n<style>\n"
+      ".box{stroke:#4a6a8a;fill:#dbe7f3}.trained{stroke:#b35900;fill:#ffd9a8}.unread{stroke:#9aa7b4;fill:#fff;stroke-dasharray:3 2}\n"
+      ".arrow{fill:none;stroke:#555;stroke-width:1.3}.learns{stroke:#c25e00}\n"
+      "text{font-size:11px;fill:#222;text-anchor:middle}.name{font-size:14px;font-weight:bold}.small{fill:#555}.start{text-anchor:start}.end{text-anchor:end}.start,.end{paint-order:stroke;stroke:#fff;stroke-width:3px}\n"
+      "</style>\n<defs>\n";
+  put(s, STYLE, sizeof STYLE - 1);
+  for (int k = 0; k < 2; k++)
+    say(s, "<marker id=\"%s\" viewBox=\"0 0 8 8\" refX=\"8\" refY=\"4\" markerWidth=\"8\" markerHeight=\"8\" orient=\"auto\"><path d=\"M0 0L8 4L0 8z\" fill=\"%s\"/></marker>\n",
+        k ? "learns" : "fixed", k ? "#c25e00" : "#555");
+  say(s, "</defs>\n<rect width=\"100%%\" height=\"100%%\" fill=\"#fff\"/>\n");
+  text_at(s, s->width / 2, 24, "name", s->d->title);
+}
+
+static void column(Svg *s, int model) {
+  const Column *c = &s->column[model];
+  char line[STATE];
+  double mid = c->x + WIDTH / 2.0;
+  text_at(s, mid, TOP - 42, "name", c->m->name);
+  text_at(s, mid, TOP - 27, "small", c->m->what);
+  state_words(s, model, line);
+  text_at(s, mid, TOP - 12, "small", line);
+  for (int64_t k = 0; k < c->n; k++) {
+    const Cell *x = &c->cell[k];
+    bool unread = x->lo > c->used;
+    say(s, "<rect x=\"%.1f\" y=\"%.1f\" width=\"%d\" height=\"%.1f\" rx=\"3\" class=\"box%s\"/>\n", c->x, x->y + 1, WIDTH, x->h - 2,
+        unread ? " unread" : c->m->trained && (k || c->m->embedding) ? " trained" : "");
+    if (x->hi > x->lo) snprintf(line, sizeof line, "layers %lld to %lld", (long long)x->lo, (long long)x->hi);
+    else if (x->lo) snprintf(line, sizeof line, "layer %lld", (long long)x->lo);
+    else snprintf(line, sizeof line, "embedding");
+    text_at(s, mid, x->y + x->h / 2 + 4, "small", line);
+  }
+}
+
+static double place(const Cell *c, int n, int k) { return c->y + c->h * (k + 1) / (n + 1); }
+
+static void arrow(Svg *s, const DrawConnection *x) {
+  Column *from = &s->column[x->from], *to = &s->column[x->to];
+  Cell *a = cell_of(from, x->from_layer), *b = cell_of(to, x->to_layer);
+  int out = side(s, x->from, x->to), in = side(s, x->to, x->from);
+  bool inside = x->from == x->to;              // a model that reads itself: round on its right
+  if (inside) out = in = 0;
+  double y1 = place(a, a->out[out], a->outs[out]++), y2 = place(b, b->in[in], b->ins[in]++), x1 = from->x + (out ? WIDTH : 0), x2 = to->x + (in ? WIDTH : 0);
+  double bend = inside ? -60 : (x2 - x1) * 0.45;
+  say(s, "<g><title>");
+  words(s, x->name);
+  say(s, ": ");
+  words(s, x->op);
+  if (x->tap) say(s, ", reads "), words(s, x->tap);
+  say(s, ", %lld parameters</title>\n<path d=\"M%.1f %.1fC%.1f %.1f %.1f %.1f %.1f %.1f\" class=\"arrow%s\" marker-end=\"url(#%s)\"/></g>\n", (long long)x->trained, x1, y1,
+      x1 + bend, y1, inside ? x2 - 60 : x2 - bend, y2, x2, y2, x->trained ? " learns" : "", x->trained ? "learns" : "fixed");
+  char *label = x->tap ? rt_format("%s.%s", x->op, x->tap) : rt_strdup(x->op);
+  text_at(s, x1 + (out ? 8 : -8), y1 - 3, out ? "small start" : "small end", label);
+  rt_free(label);
+}
+
+static void legend(Svg *s) {
+  static const struct { const char *class, *text; double at; } KEY[] = {{"box", "frozen", 0}, {"box trained", "trained", 90}, {"box unread", "read by nothing, not computed", 190}};
+  double y = s->height - 30;
+  for (int k = 0; k < 3; k++) {
+    say(s, "<rect x=\"%.1f\" y=\"%.1f\" width=\"16\" height=\"12\" rx=\"2\" class=\"%s\"/>\n", MARGIN + KEY[k].at, y, KEY[k].class);
+    text_at(s, MARGIN + KEY[k].at + 22, y + 10, "small start", KEY[k].text);
+  }
+}
+
+char *draw_svg(const Drawing *d) {
+  Svg s = {.d = d};
+  s.column = rt_alloc((size_t)d->nmodel, sizeof *s.column), s.at = rt_alloc((size_t)d->nmodel, sizeof *s.at);
+  place_columns(&s);
+  lay_out(&s);
+  begin(&s);
+  for (int i = 0; i < d->nconnection; i++) arrow(&s, &d->connection[i]);       // behind the boxes, where they pass a column
+  for (int i = 0; i < d->nmodel; i++) column(&s, i);
+  legend(&s);
+  say(&s, "</svg>\n");
+  for (int i = 0; i < d->nmodel; i++) rt_free(s.column[i].cell);
+  rt_free(s.column), rt_free(s.at);
+  return s.text;
+}
