@@ -282,7 +282,7 @@ static void bytes(void **state) {
     }
     k.o.context = round % 2 ? 60 : CONTEXT;
     k.o.bytes = NULL;
-    Data *all = data_read(k.path, &k.o, &e);
+    Data *all = data_read(k.path, false, &k.o, &e);
     if (!all) fail_msg("%s", e.text);
     ByteRule *rule = data_byte_rule(&k.o);
     assert_non_null(k.o.bytes = rule);
