@@ -120,6 +120,7 @@ foreach(f malloc calloc realloc free mmap open openat write fsync rename renamea
   target_link_options(test_memory PRIVATE -Wl,--wrap=${f})
 endforeach()
 calm_unit_test(test_sample calm_work)
+calm_unit_test(test_textscore calm_work)
 
 # --- what is built for a test run: all, or what ctest's labels `unit` and `threads` choose
 get_property(calm_tests GLOBAL PROPERTY CALM_TESTS)

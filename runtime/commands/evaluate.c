@@ -31,6 +31,7 @@ typedef struct EvalJob {
 typedef struct EvalResult {
   Contributions without;       // --contributions
   int64_t rows, exact_rows, exact, generated;
+  TextScore text;
   FeedLoss loss;
   double seconds;
 } EvalResult;
@@ -116,6 +117,10 @@ static bool finish_row(const Models *m, const EvalJob *job, const DecodeSeq *s, 
             added_text(m, s->ids, start, r->ids + r->prompt_n, r->n - r->prompt_n, &wanted, e);
   bool same = ok && same_trimmed(made, wanted);
   out->exact += same;
+  if (ok) {
+    Text a = trimmed(made), b = trimmed(wanted);
+    textscore_add(&out->text, a.s, a.n, b.s, b.n);
+  }
   out->generated += s->n - start;
   ok = ok && (!*job->dump || dump_row(job, r, made, wanted, same, e));
   rt_free(made.s), rt_free(wanted.s);
@@ -314,6 +319,9 @@ static json_t *result_json(const App *a, const EvalJob *job, const EvalResult *r
   if (r->exact_rows) {
     json_object_set_new(o, "exact_rows", json_integer(r->exact_rows));
     json_object_set_new(o, "exact_match", json_real((double)r->exact / (double)r->exact_rows));
+    json_object_set_new(o, "chrf", json_real(textscore_chrf(&r->text)));
+    json_object_set_new(o, "edit_similarity", json_real(r->text.rows ? r->text.similarity / (double)r->text.rows : 0));
+    if (r->text.numbered) json_object_set_new(o, "last_number", json_real((double)r->text.numbers / (double)r->text.numbered));
   }
   json_object_set_new(o, "seconds", json_real(r->seconds));
   json_object_set_new(o, "peak_resident", json_integer(rt_peak_resident()));
@@ -328,6 +336,9 @@ static void print_result(const App *a, const EvalJob *job, const EvalResult *r) 
   }
   if (r->exact_rows) printf("  exact match %.2f %% (%lld of %lld)", 100.0 * (double)r->exact / (double)r->exact_rows,
                             (long long)r->exact, (long long)r->exact_rows);
+  if (r->text.rows) printf("  chrF %.2f  edit similarity %.4f", textscore_chrf(&r->text), r->text.similarity / (double)r->text.rows);
+  if (r->text.numbered) printf("  last number %.2f %% (%lld of %lld)", 100.0 * (double)r->text.numbers / (double)r->text.numbered, (long long)r->text.numbers,
+                               (long long)r->text.numbered);
   putchar('\n');
   if (r->without.loss) contributions_print(&r->without, a->prog, mean_loss(r));
 }

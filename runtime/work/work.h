@@ -9,5 +9,6 @@
 #include "runtime/work/restore.h"
 #include "runtime/work/sample.h"
 #include "runtime/work/settings.h"
+#include "runtime/work/textscore.h"
 #include "runtime/work/trainlog.h"
 #endif
