@@ -11,7 +11,7 @@
 typedef struct Entry {
   const char *name, *kind;
   const char *line;            // signature, or an example
-  const char *what;            // one line; of a declaration the first of its comment
+  const char *what;            // one line; of a declaration the first sentence of its comment
   const char *text;            // of a declaration: all of it, with its comment; else NULL
 } Entry;
 typedef struct Doc {
@@ -99,9 +99,19 @@ static uint32_t comment_above(const Source *s, uint32_t at) {
   return begin;
 }
 
-static const char *first_line(Arena *a, const char *text) {
-  while (*text == '#' || *text == ' ') text++;
-  return arena_printf(a, "%.*s", (int)strcspn(text, "\n"), text);
+// The first sentence of a comment of n bytes, on one line: up to a full stop that a capital or nothing follows.
+static const char *first_sentence(Arena *a, const char *text, size_t n) {
+  char *out = arena_alloc(a, n + 1, 1);
+  size_t len = 0;
+  for (size_t i = 0; i < n; i++) {
+    bool space = text[i] == '\n' || text[i] == ' ' || (text[i] == '#' && (!i || text[i - 1] == '\n'));
+    if (space && (!len || out[len - 1] == ' ')) continue;
+    if (len > 1 && out[len - 1] == ' ' && out[len - 2] == '.' && text[i] >= 'A' && text[i] <= 'Z') break;
+    out[len++] = space ? ' ' : text[i];
+  }
+  while (len && out[len - 1] == ' ') len--;
+  out[len] = 0;
+  return out;
 }
 
 // What a declaration says before its body: up to its '{' or '='.
@@ -117,7 +127,7 @@ static const char *heading(Arena *a, const Source *s, const Ast *k) {
 static void add_declaration(Doc *d, const Source *s, const Ast *k) {
   uint32_t begin = comment_above(s, k->loc.begin);
   bool said = begin < k->loc.begin;
-  const char *what = said ? first_line(d->a, s->text + begin) : "";
+  const char *what = said ? first_sentence(d->a, s->text + begin, k->loc.begin - begin) : "";
   const char *text = arena_printf(d->a, "%.*s", (int)(k->loc.end - begin), s->text + begin);
   const char *example = k->kind == AST_OP ? arena_printf(d->a, "%s\n\n# as in\n%s", text, applied(d->a, k)) : text;
   add(d, ast_kind_name(k->kind), k->name, heading(d->a, s, k), what, example);
@@ -141,12 +151,30 @@ static bool add_library(Doc *d) {
 
 // ---- printing
 
+enum { COLUMN = 28, WIDTH = 170 };
+
+// Words on lines of WIDTH, the first of which has come to COLUMN.
+static void wrapped(const char *text) {
+  int at = COLUMN;
+  for (const char *w = text; *w;) {
+    int n = (int)strcspn(w, " ");
+    if (at > COLUMN && at + 1 + n > WIDTH) printf("\n  %*s", COLUMN, ""), at = COLUMN;
+    else if (at > COLUMN) putchar(' '), at++;
+    printf("%.*s", n, w), at += n;
+    for (w += n; *w == ' ';) w++;
+  }
+  putchar('\n');
+}
+
 static void list_one(const Entry *e) {
-  enum { COLUMN = 28 };
   int n = (int)strlen(e->line);
-  if (!*e->what) printf("  %s\n", e->line);
-  else if (n < COLUMN) printf("  %-*s%s\n", COLUMN, e->line, e->what);
-  else printf("  %s\n  %*s%s\n", e->line, COLUMN, "", e->what);
+  if (!*e->what) {
+    printf("  %s\n", e->line);
+    return;
+  }
+  if (n < COLUMN) printf("  %-*s", COLUMN, e->line);
+  else printf("  %s\n  %*s", e->line, COLUMN, "");
+  wrapped(e->what);
 }
 
 static void list(const Doc *d) {

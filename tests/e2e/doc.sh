@@ -12,6 +12,9 @@ for name in $(sed -n 's/^[FE](\([a-z_0-9]*\),.*/\1/p' "$root/dsl/builtins.def") 
   "$CALMC" doc "$name" >one || fail "doc $name"
   grep -q "$name" one || fail "doc $name says: $(cat one)"
 done
+# sentences are whole
+grep -A 2 'op flamingo' all | tr -s ' \n' ' ' | grep -q 'as OpenFlamingo has them): attention and a feed-forward behind it, each added through tanh of a gate that begins at zero\.' || fail "flamingo: $(cat all)"
+grep -A 1 'op lora' all | grep -q '(down x)\.$' || fail "lora: $(cat all)"
 "$CALMC" doc cross_attention >one
 grep -q '^# The paper' one && grep -q 'return linear(o, wo)' one && grep -q 'with cross_attention(heads = 8)$' one || fail "doc cross_attention says: $(cat one)"
 expect 1 "has no 'lama'; did you mean 'llama'" "$CALMC" doc lama
