@@ -32,12 +32,15 @@ static double pass_flops(const Trainer *t, int entry, const Data *look) {
   return counted > 0 ? flops * tokens / counted * times : 0;
 }
 
-// The part of a pass's operations that every pass after the first is spared.
-static double spared(const FrozenRun *z) {
-  if (z->place == CACHE_off || z->worth.bytes <= 0) return 0;
-  double kept = (double)z->limit / z->worth.bytes;
-  return z->worth.share * (kept < 1 ? kept : 1);
+// The part of a pass's operations that every pass after the first is spared, where a frozen cache keeps at most so many bytes of its rows.
+static double spared(const FrozenRun *z, const FrozenWorth *w, int64_t limit) {
+  if (z->place == CACHE_off || w->bytes <= 0) return 0;
+  double kept = (double)limit / w->bytes;
+  return w->share * (kept < 1 ? kept : 1);
 }
+
+// Passes' operations where all but the first are spared a part of them.
+static double passes_flops(double pass, double passes, double part) { return pass * (passes - (passes > 1 ? passes - 1 : 0) * part); }
 
 // ---- the rate
 
@@ -101,10 +104,11 @@ static void say(const Trainer *t, const Rate *rate) {
   Course c = course_of(s, t->look, step);
   CourseCount n = course_count(&c, s, t->look, t->st.seed);
   char *course = course_words(&c, s, t->look, t->st.seed);
-  double pass = pass_flops(t, t->steps.entry, t->look), part = spared(&t->frozen), more = n.passes > 1 ? n.passes - 1 : 0;
-  double train = pass * (n.passes - more * part), looks = 0;
+  const FrozenRun *z = &t->frozen;
+  double part = spared(z, &z->worth, z->limit), part_held = spared(z, &z->worth_held, z->limit_held), looks = 0;
+  double train = passes_flops(pass_flops(t, t->steps.entry, t->look), n.passes, part);
   int64_t every = train_look_every(s), nlooks = s->steps / every + 1 + (s->steps % every != 0);
-  if (t->held) looks = (double)nlooks * pass_flops(t, en->entry[ENTRY_LOSS], t->look_held);
+  if (t->held) looks = passes_flops(pass_flops(t, en->entry[ENTRY_LOSS], t->look_held), (double)nlooks, part_held);
   double seconds = (train + looks) / rate->flops + (double)s->steps * rate->update;
   say_rows("rows", s->data, t->look);
   if (t->held) say_rows("held out", s->validate, t->look_held);
@@ -113,7 +117,8 @@ static void say(const Trainer *t, const Rate *rate) {
          n.passes * (double)t->look->labelled * (double)t->look->of / (double)t->look->looked);
   printf("TFLOP     %.4g", (train + looks) / 1e12);
   if (t->held) printf(": %.4g of training, %.4g of %lld look%s at held-out data", train / 1e12, looks / 1e12, (long long)nlooks, plural(nlooks));
-  if (part > 0 && more > 0) printf("; the frozen cache spares later passes %.0f %%", 100 * part);
+  if (part > 0 && n.passes > 1) printf("; the frozen cache spares later passes %.0f %%", 100 * part);
+  if (part_held > 0) printf("%s later looks %.0f %%", part > 0 && n.passes > 1 ? "," : "; the frozen cache spares", 100 * part_held);
   printf("\nhours     %.3g (%.0f:%02d:%02d) at %.1f Gflop/s, measured now on %lld row%s for %.1f s (%s, %s, %d thread%s)\n", seconds / 3600, floor(seconds / 3600),
          (int)fmod(seconds / 60, 60), (int)fmod(seconds, 60), rate->flops / 1e9, (long long)rate->rows,
          plural(rate->rows), rate->seconds, en->isa->name, precision_name((Precision)en->isa->precision), pool_threads(en->pool), plural(pool_threads(en->pool)));

@@ -30,4 +30,19 @@ expect 2 'touches no run: leave --resume out' ./app train --dry-run --resume
 expect 2 'give one of them' ./app train --dry-run --check
 expect 1 'no such file\|No such file\|not there' ./app train --dry-run --data nothing.jsonl
 expect 1 '\-\-memory allows' ./app train --dry-run --memory 1MB
+
+# --- with a frozen cache all looks but the first cost less, by what the training says that a row of held-out data spares
+cp -r "$root/tests/parity/fixture/." .
+build spec.calm -o two
+looked() { sed -n 's/^TFLOP .* training, \([0-9.e-]*\) of 5 looks.*/\1/p' said; }
+held() { ./two train --data rows.jsonl --validate rows.jsonl --steps 40 --eval-every 10 "$@" >said 2>err || fail "$*: $(cat err)"; }
+held --dry-run --cache off
+off=$(looked)
+grep -q 'spares' said && fail "nothing is kept: $(cat said)"
+held --dry-run --cache memory
+on=$(looked) said=$(sed -n 's/.*later looks \([0-9]*\) %.*/\1/p' said)
+held --out two.run --cache memory
+part=$(sed -n 's/.* each of which spares \([0-9]*\) % of a look.*/\1/p' err)
+awk -v a="$off" -v b="$on" -v p="$part" 'BEGIN { d = b / (a / 5 * (5 - 4 * p / 100)); exit !(p > 10 && d > 0.98 && d < 1.02) }' || fail "looks take $off without, $on with a cache that spares $part %"
+[ "$said" = "$part" ] || fail "$said % is said, $part % spared"
 echo "said, and nothing left"
