@@ -94,7 +94,7 @@ static NodeId add_to(Ev *ev, const Adapt *a, const Met *t, bool turned, NodeId x
   NodeId in = flat(ev, loc, x), delta = op_apply(ev, &at, flat(ev, loc, y), in);
   if (delta == NODE_NONE) return y;
   if (ev->entry == ENTRY_SCORE && map_first(b->a, &b->adapters, name, b->nadapter) < 0) {
-    BAdapter one = {.model = ev->m->index, .tensor = t->tensor, .module = t->module, .op = a->op->name, .turned = turned};
+    BAdapter one = {.model = ev->m->index, .layer = ev->layer, .name = name, .tensor = t->tensor, .module = t->module, .op = a->op->name, .turned = turned};
     low_rank(ev->g, delta, in, &one);
     ARENA_PUSH(b->a, b->adapter, b->nadapter, b->capadapter, one);
   }

@@ -48,7 +48,8 @@ typedef struct BParam {
 } BParam;
 typedef ProgConnection BConnection;  // runtime/abi/program.def
 typedef struct BAdapter {
-  int model;
+  int model, layer;                  // layer: that whose block has the product
+  const char *name;                  // with which its parameters' names begin, a dot behind it
   const char *tensor, *module, *op;  // runtime/abi/program.def
   const char *down, *up;             // the parameters of a low-rank one, scale * up (down x); NULL of another
   double scale;

@@ -166,6 +166,7 @@ typedef struct Ev {            // evaluation of text for one entry's graph (g NU
   MInst *m;                    // whose weights and config keys the text sees; NULL inside an op
   const Applied *applied;      // the op whose text it is; NULL inside an arch
   const char *under;           // weight-name prefix of the block
+  int layer;                   // whose state the block makes
   bool unread;                 // the block stands above every layer that is read of the model, and no loss depends on it
   bool survey;                 // only to see which config keys the text needs: tensors and what follows from them are poison
   int depth, levels;           // nested calls, nested expressions

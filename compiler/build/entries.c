@@ -16,6 +16,7 @@ static NodeId own_state(Ev *ev, MInst *m, int k) {
     return x;
   }
   ev->unread = m->index != ev->b->anchor && k > m->read;
+  ev->layer = k;
   NodeId below = ev->state[m->index][k - 1], x = m->sound && !m->lacks_weight ? arch_block(ev, m, m->lo + k - 1, below) : below;
   ev->unread = false;
   return x == NODE_NONE ? below : x;

@@ -9,6 +9,8 @@ typedef struct DrawModel {
   int64_t blocks;              // layers are 0, the embedding's output, to blocks
   int64_t trained;             // numbers of its own that are trained
   bool embedding;              // layer 0 is among them
+  const int64_t *adapted;      // by layer, 0 to blocks: numbers in the adapters of its block; NULL: it has none
+  const char *adapter;         // what they are called: "lora"
 } DrawModel;
 typedef struct DrawConnection {
   int from, to;                // models

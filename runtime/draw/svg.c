@@ -66,11 +66,12 @@ static void words(Svg *s, const char *text) {
   }
 }
 
-static void text_at(Svg *s, double x, double y, const char *class, const char *text) {
-  say(s, "<text x=\"%.1f\" y=\"%.1f\" class=\"%s\">", x, y, class);
+static void put_text(Svg *s, double x, double y, const char *class, const char *more, const char *text) {
+  say(s, "<text x=\"%.1f\" y=\"%.1f\" class=\"%s%s\">", x, y, class, more);
   words(s, text);
-  say(s, "</text>\n");
+  say(s, "</text>");
 }
+static void text_at(Svg *s, double x, double y, const char *class, const char *text) { put_text(s, x, y, class, "", text), say(s, "\n"); }
 
 // ---- layout
 
@@ -136,12 +137,26 @@ static void count_arrows(Svg *s) {
 }
 
 enum { STATE = 96 };
+static int64_t adapted(const DrawModel *m, int64_t lo, int64_t hi) {
+  int64_t n = 0;
+  for (int64_t k = lo; m->adapted && k <= hi; k++) n += m->adapted[k];
+  return n;
+}
+
 // What becomes of a model's weights.
 static size_t state_words(const Svg *s, int model, char out[STATE]) {
   const char *role = model == s->d->anchor ? "anchor" : "augment";
-  long long n = (long long)s->column[model].m->trained;
+  const DrawModel *m = s->column[model].m;
+  long long n = (long long)m->trained, more = (long long)adapted(m, 0, m->blocks);
   int len = n ? snprintf(out, STATE, "%s: %lld numbers are trained", role, n) : snprintf(out, STATE, "%s, frozen", role);
+  if (more) len += snprintf(out + len, STATE - (size_t)len, "%s %lld in adapters", n ? "," : ";", more);
   return (size_t)len;
+}
+
+static bool any_adapted(const Drawing *d) {
+  bool any = false;
+  for (int i = 0; i < d->nmodel; i++) any |= d->model[i].adapted != NULL;
+  return any;
 }
 
 // Room between the columns of places p and p + 1: the longest label that stands there.
@@ -188,7 +203,8 @@ static void lay_out(Svg *s) {
     }
   }
   s->width = x, s->height = TOP + s->body + BOTTOM;
-  if (s->width < 460) s->width = 460;
+  double key = any_adapted(d) ? 550 : 460;
+  if (s->width < key) s->width = key;
 }
 
 // ---- what is written
@@ -199,9 +215,9 @@ static void begin(Svg *s) {
   words(s, s->d->title);
   static const char STYLE[] =
       "</title>\n<style>\n"
-      ".box{stroke:#4a6a8a;fill:#dbe7f3}.trained{stroke:#b35900;fill:#ffd9a8}.unread{stroke:#9aa7b4;fill:#fff;stroke-dasharray:3 2}\n"
+      ".box{stroke:#4a6a8a;fill:#dbe7f3}.trained{stroke:#b35900;fill:#ffd9a8}.adapter{stroke:#b35900;fill:#ffd9a8}.unread{stroke:#9aa7b4;fill:#fff;stroke-dasharray:3 2}\n"
       ".arrow{fill:none;stroke:#555;stroke-width:1.3}.learns{stroke:#c25e00}\n"
-      "text{font-size:11px;fill:#222;text-anchor:middle}.name{font-size:14px;font-weight:bold}.small{fill:#555}.start{text-anchor:start}.end{text-anchor:end}.start,.end{paint-order:stroke;stroke:#fff;stroke-width:3px}\n"
+      "text{font-size:11px;fill:#222;text-anchor:middle}.name{font-size:14px;font-weight:bold}.small{fill:#555}.start{text-anchor:start}.end{text-anchor:end}.halo{stroke:#fff;stroke-width:3px}\n"
       "</style>\n<defs>\n";
   put(s, STYLE, sizeof STYLE - 1);
   for (int k = 0; k < 2; k++)
@@ -209,6 +225,16 @@ static void begin(Svg *s) {
         k ? "learns" : "fixed", k ? "#c25e00" : "#555");
   say(s, "</defs>\n<rect width=\"100%%\" height=\"100%%\" fill=\"#fff\"/>\n");
   text_at(s, s->width / 2, 24, "name", s->d->title);
+}
+
+// What stands beside the products of these layers: a mark at the right of their box.
+static void adapters(Svg *s, const Column *c, const Cell *x) {
+  int64_t n = adapted(c->m, x->lo, x->hi);
+  if (!n) return;
+  say(s, "<g><title>");
+  words(s, c->m->adapter);
+  say(s, ": %lld parameters</title><rect x=\"%.1f\" y=\"%.1f\" width=\"12\" height=\"%.1f\" rx=\"2\" class=\"adapter\"/></g>\n", (long long)n, c->x + WIDTH - 16, x->y + 4,
+      x->h - 8);
 }
 
 static void column(Svg *s, int model) {
@@ -228,6 +254,7 @@ static void column(Svg *s, int model) {
     else if (x->lo) snprintf(line, sizeof line, "layer %lld", (long long)x->lo);
     else snprintf(line, sizeof line, "embedding");
     text_at(s, mid, x->y + x->h / 2 + 4, "small", line);
+    adapters(s, c, x);
   }
 }
 
@@ -249,16 +276,22 @@ static void arrow(Svg *s, const DrawConnection *x) {
   say(s, ", %lld parameters</title>\n<path d=\"M%.1f %.1fC%.1f %.1f %.1f %.1f %.1f %.1f\" class=\"arrow%s\" marker-end=\"url(#%s)\"/></g>\n", (long long)x->trained, x1, y1,
       x1 + bend, y1, inside ? x2 - 60 : x2 - bend, y2, x2, y2, x->trained ? " learns" : "", x->trained ? "learns" : "fixed");
   char *label = x->tap ? rt_format("%s.%s", x->op, x->tap) : rt_strdup(x->op);
-  text_at(s, x1 + (out ? 8 : -8), y1 - 3, out ? "small start" : "small end", label);
+  const char *class = out ? "small start" : "small end";
+  put_text(s, x1 + (out ? 8 : -8), y1 - 3, class, " halo", label);     // behind it, as not all that show an SVG know paint-order
+  text_at(s, x1 + (out ? 8 : -8), y1 - 3, class, label);
   rt_free(label);
 }
 
 static void legend(Svg *s) {
-  static const struct { const char *class, *text; double at; } KEY[] = {{"box", "frozen", 0}, {"box trained", "trained", 90}, {"box unread", "read by nothing, not computed", 190}};
-  double y = s->height - 30;
-  for (int k = 0; k < 3; k++) {
-    say(s, "<rect x=\"%.1f\" y=\"%.1f\" width=\"16\" height=\"12\" rx=\"2\" class=\"%s\"/>\n", MARGIN + KEY[k].at, y, KEY[k].class);
-    text_at(s, MARGIN + KEY[k].at + 22, y + 10, "small start", KEY[k].text);
+  static const struct { const char *class, *text; double wide; } KEY[] = {
+      {"box", "frozen", 90}, {"box trained", "trained", 100}, {"adapter", "adapters", 90}, {"box unread", "read by nothing, not computed", 0}};
+  double x = MARGIN, y = s->height - 30;
+  for (size_t k = 0; k < sizeof KEY / sizeof *KEY; k++) {
+    bool mark = !strcmp(KEY[k].class, "adapter");
+    if (mark && !any_adapted(s->d)) continue;
+    say(s, "<rect x=\"%.1f\" y=\"%.1f\" width=\"%d\" height=\"12\" rx=\"2\" class=\"%s\"/>\n", mark ? x + 2 : x, y, mark ? 12 : 16, KEY[k].class);
+    text_at(s, x + 22, y + 10, "small start", KEY[k].text);
+    x += KEY[k].wide;
   }
 }
 

@@ -43,8 +43,19 @@ inside two.svg; inside three.svg
 "$CALMC" draw deep.calm -o deep.svg 2>err || fail "draw: $(cat err)"
 inside deep.svg
 grep -q '>layers 1 to 199</text>' deep.svg && grep -q 'numbers are trained' deep.svg || fail "deep: $(cat deep.svg)"
+# adapters: a mark at every layer that has some, of a run of layers one, their numbers said
+grep -q 'class="adapter"' two.svg && fail "there are no adapters: $(cat two.svg)"
+{ cat spec.calm; echo 'adapt aug with lora(rank = 2) adapt base "*.layers.1.*.q_proj", "*.layers.1.*.v_proj" with lora(rank = 4)'; } >lora.calm
+"$CALMC" draw lora.calm -o lora.svg 2>err || fail "draw: $(cat err)"
+inside lora.svg
+build lora.calm -o lora
+numbers() { ./lora info | awk -v of="$1" 'index($1, of) == 1 { gsub(/[][,]/, ""); n += $2 * $3 } END { print n }'; }
+[ "$(count 'class="adapter"' lora.svg)" = 5 ] || fail "layers 1 to 3 of aug and 2 of base (and the key): $(cat lora.svg)"
+for m in aug base; do
+  grep -q "frozen; $(numbers $m.model) in adapters</text>" lora.svg || fail "$m's adapters have $(numbers $m.model) numbers: $(cat lora.svg)"
+done
 # a text of XML: every tag is closed
-for f in two three deep; do
+for f in two three deep lora; do
   [ "$(grep -o '<[a-z]' $f.svg | wc -l)" = "$(grep -o '</[a-z]*>\|/>' $f.svg | wc -l)" ] || fail "$f.svg: tags that are not closed"
 done
 cp two.svg was.svg
