@@ -72,6 +72,7 @@ static bool of_row(const Answers *w, const json_t *row, Prompt *p, bool *chat, R
 
 // Row `at`: its object, to be let go, and its prompt.
 static json_t *read_row(Answers *w, int64_t at, Prompt *p, bool *chat, RtError *e) {
+  RT_IN_PHASE(RT_PHASE_READ);
   RtError why;
   *p = (Prompt){0};
   json_t *row = data_json(w->file, at, &w->text, e);
@@ -117,6 +118,7 @@ static bool print_ready(Answers *w, RtError *e) {
 }
 
 static bool keep(Answers *w, Answer *x, RtError *e) {
+  RT_IN_PHASE(RT_PHASE_WRITING);
   static const char *const HOW[] = {"end of text", "--stop", "length"};
   int how = x->w.end ? 0 : x->w.out.stopped ? 1 : 2;
   if (!writer_end(&x->w, e)) return false;
@@ -256,6 +258,7 @@ static json_t *of_run(const Answers *w, RtError *e) {
 }
 
 static bool open_part(Answers *w, RtError *e) {
+  RT_IN_PHASE(RT_PHASE_READ);
   const char *out = w->o->answers;
   if (!out) return w->line = rt_alloc((size_t)w->rows + 1, sizeof *w->line), true;
   if (!output_allowed(w->a, w->o, NULL, out, e)) return false;

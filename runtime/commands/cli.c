@@ -155,6 +155,7 @@ bool app_open(App *a, const Options *o, RtError *e) {
 }
 
 void app_close(App *a) {
+  RT_IN_PHASE(RT_PHASE_OPEN);
   if (a->measured) profile_close(a->measured, a->en);
   engine_close(a->en);
   models_close(a->models);

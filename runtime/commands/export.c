@@ -285,6 +285,7 @@ static bool is_untouched(const json_t *list, const FileDir *d, const char *dir, 
 
 // An export goes where nothing is, or over an earlier one (*list: its files), unless it was asked to replace what is there.
 static bool check_place(const char *dir, bool overwrite, json_t **list, RtError *e) {
+  RT_IN_PHASE(RT_PHASE_READ);
   char first[NAME_MAX + 1] = "";
   RtError none;
   if (!file_is_there(dir)) return true;
@@ -428,6 +429,7 @@ static bool say_losses(App *a, const Options *o, const Export *x, const DataFile
 // ---- the command
 
 static bool save_all(const App *a, Export *x, RtError *e) {
+  RT_IN_PHASE(RT_PHASE_WRITING);
   const Models *ms = a->models;
   bool tuned = ms->dir[x->model] != NULL;
   return (x->adapter ? save_config_adapter(a, x, e)

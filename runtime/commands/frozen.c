@@ -21,6 +21,7 @@ static void take(Taken *t, const Step *s) {
 }
 
 FrozenWorth frozen_worth(const App *a, EntryKind kind, const TrainSettings *s, const Data *look) {
+  RT_IN_PHASE(RT_PHASE_READ);
   enum { COUNTED = 256 };      // rows whose operations are counted
   const Engine *en = a->en;
   FrozenWorth w = {0};
@@ -102,6 +103,7 @@ static bool belongs_to(Identity *id, char of[SHA256_HEX], RtError *e) {
 }
 
 bool frozen_begin(FrozenRun *z, const App *a, Identity *id, const char *path, const char *path_held, RtError *e) {
+  RT_IN_PHASE(RT_PHASE_OPEN);
   char of[SHA256_HEX] = "";
   if (z->place == CACHE_off) return true;
   if (z->place == CACHE_disk && !belongs_to(id, of, e)) return false;

@@ -130,22 +130,34 @@ static bool add_budget(const App *a, const Options *o, json_t *m, RtError *e) {
   return ok;
 }
 
-// What the frozen cache would hold of the train block's data, or --data, and spare.
+// What is kept of the rows of a file for an entry, and what that spares of it; NULL where the file is no data, and an error.
+static json_t *frozen_of(const App *a, EntryKind whole, const TrainSettings *set, const char *path, RtError *e) {
+  DataFile *f = data_open(path, e);
+  Data *d = f ? feed_look(a->models, f, e) : NULL;
+  json_t *o = NULL;
+  if (d) {
+    FrozenWorth w = frozen_worth(a, whole, set, d);
+    o = json_pack("{s:s, s:I, s:f}", "data", path, "bytes", (json_int_t)w.bytes, "spares", w.share);
+  }
+  feed_looked(f, d), data_close(f);
+  return o;
+}
+
+// What the frozen cache would hold of the train block's data, or --data, and of its held-out data, and spare.
 static bool add_frozen(const App *a, const Options *o, json_t *m, RtError *e) {
   TrainSettings set;
   settings_default(&set);
   if (!settings_json(&set, a->prog->train, "train", e)) settings_default(&set);
   const char *path = o->info_data ? o->info_data : set.data;
-  if (!frozen_can(a->en, ENTRY_TRAIN) || !path || (!o->info_data && !file_is_there(path))) return true;
-  DataFile *f = data_open(path, e);
-  Data *d = f ? feed_look(a->models, f, e) : NULL;
-  if (d) {
-    FrozenWorth w = frozen_worth(a, ENTRY_TRAIN, &set, d);
-    json_object_set_new(m, "frozen", json_pack("{s:s, s:I, s:f, s:I}", "data", path, "bytes", (json_int_t)w.bytes, "spares", w.share, "limit", (json_int_t)set.cache_limit));
-  }
-  bool ok = d || !o->info_data;                    // what the spec names may be no data yet
-  feed_looked(f, d), data_close(f);
-  return ok;
+  EntryKind whole = json_is_true(json_object_get(json_object_get(m, "budget"), "again")) ? ENTRY_LEAN : ENTRY_TRAIN;
+  if (!frozen_can(a->en, whole) || !path || (!o->info_data && !file_is_there(path))) return true;
+  json_t *all = frozen_of(a, whole, &set, path, e);
+  if (!all) return !o->info_data;                  // what the spec names may be no data yet
+  json_object_set_new(all, "limit", json_integer(set.cache_limit));
+  json_t *held = set.validate && file_is_there(set.validate) ? frozen_of(a, ENTRY_LOSS, &set, set.validate, e) : NULL;
+  if (held) json_object_set_new(all, "held", held);
+  json_object_set_new(m, "frozen", all);
+  return true;
 }
 
 // A text that fills the context, and a token of it.
@@ -284,6 +296,10 @@ static void print_memory(const json_t *m) {
   if (frozen)
     printf("  frozen   about %.1f kept of all rows of %s (cache_limit %.1f); a row that is kept spares %.0f %% of a training's operations\n", mb(frozen, "bytes"), text(frozen, "data"),
            mb(frozen, "limit"), 100 * json_real_value(json_object_get(frozen, "spares")));
+  const json_t *held = json_object_get(frozen, "held");
+  if (held)
+    printf("           within that about %.1f of held-out rows of %s, each of which spares %.0f %% of a look's\n", mb(held, "bytes"), text(held, "data"),
+           100 * json_real_value(json_object_get(held, "spares")));
   printf("  here     %.1f free", mb(m, "free"));
   if (limit) printf(", limit %.1f (%s)", mb(limit, "bytes"), text(limit, "of"));
   if (json_object_get(m, "address_space")) printf(", address space %.1f (ulimit -v)", mb(m, "address_space"));

@@ -123,6 +123,7 @@ bool part_add(Part *p, int64_t line, const char *s, size_t n, RtError *e) {
 }
 
 bool part_finish(Part *p, RtError *e) {
+  RT_IN_PHASE(RT_PHASE_WRITING);
   FileOut *f = file_out_open(p->to, e);
   Bytes line = {0};
   bool ok = f != NULL;

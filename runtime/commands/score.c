@@ -139,6 +139,7 @@ static bool read_hidden(Score *s, const Options *o, RtError *e) {
 
 // What a step of entry `score` gave for rows [first, first + n).
 static void keep_rows(void *user, int64_t first, int64_t n) {
+  RT_IN_PHASE(RT_PHASE_WRITING);
   Score *s = user;
   const Prog *p = s->en->prog;
   int entry = s->en->entry[ENTRY_SCORE];
@@ -220,7 +221,7 @@ static bool score_by_chunks(Score *s, const char *text, RtError *e) {
 // Gradients of the loss summed over every labelled token of every row.
 static bool score_grads(Score *s, RtError *e) {
   Engine *en = s->en;
-  memset(en->params.grad, 0, (size_t)en->prog->theta * sizeof *en->params.grad);
+  engine_zero_grads(en);
   FeedSteps f = {.en = en, .step = s->step, .entry = en->entry[ENTRY_TRAIN], .cap = s->cap, .lean = true, .path = s->path};
   if (!feed_room(&f, 0, e) || !feed_steps(&f, s->row, s->data->n, 1, NULL, NULL, e)) return false;
   for (int i = 0; i < en->prog->nparam; i++) {

@@ -24,7 +24,7 @@ static int64_t count_labels(const DataRow *r) {
 bool train_gradients(Trainer *t, const DataRow *const *row, int64_t n, double *loss, RtError *e) {
   int64_t labels = 0;
   for (int64_t i = 0; i < n; i++) labels += count_labels(row[i]);
-  memset(t->en->params.grad, 0, (size_t)t->en->prog->theta * sizeof *t->en->params.grad);
+  engine_zero_grads(t->en);
   double nll = 0;
   if (!feed_nll(&t->steps, row, n, (float)(1.0 / (double)labels), &nll, NULL, e)) return false;
   *loss = nll / (double)labels;

@@ -75,6 +75,7 @@ static bool check_pack(const char *path, SumsFound *total, RtError *e) {
 }
 
 int cmd_verify_files(const Options *o) {
+  RT_IN_PHASE(RT_PHASE_READ);
   RtError e;
   SumsFound total = {0};
   bool pack = packfile_is(o->word[0]), any = pack, ok = pack ? check_pack(o->word[0], &total, &e) : check_dir(o->word[0], &total, &any, &e);

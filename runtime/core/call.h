@@ -9,10 +9,10 @@
 // What a call is at, for who wants to know where time goes.
 typedef enum RtPhase {
   RT_PHASE_OTHER,
-  RT_PHASE_OPEN,               // what was compiled, models, tokenizers, checkpoints
+  RT_PHASE_OPEN,               // what was compiled, models, tokenizers, checkpoints, room for steps; and closed again
   RT_PHASE_PACK,               // frozen weights
-  RT_PHASE_READ,               // data and prompts, into token ids
-  RT_PHASE_KERNELS,
+  RT_PHASE_READ,               // data and prompts, into token ids; rows of the frozen cache; what is only checked
+  RT_PHASE_KERNELS,            // steps, whole
   RT_PHASE_SAMPLING,
   RT_PHASE_WRITING,            // files and standard output
   N_RT_PHASE

@@ -98,6 +98,7 @@ static bool make_room(Region *r, int64_t bytes, const char *what, RtAbout about,
 }
 
 bool engine_place(Engine *en, RtError *e) {
+  RT_IN_PHASE(RT_PHASE_OPEN);
   int64_t most = 0, cache = buffers_lay_out(en, K_CACHE, NULL), tokens = 0;
   for (int i = 0; i < en->prog->nentry; i++) {
     int64_t need = largest(en, i);

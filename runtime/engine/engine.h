@@ -113,6 +113,8 @@ int64_t engine_step_bytes(const Engine *en, const StepLoad *s);
 double engine_flops(const Engine *en, int entry, Step *s);
 // To be called after the parameters changed: packs what depends on them.
 void engine_prepare(Engine *en);
+// Gradients to 0: the beginning of a training step, and measured as part of one.
+void engine_zero_grads(Engine *en);
 // False, and which, where a file of weights was written to since it was mapped (st_unchanged): what was computed since is not to be kept.
 bool engine_unchanged(const Engine *en, RtError *e);
 // Caps: most tokens (of each stream) and wanted rows of a step of an entry; and the caches: sequences, and anchor tokens of each (a stream

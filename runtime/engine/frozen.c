@@ -150,6 +150,7 @@ static void full(Frozen *z, const char *why) {
 }
 
 static void put_in_file(Frozen *z, Kept *k, const char *data) {
+  RT_IN_PHASE(RT_PHASE_WRITING);
   k->place = records_add(z->file, k->key, data, k->bytes);
   if (k->place >= 0) {
     z->count.bytes = records_bytes(z->file);
@@ -260,6 +261,7 @@ static void compute_missing(Frozen *z, const Step *s) {
 }
 
 void frozen_run(Frozen *z, Step *s) {
+  RT_IN_PHASE(RT_PHASE_READ);
   room(z, s);
   step_reset(z->step);
   z->nmissing = 0;

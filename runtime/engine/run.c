@@ -1,6 +1,7 @@
 // Running an entry over a step: inputs and masks bound, extents set, activations laid out for them.
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "runtime/core/core.h"
 #include "runtime/engine/parts.h"
@@ -68,17 +69,24 @@ static void run(Engine *en, int entry, Step *s) {
   for (int i = 0; i < p->nsym; i++) en->sym[i] = engine_extent(en, &p->sym[i], s);
   arena_arrange(en, entry);
   RtCtx ctx = {.buf = en->buf, .sym = en->sym, .kernel = en->isa->kernel, .pool = en->pool};
-  bool packs = entry == en->entry[ENTRY_INIT];
-  RT_IN_PHASE(packs ? RT_PHASE_PACK : RT_PHASE_KERNELS);
-  if (en->meter) en->meter->part = packs ? METER_PACK : METER_STEPS;
   en->rt->entries[entry](&ctx);
 }
 
 void engine_run(Engine *en, int entry, Step *s) {
   if (entry < 0) return;
+  bool packs = entry == en->entry[ENTRY_INIT];
+  RT_IN_PHASE(packs ? RT_PHASE_PACK : RT_PHASE_KERNELS);
+  if (en->meter) en->meter->part = packs ? METER_PACK : METER_STEPS;
   double from = en->meter ? rt_now() : 0;
   run(en, entry, s);
   if (en->meter) meter_step(en->meter, entry, s ? s->nrow : 0, s ? s->stream[0].ntok : 0, from, rt_now());
+}
+
+void engine_zero_grads(Engine *en) {
+  RT_IN_PHASE(RT_PHASE_KERNELS);
+  double from = en->meter ? rt_now() : 0;
+  memset(en->params.grad, 0, (size_t)en->prog->theta * sizeof *en->params.grad);
+  if (en->meter) en->meter->step_seconds += rt_now() - from;
 }
 
 Meter *engine_measure(Engine *en, bool spans) {

@@ -28,6 +28,7 @@ static json_t *describe_all(const Models *m, const RtIsa *isa, const char *param
 }
 
 bool pack_save(const char *path, const Models *m, Engine *en, const char *params, RtError *e) {
+  RT_IN_PHASE(RT_PHASE_WRITING);
   if (file_is_there(path) && !packfile_is(path))
     return rt_fail_about(e, RT_ABOUT_PACK_OUT, "cannot write the pack file %s: what is there is no pack file, and is left as it is", path);
   json_t *about = describe_all(m, en->isa, params, e);

@@ -42,6 +42,12 @@ for c in memory disk; do
   set -- $(held)
   [ "$1" -gt 4 ] && [ "$3" -gt $((4 * $1)) ] && [ $(($3 - $2)) = "$1" ] || fail "held-out rows are computed once ($(cat err))"
 done
+# what the cache takes is reading (in a trace, between the kernels of its two parts), and both parts are steps, with their kernels
+train round look.traced memory --validate held.jsonl --eval-every 4 --profile --trace t.json; same look.off look.traced traced
+for part in frozen live loss_frozen loss_live; do grep -q "\"cat\": \"step\", \"name\": \"$part\"" t.json || fail "no step of $part is traced"; done
+awk '/"cat": "phase"/ { split($0, f, "\""); name = f[16]; if (name == "kernels" && last == "read" && before == "kernels") n++; before = last; last = name }
+     /"cat": "step", "name": "(frozen|loss_frozen)"/ { steps++ }
+     END { if (!steps || n < steps) { print "kernels, read, kernels: " n " times, of " steps " steps of what is frozen"; exit 1 } }' t.json || fail "what the cache takes is in no phase"
 train round look.disk disk --validate held.jsonl --eval-every 4 --overwrite; set -- $(held)
 [ "$2" = "$3" ] && [ "$2" -gt 0 ] || fail "a file that was there: $(cat err)"
 
@@ -112,6 +118,14 @@ bytes=$(./told info --json | sed -n '/"frozen": {/,/}/s/^ *"bytes": \([0-9]*\).*
 kept=$(wc -c <told.run/frozen.cache)
 [ "$bytes" -gt 0 ] && [ "$bytes" -le "$kept" ] && [ "$kept" -le $((bytes + 80 + rows * 56)) ] || fail "info predicts $bytes bytes, and the file has $kept"
 ./told info | grep -q '^  frozen .* spares [1-9][0-9]* % of a training' || fail "$(./told info)"
+# of held-out data too: what the run then says and its file has
+{ cat round.loud.calm; echo 'train { data = "data.jsonl" validate = "held.jsonl" eval_every = 4 steps = 16 batch = 3 rows cache = disk }'; } >watched.calm
+build watched.calm -o watched
+./watched train --out watched.run 2>err || fail "$(cat err)"
+bytes=$(./watched info --json | sed -n '/"held": {/,/}/s/^ *"bytes": \([0-9]*\).*/\1/p') share=$(./watched info | sed -n 's/.*of held-out rows of .*, each of which spares \([0-9]*\) % of a look.*/\1/p')
+kept=$(wc -c <watched.run/frozen_held.cache)
+[ "$bytes" -gt 0 ] && [ "$bytes" -le "$kept" ] && [ "$kept" -le $((bytes + 80 + rows * 56)) ] || fail "info predicts $bytes bytes of held-out rows, and the file has $kept"
+[ "$share" -gt 0 ] && grep -q "held-out rows, each of which spares $share % of a look" err || fail "info says that held-out rows spare $share %, the run: $(cat err)"
 tiny >tiny.calm; build tiny.calm -o tiny
 ./tiny train --data data.jsonl --steps 2 --cache memory --out tiny.run 2>err || fail "$(cat err)"
 grep -q 'cache has no effect: nothing of what this program trains through is frozen' err || fail "$(cat err)"
