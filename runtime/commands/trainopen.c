@@ -175,11 +175,23 @@ static void say_budget(const Trainer *t) {
   rt_free(words);
 }
 
-// Rows of which a prompt is given, and every one is empty: there is nothing that is not trained on, which is what {"text"} says.
-static bool all_empty(const Data *d) {
+// A row of which a prompt is given, and where nothing is that is not trained on, which is what {"text"} says: an empty prompt; a conversation whose questions
+// a chat template marks as generated.
+static bool all_trained(const DataRow *r) {
+  if (r->prompt) return !r->prompt_len;
+  int64_t i = 1;
+  while (i < r->n && r->labels[i] != -100) i++;
+  return r->asked && i >= r->n;
+}
+
+static bool refuse_all_trained(const Data *d, const char *path, RtError *e) {
   int64_t n = 0;
-  while (n < d->n && d->row[n].prompt && !d->row[n].prompt_len) n++;
-  return n == d->n && n > 0;
+  while (n < d->n && all_trained(&d->row[n])) n++;
+  if (n < d->n || n == 0) return true;
+  const char *of = data_whole(d) ? "" : " of a sample of its rows";
+  if (d->row[0].prompt) return rt_fail(e, "%s: every prompt%s is empty, so that everything would be trained on; expected prompts, or {\"text\"} rows", path, of);
+  return rt_fail(e, "%s: every token of every conversation%s would be trained on, what is asked too: the chat template marks all of it as generated (if that is meant: train_on = all)",
+                 path, of);
 }
 
 bool train_see_data(Trainer *t, RtError *e) {
@@ -188,9 +200,7 @@ bool train_see_data(Trainer *t, RtError *e) {
   if (!(t->data = data_open(s->data, e)) || (s->validate && !(t->held = data_open(s->validate, e)))) return false;
   if (!(t->look = feed_look(t->app.models, t->data, e)) || (t->held && !(t->look_held = feed_look(t->app.models, t->held, e)))) return false;
   const Data *look = t->look, *held = t->look_held;
-  if (all_empty(look))
-    return rt_fail(e, "%s: every prompt%s is empty, so that everything would be trained on; expected prompts, or {\"text\"} rows", s->data,
-                   data_whole(look) ? "" : " of a sample of its rows");
+  if (!refuse_all_trained(look, s->data, e)) return false;
   if (held && data_whole(held) && feed_longest(held) == 0) return rt_fail(e, "%s: no row has a labelled token", s->validate);
   return !data_whole(look) || feed_longest(look) > 0 || rt_fail(e, "%s: no row has a labelled token", s->data);
 }

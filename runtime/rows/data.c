@@ -218,13 +218,15 @@ static bool read_chat(Reader *r, const json_t *obj) {
   const ChatRules rules = {.tok = r->o->tok, .ends = r->o->ends, .streams = r->o->streams ? r->o->streams : &alone, .vocab = r->o->vocab, .all = r->o->train_all, .date = r->o->date};
   ChatRow *rows = NULL;
   int n = 0;
+  const char *first = json_string_value(json_object_get(json_array_get(c.messages, 0), "role"));
+  bool asked = !r->o->train_all && first && strcmp(first, "assistant");
   bool ok = r->o->form || (rules.streams->n ? chat_rows(&rules, &c, &rows, &n, &why) : rt_fail(&why, "conversations are not read here"));
   conversation_free(&c);
   if (!ok) return rt_fail_about(r->e, why.about, "%s:%lld: %s", r->path, (long long)r->line, why.text);
   if (n > 1) r->data->rewritten++, r->data->turns += n;
   for (int i = 0; i < n; i++) {
     DataRow *row = new_row(r);
-    row->ids = rows[i].ids, row->labels = rows[i].labels, row->n = rows[i].n, row->prompt_n = rows[i].prompt_n, row->follow = rows[i].follow;
+    row->ids = rows[i].ids, row->labels = rows[i].labels, row->n = rows[i].n, row->prompt_n = rows[i].prompt_n, row->follow = rows[i].follow, row->asked = asked;
     cut_row(r, row);
   }
   rt_free(rows);

@@ -46,6 +46,10 @@ sed -i 's/\[{{ m.role/[ {{ m.role/' moved.jinja
 expect 1 'moved.jinja (.*) is not what the run has been trained with: .*moved.jinja (.*go on with it: --changed-data' ./app train --data rows.jsonl --out own --resume
 train --out own --resume --changed-data
 grep -q '^warning: .*moved.jinja .* is not what the run has been trained with' said || fail "a changed template is not told: $(cat said)"
+# a template that marks what is asked as generated too would train on everything, which has to be asked for
+echo '{% generation %}{% for m in messages %}{{ m.content }}{% endfor %}{% endgeneration %}' >marks.jinja
+expect 1 'every token of every conversation would be trained on, what is asked too.*train_on = all' ./app train --data rows.jsonl --steps 1 --out marked --chat-template marks.jinja
+train --steps 1 --out marked --chat-template marks.jinja --train-on all
 # a message is its rendering, with or without a pack file
 ./app generate --chat --system short --prompt "the 3?" --params whole/last --max-tokens 8 >chat 2>err || fail "generate --chat: $(cat err)"
 # many at a time, of two tokenizers: messages, and conversations, of which an answer that stands at the end is made anew
