@@ -34,14 +34,25 @@ static bool is_program(const char *path) {
   return is;
 }
 
+// What calmc draw made, or nothing.
+static bool is_picture(const char *path) {
+  char begin[4];
+  FILE *f = fopen(path, "r");
+  size_t n = f ? fread(begin, 1, sizeof begin, f) : 1;
+  if (f) fclose(f);
+  return !n || (n == sizeof begin && !memcmp(begin, "<svg", sizeof begin));
+}
+
 bool output_allowed(const Options *o, const char *path, const Spec *spec, const Program *p) {
   if (!path || !strcmp(path, "-")) return true;
   if (reads(path, spec, p)) {
     fprintf(stderr, "error: cannot write %s: this build reads it, and it is left as it is; name another file with -o\n", path);
     return false;
   }
-  if (o->emit || !file_is_regular(path) || is_program(path)) return true;
-  fprintf(stderr, "error: cannot write the program %s: a file is there that is no program of calmc's, and it is left as it is; name another with -o, or remove it\n", path);
+  bool drawn = o->emit && !strcmp(o->emit, EMIT_DRAWING);
+  if ((o->emit && !drawn) || !file_is_regular(path) || (drawn ? is_picture(path) : is_program(path))) return true;
+  const char *what = drawn ? "picture" : "program";
+  fprintf(stderr, "error: cannot write the %s %s: a file is there that is no %s of calmc's, and it is left as it is; name another with -o, or remove it\n", what, path, what);
   return false;
 }
 

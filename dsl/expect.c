@@ -49,7 +49,7 @@ static const Hint hints[] = {
   {'[', T_SPREAD, IN_CONNECT, "a layer selector such as [every 2], [4, 8], [4..16 step 4], [all], [last] or [spread]"},
   {']', T_ARROW, IN_CONNECT, "'->' and the model to add to"},
   {']', T_WITH, IN_CONNECT, "'with' and an op, such as with cross_attention(heads = 4)"},
-  {T_NAME, '(', ALONE, "the arguments in parentheses, such as (heads = 4)"},
+  {T_NAME, '(', ALONE, "the arguments in parentheses, such as (heads = 4) or ()"},
   {T_NAME, '[', ALONE, "its shape in brackets, such as [N, D]"},
   {T_NAME, T_FOR, ALONE, "'for' and the architectures it serves, such as for \"MyModelForCausalLM\""},
   {')', T_ARROW, ALONE, "'->' and the result, such as -> delta[N, D]"},

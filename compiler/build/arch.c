@@ -126,6 +126,9 @@ static bool read_context(Build *b, MInst *m) {
   m->pub->context = 2048;
   if (v.kind == V_POISON) return false;
   bool fits = v.kind == V_NONE || v_size(&v, INT32_MAX, &m->pub->context);
+  if (fits && b->spec->context > m->pub->context && m->decl->kind == AST_ANCHOR)
+    diag_warn(b->d, m->decl->loc, "model '%s' reads at most %lld tokens, as %s says: --context %lld changes nothing of that", m->pub->name,
+              (long long)m->pub->context, m->config_path, (long long)b->spec->context);
   if (fits && b->spec->context && b->spec->context < m->pub->context) m->pub->context = b->spec->context;
   if (fits) return true;
   const Ast *bound = x ? config_binding(m, "context") : NULL;

@@ -116,6 +116,7 @@ int cmd_generate(const Options *o) {
   bool ok = app_open(&a, o, &e);
   if (ok && !a.models->tok) ok = rt_fail(&e, "generate needs a tokenizer, and %s has no tokenizer.json", a.prog->model[a.prog->anchor].name);
   if (ok) sampling_tell(a.models, o);
+  if (ok && !o->prompts) options_idle(o, FLAG_slots, "there is no --data");
   ok = ok && (o->prompts ? answers_make(&a, o, &e) : one(&a, o, &e));
   app_close(&a);
   return ok ? 0 : cmd_fail(o, &e);

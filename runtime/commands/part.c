@@ -74,6 +74,13 @@ static bool read_part(Part *p, const char *s, size_t n, const json_t *of, RtErro
   return ok;
 }
 
+// Whether a part s[0, n) of ours has no answer yet, and nothing is lost where it begins anew.
+static bool keeps_none(const char *s, size_t n) {
+  size_t head = sizeof BEGINS - 1;
+  const char *eol = n > head && !memcmp(s, BEGINS, head) ? memchr(s, '\n', n) : NULL;
+  return eol && !memchr(eol + 1, '\n', n - (size_t)(eol + 1 - s));
+}
+
 static bool take(Part *p, const json_t *of, bool again, RtError *e) {
   struct stat st;
   FileMap m = {0};
@@ -81,9 +88,12 @@ static bool take(Part *p, const json_t *of, bool again, RtError *e) {
   if (again && ftruncate(p->fd, 0) != 0) return cannot(p, "write", e);
   if (fstat(p->fd, &st) != 0) return cannot(p, "read", e);
   if (st.st_size > 0) {
-    bool ok = (in = file_in_open(p->path, e)) && file_in_map(&m, in, p->path, e) && read_part(p, (const char *)m.data, m.size, of, e);
+    bool ok = (in = file_in_open(p->path, e)) && file_in_map(&m, in, p->path, e), none = ok && keeps_none((const char *)m.data, m.size);
+    ok = ok && (none || read_part(p, (const char *)m.data, m.size, of, e));
     file_unmap(&m), rt_end(in);
-    return ok && (ftruncate(p->fd, (off_t)p->end) == 0 || cannot(p, "write", e));
+    ok = ok && (ftruncate(p->fd, (off_t)p->end) == 0 || cannot(p, "write", e));
+    if (!none) return ok;
+    if (!ok) return false;
   }
   char *text = json_dumps(of, JSON_COMPACT), *line = rt_format(BEGINS "%s\n", text);
   bool ok = append(p, line, strlen(line), e);

@@ -132,6 +132,13 @@ static const char *config_key(const json_t *mine, const json_t *other) {
   return NULL;
 }
 
+static bool is_adapted(const Prog *p, const char *name) {
+  int model = prog_model(p, name);
+  bool any = false;
+  for (int i = 0; i < p->nadapter; i++) any |= p->adapter[i].model == model;
+  return any;
+}
+
 static void compare_model(const Models *m, const char *name, const json_t *mine, const json_t *other, bool earlier, Differences *d) {
   const char *file, *dir = m->dir[prog_model(m->prog, name)];
   const json_t *theirs = earlier ? other : json_object_get(other, "files");
@@ -149,6 +156,7 @@ static void compare_model(const Models *m, const char *name, const json_t *mine,
   if (earlier || !computes || json_equal(computes, json_object_get(other, "computes"))) return;
   const char *key = config_key(json_object_get(mine, "config"), json_object_get(other, "config"));
   if (key) differs(d, true, "model %s computes something else: another %s", name, key);
+  else if (is_adapted(m->prog, name)) differs(d, true, "model %s: its adapters, or the text of its arch, compute something else", name);
   else differs(d, true, "model %s: the text of its arch computes something else", name);
 }
 

@@ -138,4 +138,5 @@ echo 'anchor base = "phi3_c"' >spec.calm
 expect 0 'factors for texts of more than 1 tokens' "$CALMC" build spec.calm -o app
 expect 0 'factors for texts of at most 1 tokens' "$CALMC" build --isa native --context 1 spec.calm -o app
 ./app info | grep -q 'context 1,' || fail "--context 1: $(./app info)"
+expect 0 "spec.calm:1:1: warning: model 'base' reads at most [0-9]* tokens, as .*config.json says: --context 99999999 changes" "$CALMC" build --emit=graph --context 99999999 spec.calm
 expect 2 'whole number of tokens' "$CALMC" build --context 1k spec.calm -o app

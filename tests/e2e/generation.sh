@@ -108,6 +108,13 @@ answers --max-tokens 30 --seed 4 --temperature 2 --out cut.jsonl
 grep -q '^cut.jsonl.part: going on, 4 of 9 rows have their answers$' err || fail "not gone on: $(cat err)"
 same cut.jsonl all.jsonl "what was gone on with"
 [ ! -e cut.jsonl.part ] || fail "the part is left"
+# a part without an answer is nobody's work: one of data that were mended goes on as if it were not there
+printf '{"prompt": "1"}\n{"prompt":\n' >mended.jsonl
+expect 1 '^error: mended.jsonl:2:' ./app generate --data mended.jsonl --max-tokens 3 --out mended
+[ "$(wc -l <mended.part)" = 1 ] || fail "an answer is in it: $(cat mended.part)"
+sed -i 's/:$/: "2"}/' mended.jsonl
+expect 0 '^mended: 2 rows' ./app generate --data mended.jsonl --max-tokens 3 --out mended
+expect 0 '^warning: --slots has no effect: there is no --data' ./app generate --prompt 1 --slots 3 --max-tokens 1
 echo mine >cut2.part
 expect 1 'cut2.part: expected the answers of an interrupted run, or nothing' ./app generate --data prompts.jsonl --out cut2
 [ "$(cat cut2.part)" = mine ] || fail "a file of the user's is changed"

@@ -85,7 +85,7 @@ sed 's/alpha = 8/alpha = 16/' llama.calm >other.calm
   echo 'adapt base "*.layers.0.*.q_proj" with bent()'; } >bent.calm
 build other.calm -o other
 build bent.calm -o bent
-expect 1 'computes' ./other eval --data rows.jsonl --params llama.run/last
+expect 1 'model base: its adapters, or the text of its arch, compute something else' ./other eval --data rows.jsonl --params llama.run/last
 expect 2 'write the whole with --merge' ./bent export never
 expect 1 'op bent at base.model.layers.0.self_attn.q_proj is no number times linear' ./bent export never --merge
 [ ! -e never ] || fail "something was written"
