@@ -36,19 +36,20 @@ within little $((least + 3)) --cache off
 grep -q 'is computed again ([0-9]* % more operations)' err || fail "near the least nothing is computed again: $(cat err)"
 n=$(sed -n 's/^memory .*: steps of at most \([0-9]*\) token.*/\1/p' err)
 [ "$n" -lt 1024 ] || fail "steps of $n tokens"
+# what a process has at its start is a little more or less every time: what follows has room for steps of n tokens, and no more of them
 ./lean train --data many.jsonl --out capped --seed 1 --cache off --tokens-cap $n 2>err || fail "train: $(cat err)"
 cmp little/last/theta.safetensors capped/last/theta.safetensors || fail "computing again changes bits"
 for run in half little; do "$STCMP" $run/last/theta.safetensors free/last/theta.safetensors --tol 1e-3 >said || fail "$run within --memory trained something else: $(cat said)"; done
 # what is computed again, and the frozen cache: both at once
-within both $((least + 3)) --cache disk --steps 6
+within both $((least + 4)) --tokens-cap $n --cache disk --steps 6
 grep -q 'is computed again' err && grep -q '^frozen cache: 24 rows in .*; [1-9][0-9]* of' err || fail "near the least there is no frozen cache: $(cat err)"
-within alone $((least + 3)) --cache off --steps 6
+within alone $((least + 4)) --tokens-cap $n --cache off --steps 6
 cmp alone/last/theta.safetensors both/last/theta.safetensors || fail "the frozen cache where things are computed again: other bits"
 # a run that is gone on with keeps to its steps, with more memory too where that is not asked for
-within parts $((least + 3)) --cache off --stop-after 1
+within parts $((least + 4)) --tokens-cap $n --cache off --stop-after 1
 ./lean train --data many.jsonl --out parts --resume 2>err || fail "resume: $(cat err)"
 cmp little/last/theta.safetensors parts/last/theta.safetensors || fail "resumed under --memory: other bits"
-./lean info --data many.jsonl --memory $((least + 3))MB | grep -q "^  memory   within .* MB: steps of at most $n tokens" || fail "info: $(./lean info --data many.jsonl --memory $((least + 3))MB)"
+./lean info --data many.jsonl --tokens-cap $n --memory $((least + 4))MB | grep -q "^  memory   within .* MB: steps of at most $n tokens" || fail "info: $(./lean info --data many.jsonl --tokens-cap $n --memory $((least + 4))MB)"
 # the frozen cache takes what is left
 within kept $((took + took / 20 + 20)) --cache memory
 cmp free/last/theta.safetensors kept/last/theta.safetensors || fail "the frozen cache within --memory: other bits"
