@@ -88,17 +88,19 @@ static void cap_lanes(Xent *x, void *user, LLVMValueRef p, LLVMValueRef mask) {
   store_lanes(g, v, p, mask);
 }
 
-typedef struct Bias {
-  LLVMValueRef row, bias;      // both from the chunk's first entry on
-} Bias;
+typedef struct Add {
+  LLVMValueRef to, from;
+} Add;
 
-static void bias_lanes(Xent *x, void *user, LLVMValueRef p, LLVMValueRef mask) {
+static void add_lanes(Xent *x, void *user, LLVMValueRef p, LLVMValueRef mask) {
   Cg *g = x->g;
-  const Bias *b = user;
-  LLVMValueRef from = cg_at(g, g->f32, b->bias, LLVMBuildPtrDiff2(g->b, g->f32, p, b->row, ""));
+  const Add *a = user;
+  LLVMValueRef from = cg_at(g, g->f32, a->from, LLVMBuildPtrDiff2(g->b, g->f32, p, a->to, ""));
   LLVMValueRef v = mask ? cg_load16_mask(g, p, mask) : cg_load16(g, p);
   store_lanes(g, cg_fadd(g, v, mask ? cg_load16_mask(g, from, mask) : cg_load16(g, from)), p, mask);
 }
+
+void xent_add(Xent *x, LLVMValueRef to, LLVMValueRef from, LLVMValueRef width) { xent_each16(x, to, width, add_lanes, &(Add){to, from}); }
 
 LLVMValueRef xent_head(Xent *x, LLVMValueRef c) {
   Cg *g = x->g;
@@ -118,9 +120,9 @@ void xent_logits(Xent *x, LLVMValueRef at, LLVMValueRef r0, LLVMValueRef n, LLVM
   else cg_mm(g, &product);
   if (!x->bias && x->cap == 0) return;
   CgLoop r = cg_loop(g, zero, n, 1);
-  Bias b = {xent_row(x, at, r.i), x->bias ? cg_at(g, g->f32, x->bias, c0) : NULL};
-  if (x->bias) xent_each16(x, b.row, width, bias_lanes, &b);
-  if (x->cap != 0) xent_each16(x, b.row, width, cap_lanes, NULL);
+  LLVMValueRef row = xent_row(x, at, r.i);
+  if (x->bias) xent_add(x, row, cg_at(g, g->f32, x->bias, c0), width);
+  if (x->cap != 0) xent_each16(x, row, width, cap_lanes, NULL);
   cg_loop_end(g, &r);
 }
 

@@ -39,6 +39,7 @@ LLVMValueRef xent_head(Xent *x, LLVMValueRef c);           // the panel of entry
 // Logits of rows [r0, r0 + n) and entries [c0, c0 + width), bias added, softcap applied.
 void xent_logits(Xent *x, LLVMValueRef at, LLVMValueRef r0, LLVMValueRef n, LLVMValueRef c0, LLVMValueRef width);
 LLVMValueRef xent_row(Xent *x, LLVMValueRef tile, LLVMValueRef r);
+void xent_add(Xent *x, LLVMValueRef to, LLVMValueRef from, LLVMValueRef width);   // to += from, of width entries
 LLVMValueRef xent_top(Xent *x, LLVMValueRef c0, LLVMValueRef r);
 LLVMValueRef xent_label(Xent *x, LLVMValueRef row);        // i64
 // 16 logits of row r of the block at column c of the tile; lanes beyond width are -inf.

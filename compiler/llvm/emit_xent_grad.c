@@ -164,18 +164,6 @@ static LLVMValueRef label_logit(Xent *x, LLVMValueRef row, LLVMValueRef label) {
   return cg_fmul(g, cg_vtanh(g, cg_fdiv(g, l, cg_f32(g, x->cap))), cg_f32(g, x->cap));
 }
 
-// db += a row's gradient by its logits.
-typedef struct BiasGrad {
-  LLVMValueRef row, db;        // both from the chunk's first entry on
-} BiasGrad;
-
-static void bias_grad_lanes(Xent *x, void *user, LLVMValueRef p, LLVMValueRef mask) {
-  Cg *g = x->g;
-  const BiasGrad *b = user;
-  LLVMValueRef at = LLVMBuildPtrDiff2(g->b, g->f32, p, b->row, "");
-  attn_store(g, cg_fadd(g, attn_load(g, b->db, at, mask), attn_load(g, b->row, at, mask)), b->db, at, mask);
-}
-
 static void zero_lanes(Xent *x, void *user, LLVMValueRef p, LLVMValueRef mask) {
   (void)user;
   attn_store(x->g, cg_splatc(x->g, 0), p, cg_i64(x->g, 0), mask);
@@ -202,7 +190,7 @@ void emit_XENT_DW(Cg *g, const Kernel *k) {
   XentSum sum = {label_logit(&x, whole, label), cg_load(g, g->f32, cg_at(g, g->f32, nll, whole))};
   LLVMValueRef row = xent_row(&x, x.tile, r.i);
   xent_to_gradient(&x, row, width, sum, cg_load(g, g->f32, cg_at(g, g->f32, gscale, whole)), cg_sub(g, label, c0));
-  if (db) xent_each16(&x, row, width, bias_grad_lanes, &(BiasGrad){row, db});
+  if (db) xent_add(&x, db, row, width);             // a row's gradient by its logits
   cg_loop_end(g, &r);
   LLVMValueRef rows = cg_at(g, g->f32, x.h, cg_mul(g, b.i, D));
   CgLoop d = cg_loop(g, zero, D, DW_TILE);
