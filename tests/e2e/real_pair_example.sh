@@ -5,7 +5,7 @@
 example=$root/examples/real_pair
 . "$root/examples/lib/lib.sh"
 tool "$example/make_data.c" ./make_data
-tool "$example/chrf.c" ./chrf -ljansson
+build_chrf
 
 # --- chrF
 cut -d' ' -f1 "$root/tests/parity/chrf/scores.txt" | while read -r name; do
