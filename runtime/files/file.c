@@ -121,12 +121,14 @@ static FileStamp stamp_of(const struct stat *st) {
                      .nanoseconds = st->st_mtim.tv_nsec};
 }
 
-bool file_rewritten(const char *path, const FileStamp *of) {
+bool file_unchanged(const char *path, const FileStamp *of, RtError *e) {
   struct stat st;
-  if (stat(path, &st) != 0) return false;
+  if (stat(path, &st) != 0) return true;
   FileStamp now = stamp_of(&st);
-  return now.device == of->device && now.inode == of->inode &&
-         (now.size != of->size || now.seconds != of->seconds || now.nanoseconds != of->nanoseconds);
+  if (now.device != of->device || now.inode != of->inode) return true;
+  if (now.size < of->size) return rt_fail(e, "%s: it became shorter while it was in use", path);
+  return (now.size == of->size && now.seconds == of->seconds && now.nanoseconds == of->nanoseconds) ||
+         rt_fail(e, "%s: it was written to while it was in use", path);
 }
 
 FileIn *file_in_of(int fd) {

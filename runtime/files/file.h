@@ -35,8 +35,9 @@ typedef struct FileStamp {
   uint64_t device, inode, size;
   int64_t seconds, nanoseconds;
 } FileStamp;
-// Whether path is still that file, and was written to since. (Another file in its place changes nothing for who has the first one open or mapped.)
-bool file_rewritten(const char *path, const FileStamp *of);
+// False, and what befell it, where path is still that file and was written to or cut since. (Another file in its place changes nothing for who has
+// the first one open or mapped.)
+bool file_unchanged(const char *path, const FileStamp *of, RtError *e);
 
 // A regular file open for reading, an object of the call: rt_end closes it. This is how every file is opened that calm did not just write itself.
 typedef struct FileIn {

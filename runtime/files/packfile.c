@@ -104,9 +104,7 @@ const void *packfile_section(const PackFile *p, const char *name, size_t *n) {
   return p->map.data + json_integer_value(json_object_get(s, "at"));
 }
 
-bool packfile_unchanged(const PackFile *p, RtError *e) {
-  return !file_rewritten(p->path, &p->stamp) || rt_fail(e, "%s was written to while it was used", p->path);
-}
+bool packfile_unchanged(const PackFile *p, RtError *e) { return file_unchanged(p->path, &p->stamp, e); }
 
 bool packfile_is(const char *path) {
   RtError ignored;

@@ -4,7 +4,9 @@ here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
 data=$root/../shared/data
 dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
+# what a test that failed left running goes with its directory
+ended() { jobs -p >"$dir/jobs"; while read -r left; do kill -KILL "$left" 2>/dev/null || :; done <"$dir/jobs"; rm -rf "$dir"; }
+trap ended EXIT
 cd "$dir"
 export XDG_CACHE_HOME="$dir/cache"
 fail() { echo "FAILED: $*" >&2; exit 1; }
@@ -116,6 +118,19 @@ earlier() {
 }
 # unsigned FILE…: theta.json without the hash of itself, to be changed
 unsigned() { sed -i '/^  "sha256":/d' "$@"; }
+# until_that PID FILE COMMAND…: waits until the command is true, which process PID, started here, brings about; FILE is what it said, for a failure:
+# where the process is gone before, or after two minutes
+until_that() {
+  process=$1 says=$2 tries=0; shift 2
+  until "$@"; do
+    tries=$((tries + 1))
+    { [ $tries -lt 2400 ] && kill -0 "$process" 2>/dev/null; } || "$@" || fail "not so after $tries looks, while process $process ran: $* ($(cat "$says"))"
+    sleep 0.05
+  done
+}
+# stopped PID FILE: no thread of that process runs until it gets SIGCONT, so that what is done meanwhile comes between two of its instructions
+stopped() { kill -STOP "$1" && until_that "$1" "$2" no_thread_runs "$1"; }
+no_thread_runs() { ! cat /proc/"$1"/task/*/status 2>/dev/null | grep -q '^State:[[:space:]]*[^T[:space:]]'; }
 # group CONTROLLER FILES…: a control group of this test in $group, v2 or v1 (the one that has one of the files), with another inside it, where
 # root can make one. inside COMMAND… runs a command in the inner one; drop removes both.
 group() {
@@ -124,12 +139,12 @@ group() {
     for file in "$@"; do
       group=$top/calm-test-$$
       mkdir "$group" 2>/dev/null || continue
-      [ -f "$group/$file" ] && mkdir "$group/in" && inside true 2>/dev/null && trap 'drop; rm -rf "$dir"' EXIT && return 0
+      [ -f "$group/$file" ] && mkdir "$group/in" && inside true 2>/dev/null && trap 'drop; ended' EXIT && return 0
       drop
     done
   done
   echo "skipped: no control group with $* can be made here"
   return 1
 }
-drop() { rmdir "$group/in" "$group" 2>/dev/null || :; trap 'rm -rf "$dir"' EXIT; }
+drop() { rmdir "$group/in" "$group" 2>/dev/null || :; trap ended EXIT; }
 inside() { GROUP=$group sh -c 'echo $$ >"$GROUP/in/cgroup.procs" && exec "$@"' sh "$@"; }

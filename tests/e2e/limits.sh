@@ -117,21 +117,22 @@ else
 fi
 
 # --- a model file that becomes shorter while it is used
-until_there() { tries=0; until [ -e "$1" ] || [ $tries = 600 ]; do tries=$((tries + 1)); sleep 0.05; done; [ -e "$1" ] || fail "no $1: $(cat err)"; }
 cp -r base cut
 ./app train --data rows.jsonl --steps 100000000 --save-every 20 --out b.run --model base=cut 2>err & pid=$!
-until_there b.run/last/theta.json
+until_that $pid err [ -e b.run/last/theta.json ]
+stopped $pid err                                 # the kernel tells of a new time before it tells of a new size
 : >cut/model.safetensors
+kill -CONT $pid
 got=0; wait $pid || got=$?
-[ $got = 1 ] && grep -q 'error: .*cut/model.safetensors: it became shorter' err || fail "a file that became shorter: $got ($(cat err))"
+[ $got = 1 ] && grep -q '^error: .*cut/model.safetensors: it became shorter' err || fail "a file that became shorter: $got ($(cat err))"
 step=$(sed -n 's/^ *"step": \([0-9]*\),*$/\1/p' b.run/last/theta.json)
 ./app train --data rows.jsonl --steps $((step + 1)) --out b.run --resume 2>err || fail "the checkpoint of before: $(cat err)"
 
 # one that is written to while it is used: what comes after is not kept
 rm -r cut; cp -r base cut
 ./app train --data rows.jsonl --steps 100000000 --save-every 20 --out w.run --model base=cut 2>err & pid=$!
-until_there w.run/last/theta.json
-kill -STOP $pid
+until_that $pid err [ -e w.run/last/theta.json ]
+stopped $pid err
 sleep 0.02                                       # the file's clock ticks
 dd if=base/model.safetensors of=cut/model.safetensors bs=4096 conv=notrunc 2>/dev/null
 kill -CONT $pid
@@ -141,8 +142,8 @@ got=0; wait $pid || got=$?
 
 # --- the first signal asks, and says so; the second ends at once (both wait while the process is stopped)
 ./app train --data rows.jsonl --steps 100000000 --save-every 20 --out a.run 2>err & pid=$!
-until_there a.run/last/theta.json
-kill -STOP $pid; kill -INT $pid; kill -TERM $pid; kill -CONT $pid
+until_that $pid err [ -e a.run/last/theta.json ]
+stopped $pid err; kill -INT $pid; kill -TERM $pid; kill -CONT $pid
 got=0; wait $pid || got=$?
 [ $got = 130 ] || [ $got = 143 ] || fail "two signals: $got ($(cat err))"
 grep -q 'again to stop at once' err || fail "the first signal says nothing: $(cat err)"
@@ -150,7 +151,7 @@ grep -q 'again to stop at once' err || fail "the first signal says nothing: $(ca
 step=$(sed -n 's/^ *"step": \([0-9]*\),*$/\1/p' a.run/last/theta.json)
 ./app train --data rows.jsonl --steps $((step + 1)) --out a.run --resume 2>err || fail "the checkpoint of before: $(cat err)"
 ./app train --data rows.jsonl --steps 100000000 --save-every 20 --out o.run 2>err & pid=$!
-until_there o.run/last/theta.json
+until_that $pid err [ -e o.run/last/theta.json ]
 kill -TERM $pid
 got=0; wait $pid || got=$?
 [ $got = 143 ] && grep -q 'again to stop at once' err && grep -q '^stopped after step' err || fail "one signal: $got ($(cat err))"

@@ -1,5 +1,6 @@
 // Pack files (files/packfile.h): what is written is read again; one that was cut, or any byte of whose frame is another, is refused by name before anything
 // of it is used, and packfile_check sees every other byte.
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -96,6 +97,27 @@ static void round_trip(void **state) {
   packfile_close(p);
 }
 
+static void written_to(void **state) {
+  (void)state;
+  RtError e;
+  make();
+  size_t n;
+  uint8_t *all = read_all(&n);
+  PackFile *p = packfile_open(path, &e);
+  if (!p) fail_msg("%s", e.text);
+  struct timespec then[2] = {{.tv_sec = 1}, {.tv_sec = 1}};
+  assert_int_equal(utimensat(AT_FDCWD, path, then, 0), 0);
+  assert_false(packfile_unchanged(p, &e));
+  assert_non_null(strstr(e.text, "it was written to while it was in use"));
+  assert_int_equal(truncate(path, (off_t)n - 1), 0);
+  assert_false(packfile_unchanged(p, &e));
+  assert_non_null(strstr(e.text, "it became shorter while it was in use"));
+  save(all, n);                                                  // another file in its place is nothing to whom has the first one mapped
+  assert_true(packfile_unchanged(p, &e));
+  packfile_close(p);
+  rt_free(all);
+}
+
 static void abandoned(void **state) {
   (void)state;
   RtError e;
@@ -183,7 +205,7 @@ static void sections(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(round_trip), cmocka_unit_test(abandoned), cmocka_unit_test(cut), cmocka_unit_test(flipped),
-                                     cmocka_unit_test(sections)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(round_trip), cmocka_unit_test(written_to), cmocka_unit_test(abandoned), cmocka_unit_test(cut),
+                                     cmocka_unit_test(flipped), cmocka_unit_test(sections)};
   return cmocka_run_group_tests(tests, make_dir, remove_dir);
 }
