@@ -269,7 +269,10 @@ Value weight_shaped(Ev *ev, const Ast *e, Value w, const int64_t *dim, int n) {
   if (!stored_dtype(t, &type.dt)) {
     char stored[128];
     dtype_stored_names(stored, sizeof stored);
-    fail(ev, e->loc, "weight '%s' of model '%s' is stored as %s; %s are supported", t->name, ev->m->pub->name, dtype_info[t->dtype].file, stored);
+    fail(ev, e->loc,
+         "weight '%s' of model '%s' is stored as %s; %s are supported, and transformers writes them: "
+         "AutoModelForCausalLM.from_pretrained(DIR, dtype=torch.bfloat16).save_pretrained(OUT)",
+         t->name, ev->m->pub->name, dtype_info[t->dtype].file, stored);
     return stand_in(ev, dim, n);
   }
   ev->b->about = NULL;
