@@ -31,6 +31,7 @@ typedef struct EvalJob {
 typedef struct EvalResult {
   Contributions without;       // --contributions
   int64_t rows, exact_rows, exact, generated;
+  int64_t bytes;               // that the labelled tokens say; -1: not known
   TextScore text;
   FeedLoss loss;
   double seconds;
@@ -42,6 +43,8 @@ typedef struct Tally {
   int64_t rows, pairs, lost;   // rows; those to generate, and those that cannot be
   int64_t longest;             // tokens of the longest when it is through
   int64_t *known;              // by stream, as decoder_new wants it
+  bool says;                   // whether to count the bytes that are said
+  int64_t bytes;               // as EvalResult's
   int64_t no_bos;              // line of a row whose empty prompt begins with an id that the models do not know; 0
 } Tally;
 
@@ -145,7 +148,9 @@ static bool advance(const Models *m, const EvalJob *job, Sampler *sampler, Decod
 
 static void tally_row(void *user, const DataRow *r) {
   Tally *t = user;
+  int64_t said = t->says && t->bytes >= 0 ? row_said(t->m->tok, r) : 0;
   t->rows++;
+  t->bytes = said < 0 ? -1 : t->bytes + said;
   t->lost += has_completion(r) && !has_start(t->m, r);
   if (!counts(t->m, r)) return;
   t->pairs++;
@@ -282,10 +287,10 @@ static bool look_at(App *a, const EvalJob *job, DataFile *file, RtError *e) {
 static bool score_file(App *a, const EvalJob *job, const DataFile *file, EvalResult *out, RtError *e) {
   DataOptions o = feed_options(a->models);
   bool exact = job->want_exact && a->models->tok;
-  Tally t = {.m = a->models, .job = job, .known = rt_alloc((size_t)a->models->streams.n, sizeof *t.known)};
+  Tally t = {.m = a->models, .job = job, .says = job->want_loss, .known = rt_alloc((size_t)a->models->streams.n, sizeof *t.known)};
   Step *s = step_new(a->en->nstream);
   bool ok = job->want_loss ? feed_loss(a->en, s, file, &o, job->cap, NULL, tally_row, &t, &out->loss, e) : tally_rows(file, &o, &t, e);
-  out->rows = t.rows;
+  out->rows = t.rows, out->bytes = t.bytes;
   ok = ok && can_score(&t, out->loss.labelled, e) && (!job->o->contributions || !out->loss.labelled || contributions_take(a, s, file, &o, job->cap, &out->without, e)) && (!exact || exact_match(a, job, file, &o, &t, out, e));
   step_free(s);
   rt_free(t.known);
@@ -303,6 +308,7 @@ static bool evaluate(App *a, const EvalJob *job, EvalResult *out, RtError *e) {
 }
 
 static double mean_loss(const EvalResult *r) { return r->loss.nll / (double)r->loss.labelled; }
+static double bits_per_byte(const EvalResult *r) { return r->loss.nll / log(2) / (double)r->bytes; }
 
 static json_t *result_json(const App *a, const EvalJob *job, const EvalResult *r) {
   json_t *o = json_pack("{s:s, s:s, s:I}", "title", job->title, "data", job->data, "rows", (json_int_t)r->rows);
@@ -312,6 +318,10 @@ static json_t *result_json(const App *a, const EvalJob *job, const EvalResult *r
     json_object_set_new(o, "labelled", json_integer(r->loss.labelled));
     json_object_set_new(o, "loss", isfinite(loss) ? json_real(loss) : json_null());
     json_object_set_new(o, "perplexity", isfinite(exp(loss)) ? json_real(exp(loss)) : json_null());
+    if (r->bytes > 0) {
+      json_object_set_new(o, "bytes", json_integer(r->bytes));
+      json_object_set_new(o, "bits_per_byte", isfinite(loss) ? json_real(bits_per_byte(r)) : json_null());
+    }
     if (r->without.loss) contributions_json(&r->without, a->prog, loss, o);
   }
   json_t *gains = gains_json(a);
@@ -319,6 +329,7 @@ static json_t *result_json(const App *a, const EvalJob *job, const EvalResult *r
   if (r->exact_rows) {
     json_object_set_new(o, "exact_rows", json_integer(r->exact_rows));
     json_object_set_new(o, "exact_match", json_real((double)r->exact / (double)r->exact_rows));
+    json_object_set_new(o, "bleu", json_real(textscore_bleu(&r->text)));
     json_object_set_new(o, "chrf", json_real(textscore_chrf(&r->text)));
     json_object_set_new(o, "edit_similarity", json_real(r->text.rows ? r->text.similarity / (double)r->text.rows : 0));
     if (r->text.numbered) json_object_set_new(o, "last_number", json_real((double)r->text.numbers / (double)r->text.numbered));
@@ -333,10 +344,11 @@ static void print_result(const App *a, const EvalJob *job, const EvalResult *r) 
   if (job->want_loss && r->loss.labelled) {
     double loss = mean_loss(r);
     printf("  loss %.6f  perplexity %.4f", loss, exp(loss));
+    if (r->bytes > 0) printf("  bits per byte %.4f", bits_per_byte(r));
   }
   if (r->exact_rows) printf("  exact match %.2f %% (%lld of %lld)", 100.0 * (double)r->exact / (double)r->exact_rows,
                             (long long)r->exact, (long long)r->exact_rows);
-  if (r->text.rows) printf("  chrF %.2f  edit similarity %.4f", textscore_chrf(&r->text), r->text.similarity / (double)r->text.rows);
+  if (r->text.rows) printf("  BLEU %.2f  chrF %.2f  edit similarity %.4f", textscore_bleu(&r->text), textscore_chrf(&r->text), r->text.similarity / (double)r->text.rows);
   if (r->text.numbered) printf("  last number %.2f %% (%lld of %lld)", 100.0 * (double)r->text.numbers / (double)r->text.numbered, (long long)r->text.numbers,
                                (long long)r->text.numbered);
   putchar('\n');

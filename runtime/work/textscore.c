@@ -1,22 +1,13 @@
-// See textscore.h. chrF: Popović 2015.
+// See textscore.h. chrF: Popović 2015. BLEU: Papineni et al. 2002; smoothed as NIST's mteval-v13a does.
 #include "runtime/work/textscore.h"
 
+#include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "runtime/core/core.h"
-
-typedef struct Points {
-  uint32_t *at;
-  int64_t n;
-} Points;
-
-// What Python's str.split() takes for white space.
-static bool white(uint32_t c) {
-  return (c >= 9 && c <= 13) || (c >= 0x1c && c <= 0x20) || c == 0x85 || c == 0xa0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200a) || c == 0x2028 ||
-         c == 0x2029 || c == 0x202f || c == 0x205f || c == 0x3000;
-}
+#include "runtime/work/textpoints.h"
 
 static Points points(const char *text, size_t bytes) {
   Points p = {.at = rt_alloc(bytes + 1, sizeof *p.at)};
@@ -33,11 +24,11 @@ static Points points(const char *text, size_t bytes) {
 static Points without_white(const Points *all) {
   Points p = {.at = rt_alloc((size_t)all->n + 1, sizeof *p.at)};
   for (int64_t i = 0; i < all->n; i++)
-    if (!white(all->at[i])) p.at[p.n++] = all->at[i];
+    if (!point_white(all->at[i])) p.at[p.n++] = all->at[i];
   return p;
 }
 
-// ---- chrF
+// ---- n-grams
 
 static int compare(const uint32_t *a, const uint32_t *b, int order) {
   for (int i = 0; i < order; i++)
@@ -58,19 +49,26 @@ static const uint32_t **grams(const Points *p, int order, int64_t *n) {
   return g;
 }
 
-// An n-gram counts as met as often as both sides have it; a reference without any does not count what was made, as in sacrebleu.
-static void add_grams(TextScore *t, const Points *made, const Points *wanted) {
+// An n-gram counts as met as often as both sides have it.
+static GramCount count(const Points *made, const Points *wanted, int order) {
+  GramCount c = {0};
+  int64_t i = 0, k = 0;
+  const uint32_t **m = grams(made, order, &c.made), **w = grams(wanted, order, &c.wanted);
+  while (i < c.made && k < c.wanted) {
+    int d = compare(m[i], w[k], order);
+    c.both += d == 0;
+    i += d <= 0, k += d >= 0;
+  }
+  rt_free(m), rt_free(w);
+  return c;
+}
+
+// A reference without any does not count what was made, as in sacrebleu's chrF.
+static void add_characters(TextScore *t, const Points *made, const Points *wanted) {
   for (int order = 1; order <= CHRF_ORDER; order++) {
-    int64_t nm, nw, i = 0, k = 0, both = 0;
-    const uint32_t **m = grams(made, order, &nm), **w = grams(wanted, order, &nw);
-    while (i < nm && k < nw) {
-      int d = compare(m[i], w[k], order);
-      both += d == 0;
-      i += d <= 0, k += d >= 0;
-    }
-    if (nw) t->grams[order - 1].made += nm;
-    t->grams[order - 1].wanted += nw, t->grams[order - 1].both += both;
-    rt_free(m), rt_free(w);
+    GramCount c = count(made, wanted, order), *sum = &t->grams[order - 1];
+    if (c.wanted) sum->made += c.made;
+    sum->wanted += c.wanted, sum->both += c.both;
   }
 }
 
@@ -88,6 +86,31 @@ double textscore_chrf(const TextScore *t) {
   precision /= orders, recall /= orders;
   return 100 * (1 + beta2) * precision * recall / (beta2 * precision + recall);
 }
+
+static void add_words(TextScore *t, const Points *made, const Points *wanted) {
+  Points m, w;
+  words_13a(made, wanted, &m, &w);
+  for (int order = 1; order <= BLEU_ORDER; order++) {
+    GramCount c = count(&m, &w, order), *sum = &t->words[order - 1];
+    sum->made += c.made, sum->wanted += c.wanted, sum->both += c.both;
+  }
+  rt_free(m.at), rt_free(w.at);
+}
+
+static double bleu(const TextScore *t, bool sentence) {
+  double sum = 0, half = 1;
+  int orders = 0;
+  bool any = false;
+  for (int i = 0; i < BLEU_ORDER; i++) any = any || t->words[i].both;
+  for (int i = 0; any && i < BLEU_ORDER && t->words[i].made; i++, orders++)
+    sum += log(100 * (t->words[i].both ? (double)t->words[i].both : (half /= 2)) / (double)t->words[i].made);
+  if (!orders || (!sentence && orders < BLEU_ORDER)) return 0;
+  double made = (double)t->words[0].made, wanted = (double)t->words[0].wanted;
+  return (made < wanted ? exp(1 - wanted / made) : 1) * exp(sum / orders);
+}
+
+double textscore_bleu(const TextScore *t) { return bleu(t, false); }
+double textscore_sentence_bleu(const TextScore *t) { return bleu(t, true); }
 
 // ---- edits and numbers
 
@@ -110,17 +133,15 @@ static int64_t edits(const Points *a, const Points *b) {
   return n;
 }
 
-static bool digit(uint32_t c) { return c >= '0' && c <= '9'; }
-
 // The last number of a text: digits, with commas between them left out, a fraction, a sign where no digit or letter stands before it.
 static bool last_number(const Points *p, double *out) {
   char text[64];
   int64_t end = p->n;
-  while (end > 0 && !digit(p->at[end - 1])) end--;
+  while (end > 0 && !point_digit(p->at[end - 1])) end--;
   int64_t at = end;
-  while (at > 0 && (digit(p->at[at - 1]) || (at > 1 && (p->at[at - 1] == ',' || p->at[at - 1] == '.') && digit(p->at[at - 2])))) at--;
+  while (at > 0 && (point_digit(p->at[at - 1]) || (at > 1 && (p->at[at - 1] == ',' || p->at[at - 1] == '.') && point_digit(p->at[at - 2])))) at--;
   if (at == end) return false;
-  bool minus = at > 0 && p->at[at - 1] == '-' && (at == 1 || !(digit(p->at[at - 2]) || (p->at[at - 2] | 0x20) - 'a' < 26));
+  bool minus = at > 0 && p->at[at - 1] == '-' && (at == 1 || !(point_digit(p->at[at - 2]) || (p->at[at - 2] | 0x20) - 'a' < 26));
   size_t n = 0;
   for (; at < end && n + 1 < sizeof text; at++)
     if (p->at[at] != ',') text[n++] = (char)p->at[at];
@@ -133,7 +154,8 @@ void textscore_add(TextScore *t, const char *made, size_t n_made, const char *wa
   Points m = points(made, n_made), w = points(wanted, n_wanted), bare_m = without_white(&m), bare_w = without_white(&w);
   int64_t longer = m.n > w.n ? m.n : w.n;
   double is, should;
-  add_grams(t, &bare_m, &bare_w);
+  add_characters(t, &bare_m, &bare_w);
+  add_words(t, &m, &w);
   t->similarity += longer ? 1 - (double)edits(&m, &w) / (double)longer : 1;
   if (last_number(&w, &should)) t->numbered++, t->numbers += last_number(&m, &is) && is == should;
   t->rows++;

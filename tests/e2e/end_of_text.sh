@@ -74,6 +74,16 @@ grep -q '(1 of 1)' out || fail "an exact match from an empty prompt: $(cat out)"
 printf '{"prompt": "wor", "completion": "d\\u0000 it"}\n' >nul.jsonl
 ./app eval --data nul.jsonl --metric exact_match --dump dump >out 2>err || fail "eval: $(cat err)"
 grep -q '"completion":"d\\u0000 it"' dump || fail "a NUL cuts a completion: $(cat dump)"
+# bits per byte: what the labelled tokens say, in UTF-8, and an end of text nothing
+printf '%s\n' '{"prompt": "wor", "completion": "d kité 😀"}' '{"text": "wor 漢字"}' '{"input_ids": [331, 332, 331], "labels": [-100, 332, 331]}' >bytes.jsonl
+./app eval --data bytes.jsonl --max-tokens 6 --json >out 2>err || fail "eval: $(cat err)"
+figure() { tr ',' '\n' <"$2" | sed -n "s/.*\"$1\": *//p" | head -n 1 | tr -d '}] '; }
+[ "$(figure bytes out)" = 21 ] || fail "$(figure bytes out) bytes are said, not 12, and 9 behind a first token w: $(cat out)"
+awk -v loss="$(figure loss out)" -v n="$(figure labelled out)" -v is="$(figure bits_per_byte out)" 'BEGIN { want = loss * n / log(2) / 21; exit !(is > 0 && (is - want) ^ 2 < 1e-16 * want * want) }' ||
+  fail "bits per byte: $(cat out)"
+for key in bleu chrf edit_similarity; do grep -q "\"$key\"" out || fail "eval says no $key: $(cat out)"; done
+sed -n 3p bytes.jsonl >silent.jsonl
+expect 0 '^silent.jsonl: 1 row  loss [0-9.]*  perplexity [0-9.]*$' ./app eval --data silent.jsonl
 # nothing to start from
 expect 1 'an empty prompt has nothing to start from.*bos_token_id' ./bare.app generate --prompt ""
 ./bare.app eval --data empty.jsonl >out 2>err || fail "eval: $(cat err)"

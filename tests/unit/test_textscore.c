@@ -1,7 +1,8 @@
-// What eval says of generated texts: chrF to sacrebleu's last printed digit (tests/parity/make_chrf_golden.py), edit similarity and last numbers by hand.
+// What eval says of generated texts: chrF and BLEU to sacrebleu's last printed digit (tests/parity/make_chrf_golden.py), edit similarity and last numbers by hand.
 #include <jansson.h>
 #include <math.h>
 #include <setjmp.h>
+#include <stdbool.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -14,29 +15,58 @@
 
 #define GOLDEN CALM_SOURCE_DIR "/tests/parity/chrf/"
 
-static void chrf(void **state) {
-  (void)state;
-  char name[64], score[32], cut[32], path[512], line[1 << 16], is[32];
-  FILE *all = fopen(GOLDEN "scores.txt", "r");
+// Adds each row of the file to *all; each (may be NULL): sum of its own BLEU. Rows.
+static int read_rows(const char *name, TextScore *all, double *each) {
+  char path[512], line[1 << 16];
+  int n = 0;
+  snprintf(path, sizeof path, GOLDEN "%s.jsonl", name);
+  FILE *f = fopen(path, "r");
+  assert_non_null(f);
+  for (; fgets(line, sizeof line, f); n++) {
+    TextScore one = {0};
+    json_t *row = json_loads(line, JSON_ALLOW_NUL, NULL), *m = json_object_get(row, "generated"), *w = json_object_get(row, "completion");
+    assert_true(json_is_string(m) && json_is_string(w));
+    textscore_add(all, json_string_value(m), json_string_length(m), json_string_value(w), json_string_length(w));
+    textscore_add(&one, json_string_value(m), json_string_length(m), json_string_value(w), json_string_length(w));
+    *each += textscore_sentence_bleu(&one);
+    json_decref(row);
+  }
+  fclose(f);
+  return n;
+}
+
+// A line of a golden is a file and two figures.
+static int against(const char *golden, void (*figures)(const TextScore *t, double each, char is[64]), bool second) {
+  char name[64], want[2][32], is[64], should[64];
+  FILE *all = fopen(golden, "r");
   assert_non_null(all);
   int files = 0;
-  for (; fscanf(all, "%63s %31s %31s", name, score, cut) == 3; files++) {
+  for (; fscanf(all, "%63s %31s %31s", name, want[0], want[1]) == 3; files++) {
     TextScore t = {0};
-    snprintf(path, sizeof path, GOLDEN "%s.jsonl", name);
-    FILE *f = fopen(path, "r");
-    assert_non_null(f);
-    while (fgets(line, sizeof line, f)) {
-      json_t *row = json_loads(line, JSON_ALLOW_NUL, NULL), *m = json_object_get(row, "generated"), *w = json_object_get(row, "completion");
-      assert_true(json_is_string(m) && json_is_string(w));
-      textscore_add(&t, json_string_value(m), json_string_length(m), json_string_value(w), json_string_length(w));
-      json_decref(row);
-    }
-    fclose(f);
-    snprintf(is, sizeof is, "%.4f", textscore_chrf(&t));
-    assert_string_equal(is, score);
+    double each = 0;
+    int n = read_rows(name, &t, &each);
+    figures(&t, each / n, is);
+    snprintf(should, sizeof should, second ? "%s %s" : "%s", want[0], want[1]);
+    assert_string_equal(is, should);
   }
   fclose(all);
-  assert_true(files > 1);
+  return files;
+}
+
+static void chrf_figures(const TextScore *t, double each, char is[64]) {
+  (void)each;
+  snprintf(is, 64, "%.4f", textscore_chrf(t));
+}
+static void bleu_figures(const TextScore *t, double each, char is[64]) { snprintf(is, 64, "%.4f %.4f", textscore_bleu(t), each); }
+
+static void chrf(void **state) {
+  (void)state;
+  assert_int_equal(against(GOLDEN "scores.txt", chrf_figures, false), 6);
+}
+
+static void bleu(void **state) {
+  (void)state;
+  assert_int_equal(against(GOLDEN "bleu.txt", bleu_figures, true), 10);
 }
 
 static TextScore of(const char *made, const char *wanted) {
@@ -68,6 +98,6 @@ static void numbers(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(chrf), cmocka_unit_test(similarity), cmocka_unit_test(numbers)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(chrf), cmocka_unit_test(bleu), cmocka_unit_test(similarity), cmocka_unit_test(numbers)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
