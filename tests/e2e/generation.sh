@@ -51,7 +51,11 @@ says
 printf '12+' | ./app generate --prompt - --ignore-eos --max-tokens 40 >out 2>err || fail "--prompt -: $(cat err)"
 same out greedy "a prompt on standard input"
 printf '12+' >prompt; mkfifo pipe
-(sleep 0.3; printf 12; sleep 0.3; printf +) >pipe & ./app generate --prompt-file pipe --ignore-eos --max-tokens 40 >out 2>err || fail "--prompt-file pipe: $(cat err)"
+exec 5<>pipe; printf 12 >&5
+./app generate --prompt-file pipe --ignore-eos --max-tokens 40 >out 2>err 5>&- & pid=$!
+until_that $pid err opened $pid pipe
+sleep 0.3; printf + >&5; exec 5>&-
+wait $pid || fail "--prompt-file pipe: $(cat err)"
 same out greedy "a prompt through a pipe"
 ./app generate --prompt-file - --ignore-eos --max-tokens 40 <prompt >out 2>err || fail "--prompt-file - of a file: $(cat err)"
 same out greedy "a prompt of a file on standard input"
@@ -59,7 +63,12 @@ printf '{"prompt": "1+", "completion": "2"}\n{"text": "3+4"}\n' >rows.jsonl
 ./app eval --data rows.jsonl 2>err | sed 's/^[^:]*//' >want
 cat rows.jsonl | ./app eval --data - 2>err | sed 's/^standard input//' >out || fail "eval --data -: $(cat err)"
 same out want "rows on standard input"
-cat rows.jsonl >pipe & ./app eval --data pipe 2>err | sed 's/^pipe//' >out; same out want "rows through a pipe"
+exec 5<>pipe; cat rows.jsonl >&5
+./app eval --data pipe >piped 2>err 5>&- & pid=$!
+until_that $pid err opened $pid pipe
+exec 5>&-
+wait $pid || fail "eval --data pipe: $(cat err)"
+sed 's/^pipe//' piped >out; same out want "rows through a pipe"
 ./app score --data rows.jsonl --out a.st 2>err && ./app score --data - --out b.st <rows.jsonl 2>err && cmp -s a.st b.st || fail "score --data -: $(cat err)"
 expect 1 '^error: standard input:2: expected a row' sh -c 'printf "{\"text\": \"1\"}\nno row\n" | ./app eval --data -'
 expect 1 '^error: standard input: no rows' ./app eval --data - </dev/null

@@ -130,6 +130,20 @@ until_that() {
 }
 # stopped PID FILE: no thread of that process runs until it gets SIGCONT, so that what is done meanwhile comes between two of its instructions
 stopped() { kill -STOP "$1" && until_that "$1" "$2" no_thread_runs "$1"; }
+# opened PID NAME: that process has a file of that name open
+opened() { ls -l /proc/"$1"/fd 2>/dev/null | grep -q -e "-> .*$2\$"; }
+# through PIPE FILE COMMAND…: what the command writes into the pipe comes to FILE; whoever reads it or writes first, the pipe has a reader and keeps what it has
+through() {
+  pipe=$1 file=$2; shift 2
+  exec 7<>"$pipe"
+  cat "$pipe" >"$file" 2>cat.err 7>&- & reader=$!
+  got=0; "$@" 7>&- || got=$?
+  until_that $reader cat.err opened $reader "$pipe"
+  exec 7>&-
+  wait $reader
+  rm cat.err
+  return $got
+}
 no_thread_runs() { ! cat /proc/"$1"/task/*/status 2>/dev/null | grep -q '^State:[[:space:]]*[^T[:space:]]'; }
 # group CONTROLLER FILES…: a control group of this test in $group, v2 or v1 (the one that has one of the files), with another inside it, where
 # root can make one. inside COMMAND… runs a command in the inner one; drop removes both.

@@ -53,9 +53,9 @@ grep -q '^pack file app.pack, .*parameters of /.*run/last' out || fail "info: $(
 
 # --- two processes have its pages once
 if [ -r /proc/self/smaps ]; then
-  mkfifo hold; ./app tokenize --pack app.pack <hold >/dev/null 2>&1 & one=$!
+  mkfifo hold; ./app tokenize --pack app.pack <hold >/dev/null 2>err & one=$!
   exec 8>hold
-  for i in 1 2 3 4 5 6 7 8 9; do grep -q 'app.pack' /proc/$one/maps 2>/dev/null && break; sleep 0.2; done
+  until_that $one err grep -q 'app.pack' /proc/$one/maps
   grep 'app.pack' /proc/$one/maps | grep -q 'r--s' || fail "the pack is not mapped shared and read-only: $(grep app.pack /proc/$one/maps)"
   exec 8>&-
   wait $one || :

@@ -59,8 +59,7 @@ expect 1 'finite' ./app train --data rows.jsonl --steps 3 --out failed --params 
 
 # --- two at once: one trains, the other says who does; readers need no leave
 ./app train --data rows.jsonl --steps 100000 --save-every 5 --out busy 2>first & pid=$!
-tries=0
-until [ -s busy/last/theta.json ] || [ $tries = 500 ]; do tries=$((tries + 1)); sleep 0.02; done
+until_that $pid first [ -s busy/last/theta.json ]
 for flag in --resume --overwrite --no-shuffle; do
   expect 1 "^error: busy: another training is at work here: process $pid, since 20.* UTC" ./app train --data rows.jsonl --steps 3 --out busy $flag
 done
@@ -106,7 +105,7 @@ echo "runs are kept, held and replaced"
 expect 1 'that is a checkpoint' ./app train --data rows.jsonl --steps 3 --out run/last
 [ ! -e run/last/last ] || fail "a run inside a checkpoint"
 (exec ./app train --data rows.jsonl --steps 100000 --save-every 1 --out mv) 2>first.err & first=$!
-tries=0; until [ -s mv/last/theta.json ] || [ $tries = 500 ]; do tries=$((tries + 1)); sleep 0.02; done
+until_that $first first.err [ -s mv/last/theta.json ]
 mv mv moved
 train --steps 2 --out mv
 sum mv >before
