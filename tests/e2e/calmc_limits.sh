@@ -11,7 +11,7 @@ clean() { ls -A | sort | diff ../before - >../left || fail "$1: left behind: $(c
 # line STATUS TEXT COMMAND…: ends so, says one line with TEXT, leaves nothing
 line() {
   want=$1 text=$2; shift 2
-  { got=0; timeout 60 "$@" 2>&1 || got=$?; echo $got >../status; } | cat >../said        # a file of its own would be under the limit, too
+  { got=0; timeout 300 "$@" 2>&1 || got=$?; echo $got >../status; } | cat >../said        # a file of its own would be under the limit, too
   got=$(cat ../status)
   quiet ../said
   [ $got = "$want" ] || fail "exit status $got, expected $want: $* ($(head -c 500 ../said))"
@@ -90,15 +90,24 @@ children() {
   if [ -e /proc/$$/task/$$/children ]; then cat /proc/"$1"/task/*/children 2>/dev/null || true
   else awk -v p="$1" '$4 == p { print $1 }' /proc/[0-9]*/stat 2>/dev/null || true; fi
 }
-# during SIGNAL WHOM WHEN [ARGUMENTS]: starts calmc in the foreground and, once it has a child (now) or cc has begun (ready), sends SIGNAL to it
+# generates PID: it is calmc's process that generates code; it is stopped, so that it does not end before it gets its signal. Any other goes on.
+generates() {
+  kill -STOP "$1" || return 1
+  until no_thread_runs "$1"; do sleep 0.01; done
+  [ "$(cat /proc/"$1"/comm)" = calmc ] || { kill -CONT "$1"; return 1; }
+}
+due() { if [ "$1" = now ]; then generates "$2"; else [ -e ../ready ]; fi; }
+# during SIGNAL WHOM WHEN [ARGUMENTS]: starts calmc in the foreground and, once it generates code (now) or cc has begun (ready), sends SIGNAL to it
 # (calmc) or to its child; its status in $got. On a busy machine a build may be over by then: tried again.
 during() {
   for try in 1 2 3 4 5; do
     rm -f ../pid ../ready ../over app
     ( until [ -e ../over ]; do
         child=$([ -s ../pid ] && children "$(cat ../pid)" || true)
-        if [ -n "$child" ] && { [ "$3" = now ] || [ -e ../ready ]; }; then
-          if [ "$2" = calmc ]; then kill -"$1" "$(cat ../pid)"; else kill -"$1" $child; fi
+        child=${child%% *}
+        if [ -n "$child" ] && due "$3" "$child"; then
+          if [ "$2" = calmc ]; then kill -"$1" "$(cat ../pid)"; else kill -"$1" "$child"; fi
+          [ "$3" != now ] || kill -CONT "$child"
           break
         fi
         sleep 0.01

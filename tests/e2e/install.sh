@@ -15,6 +15,7 @@ for l in calm_app calm_rt calm_mmlib jansson pcre2-8 utf8proc; do [ -f prefix/li
 refuses() {
   ls -A . tmp >before
   expect 1 "$1" env TMPDIR="$dir/tmp" PATH="$path" "$installed" build spec.calm -o app
+  quiet said
   [ "$(wc -l <said)" = 1 ] || fail "more than a line: $(cat said)"
   expect 1 "$1" env TMPDIR="$dir/tmp" PATH="$path" "$installed" verify base --ref golden.safetensors
   ls -A . tmp >after

@@ -13,7 +13,7 @@ export CALM_THREADS=2
 # under LIMIT COMMAND…: what it says (through a pipe, which no limit of file sizes holds up) in said, what it prints in printed, its status in $got
 under() {
   limit=$1; shift
-  { got=0; timeout 60 sh -c 'ulimit $0 || exit 99; exec "$@"' "$limit" "$@" 2>&1 >printed <strings || got=$?; echo "status $got"; } | cat >said
+  { got=0; timeout 300 sh -c 'ulimit $0 || exit 99; exec "$@"' "$limit" "$@" 2>&1 >printed <strings || got=$?; echo "status $got"; } | cat >said
   got=$(sed -n '$s/^status //p' said)
 }
 # sweep TEXT LIMIT…: every command under each limit ends with 0, or with 1 and a line with TEXT; or the loader of programs has no room for libc. Under the
@@ -45,7 +45,7 @@ sweep 'out of stack' "-s 16" "-s 48" "-s 200" "-s 400"
 sweep 'Too many open files' "-n 3" "-n 4" "-n 5" "-n 12"
 sweep 'File too large' "-f 0" "-f 4" "-f 32" "-f 4000"
 # training takes memory for its own work alone
-expect 0 'step 1' timeout 60 sh -c 'ulimit -v 120000; CALM_ISA=avx2 exec ./app train --data rows.jsonl --steps 1 --out little'
+expect 0 'step 1' timeout 300 sh -c 'ulimit -v 120000; CALM_ISA=avx2 exec ./app train --data rows.jsonl --steps 1 --out little'
 CALM_ISA=avx2 ./app train --data rows.jsonl --steps 1 --out freely 2>err || fail "train: $(cat err)"
 cmp -s little/last/theta.safetensors freely/last/theta.safetensors || fail "training in little memory computes something else"
 CALM_ISA=avx2 CALM_THREADS=200 ./app train --data rows.jsonl --steps 1 --out many 2>err || fail "train: $(cat err)"
@@ -76,9 +76,9 @@ for c in info "generate --prompt abc --max-tokens 3" "eval --data text.jsonl" to
   got=0; ./own $c <strings >&4 2>said || got=$?
   [ $got = 141 ] && ! grep -v '^warning\|^own[.]calm: avx' said || fail "nobody reads: $got from $c ($(cat said))"
 done
-{ got=0; timeout 60 ./own generate --prompt a --ignore-eos --max-tokens 200000 2>said || got=$?; echo $got >status; } | head -c 1 >first
+{ got=0; timeout 300 ./own generate --prompt a --ignore-eos --max-tokens 200000 2>said || got=$?; echo $got >status; } | head -c 1 >first
 [ "$(cat status)" = 141 ] && [ -s first ] || fail "generate into head: $(cat status), $(cat said)"
-{ got=0; yes '"abc"' 2>/dev/null | timeout 60 ./own tokenize 2>said || got=$?; echo $got >status; } | head -1 >first
+{ got=0; yes '"abc"' 2>/dev/null | timeout 300 ./own tokenize 2>said || got=$?; echo $got >status; } | head -1 >first
 [ "$(cat status)" = 141 ] && grep -q ids first && [ ! -s said ] || fail "tokenize into head: $(cat status), $(cat said)"
 
 # --- where only standard error is gone, training goes on; no file takes the place of a closed stream

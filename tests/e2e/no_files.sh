@@ -10,7 +10,7 @@ mkfifo pipe; mkdir folder; ln -s pipe to_pipe
 # refused NAME COMMAND…: exit status 1 in good time, with an error that names NAME and says what it is
 refused() {
   name=$1; shift
-  expect 1 "$name.*\(it is a pipe\|it is a directory\|it is a device\|Is a directory\|a socket\)" timeout -k 2 20 "$@"
+  expect 1 "$name.*\(it is a pipe\|it is a directory\|it is a device\|Is a directory\|a socket\)" timeout -k 2 120 "$@"
 }
 # in_place NAME COMMAND…: with NAME as a pipe, and as a directory
 in_place() {
@@ -35,7 +35,7 @@ for f in tokenizer.json generation_config.json tokenizer_config.json; do
   [ ! -e base/$f ] || mv base/$f set_aside
   mkfifo base/$f
   [ $f != tokenizer_config.json ] || [ -e base/tokenizer.json ] || cp chars.json base/tokenizer.json
-  refused "base/$f" timeout -k 2 20 sh -c '"$1" build spec.calm -o never && ./never generate --prompt x' sh "$CALMC"
+  refused "base/$f" timeout -k 2 120 sh -c '"$1" build spec.calm -o never && ./never generate --prompt x' sh "$CALMC"
   rm -f base/$f never
   [ ! -e set_aside ] || mv set_aside base/$f
 done
@@ -44,7 +44,7 @@ cp -r "$root/tests/parity/fixture/base/." base
 refused pipe "$CALMC" tokenize pipe
 mkdir hub hub/models--a--b hub/models--a--b/refs; mkfifo hub/models--a--b/refs/main
 echo 'anchor base = "a/b"' >hub.calm
-expect 1 'no model a/b in the Hugging Face cache' timeout -k 2 20 env HF_HUB_CACHE="$PWD/hub" "$CALMC" build hub.calm -o never
+expect 1 'no model a/b in the Hugging Face cache' timeout -k 2 120 env HF_HUB_CACHE="$PWD/hub" "$CALMC" build hub.calm -o never
 
 # --- programs: data, parameters, prompt, what lies in a model's directory and in a checkpoint
 for none in pipe to_pipe folder /dev/zero; do
@@ -66,9 +66,9 @@ in_place chars.json ./new generate --prompt x
 cp -r run before
 for flag in --resume --overwrite; do
   mv run/log.csv kept; mkfifo run/log.csv
-  expect 1 'run/log.csv' timeout -k 2 20 ./app train --data rows.jsonl --steps 4 --out run $flag
+  expect 1 'run/log.csv' timeout -k 2 120 ./app train --data rows.jsonl --steps 4 --out run $flag
   rm run/log.csv; mkdir run/log.csv
-  expect 1 'run/log.csv' timeout -k 2 20 ./app train --data rows.jsonl --steps 4 --out run $flag
+  expect 1 'run/log.csv' timeout -k 2 120 ./app train --data rows.jsonl --steps 4 --out run $flag
   rmdir run/log.csv; mv kept run/log.csv
 done
 for at in last/theta.json best/theta.json; do
@@ -76,24 +76,24 @@ for at in last/theta.json best/theta.json; do
   mv run/$at kept; mkfifo run/$at
   for flag in --resume --overwrite; do
     [ $at$flag = best/theta.json--resume ] ||
-      expect 1 "^error: cannot read run/$at: it is a pipe, not a regular file" timeout -k 2 20 ./app train --data rows.jsonl --steps 4 --out run $flag
+      expect 1 "^error: cannot read run/$at: it is a pipe, not a regular file" timeout -k 2 120 ./app train --data rows.jsonl --steps 4 --out run $flag
   done
   rm run/$at; mv kept run/$at
 done
 rm -r run/best
 mkfifo run/.calm.lock
-expect 1 'run/.calm.lock' timeout -k 2 20 ./app train --data rows.jsonl --steps 4 --out run --resume
+expect 1 'run/.calm.lock' timeout -k 2 120 ./app train --data rows.jsonl --steps 4 --out run --resume
 rm run/.calm.lock
 diff -r run before >said || fail "a refused training changed the run: $(cat said)"
 
 # --- what is written: a pipe that nobody reads is not waited for, a directory is no file
-expect 1 'pipe.*nobody reads' timeout -k 2 20 ./app score --data rows.jsonl --out pipe
-expect 1 'pipe.*nobody reads' timeout -k 2 20 ./app eval --data rows.jsonl --dump pipe
-expect 1 'pipe.*nobody reads' timeout -k 2 20 "$CALMC" build spec.calm --emit=plan -o pipe
-expect 1 'pipe.*nobody reads' timeout -k 2 20 "$CALMC" build spec.calm -o pipe
-expect 1 'folder.*is a directory' timeout -k 2 20 ./app score --data rows.jsonl --out folder
-for kind in plan obj; do expect 1 'folder.*is a directory' timeout -k 2 20 "$CALMC" build spec.calm --emit=$kind -o folder; done
-expect 1 'folder.*is a directory' timeout -k 2 20 "$CALMC" build spec.calm -o folder
+expect 1 'pipe.*nobody reads' timeout -k 2 120 ./app score --data rows.jsonl --out pipe
+expect 1 'pipe.*nobody reads' timeout -k 2 120 ./app eval --data rows.jsonl --dump pipe
+expect 1 'pipe.*nobody reads' timeout -k 2 120 "$CALMC" build spec.calm --emit=plan -o pipe
+expect 1 'pipe.*nobody reads' timeout -k 2 120 "$CALMC" build spec.calm -o pipe
+expect 1 'folder.*is a directory' timeout -k 2 120 ./app score --data rows.jsonl --out folder
+for kind in plan obj; do expect 1 'folder.*is a directory' timeout -k 2 120 "$CALMC" build spec.calm --emit=$kind -o folder; done
+expect 1 'folder.*is a directory' timeout -k 2 120 "$CALMC" build spec.calm -o folder
 [ -p pipe ] && [ -z "$(ls -A folder)" ] || fail "something took the place of the pipe, or lies in the folder"
 [ -z "$(find . -name '*.tmp.*' -o -name '.calmc.*')" ] || fail "left behind: $(find . -name '*.tmp.*' -o -name '.calmc.*')"
 
