@@ -1,0 +1,195 @@
+# Sourced by run of low_resource and of code, which set
+#   here root          folders                          experiment   its name
+#   anchor augment     directories of the checkpoints   of_b of_a    what the specs call them (m_B is the anchor, m_A the augment)
+#   tasks              TEST:MOST_TOKENS[:equation] …    held         development parts and tests, of which no training part may have a text
+#   steps batch        steps and anchor tokens a step of every trained row       a_steps b_steps   of the models that are made once (0: as it is)
+#   precision          of every training and evaluation
+# and define sources (ends the script where data is missing), make_tools, make_rows DIR, quick_sources.
+
+usage() { sed -n '2,/^set -eu/s/^# \{0,1\}//p' "$0" | sed '$d'; }
+say() { echo "$*" >&2; }
+sha() {
+  for sha_of; do [ -r "$sha_of" ] || { say "cannot read $sha_of"; exit 1; }; done
+  cat "$@" | sha256sum | cut -c1-16
+}
+
+options() {
+  row= seed= quick= out= results= cache= models=${CALM_REAL:-$HOME/.cache/calm-real} data=$root/../shared/data
+  while [ $# -gt 0 ]; do
+    case $1 in
+      --row | --out | --models | --data | --cache | --results) [ -n "${2:-}" ] || { say "$1: expected a value"; exit 2; }; eval "${1#--}=\$2"; shift 2 ;;
+      --seed) need_number --seed "${2:-}"; seed=$2; shift 2 ;;
+      --quick) quick=yes; shift ;;
+      *) [ "$1" = --help ] || exec >&2; usage; [ "$1" = --help ] && exit 0; exit 2 ;;
+    esac
+  done
+  [ -z "$row" ] || case " $rows " in *" $row "*) ;; *) say "--row $row: expected one of $rows"; exit 2 ;; esac
+  out=${out:-$root/build/$experiment${quick:+-quick}}
+  results=${results:-$here/results}
+  cache=${cache:-$root/build/experiments-cache}
+  if [ -n "$quick" ]; then results=$out/results cache=$out/cache precision=f32; fi
+}
+
+# What rows are made of: tools, data, base models. Data is made every time, from the same sources into the same bytes; what it is stands in every result.
+prepare() {
+  own_directory "$out"
+  out=$(cd "$out" && pwd)
+  mkdir -p "$out/tools" "$out/data" "$out/models" "$out/programs" "$out/rows" "$results" "$cache"
+  results=$(cd "$results" && pwd) cache=$(cd "$cache" && pwd)
+  [ -n "$quick" ] || { models=$(cd "$models" && pwd) data=$(cd "$data" && pwd); }
+  cd "$out"
+  lib=$root/examples/lib
+  tool "$lib/record.c" tools/record -ljansson
+  tool "$lib/table.c" tools/table "$lib/rows.c" -ljansson -lm
+  tool "$lib/overlap.c" tools/overlap "$lib/rows.c" -ljansson
+  tool "$lib/score.c" tools/score "$lib/rows.c" "$lib/equation.c" "$root/runtime/work/textscore.c" "$root/runtime/core/alloc.c" "$root/runtime/core/rt_error.c" -ljansson -lm
+  make_tools
+  if [ -n "$quick" ]; then quick_models; else ln -sfn "$models/$anchor" models/anchor; ln -sfn "$models/$augment" models/augment; fi
+  make_rows data >data.txt
+  (cd data && ../tools/overlap $trained -- $held) || { say "held-out text stands in a training part; nothing is trained"; exit 1; }
+  data_hash=$(cd data && sha $trained $held)
+}
+
+# The two models of --quick, a few thousand random weights each, with two tokenizers; and their data.
+quick_models() {
+  tool "$lib/tokenizer.c" tools/tokenizer -ljansson
+  mkdir -p quick sources
+  tools/tokenizer quick/bytes.json
+  tools/tokenizer quick/pieces.json a+n e+r t+h w+a k+u n+g m+a i+n h+a n+a y+a l+i
+  cp "$here"/quick/*.calm quick
+  for m in anchor augment; do
+    [ -f models/$m/SHA256SUMS ] && continue
+    compile quick/$m.calm programs/quick_$m
+    ./programs/quick_$m export models/$m --seed 1 2>>log
+  done
+  data=$out/sources
+  quick_sources
+}
+
+# compile SPEC PROGRAM: once, until spec or compiler change
+compile() {
+  mark=$(sha "$1" "$calmc")
+  [ "$(cat "$2.made" 2>/dev/null)" = "$mark" ] && [ -x "$2" ] && return
+  "$calmc" build --isa native "$1" -o "$2" >>log 2>&1 || { tail -n 5 log >&2; exit 1; }
+  echo "$mark" >"$2.made"
+}
+# program NAME: NAME.calm of the example, as programs/NAME; of --quick with as many ranks as fit its models
+program() {
+  sed "${quick:+s/rank = [0-9]*, alpha = [0-9]*/rank = $quick_rank, alpha = $quick_rank/}" "$here/$1.calm" >"$1.calm"
+  compile "$1.calm" "programs/$1"
+}
+
+model_hash() { (cd "$1" && sha config.json model.safetensors tokenizer.json); }
+
+# fit PROGRAM DIR DATA VALIDATE STEPS OPTION…: trains into DIR/run, goes on with what was cut off, and is done when DIR/trained is there
+fit() {
+  fit_program=$1 fit_dir=$2 fit_data=$3 fit_held=$4 fit_steps=$5; shift 5
+  [ ! -e "$fit_dir/trained" ] || return 0
+  go=--overwrite; [ ! -e "$fit_dir/run/last/theta.json" ] || go=--resume
+  set -- --data "data/$fit_data" --validate "data/$fit_held" --steps "$fit_steps" --batch "${batch}tokens" --eval-every $(((fit_steps + 7) / 8)) --precision "$precision" "$@"
+  ./programs/$fit_program train --dry-run "$@" >"$fit_dir/dry" 2>>log
+  ./programs/$fit_program train "$@" --out "$fit_dir/run" $go 2>"$fit_dir/train.log" || { tail -n 5 "$fit_dir/train.log" >&2; exit 1; }
+  : >"$fit_dir/trained"
+}
+
+# made m_a|m_b: the model that make_m_a.calm or make_m_b.calm trains further, made once for its base, data, spec and budget; its directory in $made
+made() {
+  case $1 in m_a) base=models/augment name=$of_a part=expert n=$a_steps ;; m_b) base=models/anchor name=$of_b part=english n=$b_steps ;; esac
+  made=$base
+  [ "$n" != 0 ] || return 0
+  program make_$1
+  key=$(echo "$(model_hash $base) $(sha make_$1.calm data/$part.jsonl data/${part}_dev.jsonl) $n $batch $precision" | sha256sum | cut -c1-16)
+  kept=$cache/$experiment-$1-$key made=$cache/$experiment-$1-$key/model
+  [ ! -f "$made/SHA256SUMS" ] || return 0
+  mkdir -p "$kept"
+  say "training $1 ($n steps of $batch tokens), once: $kept"
+  fit make_$1 "$kept" $part.jsonl ${part}_dev.jsonl $n --seed 1
+  ./programs/make_$1 export "$made" --params "$kept/run/best" --data data/${part}_dev.jsonl --overwrite >"$kept/exported" 2>>log
+}
+# random_model: the augment's config.json with weights that were never trained; its directory in $made
+random_model() {
+  made=$out/models/random-$1
+  [ ! -f "$made/SHA256SUMS" ] || return 0
+  if [ -n "$quick" ]; then ./programs/quick_augment export "$made" --seed $(($1 + 1000)) 2>>log
+  else program random; ./programs/random export "$made" --dtype bf16 --seed $(($1 + 1000)) --overwrite 2>>log; fi
+}
+
+# The rows: which program, and which models it is of.
+#   row_of ROW SEED: sets spec, a (directory of the augment or ""), b (of the anchor)
+row_of() {
+  spec=$1 a= b= ; made=
+  case $1 in
+    m_a) made m_a; a=$made ;;
+    random) random_model $2; a=$made spec=compose ;;
+    untrained) a=models/augment spec=compose ;;
+    composition) made m_a; a=$made spec=compose ;;
+    reads_prompt | single) made m_a; a=$made ;;
+  esac
+  case $1 in m_a) ;; *) made m_b; b=$made ;; esac
+}
+
+# one ROW SEED: its JSON in $results
+one() {
+  file=$results/$1-$2.json
+  [ ! -f "$file" ] || { say "$1, seed $2: $file is there"; return 0; }
+  row_of "$1" "$2"
+  program "$spec"
+  place=rows/$1-$2
+  mkdir -p "$place"
+  # what a row that was cut off is gone on with must be the same row
+  mine="$(sha "$spec.calm") $data_hash ${a:+$(model_hash "$a")} ${b:+$(model_hash "$b")} $steps $batch $precision"
+  [ "$(cat "$place/of" 2>/dev/null || echo "$mine")" = "$mine" ] || { say "$out/$place: was begun with other data, models or settings; remove it to begin anew"; exit 1; }
+  echo "$mine" >"$place/of"
+  set -- "$1" "$2" ${a:+--model "$of_a=$a"} ${b:+--model "$of_b=$b"}
+  row=$1 s=$2; shift 2
+  say "$row, seed $s"
+  params= facts=
+  case $row in
+    m_a | m_b) ;;
+    *) fit "$spec" "$place" compose.jsonl compose_dev.jsonl "$steps" --seed "$s" "$@"
+       params="--params $place/run/best"
+       facts="training.parameters:=$(./programs/$spec info "$@" 2>>log | sed -n 's/^trained: \([0-9]*\) parameters.*/\1/p')
+         training.tokens@=$place/run/last/theta.json#tokens training.seconds@=$place/run/last/theta.json#seconds
+         training.tflop:=$(sed -n 's/^TFLOP *\([0-9.e+-]*\).*/\1/p' "$place/dry") training.best_step@=$place/run/last/theta.json#best_step
+         training.held_out_loss@=$place/run/last/theta.json#best hashes.theta=$(sha "$place/run/best/theta.safetensors")" ;;
+  esac
+  for t in $tasks; do
+    task=${t%%:*} rest=${t#*:}
+    most=${rest%%:*} how=${rest#"$most"} how=${how#:}
+    ./programs/$spec eval --data "data/$task.jsonl" --metric loss --json --precision "$precision" $params "$@" >"$place/$task.loss" 2>>log
+    [ -f "$place/$task.answers" ] || ./programs/$spec generate --data "data/$task.jsonl" --out "$place/$task.answers" --max-tokens "$most" --temperature 0 --stop "$newline" \
+      --precision "$precision" $params "$@" 2>>log
+    tools/score "$place/$task.answers" ${how:+--$how} >"$place/$task.score"
+    facts="$facts tasks.$task@=$place/$task.score losses.$task.loss@=$place/$task.loss#loss losses.$task.tokens@=$place/$task.loss#labelled losses.$task.characters@=$place/$task.score#characters"
+  done
+  tools/record "$file" experiment="$experiment" row="$row" seed:="$s" common.quick:=$([ -n "$quick" ] && echo true || echo false) common.steps:="$steps" common.batch_tokens:="$batch" \
+    common.m_a_steps:="$a_steps" common.m_b_steps:="$b_steps" common.precision="$precision" common.data="$data_hash" hashes.spec="$(sha "$spec.calm")" \
+    ${a:+hashes.augment="$(model_hash "$a")"} ${b:+hashes.anchor="$(model_hash "$b")"} calm="$("$calmc" --version | head -n 1)" $facts
+  say "wrote $file"
+}
+newline='
+'
+
+# show: puts the table into the README, where it stands between two marks
+show() {
+  awk 'FILENAME == "table.md" { table = table $0 "\n"; next } /^<!-- end -->$/ { skip = 0 } !skip { print } /^<!-- table -->$/ { printf "%s", table; skip = 1 }' \
+    table.md "$here/README.md" >README.new
+  cmp -s README.new "$here/README.md" || cat README.new >"$here/README.md"
+}
+
+# What is missing of the table, and the table.
+experiment() {
+  options "$@"
+  [ -n "$quick" ] || sources
+  build_calm
+  prepare
+  for r in ${row:-$rows}; do
+    case " $three " in *" $r "*) seeds='1 2 3' ;; *) seeds=1 ;; esac
+    [ -z "$quick" ] || seeds=1
+    for s in ${seed:-$seeds}; do one "$r" "$s"; done
+  done
+  [ -z "$quick" ] || echo "QUICK: models and data of a minute. This shows that everything runs; the figures say nothing."
+  tools/table "$here/table.txt" "$results" >table.md
+  cat table.md
+  [ "$results" != "$here/results" ] || show
+}

@@ -1,0 +1,83 @@
+// Scores answers: what `app generate --data --out` wrote, rows of {"completion", "generated", "row"}.
+//
+//   score FILE [--equation]
+//
+// prints one line of JSON: rows, chrF, edit similarity and exact match in per cent (of texts without the white space around them; what was generated up to the
+// end of its first line, for a model that was never taught to stop goes on with an example of its own), the characters of the completions, each row's number
+// and what was generated. With --equation also how many written equations have the value of the wanted one, and how many of "guess" have, the equation
+// that is commonest in training.
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "examples/lib/equation.h"
+#include "examples/lib/rows.h"
+#include "runtime/work/textscore.h"
+
+typedef struct Sum {
+  TextScore text;
+  int n, exact, right, guessed;
+  long long characters;
+  json_t *row, *output;
+} Sum;
+
+static char *string_of(const json_t *row, const char *key, const char *path, int line, bool needed) {
+  const char *s = json_string_value(json_object_get(row, key));
+  if (!s && needed) die("%s:%d: \"%s\": expected a string", path, line, key);
+  char *copy = strdup(s ? s : "");
+  if (!copy) die("out of memory");
+  return copy;
+}
+
+static char *first_line(char *s) {
+  s = trimmed(s);
+  s[strcspn(s, "\n")] = 0;
+  return trimmed(s);
+}
+
+static void add(Sum *s, const json_t *row, const char *path, int line) {
+  char *made = string_of(row, "generated", path, line, true), *wanted = string_of(row, "completion", path, line, true);
+  char *guess = string_of(row, "guess", path, line, false);
+  char *a = first_line(made), *b;
+  s->characters += characters(wanted);
+  b = trimmed(wanted);
+  double v, want;
+  if (equation_value(b, &want)) {
+    s->right += equation_value(a, &v) && equation_same(v, want);
+    s->guessed += equation_value(guess, &v) && equation_same(v, want);
+  }
+  s->n++;
+  s->exact += !strcmp(a, b);
+  textscore_add(&s->text, a, strlen(a), b, strlen(b));
+  json_t *number = json_object_get(row, "row");
+  json_array_append_new(s->row, number ? json_incref(number) : json_integer(line));
+  json_array_append_new(s->output, json_string(a));
+  free(made), free(wanted), free(guess);
+}
+
+int main(int argc, char **argv) {
+  bool equation = argc == 3 && !strcmp(argv[2], "--equation");
+  if (argc != 2 && !equation) {
+    fprintf(stderr, "usage: score FILE [--equation]\n");
+    return 2;
+  }
+  Lines rows = lines_read(*argv[1] == '/' ? "" : ".", argv[1]);
+  Sum s = {.row = json_array(), .output = json_array()};
+  for (int i = 0; i < rows.n; i++) {
+    json_error_t e;
+    json_t *row = json_loads(rows.line[i], JSON_ALLOW_NUL, &e);
+    if (!row) die("%s:%d:%d: %s", argv[1], i + 1, e.column, e.text);
+    add(&s, row, argv[1], i + 1);
+    json_decref(row);
+  }
+  if (!s.n) die("%s: no rows", argv[1]);
+  json_t *out = json_pack("{s:i, s:f, s:f, s:f, s:I}", "n", s.n, "chrf", textscore_chrf(&s.text), "edit_similarity", 100 * s.text.similarity / s.n, "exact_match",
+                          100.0 * s.exact / s.n, "characters", (json_int_t)s.characters);
+  if (out && equation) {
+    json_object_set_new(out, "right", json_real(100.0 * s.right / s.n));
+    json_object_set_new(out, "commonest", json_real(100.0 * s.guessed / s.n));
+  }
+  if (!out || json_object_set_new(out, "rows", s.row) || json_object_set_new(out, "outputs", s.output)) die("out of memory");
+  if (json_dumpf(out, stdout, JSON_COMPACT | JSON_REAL_PRECISION(6)) || putchar('\n') == EOF || fflush(stdout)) die("standard output: %s", strerror(errno));
+  return 0;
+}

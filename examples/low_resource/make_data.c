@@ -1,0 +1,214 @@
+// Makes the rows of the low-resource experiment: translation from Swahili, Swahili text, word problems with equations.
+//
+//   make_data SOURCE DIR SEED [NAME=N …]      SOURCE: the folder that README.md describes; N: another number of rows than `sizes` below
+//
+// writes DIR/
+//   compose.jsonl            what every row of the table trains on: pairs, Swahili text, a few hundred Swahili problems (each `repeat` times)
+//   expert.jsonl             what m_A is trained further on: Swahili text, and pairs that compose.jsonl has not
+//   english.jsonl            what m_B is trained further on: English problems
+//   {compose,expert,english}_dev.jsonl   development parts, by which settings may be chosen
+//   translation.jsonl ntrex.jsonl problems.jsonl   the tests, of fixed rows whatever SEED is
+//
+// A text that is held out, in either language, is taken from every training part; overlap.c looks at the files once more. "row" is the line of the source.
+#include <stdlib.h>
+#include <string.h>
+
+#include "examples/lib/make.h"
+#include "examples/low_resource/problems.h"
+
+enum { PAIR_SHORTEST = 10, PAIR_LONGEST = 220, TEXT_LONGEST = 600, LAST_TRAIN = 300, LAST_DEV = 400, BORDER = 10 };
+enum { PAIRS, EXPERT_PAIRS, TEXT, EXPERT_TEXT, GSM, REPEAT, DEV, TEST, N_SIZES };
+static Size sizes[N_SIZES] = {
+    {"pairs", 12000}, {"expert_pairs", 14000}, {"text", 2000}, {"expert_text", 40000}, {"gsm8k", 120}, {"repeat", 4}, {"dev", 150}, {"test", 500},
+};
+
+typedef struct Maker {
+  const char *source, *dir;
+  uint64_t seed;
+  TextSet held;
+  Rows compose, expert, text, english, compose_dev, expert_dev, english_dev, translation, ntrex, problems;
+} Maker;
+
+static bool fits(const char *s, int longest) {
+  int n = characters(s);
+  return n >= PAIR_SHORTEST && n <= longest;
+}
+
+static json_t *pair_row(const char *from, const char *to, int line) { return row_asked("Swahili: ", from, "English:", to, line, "translation"); }
+
+// Two files of lines that belong together.
+static void read_pairs(const Maker *m, const char *from, const char *to, Lines *a, Lines *b) {
+  *a = lines_read(m->source, from);
+  *b = lines_read(m->source, to);
+  if (a->n != b->n) die("%s/%s has %d lines, %s has %d: expected as many", m->source, from, a->n, to, b->n);
+}
+
+// A held-out part: both sides of all of it are kept out of training; rows of fitting length go to `out`, of one fixed order.
+static void hold_pairs(Maker *m, const char *from, const char *to, int want, Rows *out) {
+  Lines a, b;
+  uint64_t fixed = 1;
+  read_pairs(m, from, to, &a, &b);
+  for (int i = 0; i < a.n; i++) {
+    set_add(&m->held, a.line[i], HELD_LEAST), set_add(&m->held, b.line[i], HELD_LEAST);
+    if (fits(a.line[i], PAIR_LONGEST) && fits(b.line[i], PAIR_LONGEST)) rows_add(out, pair_row(a.line[i], b.line[i], i + 1));
+  }
+  rows_shuffle(out, &fixed);
+  rows_cut(out, want);
+}
+
+// lafand's development part: some pairs for compose.jsonl's, others, and their Swahili side as text, for expert.jsonl's.
+static void hold_development(Maker *m, int each) {
+  Rows pairs = {0};
+  hold_pairs(m, "translation/lafand-en-swa/dev.swa", "translation/lafand-en-swa/dev.en", 2 * each, &pairs);
+  for (int i = 0; i < pairs.n; i++) {
+    if (i % 2 == 0) { rows_add(&m->compose_dev, pairs.row[i]); continue; }
+    const char *prompt = json_string_value(json_object_get(pairs.row[i], "prompt")), *from = strchr(prompt, ' ') + 1;
+    char *text = strndup(from, strcspn(from, "\n"));
+    rows_add(&m->expert_dev, text ? row_text(text, "text") : NULL);
+    rows_add(&m->expert_dev, pairs.row[i]);
+    free(text);
+  }
+  free(pairs.row);
+}
+
+// lafand's training part: pairs for the composition, others for m_A, and its Swahili side as text. A sentence is taken once.
+static void train_pairs(Maker *m) {
+  Lines a, b;
+  Rows pairs = {0};
+  TextSet seen = {0};
+  int dropped = 0;
+  read_pairs(m, "translation/lafand-en-swa/train.swa", "translation/lafand-en-swa/train.en", &a, &b);
+  for (int i = 0; i < a.n; i++) {
+    if (set_has(&m->held, a.line[i]) || set_has(&m->held, b.line[i])) { dropped++; continue; }
+    if (!fits(a.line[i], TEXT_LONGEST) || !set_add(&seen, a.line[i], 1)) continue;
+    rows_add(&m->text, row_text(a.line[i], "text"));
+    if (fits(a.line[i], PAIR_LONGEST) && fits(b.line[i], PAIR_LONGEST)) rows_add(&pairs, pair_row(a.line[i], b.line[i], i + 1));
+  }
+  rows_shuffle(&pairs, &m->seed);
+  for (int i = 0; i < pairs.n; i++) {
+    if (i < sizes[PAIRS].value) rows_add(&m->compose, pairs.row[i]);
+    else if (i - sizes[PAIRS].value < sizes[EXPERT_PAIRS].value) rows_add(&m->expert, pairs.row[i]);
+    else json_decref(pairs.row[i]);
+  }
+  free(pairs.row);
+  printf("lafand: %d training pairs dropped that a held-out part has\n", dropped);
+}
+
+// The New Testament: a verse a row.
+static void testament(Maker *m) {
+  char *xml = file_read(m->source, "translation/swahili-nt/Swahili-NT.xml", NULL), *at = xml;
+  int verses = 0;
+  while ((at = strstr(at, "<seg ")) && (at = strchr(at, '>'))) {
+    char *end = strstr(++at, "</seg>");
+    if (!end) die("Swahili-NT.xml: a <seg> without its end");
+    *end = 0;
+    char *verse = xml_text(trimmed(at));
+    verses++;
+    if (fits(verse, TEXT_LONGEST) && !set_has(&m->held, verse)) rows_add(&m->text, row_text(verse, "text"));
+    at = end + 1;
+  }
+  if (!verses) die("Swahili-NT.xml: no verses");
+  free(xml);
+}
+
+static void add_problem(Rows *to, const Problem *p, const char *question, int row, int times, const char *guess) {
+  while (times-- > 0) {
+    json_t *made = row_asked("Problem: ", question, "Equation:", p->equation, row, "problems");
+    if (made && guess) json_object_set_new(made, "guess", json_string(guess));
+    rows_add(to, made);
+  }
+}
+
+// MSVAMP: nearly every problem has a near twin beside it, so rows 1-300 train, 301-400 develop, 401-1000 test, without the ten behind each border. English and
+// Swahili texts of the last two, and all of the English ones (which are SVAMP's), are held out. `guess` of a test row is the equation that is commonest
+// in the training rows, with this row's numbers.
+static void msvamp(Maker *m) {
+  ProblemList list = msvamp_read(m->source);
+  const char *commonest = problems_commonest(&list, LAST_TRAIN);
+  for (int i = 0; i < list.n; i++) {
+    const Problem *p = &list.problem[i];
+    if (!p->equation[0]) continue;
+    if (i < LAST_TRAIN) { add_problem(&m->compose, p, p->swahili, i + 1, sizes[REPEAT].value, NULL); continue; }
+    if (i < LAST_TRAIN + BORDER || (i >= LAST_DEV && i < LAST_DEV + BORDER)) continue;
+    char guess[EQUATION_ROOM];
+    if (!equation_infix(commonest, p->number, p->numbers, guess)) *guess = 0;
+    add_problem(i < LAST_DEV ? &m->compose_dev : &m->problems, p, p->swahili, i + 1, 1, guess);
+  }
+  printf("msvamp: %d of %d rows dropped, whose equation does not give the answer; commonest equation: %s\n", list.dropped, list.n, commonest);
+}
+
+static void hold_msvamp(Maker *m) {
+  ProblemList list = msvamp_read(m->source);
+  for (int i = 0; i < list.n; i++) {
+    set_add(&m->held, list.problem[i].english, HELD_LEAST);
+    if (i >= LAST_TRAIN) set_add(&m->held, list.problem[i].swahili, HELD_LEAST);
+  }
+}
+
+static void gsm8k(Maker *m) {
+  ProblemList list = gsm8k_read(m->source);
+  Rows rows = {0};
+  for (int i = 0; i < list.n; i++) {
+    const Problem *p = &list.problem[i];
+    if (set_has(&m->held, p->swahili) || set_has(&m->held, p->english)) continue;
+    if (fits(p->swahili, TEXT_LONGEST)) rows_add(&m->text, row_text(p->swahili, "text"));
+    if (p->equation[0] && fits(p->swahili, PAIR_LONGEST)) add_problem(&rows, p, p->swahili, i + 1, 1, NULL);
+  }
+  rows_shuffle(&rows, &m->seed);
+  rows_cut(&rows, sizes[GSM].value);
+  for (int i = 0; i < rows.n; i++) rows_add(&m->compose, rows.row[i]);
+  free(rows.row);
+  printf("gsm8k: %d of %d questions without an equation of one line\n", list.dropped, list.n);
+}
+
+// MAWPS and ASDiv in English, for m_B; never SVAMP's dev.csv, of which MSVAMP is the translation.
+static void english(Maker *m) {
+  ProblemList list = mawps_read(m->source);
+  TextSet seen = {0};                                // some problems stand there several times
+  int held = 0;
+  for (int i = 0; i < list.n; i++) {
+    const Problem *p = &list.problem[i];
+    if (!p->equation[0] || !set_add(&seen, p->english, 1)) continue;
+    if (set_has(&m->held, p->english)) { held++; continue; }
+    add_problem(&m->english, p, p->english, i + 1, 1, NULL);
+  }
+  rows_shuffle(&m->english, &m->seed);
+  for (int n = sizes[DEV].value; n > 0 && m->english.n > 1; n--) rows_add(&m->english_dev, m->english.row[--m->english.n]);
+  printf("mawps-asdiv: %d of %d rows dropped, whose equation does not give the answer; %d that are held out\n", list.dropped, list.n, held);
+}
+
+int main(int argc, char **argv) {
+  long long seed = argc > 3 ? make_number(argv[3], 0) : -1;
+  if (seed < 0) {
+    fprintf(stderr, "usage: make_data SOURCE DIR SEED [NAME=N …]\n");
+    return 2;
+  }
+  sizes_take(sizes, N_SIZES, argv, argc, 4);
+  Maker m = {.source = argv[1], .dir = argv[2], .seed = (uint64_t)seed};
+  const int test = sizes[TEST].value, dev = sizes[DEV].value;
+
+  hold_pairs(&m, "translation/lafand-en-swa/test.swa", "translation/lafand-en-swa/test.en", test, &m.translation);
+  hold_pairs(&m, "translation/ntrex/newstest2019-ref.swa.txt", "translation/ntrex/newstest2019-src.eng.txt", test, &m.ntrex);
+  hold_development(&m, dev);
+  hold_msvamp(&m);
+
+  train_pairs(&m);
+  testament(&m);
+  msvamp(&m);
+  gsm8k(&m);
+  english(&m);
+
+  rows_shuffle(&m.text, &m.seed);
+  for (int i = 0; i < m.text.n && i < sizes[TEXT].value; i++) rows_add(&m.compose, json_deep_copy(m.text.row[i]));
+  for (int i = 0; i < m.text.n && i < sizes[EXPERT_TEXT].value; i++) rows_add(&m.expert, json_incref(m.text.row[i]));
+  rows_shuffle(&m.expert, &m.seed);
+  rows_shuffle(&m.compose, &m.seed);
+
+  rows_write(&m.compose, m.dir, "compose.jsonl"), rows_write(&m.compose_dev, m.dir, "compose_dev.jsonl");
+  rows_write(&m.expert, m.dir, "expert.jsonl"), rows_write(&m.expert_dev, m.dir, "expert_dev.jsonl");
+  rows_write(&m.english, m.dir, "english.jsonl"), rows_write(&m.english_dev, m.dir, "english_dev.jsonl");
+  rows_write(&m.translation, m.dir, "translation.jsonl");
+  rows_write(&m.ntrex, m.dir, "ntrex.jsonl");
+  rows_write(&m.problems, m.dir, "problems.jsonl");
+  return 0;
+}

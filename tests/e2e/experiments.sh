@@ -1,0 +1,100 @@
+#!/bin/sh
+# examples/low_resource and examples/code: their data makers on small sources in the real ones' forms, what keeps held-out text out, scores, tables, and
+# the whole of `run --quick`.
+. "$(dirname "$0")/lib.sh"
+. "$root/examples/lib/lib.sh"
+lib=$root/examples/lib low=$root/examples/low_resource
+number() { json_number "$1" <"$2"; }
+
+# --- the whole run: every row's result, and a table without a gap
+sh "$low/run" --quick --out low >said 2>err || fail "low_resource/run --quick: $(tail -n 5 err)"
+rows='m_a m_b composition random untrained reads_prompt lora tuned single'
+for r in $rows; do
+  f=low/results/$r-1.json
+  [ -f "$f" ] || fail "no $f"
+  [ "$(tr -d ' \n' <$f | grep -o '"outputs":\[' | wc -l)" = 3 ] || fail "$f: three tasks are expected: $(cat $f)"
+done
+[ "$(grep -c '^| .* | [0-9.]* |' said)" = 9 ] && ! grep -q 'not computed' said || fail "table: $(cat said)"
+grep -q '^QUICK' said || fail "the figures of --quick are not told as such"
+# what each row is: who is composed with whom, and as many parameters of LoRA as of the composition
+hash() { sed -n "s/^ *\"$1\": \"\(.*\)\",*$/\1/p" low/results/$2-1.json; }
+for r in composition reads_prompt single m_a; do [ "$(hash augment $r)" = "$(hash augment composition)" ] || fail "$r has another augment than the composition"; done
+[ "$(for r in composition random untrained; do hash augment $r; done | sort -u | wc -l)" = 3 ] || fail "the augments of composition, random and untrained are not three"
+[ "$(for r in $rows; do hash anchor $r; done | sort -u | wc -l)" = 1 ] || fail "rows have more than one m_B"
+awk -v a="$(number parameters low/results/composition-1.json)" -v b="$(number parameters low/results/lora-1.json)" 'BEGIN { exit !(a > 0.97 * b && a < 1.03 * b) }' ||
+  fail "LoRA trains other than as many parameters"
+# no text of the data is in a result
+cut -d'"' -f8 low/data/translation.jsonl | while IFS= read -r t; do ! grep -rqF "${t# }" low/results || fail "a reference stands in a result: $t"; done
+
+# --- what is there is not computed again; what was cut off goes on and ends in the same result; other settings are refused
+cp -r low/results before
+rm low/results/single-1.json low/rows/single-1/trained low/rows/single-1/ntrex.answers
+sh "$low/run" --quick --out low --row single >said 2>err || fail "a row again: $(tail -n 5 err)"
+diff -r before low/results >differ || fail "gone on with, the result is another: $(cat differ)"
+[ "$(grep -c '^wrote' err)" = 1 ] || fail "more than a row was computed: $(cat err)"
+sh "$low/run" --quick --out low >said 2>err || fail "nothing to do: $(tail -n 5 err)"
+! grep -q '^wrote' err || fail "computed again: $(cat err)"
+rm low/results/single-1.json
+echo other >low/rows/single-1/of
+expect 1 'single-1: was begun with other data, models or settings' sh "$low/run" --quick --out low --row single
+expect 2 'expected one of m_a m_b' sh "$low/run" --row nothing
+expect 77 'skipped: no .*smollm2-135m' sh "$low/run" --models "$dir" --out never
+[ ! -e never ] || fail "something was made"
+
+# --- the rows of the data: a training pair that is a test pair is left out, tests are the same whatever the seed, borders between MSVAMP's parts
+sizes='pairs=60 expert_pairs=60 text=20 expert_text=100 gsm8k=8 repeat=2 dev=4 test=6'
+mkdir one again other
+low/tools/make_data low/sources one 1 $sizes >told || fail "make_data"
+low/tools/make_data low/sources again 1 $sizes >/dev/null
+low/tools/make_data low/sources other 2 $sizes >/dev/null
+diff -r one again >differ || fail "the same seed makes other rows"
+! cmp -s one/compose.jsonl other/compose.jsonl || fail "another seed makes the same rows"
+for t in translation ntrex problems; do cmp -s one/$t.jsonl other/$t.jsonl || fail "$t.jsonl follows the seed"; done
+grep -q '^lafand: 1 training pairs dropped' told || fail "the pair that is held out: $(cat told)"
+of() { grep "\"task\":\"$2\"" one/$1.jsonl | sed 's/.*"row":\([0-9]*\).*/\1/' | sort -n | uniq; }
+[ "$(of problems problems | head -n 1) $(of compose_dev problems | sed -n '1p;$p' | tr '\n' ' ')" = "411 311 400 " ] || fail "MSVAMP's parts: $(of problems problems | head -n 1), $(of compose_dev problems | sed -n '1p;$p')"
+[ "$(of compose problems | tail -n 1)" = 300 ] || fail "MSVAMP's training rows: $(of compose problems | tail -n 1)"
+[ "$(of compose translation | wc -l) $(of expert translation | wc -l)" = "60 60" ] || fail "pairs: $(of compose translation | wc -l) and $(of expert translation | wc -l)"
+of compose translation >a; of expert translation >b
+[ -z "$(sort a b | uniq -d)" ] || fail "the composition and m_A have pairs in common"
+grep -q '"completion":" [0-9]* \* [0-9]* - [0-9]*"\|"completion":" ([0-9]* \* [0-9]*) - [0-9]*"' one/compose.jsonl || fail "no worked equation of GSM8K's"
+grep -q 'Look , I get [0-9]*\\"' one/english.jsonl || fail "a quoted field of the CSV file: $(head -n 1 one/english.jsonl)"
+expect 2 'expected a number for one of pairs' low/tools/make_data low/sources one 1 pair=3
+
+# --- held-out text in a training file is found, whoever wrote it
+overlap=low/tools/overlap
+$overlap one/compose.jsonl one/expert.jsonl one/english.jsonl -- one/translation.jsonl one/ntrex.jsonl one/problems.jsonl one/*_dev.jsonl || fail "held-out text in training"
+head -n 1 one/problems.jsonl | sed 's/"prompt":"Problem: \([^\\]*\).*/"text":"\U\1"}/' >>one/expert.jsonl
+expect 1 'expert.jsonl:[0-9]*: is held out: .*' $overlap one/compose.jsonl one/expert.jsonl -- one/translation.jsonl one/problems.jsonl
+
+# --- scores: an equation by its value, the first line alone, the commonest operation
+cat >answers.jsonl <<'END'
+{"prompt": "", "completion": " 3 * (4 + 2)", "generated": " (2 + 4) * 3\nProblem: more", "row": 7, "guess": "3 + 4"}
+{"prompt": "", "completion": " 10 / 4", "generated": " 2.5 = 10 / 4", "row": 8, "guess": "10 / 4"}
+{"prompt": "", "completion": " 7 - 9", "generated": " 9 - 7", "row": 9, "guess": "9 - 7"}
+{"prompt": "", "completion": " 1 + 1", "generated": " 1 + ", "row": 10, "guess": "0x2"}
+{"prompt": "", "completion": " 8 - 2 - 1", "generated": " 8 - (2 - 1)", "row": 11, "guess": ""}
+{"prompt": "", "completion": " 5 + 5", "generated": " 5 + 5", "row": 12, "guess": "1 / 0"}
+END
+low/tools/score answers.jsonl --equation >scored || fail "score"
+[ "$(number right scored) $(number commonest scored) $(number exact_match scored)" = "50.0 16.6667 16.6667" ] || fail "scores: $(cat scored)"
+grep -q '"rows":\[7,8,9,10,11,12\],"outputs":\["(2 + 4) \* 3",' scored || fail "rows and outputs: $(cat scored)"
+echo '{"completion": "a"}' >broken.jsonl
+expect 1 'broken.jsonl:1: "generated"' low/tools/score broken.jsonl
+
+# --- the table: mean and spread, gaps said, unlike settings refused; a result is whole or not there
+mkdir results
+for s in 1 2 3; do low/tools/record results/x-$s.json row=x seed:=$s common.steps:=5 t.loss:=$s.5 t.n:=4 t.m:=2 || fail "record"; done
+printf 'row x it\nrow y another\ncolumn t.loss 2 loss\ncolumn t.loss/t.n*t.m 3 each\ncolumn t.other 1 other\n' >layout
+low/tools/table layout results >table || fail "table"
+printf '| | loss | each | other |\n|---|---|---|---|\n| it | 2.50 ± 1.00 (3) | 1.250 ± 0.500 (3) | |\n| another | not computed yet | — | — |\n' | diff - table || fail "table"
+low/tools/record results/y-1.json row=y common.steps:=6
+expect 1 '"common" differs' low/tools/table layout results
+expect 1 'is not there in the file' low/tools/record never.json a@=results/y-1.json#common.batch
+[ ! -e never.json ] || fail "a part of a result was left"
+# the table that the README shows is that of the results beside it
+for e in low_resource; do
+  sed -n '/^<!-- table -->$/,/^<!-- end -->$/p' "$root/examples/$e/README.md" | sed '1d;$d' >shown
+  low/tools/table "$root/examples/$e/table.txt" "$root/examples/$e/results" | diff shown - || fail "examples/$e/README.md shows another table than its results make (run without arguments writes it)"
+done
+echo "rows, scores, tables"
