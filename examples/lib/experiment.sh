@@ -42,7 +42,7 @@ prepare() {
   tool "$lib/record.c" tools/record -ljansson
   tool "$lib/table.c" tools/table "$lib/rows.c" -ljansson -lm
   tool "$lib/overlap.c" tools/overlap "$lib/rows.c" -ljansson
-  tool "$lib/score.c" tools/score "$lib/rows.c" "$lib/equation.c" "$root/runtime/work/textscore.c" "$root/runtime/core/alloc.c" "$root/runtime/core/rt_error.c" -ljansson -lm
+  scoring_tool "$lib/score.c" tools/score "$lib/rows.c" "$lib/equation.c"
   make_tools
   if [ -n "$quick" ]; then quick_models; else ln -sfn "$models/$anchor" models/anchor; ln -sfn "$models/$augment" models/augment; fi
   make_rows data >data.txt

@@ -34,8 +34,13 @@ own_directory() {
 
 # build_rates DIR: makes DIR/rates, which says what this machine can do at most (rates.c)
 build_rates() { tool "$root/examples/lib/rates.c" "$1/rates" "$root/runtime/machine/rates.c" -fno-tree-vectorize -pthread; }
+# scoring_tool SOURCE PROGRAM [SOURCE…]: likewise one that uses runtime/work/textscore
+scoring_tool() {
+  source=$1 program=$2; shift 2
+  tool "$source" "$program" "$@" "$root/runtime/work/textscore.c" "$root/runtime/work/words13a.c" "$root/runtime/core/alloc.c" "$root/runtime/core/rt_error.c" -ljansson -lm
+}
 # build_chrf: makes ./chrf, which scores what `eval --dump` wrote (examples/real_pair/chrf.c)
-build_chrf() { tool "$root/examples/real_pair/chrf.c" ./chrf "$root/runtime/work/textscore.c" "$root/runtime/work/words13a.c" "$root/runtime/core/alloc.c" "$root/runtime/core/rt_error.c" -ljansson -lm; }
+build_chrf() { scoring_tool "$root/examples/real_pair/chrf.c" ./chrf; }
 
 # need_number FLAG VALUE: ends the script when VALUE is not a whole number
 need_number() {

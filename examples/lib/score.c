@@ -2,7 +2,7 @@
 //
 //   score FILE [--equation]
 //
-// prints one line of JSON: rows, chrF, edit similarity and exact match in per cent (of texts without the white space around them; what was generated up to the
+// prints one line of JSON: rows, chrF, BLEU of the whole and as the mean over its rows (smoothed), edit similarity and exact match in per cent (of texts without the white space around them; what was generated up to the
 // end of its first line, for a model that was never taught to stop goes on with an example of its own), the characters of the completions, each row's number
 // and what was generated. With --equation also how many written equations have the value of the wanted one, and how many of "guess" have, the equation
 // that is commonest in training.
@@ -17,6 +17,7 @@
 typedef struct Sum {
   TextScore text;
   int n, exact, right, guessed;
+  double sentences;            // the sum of the rows' own BLEU
   long long characters;
   json_t *row, *output;
 } Sum;
@@ -49,6 +50,9 @@ static void add(Sum *s, const json_t *row, const char *path, int line) {
   s->n++;
   s->exact += !strcmp(a, b);
   textscore_add(&s->text, a, strlen(a), b, strlen(b));
+  TextScore alone = {0};
+  textscore_add(&alone, a, strlen(a), b, strlen(b));
+  s->sentences += textscore_sentence_bleu(&alone);
   json_t *number = json_object_get(row, "row");
   json_array_append_new(s->row, number ? json_incref(number) : json_integer(line));
   json_array_append_new(s->output, json_string(a));
@@ -71,7 +75,8 @@ int main(int argc, char **argv) {
     json_decref(row);
   }
   if (!s.n) die("%s: no rows", argv[1]);
-  json_t *out = json_pack("{s:i, s:f, s:f, s:f, s:I}", "n", s.n, "chrf", textscore_chrf(&s.text), "edit_similarity", 100 * s.text.similarity / s.n, "exact_match",
+  json_t *out = json_pack("{s:i, s:f, s:f, s:f, s:f, s:f, s:I}", "n", s.n, "chrf", textscore_chrf(&s.text), "bleu", textscore_bleu(&s.text), "sentence_bleu",
+                          s.sentences / s.n, "edit_similarity", 100 * s.text.similarity / s.n, "exact_match",
                           100.0 * s.exact / s.n, "characters", (json_int_t)s.characters);
   if (out && equation) {
     json_object_set_new(out, "right", json_real(100.0 * s.right / s.n));

@@ -77,7 +77,7 @@ cat >answers.jsonl <<'END'
 {"prompt": "", "completion": " 5 + 5", "generated": " 5 + 5", "row": 12, "guess": "1 / 0"}
 END
 low/tools/score answers.jsonl --equation >scored || fail "score"
-[ "$(number right scored) $(number commonest scored) $(number exact_match scored)" = "50.0 16.6667 16.6667" ] || fail "scores: $(cat scored)"
+[ "$(number right scored) $(number commonest scored) $(number exact_match scored) $(number n scored)" = "50.0 16.6667 16.6667 6" ] || fail "scores: $(cat scored)"
 grep -q '"rows":\[7,8,9,10,11,12\],"outputs":\["(2 + 4) \* 3",' scored || fail "rows and outputs: $(cat scored)"
 echo '{"completion": "a"}' >broken.jsonl
 expect 1 'broken.jsonl:1: "generated"' low/tools/score broken.jsonl
