@@ -39,7 +39,7 @@ scoring_tool() {
   source=$1 program=$2; shift 2
   tool "$source" "$program" "$@" "$root/runtime/work/textscore.c" "$root/runtime/work/words13a.c" "$root/runtime/core/alloc.c" "$root/runtime/core/rt_error.c" -ljansson -lm
 }
-# build_chrf: makes ./chrf, which scores what `eval --dump` wrote (examples/real_pair/chrf.c)
+# build_chrf: makes ./chrf, which scores what `eval --out` wrote (examples/real_pair/chrf.c)
 build_chrf() { scoring_tool "$root/examples/real_pair/chrf.c" ./chrf; }
 
 # need_number FLAG VALUE: ends the script when VALUE is not a whole number

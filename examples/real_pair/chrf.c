@@ -1,7 +1,7 @@
 // chrF of generated text against its references over a whole file, as `app eval` says it (runtime/work/textscore); beside it, of the first line of what was
 // generated alone.
 //
-//   chrf FILE [--first-line]     FILE: what `app eval --dump` writes, {"completion", "generated", …} a line
+//   chrf FILE [--first-line]     FILE: what `app eval --out` writes, {"completion", "generated", …} a line
 //
 // prints the score, 0 to 100. With --first-line only the first line of what was generated counts: a model that was never
 // taught to stop goes on with the next example.

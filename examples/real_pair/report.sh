@@ -7,7 +7,7 @@ size() { sed -n "s/^$1 //p" data/sizes; }        # rows and characters of a part
 for p in smol gemma compose random; do
   echo "evaluating $p" >&2
   ./$p eval --precision "$precision" --data data/dev.jsonl --metric loss --json $(params $p) >$p.loss.json
-  ./$p eval --precision "$precision" --data data/test.jsonl --metric exact_match --max-tokens 64 --dump $p.test.jsonl --json $(params $p) >/dev/null
+  ./$p eval --precision "$precision" --data data/test.jsonl --metric exact_match --max-tokens 64 --out $p.test.jsonl --json $(params $p) >/dev/null
   loss=$(json_number loss <$p.loss.json) labelled=$(json_number labelled <$p.loss.json)
   [ -n "$loss" ] || { echo "no held-out loss from $p" >&2; exit 1; }
   echo "$p $loss $labelled $(./chrf $p.test.jsonl --first-line)"

@@ -3,9 +3,9 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "runtime/commands/budget.h"
+#include "runtime/commands/pace.h"
 #include "runtime/commands/part.h"
 #include "runtime/commands/sampling.h"
 #include "runtime/commands/streams.h"
@@ -27,7 +27,7 @@ typedef struct Answers {
   int64_t left, longest;       // rows to answer at the start; tokens of the longest
   int64_t *known;              // by stream, as decoder_new wants it
   int64_t tokens, ended[3];
-  double start, said;
+  Pace pace;
 } Answers;
 
 typedef struct Answer {        // one that is under way
@@ -157,17 +157,6 @@ static bool begin(Answers *w, Decoder *d, bool *more, RtError *e) {
   return true;
 }
 
-static void say(Answers *w) {
-  bool tty = isatty(STDERR_FILENO);
-  double now = rt_now(), took = now - w->start;
-  if (now - w->said < (tty ? 1 : 10) || !w->done) return;
-  w->said = now;
-  double left = took / (double)w->done * (double)(w->left - w->done);
-  fprintf(stderr, "%s%lld of %lld rows, %.0f tokens a second, about %.0f s left%s", tty ? "\r" : "", (long long)(w->rows - w->left + w->done), (long long)w->rows,
-          (double)w->tokens / took, left, tty ? "\033[K" : "\n");
-  fflush(stderr);
-}
-
 static bool answer_all(Answers *w, Decoder *d, int64_t slots, RtError *e) {
   bool ok = true, more = true;
   int64_t open = 0;
@@ -185,11 +174,11 @@ static bool answer_all(Answers *w, Decoder *d, int64_t slots, RtError *e) {
       drop(s), open--;
     }
     if (did == DECODE_IDLE && !open && !more) break;
-    say(w);
+    pace_say(&w->pace, w->done, w->tokens);
   }
   for (int64_t i = 0; i < slots; i++)
     if (d->seq[i].open) drop(&d->seq[i]);
-  if (isatty(STDERR_FILENO)) fputs("\r\033[K", stderr);
+  pace_end(&w->pace);
   return ok;
 }
 
@@ -202,7 +191,7 @@ static bool run(Answers *w, RtError *e) {
   shape_free(&step), shape_free(&all);
   Decoder *d = ok ? decoder_new(a->en, a->models->tok, slots, w->longest, STEP_TOKENS, PROMPT_CHUNK, false, w->known, e) : NULL;
   if (!d) return false;
-  w->start = w->said = rt_now();
+  w->pace = pace_begin(w->rows - w->left, w->rows);
   ok = answer_all(w, d, slots, e);
   decoder_free(d);
   return ok;
@@ -272,14 +261,14 @@ static bool open_part(Answers *w, RtError *e) {
 }
 
 static void say_end(const Answers *w) {
-  double took = rt_now() - w->start;
+  double took = rt_now() - w->pace.start;
   fprintf(stderr, "%s%s%lld row%s, %lld token%s in %.1f s; stopped by end of text %lld, --stop %lld, length %lld\n", w->o->answers ? w->o->answers : "",
           w->o->answers ? ": " : "", (long long)w->rows, plural(w->rows), (long long)w->tokens, plural(w->tokens), took, (long long)w->ended[0],
           (long long)w->ended[1], (long long)w->ended[2]);
 }
 
 bool answers_make(App *a, const Options *o, RtError *e) {
-  Answers w = {.a = a, .o = o, .known = rt_alloc((size_t)a->models->streams.n, sizeof *w.known), .start = rt_now()};
+  Answers w = {.a = a, .o = o, .known = rt_alloc((size_t)a->models->streams.n, sizeof *w.known), .pace.start = rt_now()};
   bool ok = (w.file = data_open_piped(o->prompts, e)) != NULL;
   if (ok) w.rows = data_count(w.file);
   ok = ok && open_part(&w, e) && read_all(&w, e) && (!w.left || run(&w, e)) && (!w.part || part_finish(w.part, e));

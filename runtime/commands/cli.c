@@ -149,7 +149,7 @@ bool app_open(App *a, const Options *o, RtError *e) {
   a->limits.asked = opt_int(o->memory, 0);
   a->resident = rt_resident(), a->address_space = rt_address_space();
   if (!ok || !o->measured) return ok;
-  if (!trace_allowed(a, o, NULL, (const char *const[]){o->score_out, o->dump, o->answers}, 3, e)) return false;
+  if (!trace_allowed(a, o, NULL, (const char *const[]){o->score_out, o->eval_out, o->answers}, 3, e)) return false;
   profile_engine(a->measured = o->measured, a->en);
   return true;
 }

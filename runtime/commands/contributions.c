@@ -14,7 +14,7 @@ bool contributions_asked(const Options *o, bool want_loss, RtError *e) {
 
 static bool loss_now(App *a, Step *s, const DataFile *f, const DataOptions *o, int64_t cap, double *out, RtError *e) {
   FeedLoss got = {0};
-  if (!feed_loss(a->en, s, f, o, cap, NULL, NULL, NULL, &got, e)) return false;
+  if (!feed_loss(a->en, s, f, o, cap, NULL, NULL, &got, e)) return false;
   *out = got.nll / (double)got.labelled;
   return true;
 }

@@ -354,7 +354,7 @@ static bool pick_dtype(const Options *o, Export *x, RtError *e) {
 
 static bool loss_of(App *a, const DataFile *f, Step *s, FeedLoss *l, RtError *e) {
   DataOptions o = feed_options(a->models);
-  return feed_loss(a->en, s, f, &o, a->en->arena.tokens[a->en->entry[ENTRY_LOSS]], NULL, NULL, NULL, l, e) &&
+  return feed_loss(a->en, s, f, &o, a->en->arena.tokens[a->en->entry[ENTRY_LOSS]], NULL, NULL, l, e) &&
          (l->labelled > 0 || rt_fail(e, "%s: no row has a labelled token", data_path(f)));
 }
 

@@ -57,7 +57,7 @@ bool train_look(Trainer *t, double *held, RtError *e) {
   FeedLoss l;
   *held = NAN;
   if (!t->held) return true;
-  if (!feed_loss(t->en, t->steps.step, t->held, &t->rows, t->budget.cap, t->frozen.held, NULL, NULL, &l, e)) return false;
+  if (!feed_loss(t->en, t->steps.step, t->held, &t->rows, t->budget.cap, t->frozen.held, NULL, &l, e)) return false;
   if (!l.labelled) return rt_fail(e, "%s: no row has a labelled token", t->set.validate);
   *held = l.nll / (double)l.labelled;
   if (!(*held < t->st.best)) return true;

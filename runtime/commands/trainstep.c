@@ -26,7 +26,7 @@ bool train_gradients(Trainer *t, const DataRow *const *row, int64_t n, double *l
   for (int64_t i = 0; i < n; i++) labels += count_labels(row[i]);
   engine_zero_grads(t->en);
   double nll = 0;
-  if (!feed_nll(&t->steps, row, n, (float)(1.0 / (double)labels), &nll, NULL, e)) return false;
+  if (!feed_nll(&t->steps, row, n, (float)(1.0 / (double)labels), &nll, NULL, NULL, e)) return false;
   *loss = nll / (double)labels;
   return true;
 }

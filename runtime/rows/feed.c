@@ -134,21 +134,37 @@ bool feed_steps(FeedSteps *f, const DataRow *const *row, int64_t n, float gscale
 
 typedef struct Sum {
   const FeedSteps *f;
+  const DataRow *const *row;
+  const FeedEach *each;
   double nll;
-  int64_t labelled;
+  int64_t labelled, told;      // rows that `each` was told of
 } Sum;
+
+// Tells of rows up to `to`, of which those that take part in a step are its sequences from the first on.
+static void tell(Sum *sum, int64_t to, const float *nll) {
+  const Step *s = sum->f->step;
+  for (int64_t seq = 0; sum->told < to; sum->told++) {
+    double own = 0;
+    if (nll && takes(sum->f, sum->row[sum->told])) {
+      const StepSeq *q = &s->seq[seq++];
+      for (int64_t r = q->r0; r < q->r0 + q->nr; r++) own += nll[r];
+    }
+    sum->each->tell(sum->each->user, sum->row[sum->told], own);
+  }
+}
 
 static void add_nll(void *user, int64_t first, int64_t rows) {
   Sum *sum = user;
-  (void)first, (void)rows;
   const float *nll = engine_output(sum->f->en, sum->f->ran, OUTPUT_NLL);
   for (int64_t r = 0; r < sum->f->step->nrow; r++) sum->nll += nll[r];
   sum->labelled += sum->f->step->nrow;
+  if (sum->each) tell(sum, first + rows, nll);
 }
 
-bool feed_nll(FeedSteps *f, const DataRow *const *row, int64_t n, float gscale, double *nll, int64_t *labelled, RtError *e) {
-  Sum sum = {.f = f, .nll = *nll};
+bool feed_nll(FeedSteps *f, const DataRow *const *row, int64_t n, float gscale, double *nll, int64_t *labelled, const FeedEach *each, RtError *e) {
+  Sum sum = {.f = f, .row = row, .each = each, .nll = *nll};
   bool ok = feed_steps(f, row, n, gscale, add_nll, &sum, e);
+  if (ok && each) tell(&sum, n, NULL);
   *nll = sum.nll;
   if (labelled) *labelled += sum.labelled;
   return ok;
@@ -160,8 +176,7 @@ const DataRow **data_rows(const Data *d) {
   return row;
 }
 
-bool feed_loss(Engine *en, Step *s, const DataFile *file, const DataOptions *o, int64_t cap, Frozen *frozen, void (*each)(void *user, const DataRow *r), void *user, FeedLoss *out,
-               RtError *e) {
+bool feed_loss(Engine *en, Step *s, const DataFile *file, const DataOptions *o, int64_t cap, Frozen *frozen, const FeedEach *each, FeedLoss *out, RtError *e) {
   enum { STEPS = 8 };          // a batch is some steps: few of them are not full
   FeedSteps f = {.en = en, .step = s, .entry = frozen ? frozen_entry(frozen) : en->entry[ENTRY_LOSS], .frozen = frozen, .cap = cap, .path = data_path(file)};
   FeedRule rule = {.want = size_product(cap, STEPS), .most = INT64_MAX, .words = "a look at them"};
@@ -171,9 +186,8 @@ bool feed_loss(Engine *en, Step *s, const DataFile *file, const DataOptions *o, 
   const FeedBatch *b;
   bool ok = true;
   while (ok && (ok = (b = ahead_next(a, e)) != NULL) && b->n) {
-    ok = feed_nll(&f, b->each, b->n, 0, &out->nll, &out->labelled, e);
+    ok = feed_nll(&f, b->each, b->n, 0, &out->nll, &out->labelled, each, e);
     out->rows += b->n, out->tokens += b->tokens;
-    for (int64_t i = 0; i < b->n && each && ok; i++) each(user, b->each[i]);
   }
   ahead_end(a);
   return ok;

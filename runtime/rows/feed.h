@@ -39,8 +39,14 @@ bool feed_room(FeedSteps *f, int64_t longest, RtError *e);
 // False and an error where there is no room for a row, and where the host asks to stop (rt_stopped).
 bool feed_steps(FeedSteps *f, const DataRow *const *row, int64_t n, float gscale, void (*each)(void *user, int64_t first, int64_t rows), void *user,
                 RtError *e);
+// Told of a row once its loss is known, summed over its labelled tokens, in the order of the rows; one without such a token too.
+typedef struct FeedEach {
+  void (*tell)(void *user, const DataRow *r, double nll);
+  void *user;
+} FeedEach;
 // Adds the summed loss of their labelled tokens to *nll, in double, in row order, by an entry that gives "nll"; and how many they are to *labelled (may be NULL).
-bool feed_nll(FeedSteps *f, const DataRow *const *row, int64_t n, float gscale, double *nll, int64_t *labelled, RtError *e);
+// each may be NULL.
+bool feed_nll(FeedSteps *f, const DataRow *const *row, int64_t n, float gscale, double *nll, int64_t *labelled, const FeedEach *each, RtError *e);
 const DataRow **data_rows(const Data *d);                      // all of them in the file's order; to be freed
 
 // Loss of every row by entry `loss`, in steps of at most `cap` tokens. Rows are read beside the steps where the program has more than one thread.
@@ -48,7 +54,6 @@ typedef struct FeedLoss {
   double nll;
   int64_t labelled, tokens, rows;          // rows: windows of a text are one each
 } FeedLoss;
-// frozen: of entry loss, or NULL. each (may be NULL) is told of every row after its step.
-bool feed_loss(Engine *en, Step *s, const DataFile *f, const DataOptions *o, int64_t cap, Frozen *frozen, void (*each)(void *user, const DataRow *r), void *user, FeedLoss *out,
-               RtError *e);
+// frozen: of entry loss, or NULL. each may be NULL.
+bool feed_loss(Engine *en, Step *s, const DataFile *f, const DataOptions *o, int64_t cap, Frozen *frozen, const FeedEach *each, FeedLoss *out, RtError *e);
 #endif

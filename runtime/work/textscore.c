@@ -161,3 +161,13 @@ void textscore_add(TextScore *t, const char *made, size_t n_made, const char *wa
   t->rows++;
   rt_free(m.at), rt_free(w.at), rt_free(bare_m.at), rt_free(bare_w.at);
 }
+
+static void sum_grams(GramCount *t, const GramCount *more, int n) {
+  for (int i = 0; i < n; i++) t[i].made += more[i].made, t[i].wanted += more[i].wanted, t[i].both += more[i].both;
+}
+
+void textscore_sum(TextScore *t, const TextScore *more) {
+  sum_grams(t->grams, more->grams, CHRF_ORDER), sum_grams(t->words, more->words, BLEU_ORDER);
+  t->similarity += more->similarity, t->rows += more->rows;
+  t->numbered += more->numbered, t->numbers += more->numbers;
+}

@@ -16,6 +16,7 @@ typedef struct TextScore {
 
 // Adds a row: UTF-8, of which what is not valid counts as bytes.
 void textscore_add(TextScore *t, const char *made, size_t n_made, const char *wanted, size_t n_wanted);
+void textscore_sum(TextScore *t, const TextScore *more);
 // 0 to 100, as sacrebleu's corpus_chrf by default: orders 1 to 6, no words, beta 2, no white space.
 double textscore_chrf(const TextScore *t);
 // 0 to 100, as sacrebleu's corpus_bleu by default: words of 13a, orders 1 to 4, those that nothing meets smoothed ("exp"); and as its sentence_bleu, of

@@ -60,7 +60,7 @@ tail -n 1 both | grep -q '^[0-9]* prompt tokens* in .*, 1 token; stopped by ' ||
 grep -q '^1 prompt token ' err || fail "an empty prompt does not start from one token: $(cat err)"
 ./app generate --prompt "<s>" --max-tokens 6 --ignore-eos >begun 2>err || fail "generate: $(cat err)"
 cmp -s empty begun || fail "an empty prompt gives $(cat empty), the beginning of text $(cat begun)"
-./app eval --data empty.jsonl --dump dump --max-tokens 6 >out 2>err || fail "eval: $(cat err)"
+./app eval --data empty.jsonl --out dump --max-tokens 6 >out 2>err || fail "eval: $(cat err)"
 grep -q '(. of 2)' out || fail "a row with an empty prompt does not count: $(cat out)"
 [ "$(wc -l <dump)" = 2 ] || fail "dump: $(cat dump)"
 sed -n '/"line":1,/s/.*"generated":\("[^"]*"\).*/\1/p' dump >made
@@ -72,7 +72,7 @@ printf '{"prompt": "", "completion": %s}\n' "$(cat made)" >right.jsonl
 grep -q '(1 of 1)' out || fail "an exact match from an empty prompt: $(cat out)"
 # a NUL is a character like others
 printf '{"prompt": "wor", "completion": "d\\u0000 it"}\n' >nul.jsonl
-./app eval --data nul.jsonl --metric exact_match --dump dump >out 2>err || fail "eval: $(cat err)"
+./app eval --data nul.jsonl --metric exact_match --out dump >out 2>err || fail "eval: $(cat err)"
 grep -q '"completion":"d\\u0000 it"' dump || fail "a NUL cuts a completion: $(cat dump)"
 # bits per byte: what the labelled tokens say, in UTF-8, and an end of text nothing
 printf '%s\n' '{"prompt": "wor", "completion": "d kité 😀"}' '{"text": "wor 漢字"}' '{"input_ids": [331, 332, 331], "labels": [-100, 332, 331]}' >bytes.jsonl
@@ -82,6 +82,18 @@ figure() { tr ',' '\n' <"$2" | sed -n "s/.*\"$1\": *//p" | head -n 1 | tr -d '}]
 awk -v loss="$(figure loss out)" -v n="$(figure labelled out)" -v is="$(figure bits_per_byte out)" 'BEGIN { want = loss * n / log(2) / 21; exit !(is > 0 && (is - want) ^ 2 < 1e-16 * want * want) }' ||
   fail "bits per byte: $(cat out)"
 for key in bleu chrf edit_similarity; do grep -q "\"$key\"" out || fail "eval says no $key: $(cat out)"; done
+# the same of every row, in the order of the file, whichever text is finished first; windows of a text are one row
+{ cat bytes.jsonl; awk 'BEGIN { for (i = 0; i < 60; i++) s = s "word "; print "{\"text\": \"" s "\"}"; for (i = 1; i < 5; i++) { s = s "w"; print "{\"prompt\": \"wor" i "\", \"completion\": \"is " substr("aaaaaaaaaaaa", 3 * i) " " i "\"}" } }'; } >many.jsonl
+./app eval --data many.jsonl --slots 3 --out each --json >out 2>err || fail "eval --out: $(cat err)"
+grep -q '^wrote each: 8 rows$' err && [ "$(sed 's/^{"line":\([0-9]*\),.*/\1/' each | tr '\n' ' ')" = "1 2 3 4 5 6 7 8 " ] || fail "--out: $(cat each err)"
+sed 's/^[^"]*"line":[0-9]*,"tokens":\([0-9]*\),"labelled":\([0-9]*\),"loss":\([^,]*\),"bytes":\([0-9]*\).*/\1 \2 \3 \4/' each |
+  awk -v t="$(figure tokens out)" -v n="$(figure labelled out)" -v loss="$(figure loss out)" -v b="$(figure bytes out)" '
+    { tokens += $1; labelled += $2; nll += $2 * $3; bytes += $4 }
+    END { d = nll / labelled - loss; exit !(NR == 8 && tokens == t && labelled == n && bytes == b && d * d < 1e-18 * loss * loss) }' || fail "rows do not add up: $(cat each out)"
+[ "$(grep -c '"generated":".*"exact":false,"bleu":[0-9.]*,"chrf":[0-9.]*,"edit_similarity":[0-9.]*' each)" = 5 ] &&
+  [ "$(grep -c '"completion":"is .*"last_number":false}$' each)" = 4 ] || fail "texts of --out: $(cat each)"
+./app eval --data many.jsonl --slots 1 --out one 2>err >said || fail "eval --out: $(cat err)"
+cmp -s one each || fail "--out depends on --slots: $(diff one each)"
 sed -n 3p bytes.jsonl >silent.jsonl
 expect 0 '^silent.jsonl: 1 row  loss [0-9.]*  perplexity [0-9.]*$' ./app eval --data silent.jsonl
 # nothing to start from

@@ -23,7 +23,7 @@ sweep() {
   n=0 last=$#
   for limit in "$@"; do
     n=$((n + 1)) failed=0
-    for command in "train --data text.jsonl --steps 2 --out s.run" "eval --data text.jsonl --dump s.dump" "generate --prompt abc --max-tokens 3" \
+    for command in "train --data text.jsonl --steps 2 --out s.run" "eval --data text.jsonl --out s.dump" "generate --prompt abc --max-tokens 3" \
                    "score --data text.jsonl --out s.st" "export s.dir" info tokenize; do
       rm -rf s.*
       under "$limit" ./own $command
@@ -68,7 +68,7 @@ if [ -c /dev/full ]; then
     got=0; ./own $c <strings >&- 2>said || got=$?
     [ $got = 1 ] && grep -q 'error: .*standard output: it is closed' said || fail "a closed standard output: $got from $c ($(cat said))"
   done
-  for c in "score --data text.jsonl --out" "eval --data text.jsonl --dump"; do expect 1 '/dev/full: No space' ./own $c /dev/full; done
+  for c in "score --data text.jsonl --out" "eval --data text.jsonl --out"; do expect 1 '/dev/full: No space' ./own $c /dev/full; done
 fi
 mkfifo pipe
 exec 3<>pipe 4>pipe 3>&-                         # 4: nobody reads it
@@ -102,7 +102,7 @@ disk() {
 }
 if disk 64k true; then
   for k in 4 8 16 64 128 200 256 400 512 1024; do
-    for c in "train --data text.jsonl --steps 2 --out disk/s.run" "export disk/s.dir" "score --data text.jsonl --out disk/s.st" "eval --data text.jsonl --dump disk/s.dump"; do
+    for c in "train --data text.jsonl --steps 2 --out disk/s.run" "export disk/s.dir" "score --data text.jsonl --out disk/s.st" "eval --data text.jsonl --out disk/s.dump"; do
       disk ${k}k sh -c 'shift; got=0; ./own "$@" || got=$?; find disk -name "*.tmp.*"; exit $got' sh x $c && got=0 || got=$?
       [ $got = 0 ] || { [ $got = 1 ] && grep -q 'error: cannot .*disk/.*No space' said; } || fail "a disk of $k KB, $c: $got ($(cat said))"
       ! grep -q '^disk/' said || fail "a disk of $k KB, $c: left $(cat said)"

@@ -88,7 +88,7 @@ diff -r run before >said || fail "a refused training changed the run: $(cat said
 
 # --- what is written: a pipe that nobody reads is not waited for, a directory is no file
 expect 1 'pipe.*nobody reads' timeout -k 2 120 ./app score --data rows.jsonl --out pipe
-expect 1 'pipe.*nobody reads' timeout -k 2 120 ./app eval --data rows.jsonl --dump pipe
+expect 1 'pipe.*nobody reads' timeout -k 2 120 ./app eval --data rows.jsonl --out pipe
 expect 1 'pipe.*nobody reads' timeout -k 2 120 "$CALMC" build spec.calm --emit=plan -o pipe
 expect 1 'pipe.*nobody reads' timeout -k 2 120 "$CALMC" build spec.calm -o pipe
 expect 1 'folder.*is a directory' timeout -k 2 120 ./app score --data rows.jsonl --out folder

@@ -78,15 +78,15 @@ ln -s rows.jsonl rows.link; ln run/last/theta.safetensors theta.hard; ln -s base
 for out in rows.jsonl rows.link app ./base/model.safetensors aug/config.json config.link run/last/theta.safetensors run/last/theta.json theta.hard; do
   keeps 'cannot write .*: this command reads it' ./app score --data rows.jsonl --params run/last --out $out
 done
-for out in pairs.jsonl new chars.json hard.json; do keeps 'cannot write .*: this command reads it' ./new eval --data pairs.jsonl --dump $out; done
+for out in pairs.jsonl new chars.json hard.json; do keeps 'cannot write .*: this command reads it' ./new eval --data pairs.jsonl --out $out; done
 keeps 'run/log.csv: this command reads it' ./app train --data run/log.csv --steps 2 --out run --overwrite
 keeps 'run/last/theta.safetensors: this command reads it' ./app train --data rows.jsonl --params run/last --steps 2 --out run --overwrite
 rm rows.link theta.hard config.link hard.json
 
 # a single file that was named takes the place of what was there, through a link too; what was made is said
 echo old >dump.real; ln -s dump.real dump
-./new eval --data pairs.jsonl --dump dump 2>err >/dev/null || fail "eval: $(cat err)"
-[ -L dump ] && [ "$(wc -l <dump.real)" = 2 ] && grep -q '^wrote dump: 2 rows$' err || fail "--dump: $(cat dump.real err)"
+./new eval --data pairs.jsonl --out dump 2>err >/dev/null || fail "eval: $(cat err)"
+[ -L dump ] && [ "$(wc -l <dump.real)" = 2 ] && grep -q '^wrote dump: 2 rows$' err || fail "--out: $(cat dump.real err)"
 ./app score --data rows.jsonl --out score.st 2>err || fail "score: $(cat err)"
 tensors=$(head -c $(($(od -An -tu4 -N4 score.st) + 8)) score.st | tail -c +9 | grep -ao '"dtype"' | wc -l)
 grep -q "^wrote score.st: $tensors tensors\$" err || fail "score of $tensors tensors says $(cat err)"

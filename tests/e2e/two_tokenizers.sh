@@ -110,7 +110,7 @@ for s in $specs; do
     cmp -s made want || fail "$p generates from '$prompt' $(cat made), whole forwards give $(cat want)"
   done
   sed -n '1p; 4p' text.jsonl >asked.jsonl
-  ./$p eval --seed 1 --data asked.jsonl --max-tokens 12 --slots 3 --dump dump --json >eval.json 2>err || fail "$p eval: $(cat err)"
+  ./$p eval --seed 1 --data asked.jsonl --max-tokens 12 --slots 3 --out dump --json >eval.json 2>err || fail "$p eval: $(cat err)"
   grep -q '"exact_match"' eval.json && [ "$(wc -l <dump)" = 2 ] || fail "$p eval: $(cat eval.json dump)"
   sed -n 's/.*"generated":\("[^"]*"\).*/\1/p' dump | "$STCAT" --text >many
   : >each

@@ -81,12 +81,14 @@ expect 0 '^warning: --top-k has no effect: at temperature 0' ./own generate --pr
 expect 0 '^warning: --top-p has no effect' ./own generate --prompt ab --top-p 0.5 --max-tokens 2
 ./own generate --prompt ab --top-k 3 --top-p 0.5 --temperature 1 --max-tokens 2 >made 2>err || fail "generate: $(cat err)"
 ! grep 'no effect' err || fail "an option that had one"
-echo mine >dump.jsonl
-expect 0 '^warning: --dump has no effect: no row was generated' ./own eval --data pairs.jsonl --metric loss --dump dump.jsonl
-expect 0 '^warning: --dump has no effect' ./own eval --data text.jsonl --dump dump.jsonl
-[ "$(cat dump.jsonl)" = mine ] || fail "a dump without a row replaced a file"
-expect 0 '^pairs.jsonl: 2 rows .*exact match' ./own eval --data pairs.jsonl --dump dump.jsonl
-! grep 'no effect' said && [ "$(wc -l <dump.jsonl)" = 2 ] || fail "a dump of two rows: $(cat said dump.jsonl)"
+echo mine >each.jsonl
+expect 1 'nothing to score: exact match takes rows' ./own eval --data text.jsonl --metric exact_match --out each.jsonl
+[ "$(cat each.jsonl)" = mine ] || fail "an evaluation of nothing replaced a file"
+expect 0 '^wrote each.jsonl: 2 rows' ./own eval --data pairs.jsonl --metric loss --out each.jsonl
+! grep 'no effect' said && [ "$(grep -c '^{"line":[12],"tokens":[0-9]*,"labelled":[0-9]*,"loss":[0-9.]*,"bytes":[12],"bits_per_byte":[0-9.]*}$' each.jsonl)" = 2 ] ||
+  fail "--out of two losses: $(cat said each.jsonl)"
+expect 0 '^pairs.jsonl: 2 rows .*exact match' ./own eval --data pairs.jsonl --out each.jsonl
+! grep 'no effect' said && [ "$(wc -l <each.jsonl)" = 2 ] || fail "--out of two rows: $(cat said each.jsonl)"
 expect 0 '^warning: --eval has no effect: --data says' ./own eval --data text.jsonl --eval news
 idle() { want=$1; shift; expect 0 "^warning: $want" ./app train --data rows.jsonl --out run --overwrite "$@"; }
 idle '--stop-after has no effect: that is not before the last step' --steps 2 --stop-after 3

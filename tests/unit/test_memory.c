@@ -300,7 +300,7 @@ static Trial TRIAL[] = {
     {.name = "safetensors", .reader = read_safetensors},
     {.name = "train", .words = {"train", "--data", ROWS, "--validate", ROWS, "--steps", "2", "--batch", "1rows", "--save-every", "1", "--out", "out"}},
     {.name = "train --resume", .words = {"train", "--data", ROWS, "--steps", "3", "--batch", "1rows", "--out", "out", "--resume"}, .resumes = true},
-    {.name = "eval", .words = {"eval", "--data", ROWS, "--params", "before/last", "--max-tokens", "2", "--dump", "dump"}},
+    {.name = "eval", .words = {"eval", "--data", ROWS, "--params", "before/last", "--max-tokens", "2", "--out", "dump"}},
     {.name = "generate", .words = {"generate", "--prompt", "wor", "--params", "before/last", "--max-tokens", "3", "--trace", "trace"}},
     {.name = "score", .words = {"score", "--data", ROWS, "--params", "before/last", "--out", "scores", "--grads"}},
     {.name = "info", .words = {"info", "--data", ROWS}},
