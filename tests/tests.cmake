@@ -122,8 +122,19 @@ endforeach()
 calm_unit_test(test_sample calm_work)
 calm_unit_test(test_textscore calm_work)
 
-# --- what is built for a test run: all, or what ctest's labels `unit` and `threads` choose
+# --- under sanitizers: loops that say what kernels should give are tests' own, and most of the time of the tests that have them. They are optimised and
+# not watched; the compiler that is tested is. An error needs few frames of where its memory came from.
 get_property(calm_tests GLOBAL PROPERTY CALM_TESTS)
+if(CALM_SANITIZE)
+  file(GLOB references ${CMAKE_SOURCE_DIR}/tests/unit/test_llvm_*.c)
+  foreach(name test_int8 test_dtype test_native_ops test_native_graphs kernel_harness fence panels openblas plan_runner native_check)
+    list(APPEND references ${CMAKE_SOURCE_DIR}/tests/unit/${name}.c)
+  endforeach()
+  set_property(SOURCE ${references} APPEND PROPERTY COMPILE_OPTIONS -O2 -fno-sanitize=all)
+  set_property(TEST ${calm_tests} PROPERTY ENVIRONMENT "ASAN_OPTIONS=malloc_context_size=5")
+endif()
+
+# --- what is built for a test run: all, or what ctest's labels `unit` and `threads` choose
 add_custom_target(tests_unit DEPENDS ${calm_tests})
 set(threads_tests test_pool test_feed)                    # those that run under the thread sanitizer
 set_property(TEST ${threads_tests} PROPERTY LABELS "unit;threads")

@@ -261,28 +261,42 @@ static void byte_order_marks(void **state) {
 
 // ---- mutations
 
-// Parses, checks, and prints; every diagnostic lies in its file.
-static void survive(const char *text, size_t n) {
-  mutate_limits();
+// The library, parsed once for many texts: a world is left when it has had its share of them.
+typedef struct Crowd {
   World w;
-  world_begin(&w);
-  Spec spec = {.sources = &w.sources};
-  spec.file = parse(&w, text, n);
-  assert_int_equal(spec.file->kind, AST_FILE);
-  bool partial = w.diags.errors > 0;
+  Spec lib;
+  int texts;
+} Crowd;
+
+static void crowd_begin(Crowd *c) {
+  world_begin(&c->w);
+  c->texts = 0;
+  c->lib = (Spec){.sources = &c->w.sources};
   for (const StdFile *f = std_files; f->name; f++)
-    ARENA_PUSH(w.arena, spec.lib, spec.nlib, spec.caplib, parse(&w, f->text, strlen(f->text)));
-  spec_index(w.arena, &spec);
-  resolve(&spec, &w.diags, partial);
+    ARENA_PUSH(c->w.arena, c->lib.lib, c->lib.nlib, c->lib.caplib, parse(&c->w, f->text, strlen(f->text)));
+  assert_int_equal(c->w.diags.n, 0);
+}
+
+// Parses, checks, and prints; every diagnostic lies in its file.
+static void survive(Crowd *c, const char *text, size_t n) {
+  enum { MANY = 50 };
+  mutate_limits();
+  if (c->texts++ == MANY) world_end(&c->w), crowd_begin(c);
+  World *w = &c->w;
+  diags_init(&w->diags, &w->sources);
+  Spec spec = c->lib;
+  spec.file = parse(w, text, n);
+  assert_int_equal(spec.file->kind, AST_FILE);
+  spec_index(w->arena, &spec);
+  resolve(&spec, &w->diags, w->diags.errors > 0);
   Buf b = {0};
   ast_print(spec.file, &b);
-  diags_print(&w.diags, &b);
-  for (int i = 0; i < w.diags.n; i++) {
-    Loc l = w.diags.v[i].loc;
-    assert_true(l.file && (int)l.file < w.sources.n && l.begin <= l.end && l.end <= w.sources.v[l.file].len);
+  diags_print(&w->diags, &b);
+  for (int i = 0; i < w->diags.n; i++) {
+    Loc l = w->diags.v[i].loc;
+    assert_true(l.file && (int)l.file < w->sources.n && l.begin <= l.end && l.end <= w->sources.v[l.file].len);
   }
   buf_free(&b);
-  world_end(&w);
 }
 
 static void mutations(void **state) {
@@ -294,19 +308,22 @@ static void mutations(void **state) {
   const char *rounds = getenv("CALM_FUZZ_ROUNDS");
   int n_rounds = rounds ? atoi(rounds) : 60;
   uint32_t random = MUTATE_SEED;
+  Crowd crowd;
+  crowd_begin(&crowd);
   for (size_t i = 0; i < g.gl_pathc; i++) {
     size_t n;
     char *text = read_all(g.gl_pathv[i], &n);
-    survive(text, n);
+    survive(&crowd, text, n);
     for (int r = 0; n && r < n_rounds; r++) {
       size_t m;
       char *now = mutate(&random, text, n, &m);
-      survive(now, m);
+      survive(&crowd, now, m);
       free(now);
     }
-    for (size_t cut = 0; cut < n; cut += 1 + mutate_below(&random, 97)) survive(text, cut);
+    for (size_t cut = 0; cut < n; cut += 1 + mutate_below(&random, 97)) survive(&crowd, text, cut);
     free(text);
   }
+  world_end(&crowd.w);
   globfree(&g);
 }
 

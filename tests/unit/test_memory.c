@@ -219,10 +219,10 @@ static void refuse(const Trial *t, Kind k, long n, bool single, const char *says
 }
 
 #if defined(__SANITIZE_ADDRESS__)
-enum { DENSE = 29, SPARSE = 29 };
+enum { DENSE = 29, SPARSE = 101 };
 #elif defined(__has_feature)
 #if __has_feature(address_sanitizer)
-enum { DENSE = 29, SPARSE = 29 };
+enum { DENSE = 29, SPARSE = 101 };
 #else
 enum { DENSE = 1, SPARSE = 97 };
 #endif
