@@ -4,7 +4,8 @@
 #   tasks              TEST:MOST_TOKENS[:equation] …    held         development parts and tests, of which no training part may have a text
 #   steps batch        steps and anchor tokens a step of every trained row       a_steps b_steps   of the models that are made once (0: as it is)
 #   precision          of every training and evaluation
-# and define sources (ends the script where data is missing), make_tools, make_rows DIR, quick_sources.
+#   needs   files of the data
+# and define make_tools, make_rows DIR, quick_sources.
 
 usage() { sed -n '2,/^set -eu/s/^# \{0,1\}//p' "$0" | sed '$d'; }
 say() { echo "$*" >&2; }
@@ -28,6 +29,15 @@ options() {
   results=${results:-$here/results}
   cache=${cache:-$root/build/experiments-cache}
   if [ -n "$quick" ]; then results=$out/results cache=$out/cache precision=f32; fi
+}
+
+sources() {
+  for m in $anchor $augment; do
+    [ -f "$models/$m/config.json" ] || { echo "skipped: no $models/$m; README.md says where it comes from, or give --models"; exit 77; }
+  done
+  for f in $needs; do
+    [ -f "$data/$f" ] || { echo "skipped: no $data/$f; README.md says where it comes from, or give --data"; exit 77; }
+  done
 }
 
 # What rows are made of: tools, data, base models. Data is made every time, from the same sources into the same bytes; what it is stands in every result.
@@ -86,7 +96,7 @@ fit() {
   fit_program=$1 fit_dir=$2 fit_data=$3 fit_held=$4 fit_steps=$5; shift 5
   [ ! -e "$fit_dir/trained" ] || return 0
   go=--overwrite; [ ! -e "$fit_dir/run/last/theta.json" ] || go=--resume
-  set -- --data "data/$fit_data" --validate "data/$fit_held" --steps "$fit_steps" --batch "${batch}tokens" --eval-every $(((fit_steps + 7) / 8)) --precision "$precision" "$@"
+  set -- --data "data/$fit_data" --validate "data/$fit_held" --steps "$fit_steps" --batch "${batch}tokens" --eval-every $(((fit_steps + 3) / 4)) --precision "$precision" "$@"
   ./programs/$fit_program train --dry-run "$@" >"$fit_dir/dry" 2>>log
   ./programs/$fit_program train "$@" --out "$fit_dir/run" $go 2>"$fit_dir/train.log" || { tail -n 5 "$fit_dir/train.log" >&2; exit 1; }
   : >"$fit_dir/trained"

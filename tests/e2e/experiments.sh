@@ -61,6 +61,19 @@ grep -q '"completion":" [0-9]* \* [0-9]* - [0-9]*"\|"completion":" ([0-9]* \* [0
 grep -q 'Look , I get [0-9]*\\"' one/english.jsonl || fail "a quoted field of the CSV file: $(head -n 1 one/english.jsonl)"
 expect 2 'expected a number for one of pairs' low/tools/make_data low/sources one 1 pair=3
 
+# --- code: one row of the other experiment, where the augment is the smaller; the line that is also a training line is neither asked for nor shown
+sh "$root/examples/code/run" --quick --out code --row composition >said 2>err || fail "code/run --quick: $(tail -n 5 err)"
+grep -q '^| composition | [0-9.]* |' said && [ "$(grep -c 'not computed' said)" = 8 ] || fail "table: $(cat said)"
+[ "$(tr -d ' \n' <code/results/composition-1.json | grep -o '"outputs":\[' | wc -l)" = 3 ] || fail "three tasks are expected"
+mkdir lines
+code/tools/make_data code/sources lines 1 train=200 develop=40 share=20 dev=4 test=100 >told || fail "make_data"
+[ "$(sed -n 's/^\([a-z_]*\)[.]jsonl /\1 /p; s/^\(1\) lines.*/left out \1/p' told | tail -n 6 | tr '\n' ' ')" = "left out 1 completion 55 left out 1 text_to_code 59 left out 1 code_to_text 59 " ] ||
+  fail "what the tests have: $(cat told)"
+[ "$(grep -c '"row":300,' lines/completion.jsonl lines/text_to_code.jsonl | cut -d: -f2 | tr '\n' ' ')" = "0 0 " ] || fail "a line of the training part is asked for"
+sed -n 's/.*"row":\([0-9]*\),"task":"mbpp".*/\1/p' lines/expert.jsonl | sort -n | sed -n '1p;$p' | tr '\n' ' ' | grep -q '^601 619 $' || fail "MBPP's part"
+[ "$(grep -v '"task":"mbpp"' lines/expert.jsonl | sed 's/.*"row":\([0-9]*\).*/\1/' | sort -n | tail -n 1)" = 200 ] || fail "m_A trains on what is not the training part"
+awk 'NR == FNR { all[$0]; next } !($0 in all) { exit 1 }' lines/expert.jsonl lines/compose.jsonl || fail "the composition has rows that m_A has not"
+
 # --- held-out text in a training file is found, whoever wrote it
 overlap=low/tools/overlap
 $overlap one/compose.jsonl one/expert.jsonl one/english.jsonl -- one/translation.jsonl one/ntrex.jsonl one/problems.jsonl one/*_dev.jsonl || fail "held-out text in training"
@@ -93,7 +106,7 @@ expect 1 '"common" differs' low/tools/table layout results
 expect 1 'is not there in the file' low/tools/record never.json a@=results/y-1.json#common.batch
 [ ! -e never.json ] || fail "a part of a result was left"
 # the table that the README shows is that of the results beside it
-for e in low_resource; do
+for e in low_resource code; do
   sed -n '/^<!-- table -->$/,/^<!-- end -->$/p' "$root/examples/$e/README.md" | sed '1d;$d' >shown
   low/tools/table "$root/examples/$e/table.txt" "$root/examples/$e/results" | diff shown - || fail "examples/$e/README.md shows another table than its results make (run without arguments writes it)"
 done

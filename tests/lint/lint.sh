@@ -37,7 +37,7 @@ for d in $(rooms | sed 's/ .*//'); do [ -d "$d" ] || say "lint: no folder $d"; d
 for f in runtime/*.[ch]; do [ ! -f "$f" ] || say "$f stands in no room"; done
 for d in runtime/*/ compiler/*/; do rooms | grep -q "^${d%/}\( \|\$\)" || say "$d is no room of tests/lint/lint.sh"; done
 
-for d in $(rooms | sed 's/ .*//') runtime examples examples/lib examples/kv_arithmetic examples/real_pair examples/low_resource tests bench; do
+for d in $(rooms | sed 's/ .*//') runtime examples examples/lib examples/kv_arithmetic examples/real_pair examples/low_resource examples/code tests bench; do
   [ -f "$d/README.md" ] || say "$d has no README.md"
 done
 

@@ -1,0 +1,160 @@
+// Makes the rows of the code experiment from Django's lines with their pseudo-code, and MBPP.
+//
+//   make_data SOURCE DIR SEED [NAME=N …]      SOURCE: the folder that README.md describes; N: another size than `sizes` below
+//
+// writes DIR/
+//   expert.jsonl             what m_A is trained further on: three tasks of every line of the training part, MBPP's 601 to 974
+//   compose.jsonl            what every row of the table trains on: `share` per cent of those lines and problems
+//   {expert,compose}_dev.jsonl   a development part, by which settings may be chosen
+//   completion.jsonl text_to_code.jsonl code_to_text.jsonl   the tests, of fixed rows whatever SEED is
+//
+// The split is the data set's own: the first 16,000 lines train, 1,000 develop, the rest test. Django's lines repeat: a line of the last two that stands in the
+// training part, as code or as pseudo-code, is neither asked for nor shown. "row" is the line of the source.
+#include <stdlib.h>
+#include <string.h>
+
+#include "examples/lib/make.h"
+#include "examples/lib/rows.h"
+
+enum { TRAIN, DEVELOP, SHARE, DEV, TEST, N_SIZES };
+static Size sizes[N_SIZES] = {{"train", 16000}, {"develop", 1000}, {"share", 7}, {"dev", 80}, {"test", 500}};
+enum { CONTEXT = 4, CODE_LONGEST = 200, TEXT_LONGEST = 300, MBPP_FIRST = 601, MBPP_LAST = 974 };
+
+typedef json_t *(*Ask)(const Lines *text, const Lines *code, int i, int first);
+
+// The lines before i that are of its part, CONTEXT at most; NULL where there are fewer.
+static json_t *ask_completion(const Lines *text, const Lines *code, int i, int first) {
+  (void)text;
+  size_t n = 1;
+  if (i - first < CONTEXT) return NULL;
+  for (int k = i - CONTEXT; k < i; k++) n += strlen(code->line[k]) + 1;
+  char *context = grow(NULL, n, 1), *to = context;
+  for (int k = i - CONTEXT; k < i; k++) to += sprintf(to, "%s%s", k > i - CONTEXT ? "\n" : "", code->line[k]);
+  json_t *row = row_asked("Code:\n", context, "Next:", code->line[i], i + 1, "completion");
+  free(context);
+  return row;
+}
+static json_t *ask_code(const Lines *text, const Lines *code, int i, int first) {
+  (void)first;
+  return row_asked("Pseudo-code: ", text->line[i], "Python:", code->line[i], i + 1, "text_to_code");
+}
+static json_t *ask_text(const Lines *text, const Lines *code, int i, int first) {
+  (void)first;
+  return row_asked("Python: ", code->line[i], "Pseudo-code:", text->line[i], i + 1, "code_to_text");
+}
+static const struct {
+  const char *file;
+  Ask ask;
+  int shown;                   // lines before it that the prompt has
+} task[] = {{"completion.jsonl", ask_completion, CONTEXT}, {"text_to_code.jsonl", ask_code, 0}, {"code_to_text.jsonl", ask_text, 0}};
+enum { TASKS = sizeof task / sizeof *task };
+
+typedef struct Maker {
+  const char *source, *dir;
+  uint64_t seed;
+  Lines text, code;
+  TextSet seen;                // lines of the training part
+  Rows expert, compose;
+} Maker;
+
+static bool fits(const Maker *m, int i) {
+  int text = characters(m->text.line[i]), code = characters(m->code.line[i]);
+  return text && code && text <= TEXT_LONGEST && code <= CODE_LONGEST;
+}
+
+static void read_lines(Maker *m) {
+  m->text = lines_read(m->source, "code/django/all.anno"), m->code = lines_read(m->source, "code/django/all.code");
+  if (m->text.n != m->code.n) die("code/django: all.anno has %d lines, all.code has %d: expected as many", m->text.n, m->code.n);
+  if (m->text.n <= sizes[TRAIN].value + sizes[DEVELOP].value) die("code/django: %d lines, expected more than %d", m->text.n, sizes[TRAIN].value + sizes[DEVELOP].value);
+}
+
+static void train(Maker *m) {
+  for (int i = 0; i < sizes[TRAIN].value; i++) {
+    set_add(&m->seen, m->text.line[i], 1), set_add(&m->seen, m->code.line[i], 1);
+    bool shared = make_below(&m->seed, 100) < sizes[SHARE].value;
+    for (int t = 0; t < TASKS && fits(m, i); t++) {
+      json_t *row = i >= task[t].shown ? task[t].ask(&m->text, &m->code, i, 0) : NULL;
+      if (!row) continue;
+      if (shared) rows_add(&m->compose, json_incref(row));
+      rows_add(&m->expert, row);
+    }
+  }
+}
+
+// MBPP as function completion: signature and description, then the body. What lies outside of 601 to 974 is its test and development and stays out.
+static void mbpp(Maker *m) {
+  static const char file[] = "code/mbxp/mbpp_release_v1.jsonl";
+  Lines rows = lines_read(m->source, file);
+  int taken = 0;
+  for (int i = 0; i < rows.n; i++) {
+    json_error_t e;
+    json_t *row = json_loads(rows.line[i], 0, &e);
+    const char *id = json_string_value(json_object_get(row, "task_id")), *prompt = json_string_value(json_object_get(row, "prompt"));
+    const char *body = json_string_value(json_object_get(row, "canonical_solution"));
+    if (!id || strncmp(id, "MBPP/", 5) || !prompt || !body) die("%s:%d: expected \"task_id\": \"MBPP/…\", \"prompt\" and \"canonical_solution\"", file, i + 1);
+    int n = atoi(id + 5);
+    if (n >= MBPP_FIRST && n <= MBPP_LAST) {
+      json_t *made = json_pack("{s:s, s:s, s:i, s:s}", "prompt", prompt + strspn(prompt, "\n"), "completion", body, "row", n, "task", "mbpp");
+      if (make_below(&m->seed, 100) < sizes[SHARE].value) rows_add(&m->compose, json_incref(made));
+      rows_add(&m->expert, made);
+      taken++;
+    }
+    json_decref(row);
+  }
+  if (!taken) die("%s: no problem of %d to %d", file, MBPP_FIRST, MBPP_LAST);
+  free(rows.text), free(rows.line);
+}
+
+// Whether a held-out row of line i asks for or shows nothing of the training part.
+static bool unseen(const Maker *m, int i, int shown) {
+  if (set_has(&m->seen, m->text.line[i]) || set_has(&m->seen, m->code.line[i])) return false;
+  for (int k = i - shown; k < i; k++)
+    if (k >= 0 && strlen(m->code.line[k]) >= HELD_LEAST && set_has(&m->seen, m->code.line[k])) return false;
+  return true;
+}
+
+// At most `want` rows of task t from lines [first, end), of one fixed order.
+static Rows held(const Maker *m, int t, int first, int end, int want, int *repeated) {
+  Rows rows = {0};
+  uint64_t fixed = 1;
+  for (int i = first + task[t].shown; i < end; i++) {
+    if (!fits(m, i)) continue;
+    if (!unseen(m, i, task[t].shown)) { ++*repeated; continue; }
+    rows_add(&rows, task[t].ask(&m->text, &m->code, i, first));
+  }
+  rows_shuffle(&rows, &fixed);
+  rows_cut(&rows, want);
+  return rows;
+}
+
+int main(int argc, char **argv) {
+  long long seed = argc > 3 ? make_number(argv[3], 0) : -1;
+  if (seed < 0) {
+    fprintf(stderr, "usage: make_data SOURCE DIR SEED [NAME=N …]\n");
+    return 2;
+  }
+  sizes_take(sizes, N_SIZES, argv, argc, 4);
+  Maker m = {.source = argv[1], .dir = argv[2], .seed = (uint64_t)seed};
+  read_lines(&m);
+  train(&m);
+  mbpp(&m);
+  rows_shuffle(&m.expert, &m.seed), rows_shuffle(&m.compose, &m.seed);
+  rows_write(&m.expert, m.dir, "expert.jsonl"), rows_write(&m.compose, m.dir, "compose.jsonl");
+
+  const int dev = sizes[TRAIN].value, test = dev + sizes[DEVELOP].value;
+  Rows develop = {0}, again = {0};
+  int repeated = 0;
+  for (int t = 0; t < TASKS; t++) {
+    Rows part = held(&m, t, dev, test, sizes[DEV].value, &repeated);
+    for (int i = 0; i < part.n; i++) rows_add(&develop, part.row[i]), rows_add(&again, json_incref(part.row[i]));
+    free(part.row);
+  }
+  rows_write(&develop, m.dir, "compose_dev.jsonl"), rows_write(&again, m.dir, "expert_dev.jsonl");
+  for (int t = 0; t < TASKS; t++) {
+    repeated = 0;
+    Rows part = held(&m, t, test, m.text.n, sizes[TEST].value, &repeated);
+    printf("%d lines that the training part has are left out\n", repeated);
+    rows_write(&part, m.dir, task[t].file);
+  }
+  return 0;
+}
