@@ -63,6 +63,7 @@ calm_unit_test(test_cost calm_plan)
 # --- llvm
 calm_unit_test(test_llvm_row calm_testkit)
 calm_unit_test(test_llvm_gemm calm_testkit)
+calm_unit_test(test_llvm_experts calm_testkit)
 calm_unit_test(test_llvm_xent calm_testkit)
 calm_unit_test(test_llvm_dw calm_testkit)
 calm_unit_test(test_llvm_gather calm_testkit)

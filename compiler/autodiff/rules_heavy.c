@@ -54,6 +54,22 @@ void grad_unslice(Reverse *r, NodeId y, NodeId dy) {
   grad_give(r, y, 0, graph_add(r->g, OP_slice, &dy, 1, &piece, NULL));
 }
 
+void grad_pick(Reverse *r, NodeId y, NodeId dy) {
+  Attr whole = {.of_unpick = {r->g->node[in(r, y, 0)].type.dim[1]}};
+  grad_give(r, y, 0, graph_add(r->g, OP_unpick, (NodeId[]){dy, in(r, y, 1)}, 2, &whole, NULL));
+}
+
+void grad_unpick(Reverse *r, NodeId y, NodeId dy) { grad_give(r, y, 0, graph_bin(r->g, OP_pick, dy, in(r, y, 1))); }
+
+// The matrices of experts are frozen (build/weight.c), and which of them a row goes to has no gradient. What goes back through them is the other
+// product of the pair.
+void grad_experts(Reverse *r, NodeId y, NodeId dy) {
+  static const OpId back[OP_COUNT] = {[OP_to_experts] = OP_to_experts_dx, [OP_to_experts_dx] = OP_to_experts,
+                                      [OP_from_experts] = OP_from_experts_dx, [OP_from_experts_dx] = OP_from_experts};
+  if (grad_wanted(r, y, 1)) refuse(r, y);
+  if (grad_wanted(r, y, 0)) grad_give(r, y, 0, graph_add(r->g, back[r->g->node[y].op], (NodeId[]){dy, in(r, y, 1), in(r, y, 2)}, 3, &r->g->node[y].attr, NULL));
+}
+
 void grad_lookup(Reverse *r, NodeId y, NodeId dy) {
   Attr rows = {.of_lookup_dw = {r->g->node[in(r, y, 1)].type.dim[0], r->g->node[y].attr.of_lookup.from}};
   if (grad_wanted(r, y, 1))

@@ -35,7 +35,7 @@ static Value turn(Ev *ev, const Args *a, NodeId x, Value w) {
   int inner = tx->rank - 1;
   bool fits = inner > 0 && tw->rank > inner;
   for (int i = 0; fits && i < inner; i++) fits = tw->dim[i] == tx->dim[1 + i];
-  if (fits) return v_tensor(t_add(ev, a->at[1], OP_transpose, &w.node, 1, &(Attr){.of_transpose = {inner}}));
+  if (fits) return v_tensor(t_add(ev, a->at[1], OP_transpose, &w.node, 1, &(Attr){.of_transpose = {inner, 0}}));
   const char *want = show_dims(ev->b, ev->g, tx->dim + 1, inner > 0 ? inner : 0);
   return fail(ev, a->at[1], "linear: the weight before '.t' is %s, expected %.*s, out…] for x %s",
               show_type(ev->b, ev->g, tw), (int)strlen(want) - 1, want, show_type(ev->b, ev->g, tx));
@@ -199,6 +199,62 @@ static Value call_concat(Ev *ev, Args *a) {
   for (int k = 0; k < 2; k++) in[k] = t_add(ev, a->call->loc, OP_unslice, &in[k], 1, &(Attr){.of_unslice = {axis, k ? n : 0, both}});
   return in[0] == NODE_NONE || in[1] == NODE_NONE ? v_poison() : v_tensor(t_bin(ev, a->call->loc, OP_add, in[0], in[1]));
 }
+
+// ---- experts
+
+// Numbers [T, n] of some of an extent, as largest gives them.
+static bool ids_arg(Ev *ev, const Args *a, int i, NodeId x) {
+  const Type *t = a->v[i].kind == V_TENSOR ? t_type(ev, a->v[i].node) : NULL, *tx = t_type(ev, x);
+  if (type_row_sym(tx) < 0) {
+    fail(ev, a->at[0], "%s takes rows of tokens; found %s", a->call->name, v_text(ev, &a->v[0]));
+    return false;
+  }
+  if (t && t->dt == DT_I32 && t->rank == 2 && t->dim[0] == tx->dim[0]) return true;
+  fail(ev, a->at[i], "%s takes numbers [tokens, n] as largest gives them, of the same rows; found %s", a->call->name, v_text(ev, &a->v[i]));
+  return false;
+}
+
+static Value call_largest(Ev *ev, Args *a) {
+  NodeId x = operand(ev, a, 0);
+  int64_t n;
+  if (x == NODE_NONE) return v_poison();
+  const Type *t = t_type(ev, x);
+  if (type_row_sym(t) < 0 || t->rank != 2) return fail(ev, a->at[0], "largest takes rows of one extent, [tokens, E]; found %s", show_type(ev->b, ev->g, t));
+  if (!v_size(&a->v[1], t->dim[1], &n)) return fail(ev, a->at[1], "largest takes a whole number from 1 to %lld; found %s", (long long)t->dim[1], v_text(ev, &a->v[1]));
+  return v_tensor(t_add(ev, a->call->loc, OP_largest, &x, 1, &(Attr){.of_largest = {n}}));
+}
+
+static Value call_pick(Ev *ev, Args *a) {
+  NodeId x = operand(ev, a, 0);
+  if (x == NODE_NONE || !ids_arg(ev, a, 1, x)) return v_poison();
+  return v_tensor(t_add(ev, a->call->loc, OP_pick, (NodeId[]){x, a->v[1].node}, 2, NULL));
+}
+
+// x has `lead` extents before those that the matrices sum over.
+static Value experts(Ev *ev, Args *a, OpId op, int lead) {
+  NodeId x = operand(ev, a, 0);
+  bool turned = a->v[1].kind == V_TURNED;
+  if (x == NODE_NONE || a->v[1].kind == V_POISON || a->v[2].kind == V_POISON || !ids_arg(ev, a, 2, x)) return v_poison();
+  if (!turned && a->v[1].kind != V_TENSOR) return v_tensor(operand(ev, a, 1));
+  NodeId w = a->v[1].node, root = w;
+  const Type *tx = t_type(ev, x), *tw = t_type(ev, w), *ids = t_type(ev, a->v[2].node);
+  while (op_is(ev->g->node[root].op, T_SAME_DATA)) root = ev->g->node[root].in[0];
+  if (!op_is(ev->g->node[root].op, T_STORED))
+    return fail(ev, a->at[1], "%s takes the weights of a model's file, which stay as they are; found %s", a->call->name, v_text(ev, &a->v[1]));
+  if (op_is(ev->g->node[root].op, T_SERIES) && t_type(ev, root)->dim[0] != tw->dim[0])
+    return fail(ev, a->at[1], "%s: the first extent of the weights counts the experts; it is %lld, declared %lld", a->call->name, (long long)t_type(ev, root)->dim[0], (long long)tw->dim[0]);
+  int inner = tx->rank - lead, from = turned ? 1 : tw->rank - inner;
+  bool fits = inner > 0 && tw->rank > 1 + inner && ids->dim[1] <= tw->dim[0] && (lead == 1 || tx->dim[1] == ids->dim[1]);
+  for (int i = 0; fits && i < inner; i++) fits = tw->dim[from + i] == tx->dim[lead + i];
+  if (!fits)
+    return fail(ev, a->call->loc, "%s: x %s, weights %s%s and ids %s do not fit: expected x[T, %sin…], w[E, %s], ids[T, n], n at most E", a->call->name, show_type(ev->b, ev->g, tx),
+                show_type(ev->b, ev->g, tw), turned ? ".t" : "", show_type(ev->b, ev->g, ids), lead == 1 ? "" : "n, ", turned ? "in…, out…].t" : "out…, in…]");
+  if (turned) w = t_add(ev, a->at[1], OP_transpose, &w, 1, &(Attr){.of_transpose = {inner, 1}});
+  NodeId in[3] = {x, as_kept(ev, a->at[1], w, inner), a->v[2].node};
+  return v_tensor(t_add(ev, a->call->loc, op, in, 3, &(Attr){.of_to_experts = {inner}}));
+}
+static Value call_to_experts(Ev *ev, Args *a) { return experts(ev, a, OP_to_experts, 1); }
+static Value call_from_experts(Ev *ev, Args *a) { return experts(ev, a, OP_from_experts, 2); }
 
 // ---- rows
 

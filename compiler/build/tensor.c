@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "build/ctx.h"
+#include "graph/ops.h"
 
 const Type *t_type(const Ev *ev, NodeId n) { return &ev->g->node[n].type; }
 
@@ -33,6 +34,11 @@ NodeId t_add(Ev *ev, Loc loc, OpId op, const NodeId *in, int nin, const Attr *at
   for (int i = 0; i < nin; i++)
     if (in[i] == NODE_NONE) return NODE_NONE;
   if (!spend(ev, loc, NODE_UNITS)) return NODE_NONE;
+  for (int i = 0; i < nin; i++)
+    if (op_reads_series(ev->g, in[i]) && op_class(op) != OPC_EXPERTS && !op_is(op, T_ROUNDED | T_TURNED)) {
+      fail(ev, loc, "weights of which * is the number are read by to_experts and from_experts only");
+      return NODE_NONE;
+    }
   NodeId n = graph_add(ev->g, op, in, nin, attr, &why);
   if (n == NODE_NONE) fail(ev, loc, "%s: %s", op_name(op), why ? why : "shapes do not fit");
   else place(ev, n, loc);
@@ -149,7 +155,7 @@ NodeId t_reshape(Ev *ev, Loc loc, NodeId x, const int64_t *dim, int n) {
 Value t_turned(Ev *ev, Loc loc, Value x) {
   NodeId root = x.node;
   while (ev->g->node[root].op == OP_reshape) root = ev->g->node[root].in[0];
-  if (ev->g->node[root].op != OP_weight && ev->g->node[root].op != OP_param)
+  if (!op_is(ev->g->node[root].op, T_STORED | T_TRAINED))
     return fail(ev, loc, "'.t' is for weights and parameters stored as [in…, out…]; found %s", v_text(ev, &x));
   x.kind = V_TURNED;
   return x;

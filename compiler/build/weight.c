@@ -21,6 +21,12 @@ static void add_names(Ev *ev, Loc loc, const char *name, Value *out, int *n, int
   }
 }
 
+// The name of tensor i of those in whose name * is the number; of others the name itself.
+static const char *numbered(Build *b, const char *name, int64_t i) {
+  const char *star = strchr(name, '*');
+  return star ? arena_printf(b->a, "%.*s%lld%s", (int)(star - name), name, (long long)i, star + 1) : name;
+}
+
 Value weight_named(Ev *ev, Scope *s, const Ast *call) {
   enum { MAX_NAMES = 32 };
   if (ev->survey) {
@@ -44,7 +50,7 @@ Value weight_named(Ev *ev, Scope *s, const Ast *call) {
   Value w = {.kind = V_WEIGHT, .v = name, .n = n, .b = optional};
   if (optional) {
     bool there = false;
-    for (int i = 0; ev->m->file && i < n; i++) there = there || st_find(ev->m->file->st, name[i].s);
+    for (int i = 0; ev->m->file && i < n; i++) there = there || st_find(ev->m->file->st, numbered(ev->b, name[i].s, 0));
     if (!there) return v_none(NULL);
   }
   return w;
@@ -206,6 +212,39 @@ static bool stored_dtype(const StTensor *t, Dtype *out) {
   return t->dtype != DT_NONE && dtype_info[t->dtype].use == DTYPE_STORED;
 }
 
+// The tensor of the file that the spelling w means, if it is as declared, and the number of its name; NULL when not, which was told.
+static const StTensor *stored_tensor(Ev *ev, const Ast *e, const Value *w, const int64_t *dim, int n, Dtype *dt, int *at) {
+  Build *b = ev->b;
+  const StTensor *t = NULL;
+  for (*at = 0; *at < w->n && !(t = model_tensor(ev->m->file, w->v[*at].s)); ++*at) {}
+  if (!t) {
+    not_there(ev, e, w);
+    ev->m->lacks_weight = true;
+    return NULL;
+  }
+  b->about = local_name(ev, t->name);
+  if (!joins(t, dim, n)) {
+    int64_t elems = 0;
+    const char *count = !size_of_shape(dim, n, &elems) ? "more elements than can be counted"
+                                                       : arena_printf(b->a, "%lld element%s", (long long)elems, plural(elems));
+    fail(ev, e->loc, "weight '%s' of model '%s' is %s in %s, expected %s = %s (%s)", t->name,
+                ev->m->pub->name, shape_text(b, t->shape, t->rank), model_file_of(ev->m->file, b->a, t),
+                source_text(b, (Loc){e->loc.file, e->kid[0]->loc.end, e->loc.end}), shape_text(b, dim, n), count);
+    return NULL;
+  }
+  if (!stored_dtype(t, dt)) {
+    char stored[128];
+    dtype_stored_names(stored, sizeof stored);
+    fail(ev, e->loc,
+         "weight '%s' of model '%s' is stored as %s; %s are supported, and transformers writes them: "
+         "AutoModelForCausalLM.from_pretrained(DIR, dtype=torch.bfloat16).save_pretrained(OUT)",
+         t->name, ev->m->pub->name, dtype_info[t->dtype].file, stored);
+    return NULL;
+  }
+  b->about = NULL;
+  return t;
+}
+
 // ---- tune
 
 static bool is_tuned(Ev *ev, const char *name) {
@@ -240,42 +279,51 @@ void check_tunes(Build *b, MInst *m) {
 // Of the names that a weight's spelling may mean (add_names), the one by the arch's first prefix that stands for the same as name `at`.
 static int canonical(const Ev *ev, int at) { return ev->m->prefix && ev->m->prefix->nkid ? at - at % ev->m->prefix->nkid : at; }
 
+// ---- experts' weights: tensors in whose name * is the number
+
+// All that the spelling w means are of one shape and type, that of the first; none is tuned.
+static Value weight_series(Ev *ev, const Ast *e, const Value *w, const int64_t *dim, int n) {
+  Build *b = ev->b;
+  Value *zero = ARENA_ARRAY(b->a, Value, w->n);
+  for (int i = 0; i < w->n; i++) zero[i] = v_string(numbered(b, w->v[i].s, 0));
+  if (!ev->m->file) return fail(ev, e->loc, "experts' weights are those of a file: a model made from nothing has none, and none are trained");
+  if (n < 2 || dim[0] < 1) return fail(ev, e->loc, "weight '%s' needs the number of its tensors and their extents: [E, …]", w->v[0].s);
+  int at = 0;
+  while (at < w->n && !st_find(ev->m->file->st, zero[at].s)) at++;
+  at = at < w->n ? at : 0;
+  const char *name = arena_printf(b->a, "%s.%s", ev->m->pub->name, w->v[at].s);
+  NodeId node = t_memo(ev, name);
+  if (node != NODE_NONE) return v_tensor(t_reshape(ev, e->loc, node, dim, n));
+  Type type = {.rank = n};
+  memcpy(type.dim, dim, (size_t)n * sizeof *dim);
+  for (int64_t i = 0; i < dim[0]; i++) {
+    const Value name_of = v_string(numbered(b, w->v[at].s, i)), one = {.kind = V_WEIGHT, .v = &name_of, .n = 1};
+    Dtype dt;
+    int only;
+    if (!spend(ev, e->loc, 1)) return v_poison();
+    const StTensor *t = stored_tensor(ev, e, &one, dim + 1, n - 1, &dt, &only);
+    if (!t) return stand_in(ev, dim, n);
+    if (is_tuned(ev, t->name)) return fail(ev, ev->m->tune->loc, "weight '%s' of model '%s' is one of its experts': they are not trained; tune others by their names", t->name, ev->m->pub->name);
+    if (i && dt != type.dt) return fail(ev, e->loc, "weight '%s' of model '%s' is stored as %s, that of expert 0 as %s", t->name, ev->m->pub->name, dtype_name(dt), dtype_name(type.dt));
+    type.dt = dt;
+  }
+  node = graph_source(ev->g, OP_weights, type, &(Attr){.name = name});
+  t_remember(ev, name, node);
+  return v_tensor(node);
+}
+
 Value weight_shaped(Ev *ev, const Ast *e, Value w, const int64_t *dim, int n) {
   Build *b = ev->b;
   for (int i = 0; i < n; i++)
     if (dim_is_sym(dim[i]))
       return fail(ev, e->loc, "a weight's extents are fixed; %s is known only at run time",
                   ev->g->sym[dim_sym(dim[i])].name);
+  if (strchr(w.v[0].s, '*')) return weight_series(ev, e, &w, dim, n);
   if (!ev->m->file) return weight_made(ev, e, w.v[0].s, dim, n);
-  const StTensor *t = NULL;
-  int at = 0;
-  while (at < w.n && !(t = model_tensor(ev->m->file, w.v[at].s))) at++;
-  if (!t) {
-    not_there(ev, e, &w);
-    ev->m->lacks_weight = true;
-    return stand_in(ev, dim, n);
-  }
-  ev->b->about = local_name(ev, t->name);
-  if (!joins(t, dim, n)) {
-    int64_t elems = 0;
-    const char *count = !size_of_shape(dim, n, &elems) ? "more elements than can be counted"
-                                                       : arena_printf(b->a, "%lld element%s", (long long)elems, plural(elems));
-    fail(ev, e->loc, "weight '%s' of model '%s' is %s in %s, expected %s = %s (%s)", t->name,
-                ev->m->pub->name, shape_text(b, t->shape, t->rank), model_file_of(ev->m->file, b->a, t),
-                source_text(b, (Loc){e->loc.file, e->kid[0]->loc.end, e->loc.end}), shape_text(b, dim, n), count);
-    return stand_in(ev, dim, n);
-  }
   Type type = {.rank = n};
-  if (!stored_dtype(t, &type.dt)) {
-    char stored[128];
-    dtype_stored_names(stored, sizeof stored);
-    fail(ev, e->loc,
-         "weight '%s' of model '%s' is stored as %s; %s are supported, and transformers writes them: "
-         "AutoModelForCausalLM.from_pretrained(DIR, dtype=torch.bfloat16).save_pretrained(OUT)",
-         t->name, ev->m->pub->name, dtype_info[t->dtype].file, stored);
-    return stand_in(ev, dim, n);
-  }
-  ev->b->about = NULL;
+  int at;
+  const StTensor *t = stored_tensor(ev, e, &w, dim, n, &type.dt, &at);
+  if (!t) return stand_in(ev, dim, n);
   memcpy(type.dim, dim, (size_t)n * sizeof *dim);
   const char *name = arena_printf(b->a, "%s.%s", ev->m->pub->name, t->name);
   adapt_meets(ev, t->name, w.v[canonical(ev, at)].s);

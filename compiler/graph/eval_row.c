@@ -91,10 +91,11 @@ void eval_transpose(Eval *e, NodeId id) {
   const Type *t = eval_type(e, id, 0);
   const double *x = eval_in(e, id, 0);
   double *y = eval_out(e, id, 0);
-  int64_t in = 1, out = 1;
-  for (int i = 0; i < t->rank; i++) *(i < e->g->node[id].attr.of_transpose.inner ? &in : &out) *= t->dim[i];
-  for (int64_t i = 0; i < in; i++)
-    for (int64_t o = 0; o < out; o++) y[o * in + i] = x[i * out + o];
+  int64_t in = 1, out = 1, stack = e->g->node[id].attr.of_transpose.stack, E = stack ? t->dim[0] : 1;
+  for (int i = (int)stack; i < t->rank; i++) *(i < stack + e->g->node[id].attr.of_transpose.inner ? &in : &out) *= t->dim[i];
+  for (int64_t at = 0; at < E * in * out; at += in * out)
+    for (int64_t i = 0; i < in; i++)
+      for (int64_t o = 0; o < out; o++) y[at + o * in + i] = x[at + i * out + o];
 }
 
 // Stored numbers are f32 without rounding, and so are those made of them.

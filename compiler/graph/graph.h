@@ -153,6 +153,7 @@ typedef enum OpClass {                       // how the planner sees an op
   OPC_VIEW,                                  // reshape, part: no work
   OPC_GEMM,                                  // linear, linear_dx: token rows times a static matrix
   OPC_DW,                                    // linear_dw: sums over rows into a static matrix
+  OPC_EXPERTS,                               // token rows times those of several static matrices that each row names
   OPC_ATTENTION, OPC_ATTENTION_GRAD,
   OPC_GATHER, OPC_SCATTER,                   // lookup, take | lookup_dw, untake, append
   OPC_COLSUM,                                // sums over rows into a static vector
@@ -186,6 +187,7 @@ typedef enum OpTrait {
   T_LITERAL = 1 << 19,
   T_GONE = 1 << 21,                          // its operand, once gradients are made (passes/stops)
   T_ROUNDED = 1 << 20,                       // a tensor as int8: no source itself
+  T_SERIES = 1 << 22,                        // several tensors of a file, as one: of products of experts alone
 } OpTrait;
 #define T_WHOLE(k) (1u << (24 + (k)))         // operand k is read at all rows, whichever row is made
 unsigned op_traits(OpId op);

@@ -53,6 +53,11 @@ bool op_attr_field(AttrFields *at, AttrField *f) {
 int op_min_in(OpId op) { return row[op].min_in; }
 int op_max_in(OpId op) { return row[op].max_in; }
 
+bool op_reads_series(const Graph *g, NodeId n) {
+  while (op_is(g->node[n].op, T_SAME_DATA | T_ROUNDED | T_TURNED)) n = g->node[n].in[0];
+  return op_is(g->node[n].op, T_SERIES);
+}
+
 OpId op_find(const char *name) {
   for (int i = 0; i < OP_COUNT; i++) {
     if (!strcmp(row[i].name, name)) return (OpId)i;

@@ -21,5 +21,6 @@ AttrFields op_attr_fields(OpId op);
 bool op_attr_field(AttrFields *at, AttrField *f);
 int op_min_in(OpId op);
 int op_max_in(OpId op);
+bool op_reads_series(const Graph *g, NodeId n);   // is n several tensors of a file as one, under other extents, turned or rounded?
 OpId op_find(const char *name);              // OP_COUNT when there is none
 #endif

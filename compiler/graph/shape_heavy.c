@@ -32,13 +32,13 @@ static const char *extents(const Graph *g, const Type *t, int from, int n) {
 const char *shape_transpose(const Graph *g, Node *n) {
   const Type *x = shape_in(g, n, 0);
   const Node *from = &g->node[n->in[0]];
-  int inner = (int)n->attr.of_transpose.inner, outer = x->rank - inner;
+  int inner = (int)n->attr.of_transpose.inner, stack = n->attr.of_transpose.stack != 0, outer = x->rank - stack - inner;
   while (from->op == OP_reshape) from = &g->node[from->in[0]];
-  if (from->op != OP_weight && from->op != OP_param) return shape_bad(g, n, "expected a weight or a parameter");
+  if (!op_is(from->op, T_STORED | T_TRAINED)) return shape_bad(g, n, "expected a weight or a parameter");
   if (!is_static(x) || inner < 1 || outer < 1) return shape_bad(g, n, "expected inner and outer extents");
   n->out[0] = *x;
-  memcpy(n->out[0].dim, x->dim + inner, (size_t)outer * sizeof *x->dim);
-  memcpy(n->out[0].dim + outer, x->dim, (size_t)inner * sizeof *x->dim);
+  memcpy(n->out[0].dim + stack, x->dim + stack + inner, (size_t)outer * sizeof *x->dim);
+  memcpy(n->out[0].dim + stack + outer, x->dim + stack, (size_t)inner * sizeof *x->dim);
   return NULL;
 }
 
@@ -48,7 +48,7 @@ const char *shape_int8(const Graph *g, Node *n) {
   const Node *from = &g->node[n->in[0]];
   int inner = (int)n->attr.of_int8.inner;
   while (from->op == OP_reshape || from->op == OP_transpose) from = &g->node[from->in[0]];
-  if (from->op != OP_weight || dtype_info[x->dt].use != DTYPE_STORED) return shape_bad(g, n, "expected a frozen weight");
+  if (!op_is(from->op, T_STORED) || dtype_info[x->dt].use != DTYPE_STORED) return shape_bad(g, n, "expected a frozen weight");
   if (inner < 1 || inner >= x->rank) return shape_bad(g, n, "expected inner and outer extents");
   n->out[0] = *x;
   n->out[0].dt = DT_I8;

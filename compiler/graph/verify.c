@@ -46,6 +46,9 @@ static const char *check_parts(const Graph *g, Arena *a, NodeId id) {
     if (f.kind == 'd' && (!n->attr.data || type_row_sym(&n->type) >= 0))
       return wrong(a, g, id, "is a literal without values");
   }
+  for (int k = 0; k < n->nin; k++) {
+    if (op_reads_series(g, n->in[k]) && op_class(n->op) != OPC_EXPERTS && !op_is(n->op, T_SAME_DATA | T_ROUNDED | T_TURNED)) return wrong(a, g, id, "reads weights of experts");
+  }
   for (int k = 0; k < n->nin && !op_is(n->op, T_PART); k++) {
     if (g->node[n->in[k]].nout > 1) return wrong(a, g, id, "reads a node with several results, and not through part");
   }

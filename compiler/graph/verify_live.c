@@ -75,6 +75,8 @@ static const Asked asked[] = {
     {OP_lookup_dw, 0, {{OP_lookup, 0, 0}}},
     {OP_linear_dw, 0, {{OP_linear, 0, 1}, {OP_linear_dx, 0, 0}}},
     {OP_linear_dx, 0, {{OP_linear, 1, 1}}},
+    {OP_to_experts_dx, 0, {{OP_to_experts, 1, 1}}},
+    {OP_from_experts_dx, 0, {{OP_from_experts, 1, 1}}},
 };
 enum { N_ASKED = sizeof asked / sizeof *asked };
 

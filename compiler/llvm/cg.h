@@ -84,6 +84,7 @@ LLVMValueRef cg_mask16(Cg *g, LLVMValueRef n);                                  
 LLVMValueRef cg_load_mask(Cg *g, LLVMTypeRef t, LLVMValueRef p, LLVMValueRef mask);   // a vector; others 0, untouched memory
 LLVMValueRef cg_load16_mask(Cg *g, LLVMValueRef p, LLVMValueRef mask);           // others 0, untouched memory
 void cg_store16_mask(Cg *g, LLVMValueRef v, LLVMValueRef p, LLVMValueRef mask);
+void cg_store_lanes(Cg *g, LLVMValueRef v, LLVMValueRef p, LLVMValueRef mask);   // mask NULL: all
 // Stored numbers as f32, exactly, by the row of their type (runtime/abi/dtype.def).
 LLVMTypeRef cg_dtype(Cg *g, Dtype dt);                                           // of an element in memory
 LLVMValueRef cg_load_f32(Cg *g, Dtype dt, LLVMValueRef p);
@@ -96,6 +97,9 @@ typedef struct CgLoop {
 } CgLoop;
 CgLoop cg_loop(Cg *g, LLVMValueRef lo, LLVMValueRef hi, int64_t step);          // positions in the body; .i is the index
 void cg_loop_end(Cg *g, CgLoop *l);                                              // positions after
+// Columns lo … hi - 1, 16 at a time: f at each first one, with the mask of the tail, or NULL.
+typedef void CgLanes(Cg *g, void *user, LLVMValueRef col, LLVMValueRef mask);
+void cg_columns(Cg *g, LLVMValueRef lo, LLVMValueRef hi, CgLanes *f, void *user);
 typedef struct CgIf {
   LLVMBasicBlockRef otherwise, exit;
   bool has_else;

@@ -56,3 +56,14 @@ void cg_endif(Cg *g, CgIf *i) {
   }
   LLVMPositionBuilderAtEnd(g->b, i->exit);
 }
+
+void cg_columns(Cg *g, LLVMValueRef lo, LLVMValueRef hi, CgLanes *f, void *user) {
+  LLVMValueRef lanes = cg_i64(g, LANES);
+  LLVMValueRef full = cg_add(g, lo, cg_mul(g, cg_udiv(g, cg_sub(g, hi, lo), lanes), lanes));
+  CgLoop l = cg_loop(g, lo, full, LANES);
+  f(g, user, l.i, NULL);
+  cg_loop_end(g, &l);
+  CgIf tail = cg_if(g, cg_lt(g, full, hi));
+  f(g, user, full, cg_mask16(g, cg_sub(g, hi, full)));
+  cg_endif(g, &tail);
+}

@@ -66,6 +66,11 @@ void cg_store16_mask(Cg *g, LLVMValueRef v, LLVMValueRef p, LLVMValueRef mask) {
   cg_intrinsic(g, "llvm.masked.store", t, 2, args, 4);
 }
 
+void cg_store_lanes(Cg *g, LLVMValueRef v, LLVMValueRef p, LLVMValueRef mask) {
+  if (mask) cg_store16_mask(g, v, p, mask);
+  else cg_store16(g, v, p);
+}
+
 // ---- stored numbers (runtime/abi/dtype.def)
 
 LLVMTypeRef cg_dtype(Cg *g, Dtype dt) {

@@ -15,24 +15,6 @@ static LLVMValueRef row_at(Cg *g, LLVMTypeRef t, int arg, LLVMValueRef row, int6
   return cg_at(g, t, cg_arg_ptr(g, arg), cg_mul(g, row, cg_i64(g, width)));
 }
 
-typedef void Lanes(Cg *g, void *user, LLVMValueRef col, LLVMValueRef mask);
-// Columns lo … hi - 1 (values), 16 at a time, the tail masked.
-static void columns(Cg *g, LLVMValueRef lo, LLVMValueRef hi, Lanes *f, void *user) {
-  LLVMValueRef lanes = cg_i64(g, LANES);
-  LLVMValueRef full = cg_add(g, lo, cg_mul(g, cg_udiv(g, cg_sub(g, hi, lo), lanes), lanes));
-  CgLoop l = cg_loop(g, lo, full, LANES);
-  f(g, user, l.i, NULL);
-  cg_loop_end(g, &l);
-  CgIf tail = cg_if(g, cg_lt(g, full, hi));
-  f(g, user, full, cg_mask16(g, cg_sub(g, hi, full)));
-  cg_endif(g, &tail);
-}
-
-static void store_lanes(Cg *g, LLVMValueRef v, LLVMValueRef p, LLVMValueRef mask) {
-  if (mask) cg_store16_mask(g, v, p, mask);
-  else cg_store16(g, v, p);
-}
-
 // ---- tasks of ROWS rows
 static CgLoop row_loop(Cg *g) {
   LLVMValueRef first = cg_mul(g, cg_task(g), cg_i64(g, ROWS));
@@ -49,7 +31,7 @@ typedef struct Copy {
 static void copy_lanes(Cg *g, void *user, LLVMValueRef col, LLVMValueRef mask) {
   const Copy *c = user;
   LLVMValueRef v = cg_load16_f32(g, c->dt, cg_at(g, cg_dtype(g, c->dt), c->from, col), mask);
-  store_lanes(g, v, cg_at(g, g->f32, c->to, col), mask);
+  cg_store_lanes(g, v, cg_at(g, g->f32, c->to, col), mask);
 }
 
 LLVMValueRef tasks_LOOKUP(Cg *g, const Kernel *k, LLVMValueRef rows, LLVMValueRef *ptr) {
@@ -76,15 +58,15 @@ static void round_lanes(Cg *g, void *user, LLVMValueRef col, LLVMValueRef mask) 
   const Rounding *r = user;
   LLVMValueRef whole = int8_whole(g, load_lanes(g, &r->c, col, mask), r->scales);
   whole = LLVMBuildSIToFP(g->b, LLVMBuildFPToSI(g->b, whole, g->v16i32, ""), g->v16f32, "");       // as it is kept: there is no -0
-  store_lanes(g, cg_fmul(g, whole, r->scales), cg_at(g, g->f32, r->c.to, col), mask);
+  cg_store_lanes(g, cg_fmul(g, whole, r->scales), cg_at(g, g->f32, r->c.to, col), mask);
 }
 
 static void round_group(Cg *g, Rounding *r, LLVMValueRef lo, LLVMValueRef hi) {
   r->most = cg_var(g, g->v16i32, LLVMConstNull(g->v16i32));
-  columns(g, lo, hi, most_lanes, r);
+  cg_columns(g, lo, hi, most_lanes, r);
   LLVMValueRef most = cg_intrinsic(g, "llvm.vector.reduce.umax", &g->v16i32, 1, (LLVMValueRef[]){cg_get(g, g->v16i32, r->most)}, 1);
   r->scales = int8_scales(g, LLVMBuildBitCast(g->b, cg_splat(g, LLVMBuildBitCast(g->b, most, g->f32, "")), g->v16i32, ""));
-  columns(g, lo, hi, round_lanes, r);
+  cg_columns(g, lo, hi, round_lanes, r);
 }
 
 static void round_row(Cg *g, const Copy *c, int64_t width) {
@@ -104,7 +86,7 @@ void emit_LOOKUP(Cg *g, const Kernel *k) {
   LLVMValueRef row = cg_add(g, index_at(g, KARG(LOOKUP, ids), r.i), cg_i64(g, k->LOOKUP.from));
   Copy c = {dt, row_at(g, cg_dtype(g, dt), KARG(LOOKUP, table), row, width), row_at(g, g->f32, KARG(LOOKUP, out), r.i, width)};
   if (k->LOOKUP.rounded) round_row(g, &c, width);
-  else columns(g, cg_i64(g, 0), cg_i64(g, width), copy_lanes, &c);
+  else cg_columns(g, cg_i64(g, 0), cg_i64(g, width), copy_lanes, &c);
   cg_loop_end(g, &r);
 }
 
@@ -118,7 +100,7 @@ void emit_TAKE(Cg *g, const Kernel *k) {
   if (k->TAKE.bytes != 4) bug("rows of elements of %lld bytes are moved", (long long)k->TAKE.bytes);
   CgLoop r = row_loop(g);
   Copy c = {DT_F32, row_at(g, g->f32, KARG(TAKE, x), index_at(g, KARG(TAKE, idx), r.i), k->TAKE.W), row_at(g, g->f32, KARG(TAKE, out), r.i, k->TAKE.W)};
-  columns(g, cg_i64(g, 0), cg_i64(g, k->TAKE.W), copy_lanes, &c);
+  cg_columns(g, cg_i64(g, 0), cg_i64(g, k->TAKE.W), copy_lanes, &c);
   cg_loop_end(g, &r);
 }
 
@@ -141,7 +123,7 @@ void emit_APPEND(Cg *g, const Kernel *k) {
   Dtype dt = cache_dtype(cg_precision(g));
   LLVMValueRef to = row_at(g, cg_dtype(g, dt), KARG(APPEND, cache), index_at(g, KARG(APPEND, slots), r.i), k->APPEND.W);
   Copy c = {DT_F32, row_at(g, g->f32, KARG(APPEND, x), r.i, k->APPEND.W), to};
-  columns(g, cg_i64(g, 0), cg_i64(g, k->APPEND.W), dt == DT_F32 ? copy_lanes : round_to_lanes, &c);
+  cg_columns(g, cg_i64(g, 0), cg_i64(g, k->APPEND.W), dt == DT_F32 ? copy_lanes : round_to_lanes, &c);
   cg_loop_end(g, &r);
 }
 
@@ -155,7 +137,7 @@ LLVMValueRef tasks_UNSLICE(Cg *g, const Kernel *k, LLVMValueRef rows, LLVMValueR
 }
 
 static void zero_lanes(Cg *g, void *user, LLVMValueRef col, LLVMValueRef mask) {
-  store_lanes(g, cg_splatc(g, 0), cg_at(g, g->f32, (LLVMValueRef)user, col), mask);
+  cg_store_lanes(g, cg_splatc(g, 0), cg_at(g, g->f32, (LLVMValueRef)user, col), mask);
 }
 
 static void emit_piece(Cg *g, const KExtents_SLICE *e, bool out) {
@@ -169,10 +151,10 @@ static void emit_piece(Cg *g, const KExtents_SLICE *e, bool out) {
   LLVMValueRef at = cg_at(g, g->f32, wide, cg_i64(g, from));
   Copy c = {DT_F32, out ? at : piece, out ? piece : at};
   if (!out) {
-    columns(g, zero, cg_i64(g, from), zero_lanes, wide);
-    columns(g, cg_i64(g, from + C), cg_i64(g, B), zero_lanes, wide);
+    cg_columns(g, zero, cg_i64(g, from), zero_lanes, wide);
+    cg_columns(g, cg_i64(g, from + C), cg_i64(g, B), zero_lanes, wide);
   }
-  columns(g, zero, cg_i64(g, C), copy_lanes, &c);
+  cg_columns(g, zero, cg_i64(g, C), copy_lanes, &c);
   cg_loop_end(g, &a);
   cg_loop_end(g, &r);
 }
@@ -192,7 +174,7 @@ static void column_range(Cg *g, int64_t width, LLVMValueRef *lo, LLVMValueRef *h
 
 static void zero_rows(Cg *g, int arg, LLVMValueRef rows, int64_t width, LLVMValueRef lo, LLVMValueRef hi) {
   CgLoop r = cg_loop(g, cg_i64(g, 0), rows, 1);
-  columns(g, lo, hi, zero_lanes, row_at(g, g->f32, arg, r.i, width));
+  cg_columns(g, lo, hi, zero_lanes, row_at(g, g->f32, arg, r.i, width));
   cg_loop_end(g, &r);
 }
 
@@ -208,7 +190,7 @@ void emit_UNTAKE(Cg *g, const Kernel *k) {
   zero_rows(g, KARG(UNTAKE, out), cg_rows(g), width, lo, hi);
   CgLoop r = cg_loop(g, cg_i64(g, 0), cg_arg_word(g, 1 + k->narg), 1);
   Copy c = {DT_F32, row_at(g, g->f32, KARG(UNTAKE, dy), r.i, width), row_at(g, g->f32, KARG(UNTAKE, out), index_at(g, KARG(UNTAKE, idx), r.i), width)};
-  columns(g, lo, hi, copy_lanes, &c);
+  cg_columns(g, lo, hi, copy_lanes, &c);
   cg_loop_end(g, &r);
 }
 
@@ -216,7 +198,7 @@ static void add_lanes(Cg *g, void *user, LLVMValueRef col, LLVMValueRef mask) {
   const Copy *c = user;
   LLVMValueRef to = cg_at(g, g->f32, c->to, col);
   LLVMValueRef v = cg_load16_f32(g, DT_F32, cg_at(g, g->f32, c->from, col), mask);
-  store_lanes(g, cg_fadd(g, cg_load16_f32(g, DT_F32, to, mask), v), to, mask);
+  cg_store_lanes(g, cg_fadd(g, cg_load16_f32(g, DT_F32, to, mask), v), to, mask);
 }
 
 LLVMValueRef tasks_LOOKUP_DW(Cg *g, const Kernel *k, LLVMValueRef rows, LLVMValueRef *ptr) {
@@ -232,7 +214,7 @@ void emit_LOOKUP_DW(Cg *g, const Kernel *k) {
   CgLoop r = cg_loop(g, cg_i64(g, 0), cg_rows(g), 1);
   Copy c = {DT_F32, row_at(g, g->f32, KARG(LOOKUP_DW, dy), r.i, width),
             row_at(g, g->f32, KARG(LOOKUP_DW, dtable), cg_add(g, index_at(g, KARG(LOOKUP_DW, ids), r.i), cg_i64(g, k->LOOKUP_DW.from)), width)};
-  columns(g, lo, hi, add_lanes, &c);
+  cg_columns(g, lo, hi, add_lanes, &c);
   cg_loop_end(g, &r);
 }
 
@@ -245,9 +227,9 @@ void emit_COLSUM(Cg *g, const Kernel *k) {
   int64_t width = k->COLSUM.W;
   LLVMValueRef lo, hi, out = cg_arg_ptr(g, KARG(COLSUM, out));
   column_range(g, width, &lo, &hi);
-  columns(g, lo, hi, zero_lanes, out);
+  cg_columns(g, lo, hi, zero_lanes, out);
   CgLoop r = cg_loop(g, cg_i64(g, 0), cg_rows(g), 1);
   Copy c = {DT_F32, row_at(g, g->f32, KARG(COLSUM, x), r.i, width), out};
-  columns(g, lo, hi, add_lanes, &c);
+  cg_columns(g, lo, hi, add_lanes, &c);
   cg_loop_end(g, &r);
 }

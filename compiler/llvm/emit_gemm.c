@@ -144,8 +144,7 @@ static Block block_t(Cg *g, const Kernel *k) {
   return b;
 }
 
-// A 16 x 16 block: rows n … n + count - 1 of a forward panel become columns of 16 rows of k, those behind them zeros. The same block of the next panel,
-// `ahead` elements further, is wanted soon. A function that all such kernels share.
+// See mm.h: a function that all such kernels share.
 enum { T_PANEL, T_N, T_DST, T_AHEAD, T_COUNT };
 static void transpose_body(Cg *g, Dtype dt, bool pairs, int count) {
   LLVMValueRef v[PANEL], panel = LLVMGetParam(g->fn, T_PANEL), n = LLVMGetParam(g->fn, T_N), dst = LLVMGetParam(g->fn, T_DST);
@@ -155,7 +154,7 @@ static void transpose_body(Cg *g, Dtype dt, bool pairs, int count) {
   for (int i = 0; i < rows; i++) cg_store(g, v[i], cg_at(g, g->f32, dst, cg_i64(g, (int64_t)i * PANEL)));
 }
 
-static void transpose_block(Cg *g, Dtype dt, LLVMValueRef panel, LLVMValueRef n, LLVMValueRef dst, int count, int64_t ahead) {
+void mm_transpose_block(Cg *g, Dtype dt, LLVMValueRef panel, LLVMValueRef n, LLVMValueRef dst, int count, int64_t ahead) {
   LLVMTypeRef t[T_COUNT] = {g->ptr, g->i64, g->ptr, g->i64}, type = LLVMFunctionType(g->void_t, t, T_COUNT, false);
   LLVMValueRef arg[T_COUNT] = {panel, n, dst, cg_i64(g, ahead)};
   bool pairs = cg_in_pairs(g, dt);
@@ -183,11 +182,11 @@ static void repack(Cg *g, const Kernel *k, const Block *b, LLVMValueRef dst, LLV
   CgLoop kb = cg_loop(g, zero, depth, PANEL);
   LLVMValueRef from = forward_panel(g, k, cg_add(g, k0, kb.i)), to = cg_at(g, to_t, dst, cg_mul(g, kb.i, sixteen));
   CgLoop c = cg_loop(g, zero, whole, PANEL);
-  transpose_block(g, dt, from, cg_add(g, b->c0, c.i), cg_at(g, to_t, to, cg_mul(g, cg_udiv(g, c.i, sixteen), cg_i64(g, PANEL_T))), PANEL, ahead);
+  mm_transpose_block(g, dt, from, cg_add(g, b->c0, c.i), cg_at(g, to_t, to, cg_mul(g, cg_udiv(g, c.i, sixteen), cg_i64(g, PANEL_T))), PANEL, ahead);
   cg_loop_end(g, &c);
   if (rest) {
     CgIf tail = cg_if(g, cg_lt(g, whole, b->cols));
-    transpose_block(g, dt, from, cg_add(g, b->c0, whole), cg_at(g, to_t, to, cg_mul(g, cg_udiv(g, whole, sixteen), cg_i64(g, PANEL_T))), rest, ahead);
+    mm_transpose_block(g, dt, from, cg_add(g, b->c0, whole), cg_at(g, to_t, to, cg_mul(g, cg_udiv(g, whole, sixteen), cg_i64(g, PANEL_T))), rest, ahead);
     cg_endif(g, &tail);
   }
   cg_loop_end(g, &kb);

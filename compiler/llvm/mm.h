@@ -85,6 +85,9 @@ int64_t mm_int8_scratch(int64_t cols);
 // A block of a panel, rows k … k + count - 1 (k a multiple of 16) of 16 columns, as the panel of the transposed matrix: 16 vectors, the columns, or in pairs
 // words of two columns, 8; those past `count` 0. Gives how many.
 int mm_turn(Cg *g, Dtype dt, bool pairs, LLVMValueRef panel, LLVMValueRef k, int count, LLVMValueRef v[PANEL]);
+// A 16 x 16 block: rows n … n + count - 1 of a forward panel become columns of 16 rows of k, at dst, those behind them zeros. The same block of the next
+// panel, `ahead` elements further, is wanted soon.
+void mm_transpose_block(Cg *g, Dtype dt, LLVMValueRef panel, LLVMValueRef n, LLVMValueRef dst, int count, int64_t ahead);
 // calm_dw_<isa>, a tile of a weight gradient (emit_dw.c).
 void mm_emit_dw(Cg *g, const Isa *isa, Precision precision);
 // dw[rows][cols] (+)= dy[T][rows]^T x[T][cols] by it, in bf16 in pairs: all f32, rows n, k and k floats apart; rows and cols at most DW_TILE. scratch:

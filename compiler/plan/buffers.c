@@ -1,6 +1,7 @@
 // Buffers: where each value lives, made on first use.
 #include <string.h>
 
+#include "dsl/base/bug.h"
 #include "plan/lower.h"
 
 int plan_buf(Plan *p, const PBuf *b) {
@@ -121,4 +122,45 @@ int lower_packed(Lower *l, NodeId w, int64_t N, int64_t K) {
   PBuf b = {.kind = kind, .name = p->buf[source].name, .dt = dt, .sym = -1, .elems = elems,
             .packed = {.source = source, .N = N, .K = K, .turned = turned}};
   return keyed_buf(p, &b, key);
+}
+
+// Expert e's tensor: one of a series, or a part of one that holds them all.
+static int stacked_source(Lower *l, const Node *w, int64_t e, int64_t E, int64_t elems) {
+  Plan *p = l->p;
+  const Type *t = &w->type;
+  if (op_is(w->op, T_SERIES)) {
+    const char *star = strchr(w->attr.name, '*'), *name = arena_printf(p->arena, "%.*s%lld%s", (int)(star - w->attr.name), w->attr.name, (long long)e, star + 1);
+    Type one = {.dt = t->dt, .rank = 1, .dim = {elems}};
+    return plan_named_buf(p, BUF_WEIGHT, name, &one, -1);
+  }
+  const char *key = arena_printf(p->arena, "%s#%lld of %lld", w->attr.name, (long long)e, (long long)E);
+  int there = plan_find(p, BUF_WEIGHT, key);
+  PBuf b = {.kind = BUF_WEIGHT, .name = arena_strdup(p->arena, w->attr.name), .dt = t->dt, .sym = -1, .elems = elems, .stored = {.part = e, .parts = E}};
+  return there >= 0 ? there : keyed_buf(p, &b, key);
+}
+
+// Panels lie in the order of their buffers, each from a multiple of RT_BUF_ALIGN on, so that a kernel finds those of matrix e from the first's.
+int lower_stack(Lower *l, NodeId w, int64_t N, int64_t K) {
+  Plan *p = l->p;
+  NodeId r = fuse_root(l->g, w);
+  bool rounded = op_is(l->g->node[r].op, T_ROUNDED);
+  if (rounded) r = fuse_root(l->g, l->g->node[r].in[0]);
+  bool turned = op_is(l->g->node[r].op, T_TURNED);
+  if (turned) r = fuse_root(l->g, l->g->node[r].in[0]);
+  const Node *x = &l->g->node[r];
+  int64_t E = l->g->node[w].type.dim[0];
+  if (!op_is(x->op, T_STORED)) bug("experts of %s: their matrices are frozen tensors", op_name(x->op));
+  Dtype dt = rounded ? DT_I8 : panel_dtype(x->type.dt);
+  const char *key = arena_printf(p->arena, "stack %s.%lld.%lld.%d.%s", x->attr.name, (long long)E, (long long)K, turned, dtype_name(dt));
+  int there = map_find(&p->named[BUF_PACKED], key);
+  if (there >= 0) return there;
+  int *source = ARENA_ARRAY(l->arena, int, E);
+  for (int64_t e = 0; e < E; e++) source[e] = stacked_source(l, x, e, E, N * K);
+  for (int64_t e = 0; e < E; e++) {
+    PBuf b = {.kind = BUF_PACKED, .name = p->buf[source[e]].name, .dt = dt, .sym = -1, .elems = panels_elems(dt, N, K),
+              .packed = {.source = source[e], .N = N, .K = K, .turned = turned, .stack = e ? 0 : E}};
+    int made = e ? plan_buf(p, &b) : keyed_buf(p, &b, key);
+    if (!e) there = made;
+  }
+  return there;
 }

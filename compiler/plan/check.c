@@ -10,6 +10,18 @@ static _Noreturn void bug_at(const Plan *p, int entry, int call, int buf, const 
   bug("plan of entry %s, call %d, buffer b%d (%s): %s", p->entry[entry].name, call, buf, p->buf[buf].name, what);
 }
 
+// Experts' panels: buffers that follow each other, alike but for what they are packed from (lower_stack).
+static bool holds_stack(const Plan *p, const Kernel *k, int arg, int b) {
+  if ((k->cls != K_EXPERTS && k->cls != K_EXPERTS_T) || arg != KARG(EXPERTS, packed)) return true;
+  const PBuf *first = &p->buf[b];
+  bool same = b + k->EXPERTS.E <= p->nbuf && first->kind == BUF_PACKED && first->packed.stack == k->EXPERTS.E;
+  for (int e = 1; same && e < k->EXPERTS.E; e++) {
+    const PBuf *x = first + e;
+    same = x->kind == BUF_PACKED && x->dt == first->dt && x->elems == first->elems && x->packed.N == first->packed.N && x->packed.K == first->packed.K;
+  }
+  return same;
+}
+
 // Every activation is written by an earlier call before it is read.
 static void check_order(const Plan *p, int entry) {
   const PlanEntry *e = &p->entry[entry];
@@ -20,6 +32,7 @@ static void check_order(const Plan *p, int entry) {
       int b = e->call[c].buf[i];
       if (p->buf[b].kind == BUF_ACT && !k->arg[i].written && !ready[b]) bug_at(p, entry, c, b, "read before it is written");
       if (p->buf[b].kind == BUF_ACT && p->buf[b].act.entry != entry) bug_at(p, entry, c, b, "belongs to another entry");
+      if (!holds_stack(p, k, i, b)) bug_at(p, entry, c, b, "the panels of its experts do not lie behind it");
       if (k->arg[i].written && (p->buf[b].kind == BUF_WEIGHT || p->buf[b].kind == BUF_CONST)) bug_at(p, entry, c, b, "a frozen tensor is written");
     }
     for (int i = 0; i < k->narg; i++) {

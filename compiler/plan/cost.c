@@ -36,6 +36,8 @@ static int64_t flops_none(const Kernel *k) { return (void)k, 0; }
 static int64_t flops_row(const Kernel *k) { return row_work(&k->prog[0]) - 1; }
 static int64_t flops_gemm(const Kernel *k) { return 2 * k->GEMM.K * columns(k); }
 static int64_t flops_dw(const Kernel *k) { return 2 * k->DW.N * k->DW.K; }
+// Each row meets S of the matrices, and so few are read whatever the rows.
+static int64_t flops_experts(const Kernel *k) { return 2 * k->EXPERTS.S * k->EXPERTS.K * k->EXPERTS.N; }
 static int64_t flops_lookup_dw(const Kernel *k) { return k->LOOKUP_DW.W; }
 static int64_t flops_colsum(const Kernel *k) { return k->COLSUM.W; }
 static int64_t flops_attention(const Kernel *k) { return 2 * k->ATTN.H * (k->ATTN.D + k->ATTN.E); }
@@ -71,6 +73,10 @@ static void name_extents(const Kernel *k, Buf *out) {
 }
 static void name_matrix(const Kernel *k, Buf *out) { buf_printf(out, " %lld x %lld", (long long)k->dim[0], (long long)k->dim[1]); }
 static void name_head(const Kernel *k, Buf *out) { buf_printf(out, " %lld -> %lld", (long long)k->XENT.D, (long long)k->XENT.V); }
+static void name_experts(const Kernel *k, Buf *out) {
+  const KExtents_EXPERTS *e = &k->EXPERTS;
+  buf_printf(out, " %lld of %lld, %lld -> %lld", (long long)e->S, (long long)e->E, (long long)e->K, (long long)e->N);
+}
 static void name_attention(const Kernel *k, Buf *out) {
   buf_printf(out, " %lld/%lld x %lld", (long long)k->ATTN.H, (long long)k->ATTN.K, (long long)k->ATTN.D);
   if (k->ATTN.E != k->ATTN.D) buf_printf(out, "/%lld", (long long)k->ATTN.E);
@@ -93,6 +99,11 @@ static const ClassCost COST[K_COUNT] = {
   [K_GEMM_T]    = {true,  PER_ROW,  flops_gemm,           name_gemm,      PANELS(GEMM_T), 0},
   [K_DW]        = {true,  PER_ROW,  flops_dw,             name_matrix,    0, 0},
   [K_PACK]      = {false, PER_ROW,  flops_none,           name_matrix,    PANELS(PACK), 0},
+  [K_LARGEST]   = {false, PER_ROW,  flops_none,           name_extents,   0, 0},
+  [K_PICK]      = {false, PER_ROW,  flops_none,           name_extents,   0, 0},
+  [K_UNPICK]    = {false, PER_ROW,  flops_none,           name_extents,   0, 0},
+  [K_EXPERTS]   = {true,  PER_ROW,  flops_experts,        name_experts,   PANELS(EXPERTS), 0},
+  [K_EXPERTS_T] = {true,  PER_ROW,  flops_experts,        name_experts,   PANELS(EXPERTS_T), 0},
   [K_LOOKUP]    = {false, PER_ROW,  flops_none,           name_matrix,    0, 0},
   [K_LOOKUP_DW] = {false, PER_ROW,  flops_lookup_dw,      name_matrix,    0, 0},
   [K_TAKE]      = {false, PER_ROW,  flops_none,           name_extents,   0, 0},
@@ -137,7 +148,8 @@ static bool is_panels(const Kernel *k, int arg) {
 
 static int64_t arg_bytes(const Kernel *k, int arg, Precision p) {
   const KArg *a = &k->arg[arg];
-  int64_t elems = k->cls == K_LOOKUP && arg == KARG(LOOKUP, table) ? k->LOOKUP.W : a->elems;
+  bool stack = (k->cls == K_EXPERTS || k->cls == K_EXPERTS_T) && is_panels(k, arg);
+  int64_t elems = k->cls == K_LOOKUP && arg == KARG(LOOKUP, table) ? k->LOOKUP.W : stack ? k->EXPERTS.S * a->elems : a->elems;
   return elems * dtype_size(is_panels(k, arg) ? panel_under(a->dt, p) : a->cached ? cache_dtype(p) : a->dt);
 }
 

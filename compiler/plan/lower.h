@@ -34,6 +34,7 @@ int lower_buf(Lower *l, NodeId n);                                 // buffer of 
 int lower_new_act(Lower *l, Dtype dt, int sym, int64_t elems);     // an unnamed activation
 int lower_sym(const Lower *l, const Type *t);                      // plan symbol of a type's rows, -1
 int lower_packed(Lower *l, NodeId w, int64_t N, int64_t K);        // packed panels of static matrix w[N, K]
+int lower_stack(Lower *l, NodeId w, int64_t N, int64_t K);         // of E static matrices w[E, N, K]: the first of E buffers that follow each other
 
 // kernels and calls (calls.c)
 int draft_arg(Lower *l, KernelDraft *d, int buf, bool written);    // argument index

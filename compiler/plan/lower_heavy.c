@@ -114,6 +114,45 @@ static void move_piece(Lower *l, NodeId id, KernelClass cls, const Type *wide, c
 void lower_slice(Lower *l, NodeId id) { move_piece(l, id, K_SLICE, in(l, &l->g->node[id], 0).t, &l->g->node[id].type); }
 void lower_unslice(Lower *l, NodeId id) { move_piece(l, id, K_UNSLICE, &l->g->node[id].type, in(l, &l->g->node[id], 0).t); }
 
+void lower_largest(Lower *l, NodeId id) {
+  const Node *n = &l->g->node[id];
+  In x = in(l, n, 0);
+  KernelDraft d = {.k = {.cls = K_LARGEST, .LARGEST = {.E = type_row_elems(x.t), .S = type_row_elems(&n->type)}}};
+  arg(l, &d, x.buf, false);
+  arg(l, &d, lower_buf(l, id), true);
+  call(l, &d, x.t);
+}
+
+static void by_ids(Lower *l, NodeId id, KernelClass cls, const Type *wide, const Type *picked) {
+  const Node *n = &l->g->node[id];
+  KernelDraft d = {.k = {.cls = cls, .PICK = {.E = type_row_elems(wide), .S = type_row_elems(picked)}}};     // the two agree on these
+  arg(l, &d, in(l, n, 0).buf, false);
+  arg(l, &d, in(l, n, 1).buf, false);
+  arg(l, &d, lower_buf(l, id), true);
+  call(l, &d, wide);
+}
+void lower_pick(Lower *l, NodeId id) { by_ids(l, id, K_PICK, in(l, &l->g->node[id], 0).t, &l->g->node[id].type); }
+void lower_unpick(Lower *l, NodeId id) { by_ids(l, id, K_UNPICK, &l->g->node[id].type, in(l, &l->g->node[id], 0).t); }
+
+static void experts(Lower *l, NodeId id, bool joins) {
+  const Node *n = &l->g->node[id];
+  In x = in(l, n, 0), ids = in(l, n, 2);
+  const Type *w = &l->g->node[n->in[1]].type;
+  int64_t S = ids.t->dim[1], K = type_row_elems(x.t) / (joins ? S : 1), N = type_row_elems(&n->type) / (joins ? 1 : S);
+  bool forward = !op_is(n->op, T_BY_OUTER);
+  KernelDraft d = {.k = {.cls = forward ? K_EXPERTS : K_EXPERTS_T, .EXPERTS = {.K = K, .N = N, .E = w->dim[0], .S = S, .joins = joins}}};     // the two agree on these
+  int packed = lower_stack(l, n->in[1], forward ? N : K, forward ? K : N);
+  arg(l, &d, x.buf, false);
+  arg(l, &d, packed, false);
+  arg(l, &d, ids.buf, false);
+  arg(l, &d, lower_buf(l, id), true);
+  call(l, &d, x.t);
+}
+void lower_to_experts(Lower *l, NodeId id) { experts(l, id, false); }
+void lower_to_experts_dx(Lower *l, NodeId id) { experts(l, id, true); }
+void lower_from_experts(Lower *l, NodeId id) { experts(l, id, true); }
+void lower_from_experts_dx(Lower *l, NodeId id) { experts(l, id, false); }
+
 void lower_append(Lower *l, NodeId id) {
   const Node *n = &l->g->node[id];
   In cache = in(l, n, 0), x = in(l, n, 1), slots = in(l, n, 2);

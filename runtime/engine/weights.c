@@ -5,6 +5,8 @@
 
 enum { K_PACKED = 1u << BUF_PACKED, K_LIVE = 1u << BUF_LIVE, K_CONSTS = 1u << BUF_CONST };
 
+static int64_t parts_of(const ProgBuf *b) { return b->stored.parts ? b->stored.parts : 1; }
+
 static const StTensor *find_weight(const Engine *en, const char *const *dir, const ProgBuf *b, RtError *e) {
   int i = b->stored.model;
   const char *model = en->prog->model[i].name;
@@ -13,9 +15,10 @@ static const StTensor *find_weight(const Engine *en, const char *const *dir, con
     rt_fail(e, "model %s: %s has no tensor %s", model, dir[i], b->stored.tensor);
     return NULL;
   }
-  if (t->dtype == b->dt && t->elems == b->elems) return t;
+  int64_t elems = b->elems * parts_of(b);
+  if (t->dtype == b->dt && t->elems == elems) return t;
   rt_fail(e, "model %s: %s: tensor %s has %lld element%s of %s; the program was compiled for %lld of %s", model, dir[i], t->name, (long long)t->elems,
-          plural(t->elems), dtype_info[t->dtype].file, (long long)b->elems, dtype_name(b->dt));
+          plural(t->elems), dtype_info[t->dtype].file, (long long)elems, dtype_name(b->dt));
   return NULL;
 }
 
@@ -31,7 +34,7 @@ static bool map_files(Engine *en, const char *const *dir, RtError *e) {
     if (b->kind != BUF_WEIGHT) continue;
     const StTensor *t = find_weight(en, dir, b, e);
     if (!t) return false;
-    en->buf[i] = (void *)(uintptr_t)t->data;
+    en->buf[i] = (char *)(uintptr_t)t->data + b->stored.part * engine_buf_bytes(en, b);
   }
   return true;
 }

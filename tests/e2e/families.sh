@@ -40,7 +40,7 @@ paths=
 for isa in avx512 avx2; do
   if CALM_ISA=$isa ./app info >/dev/null 2>&1; then paths="$paths $isa"; else echo "this machine has no $isa"; fi
 done
-for model in apertus_a bloom_b gemma2_a gemma3_a gpt2_a gptj_a opt_b qwen3_a qwen3_b; do
+for model in apertus_a bloom_b gemma2_a gemma3_a gpt2_a gptj_a opt_b qwen3_a qwen3_b qwen3_moe_a; do
   layers=base.0,base.1
   ! grep -q '"\(num_hidden_layers\|n_layer\)": [23]' $model/config.json || layers=$layers,base.2
   ! grep -q '"\(num_hidden_layers\|n_layer\)": 3' $model/config.json || layers=$layers,base.3

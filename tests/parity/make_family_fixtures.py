@@ -113,6 +113,13 @@ TINY |= {
                                         max_position_embeddings=64)),
     "mistral_c": tf.MistralConfig(**WIDE, sliding_window=None, hidden_act="prelu", rope_parameters=dict(rope_type="dynamic", rope_theta=30.0, factor=2.0)),
 }
+MOE = dict(num_experts=5, moe_intermediate_size=11)
+TINY |= {
+    "qwen3_moe_a": tf.Qwen3MoeConfig(**dict(WIDE, num_hidden_layers=3), **MOE, num_experts_per_tok=2, norm_topk_prob=True, decoder_sparse_step=1, mlp_only_layers=[1],
+                                     attention_bias=True, use_sliding_window=True, sliding_window=4, rope_parameters=YARN),
+    "qwen3_moe_b": tf.Qwen3MoeConfig(**dict(LLAMA, hidden_size=24), **MOE, num_experts_per_tok=3, norm_topk_prob=False, decoder_sparse_step=2, hidden_act="gelu",
+                                     use_sliding_window=False, rope_parameters=rope()),
+}
 MODELS |= {k: (torch.bfloat16, v) for k, v in TINY.items()}
 # Keys as files of older versions of transformers write them: key -> value, None = the key goes.
 OLD = {
@@ -135,6 +142,7 @@ def write(name, dtype, cfg, seed):
             norm = "norm" in n or "ln_" in n or "layer_norm" in n or "alpha" in n
             if norm and p.dim() == 1: p.copy_((0 if "gemma" in name or "bias" in n else 1) + 0.3 * torch.randn_like(p))
             elif p.dim() == 1: p.copy_(0.3 * torch.randn_like(p))
+            elif p.dim() == 3 or "mlp.gate.weight" in n: p.copy_(torch.randn_like(p) * 1.5 / p.shape[-1] ** 0.5)      # of experts, [E, out, in]; a router
             elif "embed" in n or "wte" in n or "wpe" in n: p.copy_(0.5 * torch.randn_like(p))
             else: p.copy_(torch.randn_like(p) * 1.5 / p.shape[0 if "gpt2" in name and "lm_head" not in n else 1] ** 0.5)
             if name == "gpt2_c" and "mlp.c_fc.bias" in n: p.sub_(3)
@@ -190,7 +198,7 @@ def main():
         if len(sys.argv) > 1 and name not in sys.argv[1:]: continue
         d = write(name, dtype, cfg, seed)
         # eager Falcon adds its linear biases twice, in the mask and beside it; what transformers takes by default adds them once
-        m = AutoModelForCausalLM.from_pretrained(d, dtype=torch.float64, attn_implementation="sdpa" if "falcon" in name else "eager").eval()
+        m = AutoModelForCausalLM.from_pretrained(d, dtype=torch.float64, attn_implementation="sdpa" if "falcon" in name else "eager", **({"experts_implementation": "eager"} if "moe" in name else {})).eval()
         gold = {}
         for i, (r, l) in enumerate(zip(rows, labels)):
             for k, v in compute(m, r, l).items():

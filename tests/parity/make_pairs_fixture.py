@@ -17,7 +17,8 @@ PAIRS = [("bloom_b", "qwen3_b"),      # linear biases, the head is its own; line
          ("gptj_a", "gemma2_a"),      # pairs turned in part, a head with a bias; soft caps, windows
          ("opt_b", "phi3_b"),         # learned positions, tables of another width; longrope
          ("gemma2_a", "neox_a"),      # soft caps in attention and head, tied; one product for q, k and v, parallel
-         ("olmo3_a", "phi_a")]        # norms behind, windows, yarn; norms over heads, partial RoPE, parallel
+         ("olmo3_a", "phi_a"),        # norms behind, windows, yarn; norms over heads, partial RoPE, parallel
+         ("qwen3_moe_b", "gpt2_a")]   # experts in one block of two; dense, learned positions
 
 
 def blocks(m):
@@ -70,7 +71,8 @@ def tensors(cross, name, of):
 def main():
     os.makedirs(HERE, exist_ok=True)
     load = lambda d: AutoModelForCausalLM.from_pretrained(os.path.join(PARITY, "families", d), dtype=torch.float64,
-                                                          attn_implementation="sdpa" if "falcon" in d else "eager").eval().requires_grad_(False)
+                                                          attn_implementation="sdpa" if "falcon" in d else "eager",
+                                                          **({"experts_implementation": "eager"} if "moe" in d else {})).eval().requires_grad_(False)
     for seed, (b, a) in enumerate(PAIRS):
         torch.manual_seed(seed)
         base, aug = load(b), load(a)

@@ -96,11 +96,22 @@ static int64_t extent(const PlanRunner *r, const Kit *k, int plan_sym) {
 static bool is_tensor(const PBuf *b) { return b->kind == BUF_WEIGHT || b->kind == BUF_PARAM; }
 static bool is_step(const PBuf *b) { return b->kind == BUF_INPUT || b->kind == BUF_CACHE; }
 
+// Of a tensor's values those of the part that a buffer is, which may be one tensor of a series, "….*".
+static const double *values(const Kit *k, const PBuf *b, int64_t *n) {
+  const double *v = kit_values(k, b->name, n);
+  const char *number = strrchr(b->name, '.');
+  if (v && b->kind == BUF_WEIGHT && b->stored.parts) return *n /= b->stored.parts, v + *n * b->stored.part;
+  if (v || b->kind != BUF_WEIGHT || !number) return v;
+  v = kit_values(k, arena_printf(k->arena, "%.*s.*", (int)(number - b->name), b->name), n);
+  *n = b->elems;
+  return v ? v + *n * atoi(number + 1) : NULL;
+}
+
 static void bind(PlanRunner *r, const Kit *k, bool which(const PBuf *b)) {
   for (int i = 0; i < r->p->nbuf; i++) {
     const PBuf *b = &r->p->buf[i];
     int64_t n;
-    const double *v = which(b) ? kit_values(k, b->name, &n) : NULL;
+    const double *v = which(b) ? values(k, b, &n) : NULL;
     if (!v) continue;
     assert_int_equal(n, extent(r, k, b->sym) * b->elems);
     if (is_step(b)) r->buf[i] = block_new(r, n * dtype_size(b->dt));
@@ -121,7 +132,7 @@ static void check_sources(const PlanRunner *r, int entry, const Kit *k) {
   for (int i = 0; i < r->p->nbuf; i++) {
     const PBuf *b = &r->p->buf[i];
     int64_t n;
-    const double *v = (is_tensor(b) || is_step(b)) && !written[i] ? kit_values(k, b->name, &n) : NULL;
+    const double *v = (is_tensor(b) || is_step(b)) && !written[i] ? values(k, b, &n) : NULL;
     for (int64_t x = 0; v && x < n; x++) {
       char want[8], *has = (char *)r->buf[i] + x * dtype_size(b->dt);
       put(want, b->dt, 0, v[x]);
@@ -197,6 +208,14 @@ static void bind_masks(PlanRunner *r, const Kit *k) {
 
 // ---- runs
 
+// Panels of experts, one behind the other (plan/buffers.c).
+static void panels_of_stack(PlanRunner *r, int first) {
+  const PBuf *b = &r->p->buf[first];
+  int64_t each = (prog_buf_bytes(b, PRECISION_F32) + RT_BUF_ALIGN - 1) / RT_BUF_ALIGN * RT_BUF_ALIGN;
+  char *all = block_new(r, each * b->packed.stack);
+  for (int e = 0; e < b->packed.stack; e++) r->buf[first + e] = all + e * each;
+}
+
 PlanRunner *runner_new(const Plan *p, const NativeObject *o, const char *isa, int threads) {
   PlanRunner *r = calloc(1, sizeof *r);
   assert_non_null(r);
@@ -212,7 +231,8 @@ PlanRunner *runner_new(const Plan *p, const NativeObject *o, const char *isa, in
   for (int i = 0; i < p->nbuf; i++) {
     const PBuf *b = &p->buf[i];
     if (b->kind == BUF_GRAD) r->buf[i] = r->grad + b->slice.offset;
-    if (b->kind == BUF_PACKED || b->kind == BUF_LIVE) r->buf[i] = block_new(r, b->elems * 4);
+    if (b->kind == BUF_PACKED && b->packed.stack) panels_of_stack(r, i);
+    if ((b->kind == BUF_PACKED && !r->buf[i]) || b->kind == BUF_LIVE) r->buf[i] = block_new(r, b->elems * 4);
     if (b->kind == BUF_PARAM) r->buf[i] = r->theta + b->slice.offset;
     if (b->kind == BUF_WEIGHT) r->buf[i] = block_new(r, b->elems * dtype_size(b->dt));    // NaN until it is bound
     if (b->kind != BUF_CONST) continue;

@@ -307,6 +307,32 @@ static NodeId gen_attention(Case *c, OpId op) {
   return below(c, 3) ? out : graph_bin(c->g, OP_mul, out, graph_part(c->g, n, 0));             // read twice
 }
 
+static NodeId chosen(Case *c, int T, int64_t E, int64_t n) {
+  NodeId x = source(c, OP_input, make_type(DT_F32, T, 1, &E), "s", -1, 1);
+  return graph_add(c->g, OP_largest, &x, 1, &(Attr){.of_largest = {n}}, NULL);
+}
+
+static NodeId gen_pick(Case *c, OpId op) {
+  int T = tokens(c);
+  int64_t E = width(c), n = 1 + below(c, E);
+  NodeId in[2] = {WANTED(c, T, op == OP_pick ? E : n), chosen(c, T, E, n)};
+  return graph_add(c->g, op, in, 2, &(Attr){.of_unpick = {op == OP_pick ? 0 : E}}, NULL);
+}
+
+static NodeId gen_experts(Case *c, OpId op) {
+  int T = tokens(c), inner = 1 + (int)below(c, 2), outer = 1 + (int)below(c, 2);
+  bool slots = op == OP_from_experts || op == OP_to_experts_dx, back = op_is(op, T_BY_OUTER), turned = below(c, 2);
+  int64_t E = 1 + below(c, 5), n = 1 + below(c, E), side[2][2] = {{width(c), width(c)}, {width(c), width(c)}}, ext[5] = {E}, x[3] = {n};      // outer, inner
+  int first = turned ? inner : outer, second = turned ? outer : inner;
+  memcpy(ext + 1, side[turned], (size_t)first * sizeof *ext);
+  memcpy(ext + 1 + first, side[!turned], (size_t)second * sizeof *ext);
+  memcpy(x + slots, side[!back], (size_t)(back ? outer : inner) * sizeof *x);
+  NodeId w = source(c, OP_weight, make_type(DT_F32, -1, 1 + inner + outer, ext), "w", -1, 1);
+  if (turned) w = graph_add(c->g, OP_transpose, &w, 1, &(Attr){.of_transpose = {inner, 1}}, NULL);
+  NodeId in[3] = {wanted_in(c, T, -1, 1, slots + (back ? outer : inner), x), w, chosen(c, T, E, n)};
+  return graph_add(c->g, op, in, 3, &(Attr){.of_to_experts = {inner}}, NULL);
+}
+
 static NodeId gen_xent(Case *c, OpId op) {
   int R = new_sym(c, SYM_ROWS, -1, rows(c));
   int64_t V = width(c), D = width(c);
@@ -321,6 +347,8 @@ static Generator *const generator[OP_COUNT] = {
   [OP_sum] = gen_sum, [OP_rotate] = gen_rotate, [OP_reshape] = gen_reshape,
   [OP_linear] = gen_linear, [OP_linear_dx] = gen_linear, [OP_slice] = gen_slice, [OP_unslice] = gen_slice,
   [OP_lookup] = gen_lookup,
+  [OP_pick] = gen_pick, [OP_unpick] = gen_pick,
+  [OP_to_experts] = gen_experts, [OP_to_experts_dx] = gen_experts, [OP_from_experts] = gen_experts, [OP_from_experts_dx] = gen_experts,
   [OP_take] = gen_take, [OP_untake] = gen_untake, [OP_attention] = gen_attention, [OP_xent] = gen_xent,
 };
 

@@ -104,6 +104,15 @@ static double *weight(Env *e, const char *name, int64_t n) {
   return v;
 }
 
+// Tensors in whose name * is the number, one behind the other.
+static double *series(Env *e, const char *name, int64_t n, int64_t count) {
+  double *v = ARENA_ARRAY(e->a, double, n + 1);
+  const char *star = strchr(name, '*');
+  for (int i = 0; i < count; i++)
+    memcpy(v + i * (n / count), weight(e, arena_printf(e->a, "%.*s%d%s", (int)(star - name), name, i, star + 1), n / count), (size_t)(n / count) * sizeof *v);
+  return v;
+}
+
 static bool wanted(const Env *e, int t) { return !e->loss || (t + 1 < e->row.n && e->row.label[t + 1] != -100); }
 static int64_t count_wanted(const Env *e) {
   int64_t n = 0;
@@ -115,6 +124,7 @@ static const double *source(void *user, const Graph *g, NodeId id, int64_t n) {
   Env *e = user;
   const char *name = g->node[id].attr.name, *dot = strchr(name, '.');
   if (g->node[id].op == OP_weight) return weight(e, dot + 1, n);
+  if (g->node[id].op == OP_weights) return series(e, dot + 1, n, g->node[id].type.dim[0]);
   if (!strncmp(name, "hidden.", 7)) return e->embedded;
   double *v = ARENA_ARRAY(e->a, double, n + 1);
   bool tokens = !strncmp(name, "ids.", 4), places = !strncmp(name, "pos.", 4);

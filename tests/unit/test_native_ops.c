@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -49,7 +50,7 @@ static NodeId matrix(Kit *k, int n, const int64_t *ext) {
 static NodeId rounded(Kit *k, NodeId w, int inner, bool always) {
   NodeId root = w;
   while (k->g->node[root].op == OP_transpose) root = k->g->node[root].in[0];
-  bool frozen = k->g->node[root].op == OP_weight;
+  bool frozen = op_is(k->g->node[root].op, T_STORED);
   return frozen && (always || !kit_pick(k, 3)) ? graph_add(k->g, OP_int8, &w, 1, &(Attr){.i = {inner}}, NULL) : w;
 }
 
@@ -253,6 +254,53 @@ static void draw_lookup_dw(Kit *k, OpId op) {
   gradient(k, backward(k, graph_add(k->g, op, in, 2, &(Attr){.of_lookup_dw = {V, from}}, NULL)));
 }
 
+// ---- experts
+
+static NodeId chosen(Kit *k, int T, int64_t E, int64_t n) {
+  NodeId x = rows_in(k, T, -1, 1, EXTENTS(E));
+  return graph_add(k->g, OP_largest, &x, 1, &(Attr){.of_largest = {n}}, NULL);
+}
+
+static void draw_largest(Kit *k, OpId op) {
+  int T = tokens(k);
+  int64_t E = width(k), n = 1 + kit_pick(k, E);
+  NodeId x = rows_in(k, T, -1, 1, EXTENTS(E));
+  if (kit_pick(k, 2)) x = graph_un(k->g, OP_floor, graph_bin(k->g, OP_mul, x, graph_const(k->g, 2)));     // many are equal
+  wanted(k, graph_add(k->g, op, &x, 1, &(Attr){.of_largest = {n}}, NULL));
+}
+
+static void draw_pick(Kit *k, OpId op) {
+  int T = tokens(k);
+  int64_t E = width(k), n = 1 + kit_pick(k, E);
+  NodeId in[2] = {rows_in(k, T, -1, 1, EXTENTS(op == OP_pick ? E : n)), chosen(k, T, E, n)};
+  wanted(k, graph_add(k->g, op, in, 2, &(Attr){.of_unpick = {op == OP_pick ? 0 : E}}, NULL));
+}
+
+// Matrices of all stored types, of a tensor each or of one, turned or not, as int8 now and then, with extents in several parts. Few shapes: a kernel of these
+// takes long to compile, and tests/unit/test_llvm_experts.c has more.
+static void draw_experts(Kit *k, OpId op) {
+  static const struct Drawn { Dtype dt; int64_t E, n; int outer, inner; int64_t side[2][2]; } some[] = {
+    {DT_BF16, 5, 2, 1, 2, {{17}, {3, 11}}}, {DT_F32, 1, 1, 1, 1, {{1}, {5}}}, {DT_F16, 7, 3, 2, 1, {{13, 3}, {64}}},
+  };
+  const struct Drawn *d = &some[kit_pick(k, 3)];
+  bool series = op == OP_weights || !kit_pick(k, 3), turned = kit_pick(k, 2);
+  if (op == OP_weights) op = OP_to_experts;
+  bool slots = op == OP_from_experts || op == OP_to_experts_dx, back = op_is(op, T_BY_OUTER);
+  int T = tokens(k), first = turned ? d->inner : d->outer, second = turned ? d->outer : d->inner, summed = back ? d->outer : d->inner;
+  int64_t ext[5] = {d->E}, x[3] = {d->n};
+  memcpy(ext + 1, d->side[turned], (size_t)first * sizeof *ext);
+  memcpy(ext + 1 + first, d->side[!turned], (size_t)second * sizeof *ext);
+  memcpy(x + slots, d->side[!back], (size_t)summed * sizeof *x);
+  Type tw = kit_type(-1, ext, 1 + d->inner + d->outer);
+  tw.dt = d->dt;
+  NodeId w = kit_source(k, series ? OP_weights : OP_weight, series ? arena_printf(k->arena, "%s.*", name(k, "w")) : name(k, "w"), tw, -1, 1);
+  if (turned) w = graph_add(k->g, OP_transpose, &w, 1, &(Attr){.of_transpose = {d->inner, 1}}, NULL);
+  NodeId in[3] = {rows_in(k, T, -1, 1, slots + summed, x), rounded(k, w, d->inner, false), chosen(k, T, d->E, d->n)};
+  NodeId y = graph_add(k->g, op, in, 3, &(Attr){.of_to_experts = {d->inner}}, NULL);
+  wanted(k, y);
+  if (kit_pick(k, 2)) wanted(k, graph_un(k->g, OP_neg, y));
+}
+
 static int labelled(Kit *k, int T) { return kit_rows(k, kit_pick(k, k->sym[T] + 1)); }
 
 static void draw_take(Kit *k, OpId op) {
@@ -363,6 +411,8 @@ static Draw *const draw[OP_COUNT] = {
   [OP_transpose] = draw_product, [OP_int8] = draw_product, [OP_slice] = draw_slice, [OP_unslice] = draw_slice,
   [OP_lookup] = draw_lookup, [OP_lookup_dw] = draw_lookup_dw, [OP_take] = draw_take, [OP_untake] = draw_untake,
   [OP_append] = draw_append, [OP_attention] = draw_attention, [OP_attention_grad] = draw_attention_grad,
+  [OP_largest] = draw_largest, [OP_pick] = draw_pick, [OP_unpick] = draw_pick, [OP_weights] = draw_experts,
+  [OP_to_experts] = draw_experts, [OP_to_experts_dx] = draw_experts, [OP_from_experts] = draw_experts, [OP_from_experts_dx] = draw_experts,
   [OP_xent] = draw_loss, [OP_xent_grad] = draw_loss, [OP_xent_dw] = draw_loss, [OP_colsum] = draw_colsum,
 };
 
