@@ -48,12 +48,19 @@ prepare() {
   results=$(cd "$results" && pwd) cache=$(cd "$cache" && pwd)
   [ -n "$quick" ] || { models=$(cd "$models" && pwd) data=$(cd "$data" && pwd); }
   cd "$out"
+  : >log
+  trap 'failed=$?; [ $failed = 0 ] || { say "it ended with status $failed; the last lines of $out/log:"; tail -n 5 "$out/log" >&2; }' EXIT
   lib=$root/examples/lib
-  tool "$lib/record.c" tools/record -ljansson
-  tool "$lib/table.c" tools/table "$lib/rows.c" -ljansson -lm
-  tool "$lib/overlap.c" tools/overlap "$lib/rows.c" -ljansson
-  scoring_tool "$lib/score.c" tools/score "$lib/rows.c" "$lib/equation.c"
-  make_tools
+  mark=$(sha "$lib"/*.[ch] "$here"/*.[ch] "$root"/runtime/work/textscore.[ch] "$root"/runtime/work/words13a.c)
+  if [ "$(cat tools/.of 2>/dev/null)" != "$mark" ]; then
+    tool "$lib/record.c" tools/record -ljansson
+    tool "$lib/table.c" tools/table "$lib/rows.c" -ljansson -lm
+    tool "$lib/overlap.c" tools/overlap "$lib/rows.c" -ljansson
+    scoring_tool "$lib/score.c" tools/score "$lib/rows.c" "$lib/equation.c"
+    make_tools
+    tool "$lib/tokenizer.c" tools/tokenizer -ljansson
+    echo "$mark" >tools/.of
+  fi
   if [ -n "$quick" ]; then quick_models; else ln -sfn "$models/$anchor" models/anchor; ln -sfn "$models/$augment" models/augment; fi
   make_rows data >data.txt
   (cd data && ../tools/overlap $trained -- $held) || { say "held-out text stands in a training part; nothing is trained"; exit 1; }
@@ -62,7 +69,6 @@ prepare() {
 
 # The two models of --quick, a few thousand random weights each, with two tokenizers; and their data.
 quick_models() {
-  tool "$lib/tokenizer.c" tools/tokenizer -ljansson
   mkdir -p quick sources
   tools/tokenizer quick/bytes.json
   tools/tokenizer quick/pieces.json a+n e+r t+h w+a k+u n+g m+a i+n h+a n+a y+a l+i
@@ -80,7 +86,7 @@ quick_models() {
 compile() {
   mark=$(sha "$1" "$calmc")
   [ "$(cat "$2.made" 2>/dev/null)" = "$mark" ] && [ -x "$2" ] && return
-  "$calmc" build --isa native "$1" -o "$2" >>log 2>&1 || { tail -n 5 log >&2; exit 1; }
+  "$calmc" build --isa native "$1" -o "$2" >>log 2>&1
   echo "$mark" >"$2.made"
 }
 # program NAME: NAME.calm of the example, as programs/NAME; of --quick with as many ranks as fit its models
@@ -97,7 +103,10 @@ fit() {
   [ ! -e "$fit_dir/trained" ] || return 0
   go=--overwrite; [ ! -e "$fit_dir/run/last/theta.json" ] || go=--resume
   set -- --data "data/$fit_data" --validate "data/$fit_held" --steps "$fit_steps" --batch "${batch}tokens" --eval-every $(((fit_steps + 3) / 4)) --precision "$precision" "$@"
-  ./programs/$fit_program train --dry-run "$@" >"$fit_dir/dry" 2>>log
+  if [ ! -s "$fit_dir/dry" ]; then
+    ./programs/$fit_program train --dry-run "$@" >dry 2>>log
+    mv dry "$fit_dir/dry"
+  fi
   ./programs/$fit_program train "$@" --out "$fit_dir/run" $go 2>"$fit_dir/train.log" || { tail -n 5 "$fit_dir/train.log" >&2; exit 1; }
   : >"$fit_dir/trained"
 }
@@ -167,7 +176,7 @@ one() {
     task=${t%%:*} rest=${t#*:}
     most=${rest%%:*} how=${rest#"$most"} how=${how#:}
     ./programs/$spec eval --data "data/$task.jsonl" --metric loss --json --precision "$precision" $params "$@" >"$place/$task.loss" 2>>log
-    [ -f "$place/$task.answers" ] || ./programs/$spec generate --data "data/$task.jsonl" --out "$place/$task.answers" --max-tokens "$most" --temperature 0 --stop "$newline" \
+    [ -f "$place/$task.answers" ] || ./programs/$spec generate --data "data/$task.jsonl" --out "$place/$task.answers" --max-tokens "$most" --temperature 0 \
       --precision "$precision" $params "$@" 2>>log
     tools/score "$place/$task.answers" ${how:+--$how} >"$place/$task.score"
     facts="$facts tasks.$task@=$place/$task.score losses.$task.loss@=$place/$task.loss#loss losses.$task.tokens@=$place/$task.loss#labelled losses.$task.characters@=$place/$task.score#characters"
@@ -177,8 +186,6 @@ one() {
     ${a:+hashes.augment="$(model_hash "$a")"} ${b:+hashes.anchor="$(model_hash "$b")"} calm="$("$calmc" --version | head -n 1)" $facts
   say "wrote $file"
 }
-newline='
-'
 
 # show: puts the table into the README, where it stands between two marks
 show() {

@@ -2,10 +2,10 @@
 //
 //   score FILE [--equation]
 //
-// prints one line of JSON: rows, chrF, BLEU of the whole and as the mean over its rows (smoothed), edit similarity and exact match in per cent (of texts without the white space around them; what was generated up to the
-// end of its first line, for a model that was never taught to stop goes on with an example of its own), the characters of the completions, each row's number
-// and what was generated. With --equation also how many written equations have the value of the wanted one, and how many of "guess" have, the equation
-// that is commonest in training.
+// prints one line of JSON: rows, chrF, BLEU of the whole and as the mean over its rows (smoothed), edit similarity and exact match in per cent, the characters
+// of the completions, each row's number and what was generated. Texts are taken without the white space around them, and of what was generated the first line
+// with text: a model that was never taught to stop goes on with an example of its own, and may begin on a new line. With --equation also how many written
+// equations have the value of the wanted one, and how many of "guess" have, the equation that is commonest in training.
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

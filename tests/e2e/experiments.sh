@@ -82,7 +82,7 @@ expect 1 'expert.jsonl:[0-9]*: is held out: .*' $overlap one/compose.jsonl one/e
 
 # --- scores: an equation by its value, the first line alone, the commonest operation
 cat >answers.jsonl <<'END'
-{"prompt": "", "completion": " 3 * (4 + 2)", "generated": " (2 + 4) * 3\nProblem: more", "row": 7, "guess": "3 + 4"}
+{"prompt": "", "completion": " 3 * (4 + 2)", "generated": " \n\n (2 + 4) * 3\nProblem: more", "row": 7, "guess": "3 + 4"}
 {"prompt": "", "completion": " 10 / 4", "generated": " 2.5 = 10 / 4", "row": 8, "guess": "10 / 4"}
 {"prompt": "", "completion": " 7 - 9", "generated": " 9 - 7", "row": 9, "guess": "9 - 7"}
 {"prompt": "", "completion": " 1 + 1", "generated": " 1 + ", "row": 10, "guess": "0x2"}
