@@ -140,3 +140,20 @@ expect 0 'factors for texts of at most 1 tokens' "$CALMC" build --isa native --c
 ./app info | grep -q 'context 1,' || fail "--context 1: $(./app info)"
 expect 0 "spec.calm:1:1: warning: model 'base' reads at most [0-9]* tokens, as .*config.json says: --context 99999999 changes" "$CALMC" build --emit=graph --context 99999999 spec.calm
 expect 2 'whole number of tokens' "$CALMC" build --context 1k spec.calm -o app
+
+# experts: frozen, also as int8, and read by products of theirs alone
+cp "$root/tests/parity/families/qwen3_moe_b/config.json" qwen3_moe_b/config.json
+printf 'anchor base = "qwen3_moe_b"\ntune base\n' >spec.calm
+expect 1 "'model.layers.1.mlp.experts.0.gate_proj.weight' of model 'base' is one of its experts': they are not trained" "$CALMC" build spec.calm -o never
+cat >spec.calm <<'END'
+arch mine for "Qwen3MoeForCausalLM" like qwen3_moe {
+  fn experts(m[T, D]) = linear(m, weight("mlp.experts.*.gate_proj.weight")[E, Fe, D])
+}
+anchor base = "qwen3_moe_b"
+END
+expect 1 'weights of which \* is the number are read by to_experts and from_experts only' "$CALMC" build spec.calm -o never
+echo 'anchor base = "qwen3_moe_b" as int8' >spec.calm
+build spec.calm -o app
+./app score --precision f32 --data rows.jsonl --out int8.safetensors 2>/dev/null
+"$STCMP" int8.safetensors qwen3_moe_b.golden.safetensors --key '*.logits' --tol 0.1 || fail "experts as int8"
+"$STCMP" int8.safetensors qwen3_moe_b.golden.safetensors --key '*.logits' --differ 1e-3 >/dev/null || fail "experts are no int8"

@@ -120,6 +120,11 @@ TINY |= {
     "qwen3_moe_b": tf.Qwen3MoeConfig(**dict(LLAMA, hidden_size=24), **MOE, num_experts_per_tok=3, norm_topk_prob=False, decoder_sparse_step=2, hidden_act="gelu",
                                      use_sliding_window=False, rope_parameters=rope()),
 }
+TINY |= {
+    "mixtral_moe_a": tf.MixtralConfig(**WIDE, num_local_experts=5, num_experts_per_tok=2, sliding_window=5, hidden_act="gelu", rope_parameters=YARN),
+    "olmoe_a": tf.OlmoeConfig(**dict(LLAMA, hidden_size=24), num_experts=5, num_experts_per_tok=3, norm_topk_prob=False, clip_qkv=1.1, attention_bias=True, rope_parameters=rope()),
+    "olmoe_b": tf.OlmoeConfig(**dict(LLAMA, hidden_size=24), num_experts=4, num_experts_per_tok=2, norm_topk_prob=True, rope_parameters=rope()),
+}
 MODELS |= {k: (torch.bfloat16, v) for k, v in TINY.items()}
 # Keys as files of older versions of transformers write them: key -> value, None = the key goes.
 OLD = {
@@ -142,7 +147,7 @@ def write(name, dtype, cfg, seed):
             norm = "norm" in n or "ln_" in n or "layer_norm" in n or "alpha" in n
             if norm and p.dim() == 1: p.copy_((0 if "gemma" in name or "bias" in n else 1) + 0.3 * torch.randn_like(p))
             elif p.dim() == 1: p.copy_(0.3 * torch.randn_like(p))
-            elif p.dim() == 3 or "mlp.gate.weight" in n: p.copy_(torch.randn_like(p) * 1.5 / p.shape[-1] ** 0.5)      # of experts, [E, out, in]; a router
+            elif p.dim() == 3 or "mlp.gate.weight" in n or "moe.gate.weight" in n: p.copy_(torch.randn_like(p) * 1.5 / p.shape[-1] ** 0.5)      # of experts, [E, out, in]; a router
             elif "embed" in n or "wte" in n or "wpe" in n: p.copy_(0.5 * torch.randn_like(p))
             else: p.copy_(torch.randn_like(p) * 1.5 / p.shape[0 if "gpt2" in name and "lm_head" not in n else 1] ** 0.5)
             if name == "gpt2_c" and "mlp.c_fc.bias" in n: p.sub_(3)
