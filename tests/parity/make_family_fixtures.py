@@ -124,6 +124,10 @@ TINY |= {
     "mixtral_moe_a": tf.MixtralConfig(**WIDE, num_local_experts=5, num_experts_per_tok=2, sliding_window=5, hidden_act="gelu", rope_parameters=YARN),
     "olmoe_a": tf.OlmoeConfig(**dict(LLAMA, hidden_size=24), num_experts=5, num_experts_per_tok=3, norm_topk_prob=False, clip_qkv=1.1, attention_bias=True, rope_parameters=rope()),
     "olmoe_b": tf.OlmoeConfig(**dict(LLAMA, hidden_size=24), num_experts=4, num_experts_per_tok=2, norm_topk_prob=True, rope_parameters=rope()),
+    "qwen2_moe_a": tf.Qwen2MoeConfig(**dict(LLAMA, hidden_size=24), **MOE, num_experts_per_tok=2, norm_topk_prob=True, shared_expert_intermediate_size=9, qkv_bias=True,
+                                     use_sliding_window=True, sliding_window=4, max_window_layers=1, rope_parameters=rope()),
+    "qwen2_moe_b": tf.Qwen2MoeConfig(**dict(LLAMA, hidden_size=24), **MOE, num_experts_per_tok=3, norm_topk_prob=False, shared_expert_intermediate_size=9, qkv_bias=False,
+                                     mlp_only_layers=[0], use_sliding_window=False, rope_parameters=YARN),
 }
 MODELS |= {k: (torch.bfloat16, v) for k, v in TINY.items()}
 # Keys as files of older versions of transformers write them: key -> value, None = the key goes.
