@@ -162,4 +162,4 @@ foreach(script ${e2e_tests})
 endforeach()
 
 # The longest begin first, so that none of them is left over at the end.
-set_tests_properties(test_native_graphs test_hostile test_dsl test_follow families memory real real_pair real_pair_example taps two_tokenizers PROPERTIES COST 100)
+set_tests_properties(test_native_graphs test_native_ops test_llvm_attention test_memory test_hostile test_follow families memory cli limits real real_pair real_pair_example taps two_tokenizers PROPERTIES COST 100)

@@ -130,8 +130,8 @@ until_that() {
 }
 # stopped PID FILE: no thread of that process runs until it gets SIGCONT, so that what is done meanwhile comes between two of its instructions
 stopped() { kill -STOP "$1" && until_that "$1" "$2" no_thread_runs "$1"; }
-# opened PID NAME: that process has a file of that name open
-opened() { ls -l /proc/"$1"/fd 2>/dev/null | grep -q -e "-> .*$2\$"; }
+# opened PID NAME: that process has a file of that name open, itself: until it is the program that it becomes, it has what this shell has open
+opened() { [ "$(cat /proc/"$1"/comm 2>/dev/null)" != "$(cat /proc/$$/comm)" ] && ls -l /proc/"$1"/fd 2>/dev/null | grep -q -e "-> .*$2\$"; }
 # through PIPE FILE COMMAND…: what the command writes into the pipe comes to FILE; whoever reads it or writes first, the pipe has a reader and keeps what it has
 through() {
   pipe=$1 file=$2; shift 2
