@@ -24,6 +24,8 @@ enum { MOST_CHAINED = 2 };
 
 static bool has_rows(const Graph *g, NodeId n) { return type_row_sym(&g->node[n].type) >= 0; }
 
+static bool is_product(const Node *x) { return op_class(x->op) == OPC_GEMM || op_class(x->op) == OPC_EXPERTS; }
+
 static int rests(const Recompute *r, const Node *x) {
   int most = 0;
   for (int k = 0; k < x->nin; k++)
@@ -41,7 +43,7 @@ static bool kept(const Recompute *r, NodeId n) {
   OpClass c = op_class(x->op);
   if (x->backward || c == OPC_SOURCE || !has_rows(r->from, n)) return true;
   if (r->what == RECOMPUTE_ROW_WORK) return c != OPC_ROW || op_is(x->op, T_SUMS) || r->f->stored[n];
-  if (c == OPC_GEMM) return rests(r, x) >= MOST_CHAINED;
+  if (is_product(x)) return rests(r, x) >= MOST_CHAINED;
   if (op_is(x->op, T_SAME_DATA)) return kept(r, x->in[0]);
   return c != OPC_ROW || op_is(x->op, T_SUMS) || is_stream(r, x);
 }
@@ -50,7 +52,7 @@ static bool kept(const Recompute *r, NodeId n) {
 static void find_rests(Recompute *r) {
   for (NodeId i = 0; i < r->from->n; i++) {
     const Node *x = &r->from->node[i];
-    r->rests[i] = kept(r, i) ? 0 : rests(r, x) + (op_class(x->op) == OPC_GEMM);
+    r->rests[i] = kept(r, i) ? 0 : rests(r, x) + is_product(x);
   }
 }
 
@@ -69,7 +71,7 @@ static NodeId backward_copy(Recompute *r, NodeId old) {
   for (int k = 0; k < n->nin; k++) in[k] = backward_copy(r, n->in[k]);
   NodeId made = push(r, old, in);
   r->to->node[made].backward = true;
-  r->products += op_class(n->op) == OPC_GEMM;
+  r->products += is_product(n);
   return r->again[old] = made;
 }
 
