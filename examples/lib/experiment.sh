@@ -156,7 +156,7 @@ one() {
   place=rows/$1-$2
   mkdir -p "$place"
   # what a row that was cut off is gone on with must be the same row
-  mine="$(sha "$spec.calm") $data_hash ${a:+$(model_hash "$a")} ${b:+$(model_hash "$b")} $steps $batch $precision"
+  mine="$(sha "$spec.calm") $data_hash ${a:+$(model_hash "$a")} ${b:+$(model_hash "$b")} $steps $batch $precision $tasks"
   [ "$(cat "$place/of" 2>/dev/null || echo "$mine")" = "$mine" ] || { say "$out/$place: was begun with other data, models or settings; remove it to begin anew"; exit 1; }
   echo "$mine" >"$place/of"
   set -- "$1" "$2" ${a:+--model "$of_a=$a"} ${b:+--model "$of_b=$b"}
