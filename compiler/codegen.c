@@ -8,7 +8,7 @@
 
 typedef struct Job {
   const Plan *plan;
-  const char *json, *path;
+  const char *json, *alone, *path;
   EmitKind kind;
   const Result *out;
   const char *name;
@@ -32,15 +32,15 @@ static int generate(void *data) {
   Buf code = {0};
   LlvmEmit *emit = open_generator();
   if (!emit) return 1;
-  emit(j->plan, j->json, j->path, j->kind, &code);
+  emit(j->plan, j->json, j->alone, j->path, j->kind, &code);
   int fd = result_open(j->out, j->name), status = fd < 0 ? 1 : result_write(j->out, fd, code.s, code.n);
   if (fd >= 0 && !result_close(j->out, fd) && !status) status = 1;
   buf_free(&code);
   return status;
 }
 
-int codegen(const Plan *plan, const char *json, const char *path, EmitKind kind, const Result *out, const char *name, const Signals *s) {
-  Job job = {plan, json, path, kind, out, name};
+int codegen(const Plan *plan, const char *json, const char *alone, const char *path, EmitKind kind, const Result *out, const char *name, const Signals *s) {
+  Job job = {plan, json, alone, path, kind, out, name};
   Task t = {.name = "code generation", .work = generate, .data = &job};
   Ended e;
   task_run(&t, s, &e);

@@ -52,10 +52,9 @@ static void put(json_t *o, const char *what, json_t *v) {
 
 // ---- what is said
 
-// The spec's file name, which programs show; a byte that is no UTF-8 as '?'.
-static const char *spec_name(Arena *a, const char *path) {
-  const char *slash = strrchr(path, '/');
-  char *name = arena_strdup(a, slash ? slash + 1 : path);
+// What programs show as their name; a byte that is no UTF-8 as '?'.
+static const char *printable(Arena *a, const char *text) {
+  char *name = arena_strdup(a, text);
   for (size_t bad, n = strlen(name); (bad = utf8_check(name, n)) < n;) name[bad] = '?';
   return name;
 }
@@ -174,10 +173,10 @@ static ProgKernel kernel(Arena *a, const Kernel *k) {
   return p;
 }
 
-void describe(Arena *a, const Program *p, const Plan *plan, const Spec *spec, Buf *out) {
+void describe(Arena *a, const Program *p, const Plan *plan, const Spec *spec, const char *name, Buf *out) {
   char hash[SHA256_HEX];
   spec_hash(spec, hash);
-  ProgProgram d = {.spec = spec_name(a, spec->sources->v[spec->file->loc.file].path), .spec_sha256 = hash, .anchor = p->anchor, .theta = plan->theta,
+  ProgProgram d = {.spec = printable(a, name), .spec_sha256 = hash, .anchor = p->anchor, .theta = plan->theta,
                    .connection = p->conn, .nconnection = p->nconn, .sym = plan->sym, .nsym = plan->nsym, .nbuf = plan->nbuf,
                    .nkernel = plan->nkernel, .train = p->train, .evals = p->evals, .nmodel = p->nmodel, .nparam = p->nparam, .nentry = plan->nentry};
   Names names = {.a = a};

@@ -105,8 +105,8 @@ static bool builds(void) {
   Plan *plan = plan_new(a);
   plan_finish(plan);
   signals_hold(&s);
-  int status = result_folder(&out) ? codegen(plan, "{}", NULL, EMIT_OBJ, &out, "program.o", &s) : 1;
-  if (!status) status = link_program(&out, "program.o", RESULT_FILE, &s);
+  int status = result_folder(&out) ? codegen(plan, "{}", NULL, NULL, EMIT_OBJ, &out, "program.o", &s) : 1;
+  if (!status) status = link_program(&out, (const char *const[]){"program.o"}, 1, RESULT_FILE, &s);
   result_end(&out);
   signals_release(&s);
   arena_free(a);

@@ -124,38 +124,42 @@ const char *driver_program(Arena *a, const char *spec) {
   return dot && dot > base ? arena_strndup(a, base, (size_t)(dot - base)) : arena_printf(a, "%s.out", base);
 }
 
-static int generate(Run *r, const Plan *plan, const char *json, const Result *out, const Signals *s) {
+// What becomes an object of the program: the composition, or (--compare) one of its models alone.
+typedef struct Unit {
+  const Plan *plan;
+  const char *alone;           // NULL: the composition; else the symbol that it is found by
+  Buf json;
+} Unit;
+
+static int generate(Run *r, Unit *unit, int n, const Result *out, const Signals *s) {
   EmitKind kind = stop_at(r, "llvm") ? EMIT_LLVM : stop_at(r, "asm") ? EMIT_ASM : EMIT_OBJ;
-  const char *name = r->o->emit ? NULL : "program.o";
+  const char **object = ARENA_ARRAY(r->arena, const char *, n);
+  int status = 0;
   progress_stage(r->progress, "generating code");
-  int status = codegen(plan, json, r->path, kind, out, name, s);
+  for (int i = 0; i < n && !status; i++) {
+    object[i] = r->o->emit ? NULL : unit[i].alone ? arena_printf(r->arena, "%s.o", unit[i].alone) : "program.o";
+    status = codegen(unit[i].plan, unit[i].json.s, unit[i].alone, r->path, kind, out, object[i], s);
+  }
   stage_done(r, "llvm", r->o->emit || status ? NULL : "linking");
   if (status || r->o->emit) return status;
-  status = link_program(out, name, RESULT_FILE, s);
+  status = link_program(out, object, n, RESULT_FILE, s);
   stage_done(r, "link", NULL);
   return status;
 }
 
-static int back_end(Run *r, const Program *p, const Plan *plan, const Spec *spec) {
-  Buf json = {0};
+static int back_end(Run *r, Unit *unit, int n) {
   Result out;
   Signals s;
-  describe(r->arena, p, plan, spec, &json);
   signals_hold(&s);
-  int status = result_begin(&out, r->out, !r->o->emit) ? generate(r, plan, json.s, &out, &s) : 1;
+  int status = result_begin(&out, r->out, !r->o->emit) ? generate(r, unit, n, &out, &s) : 1;
   if (!status) status = finish(r, &out, &s);
   result_end(&out);
   signals_release(&s);
-  buf_free(&json);
   return status;
 }
 
-static int compile(Run *r, const Program *p, const Spec *spec) {
-  if (!output_allowed(r->o, r->out, spec, p)) return 1;
-  if (!r->o->emit && !link_possible()) return 1;
-  if (stop_at(r, EMIT_DRAWING)) return emit_drawing(r, p);
+static Plan *plan_of(Run *r, const Program *p) {
   Plan *plan = plan_new(r->arena);
-  if (stop_at(r, "graph") && !r->o->dump) return emit_graphs(r, p);
   for (int i = 0; i < p->nentry; i++) {
     Arena *of_entry = arena_new();
     const Graph *g = passes_run(p->entry[i], of_entry, r->o->dump ? dump_pass : NULL, r);
@@ -165,11 +169,56 @@ static int compile(Run *r, const Program *p, const Spec *spec) {
     }
     arena_free(of_entry);
   }
+  return plan;
+}
+
+static const char *name_of(const Spec *spec) {
+  const char *path = spec->sources->v[spec->file->loc.file].path, *slash = strrchr(path, '/');
+  return slash ? slash + 1 : path;
+}
+
+// --compare: the k-th model alone. False after telling what is wrong: what a composition asks of its models is less than what runs alone does.
+static bool plan_alone(Run *r, const Spec *spec, Diags *d, const BModel *m, int k, Unit *u) {
+  Spec *own = spec_alone(r->arena, spec, m->name);
+  Program *p = program_build(r->arena, own, d);
+  show_diags(r, d);
+  if (!p) return fprintf(stderr, "error: --compare: model '%s' alone is no program\n", m->name), false;
+  Plan *plan = plan_of(r, p);
+  plan_finish(plan);
+  u->plan = plan, u->alone = arena_printf(r->arena, "calm_alone_%d", k);
+  describe(r->arena, p, plan, own, arena_printf(r->arena, "%s: %s alone", name_of(spec), m->name), &u->json);
+  program_close(p);
+  return true;
+}
+
+// The models that are files: what is made from nothing is trained in the composition, and is nothing without it.
+static int plan_all(Run *r, const Program *p, const Plan *plan, const Spec *spec, Diags *d) {
+  Unit *unit = ARENA_ARRAY(r->arena, Unit, p->nmodel + 1);
+  int n = 1;
+  bool ok = true;
+  unit[0].plan = plan;
+  describe(r->arena, p, plan, spec, name_of(spec), &unit[0].json);
+  for (int i = 0; i < p->nmodel && r->o->compare && ok; i++) {
+    if (p->model[i].role == ROLE_MODEL) fprintf(stderr, "%s is made from nothing: it is not compared alone\n", p->model[i].name);
+    else if ((ok = plan_alone(r, spec, d, &p->model[i], i, &unit[n]))) n++;
+  }
+  if (r->o->compare) stage_done(r, "alone", NULL);
+  int status = ok ? back_end(r, unit, n) : 1;
+  for (int i = 0; i < n; i++) buf_free(&unit[i].json);
+  return status;
+}
+
+static int compile(Run *r, const Program *p, const Spec *spec, Diags *d) {
+  if (!output_allowed(r->o, r->out, spec, p)) return 1;
+  if (!r->o->emit && !link_possible()) return 1;
+  if (stop_at(r, EMIT_DRAWING)) return emit_drawing(r, p);
+  if (stop_at(r, "graph") && !r->o->dump) return emit_graphs(r, p);
+  Plan *plan = plan_of(r, p);
   if (stop_at(r, "graph")) return emit_graphs(r, p);
   stage_done(r, "passes", "planning kernels and memory");
   plan_finish(plan);
   stage_done(r, "plan", NULL);
-  if (!stop_at(r, "plan")) return back_end(r, p, plan, spec);
+  if (!stop_at(r, "plan")) return plan_all(r, p, plan, spec, d);
   Buf text = {0};
   plan_print(plan, &text);
   return give(r, &text);
@@ -194,7 +243,7 @@ static int front_end(Run *r, Sources *sources, Diags *d) {
     return 1;
   }
   r->program = p;
-  int status = compile(r, p, spec);
+  int status = compile(r, p, spec, d);
   program_close(p);
   return status;
 }

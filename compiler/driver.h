@@ -48,15 +48,19 @@ void emit_near(Near *n);                   // offers them
 void emit_list(Buf *out);                  // "tree, graph, …"
 
 // describe.c: the description that goes into the program (runtime/abi/program.def), as JSON text appended to out.
-void describe(Arena *a, const Program *p, const Plan *plan, const Spec *spec, Buf *out);
+// name: what the program is called.
+void describe(Arena *a, const Program *p, const Plan *plan, const Spec *spec, const char *name, Buf *out);
+
+// alone.c: a spec that is `model` of this one alone, its files as they are: nothing connects, adapts, tunes or trains.
+Spec *spec_alone(Arena *a, const Spec *spec, const char *model);
 
 // draw.c: a program as a picture, an SVG appended to out; and what driver_draw stops a build at.
 void draw_program(Arena *a, const Program *p, const char *title, Buf *out);
 #define EMIT_DRAWING "drawing"
 
 // codegen.c: the plan and its description to what kind says, in a process of its own, written to result_open(out, name), for one instruction-set
-// path or all (NULL). An exit status; 0, or told.
-int codegen(const Plan *plan, const char *json, const char *path, EmitKind kind, const Result *out, const char *name, const Signals *s);
+// path or all (NULL). alone: see LlvmEmit. An exit status; 0, or told.
+int codegen(const Plan *plan, const char *json, const char *alone, const char *path, EmitKind kind, const Result *out, const char *name, const Signals *s);
 #define CODEGEN_LIBRARY "calm_codegen.so"
 
 // paths.c: of --isa; path_near offers them.
@@ -76,8 +80,8 @@ void output_say(const Options *o, const char *path, const Program *p);
 
 // link.c: whether all that link_program needs is there, asked before anything is compiled for it. False after telling what is not.
 bool link_possible(void);
-// Links an object with the runtime library, through `cc`; both names are of the output's folder. As codegen.
-int link_program(const Result *o, const char *object, const char *program, const Signals *s);
+// Links n objects with the runtime library, through `cc`; all names are of the output's folder. As codegen.
+int link_program(const Result *o, const char *const *object, int n, const char *program, const Signals *s);
 // A file of calm's own: beside calmc, or where an installation has it; else `built_from` (may be NULL). False after telling where it is not.
 bool find_library(const char *file, const char *built_from, char out[PATH_MAX]);
 #endif

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "driver.h"
+#include "dsl/base/alloc.h"
 
 // Where the static libraries were found when calm was configured; an installed calmc has copies beside the runtime library.
 static const struct { const char *file, *built_from; } libraries[] = {
@@ -67,15 +68,14 @@ bool link_possible(void) {
   return false;
 }
 
-int link_program(const Result *o, const char *object, const char *program, const Signals *s) {
-  char path[N_LIBRARIES][PATH_MAX], from[PATH_MAX], to[PATH_MAX];
-  char *argv[N_LIBRARIES + 24];
+// argv: room for the objects `from` and 24 words and the libraries more.
+static int run_linker(const Result *o, char (*from)[PATH_MAX], int nobject, char *to, char **argv, const Signals *s) {
+  char path[N_LIBRARIES][PATH_MAX];
   int n = 0;
-  if (!result_name(o, object, from) || !result_name(o, program, to)) return 1;
   argv[n++] = (char *)"cc";
   argv[n++] = (char *)"-o";
   argv[n++] = to;
-  argv[n++] = from;
+  for (int i = 0; i < nobject; i++) argv[n++] = from[i];
   argv[n++] = (char *)"-Wl,--start-group";
   for (int i = 0; i < N_LIBRARIES; i++) {
     if (!find_library(libraries[i].file, libraries[i].built_from, path[i])) return 1;
@@ -98,4 +98,14 @@ int link_program(const Result *o, const char *object, const char *program, const
   if (e.status) return task_failed(&t, &e);
   fputs(e.said, stderr);                           // its warnings
   return 0;
+}
+
+int link_program(const Result *o, const char *const *object, int nobject, const char *program, const Signals *s) {
+  char to[PATH_MAX];
+  char (*from)[PATH_MAX] = need_alloc((size_t)nobject, sizeof *from), **argv = need_alloc((size_t)nobject + N_LIBRARIES + 24, sizeof *argv);
+  bool named = result_name(o, program, to);
+  for (int i = 0; i < nobject && named; i++) named = result_name(o, object[i], from[i]);
+  int status = named ? run_linker(o, from, nobject, to, argv, s) : 1;
+  free(from), free(argv);
+  return status;
 }

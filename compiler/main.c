@@ -187,6 +187,7 @@ static int check_options(const Options *o, int which) {
   if (!*commands[which].arg && o->spec) return usage(NULL, "%s takes nothing; found '%s'", commands[which].name, o->spec);
   if (*commands[which].arg && *commands[which].arg != '[' && !o->spec) return usage(NULL, "calmc %s: expected %s", commands[which].name, commands[which].arg);
   if (bit == VERIFY && !o->ref) return usage(NULL, "verify needs --ref DUMP.safetensors");
+  if (o->compare && o->emit) return usage(NULL, "--compare puts more than one program into what is built; --emit shows one");
   int bad = o->emit ? known_kind(o->emit) : 0;
   if (!bad && o->isa) bad = known_path(o->isa);
   if (!bad && o->context) bad = known_context(o->context);

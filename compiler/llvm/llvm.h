@@ -8,8 +8,9 @@
 
 typedef enum EmitKind { EMIT_LLVM, EMIT_ASM, EMIT_OBJ } EmitKind;
 // Compiles a plan and its description (JSON text, embedded) to LLVM text, assembler or an object file, appended to out, with kernels of every
-// instruction-set path, or of `path` alone (NULL: every). Deterministic.
-typedef void LlvmEmit(const Plan *p, const char *json, const char *path, EmitKind what, Buf *out);
+// instruction-set path, or of `path` alone (NULL: every). alone: NULL, or the name of the symbol by which another program has this one beside itself
+// (RtProgram.alone). Deterministic.
+typedef void LlvmEmit(const Plan *p, const char *json, const char *alone, const char *path, EmitKind what, Buf *out);
 LlvmEmit llvm_emit;
 extern LlvmEmit *const calm_llvm_emit;             // what calmc, which loads this folder as a library, asks it for
 // Names of the instruction-set paths a program carries, best first; NULL after the last.

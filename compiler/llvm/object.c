@@ -161,8 +161,15 @@ static LLVMValueRef text(Cg *g, const char *name, const char *s) {
 
 _Static_assert(offsetof(RtIsa, name) == 0 && offsetof(RtIsa, kernel) == 8 && offsetof(RtIsa, precision) == 16 && sizeof(RtIsa) == 24, "rt_abi.h: RtIsa");
 
+// What a program is (rt_abi.h, RtProgram), in the order of its members.
+enum { OF_JSON, OF_JSON_LEN, OF_ENTRIES, OF_ISAS, OF_ISA_COUNT, OF_SCRATCH_BYTES, OF_ENTRY_SCRATCH, N_OF_PROGRAM };
+static const char *const of_program[] = {"calm_program_json", "calm_program_json_len", "calm_entries", "calm_isas", "calm_isa_count", "calm_scratch_bytes",
+                                         "calm_entry_scratch"};
+_Static_assert(offsetof(RtProgram, json) == 0 && offsetof(RtProgram, json_len) == 8 && offsetof(RtProgram, entries) == 16 && offsetof(RtProgram, isas) == 24 &&
+               offsetof(RtProgram, isa_count) == 32 && offsetof(RtProgram, scratch_bytes) == 40 && offsetof(RtProgram, entry_scratch) == 48, "rt_abi.h: RtProgram");
+
 // What the kernels of each entry need, of all paths and precisions the most.
-static void scratch_table(Cg *g, const Plan *p, const int64_t *scratch) {
+static LLVMValueRef scratch_table(Cg *g, const Plan *p, const int64_t *scratch) {
   LLVMValueRef *entry = need_alloc((size_t)p->nentry + 1, sizeof *entry);
   for (int i = 0; i < p->nentry; i++) {
     int64_t most = 0;
@@ -170,11 +177,12 @@ static void scratch_table(Cg *g, const Plan *p, const int64_t *scratch) {
       if (scratch[p->entry[i].call[c].kernel] > most) most = scratch[p->entry[i].call[c].kernel];
     entry[i] = cg_i64(g, most);
   }
-  cg_constant(g, "calm_entry_scratch", LLVMConstArray2(g->i64, entry, (uint64_t)p->nentry), true);
+  LLVMValueRef table = LLVMConstArray2(g->i64, entry, (uint64_t)p->nentry);
   free(entry);
+  return table;
 }
 
-static void isa_tables(Cg *g, const Plan *p, const char *path) {
+static void isa_tables(Cg *g, const Plan *p, const char *path, LLVMValueRef *of) {
   enum { MOST = 8 };
   LLVMValueRef row[MOST], *fn = need_alloc((size_t)p->nkernel + 1, sizeof *fn);
   bool *asks = need_alloc((size_t)p->nkernel + 1, sizeof *asks);
@@ -185,30 +193,45 @@ static void isa_tables(Cg *g, const Plan *p, const char *path) {
     if (path && strcmp(path, isa->name)) continue;
     char name[64];
     snprintf(name, sizeof name, "isa_%s", isa->name);
-    LLVMValueRef of[3] = {text(g, name, isa->name)};
+    LLVMValueRef member[3] = {text(g, name, isa->name)};
     for (Precision precision = 0; precision < N_PRECISION; precision++) {
-      of[1] = kernel_table(g, p, isa, precision, fn, asks, scratch), of[2] = cg_i64(g, precision);
-      row[n++] = LLVMConstStructInContext(g->ctx, of, 3, false);
+      member[1] = kernel_table(g, p, isa, precision, fn, asks, scratch), member[2] = cg_i64(g, precision);
+      row[n++] = LLVMConstStructInContext(g->ctx, member, 3, false);
     }
   }
-  cg_constant(g, "calm_isas", LLVMConstArray2(LLVMStructTypeInContext(g->ctx, row_t, 3, false), row, (uint64_t)n), true);
-  cg_constant(g, "calm_isa_count", cg_i64(g, n), true);
-  scratch_table(g, p, scratch);
+  of[OF_ISAS] = LLVMConstArray2(LLVMStructTypeInContext(g->ctx, row_t, 3, false), row, (uint64_t)n);
+  of[OF_ISA_COUNT] = cg_i64(g, n);
+  of[OF_ENTRY_SCRATCH] = scratch_table(g, p, scratch);
   free(fn), free(asks), free(scratch);
 }
 
 LlvmEmit *const calm_llvm_emit = llvm_emit;
 
-void llvm_emit(const Plan *p, const char *json, const char *path, EmitKind what, Buf *out) {
+static bool is_number(int member) { return member == OF_JSON_LEN || member == OF_ISA_COUNT || member == OF_SCRATCH_BYTES; }
+
+// One of those that a program has beside itself: an RtProgram, to which the section RT_ALONE_SECTION has a pointer.
+static void emit_alone(Cg *g, const char *alone, LLVMValueRef *of) {
+  for (int i = 0; i < N_OF_PROGRAM; i++)
+    if (!is_number(i)) of[i] = cg_constant(g, of_program[i], of[i], false);
+  LLVMValueRef program = cg_constant(g, "alone", LLVMConstStructInContext(g->ctx, of, N_OF_PROGRAM, false), false);
+  LLVMValueRef pointer = cg_constant(g, alone, program, true);
+  LLVMSetSection(pointer, RT_ALONE_SECTION);
+  LLVMSetAlignment(pointer, sizeof(void *));
+}
+
+void llvm_emit(const Plan *p, const char *json, const char *alone, const char *path, EmitKind what, Buf *out) {
   Cg g;
+  LLVMValueRef of[N_OF_PROGRAM];
   cg_begin(&g, "calm");
-  isa_tables(&g, p, path);
+  isa_tables(&g, p, path, of);
   LLVMValueRef *entry = need_alloc((size_t)p->nentry + 1, sizeof *entry);
   emit_entries(&g, p, entry);
-  cg_constant(&g, "calm_entries", LLVMConstArray2(g.ptr, entry, (uint64_t)p->nentry), true);
+  of[OF_ENTRIES] = LLVMConstArray2(g.ptr, entry, (uint64_t)p->nentry);
   free(entry);
-  cg_constant(&g, "calm_scratch_bytes", cg_i64(&g, g.scratch), true);
-  cg_constant(&g, "calm_program_json", LLVMConstStringInContext2(g.ctx, json, strlen(json), false), true);
-  cg_constant(&g, "calm_program_json_len", cg_i64(&g, (int64_t)strlen(json)), true);
+  of[OF_SCRATCH_BYTES] = cg_i64(&g, g.scratch);
+  of[OF_JSON] = LLVMConstStringInContext2(g.ctx, json, strlen(json), false);
+  of[OF_JSON_LEN] = cg_i64(&g, (int64_t)strlen(json));
+  if (alone) emit_alone(&g, alone, of);
+  else for (int i = 0; i < N_OF_PROGRAM; i++) cg_constant(&g, of_program[i], of[i], true);
   cg_finish(&g, what, out);
 }

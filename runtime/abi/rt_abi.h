@@ -66,7 +66,10 @@ typedef struct RtProgram {
   const RtIsa *isas;
   int64_t isa_count, scratch_bytes;
   const int64_t *entry_scratch;
+  const struct RtProgram *const *alone;          // each of its models as a program (calmc build --compare); NULL: none
+  int64_t nalone;
 } RtProgram;
+#define RT_ALONE_SECTION "calm_alone"            // where the linker puts pointers to these together
 
 // Functions generated code calls: rows of rt_abi.def.
 #define X(ret, name, args, kinds) ret name args;

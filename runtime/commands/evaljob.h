@@ -16,7 +16,7 @@ typedef struct EvalJob {
   int64_t max_tokens;          // OPT_UNSET: the row's completion and a few more
   int64_t slots, cap;
   FileOut **out;               // what is there of it is NULL without --out, and when it could not be written
-  const char *block;           // what --out calls the job; NULL: nothing
+  const char *block, *of;      // what --out calls the job, and who it is of; NULL: nothing
   bool *generated;             // whether any row was
   int64_t *wrote;              // lines of --out
   const Options *o;
@@ -31,6 +31,17 @@ typedef struct EvalResult {
   FeedLoss loss;
   double seconds;
 } EvalResult;
+
+// evaluate.c. A number that a result has; NaN: it has none.
+typedef enum EvalFigure { EVAL_LOSS, EVAL_PERPLEXITY, EVAL_BITS, EVAL_EXACT, EVAL_BLEU, EVAL_CHRF, EVAL_SIMILARITY, EVAL_NUMBER, N_EVAL_FIGURES } EvalFigure;
+double eval_figure(const EvalResult *r, EvalFigure f);
+// A result as JSON, begun and ended.
+json_t *eval_json(const EvalJob *job, const EvalResult *r);
+void eval_json_end(const EvalResult *r, json_t *o);
+// Loads the weights, where memory allows the largest step, of *cap tokens, or of as many as --memory has room for.
+bool eval_load(App *a, const Options *o, int64_t *cap, RtError *e);
+// r->without is to be freed either way.
+bool eval_take(App *a, const EvalJob *job, EvalResult *r, RtError *e);
 
 // What all rows of the data ask of generation.
 typedef struct Tally {

@@ -15,15 +15,15 @@ typedef struct Row {
 } Row;
 struct EvalRows {
   FileOut **out;
-  const char *title;
+  const char *title, *of;
   const DataFile *file;
   Row *row;
   int64_t n, written;
 };
 
-EvalRows *evalrows_new(FileOut **out, const char *title, const DataFile *file) {
+EvalRows *evalrows_new(FileOut **out, const char *title, const char *of, const DataFile *file) {
   EvalRows *w = rt_alloc(1, sizeof *w);
-  *w = (EvalRows){.out = out, .title = title, .file = file, .n = data_count(file)};
+  *w = (EvalRows){.out = out, .title = title, .of = of, .file = file, .n = data_count(file)};
   w->row = rt_alloc((size_t)w->n, sizeof *w->row);
   return w;
 }
@@ -53,6 +53,7 @@ static json_t *line_of(const EvalRows *w, int64_t at) {
   const double per = (double)x->labelled, bytes = (double)x->loss.bytes;
   json_t *o = json_pack("{s:I}", "line", (json_int_t)lines_number(&w->file->lines, at));
   if (w->title) json_object_set_new(o, "eval", json_string(w->title));
+  if (w->of) json_object_set_new(o, "of", json_string(w->of));
   json_object_set_new(o, "tokens", json_integer(x->tokens));
   json_object_set_new(o, "labelled", json_integer(x->labelled));
   if (x->loss.scored) json_object_set_new(o, "loss", number(x->loss.nll / per));

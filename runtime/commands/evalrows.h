@@ -7,8 +7,8 @@
 
 typedef struct EvalRows EvalRows;
 
-// out: *out becomes NULL when it could not be written. title: member "eval" of every line; NULL: none. All borrowed.
-EvalRows *evalrows_new(FileOut **out, const char *title, const DataFile *file);
+// out: *out becomes NULL when it could not be written. title, of: members "eval" and "of" of every line; NULL: none. All borrowed.
+EvalRows *evalrows_new(FileOut **out, const char *title, const char *of, const DataFile *file);
 void evalrows_free(EvalRows *w);
 typedef struct EvalRowLoss {
   bool scored;                 // whether the loss was computed

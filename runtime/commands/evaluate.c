@@ -6,6 +6,7 @@
 
 #include "runtime/commands/budget.h"
 #include "runtime/commands/command.h"
+#include "runtime/commands/compare.h"
 #include "runtime/commands/contributions.h"
 #include "runtime/commands/evaljob.h"
 #include "runtime/commands/gains.h"
@@ -72,7 +73,7 @@ static bool score_file(App *a, const EvalJob *job, const DataFile *file, EvalRes
   bool exact = job->want_exact && a->models->tok;
   Tally t = {.m = a->models, .job = job, .says = job->want_loss, .pace = pace_begin(0, data_count(file)), .known = rt_alloc((size_t)a->models->streams.n, sizeof *t.known)};
   Step *s = step_new(a->en->nstream);
-  if (*job->out) t.each = evalrows_new(job->out, job->block, file);
+  if (*job->out) t.each = evalrows_new(job->out, job->block, job->of, file);
   FeedEach each = {tally_loss, &t};
   bool ok = job->want_loss ? feed_loss(a->en, s, file, &o, job->cap, NULL, &each, &out->loss, e) : tally_rows(file, &o, &t, e);
   pace_end(&t.pace);
@@ -87,62 +88,88 @@ static bool score_file(App *a, const EvalJob *job, const DataFile *file, EvalRes
   return ok;
 }
 
-static bool evaluate(App *a, const EvalJob *job, EvalResult *out, RtError *e) {
+bool eval_take(App *a, const EvalJob *job, EvalResult *out, RtError *e) {
   *out = (EvalResult){0};
   double start = rt_now();
   DataFile *file = data_open_piped(job->path, e);
-  bool ok = file && look_at(a, job, file, e) && score_file(a, job, file, out, e);
+  bool ok = file && look_at(a, job, file, e) && score_file(a, job, file, out, e) && engine_unchanged(a->en, e);
   out->seconds = rt_now() - start;
   data_close(file);
   return ok;
 }
 
-static double mean_loss(const EvalResult *r) { return r->loss.nll / (double)r->loss.labelled; }
-static double bits_per_byte(const EvalResult *r) { return r->loss.nll / log(2) / (double)r->bytes; }
+static double or_none(double x) { return isfinite(x) ? x : NAN; }
 
-static json_t *result_json(const App *a, const EvalJob *job, const EvalResult *r) {
+double eval_figure(const EvalResult *r, EvalFigure f) {
+  const TextScore *t = &r->text;
+  double labelled = (double)r->loss.labelled, rows = (double)t->rows;
+  switch (f) {
+    case EVAL_LOSS: return labelled > 0 ? or_none(r->loss.nll / labelled) : NAN;
+    case EVAL_PERPLEXITY: return labelled > 0 ? or_none(exp(r->loss.nll / labelled)) : NAN;
+    case EVAL_BITS: return labelled > 0 && r->bytes > 0 ? or_none(r->loss.nll / log(2) / (double)r->bytes) : NAN;
+    case EVAL_EXACT: return r->exact_rows ? (double)r->exact / (double)r->exact_rows : NAN;
+    case EVAL_BLEU: return rows > 0 ? textscore_bleu(t) : NAN;
+    case EVAL_CHRF: return rows > 0 ? textscore_chrf(t) : NAN;
+    case EVAL_SIMILARITY: return rows > 0 ? t->similarity / rows : NAN;
+    case EVAL_NUMBER: return t->numbered ? (double)t->numbers / (double)t->numbered : NAN;
+    default: return NAN;
+  }
+}
+
+static void put_figure(json_t *o, const char *key, const EvalResult *r, EvalFigure f) {
+  double x = eval_figure(r, f);
+  json_object_set_new(o, key, isnan(x) ? json_null() : json_real(x));
+}
+
+json_t *eval_json(const EvalJob *job, const EvalResult *r) {
   json_t *o = json_pack("{s:s, s:s, s:I}", "title", job->title, "data", job->data, "rows", (json_int_t)r->rows);
   if (job->want_loss) {
-    double loss = mean_loss(r);
     json_object_set_new(o, "tokens", json_integer(r->loss.tokens));
     json_object_set_new(o, "labelled", json_integer(r->loss.labelled));
-    json_object_set_new(o, "loss", isfinite(loss) ? json_real(loss) : json_null());
-    json_object_set_new(o, "perplexity", isfinite(exp(loss)) ? json_real(exp(loss)) : json_null());
+    put_figure(o, "loss", r, EVAL_LOSS);
+    put_figure(o, "perplexity", r, EVAL_PERPLEXITY);
     if (r->bytes > 0) {
       json_object_set_new(o, "bytes", json_integer(r->bytes));
-      json_object_set_new(o, "bits_per_byte", isfinite(loss) ? json_real(bits_per_byte(r)) : json_null());
+      put_figure(o, "bits_per_byte", r, EVAL_BITS);
     }
-    if (r->without.loss) contributions_json(&r->without, a->prog, loss, o);
   }
-  json_t *gains = gains_json(a);
-  if (gains) json_object_set_new(o, "gains", gains);
+  return o;
+}
+
+void eval_json_end(const EvalResult *r, json_t *o) {
   if (r->exact_rows) {
     json_object_set_new(o, "exact_rows", json_integer(r->exact_rows));
-    json_object_set_new(o, "exact_match", json_real((double)r->exact / (double)r->exact_rows));
-    json_object_set_new(o, "bleu", json_real(textscore_bleu(&r->text)));
-    json_object_set_new(o, "chrf", json_real(textscore_chrf(&r->text)));
-    json_object_set_new(o, "edit_similarity", json_real(r->text.rows ? r->text.similarity / (double)r->text.rows : 0));
-    if (r->text.numbered) json_object_set_new(o, "last_number", json_real((double)r->text.numbers / (double)r->text.numbered));
+    put_figure(o, "exact_match", r, EVAL_EXACT);
+    put_figure(o, "bleu", r, EVAL_BLEU);
+    put_figure(o, "chrf", r, EVAL_CHRF);
+    put_figure(o, "edit_similarity", r, EVAL_SIMILARITY);
+    if (r->text.numbered) put_figure(o, "last_number", r, EVAL_NUMBER);
   }
   json_object_set_new(o, "seconds", json_real(r->seconds));
   json_object_set_new(o, "peak_resident", json_integer(rt_peak_resident()));
+}
+
+static json_t *result_json(const App *a, const EvalJob *job, const EvalResult *r) {
+  json_t *o = eval_json(job, r), *gains = gains_json(a);
+  if (r->without.loss) contributions_json(&r->without, a->prog, eval_figure(r, EVAL_LOSS), o);
+  if (gains) json_object_set_new(o, "gains", gains);
+  eval_json_end(r, o);
   return o;
 }
 
 static void print_result(const App *a, const EvalJob *job, const EvalResult *r) {
+  const TextScore *t = &r->text;
   printf("%s: %lld row%s", job->title, (long long)r->rows, plural(r->rows));
   if (job->want_loss && r->loss.labelled) {
-    double loss = mean_loss(r);
+    double loss = r->loss.nll / (double)r->loss.labelled;
     printf("  loss %.6f  perplexity %.4f", loss, exp(loss));
-    if (r->bytes > 0) printf("  bits per byte %.4f", bits_per_byte(r));
+    if (r->bytes > 0) printf("  bits per byte %.4f", eval_figure(r, EVAL_BITS));
   }
-  if (r->exact_rows) printf("  exact match %.2f %% (%lld of %lld)", 100.0 * (double)r->exact / (double)r->exact_rows,
-                            (long long)r->exact, (long long)r->exact_rows);
-  if (r->text.rows) printf("  BLEU %.2f  chrF %.2f  edit similarity %.4f", textscore_bleu(&r->text), textscore_chrf(&r->text), r->text.similarity / (double)r->text.rows);
-  if (r->text.numbered) printf("  last number %.2f %% (%lld of %lld)", 100.0 * (double)r->text.numbers / (double)r->text.numbered, (long long)r->text.numbers,
-                               (long long)r->text.numbered);
+  if (r->exact_rows) printf("  exact match %.2f %% (%lld of %lld)", 100 * eval_figure(r, EVAL_EXACT), (long long)r->exact, (long long)r->exact_rows);
+  if (t->rows) printf("  BLEU %.2f  chrF %.2f  edit similarity %.4f", eval_figure(r, EVAL_BLEU), eval_figure(r, EVAL_CHRF), eval_figure(r, EVAL_SIMILARITY));
+  if (t->numbered) printf("  last number %.2f %% (%lld of %lld)", 100 * eval_figure(r, EVAL_NUMBER), (long long)t->numbers, (long long)t->numbered);
   putchar('\n');
-  if (r->without.loss) contributions_print(&r->without, a->prog, mean_loss(r));
+  if (r->without.loss) contributions_print(&r->without, a->prog, r->loss.nll / (double)r->loss.labelled);
 }
 
 static bool set_metric(EvalJob *job, const char *metric, RtError *e) {
@@ -157,16 +184,12 @@ static bool set_metric(EvalJob *job, const char *metric, RtError *e) {
   return true;
 }
 
-static bool run_job(App *a, EvalJob *job, const Options *o, json_t *all, RtError *e) {
-  EvalResult r;
-  bool ok = evaluate(a, job, &r, e) && engine_unchanged(a->en, e);
-  if (ok) {
-    *job->generated |= r.exact_rows > 0;
-    json_array_append_new(all, result_json(a, job, &r));
-    if (!o->json) print_result(a, job, &r);
-  }
-  contributions_free(&r.without);
-  return ok && streams_written(e);
+static bool run_job(App *a, const EvalJob *job, EvalResult *r, json_t *all, RtError *e) {
+  if (!eval_take(a, job, r, e)) return false;
+  *job->generated |= r->exact_rows > 0;
+  json_array_append_new(all, result_json(a, job, r));
+  if (!job->o->json) print_result(a, job, r);
+  return streams_written(e);
 }
 
 static bool no_title(const Prog *p, const char *title, RtError *e) {
@@ -178,16 +201,19 @@ static bool no_title(const Prog *p, const char *title, RtError *e) {
                        near.best ? near.best : "", near.best ? "\"?" : "");
 }
 
-// --data, or the spec's eval blocks (in a block `metric = exact_match` adds to the loss, it does not replace it).
-static bool run_all(App *a, const Options *o, const EvalJob *base, json_t *all, RtError *e) {
+// What is to be evaluated: --data, or the spec's eval blocks (in a block `metric = exact_match` adds to the loss, it does not replace it). p lends its texts.
+static EvalJob *jobs_of(const Prog *p, const Options *o, const EvalJob *base, int *n, RtError *e) {
+  EvalJob *jobs = rt_alloc(json_array_size(p->evals) + 1, sizeof *jobs);
+  *n = 0;
   if (o->data) {
-    EvalJob job = *base;
-    job.title = job.data = file_said(job.path = o->data);
-    return run_job(a, &job, o, all, e);
+    EvalJob *job = &jobs[(*n)++];
+    *job = *base;
+    job->title = job->data = file_said(job->path = o->data);
+    return jobs;
   }
   size_t i;
   json_t *block;
-  json_array_foreach(a->prog->evals, i, block) {
+  json_array_foreach(p->evals, i, block) {
     EvalJob job = *base;
     job.title = json_string_value(json_object_get(block, "title"));
     job.data = job.path = json_string_value(json_object_get(block, "data"));
@@ -196,14 +222,16 @@ static bool run_all(App *a, const Options *o, const EvalJob *base, json_t *all, 
     if (!job.title) job.title = job.data;
     job.block = job.title;
     if (o->title && job.title && strcmp(o->title, job.title)) continue;
-    if (!job.data) return rt_fail(e, "eval \"%s\" has no data; give --data FILE", job.title ? job.title : "");
+    if (!job.data) return rt_fail(e, "eval \"%s\" has no data; give --data FILE", job.title ? job.title : ""), rt_free(jobs), NULL;
     if (!o->metric && metric && setting_word(&setting_row[SET_eval_metric], metric) == METRIC_loss) job.want_exact = false;
     if (job.max_tokens == OPT_UNSET && json_is_number(most)) job.max_tokens = (int64_t)json_number_value(most);
-    if (!run_job(a, &job, o, all, e)) return false;
+    jobs[(*n)++] = job;
   }
-  if (json_array_size(all)) return true;
-  if (o->title) return no_title(a->prog, o->title, e);
-  return rt_fail(e, "nothing to evaluate: give --data FILE (%s has no eval block)", a->prog->spec);
+  if (*n) return jobs;
+  rt_free(jobs);
+  if (o->title) no_title(p, o->title, e);
+  else rt_fail(e, "nothing to evaluate: give --data FILE (%s has no eval block)", p->spec);
+  return NULL;
 }
 
 static void print_json(json_t *all) {
@@ -215,7 +243,7 @@ static void print_json(json_t *all) {
 }
 
 // Loads the weights, where memory allows the largest step, of *cap tokens, or of as many as --memory has room for.
-static bool load(App *a, const Options *o, int64_t *cap, RtError *e) {
+bool eval_load(App *a, const Options *o, int64_t *cap, RtError *e) {
   bool exact = o->metric && setting_word(&setting_row[SET_eval_metric], o->metric) == METRIC_exact_match;
   Load l = {.tables = -1, .nstep = 1, .step = {{.entry = a->en->entry[ENTRY_LOSS]}}};
   if (!exact) budget_steps(a, &l, NULL, false, cap);
@@ -235,18 +263,37 @@ static void say_idle(const Options *o, bool generated) {
   if (o->data) options_idle(o, FLAG_title, "--data says what is evaluated");
 }
 
+static bool run_all(const Prog *p, const Options *o, EvalJob *base, json_t *all, RtError *e) {
+  int n;
+  EvalJob *job = jobs_of(p, o, base, &n, e);
+  EvalResult *r = rt_alloc((size_t)(job ? n : 0), sizeof *r);
+  Compare c = {.o = o, .p = p};
+  App a = {0};
+  bool ok = job && (!o->compare || compare_asked(&c, job, n, e)) && app_open(&a, o, e) && (!o->eval_out || output_allowed(&a, o, NULL, o->eval_out, e)) && eval_load(&a, o, &base->cap, e);
+  if (ok && o->eval_out) ok = (*base->out = file_out_open(o->eval_out, e)) != NULL;
+  for (int i = 0; i < n && ok; i++) {
+    job[i].cap = base->cap;
+    if (o->compare) job[i].of = COMPOSITION;
+    ok = run_job(&a, &job[i], &r[i], all, e);
+  }
+  if (ok && o->compare) compare_opened(&c, &a);
+  app_close(&a);
+  ok = ok && (!o->compare || compare_take(&c, job, r, n, all, e));
+  for (int i = 0; job && i < n; i++) contributions_free(&r[i].without);
+  rt_free(job), rt_free(r);
+  return ok;
+}
+
 int cmd_eval(const Options *o) {
   RtError e;
-  App a = {0};
   FileOut *out = NULL;
   json_t *all = json_array();
   bool generated = false;
   int64_t wrote = 0;
   EvalJob base = {.want_loss = true, .want_exact = true, .max_tokens = o->eval_tokens, .slots = o->slots, .cap = o->tokens_cap, .out = &out,
                   .generated = &generated, .wrote = &wrote, .o = o};
-  bool ok = set_metric(&base, o->metric, &e) && contributions_asked(o, base.want_loss, &e) && app_open(&a, o, &e) && (!o->eval_out || output_allowed(&a, o, NULL, o->eval_out, &e)) && load(&a, o, &base.cap, &e);
-  if (ok && o->eval_out) ok = (out = file_out_open(o->eval_out, &e)) != NULL;
-  ok = ok && run_all(&a, o, &base, all, &e);
+  Prog *p = prog_parse(o->rt->json, (size_t)o->rt->json_len);
+  bool ok = set_metric(&base, o->metric, &e) && contributions_asked(o, base.want_loss, &e) && run_all(p, o, &base, all, &e);
   if (ok) say_idle(o, generated);
   if (ok && o->json) print_json(all);
   if (out && ok) {
@@ -254,6 +301,6 @@ int cmd_eval(const Options *o) {
     if (ok) fprintf(stderr, "wrote %s: %lld row%s\n", o->eval_out, (long long)wrote, plural(wrote));
   } else if (out) file_out_abandon(out);
   json_decref(all);
-  app_close(&a);
+  prog_close(p);
   return ok ? 0 : cmd_fail(o, &e);
 }

@@ -41,6 +41,7 @@ typedef struct Options {
   bool given[N_FLAGS];                             // which were on the command line
   const char *setting[N_SETTINGS];                 // train: the text of those settings that a flag gives, checked; NULL: not given
   struct Profile *measured;                        // of --profile and --trace; NULL without
+  const char *precision_by;                        // a clause: who gives --precision in the user's place; NULL: the user
   const RtProgram *rt;
   const char *program;                             // argv[0]
   int run_command;                                 // its bit

@@ -81,7 +81,7 @@ int precision_choose(const RtProgram *rt, const Prog *p, const char *path, const
 
 static bool by_flag(const Options *o, PrecisionAsk *ask) {
   const char *text = o->run_command == C_TRAIN ? o->setting[SET_train_precision] : NULL;
-  *ask = (PrecisionAsk){.by = "--precision says so"};
+  *ask = (PrecisionAsk){.by = o->precision_by ? o->precision_by : "--precision says so"};
   if (o->run_command == C_VERIFY) {
     if (!o->given[FLAG_verify_precision]) ask->by = "verify's default";
     ask->word = o->verify_precision;

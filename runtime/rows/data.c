@@ -244,6 +244,8 @@ static bool follow_row(const Reader *r, DataRow *row) {
 
 static bool read_ids(Reader *r, const json_t *ids, const json_t *labels) {
   int64_t n = (int64_t)json_array_size(ids);
+  if (r->o->only_text)
+    return rt_fail(r->e, "%s:%lld: \"input_ids\" are not %s's, which has another tokenizer than the anchor; expected text", r->path, (long long)r->line, r->o->only_text);
   if (!json_is_array(ids)) return fail(r, "input_ids", "an array of token ids", ids);
   if (!json_is_array(labels)) return fail(r, "labels", "an array of token ids or -100, beside \"input_ids\"", labels);
   if ((int64_t)json_array_size(labels) != n)

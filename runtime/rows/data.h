@@ -38,6 +38,7 @@ typedef struct DataOptions {
   int64_t vocab;                // ids must be below this
   const Streams *streams;       // the program's; NULL: the anchor's alone
   int64_t context;              // of the anchor's stream: longer rows are cut (text rows are split into windows)
+  const char *only_text;        // a model's name: rows of ids are refused, for they are not its; NULL: they are read
   bool train_all;               // of conversations, not the answers alone
   struct tm date;               // today's, for chat templates that ask
   const ByteRule *bytes;        // rows that it decides are not tokenized, and no row comes of them (bytes.h); NULL: none

@@ -25,7 +25,7 @@ static void tell_limit(const Streams *ss, int k, const char *path, const char *o
 }
 
 DataOptions feed_options(const Models *m) {
-  return (DataOptions){.tok = m->tok, .ends = &m->ends, .streams = &m->streams, .vocab = m->vocab, .context = m->context, .train_all = m->train_all, .date = m->date};
+  return (DataOptions){.tok = m->tok, .ends = &m->ends, .streams = &m->streams, .vocab = m->vocab, .context = m->context, .only_text = m->only_text, .train_all = m->train_all, .date = m->date};
 }
 
 void feed_tell(const Models *m, const char *path, const Data *d) {

@@ -18,6 +18,7 @@ typedef struct Models {
   const PackFile *pack;        // what the rest is read from instead of the models' directories, borrowed; or NULL
   Streams streams;
   Chat *chat;                  // by stream: its first model's chat template
+  const char *only_text;       // rows of ids are refused, for they are another tokenizer's than this model's; NULL: they are not. Borrowed
   bool train_all;              // how conversations are read: DataOptions
   struct tm date;
   int64_t context, vocab;      // smallest over the models that read the anchor's ids (vocab: ids must be below it)

@@ -8,7 +8,8 @@ sed -i 's/"max_position_embeddings": 96/"max_position_embeddings": 512/' llama/c
 printf '%s' "{{ bos_token }}{% for m in messages %}[{{ m.role }}] {{ m.content }}</s>
 {% endfor %}{% if add_generation_prompt %}[assistant] {% endif %}" >llama/chat_template.jinja
 echo '{"bos_token": "<s>", "eos_token": "</s>", "chat_template": "{% for m in messages %}{{ m.role ~ \": \" ~ m.content | trim ~ \"\\n\" }}{% endfor %}{{ \"assistant: \" if add_generation_prompt }}"}' >gemma/tokenizer_config.json
-build forth.calm -o app
+build forth.calm --compare -o app
+echo 'anchor aug = "gemma"' >alone.calm && build alone.calm -o alone
 loud forth 2 >loud.calm && build loud.calm -o loud
 awk 'BEGIN { for (i = 0; i < 12; i++) { printf "{\"messages\": [{\"role\": \"system\", \"content\": \"short\"}, {\"role\": \"user\", \"content\": \"the %d?\"}, {\"role\": \"assistant\", \"content\": \"a %d 漢\"}", i, i
   if (i % 2) printf ", {\"role\": \"user\", \"content\": [{\"type\": \"text\", \"text\": \"and \"}, {\"type\": \"text\", \"text\": \"word 😀\"}]}, {\"role\": \"assistant\", \"content\": \"was %d\"}", i
@@ -21,6 +22,19 @@ train --steps 8 --out part --resume
 grep -q rewrites said && fail "no template here rewrites"
 grep -q '"date": 20[0-9]*' whole/last/theta.json || fail "theta.json says no date"
 loss() { ./app eval --data "$1" --metric loss --json --params whole/last 2>said | tr ',' '\n' | sed -n 's/.*"loss": *//p' | head -n 1 | tr -d '}] '; }
+# each model alone beside the composition: the anchor is the composition without its augments, and the augment reads with its own tokens and template
+./app eval --data rows.jsonl --compare --params whole/last --out each >side 2>err || fail "eval --compare: $(cat err)"
+loss_of() { awk -v name="$1" '$1 == name { print $2 }' side; }
+said_loss() { "$@" 2>err | sed -n 's/.*  loss \([0-9.]*\) .*/\1/p'; }
+[ -n "$(loss_of base)" ] && [ "$(loss_of base)" = "$(said_loss ./app eval --data rows.jsonl --ablate aug --params whole/last)" ] || fail "the anchor alone: $(cat side err)"
+[ -n "$(loss_of aug)" ] && [ "$(loss_of aug)" = "$(said_loss ./alone eval --data rows.jsonl)" ] || fail "the augment alone: $(cat side err)"
+[ -n "$(loss_of composition)" ] && [ "$(loss_of composition)" = "$(said_loss ./app eval --data rows.jsonl --params whole/last)" ] || fail "the composition: $(cat side err)"
+grep -q '^ .* loss  perplexity  bits per byte' side && [ "$(grep -c '"of":"aug"' each)" = 12 ] && [ "$(wc -l <each)" = 36 ] || fail "side by side: $(cat side each)"
+expect 2 'compare: ./alone has none of its models alone; build it with calmc build --compare' ./alone eval --data rows.jsonl --compare
+expect 2 'reads the data once for every model, and standard input' ./app eval --data - --compare </dev/null
+echo '{"input_ids": [1, 2, 3], "labels": [-100, 2, 3]}' >ids.jsonl
+expect 1 'ids.jsonl:1: "input_ids" are not aug.s, which has another tokenizer than the anchor; expected text' ./app eval --data ids.jsonl --compare
+expect 2 'emit shows one' "$CALMC" build forth.calm --compare --emit=plan
 # the same conversation in other words
 printf '%s\n' '{"messages": [{"role": "user", "content": "the 3?\n\nword"}, {"role": "assistant", "content": "a 3"}]}' >m.jsonl
 printf '%s\n' '{"conversations": [{"from": "human", "value": "the 3?\n\nword"}, {"from": "gpt", "value": "a 3"}]}' >s.jsonl

@@ -45,7 +45,7 @@ static const void *symbol(void *library, const char *name) {
 
 NativeObject native_load(const Plan *p) {
   Buf object = {0};
-  llvm_emit(p, "{}", NULL, EMIT_OBJ, &object);
+  llvm_emit(p, "{}", NULL, NULL, EMIT_OBJ, &object);
   NativeObject n = {.library = load_object(&object)};
   buf_free(&object);
   n.entry = symbol(n.library, "calm_entries");
