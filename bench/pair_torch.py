@@ -18,10 +18,13 @@ from onednn import FrozenLinear, LiveLinear, pack
 from peer import Trainer, answer, cannot
 from ways import WAYS, Way
 
-EPS = 1e-6                       # of the operator's unit() and rms() (dsl/std/calm.calm)
+EPS = 1e-6                       # of the operator's usual() and unit() (dsl/std/calm.calm)
 
 
-def unit(x): return F.rms_norm(x, (x.shape[-1],), eps=EPS)
+def usual(x): return x.detach().abs().add(EPS).log().mean(-1, keepdim=True).exp()
+
+
+def even(x): return F.rms_norm(x * (x.square() + 25 * usual(x).square()).rsqrt(), (x.shape[-1],), eps=EPS)
 
 
 class Cross(nn.Module):
@@ -38,8 +41,8 @@ class Cross(nn.Module):
     def forward(self, b, a, see):
         B, C, D = b.shape
         split = lambda x: x.view(B, -1, self.heads, D // self.heads).transpose(1, 2)
-        scale = b.detach().square().mean(-1, keepdim=True).add(EPS).sqrt()
-        n, p = unit(b), self.proj(a)
+        scale = 64 / D * usual(b)
+        n, p = even(b), self.proj(a)
         o = F.scaled_dot_product_attention(split(self.wq(n)), split(self.wk(p)), split(self.wv(p)), attn_mask=see[:, None])
         return scale * self.wo(o.transpose(1, 2).reshape(B, C, D))
 
@@ -64,7 +67,7 @@ class Composed(nn.Module):
             self.anchor.model.layers[j - 1].register_forward_hook(self.add(k))
 
     def tap(self, k):
-        def hook(mod, inp, out): self.taps[k] = unit(out)
+        def hook(mod, inp, out): self.taps[k] = even(out)
         return hook
 
     def add(self, k):

@@ -37,7 +37,7 @@ for s in 's/gemma\[1, 3\].normed/gemma[1, 3]/' 's/gpt\[2, 3\].normed/gpt[2, 3]/'
   differs '*.logits'
 done
 # the scale differentiated, and each state as it is: the same operator, written in the spec, is found before the library's
-for s in 's/stop_gradient(rms(b))/rms(b)/' 's/unit(a)/a/' 's/unit(b)/b/'; do
+for s in 's/stop_gradient(usual(b))/usual(b)/' 's/even(a)/unit(a)/' 's/even(b)/unit(b)/' 's/settled(o, wo)/linear(o, wo)/'; do
   op=$(sed -n '/^op cross_attention_scaled/,/^}/p' "$root/dsl/std/calm.calm" | sed "$s")
   { cat spec.calm; echo "$op"; } >m.calm
   differs 'grad.*'

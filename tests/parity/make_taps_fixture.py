@@ -24,21 +24,24 @@ def next_norm(m, k):
     return m.transformer.ln_f if hasattr(m, "transformer") else m.model.norm
 
 
-def rms(x): return (x.pow(2).mean(-1, keepdim=True) + 1e-6).sqrt()
+def usual(x): return (x.abs() + 1e-6).log().mean(-1, keepdim=True).exp()
+def even(x):
+    y = x * (x.pow(2) + 25 * usual(x).detach().pow(2)).rsqrt()
+    return y * (y.pow(2).mean(-1, keepdim=True) + 1e-6).rsqrt()
 
 
 class Cross(nn.Module):
     def __init__(self, D, E, scaled):
         super().__init__()
         r = lambda o, i, s: nn.Parameter((torch.randn(o, i) * s / i ** 0.5).double())
-        self.scaled, self.proj, self.wq, self.wk, self.wv, self.wo = scaled, r(D, E, 1), r(D, D, 1), r(D, D, 1), r(D, D, 1), r(D, D, 0.6)
+        self.scaled, self.proj, self.wq, self.wk, self.wv, self.wo = scaled, r(D, E, 1), r(D, D, 1), r(D, D, 1), r(D, D, 1), r(D, D, 0.6 * D / 64)
     def forward(self, b, a):
         T, D = b.shape
         split = lambda x: x.view(T, HEADS, D // HEADS).transpose(0, 1)
-        p, q = a / rms(a) @ self.proj.T, b / rms(b)
+        p, q = even(a) @ self.proj.T, even(b)
         o = F.scaled_dot_product_attention(split(q @ self.wq.T), split(p @ self.wk.T), split(p @ self.wv.T), is_causal=True)
-        y = o.transpose(0, 1).reshape(T, D) @ self.wo.T
-        return rms(b).detach() * y if self.scaled else y
+        y = 64 / D * (o.transpose(0, 1).reshape(T, D) @ self.wo.T)
+        return usual(b).detach() * y if self.scaled else y
 
 
 def states(m, ids):

@@ -276,7 +276,7 @@ static void own_names(void **state) {
   for (int i = 0; i < w.p->nentry; i++) graph_print(w.p->entry[i], &one);
   close_world(&w);
   buf_puts(&two, tapped);
-  buf_puts(&two, "fn unit(x, y) = x + y\nfn rms(x) = x\nfn rmsnorm(w) = w * 2\n");
+  buf_puts(&two, "fn unit(x, y) = x + y\nfn usual(x, y) = x\nfn even(x, y) = y\nfn rmsnorm(w) = w * 2\n");
   open_text(&w, two.s);
   expect_built(&w);
   two.n = 0;
