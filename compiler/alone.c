@@ -32,6 +32,6 @@ Spec *spec_alone(Arena *a, const Spec *spec, const char *model) {
     if (it) file->kid[file->nkid++] = as_anchor(a, d);
     else if (!of_composition(d->kind)) file->kid[file->nkid++] = d;
   }
-  own->file = file;
+  own->file = file, own->alone = true;
   return own;
 }

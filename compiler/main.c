@@ -51,9 +51,32 @@ static const char *const program_commands[] = {
 };
 enum { N_PROGRAM_COMMANDS = sizeof program_commands / sizeof *program_commands };
 
-static void help(FILE *f) {
-  Buf kinds = {0};
-  emit_list(&kinds);
+// Options of the commands in bits; those of any with them.
+static void help_options(int bits) {
+  fputs("\noptions:\n", stdout);
+  for (int i = 0; i < N_ROWS; i++) {
+    char left[64];
+    if (rows[i].commands && !(rows[i].commands & bits)) continue;
+    snprintf(left, sizeof left, "%c%c%s--%s%s%s", rows[i].letter ? '-' : ' ', rows[i].letter ? rows[i].letter : ' ',
+             rows[i].letter ? ", " : "  ", rows[i].name, rows[i].arg ? "=" : "", rows[i].arg ? rows[i].arg : "");
+    printf("  %-20s %s\n", left, rows[i].help);
+  }
+  if (bits & BUILD) {
+    Buf kinds = {0};
+    emit_list(&kinds);
+    fputs("\npasses (for --dump):\n", stdout);
+    for (const Pass *p = passes; p->name; p++) printf("  %-20s %s\n", p->name, p->what);
+    printf("\n--emit kinds: %s\n", kinds.s);
+    buf_free(&kinds);
+  }
+}
+
+static void help_of(int which) {
+  printf("usage: calmc %s%s%s [options]\n%s\n", commands[which].name, *commands[which].arg ? " " : "", commands[which].arg, commands[which].help);
+  help_options(commands[which].bit);
+}
+
+static void help(void) {
   fputs("calmc: compiles a model composition to a native program\n\n"
         "usage: calmc build SPEC.calm [-o PROGRAM] [options]\n"
         "       calmc pack SPEC.calm [-o PROGRAM] [--params PATH]\n"
@@ -62,19 +85,10 @@ static void help(FILE *f) {
         "       calmc verify DIR|SPEC.calm --ref DUMP.safetensors [--tol X]\n"
         "       calmc doctor\n"
         "       calmc doc [NAME]\n"
-        "       calmc families [NAME]\n\ncommands:\n", f);
-  for (int i = 0; i < N_COMMANDS; i++) fprintf(f, "  %-8s %-11s %s\n", commands[i].name, commands[i].arg, commands[i].help);
-  fputs("\noptions:\n", f);
-  for (int i = 0; i < N_ROWS; i++) {
-    char left[64];
-    snprintf(left, sizeof left, "%c%c%s--%s%s%s", rows[i].letter ? '-' : ' ', rows[i].letter ? rows[i].letter : ' ',
-             rows[i].letter ? ", " : "  ", rows[i].name, rows[i].arg ? "=" : "", rows[i].arg ? rows[i].arg : "");
-    fprintf(f, "  %-20s %s\n", left, rows[i].help);
-  }
-  fputs("\npasses (for --dump):\n", f);
-  for (const Pass *p = passes; p->name; p++) fprintf(f, "  %-20s %s\n", p->name, p->what);
-  fprintf(f, "\n--emit kinds: %s\nexit status: 0 fine, 1 an error or a limit, 2 a command line that cannot be understood\n", kinds.s);
-  buf_free(&kinds);
+        "       calmc families [NAME]\n\ncommands:\n", stdout);
+  for (int i = 0; i < N_COMMANDS; i++) printf("  %-8s %-11s %s\n", commands[i].name, commands[i].arg, commands[i].help);
+  help_options(~0);
+  fputs("exit status: 0 fine, 1 an error or a limit, 2 a command line that cannot be understood\n", stdout);
 }
 
 // Tells that the command line cannot be understood; near, where something is: what was probably meant. Returns the exit status of that.
@@ -211,7 +225,8 @@ static int read_line(Options *o, int *which, int argc, char **argv) {
     }
   }
   if (o->help || o->version) {
-    if (o->help) help(stdout);
+    if (o->help && *which >= 0) help_of(*which);
+    else if (o->help) help();
     else puts("calmc " CALM_VERSION);
     return driver_written(0);
   }

@@ -48,6 +48,7 @@ typedef struct Spec {
   Map *library;
   Map served;            // archs by the architectures they serve
   Sources *sources;
+  bool alone;            // one model of a composition that was looked at already (compiler/alone.c)
   bool partial;          // some text did not parse: what seems to be missing may stand there
   int64_t context;       // the longest text that models are built for, where that is less than they say; 0: what they say
   const Loc *told;       // where errors were reported, those of syntax (nsyntax) first: what stands there means nothing

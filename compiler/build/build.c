@@ -19,16 +19,29 @@ static void check_vocabulary(Build *b) {
   }
 }
 
+// Ids of the tokenizer that a model of files has no row for: texts with such a token are refused when they come, others work, as those of models whose
+// tokenizer knows tokens for pictures that it does not read. More rows than tokens are padding.
+static void tell_beyond(const MInst *m, const Tokenizer *t) {
+  enum { MOST = 64 };
+  const char *token[MOST];
+  const BModel *p = m->pub;
+  int n = tokenizer_beyond(t, p->vocab, token, MOST);
+  if (n == 0) return;
+  rt_warn("model '%s' has %lld rows in its vocabulary (%s/config.json), and %s gives ids up to %d: a text with %s%s%s is refused", p->name, (long long)p->vocab, p->dir,
+          p->tokenizer, tokenizer_vocab(t) - 1, n < 0 ? "a token beyond them" : "'", n < 0 ? "" : token[0], n < 0 ? "" : n > 1 ? "', or another token beyond them," : "'");
+}
+
 // A model made from nothing must have a row for every id its tokenizer gives.
 static void check_tokenizer(Build *b, const MInst *m) {
   RtError e;
-  if (m->file || !m->pub->tokenizer || !m->pub->vocab) return;
+  if (b->spec->alone || !m->pub->tokenizer || !m->pub->vocab) return;
   Tokenizer *t = tokenizer_open(m->pub->tokenizer, &e);
   if (!t) {
-    fail_at(b, m->decl->loc, "%s", e.text);
+    if (!m->file) fail_at(b, m->decl->loc, "%s", e.text);        // else it is said when it is needed
     return;
   }
-  if (tokenizer_vocab(t) > m->pub->vocab)
+  if (m->file) tell_beyond(m, t);
+  else if (tokenizer_vocab(t) > m->pub->vocab)
     fail_at(b, m->decl->loc, "model '%s' has a vocabulary of %lld, but its tokenizer gives ids up to %d", m->pub->name,
             (long long)m->pub->vocab, tokenizer_vocab(t) - 1);
   tokenizer_free(t);

@@ -20,4 +20,8 @@ grep -q '^# The paper' one && grep -q 'return linear(o, wo)' one && grep -q 'wit
 expect 1 "has no 'lama'; did you mean 'llama'" "$CALMC" doc lama
 expect 2 "one at a time" "$CALMC" doc llama gpt2
 set +e; "$CALMC" doc >/dev/full 2>err; [ $? = 1 ] || fail "a full disk"; set -e
+# help on a command is that command's
+"$CALMC" build --help >help && grep -q -e '--compare' help && grep -q '^--emit kinds: tree' help && ! grep -q -e '--ref\|--decode\|^commands' help || fail "build --help: $(cat help)"
+"$CALMC" tokenize --help >help && grep -q -e '--decode' help && ! grep -q -e '--output\|passes' help || fail "tokenize --help: $(cat help)"
+"$CALMC" --help >help && grep -q '^commands:' help && grep -q -e '--ref' help || fail "--help: $(cat help)"
 echo "$(wc -l <names) names"

@@ -13,6 +13,8 @@ changed() {
 }
 # ids beyond the vocabulary
 changed gemma/tokenizer.json 's/":": *[0-9][0-9]*/":":5000/'
+grep -q "^warning: model 'aug' has 384 rows in its vocabulary (.*gemma/config.json), and .*gemma/tokenizer.json gives ids up to 5000: a text with a token beyond them is refused" build.log ||
+  fail "the build says nothing of ids beyond the vocabulary: $(cat build.log)"
 gives='the tokenizer of model aug gives id 5000 for this text; the model knows ids below 384'
 expect 1 "pairs.jsonl:1: $gives" ./t/app score --data pairs.jsonl --out x.st
 expect 1 "text.jsonl:1: $gives" ./t/app train --data text.jsonl --steps 1
@@ -21,6 +23,9 @@ expect 1 "pairs.jsonl:1: $gives" ./t/app info --data pairs.jsonl
 expect 1 "$gives" ./t/app generate --prompt "a: b"
 changed gemma/tokenizer.json 's/"ids": *\[1\]/"ids":[999]/'
 expect 1 'the tokenizer of model aug begins every text with id 999; the model knows ids below 384' ./t/app info
+# rows that no token has are padding
+build forth.calm -o t/app
+! grep '^warning' build.log || fail "a vocabulary that is padded is warned of"
 # tokenizers that are not read
 changed gemma/tokenizer.json 's/"type": *"BPE"/"type":"WordPiece"/'
 expect 1 'gemma/tokenizer.json: .*"WordPiece" is not supported' ./t/app info
