@@ -103,7 +103,7 @@ for c in train eval generate score info tokenize export verify verify-files; do
   ./app $c --help >help || fail "$c --help"
   grep -v '(default: ' help | sed -n 's/^  --\([a-z-]*\) [^ ].*/\1/p' | while read -r flag rest; do
     case $c/$flag in
-      */model | generate/prompt | generate/prompt-file | generate/stop | eval/dump | score/data | score/out | score/hidden | verify/ref) ;;   # nothing is done without
+      */model | generate/prompt | generate/prompt-file | generate/stop | eval/out | score/data | score/out | score/hidden | verify/ref) ;;   # nothing is done without
       *) grep -q "^  --$flag  " help || fail "$c --help tells no default of --$flag" ;;
     esac
   done
