@@ -66,7 +66,9 @@ void output_say(const Options *o, const char *path, const Program *p) {
     fputc('\n', stderr);
     return;
   }
-  const char *at = strchr(path, '/') ? "" : "./", *data = json_string_value(json_object_get(p->train, "data"));
-  if (p->nparam) fprintf(stderr, "; next: %s%s train --data %s\n", at, path, data ? data : "FILE.jsonl");
+  const char *at = strchr(path, '/') ? "" : "./";
+  const json_t *data = json_object_get(p->train, "data");
+  if (p->nparam && json_is_array(data)) fprintf(stderr, "; next: %s%s train\n", at, path);
+  else if (p->nparam) fprintf(stderr, "; next: %s%s train --data %s\n", at, path, json_is_string(data) ? json_string_value(data) : "FILE.jsonl");
   else fprintf(stderr, "; next: %s%s %s\n", at, path, p->model[p->anchor].tokenizer ? "generate --prompt TEXT" : "info");
 }

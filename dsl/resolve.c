@@ -99,6 +99,8 @@ typedef struct SettingRow {
   bool units;                  // may `tokens` or `rows` follow the value?
 } SettingRow;
 #define UNITS_PATH false
+#define UNITS_FILES false
+#define UNITS_MIX false
 #define UNITS_WHOLE(lo, hi) false
 #define UNITS_TOKENS(lo, hi) true
 #define UNITS_BATCH(lo, hi) true

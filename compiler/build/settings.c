@@ -102,6 +102,19 @@ static json_t *named_json(Ev *ev, const Setting *row, const Ast *e) {
 
 static bool in_range(const Setting *row, double x) { return x >= row->lo && x <= row->hi; }
 
+static bool is_shared(const Setting *row, const Value *v) {
+  double share;
+  return row->hi > 0 && v->kind == V_LIST && v->n == 2 && v->v[0].kind == V_STRING && v_number(&v->v[1], &share) && share > 0 && in_range(row, share);
+}
+
+// Several paths, or a path and its share of each.
+static bool fit_files(const Setting *row, const Value *v, const Value **odd) {
+  if (v->kind != V_LIST || v->n < 1 || v->n > SETTING_FILES_MOST) return false;
+  for (int k = 0; k < v->n; k++)
+    if (*odd = &v->v[k], (v->v[k].kind != V_STRING && !is_shared(row, &v->v[k])) || v->v[k].kind != v->v[0].kind) return false;
+  return true;
+}
+
 // Does a value fit a row? *odd: what of it does not.
 static bool fits(const Setting *row, const Value *v, const Value **odd) {
   int64_t n;
@@ -109,6 +122,7 @@ static bool fits(const Setting *row, const Value *v, const Value **odd) {
   *odd = v;
   switch (row->kind) {
     case SETTING_PATH: return v->kind == V_STRING;
+    case SETTING_FILES: return v->kind == V_STRING || fit_files(row, v, odd);
     case SETTING_WHOLE:
     case SETTING_TOKENS:
     case SETTING_BATCH: return v_whole(v, &n) && in_range(row, (double)n);
@@ -134,6 +148,21 @@ static json_t *path_json(Ev *ev, const Setting *row, Loc loc, const char *path) 
   return NULL;
 }
 
+// As runtime/abi/settings.h has it.
+static json_t *files_json(Ev *ev, const Setting *row, Loc loc, const Value *v) {
+  if (v->kind == V_STRING) return path_json(ev, row, loc, v->s);
+  json_t *list = json_array();
+  for (int k = 0; k < v->n; k++) {
+    const Value *one = &v->v[k];
+    double share;
+    json_t *path = path_json(ev, row, loc, one->kind == V_STRING ? one->s : one->v[0].s);
+    if (!path) return json_decref(list), NULL;
+    if (one->kind == V_LIST && v_number(&one->v[1], &share)) path = json_pack("[o, f]", path, share);
+    json_array_append_new(list, path);
+  }
+  return list;
+}
+
 // Of names alone, as in rows.jsonl or data/rows: text that nobody put into quotes.
 static bool bare_words(const Ast *e) {
   if (e->kind == AST_NAME) return !builtin_constant(e->name, &(Value){0});
@@ -150,7 +179,8 @@ bool unquoted(Ev *ev, const char *what, const Ast *e) {
 
 // What is no word and no call; unit: what stands after it, NULL where nothing does.
 static json_t *plain_json(Ev *ev, const Setting *row, const Ast *e, const char *unit) {
-  if (row->kind == SETTING_PATH && unquoted(ev, row->name, e)) return NULL;
+  bool path = row->kind == SETTING_PATH || row->kind == SETTING_FILES;
+  if (path && unquoted(ev, row->name, e)) return NULL;
   Value v = eval(ev, NULL, e);
   const Value *odd;
   char expected[128];
@@ -166,6 +196,7 @@ static json_t *plain_json(Ev *ev, const Setting *row, const Ast *e, const char *
     return NULL;
   }
   if (row->kind == SETTING_PATH) return path_json(ev, row, e->loc, v.s);
+  if (row->kind == SETTING_FILES) return files_json(ev, row, e->loc, &v);
   if (row->kind == SETTING_BYTES && v.kind == V_STRING) return number_bytes_text(v.s, &n) ? json_integer(n) : NULL;
   if (row->kind == SETTING_SWITCH) return json_boolean(v.kind == V_BOOL ? v.b : v_whole(&v, &n) && n);
   if (row->kind == SETTING_REAL || row->kind == SETTING_PAIR) return value_json(ev, e->loc, &v);

@@ -21,6 +21,8 @@ static const char *const PRECISIONS[] = {
 
 // What a kind says of itself: enum, bounds, words.
 #define KIND_PATH SETTING_PATH, 0, 0, NULL
+#define KIND_FILES SETTING_FILES, 0, 0, NULL
+#define KIND_MIX SETTING_FILES, 0, ANY, NULL
 #define KIND_WHOLE(lo, hi) SETTING_WHOLE, lo, hi, NULL
 #define KIND_TOKENS(lo, hi) SETTING_TOKENS, lo, hi, NULL
 #define KIND_BATCH(lo, hi) SETTING_BATCH, lo, hi, NULL
@@ -74,6 +76,7 @@ void setting_expected(const Setting *s, char *out, size_t n) {
   bounds(s->lo, s->hi, ",", of, sizeof of);
   switch (s->kind) {
     case SETTING_PATH: snprintf(out, n, "a path in quotes"); break;
+    case SETTING_FILES: snprintf(out, n, "a path in quotes, or several%s", s->hi > 0 ? ", as in [(\"a.jsonl\", 0.7), (\"b.jsonl\", 0.3)]" : ", as in [\"a.jsonl\", \"b.jsonl\"]"); break;
     case SETTING_WHOLE:
     case SETTING_REAL: setting_range(s->kind == SETTING_WHOLE, s->lo, s->hi, out, n); break;
     case SETTING_TOKENS: snprintf(out, n, "a whole number of tokens%s", of); break;

@@ -7,6 +7,7 @@
 
 typedef enum SettingKind {
   SETTING_PATH,                // JSON: a string
+  SETTING_FILES,               // a string, or several in a list; where hi is above 0, [string, number above 0] with a share for each
   SETTING_WHOLE,               // a number, as are TOKENS and REAL
   SETTING_TOKENS,              // (a spec's `4096 tokens` is {"n": 4096, "unit": "tokens"})
   SETTING_BATCH,               // {"n", "unit": "tokens" or "rows"}, "default": true where nobody set it; a number alone is tokens
@@ -17,6 +18,8 @@ typedef enum SettingKind {
   SETTING_WORD,                // one of some words: a string
   SETTING_CALL,                // one of some words, with the settings of the block of this name as its arguments: {"name", argument…}
 } SettingKind;
+
+enum { SETTING_FILES_MOST = 64 };
 
 // The words, and an enum of each list.
 #define SETTING_OPTIMIZERS(W) W(adamw)

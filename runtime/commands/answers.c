@@ -77,7 +77,7 @@ static json_t *read_row(Answers *w, int64_t at, Prompt *p, bool *chat, RtError *
   *p = (Prompt){0};
   json_t *row = data_json(w->file, at, &w->text, e);
   if (!row || of_row(w, row, p, chat, &why)) return row;
-  rt_fail_about(e, why.about, "%s:%lld: %s", data_path(w->file), (long long)lines_number(&w->file->lines, at), why.text);
+  rt_fail_about(e, why.about, "%s:%lld: %s", data_path(w->file), (long long)data_line_of(w->file, at), why.text);
   json_decref(row), prompt_free(p);
   return NULL;
 }
@@ -237,7 +237,7 @@ static json_t *of_run(const Answers *w, RtError *e) {
   if (models && params_hash(w, hex, e)) {
     const char *why;
     json_t *chat = json_pack("{s:b, s:s?, s:s?, s:I}", "chat", o->chat, "system", o->system, "template", o->chat_template, "date", (json_int_t)models_date(m));
-    v = json_pack("{s:s, s:o, s:s, s:[f, I, f, f, f, I], s:I, s:[o, b], s:o, s:[o, o, i]}", "data", w->file->lines.sum.sha256, "models", hash_of(models), "parameters",
+    v = json_pack("{s:s, s:o, s:s, s:[f, I, f, f, f, I], s:I, s:[o, b], s:o, s:[o, o, i]}", "data", w->file->part[0].lines.sum.sha256, "models", hash_of(models), "parameters",
                   hex, "sampling", s.temperature, (json_int_t)s.top_k, s.top_p, s.min_p, s.repetition, (json_int_t)s.seed, "max-tokens",
                   (json_int_t)writer_most(m, o, 0, &why), "stop texts", list_of(&o->stop), o->ignore_eos, "chat", chat, "connections' scales or precision",
                   list_of(&o->scale), list_of(&o->ablate), o->precision);

@@ -93,7 +93,7 @@ static Footprint training_footprint(const Training *t, int64_t cap) {
   Shape step = t->look ? shape_of_data(t->a->models, t->look, at_a_time, s.shuffle) : shape_of_text(t->a->models, at_a_time);
   Shape held = t->held ? shape_of_data(t->a->models, t->held, cap, false) : shape_of_text(t->a->models, cap);
   Load l = {.training = true, .tables = t->held ? -1 : step.tables, .nstep = 1, .step = {{en->entry[t->lean ? ENTRY_LEAN : ENTRY_TRAIN], step.tokens, step.rows}}};
-  if (s.validate) l.step[l.nstep++] = (StepLoad){en->entry[ENTRY_LOSS], held.tokens, held.rows};
+  if (s.validate.n) l.step[l.nstep++] = (StepLoad){en->entry[ENTRY_LOSS], held.tokens, held.rows};
   EntryKind kind = t->lean ? ENTRY_LEAN : ENTRY_TRAIN;
   if (frozen_wanted(&s, t->lean) && frozen_can(en, kind)) l.frozen = frozen_bytes(en, kind, step.tokens, step.rows);      // what a step is given
   Footprint f = engine_footprint(en, &l);

@@ -34,7 +34,10 @@ bool choose(Chosen *c, const Prog *p, const Options *o, const json_t *theirs, co
   if (!read_block(&c->set, p->train, "train", e) || (theirs && !go_on(c, p->train, theirs, path, e))) return false;
   for (int i = 0; i < N_SETTINGS; i++) {
     if (!o->setting[i]) continue;
+    settings_clear(&c->set, i);                    // files of a flag are all there are
     if (!settings_set(&c->set, i, o->setting[i], e)) return false;
+    for (int k = 0; k < o->more[i].n; k++)
+      if (!settings_set(&c->set, i, o->more[i].v[k], e)) return false;
     c->by[i] = CHOSEN_BY_FLAG;
   }
   for (int i = 0; theirs && i < N_SETTINGS; i++)

@@ -6,22 +6,11 @@
 
 #include "runtime/core/core.h"
 
-Course course_of(const TrainSettings *s, const Data *d, const char *step) {
-  Course c = {.rule = {.want = s->batch.n * s->accumulate, .by_rows = s->batch.rows, .most = INT64_MAX, .words = step}, .exact = data_whole(d)};
-  for (int64_t i = 0; i < d->n; i++)
-    if (row_tokens(&d->row[i]) > 0) c.rows++, c.tokens += d->row[i].n;
-  if (c.exact && s->batch.unsaid) c.rule.most = c.rows;      // a larger file than is looked at whole has more than the default batch
-  if (c.exact) return c;
-  double times = (double)d->of / (double)d->looked;
-  c.rows = (int64_t)((double)c.rows * times + 0.5), c.tokens = (int64_t)((double)c.tokens * times + 0.5);
-  return c;
-}
-
 char *course_step(const TrainSettings *s) {
   return rt_format("a step of %lld batch%s of %lld %s", (long long)s->accumulate, s->accumulate == 1 ? "" : "es", (long long)s->batch.n, s->batch.rows ? "rows" : "tokens");
 }
 
-// Rows of a data set that is at hand whole, in the order in which a training takes them.
+// Rows of data that are at hand whole, in the order in which a training takes them.
 typedef struct Walk {
   const Data *d;
   int64_t *first;              // per row of the file, and one more: where its windows begin in d
@@ -29,12 +18,13 @@ typedef struct Walk {
   int64_t epoch, position, window;
 } Walk;
 
-static void walk_start(Walk *w, const Data *d, uint64_t seed, bool shuffle) {
+static void walk_start(Walk *w, const Course *c) {
+  const Data *d = c->look;
   *w = (Walk){.d = d, .first = rt_alloc((size_t)d->of + 1, sizeof *w->first), .window = -1};
   for (int64_t i = 0; i < d->n; i++) w->first[d->row[i].row + 1] = i + 1;
   for (int64_t i = 0; i < d->of; i++)
     if (w->first[i + 1] < w->first[i]) w->first[i + 1] = w->first[i];      // a row without windows
-  order_start(&w->order, d->of, seed, shuffle);
+  order_start(&w->order, c->file, c->seed, c->set->shuffle);
   order_draw(&w->order, 0);
 }
 
@@ -50,14 +40,54 @@ static const DataRow *walk_next(Walk *w) {
   }
 }
 
-// All steps, and one pass at least, unless these are too many.
-static CourseCount count(const Course *c, const TrainSettings *s, const Data *d, uint64_t seed) {
+static void walk_end(Walk *w) {
+  order_end(&w->order);
+  rt_free(w->first);
+}
+
+static void add_row(Course *c, const DataRow *r) {
+  c->rows++, c->tokens += r->n;
+  for (int64_t k = 1; k < r->n; k++) c->labelled += r->labels[k] != -100;
+}
+
+static void count_epoch(Course *c) {
+  Walk w;
+  walk_start(&w, c);
+  for (const DataRow *r = walk_next(&w); w.epoch == 0; r = walk_next(&w)) add_row(c, r);
+  if (!c->rows) c->rows = 1;   // a mix may have none in its first epoch
+  walk_end(&w);
+}
+
+// By a sample, and how often an epoch reads each file.
+static void guess_epoch(Course *c) {
+  double rows = 0, tokens = 0, labelled = 0;
+  for (int k = 0; k < c->file->nparts; k++) {
+    const DataPart *p = &c->file->part[k];
+    DataPartCount of = data_count_part(c->file, c->look, k);
+    double times = of.looked ? (double)p->taken / (double)of.looked : 0;
+    rows += (double)of.trained * times, tokens += (double)of.trained_tokens * times, labelled += (double)of.labelled * times;
+  }
+  c->rows = (int64_t)(rows + 0.5), c->tokens = (int64_t)(tokens + 0.5), c->labelled = (int64_t)(labelled + 0.5);
+}
+
+Course course_of(const TrainSettings *s, const DataFile *file, const Data *look, uint64_t seed, const char *step) {
+  Course c = {.rule = {.want = s->batch.n * s->accumulate, .by_rows = s->batch.rows, .most = INT64_MAX, .words = step}, .set = s, .file = file, .look = look,
+              .seed = seed, .exact = data_whole(look)};
+  if (c.exact) count_epoch(&c);
+  else guess_epoch(&c);
+  if (c.exact && s->batch.unsaid) c.rule.most = c.rows;      // a larger file than is looked at whole has more than the default batch
+  return c;
+}
+
+// All steps, and one epoch at least, unless these are too many.
+static CourseCount count(const Course *c) {
+  const TrainSettings *s = c->set;
   enum { LOOK = 1 << 22 };
   Walk w;
   CourseCount out = {0};
   int64_t taken = 0, of_steps = 0, step = 0;
   bool endless = false;        // one step is too many
-  walk_start(&w, d, seed, s->shuffle);
+  walk_start(&w, c);
   const DataRow *next = walk_next(&w);
   for (; (step < s->steps || !out.epoch) && taken < LOOK && !endless; step++) {
     int64_t before = taken, tokens = 0;
@@ -65,8 +95,7 @@ static CourseCount count(const Course *c, const TrainSettings *s, const Data *d,
     if (!out.epoch && taken >= c->rows) out.epoch = (double)step + (double)(c->rows - before) / (double)(taken - before);
     if (step < s->steps) of_steps = taken;
   }
-  order_end(&w.order);
-  rt_free(w.first);
+  walk_end(&w);
   out.about = endless || step < s->steps || !out.epoch;
   if (endless) out.epoch = (double)(c->rule.by_rows ? c->rows : c->tokens) / (double)c->rule.want;
   else if (!out.epoch) out.epoch = (double)step * (double)c->rows / (double)taken;
@@ -75,12 +104,13 @@ static CourseCount count(const Course *c, const TrainSettings *s, const Data *d,
   return out;
 }
 
-static CourseCount estimate(const Course *c, const TrainSettings *s) {
+static CourseCount estimate(const Course *c) {
+  const TrainSettings *s = c->set;
   double epoch = (double)(c->rule.by_rows ? c->rows : c->tokens) / (double)c->rule.want;
   return (CourseCount){.epoch = epoch, .passes = (double)s->steps / epoch, .about = true};
 }
 
-CourseCount course_count(const Course *c, const TrainSettings *s, const Data *d, uint64_t seed) { return c->exact ? count(c, s, d, seed) : estimate(c, s); }
+CourseCount course_count(const Course *c) { return c->exact ? count(c) : estimate(c); }
 
 // As many digits as are of use.
 static const char *amount(double x, char text[32]) {
@@ -88,8 +118,9 @@ static const char *amount(double x, char text[32]) {
   return text;
 }
 
-char *course_words(const Course *c, const TrainSettings *s, const Data *d, uint64_t seed) {
-  CourseCount n = course_count(c, s, d, seed);
+char *course_words(const Course *c) {
+  const TrainSettings *s = c->set;
+  CourseCount n = course_count(c);
   char epoch[32], passes[32], times[32], batches[32] = "", batch[64];
   const char *about = n.about ? "about " : "";
   if (s->accumulate > 1) snprintf(batches, sizeof batches, "%lld x ", (long long)s->accumulate);
@@ -101,4 +132,29 @@ char *course_words(const Course *c, const TrainSettings *s, const Data *d, uint6
             (long long)c->tokens, plural(c->tokens), amount(1 / n.epoch, times), (long long)c->rows);
   return rt_format("batch %s, %s%s step%s an epoch, %lld step%s: %s%s pass%s", batch, about, amount(n.epoch, epoch), n.epoch == 1 ? "" : "s",
                    (long long)s->steps, plural(s->steps), about, amount(n.passes, passes), n.passes == 1 ? "" : "es");
+}
+
+char *course_file(const DataFile *f, const Data *look, int part) {
+  const DataPart *p = &f->part[part];
+  DataPartCount of = data_count_part(f, look, part);
+  double times = of.looked ? (double)p->lines.n / (double)of.looked : 0;
+  char each[32], *share = p->share <= 0 ? rt_strdup("") : rt_format("; share %.4g: %lld of an epoch's %lld rows, which is %s times each", p->share, (long long)p->taken,
+                                                                    (long long)data_count(f), amount((double)p->taken / (double)p->lines.n, each));
+  char *words;
+  if (data_whole(look))
+    words = rt_format("%s: %lld row%s, %lld token%s (%lld labelled)%s", p->lines.path, (long long)p->lines.n, plural(p->lines.n), (long long)of.tokens, plural(of.tokens),
+                      (long long)of.labelled, share);
+  else
+    words = rt_format("%s: %lld row%s, about %.3g tokens (%.3g labelled; by a sample of %lld rows)%s", p->lines.path, (long long)p->lines.n, plural(p->lines.n),
+                      (double)of.tokens * times, (double)of.labelled * times, (long long)of.looked, share);
+  rt_free(share);
+  return words;
+}
+
+void course_files(const Course *c, FILE *out, const char *head) {
+  for (int k = 0; c->file->nparts > 1 && k < c->file->nparts; k++) {
+    char *words = course_file(c->file, c->look, k);
+    fprintf(out, "%s%s\n", head, words);
+    rt_free(words);
+  }
 }

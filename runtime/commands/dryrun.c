@@ -12,24 +12,29 @@
 
 // ---- operations
 
-// Of an entry, over all rows of the data by those that were looked at.
-static double pass_flops(const Trainer *t, int entry, const Data *look) {
+// Of an entry, over an epoch of the data by its rows that were looked at.
+static double pass_flops(const Trainer *t, int entry, const DataFile *file, const Data *look) {
   enum { COUNTED = 2048 };
   Step *s = step_new(t->en->nstream);
+  double *times = rt_alloc((size_t)file->nparts, sizeof *times), flops = 0, counted = 0, tokens = 0;
+  for (int k = 0; k < file->nparts; k++) {
+    DataPartCount of = data_count_part(file, look, k);
+    if (of.looked) times[k] = (double)file->part[k].taken / (double)of.looked;
+  }
   int64_t every = look->n / COUNTED + 1;
-  double flops = 0, counted = 0, tokens = 0;
   for (int64_t i = 0; i < look->n; i++) {
     const DataRow *r = &look->row[i];
+    double w = times[data_part(file, r->row) - file->part];
     if (row_tokens(r) == 0) continue;
-    tokens += (double)r->n;
+    tokens += w * (double)r->n;
     if (i % every) continue;
     step_reset(s);
     if (!row_add(s, r, 0)) continue;
-    flops += engine_flops(t->en, entry, s), counted += (double)r->n;
+    flops += w * engine_flops(t->en, entry, s), counted += w * (double)r->n;
   }
   step_free(s);
-  double times = look->looked ? (double)look->of / (double)look->looked : 0;
-  return counted > 0 ? flops * tokens / counted * times : 0;
+  rt_free(times);
+  return counted > 0 ? flops * tokens / counted : 0;
 }
 
 // The part of a pass's operations that every pass after the first is spared, where a frozen cache keeps at most so many bytes of its rows.
@@ -101,20 +106,21 @@ static void say(const Trainer *t, const Rate *rate) {
   const TrainSettings *s = &t->set;
   const Engine *en = t->en;
   char *step = course_step(s);
-  Course c = course_of(s, t->look, step);
-  CourseCount n = course_count(&c, s, t->look, t->st.seed);
-  char *course = course_words(&c, s, t->look, t->st.seed);
+  Course c = course_of(s, t->data, t->look, t->st.seed, step);
+  CourseCount n = course_count(&c);
+  char *course = course_words(&c);
   const FrozenRun *z = &t->frozen;
   double part = spared(z, &z->worth, z->limit), part_held = spared(z, &z->worth_held, z->limit_held), looks = 0;
-  double train = passes_flops(pass_flops(t, t->steps.entry, t->look), n.passes, part);
+  double train = passes_flops(pass_flops(t, t->steps.entry, t->data, t->look), n.passes, part);
   int64_t every = train_look_every(s), nlooks = s->steps / every + 1 + (s->steps % every != 0);
-  if (t->held) looks = passes_flops(pass_flops(t, en->entry[ENTRY_LOSS], t->look_held), (double)nlooks, part_held);
+  if (t->held) looks = passes_flops(pass_flops(t, en->entry[ENTRY_LOSS], t->held, t->look_held), (double)nlooks, part_held);
   double seconds = (train + looks) / rate->flops + (double)s->steps * rate->update;
-  say_rows("rows", s->data, t->look);
-  if (t->held) say_rows("held out", s->validate, t->look_held);
+  say_rows("rows", data_path(t->data), t->look);
+  if (t->held) say_rows("held out", data_path(t->held), t->look_held);
+  course_files(&c, stdout, "          ");
   printf("course    %s%s\n", course, s->patience > 0 && t->held ? " at most (patience)" : "");
   printf("tokens    %s%.4g, %.4g of them labelled\n", n.about || !data_whole(t->look) ? "about " : "", n.passes * (double)c.tokens,
-         n.passes * (double)t->look->labelled * (double)t->look->of / (double)t->look->looked);
+         n.passes * (double)c.labelled);
   printf("TFLOP     %.4g", (train + looks) / 1e12);
   if (t->held) printf(": %.4g of training, %.4g of %lld look%s at held-out data", train / 1e12, looks / 1e12, (long long)nlooks, plural(nlooks));
   if (part > 0 && n.passes > 1) printf("; the frozen cache spares later passes %.0f %%", 100 * part);

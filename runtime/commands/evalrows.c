@@ -51,7 +51,7 @@ static json_t *number(double x) { return isfinite(x) ? json_real(x) : json_null(
 static json_t *line_of(const EvalRows *w, int64_t at) {
   const Row *x = &w->row[at];
   const double per = (double)x->labelled, bytes = (double)x->loss.bytes;
-  json_t *o = json_pack("{s:I}", "line", (json_int_t)lines_number(&w->file->lines, at));
+  json_t *o = json_pack("{s:I}", "line", (json_int_t)data_line_of(w->file, at));
   if (w->title) json_object_set_new(o, "eval", json_string(w->title));
   if (w->of) json_object_set_new(o, "of", json_string(w->of));
   json_object_set_new(o, "tokens", json_integer(x->tokens));

@@ -6,6 +6,7 @@
 #include "runtime/commands/adapters.h"
 #include "runtime/commands/budget.h"
 #include "runtime/commands/command.h"
+#include "runtime/commands/course.h"
 #include "runtime/commands/frozen.h"
 #include "runtime/commands/memory.h"
 #include "runtime/commands/precision.h"
@@ -13,6 +14,24 @@
 #include "runtime/files/files.h"
 #include "runtime/rows/rows.h"
 #include "runtime/work/work.h"
+
+typedef struct Info {
+  const App *a;
+  const Options *o;
+  SettingFiles data;           // of --data
+  TrainSettings set;           // the train block's
+} Info;
+
+static bool info_start(Info *in, const App *a, const Options *o, RtError *e) {
+  TrainSettings given = {0};
+  *in = (Info){.a = a, .o = o};
+  for (int k = 0; k < o->info_data.n; k++)
+    if (!settings_set(&given, SET_train_data, o->info_data.v[k], e)) return false;
+  in->data = given.data;
+  settings_default(&in->set);
+  if (!settings_json(&in->set, a->prog->train, "train", e)) settings_default(&in->set);
+  return true;
+}
 
 // Parameters of a model's files that are not trained (headers only); -1 when they cannot be read here.
 static int64_t frozen_params(const Models *ms, int m) {
@@ -52,14 +71,14 @@ static long long number(const json_t *o, const char *key) { return json_integer_
 // ---- memory
 
 // Steps of a data file where there is one, of any text otherwise; *data: what its rows take.
-static bool shape_of(const App *a, const char *path, int64_t cap, bool shuffled, Shape *s, int64_t *data, RtError *e) {
+static bool shape_of(const App *a, const SettingFiles *files, int64_t cap, bool shuffled, Shape *s, int64_t *data, RtError *e) {
   *data = 0;
-  if (!path) return *s = shape_of_text(a->models, cap), true;
+  if (!files->n) return *s = shape_of_text(a->models, cap), true;
   int64_t before = rt_resident();
-  DataFile *f = data_open(path, e);
+  DataFile *f = data_open_all(files->of, files->n, e);
   Data *d = f ? feed_look(a->models, f, e) : NULL;
   if (!d) return data_close(f), false;
-  if (!data_whole(d)) rt_note("%s: looked at %lld of its %lld rows, spread evenly", path, (long long)d->looked, (long long)d->of);
+  if (!data_whole(d)) rt_note("%s: looked at %lld of its %lld rows, spread evenly", data_path(f), (long long)d->looked, (long long)d->of);
   if (rt_resident() > before) *data = rt_resident() - before;
   *s = shape_of_data(a->models, d, cap, shuffled);
   feed_looked(f, d), data_close(f);
@@ -74,90 +93,116 @@ static json_t *command_json(const App *a, const Load *l, int64_t tokens, int64_t
   return o;
 }
 
-// A data set that the spec names, where it is there and it matters which text it is: with several streams of tokens.
-static const char *named(const App *a, const json_t *block) {
-  const char *path = json_string_value(json_object_get(block, "data"));
-  return path && a->models->streams.n > 1 && file_is_there(path) ? path : NULL;
+static bool are_there(const SettingFiles *f) {
+  int k = 0;
+  while (k < f->n && file_is_there(f->of[k].path)) k++;
+  return f->n && k == f->n;
 }
 
-static bool add_eval(const App *a, const Options *o, json_t *m, RtError *e) {
+// --data, or what the spec names, where it is there and it matters which text it is: with several streams of tokens.
+static const SettingFiles *text_of(const Info *in, const SettingFiles *spec) {
+  static const SettingFiles NONE = {0};
+  if (in->data.n) return &in->data;
+  return in->a->models->streams.n > 1 && are_there(spec) ? spec : &NONE;
+}
+
+static bool add_eval(const Info *in, json_t *m, RtError *e) {
+  const App *a = in->a;
   Shape s;
   Options eval;                                    // as it is without a flag
   options_parse(&eval, C_EVAL, 0, NULL);
-  int64_t data, cap = opt_int(o->info_cap, eval.tokens_cap);
+  int64_t data, cap = opt_int(in->o->info_cap, eval.tokens_cap);
   options_free(&eval);
-  if (!shape_of(a, o->info_data ? o->info_data : named(a, json_array_get(a->prog->evals, 0)), cap, false, &s, &data, e)) return false;
+  const char *path = json_string_value(json_object_get(json_array_get(a->prog->evals, 0), "data"));
+  const SettingFiles spec = {.n = path != NULL, .of = {{.path = path}}};
+  if (!shape_of(a, text_of(in, &spec), cap, false, &s, &data, e)) return false;
   json_object_set_new(m, "eval", command_json(a, &(Load){.tables = s.tables, .nstep = 1, .step = {{a->en->entry[ENTRY_LOSS], s.tokens, s.rows}}}, cap, data));
   shape_free(&s);
   return true;
 }
 
-static bool add_train(const App *a, const Options *o, json_t *m, RtError *e) {
-  TrainSettings set;
+static bool add_train(const Info *in, json_t *m, RtError *e) {
+  const App *a = in->a;
+  TrainSettings set = in->set;
   Shape s;
   int64_t data;
   if (a->en->entry[ENTRY_TRAIN] < 0 || !a->prog->nparam) return true;
-  settings_default(&set);
-  if (!settings_json(&set, a->prog->train, "train", e)) settings_default(&set);
-  set.tokens_cap = opt_int(o->info_cap, set.tokens_cap);
-  if (!shape_of(a, o->info_data ? o->info_data : named(a, a->prog->train), settings_step_tokens(&set), set.shuffle, &s, &data, e)) return false;
+  set.tokens_cap = opt_int(in->o->info_cap, set.tokens_cap);
+  if (!shape_of(a, text_of(in, &set.data), settings_step_tokens(&set), set.shuffle, &s, &data, e)) return false;
   Shape look = shape_of_text(a->models, set.tokens_cap);
   Load l = {.training = true, .tables = s.tables, .nstep = 1, .step = {{a->en->entry[ENTRY_TRAIN], s.tokens, s.rows}}};
-  if (set.validate) l.step[l.nstep++] = (StepLoad){a->en->entry[ENTRY_LOSS], look.tokens, look.rows};
+  if (set.validate.n) l.step[l.nstep++] = (StepLoad){a->en->entry[ENTRY_LOSS], look.tokens, look.rows};
   json_object_set_new(m, "train", command_json(a, &l, settings_step_tokens(&set), data));
   shape_free(&s), shape_free(&look);
   return true;
 }
 
 // What --memory would come to for a training.
-static bool add_budget(const App *a, const Options *o, json_t *m, RtError *e) {
-  TrainSettings set;
+static bool add_budget(const Info *in, json_t *m, RtError *e) {
+  const TrainSettings *set = &in->set;
   TrainBudget b;
   RtError why;
-  App allowed = *a;
-  settings_default(&set);
-  if (!settings_json(&set, a->prog->train, "train", e)) settings_default(&set);
-  if (!allowed.limits.asked && set.memory > 0) allowed.limits.asked = set.memory;
-  if (!allowed.limits.asked || a->en->entry[ENTRY_TRAIN] < 0 || !a->prog->nparam) return true;
-  const char *path = o->info_data ? o->info_data : set.data && file_is_there(set.data) ? set.data : NULL;
-  DataFile *f = path ? data_open(path, e) : NULL;
-  Data *d = f ? feed_look(a->models, f, e) : NULL;
-  bool ok = d || !o->info_data, fits = budget_train(&allowed, &set, d, NULL, 0, &b, &why);
-  char *words = fits ? budget_words(&set, &b) : rt_strdup(why.text);
+  App allowed = *in->a;
+  const SettingFiles *files = in->data.n ? &in->data : are_there(&set->data) ? &set->data : NULL;
+  if (!allowed.limits.asked && set->memory > 0) allowed.limits.asked = set->memory;
+  if (!allowed.limits.asked || allowed.en->entry[ENTRY_TRAIN] < 0 || !allowed.prog->nparam) return true;
+  DataFile *f = files ? data_open_all(files->of, files->n, e) : NULL;
+  Data *d = f ? feed_look(allowed.models, f, e) : NULL;
+  bool ok = d || !in->data.n, fits = budget_train(&allowed, set, d, NULL, 0, &b, &why);
+  char *words = fits ? budget_words(set, &b) : rt_strdup(why.text);
   json_object_set_new(m, "budget", json_pack("{s:I, s:b, s:s}", "bytes", (json_int_t)allowed.limits.asked, "fits", fits, "words", words));
   if (fits) json_object_set_new(json_object_get(m, "budget"), "tokens", json_integer(b.cap)), json_object_set_new(json_object_get(m, "budget"), "again", json_boolean(b.lean));
   rt_free(words), feed_looked(f, d), data_close(f);
   return ok;
 }
 
-// What is kept of the rows of a file for an entry, and what that spares of it; NULL where the file is no data, and an error.
-static json_t *frozen_of(const App *a, EntryKind whole, const TrainSettings *set, const char *path, RtError *e) {
-  DataFile *f = data_open(path, e);
+// What is kept of the rows of files for an entry, and what that spares of it; NULL where they are no data, and an error.
+static json_t *frozen_of(const App *a, EntryKind whole, const TrainSettings *set, const SettingFiles *files, RtError *e) {
+  DataFile *f = data_open_all(files->of, files->n, e);
   Data *d = f ? feed_look(a->models, f, e) : NULL;
   json_t *o = NULL;
   if (d) {
     FrozenWorth w = frozen_worth(a, whole, set, d);
-    o = json_pack("{s:s, s:I, s:f}", "data", path, "bytes", (json_int_t)w.bytes, "spares", w.share);
+    o = json_pack("{s:s, s:I, s:f}", "data", data_path(f), "bytes", (json_int_t)w.bytes, "spares", w.share);
   }
   feed_looked(f, d), data_close(f);
   return o;
 }
 
 // What the frozen cache would hold of the train block's data, or --data, and of its held-out data, and spare.
-static bool add_frozen(const App *a, const Options *o, json_t *m, RtError *e) {
-  TrainSettings set;
-  settings_default(&set);
-  if (!settings_json(&set, a->prog->train, "train", e)) settings_default(&set);
-  const char *path = o->info_data ? o->info_data : set.data;
+static bool add_frozen(const Info *in, json_t *m, RtError *e) {
+  const App *a = in->a;
+  const TrainSettings *set = &in->set;
+  const SettingFiles *files = in->data.n ? &in->data : &set->data;
   EntryKind whole = json_is_true(json_object_get(json_object_get(m, "budget"), "again")) ? ENTRY_LEAN : ENTRY_TRAIN;
-  if (!frozen_can(a->en, whole) || !path || (!o->info_data && !file_is_there(path))) return true;
-  json_t *all = frozen_of(a, whole, &set, path, e);
-  if (!all) return !o->info_data;                  // what the spec names may be no data yet
-  json_object_set_new(all, "limit", json_integer(set.cache_limit));
-  json_t *held = set.validate && file_is_there(set.validate) ? frozen_of(a, ENTRY_LOSS, &set, set.validate, e) : NULL;
+  if (!frozen_can(a->en, whole) || (!in->data.n && !are_there(files))) return true;
+  json_t *all = frozen_of(a, whole, set, files, e);
+  if (!all) return !in->data.n;                    // what the spec names may be no data yet
+  json_object_set_new(all, "limit", json_integer(set->cache_limit));
+  json_t *held = are_there(&set->validate) ? frozen_of(a, ENTRY_LOSS, set, &set->validate, e) : NULL;
   if (held) json_object_set_new(all, "held", held);
   json_object_set_new(m, "frozen", all);
   return true;
+}
+
+// What each file of --data has, in words.
+static json_t *data_json_of(const Info *in, RtError *e) {
+  if (!in->data.n) return json_array();
+  DataFile *f = data_open_all(in->data.of, in->data.n, e);
+  Data *d = f ? feed_look(in->a->models, f, e) : NULL;
+  json_t *all = d ? json_array() : NULL;
+  for (int k = 0; d && k < f->nparts; k++) {
+    const DataPart *p = &f->part[k];
+    DataPartCount of = data_count_part(f, d, k);
+    char *words = course_file(f, d, k);
+    json_t *o = json_pack("{s:s, s:I, s:I, s:I, s:I, s:s}", "path", p->lines.path, "rows", (json_int_t)p->lines.n, "looked", (json_int_t)of.looked, "tokens",
+                          (json_int_t)of.tokens, "labelled", (json_int_t)of.labelled, "words", words);
+    if (p->share > 0) json_object_set_new(o, "share", json_real(p->share)), json_object_set_new(o, "an_epoch", json_integer(p->taken));
+    json_array_append_new(all, o);
+    rt_free(words);
+  }
+  feed_looked(f, d), data_close(f);
+  return all;
 }
 
 // A text that fills the context, and a token of it.
@@ -173,7 +218,8 @@ static void add_generate(const App *a, json_t *m) {
 }
 
 // What each command takes, beside what it may have.
-static json_t *memory_json(const App *a, const Options *o, RtError *e) {
+static json_t *memory_json(const Info *in, RtError *e) {
+  const App *a = in->a;
   Footprint f = engine_footprint(a->en, &(Load){.tables = -1});
   const MemLimits *l = &a->limits;
   json_t *m = json_pack("{s:I, s:I, s:I, s:I, s:I}", "mapped", (json_int_t)f.mapped, "packed", (json_int_t)f.packed, "tables", (json_int_t)f.tables,
@@ -181,7 +227,7 @@ static json_t *memory_json(const App *a, const Options *o, RtError *e) {
   json_object_set_new(m, "shared", json_integer(f.shared));
   if (l->limit) json_object_set_new(m, "limit", json_pack("{s:I, s:s}", "bytes", (json_int_t)l->limit, "of", l->limit_of));
   if (l->address_space) json_object_set_new(m, "address_space", json_integer(l->address_space));
-  if (add_eval(a, o, m, e) && add_train(a, o, m, e) && add_budget(a, o, m, e) && add_frozen(a, o, m, e)) return add_generate(a, m), m;
+  if (add_eval(in, m, e) && add_train(in, m, e) && add_budget(in, m, e) && add_frozen(in, m, e)) return add_generate(a, m), m;
   json_decref(m);
   return NULL;
 }
@@ -320,6 +366,13 @@ static void print_visible(const json_t *all) {
     print_share(v, i == 0);
 }
 
+static void print_data(const json_t *all) {
+  size_t i;
+  json_t *v;
+  if (json_array_size(all)) puts("\ndata");
+  json_array_foreach(all, i, v) printf("  %s\n", text(v, "words"));
+}
+
 static void print_pack(const json_t *p) {
   const char *params = json_string_value(json_object_get(p, "parameters"));
   if (!json_is_object(p)) return;
@@ -330,8 +383,10 @@ static void print_pack(const json_t *p) {
 int cmd_info(const Options *o) {
   RtError e;
   App a;
-  json_t *visible = json_array(), *memory = NULL;
-  if (!app_open(&a, o, &e) || !(memory = memory_json(&a, o, &e)) || !visible_shares(a.models, o->info_data, visible, &e)) {
+  Info in;
+  json_t *visible = json_array(), *memory = NULL, *data = NULL;
+  if (!app_open(&a, o, &e) || !info_start(&in, &a, o, &e) || !(memory = memory_json(&in, &e)) || !visible_shares(a.models, in.data.of, in.data.n, visible, &e) ||
+      !(data = data_json_of(&in, &e))) {
     json_decref(visible), json_decref(memory);
     app_close(&a);
     return cmd_fail(o, &e);
@@ -340,6 +395,7 @@ int cmd_info(const Options *o) {
   json_object_set_new(d, "pack", a.pack ? pack_describe(a.pack) : json_null());
   json_object_set_new(d, "memory", memory);
   json_object_set_new(d, "visible", visible);
+  json_object_set_new(d, "data", data);
   if (o->json) {
     json_dumpf(d, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(12));
     putchar('\n');
@@ -348,6 +404,7 @@ int cmd_info(const Options *o) {
     print_pack(json_object_get(d, "pack"));
     print_memory(json_object_get(d, "memory"));
     print_visible(visible);
+    print_data(data);
   }
   json_decref(d);
   app_close(&a);

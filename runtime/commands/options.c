@@ -82,16 +82,17 @@ static bool set_word(const OptRow *r, int *at, const char *s) {
   return (*at = setting_word(row, s)) >= 0 || !usage_error("--%s: expected %s, found \"%s\"", r->name, expected, s);
 }
 
+static void add_text(OptList *l, const char *s) {
+  l->v = rt_realloc(l->v, (size_t)l->n + 1, sizeof *l->v);
+  l->v[l->n++] = s;
+}
+
 static bool set_value(Options *o, const OptRow *r, const char *s) {
   void *at = (char *)o + r->at;
-  OptList *l = at;
   switch (r->kind) {
     case OPT_FLAG: *(bool *)at = true; break;
     case OPT_TEXT: *(const char **)at = s; break;
-    case OPT_LIST:
-      l->v = rt_realloc(l->v, (size_t)l->n + 1, sizeof *l->v);
-      l->v[l->n++] = s;
-      break;
+    case OPT_LIST: add_text(at, s); break;
     case OPT_WHOLE:
     case OPT_REAL: return set_number(r, at, s);
     case OPT_BYTES: return set_bytes(r, at, s);
@@ -124,8 +125,12 @@ static int find_setting(const char *name, size_t n, bool *off) {
 static bool set_setting(Options *o, int i, const char *flag, size_t n, const char *text) {
   TrainSettings trial;
   RtError e;
-  if (o->setting[i] && (setting_row[i].kind != SETTING_SWITCH || strcmp(o->setting[i], text))) return given_twice((int)n, flag);
-  o->setting[i] = text;
+  SettingKind kind = setting_row[i].kind;
+  bool again = o->setting[i] != NULL;
+  if (again && kind != SETTING_FILES && (kind != SETTING_SWITCH || strcmp(o->setting[i], text))) return given_twice((int)n, flag);
+  if (again && kind == SETTING_FILES) add_text(&o->more[i], text);
+  else o->setting[i] = text;
+  settings_clear(&trial, i);
   return settings_set(&trial, i, text, &e) || !usage_error("--%.*s: %s", (int)n, flag, e.text);
 }
 
@@ -232,6 +237,7 @@ void options_idle_setting(const Options *o, int setting, const char *why) {
 void options_free(Options *o) {
   for (int i = 0; i < N_FLAGS; i++)
     if (ROW[i].kind == OPT_LIST) rt_free(((OptList *)((char *)o + ROW[i].at))->v);
+  for (int i = 0; i < N_SETTINGS; i++) rt_free(o->more[i].v);
   rt_free(o->word);
 }
 

@@ -40,6 +40,7 @@ typedef struct Options {
 #undef X
   bool given[N_FLAGS];                             // which were on the command line
   const char *setting[N_SETTINGS];                 // train: the text of those settings that a flag gives, checked; NULL: not given
+  OptList more[N_SETTINGS];                        // of files: behind the first
   struct Profile *measured;                        // of --profile and --trace; NULL without
   const char *precision_by;                        // a clause: who gives --precision in the user's place; NULL: the user
   const RtProgram *rt;

@@ -9,9 +9,11 @@
 #include "runtime/work/work.h"
 
 static bool reads(const App *a, const Options *o, const TrainSettings *set, const char *path) {
-  const char *files[] = {"/proc/self/exe", o->params, o->pack_params, o->pack, o->data, o->score_data, o->prompts, o->export_data, o->prompt_file, o->ref, set ? set->data : NULL, set ? set->validate : NULL};
+  const char *files[] = {"/proc/self/exe", o->params, o->pack_params, o->pack, o->data, o->score_data, o->prompts, o->export_data, o->prompt_file, o->ref};
   for (size_t i = 0; i < sizeof files / sizeof *files; i++)
     if (files[i] && file_is_input(path, files[i])) return true;
+  for (int k = 0; set && k < set->data.n + set->validate.n; k++)
+    if (file_is_input(path, k < set->data.n ? set->data.of[k].path : set->validate.of[k - set->data.n].path)) return true;
   for (int m = 0; m < a->prog->nmodel; m++)
     if ((a->models->dir[m] && file_is_input(path, a->models->dir[m])) || (a->models->tokfile[m] && file_is_input(path, a->models->tokfile[m]))) return true;
   size_t i;

@@ -15,40 +15,91 @@ static json_t *entry_of(const char *file, const FileSum *sum) {
   return o;
 }
 
-// *other: the file of now holds something else than that of the run did, which is allowed.
-static bool same_content(const char *key, const char *file, const FileSum *sum, const json_t *was, const char *path, bool allowed, bool *other, RtError *e) {
-  const char *hex = json_string_value(json_object_get(was, "sha256")), *name = json_string_value(json_object_get(was, "path"));
-  const json_t *size = json_object_get(was, "size");
-  if (!hex || !json_is_integer(size)) return rt_fail(e, "%s: \"data\": \"%s\": expected {\"path\", \"size\", \"sha256\"}", path, key);
-  *other = strcmp(hex, sum->sha256) != 0;
-  if (!*other) return true;
-  char *text = rt_format("%s (%llu byte%s, SHA-256 %.12s…) is not what the run has been trained %s: %s (%lld byte%s, SHA-256 %.12s…)", file,
-                         (unsigned long long)sum->size, plural((int64_t)sum->size), sum->sha256, strcmp(key, "validate") ? "with" : "and judged with",
-                         name ? name : "a file of another name", (long long)json_integer_value(size), plural(json_integer_value(size)), hex);
-  bool ok = allowed || rt_fail_about(e, RT_ABOUT_OTHER_DATA, "%s", text);
-  if (allowed) rt_warn("%s", text);
+// Of files that are trained or judged on.
+static json_t *entries_of(const DataFile *f) {
+  if (f->nparts == 1 && !data_mixed(f)) return entry_of(f->part[0].lines.path, &f->part[0].lines.sum);
+  json_t *list = json_array();
+  for (int k = 0; k < f->nparts; k++) {
+    json_t *o = entry_of(f->part[k].lines.path, &f->part[k].lines.sum);
+    if (data_mixed(f)) json_object_set_new(o, "share", json_real(f->part[k].share));
+    json_array_append_new(list, o);
+  }
+  return list;
+}
+
+static const char **names_of(const DataFile *f) {
+  const char **name = rt_alloc((size_t)f->nparts, sizeof *name);
+  for (int k = 0; k < f->nparts; k++) name[k] = f->part[k].lines.path;
+  return name;
+}
+
+// File k of an entry, which is itself the only one where it is no list; NULL: there is none.
+static const json_t *file_at(const json_t *entry, size_t k) { return json_is_array(entry) ? json_array_get(entry, k) : k ? NULL : entry; }
+static size_t files_of(const json_t *entry) { return json_is_array(entry) ? json_array_size(entry) : 1; }
+
+static char *file_words(const json_t *file, const char *name) {
+  if (!name) name = json_string_value(json_object_get(file, "path"));
+  long long size = json_integer_value(json_object_get(file, "size"));
+  return rt_format("%s (%lld byte%s, SHA-256 %.12s…)", name ? name : "a file of another name", size, plural(size), json_string_value(json_object_get(file, "sha256")));
+}
+
+// What differs: of the first file that does, its content or share; else how many there are. names: what those of now are called. To be freed; NULL: nothing.
+static char *difference(const json_t *is, const char *const *names, const json_t *was, const char *trained) {
+  for (size_t k = 0; k < files_of(is) && k < files_of(was); k++) {
+    const json_t *a = file_at(is, k), *b = file_at(was, k), *x = json_object_get(a, "share"), *y = json_object_get(b, "share");
+    char *now = file_words(a, names[k]), *then = file_words(b, NULL), *text = NULL;
+    if (!json_equal(json_object_get(a, "sha256"), json_object_get(b, "sha256"))) text = rt_format("%s is not what the run has been %s with: %s", now, trained, then);
+    else if (x && y && !json_equal(x, y))
+      text = rt_format("%s: a share of %.6g is not what the run has been %s with: %.6g", names[k], json_number_value(x), trained, json_number_value(y));
+    else if (!x != !y)
+      text = rt_format("%s: %s share is not what the run has been %s with: %s", names[k], x ? "a" : "no", trained, x ? "none" : "one");
+    rt_free(now), rt_free(then);
+    if (text) return text;
+  }
+  long long n = (long long)files_of(is), m = (long long)files_of(was);
+  return n == m ? NULL : rt_format("%lld file%s of data: the run has been %s with %lld", n, plural(n), trained, m);
+}
+
+static bool is_entry(const json_t *was) {
+  bool ok = files_of(was) > 0;
+  for (size_t k = 0; k < files_of(was); k++)
+    ok = ok && json_is_string(json_object_get(file_at(was, k), "sha256")) && json_is_integer(json_object_get(file_at(was, k), "size"));
+  return ok;
+}
+
+// *other: the files of now hold something else than those of the run did, or in other shares, which is allowed.
+static bool same_content(const char *key, const json_t *is, const char *const *names, const json_t *was, const char *path, bool allowed, bool *other, RtError *e) {
+  if (!is_entry(was)) return rt_fail(e, "%s: \"data\": \"%s\": expected {\"path\", \"size\", \"sha256\"}, or a list of them", path, key);
+  char *text = difference(is, names, was, strcmp(key, "validate") ? "trained" : "judged");
+  *other = text != NULL;
+  bool ok = !text || allowed || rt_fail_about(e, RT_ABOUT_OTHER_DATA, "%s", text);
+  if (text && allowed) rt_warn("%s", text);
   rt_free(text);
   return ok;
 }
 
-json_t *rundata_of(const TrainSettings *s, const FileSum *const sums[2], const json_t *theirs, const char *path, bool allowed, RunData *found, RtError *e) {
+json_t *rundata_of(const TrainSettings *s, const DataFile *data, const DataFile *held, const json_t *theirs, const char *path, bool allowed, RunData *found,
+                   RtError *e) {
   FileSum template;
-  const struct { const char *key, *file; const FileSum *sum; bool *other; } FILES[] = {
-      {"data", s->data, sums[0], &found->changed}, {"validate", s->validate, sums[1], &found->held_changed},
-      {"chat_template", s->chat_template, &template, &found->template_changed}};
   if (s->chat_template && !sha256_sum(s->chat_template, &template, e)) return NULL;
-  json_t *o = json_object();
   *found = (RunData){0};
+  const char **const names[] = {names_of(data), held ? names_of(held) : NULL};
+  const struct { const char *key; json_t *is; const char *const *names; bool *other; } FILES[] = {
+      {"data", entries_of(data), names[0], &found->changed}, {"validate", held ? entries_of(held) : NULL, names[1], &found->held_changed},
+      {"chat_template", s->chat_template ? entry_of(s->chat_template, &template) : NULL, &s->chat_template, &found->template_changed}};
+  json_t *o = json_object();
+  bool ok = true;
   for (size_t i = 0; i < sizeof FILES / sizeof *FILES; i++) {
-    const json_t *was = json_object_get(theirs, FILES[i].key);
-    if (!FILES[i].file) continue;
-    json_object_set_new(o, FILES[i].key, entry_of(FILES[i].file, FILES[i].sum));
-    if (!was || same_content(FILES[i].key, FILES[i].file, FILES[i].sum, was, path, allowed, FILES[i].other, e)) continue;
-    json_decref(o);
-    return NULL;
+    const json_t *was = json_object_get(theirs, FILES[i].key), *is = FILES[i].is;
+    if (!is) continue;
+    json_object_set_new(o, FILES[i].key, FILES[i].is);
+    ok = ok && (!was || same_content(FILES[i].key, is, FILES[i].names, was, path, allowed, FILES[i].other, e));
   }
+  rt_free(names[0]), rt_free(names[1]);
   found->changed |= found->template_changed;
-  return o;
+  if (ok) return o;
+  json_decref(o);
+  return NULL;
 }
 
 bool rundata_rules(const App *a, const TrainSettings *s, int64_t date, RtError *e) {
@@ -84,7 +135,7 @@ static bool check_rows(const App *a, const DataFile *f, const DataOptions *o, do
   return ok;
 }
 
-bool rundata_check(const App *a, const char *path, RtError *e) {
+static bool check_file(const App *a, const char *path, RtError *e) {
   double start = rt_now();
   DataFile *f = data_open(path, e);
   if (!f) return false;
@@ -98,5 +149,13 @@ bool rundata_check(const App *a, const char *path, RtError *e) {
   if (ok && !trained) ok = rt_fail(e, "%s: no row has a labelled token", path);
   byte_rule_free(rule);
   data_close(f);
+  return ok;
+}
+
+bool rundata_check(const App *a, const SettingFiles *files, RtError *e) {
+  DataFile *all = files->n ? data_open_all(files->of, files->n, e) : NULL;      // whether they are to be had together
+  bool ok = all || !files->n;
+  data_close(all);
+  for (int k = 0; k < files->n && ok; k++) ok = check_file(a, files->of[k].path, e);
   return ok;
 }

@@ -29,11 +29,7 @@ static bool put_token(const Models *m, TokStream *ts, int32_t id, Bytes *b) {
   return true;
 }
 
-void shown_row(const Models *m, const char *path, const Data *d) {
-  const DataRow *r = NULL;
-  for (int64_t i = 0; i < d->n && !r; i++)
-    if (row_tokens(&d->row[i]) > 0) r = &d->row[i];
-  if (!r || !m->tok) return;
+static void show_row(const Models *m, const char *path, const DataRow *r) {
   TokStream *ts = tokstream_new(m->tok, NULL, 0);
   Bytes b = {0};
   int64_t first = 1;
@@ -49,10 +45,21 @@ void shown_row(const Models *m, const char *path, const Data *d) {
   }
   if (cut && i < r->n) bytes_put(&b, "…", sizeof "…" - 1);
   if (in) bytes_put(&b, "»", 2);
-  char of[80] = "";
-  if (!data_whole(d)) snprintf(of, sizeof of, " of a sample of %lld rows", (long long)d->looked);
   if (ok) rt_note("%s:%lld: %s", path, (long long)r->line, b.s);
-  if (ok) rt_note("« » is trained on: %.3g %% of the tokens%s", 100 * (double)d->labelled / (double)d->tokens, of);
   tokstream_free(ts);
   rt_free(b.s);
+}
+
+void shown_rows(const Models *m, const DataFile *f, const Data *d) {
+  bool any = false;
+  for (int k = 0; m->tok && k < f->nparts; k++) {
+    const DataPart *p = &f->part[k];
+    const DataRow *r = NULL;
+    for (int64_t i = 0; i < d->n && !r; i++)
+      if (d->row[i].row >= p->first && d->row[i].row < p->first + p->lines.n && row_tokens(&d->row[i]) > 0) r = &d->row[i];
+    if (r) show_row(m, p->lines.path, r), any = true;
+  }
+  char of[80] = "";
+  if (!data_whole(d)) snprintf(of, sizeof of, " of a sample of %lld rows", (long long)d->looked);
+  if (any) rt_note("« » is trained on: %.3g %% of the tokens%s", 100 * (double)d->labelled / (double)d->tokens, of);
 }

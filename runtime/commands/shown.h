@@ -3,7 +3,7 @@
 #define CALM_RUNTIME_SHOWN_H
 #include "runtime/rows/rows.h"
 
-// On standard error: the first row that has something to train on, as text, what is trained of it between « and »; and how many of the tokens are, of all rows or of a
-// sample, which is said. Nothing where there is no tokenizer.
-void shown_row(const Models *m, const char *path, const Data *d);
+// On standard error: of each file the first row that has something to train on, as text, what is trained of it between « and »; and how many of the tokens are, of all
+// rows or of a sample, which is said. Nothing where there is no tokenizer. d: a look at them.
+void shown_rows(const Models *m, const DataFile *f, const Data *d);
 #endif

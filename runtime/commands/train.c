@@ -15,6 +15,13 @@
 #include "runtime/core/core.h"
 #include "runtime/files/files.h"
 
+// Where there are several files: of each, behind the mean.
+static void say_held(const Trainer *t, const char *when, double mean) {
+  fprintf(stderr, "held-out loss%s %.4f", when, mean);
+  for (int k = 0; t->held->nparts > 1 && k < t->held->nparts; k++)
+    fprintf(stderr, "%s%s %.4f%s", k ? ", " : " (", train_held_name(t->held, k), t->each[k], k + 1 < t->held->nparts ? "" : ")");
+}
+
 // A line of progress: every look at the held-out loss, and every log_every steps; where nobody said how many, a file gets one every ten seconds,
 // and a terminal's is refreshed every second.
 static void tell(Trainer *t, const TrainLine *x) {
@@ -26,7 +33,7 @@ static void tell(Trainer *t, const TrainLine *x) {
   if (!asked && !last && !due) return;
   fprintf(stderr, "%sstep %lld/%lld  loss %.4f  lr %.2e  %.0f tokens/s  %ld:%02ld left", t->tty ? "\r\033[K" : "", (long long)x->step,
           (long long)x->steps, x->loss, x->lr, x->tokens_per_s, left / 60, left % 60);
-  if (!isnan(x->held)) fprintf(stderr, "  held-out loss %.4f", x->held);
+  if (!isnan(x->held)) fputs("  ", stderr), say_held(t, "", x->held);
   if (stays) fputc('\n', stderr);
   t->half_line = !stays;
   t->told = now;
@@ -64,12 +71,12 @@ static bool look_at_check(Trainer *t, RtError *e) {
   if (t->half_line) fputc('\n', stderr), t->half_line = false;
   if (s == CHECK_BAD) return data_failed(t, e);
   const Data *d = check_counts(t->check);
-  feed_tell(t->app.models, t->set.data, d);
+  feed_tell(t->app.models, data_path(t->data), d);
   if (d->decided)
-    rt_note("%s: all %lld rows were read, nothing wrong: the bytes of %lld tell that nothing of them is cut, the others have %lld tokens, %lld labelled", t->set.data,
+    rt_note("%s: all %lld rows were read, nothing wrong: the bytes of %lld tell that nothing of them is cut, the others have %lld tokens, %lld labelled", data_path(t->data),
             (long long)d->of, (long long)d->decided, (long long)d->tokens, (long long)d->labelled);
   else
-    rt_note("%s: all %lld rows were read: %lld tokens, %lld labelled, nothing wrong", t->set.data, (long long)d->of, (long long)d->tokens, (long long)d->labelled);
+    rt_note("%s: all %lld rows were read: %lld tokens, %lld labelled, nothing wrong", data_path(t->data), (long long)d->of, (long long)d->tokens, (long long)d->labelled);
   check_end(t->check);
   t->check = NULL;
   return true;
@@ -90,7 +97,7 @@ static bool run(Trainer *t, int *sig, RtError *e) {
   double held;
   if (t->st.step == 0) {
     if (!train_look(t, &held, e)) return false;
-    if (t->held) fprintf(stderr, "held-out loss before training %.4f\n", held);
+    if (t->held) say_held(t, " before training", held), fputc('\n', stderr);
   }
   while (t->st.step < until && !patience_ended(t) && !(*sig = signals_asked())) {
     double before = rt_now(), lr = settings_lr(s, t->st.step), loss;
@@ -103,7 +110,7 @@ static bool run(Trainer *t, int *sig, RtError *e) {
       return rt_fail(e,
                      "step %lld: %s is not a finite number (learning rate %.3g, rows from line %lld of %s); nothing was saved since step %lld",
                      (long long)t->st.step + 1, isfinite(loss) ? "the gradient" : "the loss", lr,
-                         (long long)t->batch->row[0].line, s->data,
+                         (long long)t->batch->row[0].line, data_path_of(t->data, t->batch->row[0].row),
                      (long long)t->saved_step);
     engine_prepare(t->en);
     t->st.step++, t->st.tokens += tokens;
@@ -115,7 +122,7 @@ static bool run(Trainer *t, int *sig, RtError *e) {
     if (looked && !train_look(t, &held, e)) return false;
     TrainLine line = {.step = t->st.step, .steps = s->steps, .tokens = t->st.tokens, .loss = loss, .lr = lr,
                       .norm = norm,
-                      .tokens_per_s = (double)tokens / seconds, .held = held,
+                      .tokens_per_s = (double)tokens / seconds, .held = held, .each = t->each,
                       .left = (rt_now() - t->started) / (double)(t->st.step - t->done_at_start) * (double)(until - t->st.step)};
     if (!train_begin_log(t, e) || !trainlog_add(t->log, &line, e)) return false;
     tell(t, &line);
@@ -145,7 +152,7 @@ static void say_idle(const Trainer *t, const Options *o) {
   if (o->resume) options_idle(o, FLAG_params, "--resume goes on with those of last/");
   else if (!o->params) options_idle(o, FLAG_force, "there is neither --params nor --resume");
   if (opt_int(o->stop_after, 0) >= t->set.steps) options_idle(o, FLAG_stop_after, "that is not before the last step (see --steps)");
-  if (!t->set.validate) {
+  if (!t->set.validate.n) {
     options_idle_setting(o, SET_train_eval_every, "there is no held-out data (see --validate)");
     options_idle_setting(o, SET_train_patience, "there is no held-out data (see --validate)");
   }
@@ -157,10 +164,7 @@ static bool check_data(Trainer *t, const Options *o, RtError *e) {
   if (!choose(&t->chosen, t->en->prog, o, NULL, NULL, e)) return false;
   const TrainSettings *s = &t->chosen.set;
   if (!rundata_rules(&t->app, s, s->date == SETTING_AUTO ? 0 : s->date, e)) return false;
-  const char *files[] = {s->data, s->validate};
-  for (int i = 0; i < 2; i++)
-    if (files[i] && !rundata_check(&t->app, files[i], e)) return false;
-  return true;
+  return rundata_check(&t->app, &s->data, e) && rundata_check(&t->app, &s->validate, e);
 }
 
 static bool train(Trainer *t, const Options *o, int *sig, RtError *e) {
@@ -242,7 +246,7 @@ int cmd_train(const Options *o) {
   json_decref(t.kept), checkpoint_close(t.from);
   identity_drop(&t.id);
   checkpoint_drop(t.best);
-  rt_free(t.step_words);
+  rt_free(t.step_words), rt_free(t.each);
   rundir_close(&t.dir);
   app_close(&t.app);
   return !ok ? cmd_fail(o, &e) : sig ? 128 + sig : 0;

@@ -2,6 +2,7 @@
 #include "runtime/commands/trainkeep.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "runtime/core/core.h"
 
@@ -40,7 +41,12 @@ bool train_save(Trainer *t, RtError *e) {
 bool train_begin_log(Trainer *t, RtError *e) {
   if (t->log) return true;
   if (t->dir.replaces && !train_save(t, e)) return false;
-  return (t->log = trainlog_open(t->dir.log, t->done_at_start, e)) != NULL;
+  int n = t->held && t->held->nparts > 1 ? t->held->nparts : 0;
+  const char **name = rt_alloc((size_t)n, sizeof *name);
+  for (int k = 0; k < n; k++) name[k] = train_held_name(t->held, k);
+  t->log = trainlog_open(t->dir.log, t->done_at_start, name, n, e);
+  rt_free(name);
+  return t->log != NULL;
 }
 
 // The parameters are the best so far: written beside best/, so that memory holds them once.
@@ -53,13 +59,34 @@ static bool draft_best(Trainer *t, RtError *e) {
   return t->best || (rundir_stands(&t->dir, e) && false);
 }
 
+// Its name without directories, where no other has the same.
+const char *train_held_name(const DataFile *held, int k) {
+  const char *path = held->part[k].lines.path, *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+  for (int i = 0; i < held->nparts; i++) {
+    const char *other = held->part[i].lines.path, *at = strrchr(other, '/');
+    if (i != k && !strcmp(at ? at + 1 : other, name)) return path;
+  }
+  return name;
+}
+
+// The loss of each file, and of these the mean, in which each file counts the same, however large.
+static bool look_at_each(Trainer *t, double *mean, RtError *e) {
+  int n = t->held->nparts;
+  double sum = 0;
+  if (!t->each) t->each = rt_alloc((size_t)n, sizeof *t->each);
+  for (int k = 0; k < n; k++) {
+    FeedLoss l;
+    if (!feed_loss_of(t->en, t->steps.step, t->held, k, &t->rows, t->budget.cap, t->frozen.held, NULL, &l, e)) return false;
+    if (!l.labelled) return rt_fail(e, "%s: no row has a labelled token", t->held->part[k].lines.path);
+    sum += t->each[k] = l.nll / (double)l.labelled;
+  }
+  return *mean = sum / n, true;
+}
+
 bool train_look(Trainer *t, double *held, RtError *e) {
-  FeedLoss l;
   *held = NAN;
   if (!t->held) return true;
-  if (!feed_loss(t->en, t->steps.step, t->held, &t->rows, t->budget.cap, t->frozen.held, NULL, &l, e)) return false;
-  if (!l.labelled) return rt_fail(e, "%s: no row has a labelled token", t->set.validate);
-  *held = l.nll / (double)l.labelled;
+  if (!look_at_each(t, held, e)) return false;
   if (!(*held < t->st.best)) return true;
   t->st.best = *held, t->st.best_step = t->st.step;
   return draft_best(t, e);

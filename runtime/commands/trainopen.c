@@ -69,8 +69,7 @@ bool train_take_start(Trainer *t, const Options *o, RtError *e) {
 // The content of the data against that of the run gone on with.
 static bool bind_data(Trainer *t, const Options *o, RtError *e) {
   const json_t *theirs = o->resume ? json_object_get(checkpoint_about(t->from), "data") : NULL;
-  const FileSum *sums[] = {&t->data->lines.sum, t->held ? &t->held->lines.sum : NULL};
-  json_t *data = rundata_of(&t->set, sums, theirs, t->from ? checkpoint_path(t->from) : "", o->changed_data || o->force, &t->run_data, e);
+  json_t *data = rundata_of(&t->set, t->data, t->held, theirs, t->from ? checkpoint_path(t->from) : "", o->changed_data || o->force, &t->run_data, e);
   if (!data) return false;
   t->kept = json_pack("{s:o}", "data", data);
   choose_keep(&t->chosen, t->en->prog, t->kept);
@@ -92,14 +91,14 @@ static bool convert_place(Trainer *t, const Options *o, const Data *seen, RtErro
     if (!check_help(c, e)) return check_end(c), false;
     seen = check_counts(c);
   }
-  bool same = seen->windows == seen->of && seen->trained == seen->of;
+  bool same = seen->windows == seen->of && seen->trained == seen->of && !data_mixed(t->data);
   check_end(c);
   if (same) return true;
   if (!o->changed_data && !o->force)
     return rt_fail_about(e, RT_ABOUT_OTHER_DATA,
                          "%s: \"position\": saved in format %lld, it counts the windows that have labelled tokens, in an order drawn over them; that is drawn over rows now, and "
                          "%s has rows of several windows, or without labelled tokens: from there only the next epoch can be gone on with",
-                         checkpoint_path(t->from), (long long)json_integer_value(format), t->set.data);
+                         checkpoint_path(t->from), (long long)json_integer_value(format), data_path(t->data));
   rt_warn("%s: saved in format %lld, its place in epoch %lld is none in the order of rows: goes on with epoch %lld", checkpoint_path(t->from),
           (long long)json_integer_value(format), (long long)t->st.epoch, (long long)t->st.epoch + 1);
   t->st.epoch++, t->st.position = 0;
@@ -110,7 +109,7 @@ static bool convert_place(Trainer *t, const Options *o, const Data *seen, RtErro
 static bool check_place(const Trainer *t, const Options *o, RtError *e) {
   if (t->st.position <= data_count(t->data) || t->run_data.changed || o->force) return true;
   return rt_fail(e, "%s: \"position\": expected a row of the %lld that %s has, found %lld", checkpoint_path(t->from), (long long)data_count(t->data),
-                 t->set.data, (long long)t->st.position);
+                 data_path(t->data), (long long)t->st.position);
 }
 
 // Steps of the size that an optimizer step can have, where that is less than the cap.
@@ -120,7 +119,7 @@ bool train_open_steps(Trainer *t, bool cached, RtError *e) {
   int64_t cap = t->budget.cap, longest = feed_longest(look), batch = s->batch.n * s->accumulate, most = batch;
   if (s->batch.rows) most = data_whole(look) && batch <= cap / longest ? batch * longest : cap;
   t->steps = (FeedSteps){.en = t->en, .step = step_new(t->en->nstream), .entry = t->en->entry[t->budget.lean ? ENTRY_LEAN : ENTRY_TRAIN],
-                         .cap = most < cap ? most : cap, .lean = true, .path = s->data};
+                         .cap = most < cap ? most : cap, .lean = true, .file = t->data};
   if (cached && !frozen_begin(&t->frozen, &t->app, &t->id, t->dir.frozen, t->dir.frozen_held, e)) return false;
   if (t->frozen.cache) t->steps.frozen = t->frozen.cache, t->steps.entry = frozen_entry(t->frozen.cache);
   return feed_room(&t->steps, longest, e);
@@ -151,7 +150,7 @@ static void say_start(const Trainer *t, const Course *c, const Data *look) {
   const Engine *en = t->en;
   int64_t params = prog_trained(en->prog);
   int threads = pool_threads(en->pool);
-  char *course = course_words(c, &t->set, look, t->st.seed);
+  char *course = course_words(c);
   fprintf(stderr, "%s: %lld parameter%s, ", en->prog->spec, (long long)params, plural(params));
   if (data_whole(look))
     fprintf(stderr, "%lld row%s of %lld token%s (%lld labelled)", (long long)look->n, plural(look->n), (long long)look->tokens, plural(look->tokens),
@@ -194,15 +193,26 @@ static bool refuse_all_trained(const Data *d, const char *path, RtError *e) {
                  path, of);
 }
 
+static bool refuse_none_trained(const DataFile *f, const Data *look, RtError *e) {
+  for (int k = 0; data_whole(look) && k < f->nparts; k++)
+    if (!data_count_part(f, look, k).labelled) return rt_fail(e, "%s: no row has a labelled token", f->part[k].lines.path);
+  return true;
+}
+
+static void say_shares(const SettingFiles *f) {
+  double sum = 0;
+  for (int k = 0; k < f->n; k++) sum += f->of[k].share;
+  if (sum > 0 && fabs(sum - 1) > 1e-9) rt_note("the files' shares come to %.6g, of which each is taken as a part", sum);
+}
+
 bool train_see_data(Trainer *t, RtError *e) {
   const TrainSettings *s = &t->set;
   t->rows = feed_options(t->app.models);
-  if (!(t->data = data_open(s->data, e)) || (s->validate && !(t->held = data_open(s->validate, e)))) return false;
+  say_shares(&s->data);
+  if (!(t->data = data_open_all(s->data.of, s->data.n, e)) || (s->validate.n && !(t->held = data_open_all(s->validate.of, s->validate.n, e)))) return false;
   if (!(t->look = feed_look(t->app.models, t->data, e)) || (t->held && !(t->look_held = feed_look(t->app.models, t->held, e)))) return false;
   const Data *look = t->look, *held = t->look_held;
-  if (!refuse_all_trained(look, s->data, e)) return false;
-  if (held && data_whole(held) && feed_longest(held) == 0) return rt_fail(e, "%s: no row has a labelled token", s->validate);
-  return !data_whole(look) || feed_longest(look) > 0 || rt_fail(e, "%s: no row has a labelled token", s->data);
+  return refuse_all_trained(look, data_path(t->data), e) && (!held || refuse_none_trained(t->held, held, e)) && refuse_none_trained(t->data, look, e);
 }
 
 void train_seen_data(Trainer *t) {
@@ -217,12 +227,13 @@ bool train_open_data(Trainer *t, const Options *o, RtError *e) {
   if (!convert_place(t, o, look, e) || !check_place(t, o, e) || !train_open_steps(t, true, e)) return false;
   t->at = (FeedPlace){t->st.epoch, t->st.position, t->st.window};
   t->step_words = course_step(s);
-  Course c = course_of(s, look, t->step_words);
+  Course c = course_of(s, t->data, look, t->st.seed, t->step_words);
   open_reading(t, &c, data_whole(look));
   if (o->resume && !t->held && file_is_dir(t->dir.best))
     rt_warn("%s stays as it is: without held-out data (--validate) nothing says which parameters are best", t->dir.best);
   say_start(t, &c, look);
-  shown_row(t->app.models, s->data, look);
+  course_files(&c, stderr, "data ");
+  shown_rows(t->app.models, t->data, look);
   say_budget(t);
   frozen_tell(&t->frozen);
   return true;
@@ -252,7 +263,7 @@ bool train_check_memory(Trainer *t, const Options *o, RtError *e) {
   Shape step = shape_of_data(a->models, t->look, settings_step_tokens(&s), s.shuffle), held = shape_of_text(a->models, s.tokens_cap);
   Load l = {.training = true, .tables = t->held ? -1 : step.tables, .frozen = frozen_resident(&t->frozen)};
   l.step[l.nstep++] = (StepLoad){t->en->entry[t->budget.lean ? ENTRY_LEAN : ENTRY_TRAIN], step.tokens, step.rows};
-  if (t->set.validate) l.step[l.nstep++] = (StepLoad){t->en->entry[ENTRY_LOSS], held.tokens, held.rows};
+  if (t->set.validate.n) l.step[l.nstep++] = (StepLoad){t->en->entry[ENTRY_LOSS], held.tokens, held.rows};
   bool ok = memory_check(&t->app, o, &l, e);
   shape_free(&step), shape_free(&held);
   return ok;

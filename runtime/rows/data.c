@@ -349,33 +349,8 @@ static bool read_line(Reader *r, const char *s, size_t n) {
 }
 
 json_t *data_json(const DataFile *f, int64_t at, LineText *t, RtError *e) {
-  const Reader r = {.path = data_path(f), .e = e, .line = lines_number(&f->lines, at), .row = at};
-  return lines_text(&f->lines, at, t, e) ? parse_line(&r, t->s, t->n) : NULL;
-}
-
-static DataFile *open_file(const char *path, bool piped, RtError *e) {
-  RT_IN_PHASE(RT_PHASE_READ);
-  enum { LOOK = 64 };
-  char begin[LOOK];
-  DataFile *f = rt_alloc(1, sizeof *f);
-  bool ok = lines_open(&f->lines, path, piped, e);
-  const char *other = ok ? text_instead(begin, lines_begin(&f->lines, begin, sizeof begin)) : NULL;
-  if (other) ok = rt_fail(e, "%s: %s", data_path(f), other);
-  if (ok && f->lines.n == 0) ok = rt_fail(e, "%s: no rows", data_path(f));
-  if (ok) return f;
-  data_close(f);
-  return NULL;
-}
-
-DataFile *data_open(const char *path, RtError *e) { return open_file(path, false, e); }
-DataFile *data_open_piped(const char *path, RtError *e) { return open_file(path, true, e); }
-
-void data_close(DataFile *f) {
-  if (!f) return;
-  for (int64_t i = 0; f->held && i < f->held->n; i++) f->held->row[i].held = false;
-  data_free(f->held), rt_free(f->first);
-  lines_close(&f->lines);
-  rt_free(f);
+  const Reader r = {.path = data_path_of(f, at), .e = e, .line = data_line_of(f, at), .row = at};
+  return data_text(f, at, t, e) ? parse_line(&r, t->s, t->n) : NULL;
 }
 
 void data_share(DataShare *own, const DataOptions *theirs) {
@@ -407,8 +382,8 @@ Data *data_new(const DataOptions *o) {
 }
 
 bool data_add(Data *d, const DataFile *f, int64_t at, const DataOptions *o, RtError *e) {
-  Reader r = {.path = data_path(f), .o = o, .e = e, .data = d, .line = lines_number(&f->lines, at), .row = at, .first = d->n};
-  if (!lines_text(&f->lines, at, &d->text, e) || !read_line(&r, d->text.s, d->text.n)) return false;
+  Reader r = {.path = data_path_of(f, at), .o = o, .e = e, .data = d, .line = data_line_of(f, at), .row = at, .first = d->n};
+  if (!data_text(f, at, &d->text, e) || !read_line(&r, d->text.s, d->text.n)) return false;
   for (int64_t i = r.first; i < d->n; i++) {
     const DataRow *row = &d->row[i];
     d->tokens += row->n;
@@ -420,7 +395,7 @@ bool data_add(Data *d, const DataFile *f, int64_t at, const DataOptions *o, RtEr
 }
 
 bool data_decide(Data *d, const DataFile *f, int64_t at, const DataOptions *o) {
-  if (!o->bytes || !byte_rule_line(o->bytes, (int64_t)(f->lines.at[at + 1] - f->lines.at[at]))) return false;
+  if (!o->bytes || !byte_rule_line(o->bytes, data_bytes_of(f, at))) return false;
   d->decided++, d->texts++, d->looked++, d->of = data_count(f);
   return true;
 }
@@ -475,29 +450,41 @@ static bool all_rows(Data *d, const DataFile *f, const DataOptions *o, RtError *
 }
 
 // Runs of rows that lie together, so that a disk which is slow to seek is not asked for each.
-static bool some_rows(Data *d, const DataFile *f, const DataOptions *o, int64_t bytes, RtError *e) {
-  enum { PLACES = 64 };
-  int64_t n = data_count(f), width = (int64_t)f->lines.sum.size / n + 1, places = bytes / width < PLACES ? bytes / width + 1 : PLACES;
+static bool some_rows(Data *d, const DataFile *f, const DataPart *p, int64_t bytes, int64_t places, const DataOptions *o, RtError *e) {
+  const Lines *l = &p->lines;
+  int64_t n = l->n, width = (int64_t)l->sum.size / n + 1;
+  if (places > bytes / width) places = bytes / width + 1;
   if (places > n) places = n;
   for (int64_t k = 0; k < places; k++) {
     int64_t i = (int64_t)((double)n / (double)places * (double)k), to = (int64_t)((double)n / (double)places * (double)(k + 1));
-    uint64_t end = f->lines.at[i] + (uint64_t)(bytes / places);
+    uint64_t end = l->at[i] + (uint64_t)(bytes / places);
     do
-      if (!data_add(d, f, i, o, e)) return false;
-    while (++i < to && f->lines.at[i] < end);
+      if (!data_add(d, f, p->first + i, o, e)) return false;
+    while (++i < to && l->at[i] < end);
+  }
+  return true;
+}
+
+// Of each file as large a part as of all.
+static bool some_of_each(Data *d, const DataFile *f, const DataOptions *o, int64_t bytes, RtError *e) {
+  enum { PLACES = 64 };
+  for (int k = 0; k < f->nparts; k++) {
+    double part = (double)f->part[k].lines.sum.size / (double)data_bytes(f);
+    int64_t places = (int64_t)(PLACES * part);
+    if (!some_rows(d, f, &f->part[k], (int64_t)((double)bytes * part), places ? places : 1, o, e)) return false;
   }
   return true;
 }
 
 Data *data_sample(const DataFile *f, const DataOptions *o, int64_t whole, int64_t bytes, RtError *e) {
   Data *d = data_new(o);
-  if ((int64_t)f->lines.sum.size <= whole ? all_rows(d, f, o, e) : some_rows(d, f, o, bytes, e)) return d;
+  if (data_bytes(f) <= whole ? all_rows(d, f, o, e) : some_of_each(d, f, o, bytes, e)) return d;
   data_free(d);
   return NULL;
 }
 
 Data *data_read(const char *path, bool piped, const DataOptions *o, RtError *e) {
-  DataFile *f = open_file(path, piped, e);
+  DataFile *f = piped ? data_open_piped(path, e) : data_open(path, e);
   Data *d = f ? data_sample(f, o, INT64_MAX, 0, e) : NULL;
   data_close(f);
   return d;

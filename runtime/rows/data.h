@@ -58,18 +58,46 @@ typedef struct DataShare {
 void data_share(DataShare *own, const DataOptions *theirs);      // own stays where it is
 void data_share_end(DataShare *own);
 
-// A file of rows, which holds none of them, or all (data_hold). Rows are counted from 0 in the order of the file.
-typedef struct DataFile {
+// A file that rows are read from, and its share: of the rows of an epoch, by what the shares of all of its files come to. 0 of all of them: every row comes once.
+typedef struct DataSource {
+  const char *path;
+  double share;
+} DataSource;
+
+typedef struct DataPart {
   Lines lines;                 // read-only once open, for any number of threads
+  int64_t first;               // its first row, of those of all parts
+  double share;                // of 1; 0: it has none
+  int64_t taken;               // rows of an epoch that are its own
+} DataPart;
+
+// Files of rows, which holds none of them, or all (data_hold). Rows are counted from 0, one file behind the other, each in its own order.
+typedef struct DataFile {
+  DataPart *part;
+  int nparts;
+  int64_t rows;                // of all parts, and of an epoch
+  char *name;                  // for messages about all of it
   struct Data *held;           // every row, where it is small; NULL
   int64_t *first;              // by row, and one more: where its windows begin in it
 } DataFile;
 // NULL and an error, also where it holds no row. data_close is due.
 DataFile *data_open(const char *path, RtError *e);
 DataFile *data_open_piped(const char *path, RtError *e);        // it may be standard input ("-") or a pipe
+// Several (n > 0). An error also where only some have a share, where one is so small that no row comes of it, and where a file is given twice.
+DataFile *data_open_all(const DataSource *from, int n, RtError *e);
 void data_close(DataFile *f);
-static inline int64_t data_count(const DataFile *f) { return f->lines.n; }
-static inline const char *data_path(const DataFile *f) { return f->lines.path; }
+static inline int64_t data_count(const DataFile *f) { return f->rows; }
+static inline const char *data_path(const DataFile *f) { return f->name; }
+static inline bool data_mixed(const DataFile *f) { return f->part[0].share > 0; }
+// Where a row stands: its part, the file, the number of its line in that.
+const DataPart *data_part(const DataFile *f, int64_t row);
+const char *data_path_of(const DataFile *f, int64_t row);
+int64_t data_line_of(const DataFile *f, int64_t row);
+int64_t data_bytes_of(const DataFile *f, int64_t row);          // of its line
+bool data_text(const DataFile *f, int64_t row, LineText *t, RtError *e);        // that line: lines_text
+int64_t data_bytes(const DataFile *f);                          // of all files
+// How many rows of an epoch of `rows` are whose, by n shares that are above 0: each within one of what its share asks for, and `rows` together.
+void data_apportion(const double *share, int n, int64_t rows, int64_t *taken);
 
 // Rows that were read, each window of a text as one. One thread's.
 typedef struct Data {
@@ -103,8 +131,16 @@ void data_count_in(Data *d, const Data *from);
 // Keeps all rows of the file, as data_sample read them, for those who read it later: once for many epochs. d is the file's now.
 void data_hold(DataFile *f, Data *d);
 
+// What a look at a file tells of one of its parts.
+typedef struct DataPartCount {
+  int64_t looked;              // rows of it that were read, and are there
+  int64_t tokens, labelled;    // in these
+  int64_t trained, trained_tokens;       // windows that have something to train on, and their tokens
+} DataPartCount;
+DataPartCount data_count_part(const DataFile *f, const Data *look, int part);
+
 // All rows; NULL on error.
 Data *data_read(const char *path, bool piped, const DataOptions *o, RtError *e);
-// A file of no more than `whole` bytes whole; of another some of its rows, about `bytes` of them, at places spread evenly over it.
+// Files of no more than `whole` bytes together whole; of others some of their rows, about `bytes` of them, at places spread evenly over each.
 Data *data_sample(const DataFile *f, const DataOptions *o, int64_t whole, int64_t bytes, RtError *e);
 #endif

@@ -93,7 +93,7 @@ static bool choose_entry(FeedSteps *f, int64_t tokens, const DataRow *row, RtErr
   if (bytes <= most) return true;
   if (lean >= 0) bytes = bytes_of(f, f->ran = lean);
   return bytes <= most || rt_fail_about(e, RT_ABOUT_BUDGET, "%s:%lld: a row of %lld tokens needs %.0f MB for its step, and %.0f MB of the memory that is allowed are left for one",
-                                        f->path, (long long)row->line, (long long)tokens, (double)bytes / 1e6, (double)most / 1e6);
+                                        f->file ? data_path_of(f->file, row->row) : f->path, (long long)row->line, (long long)tokens, (double)bytes / 1e6, (double)most / 1e6);
 }
 
 // For the step that is about to run: one that holds a row longer than any before, alone.
@@ -176,13 +176,13 @@ const DataRow **data_rows(const Data *d) {
   return row;
 }
 
-bool feed_loss(Engine *en, Step *s, const DataFile *file, const DataOptions *o, int64_t cap, Frozen *frozen, const FeedEach *each, FeedLoss *out, RtError *e) {
+static bool loss_of_rows(Engine *en, Step *s, const DataFile *file, const FeedPlan *plan, const DataOptions *o, int64_t cap, Frozen *frozen, const FeedEach *each, FeedLoss *out, RtError *e) {
   enum { STEPS = 8 };          // a batch is some steps: few of them are not full
-  FeedSteps f = {.en = en, .step = s, .entry = frozen ? frozen_entry(frozen) : en->entry[ENTRY_LOSS], .frozen = frozen, .cap = cap, .path = data_path(file)};
+  FeedSteps f = {.en = en, .step = s, .entry = frozen ? frozen_entry(frozen) : en->entry[ENTRY_LOSS], .frozen = frozen, .cap = cap, .file = file};
   FeedRule rule = {.want = size_product(cap, STEPS), .most = INT64_MAX, .words = "a look at them"};
   *out = (FeedLoss){0};
   if (!feed_room(&f, 0, e)) return false;
-  Ahead *a = ahead_start(file, o, &(FeedPlan){.once = true}, &rule, pool_threads(en->pool) > 1);
+  Ahead *a = ahead_start(file, o, plan, &rule, pool_threads(en->pool) > 1);
   const FeedBatch *b;
   bool ok = true;
   while (ok && (ok = (b = ahead_next(a, e)) != NULL) && b->n) {
@@ -191,4 +191,13 @@ bool feed_loss(Engine *en, Step *s, const DataFile *file, const DataOptions *o, 
   }
   ahead_end(a);
   return ok;
+}
+
+bool feed_loss(Engine *en, Step *s, const DataFile *f, const DataOptions *o, int64_t cap, Frozen *frozen, const FeedEach *each, FeedLoss *out, RtError *e) {
+  return loss_of_rows(en, s, f, &(FeedPlan){.once = true}, o, cap, frozen, each, out, e);
+}
+
+bool feed_loss_of(Engine *en, Step *s, const DataFile *f, int part, const DataOptions *o, int64_t cap, Frozen *frozen, const FeedEach *each, FeedLoss *out, RtError *e) {
+  const DataPart *p = &f->part[part];
+  return loss_of_rows(en, s, f, &(FeedPlan){.once = true, .from = {.position = p->first}, .to = p->first + p->lines.n}, o, cap, frozen, each, out, e);
 }

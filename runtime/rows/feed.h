@@ -27,7 +27,8 @@ typedef struct FeedSteps {
   Frozen *frozen;              // the live part of an entry: what gives it the rest; else NULL
   int64_t cap;                 // most tokens of a stream in a step
   bool lean;                   // `entry` trains: a row for which it would take more memory than may be goes through entry lean
-  const char *path;            // of the rows, for errors
+  const DataFile *file;        // of the rows, for errors; NULL: of `path`
+  const char *path;
   int ran;                     // the entry that the step at hand went through
   int64_t room;                // for so many there is room in the engine
 } FeedSteps;
@@ -56,4 +57,6 @@ typedef struct FeedLoss {
 } FeedLoss;
 // frozen: of entry loss, or NULL. each may be NULL.
 bool feed_loss(Engine *en, Step *s, const DataFile *f, const DataOptions *o, int64_t cap, Frozen *frozen, const FeedEach *each, FeedLoss *out, RtError *e);
+// The same of one of its files.
+bool feed_loss_of(Engine *en, Step *s, const DataFile *f, int part, const DataOptions *o, int64_t cap, Frozen *frozen, const FeedEach *each, FeedLoss *out, RtError *e);
 #endif

@@ -1,29 +1,91 @@
 // See feeder.h.
 #include "runtime/rows/feeder.h"
 
+#include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "runtime/core/core.h"
 #include "runtime/rows/rowstep.h"
 
 // ---- the order of an epoch
 
-void order_start(Order *o, int64_t n, uint64_t seed, bool shuffle) {
-  *o = (Order){.n = n, .seed = seed, .epoch = -1};
-  if (shuffle) o->row = rt_alloc((size_t)n, sizeof *o->row);
+void order_start(Order *o, const DataFile *file, uint64_t seed, bool shuffle) {
+  *o = (Order){.file = file, .n = data_count(file), .seed = seed, .epoch = -1, .shuffle = shuffle};
+  if (shuffle || data_mixed(file)) o->row = rt_alloc((size_t)o->n, sizeof *o->row);
 }
 
-// Fisher-Yates from the file's order.
+// Fisher-Yates.
+static void permute(int64_t *row, int64_t n, uint64_t seed, const char *purpose) {
+  uint64_t key = rng_key(seed, purpose);
+  for (int64_t i = n - 1; i > 0; i--) {
+    int64_t k = (int64_t)(rng_unit(key, (uint64_t)i) * (double)(i + 1)), t = row[i];
+    row[i] = row[k];
+    row[k] = t;
+  }
+}
+
+// One time through a part.
+static void draw_part(const Order *o, int part, uint64_t time, int64_t *row) {
+  char purpose[80];
+  const DataPart *p = &o->file->part[part];
+  for (int64_t i = 0; i < p->lines.n; i++) row[i] = p->first + i;
+  snprintf(purpose, sizeof purpose, "order of file %d, time %llu", part, (unsigned long long)time);
+  if (o->shuffle) permute(row, p->lines.n, o->seed, purpose);
+}
+
+// The rows of a part that are an epoch's: taken is the same in each, so those before are known by its number.
+static void take_part(const Order *o, int part, int64_t epoch, int64_t *out) {
+  const DataPart *p = &o->file->part[part];
+  int64_t *all = rt_alloc((size_t)p->lines.n, sizeof *all);
+  uint64_t before = (uint64_t)epoch * (uint64_t)p->taken, n = (uint64_t)p->lines.n, time = before / n;
+  int64_t at = (int64_t)(before % n);
+  for (int64_t had = 0; had < p->taken; time++, at = 0) {
+    draw_part(o, part, time, all);
+    while (at < p->lines.n && had < p->taken) out[had++] = all[at++];
+  }
+  rt_free(all);
+}
+
+// Place by place the file that is furthest behind its share.
+static void interleave(const Order *o, const int64_t *taken, int64_t *out) {
+  const DataFile *f = o->file;
+  int64_t *given = rt_alloc((size_t)f->nparts, sizeof *given), *first = rt_alloc((size_t)f->nparts, sizeof *first);
+  for (int k = 1; k < f->nparts; k++) first[k] = first[k - 1] + f->part[k - 1].taken;
+  for (int64_t i = 0; i < o->n; i++) {
+    int next = -1;
+    double most = -INFINITY;
+    for (int k = 0; k < f->nparts; k++) {
+      double behind = (double)f->part[k].taken / (double)o->n * (double)(i + 1) - (double)given[k];
+      if (given[k] < f->part[k].taken && behind > most) most = behind, next = k;
+    }
+    out[i] = taken[first[next] + given[next]++];
+  }
+  rt_free(given), rt_free(first);
+}
+
+static void draw_mix(Order *o, int64_t epoch, const char *purpose) {
+  const DataFile *f = o->file;
+  int64_t *taken = rt_alloc((size_t)o->n, sizeof *taken), at = 0;
+  for (int k = 0; k < f->nparts; at += f->part[k++].taken) take_part(o, k, epoch, taken + at);
+  if (o->shuffle) {
+    memcpy(o->row, taken, (size_t)o->n * sizeof *taken);
+    permute(o->row, o->n, o->seed, purpose);
+  } else {
+    interleave(o, taken, o->row);
+  }
+  rt_free(taken);
+}
+
 void order_draw(Order *o, int64_t epoch) {
   char purpose[48];
   if (!o->row || epoch == o->epoch) return;
   snprintf(purpose, sizeof purpose, "order of epoch %lld", (long long)epoch);
-  uint64_t key = rng_key(o->seed, purpose);
-  for (int64_t i = 0; i < o->n; i++) o->row[i] = i;
-  for (int64_t i = o->n - 1; i > 0; i--) {
-    int64_t k = (int64_t)(rng_unit(key, (uint64_t)i) * (double)(i + 1)), t = o->row[i];
-    o->row[i] = o->row[k];
-    o->row[k] = t;
+  if (data_mixed(o->file)) {
+    draw_mix(o, epoch, purpose);
+  } else {
+    for (int64_t i = 0; i < o->n; i++) o->row[i] = i;
+    permute(o->row, o->n, o->seed, purpose);
   }
   o->epoch = epoch;
 }
@@ -33,8 +95,13 @@ void order_end(Order *o) { rt_free(o->row); }
 // ---- row by row
 
 void feeder_start(Feeder *f, const DataFile *file, const DataOptions *o, const FeedPlan *plan) {
-  *f = (Feeder){.file = file, .o = o, .once = plan->once, .at = plan->from};
-  order_start(&f->order, data_count(file), plan->seed, plan->shuffle);
+  *f = (Feeder){.file = file, .o = o, .once = plan->once, .at = plan->from, .to = plan->to ? plan->to : data_count(file)};
+  for (int k = 0; k < file->nparts; k++) {
+    const DataPart *p = &file->part[k];
+    int64_t round = size_product((p->lines.n - 1) / p->taken + 1, f->to);
+    if (round > f->round) f->round = round;
+  }
+  order_start(&f->order, file, plan->seed, plan->shuffle);
   f->read = data_new(o);
 }
 
@@ -63,21 +130,20 @@ static bool read_row(Feeder *f, int64_t at, RtError *e) {
 
 // False where there is none, which is an error only where *ok says so.
 static bool have_row(Feeder *f, bool *ok, RtError *e) {
-  int64_t n = data_count(f->file);
-  if (f->at.position >= n) {
+  if (f->at.position >= f->to) {
     if (f->once) return false;
     f->at = (FeedPlace){.epoch = f->at.epoch + 1};
     f->there = false;
   }
   if (f->there) return true;
-  if (f->idle > n) return *ok = rt_fail(e, "%s: no row has a labelled token", data_path(f->file));
+  if (f->idle > f->round) return *ok = rt_fail(e, "%s: no row has a labelled token", data_path(f->file));
   order_draw(&f->order, f->at.epoch);
   int64_t at = order_row(&f->order, f->at.position);
   if (!read_row(f, at, e)) return *ok = false;
   f->idle++;
   if (f->at.window && f->at.window >= f->nwindow)
-    return *ok = rt_fail(e, "%s:%lld: expected window %lld of this row, where the run stood, found %lld window%s", data_path(f->file),
-                         (long long)lines_number(&f->file->lines, at), (long long)f->at.window + 1, (long long)f->nwindow, plural(f->nwindow));
+    return *ok = rt_fail(e, "%s:%lld: expected window %lld of this row, where the run stood, found %lld window%s", data_path_of(f->file, at),
+                         (long long)data_line_of(f->file, at), (long long)f->at.window + 1, (long long)f->nwindow, plural(f->nwindow));
   return f->there = true;
 }
 

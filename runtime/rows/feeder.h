@@ -1,5 +1,10 @@
-// Rows of a file one after another: epoch after epoch, each a permutation of the file's rows that follows from the seed and its number, the windows of a
-// text one after another in their row's place. Only the row at hand is held.
+// Rows of files one after another: epoch after epoch, the windows of a text one after another in their row's place. Only the row at hand is held.
+//
+// An epoch has as many rows as the files have together, and is a permutation of them that follows from the seed and its number. Where files have shares, each
+// gives so many rows of an epoch as its share asks for (data_apportion): the next ones of its own permutations, one after another, so that none of its
+// rows comes again before all have come, however many epochs that takes; and the rows of all files are mixed by a permutation of the epoch. Without
+// shuffling, rows come in the order of their file, files one behind the other, or where they have shares as evenly mixed as can be. So
+// a place in an epoch says all that there is to know of where a reading stands.
 #ifndef CALM_RUNTIME_FEEDER_H
 #define CALM_RUNTIME_FEEDER_H
 #include "runtime/rows/data.h"
@@ -11,11 +16,13 @@ typedef struct FeedPlace {
 
 // The order of an epoch.
 typedef struct Order {
-  int64_t n, *row;             // NULL: that of the file
+  const DataFile *file;
+  int64_t n, *row;             // NULL: that of the files
   int64_t epoch;               // that is drawn; -1: none yet
   uint64_t seed;
+  bool shuffle;
 } Order;
-void order_start(Order *o, int64_t n, uint64_t seed, bool shuffle);
+void order_start(Order *o, const DataFile *file, uint64_t seed, bool shuffle);
 void order_draw(Order *o, int64_t epoch);
 static inline int64_t order_row(const Order *o, int64_t position) { return o->row ? o->row[position] : position; }
 void order_end(Order *o);
@@ -25,12 +32,15 @@ typedef struct FeedPlan {
   bool shuffle;
   bool once;                   // one epoch, and all of its windows; else without end, and those that have something to train on
   FeedPlace from;
+  int64_t to;                  // of one epoch the position to end before; 0: behind the last
 } FeedPlan;
 
 typedef struct Feeder {
   const DataFile *file;
   const DataOptions *o;
   bool once;
+  int64_t to;                  // positions of an epoch
+  int64_t round;               // rows after which each has come
   Order order;
   FeedPlace at;                // of the next window
   Data *read;                  // the row it is of, where the file does not hold it

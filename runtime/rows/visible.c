@@ -31,20 +31,33 @@ static bool listed(const json_t *all, const char *path) {
   return false;
 }
 
-// A data set the spec names, where it is there.
-static bool add_named(const Models *m, const char *path, json_t *all, RtError *e) {
+// A data set the spec names, where it is there: a path, or [path, share].
+static bool add_named(const Models *m, const json_t *file, json_t *all, RtError *e) {
+  const char *path = json_string_value(json_is_array(file) ? json_array_get(file, 0) : file);
   return !path || !file_is_there(path) || listed(all, path) || add_shares(m, path, all, e);
 }
 
-bool visible_shares(const Models *m, const char *data, json_t *all, RtError *e) {
+// One, or a list of them.
+static bool add_files(const Models *m, const json_t *files, json_t *all, RtError *e) {
+  size_t i;
+  json_t *file;
+  if (!json_is_array(files)) return add_named(m, files, all, e);
+  json_array_foreach(files, i, file)
+    if (!add_named(m, file, all, e)) return false;
+  return true;
+}
+
+bool visible_shares(const Models *m, const DataSource *data, int n, json_t *all, RtError *e) {
   if (m->streams.n < 2) return true;
-  if (data) return add_shares(m, data, all, e);
+  for (int k = 0; k < n; k++)
+    if (!add_shares(m, data[k].path, all, e)) return false;
+  if (n) return true;
   const char *const key[] = {"data", "validate"};
   for (int i = 0; i < 2; i++)
-    if (!add_named(m, json_string_value(json_object_get(m->prog->train, key[i])), all, e)) return false;
+    if (!add_files(m, json_object_get(m->prog->train, key[i]), all, e)) return false;
   size_t i;
   json_t *o;
   json_array_foreach(m->prog->evals, i, o)
-    if (!add_named(m, json_string_value(json_object_get(o, "data")), all, e)) return false;
+    if (!add_files(m, json_object_get(o, "data"), all, e)) return false;
   return true;
 }

@@ -78,9 +78,25 @@ static bool set_word(TrainSettings *s, int i, const char *text) {
   return k >= 0;
 }
 
+static bool add_file(SettingFiles *f, const char *path, double share) {
+  if (f->n == SETTING_FILES_MOST) return false;
+  f->of[f->n++] = (DataSource){path, share};
+  return true;
+}
+
+// "0.7:a.jsonl" has a share; what is there as a file of that name is asked for as ./0.7:a.jsonl.
+static bool set_file(TrainSettings *s, int i, const char *text) {
+  const char *path = text;
+  double share = 0;
+  bool shared = setting_row[i].hi > 0 && number_real(text, &share, &path) && *path == ':';
+  if (!shared) return add_file(member(s, i), text, 0);
+  return share > 0 && path[1] && !file_is_there(text) && add_file(member(s, i), path + 1, share);
+}
+
 static bool set_text(TrainSettings *s, int i, const char *text) {
   switch (setting_row[i].kind) {
     case SETTING_PATH: return *(const char **)member(s, i) = text, true;
+    case SETTING_FILES: return set_file(s, i, text);
     case SETTING_WHOLE:
     case SETTING_TOKENS:
     case SETTING_BATCH: return set_count(s, i, text);
@@ -94,11 +110,23 @@ static bool set_text(TrainSettings *s, int i, const char *text) {
   return false;
 }
 
+// What is wrong with a file and its share, of a flag.
+static bool wrong_file(const SettingFiles *f, const char *text, RtError *e) {
+  if (f->n == SETTING_FILES_MOST) return rt_fail(e, "expected at most %d files, found more", SETTING_FILES_MOST);
+  if (file_is_there(text)) return rt_fail(e, "expected a file, or a share and a file, found \"%.80s\", which could be either: the file is ./%.80s", text, text);
+  return rt_fail(e, "expected a share above 0 and a file, as in 0.7:a.jsonl, found \"%.80s\"", text);
+}
+
 bool settings_set(TrainSettings *s, int i, const char *text, RtError *e) {
   char found[96];
   if (set_text(s, i, text)) return true;
+  if (setting_row[i].kind == SETTING_FILES) return wrong_file(member(s, i), text, e);
   snprintf(found, sizeof found, "\"%.80s\"", text);
   return wrong(i, found, e);
+}
+
+void settings_clear(TrainSettings *s, int i) {
+  if (setting_row[i].kind == SETTING_FILES) *(SettingFiles *)member(s, i) = (SettingFiles){0};
 }
 
 void settings_default(TrainSettings *s) {
@@ -150,15 +178,33 @@ static bool json_switch(TrainSettings *s, int i, const json_t *v) {
   return json_is_boolean(v) || (json_is_integer(v) && fits(i, json_number_value(v)));
 }
 
+// A path, or a list of paths and of [path, share].
+static bool json_files(TrainSettings *s, int i, const json_t *v) {
+  SettingFiles *f = member(s, i);
+  size_t k;
+  json_t *x;
+  *f = (SettingFiles){0};
+  if (json_is_string(v)) return add_file(f, json_string_value(v), 0);
+  if (json_is_array(v)) json_array_foreach(v, k, x) {
+    const json_t *share = json_array_get(x, 1);
+    const char *path = json_string_value(json_is_array(x) ? json_array_get(x, 0) : x);
+    bool shared = json_array_size(x) == 2 && json_is_number(share) && json_number_value(share) > 0 && setting_row[i].hi > 0;
+    if (!path || (json_is_array(x) && !shared) || !add_file(f, path, shared ? json_number_value(share) : 0)) return false;
+  }
+  return f->n > 0;
+}
+
 static bool json_value(TrainSettings *s, int i, const json_t *v) {
   const char *text = json_string_value(json_is_object(v) ? json_object_get(v, "name") : v);
   if (json_is_null(v)) {                           // `clip = none`
     if (setting_row[i].kind == SETTING_REAL) *(double *)member(s, i) = 0;
     if (setting_row[i].kind == SETTING_PATH) *(const char **)member(s, i) = NULL;
+    settings_clear(s, i);
     return true;
   }
   switch (setting_row[i].kind) {
     case SETTING_PATH: return json_is_string(v) && set_text(s, i, text);
+    case SETTING_FILES: return json_files(s, i, v);
     case SETTING_WHOLE:
     case SETTING_TOKENS:
     case SETTING_BATCH:
@@ -199,7 +245,7 @@ bool settings_json(TrainSettings *s, const json_t *o, const char *what, RtError 
 }
 
 bool settings_check(const TrainSettings *s, RtError *e) {
-  return s->data || rt_fail_about(e, RT_ABOUT_DATA, "no training data");
+  return s->data.n || rt_fail_about(e, RT_ABOUT_DATA, "no training data");
 }
 
 int64_t settings_step_tokens(const TrainSettings *s) {
@@ -218,6 +264,17 @@ static json_t *path_json(const char *path) {
   return o ? o : json_null();
 }
 
+static json_t *files_json(const SettingFiles *f) {
+  if (!f->n) return json_null();
+  if (f->n == 1 && !f->of[0].share) return path_json(f->of[0].path);
+  json_t *list = json_array();
+  for (int k = 0; k < f->n; k++) {
+    json_t *path = path_json(f->of[k].path);
+    json_array_append_new(list, f->of[k].share ? json_pack("[o, f]", path, f->of[k].share) : path);
+  }
+  return list;
+}
+
 static json_t *to_json(const TrainSettings *s, int i) {
   const void *at = value(s, i);
   const SettingBatch *b = at;
@@ -225,6 +282,7 @@ static json_t *to_json(const TrainSettings *s, int i) {
   const Setting *row = &setting_row[i];
   switch (row->kind) {
     case SETTING_PATH: return path_json(*(const char *const *)at);
+    case SETTING_FILES: return files_json(at);
     case SETTING_WHOLE:
     case SETTING_BYTES:
     case SETTING_TOKENS: return json_integer(*(const int64_t *)at);
@@ -255,7 +313,7 @@ bool settings_same(const TrainSettings *a, const TrainSettings *b, int i) {
 }
 
 void settings_copy(TrainSettings *to, const TrainSettings *from, int i) {
-  static const size_t SIZE[] = {[SETTING_PATH] = sizeof(char *), [SETTING_WHOLE] = sizeof(int64_t), [SETTING_TOKENS] = sizeof(int64_t), [SETTING_BYTES] = sizeof(int64_t),
+  static const size_t SIZE[] = {[SETTING_PATH] = sizeof(char *), [SETTING_FILES] = sizeof(SettingFiles), [SETTING_WHOLE] = sizeof(int64_t), [SETTING_TOKENS] = sizeof(int64_t), [SETTING_BYTES] = sizeof(int64_t),
                                 [SETTING_BATCH] = sizeof(SettingBatch), [SETTING_REAL] = sizeof(double), [SETTING_PAIR] = 2 * sizeof(double),
                                 [SETTING_SWITCH] = sizeof(bool), [SETTING_WORD] = sizeof(int), [SETTING_CALL] = sizeof(int)};
   memcpy(member(to, i), value(from, i), SIZE[setting_row[i].kind]);
@@ -266,6 +324,15 @@ void settings_bytes_text(int64_t bytes, char *out, size_t n) {
   snprintf(out, n, "%lld%s", (long long)(giga ? bytes / 1000000000 : mega ? bytes / 1000000 : bytes), giga ? "GB" : mega ? "MB" : "");
 }
 
+static void files_text(const Setting *row, const SettingFiles *f, char *out, size_t n) {
+  size_t at = (size_t)snprintf(out, n, "%s", f->n ? "" : row->otherwise);
+  for (int k = 0; k < f->n && at < n; k++) {
+    char share[32] = "";
+    if (f->of[k].share) snprintf(share, sizeof share, "%.12g:", f->of[k].share);
+    at += (size_t)snprintf(out + at, n - at, "%s%s%s", k ? " " : "", share, f->of[k].path);
+  }
+}
+
 void settings_text(const TrainSettings *s, int i, char *out, size_t n) {
   const void *at = value(s, i);
   const SettingBatch *b = at;
@@ -273,6 +340,7 @@ void settings_text(const TrainSettings *s, int i, char *out, size_t n) {
   const Setting *row = &setting_row[i];
   switch (row->kind) {
     case SETTING_PATH: snprintf(out, n, "%s", *(const char *const *)at ? *(const char *const *)at : row->otherwise); break;
+    case SETTING_FILES: files_text(row, at, out, n); break;
     case SETTING_WHOLE:
     case SETTING_TOKENS:
       if (row->otherwise && *(const int64_t *)at == SETTING_AUTO) snprintf(out, n, "%s", row->otherwise);

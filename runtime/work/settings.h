@@ -7,6 +7,7 @@
 
 #include "runtime/abi/abi.h"
 #include "runtime/core/core.h"
+#include "runtime/rows/rows.h"
 
 typedef struct SettingBatch {
   int64_t n;
@@ -14,10 +15,17 @@ typedef struct SettingBatch {
   bool unsaid;                 // the default, since nobody said one: a step is at most one pass over the data then
 } SettingBatch;
 
+typedef struct SettingFiles {
+  int n;                       // 0: nobody said any
+  DataSource of[SETTING_FILES_MOST];
+} SettingFiles;
+
 // A member a setting of the train block, and of the calls in it. A count that nobody said is SETTING_AUTO, a path NULL, a word its place
 // among the row's.
 #define SETTING_AUTO (-1)
 #define MEMBER_PATH const char *
+#define MEMBER_FILES SettingFiles
+#define MEMBER_MIX SettingFiles
 #define MEMBER_WHOLE(lo, hi) int64_t
 #define MEMBER_TOKENS(lo, hi) int64_t
 #define MEMBER_BATCH(lo, hi) SettingBatch
@@ -48,8 +56,10 @@ void settings_default(TrainSettings *s);
 bool settings_json(TrainSettings *s, const json_t *o, const char *what, RtError *e);
 // Whether such an object says row i.
 bool settings_says(const json_t *o, int i);
-// Row i by its text, as a flag has it ("96rows", "0.9,0.95", "true"); borrowed. Errors say what was expected and found.
+// Row i by its text, as a flag has it ("96rows", "0.9,0.95", "true"); borrowed. Of files it adds one, behind those of before (settings_clear). Errors say what was
+// expected and found.
 bool settings_set(TrainSettings *s, int i, const char *text, RtError *e);
+void settings_clear(TrainSettings *s, int i);      // nobody said it
 // Is there all that a training needs?
 bool settings_check(const TrainSettings *s, RtError *e);
 int64_t settings_step_tokens(const TrainSettings *s);      // most anchor tokens computed at a time, where rows are short

@@ -9,14 +9,15 @@ typedef struct TrainLine {
   int64_t step, steps, tokens;
   double loss, lr, norm, tokens_per_s;
   double held;                 // NaN: not looked
+  const double *each;          // of each held-out file, where there are several and it was looked
   double left;                 // seconds
 } TrainLine;
 
 typedef struct TrainLog TrainLog;
 bool trainlog_is(const char *path);     // a log.csv of calm's, by its first line
 // Opens a log.csv (its directory is there); lines after step `keep` (those a resumed run computes again) are dropped, 0 starts
-// a new one.
-TrainLog *trainlog_open(const char *path, int64_t keep, RtError *e);
+// a new one. held: the names of n held-out files whose losses have a column each. Columns that were there and are none of now's stay, behind them, and empty from now on.
+TrainLog *trainlog_open(const char *path, int64_t keep, const char *const *held, int n, RtError *e);
 bool trainlog_add(TrainLog *l, const TrainLine *x, RtError *e);
 void trainlog_close(TrainLog *l);
 #endif

@@ -49,7 +49,7 @@ expect 2 "^error: unexpected 'rows.jsonl': data is --data FILE" ./app train rows
 expect 2 "^error: unexpected 'hello': prompt is --prompt TEXT" ./app generate hello
 expect 2 '^error: expected DIR; usage: ./app export DIR \[options\]' ./app export
 expect 2 '^error: --batch: .*, found "4row"' ./app train --batch 4row
-expect 2 '^error: --data is given twice' ./app train --data rows.jsonl --data spec.calm
+expect 1 '^error: rows.jsonl is given twice' ./app train --data rows.jsonl --data rows.jsonl --out never
 expect 2 '^error: --steps is given twice' ./app train --steps 3 --steps=4
 expect 2 '^error: --no-shuffle is given twice' ./app train --shuffle --no-shuffle
 expect 2 '^error: --data is given twice' ./app eval --data rows.jsonl --data rows.jsonl

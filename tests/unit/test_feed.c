@@ -1,6 +1,7 @@
 // Rows in the order of a training: what an epoch is, that a reading goes on from every place as if it had never stopped, that a thread beside gives the same
 // rows as reading when they are asked for, and that a row at fault is found, by the reader before anything of it is handed out and by a check of all rows, which
 // names the first. Two token streams, so that threads share every table that a training's do.
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -115,6 +116,148 @@ static void epochs(void **state) {
   close_kit(&k);
 }
 
+// ---- several files
+
+// Files of so many rows, the texts of each beginning with a letter of its own, read with these shares.
+typedef struct Mix {
+  char path[3][64];
+  DataFile *file;
+} Mix;
+
+static void open_mix(Mix *m, const int *rows, const double *share, int n) {
+  DataSource from[3];
+  RtError e;
+  for (int k = 0; k < n; k++) {
+    strcpy(m->path[k], "/tmp/calm-test-feed-XXXXXX");
+    FILE *f = fdopen(mkstemp(m->path[k]), "w");
+    for (int i = 0; i < rows[k]; i++) fprintf(f, "{\"text\": \"%c%d\"}\n", 'a' + k, i);
+    fclose(f);
+    from[k] = (DataSource){m->path[k], share ? share[k] : 0};
+  }
+  m->file = data_open_all(from, n, &e);
+  if (!m->file) fail_msg("%s", e.text);
+}
+
+static void close_mix(Mix *m) {
+  for (int k = 0; k < m->file->nparts; k++) unlink(m->path[k]);
+  data_close(m->file);
+}
+
+// Shares are of rows, exact within one in every epoch; no row of a file comes again before all of it have come, across epochs too; another epoch, another order.
+static void shares(void **state) {
+  (void)state;
+  const int rows[] = {100, 37, 11};
+  const double share[][3] = {{0.5, 0.3, 0.2}, {7, 2, 1}, {1, 1, 1}, {0.01, 0.1, 0.9}};
+  for (size_t c = 0; c < sizeof share / sizeof *share; c++)
+    for (int shuffle = 0; shuffle < 2; shuffle++) {
+      Mix m;
+      open_mix(&m, rows, share[c], 3);
+      int64_t n = data_count(m.file), times[148] = {0}, before[148];
+      double sum = share[c][0] + share[c][1] + share[c][2];
+      assert_int_equal(n, 148);
+      Order o;
+      order_start(&o, m.file, 4, shuffle);
+      for (int epoch = 0; epoch < 5; epoch++) {
+        int64_t of[3] = {0};
+        order_draw(&o, epoch);
+        for (int64_t i = 0; i < n; i++) {
+          int64_t row = order_row(&o, i), k = data_part(m.file, row) - m.file->part;
+          of[k]++, times[row]++;
+          if (!shuffle) assert_true(fabs((double)of[k] - share[c][k] / sum * (double)(i + 1)) < 2);      // also on the way
+        }
+        for (int k = 0, at = 0; k < 3; at += rows[k++]) {
+          int64_t least = INT64_MAX, most = 0;
+          assert_true(fabs((double)of[k] - share[c][k] / sum * (double)n) < 1);
+          assert_int_equal(of[k], m.file->part[k].taken);
+          for (int i = at; i < at + rows[k]; i++) least = times[i] < least ? times[i] : least, most = times[i] > most ? times[i] : most;
+          assert_true(most - least <= 1);
+        }
+        if (epoch) assert_true(memcmp(before, o.row, sizeof before) != 0);
+        memcpy(before, o.row, sizeof before);
+      }
+      // the order of an epoch follows from its number alone
+      Order again;
+      order_start(&again, m.file, 4, shuffle);
+      order_draw(&again, 4);
+      assert_memory_equal(again.row, o.row, (size_t)n * sizeof *o.row);
+      order_end(&again), order_end(&o);
+      close_mix(&m);
+    }
+}
+
+// Without shares, several files are one: the rows, their order and their batches are those of all of them in one file. A place in it is gone on with.
+static void joined(void **state) {
+  (void)state;
+  Kit k;
+  Mix m;
+  RtError e;
+  open_kit(&k);
+  open_mix(&m, (int[]){20, 5, 30}, NULL, 3);
+  FILE *f = fopen(k.path, "w");
+  for (int i = 0; i < 55; i++) fprintf(f, "{\"text\": \"%c%d\"}\n", i < 20 ? 'a' : i < 25 ? 'b' : 'c', i < 20 ? i : i < 25 ? i - 20 : i - 25);
+  fclose(f);
+  k.file = data_open(k.path, &e);
+  Feeder one, all, later;
+  FeedPlan plan = {.seed = 3, .shuffle = true};
+  feeder_start(&one, k.file, &k.o, &plan), feeder_start(&all, m.file, &k.o, &plan);
+  for (int i = 0; i < 12; i++) {
+    FeedBatch a = {0}, b = {0};
+    assert_true(feeder_batch(&one, &RULE, &a, &e) && feeder_batch(&all, &RULE, &b, &e));
+    assert_int_equal(a.n, b.n);
+    for (int64_t r = 0; r < a.n; r++) {
+      assert_int_equal(a.row[r].row, b.row[r].row);
+      assert_true(a.row[r].n == b.row[r].n && !memcmp(a.row[r].ids, b.row[r].ids, (size_t)a.row[r].n * sizeof(int32_t)));
+      assert_int_equal(data_line_of(m.file, b.row[r].row), b.row[r].line);
+    }
+    plan.from = b.after;
+    batch_free(&a), batch_free(&b);
+    feeder_start(&later, m.file, &k.o, &plan);
+    const DataRow *x, *y;
+    assert_true(feeder_peek(&later, &x, &e) && feeder_peek(&all, &y, &e));
+    assert_int_equal(x->row, y->row);
+    feeder_end(&later);
+  }
+  feeder_end(&one), feeder_end(&all);
+  close_mix(&m);
+  close_kit(&k);
+}
+
+// A row at fault is named by its own file and line; what shares cannot be is said.
+static void mixed_up(void **state) {
+  (void)state;
+  RtError e;
+  Mix m;
+  Kit k;
+  open_kit(&k);
+  open_mix(&m, (int[]){4, 4, 4}, NULL, 3);
+  FILE *f = fopen(m.path[1], "w");
+  fprintf(f, "\n{\"text\": \"good\"}\n{\"text\": 1}\n");
+  fclose(f);
+  data_close(m.file);
+  DataSource from[] = {{m.path[0], 0}, {m.path[1], 0}, {m.path[2], 0}};
+  m.file = data_open_all(from, 3, &e);
+  assert_null(data_sample(m.file, &k.o, INT64_MAX, 0, &e));
+  char *where = rt_format("%s:3: ", m.path[1]);
+  assert_ptr_equal(strstr(e.text, where), e.text);
+  rt_free(where);
+  const struct { double share[3]; const char *says; } BAD[] = {{{0.5, 0, 0.5}, "has no share"}, {{1, 1e-6, 1}, "is not one row"}};
+  for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++) {
+    for (int j = 0; j < 3; j++) from[j].share = BAD[i].share[j];
+    assert_null(data_open_all(from, 3, &e));
+    assert_non_null(strstr(e.text, BAD[i].says));
+    assert_non_null(strstr(e.text, m.path[1]));
+  }
+  from[2] = from[0];
+  assert_null(data_open_all(from, 3, &e));
+  assert_non_null(strstr(e.text, "given twice"));
+  fclose(fopen(m.path[1], "w"));
+  from[2] = (DataSource){m.path[2], 0};
+  assert_null(data_open_all(from, 3, &e));
+  assert_non_null(strstr(e.text, "no rows"));
+  close_mix(&m);
+  close_kit(&k);
+}
+
 static void same_batch(const FeedBatch *a, const FeedBatch *b) {
   assert_int_equal(a->n, b->n);
   assert_int_equal(a->tokens, b->tokens);
@@ -208,7 +351,7 @@ static void faults(void **state) {
     int n = where == 2 ? 3000 : ROWS;
     const int bad[] = {where == 0 ? 0 : n - 20, n - 19, n - 1, -1};
     write_rows(&k, n, bad);
-    int64_t first = lines_number(&k.file->lines, bad[0]);
+    int64_t first = data_line_of(k.file, bad[0]);
     for (int threads = 0; threads < 4; threads++) {
       Check *c = check_start(k.file, &k.o, threads, false);
       assert_false(check_help(c, &e));
@@ -354,7 +497,8 @@ static void counts(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(epochs), cmocka_unit_test(beside), cmocka_unit_test(places), cmocka_unit_test(faults),
+  const struct CMUnitTest tests[] = {cmocka_unit_test(epochs), cmocka_unit_test(shares), cmocka_unit_test(joined), cmocka_unit_test(mixed_up),
+                                     cmocka_unit_test(beside), cmocka_unit_test(places), cmocka_unit_test(faults),
                                      cmocka_unit_test(form), cmocka_unit_test(bytes), cmocka_unit_test(counts)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

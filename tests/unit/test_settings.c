@@ -75,7 +75,7 @@ static void bounds(void **state) {
   int numbers = 0;
   for (int i = 0; i < N_SETTINGS; i++) {
     const Setting *r = &setting_row[i];
-    if (!settings_is_train(i) || r->kind == SETTING_PATH) continue;
+    if (!settings_is_train(i) || r->kind == SETTING_PATH || r->kind == SETTING_FILES) continue;
     bool pair = r->kind == SETTING_PAIR;
     refused(i, json_string("many"), "many");
     refused(i, json_array(), "");
@@ -95,6 +95,39 @@ static void bounds(void **state) {
     numbers++;
   }
   assert_true(numbers > 10);
+}
+
+// One file, several, and several with shares, from flags and from JSON, and back; what is none of these.
+static void files(void **state) {
+  (void)state;
+  TrainSettings s, back;
+  RtError e;
+  settings_default(&s);
+  assert_true(settings_set(&s, SET_train_data, "0.7:/a.jsonl", &e) && settings_set(&s, SET_train_data, "3e-1:/b:1.jsonl", &e));
+  assert_true(settings_set(&s, SET_train_validate, "0.7:/a.jsonl", &e) && settings_set(&s, SET_train_validate, "/b.jsonl", &e));       // has no shares
+  json_t *o = settings_to_json(&s), *form = json_loads("[[\"/a.jsonl\", 0.7], [\"/b:1.jsonl\", 0.3]]", 0, NULL);
+  assert_true(json_equal(json_object_get(o, "data"), form));
+  assert_int_equal(json_array_size(json_object_get(o, "validate")), 2);
+  settings_default(&back);
+  assert_true(settings_json(&back, o, "theta.json", &e));
+  assert_true(settings_same(&s, &back, SET_train_data) && settings_same(&s, &back, SET_train_validate));
+  assert_true(back.data.n == 2 && back.data.of[1].share == 0.3 && !strcmp(back.data.of[1].path, "/b:1.jsonl") && back.validate.of[0].share == 0);
+  json_decref(o), json_decref(form);
+  const char *const bad[] = {"{\"data\": []}", "{\"data\": [[\"a\", 0]]}", "{\"data\": [[\"a\", -1]]}", "{\"data\": [[\"a\"]]}", "{\"data\": [[0.5, \"a\"]]}", "{\"data\": [1]}",
+                             "{\"data\": [[\"a\", \"b\", \"c\"]]}", "{\"data\": 5}", "{\"validate\": [[\"a\", 0.5]]}"};
+  for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+    json_t *v = json_loads(bad[i], 0, NULL);
+    assert_non_null(v);
+    if (settings_json(&back, v, "train", &e)) fail_msg("%s is taken", bad[i]);
+    assert_non_null(strstr(e.text, "expected a path in quotes, or several, as in ["));
+    json_decref(v);
+  }
+  const char *const flag[] = {"0:a", "-0.5:a", "0.5:"};
+  for (size_t i = 0; i < sizeof flag / sizeof *flag; i++) assert_false(settings_set(&s, SET_train_data, flag[i], &e));
+  settings_clear(&s, SET_train_data);
+  for (int k = 0; k < SETTING_FILES_MOST; k++) assert_true(settings_set(&s, SET_train_data, "a", &e));
+  assert_false(settings_set(&s, SET_train_data, "a", &e));
+  assert_non_null(strstr(e.text, "at most 64 files"));
 }
 
 static void kept(void **state) {
@@ -193,6 +226,6 @@ static void numbers(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(numbers), cmocka_unit_test(defaults), cmocka_unit_test(bounds), cmocka_unit_test(kept), cmocka_unit_test(batch_unsaid), cmocka_unit_test(readme)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(numbers), cmocka_unit_test(defaults), cmocka_unit_test(bounds), cmocka_unit_test(files), cmocka_unit_test(kept), cmocka_unit_test(batch_unsaid), cmocka_unit_test(readme)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
