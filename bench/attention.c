@@ -1,8 +1,9 @@
 // attention: what share of the rate of calm's matrix products its attention reaches over texts of several lengths, causal, forward and backward, on
 // one core. Operations are those of the pairs of a query and a key it sees: two products forward, five backward.
-//   attention [--tokens T] [--rounds N] [--isa NAME] [--precision f32|bf16] [--heads H,K,D] [--what forward|backward] [--cached N]
-// --cached: only the last N rows of the text are queries, and keys and values lie in a cache, as when it is read in parts. Every round runs products (256 rows of 576 x 1536), attention and
-// products again; shares are medians of the rounds. Times are of the thread.
+//   attention [--tokens T] [--rounds N] [--isa NAME] [--precision f32|bf16] [--heads H,K,D] [--what forward|backward] [--texts N] [--cached N]
+// --texts: as many of each length lie one behind the other, as in a training step: of many, what a task reads is in no cache near. --cached: only the last
+// N rows of a text are queries, and keys and values lie in a cache, as when it is read in parts. Every round runs products (256 rows of 576 x 1536),
+// attention and products again; shares are medians of the rounds. Times are of the thread.
 #include <math.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -19,7 +20,7 @@
 enum { PRODUCT_ROWS = 256, PRODUCT_K = 576, PRODUCT_N = 1536, MOST_ROUNDS = 1000 };
 
 typedef struct Options {
-  int64_t tokens, cached;      // 0: the usual lengths; all rows
+  int64_t tokens, texts, cached;       // tokens, cached 0: the usual lengths; all rows
   int64_t H, K, D;
   int rounds;
   const char *isa;
@@ -42,28 +43,34 @@ static float *fill(int64_t n, float size) {
   return p;
 }
 
-// One text of T tokens whose last Q rows are queries.
-typedef struct Text {
+// N texts of T tokens whose last Q rows are queries.
+typedef struct Texts {
   RtMask mask;
   int32_t *lo, *hi;
-  RtSeq seq;
+  RtSeq *seq;
   RtQBlock *blk;
   double pairs;                // of a query and a key that it sees
-} Text;
+} Texts;
 
-static Text text(int64_t T, int64_t Q) {
-  Text t = {.seq = {0, (int32_t)Q, 0, (int32_t)T}};
-  t.lo = checked(calloc((size_t)Q + RT_ROW_ROUND, sizeof *t.lo)), t.hi = checked(calloc((size_t)Q + RT_ROW_ROUND, sizeof *t.hi));
-  t.blk = checked(calloc((size_t)(Q / RT_QBLOCK + 1), sizeof *t.blk));
-  for (int64_t i = 0; i < Q; i++) t.hi[i] = (int32_t)(T - Q + i + 1), t.pairs += (double)t.hi[i];
-  for (int64_t i = 0; i < Q; i += RT_QBLOCK) {
-    int64_t n = Q - i < RT_QBLOCK ? Q - i : RT_QBLOCK;
-    t.blk[t.mask.nblk++] = (RtQBlock){(int32_t)i, (int32_t)n, 0, t.hi[i + n - 1]};
+static Texts texts(int64_t N, int64_t T, int64_t Q) {
+  Texts t = {.mask = {.nseq = N}};
+  size_t rows = (size_t)(N * Q) + RT_ROW_ROUND;
+  t.lo = checked(calloc(rows, sizeof *t.lo)), t.hi = checked(calloc(rows, sizeof *t.hi));
+  t.blk = checked(calloc((size_t)(N * (Q / RT_QBLOCK + 1)), sizeof *t.blk)), t.seq = checked(calloc((size_t)N, sizeof *t.seq));
+  for (int64_t n = 0; n < N; n++) {
+    t.seq[n] = (RtSeq){(int32_t)(n * Q), (int32_t)Q, (int32_t)(n * T), (int32_t)T};
+    for (int64_t i = 0; i < Q; i++) t.hi[n * Q + i] = (int32_t)(T - Q + i + 1), t.pairs += (double)(T - Q + i + 1);
+    for (int64_t i = 0; i < Q; i += RT_QBLOCK) {
+      int64_t m = Q - i < RT_QBLOCK ? Q - i : RT_QBLOCK;
+      t.blk[t.mask.nblk++] = (RtQBlock){(int32_t)(n * Q + i), (int32_t)m, (int32_t)(n * T), (int32_t)(T - Q + i + m)};
+    }
   }
+  t.mask.ahead = -1;           // the harness runs the last task first
+  t.mask.lo = t.lo, t.mask.hi = t.hi, t.mask.blk = t.blk, t.mask.seq = t.seq;
   return t;
 }
 
-static void free_text(Text *t) { free(t->lo), free(t->hi), free(t->blk); }
+static void free_texts(Texts *t) { free(t->lo), free(t->hi), free(t->blk), free(t->seq); }
 
 typedef struct Work {          // a kernel and what it runs on
   HarnessKernel *h;
@@ -97,24 +104,22 @@ static void shares(const Options *o, Work *product, Work *w) {
 
 static void length(const Options *o, const char *isa, Work *product, int64_t T) {
   int64_t H = o->H, K = o->K, D = o->D, Q = o->cached && o->cached < T ? o->cached : T;
-  Text t = text(T, Q);
-  t.mask.lo = t.lo, t.mask.hi = t.hi, t.mask.blk = t.blk, t.mask.nseq = 1;
-  RtSeq seq = t.seq;
-  t.mask.seq = &seq;
-  float *q = fill(Q * H * D, 1), *k = fill(T * K * D, 1), *v = fill(T * K * D, 1), *out = fill(Q * H * D, 0), *lse = fill(Q * H, 0);
-  float *dout = fill(Q * H * D, 1), *dq = fill(Q * H * D, 0), *dk = fill(T * K * D, 0), *dv = fill(T * K * D, 0);
+  Texts t = texts(o->texts, T, Q);
+  int64_t queries = o->texts * Q, keys = o->texts * T;
+  float *q = fill(queries * H * D, 1), *k = fill(keys * K * D, 1), *v = fill(keys * K * D, 1), *out = fill(queries * H * D, 0), *lse = fill(queries * H, 0);
+  float *dout = fill(queries * H * D, 1), *dq = fill(queries * H * D, 0), *dk = fill(keys * K * D, 0), *dv = fill(keys * K * D, 0);
   KArg karg[10] = {[KARG(ATTN, k)] = {.dt = DT_F32, .cached = o->cached}, [KARG(ATTN, v)] = {.dt = DT_F32, .cached = o->cached}};
   Kernel kernel = {.cls = K_ATTN, .arg = karg, .narg = 6, .dim = {H, K, D, D}, .f = {1 / sqrt((double)D), 0}};
-  Work fwd = {.h = harness_compile_in(&kernel, isa, o->precision), .rows = Q, .arg = {q, k, v, &t.mask, out, lse}, .narg = 6,
+  Work fwd = {.h = harness_compile_in(&kernel, isa, o->precision), .rows = queries, .arg = {q, k, v, &t.mask, out, lse}, .narg = 6,
               .operations = 4.0 * t.pairs * (double)(H * D)};
   printf("%6lld", (long long)T);
   harness_bare(fwd.h);
   if (o->forward) shares(o, product, &fwd);
-  harness_run(fwd.h, Q, fwd.arg, fwd.narg);
+  harness_run(fwd.h, queries, fwd.arg, fwd.narg);
   harness_free(fwd.h);
   if (o->backward) {
     kernel.cls = K_ATTN_GRAD, kernel.narg = 0;
-    Work bwd = {.h = harness_compile_in(&kernel, isa, o->precision), .rows = Q, .arg = {dout, q, k, v, &t.mask, out, lse, dq, dk, dv}, .narg = 10,
+    Work bwd = {.h = harness_compile_in(&kernel, isa, o->precision), .rows = queries, .arg = {dout, q, k, v, &t.mask, out, lse, dq, dk, dv}, .narg = 10,
                 .operations = 10.0 * t.pairs * (double)(H * D)};
     shares(o, product, &bwd);
     harness_free(bwd.h);
@@ -122,7 +127,7 @@ static void length(const Options *o, const char *isa, Work *product, int64_t T) 
   printf("\n");
   float *all[] = {q, k, v, out, lse, dout, dq, dk, dv};
   for (size_t i = 0; i < sizeof all / sizeof *all; i++) free(all[i]);
-  free_text(&t);
+  free_texts(&t);
 }
 
 static void path(const Options *o, const char *isa) {
@@ -145,16 +150,17 @@ static void path(const Options *o, const char *isa) {
 }
 
 static int usage(void) {
-  fprintf(stderr, "usage: attention [--tokens T] [--rounds N] [--isa NAME] [--precision f32|bf16] [--heads H,K,D] [--what forward|backward] [--cached N]\n");
+  fprintf(stderr, "usage: attention [--tokens T] [--rounds N] [--isa NAME] [--precision f32|bf16] [--heads H,K,D] [--what forward|backward] [--texts N] [--cached N]\n");
   return 2;
 }
 
 int main(int argc, char **argv) {
-  Options o = {.H = 9, .K = 3, .D = 64, .rounds = 5, .forward = true, .backward = true};
+  Options o = {.texts = 1, .H = 9, .K = 3, .D = 64, .rounds = 5, .forward = true, .backward = true};
   for (int i = 1; i + 1 < argc; i += 2) {
     const char *name = argv[i], *value = argv[i + 1];
     long long H, K, D;
     if (!strcmp(name, "--tokens")) o.tokens = atoll(value);
+    else if (!strcmp(name, "--texts")) o.texts = atoll(value);
     else if (!strcmp(name, "--cached")) o.cached = atoll(value);
     else if (!strcmp(name, "--rounds")) o.rounds = atoi(value);
     else if (!strcmp(name, "--isa")) o.isa = value;
@@ -166,7 +172,7 @@ int main(int argc, char **argv) {
     else return usage();
   }
   bool heads = o.K > 0 && o.H > 0 && o.H % o.K == 0 && o.H <= 1024 && o.D > 0 && o.D <= 1024;
-  if (argc % 2 == 0 || !heads || o.tokens < 0 || o.tokens > 1 << 17 || o.cached < 0 || o.rounds < 1 || o.rounds > MOST_ROUNDS) return usage();
+  if (argc % 2 == 0 || !heads || o.tokens < 0 || o.tokens > 1 << 17 || o.texts < 1 || o.texts > 1 << 10 || o.cached < 0 || o.rounds < 1 || o.rounds > MOST_ROUNDS) return usage();
   if (o.isa && !isa_supported(o.isa)) {
     fprintf(stderr, "attention: --isa %s: not a path this processor runs\n", o.isa);
     return 1;

@@ -16,6 +16,7 @@ from peer import Trainer, answer, cannot
 from ways import WAYS, Way
 
 ROPE_BASE = 1000.0                      # of the experiment's operator (examples/kv_arithmetic/join.calm)
+STATES, SUCCESSORS = 64, 4              # of a chain's rows
 
 
 def prepare(dir, shape):
@@ -32,16 +33,34 @@ def prepare(dir, shape):
                 p.copy_(1 + 0.1 * torch.randn_like(p) if p.dim() == 1 else torch.randn_like(p) / p.shape[1] ** 0.5)
         m.to(torch.bfloat16).save_pretrained(os.path.join(dir, role))
     gen = torch.Generator().manual_seed(2)
+    tokens = chain(shape["vocab"], gen) if shape.get("chain") else lambda n: torch.randint(3, shape["vocab"], (n,), generator=gen).tolist()
     with open(os.path.join(dir, "rows.jsonl"), "w") as f:
         for _ in range(shape["rows"]):
             n = int(torch.randint(shape["shortest"], shape["longest"] + 1, (1,), generator=gen))
-            ids = torch.randint(3, shape["vocab"], (n,), generator=gen).tolist()
+            ids = tokens(n)
             first = int(n * (1 - shape["labelled"]))
             f.write(json.dumps({"input_ids": ids, "labels": [-100] * first + ids[first:]}) + "\n")
     D, E, H = shape["anchor"]["width"], shape["augment"]["width"], shape["cross_heads"]
     sizes = dict(proj=(D, E), wq=(H, D // H, D), wk=(H, D // H, D), wv=(H, D // H, D), wo=(D, D))
     rounded = lambda s: (torch.randn(s, generator=gen) * 0.5 / s[-1] ** 0.5).bfloat16().float()
     save_file({f"augment.{i}->anchor.{j}.{n}": rounded(s) for i, j in shape["pairs"] for n, s in sizes.items()}, os.path.join(dir, "theta.safetensors"))
+
+
+def chain(vocab, gen):
+    """Makes rows of which something can be learned though none comes twice: walks over STATES tokens, each of which one of SUCCESSORS follows, at shares
+    that halve from one to the next."""
+    pick = lambda n, most: torch.randperm(most, generator=gen)[:n]
+    state = (3 + pick(STATES, vocab - 3)).tolist()
+    following = [pick(SUCCESSORS, len(state)).tolist() for _ in state]
+    share = 0.5 ** torch.arange(SUCCESSORS)
+
+    def walk(n):
+        at, out = int(pick(1, len(state))), []
+        for k in torch.multinomial(share, n, replacement=True, generator=gen).tolist():
+            out.append(state[at])
+            at = following[at][k]
+        return out
+    return walk
 
 
 class Cross(nn.Module):

@@ -28,7 +28,7 @@ typedef struct Fwd {
   LLVMValueRef lo, hi;         // of all query rows
   LLVMValueRef q0, nq, key0, kh;
   bool pairs;                  // products are of pairs of bf16
-  AttnRows k, v;               // of the sequence, this head
+  AttnRows all_k, all_v, k, v; // whole; of the sequence, this head
   LLVMValueRef lo_all, hi_all; // what any of the task's rows sees
   LLVMValueRef few, packs;     // i1
   LLVMValueRef M, pad;         // rows of a line, and how far apart the states of lines lie
@@ -38,6 +38,7 @@ typedef struct Block {         // keys that are packed at once
   LLVMValueRef kb, a, n;       // their start; keys [a, n) of them that some row may see
   LLVMValueRef fetched;        // variable: up to which key the next ones are on their way
   LLVMValueRef share;          // as many a chunk and key block fetches
+  AttnNext next;               // of the thread's next task, with the last keys
 } Block;
 
 enum { SPAN_LO, SPAN_HI, SPAN_INNER_LO, SPAN_INNER_HI, SPAN_WORDS };       // keys, i64
@@ -91,6 +92,25 @@ static void find_spans(Cg *g, const Fwd *f) {
 
 // ---- the task
 
+// What the thread's next task begins with; none of few rows, whose keys come from a cache. `rows`: beside how many it is fetched.
+static void find_next(Cg *g, const Fwd *f, Block *b, LLVMValueRef rows) {
+  LLVMValueRef mask = cg_arg_ptr(g, KARG(ATTN, mask)), zero = cg_i64(g, 0), K = cg_i64(g, f->K), none;
+  LLVMValueRef t = attn_task_after(g, mask, cg_task(g), cg_mul(g, attn_field_i64(g, mask, offsetof(RtMask, nblk)), K), &none);
+  none = LLVMBuildOr(g->b, none, f->few, "");
+  LLVMValueRef blk = cg_at(g, g->i8, attn_field_ptr(g, mask, offsetof(RtMask, blk)), scaled(g, cg_udiv(g, t, K), sizeof(RtQBlock)));
+  LLVMValueRef q0 = attn_field_i32(g, blk, offsetof(RtQBlock, q0)), nq = attn_field_i32(g, blk, offsetof(RtQBlock, nq)), kh = cg_urem(g, t, K);
+  LLVMValueRef keys = cg_min(g, attn_field_i32(g, blk, offsetof(RtQBlock, kmax)), cg_i64(g, f->keys));
+  nq = cg_select(g, none, zero, nq), keys = cg_select(g, none, zero, keys);
+  LLVMValueRef head = cg_add(g, scaled(g, attn_field_i32(g, blk, offsetof(RtQBlock, key0)), f->K), kh), query = cg_add(g, scaled(g, q0, f->K), kh);
+  AttnRows q = {DT_F32, cg_arg_ptr(g, KARG(ATTN, q)), f->H * f->D}, out = {DT_F32, cg_arg_ptr(g, KARG(ATTN, out)), f->H * f->E};
+  AttnNext *n = &b->next;
+  *n = (AttnNext){.at = cg_var(g, g->i64, zero), .share = cg_add(g, cg_udiv(g, cg_max(g, nq, keys), rows), cg_i64(g, 1))};
+  attn_next_add(n, attn_rows_from(g, f->all_k, scaled(g, head, f->D)), f->D, keys);
+  attn_next_add(n, attn_rows_from(g, f->all_v, scaled(g, head, f->E)), f->E, keys);
+  attn_next_add(n, attn_rows_from(g, q, scaled(g, query, f->G * f->D)), f->G * f->D, nq);
+  attn_next_add(n, attn_rows_from(g, out, scaled(g, query, f->G * f->E)), f->G * f->E, nq);
+}
+
 static Fwd begin(Cg *g, const Kernel *k) {
   Fwd f = {.H = k->ATTN.H, .K = k->ATTN.K, .G = k->ATTN.H / k->ATTN.K, .D = k->ATTN.D, .E = k->ATTN.E,
            .s = {.scale = k->scale, .cap = k->softcap}, .pairs = cg_in_pairs(g, attn_panel(g))};
@@ -105,8 +125,8 @@ static Fwd begin(Cg *g, const Kernel *k) {
   f.nq = attn_field_i32(g, blk, offsetof(RtQBlock, nq));
   f.key0 = attn_field_i32(g, blk, offsetof(RtQBlock, key0));
   LLVMValueRef head = cg_add(g, scaled(g, f.key0, f.K), f.kh);
-  f.k = attn_rows_from(g, attn_rows(g, k, KARG(ATTN, k), f.K * f.D), scaled(g, head, f.D));
-  f.v = attn_rows_from(g, attn_rows(g, k, KARG(ATTN, v), f.K * f.E), scaled(g, head, f.E));
+  f.all_k = attn_rows(g, k, KARG(ATTN, k), f.K * f.D), f.k = attn_rows_from(g, f.all_k, scaled(g, head, f.D));
+  f.all_v = attn_rows(g, k, KARG(ATTN, v), f.K * f.E), f.v = attn_rows_from(g, f.all_v, scaled(g, head, f.E));
   attn_span(g, f.lo, f.hi, f.q0, f.nq, &f.lo_all, &hi);
   f.hi_all = cg_min(g, hi, attn_field_i32(g, blk, offsetof(RtQBlock, kmax)));
   f.few = cg_lt(g, f.nq, cg_i64(g, smaller(FEW, f.G)));
@@ -214,6 +234,7 @@ static void key_block(Cg *g, const Fwd *f, Lines *l, const Block *b, const MmOpe
   cg_mm(g, &(MmCall){.A = *q, .B = attn_panels_at(g, f->kt, cg_add(g, at, l->c.first), NULL, f->D), .pairs = f->pairs,
                      .C = mm_rows(DT_F32, attn_floats(g, f->s.S, l->c.first), cg_i64(g, ATTN_LEFT)), .M = l->c.m,
                      .N = cg_sub(g, l->c.cols, l->c.first), .K = cg_i64(g, f->D)});
+  l->c.next = &b->next;
   attn_softmax(g, &f->s, &l->c);
   weigh(g, f, l, at, f->pairs ? attn_floor(g, a, 2) : a, n);
   fetch_share(g, f, b);
@@ -282,7 +303,10 @@ void emit_ATTN(Cg *g, const Kernel *k) {
   each_lines(g, &f, pass.i, start, NULL);
   LLVMValueRef lines = cg_select(g, f.few, f.nq, cg_min(g, cg_i64(g, f.heads), cg_sub(g, G, pass.i))), chunks = cg_mul(g, lines, cg_ceildiv(g, f.M, f.chunk));
   Block b = {.fetched = cg_var(g, g->i64, zero), .share = cg_add(g, cg_udiv(g, cg_i64(g, ATTN_BK), chunks), cg_i64(g, 1))};
+  find_next(g, &f, &b, cg_mul(g, lines, f.M));
+  LLVMValueRef share = b.next.share;
   CgLoop l = cg_loop(g, attn_floor(g, f.lo_all, ATTN_BK), f.hi_all, f.keys);
+  b.next.share = cg_select(g, cg_lt(g, cg_add(g, l.i, cg_i64(g, f.keys - 1)), f.hi_all), zero, share);       // with the last keys
   b.kb = l.i, b.a = cg_max(g, cg_sub(g, f.lo_all, l.i), zero), b.n = cg_min(g, cg_sub(g, f.hi_all, l.i), cg_i64(g, f.keys));
   cg_set(g, b.fetched, cg_add(g, l.i, cg_i64(g, f.keys)));
   pack(g, &f, &b);

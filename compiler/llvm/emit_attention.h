@@ -67,6 +67,18 @@ void attn_pack_rows(Cg *g, int64_t dst, const AttnRows *src, int64_t E, int64_t 
 // Brings rows [first, n) of D elements near (to L2).
 void attn_fetch(Cg *g, const AttnRows *src, int64_t D, LLVMValueRef first, LLVMValueRef n);
 
+// What comes next, brought near a few rows at a time: a burst of so many lines would be waited for.
+enum { ATTN_NEXT = 8 };
+typedef struct AttnNext {
+  int narray;
+  struct { AttnRows rows; int64_t D; LLVMValueRef n; } array[ATTN_NEXT];       // n rows of D elements
+  LLVMValueRef at, share;      // variable: the next row; as many each time
+} AttnNext;
+// The task of [0, count) that the thread of task t probably takes next; t, and *none, where there is none or none is known.
+LLVMValueRef attn_task_after(Cg *g, LLVMValueRef mask, LLVMValueRef t, LLVMValueRef count, LLVMValueRef *none);
+void attn_next_add(AttnNext *next, AttnRows rows, int64_t D, LLVMValueRef n);
+void attn_next(Cg *g, const AttnNext *next);
+
 // What a kernel makes in place as the left operand of a product, as the matrix kernels copy theirs: rows of words MM_ASTRIDE apart (mm_copied), words f32
 // or under bf16 pairs of numbers along k. Element (0, k) of the one at `offset`; k is even in pairs.
 enum { ATTN_LEFT = MM_ASTRIDE };
@@ -104,6 +116,7 @@ typedef struct AttnChunk {
   LLVMValueRef m, base;        // number of rows; the first's place in the state
   LLVMValueRef kb, first, cols;    // start of the key block; its columns [first, cols), multiples of 16, have scores
   LLVMValueRef whole;          // i1: all rows see all ATTN_BK keys of it, which have scores
+  const AttnNext *next;        // fetched beside each row
 } AttnChunk;
 
 // Scores to probabilities 2^(score - maximum so far), 0 where not visible; sums go on, and with them the outputs so far are rescaled.

@@ -18,6 +18,11 @@ enum { SB = 128, GROUPS = SB / LANES };      // query rows of a block, and the v
 enum { PART = 512 };           // a multiple of SB and ATTN_BK
 enum { DQ = SB + LANES, RIGHT_SPARE = LANES };
 
+typedef struct Place {         // of a task
+  LLVMValueRef q0, nq, key0, nk, kh;
+  LLVMValueRef rows, row_end, keys, key_end;   // its parts, of the sequence; rows below 0: none
+} Place;
+
 typedef struct Bwd {
   int64_t H, K, G, D, E;
   int64_t chunk;               // keys of a chunk, and queries of one of dq's: a few tiles of the matrix kernels
@@ -25,8 +30,8 @@ typedef struct Bwd {
   bool pairs;                  // products are of pairs of bf16
   LLVMValueRef arg[sizeof(KArgs_ATTN_GRAD)];
   LLVMValueRef lo, hi;         // of all query rows
-  LLVMValueRef q0, nq, key0, nk, kh;
-  LLVMValueRef rows, row_end, keys, key_end;   // its parts, of the sequence
+  Place at, then;              // its own; the thread's next task's, without rows and keys where there is none
+  AttnNext next;               // what comes after a block and head
   LLVMValueRef k, v, dk, dv;   // key row 0 of the sequence, this head
   int64_t qt, ot, q, o;        // scratch of a block and head: q and dout, transposed to panels and as they are
   int64_t kt;                  // of a key block: k turned, a left operand [D][ATTN_LEFT]
@@ -89,6 +94,26 @@ static LLVMValueRef most_parts(Cg *g, LLVMValueRef mask) {
   return cg_ceildiv(g, cg_get(g, g->i64, most), PART);
 }
 
+// Of task t of a phase, of lanes (sequences and key heads) by parts.
+static Place place(Cg *g, const Bwd *b, LLVMValueRef phase, LLVMValueRef t, LLVMValueRef lanes) {
+  LLVMValueRef part = cg_udiv(g, t, lanes), lane = cg_urem(g, t, lanes);
+  LLVMValueRef seq = cg_at(g, g->i8, attn_field_ptr(g, b->arg[KARG(ATTN_GRAD, mask)], offsetof(RtMask, seq)), scaled(g, cg_udiv(g, lane, cg_i64(g, b->K)), sizeof(RtSeq)));
+  Place p = {.kh = cg_urem(g, lane, cg_i64(g, b->K)), .keys = scaled(g, part, PART), .rows = scaled(g, cg_sub(g, phase, part), PART),
+             .q0 = attn_field_i32(g, seq, offsetof(RtSeq, q0)), .nq = attn_field_i32(g, seq, offsetof(RtSeq, nq)),
+             .key0 = attn_field_i32(g, seq, offsetof(RtSeq, key0)), .nk = attn_field_i32(g, seq, offsetof(RtSeq, nk))};
+  p.key_end = cg_min(g, p.nk, cg_add(g, p.keys, cg_i64(g, PART))), p.row_end = cg_min(g, p.nq, cg_add(g, p.rows, cg_i64(g, PART)));
+  return p;
+}
+
+// Of the thread's next task.
+static Place next_place(Cg *g, const Bwd *b, LLVMValueRef phase, LLVMValueRef t, LLVMValueRef lanes, LLVMValueRef per_phase) {
+  LLVMValueRef zero = cg_i64(g, 0), none, then = attn_task_after(g, b->arg[KARG(ATTN_GRAD, mask)], t, per_phase, &none);
+  Place p = place(g, b, phase, then, lanes);
+  none = LLVMBuildOr(g->b, none, cg_lt(g, p.rows, zero), "");
+  p.rows = cg_select(g, none, zero, p.rows), p.row_end = cg_select(g, none, zero, p.row_end), p.key_end = cg_select(g, none, p.keys, p.key_end);
+  return p;
+}
+
 static Bwd begin(Cg *g, const Kernel *k) {
   Bwd b = {.H = k->ATTN_GRAD.H, .K = k->ATTN_GRAD.K, .G = k->ATTN_GRAD.H / k->ATTN_GRAD.K, .D = k->ATTN_GRAD.D, .E = k->ATTN_GRAD.E,
            .scale = k->scale, .cap = k->softcap, .pairs = cg_in_pairs(g, attn_panel(g))};
@@ -96,25 +121,40 @@ static Bwd begin(Cg *g, const Kernel *k) {
   for (int i = 0; i < (int)sizeof(KArgs_ATTN_GRAD); i++) b.arg[i] = cg_arg_ptr(g, i);
   LLVMValueRef mask = b.arg[KARG(ATTN_GRAD, mask)], lanes = seq_heads(g, mask, b.K), parts = most_parts(g, mask), per_phase = cg_mul(g, lanes, parts);
   LLVMValueRef phase = cg_udiv(g, cg_task(g), per_phase), t = cg_urem(g, cg_task(g), per_phase);
-  LLVMValueRef part = cg_udiv(g, t, lanes), at = scaled(g, cg_udiv(g, cg_urem(g, t, lanes), cg_i64(g, b.K)), sizeof(RtSeq));
-  LLVMValueRef seq = cg_at(g, g->i8, attn_field_ptr(g, mask, offsetof(RtMask, seq)), at);
-  b.kh = cg_urem(g, t, cg_i64(g, b.K));
+  b.at = place(g, &b, phase, t, lanes), b.then = next_place(g, &b, phase, t, lanes, per_phase);
+  b.next.at = cg_var(g, g->i64, cg_i64(g, 0));
   b.lo = attn_field_ptr(g, mask, offsetof(RtMask, lo));
   b.hi = attn_field_ptr(g, mask, offsetof(RtMask, hi));
-  b.q0 = attn_field_i32(g, seq, offsetof(RtSeq, q0));
-  b.nq = attn_field_i32(g, seq, offsetof(RtSeq, nq));
-  b.key0 = attn_field_i32(g, seq, offsetof(RtSeq, key0));
-  b.nk = attn_field_i32(g, seq, offsetof(RtSeq, nk));
-  b.keys = scaled(g, part, PART), b.rows = scaled(g, cg_sub(g, phase, part), PART);            // below 0: none
-  b.key_end = cg_min(g, b.nk, cg_add(g, b.keys, cg_i64(g, PART))), b.row_end = cg_min(g, b.nq, cg_add(g, b.rows, cg_i64(g, PART)));
-  b.k = row_of(g, b.arg[KARG(ATTN_GRAD, k)], b.key0, b.K, b.kh, b.D);
-  b.v = row_of(g, b.arg[KARG(ATTN_GRAD, v)], b.key0, b.K, b.kh, b.E);
-  b.dk = row_of(g, b.arg[KARG(ATTN_GRAD, dk)], b.key0, b.K, b.kh, b.D);
-  b.dv = row_of(g, b.arg[KARG(ATTN_GRAD, dv)], b.key0, b.K, b.kh, b.E);
+  b.k = row_of(g, b.arg[KARG(ATTN_GRAD, k)], b.at.key0, b.K, b.at.kh, b.D);
+  b.v = row_of(g, b.arg[KARG(ATTN_GRAD, v)], b.at.key0, b.K, b.at.kh, b.E);
+  b.dk = row_of(g, b.arg[KARG(ATTN_GRAD, dk)], b.at.key0, b.K, b.at.kh, b.D);
+  b.dv = row_of(g, b.arg[KARG(ATTN_GRAD, dv)], b.at.key0, b.K, b.at.kh, b.E);
   return b;
 }
 
 // ---- a block of query rows: what is made once for all keys
+
+// What comes after block q of the group's head h: its next head, the task's next rows, or the thread's next task, of whose keys the first block is fetched too.
+static void find_next(Cg *g, Bwd *b, const Block *q, LLVMValueRef h) {
+  LLVMValueRef one = cg_i64(g, 1), zero = cg_i64(g, 0), G = cg_i64(g, b->G), SIZE = cg_i64(g, SB), below = cg_add(g, cg_sub(g, q->row, b->at.q0), SIZE);
+  LLVMValueRef heads = cg_lt(g, cg_add(g, h, one), G), rows = cg_lt(g, below, b->at.row_end), task = LLVMBuildNot(g->b, LLVMBuildOr(g->b, heads, rows, ""), "");
+  const Place *t = &b->then;
+  LLVMValueRef row = cg_select(g, heads, q->row, cg_select(g, rows, cg_add(g, b->at.q0, below), cg_add(g, t->q0, t->rows)));
+  LLVMValueRef m = cg_min(g, SIZE, cg_select(g, heads, q->m, cg_select(g, rows, cg_sub(g, b->at.row_end, below), cg_sub(g, t->row_end, t->rows))));
+  LLVMValueRef head = cg_select(g, heads, cg_add(g, q->head, one), cg_mul(g, cg_select(g, rows, b->at.kh, t->kh), G));
+  LLVMValueRef n = cg_select(g, task, cg_min(g, cg_i64(g, ATTN_BK), cg_sub(g, t->key_end, t->keys)), zero), key = cg_add(g, t->key0, t->keys);
+  LLVMValueRef visits = cg_max(g, one, cg_udiv(g, cg_sub(g, q->hi, q->lo), cg_i64(g, 2)));
+  b->next.narray = 0, b->next.share = cg_add(g, cg_udiv(g, cg_max(g, m, n), visits), one);
+  static const struct { int arg; bool key, E; } ALL[ATTN_NEXT] = {
+    {KARG(ATTN_GRAD, q), false, false}, {KARG(ATTN_GRAD, dout), false, true}, {KARG(ATTN_GRAD, out), false, true}, {KARG(ATTN_GRAD, dq), false, false},
+    {KARG(ATTN_GRAD, k), true, false}, {KARG(ATTN_GRAD, v), true, true}, {KARG(ATTN_GRAD, dk), true, false}, {KARG(ATTN_GRAD, dv), true, true}};
+  for (int i = 0; i < ATTN_NEXT; i++) {
+    int64_t heads_of = ALL[i].key ? b->K : b->H, each = ALL[i].E ? b->E : b->D;
+    LLVMValueRef p = ALL[i].key ? row_of(g, b->arg[ALL[i].arg], key, b->K, t->kh, each) : row_of(g, b->arg[ALL[i].arg], row, b->H, head, each);
+    attn_next_add(&b->next, (AttnRows){DT_F32, p, heads_of * each}, each, ALL[i].key ? n : m);
+  }
+  cg_set(g, b->next.at, zero);
+}
 
 typedef struct Dot {
   LLVMValueRef a, b, sum;
@@ -151,7 +191,7 @@ static void find_intervals(Cg *g, const Bwd *b, Block *q) {
   cg_loop_end(g, &r);
   attn_inner(g, b->lo, b->hi, q->row, q->m, &q->inner_lo, &q->inner_hi);
   attn_span(g, b->lo, b->hi, q->row, q->m, &q->lo, &q->hi);
-  q->lo = cg_max(g, q->lo, b->keys), q->hi = cg_min(g, q->hi, b->key_end);
+  q->lo = cg_max(g, q->lo, b->at.keys), q->hi = cg_min(g, q->hi, b->at.key_end);
 }
 
 static void begin_head(Cg *g, const Bwd *b, const Block *q) {
@@ -165,7 +205,7 @@ static void begin_head(Cg *g, const Bwd *b, const Block *q) {
   attn_pack(g, b->ot, &o_rows, b->E, zero, q->m);
   attn_pack_rows(g, b->q, &q_rows, b->D, SB, zero, q->m);
   attn_pack_rows(g, b->o, &o_rows, b->E, SB, zero, q->m);
-  CgIf more = cg_if(g, cg_lt(g, zero, b->keys));           // dq goes on from the keys before
+  CgIf more = cg_if(g, cg_lt(g, zero, b->at.keys));        // dq goes on from the keys before
   AttnRows dq = {DT_F32, row_of(g, b->arg[KARG(ATTN_GRAD, dq)], q->row, b->H, q->head, b->D), qs};
   attn_turn(g, 1, cg_scratch(g, b->dq), DQ, &dq, b->D, zero, q->m);
   cg_else(g, &more);
@@ -229,6 +269,7 @@ static void put_right(Cg *g, const Bwd *b, LLVMValueRef at, LLVMValueRef col, LL
 
 static void tile_rows(Cg *g, const Bwd *b, const Chunk *c, bool masked) {
   CgLoop r = cg_loop(g, cg_i64(g, 0), c->n, 2);
+  attn_next(g, &b->next);
   CgLoop l = cg_loop(g, c->c0, c->c1, LANES);
   LLVMValueRef ds[2];
   for (int i = 0; i < 2; i++) {
@@ -346,7 +387,7 @@ static void fetch(Cg *g, const Bwd *b, LLVMValueRef from, LLVMValueRef to) {
 
 static void key_block(Cg *g, const Bwd *b, const Block *q, LLVMValueRef kb) {
   int64_t ks = b->K * b->D;
-  LLVMValueRef zero = cg_i64(g, 0), end = cg_min(g, b->key_end, q->hi), keys = cg_min(g, cg_i64(g, ATTN_BK), cg_sub(g, end, kb));
+  LLVMValueRef zero = cg_i64(g, 0), end = cg_min(g, b->at.key_end, q->hi), keys = cg_min(g, cg_i64(g, ATTN_BK), cg_sub(g, end, kb));
   LLVMValueRef a = attn_floor(g, cg_max(g, zero, cg_sub(g, q->lo, kb)), 2), next = cg_add(g, kb, cg_i64(g, ATTN_BK));
   fetch(g, b, next, cg_min(g, end, cg_add(g, next, cg_i64(g, ATTN_BK))));
   attn_turn(g, b->pairs ? 2 : 1, cg_scratch(g, b->kt), ATTN_LEFT, &(AttnRows){DT_F32, cg_at(g, g->f32, b->k, scaled(g, kb, ks)), ks}, b->D, a, keys);
@@ -362,20 +403,21 @@ static void key_block(Cg *g, const Bwd *b, const Block *q, LLVMValueRef kb) {
 void emit_ATTN_GRAD(Cg *g, const Kernel *k) {
   Bwd b = begin(g, k);
   LLVMValueRef zero = cg_i64(g, 0), one = cg_i64(g, 1);
-  CgIf first = cg_if(g, LLVMBuildICmp(g->b, LLVMIntEQ, b.rows, zero, ""));
+  CgIf first = cg_if(g, LLVMBuildICmp(g->b, LLVMIntEQ, b.at.rows, zero, ""));
   int64_t ks = b.K * b.D, vs = b.K * b.E;
-  LLVMValueRef n = cg_sub(g, b.key_end, b.keys);           // below 0: none
-  attn_zero(g, cg_at(g, g->f32, b.dk, scaled(g, b.keys, ks)), cg_i64(g, ks), n, b.D);
-  attn_zero(g, cg_at(g, g->f32, b.dv, scaled(g, b.keys, vs)), cg_i64(g, vs), n, b.E);
+  LLVMValueRef n = cg_sub(g, b.at.key_end, b.at.keys);     // below 0: none
+  attn_zero(g, cg_at(g, g->f32, b.dk, scaled(g, b.at.keys, ks)), cg_i64(g, ks), n, b.D);
+  attn_zero(g, cg_at(g, g->f32, b.dv, scaled(g, b.at.keys, vs)), cg_i64(g, vs), n, b.E);
   cg_endif(g, &first);
-  LLVMValueRef none = cg_lt(g, b.rows, zero);
-  CgLoop s = cg_loop(g, b.rows, cg_select(g, none, b.rows, b.row_end), SB);
-  Block q = {.row = cg_add(g, b.q0, s.i), .m = cg_min(g, cg_i64(g, SB), cg_sub(g, b.row_end, s.i))};
+  LLVMValueRef none = cg_lt(g, b.at.rows, zero);
+  CgLoop s = cg_loop(g, b.at.rows, cg_select(g, none, b.at.rows, b.at.row_end), SB);
+  Block q = {.row = cg_add(g, b.at.q0, s.i), .m = cg_min(g, cg_i64(g, SB), cg_sub(g, b.at.row_end, s.i))};
   find_intervals(g, &b, &q);
-  LLVMValueRef some = LLVMBuildOr(g->b, cg_lt(g, q.lo, q.hi), cg_lt(g, b.keys, one), "");      // the first keys' task begins dq of rows without any
+  LLVMValueRef some = LLVMBuildOr(g->b, cg_lt(g, q.lo, q.hi), cg_lt(g, b.at.keys, one), "");      // the first keys' task begins dq of rows without any
   CgIf work = cg_if(g, some);
   CgLoop h = cg_loop(g, zero, cg_i64(g, b.G), 1);
-  q.head = cg_add(g, scaled(g, b.kh, b.G), h.i);
+  q.head = cg_add(g, scaled(g, b.at.kh, b.G), h.i);
+  find_next(g, &b, &q, h.i);
   begin_head(g, &b, &q);
   CgLoop l = cg_loop(g, attn_floor(g, q.lo, ATTN_BK), q.hi, ATTN_BK);
   key_block(g, &b, &q, l.i);

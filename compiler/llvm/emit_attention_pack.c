@@ -1,10 +1,12 @@
 // Copies of rows of keys, values and queries to panels, in words: an f32, or under bf16 a pair of numbers along what the product sums over. The
 // transposing copy is an internal function per instruction set, precision and dtype of the rows, shared by all attention kernels (unrolled transpositions
 // are what compiles slowest).
+#include <stddef.h>
 #include <stdio.h>
 
 #include "llvm/emit_attention.h"
 #include "llvm/object.h"
+#include "runtime/abi/abi.h"
 
 enum { P_DST, P_SRC, P_STRIDE, P_D, P_FIRST, P_N, P_COUNT };
 
@@ -216,4 +218,22 @@ void attn_fetch(Cg *g, const AttnRows *src, int64_t D, LLVMValueRef first, LLVMV
   cg_fetch(g, cg_at(g, g->i8, row, d.i), 2);
   cg_loop_end(g, &d);
   cg_loop_end(g, &l);
+}
+
+LLVMValueRef attn_task_after(Cg *g, LLVMValueRef mask, LLVMValueRef t, LLVMValueRef count, LLVMValueRef *none) {
+  LLVMValueRef zero = cg_i64(g, 0), ahead = attn_field_i64(g, mask, offsetof(RtMask, ahead)), then = cg_add(g, t, ahead);
+  LLVMValueRef one = LLVMBuildAnd(g->b, cg_lt(g, cg_i64(g, -1), then), cg_lt(g, then, count), "");
+  *none = LLVMBuildOr(g->b, LLVMBuildICmp(g->b, LLVMIntEQ, ahead, zero, ""), LLVMBuildNot(g->b, one, ""), "");
+  return cg_select(g, *none, t, then);
+}
+
+void attn_next_add(AttnNext *next, AttnRows rows, int64_t D, LLVMValueRef n) {
+  int i = next->narray++;
+  next->array[i].rows = rows, next->array[i].D = D, next->array[i].n = n;
+}
+
+void attn_next(Cg *g, const AttnNext *next) {
+  LLVMValueRef from = cg_get(g, g->i64, next->at), to = cg_add(g, from, next->share);
+  for (int i = 0; i < next->narray; i++) attn_fetch(g, &next->array[i].rows, next->array[i].D, from, cg_min(g, to, next->array[i].n));
+  cg_set(g, next->at, to);
 }

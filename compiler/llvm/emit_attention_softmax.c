@@ -136,6 +136,7 @@ static void find_probabilities(Cg *g, const AttnState *s, const AttnChunk *c, bo
   if (whole) whole_probabilities(g, s, r.i, less, sum);
   else part_probabilities(g, s, c, r.i, less, sum);
   cg_store16(g, cg_get(g, g->v16f32, sum), at);
+  attn_next(g, c->next);
   CgIf changed = cg_if(g, LLVMBuildFCmp(g->b, LLVMRealUNE, by, cg_f32(g, 1), ""));
   Rescale o = {attn_floats(g, s->O, cg_mul(g, state, cg_i64(g, s->Ep))), cg_splat(g, by)};
   attn_each16(g, s->E, rescale_vector, &o);

@@ -30,6 +30,7 @@ typedef struct RtMask {
   const RtQBlock *blk;         // blocks cover all query rows
   int64_t nseq;
   const RtSeq *seq;            // sequences cover all query rows and all key rows
+  int64_t ahead;               // tasks from one to what its thread probably takes next (as many threads take them in turn), to fetch for; 0: unknown
 } RtMask;
 
 // A kernel: one task of a call. args[0] = rows, args[1 + i] = pointer i. scratch: per thread, calm_scratch_bytes, 64-byte aligned.

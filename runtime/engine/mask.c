@@ -44,7 +44,7 @@ static void build(const Step *s, MaskData *m) {
       m->blk[blocks++] = (RtQBlock){(int32_t)r, (int32_t)n, (int32_t)key0, m->hi[r + n - 1]};    // what is seen only grows
     }
   }
-  m->mask = (RtMask){.lo = m->lo, .hi = m->hi, .nblk = blocks, .blk = m->blk, .nseq = s->nseq, .seq = m->seq};
+  m->mask = (RtMask){.lo = m->lo, .hi = m->hi, .nblk = blocks, .blk = m->blk, .nseq = s->nseq, .seq = m->seq, .ahead = key.ahead};
 }
 
 static bool same(const MaskKey *a, const MaskKey *b) {

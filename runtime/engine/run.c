@@ -22,7 +22,8 @@ static void *step_input(const Engine *en, const Step *s, const ProgGiven *in) {
 
 MaskKey engine_mask(const Engine *en, const ProgMask *m) {
   const ProgSym *q = &en->prog->sym[m->query], *k = &en->prog->sym[m->key];
-  return (MaskKey){.q = en->stream_of[q->model], .k = en->stream_of[k->model], .rows = q->kind == SYM_ROWS, .cache = k->kind == SYM_CACHE, .window = m->window};
+  return (MaskKey){.q = en->stream_of[q->model], .k = en->stream_of[k->model], .rows = q->kind == SYM_ROWS, .cache = k->kind == SYM_CACHE, .window = m->window,
+                   .ahead = pool_threads(en->pool)};
 }
 
 static void bind_step(Engine *en, int entry, Step *s) {

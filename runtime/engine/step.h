@@ -31,6 +31,7 @@ typedef struct MaskKey {
   int q, k;                    // streams of queries and keys
   bool rows, cache;            // queries are the wanted rows (else all tokens); keys are cached rows (else this step's tokens)
   int64_t window;              // a query sees the last `window` of the keys it may see; 0 = all
+  int64_t ahead;               // RtMask's; no part of what tells masks apart
 } MaskKey;
 typedef struct MaskData {
   MaskKey key;

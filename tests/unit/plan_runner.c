@@ -193,7 +193,7 @@ static RtMask *make_mask(const Kit *k, EvalMask m, int64_t queries, int64_t keys
     }
   }
   *seq = (RtSeq){0, (int32_t)queries, 0, (int32_t)keys};
-  *mask = (RtMask){m.lo, m.hi, n, blk, 1, seq};
+  *mask = (RtMask){m.lo, m.hi, n, blk, 1, seq, 1};
   return mask;
 }
 

@@ -115,7 +115,7 @@ static void operands(Problem *p, uint64_t *r) {
 
 static Problem problem(Shape s, Precision precision, uint64_t seed, int64_t nseq, int64_t longest) {
   uint64_t r = seed * 7919 + 1;
-  Problem p = {.s = s, .precision = precision, .scale = 1 / sqrt((double)s.D), .mask = {.nseq = nseq}};
+  Problem p = {.s = s, .precision = precision, .scale = 1 / sqrt((double)s.D), .mask = {.nseq = nseq, .ahead = (int64_t)(seed % 5) - 2}};
   p.seq = calloc((size_t)nseq + 1, sizeof *p.seq);
   for (int64_t i = 0; i < nseq; i++) {
     int64_t nk = 1 + below(&r, longest), nq = seed % 3 == 0 ? nk : below(&r, nk + 1);
