@@ -10,7 +10,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 REAL = {"SmolLM2": "smollm2-135m", "Gemma 3": "gemma3-270m"}
 VOCAB, BLOCKS, HEAD = 512, 4, 32
 # Root mean square of a state after 0, 1, … blocks, of four dimensions that are alike for every token and of the others: measured at a quarter of the depth each.
-GROWTH = {"SmolLM2": ([0.0, 3.1, 5.9, 15.4, 28.0], [0.09, 1.7, 2.2, 6.5, 11.0]), "Gemma 3": ([0.5, 39.0, 95.0, 400.0, 1280.0], [0.8, 1.5, 6.0, 60.0, 240.0])}
+GROWTH = {"SmolLM2": ([0.0, 3.1, 5.9, 15.4, 28.0], [0.09, 1.7, 2.2, 6.5, 11.0]), "Gemma 3": ([0.0, 39.0, 95.0, 400.0, 1280.0], [0.8, 1.5, 6.0, 60.0, 240.0])}
 
 
 def made(dir, like, width, seed):
@@ -28,9 +28,14 @@ def made(dir, like, width, seed):
         p, add = f"model.layers.{k}.", (rest[k + 1] ** 2 - rest[k] ** 2) ** 0.5
         for n in ("input_layernorm", "post_attention_layernorm"): w[p + n + ".weight"] = gain(k)
         for n in ("q", "k", "v"): w[p + f"self_attn.{n}_proj.weight"] = normal(width, width)
-        w[p + "self_attn.o_proj.weight"] = normal(width, width, 0.5 * add)
+        w[p + "self_attn.o_proj.weight"] = normal(width, width, 0.3 * rest[k])
         for n in ("gate", "up"): w[p + f"mlp.{n}_proj.weight"], w[p + f"mlp.{n}_proj.bias"] = normal(inner, width), torch.zeros(inner)
-        w[p + "mlp.down_proj.weight"], bias = normal(width, inner, 0.6 * add), torch.zeros(width)
+        x = torch.randn(64, width, generator=r) * rest[k]
+        x[:, four] = sign * huge[k] * (width / 4) ** 0.5
+        x = torch.nn.functional.rms_norm(x, (width,), gain(k))
+        x = torch.nn.functional.silu(x @ w[p + "mlp.gate_proj.weight"].T) * (x @ w[p + "mlp.up_proj.weight"].T)
+        down, bias = normal(width, inner), torch.zeros(width)
+        w[p + "mlp.down_proj.weight"] = down * add / (x @ down.T).square().mean().sqrt()
         bias[four] = sign * (huge[k + 1] - huge[k]) * (width / 4) ** 0.5
         w[p + "mlp.down_proj.bias"] = bias
     os.makedirs(dir)
