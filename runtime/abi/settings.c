@@ -9,7 +9,7 @@
 #define BELOW_1 0x1.fffffffffffffp-1
 #define W(word) #word,
 static const char *const OPTIMIZERS[] = {SETTING_OPTIMIZERS(W) NULL}, *const SCHEDULES[] = {SETTING_SCHEDULES(W) NULL},
-                  *const TRAINED[] = {SETTING_TRAINED(W) NULL}, *const METRICS[] = {SETTING_METRICS(W) NULL}, *const CACHES[] = {SETTING_CACHES(W) NULL};
+                  *const TRAINED[] = {SETTING_TRAINED(W) NULL}, *const TOO_LONGS[] = {SETTING_TOO_LONGS(W) NULL}, *const METRICS[] = {SETTING_METRICS(W) NULL}, *const CACHES[] = {SETTING_CACHES(W) NULL};
 #undef W
 static const char *const PRECISIONS[] = {
     "auto",

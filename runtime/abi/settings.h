@@ -27,8 +27,12 @@ enum { SETTING_FILES_MOST = 64 };
 #define SETTING_METRICS(W) W(exact_match) W(loss)
 #define SETTING_CACHES(W) W(auto) W(memory) W(disk) W(off)
 #define SETTING_TRAINED(W) W(assistant) W(all)
+#define SETTING_TOO_LONGS(W) W(error) W(skip) W(truncate)
 #define W(word) TRAIN_ON_##word,
 enum { SETTING_TRAINED(W) };
+#undef W
+#define W(word) TOO_LONG_##word,
+enum { SETTING_TOO_LONGS(W) };
 #undef W
 #define W(word) OPTIMIZER_##word,
 enum { SETTING_OPTIMIZERS(W) };

@@ -15,6 +15,7 @@
 #include "runtime/work/work.h"
 
 enum { PROMPT_CHUNK = 256, STEP_TOKENS = 1024 };
+enum { END_OF_TEXT, STOP_TEXT, LENGTH, TOO_LONG };     // how an answer ended
 
 typedef struct Answers {
   App *a;
@@ -26,7 +27,7 @@ typedef struct Answers {
   int64_t rows, next, done, printed;       // next to begin; done in this run; printed to standard output
   int64_t left, longest;       // rows to answer at the start; tokens of the longest
   int64_t *known;              // by stream, as decoder_new wants it
-  int64_t tokens, ended[3];
+  int64_t tokens, ended[4], cut;
   Pace pace;
 } Answers;
 
@@ -82,7 +83,35 @@ static json_t *read_row(Answers *w, int64_t at, Prompt *p, bool *chat, RtError *
   return NULL;
 }
 
-static bool there(const Answers *w, int64_t row) { return w->part && part_has(w->part, row); }
+static bool has_answer(const Answers *w, int64_t row) { return w->part ? part_has(w->part, row) : row < w->printed || w->line[row]; }
+
+static bool put(Answers *w, int64_t row, const json_t *obj, RtError *e) {
+  char *line = json_dumps(obj, JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(17));
+  if (w->part) {
+    bool ok = part_add(w->part, row, line, strlen(line), e);
+    rt_free(line);
+    return ok;
+  }
+  w->line[row] = line;
+  return true;
+}
+
+static bool print_ready(Answers *w, RtError *e) {
+  for (; w->line && w->printed < w->rows && w->line[w->printed]; w->printed++) {
+    puts(w->line[w->printed]);
+    rt_free(w->line[w->printed]);
+    w->line[w->printed] = NULL;
+  }
+  return streams_written(e);
+}
+
+// A row whose prompt is too long has its place, and no answer.
+static bool leave_out(Answers *w, int64_t row, json_t *obj, RtError *e) {
+  json_object_set_new(obj, "generated", json_null());
+  json_object_set_new(obj, "stopped", json_string("too long"));
+  w->ended[TOO_LONG]++;
+  return put(w, row, obj, e);
+}
 
 static bool read_all(Answers *w, RtError *e) {
   const char *why;
@@ -91,10 +120,16 @@ static bool read_all(Answers *w, RtError *e) {
   bool ok = true;
   for (int64_t i = 0; ok && i < w->rows; i++) {
     Prompt p;
-    if (there(w, i)) continue;
+    if (has_answer(w, i)) continue;
     json_t *row = read_row(w, i, &p, &chat, e);
     rt_progress(what, i, w->rows);
     if (!(ok = row && !rt_stopped(e))) break;
+    w->cut += p.cut;
+    if (p.out) {
+      ok = leave_out(w, i, row, e);
+      json_decref(row), prompt_free(&p);
+      continue;
+    }
     int64_t n = p.n + writer_most(w->a->models, w->o, p.n, &why);
     if (n > w->longest) w->longest = n;
     if (p.follow) follow_most(p.follow, p.n, w->known);
@@ -108,31 +143,15 @@ static bool read_all(Answers *w, RtError *e) {
 
 // ---- answers
 
-static bool print_ready(Answers *w, RtError *e) {
-  for (; w->printed < w->rows && w->line[w->printed]; w->printed++) {
-    puts(w->line[w->printed]);
-    rt_free(w->line[w->printed]);
-    w->line[w->printed] = NULL;
-  }
-  return streams_written(e);
-}
-
 static bool keep(Answers *w, Answer *x, RtError *e) {
   RT_IN_PHASE(RT_PHASE_WRITING);
   static const char *const HOW[] = {"end of text", "--stop", "length"};
-  int how = x->w.end ? 0 : x->w.out.stopped ? 1 : 2;
+  int how = x->w.end ? END_OF_TEXT : x->w.out.stopped ? STOP_TEXT : LENGTH;
   if (!writer_end(&x->w, e)) return false;
   json_object_set_new(x->obj, "generated", json_stringn(x->text.s ? x->text.s : "", x->text.n));
   json_object_set_new(x->obj, "stopped", json_string(HOW[how]));
-  char *line = json_dumps(x->obj, JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(17));
   w->done++, w->tokens += x->w.made, w->ended[how]++;
-  if (w->part) {
-    bool ok = part_add(w->part, x->row, line, strlen(line), e);
-    rt_free(line);
-    return ok;
-  }
-  w->line[x->row] = line;
-  return print_ready(w, e);
+  return put(w, x->row, x->obj, e) && print_ready(w, e);
 }
 
 static void drop(DecodeSeq *s) {
@@ -144,7 +163,7 @@ static void drop(DecodeSeq *s) {
 
 // The next row that has no answer yet, if there is one. *more: there may be another.
 static bool begin(Answers *w, Decoder *d, bool *more, RtError *e) {
-  while (w->next < w->rows && there(w, w->next)) w->next++;
+  while (w->next < w->rows && has_answer(w, w->next)) w->next++;
   if (!(*more = w->next < w->rows)) return true;
   Prompt p;
   Answer *x = rt_alloc(1, sizeof *x);
@@ -237,8 +256,8 @@ static json_t *of_run(const Answers *w, RtError *e) {
   if (models && params_hash(w, hex, e)) {
     const char *why;
     json_t *chat = json_pack("{s:b, s:s?, s:s?, s:I}", "chat", o->chat, "system", o->system, "template", o->chat_template, "date", (json_int_t)models_date(m));
-    v = json_pack("{s:s, s:o, s:s, s:[f, I, f, f, f, I], s:I, s:[o, b], s:o, s:[o, o, i]}", "data", w->file->part[0].lines.sum.sha256, "models", hash_of(models), "parameters",
-                  hex, "sampling", s.temperature, (json_int_t)s.top_k, s.top_p, s.min_p, s.repetition, (json_int_t)s.seed, "max-tokens",
+    v = json_pack("{s:s, s:o, s:s, s:s, s:[f, I, f, f, f, I], s:I, s:[o, b], s:o, s:[o, o, i]}", "data", w->file->part[0].lines.sum.sha256, "models", hash_of(models), "parameters",
+                  hex, "too-long", setting_row[SET_train_too_long].words[o->prompt_too_long], "sampling", s.temperature, (json_int_t)s.top_k, s.top_p, s.min_p, s.repetition, (json_int_t)s.seed, "max-tokens",
                   (json_int_t)writer_most(m, o, 0, &why), "stop texts", list_of(&o->stop), o->ignore_eos, "chat", chat, "connections' scales or precision",
                   list_of(&o->scale), list_of(&o->ablate), o->precision);
   }
@@ -265,13 +284,16 @@ static void say_end(const Answers *w) {
   fprintf(stderr, "%s%s%lld row%s, %lld token%s in %.1f s; stopped by end of text %lld, --stop %lld, length %lld\n", w->o->answers ? w->o->answers : "",
           w->o->answers ? ": " : "", (long long)w->rows, plural(w->rows), (long long)w->tokens, plural(w->tokens), took, (long long)w->ended[0],
           (long long)w->ended[1], (long long)w->ended[2]);
+  if (w->ended[TOO_LONG])
+    fprintf(stderr, "%lld prompt%s longer than a context and not answered (--too-long skip)\n", (long long)w->ended[TOO_LONG], w->ended[TOO_LONG] == 1 ? " is" : "s are");
+  if (w->cut) fprintf(stderr, "%lld prompt%s longer than a context: cut from the left (--too-long truncate)\n", (long long)w->cut, w->cut == 1 ? " is" : "s are");
 }
 
 bool answers_make(App *a, const Options *o, RtError *e) {
   Answers w = {.a = a, .o = o, .known = rt_alloc((size_t)a->models->streams.n, sizeof *w.known), .pace.start = rt_now()};
   bool ok = (w.file = data_open_piped(o->prompts, e)) != NULL;
   if (ok) w.rows = data_count(w.file);
-  ok = ok && open_part(&w, e) && read_all(&w, e) && (!w.left || run(&w, e)) && (!w.part || part_finish(w.part, e));
+  ok = ok && open_part(&w, e) && read_all(&w, e) && print_ready(&w, e) && (!w.left || run(&w, e)) && (!w.part || part_finish(w.part, e));
   if (ok) say_end(&w);
   else if (w.part && part_count(w.part))
     rt_note("%s keeps the answers of %lld of %lld rows; the same command goes on", part_path(w.part), (long long)part_count(w.part), (long long)w.rows);

@@ -14,6 +14,7 @@
 #include "runtime/commands/profile.h"
 #include "runtime/commands/sampling.h"
 #include "runtime/commands/signals.h"
+#include "runtime/commands/rundata.h"
 #include "runtime/commands/streams.h"
 #include "runtime/core/core.h"
 #include "runtime/engine/engine.h"
@@ -44,6 +45,7 @@ static const struct { RtAbout about; int commands; const char *advice; } ADVICE[
     {RT_ABOUT_CACHES, C_EVAL, "fewer sequences at a time, or shorter ones: --slots, --max-tokens"},
     {RT_ABOUT_CACHES, C_GENERATE, "shorter text: --max-tokens"},
     {RT_ABOUT_DATA, C_TRAIN, "give --data FILE, or `data = \"…\"` in the spec's train block"},
+    {RT_ABOUT_LONG_ROW, C_TRAIN | C_EVAL | C_GENERATE | C_SCORE | C_INFO, "as a flag: --too-long"},
     {RT_ABOUT_SPEC, C_ALL, "use them all the same: --force"},
     {RT_ABOUT_OTHER_DATA, C_TRAIN, "go on with it: --changed-data"},
     {RT_ABOUT_RUN, C_TRAIN, "go on with it: --resume; train into another directory: --out; replace it: --overwrite"},
@@ -132,7 +134,9 @@ static bool use_pack(App *a, const Options *o, RtError *e) {
   return made_current(a->pack, a->models, params, e) && app_pack_fits(a, o, e);
 }
 
-static bool open_chat(App *a, const Options *o, RtError *e) {
+// How rows are read; a training has settings of its own for that.
+static bool open_rows(App *a, const Options *o, RtError *e) {
+  rundata_too_long(a, o->too_long, NULL);
   return (!o->chat_template || models_chat_template(a->models, o->chat_template, e)) && (o->date == OPT_UNSET || models_set_date(a->models, o->date, e));
 }
 
@@ -142,7 +146,7 @@ bool app_open(App *a, const Options *o, RtError *e) {
   ModelPlace *place = rt_alloc((size_t)o->model.n, sizeof *place);
   int n;
   bool ok = read_places(a->prog, o, place, &n, e) && (!o->pack || ((a->pack = packfile_open(o->pack, e)) && pack_is_of(a->pack, a->prog, e))) &&
-            (a->models = models_open(a->prog, place, n, a->pack, e)) && open_chat(a, o, e) && open_engine(a, o, e) && gains_set(a, o, e) && use_pack(a, o, e);
+            (a->models = models_open(a->prog, place, n, a->pack, e)) && open_rows(a, o, e) && open_engine(a, o, e) && gains_set(a, o, e) && use_pack(a, o, e);
   if (!ok && a->pack && e->about == RT_ABOUT_PACK) say_again(a, o, e);         // once: that is about nothing
   rt_free(place);
   limits_memory(&a->limits);

@@ -16,6 +16,7 @@ typedef struct EvalJob {
   int64_t max_tokens;          // OPT_UNSET: the row's completion and a few more
   int64_t slots, cap;
   FileOut **out;               // what is there of it is NULL without --out, and when it could not be written
+  const json_t *said;          // its eval block; NULL
   const char *block, *of;      // what --out calls the job, and who it is of; NULL: nothing
   bool *generated;             // whether any row was
   int64_t *wrote;              // lines of --out

@@ -10,6 +10,7 @@
 #include "runtime/commands/contributions.h"
 #include "runtime/commands/evaljob.h"
 #include "runtime/commands/gains.h"
+#include "runtime/commands/rundata.h"
 #include "runtime/commands/streams.h"
 #include "runtime/core/core.h"
 #include "runtime/files/files.h"
@@ -53,6 +54,7 @@ static bool tally_rows(const DataFile *file, const DataOptions *o, Tally *t, RtE
     ok = !rt_stopped(e);
   }
   rt_progress(what, 1, 1);
+  if (ok && !file->held) feed_tell(t->m, data_path(file), f.read);
   feeder_end(&f), rt_free(what);
   return ok;
 }
@@ -225,6 +227,7 @@ static EvalJob *jobs_of(const Prog *p, const Options *o, const EvalJob *base, in
     if (!job.data) return rt_fail(e, "eval \"%s\" has no data; give --data FILE", job.title ? job.title : ""), rt_free(jobs), NULL;
     if (!o->metric && metric && setting_word(&setting_row[SET_eval_metric], metric) == METRIC_loss) job.want_exact = false;
     if (job.max_tokens == OPT_UNSET && json_is_number(most)) job.max_tokens = (int64_t)json_number_value(most);
+    job.said = block;
     jobs[(*n)++] = job;
   }
   if (*n) return jobs;

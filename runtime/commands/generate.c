@@ -38,6 +38,7 @@ static bool encode_prompt(const Models *m, const Options *o, Prompt *p, RtError 
   char *text = NULL;
   size_t len = 0;
   bool ok = read_prompt(o, &text, &len, e) && (o->chat ? prompt_message(m, o->system, text, len, p, e) : prompt_text(m, text, len, p, e));
+  if (ok && p->cut) rt_note("the prompt is longer than a context: cut from the left to %lld token%s", (long long)p->n, plural(p->n));
   rt_free(text);
   return ok;
 }
@@ -104,6 +105,7 @@ static int usage(const Options *o) {
   if (sources > 1) return usage_error("--prompt, --prompt-file and --data: give one of them");
   if (!sources) return usage_error("give --prompt TEXT (\"\" starts from the beginning-of-text token), or --data FILE of prompts");
   if (!o->chat && o->system && !o->prompts) return usage_error("--system is a message before --prompt's, for --chat");
+  if (!o->prompts && o->prompt_too_long == TOO_LONG_skip) return usage_error("--too-long skip leaves rows of --data without an answer; of a prompt: truncate");
   if (!o->prompts && o->answers) return usage_error("--out takes the answers to --data");
   return 0;
 }
@@ -113,9 +115,10 @@ int cmd_generate(const Options *o) {
   int wrong = usage(o);
   if (wrong) return wrong;
   App a;
+  const char *most;
   bool ok = app_open(&a, o, &e);
   if (ok && !a.models->tok) ok = rt_fail(&e, "generate needs a tokenizer, and %s has no tokenizer.json", a.prog->model[a.prog->anchor].name);
-  if (ok) sampling_tell(a.models, o);
+  if (ok) sampling_tell(a.models, o), a.models->too_long = o->prompt_too_long, a.models->room = writer_most(a.models, o, 0, &most);
   if (ok && !o->prompts) options_idle(o, FLAG_slots, "there is no --data");
   ok = ok && (o->prompts ? answers_make(&a, o, &e) : one(&a, o, &e));
   app_close(&a);

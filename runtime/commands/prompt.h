@@ -7,6 +7,7 @@ typedef struct Prompt {        // the post-processor's prefix (BOS) and the prom
   int32_t *ids;
   int64_t n;
   Follow *follow;              // what the other streams read of it; NULL once a sequence has it
+  bool out, cut;               // longer than a context: it is to be left out; it is without its beginning
 } Prompt;
 
 // A text to continue. False and an error, also where it does not fit a context or there is nothing to start from; prompt_free is due either way.

@@ -103,8 +103,14 @@ json_t *rundata_of(const TrainSettings *s, const DataFile *data, const DataFile 
 }
 
 bool rundata_rules(const App *a, const TrainSettings *s, int64_t date, RtError *e) {
-  a->models->train_all = s->train_on == TRAIN_ON_all;
+  a->models->train_all = s->train_on == TRAIN_ON_all, a->models->too_long = s->too_long;
   return (!s->chat_template || models_chat_template(a->models, s->chat_template, e)) && (!date || models_set_date(a->models, date, e));
+}
+
+void rundata_too_long(const App *a, int flag, const json_t *block) {
+  const char *word = json_string_value(json_object_get(block, "too_long"));
+  if (!word) word = json_string_value(json_object_get(a->prog->train, "too_long"));
+  a->models->too_long = flag >= 0 ? flag : word ? setting_word(&setting_row[SET_train_too_long], word) : TOO_LONG_error;
 }
 
 // What all rows come to: counted, or where bytes decided of some, by those that a look at the file tokenizes (all of a small one).

@@ -19,6 +19,8 @@ json_t *rundata_of(const TrainSettings *s, const DataFile *data, const DataFile 
 // Reads every row of data files (there may be none) for their mistakes, on all threads, and says on standard output what is in each. False and an error: of the
 // first row at fault.
 bool rundata_check(const App *a, const SettingFiles *files, RtError *e);
+// What becomes of rows that are longer than a context, from now on: as the flag says (-1: nobody), else this eval block (NULL: none), else the train block.
+void rundata_too_long(const App *a, int flag, const json_t *block);
 // How the rows of a training are read, by its settings: date 0 is today.
 bool rundata_rules(const App *a, const TrainSettings *s, int64_t date, RtError *e);
 #endif

@@ -15,6 +15,7 @@ typedef enum RtAbout {
   RT_ABOUT_BUDGET,             // the memory that the user allows is too little for a row
   RT_ABOUT_CACHES,             // sequences decoded at a time, and their length
   RT_ABOUT_DATA,               // rows to train on
+  RT_ABOUT_LONG_ROW,           // a row is longer than a context
   RT_ABOUT_SPEC,               // parameters of other models or tokenizers
   RT_ABOUT_OTHER_DATA,         // a run goes on with other data
   RT_ABOUT_RUN,                // a run is where one is to start

@@ -153,3 +153,5 @@ const FeedBatch *ahead_next(Ahead *a, RtError *e) {
   pthread_mutex_unlock(&a->lock);
   return a->last = b;
 }
+
+const Data *ahead_counts(const Ahead *a) { return a->file->held ? NULL : a->feeder.read; }

@@ -13,4 +13,6 @@ void ahead_end(Ahead *a);
 // The next batch, which stays as it is until the next is asked for; empty behind the last row of a plan for one epoch. NULL and an error, that of the row
 // it would have come to.
 const FeedBatch *ahead_next(Ahead *a, RtError *e);
+// What was counted of the rows, once a batch without any has come; NULL of a file that holds them.
+const Data *ahead_counts(const Ahead *a);
 #endif

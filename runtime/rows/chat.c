@@ -270,22 +270,54 @@ static size_t token_end(const Tokens *t, int64_t i, size_t len) {
   return (size_t)(t->span[i].end < t->span[i + 1].begin ? t->span[i].end : t->span[i + 1].begin);
 }
 
-static bool follow_sides(const ChatRules *r, const Side *side, size_t messages, const Tokens *t, int64_t said, int64_t prompt, Follow *f, RtError *e) {
+typedef struct Sides {
+  const ChatRules *r;
+  const Side *side;
+  size_t messages;
+  const Tokens *t;
+  int64_t keep, said, prompt;
+} Sides;
+
+// What stands before the first token that is kept is nobody's any more.
+static bool follow_text(const Sides *x, int64_t drop, Follow *f, RtError *e) {
+  const ChatRules *r = x->r;
+  const Side *side = x->side;
+  const Tokens *t = x->t;
   int n = r->streams->n;
   const char **bytes = rt_alloc((size_t)n, sizeof *bytes);
   size_t *len = rt_alloc((size_t)n, sizeof *len), *at = rt_alloc((size_t)n, sizeof *at);
-  bool ok = prompt > 0 || follow_prompt_end(f, e);
+  bool ok = x->prompt > 0 || follow_prompt_end(f, e);
   for (int64_t i = 0; ok && i < t->n; i++) {
     for (int k = 1; k < n; k++) {
       size_t to = at[k];
-      if (i < said && r->streams->s[k].tok) to = whole_chars(&side[k].r, open_until(&side[0], &side[k], messages, token_end(t, i, side[0].r.n)));
+      if (i < x->said && r->streams->s[k].tok) to = whole_chars(&side[k].r, open_until(&side[0], &side[k], x->messages, token_end(t, i, side[0].r.n)));
       if (to < at[k]) to = at[k];
       bytes[k] = side[k].r.text ? side[k].r.text + at[k] : "", len[k] = to - at[k], at[k] = to;
     }
-    ok = follow_token_each(f, t->ids[i], bytes, len, e) && (i + 1 != prompt || follow_prompt_end(f, e));
+    if (i >= x->keep && i < x->keep + drop) continue;
+    ok = follow_token_each(f, t->ids[i], bytes, len, e) && (i + 1 != x->prompt || follow_prompt_end(f, e));
   }
   rt_free(bytes), rt_free(len), rt_free(at);
   return ok;
+}
+
+static Follow *follow_sides(const void *user, int64_t drop, RtError *e) {
+  const Sides *x = user;
+  Follow *f = follow_bare(x->r->streams, drop > 0);
+  if (follow_text(x, drop, f, e)) return f;
+  follow_free(f);
+  return NULL;
+}
+
+// To what fits the contexts.
+static bool fit_row(const ChatRules *r, const Sides *x, const char *what, ChatRow *row, RtError *e) {
+  CutDone done;
+  const CutRow c = {.what = what, .n = row->n, .keep = x->keep, .prompt = x->prompt, .follow = r->streams->n > 1 ? follow_sides : NULL, .user = x};
+  if (!cut_row(&r->cut, &c, &done, e)) return false;
+  row->follow = done.follow, row->out = done.out, row->cut = done.drop > 0, row->by = done.by;
+  if (done.drop) cut_out(row->ids, row->n, x->keep, done.drop), cut_out(row->labels, row->n, x->keep, done.drop);
+  row->n -= done.drop, row->prompt_n -= done.drop;
+  return true;
 }
 
 // ---- rows
@@ -319,6 +351,11 @@ static size_t content_end(const Rendered *t, const Answer *a) {
   return end;
 }
 
+static int64_t keep_of(const ChatRules *r, const Tokens *t, int64_t prompt) {
+  int64_t keep = cut_keep(r->tok, r->ends->bos, t->ids, t->n);
+  return keep < prompt ? keep : prompt;
+}
+
 static bool make_row(const ChatRules *r, const Conversation *c, const Side *side, int64_t only, ChatRow *row, RtError *e) {
   Tokens t = {0};
   const Rendered *text = &side[0].r;
@@ -334,8 +371,8 @@ static bool make_row(const ChatRules *r, const Conversation *c, const Side *side
     if (t.n) row->labels[0] = -100;                        // nothing stands before it to predict it from
     while (row->prompt_n < t.n && row->labels[row->prompt_n] == -100) row->prompt_n++;
     row->ids = t.ids, row->n = t.n;
-    row->follow = follow_bare(r->streams);
-    ok = !row->follow || follow_sides(r, side, json_array_size(c->messages), &t, said, row->prompt_n, row->follow, e);
+    Sides x = {r, side, json_array_size(c->messages), &t, keep_of(r, &t, row->prompt_n), said, row->prompt_n};
+    ok = fit_row(r, &x, "row", row, e);
   } else {
     rt_free(t.ids);
   }
@@ -388,7 +425,8 @@ bool chat_prompt(const ChatRules *r, const Conversation *c, ChatRow *out, RtErro
   }
   ok = ok && encode(r, &side[0].r, NULL, 0, &t, e);
   out->ids = t.ids, out->n = out->prompt_n = t.n;
-  if (ok && (out->follow = follow_bare(r->streams))) ok = follow_sides(r, side, n + 1, &t, t.n, t.n, out->follow, e);
+  Sides x = {r, side, n + 1, &t, keep_of(r, &t, t.n), t.n, t.n};
+  ok = ok && fit_row(r, &x, "prompt", out, e);
   for (int k = 0; k < streams; k++) side_free(&side[k]);
   rt_free(side), rt_free(t.span);
   return ok;

@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "runtime/files/files.h"
+#include "runtime/rows/cut.h"
 #include "runtime/rows/follow.h"
 #include "runtime/template/template.h"
 #include "runtime/text/text.h"
@@ -48,6 +49,7 @@ typedef struct ChatRules {
   const TextEnds *ends;
   const Streams *streams;      // each with its chat
   int64_t vocab;
+  CutRules cut;                // what becomes of rows that are longer than a context
   bool all;                    // everything is trained on, not the answers alone
   struct tm date;              // today's, for templates that ask
 } ChatRules;
@@ -66,6 +68,8 @@ typedef struct ChatRow {       // owned by whoever takes it
   int32_t *ids, *labels;       // as DataRow's
   int64_t n, prompt_n;
   Follow *follow;
+  bool out, cut;               // by the context of stream `by` (cut.h): it is to be left out; it is without the beginning of its prompt
+  int by;
 } ChatRow;
 // *n rows of a conversation: one, or one an answer where a template rewrites what was before.
 bool chat_rows(const ChatRules *r, const Conversation *c, ChatRow **rows, int *n, RtError *e);

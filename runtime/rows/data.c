@@ -9,6 +9,7 @@
 #include "runtime/core/core.h"
 #include "runtime/files/files.h"
 #include "runtime/rows/chat.h"
+#include "runtime/rows/cut.h"
 
 #define ROWS "{\"text\"}, {\"prompt\", \"completion\"}, {\"messages\"} or {\"input_ids\", \"labels\"}"
 
@@ -65,7 +66,9 @@ static int64_t encode(const Reader *r, const char *key, const json_t *text, bool
 }
 
 // Errors of a following stream get the place in the file.
-static bool at_line(const Reader *r, const RtError *why) { return rt_fail(r->e, "%s:%lld: %s", r->path, (long long)r->line, why->text); }
+static bool at_line(const Reader *r, const RtError *why) {
+  return rt_fail_about(r->e, why->about, "%s:%lld: %s", r->path, (long long)r->line, why->text);
+}
 
 // Special tokens, which say nothing.
 static bool follow_silent(Follow *f, const int32_t *ids, int64_t n, RtError *e) {
@@ -80,18 +83,28 @@ static bool has_label(const DataRow *row, int64_t n) {
   return false;
 }
 
-// Cuts a row to what fits the contexts.
-static void cut_row(Reader *r, DataRow *row) {
-  int64_t n = row->n < r->o->context ? row->n : r->o->context;
-  int by = 0;
-  if (row->follow && follow_fits(row->follow) < n) n = follow_fits(row->follow), by = follow_limit(row->follow, n);
-  if (row->follow) follow_seal(row->follow);
-  if (n == row->n) return;
+static CutRules cut_rules(const Reader *r) { return (CutRules){.streams = r->o->streams, .context = r->o->context, .too_long = r->o->too_long}; }
+
+// The row added last, after what the context of a stream did to it.
+static void count_cut(Reader *r, DataRow *row, int by, bool out, bool cut) {
   DataLimit *l = &r->data->limit[by];
-  l->cut++;
-  l->lost += has_label(row, row->n) && !has_label(row, n);
-  row->n = n;
-  if (row->prompt_n > n) row->prompt_n = n;
+  l->out += out, l->cut += cut;
+  if (row->follow) follow_seal(row->follow);
+  if (out) data_row_free(row), r->data->n--;
+}
+
+// A row to what fits the contexts; c has its tokens. Errors get the place in the file.
+static bool cut_to_fit(Reader *r, DataRow *row, const CutRow *c) {
+  RtError why;
+  CutDone done;
+  const CutRules rules = cut_rules(r);
+  if (!cut_row(&rules, c, &done, &why)) return at_line(r, &why);
+  row->follow = done.follow;
+  if (done.drop) cut_out(row->ids, row->n, c->keep, done.drop), cut_out(row->labels, row->n, c->keep, done.drop);
+  row->n -= done.drop;
+  if (row->prompt_n) row->prompt_n -= done.drop;
+  count_cut(r, row, done.by, done.out, done.drop > 0);
+  return true;
 }
 
 // --- {"text"}: what the tokenizer's template makes of it (BOS, text, maybe EOS); every token behind the prefix is trained on. Text longer
@@ -168,16 +181,27 @@ typedef struct Part {          // a string and its tokens
   int64_t n;
 } Part;
 
-static bool follow_part(const Reader *r, Follow *f, const Part *p, RtError *e) {
-  return follow_encoded(f, r->o->tok, p->ids, p->span, p->n, json_string_value(p->text), 0, json_string_length(p->text), e);
+// From its token `at` on.
+static bool follow_part(const Reader *r, Follow *f, const Part *p, int64_t at, RtError *e) {
+  return follow_encoded(f, r->o->tok, p->ids + at, p->span + at, p->n - at, json_string_value(p->text), at ? (size_t)p->span[at - 1].end : 0,
+                        json_string_length(p->text), e);
 }
 
-static bool follow_pair(const Reader *r, DataRow *row, int64_t np, const Part *prompt, const Part *completion) {
-  RtError why;
-  Follow *f = row->follow = follow_new(r->o->streams, false);
-  int64_t said = np + prompt->n + completion->n;
-  return (follow_silent(f, row->ids, np, &why) && follow_part(r, f, prompt, &why) && follow_prompt_end(f, &why) &&
-          follow_part(r, f, completion, &why) && follow_silent(f, row->ids + said, row->n - said, &why)) || at_line(r, &why);
+typedef struct Pair {
+  const Reader *r;
+  const DataRow *row;
+  int64_t np;
+  const Part *prompt, *completion;
+} Pair;
+
+static Follow *follow_pair(const void *user, int64_t drop, RtError *e) {
+  const Pair *p = user;
+  Follow *f = follow_new(p->r->o->streams, drop > 0);
+  int64_t said = p->np + p->prompt->n + p->completion->n;
+  if (follow_silent(f, p->row->ids, p->np, e) && follow_part(p->r, f, p->prompt, drop, e) && follow_prompt_end(f, e) && follow_part(p->r, f, p->completion, 0, e) &&
+      follow_silent(f, p->row->ids + said, p->row->n - said, e)) return f;
+  follow_free(f);
+  return NULL;
 }
 
 static bool read_pair(Reader *r, const json_t *prompt, const json_t *completion) {
@@ -200,8 +224,8 @@ static bool read_pair(Reader *r, const json_t *prompt, const json_t *completion)
     for (int64_t i = 0; i < n; i++) row->labels[i] = i < row->prompt_n ? -100 : row->ids[i];
     row->prompt_len = json_string_length(prompt);
     row->prompt = memcpy(rt_alloc(row->prompt_len + 1, 1), json_string_value(prompt), row->prompt_len);
-    ok = !follows(r) || follow_pair(r, row, np, &a, &b);
-    if (ok) cut_row(r, row);
+    const Pair pair = {r, row, np, &a, &b};
+    ok = cut_to_fit(r, row, &(CutRow){.what = "row", .n = n, .keep = np, .prompt = row->prompt_n, .follow = follows(r) ? follow_pair : NULL, .user = &pair});
   }
   if (a.n >= 0) rt_free(a.ids), rt_free(a.span);
   if (a.n >= 0 && b.n >= 0) rt_free(b.ids), rt_free(b.span);
@@ -215,7 +239,8 @@ static bool read_chat(Reader *r, const json_t *obj) {
   Conversation c;
   if (!conversation_read(&c, obj, &why)) return at_line(r, &why);
   const Streams alone = {.n = 0};
-  const ChatRules rules = {.tok = r->o->tok, .ends = r->o->ends, .streams = r->o->streams ? r->o->streams : &alone, .vocab = r->o->vocab, .all = r->o->train_all, .date = r->o->date};
+  const ChatRules rules = {.tok = r->o->tok, .ends = r->o->ends, .streams = r->o->streams ? r->o->streams : &alone, .vocab = r->o->vocab, .cut = cut_rules(r),
+                           .all = r->o->train_all, .date = r->o->date};
   ChatRow *rows = NULL;
   int n = 0;
   const char *first = json_string_value(json_object_get(json_array_get(c.messages, 0), "role"));
@@ -227,19 +252,38 @@ static bool read_chat(Reader *r, const json_t *obj) {
   for (int i = 0; i < n; i++) {
     DataRow *row = new_row(r);
     row->ids = rows[i].ids, row->labels = rows[i].labels, row->n = rows[i].n, row->prompt_n = rows[i].prompt_n, row->follow = rows[i].follow, row->asked = asked;
-    cut_row(r, row);
+    count_cut(r, row, rows[i].by, rows[i].out, rows[i].cut);
   }
   rt_free(rows);
   return true;
 }
 
 // --- {"input_ids", "labels"}: the prompt is what stands before the first label.
-static bool follow_row(const Reader *r, DataRow *row) {
-  RtError why;
-  int64_t prompt = 0;
-  while (prompt < row->n && row->labels[prompt] == -100) prompt++;
-  row->follow = follow_new(r->o->streams, false);
-  return follow_ids(row->follow, r->o->tok, row->ids, row->n, prompt, &why) || at_line(r, &why);
+typedef struct Numbers {
+  const Reader *r;
+  const DataRow *row;
+  int64_t keep, prompt;
+} Numbers;
+
+static Follow *follow_numbers(const void *user, int64_t drop, RtError *e) {
+  const Numbers *x = user;
+  int64_t n = x->row->n;
+  int32_t *ids = rt_alloc((size_t)n, sizeof *ids);
+  memcpy(ids, x->row->ids, (size_t)n * sizeof *ids);
+  cut_out(ids, n, x->keep, drop);
+  Follow *f = follow_new(x->r->o->streams, drop > 0);
+  bool ok = follow_ids(f, x->r->o->tok, ids, n - drop, x->prompt - drop, e);
+  rt_free(ids);
+  if (ok) return f;
+  follow_free(f);
+  return NULL;
+}
+
+static bool cut_numbers(Reader *r, DataRow *row) {
+  Numbers x = {.r = r, .row = row, .keep = cut_keep(r->o->tok, r->o->ends ? r->o->ends->bos : -1, row->ids, row->n)};
+  while (x.prompt < row->n && row->labels[x.prompt] == -100) x.prompt++;
+  if (x.keep > x.prompt) x.keep = x.prompt;
+  return cut_to_fit(r, row, &(CutRow){.what = "row", .n = row->n, .keep = x.keep, .prompt = x.prompt, .follow = follows(r) ? follow_numbers : NULL, .user = &x});
 }
 
 static bool read_ids(Reader *r, const json_t *ids, const json_t *labels) {
@@ -262,9 +306,7 @@ static bool read_ids(Reader *r, const json_t *ids, const json_t *labels) {
     row->labels[i] = (int32_t)json_integer_value(label);
   }
   if (r->o->form) return true;
-  if (follows(r) && !follow_row(r, row)) return false;
-  cut_row(r, row);
-  return true;
+  return cut_numbers(r, row);
 }
 
 static bool need_string(const Reader *r, const json_t *obj, const char *key, const json_t **out) {
@@ -431,7 +473,7 @@ void data_count_in(Data *d, const Data *from) {
   for (int64_t k = 0; k < d->nlimit; k++) {
     DataLimit *l = &d->limit[k];
     const DataLimit *x = &from->limit[k];
-    l->cut += x->cut, l->lost += x->lost, l->split += x->split, l->windows += x->windows;
+    l->out += x->out, l->cut += x->cut, l->split += x->split, l->windows += x->windows;
     if (x->widest > l->widest) l->widest = x->widest;
   }
 }

@@ -27,7 +27,7 @@ typedef struct DataRow {
 
 // What a context did to the rows that are longer.
 typedef struct DataLimit {
-  int64_t cut, lost;            // rows cut at their end, and those of them that had labelled tokens and have none left
+  int64_t out, cut;             // rows that were left out, and those whose prompts were cut
   int64_t split, windows;       // rows of text that became several windows, and how many they became
   int64_t widest;               // tokens of the longest window
 } DataLimit;
@@ -37,8 +37,9 @@ typedef struct DataOptions {
   const TextEnds *ends;         // what ends a text: appended (labelled) to a completion that does not bring an end
   int64_t vocab;                // ids must be below this
   const Streams *streams;       // the program's; NULL: the anchor's alone
-  int64_t context;              // of the anchor's stream: longer rows are cut (text rows are split into windows)
+  int64_t context;              // of the anchor's stream: longer texts are split into windows
   const char *only_text;        // a model's name: rows of ids are refused, for they are not its; NULL: they are read
+  int too_long;                 // TOO_LONG_*: what becomes of longer rows of other kinds (cut.h)
   bool train_all;               // of conversations, not the answers alone
   struct tm date;               // today's, for chat templates that ask
   const ByteRule *bytes;        // rows that it decides are not tokenized, and no row comes of them (bytes.h); NULL: none

@@ -7,35 +7,35 @@
 #include "runtime/core/core.h"
 #include "runtime/rows/rowstep.h"
 
-// Whose limit it was, how many rows it met, and what they lost. of: the rows that were looked at, where they are not all.
+// Whose limit it was, how many rows it met, and what became of them. of: the rows that were looked at, where they are not all.
 static void tell_limit(const Streams *ss, int k, const char *path, const char *of, const DataLimit *l) {
   const char *whose = streams_narrow(ss, k);
   long long context = (long long)ss->s[k].context;
-  if (l->cut) {
-    bool one = l->cut == 1, all = l->lost == l->cut;
-    char lost[80] = "";
-    if (l->lost && (one || all)) snprintf(lost, sizeof lost, "; %s lost every labelled token", one ? "it" : "all");
-    else if (l->lost) snprintf(lost, sizeof lost, "; %lld of them lost every labelled token", (long long)l->lost);
-    rt_warn("%s: %s%lld row%s longer than %s's context of %lld token%s and %s cut%s", path, of, (long long)l->cut, one ? " is" : "s are", whose, context,
-            plural(context), one ? "was" : "were", lost);
-  }
+  if (l->out)
+    rt_note("%s: %s%lld row%s longer than %s's context of %lld token%s and left out (too_long = skip)", path, of, (long long)l->out, l->out == 1 ? " is" : "s are", whose,
+            context, plural(context));
+  if (l->cut)
+    rt_note("%s: %s%lld row%s longer than %s's context of %lld token%s: %s cut from the left (too_long = truncate)", path, of, (long long)l->cut,
+            l->cut == 1 ? " is" : "s are", whose, context, plural(context), l->cut == 1 ? "its prompt was" : "their prompts were");
   if (l->split)
     rt_note("%s: %s%lld row%s cut into %lld windows of at most %lld token%s (%s's context is %lld)", path, of, (long long)l->split, plural(l->split),
             (long long)l->windows, (long long)l->widest, plural(l->widest), whose, context);
 }
 
 DataOptions feed_options(const Models *m) {
-  return (DataOptions){.tok = m->tok, .ends = &m->ends, .streams = &m->streams, .vocab = m->vocab, .context = m->context, .only_text = m->only_text, .train_all = m->train_all, .date = m->date};
+  return (DataOptions){.tok = m->tok, .ends = &m->ends, .streams = &m->streams, .vocab = m->vocab, .context = m->context, .only_text = m->only_text, .too_long = m->too_long, .train_all = m->train_all, .date = m->date};
 }
 
-void feed_tell(const Models *m, const char *path, const Data *d) {
+static void tell(const Streams *ss, const char *path, const Data *d) {
   char of[128] = "";
   if (!data_whole(d)) snprintf(of, sizeof of, "of a sample of %lld rows (of %lld) ", (long long)d->looked, (long long)d->of);
   if (d->rewritten)
     rt_note("%s: %sa chat template rewrites earlier turns: %lld conversation%s became %lld rows, one for each answer", path, of, (long long)d->rewritten,
             plural(d->rewritten), (long long)d->turns);
-  for (int k = 0; k < m->streams.n; k++) tell_limit(&m->streams, k, path, of, &d->limit[k]);
+  for (int k = 0; k < ss->n; k++) tell_limit(ss, k, path, of, &d->limit[k]);
 }
+
+void feed_tell(const Models *m, const char *path, const Data *d) { tell(&m->streams, path, d); }
 
 Data *feed_look(const Models *m, DataFile *f, RtError *e) {
   RT_IN_PHASE(RT_PHASE_READ);
@@ -189,6 +189,8 @@ static bool loss_of_rows(Engine *en, Step *s, const DataFile *file, const FeedPl
     ok = feed_nll(&f, b->each, b->n, 0, &out->nll, &out->labelled, each, e);
     out->rows += b->n, out->tokens += b->tokens;
   }
+  const Data *counts = ok ? ahead_counts(a) : NULL;
+  if (counts) tell(o->streams, data_path(file), counts);     // of all rows now
   ahead_end(a);
   return ok;
 }

@@ -62,7 +62,7 @@ static Follow *new_follow(const Streams *ss, bool continuation, bool bare) {
 }
 
 Follow *follow_new(const Streams *ss, bool continuation) { return new_follow(ss, continuation, false); }
-Follow *follow_bare(const Streams *ss) { return new_follow(ss, false, true); }
+Follow *follow_bare(const Streams *ss, bool continuation) { return new_follow(ss, continuation, !continuation); }
 
 void follow_seal(Follow *f) {
   for (int k = 1; f && k < f->streams->n; k++) {

@@ -59,8 +59,8 @@ typedef struct Follow {
 
 // NULL where the program has one stream. continuation: the text continues another one (a window of a longer text).
 Follow *follow_new(const Streams *ss, bool continuation);
-// The same for texts that bring all of their tokens with them (a chat template's): nothing is put before them.
-Follow *follow_bare(const Streams *ss);
+// The same for texts that bring all of their tokens with them (a chat template's): nothing is put before them, unless they have lost their beginning.
+Follow *follow_bare(const Streams *ss, bool continuation);
 void follow_free(Follow *f);
 // The next token of the anchor, and the n bytes of text it adds, whole characters. False and an error where a following model does not know
 // a token.

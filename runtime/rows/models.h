@@ -20,6 +20,8 @@ typedef struct Models {
   Chat *chat;                  // by stream: its first model's chat template
   const char *only_text;       // rows of ids are refused, for they are another tokenizer's than this model's; NULL: they are not. Borrowed
   bool train_all;              // how conversations are read: DataOptions
+  int64_t room;                // tokens that prompts which are cut leave free: CutRules
+  int too_long;                // what becomes of rows that are longer than a context: likewise
   struct tm date;
   int64_t context, vocab;      // smallest over the models that read the anchor's ids (vocab: ids must be below it)
 } Models;

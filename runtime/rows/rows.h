@@ -5,6 +5,7 @@
 #include "runtime/rows/bytes.h"
 #include "runtime/rows/chat.h"
 #include "runtime/rows/check.h"
+#include "runtime/rows/cut.h"
 #include "runtime/rows/data.h"
 #include "runtime/rows/feed.h"
 #include "runtime/rows/feeder.h"

@@ -3,7 +3,7 @@
 # --check and before it is trained on, and training goes on behind it once it is mended; what is said of a large file is of a sample, and says so; an index that is
 # stale or spoilt is never used; a run of an earlier calm goes on where its place is one of the order of rows.
 . "$(dirname "$0")/lib.sh"
-made new 16 32 1 2 2 12 10000 >new.calm
+{ made new 16 32 1 2 2 12 10000; echo 'train { too_long = skip }'; } >new.calm
 build new.calm -o app
 train() { ./app train --seed 3 "$@" 2>err || fail "train $*: $(cat err)"; }
 field() { sed -n "s/^ *\"$1\": \([^,]*\),*/\1/p" "$2"; }
@@ -39,7 +39,7 @@ expect 1 '^error: one/last/theta.json: "position": saved in format 3, .*has rows
 expect 0 'warning: one/last/theta.json: saved in format 3, .*goes on with epoch' ./app train --data rows.jsonl --steps 25 --out one --resume --changed-data
 
 # --- a large file: what is said is of a sample; a row at fault is found by --check, and stops a training before it is reached
-large() { awk -v n="$1" -v bad="$2" 'BEGIN { for (i = 1; i <= n; i++) if (i == bad) print "{\"text\": " i "}"; else printf "{\"prompt\": \"%d=\", \"completion\": \"%d and more of it\"}\n", i, i % 97 }'; }
+large() { awk -v n="$1" -v bad="$2" 'BEGIN { for (i = 1; i <= n; i++) if (i == bad) print "{\"text\": " i "}"; else printf "{\"prompt\": \"%d=\", \"completion\": \"%d%s\"}\n", i, i % 97, i % 2 ? "" : " and more of it" }'; }
 large 90000 88123 >large.jsonl
 [ "$(wc -c <large.jsonl)" -gt 4194304 ] || fail "not large: $(wc -c <large.jsonl) bytes"
 bad='large.jsonl:88123: "text": expected a string, found an integer'
@@ -60,8 +60,9 @@ expect 1 "^error: $bad" sh -c "sed '88123s/.*/{\"text\": 88123}/' large.jsonl >r
 rm -rf app.run
 large 90000 0 >large.jsonl
 ./app train --data large.jsonl --check >said 2>err || fail "--check: $(cat err)"
-grep -q '^large.jsonl: 90000 rows, 90000 windows, [0-9]* tokens ([0-9]* labelled): nothing wrong' said || fail "--check says: $(cat said)"
-grep -q '^warning: large.jsonl: [0-9]* rows are longer than new.s context of 12 tokens' err || fail "--check says nothing of cut rows: $(cat err)"
+grep -q '^large.jsonl: 90000 rows of about .* tokens (.* labelled; by a sample of [0-9]* rows), 45000 of them so short that their bytes tell that nothing is cut: nothing wrong' said || fail "--check says: $(cat said)"
+grep -q '^large.jsonl: 45000 rows are longer than new.s context of 12 tokens and left out' err || fail "--check says nothing of rows that are left out: $(cat err)"
+expect 1 '^error: large.jsonl:2: the row of 19 tokens is longer than new.s context of 12 tokens; too_long = skip' ./app train --data large.jsonl --check --too-long error
 
 # --- what bytes decide is not tokenized: rows that cannot be longer than the context; what is longer is found among them, beforehand and beside a training
 made wide 16 32 1 2 2 64 10000 >wide.calm
@@ -71,18 +72,19 @@ awk '{ print } NR == 77777 { printf "{\"text\": \""; for (i = 0; i < 20; i++) pr
 grep -q '^mostly.jsonl: 90001 rows of about [0-9.e+]* tokens (.* labelled; by a sample of [0-9]* rows), 90000 of them so short that their bytes tell' said || fail "--check says: $(cat said)"
 grep -q '^note: mostly.jsonl: 1 row cut into 3 windows of at most 64 tokens\|^mostly.jsonl: 1 row cut into 3 windows of at most 64 tokens' err || fail "--check says nothing of the long row: $(cat err)"
 ./app train --data mostly.jsonl --check >said 2>err || fail "--check: $(cat err)"
-grep -q '^mostly.jsonl: 90001 rows, [0-9]* windows, [0-9]* tokens' said || fail "rows that may be longer were not tokenized: $(cat said)"
+grep -q '^mostly.jsonl: 90001 rows of about .*, 45000 of them so short' said || fail "rows that may be longer were not tokenized: $(cat said)"
 printf '%s\n' '{"text": ""}' '{"text": ""}' >nothing.jsonl
 expect 1 'nothing.jsonl: no row has a labelled token' ./wide train --data nothing.jsonl --check
 
 # --- evaluation reads it by its index too: what a small file gives, for any number of threads, and says of what rows it knew before
 for n in 1 2; do
   CALM_THREADS=$n ./app eval --data large.jsonl --metric loss --json 2>err | grep -v 'seconds\|peak' >eval.$n || fail "eval: $(cat err)"
-  grep -q '^warning: large.jsonl: of a sample of [0-9]* rows (of 90000) [0-9]* rows are longer' err || fail "a sample is not named: $(cat err)"
+  grep -q '^large.jsonl: of a sample of [0-9]* rows (of 90000) [0-9]* rows are longer' err || fail "a sample is not named: $(cat err)"
+  grep -q '^large.jsonl: 45000 rows are longer' err || fail "nothing is said of all rows, once they are read: $(cat err)"
   CALM_THREADS=$n ./app eval --data rows.jsonl --json 2>err | grep -v 'seconds\|peak' >small.$n || fail "eval: $(cat err)"
 done
 cmp eval.1 eval.2 && cmp small.1 small.2 || fail "evaluation depends on threads"
-grep -q '"rows": 90000,' eval.1 || fail "not every row is evaluated: $(cat eval.1)"
+grep -q '"rows": 45000,' eval.1 || fail "not every row is evaluated: $(cat eval.1)"
 for half in 'NR <= 45000' 'NR > 45000'; do
   awk "$half" large.jsonl >half.jsonl
   ./app eval --data half.jsonl --metric loss --json 2>/dev/null | tr -d ' ,"' | awk -F: '$1 == "labelled" { n = $2 } $1 == "loss" { print n, $2; exit }'

@@ -39,12 +39,13 @@ sed -n 2p rows.jsonl >cjk.jsonl
 expect 1 "cjk.jsonl:1: aug's context is full before the text begins" ./t/app score --data cjk.jsonl --out x.st
 expect 1 'the prompt is longer than aug.s context of 1 token' ./t/app generate --prompt "He: a: b"
 small 6
-expect 0 'pairs.jsonl: 1 row is longer than aug.s context of 6 tokens and was cut' ./t/app score --data pairs.jsonl --out x.st
+expect 1 'pairs.jsonl:1: the row is longer than aug.s context of 6 tokens' ./t/app score --data pairs.jsonl --out x.st
+echo '{"prompt": "a: He: a: He: a: ", "completion": "b"}' >pairs.jsonl
+expect 0 'pairs.jsonl: 1 row is longer than aug.s context of 6 tokens: its prompt was cut' ./t/app score --data pairs.jsonl --out x.st --too-long truncate
 [ "$("$STCAT" x.st 0.visible.aug | sort -n | tail -n 1)" -le 6 ] || fail "more visible than the context holds"
 expect 0 'stopped by the end of the context' ./t/app generate --prompt "a" --max-tokens 90 --ignore-eos
-expect 0 'exact match' ./t/app eval --data pairs.jsonl
-expect 0 '' ./t/app score --data pairs.jsonl --chunk 3 --out chunks.st
-./t/app score --data pairs.jsonl --out x.st 2>/dev/null
+expect 0 'exact match' ./t/app eval --data pairs.jsonl --too-long truncate
+expect 0 '' ./t/app score --data pairs.jsonl --chunk 3 --out chunks.st --too-long truncate
 "$STCMP" chunks.st x.st --key '*.logits' --exact || fail "chunks of a row that was cut"
 # another directory at run time, with another tokenizer: a model that follows; with the anchor's own: one that shares its ids
 build forth.calm -o forth

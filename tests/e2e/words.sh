@@ -144,11 +144,22 @@ expect 1 'bad.jsonl:1: "input_ids": the token id 4294967298 is not below' ./own 
 
 # --- a text that a context cuts: whose limit, how many rows, what was lost
 { printf '{"prompt": "'; head -c 600 /dev/zero | tr '\0' a; printf '", "completion": "b"}\n'; } >long.jsonl
-expect 1 "^warning: long.jsonl: 1 row is longer than tiny's context of 512 tokens and was cut; it lost every labelled token\$" ./own eval --data long.jsonl
+expect 1 "^error: long.jsonl:1: the row of 602 tokens is longer than tiny's context of 512 tokens; too_long = skip leaves such rows out, truncate cuts their prompts from the left (as a flag: --too-long)\$" ./own eval --data long.jsonl
+expect 1 "^long.jsonl: 1 row is longer than tiny's context of 512 tokens and left out (too_long = skip)\$" ./own eval --data long.jsonl --too-long skip
 grep -q '^error: long.jsonl: nothing to score' said || fail "nothing is scored, and nothing says so: $(cat said)"
-cat long.jsonl long.jsonl pairs.jsonl >some.jsonl
-{ printf '{"prompt": "a", "completion": "'; head -c 600 /dev/zero | tr '\0' a; printf '"}\n'; } >>some.jsonl
-expect 0 "^warning: some.jsonl: 3 rows are longer than tiny's context of 512 tokens and were cut; 2 of them lost every labelled token\$" ./own eval --data some.jsonl --metric loss
+cat pairs.jsonl long.jsonl long.jsonl >some.jsonl
+{ printf '{"prompt": "a", "completion": "'; head -c 600 /dev/zero | tr '\0' a; printf '"}\n'; } >much.jsonl
+cat some.jsonl much.jsonl >more.jsonl
+expect 0 "^more.jsonl: 3 rows are longer than tiny's context of 512 tokens and left out (too_long = skip)\$" ./own eval --data more.jsonl --metric loss --too-long skip
+skipped=$(grep loss said | sed 's/^[^:]*//'); ./own eval --data pairs.jsonl --metric loss 2>/dev/null | grep -qF -- "$skipped" || fail "rows that are left out count: $skipped"
+expect 0 "^some.jsonl: 2 rows are longer than tiny's context of 512 tokens: their prompts were cut from the left (too_long = truncate)\$" ./own eval --data some.jsonl --metric loss --too-long truncate
+expect 1 "^error: more.jsonl:5: the row of 602 tokens is longer than .*, and so is what is left without its prompt" ./own eval --data more.jsonl --metric loss --too-long truncate
+expect 1 "^error: more.jsonl:3: the row of" ./own train --data more.jsonl --steps 1 --out longer
+expect 0 "^more.jsonl: 3 rows are longer" ./own train --data more.jsonl --steps 1 --out longer --too-long skip
+grep -q '"too_long": "skip"' longer/last/theta.json || fail "a run does not keep too_long"
+expect 0 "left out" ./own train --data more.jsonl --steps 2 --out longer --resume
+expect 1 "the prompt of 600 tokens is longer than tiny's context of 512" ./own generate --data long.jsonl --max-tokens 3
+expect 0 '2 prompts are longer than a context and not answered' ./own generate --data some.jsonl --max-tokens 3 --too-long skip
 { printf '{"text": "'; head -c 1200 /dev/zero | tr '\0' a; printf '"}\n'; } >book.jsonl
 expect 0 "^book.jsonl: 1 row cut into 3 windows of at most 512 tokens (tiny's context is 512)\$" ./own eval --data book.jsonl
 expect 0 '^book.jsonl: 1 row cut' ./own info --data book.jsonl

@@ -62,7 +62,7 @@ static void open_kit(Kit *k, const char *anchor, int streams, const char *augmen
   }
   k->eos = tokenizer_token_id(k->tok, "</s>");
   k->ends = (TextEnds){.bos = -1, .eos = &k->eos, .n_eos = 1, .append = k->eos};
-  k->rules = (ChatRules){.tok = k->tok, .ends = &k->ends, .streams = &k->streams, .vocab = 4096};
+  k->rules = (ChatRules){.tok = k->tok, .ends = &k->ends, .streams = &k->streams, .vocab = 4096, .cut = {.streams = &k->streams, .context = 4096}};
 }
 
 static void close_kit(Kit *k) {

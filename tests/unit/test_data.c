@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "runtime/abi/abi.h"
 #include "runtime/core/alloc.h"
 #include "runtime/rows/data.h"
 #include "runtime/files/file.h"
@@ -53,6 +54,12 @@ static Data *good(Fixture *f, const char *text, int64_t *cut) {
   return d;
 }
 
+static void bad(Fixture *f, const char *text, const char *error) {
+  RtError e;
+  assert_null(read_text(f, text, strlen(text), NULL, &e));
+  if (!strstr(e.text, error)) fail_msg("expected '%s', found '%s'", error, e.text);
+}
+
 static void same(const int32_t *got, const int32_t *want, int64_t n) { assert_memory_equal(got, want, (size_t)n * sizeof *got); }
 
 static void pairs(void **state) {
@@ -77,11 +84,21 @@ static void pairs(void **state) {
   data_free(d);
   f.ends.append = -1;
   f.o.context = 3;
-  d = good(&f, "{\"prompt\": \"^a\", \"completion\": \"77\"}\n{\"prompt\": \"^aa\", \"completion\": \"\"}\n", &cut);
-  assert_int_equal(cut, 1);
-  assert_int_equal(d->row[0].n, 3);
-  assert_int_equal(d->row[1].n, 3);
+  const char *longer = "{\"prompt\": \"^a\", \"completion\": \"77\"}\n{\"prompt\": \"^aa\", \"completion\": \"\"}\n";
+  bad(&f, longer, ":1: the row of 4 tokens is longer than the model's context of 3 tokens; too_long = skip leaves such rows out, truncate cuts their prompts from the left");
+  f.o.too_long = TOO_LONG_skip;
+  d = good(&f, longer, &cut);
+  assert_true(d->n == 1 && cut == 0 && d->limit->out == 1 && d->looked == 2);
+  assert_true(d->row[0].line == 2 && d->row[0].window == 0 && d->row[0].n == 3 && d->tokens == 3);
   data_free(d);
+  f.o.too_long = TOO_LONG_truncate;
+  d = good(&f, longer, &cut);
+  assert_true(d->n == 2 && cut == 1 && d->limit->out == 0);
+  assert_true(d->row[0].n == 3 && d->row[0].prompt_n == 1 && d->row[1].n == 3 && d->row[1].prompt_n == 3);
+  same(d->row[0].ids, (int32_t[]){9, 42, 42}, 3);
+  same(d->row[0].labels, (int32_t[]){-100, 42, 42}, 3);
+  data_free(d);
+  bad(&f, "{\"prompt\": \"^aaaa\", \"completion\": \"777\"}", ":1: the row of 8 tokens is longer than the model's context of 3 tokens, and so is what is left without its prompt");
   close_fixture(&f);
 }
 
@@ -117,13 +134,24 @@ static void input_ids(void **state) {
   int64_t cut;
   open_fixture(&f, CHARS, 3);
   f.o.tok = NULL;
-  Data *d = good(&f, "{\"input_ids\": [5, 6], \"labels\": [-100, 6]}\n{\"input_ids\": [1,2,3,4], \"labels\": [1,2,3,4]}", &cut);
+  Data *d = good(&f, "{\"input_ids\": [5, 6], \"labels\": [-100, 6]}\n{\"input_ids\": [1,2,3], \"labels\": [1,2,3]}", &cut);
   same(d->row[0].ids, (int32_t[]){5, 6}, 2);
   same(d->row[0].labels, (int32_t[]){-100, 6}, 2);
-  assert_int_equal(d->row[1].n, 3);
-  assert_int_equal(cut, 1);
-  assert_int_equal(d->labelled, 3);
+  assert_true(d->n == 2 && d->row[1].n == 3 && cut == 0 && d->labelled == 3);
   data_free(d);
+  const char *longer = "{\"input_ids\": [1,2,3,4], \"labels\": [-100,-100,3,4]}";
+  bad(&f, longer, ":1: the row of 4 tokens is longer");
+  f.o.too_long = TOO_LONG_truncate;
+  d = good(&f, longer, &cut);
+  assert_true(d->n == 1 && cut == 1 && d->row[0].n == 3);
+  same(d->row[0].ids, (int32_t[]){2, 3, 4}, 3);
+  same(d->row[0].labels, (int32_t[]){-100, 3, 4}, 3);
+  data_free(d);
+  f.ends.bos = 1;                               // what stands before every text stays
+  d = good(&f, longer, &cut);
+  same(d->row[0].ids, (int32_t[]){1, 3, 4}, 3);
+  data_free(d);
+  bad(&f, "{\"input_ids\": [1,2,3,4], \"labels\": [1,2,3,4]}", ":1: the row of 4 tokens is longer than the model's context of 3 tokens, and so is");
   close_fixture(&f);
 }
 

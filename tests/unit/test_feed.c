@@ -424,7 +424,7 @@ static void bytes(void **state) {
       assert_non_null(k.file = data_open(k.path, &e));
     }
     k.o.context = round % 2 ? 60 : CONTEXT;
-    k.o.bytes = NULL;
+    k.o.bytes = NULL, k.o.too_long = TOO_LONG_skip;
     Data *all = data_read(k.path, false, &k.o, &e);
     if (!all) fail_msg("%s", e.text);
     ByteRule *rule = data_byte_rule(&k.o);

@@ -13,6 +13,7 @@
 #include <jansson.h>
 
 #include "random_text.h"
+#include "runtime/abi/abi.h"
 #include "runtime/core/alloc.h"
 #include "runtime/rows/data.h"
 #include "tokenizer_files.h"
@@ -212,14 +213,23 @@ static void show(const char *anchor, const char *augment, const char *text, size
   fail_msg("%s followed by %s: [%.*s] + [%.*s]", anchor, augment, (int)cut, text, (int)(n - cut), text + cut);
 }
 
-static void say_pair(Said *s, const Kit *k, const char *text, size_t cut, size_t n) {
+// drop: of the prompt's tokens, from the left, which say nothing.
+static void say_pair_without(Said *s, const Kit *k, const char *text, size_t cut, size_t n, int64_t drop) {
   const int32_t *prefix;
-  *s = (Said){.n = 0};
+  int32_t *ids;
+  TokSpan *span;
+  RtError e;
+  *s = (Said){.continuation = drop > 0};
   for (int np = tokenizer_prefix(k->tok, &prefix); np > 0; np--) say(s, "", 0);
-  say_text(s, k->tok, text, cut, false);
+  int64_t m = tokenizer_encode(k->tok, text, cut, false, &ids, &span, &e);
+  assert_true(m >= drop);
+  say_spans(s, k->tok, ids + drop, span + drop, m - drop, text, drop ? (size_t)span[drop - 1].end : 0, cut);
+  rt_free(ids), rt_free(span);
   s->prompt = s->n;
   if (say_text(s, k->tok, text + cut, n - cut, true) != k->eos) say(s, "", 0);       // end of text
 }
+
+static void say_pair(Said *s, const Kit *k, const char *text, size_t cut, size_t n) { say_pair_without(s, k, text, cut, n, 0); }
 
 static void pairs_of(Kit *k, Rng *r, const TextParts *parts, const char *anchor, const char *augment) {
   static Said s;
@@ -483,29 +493,70 @@ static void windows(void **state) {
   each_pair(windows_of, every, sizeof every / sizeof *every);
 }
 
-// Rows of prompt and completion, and of ids, are cut.
+// Rows of prompt and completion, and of ids, that are longer than a context: refused, left out, or without the first tokens of their prompts, as few as can be,
+// and none of what is trained on; what is left is a text of its own, which goes on from what nobody sees.
+static bool fits(const Kit *k, const Said *s) { return s->n <= k->o.context && fitting(k, s, s->n) == s->n; }
+
+static void check_cut(Kit *k, const DataRow *row, const DataRow *whole, const char *text, size_t cut, size_t n) {
+  static Said s;
+  const int32_t *prefix;
+  int64_t np = tokenizer_prefix(k->tok, &prefix), drop = whole->n - row->n;
+  assert_true(drop > 0 && row->prompt_n == whole->prompt_n - drop);
+  assert_memory_equal(row->ids, whole->ids, (size_t)np * sizeof *row->ids);
+  assert_memory_equal(row->ids + np, whole->ids + np + drop, (size_t)(row->n - np) * sizeof *row->ids);
+  for (int64_t t = 0; t < row->n; t++) assert_int_equal(row->labels[t], t < row->prompt_n ? -100 : row->ids[t]);
+  say_pair_without(&s, k, text, cut, n, drop - 1);
+  assert_false(fits(k, &s));
+  say_pair_without(&s, k, text, cut, n, drop);
+  assert_true(fits(k, &s) && check_row(k, row, &s));
+}
+
+static void check_refused(Kit *k, const DataRow *whole, const char *why, const char *text, size_t cut, size_t n) {
+  static Said s;
+  const int32_t *prefix;
+  int64_t np = tokenizer_prefix(k->tok, &prefix), most = whole->prompt_n - (np ? np : 1);
+  if (!strstr(why, ", and so is what is left without its prompt")) fail_msg("%s", why);
+  if (most <= 0) return;
+  say_pair_without(&s, k, text, cut, n, most);
+  assert_false(fits(k, &s));
+}
+
 static void cuts_of(Kit *k, Rng *r, const TextParts *parts, const char *anchor, const char *augment) {
   static Said s;
   char text[1024];
+  RtError e;
   for (int i = 0; i < ROUNDS; i++) {
     size_t n = long_text(r, parts, text), cut = some_cut(r, text, n);
-    k->o.context = 1 + rng_below(r, 100);
-    for (int j = ALL; j < STREAMS; j++) k->streams.s[j].context = 1 + rng_below(r, 100);
-    Data *d = good_row(k, pair(text, cut, n));
-    const DataRow *row = &d->row[0];
+    k->o.context = MOST, k->o.too_long = i % 3;
+    for (int j = ALL; j < STREAMS; j++) k->streams.s[j].context = MOST;
+    Data *whole = good_row(k, pair(text, cut, n));
+    k->o.context = 1 + rng_below(r, 200);
+    for (int j = ALL; j < STREAMS; j++) k->streams.s[j].context = 1 + rng_below(r, 200);
+    Data *d = read_row(k, pair(text, cut, n), &e);
     say_pair(&s, k, text, cut, n);
-    int64_t most = fitting(k, &s, s.n < k->o.context ? s.n : k->o.context);
-    if (row->n != most || !check_row(k, row, &s)) {
-      print_message("%d tokens, %d fit\n", (int)row->n, (int)most);
-      show(anchor, augment, text, cut, n);
-    }
-    assert_int_equal(row->prompt_n, s.prompt < most ? s.prompt : most);
-    if (row->n > 0) {
-      Data *again = good_row(k, ids_row(row->ids, row->n, row->prompt_n));
-      assert_true(again->row[0].n <= row->n);
-      data_free(again);
+    int64_t out = 0, without = 0;
+    for (int j = 0; d && j < STREAMS; j++) out += d->limit[j].out, without += d->limit[j].cut;
+    if (fits(k, &s)) {
+      if (!d || d->n != 1 || d->row[0].n != s.n || out + without || !check_row(k, &d->row[0], &s)) show(anchor, augment, text, cut, n);
+    } else if (k->o.too_long == TOO_LONG_error) {
+      assert_true(!d && strstr(e.text, ":1: the row ") && strstr(e.text, " is longer than "));
+    } else if (k->o.too_long == TOO_LONG_skip) {
+      assert_true(d && d->n == 0 && out == 1 && without == 0);
+    } else if (d) {
+      assert_true(d->n == 1 && out == 0 && without == 1);
+      check_cut(k, &d->row[0], &whole->row[0], text, cut, n);
+    } else {
+      check_refused(k, &whole->row[0], e.text, text, cut, n);
     }
     data_free(d);
+    const DataRow *w = &whole->row[0];
+    d = read_row(k, ids_row(w->ids, w->n, w->prompt_n), &e);
+    if (d && d->n) {
+      const DataRow *row = &d->row[0];
+      assert_true(row->n <= k->o.context && follow_fits(row->follow) == row->n && (row->n == w->n || k->o.too_long == TOO_LONG_truncate));
+      for (int64_t t = 1; t <= w->n - w->prompt_n; t++) assert_true(row->ids[row->n - t] == w->ids[w->n - t] && row->labels[row->n - t] == w->ids[w->n - t]);
+    }
+    data_free(d), data_free(whole);
   }
 }
 
@@ -571,7 +622,6 @@ static void shares_of(Kit *k, Rng *r, const TextParts *parts, const char *anchor
   (void)anchor, (void)augment;
   for (int i = 0; i < ROUNDS / 4; i++) {
     size_t n = long_text(r, parts, text), cut = some_cut(r, text, n);
-    k->o.context = i % 2 ? 20 : MOST;
     Data *d = good_row(k, pair(text, cut, n));
     const DataRow *row = &d->row[0];
     say_pair(&s, k, text, cut, n);
@@ -634,10 +684,8 @@ static void mistakes(void **state) {
   k.streams.s[ALL].context = 0;                 // no room even for its <s>
   assert_null(read_row(&k, json_pack("{s:s}", "text", "once upon a time"), &e));
   if (!strstr(e.text, "is full before the text begins")) fail_msg("%s", e.text);
-  Data *d = good_row(&k, json_pack("{s:s, s:s}", "prompt", "once", "completion", " upon"));
-  assert_int_equal(d->row[0].n, 0);
-  assert_int_equal(d->row[0].prompt_n, 0);
-  data_free(d);
+  assert_null(read_row(&k, json_pack("{s:s, s:s}", "prompt", "once", "completion", " upon"), &e));
+  if (!strstr(e.text, ":1: the row is longer than aug's context of 0 tokens")) fail_msg("%s", e.text);
   close_kit(&k);
 }
 
