@@ -174,21 +174,41 @@ static void say_budget(const Trainer *t) {
   rt_free(words);
 }
 
-// A row of which a prompt is given, and where nothing is that is not trained on, which is what {"text"} says: an empty prompt; a conversation whose questions
-// a chat template marks as generated.
-static bool all_trained(const DataRow *r) {
-  if (r->prompt) return !r->prompt_len;
+static bool all_labelled(const DataRow *r) {
   int64_t i = 1;
   while (i < r->n && r->labels[i] != -100) i++;
-  return r->asked && i >= r->n;
+  return r->n > 1 && i >= r->n;
 }
 
-static bool refuse_all_trained(const Data *d, const char *path, RtError *e) {
+// A row of which a prompt is given, and where nothing is that is not trained on, which is what {"text"} says: an empty prompt; a conversation whose questions
+// a chat template marks as generated.
+static bool all_trained(const DataRow *r) { return r->prompt ? !r->prompt_len : r->asked && all_labelled(r); }
+// Ids have a prompt where their labels say so: without one they are a text.
+static bool only_text(const DataRow *r) { return r->numbers && all_labelled(r); }
+
+static bool every(const Data *d, bool (*is)(const DataRow *)) {
   int64_t n = 0;
-  while (n < d->n && all_trained(&d->row[n])) n++;
-  if (n < d->n || n == 0) return true;
+  while (n < d->n && is(&d->row[n])) n++;
+  return n && n == d->n;
+}
+
+// Ids without prompts are nothing unusual, unless a model reads nothing else.
+static bool see_text(const Models *m, const char *path, const char *of, RtError *e) {
+  int k = 1;
+  while (k < m->streams.n && !m->streams.s[k].prompt_only) k++;
+  if (k < m->streams.n)
+    return rt_fail(e, "%s: every token of every row%s is labelled, so that none has a prompt, which is all that %s reads; expected prompts, whose labels are -100", path, of,
+                   m->streams.s[k].model);
+  rt_note("%s: every token of every row%s is labelled: trained on as {\"text\"} rows are (the labels of a prompt would be -100)", path, of);
+  return true;
+}
+
+static bool refuse_all_trained(const Models *m, const Data *d, const char *path, RtError *e) {
   const char *of = data_whole(d) ? "" : " of a sample of its rows";
-  if (d->row[0].prompt) return rt_fail(e, "%s: every prompt%s is empty, so that everything would be trained on; expected prompts, or {\"text\"} rows", path, of);
+  if (every(d, only_text)) return see_text(m, path, of, e);
+  if (!every(d, all_trained)) return true;
+  if (d->row[0].prompt)
+    return rt_fail(e, "%s: every prompt%s is empty, so that everything would be trained on; expected prompts, or {\"text\"} rows", path, of);
   return rt_fail(e, "%s: every token of every conversation%s would be trained on, what is asked too: the chat template marks all of it as generated (if that is meant: train_on = all)",
                  path, of);
 }
@@ -212,7 +232,7 @@ bool train_see_data(Trainer *t, RtError *e) {
   if (!(t->data = data_open_all(s->data.of, s->data.n, e)) || (s->validate.n && !(t->held = data_open_all(s->validate.of, s->validate.n, e)))) return false;
   if (!(t->look = feed_look(t->app.models, t->data, e)) || (t->held && !(t->look_held = feed_look(t->app.models, t->held, e)))) return false;
   const Data *look = t->look, *held = t->look_held;
-  return refuse_all_trained(look, data_path(t->data), e) && (!held || refuse_none_trained(t->held, held, e)) && refuse_none_trained(t->data, look, e);
+  return refuse_all_trained(t->app.models, look, data_path(t->data), e) && (!held || refuse_none_trained(t->held, held, e)) && refuse_none_trained(t->data, look, e);
 }
 
 void train_seen_data(Trainer *t) {

@@ -296,6 +296,7 @@ static bool read_ids(Reader *r, const json_t *ids, const json_t *labels) {
     return rt_fail(r->e, "%s:%lld: \"labels\" has %zu, \"input_ids\" %lld numbers", r->path, (long long)r->line, json_array_size(labels), (long long)n);
   if (n == 0) return rt_fail(r->e, "%s:%lld: \"input_ids\" is empty", r->path, (long long)r->line);
   DataRow *row = add_row(r, n);
+  row->numbers = true;
   for (int64_t i = 0; i < n; i++) {
     const json_t *id = json_array_get(ids, (size_t)i), *label = json_array_get(labels, (size_t)i);
     if (!json_is_integer(id)) return fail(r, "input_ids", "token ids", id);

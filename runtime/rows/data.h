@@ -18,6 +18,7 @@ typedef struct DataRow {
   int64_t prompt_n;             // tokens before the completion (0 for text rows)
   const char *prompt;           // raw text, which may hold any character, prompt_len bytes of it; NULL for rows of other kinds
   size_t prompt_len;
+  bool numbers;                 // {"input_ids", "labels"}
   bool asked;                   // a conversation that begins with another's words than the assistant's, whose answers alone are to be trained on
   int64_t line;                 // 1-based line in the file
   int64_t row, window;          // which row of the file, and which window of it (0 but for a text longer than a context, or an answer of a conversation)

@@ -26,7 +26,7 @@ DataOptions feed_options(const Models *m) {
   return (DataOptions){.tok = m->tok, .ends = &m->ends, .streams = &m->streams, .vocab = m->vocab, .context = m->context, .only_text = m->only_text, .too_long = m->too_long, .train_all = m->train_all, .date = m->date};
 }
 
-static void tell(const Streams *ss, const char *path, const Data *d) {
+static void tell_data(const Streams *ss, const char *path, const Data *d) {
   char of[128] = "";
   if (!data_whole(d)) snprintf(of, sizeof of, "of a sample of %lld rows (of %lld) ", (long long)d->looked, (long long)d->of);
   if (d->rewritten)
@@ -35,7 +35,7 @@ static void tell(const Streams *ss, const char *path, const Data *d) {
   for (int k = 0; k < ss->n; k++) tell_limit(ss, k, path, of, &d->limit[k]);
 }
 
-void feed_tell(const Models *m, const char *path, const Data *d) { tell(&m->streams, path, d); }
+void feed_tell(const Models *m, const char *path, const Data *d) { tell_data(&m->streams, path, d); }
 
 Data *feed_look(const Models *m, DataFile *f, RtError *e) {
   RT_IN_PHASE(RT_PHASE_READ);
@@ -190,7 +190,7 @@ static bool loss_of_rows(Engine *en, Step *s, const DataFile *file, const FeedPl
     out->rows += b->n, out->tokens += b->tokens;
   }
   const Data *counts = ok ? ahead_counts(a) : NULL;
-  if (counts) tell(o->streams, data_path(file), counts);     // of all rows now
+  if (counts) tell_data(o->streams, data_path(file), counts);     // of all rows now
   ahead_end(a);
   return ok;
 }

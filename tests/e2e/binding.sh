@@ -85,6 +85,8 @@ expect 1 'connection aug.1->base.2: tensor aug.1->base.2.w[qk]: expected shape \
 sed 's/^augment.*/& reads prompt/' pair.calm >prompt.calm
 build prompt.calm -o prompt
 refused 'run/last: .*model aug reads the prompt alone, and read all of it' prompt
+echo '{"input_ids": [1, 2, 3], "labels": [1, 2, 3]}' >labelled.jsonl
+expect 1 '^error: labelled.jsonl: every token of every row is labelled, so that none has a prompt, which is all that aug reads' ./prompt train --data labelled.jsonl --steps 1 --out none
 # another model
 cp -r aug other
 printf '\001' | dd of=other/model.safetensors bs=1 seek=$(($(wc -c <other/model.safetensors) - 3)) conv=notrunc 2>/dev/null

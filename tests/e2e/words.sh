@@ -105,6 +105,8 @@ expect 1 '^error: text.jsonl: nothing to score: exact match takes rows with "pro
 echo '{"input_ids": [1, 2, 3], "labels": [-100, -100, -100]}' >unlabelled.jsonl
 expect 1 '^error: unlabelled.jsonl: nothing to score: none of its 1 row has a labelled token' ./own eval --data unlabelled.jsonl
 expect 1 'unlabelled.jsonl: no row has a labelled token' ./own train --data unlabelled.jsonl --steps 1
+echo '{"input_ids": [1, 2, 3], "labels": [1, 2, 3]}' >labelled.jsonl
+expect 0 '^labelled.jsonl: every token of every row is labelled: trained on as {"text"} rows are (the labels of a prompt would be -100)$' ./own train --data labelled.jsonl --steps 1 --out labelled
 
 # --- the summary of verify-files stands behind its list, and the error behind both, wherever all go
 ./own export listed --seed 1 2>err || fail "export: $(cat err)"

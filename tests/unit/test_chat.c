@@ -11,6 +11,7 @@
 #include <cmocka.h>
 #include <jansson.h>
 
+#include "runtime/abi/abi.h"
 #include "runtime/core/core.h"
 #include "runtime/rows/chat.h"
 #include "tokenizer_files.h"
@@ -239,6 +240,46 @@ static void as_generation(void **state) {
   close_kit(&k);
 }
 
+// A conversation that is longer than a context: refused, left out, or cut before its answers, in the anchor's text and the other's, which sees what is left alone.
+static void cut(void **state) {
+  (void)state;
+  static const char *const json = "{\"messages\": [{\"role\": \"user\", \"content\": \"one two three four five six seven eight nine ten\"}, {\"role\": \"assistant\", \"content\": \"so\"},"
+                                  " {\"role\": \"user\", \"content\": \"and\"}, {\"role\": \"assistant\", \"content\": \"on\"}]}";
+  for (int by = 0; by < 2; by++) {
+    Kit k;
+    RtError e;
+    ChatRow *rows, *whole;
+    int n;
+    open_kit(&k, IM, 2, OTHER);
+    Conversation c = read_row(json);
+    assert_true(chat_rows(&k.rules, &c, &whole, &n, &e) && n == 1 && !whole->cut);
+    int64_t all = whole->n, seen = whole->follow->s[1].seen[all - 1];
+    if (by) k.streams.s[1].context = seen - 5;
+    else k.rules.cut.context = all - whole->prompt_n / 2;
+    assert_false(chat_rows(&k.rules, &c, &rows, &n, &e));
+    if (!strstr(e.text, by ? "the row is longer than aug's context of " : "the row of ") || e.about != RT_ABOUT_LONG_ROW) fail_msg("%s", e.text);
+    k.rules.cut.too_long = TOO_LONG_skip;
+    assert_true(chat_rows(&k.rules, &c, &rows, &n, &e) && n == 1 && rows->out && rows->by == by && !rows->follow);
+    chat_row_free(rows), rt_free(rows);
+    k.rules.cut.too_long = TOO_LONG_truncate;
+    if (!chat_rows(&k.rules, &c, &rows, &n, &e)) fail_msg("%s", e.text);
+    int64_t drop = all - rows->n;
+    assert_true(rows->cut && rows->by == by && drop > 0 && rows->prompt_n == whole->prompt_n - drop && (by || rows->n == all - whole->prompt_n / 2));
+    for (int64_t t = 0; t < rows->n; t++) assert_true(rows->ids[t] == whole->ids[t + drop] && rows->labels[t] == whole->labels[t + drop]);
+    const FollowTokens *x = &rows->follow->s[1];
+    assert_true(follow_fits(rows->follow) == rows->n && x->seen[0] < x->seen[rows->n - 1] && x->len < whole->follow->s[1].len);
+    assert_memory_equal(x->said, whole->follow->s[1].said + whole->follow->s[1].len - x->len, x->len);
+    chat_row_free(rows), rt_free(rows);
+    if (by) k.streams.s[1].context = 4;                       // the answers alone do not fit
+    else k.rules.cut.context = 4;
+    assert_false(chat_rows(&k.rules, &c, &rows, &n, &e));
+    if (!strstr(e.text, "and so is what is left without its prompt")) fail_msg("%s", e.text);
+    chat_row_free(whole), rt_free(whole);
+    conversation_free(&c);
+    close_kit(&k);
+  }
+}
+
 static void forms(void **state) {
   (void)state;
   static const struct { const char *row, *messages; } of[] = {
@@ -276,6 +317,6 @@ static void forms(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(trained), cmocka_unit_test(nothing_leaks), cmocka_unit_test(as_generation), cmocka_unit_test(forms)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(trained), cmocka_unit_test(nothing_leaks), cmocka_unit_test(as_generation), cmocka_unit_test(cut), cmocka_unit_test(forms)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

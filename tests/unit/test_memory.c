@@ -282,7 +282,7 @@ static bool read_rows(void *user, RtError *e) {
   DataFile *f = t ? data_open(ROWS, e) : NULL;
   bool ok = f;
   if (f) {
-    DataOptions o = {.tok = t, .ends = &ends, .vocab = INT32_MAX, .context = 16};
+    DataOptions o = {.tok = t, .ends = &ends, .vocab = INT32_MAX, .context = 16, .too_long = TOO_LONG_truncate};
     Check *c = check_start(f, &o, 1, false);
     Ahead *a = ahead_start(f, &o, &(FeedPlan){.once = true}, &rule, true);
     const FeedBatch *b;
