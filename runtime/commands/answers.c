@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "runtime/commands/budget.h"
+#include "runtime/commands/owntext.h"
 #include "runtime/commands/pace.h"
 #include "runtime/commands/part.h"
 #include "runtime/commands/sampling.h"
@@ -21,6 +22,7 @@ typedef struct Answers {
   App *a;
   const Options *o;
   DataFile *file;
+  json_t *own;                 // of --augment; NULL
   LineText text;
   Part *part;                  // NULL: to standard output, where they wait for those before them
   char **line;                 // by row
@@ -77,7 +79,9 @@ static json_t *read_row(Answers *w, int64_t at, Prompt *p, bool *chat, RtError *
   RtError why;
   *p = (Prompt){0};
   json_t *row = data_json(w->file, at, &w->text, e);
-  if (!row || of_row(w, row, p, chat, &why)) return row;
+  bool ok = row && owntext_begin(w->a, w->own, row, &why) && of_row(w, row, p, chat, &why);
+  owntext_end(w->a);
+  if (!row || ok) return row;
   rt_fail_about(e, why.about, "%s:%lld: %s", data_path(w->file), (long long)data_line_of(w->file, at), why.text);
   json_decref(row), prompt_free(p);
   return NULL;
@@ -256,8 +260,8 @@ static json_t *of_run(const Answers *w, RtError *e) {
   if (models && params_hash(w, hex, e)) {
     const char *why;
     json_t *chat = json_pack("{s:b, s:s?, s:s?, s:I}", "chat", o->chat, "system", o->system, "template", o->chat_template, "date", (json_int_t)models_date(m));
-    v = json_pack("{s:s, s:o, s:s, s:s, s:[f, I, f, f, f, I], s:I, s:[o, b], s:o, s:[o, o, i]}", "data", w->file->part[0].lines.sum.sha256, "models", hash_of(models), "parameters",
-                  hex, "too-long", setting_row[SET_train_too_long].words[o->prompt_too_long], "sampling", s.temperature, (json_int_t)s.top_k, s.top_p, s.min_p, s.repetition, (json_int_t)s.seed, "max-tokens",
+    v = json_pack("{s:s, s:o, s:s, s:s, s:o, s:[f, I, f, f, f, I], s:I, s:[o, b], s:o, s:[o, o, i]}", "data", w->file->part[0].lines.sum.sha256, "models", hash_of(models), "parameters",
+                  hex, "too-long", setting_row[SET_train_too_long].words[o->prompt_too_long], "augments' texts", w->own ? hash_of(w->own) : json_null(), "sampling", s.temperature, (json_int_t)s.top_k, s.top_p, s.min_p, s.repetition, (json_int_t)s.seed, "max-tokens",
                   (json_int_t)writer_most(m, o, 0, &why), "stop texts", list_of(&o->stop), o->ignore_eos, "chat", chat, "connections' scales or precision",
                   list_of(&o->scale), list_of(&o->ablate), o->precision);
   }
@@ -290,15 +294,17 @@ static void say_end(const Answers *w) {
 }
 
 bool answers_make(App *a, const Options *o, RtError *e) {
-  Answers w = {.a = a, .o = o, .known = rt_alloc((size_t)a->models->streams.n, sizeof *w.known), .pace.start = rt_now()};
+  Answers w = {.a = a, .o = o, .pace.start = rt_now()};
   bool ok = (w.file = data_open_piped(o->prompts, e)) != NULL;
   if (ok) w.rows = data_count(w.file);
+  ok = ok && owntext_asked(o, &w.own, e) && app_part(a, w.own || data_augments(w.file), o->chat || data_talks(w.file), e);
+  w.known = rt_alloc((size_t)a->models->streams.n, sizeof *w.known);
   ok = ok && open_part(&w, e) && read_all(&w, e) && print_ready(&w, e) && (!w.left || run(&w, e)) && (!w.part || part_finish(w.part, e));
   if (ok) say_end(&w);
   else if (w.part && part_count(w.part))
     rt_note("%s keeps the answers of %lld of %lld rows; the same command goes on", part_path(w.part), (long long)part_count(w.part), (long long)w.rows);
   for (int64_t i = 0; w.line && i < w.rows; i++) rt_free(w.line[i]);
   rt_free(w.line), rt_free(w.known), rt_free(w.text.s);
-  part_close(w.part), data_close(w.file);
+  part_close(w.part), data_close(w.file), json_decref(w.own);
   return ok;
 }

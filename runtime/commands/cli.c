@@ -100,14 +100,31 @@ static bool choose_threads(App *a, const Options *o, int *threads, RtError *e) {
   return true;
 }
 
+static int64_t *contexts_of(const Streams *ss) {
+  int64_t *context = rt_alloc((size_t)ss->n, sizeof *context);
+  for (int k = 0; k < ss->n; k++) context[k] = ss->s[k].context;
+  return context;
+}
+
 static bool open_engine(App *a, const Options *o, RtError *e) {
   const Streams *ss = &a->models->streams;
   int threads, isa = precision_open(a, o, e);
   if (isa < 0 || !choose_threads(a, o, &threads, e)) return false;
-  int64_t *context = rt_alloc((size_t)ss->n, sizeof *context);
-  for (int k = 0; k < ss->n; k++) context[k] = ss->s[k].context;
-  EngineStreams streams = {.n = ss->n, .of = ss->of, .context = context};
-  a->en = engine_open(o->rt, a->prog, &streams, isa, threads);
+  int64_t *context = contexts_of(ss);
+  a->en = engine_open(o->rt, a->prog, &(EngineStreams){.n = ss->n, .of = ss->of, .context = context}, isa, threads);
+  rt_free(context);
+  return true;
+}
+
+bool app_part_for(const App *a, const DataFile *f, RtError *e) { return !f || app_part(a, data_augments(f), data_talks(f), e); }
+
+bool app_part(const App *a, bool own, bool talk, RtError *e) {
+  const Models *m = a->models;
+  const Streams *ss = &m->streams;
+  if (m->prog->nmodel < 2 || ((!own || m->apart) && (!talk || m->talks))) return true;
+  if (!models_part(a->models, own, talk, e)) return false;
+  int64_t *context = contexts_of(ss);
+  engine_streams(a->en, &(EngineStreams){.n = ss->n, .of = ss->of, .context = context});
   rt_free(context);
   return true;
 }

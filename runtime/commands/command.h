@@ -46,6 +46,10 @@ typedef struct App {
 // Reads the description, finds the models and starts the engine, without weights. app_close in any case.
 bool app_open(App *a, const Options *o, RtError *e);
 void app_close(App *a);
+// Before rows or prompts are read: streams for augments that may have texts of their own (own), and for conversations (talk). Before steps are made.
+bool app_part(const App *a, bool own, bool talk, RtError *e);
+// As the rows of a file ask for; f NULL: none.
+bool app_part_for(const App *a, const DataFile *f, RtError *e);
 // Whether the pack file, if there is one, is for the kernels that run; asked again where parameters have changed these.
 bool app_pack_fits(const App *a, const Options *o, RtError *e);
 // The parameters of --params (NULL: none are asked for), as checkpoint_open_params, and weights; packs what depends on them.

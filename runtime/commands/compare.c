@@ -60,6 +60,7 @@ static bool take_one(const Compare *c, const RtProgram *rt, const EvalJob *jobs,
   int64_t cap = o.tokens_cap;
   bool ok = app_open(&a, &o, e);
   if (ok && c->other[model]) a.models->only_text = out->name;
+  if (ok) a.models->alone = true;
   ok = ok && eval_load(&a, &o, &cap, e);
   for (int i = 0; i < n && ok; i++) {
     EvalJob job = jobs[i];

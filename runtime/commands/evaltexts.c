@@ -54,6 +54,7 @@ static int64_t limit_of(const EvalJob *job, const DataRow *r) {
 static bool open_row(const Models *m, Decoder *d, DataRow *r, RtError *e) {
   if (r->prompt_n) return decoder_open(d, r->ids, r->prompt_n, follow_copy(r->follow, r->prompt_n), r);
   Follow *f = follow_new(&m->streams, false);
+  if (f) follow_own_of(f, r->follow);
   if (f && !(follow_token(f, m->ends.bos, "", 0, e) && follow_prompt_end(f, e))) return follow_free(f), false;
   return decoder_open(d, &m->ends.bos, 1, f, r);
 }

@@ -94,7 +94,8 @@ bool eval_take(App *a, const EvalJob *job, EvalResult *out, RtError *e) {
   *out = (EvalResult){0};
   double start = rt_now();
   DataFile *file = data_open_piped(job->path, e);
-  bool ok = file && look_at(a, job, file, e) && score_file(a, job, file, out, e) && engine_unchanged(a->en, e);
+  rundata_too_long(a, job->o->eval_too_long, job->said);
+  bool ok = file && app_part_for(a, file, e) && look_at(a, job, file, e) && score_file(a, job, file, out, e) && engine_unchanged(a->en, e);
   out->seconds = rt_now() - start;
   data_close(file);
   return ok;

@@ -442,7 +442,7 @@ static bool export(App *a, const Options *o, Export *x, DataFile **data, RtError
   const char *dir = o->word[0];
   if (!pick_model(a, o, x, e) || !pick_form(a, o, x, e) || !pick_dtype(o, x, e)) return false;
   if (!*dir) return rt_fail_about(e, RT_ABOUT_USAGE, "the directory to export into has no name");
-  if (!check_inputs(a, o, dir, e) || !check_place(dir, o->overwrite, &x->earlier, e) || (o->export_data && !(*data = data_open(o->export_data, e))) || !(o->export_data ? load(a, o, true, e) : app_load(a, o, &(Load){0}, e)))
+  if (!check_inputs(a, o, dir, e) || !check_place(dir, o->overwrite, &x->earlier, e) || (o->export_data && (!(*data = data_open(o->export_data, e)) || !app_part_for(a, *data, e))) || !(o->export_data ? load(a, o, true, e) : app_load(a, o, &(Load){0}, e)))
     return false;
   bool made = !file_is_there(dir);
   char **folder = rt_object(sizeof *folder, folder_end), *inside = file_join(dir, FOLDER);

@@ -5,6 +5,7 @@
 
 #include "runtime/commands/answers.h"
 #include "runtime/commands/command.h"
+#include "runtime/commands/owntext.h"
 #include "runtime/commands/sampling.h"
 #include "runtime/commands/streams.h"
 #include "runtime/commands/writer.h"
@@ -95,7 +96,10 @@ static bool run(const App *a, const Options *o, Prompt *p, RtError *e) {
 
 static bool one(App *a, const Options *o, RtError *e) {
   Prompt p = {0};
-  bool ok = encode_prompt(a->models, o, &p, e) && load(a, o, &p, e) && run(a, o, &p, e);
+  json_t *own;
+  bool ok = owntext_asked(o, &own, e) && app_part(a, own, o->chat, e) && owntext_begin(a, own, NULL, e) && encode_prompt(a->models, o, &p, e);
+  owntext_end(a), json_decref(own);
+  ok = ok && load(a, o, &p, e) && run(a, o, &p, e);
   prompt_free(&p);
   return ok;
 }

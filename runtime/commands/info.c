@@ -106,6 +106,25 @@ static const SettingFiles *text_of(const Info *in, const SettingFiles *spec) {
   return in->a->models->streams.n > 1 && are_there(spec) ? spec : &NONE;
 }
 
+static bool part_for(const App *a, const SettingFiles *files, RtError *e) {
+  DataFile *f = files->n ? data_open_all(files->of, files->n, e) : NULL;
+  bool ok = !files->n || (f && app_part_for(a, f, e));
+  data_close(f);
+  return ok;
+}
+
+// Streams as the data sets that are looked at ask for them.
+static bool part(const Info *in, RtError *e) {
+  size_t i;
+  json_t *block;
+  json_array_foreach(in->a->prog->evals, i, block) {
+    const char *path = json_string_value(json_object_get(block, "data"));
+    const SettingFiles spec = {.n = path != NULL, .of = {{.path = path}}};
+    if (!part_for(in->a, text_of(in, &spec), e)) return false;
+  }
+  return part_for(in->a, text_of(in, &in->set.data), e);
+}
+
 static bool add_eval(const Info *in, json_t *m, RtError *e) {
   const App *a = in->a;
   Shape s;
@@ -385,7 +404,7 @@ int cmd_info(const Options *o) {
   App a;
   Info in;
   json_t *visible = json_array(), *memory = NULL, *data = NULL;
-  if (!app_open(&a, o, &e) || !info_start(&in, &a, o, &e) || !(memory = memory_json(&in, &e)) || !visible_shares(a.models, in.data.of, in.data.n, visible, &e) ||
+  if (!app_open(&a, o, &e) || !info_start(&in, &a, o, &e) || !part(&in, &e) || !(memory = memory_json(&in, &e)) || !visible_shares(a.models, in.data.of, in.data.n, visible, &e) ||
       !(data = data_json_of(&in, &e))) {
     json_decref(visible), json_decref(memory);
     app_close(&a);

@@ -20,7 +20,7 @@ static CutRules cut_rules(const Models *m) { return (CutRules){.streams = &m->st
 
 bool prompt_chat(const Models *m, const Conversation *c, Prompt *p, RtError *e) {
   RT_IN_PHASE(RT_PHASE_READ);
-  const ChatRules rules = {.tok = m->tok, .ends = &m->ends, .streams = &m->streams, .vocab = m->vocab, .cut = cut_rules(m), .date = m->date};
+  const ChatRules rules = {.tok = m->tok, .ends = &m->ends, .streams = &m->streams, .vocab = m->vocab, .cut = cut_rules(m), .own = m->own, .date = m->date};
   ChatRow row;
   bool ok = chat_prompt(&rules, c, &row, e);
   *p = (Prompt){row.ids, row.n, row.follow, .out = row.out, .cut = row.cut};
@@ -51,7 +51,7 @@ typedef struct Plain {
 static Follow *follow_plain(const void *user, int64_t drop, RtError *e) {
   const Plain *x = user;
   Follow *f = follow_new(&x->m->streams, drop > 0);
-  bool ok = true;
+  bool ok = own_begin(f, x->m->own, e);
   for (int64_t i = 0; i < x->np && ok; i++) ok = follow_token(f, x->prefix[i], "", 0, e);
   ok = ok && follow_encoded(f, x->m->tok, x->ids + drop, x->span + drop, x->n - drop, x->text, drop ? (size_t)x->span[drop - 1].end : 0, x->len, e) &&
        follow_prompt_end(f, e);

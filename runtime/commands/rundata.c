@@ -144,7 +144,7 @@ static bool check_rows(const App *a, const DataFile *f, const DataOptions *o, do
 static bool check_file(const App *a, const char *path, RtError *e) {
   double start = rt_now();
   DataFile *f = data_open(path, e);
-  if (!f) return false;
+  if (!f || !app_part_for(a, f, e)) return data_close(f), false;
   DataOptions o = feed_options(a->models);
   ByteRule *rule = data_byte_rule(&o);
   bool trained, ok;

@@ -297,14 +297,22 @@ static bool load(Score *s, const Options *o, RtError *e) {
   return ok;
 }
 
+static Data *read_rows(const Score *s, const char *path, RtError *e) {
+  DataFile *f = data_open_piped(path, e);
+  Data *d = f && app_part_for(&s->app, f, e) ? feed_whole(s->app.models, f, e) : NULL;
+  data_close(f);
+  return d;
+}
+
 static bool score(Score *s, const Options *o, RtError *e) {
   if (o->chunk && o->hidden.n) return rt_fail_about(e, RT_ABOUT_USAGE, "--chunk gives logits only; leave --hidden out");
   s->cap = o->score_cap, s->path = o->score_data;
   s->vocab = s->en->prog->model[s->en->prog->anchor].vocab;
   s->top = o->top;
   if (s->top > s->vocab) return rt_fail(e, "--top %lld: expected a number from 0 to the vocabulary's %lld", (long long)s->top, (long long)s->vocab);
-  if (!output_allowed(&s->app, o, NULL, o->score_out, e) || !read_hidden(s, o, e) || !(s->data = feed_open(s->app.models, o->score_data, e)) ||
+  if (!output_allowed(&s->app, o, NULL, o->score_out, e) || !read_hidden(s, o, e) || !(s->data = read_rows(s, o->score_data, e)) ||
       !load(s, o, e)) return false;
+  s->step = step_new(s->en->nstream);
   s->row = data_rows(s->data);
   bool ok = (o->chunk ? score_by_chunks(s, o->chunk, e) : score_rows(s, e)) && (!o->grads || gradients(s, e)) && !rt_stopped(e) &&
             engine_unchanged(s->app.en, e) && st_writer_save(s->out, o->score_out, NULL, e);
@@ -322,7 +330,6 @@ int cmd_score(const Options *o) {
   if (ok) {
     s.en = s.app.en;
     s.out = st_writer_new();
-    s.step = step_new(s.en->nstream);
     ok = score(&s, o, &e);
   }
   if (s.out) st_writer_free(s.out);

@@ -227,9 +227,10 @@ static void say_shares(const SettingFiles *f) {
 
 bool train_see_data(Trainer *t, RtError *e) {
   const TrainSettings *s = &t->set;
-  t->rows = feed_options(t->app.models);
   say_shares(&s->data);
   if (!(t->data = data_open_all(s->data.of, s->data.n, e)) || (s->validate.n && !(t->held = data_open_all(s->validate.of, s->validate.n, e)))) return false;
+  if (!app_part_for(&t->app, t->data, e) || !app_part_for(&t->app, t->held, e)) return false;
+  t->rows = feed_options(t->app.models);
   if (!(t->look = feed_look(t->app.models, t->data, e)) || (t->held && !(t->look_held = feed_look(t->app.models, t->held, e)))) return false;
   const Data *look = t->look, *held = t->look_held;
   return refuse_all_trained(t->app.models, look, data_path(t->data), e) && (!held || refuse_none_trained(t->held, held, e)) && refuse_none_trained(t->data, look, e);

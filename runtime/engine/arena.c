@@ -16,7 +16,6 @@ void arena_open(Engine *en) {
   en->arena.start = rt_alloc((size_t)p->nsym + 1, sizeof *en->arena.start);
   en->arena.tokens = rt_alloc((size_t)p->nentry, sizeof *en->arena.tokens);
   en->arena.rows = rt_alloc((size_t)p->nentry, sizeof *en->arena.rows);
-  en->caches.slot_rows = rt_alloc((size_t)en->nstream, sizeof *en->caches.slot_rows);
 }
 
 void arena_close(Engine *en) {

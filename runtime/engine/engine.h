@@ -63,6 +63,8 @@ typedef struct Engine {
 
 // isa: index into rt->isas. threads: 1 or more. rt and p must outlive the engine.
 Engine *engine_open(const RtProgram *rt, const Prog *p, const EngineStreams *streams, int isa, int threads);
+// Other streams, before any step is made.
+void engine_streams(Engine *en, const EngineStreams *streams);
 // Other kernels of the program, before engine_load.
 void engine_use(Engine *en, int isa);
 void engine_close(Engine *en);

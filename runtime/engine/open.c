@@ -6,13 +6,20 @@
 #include "runtime/core/core.h"
 #include "runtime/engine/parts.h"
 
+void engine_streams(Engine *en, const EngineStreams *streams) {
+  int models = en->prog->nmodel, n = en->nstream = streams->n;
+  rt_free(en->stream_of), rt_free(en->stream_context), rt_free(en->caches.slot_rows);
+  en->stream_of = rt_alloc((size_t)models, sizeof *en->stream_of);
+  en->stream_context = rt_alloc((size_t)n, sizeof *en->stream_context);
+  en->caches.slot_rows = rt_alloc((size_t)n, sizeof *en->caches.slot_rows);
+  for (int i = 0; i < models; i++) en->stream_of[i] = streams->of[i];
+  for (int k = 0; k < n; k++) en->stream_context[k] = streams->context[k];
+}
+
 Engine *engine_open(const RtProgram *rt, const Prog *p, const EngineStreams *streams, int isa, int threads) {
   Engine *en = rt_alloc(1, sizeof *en);
-  *en = (Engine){.rt = rt, .prog = p, .isa = &rt->isas[isa], .nstream = streams->n};
-  en->stream_of = rt_alloc((size_t)p->nmodel, sizeof *en->stream_of);
-  en->stream_context = rt_alloc((size_t)streams->n, sizeof *en->stream_context);
-  for (int i = 0; i < p->nmodel; i++) en->stream_of[i] = streams->of[i];
-  for (int k = 0; k < streams->n; k++) en->stream_context[k] = streams->context[k];
+  *en = (Engine){.rt = rt, .prog = p, .isa = &rt->isas[isa]};
+  engine_streams(en, streams);
   en->pool = pool_new(threads, (size_t)rt->scratch_bytes);
   en->buf = rt_alloc((size_t)p->nbuf, sizeof *en->buf);
   en->sym = rt_alloc((size_t)p->nsym, sizeof *en->sym);

@@ -67,10 +67,13 @@ static bool unreadable(const Lines *l, int why, RtError *e) {
   return rt_fail(e, "cannot read %s: %s", l->path, strerror(why));
 }
 
+static bool holds(const char *s, size_t n, const char *word) { return memmem(s, n, word, strlen(word)); }
+static bool holds_talk(const char *s, size_t n) { return holds(s, n, "\"messages\"") || holds(s, n, "\"conversations\"") || holds(s, n, "\"instruction\""); }
+
 // Lines and hash.
 static bool make(Lines *l, RtError *e) {
-  enum { PIECE = 1 << 20 };
-  char *piece = rt_alloc(PIECE, 1), *what = rt_format("reading %s", l->path);
+  enum { PIECE = 1 << 20, BEFORE = 32 };                          // of the piece before, more than any word has
+  char *room = rt_alloc(BEFORE + PIECE, 1), *piece = room + BEFORE, *what = rt_format("reading %s", l->path);
   size_t size = l->in->size;
   Scan s = {0};
   Sha256 sum;
@@ -83,10 +86,13 @@ static bool make(Lines *l, RtError *e) {
     size_t mark = at ? 0 : rt_utf8_bom(piece, n);
     sha256_add(&sum, piece, n);
     scan(&s, piece + mark, n - mark, at + mark);
+    if (!l->augments) l->augments = holds(room, BEFORE + n, "\"augment\"");
+    if (!l->talks) l->talks = holds_talk(room, BEFORE + n);
+    if (n > BEFORE) memcpy(room, piece + n - BEFORE, BEFORE);
     rt_progress(what, (int64_t)at, (int64_t)size);
   }
   rt_progress(what, 1, 1);
-  rt_free(piece), rt_free(what);
+  rt_free(room), rt_free(what);
   l->sum.size = sum.bytes;
   sha256_hex(&sum, l->sum.sha256);
   take(l, &s);
@@ -97,11 +103,11 @@ static bool make(Lines *l, RtError *e) {
 
 typedef struct Head {
   char magic[8];
-  uint64_t size, n, ngap, longest;         // of the file; of the index
+  uint64_t size, n, ngap, longest, augments, talks;        // of the file; of the index
   char sha256[SHA256_HEX - 1];             // of the file
   char sum[SHA256_HEX - 1];                // of all the rest of the index
 } Head;
-static const char MAGIC[] = "calmrow1";
+static const char MAGIC[] = "calmrow2";
 
 // All of them together take no more than this: an index of ten million rows is 80 MB.
 #define INDEX_NAME "rows-"
@@ -109,7 +115,7 @@ enum { INDEX_MOST = 1000000000 };
 static void index_name(const Lines *l, char name[96]) { snprintf(name, 96, INDEX_NAME "%s", l->sum.sha256); }
 
 static Head head_of(const Lines *l) {
-  Head h = {.size = l->sum.size, .n = (uint64_t)l->n, .ngap = (uint64_t)l->ngap, .longest = (uint64_t)l->longest};
+  Head h = {.size = l->sum.size, .n = (uint64_t)l->n, .ngap = (uint64_t)l->ngap, .longest = (uint64_t)l->longest, .augments = l->augments, .talks = l->talks};
   memcpy(h.magic, MAGIC, sizeof h.magic);
   memcpy(h.sha256, l->sum.sha256, sizeof h.sha256);
   return h;
@@ -152,7 +158,7 @@ static bool recall(Lines *l, const FileDir *cache) {
     return false;
   }
   const Head *h = (const void *)l->map.data;
-  l->n = (int64_t)h->n, l->ngap = (int64_t)h->ngap, l->longest = (int64_t)h->longest;
+  l->n = (int64_t)h->n, l->ngap = (int64_t)h->ngap, l->longest = (int64_t)h->longest, l->augments = h->augments, l->talks = h->talks;
   l->at = (const void *)(l->map.data + sizeof *h);
   l->gap = (const void *)(l->at + l->n + 1);
   return l->remembered = true;

@@ -21,6 +21,8 @@ typedef struct Lines {
   const uint64_t *at;          // where each begins; at[n] is the file's size
   const LineGap *gap;          // ascending
   int64_t ngap;
+  bool augments;               // "augment", with its quotes, stands in it: augments may have texts of their own there
+  bool talks;                  // and likewise "messages", "conversations" or "instruction", as in rows of conversations
   int64_t longest;             // bytes of the longest, with what stands between it and the next
   bool remembered;             // the index came from the cache
   FileMap map;                 // that it lies in then; else made_* below

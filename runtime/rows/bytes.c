@@ -43,7 +43,7 @@ ByteRule *byte_rule(const Tokenizer *tok, const TextEnds *ends, const Streams *s
   int streams = ss ? ss->n : 1;
   r->bound = rt_alloc((size_t)streams, sizeof *r->bound);
   for (int k = 1; k < streams; k++)            // those that read the anchor's ids
-    if (!ss->s[k].tok && ss->s[k].context < context) context = ss->s[k].context;
+    if ((!ss->s[k].tok || ss->s[k].shares) && ss->s[k].context < context) context = ss->s[k].context;
   bool ok = add_bound(r, tok, context, vocab, 1);
   for (int k = 1; ok && k < streams; k++)
     if (ss->s[k].tok) ok = add_bound(r, ss->s[k].tok, ss->s[k].context, ss->s[k].vocab, 0);

@@ -46,7 +46,7 @@ void chat_share(Chat *own, const Chat *theirs, const Tokenizer *tok) {
   if (atomic_load(&theirs->ready)) own->lent = theirs;
 }
 
-static bool read_source(const ChatSource *from, HfChat *out, RtError *e) {
+bool chat_read(const ChatSource *from, HfChat *out, RtError *e) {
   if (from->pack && !from->file) return packed_chat(from->pack, from->model, out, e);
   char *dir = from->tokfile ? file_dirname(from->tokfile) : NULL;
   bool ok = hfchat_read(out, dir, from->file, e);
@@ -54,12 +54,21 @@ static bool read_source(const ChatSource *from, HfChat *out, RtError *e) {
   return ok;
 }
 
+bool chat_same(const ChatSource *a, const ChatSource *b) {
+  RtError ignored;
+  HfChat x = {0}, y = {0};
+  bool same = chat_read(a, &x, &ignored) && chat_read(b, &y, &ignored) && x.n == y.n && !x.text == !y.text &&
+              (!x.text || (!memcmp(x.text, y.text, x.n) && json_equal(x.names, y.names)));
+  hfchat_free(&x), hfchat_free(&y);
+  return same;
+}
+
 const Chat *chat_ready(Chat *c, RtError *e) {
   RtError why;
   HfChat hf;
   if (c->lent) return c->lent;
   if (atomic_load(&c->ready)) return c;
-  if (!read_source(&c->from, &hf, e)) return hfchat_free(&hf), NULL;
+  if (!chat_read(&c->from, &hf, e)) return hfchat_free(&hf), NULL;
   c->hf = hf;
   if (hf.text && !(c->template = template_open(hf.from, hf.text, hf.n, &why))) c->why = rt_strdup(why.text);
   if (c->template && c->tok) c->turn_end = find_turn_end(c, c->tok);
@@ -120,6 +129,12 @@ static void join_contents(const Conversation *c, size_t n, bool prompt, Rendered
   }
   if (prompt && n) bytes_put(&t.b, "\n", 1);
   *out = (Rendered){t.b.s, t.b.n, t.run, t.n_runs};
+}
+
+// Whether a stream reads a rendering of its own, and not the anchor's or a text that has nothing to do with it.
+static bool wants_text(const ChatRules *r, int k) {
+  const Stream *s = &r->streams->s[k];
+  return k == 0 || (s->tok && (!s->shares || s->renders) && !(r->own && r->own[k].text));
 }
 
 // Stream k's text of the first n messages.
@@ -290,7 +305,7 @@ static bool follow_text(const Sides *x, int64_t drop, Follow *f, RtError *e) {
   for (int64_t i = 0; ok && i < t->n; i++) {
     for (int k = 1; k < n; k++) {
       size_t to = at[k];
-      if (i < x->said && r->streams->s[k].tok) to = whole_chars(&side[k].r, open_until(&side[0], &side[k], x->messages, token_end(t, i, side[0].r.n)));
+      if (i < x->said && wants_text(r, k)) to = whole_chars(&side[k].r, open_until(&side[0], &side[k], x->messages, token_end(t, i, side[0].r.n)));
       if (to < at[k]) to = at[k];
       bytes[k] = side[k].r.text ? side[k].r.text + at[k] : "", len[k] = to - at[k], at[k] = to;
     }
@@ -304,7 +319,7 @@ static bool follow_text(const Sides *x, int64_t drop, Follow *f, RtError *e) {
 static Follow *follow_sides(const void *user, int64_t drop, RtError *e) {
   const Sides *x = user;
   Follow *f = follow_bare(x->r->streams, drop > 0);
-  if (follow_text(x, drop, f, e)) return f;
+  if (own_begin(f, x->r->own, e) && follow_text(x, drop, f, e)) return f;
   follow_free(f);
   return NULL;
 }
@@ -380,7 +395,6 @@ static bool make_row(const ChatRules *r, const Conversation *c, const Side *side
   return ok;
 }
 
-static bool wants_text(const ChatRules *r, int k) { return k == 0 || r->streams->s[k].tok; }
 
 bool chat_rows(const ChatRules *r, const Conversation *c, ChatRow **rows, int *n, RtError *e) {
   size_t messages = json_array_size(c->messages);

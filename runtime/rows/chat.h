@@ -14,6 +14,7 @@
 #include "runtime/files/files.h"
 #include "runtime/rows/cut.h"
 #include "runtime/rows/follow.h"
+#include "runtime/rows/own.h"
 #include "runtime/template/template.h"
 #include "runtime/text/text.h"
 
@@ -23,6 +24,11 @@ typedef struct ChatSource {
   int model;
   const char *tokfile, *file;
 } ChatSource;
+
+// The template and its names, out's to be let go (hfchat_free) in any case.
+bool chat_read(const ChatSource *from, HfChat *out, RtError *e);
+// Whether two models render alike: both without a template, or with the same, byte for byte, and the same names in it. What cannot be read is like nothing.
+bool chat_same(const ChatSource *a, const ChatSource *b);
 
 // One model's, of one thread. Nothing of it is read before the first conversation is (chat_ready): most programs never see one.
 typedef struct Chat {
@@ -50,6 +56,7 @@ typedef struct ChatRules {
   const Streams *streams;      // each with its chat
   int64_t vocab;
   CutRules cut;                // what becomes of rows that are longer than a context
+  const OwnText *own;          // by stream: what it reads in place of the conversation; NULL: none does
   bool all;                    // everything is trained on, not the answers alone
   struct tm date;              // today's, for templates that ask
 } ChatRules;

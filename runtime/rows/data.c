@@ -10,6 +10,7 @@
 #include "runtime/files/files.h"
 #include "runtime/rows/chat.h"
 #include "runtime/rows/cut.h"
+#include "runtime/rows/own.h"
 
 #define ROWS "{\"text\"}, {\"prompt\", \"completion\"}, {\"messages\"} or {\"input_ids\", \"labels\"}"
 
@@ -18,6 +19,7 @@ typedef struct Reader {
   const DataOptions *o;
   RtError *e;
   Data *data;
+  OwnText *own;                // of the row at hand, by stream; NULL: augments have none
   int64_t line, row, first;    // of it: its number, its place among the rows, its first window in data
 } Reader;
 
@@ -125,7 +127,7 @@ static bool follow_window(Reader *r, const Windows *w, DataRow *row, int64_t at,
   int64_t words = at + k < w->of_text ? k : at < w->of_text ? w->of_text - at : 0, to = at + words;
   if (to < w->of_text) end = (size_t)(w->span[to - 1].end < w->span[to].begin ? w->span[to - 1].end : w->span[to].begin);
   Follow *f = row->follow = follow_new(r->o->streams, at > 0);
-  if (!follow_prompt_end(f, &why) || !follow_silent(f, w->prefix, w->np, &why) ||
+  if (!own_begin(f, r->own, &why) || !follow_prompt_end(f, &why) || !follow_silent(f, w->prefix, w->np, &why) ||
       !follow_encoded(f, r->o->tok, w->ids + at, w->span + at, words, w->text, begin, end, &why) ||
       !follow_silent(f, w->ids + at + words, k - words, &why)) return at_line(r, &why);
   follow_seal(f);
@@ -198,7 +200,7 @@ static Follow *follow_pair(const void *user, int64_t drop, RtError *e) {
   const Pair *p = user;
   Follow *f = follow_new(p->r->o->streams, drop > 0);
   int64_t said = p->np + p->prompt->n + p->completion->n;
-  if (follow_silent(f, p->row->ids, p->np, e) && follow_part(p->r, f, p->prompt, drop, e) && follow_prompt_end(f, e) && follow_part(p->r, f, p->completion, 0, e) &&
+  if (own_begin(f, p->r->own, e) && follow_silent(f, p->row->ids, p->np, e) && follow_part(p->r, f, p->prompt, drop, e) && follow_prompt_end(f, e) && follow_part(p->r, f, p->completion, 0, e) &&
       follow_silent(f, p->row->ids + said, p->row->n - said, e)) return f;
   follow_free(f);
   return NULL;
@@ -239,7 +241,7 @@ static bool read_chat(Reader *r, const json_t *obj) {
   Conversation c;
   if (!conversation_read(&c, obj, &why)) return at_line(r, &why);
   const Streams alone = {.n = 0};
-  const ChatRules rules = {.tok = r->o->tok, .ends = r->o->ends, .streams = r->o->streams ? r->o->streams : &alone, .vocab = r->o->vocab, .cut = cut_rules(r),
+  const ChatRules rules = {.tok = r->o->tok, .ends = r->o->ends, .streams = r->o->streams ? r->o->streams : &alone, .vocab = r->o->vocab, .cut = cut_rules(r), .own = r->own,
                            .all = r->o->train_all, .date = r->o->date};
   ChatRow *rows = NULL;
   int n = 0;
@@ -272,7 +274,7 @@ static Follow *follow_numbers(const void *user, int64_t drop, RtError *e) {
   memcpy(ids, x->row->ids, (size_t)n * sizeof *ids);
   cut_out(ids, n, x->keep, drop);
   Follow *f = follow_new(x->r->o->streams, drop > 0);
-  bool ok = follow_ids(f, x->r->o->tok, ids, n - drop, x->prompt - drop, e);
+  bool ok = own_begin(f, x->r->own, e) && follow_ids(f, x->r->o->tok, ids, n - drop, x->prompt - drop, e);
   rt_free(ids);
   if (ok) return f;
   follow_free(f);
@@ -318,6 +320,7 @@ static bool need_string(const Reader *r, const json_t *obj, const char *key, con
 // Whether nothing more is to be known of a row of these texts.
 static bool is_decided(const Reader *r, const json_t *const *text, int n) {
   if (r->o->form) return true;
+  if (r->own) return false;
   bool fits = r->o->bytes && byte_rule_fits(r->o->bytes, text, n);
   r->data->decided += fits;
   return fits;
@@ -339,10 +342,8 @@ static bool other_keys(const Reader *r, const json_t *obj) {
   return rt_fail(r->e, "%s:%lld: expected the keys of one kind of row, " ROWS ", found %s", r->path, (long long)r->line, found);
 }
 
-static bool read_row(Reader *r, const json_t *obj) {
+static bool read_kind(Reader *r, const json_t *obj) {
   const json_t *ids = json_object_get(obj, "input_ids"), *a, *b;
-  if (!json_is_object(obj))
-    return rt_fail(r->e, "%s:%lld: expected a row, an object such as " ROWS ", found %s", r->path, (long long)r->line, rtj_kind(obj));
   if (ids) return read_ids(r, ids, json_object_get(obj, "labels"));
   bool text = json_object_get(obj, "text"), pair = json_object_get(obj, "prompt") || json_object_get(obj, "completion");
   bool chat = conversation_is(obj);
@@ -353,6 +354,31 @@ static bool read_row(Reader *r, const json_t *obj) {
   if (text) return need_string(r, obj, "text", &a) && (is_decided(r, &a, 1) || read_text(r, a));
   if (!need_string(r, obj, "prompt", &a) || !need_string(r, obj, "completion", &b)) return false;
   return is_decided(r, (const json_t *[]){a, b}, 2) || read_pair(r, a, b);
+}
+
+// Whether an augment is given what is to be completed.
+static bool is_given(const Reader *r, const json_t *obj) {
+  const json_t *text = json_object_get(obj, "completion"), *messages = json_object_get(obj, "messages"), *m;
+  if (!text) text = json_object_get(obj, "output");
+  if (text) return own_holds(r->o->streams, r->own, json_string_value(text), json_string_length(text));
+  for (size_t i = 0; i < json_array_size(messages); i++) {
+    m = json_array_get(messages, i);
+    const char *role = json_string_value(json_object_get(m, "role"));
+    text = json_object_get(m, "content");
+    if (role && !strcmp(role, "assistant") && own_holds(r->o->streams, r->own, json_string_value(text), json_string_length(text))) return true;
+  }
+  return false;
+}
+
+static bool read_row(Reader *r, const json_t *obj) {
+  RtError why;
+  if (!json_is_object(obj))
+    return rt_fail(r->e, "%s:%lld: expected a row, an object such as " ROWS ", found %s", r->path, (long long)r->line, rtj_kind(obj));
+  if (!own_read(r->o->streams, r->o->alone ? NULL : json_object_get(obj, "augment"), &r->own, &why)) return at_line(r, &why);
+  bool ok = read_kind(r, obj);
+  if (ok && r->own) r->data->own++, r->data->given += is_given(r, obj);
+  rt_free(r->own);
+  return ok;
 }
 
 // A line that is no JSON: mostly text, or JSON that goes over several lines.
@@ -462,13 +488,13 @@ void data_free(Data *d) {
 }
 
 void data_uncount(Data *d) {
-  d->rewritten = d->turns = d->tokens = d->labelled = d->windows = d->trained = d->looked = d->of = d->decided = d->texts = 0;
+  d->own = d->given = d->rewritten = d->turns = d->tokens = d->labelled = d->windows = d->trained = d->looked = d->of = d->decided = d->texts = 0;
   memset(d->limit, 0, (size_t)d->nlimit * sizeof *d->limit);
 }
 
 void data_count_in(Data *d, const Data *from) {
   d->tokens += from->tokens, d->labelled += from->labelled, d->looked += from->looked, d->decided += from->decided, d->texts += from->texts;
-  d->rewritten += from->rewritten, d->turns += from->turns;
+  d->rewritten += from->rewritten, d->turns += from->turns, d->own += from->own, d->given += from->given;
   d->windows += from->windows, d->trained += from->trained;
   if (from->of) d->of = from->of;
   for (int64_t k = 0; k < d->nlimit; k++) {

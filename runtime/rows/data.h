@@ -39,6 +39,7 @@ typedef struct DataOptions {
   int64_t vocab;                // ids must be below this
   const Streams *streams;       // the program's; NULL: the anchor's alone
   int64_t context;              // of the anchor's stream: longer texts are split into windows
+  bool alone;                   // one model of a composition by itself: what augments would read of their own is nobody's
   const char *only_text;        // a model's name: rows of ids are refused, for they are not its; NULL: they are read
   int too_long;                 // TOO_LONG_*: what becomes of longer rows of other kinds (cut.h)
   bool train_all;               // of conversations, not the answers alone
@@ -100,6 +101,9 @@ bool data_text(const DataFile *f, int64_t row, LineText *t, RtError *e);        
 int64_t data_bytes(const DataFile *f);                          // of all files
 // How many rows of an epoch of `rows` are whose, by n shares that are above 0: each within one of what its share asks for, and `rows` together.
 void data_apportion(const double *share, int n, int64_t rows, int64_t *taken);
+// Whether texts of augments' own, or conversations, may stand in one of the files (files/lines).
+bool data_augments(const DataFile *f);
+bool data_talks(const DataFile *f);
 
 // Rows that were read, each window of a text as one. One thread's.
 typedef struct Data {
@@ -111,6 +115,7 @@ typedef struct Data {
   int64_t looked, of;           // so many rows of a file were read, of those that it has
   int64_t decided;              // of them by their bytes alone, and counted in nothing else
   int64_t texts;                // of them so many are a text, or two
+  int64_t own, given;           // rows where augments have texts of their own; of these, those where one holds what is to be completed
   int64_t nlimit;
   DataLimit *limit;             // by stream (the anchor's alone is one): what its context did
   LineText text;

@@ -140,3 +140,15 @@ DataPartCount data_count_part(const DataFile *f, const Data *look, int part) {
   out.looked = f->nparts == 1 ? look->looked : seen;           // a row may have become none
   return out;
 }
+
+bool data_augments(const DataFile *f) {
+  int k = 0;
+  while (k < f->nparts && !f->part[k].lines.augments) k++;
+  return k < f->nparts;
+}
+
+bool data_talks(const DataFile *f) {
+  int k = 0;
+  while (k < f->nparts && !f->part[k].lines.talks) k++;
+  return k < f->nparts;
+}

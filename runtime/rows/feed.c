@@ -23,7 +23,7 @@ static void tell_limit(const Streams *ss, int k, const char *path, const char *o
 }
 
 DataOptions feed_options(const Models *m) {
-  return (DataOptions){.tok = m->tok, .ends = &m->ends, .streams = &m->streams, .vocab = m->vocab, .context = m->context, .only_text = m->only_text, .too_long = m->too_long, .train_all = m->train_all, .date = m->date};
+  return (DataOptions){.tok = m->tok, .ends = &m->ends, .streams = &m->streams, .vocab = m->vocab, .context = m->context, .only_text = m->only_text, .alone = m->alone, .too_long = m->too_long, .train_all = m->train_all, .date = m->date};
 }
 
 static void tell_data(const Streams *ss, const char *path, const Data *d) {
@@ -32,6 +32,9 @@ static void tell_data(const Streams *ss, const char *path, const Data *d) {
   if (d->rewritten)
     rt_note("%s: %sa chat template rewrites earlier turns: %lld conversation%s became %lld rows, one for each answer", path, of, (long long)d->rewritten,
             plural(d->rewritten), (long long)d->turns);
+  if (d->given)
+    rt_warn("%s: %sof %lld row%s with texts of augments' own, %lld hold%s what is to be completed: the anchor sees it from its first token on", path, of, (long long)d->own,
+            plural(d->own), (long long)d->given, d->given == 1 ? "s" : "");
   for (int k = 0; k < ss->n; k++) tell_limit(ss, k, path, of, &d->limit[k]);
 }
 
@@ -51,11 +54,11 @@ void feed_looked(const DataFile *f, Data *look) {
   if (look && f->held != look) data_free(look);
 }
 
-Data *feed_open(const Models *m, const char *path, RtError *e) {
+Data *feed_whole(const Models *m, const DataFile *f, RtError *e) {
   RT_IN_PHASE(RT_PHASE_READ);
   DataOptions o = feed_options(m);
-  Data *d = data_read(path, true, &o, e);
-  if (d) feed_tell(m, file_said(path), d);
+  Data *d = data_sample(f, &o, INT64_MAX, 0, e);
+  if (d) feed_tell(m, data_path(f), d);
   return d;
 }
 

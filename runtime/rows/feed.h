@@ -12,8 +12,8 @@ enum { FEED_WHOLE = 4 << 20, FEED_SAMPLE = 1 << 20 };
 // That look, of a file that is looked at once. What is whole the file holds from now on. Says what contexts do to the rows (feed_tell). NULL on error.
 Data *feed_look(const Models *m, DataFile *f, RtError *e);
 void feed_looked(const DataFile *f, Data *look);               // done with it; NULL: nothing
-// Every row of a file (or what comes through a pipe), in memory, likewise.
-Data *feed_open(const Models *m, const char *path, RtError *e);
+// Every row of a file, in memory, likewise.
+Data *feed_whole(const Models *m, const DataFile *f, RtError *e);
 // Warns where rows were cut, notes where texts became windows: of all rows of the file, or of a sample, which is said.
 void feed_tell(const Models *m, const char *path, const Data *d);
 int64_t feed_longest(const Data *d);                            // most tokens a row's training takes of a stream

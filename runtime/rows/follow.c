@@ -17,7 +17,8 @@ void streams_free(Streams *ss) {
 }
 
 Streams streams_share(const Streams *ss) {
-  Streams own = {.s = rt_alloc((size_t)ss->n, sizeof *own.s), .n = ss->n};
+  Streams own = {.s = rt_alloc((size_t)ss->n, sizeof *own.s), .n = ss->n, .name = ss->name, .models = ss->models, .anchor = ss->anchor};
+  if (ss->of && ss->models) own.of = memcpy(rt_alloc((size_t)ss->models, sizeof *own.of), ss->of, (size_t)ss->models * sizeof *own.of);
   for (int k = 0; k < ss->n; k++) {
     own.s[k] = ss->s[k];
     if (!ss->s[k].tok) continue;
@@ -35,6 +36,12 @@ static void append(FollowTokens *t, const int32_t *ids, int64_t n) {
   t->n += n;
 }
 
+// Whether a stream reads the anchor's ids.
+static bool copies(const Follow *f, int k) {
+  const Stream *s = &f->streams->s[k];
+  return !f->s[k].own && (!s->tok || (s->shares && !(f->rendered && s->renders)));
+}
+
 // Takes over the tokens that have settled since.
 static bool settle(const Follow *f, const Stream *s, FollowTokens *t, RtError *e) {
   const int32_t *prefix, *ids;
@@ -47,22 +54,22 @@ static bool settle(const Follow *f, const Stream *s, FollowTokens *t, RtError *e
   return true;
 }
 
-static Follow *new_follow(const Streams *ss, bool continuation, bool bare) {
+static Follow *new_follow(const Streams *ss, bool continuation, bool bare, bool rendered) {
   if (ss->n < 2) return NULL;
   Follow *f = rt_alloc(1, sizeof *f);
-  *f = (Follow){.streams = ss, .prompt = -1, .continuation = continuation, .bare = bare};
+  *f = (Follow){.streams = ss, .prompt = -1, .continuation = continuation, .bare = bare, .rendered = rendered};
   f->s = rt_alloc((size_t)ss->n, sizeof *f->s);
   for (int k = 1; k < ss->n; k++) {
     const int32_t *prefix;
-    if (!ss->s[k].tok) continue;
+    if (copies(f, k)) continue;
     if (!bare) append(&f->s[k], prefix, tokenizer_prefix(ss->s[k].tok, &prefix));
     f->s[k].text = settled_new(ss->s[k].rule, continuation);
   }
   return f;
 }
 
-Follow *follow_new(const Streams *ss, bool continuation) { return new_follow(ss, continuation, false); }
-Follow *follow_bare(const Streams *ss, bool continuation) { return new_follow(ss, continuation, !continuation); }
+Follow *follow_new(const Streams *ss, bool continuation) { return new_follow(ss, continuation, false, false); }
+Follow *follow_bare(const Streams *ss, bool continuation) { return new_follow(ss, continuation, !continuation, true); }
 
 void follow_seal(Follow *f) {
   for (int k = 1; f && k < f->streams->n; k++) {
@@ -77,9 +84,36 @@ void follow_seal(Follow *f) {
 void follow_free(Follow *f) {
   if (!f) return;
   follow_seal(f);
-  for (int k = 1; k < f->streams->n; k++) rt_free(f->s[k].ids), rt_free(f->s[k].seen), rt_free(f->s[k].said), rt_free(f->s[k].end);
+  for (int k = 1; k < f->streams->n; k++) rt_free(f->s[k].ids), rt_free(f->s[k].seen), rt_free(f->s[k].said), rt_free(f->s[k].end), rt_free(f->s[k].own);
   rt_free(f->s), rt_free(f->id);
   rt_free(f);
+}
+
+// ---- a text of its own
+
+bool follow_own(Follow *f, int k, const char *text, size_t n, RtError *e) {
+  const Stream *s = &f->streams->s[k];
+  FollowTokens *t = &f->s[k];
+  const int32_t *prefix;
+  int32_t *ids;
+  int64_t np = tokenizer_prefix(s->tok, &prefix), m = tokenizer_encode(s->tok, text, n, false, &ids, NULL, e);
+  if (m < 0) return false;
+  t->n = 0;
+  append(t, prefix, np), append(t, ids, m);
+  rt_free(ids);
+  for (int64_t i = 0; i < t->n; i++)
+    if (t->ids[i] >= s->vocab)
+      return rt_fail(e, "the tokenizer of model %s gives id %d for its own text; the model knows ids below %lld", s->model, (int)t->ids[i], (long long)s->vocab);
+  if (t->text) settled_free(t->text);
+  t->text = NULL, t->ended = true;
+  t->own = memcpy(rt_alloc(n + 1, 1), text, n), t->own_len = n;
+  return true;
+}
+
+void follow_own_of(Follow *f, const Follow *from) {
+  RtError e;
+  for (int k = 1; from && k < f->streams->n; k++)
+    if (from->s[k].own && !follow_own(f, k, from->s[k].own, from->s[k].own_len, &e)) fprintf(stderr, "calm: bug: a text that was read cannot be read again: %s\n", e.text), abort();
 }
 
 // ---- growing
@@ -99,10 +133,11 @@ bool follow_token_each(Follow *f, int32_t id, const char *const *bytes, const si
   for (int k = 1; k < f->streams->n; k++) {
     const Stream *s = &f->streams->s[k];
     FollowTokens *t = &f->s[k];
+    bool copy = copies(f, k);
     if (n[k]) memcpy(t->said + t->len, bytes[k], n[k]);
     t->len += n[k];
-    if (!t->ended && !s->tok) append(t, &id, 1);
-    if (!t->ended && s->tok && n[k] && (!settled_push(t->text, bytes[k], n[k], e) || !settle(f, s, t, e))) return false;
+    if (!t->ended && copy) append(t, &id, 1);
+    if (!t->ended && !copy && n[k] && (!settled_push(t->text, bytes[k], n[k], e) || !settle(f, s, t, e))) return false;
     t->seen[f->n] = (int32_t)t->n;
     t->end[f->n] = (int64_t)t->len;
   }
@@ -128,7 +163,7 @@ bool follow_prompt_end(Follow *f, RtError *e) {
     const Stream *s = &f->streams->s[k];
     FollowTokens *t = &f->s[k];
     if (!s->prompt_only || t->ended) continue;
-    if (s->tok && (!settled_end(t->text, e) || !settle(f, s, t, e))) return false;
+    if (!copies(f, k) && (!settled_end(t->text, e) || !settle(f, s, t, e))) return false;
     if (f->n) t->seen[f->n - 1] = (int32_t)t->n;
     t->ended = true;
   }
@@ -171,9 +206,10 @@ Follow *follow_copy(const Follow *f, int64_t n) {
   if (!f) return NULL;
   RtError e;
   int streams = f->streams->n;
-  Follow *c = new_follow(f->streams, f->continuation, f->bare);
+  Follow *c = new_follow(f->streams, f->continuation, f->bare, f->rendered);
   const char **bytes = rt_alloc((size_t)streams, sizeof *bytes);
   size_t *len = rt_alloc((size_t)streams, sizeof *len);
+  follow_own_of(c, f);
   bool ok = f->prompt != 0 || follow_prompt_end(c, &e);
   for (int64_t i = 0; i < n && ok; i++) {
     for (int k = 1; k < streams; k++) {
@@ -212,12 +248,13 @@ bool follow_share(const Follow *f, int64_t n, int k, FollowShare *sum, RtError *
   TokSpan *span = NULL;
   const int32_t *prefix;
   int64_t read = s->prompt_only && f->prompt < n ? f->prompt : n, len = read > 0 ? t->end[read - 1] : 0, ended = 0;
-  int64_t all = s->tok ? tokenizer_encode(s->tok, t->said ? t->said : "", (size_t)len, f->continuation, NULL, &span, e) : 0;
+  bool whole = t->own || copies(f, k);            // nothing of it is waited for
+  int64_t all = !whole ? tokenizer_encode(s->tok, t->said ? t->said : "", (size_t)len, f->continuation, NULL, &span, e) : 0;
   if (all < 0) return false;
   for (int64_t i = 0; i < n; i++) {
     while (ended < all && span[ended].end <= t->end[i]) ended++;
     sum->visible += t->seen[i];
-    sum->ended += s->tok ? (f->bare ? 0 : tokenizer_prefix(s->tok, &prefix)) + ended : t->seen[i];
+    sum->ended += !whole ? (f->bare ? 0 : tokenizer_prefix(s->tok, &prefix)) + ended : t->seen[i];
   }
   rt_free(span);
   return true;

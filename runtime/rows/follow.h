@@ -9,6 +9,7 @@
 //   - A stream begins with its tokenizer's prefix (BOS), visible from the first position on.
 //   - `reads prompt`: the prompt is a complete text at its last token, where all of it becomes visible; nothing behind it is read.
 //     With the anchor's tokenizer the ids are the anchor's own, and position i sees those up to i.
+//   - A text of its own (own.h) a stream reads in place of the anchor's: all of it is visible from the first anchor token on.
 #ifndef CALM_RUNTIME_FOLLOW_H
 #define CALM_RUNTIME_FOLLOW_H
 #include "runtime/text/text.h"
@@ -17,6 +18,8 @@ typedef struct Stream {
   const char *model;           // the first model that reads it, for messages
   Tokenizer *tok;              // owned; NULL: stream 0, or the anchor's ids
   Settler *rule;               // owned; NULL where tok is
+  bool shares;                 // tok is the anchor's: of a text that is not its own it reads the anchor's ids
+  bool renders;                // and of a conversation its own template's rendering
   bool prompt_only;
   int64_t context, vocab;      // smallest over its models: most tokens, and ids must be below vocab
   struct Chat *chat;           // its model's chat template, borrowed; NULL: none (chat.h)
@@ -27,6 +30,8 @@ typedef struct Streams {
   Stream *s;                   // s[0] is the anchor's own
   int n;
   int *of;                     // per model of the program: its stream
+  const char *const *name;     // per model, models of them, and which is the anchor; borrowed
+  int models, anchor;
 } Streams;
 
 void streams_free(Streams *ss);
@@ -42,6 +47,8 @@ typedef struct FollowTokens {
   int32_t *seen;               // per anchor token: how many of ids its position sees
   SettledText *text;           // NULL once no more is read
   bool ended;
+  char *own;                   // its own text, own_len bytes; NULL: it reads the anchor's
+  size_t own_len;
   char *said;                  // the text of the anchor's tokens as this stream reads it, whole
   size_t len, cap_said;
   int64_t *end;                // per anchor token: bytes of it up to and with that token
@@ -53,6 +60,7 @@ typedef struct Follow {
   int32_t *id;                 // the anchor's tokens
   int64_t n, cap;
   int64_t prompt;              // anchor tokens of the prompt; -1: it has not ended
+  bool rendered;               // a conversation, which streams render by their own templates
   bool bare;                   // streams begin with no prefix: their texts have it
   TokStream *said;             // owned; decodes tokens that come without their text, NULL before the first
 } Follow;
@@ -62,6 +70,10 @@ Follow *follow_new(const Streams *ss, bool continuation);
 // The same for texts that bring all of their tokens with them (a chat template's): nothing is put before them, unless they have lost their beginning.
 Follow *follow_bare(const Streams *ss, bool continuation);
 void follow_free(Follow *f);
+// Stream k reads this text of its own, and no token of the anchor's. Before the first token.
+bool follow_own(Follow *f, int k, const char *text, size_t n, RtError *e);
+// The same texts as of `from` (may be NULL), which were read.
+void follow_own_of(Follow *f, const Follow *from);
 // The next token of the anchor, and the n bytes of text it adds, whole characters. False and an error where a following model does not know
 // a token.
 bool follow_token(Follow *f, int32_t id, const char *bytes, size_t n, RtError *e);

@@ -96,16 +96,26 @@ static Tokenizer *open_tokenizer(const Models *m, int i, RtError *e) {
 
 static bool has_tokenizer(const Models *m, int i) { return m->pack ? packed_tokenizer(m->pack, i) >= 0 : m->tokfile[i] != NULL; }
 
+static ChatSource source_of(const Models *m, int i) {
+  return (ChatSource){.pack = m->pack, .model = i, .tokfile = m->tokfile[i], .file = i == m->prog->anchor ? m->template : NULL};
+}
+
+// Whether two models read conversations alike, where that matters; without a tokenizer a model reads what the other does.
+static bool alike(const Models *m, int i, int j) {
+  const ChatSource a = source_of(m, i), b = source_of(m, j);
+  return !m->talks || i == j || !has_tokenizer(m, i) || !has_tokenizer(m, j) || chat_same(&a, &b);
+}
+
 // *k: the stream that model i reads, which may be a new one; *shared: with the anchor's ids.
 static bool find_stream(const Models *m, int i, int *k, bool *shared, RtError *e) {
   const Prog *p = m->prog;
   if (!same_tokenizer(m, i, p->anchor, shared, e)) return false;
-  if (*shared && !p->model[i].prompt_only) return *k = 0, true;
+  if (*shared && !p->model[i].prompt_only && (!m->apart || !m->tok || i == p->anchor) && alike(m, i, p->anchor)) return *k = 0, true;
   for (*k = 1; *k < m->streams.n; ++*k) {
     const Stream *s = &m->streams.s[*k];
-    bool same = *shared && !s->tok;
-    if (!*shared && s->tok && !same_tokenizer(m, i, prog_model(p, s->model), &same, e)) return false;
-    if (same && s->prompt_only == p->model[i].prompt_only) return true;
+    bool same = *shared && (!s->tok || s->shares);
+    if (!*shared && s->tok && !s->shares && !same_tokenizer(m, i, prog_model(p, s->model), &same, e)) return false;
+    if (same && s->prompt_only == p->model[i].prompt_only && !m->apart && alike(m, i, prog_model(p, s->model))) return true;
   }
   return true;
 }
@@ -118,7 +128,10 @@ static bool choose_stream(Models *m, int i, RtError *e) {
   Stream *s = &m->streams.s[k];
   if (k == m->streams.n) {
     *s = (Stream){.model = pm->name, .prompt_only = pm->prompt_only, .context = INT32_MAX, .vocab = INT32_MAX};
+    s->renders = shared && m->tok && !alike(m, i, m->prog->anchor);
+    s->shares = shared && m->tok && (m->apart || s->renders);
     if (!shared && !(s->tok = open_tokenizer(m, i, e))) return false;
+    if (s->shares) s->tok = tokenizer_share(m->tok);
     if (s->tok) s->rule = settler_new(s->tok);
     m->streams.n++;
   }
@@ -141,22 +154,28 @@ static bool check_prefix(const Stream *s, RtError *e) {
                  (long long)s->context);
 }
 
-static bool open_tokenizers(Models *m, RtError *e) {
+static bool open_streams(Models *m, RtError *e) {
   const Prog *p = m->prog;
   int a = p->anchor;
   m->streams.s = rt_alloc((size_t)p->nmodel + 1, sizeof *m->streams.s);
   m->streams.of = rt_alloc((size_t)p->nmodel, sizeof *m->streams.of);
-  m->streams.n = 1;
+  m->streams.n = 1, m->streams.name = m->name, m->streams.models = p->nmodel, m->streams.anchor = a;
   m->streams.s[0] = (Stream){.model = p->model[a].name, .context = INT32_MAX, .vocab = INT32_MAX};
   for (int i = 0; i < p->nmodel; i++)
     if (!choose_stream(m, i, e)) return false;
   for (int k = 1; k < m->streams.n; k++) {         // ids that are the anchor's own
     Stream *s = &m->streams.s[k];
     if (!check_prefix(s, e)) return false;
-    if (!s->tok && s->vocab < m->streams.s[0].vocab) m->streams.s[0].vocab = s->vocab;
+    if ((!s->tok || s->shares) && s->vocab < m->streams.s[0].vocab) m->streams.s[0].vocab = s->vocab;
   }
   m->context = m->streams.s[0].context, m->vocab = m->streams.s[0].vocab;
-  return !has_tokenizer(m, a) || (m->tok = open_tokenizer(m, a, e));
+  return true;
+}
+
+static bool open_tokenizers(Models *m, RtError *e) {
+  m->name = rt_alloc((size_t)m->prog->nmodel, sizeof *m->name);
+  for (int i = 0; i < m->prog->nmodel; i++) m->name[i] = m->prog->model[i].name;
+  return open_streams(m, e) && (!has_tokenizer(m, m->prog->anchor) || (m->tok = open_tokenizer(m, m->prog->anchor, e)));
 }
 
 static bool read_ends(Models *m, RtError *e) {
@@ -172,24 +191,37 @@ static bool read_ends(Models *m, RtError *e) {
 
 // ---- chat templates
 
-static void start_chat(Models *m, int k, const char *template) {
-  int i = k ? prog_model(m->prog, m->streams.s[k].model) : m->prog->anchor;
-  const ChatSource from = {.pack = m->pack, .model = i, .tokfile = m->tokfile[i], .file = template};
+static void start_chat(Models *m, int k) {
+  const ChatSource from = source_of(m, k ? prog_model(m->prog, m->streams.s[k].model) : m->prog->anchor);
   chat_start(&m->chat[k], &from, k ? m->streams.s[k].tok : m->tok);
   m->streams.s[k].chat = &m->chat[k];
 }
 
 static void start_chats(Models *m) {
-  time_t now = time(NULL);
-  localtime_r(&now, &m->date);
   m->chat = rt_alloc((size_t)m->streams.n, sizeof *m->chat);
-  for (int k = 0; k < m->streams.n; k++) start_chat(m, k, NULL);
+  for (int k = 0; k < m->streams.n; k++) start_chat(m, k);
 }
 
 bool models_chat_template(Models *m, const char *path, RtError *e) {
   chat_close(&m->chat[0]);
-  start_chat(m, 0, path);
+  m->template = path;
+  start_chat(m, 0);
   return chat_ready(&m->chat[0], e);
+}
+
+static void close_streams(Models *m) {
+  for (int k = 0; m->chat && k < m->streams.n; k++) chat_close(&m->chat[k]);
+  rt_free(m->chat);
+  m->chat = NULL;
+  streams_free(&m->streams);
+}
+
+bool models_part(Models *m, bool own, bool talk, RtError *e) {
+  close_streams(m);
+  m->apart |= own, m->talks |= talk;
+  if (!open_streams(m, e)) return false;
+  start_chats(m);
+  return true;
 }
 
 bool models_set_date(Models *m, int64_t date, RtError *e) {
@@ -206,6 +238,8 @@ Models *models_open(const Prog *p, const ModelPlace *place, int n, const PackFil
   m->prog = p, m->pack = pack;
   set_dirs(m, place, n);
   if ((pack ? packed_check(pack, p->nmodel, e) : check_models(m, e)) && open_tokenizers(m, e) && read_ends(m, e)) {
+    time_t now = time(NULL);
+    localtime_r(&now, &m->date);
     start_chats(m);
     return m;
   }
@@ -215,13 +249,11 @@ Models *models_open(const Prog *p, const ModelPlace *place, int n, const PackFil
 
 void models_close(Models *m) {
   if (!m) return;
-  if (m->tok) tokenizer_free(m->tok);
   text_ends_free(&m->ends), json_decref(m->generation);
-  for (int k = 0; m->chat && k < m->streams.n; k++) chat_close(&m->chat[k]);
-  rt_free(m->chat);
-  streams_free(&m->streams);
+  close_streams(m);                                // some have shares of the anchor's tokenizer
+  if (m->tok) tokenizer_free(m->tok);
   for (int i = 0; m->tokfile && i < m->prog->nmodel; i++) rt_free(m->tokfile[i]);
-  rt_free(m->dir), rt_free(m->tokfile);
+  rt_free(m->dir), rt_free(m->tokfile), rt_free(m->name);
   rt_free(m);
 }
 
@@ -257,8 +289,10 @@ bool models_pack(const Models *m, PackOut *o, json_t *about, RtError *e) {
   }
   json_t *chat = json_array();
   for (int i = 0; ok && i < m->prog->nmodel; i++) {
-    const Chat *c = chat_ready(&m->chat[m->streams.of[i]], e);
-    if ((ok = c != NULL)) json_array_append_new(chat, packed_chat_json(&c->hf));
+    const ChatSource from = source_of(m, i);
+    HfChat hf = {0};
+    if ((ok = chat_read(&from, &hf, e))) json_array_append_new(chat, packed_chat_json(&hf));
+    hfchat_free(&hf);
   }
   json_object_set_new(about, "chat", chat);
   json_object_set_new(about, "tokenizers", of);

@@ -23,6 +23,11 @@ typedef struct Models {
   int64_t room;                // tokens that prompts which are cut leave free: CutRules
   int too_long;                // what becomes of rows that are longer than a context: likewise
   struct tm date;
+  const OwnText *own;          // what augments read of their own beside a prompt, by stream, borrowed; NULL: nothing
+  const char **name;           // per model
+  bool alone;                  // DataOptions
+  bool apart, talks;           // models_part
+  const char *template;        // the anchor's chat template, a file; NULL: its own
   int64_t context, vocab;      // smallest over the models that read the anchor's ids (vocab: ids must be below it)
 } Models;
 
@@ -35,6 +40,9 @@ typedef struct ModelPlace {
 // pack: NULL, or a pack file of this program, which has tokenizers and the rest; the directories need not be there then. NULL and an error.
 Models *models_open(const Prog *p, const ModelPlace *place, int n, const PackFile *pack, RtError *e);
 void models_close(Models *m);
+// Streams change for what is to be read, and chats with them. own: augments may have texts of their own; each gets a stream that has a tokenizer, or the
+// anchor's. talk: conversations; each gets one whose template renders otherwise than that of the model with which it shares its tokens. Neither undoes the other.
+bool models_part(Models *m, bool own, bool talk, RtError *e);
 // The anchor's chat template is this file's.
 bool models_chat_template(Models *m, const char *path, RtError *e);
 // What templates take for today, YYYYMMDD; as a number, what it is now.

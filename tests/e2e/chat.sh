@@ -96,3 +96,63 @@ echo '{"eos_token": "</s>", "chat_template": 5}' >gemma/tokenizer_config.json
 echo '{"text": "the 3?"}' >x.jsonl
 ./app eval --data x.jsonl --metric loss >said 2>&1 || fail "text needs no chat template: $(cat said)"
 expect 1 'm.jsonl:1: .*gemma/tokenizer_config.json: "chat_template": expected a string, or a list' ./app eval --data m.jsonl --chat-template drops.jinja
+# --- texts that an augment has of its own: whole from the first token on, beside rows without one, in a training gone on with, in what is kept of rows, in generation
+rm gemma/tokenizer_config.json
+printf '%s\n' '{"prompt": "the 3?", "completion": " a 3", "augment": {"aug": "word 7 and a word"}}' '{"prompt": "the 3?", "completion": " a 3"}' \
+  '{"prompt": "the 3?", "completion": " a 4", "augment": {"aug": "word 7 and a word"}}' '{"text": "the 3? a 3", "augment": {"aug": "one"}}' >own.jsonl
+sed -n 2p own.jsonl >plain.jsonl
+cp -r gemma same; cp llama/tokenizer.json same/tokenizer.json                  # an augment with the anchor's tokenizer, which has a stream of its own then
+for of in gemma same; do
+  score loud plain.st --data plain.jsonl --model aug=$of
+  score loud own.st --data own.jsonl --model aug=$of
+  [ "$("$STCAT" own.st 0.visible.aug | sort -u | wc -l)" = 1 ] && [ "$("$STCAT" own.st 0.visible.aug | head -n 1)" = "$("$STCAT" own.st 0.input_ids.aug | wc -l)" ] ||
+    fail "$of: its text is not seen whole: $("$STCAT" own.st 0.visible.aug | tr '\n' ' ')"
+  [ "$("$STCAT" own.st 0.input_ids.aug)" = "$("$STCAT" own.st 2.input_ids.aug)" ] || fail "$of: what it reads of its own depends on the row"
+  "$STCMP" own.st plain.st --key 1.logits --as 0.logits --exact >said 2>&1 || fail "$of: a row without a text of its own is another one beside rows with: $(cat said)"
+  "$STCMP" own.st own.st --key 0.logits --as 1.logits --differ 1e-3 >said 2>&1 || fail "$of: its own text changes nothing: $(cat said)"
+  "$STCMP" own.st own.st --key 0.logits --as 2.logits --rows 5 --exact >said 2>&1 || fail "$of: a completion reaches back: $(cat said)"
+  ./loud score --seed 1 --data own.jsonl --model aug=$of --chunk 1,3,2 --out chunks.st 2>err || fail "--chunk: $(cat err)"
+  "$STCMP" chunks.st own.st --key '*.logits' --exact >said 2>&1 || fail "$of: by cached stepping: $(cat said)"
+done
+for run in whole off; do ./loud train --data own.jsonl --batch 2rows --seed 1 --lr 1e-2 --steps 6 --cache $([ $run = off ] && echo off || echo memory) --overwrite --out own.$run 2>err || fail "train: $(cat err)"; done
+./loud train --data own.jsonl --batch 2rows --seed 1 --lr 1e-2 --steps 6 --stop-after 3 --out own.part 2>err && ./loud train --data own.jsonl --out own.part --resume 2>err || fail "train: $(cat err)"
+for run in off part; do "$STCMP" own.$run/last/theta.safetensors own.whole/last/theta.safetensors --exact >said 2>&1 || fail "own texts, $run: $(cat said)"; done
+grep -q warning err && fail "no text of an augment holds a completion: $(cat err)"
+echo '{"prompt": "the 3?", "completion": " a 3 ", "augment": {"aug": "it is a 3."}}' >given.jsonl
+expect 0 '^warning: given.jsonl: of 1 row with texts of augments. own, 1 holds what is to be completed' ./loud eval --data given.jsonl
+ask() { ./loud generate --params own.whole/last --max-tokens 6 --ignore-eos "$@" 2>err || fail "generate $*: $(cat err)"; }
+ask --prompt "the 3?" --augment "aug=word 7 and a word" >flag
+printf 'word 7 and a word' >own.txt
+ask --prompt "the 3?" --augment aug=@own.txt >file
+sed 's/, "completion": "[^"]*"//' own.jsonl | head -n 2 >asks.jsonl
+ask --data asks.jsonl >rows; ask --prompt "the 3?" >none; ask --data asks.jsonl --augment aug=one >over
+cmp -s flag file || fail "a text from a file is another: $(cat flag file)"
+made() { sed -n "$1p" "$2" | sed 's/.*"generated":\("\([^"\\]\|\\.\)*"\).*/\1/' >line; { "$STCAT" --text <line; echo; }; }
+made 1 rows | cmp -s - flag && made 2 rows | cmp -s - none && made 1 over | cmp -s - flag || fail "rows with texts of their own: $(cat rows over), as flags: $(cat flag none)"
+echo '{"text": "x", "augment": {"agu": "y"}}' >w.jsonl
+expect 1 '^error: w.jsonl:1: "augment": no augment is called "agu"; this program has aug$' ./loud eval --data w.jsonl
+echo '{"text": "x", "augment": "y"}' >w.jsonl
+expect 1 '^error: w.jsonl:1: "augment": expected an object, .*found a string' ./loud eval --data w.jsonl
+expect 1 '"augment": no augment is called "base"; this program has aug' ./loud generate --prompt x --augment base=y
+expect 2 '\-\-augment aug: expected NAME=TEXT, or NAME=@FILE' ./loud generate --prompt x --augment aug
+# --- a model with the anchor's tokenizer reads conversations by its own template: the anchor's own tokens where both are the same, byte for byte; and texts as ever
+printf '%s' "{{ bos_token }}{% for m in messages %}[{{ m.role }}] {{ m.content }}</s>
+{% endfor %}{% if add_generation_prompt %}[assistant] {% endif %}" >llama/chat_template.jinja
+[ -f llama/tokenizer_config.json ] && cp llama/tokenizer_config.json same
+cp llama/chat_template.jinja same
+echo '{"messages": [{"role": "user", "content": "the 3?"}, {"role": "assistant", "content": "a 3 and"}]}' >talk.jsonl
+score loud shared.st --data talk.jsonl --model aug=same
+"$STCAT" shared.st 0.visible.aug >/dev/null 2>&1 && fail "one template, and two renderings"
+printf '%s' "{% for m in messages %}<{{ m.role[0] }}>{{ m.content }}|{% endfor %}{% if add_generation_prompt %}<a>{% endif %}" >same/chat_template.jinja
+score loud other.st --data talk.jsonl --model aug=same
+"$STCMP" other.st shared.st --key 0.logits --differ 1e-3 >said 2>&1 || fail "another template changes nothing: $(cat said)"
+rm same/chat_template.jinja
+score loud joined.st --data talk.jsonl --model aug=same
+printf '%s\n' '{"text": "the 3?\na 3 and"}' >joined.jsonl
+score loud text.st --data joined.jsonl --model aug=same
+"$STCAT" joined.st 0.input_ids.aug >a; "$STCAT" text.st 0.input_ids >b
+[ -s a ] && head -n "$(wc -l <a)" b | cmp -s - a || fail "without a template the contents are read, joined by newlines: $(tr '\n' ' ' <a), $(tr '\n' ' ' <b)"
+./loud score --seed 1 --data talk.jsonl --model aug=same --chunk 1,2 --out chunks.st 2>err || fail "--chunk: $(cat err)"
+"$STCMP" chunks.st joined.st --key '*.logits' --exact >said 2>&1 || fail "by cached stepping: $(cat said)"
+score loud later.st --data leak.jsonl --model aug=same
+"$STCMP" later.st later.st --key 0.logits --as 1.logits --rows 40 --exact >said 2>&1 || fail "what comes later reaches back: $(cat said)"

@@ -66,6 +66,14 @@ static void open_kit(Kit *k, const char *anchor, int streams, const char *augmen
   k->rules = (ChatRules){.tok = k->tok, .ends = &k->ends, .streams = &k->streams, .vocab = 4096, .cut = {.streams = &k->streams, .context = 4096}};
 }
 
+// The augment has the anchor's tokenizer, and a template that renders otherwise.
+static void share_tokenizer(Kit *k) {
+  Stream *s = &k->streams.s[1];
+  settler_free(s->rule), tokenizer_free(s->tok);
+  s->rule = settler_new(s->tok = tokenizer_share(k->tok));
+  s->shares = s->renders = true;
+}
+
 static void close_kit(Kit *k) {
   for (int i = 0; i < k->streams.n; i++) chat_close(&k->chat[i]);
   streams_free(&k->streams);
@@ -181,10 +189,11 @@ static void nothing_leaks(void **state) {
   static const char *const anchors[] = {IM, DROPS, MARKED}, *const others[] = {OTHER, IM, NULL, DROPS};
   static const char *const rest[] = {" later on", "later\n\nelse", "é日 </t> 7", ""};
   for (size_t a = 0; a < 3; a++)
-    for (size_t b = 0; b < 4; b++) {
+    for (size_t b = 0; b < 8; b++) {
       Kit k;
       RtError e;
-      open_kit(&k, anchors[a], 2, others[b]);
+      open_kit(&k, anchors[a], 2, others[b % 4]);
+      if (b >= 4) share_tokenizer(&k);
       ChatRow *first = NULL;
       int n_first = 0;
       for (size_t i = 0; i < 4; i++) {
@@ -222,10 +231,10 @@ static void nothing_leaks(void **state) {
 
 // Training sees before an answer what generation sees: the same tokens of both models.
 static void as_generation(void **state) {
-  (void)state;
   Kit k;
   RtError e;
   open_kit(&k, IM, 2, OTHER);
+  if (*state) share_tokenizer(&k);
   Conversation c = read_row("{\"messages\": [{\"role\": \"user\", \"content\": \"why now\"}, {\"role\": \"assistant\", \"content\": \"so\"}]}"), asked = {.messages = json_array()};
   json_array_append(asked.messages, json_array_get(c.messages, 0));
   ChatRow *rows, prompt;
@@ -238,6 +247,13 @@ static void as_generation(void **state) {
   chat_row_free(&prompt), chat_row_free(&rows[0]), rt_free(rows);
   conversation_free(&c), conversation_free(&asked);
   close_kit(&k);
+}
+
+static void as_generation_shared(void **state) {
+  bool shared = true;
+  *state = &shared;
+  as_generation(state);
+  *state = NULL;
 }
 
 // A conversation that is longer than a context: refused, left out, or cut before its answers, in the anchor's text and the other's, which sees what is left alone.
@@ -317,6 +333,6 @@ static void forms(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(trained), cmocka_unit_test(nothing_leaks), cmocka_unit_test(as_generation), cmocka_unit_test(cut), cmocka_unit_test(forms)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(trained), cmocka_unit_test(nothing_leaks), cmocka_unit_test(as_generation), cmocka_unit_test(as_generation_shared), cmocka_unit_test(cut), cmocka_unit_test(forms)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
