@@ -1,12 +1,14 @@
 // generate: continues a prompt. The completion and a newline go to standard output as whole characters settle; all else
-// to standard error. Many prompts at a time: answers.c.
+// to standard error. Many prompts at a time: answers.c; a conversation: session.c.
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "runtime/commands/answers.h"
 #include "runtime/commands/command.h"
 #include "runtime/commands/owntext.h"
 #include "runtime/commands/sampling.h"
+#include "runtime/commands/session.h"
 #include "runtime/commands/streams.h"
 #include "runtime/commands/writer.h"
 #include "runtime/core/core.h"
@@ -54,12 +56,6 @@ static bool load(App *a, const Options *o, const Prompt *p, RtError *e) {
   return ok;
 }
 
-static void say_end(const Writer *w, const DecodeSeq *s, int64_t prompt, double first, double seconds, bool asked) {
-  fprintf(stderr, "%lld prompt token%s in %.2f s, %lld token%s", (long long)prompt, plural(prompt), first, (long long)w->made, plural(w->made));
-  if (w->made > 1 && seconds > 0) fprintf(stderr, " at %.1f a second", (double)(w->made - 1) / seconds);
-  fprintf(stderr, "; stopped by %s\n", asked ? "a signal" : writer_why(w, s));
-}
-
 static bool run(const App *a, const Options *o, Prompt *p, RtError *e) {
   const Models *m = a->models;
   int64_t n = p->n;
@@ -88,7 +84,7 @@ static bool run(const App *a, const Options *o, Prompt *p, RtError *e) {
   if (ok) ok = streams_written(e);                 // a terminal shows the figures after it
   else fflush(stdout);
   bool asked = !ok && e->about == RT_ABOUT_STOP;
-  if (ok || asked) say_end(&w, s, n, first, rt_now() - start - first, asked);
+  if (ok || asked) writer_tell(&w, n, 0, first, rt_now() - start - first, asked ? "a signal" : writer_why(&w, s));
   writer_free(&w);
   decoder_free(d);
   return ok;
@@ -107,7 +103,9 @@ static bool one(App *a, const Options *o, RtError *e) {
 static int usage(const Options *o) {
   int sources = (o->prompt != NULL) + (o->prompt_file != NULL) + (o->prompts != NULL);
   if (sources > 1) return usage_error("--prompt, --prompt-file and --data: give one of them");
-  if (!sources) return usage_error("give --prompt TEXT (\"\" starts from the beginning-of-text token), or --data FILE of prompts");
+  if (!sources && o->chat && !isatty(STDIN_FILENO))
+    return usage_error("--chat alone is a conversation on a terminal, and standard input is none: give --prompt TEXT, or --data FILE of prompts");
+  if (!sources && !o->chat) return usage_error("give --prompt TEXT (\"\" starts from the beginning-of-text token), --data FILE of prompts, or --chat on a terminal");
   if (!o->chat && o->system && !o->prompts) return usage_error("--system is a message before --prompt's, for --chat");
   if (!o->prompts && o->prompt_too_long == TOO_LONG_skip) return usage_error("--too-long skip leaves rows of --data without an answer; of a prompt: truncate");
   if (!o->prompts && o->answers) return usage_error("--out takes the answers to --data");
@@ -124,7 +122,8 @@ int cmd_generate(const Options *o) {
   if (ok && !a.models->tok) ok = rt_fail(&e, "generate needs a tokenizer, and %s has no tokenizer.json", a.prog->model[a.prog->anchor].name);
   if (ok) sampling_tell(a.models, o), a.models->too_long = o->prompt_too_long, a.models->room = writer_most(a.models, o, 0, &most);
   if (ok && !o->prompts) options_idle(o, FLAG_slots, "there is no --data");
-  ok = ok && (o->prompts ? answers_make(&a, o, &e) : one(&a, o, &e));
+  bool given = o->prompt || o->prompt_file;
+  ok = ok && (o->prompts ? answers_make(&a, o, &e) : given ? one(&a, o, &e) : session_run(&a, o, &e));
   app_close(&a);
   return ok ? 0 : cmd_fail(o, &e);
 }

@@ -4,19 +4,22 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/eventfd.h>
 #include <ucontext.h>
 #include <unistd.h>
 
-static volatile sig_atomic_t asks, asked, on_terminal;
+static volatile sig_atomic_t asks, asked, on_terminal, interrupted;
+static volatile sig_atomic_t wake = -1;                // of a conversation: an eventfd, which any thread's handler writes to; -1: there is none
 static _Alignas(64) char fault_stack[64 << 10];        // a full stack has no room for a handler
 static const int FAULT[] = {SIGBUS, SIGSEGV};
 static struct sigaction before[sizeof FAULT / sizeof FAULT[0]];
 
-int signals_asked(void) { return asked; }
+int signals_asked(void) { return asked ? asked : interrupted; }
 
 static void say(const char *text, size_t n) {
   for (ssize_t k; n; text += k, n -= (size_t)k)
@@ -27,20 +30,45 @@ static void say(const char *text, size_t n) {
 
 static void on_ask(int sig) {
   static const char text[] = "\nstopping after this step; again to stop at once\n";
+  static const uint64_t one = 1;
   int kept = errno, skip = !on_terminal;
-  if (asked || !asks) {
+  bool turn = wake >= 0 && sig == SIGINT;
+  if (!turn && (asked || !asks)) {
     signal(sig, SIG_DFL);
     raise(sig);
     _exit(128 + sig);                              // the first process of a container is not killed that way
   }
-  asked = sig;
-  say(text + skip, sizeof text - 1 - (size_t)skip);
+  if (turn) interrupted = sig;
+  else asked = sig;
+  if (wake >= 0 && write(wake, &one, sizeof one) < 0) errno = kept;        // it is full: whoever waits wakes
+  if (!turn) say(text + skip, sizeof text - 1 - (size_t)skip);
   errno = kept;
 }
 
 void signals_ask(void) {
   on_terminal = isatty(STDERR_FILENO);
   asks = 1;
+}
+
+// ---- a conversation
+
+bool signals_converse(void) {
+  int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (fd >= 0) wake = fd;
+  return fd >= 0;
+}
+
+void signals_heard(void) { interrupted = 0; }
+
+bool signals_wait(int fd) {
+  struct pollfd p[] = {{.fd = fd, .events = POLLIN}, {.fd = wake, .events = POLLIN}};
+  uint64_t times;
+  while (!signals_asked()) {
+    if (poll(p, 2, -1) < 0 && errno != EINTR) return true;                 // reading it says why
+    if (p[1].revents && read(wake, &times, sizeof times) < 0 && errno != EAGAIN) return true;
+    if (p[0].revents) return true;
+  }
+  return false;
 }
 
 // ---- faults
@@ -130,7 +158,7 @@ static __attribute__((noinline)) void reserve_stack(void) {
 }
 
 void signals_open(void) {
-  asks = asked = 0;
+  asks = asked = interrupted = 0;
   // SA_NODEFER: also while the line that says so waits for a reader.
   struct sigaction stop = {.sa_handler = on_ask, .sa_flags = SA_RESTART | SA_NODEFER};
   sigemptyset(&stop.sa_mask);

@@ -85,3 +85,11 @@ void writer_free(Writer *w) {
 const char *writer_why(const Writer *w, const DecodeSeq *s) {
   return w->end ? "end of text" : w->out.stopped ? "--stop" : s->full ? "the end of the context" : w->limit;
 }
+
+void writer_tell(const Writer *w, int64_t prompt, int64_t kept, double first, double rest, const char *why) {
+  fprintf(stderr, "%lld prompt token%s", (long long)prompt, plural(prompt));
+  if (kept) fprintf(stderr, ", %lld of them known,", (long long)kept);
+  fprintf(stderr, " in %.2f s, %lld token%s", first, (long long)w->made, plural(w->made));
+  if (w->made > 1 && rest > 0) fprintf(stderr, " at %.1f a second", (double)(w->made - 1) / rest);
+  fprintf(stderr, "; stopped by %s\n", why);
+}

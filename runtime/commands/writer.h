@@ -40,4 +40,6 @@ bool writer_end(Writer *w, RtError *e);
 void writer_free(Writer *w);
 // "end of text", "--stop", … of one that is done.
 const char *writer_why(const Writer *w, const DecodeSeq *s);
+// Says on standard error how long it took, in seconds up to the first token and after it, and what stopped it. kept: tokens of the prompt that were not computed.
+void writer_tell(const Writer *w, int64_t prompt, int64_t kept, double first, double rest, const char *why);
 #endif

@@ -54,6 +54,15 @@ DecodeSeq *decoder_open(Decoder *d, const int32_t *ids, int64_t n, Follow *follo
   return NULL;
 }
 
+void decoder_turn(DecodeSeq *s, const int32_t *ids, int64_t n) {
+  int64_t same = 0;
+  while (same < s->past && same < n - 1 && s->ids[same] == ids[same]) same++;
+  s->n = s->past = same;
+  s->logits = NULL;
+  s->full = false;
+  for (int64_t k = same; k < n; k++) append(s, ids[k]);
+}
+
 bool decoder_push(Decoder *d, DecodeSeq *s, int32_t id, RtError *e) {
   RT_IN_PHASE(RT_PHASE_READ);
   append(s, id);

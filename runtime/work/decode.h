@@ -34,6 +34,8 @@ Decoder *decoder_new(Engine *en, const Tokenizer *tok, int64_t nslots, int64_t c
 void decoder_free(Decoder *d);
 // A sequence that begins with n tokens, and what follows them (taken over; NULL where there is one stream). NULL when every slot is taken.
 DecodeSeq *decoder_open(Decoder *d, const int32_t *ids, int64_t n, Follow *follow, void *user);
+// The same sequence with other tokens, where there is one stream: those that it begins with as before stay in the caches, the last one is to be computed.
+void decoder_turn(DecodeSeq *s, const int32_t *ids, int64_t n);
 // Its next token. False and an error where a following model does not know a token of its text.
 bool decoder_push(Decoder *d, DecodeSeq *s, int32_t id, RtError *e);
 void decoder_close(DecodeSeq *s);

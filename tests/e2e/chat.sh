@@ -1,7 +1,7 @@
 #!/bin/sh
 # Conversations, with two models that have each their own tokenizer and chat template: trained on, gone on with bit for bit, later turns never reach earlier
 # logits; a template that rewrites makes an answer a row, and says so; ShareGPT's and Alpaca's rows are the same conversations; generation from a message is
-# that from the rendered text, from a pack file too; what is wrong with a template or a row is told.
+# that from the rendered text, from a pack file too, and of a conversation on a terminal that of its turns; what is wrong with a template or a row is told.
 . "$(dirname "$0")/lib.sh"
 two_tokenizers
 sed -i 's/"max_position_embeddings": 96/"max_position_embeddings": 512/' llama/config.json gemma/config.json
@@ -79,6 +79,64 @@ cmp -s a b || fail "conversations are answered otherwise: $(cat talked), message
 ./app pack --params whole/last >/dev/null 2>err || fail "pack: $(cat err)"
 ./app generate --pack app.pack --chat --system short --prompt "the 3?" --max-tokens 8 >packed 2>err || fail "generate --pack --chat: $(cat err)"
 cmp -s chat packed || fail "a pack file changes the answer: $(cat chat), $(cat packed)"
+# A conversation on a terminal, which `script` is: what is typed comes through a pipe. talk OUT PROGRAM ARGS… begins one, whose answers go to OUT; talk is what
+# the program says beside them. signs N: it has shown its sign N times, so it waits. over STATUS: it ends so.
+talk() {
+  out=$1 prog=$2; shift 2
+  rm -f typed talk pid ended; mkfifo typed; : >talk
+  printf 'echo $$ >pid\nexec ./%s generate --chat %s 2>talk >%s\n' "$prog" "$*" "$out" >begin
+  { got=0; script -qec "sh ./begin" /dev/null <typed >/dev/null 2>script.err || got=$?; echo "$got" >ended; } & script=$!
+  exec 8>typed
+  signs 1
+}
+signs() { until_that $script talk shown "$1"; }
+shown() { [ "$(grep -o '> ' talk | wc -l)" -ge "$1" ]; }
+ends_a_line() { [ "$(tail -c 1 "$1" | wc -l)" = 1 ]; }
+types() { printf "$1" >&8; signs "$2"; }
+over() { wait $script; exec 8>&-; [ "$(cat ended)" = "$1" ] || fail "the conversation ended with $(cat ended), not $1: $(cat talk script.err)"; }
+# turns are answered as a file of the conversations so far, where earlier turns are known and where (two tokenizers) they are computed again; what is no
+# message is not sent
+generated() { ./$p generate --data - --max-tokens 8 $params 2>err | sed 's/.*"generated":\("[^"]*"\).*/\1/'; }
+said='{"role": "system", "content": "short"}, {"role": "user", "content": "the 3?"}'
+for p in alone app; do
+  params=; [ $p = alone ] || params='--params whole/last'
+  talk answers $p $params --system short --max-tokens 8
+  types 'the 3?\n' 2; types '/word\n' 3; types 'and word\n' 4; types '/reset\n' 5; types ' /word\n' 6
+  types "$(printf %03000d 0)\n" 7; types "$(printf %05000d 0)\n" 8; printf '\004' >&8
+  over 0
+  grep -q '^> error: with this message the conversation is longer than a context; it was not sent: /reset' talk || fail "a message beyond the context: $(cat talk)"
+  grep -q '^> error: a terminal keeps 4095 bytes of a line' talk || fail "a line that the terminal cut: $(cat talk)"
+  grep -q '^> error: /word: no such command.*put a space before it' talk || fail "a line that is no command: $(cat talk)"
+  first=$(echo "{\"messages\": [$said]}" | generated)
+  printf '%s\n' "{\"messages\": [$said]}" "{\"messages\": [$said, {\"role\": \"assistant\", \"content\": $first}, {\"role\": \"user\", \"content\": \"and word\"}]}" \
+    '{"messages": [{"role": "system", "content": "short"}, {"role": "user", "content": "/word"}]}' | generated >made
+  while read -r line; do printf '%s\n' "$line" | "$STCAT" --text; echo; done <made >want
+  [ "$(grep -c . made)" = 3 ] && cmp -s want answers || fail "$p: a conversation: $(cat answers), a file of it: $(cat want) ($(cat talk))"
+  [ "$(grep -c 'prompt tokens, [0-9]* of them known' talk)" = $([ $p = alone ] && echo 2 || echo 0) ] || fail "what is known of earlier turns: $(cat talk)"
+done
+# Ctrl-C ends an answer, of which what was said stays, and not the program. The answer is longer than the pipe has room for, so it is under way until it is read.
+tiny | sed 's/hidden_size = 8 }/hidden_size = 8 max_position_embeddings = 100000 }/; s/config { V/config { C = max_position_embeddings  V/' >tiny.calm && build tiny.calm -o tiny
+printf '{%% for m in messages %%}{{ m.content }}{%% endfor %%}' >bare.jinja
+mkfifo answer; exec 9<>answer
+talk answer tiny --chat-template bare.jinja --temperature 1 --ignore-eos --max-tokens 80000
+printf 'abc\n' >&8
+dd bs=1 count=1 <&9 >first 2>/dev/null & until_that $script talk [ -s first ]
+kill -INT "$(cat pid)"
+cat <&9 >rest & reader=$!
+signs 2
+until_that $reader talk ends_a_line rest
+n=$(wc -c <rest)                                 # with the newline, and without the byte that was read before
+types 'abc\n' 3
+grep -q '^> 3 prompt tokens in .* stopped by Ctrl-C$' talk && grep -q "^> $((n + 6)) prompt tokens, .* stopped by" talk || fail "a stopped answer of $n bytes: $(cat talk)"
+types '\003' 4; printf '\003' >&8
+over 0
+grep -q '^Ctrl-C again, or Ctrl-D, ends' talk || fail "Ctrl-C at the prompt: $(cat talk)"
+talk answer tiny --chat-template bare.jinja
+kill -TERM "$(cat pid)"
+over 143
+kill $reader; exec 9>&-
+expect 2 'standard input is none: give --prompt TEXT, or --data FILE' ./tiny generate --chat </dev/null
+expect 1 'a conversation needs a chat template.*give one: --chat-template' script -qec './tiny generate --chat' /dev/null </dev/null
 ./app generate --chat --prompt x --date 20240229 --params whole/last --max-tokens 1 >/dev/null 2>err || fail "--date: $(cat err)"
 expect 1 '20230229: expected a day' ./app generate --chat --prompt x --date 20230229
 printf '{{ messages }}\n{{ x | nothing }}' >bad.jinja
