@@ -356,18 +356,30 @@ static bool read_kind(Reader *r, const json_t *obj) {
   return is_decided(r, (const json_t *[]){a, b}, 2) || read_pair(r, a, b);
 }
 
-// Whether an augment is given what is to be completed.
+static bool holds(const Reader *r, const json_t *text) {
+  return json_is_string(text) && own_holds(r->o->streams, r->own, json_string_value(text), json_string_length(text));
+}
+
+// An answer, of whatever form its row has; one in parts by any of them.
+static bool holds_answer(const Reader *r, const json_t *message) {
+  const char *role = json_string_value(json_object_get(message, "role"));
+  const json_t *content = json_object_get(message, "content");
+  if (!role || strcmp(role, "assistant")) return false;
+  for (size_t i = 0; i < json_array_size(content); i++)
+    if (holds(r, json_object_get(json_array_get(content, i), "text"))) return true;
+  return holds(r, content);
+}
+
+// Whether an augment is given what is to be completed: a completion, an answer, or all of a text.
 static bool is_given(const Reader *r, const json_t *obj) {
-  const json_t *text = json_object_get(obj, "completion"), *messages = json_object_get(obj, "messages"), *m;
-  if (!text) text = json_object_get(obj, "output");
-  if (text) return own_holds(r->o->streams, r->own, json_string_value(text), json_string_length(text));
-  for (size_t i = 0; i < json_array_size(messages); i++) {
-    m = json_array_get(messages, i);
-    const char *role = json_string_value(json_object_get(m, "role"));
-    text = json_object_get(m, "content");
-    if (role && !strcmp(role, "assistant") && own_holds(r->o->streams, r->own, json_string_value(text), json_string_length(text))) return true;
-  }
-  return false;
+  RtError why;
+  Conversation c;
+  if (!conversation_is(obj)) return holds(r, json_object_get(obj, "completion")) || holds(r, json_object_get(obj, "text"));
+  if (!conversation_read(&c, obj, &why)) return false;
+  bool given = false;
+  for (size_t i = 0; i < json_array_size(c.messages) && !given; i++) given = holds_answer(r, json_array_get(c.messages, i));
+  conversation_free(&c);
+  return given;
 }
 
 static bool read_row(Reader *r, const json_t *obj) {

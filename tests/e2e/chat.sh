@@ -178,6 +178,11 @@ for run in off part; do "$STCMP" own.$run/last/theta.safetensors own.whole/last/
 grep -q warning err && fail "no text of an augment holds a completion: $(cat err)"
 echo '{"prompt": "the 3?", "completion": " a 3 ", "augment": {"aug": "it is a 3."}}' >given.jsonl
 expect 0 '^warning: given.jsonl: of 1 row with texts of augments. own, 1 holds what is to be completed' ./loud eval --data given.jsonl
+# an answer in every form that rows have, and a text that is all there; not what was asked
+printf '%s\n' '{"text": "a 3", "augment": {"aug": "it is a 3."}}' '{"messages": [{"role": "user", "content": "3?"}, {"role": "assistant", "content": [{"type": "text", "text": "a 3"}]}], "augment": {"aug": "it is a 3."}}' \
+  '{"conversations": [{"from": "human", "value": "3?"}, {"from": "gpt", "value": "a 3"}], "augment": {"aug": "it is a 3."}}' '{"instruction": "3?", "output": "a 3", "augment": {"aug": "it is a 3."}}' \
+  '{"conversations": [{"from": "human", "value": "a 3"}, {"from": "gpt", "value": "four"}], "augment": {"aug": "it is a 3."}}' >given.jsonl
+expect 0 '^warning: given.jsonl: of 5 rows with texts of augments. own, 4 hold what is to be completed' ./loud train --check --data given.jsonl --chat-template own.jinja
 ask() { ./loud generate --params own.whole/last --max-tokens 6 --ignore-eos "$@" 2>err || fail "generate $*: $(cat err)"; }
 ask --prompt "the 3?" --augment "aug=word 7 and a word" >flag
 printf 'word 7 and a word' >own.txt
