@@ -122,6 +122,7 @@ foreach(f malloc calloc realloc free mmap open openat write fsync rename renamea
 endforeach()
 calm_unit_test(test_sample calm_work)
 calm_unit_test(test_textscore calm_work)
+calm_unit_test(test_trainlog calm_work)
 
 # --- under sanitizers: loops that say what kernels should give are tests' own, and most of the time of the tests that have them. They are optimised and
 # not watched; the compiler that is tested is. An error needs few frames of where its memory came from.

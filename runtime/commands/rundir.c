@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "runtime/commands/frozen.h"
@@ -98,6 +99,10 @@ static bool may_start(const RunDir *r, RunStart start, RtError *e) {
 static void remove_leftover(void *run, int fd, const char *name) {
   const RunDir *r = run;
   const struct { const char *of, *place; } OF[] = {{"last", r->last}, {"last" CHECKPOINT_ASIDE, r->last}, {"best", r->best}, {"best" CHECKPOINT_ASIDE, r->best}, {"log.csv", NULL}};
+  char of[NAME_MAX + 1];
+  const char *tmp = strstr(name, EVENTS_END ".tmp.");
+  snprintf(of, sizeof of, "%.*s", tmp ? (int)(tmp - name + (ptrdiff_t)strlen(EVENTS_END)) : 0, name);
+  if (events_is_name(of) && file_is_tmp(name, of)) unlinkat(fd, name, 0);
   for (size_t i = 0; i < sizeof OF / sizeof OF[0]; i++) {
     char path[PATH_MAX];
     if (!file_is_tmp(name, OF[i].of) || unlinkat(fd, name, 0) == 0 || (size_t)snprintf(path, sizeof path, "%s/%s", r->dir, name) >= sizeof path) continue;
@@ -113,7 +118,7 @@ static bool tidy(RunDir *r, RtError *e) {
 }
 
 bool rundir_open(RunDir *r, const char *dir, RunStart start, RtError *e) {
-  *r = (RunDir){.dir = rt_strdup(dir), .last = file_join(dir, "last"), .best = file_join(dir, "best"), .log = file_join(dir, "log.csv"), .frozen = file_join(dir, FROZEN_FILE), .frozen_held = file_join(dir, FROZEN_HELD_FILE)};
+  *r = (RunDir){.dir = rt_strdup(dir), .last = file_join(dir, "last"), .best = file_join(dir, "best"), .log = file_join(dir, "log.csv"), .events = rt_format("%s/" EVENTS_BEGIN "%lld" EVENTS_END, dir, (long long)time(NULL)), .frozen = file_join(dir, FROZEN_FILE), .frozen_held = file_join(dir, FROZEN_HELD_FILE)};
   char *path = file_join(dir, ".calm.lock"), *what = rt_format("%s: another training is at work here", dir), parts[64];
   // Asked before anything is made, and again when nobody else can change it.
   look_aside(r);
@@ -134,14 +139,23 @@ bool rundir_stands(const RunDir *r, RtError *e) {
 bool rundir_clear(RunDir *r, RtError *e) {
   checkpoint_remove(r->best);
   if (unlink(r->log) != 0 && errno != ENOENT) return rt_fail(e, "cannot remove %s: %s", r->log, strerror(errno));
+  rundir_clear_events(r, NULL);
   r->replaces = false;
   return true;
+}
+
+static void remove_events(void *but, int fd, const char *name) {
+  if (events_is_name(name) && (!but || strcmp(but, name))) unlinkat(fd, name, 0);
+}
+
+void rundir_clear_events(const RunDir *r, const char *but) {
+  file_each(r->dir, remove_events, but ? strrchr(but, '/') + 1 : NULL);
 }
 
 void rundir_close(RunDir *r) {
   bool held = r->lock.held;
   lock_release(&r->lock);
   if (held && r->made) rmdir(r->dir);
-  rt_free(r->dir), rt_free(r->last), rt_free(r->best), rt_free(r->log), rt_free(r->frozen), rt_free(r->frozen_held), rt_free(r->aside);
+  rt_free(r->dir), rt_free(r->last), rt_free(r->best), rt_free(r->log), rt_free(r->events), rt_free(r->frozen), rt_free(r->frozen_held), rt_free(r->aside);
   *r = (RunDir){0};
 }

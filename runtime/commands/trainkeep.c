@@ -44,8 +44,9 @@ bool train_begin_log(Trainer *t, RtError *e) {
   int n = t->held && t->held->nparts > 1 ? t->held->nparts : 0;
   const char **name = rt_alloc((size_t)n, sizeof *name);
   for (int k = 0; k < n; k++) name[k] = train_held_name(t->held, k);
-  t->log = trainlog_open(t->dir.log, t->done_at_start, name, n, e);
+  t->log = trainlog_open(t->dir.log, t->set.tensorboard ? t->dir.events : NULL, t->done_at_start, name, n, e);
   rt_free(name);
+  if (t->log && t->set.tensorboard) rundir_clear_events(&t->dir, t->dir.events);
   return t->log != NULL;
 }
 

@@ -7,19 +7,28 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "runtime/core/core.h"
 #include "runtime/files/files.h"
+#include "runtime/work/events.h"
+
+// Lines of fields, as CSV has them.
+typedef struct Fields {
+  char **v;
+  int n;
+} Fields;
 
 struct TrainLog {
-  int csv;
-  char *path;
+  int csv, events;             // events: -1 where there are none
+  char *path, *events_path;
+  Fields column;
   int each, more;              // columns of held-out files; and of those that are none any more
 };
 
 static const char HEADER[] = "step,tokens,loss,lr,grad_norm,tokens_per_s,held_out_loss";
-enum { FIXED = 7 };            // columns of it
+enum { STEP, TOKENS, LOSS, TOKENS_PER_S = 5, FIXED = 7 };            // columns of it
 
 bool trainlog_is(const char *path) {
   RtError ignored;
@@ -31,12 +40,7 @@ bool trainlog_is(const char *path) {
   return is;
 }
 
-// ---- lines of fields, as CSV has them
-
-typedef struct Fields {
-  char **v;
-  int n;
-} Fields;
+// ---- fields
 
 static void fields_add(Fields *f, char *text) {
   f->v = rt_realloc(f->v, (size_t)f->n + 1, sizeof *f->v);
@@ -115,46 +119,129 @@ static bool rewrite(TrainLog *l, int64_t keep, const char *const *held, int n, R
   FileMap old = {0};
   if (file_is_there(l->path) && !file_map(&old, l->path, e)) return false;
   const char *at = (const char *)old.data, *end = at + old.size, *nl = line_end(at, end);
-  Fields was = nl && keep ? fields_of(at, (size_t)(nl - at)) : (Fields){0}, now = columns(l, &was, held, n);
+  Fields was = nl && keep ? fields_of(at, (size_t)(nl - at)) : (Fields){0};
+  l->column = columns(l, &was, held, n);
   FileOut *f = file_out_open(l->path, e);
-  bool ok = f && put_line(f, &now, e);
+  bool ok = f && put_line(f, &l->column, e);
   for (; ok && nl; at = nl + 1, nl = line_end(at, end)) {
     char *stop;
     long long step = strtoll(at, &stop, 10);
-    if (stop != at && *stop == ',' && step <= keep) ok = put_old(f, at, (size_t)(nl - at), &was, &now, e);
+    if (stop != at && *stop == ',' && step <= keep) ok = put_old(f, at, (size_t)(nl - at), &was, &l->column, e);
   }
   ok = ok && file_out_commit(f, e);
-  fields_free(&was), fields_free(&now);
+  fields_free(&was);
   file_unmap(&old);
   return ok;
+}
+
+// ---- its lines as events
+
+static double wall_time(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_REALTIME, &t);
+  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+// What a column is called without its quotes.
+static char *tag_of(const char *field) {
+  char *tag = rt_strdup(field), *to = tag;
+  for (const char *c = field; *c; c++)
+    if (*c != '"' || (c > field && c[1] == '"')) *to++ = *c, c += *c == '"';
+  *to = 0;
+  return tag;
+}
+
+// The numbers of a line as they are written, so that whoever reads either file finds the same.
+static void add_event(const TrainLog *l, EventBytes *out, double when, const Fields *line) {
+  EventScalar *x = rt_alloc((size_t)l->column.n, sizeof *x);
+  int n = 0;
+  for (int k = LOSS; k < l->column.n && k < line->n; k++)
+    if (*line->v[k]) x[n++] = (EventScalar){tag_of(l->column.v[k]), strtod(line->v[k], NULL)};
+  events_step(out, when, strtoll(line->v[STEP], NULL, 10), x, n);
+  for (int k = 0; k < n; k++) rt_free((char *)(uintptr_t)x[k].tag);
+  rt_free(x);
+}
+
+// How long a step took, as far as its line says it.
+static double seconds_of(const Fields *line, double *tokens_before) {
+  if (line->n < FIXED) return 0;
+  double tokens = strtod(line->v[TOKENS], NULL), rate = strtod(line->v[TOKENS_PER_S], NULL), step = tokens - *tokens_before;
+  *tokens_before = tokens;
+  return rate > 0 && step > 0 ? step / rate : 0;
+}
+
+// All lines that the log has. It does not say when they were written: before now, as far apart as they took to compute. f: NULL, only how long they took.
+static bool put_events(const TrainLog *l, const FileMap *log, double when, FileOut *f, double *seconds, RtError *e) {
+  const char *at = (const char *)log->data, *end = at + log->size, *nl = line_end(at, end);
+  double tokens = 0;
+  EventBytes b = {0};
+  bool ok = true;
+  *seconds = 0;
+  if (f) events_begin(&b, when);
+  while (nl && ok) {
+    at = nl + 1, nl = line_end(at, end);
+    Fields line = nl ? fields_of(at, (size_t)(nl - at)) : (Fields){0};
+    *seconds += seconds_of(&line, &tokens);
+    if (f && line.n) add_event(l, &b, when + *seconds, &line);
+    if (b.n > 1 << 20 || (f && !nl)) ok = file_out_write(f, b.data, b.n, e), b.n = 0;
+    fields_free(&line);
+  }
+  rt_free(b.data);
+  return ok;
+}
+
+static int open_to_append(const char *path, RtError *e) {
+  int fd = open(path, O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+  if (fd < 0) rt_fail(e, "cannot write %s: %s", path, strerror(errno));
+  return fd;
+}
+
+static bool begin_events(TrainLog *l, RtError *e) {
+  FileMap log;
+  double seconds;
+  if (!file_map(&log, l->path, e)) return false;
+  put_events(l, &log, 0, NULL, &seconds, e);
+  FileOut *f = file_out_open(l->events_path, e);
+  bool ok = f && put_events(l, &log, wall_time() - seconds, f, &seconds, e) && file_out_commit(f, e);
+  file_unmap(&log);
+  return ok && (l->events = open_to_append(l->events_path, e)) >= 0;
 }
 
 static void log_end(void *object) {
   TrainLog *l = object;
   if (l->csv >= 0) close(l->csv);
-  rt_free(l->path);
+  if (l->events >= 0) close(l->events);
+  fields_free(&l->column);
+  rt_free(l->path), rt_free(l->events_path);
 }
 
-TrainLog *trainlog_open(const char *path, int64_t keep, const char *const *held, int n, RtError *e) {
+TrainLog *trainlog_open(const char *path, const char *events, int64_t keep, const char *const *held, int n, RtError *e) {
   TrainLog *l = rt_object(sizeof *l, log_end);
-  *l = (TrainLog){.csv = -1};
+  *l = (TrainLog){.csv = -1, .events = -1};
   l->path = rt_strdup(path);
-  if (rewrite(l, keep, held, n, e)) {
-    l->csv = open(l->path, O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-    if (l->csv >= 0) return l;
-    rt_fail(e, "cannot write %s: %s", l->path, strerror(errno));
-  }
+  if (events) l->events_path = rt_strdup(events);
+  if (rewrite(l, keep, held, n, e) && (l->csv = open_to_append(l->path, e)) >= 0 && (!events || begin_events(l, e))) return l;
   rt_end(l);
   return NULL;
 }
 
-static bool write_all(int fd, const char *s, size_t n) {
+static bool write_all(int fd, const char *path, const void *data, size_t n, RtError *e) {
+  const char *s = data;
   for (ssize_t k; n; s += k, n -= (size_t)k) {
     k = write(fd, s, n);
-    if (k < 0 && errno != EINTR) return false;
+    if (k < 0 && errno != EINTR) return rt_fail(e, "cannot write %s: %s", path, strerror(errno));
     if (k < 0) k = 0;
   }
   return true;
+}
+
+static bool write_event(TrainLog *l, const char *line, size_t n, RtError *e) {
+  EventBytes b = {0};
+  Fields f = fields_of(line, n);
+  add_event(l, &b, wall_time(), &f);
+  bool ok = write_all(l->events, l->events_path, b.data, b.n, e);
+  fields_free(&f), rt_free(b.data);
+  return ok;
 }
 
 bool trainlog_add(TrainLog *l, const TrainLine *x, RtError *e) {
@@ -169,7 +256,7 @@ bool trainlog_add(TrainLog *l, const TrainLine *x, RtError *e) {
     if (k < l->each && !isnan(x->held)) at += (size_t)snprintf(line + at, room - at, "%.9g", x->each[k]);
   }
   line[at++] = '\n';
-  bool ok = write_all(l->csv, line, at) || rt_fail(e, "cannot write %s: %s", l->path, strerror(errno));
+  bool ok = write_all(l->csv, l->path, line, at, e) && (l->events < 0 || write_event(l, line, at - 1, e));
   rt_free(line);
   return ok;
 }

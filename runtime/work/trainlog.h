@@ -1,4 +1,4 @@
-// Progress of a training run, step by step, in log.csv.
+// Progress of a training run, step by step, in log.csv and, where it is asked for, as TensorBoard's events.
 #ifndef CALM_RUNTIME_TRAINLOG_H
 #define CALM_RUNTIME_TRAINLOG_H
 #include <stdint.h>
@@ -17,7 +17,8 @@ typedef struct TrainLog TrainLog;
 bool trainlog_is(const char *path);     // a log.csv of calm's, by its first line
 // Opens a log.csv (its directory is there); lines after step `keep` (those a resumed run computes again) are dropped, 0 starts
 // a new one. held: the names of n held-out files whose losses have a column each. Columns that were there and are none of now's stay, behind them, and empty from now on.
-TrainLog *trainlog_open(const char *path, int64_t keep, const char *const *held, int n, RtError *e);
+// events: a file that says the same to TensorBoard, written anew from the lines that are kept; NULL: none.
+TrainLog *trainlog_open(const char *path, const char *events, int64_t keep, const char *const *held, int n, RtError *e);
 bool trainlog_add(TrainLog *l, const TrainLine *x, RtError *e);
 void trainlog_close(TrainLog *l);
 #endif

@@ -3,6 +3,7 @@
 #define CALM_RUNTIME_WORK_ROOM_H
 #include "runtime/work/checkpoint.h"
 #include "runtime/work/decode.h"
+#include "runtime/work/events.h"
 #include "runtime/work/fields.h"
 #include "runtime/work/identity.h"
 #include "runtime/work/pack.h"

@@ -101,6 +101,18 @@ cmp run/last/theta.safetensors fresh/last/theta.safetensors || fail "not the che
 ./app train --steps 5 --out fresh --resume 2>err || fail "go on without --data: $(cat err)"
 echo "runs are kept, held and replaced"
 
+# --- TensorBoard's events: one file, with each step that log.csv has; kept on by the run, removed with it, and nothing else is
+events() { ls -A "$1" | grep tfevents | tr '\n' ' '; }
+train --steps 2 --out tb --tensorboard --validate rows.jsonl
+case "$(events tb)" in 'events.out.tfevents.'[0-9]*'.calm ') ;; *) fail "events: $(ls -A tb)" ;; esac
+mv tb/events.out.tfevents.*.calm tb/events.out.tfevents.1.calm      # as of another second
+: >tb/events.out.tfevents.2.host; : >tb/events.out.tfevents.3.calm.$ours
+train --steps 4 --out tb --resume
+case "$(events tb)" in 'events.out.tfevents.'[0-9]*'.calm events.out.tfevents.2.host ') ;; *) fail "events, gone on with: $(ls -A tb)" ;; esac
+[ ! -e tb/events.out.tfevents.1.calm ] && [ "$(grep -ao grad_norm tb/events.out.tfevents.*.calm | wc -l)" = 4 ] && [ "$(tail -n +2 tb/log.csv | wc -l)" = 4 ] || fail "steps in events"
+train --steps 1 --out tb --overwrite
+[ "$(events tb)" = 'events.out.tfevents.2.host ' ] || fail "events after --overwrite: $(ls -A tb)"
+
 # --- a directory that is moved away under a training: another may begin at its path, and the first saves nothing over it
 expect 1 'that is a checkpoint' ./app train --data rows.jsonl --steps 3 --out run/last
 [ ! -e run/last/last ] || fail "a run inside a checkpoint"
