@@ -8,9 +8,10 @@
 
 static int64_t context_of(const CutRules *c, int k) { return k ? c->streams->s[k].context : c->context; }
 
-// What is left of a row must leave room; one that fits as it is need not.
-static int64_t limit_of(const CutRules *c, int k, int64_t drop) {
+// What is left of a row must leave room, but in a context that a text of its own fills, which does not grow; one that fits as it is need not.
+static int64_t limit_of(const CutRules *c, const Follow *f, int k, int64_t drop) {
   int64_t context = context_of(c, k), room = !drop ? 0 : c->room < context / 2 ? c->room : context / 2, behind = k ? 0 : c->behind;
+  if (k && f->s[k].own) return context;
   return context - (room > behind ? room : behind);
 }
 
@@ -19,12 +20,12 @@ static bool attempt(const CutRules *c, const CutRow *r, int64_t drop, CutDone *d
   int64_t n = r->n - drop;
   follow_free(d->follow);
   *d = (CutDone){.drop = drop};
-  *fits = n <= limit_of(c, 0, drop);
+  *fits = n <= limit_of(c, NULL, 0, drop);
   if (!*fits || !r->follow) return true;
   if (!(d->follow = r->follow(r->user, drop, e))) return false;
   int64_t there = d->follow->n < n ? d->follow->n : n;
   for (int k = 1; *fits && there && k < c->streams->n; k++)
-    if (d->follow->s[k].seen[there - 1] > limit_of(c, k, drop)) *fits = false, d->by = k;
+    if (d->follow->s[k].seen[there - 1] > limit_of(c, d->follow, k, drop)) *fits = false, d->by = k;
   return true;
 }
 
@@ -36,11 +37,25 @@ static bool refuse(const CutRules *c, const CutRow *r, int by, const char *way, 
                  plural(context), way);
 }
 
+int cut_own_over(const Follow *f) {
+  for (int k = 1; k < f->streams->n; k++)
+    if (f->s[k].own && f->s[k].n > f->streams->s[k].context) return k;
+  return 0;
+}
+
+bool cut_refuse_own(const Follow *f, int by, RtError *e) {
+  const Stream *s = &f->streams->s[by];
+  return rt_fail_about(e, RT_ABOUT_LONG_ROW, "\"augment\": %s's own text of %lld token%s is longer than %s's context of %lld token%s, and is never cut; too_long = skip leaves such rows out",
+                       s->model, (long long)f->s[by].n, plural(f->s[by].n), streams_narrow(f->streams, by), (long long)s->context, plural(s->context));
+}
+
 // The fewest tokens of the prompt to drop, by halves: what other streams make of less text is, but for a token or two, less.
 static bool cut_prompt(const CutRules *c, const CutRow *r, int by, CutDone *d, RtError *e) {
   int64_t lo = r->n > c->context ? r->n - c->context - 1 : 0, hi = r->prompt - (r->keep ? r->keep : 1);    // the first token has nothing to be predicted from
   bool fits = false;
   if (hi > lo && !attempt(c, r, hi, d, &fits, e)) return false;
+  int own = !fits && d->follow ? cut_own_over(d->follow) : 0;
+  if (own) return cut_refuse_own(d->follow, own, e);
   if (!fits) return refuse(c, r, by, ", and so is what is left without its prompt, which is all that too_long = truncate cuts; too_long = skip leaves such rows out", e);
   while (hi - lo > 1) {
     int64_t mid = lo + (hi - lo) / 2;
@@ -58,7 +73,8 @@ bool cut_row(const CutRules *c, const CutRow *r, CutDone *d, RtError *e) {
   int by = d->by;
   if (ok && !fits) {
     d->out = c->too_long == TOO_LONG_skip;
-    if (c->too_long == TOO_LONG_error)
+    if (c->too_long != TOO_LONG_skip && by && d->follow->s[by].own) ok = cut_refuse_own(d->follow, by, e);
+    else if (c->too_long == TOO_LONG_error)
       ok = refuse(c, r, by, "; too_long = skip leaves such rows out, truncate cuts their prompts from the left", e);
     else if (!d->out) ok = cut_prompt(c, r, by, d, e);
     d->by = by;

@@ -31,6 +31,9 @@ typedef struct CutDone {
 
 // False and an error, without a place: of a row that is longer, or where no prompt is long enough to be cut; or `follow`'s.
 bool cut_row(const CutRules *c, const CutRow *r, CutDone *done, RtError *e);
+// A stream whose own text (own.h) is longer than its context, 0 where there is none; false and an error that says so of stream `by`.
+int cut_own_over(const Follow *f);
+bool cut_refuse_own(const Follow *f, int by, RtError *e);
 // The first tokens of n that stand before every text: tok's (or NULL) prefix, else bos (-1: none).
 int64_t cut_keep(const Tokenizer *tok, int32_t bos, const int32_t *ids, int64_t n);
 // n numbers without `drop` of them behind the first `keep`.

@@ -136,7 +136,24 @@ static bool follow_window(Reader *r, const Windows *w, DataRow *row, int64_t at,
   return row->n > w->np || rt_fail(r->e, "%s:%lld: %s's context is full before the text begins", r->path, (long long)r->line, streams_narrow(r->o->streams, *by));
 }
 
+// Where texts of their own do not fit streams' contexts no window of the row does: an error, or, where rows that are too long are left out, *out.
+static bool own_fits(Reader *r, bool *out) {
+  RtError why;
+  Follow *f = r->own ? follow_new(r->o->streams, false) : NULL;
+  int by = 0;
+  bool ok = !f || own_begin(f, r->own, &why);
+  if (ok && f) by = cut_own_over(f);
+  *out = by && r->o->too_long == TOO_LONG_skip;
+  if (*out) r->data->limit[by].out++;
+  else if (by) ok = cut_refuse_own(f, by, &why);
+  follow_free(f);
+  return ok || at_line(r, &why);
+}
+
 static bool read_windows(Reader *r, const Windows *w) {
+  bool out;
+  if (!own_fits(r, &out)) return false;
+  if (out) return true;
   int64_t context = r->o->context, first = r->data->n, widest = 0;
   int by = -1;                 // whose context ended the first window
   for (int64_t at = 0, k; at < w->n; at += k) {

@@ -183,6 +183,15 @@ printf '%s\n' '{"text": "a 3", "augment": {"aug": "it is a 3."}}' '{"messages": 
   '{"conversations": [{"from": "human", "value": "3?"}, {"from": "gpt", "value": "a 3"}], "augment": {"aug": "it is a 3."}}' '{"instruction": "3?", "output": "a 3", "augment": {"aug": "it is a 3."}}' \
   '{"conversations": [{"from": "human", "value": "a 3"}, {"from": "gpt", "value": "four"}], "augment": {"aug": "it is a 3."}}' >given.jsonl
 expect 0 '^warning: given.jsonl: of 5 rows with texts of augments. own, 4 hold what is to be completed' ./loud train --check --data given.jsonl --chat-template own.jinja
+# one that its augment has no room for is named, or its row left out, whatever kind it is of; it takes no room from what is generated
+words() { i=0; while [ $i -lt "$1" ]; do printf 'word 7 '; i=$((i + 1)); done; }
+printf '%s\n' "{\"text\": \"a 3\", \"augment\": {\"aug\": \"$(words 400)\"}}" "{\"prompt\": \"a\", \"completion\": \" 3\", \"augment\": {\"aug\": \"$(words 400)\"}}" '{"text": "a 3"}' >full.jsonl
+expect 1 "^error: full.jsonl:1: \"augment\": aug's own text of [0-9]* tokens is longer than aug's context of 512 tokens, and is never cut; too_long = skip" ./loud eval --data full.jsonl --too-long truncate
+expect 0 "^full.jsonl: 2 rows are longer than aug's context of 512 tokens and left out (too_long = skip)" ./loud eval --metric loss --data full.jsonl --too-long skip
+tail -n 2 full.jsonl >rest.jsonl
+expect 1 "^error: rest.jsonl:1: \"augment\": aug's own text of " ./loud eval --data rest.jsonl
+n=50; until printf '"%s"\n' "$(words $n)" | ./loud tokenize --model aug | grep -o '\[[0-9]*, [0-9]*\]' | awk 'END { exit NR < 300 }'; do n=$((n + 10)); done
+expect 0 'stopped by' ./loud generate --prompt "$(words 400)" --augment aug="$(words $n)" --too-long truncate --max-tokens 256 --ignore-eos --seed 1
 ask() { ./loud generate --params own.whole/last --max-tokens 6 --ignore-eos "$@" 2>err || fail "generate $*: $(cat err)"; }
 ask --prompt "the 3?" --augment "aug=word 7 and a word" >flag
 printf 'word 7 and a word' >own.txt
