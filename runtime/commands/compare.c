@@ -50,6 +50,14 @@ static Options options_of(const Compare *c, const RtProgram *rt, int model) {
   return o;
 }
 
+// A model that has no chat template of its own has no figures of conversations; the others have.
+static bool without_template(Alone *x, int at, const RtError *e) {
+  if (e->about != RT_ABOUT_TEMPLATE) return false;
+  rt_warn("%s alone is left out: %s", x->name, e->text);
+  x->r[at] = (EvalResult){0};
+  return true;
+}
+
 static bool take_one(const Compare *c, const RtProgram *rt, const EvalJob *jobs, int n, Alone *out, RtError *e) {
   Prog *p = prog_parse(rt->json, (size_t)rt->json_len);
   int model = prog_model(c->p, p->model[0].name);
@@ -65,7 +73,7 @@ static bool take_one(const Compare *c, const RtProgram *rt, const EvalJob *jobs,
   for (int i = 0; i < n && ok; i++) {
     EvalJob job = jobs[i];
     job.cap = cap, job.o = &o, job.of = out->name;
-    ok = eval_take(&a, &job, &out->r[i], e);
+    ok = eval_take(&a, &job, &out->r[i], e) || without_template(out, i, e);
   }
   app_close(&a);
   rt_free(o.model.v);
@@ -110,7 +118,7 @@ static void print_table(const EvalJob *job, const EvalResult *of, const Alone *a
 static void tell_unlike(const EvalJob *job, const EvalResult *of, const Alone *x, int at) {
   int64_t bytes = x->r[at].bytes, all = of->bytes, apart = bytes > all ? bytes - all : all - bytes;
   if (bytes > 0 && all > 0 && apart > all / 100)
-    rt_warn("%s: %s alone is judged by %lld bytes of the text, the composition by %lld: their contexts or tokenizers leave out other parts of it", job->data, x->name,
+    rt_warn("%s: %s alone is judged by %lld bytes of the text, the composition by %lld: their contexts, tokenizers or chat templates leave out other parts of it", job->data, x->name,
             (long long)bytes, (long long)all);
 }
 
