@@ -279,9 +279,9 @@ static size_t whole_chars(const Rendered *r, size_t at) {
   return at;
 }
 
-// Where the text of token i ends, of so many that say `len` bytes.
-static size_t token_end(const Tokens *t, int64_t i, size_t len) {
-  if (i == t->n - 1) return len;
+// Where the text of token i ends, of the first `said`, which say `len` bytes; an end that is appended says nothing and has no span.
+static size_t token_end(const Tokens *t, int64_t said, int64_t i, size_t len) {
+  if (i == said - 1) return len;
   return (size_t)(t->span[i].end < t->span[i + 1].begin ? t->span[i].end : t->span[i + 1].begin);
 }
 
@@ -305,7 +305,7 @@ static bool follow_text(const Sides *x, int64_t drop, Follow *f, RtError *e) {
   for (int64_t i = 0; ok && i < t->n; i++) {
     for (int k = 1; k < n; k++) {
       size_t to = at[k];
-      if (i < x->said && wants_text(r, k)) to = whole_chars(&side[k].r, open_until(&side[0], &side[k], x->messages, token_end(t, i, side[0].r.n)));
+      if (i < x->said && wants_text(r, k)) to = whole_chars(&side[k].r, open_until(&side[0], &side[k], x->messages, token_end(t, x->said, i, side[0].r.n)));
       if (to < at[k]) to = at[k];
       bytes[k] = side[k].r.text ? side[k].r.text + at[k] : "", len[k] = to - at[k], at[k] = to;
     }

@@ -187,6 +187,12 @@ printf '%s\n' '{"text": "a 3", "augment": {"aug": "it is a 3."}}' '{"messages": 
   '{"conversations": [{"from": "human", "value": "3?"}, {"from": "gpt", "value": "a 3"}], "augment": {"aug": "it is a 3."}}' '{"instruction": "3?", "output": "a 3", "augment": {"aug": "it is a 3."}}' \
   '{"conversations": [{"from": "human", "value": "a 3"}, {"from": "gpt", "value": "four"}], "augment": {"aug": "it is a 3."}}' >given.jsonl
 expect 0 '^warning: given.jsonl: of 5 rows with texts of augments. own, 4 hold what is to be completed' ./loud train --check --data given.jsonl --chat-template own.jinja
+# where a template ends with the content, the end that is appended leaves nothing to chance of what is seen of the last token (whatever memory holds)
+printf '%s' "{% for m in messages %}[{{ m.role }}] {{ m.content }}{% endfor %}{% if add_generation_prompt %}[assistant] {% endif %}" >open.jinja
+echo '{"messages": [{"role": "user", "content": "the 3?"}, {"role": "assistant", "content": "a 3 and a word 7"}]}' >open.jsonl
+for fill in 1 255; do MALLOC_PERTURB_=$fill ./loud score --seed 1 --data open.jsonl --chat-template open.jinja --out open.$fill.st 2>err || fail "score: $(cat err)"; done
+[ "$("$STCAT" open.1.st 0.visible.aug | tail -n 1)" = "$("$STCAT" open.255.st 0.visible.aug | tail -n 1)" ] && "$STCMP" open.1.st open.255.st --key '*' --exact >said 2>&1 ||
+  fail "the last token sees otherwise: $("$STCAT" open.1.st 0.visible.aug | tr '\n' ' '), $("$STCAT" open.255.st 0.visible.aug | tr '\n' ' ')"
 # one that its augment has no room for is named, or its row left out, whatever kind it is of; it takes no room from what is generated
 words() { i=0; while [ $i -lt "$1" ]; do printf 'word 7 '; i=$((i + 1)); done; }
 printf '%s\n' "{\"text\": \"a 3\", \"augment\": {\"aug\": \"$(words 400)\"}}" "{\"prompt\": \"a\", \"completion\": \" 3\", \"augment\": {\"aug\": \"$(words 400)\"}}" '{"text": "a 3"}' >full.jsonl
