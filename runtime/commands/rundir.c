@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "runtime/commands/frozen.h"
+#include "runtime/commands/report.h"
 #include "runtime/core/core.h"
 #include "runtime/files/files.h"
 #include "runtime/work/work.h"
@@ -86,6 +87,8 @@ static bool may_start(const RunDir *r, RunStart start, RtError *e) {
   for (int i = 0; i < 2 && start != RUN_NEW; i++)
     if (lstat(dirs[i], &st) == 0 && S_ISLNK(st.st_mode))
       return rt_fail_about(e, RT_ABOUT_RUN_DIR, "%s: expected a directory, found a symbolic link; it is left as it is", dirs[i]);
+  if (is_there(r->report) && !report_is(r->report))
+    return rt_fail_about(e, RT_ABOUT_RUN_DIR, "%s is no report of calm's, and is left as it is", r->report);
   switch (start) {
     case RUN_RESUME: return check_resume(r, e);
     case RUN_OVERWRITE: return made_by_calm(r, e);
@@ -98,7 +101,7 @@ static bool may_start(const RunDir *r, RunStart start, RtError *e) {
 // What a training was writing when it was killed, or putting in place of something else, since nobody else is at work here.
 static void remove_leftover(void *run, int fd, const char *name) {
   const RunDir *r = run;
-  const struct { const char *of, *place; } OF[] = {{"last", r->last}, {"last" CHECKPOINT_ASIDE, r->last}, {"best", r->best}, {"best" CHECKPOINT_ASIDE, r->best}, {"log.csv", NULL}};
+  const struct { const char *of, *place; } OF[] = {{"last", r->last}, {"last" CHECKPOINT_ASIDE, r->last}, {"best", r->best}, {"best" CHECKPOINT_ASIDE, r->best}, {"log.csv", NULL}, {"report.html", NULL}};
   char of[NAME_MAX + 1];
   const char *tmp = strstr(name, EVENTS_END ".tmp.");
   snprintf(of, sizeof of, "%.*s", tmp ? (int)(tmp - name + (ptrdiff_t)strlen(EVENTS_END)) : 0, name);
@@ -118,7 +121,7 @@ static bool tidy(RunDir *r, RtError *e) {
 }
 
 bool rundir_open(RunDir *r, const char *dir, RunStart start, RtError *e) {
-  *r = (RunDir){.dir = rt_strdup(dir), .last = file_join(dir, "last"), .best = file_join(dir, "best"), .log = file_join(dir, "log.csv"), .events = rt_format("%s/" EVENTS_BEGIN "%lld" EVENTS_END, dir, (long long)time(NULL)), .frozen = file_join(dir, FROZEN_FILE), .frozen_held = file_join(dir, FROZEN_HELD_FILE)};
+  *r = (RunDir){.dir = rt_strdup(dir), .last = file_join(dir, "last"), .best = file_join(dir, "best"), .log = file_join(dir, "log.csv"), .report = file_join(dir, "report.html"), .events = rt_format("%s/" EVENTS_BEGIN "%lld" EVENTS_END, dir, (long long)time(NULL)), .frozen = file_join(dir, FROZEN_FILE), .frozen_held = file_join(dir, FROZEN_HELD_FILE)};
   char *path = file_join(dir, ".calm.lock"), *what = rt_format("%s: another training is at work here", dir), parts[64];
   // Asked before anything is made, and again when nobody else can change it.
   look_aside(r);
@@ -139,6 +142,7 @@ bool rundir_stands(const RunDir *r, RtError *e) {
 bool rundir_clear(RunDir *r, RtError *e) {
   checkpoint_remove(r->best);
   if (unlink(r->log) != 0 && errno != ENOENT) return rt_fail(e, "cannot remove %s: %s", r->log, strerror(errno));
+  if (unlink(r->report) != 0 && errno != ENOENT) return rt_fail(e, "cannot remove %s: %s", r->report, strerror(errno));
   rundir_clear_events(r, NULL);
   r->replaces = false;
   return true;
@@ -156,6 +160,6 @@ void rundir_close(RunDir *r) {
   bool held = r->lock.held;
   lock_release(&r->lock);
   if (held && r->made) rmdir(r->dir);
-  rt_free(r->dir), rt_free(r->last), rt_free(r->best), rt_free(r->log), rt_free(r->events), rt_free(r->frozen), rt_free(r->frozen_held), rt_free(r->aside);
+  rt_free(r->dir), rt_free(r->last), rt_free(r->best), rt_free(r->log), rt_free(r->report), rt_free(r->events), rt_free(r->frozen), rt_free(r->frozen_held), rt_free(r->aside);
   *r = (RunDir){0};
 }

@@ -1,4 +1,4 @@
-// The directory of a training: last/, best/, log.csv and TensorBoard's events, which together are a run, and what --cache disk keeps, which any run may use. A run that is there is touched only by going on with it or by
+// The directory of a training: last/, best/, log.csv, report.html and TensorBoard's events, which together are a run, and what --cache disk keeps, which any run may use. A run that is there is touched only by going on with it or by
 // replacing it on purpose, and by one training at a time; who only reads (--params DIR/last) needs no leave.
 #ifndef CALM_RUNTIME_RUNDIR_H
 #define CALM_RUNTIME_RUNDIR_H
@@ -7,7 +7,7 @@
 typedef enum RunStart { RUN_NEW, RUN_RESUME, RUN_OVERWRITE } RunStart;
 
 typedef struct RunDir {
-  char *dir, *last, *best, *log, *events, *frozen, *frozen_held, *aside;    // aside: an old last/ that checkpoint.c put there for a moment (CHECKPOINT_ASIDE), or NULL; events: what this call writes, if any
+  char *dir, *last, *best, *log, *report, *events, *frozen, *frozen_held, *aside;    // aside: an old last/ that checkpoint.c put there for a moment (CHECKPOINT_ASIDE), or NULL; events: what this call writes, if any
   Lock lock;
   bool made;                   // the directory was not there before
   bool replaces;               // an earlier run is still there, and to be replaced

@@ -138,10 +138,10 @@ static bool run(Trainer *t, int *sig, RtError *e) {
 static bool outputs_allowed(const Trainer *t, const Options *o, RtError *e) {
   static const char *const FILES[] = {CHECKPOINT_THETA, CHECKPOINT_MOMENTS, CHECKPOINT_ABOUT};
   const char *dirs[] = {t->dir.last, t->dir.best};
-  bool ok = output_allowed(&t->app, o, &t->set, t->dir.log, e) && (!t->set.tensorboard || output_allowed(&t->app, o, &t->set, t->dir.events, e)) && output_allowed(&t->app, o, &t->set, t->dir.frozen, e) && output_allowed(&t->app, o, &t->set, t->dir.frozen_held, e);
+  bool ok = output_allowed(&t->app, o, &t->set, t->dir.log, e) && output_allowed(&t->app, o, &t->set, t->dir.report, e) && (!t->set.tensorboard || output_allowed(&t->app, o, &t->set, t->dir.events, e)) && output_allowed(&t->app, o, &t->set, t->dir.frozen, e) && output_allowed(&t->app, o, &t->set, t->dir.frozen_held, e);
   for (int i = 0; i < 6 && ok; i++) {
     char *path = file_join(dirs[i / 3], FILES[i % 3]);
-    ok = output_allowed(&t->app, o, &t->set, path, e) && trace_allowed(&t->app, o, &t->set, (const char *const[]){path, t->dir.log}, 2, e);
+    ok = output_allowed(&t->app, o, &t->set, path, e) && trace_allowed(&t->app, o, &t->set, (const char *const[]){path, t->dir.log, t->dir.report}, 3, e);
     rt_free(path);
   }
   return ok;

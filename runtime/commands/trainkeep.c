@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "runtime/commands/report.h"
 #include "runtime/core/core.h"
 
 // Where training stands now, as far as steps do not say it.
@@ -33,9 +34,18 @@ static bool save_both(Trainer *t, RtError *e) {
   return (replaces || put_best(t, e)) && save_last(t, e) && (!replaces || (rundir_clear(&t->dir, e) && put_best(t, e)));
 }
 
+// Once there is a log: what the one of an earlier run says, which is replaced with the first save, is not of this one.
+static bool save_report(const Trainer *t, RtError *e) {
+  if (!t->log) return true;
+  char *about = file_join(t->dir.last, CHECKPOINT_ABOUT);
+  bool ok = report_write(t->dir.report, t->en->prog, &t->set, about, t->dir.log, e);
+  rt_free(about);
+  return ok;
+}
+
 // Asked again where a file could not be written: a directory that is moved meanwhile is why.
 bool train_save(Trainer *t, RtError *e) {
-  return rundir_stands(&t->dir, e) && engine_unchanged(t->en, e) && (save_both(t, e) || (rundir_stands(&t->dir, e) && false));
+  return rundir_stands(&t->dir, e) && engine_unchanged(t->en, e) && ((save_both(t, e) && save_report(t, e)) || (rundir_stands(&t->dir, e) && false));
 }
 
 bool train_begin_log(Trainer *t, RtError *e) {

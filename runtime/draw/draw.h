@@ -4,6 +4,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "runtime/draw/markup.h"
+
 typedef struct DrawModel {
   const char *name, *what;     // "base", "24 layers, 576 wide, as int8": any text
   int64_t blocks;              // layers are 0, the embedding's output, to blocks

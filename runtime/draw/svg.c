@@ -1,6 +1,5 @@
 // See draw.h. Every column is as high as the one that needs most; a box grows with the arrows that meet it, so that their labels stand one above another.
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -29,49 +28,17 @@ typedef struct Svg {
   Column *column;              // by model
   int *at;                     // by place, its model
   double width, height, body;  // body: of the columns
-  char *text;
-  size_t n, cap;
+  Bytes out;
 } Svg;
 
 // ---- text
 
-static void put(Svg *s, const char *text, size_t n) {
-  if (s->n + n + 1 > s->cap) s->text = rt_realloc(s->text, s->cap = 2 * (s->n + n) + 1024, 1);
-  memcpy(s->text + s->n, text, n);
-  s->text[s->n += n] = 0;
-}
-
-__attribute__((format(printf, 2, 3))) static void say(Svg *s, const char *fmt, ...) {
-  char line[512];
-  va_list ap;
-  va_start(ap, fmt);
-  int n = vsnprintf(line, sizeof line, fmt, ap);
-  va_end(ap);
-  put(s, line, (size_t)n < sizeof line ? (size_t)n : sizeof line - 1);
-}
-
-// A text as XML has it.
-static void words(Svg *s, const char *text) {
-  for (const char *c = text; *c;) {
-    size_t left = strlen(c), valid = rt_utf8_valid(c, left);
-    if (!valid) {
-      put(s, "?", 1), c++;
-      continue;
-    }
-    for (size_t i = 0; i < valid; i++, c++) {
-      const char *as = *c == '&' ? "&amp;" : *c == '<' ? "&lt;" : *c == '>' ? "&gt;" : *c == '"' ? "&quot;" : (unsigned char)*c < ' ' && *c != '\t' && *c != '\n' ? "?" : NULL;
-      if (as) put(s, as, strlen(as));
-      else put(s, c, 1);
-    }
-  }
-}
-
 static void put_text(Svg *s, double x, double y, const char *class, const char *more, const char *text) {
-  say(s, "<text x=\"%.1f\" y=\"%.1f\" class=\"%s%s\">", x, y, class, more);
-  words(s, text);
-  say(s, "</text>");
+  markup_say(&s->out, "<text x=\"%.1f\" y=\"%.1f\" class=\"%s%s\">", x, y, class, more);
+  markup_words(&s->out, text);
+  markup_say(&s->out, "</text>");
 }
-static void text_at(Svg *s, double x, double y, const char *class, const char *text) { put_text(s, x, y, class, "", text), say(s, "\n"); }
+static void text_at(Svg *s, double x, double y, const char *class, const char *text) { put_text(s, x, y, class, "", text), markup_say(&s->out, "\n"); }
 
 // ---- layout
 
@@ -210,20 +177,20 @@ static void lay_out(Svg *s) {
 // ---- what is written
 
 static void begin(Svg *s) {
-  say(s, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %.0f %.0f\" width=\"%.0f\" height=\"%.0f\" font-family=\"sans-serif\">\n<title>", s->width, s->height,
+  markup_say(&s->out, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %.0f %.0f\" width=\"%.0f\" height=\"%.0f\" font-family=\"sans-serif\">\n<title>", s->width, s->height,
       s->width, s->height);
-  words(s, s->d->title);
+  markup_words(&s->out, s->d->title);
   static const char STYLE[] =
       "</title>\n<style>\n"
       ".box{stroke:#4a6a8a;fill:#dbe7f3}.trained{stroke:#b35900;fill:#ffd9a8}.adapter{stroke:#b35900;fill:#ffd9a8}.unread{stroke:#9aa7b4;fill:#fff;stroke-dasharray:3 2}\n"
       ".arrow{fill:none;stroke:#555;stroke-width:1.3}.learns{stroke:#c25e00}\n"
       "text{font-size:11px;fill:#222;text-anchor:middle}.name{font-size:14px;font-weight:bold}.small{fill:#555}.start{text-anchor:start}.end{text-anchor:end}.halo{stroke:#fff;stroke-width:3px}\n"
       "</style>\n<defs>\n";
-  put(s, STYLE, sizeof STYLE - 1);
+  bytes_put(&s->out, STYLE, sizeof STYLE - 1);
   for (int k = 0; k < 2; k++)
-    say(s, "<marker id=\"%s\" viewBox=\"0 0 8 8\" refX=\"8\" refY=\"4\" markerWidth=\"8\" markerHeight=\"8\" orient=\"auto\"><path d=\"M0 0L8 4L0 8z\" fill=\"%s\"/></marker>\n",
+    markup_say(&s->out, "<marker id=\"%s\" viewBox=\"0 0 8 8\" refX=\"8\" refY=\"4\" markerWidth=\"8\" markerHeight=\"8\" orient=\"auto\"><path d=\"M0 0L8 4L0 8z\" fill=\"%s\"/></marker>\n",
         k ? "learns" : "fixed", k ? "#c25e00" : "#555");
-  say(s, "</defs>\n<rect width=\"100%%\" height=\"100%%\" fill=\"#fff\"/>\n");
+  markup_say(&s->out, "</defs>\n<rect width=\"100%%\" height=\"100%%\" fill=\"#fff\"/>\n");
   text_at(s, s->width / 2, 24, "name", s->d->title);
 }
 
@@ -231,9 +198,9 @@ static void begin(Svg *s) {
 static void adapters(Svg *s, const Column *c, const Cell *x) {
   int64_t n = adapted(c->m, x->lo, x->hi);
   if (!n) return;
-  say(s, "<g><title>");
-  words(s, c->m->adapter);
-  say(s, ": %lld parameters</title><rect x=\"%.1f\" y=\"%.1f\" width=\"12\" height=\"%.1f\" rx=\"2\" class=\"adapter\"/></g>\n", (long long)n, c->x + WIDTH - 16, x->y + 4,
+  markup_say(&s->out, "<g><title>");
+  markup_words(&s->out, c->m->adapter);
+  markup_say(&s->out, ": %lld parameters</title><rect x=\"%.1f\" y=\"%.1f\" width=\"12\" height=\"%.1f\" rx=\"2\" class=\"adapter\"/></g>\n", (long long)n, c->x + WIDTH - 16, x->y + 4,
       x->h - 8);
 }
 
@@ -248,7 +215,7 @@ static void column(Svg *s, int model) {
   for (int64_t k = 0; k < c->n; k++) {
     const Cell *x = &c->cell[k];
     bool unread = x->lo > c->used;
-    say(s, "<rect x=\"%.1f\" y=\"%.1f\" width=\"%d\" height=\"%.1f\" rx=\"3\" class=\"box%s\"/>\n", c->x, x->y + 1, WIDTH, x->h - 2,
+    markup_say(&s->out, "<rect x=\"%.1f\" y=\"%.1f\" width=\"%d\" height=\"%.1f\" rx=\"3\" class=\"box%s\"/>\n", c->x, x->y + 1, WIDTH, x->h - 2,
         unread ? " unread" : c->m->trained && (k || c->m->embedding) ? " trained" : "");
     if (x->hi > x->lo) snprintf(line, sizeof line, "layers %lld to %lld", (long long)x->lo, (long long)x->hi);
     else if (x->lo) snprintf(line, sizeof line, "layer %lld", (long long)x->lo);
@@ -268,12 +235,12 @@ static void arrow(Svg *s, const DrawConnection *x) {
   if (inside) out = in = 0;
   double y1 = place(a, a->out[out], a->outs[out]++), y2 = place(b, b->in[in], b->ins[in]++), x1 = from->x + (out ? WIDTH : 0), x2 = to->x + (in ? WIDTH : 0);
   double bend = inside ? -60 : (x2 - x1) * 0.45;
-  say(s, "<g><title>");
-  words(s, x->name);
-  say(s, ": ");
-  words(s, x->op);
-  if (x->tap) say(s, ", reads "), words(s, x->tap);
-  say(s, ", %lld parameters</title>\n<path d=\"M%.1f %.1fC%.1f %.1f %.1f %.1f %.1f %.1f\" class=\"arrow%s\" marker-end=\"url(#%s)\"/></g>\n", (long long)x->trained, x1, y1,
+  markup_say(&s->out, "<g><title>");
+  markup_words(&s->out, x->name);
+  markup_say(&s->out, ": ");
+  markup_words(&s->out, x->op);
+  if (x->tap) markup_say(&s->out, ", reads "), markup_words(&s->out, x->tap);
+  markup_say(&s->out, ", %lld parameters</title>\n<path d=\"M%.1f %.1fC%.1f %.1f %.1f %.1f %.1f %.1f\" class=\"arrow%s\" marker-end=\"url(#%s)\"/></g>\n", (long long)x->trained, x1, y1,
       x1 + bend, y1, inside ? x2 - 60 : x2 - bend, y2, x2, y2, x->trained ? " learns" : "", x->trained ? "learns" : "fixed");
   char *label = x->tap ? rt_format("%s.%s", x->op, x->tap) : rt_strdup(x->op);
   const char *class = out ? "small start" : "small end";
@@ -289,7 +256,7 @@ static void legend(Svg *s) {
   for (size_t k = 0; k < sizeof KEY / sizeof *KEY; k++) {
     bool mark = !strcmp(KEY[k].class, "adapter");
     if (mark && !any_adapted(s->d)) continue;
-    say(s, "<rect x=\"%.1f\" y=\"%.1f\" width=\"%d\" height=\"12\" rx=\"2\" class=\"%s\"/>\n", mark ? x + 2 : x, y, mark ? 12 : 16, KEY[k].class);
+    markup_say(&s->out, "<rect x=\"%.1f\" y=\"%.1f\" width=\"%d\" height=\"12\" rx=\"2\" class=\"%s\"/>\n", mark ? x + 2 : x, y, mark ? 12 : 16, KEY[k].class);
     text_at(s, x + 22, y + 10, "small start", KEY[k].text);
     x += KEY[k].wide;
   }
@@ -304,8 +271,8 @@ char *draw_svg(const Drawing *d) {
   for (int i = 0; i < d->nconnection; i++) arrow(&s, &d->connection[i]);       // behind the boxes, where they pass a column
   for (int i = 0; i < d->nmodel; i++) column(&s, i);
   legend(&s);
-  say(&s, "</svg>\n");
+  markup_say(&s.out, "</svg>\n");
   for (int i = 0; i < d->nmodel; i++) rt_free(s.column[i].cell);
   rt_free(s.column), rt_free(s.at);
-  return s.text;
+  return s.out.s;
 }

@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-#include "runtime/core/core.h"
-
 // Fields of the messages Event, SessionLog, Summary and Summary.Value (tensorflow/core: event.proto, summary.proto).
 enum { EVENT_WALL_TIME = 1, EVENT_STEP = 2, EVENT_VERSION = 3, EVENT_SUMMARY = 5, EVENT_SESSION = 7 };
 enum { SESSION_STATUS = 1, SESSION_START = 1 };
@@ -18,13 +16,7 @@ bool events_is_name(const char *name) {
   return digits && !strcmp(name + n + digits, EVENTS_END);
 }
 
-// ---- bytes
-
-static void put(EventBytes *b, const void *data, size_t n) {
-  if (n > b->cap - b->n) b->data = rt_realloc(b->data, b->cap = 2 * (b->n + n) + 256, 1);
-  memcpy(b->data + b->n, data, n);
-  b->n += n;
-}
+// ---- records
 
 // CRC-32C, four bits at a time.
 static uint32_t crc32c(const uint8_t *s, size_t n) {
@@ -39,26 +31,26 @@ static uint32_t crc32c(const uint8_t *s, size_t n) {
 }
 
 // As TFRecord has it: turned and moved, since a CRC of what holds CRCs says little.
-static void put_crc(EventBytes *b, const uint8_t *s, size_t n) {
+static void put_crc(Bytes *b, const uint8_t *s, size_t n) {
   uint32_t c = crc32c(s, n), masked = ((c >> 15) | (c << 17)) + 0xa282ead8u;
-  put(b, &masked, sizeof masked);
+  bytes_put(b, &masked, sizeof masked);
 }
 
 // ---- protobuf
 
-static void put_varint(EventBytes *b, uint64_t x) {
-  for (; x > 127; x >>= 7) put(b, &(uint8_t){(uint8_t)(x | 128)}, 1);
-  put(b, &(uint8_t){(uint8_t)x}, 1);
+static void put_varint(Bytes *b, uint64_t x) {
+  for (; x > 127; x >>= 7) bytes_put(b, &(uint8_t){(uint8_t)(x | 128)}, 1);
+  bytes_put(b, &(uint8_t){(uint8_t)x}, 1);
 }
 
-static void put_key(EventBytes *b, int field, int wire) { put_varint(b, (uint64_t)(field << 3 | wire)); }
+static void put_key(Bytes *b, int field, int wire) { put_varint(b, (uint64_t)(field << 3 | wire)); }
 
-static void put_bytes(EventBytes *b, int field, const void *data, size_t n) {
-  put_key(b, field, WIRE_LENGTH), put_varint(b, n), put(b, data, n);
+static void put_bytes(Bytes *b, int field, const void *data, size_t n) {
+  put_key(b, field, WIRE_LENGTH), put_varint(b, n), bytes_put(b, data, n);
 }
 
 // Whoever reads a string that is none refuses the whole file.
-static void put_text(EventBytes *b, int field, const char *text) {
+static void put_text(Bytes *b, int field, const char *text) {
   char *s = rt_strdup(text);
   size_t n = strlen(s);
   for (size_t at = 0; (at += rt_utf8_valid(s + at, n - at)) < n; at++) s[at] = '?';
@@ -66,45 +58,45 @@ static void put_text(EventBytes *b, int field, const char *text) {
   rt_free(s);
 }
 
-static void put_value(EventBytes *b, const EventScalar *x) {
-  EventBytes v = {0};
+static void put_value(Bytes *b, const EventScalar *x) {
+  Bytes v = {0};
   float f = (float)x->value;
   put_text(&v, VALUE_TAG, x->tag);
-  put_key(&v, VALUE_SIMPLE, WIRE_4), put(&v, &f, sizeof f);
-  put_bytes(b, SUMMARY_VALUE, v.data, v.n);
-  rt_free(v.data);
+  put_key(&v, VALUE_SIMPLE, WIRE_4), bytes_put(&v, &f, sizeof f);
+  put_bytes(b, SUMMARY_VALUE, v.s, v.n);
+  rt_free(v.s);
 }
 
 // ---- events
 
-static EventBytes event(double wall_time, int64_t step) {
-  EventBytes b = {0};
-  put_key(&b, EVENT_WALL_TIME, WIRE_8), put(&b, &wall_time, sizeof wall_time);
+static Bytes event(double wall_time, int64_t step) {
+  Bytes b = {0};
+  put_key(&b, EVENT_WALL_TIME, WIRE_8), bytes_put(&b, &wall_time, sizeof wall_time);
   put_key(&b, EVENT_STEP, WIRE_VARINT), put_varint(&b, (uint64_t)step);
   return b;
 }
 
-static void put_record(EventBytes *out, EventBytes *event) {
+static void put_record(Bytes *out, Bytes *event) {
   uint64_t n = event->n;
   uint8_t length[sizeof n];
   memcpy(length, &n, sizeof n);
-  put(out, length, sizeof length), put_crc(out, length, sizeof length);
-  put(out, event->data, event->n), put_crc(out, event->data, event->n);
-  rt_free(event->data);
+  bytes_put(out, length, sizeof length), put_crc(out, length, sizeof length);
+  bytes_put(out, event->s, event->n), put_crc(out, (const uint8_t *)event->s, event->n);
+  rt_free(event->s);
 }
 
-void events_begin(EventBytes *out, double wall_time) {
-  EventBytes version = event(wall_time, 0), start = event(wall_time, 0);
+void events_begin(Bytes *out, double wall_time) {
+  Bytes version = event(wall_time, 0), start = event(wall_time, 0);
   put_text(&version, EVENT_VERSION, "brain.Event:2");
   put_record(out, &version);
   put_bytes(&start, EVENT_SESSION, (const uint8_t[]){SESSION_STATUS << 3 | WIRE_VARINT, SESSION_START}, 2);
   put_record(out, &start);
 }
 
-void events_step(EventBytes *out, double wall_time, int64_t step, const EventScalar *scalar, int n) {
-  EventBytes e = event(wall_time, step), summary = {0};
+void events_step(Bytes *out, double wall_time, int64_t step, const EventScalar *scalar, int n) {
+  Bytes e = event(wall_time, step), summary = {0};
   for (int k = 0; k < n; k++) put_value(&summary, &scalar[k]);
-  put_bytes(&e, EVENT_SUMMARY, summary.data, summary.n);
+  put_bytes(&e, EVENT_SUMMARY, summary.s, summary.n);
   put_record(out, &e);
-  rt_free(summary.data);
+  rt_free(summary.s);
 }

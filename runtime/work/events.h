@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "runtime/core/core.h"
+
 // A file's name is EVENTS_BEGIN, the second in which it was begun, and EVENTS_END: TensorBoard, while it watches, takes one that is begun anew for what it is.
 #define EVENTS_BEGIN "events.out.tfevents."
 #define EVENTS_END ".calm"
@@ -15,12 +17,7 @@ typedef struct EventScalar {
   double value;
 } EventScalar;
 
-// Records, ready to be written, in memory that grows with them; rt_free(data).
-typedef struct EventBytes {
-  uint8_t *data;
-  size_t n, cap;
-} EventBytes;
-// What a file begins with: its version, and that what was known of later steps than 0 counts no more.
-void events_begin(EventBytes *out, double wall_time);
-void events_step(EventBytes *out, double wall_time, int64_t step, const EventScalar *scalar, int n);
+// Records, ready to be written, behind what is there. What a file begins with: its version, and that what was known of later steps than 0 counts no more.
+void events_begin(Bytes *out, double wall_time);
+void events_step(Bytes *out, double wall_time, int64_t step, const EventScalar *scalar, int n);
 #endif

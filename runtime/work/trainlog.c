@@ -152,7 +152,7 @@ static char *tag_of(const char *field) {
 }
 
 // The numbers of a line as they are written, so that whoever reads either file finds the same.
-static void add_event(const TrainLog *l, EventBytes *out, double when, const Fields *line) {
+static void add_event(const TrainLog *l, Bytes *out, double when, const Fields *line) {
   EventScalar *x = rt_alloc((size_t)l->column.n, sizeof *x);
   int n = 0;
   for (int k = LOSS; k < l->column.n && k < line->n; k++)
@@ -174,7 +174,7 @@ static double seconds_of(const Fields *line, double *tokens_before) {
 static bool put_events(const TrainLog *l, const FileMap *log, double when, FileOut *f, double *seconds, RtError *e) {
   const char *at = (const char *)log->data, *end = at + log->size, *nl = line_end(at, end);
   double tokens = 0;
-  EventBytes b = {0};
+  Bytes b = {0};
   bool ok = true;
   *seconds = 0;
   if (f) events_begin(&b, when);
@@ -183,10 +183,10 @@ static bool put_events(const TrainLog *l, const FileMap *log, double when, FileO
     Fields line = nl ? fields_of(at, (size_t)(nl - at)) : (Fields){0};
     *seconds += seconds_of(&line, &tokens);
     if (f && line.n) add_event(l, &b, when + *seconds, &line);
-    if (b.n > 1 << 20 || (f && !nl)) ok = file_out_write(f, b.data, b.n, e), b.n = 0;
+    if (b.n > 1 << 20 || (f && !nl)) ok = file_out_write(f, b.s, b.n, e), b.n = 0;
     fields_free(&line);
   }
-  rt_free(b.data);
+  rt_free(b.s);
   return ok;
 }
 
@@ -236,11 +236,11 @@ static bool write_all(int fd, const char *path, const void *data, size_t n, RtEr
 }
 
 static bool write_event(TrainLog *l, const char *line, size_t n, RtError *e) {
-  EventBytes b = {0};
+  Bytes b = {0};
   Fields f = fields_of(line, n);
   add_event(l, &b, wall_time(), &f);
-  bool ok = write_all(l->events, l->events_path, b.data, b.n, e);
-  fields_free(&f), rt_free(b.data);
+  bool ok = write_all(l->events, l->events_path, b.s, b.n, e);
+  fields_free(&f), rt_free(b.s);
   return ok;
 }
 
@@ -263,4 +263,46 @@ bool trainlog_add(TrainLog *l, const TrainLine *x, RtError *e) {
 
 void trainlog_close(TrainLog *l) {
   if (l) rt_end(l);
+}
+
+// ---- read again
+
+// Whether its last fixed column, the held-out loss, has a number.
+static bool line_looked(const char *at, const char *nl) {
+  for (int k = 1; k < FIXED && at; k++) at = (at = memchr(at, ',', (size_t)(nl - at))) ? at + 1 : NULL;
+  return at && at < nl && *at != ',';
+}
+
+static void table_row(TrainTable *t, int64_t *room, const char *at, const char *nl) {
+  Fields line = fields_of(at, (size_t)(nl - at));
+  if (t->rows == *room) t->value = rt_realloc(t->value, (size_t)(*room = 2 * *room + 64), (size_t)t->n * sizeof *t->value);
+  for (int k = 0; k < t->n; k++) t->value[t->rows * t->n + k] = k < line.n && *line.v[k] ? strtod(line.v[k], NULL) : NAN;
+  t->rows++;
+  fields_free(&line);
+}
+
+bool trainlog_read(TrainTable *t, const char *path, int64_t most, RtError *e) {
+  FileMap m;
+  *t = (TrainTable){0};
+  if (!file_map(&m, path, e)) return false;
+  const char *at = (const char *)m.data, *end = at + m.size, *nl = line_end(at, end), *first = nl ? nl + 1 : end;
+  Fields head = nl ? fields_of(at, (size_t)(nl - at)) : (Fields){0};
+  t->name = rt_alloc((size_t)head.n, sizeof *t->name);
+  for (; t->n < head.n; t->n++) t->name[t->n] = tag_of(head.v[t->n]);
+  int64_t lines = 0, looks = 0, room = 0;
+  for (at = first; (nl = line_end(at, end)); at = nl + 1) lines++, looks += line_looked(at, nl);
+  int64_t each = lines / most + 1, each_look = looks / most + 1, line = 0, look = 0;
+  for (at = first; (nl = line_end(at, end)); at = nl + 1) {
+    bool looked = line_looked(at, nl);
+    line++, look += looked;
+    if (line % each == 0 || line == lines || (looked && (look % each_look == 0 || look == looks))) table_row(t, &room, at, nl);
+  }
+  fields_free(&head), file_unmap(&m);
+  return true;
+}
+
+void trainlog_free(TrainTable *t) {
+  for (int k = 0; k < t->n; k++) rt_free(t->name[k]);
+  rt_free(t->name), rt_free(t->value);
+  *t = (TrainTable){0};
 }

@@ -21,4 +21,14 @@ bool trainlog_is(const char *path);     // a log.csv of calm's, by its first lin
 TrainLog *trainlog_open(const char *path, const char *events, int64_t keep, const char *const *held, int n, RtError *e);
 bool trainlog_add(TrainLog *l, const TrainLine *x, RtError *e);
 void trainlog_close(TrainLog *l);
+
+// A log as numbers: of its steps, and of those among them at which held-out data was looked at, about `most` each, evenly, and the last.
+typedef struct TrainTable {
+  char **name;                 // of columns, as text
+  int n;
+  double *value;               // rows of n; NaN where a field is empty
+  int64_t rows;
+} TrainTable;
+bool trainlog_read(TrainTable *t, const char *path, int64_t most, RtError *e);      // trainlog_free in any case
+void trainlog_free(TrainTable *t);
 #endif

@@ -15,6 +15,8 @@ for n in llama gpt2; do
   "$STCMP" $n.run/last/theta.safetensors $n.ten.safetensors --tol 1e-4 || fail "$n: parameters after ten steps"
   tail -n +2 $n.run/log.csv | cut -d, -f3 | paste $n.losses - | awk '{ d = $1 - $2; if (d < 0) d = -d; if (d > 1e-4 * $1) bad = 1; n++ } END { exit bad || n != 10 }' ||
     fail "$n: losses: $(cut -d, -f3 $n.run/log.csv)"
+  "$CALMC" draw $n.calm -o drawn.svg 2>err || fail "draw: $(cat err)"
+  sed -n 's/^<div class="drawn">//; /^<svg xmlns/,/^<\/svg>/p' $n.run/report.html | cmp - drawn.svg || fail "$n: the report has another picture than calmc draw"
   # exported: as PEFT wrote the same numbers
   ./$n export $n.adapter --params $n.theta.safetensors --data rows.jsonl >said 2>err || fail "export: $(cat err)"
   "$STCMP" $n.adapter/adapter_model.safetensors $n.adapter.safetensors --exact || fail "$n: the adapter's tensors"

@@ -113,6 +113,33 @@ case "$(events tb)" in 'events.out.tfevents.'[0-9]*'.calm events.out.tfevents.2.
 train --steps 1 --out tb --overwrite
 [ "$(events tb)" = 'events.out.tfevents.2.host ' ] || fail "events after --overwrite: $(ls -A tb)"
 
+# --- the report: whole after the first call and the second, what is the user's escaped, nothing fetched; replaced with the run, and no other file is
+cp rows.jsonl '<script>&".jsonl'
+train --steps 3 --out page --validate rows.jsonl --validate '<script>&".jsonl' --eval-every 1
+page() {
+  head -2 page/report.html | grep -q 'calm: report of a training' && [ "$(tail -1 page/report.html)" = '</body></html>' ] || fail "the report is not whole"
+  ! grep -qi '<script\|<link\|<img\|src=\|@import\|http' <<END || fail "the report has a script, or fetches something"
+$(sed 's/http:..www.w3.org.2000.svg//' page/report.html)
+END
+  for what in "$@"; do grep -qF "$what" page/report.html || fail "the report says nothing of $what"; done
+}
+sha=$(sha256sum base/model.safetensors | cut -d' ' -f1)
+page "$sha" 'aug.1-&gt;base.2' cross_attention 'held_out_loss &lt;script&gt;&amp;&quot;.jsonl' '<tr><td>save_every</td>' '<h3>Learning rate</h3>' 'after step 3,' "<td>$(sed -n 4p page/log.csv | cut -d, -f2)</td>"
+"$CALMC" draw bare.calm -o drawn.svg 2>err || fail "draw: $(cat err)"
+sed -n 's/^<div class="drawn">//; /^<svg xmlns/,/^<\/svg>/p' page/report.html | cmp - drawn.svg || fail "another picture than calmc draw's"
+# losses, of held-out data their mean and each, the rate and the speed, of 3 points (the first twice)
+[ "$(grep -c '^<polyline[^>]*points="\([0-9.]*,[0-9.]* \)\{4\}"' page/report.html)" = 6 ] || fail "curves: $(grep polyline page/report.html)"
+train --steps 5000 --out page --resume --stop-after 2500 --eval-every 0
+page 'after step 2500,' '<td>5000</td>'
+points=$(grep '^<polyline' page/report.html | head -1 | tr ' ' '\n' | grep -c ,)
+[ "$points" -gt 500 ] && [ "$points" -lt 1010 ] || fail "a curve of 2500 steps has $points points"
+train --steps 1 --out page --overwrite
+page 'after step 1,' '<h2>Last steps</h2>'
+! grep -q 'script' page/report.html || fail "the report is of the run that was replaced"
+echo mine >page/report.html
+for flag in --resume --overwrite; do expect 1 'page/report.html is no report of calm' ./app train --data rows.jsonl --steps 3 --out page $flag; done
+[ "$(cat page/report.html)" = mine ] || fail "a user's report.html was written over"
+
 # --- a directory that is moved away under a training: another may begin at its path, and the first saves nothing over it
 expect 1 'that is a checkpoint' ./app train --data rows.jsonl --steps 3 --out run/last
 [ ! -e run/last/last ] || fail "a run inside a checkpoint"

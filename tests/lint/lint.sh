@@ -20,7 +20,7 @@ runtime/machine   runtime/core runtime/abi
 runtime/engine    runtime/core runtime/abi runtime/files runtime/machine
 runtime/rows      runtime/core runtime/abi runtime/files runtime/text runtime/template runtime/engine
 runtime/work      runtime/core runtime/abi runtime/files runtime/text runtime/template runtime/machine runtime/engine runtime/rows
-runtime/commands  runtime/core runtime/abi runtime/files runtime/text runtime/template runtime/machine runtime/engine runtime/rows runtime/work
+runtime/commands  runtime/core runtime/abi runtime/draw runtime/files runtime/text runtime/template runtime/machine runtime/engine runtime/rows runtime/work
 runtime/app       runtime/abi runtime/commands
 compiler/model    dsl/base runtime/abi runtime/core runtime/files runtime/text
 compiler/graph    dsl/base runtime/abi
