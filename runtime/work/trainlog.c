@@ -88,9 +88,12 @@ static char *held_field(const char *name) {
 static const char *line_end(const char *s, const char *end) { return s < end ? memchr(s, '\n', (size_t)(end - s)) : NULL; }
 
 static bool put_line(FileOut *f, const Fields *line, RtError *e) {
-  bool ok = true;
-  for (int k = 0; k < line->n && ok; k++) ok = (!k || file_out_write(f, ",", 1, e)) && file_out_write(f, line->v[k], strlen(line->v[k]), e);
-  return ok && file_out_write(f, "\n", 1, e);
+  Bytes b = {0};
+  for (int k = 0; k < line->n; k++) bytes_put(&b, ",", k > 0), bytes_put(&b, line->v[k], strlen(line->v[k]));
+  bytes_put(&b, "\n", 1);
+  bool ok = file_out_write(f, b.s, b.n, e);
+  rt_free(b.s);
+  return ok;
 }
 
 // A line of the file of before, its columns in the places they have now.
