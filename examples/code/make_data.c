@@ -128,13 +128,8 @@ static Rows held(const Maker *m, int t, int first, int end, int want, int *repea
 }
 
 int main(int argc, char **argv) {
-  long long seed = argc > 3 ? make_number(argv[3], 0) : -1;
-  if (seed < 0) {
-    fprintf(stderr, "usage: make_data SOURCE DIR SEED [NAME=N …]\n");
-    return 2;
-  }
-  sizes_take(sizes, N_SIZES, argv, argc, 4);
-  Maker m = {.source = argv[1], .dir = argv[2], .seed = (uint64_t)seed};
+  const MakerArgs args = maker_args(argc, argv, sizes, N_SIZES);
+  Maker m = {.source = args.source, .dir = args.dir, .seed = args.seed};
   read_lines(&m);
   train(&m);
   mbpp(&m);

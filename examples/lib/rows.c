@@ -176,7 +176,7 @@ json_t *row_asked(const char *label, const char *from, const char *asked, const 
 
 json_t *row_text(const char *text, const char *task) { return json_pack("{s:s, s:s}", "text", text, "task", task); }
 
-void sizes_take(Size *size, int n, char **argv, int argc, int from) {
+static void take_sizes(Size *size, int n, char **argv, int argc, int from) {
   for (int i = from; i < argc; i++) {
     const char *eq = strchr(argv[i], '=');
     long long v = eq ? make_number(eq + 1, 0) : -1;
@@ -190,4 +190,14 @@ void sizes_take(Size *size, int n, char **argv, int argc, int from) {
     }
     size[k].value = (int)v;
   }
+}
+
+MakerArgs maker_args(int argc, char **argv, Size *size, int n) {
+  long long seed = argc > 3 ? make_number(argv[3], 0) : -1;
+  if (seed < 0) {
+    fprintf(stderr, "usage: make_data SOURCE DIR SEED [NAME=N …]\n");
+    exit(2);
+  }
+  take_sizes(size, n, argv, argc, 4);
+  return (MakerArgs){argv[1], argv[2], (uint64_t)seed};
 }

@@ -58,6 +58,10 @@ typedef struct Size {
   const char *name;
   int value;
 } Size;
-// Takes argv[from…]; what is not one of them ends the program with status 2.
-void sizes_take(Size *size, int n, char **argv, int argc, int from);
+typedef struct MakerArgs {
+  const char *source, *dir;
+  uint64_t seed;
+} MakerArgs;
+// SOURCE DIR SEED [NAME=N …], as every maker takes them; anything else ends the program with status 2. The n sizes get what is given.
+MakerArgs maker_args(int argc, char **argv, Size *size, int n);
 #endif

@@ -178,13 +178,8 @@ static void english(Maker *m) {
 }
 
 int main(int argc, char **argv) {
-  long long seed = argc > 3 ? make_number(argv[3], 0) : -1;
-  if (seed < 0) {
-    fprintf(stderr, "usage: make_data SOURCE DIR SEED [NAME=N …]\n");
-    return 2;
-  }
-  sizes_take(sizes, N_SIZES, argv, argc, 4);
-  Maker m = {.source = argv[1], .dir = argv[2], .seed = (uint64_t)seed};
+  const MakerArgs args = maker_args(argc, argv, sizes, N_SIZES);
+  Maker m = {.source = args.source, .dir = args.dir, .seed = args.seed};
   const int test = sizes[TEST].value, dev = sizes[DEV].value;
 
   hold_pairs(&m, "translation/lafand-en-swa/test.swa", "translation/lafand-en-swa/test.en", test, &m.translation);
