@@ -46,8 +46,7 @@ static void walk_end(Walk *w) {
 }
 
 static void add_row(Course *c, const DataRow *r) {
-  c->rows++, c->tokens += r->n;
-  for (int64_t k = 1; k < r->n; k++) c->labelled += r->labels[k] != -100;
+  c->rows++, c->tokens += r->n, c->labelled += row_labelled(r);
 }
 
 static void count_epoch(Course *c) {

@@ -36,8 +36,7 @@ void evalrows_free(EvalRows *w) {
 
 void evalrows_add(EvalRows *w, const DataRow *r, const EvalRowLoss *l, bool generates) {
   Row *x = &w->row[r->row];
-  x->tokens += r->n;
-  for (int64_t i = 1; i < r->n; i++) x->labelled += r->labels[i] != -100;
+  x->tokens += r->n, x->labelled += row_labelled(r);
   x->loss.scored = l->scored;
   x->loss.nll += l->nll;
   x->loss.bytes = x->loss.bytes < 0 || l->bytes < 0 ? -1 : x->loss.bytes + l->bytes;

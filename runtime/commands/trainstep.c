@@ -15,15 +15,9 @@ int64_t train_look_every(const TrainSettings *s) {
   return s->eval_every > 0 ? s->eval_every : s->eval_every == 0 ? INT64_MAX : s->steps < 20 ? 1 : s->steps / 20;
 }
 
-static int64_t count_labels(const DataRow *r) {
-  int64_t n = 0;
-  for (int64_t i = 1; i < r->n; i++) n += r->labels[i] != -100;
-  return n;
-}
-
 bool train_gradients(Trainer *t, const DataRow *const *row, int64_t n, double *loss, RtError *e) {
   int64_t labels = 0;
-  for (int64_t i = 0; i < n; i++) labels += count_labels(row[i]);
+  for (int64_t i = 0; i < n; i++) labels += row_labelled(row[i]);
   engine_zero_grads(t->en);
   double nll = 0;
   if (!feed_nll(&t->steps, row, n, (float)(1.0 / (double)labels), &nll, NULL, NULL, e)) return false;

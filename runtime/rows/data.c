@@ -79,10 +79,10 @@ static bool follow_silent(Follow *f, const int32_t *ids, int64_t n, RtError *e) 
   return true;
 }
 
-static bool has_label(const DataRow *row, int64_t n) {
-  for (int64_t i = 1; i < n; i++)
-    if (row->labels[i] != -100) return true;
-  return false;
+int64_t row_labelled(const DataRow *r) {
+  int64_t n = 0;
+  for (int64_t i = 1; i < r->n; i++) n += r->labels[i] != -100;
+  return n;
 }
 
 static CutRules cut_rules(const Reader *r) { return (CutRules){.streams = r->o->streams, .context = r->o->context, .too_long = r->o->too_long}; }
@@ -485,8 +485,8 @@ bool data_add(Data *d, const DataFile *f, int64_t at, const DataOptions *o, RtEr
   for (int64_t i = r.first; i < d->n; i++) {
     const DataRow *row = &d->row[i];
     d->tokens += row->n;
-    d->windows++, d->trained += has_label(row, row->n);
-    for (int64_t k = 1; k < row->n; k++) d->labelled += row->labels[k] != -100;
+    const int64_t labelled = row_labelled(row);
+    d->windows++, d->trained += labelled > 0, d->labelled += labelled;
   }
   d->looked++, d->of = data_count(f);
   return true;

@@ -25,6 +25,8 @@ typedef struct DataRow {
   Follow *follow;               // the streams that follow the anchor's; NULL where there is one stream
   bool held;                    // what it points to is the file's (data_hold)
 } DataRow;
+// Labelled tokens that something predicts: the first has nothing before it.
+int64_t row_labelled(const DataRow *r);
 
 // What a context did to the rows that are longer.
 typedef struct DataLimit {

@@ -132,8 +132,7 @@ DataPartCount data_count_part(const DataFile *f, const Data *look, int part) {
     const DataRow *r = &look->row[i];
     if (r->row < p->first || r->row >= p->first + p->lines.n) continue;
     seen += r->row != last, last = r->row;
-    int64_t labelled = 0;
-    for (int64_t t = 1; t < r->n; t++) labelled += r->labels[t] != -100;
+    const int64_t labelled = row_labelled(r);
     out.tokens += r->n, out.labelled += labelled;
     if (labelled) out.trained++, out.trained_tokens += r->n;
   }
