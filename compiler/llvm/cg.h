@@ -100,6 +100,7 @@ void cg_loop_end(Cg *g, CgLoop *l);                                             
 // Columns lo … hi - 1, 16 at a time: f at each first one, with the mask of the tail, or NULL.
 typedef void CgLanes(Cg *g, void *user, LLVMValueRef col, LLVMValueRef mask);
 void cg_columns(Cg *g, LLVMValueRef lo, LLVMValueRef hi, CgLanes *f, void *user);
+void cg_zero_columns(Cg *g, LLVMValueRef lo, LLVMValueRef hi, LLVMValueRef row);   // of f32
 typedef struct CgIf {
   LLVMBasicBlockRef otherwise, exit;
   bool has_else;

@@ -67,3 +67,8 @@ void cg_columns(Cg *g, LLVMValueRef lo, LLVMValueRef hi, CgLanes *f, void *user)
   f(g, user, full, cg_mask16(g, cg_sub(g, hi, full)));
   cg_endif(g, &tail);
 }
+
+static void zero_lanes(Cg *g, void *user, LLVMValueRef col, LLVMValueRef mask) {
+  cg_store_lanes(g, cg_splatc(g, 0), cg_at(g, g->f32, (LLVMValueRef)user, col), mask);
+}
+void cg_zero_columns(Cg *g, LLVMValueRef lo, LLVMValueRef hi, LLVMValueRef row) { cg_columns(g, lo, hi, zero_lanes, row); }

@@ -75,9 +75,6 @@ static void add_lanes(Cg *g, void *user, LLVMValueRef col, LLVMValueRef mask) {
   LLVMValueRef to = cg_at(g, g->f32, c->to, col), v = cg_load16_f32(g, DT_F32, cg_at(g, g->f32, c->from, col), mask);
   cg_store_lanes(g, cg_fadd(g, cg_load16_f32(g, DT_F32, to, mask), v), to, mask);
 }
-static void zero_lanes(Cg *g, void *user, LLVMValueRef col, LLVMValueRef mask) {
-  cg_store_lanes(g, cg_splatc(g, 0), cg_at(g, g->f32, (LLVMValueRef)user, col), mask);
-}
 
 static LLVMValueRef row_of(Cg *g, const Experts *x, LLVMValueRef s, bool slots) { return slots ? s : cg_udiv(g, s, cg_i64(g, x->S)); }
 
@@ -173,7 +170,7 @@ static void one_expert(Cg *g, Experts *x) {
 
 static void clear(Cg *g, const Experts *x) {
   CgLoop r = cg_loop(g, cg_i64(g, 0), x->rows, 1);
-  cg_columns(g, cg_i64(g, 0), x->cols, zero_lanes, out_at(g, x, cg_add(g, x->r0, r.i)));
+  cg_zero_columns(g, cg_i64(g, 0), x->cols, out_at(g, x, cg_add(g, x->r0, r.i)));
   cg_loop_end(g, &r);
 }
 

@@ -136,10 +136,6 @@ LLVMValueRef tasks_UNSLICE(Cg *g, const Kernel *k, LLVMValueRef rows, LLVMValueR
   return tasks_SLICE(g, k, rows, ptr);
 }
 
-static void zero_lanes(Cg *g, void *user, LLVMValueRef col, LLVMValueRef mask) {
-  cg_store_lanes(g, cg_splatc(g, 0), cg_at(g, g->f32, (LLVMValueRef)user, col), mask);
-}
-
 static void emit_piece(Cg *g, const KExtents_SLICE *e, bool out) {
   int64_t A = e->A, B = e->B, C = e->C, from = e->from;
   LLVMValueRef zero = cg_i64(g, 0);
@@ -151,8 +147,8 @@ static void emit_piece(Cg *g, const KExtents_SLICE *e, bool out) {
   LLVMValueRef at = cg_at(g, g->f32, wide, cg_i64(g, from));
   Copy c = {DT_F32, out ? at : piece, out ? piece : at};
   if (!out) {
-    cg_columns(g, zero, cg_i64(g, from), zero_lanes, wide);
-    cg_columns(g, cg_i64(g, from + C), cg_i64(g, B), zero_lanes, wide);
+    cg_zero_columns(g, zero, cg_i64(g, from), wide);
+    cg_zero_columns(g, cg_i64(g, from + C), cg_i64(g, B), wide);
   }
   cg_columns(g, zero, cg_i64(g, C), copy_lanes, &c);
   cg_loop_end(g, &a);
@@ -174,7 +170,7 @@ static void column_range(Cg *g, int64_t width, LLVMValueRef *lo, LLVMValueRef *h
 
 static void zero_rows(Cg *g, int arg, LLVMValueRef rows, int64_t width, LLVMValueRef lo, LLVMValueRef hi) {
   CgLoop r = cg_loop(g, cg_i64(g, 0), rows, 1);
-  cg_columns(g, lo, hi, zero_lanes, row_at(g, g->f32, arg, r.i, width));
+  cg_zero_columns(g, lo, hi, row_at(g, g->f32, arg, r.i, width));
   cg_loop_end(g, &r);
 }
 
@@ -227,7 +223,7 @@ void emit_COLSUM(Cg *g, const Kernel *k) {
   int64_t width = k->COLSUM.W;
   LLVMValueRef lo, hi, out = cg_arg_ptr(g, KARG(COLSUM, out));
   column_range(g, width, &lo, &hi);
-  cg_columns(g, lo, hi, zero_lanes, out);
+  cg_zero_columns(g, lo, hi, out);
   CgLoop r = cg_loop(g, cg_i64(g, 0), cg_rows(g), 1);
   Copy c = {DT_F32, row_at(g, g->f32, KARG(COLSUM, x), r.i, width), out};
   cg_columns(g, lo, hi, add_lanes, &c);

@@ -77,10 +77,6 @@ void emit_LARGEST(Cg *g, const Kernel *k) {
 
 // ---- by numbers
 
-static void zero_lanes(Cg *g, void *user, LLVMValueRef col, LLVMValueRef mask) {
-  cg_store_lanes(g, cg_splatc(g, 0), cg_at(g, g->f32, (LLVMValueRef)user, col), mask);
-}
-
 // Element j of the row's S, and element ids[j] of its E.
 static void pairs_of_row(Cg *g, const KExtents_PICK *e, LLVMValueRef row, LLVMValueRef wide, LLVMValueRef picked, bool out) {
   CgLoop j = cg_loop(g, cg_i64(g, 0), cg_i64(g, e->S), 1);
@@ -104,7 +100,7 @@ void emit_UNPICK(Cg *g, const Kernel *k) {
   KExtents_PICK e = {.E = k->UNPICK.E, .S = k->UNPICK.S};
   CgLoop r = row_loop(g);
   LLVMValueRef out = row_at(g, KARG(UNPICK, out), r.i, e.E);
-  cg_columns(g, cg_i64(g, 0), cg_i64(g, e.E), zero_lanes, out);
+  cg_zero_columns(g, cg_i64(g, 0), cg_i64(g, e.E), out);
   pairs_of_row(g, &e, r.i, out, row_at(g, KARG(UNPICK, dy), r.i, e.S), false);
   cg_loop_end(g, &r);
 }
