@@ -129,6 +129,11 @@ TINY |= {
     "qwen2_moe_b": tf.Qwen2MoeConfig(**dict(LLAMA, hidden_size=24), **MOE, num_experts_per_tok=3, norm_topk_prob=False, shared_expert_intermediate_size=9, qkv_bias=False,
                                      mlp_only_layers=[0], use_sliding_window=False, rope_parameters=YARN),
 }
+# families that were built around one activation, with another
+TINY |= {
+    "gpt2_d": tf.GPT2Config(**GPT2, n_embd=12, n_layer=2, n_head=2, n_inner=14, activation_function="relu2"),
+    "apertus_b": tf.ApertusConfig(**dict(LLAMA, hidden_size=24, num_hidden_layers=1), hidden_act="gelu", rope_parameters=rope()),
+}
 MODELS |= {k: (torch.bfloat16, v) for k, v in TINY.items()}
 # Keys as files of older versions of transformers write them: key -> value, None = the key goes.
 OLD = {
