@@ -29,6 +29,7 @@ static const char *compressed(const char *s, size_t n) {
       {"1AY&SY", 6, 4, COMPRESSED("bzip2", "bzip2 -dc")},
       {"\x04\x22\x4D\x18", 4, 0, COMPRESSED("lz4", "lz4 -dc")},
       {"PK\x03\x04", 4, 0, COMPRESSED("zip", "unzip -p")},
+      {"PAR1", 4, 0, "it is a Parquet table, expected text (pandas writes it: read_parquet(FILE).to_json(OUT, orient='records', lines=True))"},
   };
   for (size_t i = 0; i < sizeof KIND / sizeof *KIND; i++)
     if (n >= KIND[i].at + KIND[i].n && !memcmp(s + KIND[i].at, KIND[i].magic, KIND[i].n)) return KIND[i].told;

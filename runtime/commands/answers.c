@@ -45,7 +45,7 @@ typedef struct Answer {        // one that is under way
 
 static bool of_conversation(const Answers *w, const json_t *row, Prompt *p, RtError *e) {
   Conversation c;
-  if (!conversation_read(&c, row, e)) return false;
+  if (!conversation_read(&c, row, true, e)) return false;
   size_t n = json_array_size(c.messages);
   const char *first = json_string_value(json_object_get(json_array_get(c.messages, 0), "role"));
   const char *last = json_string_value(json_object_get(json_array_get(c.messages, n - 1), "role"));
@@ -61,7 +61,7 @@ static bool of_conversation(const Answers *w, const json_t *row, Prompt *p, RtEr
 }
 
 static bool of_row(const Answers *w, const json_t *row, Prompt *p, bool *chat, RtError *e) {
-  const json_t *text = json_object_get(row, "prompt");
+  const json_t *text = rtj_has(row, "prompt");
   if (!json_is_object(row)) return rt_fail(e, "expected a row, {\"prompt\"} or {\"messages\"}, found %s", rtj_kind(row));
   if (json_object_get(row, "generated")) return rt_fail(e, "the row has a key \"generated\" already, which its answer is written to");
   *chat = conversation_is(row);

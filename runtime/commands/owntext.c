@@ -37,19 +37,13 @@ bool owntext_asked(const Options *o, json_t **asked, RtError *e) {
 }
 
 bool owntext_begin(const App *a, const json_t *asked, const json_t *row, RtError *e) {
-  const json_t *own = json_object_get(row, "augment");
-  OwnText *texts;
-  if (own && asked && json_is_object(own)) {
-    OwnText *more;
-    if (!own_read(&a->models->streams, asked, &texts, e)) return false;
-    if (!own_read(&a->models->streams, own, &more, e)) return rt_free(texts), false;
-    for (int k = 0; k < a->models->streams.n; k++)
-      if (more[k].text) texts[k] = more[k];
-    rt_free(more);
-  } else if (!own_read(&a->models->streams, own ? own : asked, &texts, e)) {
-    return false;
-  }
-  a->models->own = texts;
+  OwnText *texts, *more;
+  if (!own_read(&a->models->streams, asked, &texts, e)) return false;
+  if (!own_read(&a->models->streams, json_object_get(row, "augment"), &more, e)) return rt_free(texts), false;
+  for (int k = 0; texts && more && k < a->models->streams.n; k++)
+    if (!more[k].text) more[k] = texts[k];
+  a->models->own = more ? more : texts;
+  if (more) rt_free(texts);
   return true;
 }
 

@@ -37,7 +37,8 @@ static bool read_config(HfChat *c, const char *path, const json_t *config, RtErr
     if (i == 0 || !strcmp(rtj_said(one, "name"), "default")) first = json_object_get(one, "template");
   }
   if (!first || json_is_null(first)) return true;
-  if (!json_is_string(first)) return rt_fail(e, "%s: \"chat_template\": expected a string, or a list of {\"name\", \"template\"}, found %s", path, rtj_kind(v));
+  if (!json_is_string(first)) return rt_fail(e, "%s: \"chat_template\": expected a string, or a list of {\"name\", \"template\"}, found %s", path,
+                                              json_is_real(first) ? "a number" : rtj_kind(first));      // whole ones are read as real, too
   take(c, json_string_value(first), json_string_length(first), rt_format("%s: chat_template", path));
   return true;
 }

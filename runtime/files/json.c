@@ -40,6 +40,11 @@ const char *rtj_said(const json_t *obj, const char *key) {
   return s ? s : "?";
 }
 
+json_t *rtj_has(const json_t *obj, const char *key) {
+  json_t *v = json_object_get(obj, key);
+  return json_is_null(v) ? NULL : v;
+}
+
 const char *rtj_kind(const json_t *v) {
   if (!v) return "nothing";
   switch (json_typeof(v)) {

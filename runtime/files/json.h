@@ -16,6 +16,8 @@ json_t *rtj_object_file(const char *path, size_t flags, RtError *e);
 const char *rtj_kind(const json_t *v);
 // The text of a member, "?" where there is none: to compare, and for messages, what a file says of itself.
 const char *rtj_said(const json_t *obj, const char *key);
+// A member; NULL where it is absent or null, which is how a table writes what a row has not.
+json_t *rtj_has(const json_t *obj, const char *key);
 // Optional members: absent or null leaves *out as it is. A value of another type is an error naming the file and key.
 bool rtj_get_bool(const char *what, const json_t *obj, const char *key, bool *out, RtError *e);
 bool rtj_get_string(const char *what, const json_t *obj, const char *key, const char **out, RtError *e);   // borrowed from obj

@@ -149,6 +149,11 @@ static bool text_of(const ChatRules *r, int k, const Conversation *c, size_t n, 
   return true;
 }
 
+// What is said to a model, or trained on, is something.
+static bool says_something(const ChatRules *r, const Rendered *text, RtError *e) {
+  return text->n || rt_fail(e, "the chat template of %s writes nothing of the conversation", r->streams->s[0].model);
+}
+
 // The whole of it, and where its answers begin; whether it grows.
 static bool read_side(const ChatRules *r, int k, const Conversation *c, Side *s, RtError *e) {
   size_t n = json_array_size(c->messages);
@@ -376,7 +381,7 @@ static bool make_row(const ChatRules *r, const Conversation *c, const Side *side
   const Rendered *text = &side[0].r;
   Answer *a = rt_alloc(text->n_runs + json_array_size(c->messages) + 1, sizeof *a);
   size_t n = answers(r, c, &side[0], only, a);
-  bool ok = encode(r, text, a, n, &t, e), ended = true;
+  bool ok = says_something(r, text, e) && encode(r, text, a, n, &t, e), ended = true;
   if (ok) {
     row->labels = rt_alloc((size_t)t.n + 1, sizeof *row->labels);
     for (int64_t i = 0; i <= t.n; i++) row->labels[i] = -100;
@@ -394,7 +399,6 @@ static bool make_row(const ChatRules *r, const Conversation *c, const Side *side
   rt_free(t.span), rt_free(a);
   return ok;
 }
-
 
 bool chat_rows(const ChatRules *r, const Conversation *c, ChatRow **rows, int *n, RtError *e) {
   size_t messages = json_array_size(c->messages);
@@ -437,7 +441,7 @@ bool chat_prompt(const ChatRules *r, const Conversation *c, ChatRow *out, RtErro
     ok = text_of(r, k, c, n, true, &side[k].r, e);
     side[k].start[n] = side[k].r.n;                        // the answer that is to come
   }
-  ok = ok && encode(r, &side[0].r, NULL, 0, &t, e);
+  ok = ok && says_something(r, &side[0].r, e) && encode(r, &side[0].r, NULL, 0, &t, e);
   out->ids = t.ids, out->n = out->prompt_n = t.n;
   Sides x = {r, side, n + 1, &t, keep_of(r, &t, t.n), t.n, t.n};
   ok = ok && fit_row(r, &x, "prompt", out, e);

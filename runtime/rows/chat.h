@@ -66,9 +66,11 @@ typedef struct Conversation {
   const json_t *tools, *documents;       // borrowed, or NULL
 } Conversation;
 
-// A row's conversation: {"messages"}, {"conversations"} (ShareGPT) or {"instruction", "input", "output"} (Alpaca). False and an error naming the key.
-bool conversation_read(Conversation *c, const json_t *row, RtError *e);
+// A row's conversation: {"messages"}, {"conversations"} (ShareGPT) or {"instruction", "input", "output"} (Alpaca). asks: an answer is wanted
+// of it, so that it may lack one. False and an error naming the key.
+bool conversation_read(Conversation *c, const json_t *row, bool asks, RtError *e);
 bool conversation_is(const json_t *row);                  // whether it is one of these
+bool conversation_written_out(const json_t *row);         // whether its "text" is Alpaca's, which says once more what instruction and output do
 void conversation_free(Conversation *c);
 
 typedef struct ChatRow {       // owned by whoever takes it

@@ -5,7 +5,17 @@
 #include "runtime/rows/chat.h"
 
 bool conversation_is(const json_t *row) {
-  return json_object_get(row, "messages") || json_object_get(row, "conversations") || json_object_get(row, "instruction");
+  return rtj_has(row, "messages") || rtj_has(row, "conversations") || rtj_has(row, "instruction");
+}
+
+static bool holds(const json_t *text, const json_t *part) {
+  return json_is_string(text) && json_is_string(part) &&
+         memmem(json_string_value(text), json_string_length(text), json_string_value(part), json_string_length(part));
+}
+
+bool conversation_written_out(const json_t *row) {
+  const json_t *text = json_object_get(row, "text");
+  return holds(text, json_object_get(row, "instruction")) && holds(text, json_object_get(row, "output"));
 }
 
 void conversation_free(Conversation *c) {
@@ -85,12 +95,13 @@ static bool take_sharegpt(Conversation *c, const json_t *row, RtError *e) {
   return true;
 }
 
-static bool take_alpaca(Conversation *c, const json_t *row, RtError *e) {
+static bool take_alpaca(Conversation *c, const json_t *row, bool asks, RtError *e) {
   static const char *const keys[] = {"instruction", "input", "output"};
+  const bool optional[] = {false, true, asks};
   const json_t *v[3];
   for (int i = 0; i < 3; i++) {
     v[i] = json_object_get(row, keys[i]);
-    if (!json_is_string(v[i]) && !(i == 1 && (!v[i] || json_is_null(v[i])))) return rt_fail(e, "\"%s\": expected a string, found %s", keys[i], rtj_kind(v[i]));
+    if (!json_is_string(v[i]) && !(optional[i] && !rtj_has(row, keys[i]))) return rt_fail(e, "\"%s\": expected a string, found %s", keys[i], rtj_kind(v[i]));
   }
   json_t *asked = json_incref((json_t *)(uintptr_t)v[0]);
   if (v[1] && json_string_length(v[1])) {
@@ -104,15 +115,15 @@ static bool take_alpaca(Conversation *c, const json_t *row, RtError *e) {
   c->messages = json_array();
   take_system(c, row);
   json_array_append_new(c->messages, said_by("user", asked));
-  json_array_append_new(c->messages, said_by("assistant", v[2]));
+  if (json_is_string(v[2])) json_array_append_new(c->messages, said_by("assistant", v[2]));
   json_decref(asked);
   return true;
 }
 
-bool conversation_read(Conversation *c, const json_t *row, RtError *e) {
+bool conversation_read(Conversation *c, const json_t *row, bool asks, RtError *e) {
   *c = (Conversation){0};
-  const json_t *messages = json_object_get(row, "messages");
-  bool ok = messages ? take_messages(c, messages, "messages", e) : json_object_get(row, "conversations") ? take_sharegpt(c, row, e) : take_alpaca(c, row, e);
+  const json_t *messages = rtj_has(row, "messages");
+  bool ok = messages ? take_messages(c, messages, "messages", e) : rtj_has(row, "conversations") ? take_sharegpt(c, row, e) : take_alpaca(c, row, asks, e);
   const struct { const char *key; const json_t **to; } lists[] = {{"tools", &c->tools}, {"documents", &c->documents}};
   for (int i = 0; ok && i < 2; i++) {
     const json_t *v = json_object_get(row, lists[i].key);

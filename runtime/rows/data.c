@@ -12,6 +12,7 @@
 #include "runtime/rows/cut.h"
 #include "runtime/rows/own.h"
 
+#define LINES_OF_ARRAY " (jq -c '.[]' makes lines of one array)"
 #define ROWS "{\"text\"}, {\"prompt\", \"completion\"}, {\"messages\"} or {\"input_ids\", \"labels\"}"
 
 typedef struct Reader {
@@ -256,7 +257,7 @@ static bool read_pair(Reader *r, const json_t *prompt, const json_t *completion)
 static bool read_chat(Reader *r, const json_t *obj) {
   RtError why;
   Conversation c;
-  if (!conversation_read(&c, obj, &why)) return at_line(r, &why);
+  if (!conversation_read(&c, obj, false, &why)) return at_line(r, &why);
   const Streams alone = {.n = 0};
   const ChatRules rules = {.tok = r->o->tok, .ends = r->o->ends, .streams = r->o->streams ? r->o->streams : &alone, .vocab = r->o->vocab, .cut = cut_rules(r), .own = r->own,
                            .all = r->o->train_all, .date = r->o->date};
@@ -350,9 +351,9 @@ static bool other_keys(const Reader *r, const json_t *obj) {
   const char *key;
   json_t *v;
   json_object_foreach((json_t *)(uintptr_t)obj, key, v) {
-    size_t need = strlen(key) + 4;
+    size_t need = strlen(key) + 10;
     if (at + need + 24 > sizeof found) break;
-    at += (size_t)snprintf(found + at, sizeof found - at, "%s\"%s\"", at ? ", " : "", key);
+    at += (size_t)snprintf(found + at, sizeof found - at, "%s\"%s\"%s", at ? ", " : "", key, json_is_null(v) ? ": null" : "");
     left--;
   }
   if (left && json_object_size(obj)) snprintf(found + at, sizeof found - at, "%s%zu more", at ? " and " : "keys that are too long: ", left);
@@ -360,10 +361,10 @@ static bool other_keys(const Reader *r, const json_t *obj) {
 }
 
 static bool read_kind(Reader *r, const json_t *obj) {
-  const json_t *ids = json_object_get(obj, "input_ids"), *a, *b;
+  const json_t *ids = rtj_has(obj, "input_ids"), *a, *b;
   if (ids) return read_ids(r, ids, json_object_get(obj, "labels"));
-  bool text = json_object_get(obj, "text"), pair = json_object_get(obj, "prompt") || json_object_get(obj, "completion");
-  bool chat = conversation_is(obj);
+  bool pair = rtj_has(obj, "prompt") || rtj_has(obj, "completion"), chat = conversation_is(obj);
+  bool text = rtj_has(obj, "text") && !(chat && conversation_written_out(obj));
   if (text + pair + chat != 1) return other_keys(r, obj);
   if (!r->o->tok) return rt_fail(r->e, "%s:%lld: text needs a tokenizer, and the model has none", r->path, (long long)r->line);
   if (chat) return read_chat(r, obj);
@@ -392,7 +393,7 @@ static bool is_given(const Reader *r, const json_t *obj) {
   RtError why;
   Conversation c;
   if (!conversation_is(obj)) return holds(r, json_object_get(obj, "completion")) || holds(r, json_object_get(obj, "text"));
-  if (!conversation_read(&c, obj, &why)) return false;
+  if (!conversation_read(&c, obj, false, &why)) return false;
   bool given = false;
   for (size_t i = 0; i < json_array_size(c.messages) && !given; i++) given = holds_answer(r, json_array_get(c.messages, i));
   conversation_free(&c);
@@ -402,7 +403,8 @@ static bool is_given(const Reader *r, const json_t *obj) {
 static bool read_row(Reader *r, const json_t *obj) {
   RtError why;
   if (!json_is_object(obj))
-    return rt_fail(r->e, "%s:%lld: expected a row, an object such as " ROWS ", found %s", r->path, (long long)r->line, rtj_kind(obj));
+    return rt_fail(r->e, "%s:%lld: expected a row, an object such as " ROWS ", found %s%s", r->path, (long long)r->line, rtj_kind(obj),
+                   json_is_array(obj) ? LINES_OF_ARRAY : "");
   if (!own_read(r->o->streams, r->o->alone ? NULL : json_object_get(obj, "augment"), &r->own, &why)) return at_line(r, &why);
   bool ok = read_kind(r, obj);
   if (ok && r->own) r->data->own++, r->data->given += is_given(r, obj);
@@ -416,7 +418,7 @@ static bool no_row(const Reader *r, const char *s, size_t n, const json_error_t 
   if (*s == '{' || *s == '[') {
     bool open = json_error_code(je) == json_error_premature_end_of_input;
     return rt_fail(r->e, "%s:%lld:%d: %s%s", r->path, (long long)r->line, je->column, je->text,
-                   open ? "; a row is a JSON object on one line" : "");
+                   !open ? "" : *s == '[' ? "; a row is a JSON object on one line" LINES_OF_ARRAY : "; a row is a JSON object on one line");
   }
   enum { SHOW = 24 };
   size_t shown = n < SHOW ? n : SHOW;

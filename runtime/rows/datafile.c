@@ -1,5 +1,6 @@
 // Files of rows: opening them, which row is whose, and how many rows of an epoch each has. See data.h.
 #include <stdlib.h>
+#include <string.h>
 
 #include "runtime/core/core.h"
 #include "runtime/rows/data.h"
@@ -57,6 +58,7 @@ static bool open_part(DataFile *f, const char *path, bool piped, RtError *e) {
   enum { LOOK = 64 };
   char begin[LOOK];
   DataPart *p = &f->part[f->nparts++];
+  if (!piped && !strcmp(path, "-")) return rt_fail(e, "-: rows are read from files here, which may be read again, and not from standard input (a file of that name: ./-)");
   bool ok = lines_open(&p->lines, path, piped, e);
   const char *other = ok ? text_instead(begin, lines_begin(&p->lines, begin, sizeof begin)) : NULL;
   if (other) ok = rt_fail(e, "%s: %s", p->lines.path, other);

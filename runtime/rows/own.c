@@ -26,6 +26,7 @@ static bool read_one(const Streams *ss, const char *name, const json_t *text, Ow
   while (i < ss->models && (i == ss->anchor || strcmp(ss->name[i], name))) i++;
   if (i == ss->models) return unknown(ss, name, e);
   int k = ss->of[i];
+  if (json_is_null(text)) return true;
   if (!json_is_string(text)) return rt_fail(e, "\"augment\": \"%.80s\": expected a string, found %s", name, rtj_kind(text));
   if (!k || !ss->s[k].tok) return rt_fail(e, "\"augment\": %s has no tokenizer to read a text of its own with", name);
   own[k] = (OwnText){json_string_value(text), json_string_length(text)};
@@ -36,16 +37,18 @@ bool own_read(const Streams *ss, const json_t *augment, OwnText **own, RtError *
   const char *name;
   json_t *text;
   *own = NULL;
-  if (!augment) return true;
+  if (!augment || json_is_null(augment)) return true;
   if (!json_is_object(augment)) return rt_fail(e, "\"augment\": expected an object, as in {\"NAME\": \"its text\"}, found %s", rtj_kind(augment));
   *own = rt_alloc((size_t)(ss && ss->n ? ss->n : 1), sizeof **own);
   const Streams none = {0};
+  bool ok = true, any = false;
   json_object_foreach((json_t *)(uintptr_t)augment, name, text) {
-    if (read_one(ss ? ss : &none, name, text, *own, e)) continue;
-    rt_free(*own);
-    return *own = NULL, false;
+    if (!(ok = read_one(ss ? ss : &none, name, text, *own, e))) break;
+    any = any || !json_is_null(text);
   }
-  return true;
+  if (ok && any) return true;
+  rt_free(*own);
+  return *own = NULL, ok;
 }
 
 bool own_begin(Follow *f, const OwnText *own, RtError *e) {

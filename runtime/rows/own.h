@@ -11,7 +11,8 @@ typedef struct OwnText {
   size_t n;
 } OwnText;
 
-// By stream, to be freed; NULL where `augment` is. False and an error: no such object, no such augment, or one that can have none.
+// By stream, to be freed; NULL where `augment` has none: is NULL or null (as tables write what a row has not), or holds nothing else. False and an error:
+// no such object, no such augment, or one that can have none.
 bool own_read(const Streams *ss, const json_t *augment, OwnText **own, RtError *e);
 // To streams that have read nothing yet; own NULL: nothing.
 bool own_begin(Follow *f, const OwnText *own, RtError *e);

@@ -80,6 +80,10 @@ printf '%s\n' '{"messages": [{"role": "system", "content": "short"}, {"role": "u
 ./app generate --data talks.jsonl --params whole/last --max-tokens 8 >talked 2>err || fail "generate --data of conversations: $(cat err)"
 sed 's/.*"generated"/"generated"/' many >a; sed 's/.*"generated"/"generated"/' talked >b
 cmp -s a b || fail "conversations are answered otherwise: $(cat talked), messages: $(cat many)"
+printf '%s\n' '{"instruction": "the 3?"}' '{"instruction": "the 3?", "input": null, "output": null}' '{"instruction": "the 3?", "output": "old"}' >asked.jsonl
+./app generate --data asked.jsonl --system short --params whole/last --max-tokens 8 >asked 2>err || fail "generate --data of instructions: $(cat err)"
+for i in 1 2 3; do sed -n "$i"p asked | sed 's/.*"generated"/"generated"/' >b; head -n 1 a | cmp -s - b || fail "an instruction is answered otherwise: $(cat asked many)"; done
+expect 1 'asked.jsonl:1: "output": expected a string, found nothing' ./app eval --data asked.jsonl
 ./app pack --params whole/last >/dev/null 2>err || fail "pack: $(cat err)"
 ./app generate --pack app.pack --chat --system short --prompt "the 3?" --max-tokens 8 >packed 2>err || fail "generate --pack --chat: $(cat err)"
 cmp -s chat packed || fail "a pack file changes the answer: $(cat chat), $(cat packed)"
@@ -145,6 +149,13 @@ expect 1 'a conversation needs a chat template.*give one: --chat-template' scrip
 expect 1 '20230229: expected a day' ./app generate --chat --prompt x --date 20230229
 printf '{{ messages }}\n{{ x | nothing }}' >bad.jinja
 expect 1 "bad.jinja:2: there is no filter 'nothing'" ./app generate --chat --prompt x --chat-template bad.jinja
+# one that writes nothing is told, by row and in generation
+for empty in '' '{% for m in messages %}{% endfor %}'; do
+  printf '%s' "$empty" >empty.jinja
+  expect 1 'm.jsonl:1: the chat template of base writes nothing of the conversation' ./app eval --data m.jsonl --chat-template empty.jinja
+  expect 1 'the chat template of base writes nothing of the conversation' ./app generate --chat --prompt x --chat-template empty.jinja
+done
+expect 1 '^error: -: rows are read from files here' ./app train --data - </dev/null
 printf "\n{{ raise_exception('only in pairs') }}" >refuses.jinja
 expect 1 'm.jsonl:1: refuses.jinja:2: only in pairs' ./app eval --data m.jsonl --chat-template refuses.jinja
 rm llama/chat_template.jinja
@@ -215,6 +226,15 @@ echo '{"text": "x", "augment": {"agu": "y"}}' >w.jsonl
 expect 1 '^error: w.jsonl:1: "augment": no augment is called "agu"; this program has aug$' ./loud eval --data w.jsonl
 echo '{"text": "x", "augment": "y"}' >w.jsonl
 expect 1 '^error: w.jsonl:1: "augment": expected an object, .*found a string' ./loud eval --data w.jsonl
+# a row without one is written as null, too, in any depth
+printf '%s\n' '{"prompt": "the 3?", "augment": null}' '{"prompt": "the 3?", "augment": {"aug": null}}' '{"prompt": "the 3?", "augment": {}}' >nulls.jsonl
+ask --data nulls.jsonl >nulls; ask --data nulls.jsonl --augment aug=one >nulls.one
+made 2 over >over.2
+for i in 1 2 3; do made $i nulls | cmp -s - none && made $i nulls.one | cmp -s - over.2 || fail "a null in place of an augment's text: $(cat nulls nulls.one)"; done
+sed 's/"the 3?"/"the 3?", "completion": " a 3"/' nulls.jsonl >nulled.jsonl
+sed -n 2p own.jsonl >bare.jsonl; cat bare.jsonl bare.jsonl bare.jsonl >plain3.jsonl
+loss3() { ./loud eval --data "$1" --metric loss --json 2>err | sed -n 's/^  "loss": //p'; }
+[ -n "$(loss3 plain3.jsonl)" ] && [ "$(loss3 nulled.jsonl)" = "$(loss3 plain3.jsonl)" ] || fail "null texts of augments' own: $(cat err)"
 expect 1 '"augment": no augment is called "base"; this program has aug' ./loud generate --prompt x --augment base=y
 expect 2 '\-\-augment aug: expected NAME=TEXT, or NAME=@FILE' ./loud generate --prompt x --augment aug
 # --- a model with the anchor's tokenizer reads conversations by its own template: the anchor's own tokens where both are the same, byte for byte; and texts as ever

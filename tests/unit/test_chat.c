@@ -85,7 +85,7 @@ static Conversation read_row(const char *json) {
   Conversation c;
   json_t *row = json_loads(json, 0, NULL);
   assert_non_null(row);
-  if (!conversation_read(&c, row, &e)) fail_msg("%s: %s", json, e.text);
+  if (!conversation_read(&c, row, false, &e)) fail_msg("%s: %s", json, e.text);
   json_decref(row);
   return c;
 }
@@ -206,7 +206,7 @@ static void nothing_leaks(void **state) {
         Conversation c;
         ChatRow *rows;
         int n;
-        assert_true(conversation_read(&c, row, &e));
+        assert_true(conversation_read(&c, row, false, &e));
         if (!chat_rows(&k.rules, &c, &rows, &n, &e)) fail_msg("%s", e.text);
         if (!i) first = rows, n_first = n;
         for (int r = 0; i && r < n; r++) {
@@ -304,6 +304,8 @@ static void forms(void **state) {
       {"{\"instruction\": \"do\", \"input\": \"it\", \"output\": \"done\"}", "[{\"role\": \"user\", \"content\": \"do\\n\\nit\"}, {\"role\": \"assistant\", \"content\": \"done\"}]"},
       {"{\"instruction\": \"do\", \"input\": \"\", \"output\": \"done\", \"system\": \"s\"}",
        "[{\"role\": \"system\", \"content\": \"s\"}, {\"role\": \"user\", \"content\": \"do\"}, {\"role\": \"assistant\", \"content\": \"done\"}]"},
+      {"{\"messages\": null, \"instruction\": \"do\", \"output\": \"done\", \"text\": \"Below. do. done\"}",
+       "[{\"role\": \"user\", \"content\": \"do\"}, {\"role\": \"assistant\", \"content\": \"done\"}]"},
   };
   for (size_t i = 0; i < sizeof of / sizeof *of; i++) {
     Conversation c = read_row(of[i].row);
@@ -326,7 +328,7 @@ static void forms(void **state) {
     RtError e = {0};
     Conversation c;
     json_t *row = json_loads(wrong[i].row, 0, NULL);
-    if (conversation_read(&c, row, &e)) fail_msg("%s is read", wrong[i].row);
+    if (conversation_read(&c, row, false, &e)) fail_msg("%s is read", wrong[i].row);
     if (!strstr(e.text, wrong[i].error)) fail_msg("%s: expected '%s', found '%s'", wrong[i].row, wrong[i].error, e.text);
     json_decref(row);
   }
