@@ -1,5 +1,5 @@
 // doc: what the language has, from the tables and texts that it is compiled from: its functions (dsl/builtins.def), initial values (runtime/abi/init.def),
-// selectors, and what the library declares, each with the comment above it.
+// selectors, and what the library declares, each with the comment above it; and how the library itself calls a function.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,10 +14,16 @@ typedef struct Entry {
   const char *what;            // one line; of a declaration the first sentence of its comment
   const char *text;            // of a declaration: all of it, with its comment; else NULL
 } Entry;
+typedef struct Text {          // a file of the library
+  uint32_t file;               // of the sources
+  const Ast *tree;
+} Text;
 typedef struct Doc {
   Arena *a;
+  Sources sources;
   Entry *v;
-  int n, cap;
+  Text *text;
+  int n, cap, ntext, captext;
 } Doc;
 
 static void add(Doc *d, const char *kind, const char *name, const char *line, const char *what, const char *text) {
@@ -134,19 +140,37 @@ static void add_declaration(Doc *d, const Source *s, const Ast *k) {
 }
 
 static bool add_library(Doc *d) {
-  Sources sources;
   Diags diags;
-  sources_init(&sources, d->a);
-  diags_init(&diags, &sources);
+  sources_init(&d->sources, d->a);
+  diags_init(&diags, &d->sources);
   for (const StdFile *f = std_files; f->name; f++) {
-    uint32_t file = sources_add(&sources, f->name, f->text, strlen(f->text));
-    const Ast *tree = ast_parse(d->a, &sources, &diags, file);
+    uint32_t file = sources_add(&d->sources, f->name, f->text, strlen(f->text));
+    const Ast *tree = ast_parse(d->a, &d->sources, &diags, file);
+    Text text = {file, tree};
+    if (tree) ARENA_PUSH(d->a, d->text, d->ntext, d->captext, text);
     for (int i = 0; tree && i < tree->nkid; i++) {
       AstKind kind = tree->kid[i]->kind;
-      if (kind == AST_OP || kind == AST_ARCH || kind == AST_FN) add_declaration(d, &sources.v[file], tree->kid[i]);
+      if (kind == AST_OP || kind == AST_ARCH || kind == AST_FN) add_declaration(d, &d->sources.v[file], tree->kid[i]);
     }
   }
   return diags.errors == 0;
+}
+
+static const Ast *find_call(const Ast *a, const char *name) {
+  const Ast *found = a->kind == AST_CALL && !strcmp(a->name, name) ? a : NULL;
+  for (int i = 0; i < a->nkid && !found; i++)
+    if (a->kid[i] && !(a->kind == AST_FN && !strcmp(a->name, name))) found = find_call(a->kid[i], name);
+  return found;
+}
+
+// The library's first call of it; NULL: it has none.
+static const char *call_of(const Doc *d, const char *name) {
+  for (int i = 0; i < d->ntext; i++) {
+    const Ast *call = find_call(d->text[i].tree, name);
+    const Source *s = &d->sources.v[d->text[i].file];
+    if (call) return arena_printf(d->a, "# as in %s\n%.*s", s->path, (int)(call->loc.end - call->loc.begin), s->text + call->loc.begin);
+  }
+  return NULL;
 }
 
 // ---- printing
@@ -202,6 +226,10 @@ static bool show(const Doc *d, const char *name) {
     if (any) putchar('\n');
     if (e->text) puts(e->text);
     else printf("%s %s\n  %s\n", e->kind, e->line, e->what);
+    bool called = !strcmp(e->kind, "function") || !strcmp(e->kind, "fn");
+    const char *call = called ? call_of(d, name) : NULL;
+    if (call) printf("\n%s\n", call);
+    if (!strcmp(e->kind, "arch")) printf("\n# as in\nanchor base = \"DIR\"              # \"architectures\" of its config.json names it\n");
     any = true;
   }
   return any;

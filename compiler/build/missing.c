@@ -69,34 +69,62 @@ static void survey(Build *b, MInst *m) {
 
 // ---- telling
 
-static const Ast *first_mention(const Ast *a, const char *key) {
-  const Ast *found = a->kind == AST_NAME && !strcmp(a->name, key) ? a : NULL;
+// Where a name is read; *part: the fn or section of the arch that it stands in.
+static const Ast *first_mention(const Ast *a, const char *key, const Ast **part) {
+  const Ast *within = *part, *found = a->kind == AST_NAME && !strcmp(a->name, key) ? a : NULL;
+  bool section = a->kind == AST_CONFIG || a->kind == AST_FN || a->kind == AST_EMBED || a->kind == AST_BLOCKS || a->kind == AST_TAP || a->kind == AST_HEAD;
+  if (section) *part = a;
   for (int i = 0; i < a->nkid && !found; i++)
-    if (a->kid[i]) found = first_mention(a->kid[i], key);
+    if (a->kid[i]) found = first_mention(a->kid[i], key, part);
+  if (!found) *part = within;
   return found;
 }
 
-// Of an arch that the spec's writer wrote the key may be what is misspelt.
-static void note_own(Build *b, const MInst *m, const char *key) {
-  const Ast *at = first_mention(m->arch, key);
+static const char *nearest_key(const MInst *m, const char *key) {
   Near near = near_begin(key);
   const char *other;
   json_t *v;
   json_object_foreach(m->keys, other, v) near_offer(&near, other);
-  if (at) diag_note(b->d, at->loc, "'%s' is read here%s%s%s", key, near.best ? "; did you mean '" : "", near.best ? near.best : "", near.best ? "'?" : "");
+  return near.best;
+}
+
+// A name that the spec's writer uses in a body, and nothing gives: it is more likely an extent that was forgotten than a key of config.json.
+static bool tell_unbound(Build *b, const MInst *m, const char *key) {
+  const Ast *part = m->arch, *at = first_mention(m->arch, key, &part), *config = NULL;
+  for (int i = 0; i < m->arch->nkid && !config; i++)
+    if (m->arch->kid[i]->kind == AST_CONFIG) config = m->arch->kid[i];
+  const Ast *in = config;
+  if (!at || part->kind == AST_CONFIG || (config && first_mention(config, key, &in)) || spec_in_library(b->spec, at->loc)) return false;
+  const char *near = nearest_key(m, key);
+  bool fn = part->kind == AST_FN;
+  diag_error(b->d, at->loc, "nothing gives '%s' a value in %s%s%s%s of arch '%s': it is no extent of an argument (as in x[%s, …]), no name that is bound, and no key of %s%s%s%s", key,
+             ast_kind_name(part->kind), fn ? " '" : "", fn ? part->name : "", fn ? "'" : "", m->arch->name, key, m->config_path, near ? "; did you mean '" : "",
+             near ? near : "", near ? "'?" : "");
+  return true;
+}
+
+// Of an arch that the spec's writer wrote the key may be what is misspelt.
+static void note_own(Build *b, const MInst *m, const char *key) {
+  const Ast *part = m->arch, *at = first_mention(m->arch, key, &part);
+  const char *near = nearest_key(m, key);
+  if (at) diag_note(b->d, at->loc, "'%s' is read here%s%s%s", key, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
 }
 
 void tell_missing(Build *b, MInst *m) {
   if (!m->nlack || m->told_lack) return;
   survey(b, m);
   m->told_lack = m->erred = true;
+  bool own = !spec_in_library(b->spec, m->arch->loc), made = m->decl->kind == AST_MODEL;
+  int keys = 0;
+  for (int i = 0; i < m->nlack; i++)
+    if (!own || made || !tell_unbound(b, m, m->lack[i].key)) m->lack[keys++] = m->lack[i];
+  if (!(m->nlack = keys)) return;
   Buf all = {0};
   for (int i = 0; i < m->nlack; i++) {
     const Lack *l = &m->lack[i];
     buf_printf(&all, "%s'%s'%s%s%s", !i ? "" : i + 1 < m->nlack ? ", " : " and ", l->key, l->must ? " (" : "", l->must ? l->must : "", l->must ? ")" : "");
   }
-  bool own = !spec_in_library(b->spec, m->arch->loc);
-  bool made = m->decl->kind == AST_MODEL, one = m->nlack == 1;
+  bool one = m->nlack == 1;
   diag_error(b->d, made ? m->decl->kid[0]->loc : m->decl->loc, "config key%s %s of model '%s'%s%s%s %s missing: arch '%s' needs %s", plural(m->nlack), all.s,
              m->pub->name, made ? "" : " (", made ? "" : m->config_path, made ? "" : ")", one ? "is" : "are", m->arch->name, one ? "it" : "them");
   buf_free(&all);

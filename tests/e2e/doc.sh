@@ -11,6 +11,7 @@ for name in $(sed -n 's/^[FE](\([a-z_0-9]*\),.*/\1/p' "$root/dsl/builtins.def") 
   grep -qx "$name" names || fail "$name is not listed: $(cat names)"
   "$CALMC" doc "$name" >one || fail "doc $name"
   grep -q "$name" one || fail "doc $name says: $(cat one)"
+  grep -q "^# as in" one || [ "$(grep -c "$name(" one)" -gt 1 ] || grep -q ": $name(" one || grep -q "as in $name(" one || fail "doc $name has no example: $(cat one)"
 done
 # sentences are whole
 grep -A 2 'op flamingo' all | tr -s ' \n' ' ' | grep -q 'as OpenFlamingo has them): attention and a feed-forward behind it, each added through tanh of a gate that begins at zero\.' || fail "flamingo: $(cat all)"
