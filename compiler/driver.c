@@ -260,9 +260,14 @@ static void say_warning(void *user, const char *text) {
   fprintf(stderr, "warning: %s\n", text);
 }
 
+static void say_note(void *user, const char *text) {
+  (void)user;
+  fprintf(stderr, "%s\n", text);
+}
+
 int driver_run(void *work) {
   Work *w = work;
-  RtHost host = {.warning = say_warning};
+  RtHost host = {.warning = say_warning, .note = say_note};
   RtError e;
   if (rt_call(&host, run_command, w, &e)) return w->status;
   tell_out_of("the compiler", OUT_OF_MEMORY);      // nothing else ends a call

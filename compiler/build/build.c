@@ -20,12 +20,15 @@ static void check_vocabulary(Build *b) {
 }
 
 // Ids of the tokenizer that a model of files has no row for: texts with such a token are refused when they come, others work, as those of models whose
-// tokenizer knows tokens for pictures that it does not read. More rows than tokens are padding.
+// tokenizer knows tokens for pictures that it does not read. More rows than tokens are padding, or it is another model's tokenizer.
 static void tell_beyond(const MInst *m, const Tokenizer *t) {
   enum { MOST = 64 };
   const char *token[MOST];
   const BModel *p = m->pub;
   int n = tokenizer_beyond(t, p->vocab, token, MOST);
+  if (p->vocab > tokenizer_vocab(t))
+    rt_note("model '%s' has %lld rows in its vocabulary (%s/config.json), and %s gives ids up to %d: the others are padding", p->name, (long long)p->vocab, p->dir,
+            p->tokenizer, tokenizer_vocab(t) - 1);
   if (n == 0) return;
   rt_warn("model '%s' has %lld rows in its vocabulary (%s/config.json), and %s gives ids up to %d: a text with %s%s%s is refused", p->name, (long long)p->vocab, p->dir,
           p->tokenizer, tokenizer_vocab(t) - 1, n < 0 ? "a token beyond them" : "'", n < 0 ? "" : token[0], n < 0 ? "" : n > 1 ? "', or another token beyond them," : "'");

@@ -16,7 +16,6 @@
 #include "runtime/work/work.h"
 
 enum { PROMPT_CHUNK = 256, STEP_TOKENS = 1024 };
-enum { END_OF_TEXT, STOP_TEXT, LENGTH, TOO_LONG };     // how an answer ended
 
 typedef struct Answers {
   App *a;
@@ -29,7 +28,7 @@ typedef struct Answers {
   int64_t rows, next, done, printed;       // next to begin; done in this run; printed to standard output
   int64_t left, longest;       // rows to answer at the start; tokens of the longest
   int64_t *known;              // by stream, as decoder_new wants it
-  int64_t tokens, ended[4], cut;
+  int64_t tokens, ended[N_WRITER_STOPS], out, cut;      // out: prompts that are too long
   Pace pace;
 } Answers;
 
@@ -113,7 +112,7 @@ static bool print_ready(Answers *w, RtError *e) {
 static bool leave_out(Answers *w, int64_t row, json_t *obj, RtError *e) {
   json_object_set_new(obj, "generated", json_null());
   json_object_set_new(obj, "stopped", json_string("too long"));
-  w->ended[TOO_LONG]++;
+  w->out++;
   return put(w, row, obj, e);
 }
 
@@ -147,13 +146,12 @@ static bool read_all(Answers *w, RtError *e) {
 
 // ---- answers
 
-static bool keep(Answers *w, Answer *x, RtError *e) {
+static bool keep(Answers *w, Answer *x, const DecodeSeq *s, RtError *e) {
   RT_IN_PHASE(RT_PHASE_WRITING);
-  static const char *const HOW[] = {"end of text", "--stop", "length"};
-  int how = x->w.end ? END_OF_TEXT : x->w.out.stopped ? STOP_TEXT : LENGTH;
+  WriterStop how = writer_stop(&x->w, s);
   if (!writer_end(&x->w, e)) return false;
   json_object_set_new(x->obj, "generated", json_stringn(x->text.s ? x->text.s : "", x->text.n));
-  json_object_set_new(x->obj, "stopped", json_string(HOW[how]));
+  json_object_set_new(x->obj, "stopped", json_string(writer_stop_name(how)));
   w->done++, w->tokens += x->w.made, w->ended[how]++;
   return put(w, x->row, x->obj, e) && print_ready(w, e);
 }
@@ -193,7 +191,7 @@ static bool answer_all(Answers *w, Decoder *d, int64_t slots, RtError *e) {
       if (!s->open) continue;
       if (s->logits && !writer_is_done(&x->w, s)) ok = writer_next(&x->w, d, s, e);
       if (!ok || !writer_is_done(&x->w, s)) continue;
-      ok = keep(w, x, e);
+      ok = keep(w, x, s, e);
       drop(s), open--;
     }
     if (did == DECODE_IDLE && !open && !more) break;
@@ -286,10 +284,10 @@ static bool open_part(Answers *w, RtError *e) {
 static void say_end(const Answers *w) {
   double took = rt_now() - w->pace.start;
   fprintf(stderr, "%s%s%lld row%s, %lld token%s in %.1f s; stopped by end of text %lld, --stop %lld, length %lld\n", w->o->answers ? w->o->answers : "",
-          w->o->answers ? ": " : "", (long long)w->rows, plural(w->rows), (long long)w->tokens, plural(w->tokens), took, (long long)w->ended[0],
-          (long long)w->ended[1], (long long)w->ended[2]);
-  if (w->ended[TOO_LONG])
-    fprintf(stderr, "%lld prompt%s longer than a context and not answered (--too-long skip)\n", (long long)w->ended[TOO_LONG], w->ended[TOO_LONG] == 1 ? " is" : "s are");
+          w->o->answers ? ": " : "", (long long)w->rows, plural(w->rows), (long long)w->tokens, plural(w->tokens), took, (long long)w->ended[STOP_END],
+          (long long)w->ended[STOP_TEXT], (long long)(w->ended[STOP_CONTEXT] + w->ended[STOP_MOST]));
+  if (w->out)
+    fprintf(stderr, "%lld prompt%s longer than a context and not answered (--too-long skip)\n", (long long)w->out, w->out == 1 ? " is" : "s are");
   if (w->cut) fprintf(stderr, "%lld prompt%s longer than a context: cut from the left (--too-long truncate)\n", (long long)w->cut, w->cut == 1 ? " is" : "s are");
 }
 

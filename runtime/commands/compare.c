@@ -34,6 +34,12 @@ void compare_opened(Compare *c, const App *a) {
   c->precision = PRECISION_SAID + (int)a->en->isa->precision;
 }
 
+const char *compare_only_text(const Compare *c) {
+  for (int i = 0; i < c->p->nmodel; i++)
+    if (c->other[i]) return c->p->model[i].name;
+  return NULL;
+}
+
 // The options of a model alone: where it lies, and how things are computed; nothing of what the composition adds.
 static Options options_of(const Compare *c, const RtProgram *rt, int model) {
   Options o = *c->o;
@@ -72,7 +78,7 @@ static bool take_one(const Compare *c, const RtProgram *rt, const EvalJob *jobs,
   ok = ok && eval_load(&a, &o, &cap, e);
   for (int i = 0; i < n && ok; i++) {
     EvalJob job = jobs[i];
-    job.cap = cap, job.o = &o, job.of = out->name;
+    job.cap = cap, job.o = &o, job.of = out->name, job.only_text = NULL;
     ok = eval_take(&a, &job, &out->r[i], e) || without_template(out, i, e);
   }
   app_close(&a);
@@ -147,6 +153,6 @@ bool compare_take(Compare *c, const EvalJob *job, const EvalResult *r, int n, js
   }
   if (ok) say(c, job, r, n, alone, all);
   for (int64_t k = 0; k < m; k++) rt_free(alone[k].name), rt_free(alone[k].r);
-  rt_free(alone), rt_free(c->other);
+  rt_free(alone);
   return ok && streams_written(e);
 }

@@ -17,6 +17,8 @@ typedef struct Compare {
 bool compare_asked(const Compare *c, const EvalJob *job, int n, RtError *e);
 // What the composition was opened with.
 void compare_opened(Compare *c, const App *a);
+// One of its models that reads text only, as it has another tokenizer than the anchor; NULL: there is none.
+const char *compare_only_text(const Compare *c);
 // Evaluates each model alone, one after another, and says all of it: a table, and in all[i] of job i member "alone". r: the composition's results.
 bool compare_take(Compare *c, const EvalJob *job, const EvalResult *r, int n, json_t *all, RtError *e);
 #endif

@@ -18,6 +18,7 @@ typedef struct EvalJob {
   FileOut **out;               // what is there of it is NULL without --out, and when it could not be written
   const json_t *said;          // its eval block; NULL
   const char *block, *of;      // what --out calls the job, and who it is of; NULL: nothing
+  const char *only_text;       // of --compare, before anything is computed: a model that cannot read ids of the anchor's tokenizer; NULL
   bool *generated;             // whether any row was
   int64_t *wrote;              // lines of --out
   const Options *o;

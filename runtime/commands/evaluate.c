@@ -61,7 +61,10 @@ static bool tally_rows(const DataFile *file, const DataOptions *o, Tally *t, RtE
 
 // A look at the data before anything is computed: all of it, where it is not large.
 static bool look_at(App *a, const EvalJob *job, DataFile *file, RtError *e) {
+  const char *only_text = a->models->only_text;
+  if (job->only_text) a->models->only_text = job->only_text;
   Data *d = feed_look(a->models, file, e);
+  a->models->only_text = only_text;
   if (!d) return false;
   Tally t = {.m = a->models, .job = job, .known = rt_alloc((size_t)a->models->streams.n, sizeof *t.known)};
   for (int64_t i = 0; i < d->n; i++) t.rows++, evaltexts_tally(&t, &d->row[i]);
@@ -275,14 +278,15 @@ static bool run_all(const Prog *p, const Options *o, EvalJob *base, json_t *all,
   App a = {0};
   bool ok = job && (!o->compare || compare_asked(&c, job, n, e)) && app_open(&a, o, e) && (!o->eval_out || output_allowed(&a, o, NULL, o->eval_out, e)) && eval_load(&a, o, &base->cap, e);
   if (ok && o->eval_out) ok = (*base->out = file_out_open(o->eval_out, e)) != NULL;
+  if (ok && o->compare) compare_opened(&c, &a);
   for (int i = 0; i < n && ok; i++) {
     job[i].cap = base->cap;
-    if (o->compare) job[i].of = COMPOSITION;
+    if (o->compare) job[i].of = COMPOSITION, job[i].only_text = compare_only_text(&c);
     ok = run_job(&a, &job[i], &r[i], all, e);
   }
-  if (ok && o->compare) compare_opened(&c, &a);
   app_close(&a);
   ok = ok && (!o->compare || compare_take(&c, job, r, n, all, e));
+  rt_free(c.other);
   for (int i = 0; job && i < n; i++) contributions_free(&r[i].without);
   rt_free(job), rt_free(r);
   return ok;

@@ -51,6 +51,8 @@ static json_t *model_json(const Models *ms, int m, const json_t *hashes) {
                         "architecture", pm->architecture, "tokenizer", ms->tokfile[m], "blocks", (json_int_t)pm->blocks,
                             "width", (json_int_t)pm->width,
                         "vocab", (json_int_t)pm->vocab, "context", (json_int_t)pm->context);
+  const Tokenizer *own = ms->streams.s[ms->streams.of[m]].tok, *tok = own ? own : ms->tok;
+  if (tok) json_object_set_new(o, "ids", json_integer(tokenizer_vocab(tok)));
   int64_t frozen = frozen_params(ms, m);
   json_object_set_new(o, "frozen", frozen < 0 ? json_null() : json_integer(frozen));
   json_object_set_new(o, "trained", json_integer(prog_trained_of(ms->prog, m)));
@@ -294,14 +296,22 @@ static json_t *describe(const App *a) {
   return o;
 }
 
+// Rows of a vocabulary that no token of the tokenizer has, or tokens that have no row.
+static void print_padding(long long vocab, const json_t *ids) {
+  long long spare = ids ? vocab - (long long)json_integer_value(ids) : 0;
+  if (spare > 0) printf(" (%lld padding: the tokenizer gives ids up to %lld)", spare, vocab - spare - 1);
+  if (spare < 0) printf(" (the tokenizer gives ids up to %lld)", vocab - spare - 1);
+}
+
 static void print_models(const json_t *o) {
   size_t i;
   json_t *m, *hash;
   const char *file;
   json_array_foreach(json_object_get(o, "models"), i, m) {
-    printf("\n%s %s (%s): %lld block%s, %lld wide, vocabulary %lld, context %lld", text(m, "role"), text(m, "name"),
-           text(m, "architecture"),
-           number(m, "blocks"), plural(number(m, "blocks")), number(m, "width"), number(m, "vocab"), number(m, "context"));
+    printf("\n%s %s (%s): %lld block%s, %lld wide, vocabulary %lld", text(m, "role"), text(m, "name"), text(m, "architecture"),
+           number(m, "blocks"), plural(number(m, "blocks")), number(m, "width"), number(m, "vocab"));
+    print_padding(number(m, "vocab"), json_object_get(m, "ids"));
+    printf(", context %lld", number(m, "context"));
     if (number(m, "frozen")) printf(", %lld parameter%s, frozen", number(m, "frozen"), plural(number(m, "frozen")));
     if (number(m, "trained")) printf(", %lld trained", number(m, "trained"));
     if (number(m, "adapted")) printf(", %lld product%s adapted", number(m, "adapted"), plural(number(m, "adapted")));

@@ -82,8 +82,16 @@ void writer_free(Writer *w) {
   sampler_free(w->sampler);
 }
 
+WriterStop writer_stop(const Writer *w, const DecodeSeq *s) { return w->end ? STOP_END : w->out.stopped ? STOP_TEXT : s->full ? STOP_CONTEXT : STOP_MOST; }
+
+const char *writer_stop_name(WriterStop stop) {
+  static const char *const name[N_WRITER_STOPS] = {"end of text", "--stop", "length", "length"};
+  return name[stop];
+}
+
 const char *writer_why(const Writer *w, const DecodeSeq *s) {
-  return w->end ? "end of text" : w->out.stopped ? "--stop" : s->full ? "the end of the context" : w->limit;
+  WriterStop stop = writer_stop(w, s);
+  return stop == STOP_CONTEXT ? "the end of the context" : stop == STOP_MOST ? w->limit : writer_stop_name(stop);
 }
 
 void writer_tell(const Writer *w, int64_t prompt, int64_t kept, double first, double rest, const char *why) {

@@ -15,6 +15,8 @@ typedef struct Printer {
   bool stopped;
 } Printer;
 
+typedef enum WriterStop { STOP_END, STOP_TEXT, STOP_CONTEXT, STOP_MOST, N_WRITER_STOPS } WriterStop;      // what ended a text
+
 typedef struct Writer {
   const Options *o;
   const Models *m;
@@ -38,7 +40,9 @@ bool writer_next(Writer *w, Decoder *d, DecodeSeq *s, RtError *e);
 // What was held back. False and an error; the writer is to be freed either way.
 bool writer_end(Writer *w, RtError *e);
 void writer_free(Writer *w);
-// "end of text", "--stop", … of one that is done.
+// Of one that is done: what ended it, in a word of files ("end of text", "--stop", "length"), and in all words.
+WriterStop writer_stop(const Writer *w, const DecodeSeq *s);
+const char *writer_stop_name(WriterStop stop);
 const char *writer_why(const Writer *w, const DecodeSeq *s);
 // Says on standard error how long it took, in seconds up to the first token and after it, and what stopped it. kept: tokens of the prompt that were not computed.
 void writer_tell(const Writer *w, int64_t prompt, int64_t kept, double first, double rest, const char *why);

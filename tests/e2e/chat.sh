@@ -34,6 +34,7 @@ expect 2 'compare: ./alone has none of its models alone; build it with calmc bui
 expect 2 'reads the data once for every model, and standard input' ./app eval --data - --compare </dev/null
 echo '{"input_ids": [1, 2, 3], "labels": [-100, 2, 3]}' >ids.jsonl
 expect 1 'ids.jsonl:1: "input_ids" are not aug.s, which has another tokenizer than the anchor; expected text' ./app eval --data ids.jsonl --compare
+! grep -q 'loss' said || fail "told after the composition was evaluated: $(cat said)"
 mv gemma/tokenizer_config.json away.json                 # a model without a chat template has no figures of conversations; the table is there
 expect 0 '^warning: aug alone is left out: rows.jsonl:1: a conversation needs a chat template, and model aug has none' ./app eval --data rows.jsonl --compare --params whole/last --metric loss --out some
 grep -q '^  aug  *-  *-  *-$' said && grep -q '^  base  *[0-9]' said && grep -q '^  composition  *[0-9]' said || fail "the table without aug: $(cat said)"

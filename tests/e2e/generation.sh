@@ -73,7 +73,7 @@ sed 's/^pipe//' piped >out; same out want "rows through a pipe"
 expect 1 '^error: standard input:2: expected a row' sh -c 'printf "{\"text\": \"1\"}\nno row\n" | ./app eval --data -'
 expect 1 '^error: standard input: no rows' ./app eval --data - </dev/null
 expect 1 'cannot read pipe: it is a pipe that nobody writes to' ./app eval --data pipe
-expect 1 "cannot read -: No such file" ./new train --data - --steps 1 <rows.jsonl
+expect 1 "^error: -: rows are read from files here" ./new train --data - --steps 1 <rows.jsonl
 # a compressed file is told as such
 for by in gzip zstd xz bzip2; do
   command -v $by >/dev/null || continue

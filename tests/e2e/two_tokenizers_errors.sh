@@ -21,11 +21,14 @@ expect 1 "text.jsonl:1: $gives" ./t/app train --data text.jsonl --steps 1
 expect 1 "text.jsonl:1: $gives" ./t/app eval --data text.jsonl
 expect 1 "pairs.jsonl:1: $gives" ./t/app info --data pairs.jsonl
 expect 1 "$gives" ./t/app generate --prompt "a: b"
+./t/app info >said && grep -q 'vocabulary 384 (the tokenizer gives ids up to 5000), context' said || fail "info: $(cat said)"
 changed gemma/tokenizer.json 's/"ids": *\[1\]/"ids":[999]/'
 expect 1 'the tokenizer of model aug begins every text with id 999; the model knows ids below 384' ./t/app info
 # rows that no token has are padding
 build forth.calm -o t/app
 ! grep '^warning' build.log || fail "a vocabulary that is padded is warned of"
+grep -q "^model 'aug' has 384 rows in its vocabulary (.*gemma/config.json), and .*gemma/tokenizer.json gives ids up to 381: the others are padding" build.log || fail "padding is not told: $(cat build.log)"
+./t/app info >said && grep -q '^augment aug .* vocabulary 384 (2 padding: the tokenizer gives ids up to 381), context' said || fail "info says nothing of padding: $(cat said)"
 # tokenizers that are not read
 changed gemma/tokenizer.json 's/"type": *"BPE"/"type":"WordPiece"/'
 expect 1 'gemma/tokenizer.json: .*"WordPiece" is not supported' ./t/app info
