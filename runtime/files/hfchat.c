@@ -34,6 +34,7 @@ static bool read_config(HfChat *c, const char *path, const json_t *config, RtErr
   const json_t *v = json_object_get(config, "chat_template"), *first = v;
   for (size_t i = 0; json_is_array(v) && i < json_array_size(v); i++) {
     const json_t *one = json_array_get(v, i);
+    c->tools_apart |= !strcmp(rtj_said(one, "name"), "tool_use");
     if (i == 0 || !strcmp(rtj_said(one, "name"), "default")) first = json_object_get(one, "template");
   }
   if (!first || json_is_null(first)) return true;

@@ -1,5 +1,6 @@
 // What a Hugging Face directory says of conversations: its chat template, and the names of special tokens that templates use. chat_template.jinja goes
-// before the chat_template of tokenizer_config.json, as transformers has it; of a list the one called "default" is taken.
+// before the chat_template of tokenizer_config.json, as transformers has it; of a list the one called "default" is taken;
+// that there is one for tools besides (called "tool_use"), which transformers takes then, is known, and no more.
 #ifndef CALM_RUNTIME_HFCHAT_H
 #define CALM_RUNTIME_HFCHAT_H
 #include <jansson.h>
@@ -10,6 +11,7 @@ typedef struct HfChat {
   char *text;                  // NULL: there is none
   size_t n;
   char *from;                  // where it stands, for messages
+  bool tools_apart;            // conversations with tools have another template, which is not read
   json_t *names;               // {"bos_token": "<s>", …}
 } HfChat;
 

@@ -52,6 +52,7 @@ json_t *packed_chat_json(const HfChat *c) {
   json_t *v = json_object();
   if (c->text) json_object_set_new(v, "text", json_stringn(c->text, c->n)), json_object_set_new(v, "from", json_string(c->from));
   json_object_set(v, "names", c->names);
+  if (c->tools_apart) json_object_set_new(v, "tools_apart", json_true());
   return v;
 }
 
@@ -63,6 +64,7 @@ bool packed_chat(const PackFile *p, int model, HfChat *out, RtError *e) {
   if (!rtj_get_string(path, v, "from", &from, e)) return false;
   out->names = json_incref((json_t *)(uintptr_t)names);
   if (!text) return true;
+  out->tools_apart = json_is_true(json_object_get(v, "tools_apart"));
   out->n = json_string_length(text), out->from = rt_strdup(from);
   out->text = memcpy(rt_alloc(out->n + 1, 1), json_string_value(text), out->n);
   return true;

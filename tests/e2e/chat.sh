@@ -150,6 +150,16 @@ expect 1 'a conversation needs a chat template.*give one: --chat-template' scrip
 expect 1 '20230229: expected a day' ./app generate --chat --prompt x --date 20230229
 printf '{{ messages }}\n{{ x | nothing }}' >bad.jinja
 expect 1 "bad.jinja:2: there is no filter 'nothing'" ./app generate --chat --prompt x --chat-template bad.jinja
+# a template for tools besides is not that of other conversations
+cp llama/chat_template.jinja keep.jinja; rm llama/chat_template.jinja
+mv llama/tokenizer_config.json keep.json 2>/dev/null || :
+printf '%s' '{"chat_template": [{"name": "default", "template": "{% for m in messages %}{{ m.content }}{% endfor %}"}, {"name": "tool_use", "template": "{{ tools }}"}]}' >llama/tokenizer_config.json
+./app eval --data m.jsonl --metric loss >said 2>&1 || fail "a list of templates: $(cat said)"
+sed 's/}$/, "tools": [{"name": "f"}]}/' m.jsonl >tools.jsonl
+expect 1 'tools.jsonl:1: .*llama/tokenizer_config.json: chat_template has a template of its own for conversations with tools' ./app eval --data tools.jsonl
+./app eval --data tools.jsonl --metric loss --chat-template keep.jinja >said 2>&1 || fail "the one that is given: $(cat said)"
+rm llama/tokenizer_config.json; mv keep.json llama/tokenizer_config.json 2>/dev/null || :
+mv keep.jinja llama/chat_template.jinja
 # one that writes nothing is told, by row and in generation
 for empty in '' '{% for m in messages %}{% endfor %}'; do
   printf '%s' "$empty" >empty.jinja
