@@ -145,7 +145,7 @@ static bool text_of(const ChatRules *r, int k, const Conversation *c, size_t n, 
   const Chat *chat = source ? chat_ready(source, e) : NULL;
   if (source && !chat) return false;
   if (chat && chat->template && of_tools(chat, c))
-    return rt_fail(e, "%s has a template of its own for conversations with tools (tool_use), which is not read here; give it by itself: --chat-template", chat->hf.from);
+    return rt_fail_about(e, RT_ABOUT_TEMPLATE, "%s has a template of its own for conversations with tools (tool_use), which is not read here", chat->hf.from);
   if (chat && chat->template) return render(chat, c, n, prompt, &r->date, out, e);
   if (chat && chat->why) return rt_fail(e, "%s", chat->why);
   if (k == 0) return rt_fail_about(e, RT_ABOUT_TEMPLATE, "a conversation needs a chat template, and model %s has none (chat_template.jinja, or chat_template of tokenizer_config.json)", r->streams->s[0].model);
