@@ -124,6 +124,23 @@ calm_unit_test(test_sample calm_work)
 calm_unit_test(test_textscore calm_work)
 calm_unit_test(test_trainlog calm_work)
 
+# --- calmc whose programs are of code that is not optimised, made in a third of the time, for scripts that look at what is around that code (below). In a
+# folder of its own, since it looks for its parts beside itself; the matrix kernels are the other's.
+set(quick ${CMAKE_BINARY_DIR}/quick)
+add_library(calm_codegen_quick MODULE EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/compiler/llvm/object.c
+            $<FILTER:$<TARGET_OBJECTS:calm_llvm>,EXCLUDE,/llvm/object[.]c>)
+set_target_properties(calm_codegen_quick PROPERTIES PREFIX "" OUTPUT_NAME calm_codegen LINKER_LANGUAGE C LIBRARY_OUTPUT_DIRECTORY ${quick})
+target_compile_definitions(calm_codegen_quick PRIVATE CALM_QUICK_CODE)
+target_include_directories(calm_codegen_quick PRIVATE ${INC} ${LLVM_INC})
+target_link_libraries(calm_codegen_quick PRIVATE calm_plan ${LLVM_LIB})
+add_custom_command(OUTPUT ${quick}/calmc COMMAND ${CMAKE_COMMAND} -E copy $<TARGET_FILE:calmc> ${quick}/calmc DEPENDS calmc)
+foreach(part calm_app calm_rtlib calm_mmlib)
+  set(link ${quick}/$<TARGET_FILE_NAME:${part}>)
+  list(APPEND quick_links COMMAND ${CMAKE_COMMAND} -E create_symlink $<TARGET_FILE:${part}> ${link})
+endforeach()
+add_custom_target(calmc_quick ${quick_links} DEPENDS ${quick}/calmc)
+add_dependencies(calmc_quick calm_codegen_quick)
+
 # --- under sanitizers: loops that say what kernels should give are tests' own, and most of the time of the tests that have them. They are optimised and
 # not watched; the compiler that is tested is. An error needs few frames of where its memory came from.
 get_property(calm_tests GLOBAL PROPERTY CALM_TESTS)
@@ -142,9 +159,12 @@ set(threads_tests test_pool test_feed)                    # those that run under
 set_property(TEST ${threads_tests} PROPERTY LABELS "unit;threads")
 add_custom_target(tests_threads DEPENDS ${threads_tests})
 add_custom_target(tests)
-add_dependencies(tests tests_unit calmc)
+add_dependencies(tests tests_unit calmc calmc_quick)
 
-# --- whole programs: shell scripts under tests/e2e and tests/lint; exit status 77 = skipped, saying why
+# --- whole programs: shell scripts under tests/e2e and tests/lint; exit status 77 = skipped, saying why. Those of `around` build many
+# programs and are about calmc, the graph that it builds, or what a program does with files and words: code that is not optimised will do. The others, with
+# those about numbers, speed and memory among them, have calmc as a user has it.
+set(around binding cli families taps two_tokenizers words)
 foreach(tool stcmp stcat stsplit stint8)
   add_executable(${tool} EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/tests/tool/${tool}.c)
   target_include_directories(${tool} PRIVATE ${INC})
@@ -158,8 +178,12 @@ foreach(script ${e2e_tests})
     continue()
   endif()
   add_test(NAME ${name} COMMAND sh ${script})
+  set(calmc $<TARGET_FILE:calmc>)
+  if(name IN_LIST around)
+    set(calmc ${quick}/calmc)
+  endif()
   set_tests_properties(${name} PROPERTIES SKIP_RETURN_CODE 77
-    ENVIRONMENT "CALMC=$<TARGET_FILE:calmc>;STCMP=$<TARGET_FILE:stcmp>;STCAT=$<TARGET_FILE:stcat>;STSPLIT=$<TARGET_FILE:stsplit>;STINT8=$<TARGET_FILE:stint8>")
+    ENVIRONMENT "CALMC=${calmc};STCMP=$<TARGET_FILE:stcmp>;STCAT=$<TARGET_FILE:stcat>;STSPLIT=$<TARGET_FILE:stsplit>;STINT8=$<TARGET_FILE:stint8>")
 endforeach()
 
 # The longest begin first, so that none of them is left over at the end.

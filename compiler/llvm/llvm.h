@@ -6,7 +6,10 @@
 #include "dsl/base/buf.h"
 #include "plan/plan.h"
 
-typedef enum EmitKind { EMIT_LLVM, EMIT_ASM, EMIT_OBJ } EmitKind;
+typedef enum EmitKind {
+  EMIT_LLVM, EMIT_ASM, EMIT_OBJ,
+  EMIT_QUICK                   // an object whose code is not optimised, made in a third of the time: for tests of what is around the code
+} EmitKind;
 // Compiles a plan and its description (JSON text, embedded) to LLVM text, assembler or an object file, appended to out, with kernels of every
 // instruction-set path, or of `path` alone (NULL: every). alone: NULL, or the name of the symbol by which another program has this one beside itself
 // (RtProgram.alone). Deterministic.

@@ -61,7 +61,7 @@ LLVMValueRef cg_function(Cg *g, const char *name, LLVMTypeRef type, const Isa *i
 
 static _Noreturn void fail(const char *what, const char *text) { bug("%s: %s", what, text ? text : ""); }
 
-static LLVMTargetMachineRef machine(Cg *g) {
+static LLVMTargetMachineRef machine(Cg *g, LLVMCodeGenOptLevel level) {
   LLVMInitializeX86TargetInfo();
   LLVMInitializeX86Target();
   LLVMInitializeX86TargetMC();
@@ -70,8 +70,7 @@ static LLVMTargetMachineRef machine(Cg *g) {
   LLVMTargetRef target;
   char *error = NULL;
   if (LLVMGetTargetFromTriple(triple, &target, &error)) fail("no x86-64 target in LLVM", error);
-  LLVMTargetMachineRef tm = LLVMCreateTargetMachine(target, triple, "x86-64", "", LLVMCodeGenLevelDefault, LLVMRelocPIC,
-                                                    LLVMCodeModelDefault);
+  LLVMTargetMachineRef tm = LLVMCreateTargetMachine(target, triple, "x86-64", "", level, LLVMRelocPIC, LLVMCodeModelDefault);
   LLVMSetTarget(g->mod, triple);
   LLVMTargetDataRef layout = LLVMCreateTargetDataLayout(tm);
   LLVMSetModuleDataLayout(g->mod, layout);
@@ -84,19 +83,26 @@ static const char pipeline[] =
     "mergefunc,function(sroa,early-cse<memssa>,instcombine<no-verify-fixpoint>,simplifycfg,"
     "loop-mssa(loop-instsimplify,loop-simplifycfg,licm),gvn,instcombine<no-verify-fixpoint>,simplifycfg)";
 
-static void optimise(Cg *g, LLVMTargetMachineRef tm) {
+static const char quick[] = "mergefunc,function(sroa,early-cse<memssa>)";   // less of it, and code generation takes longer than that saves
+#ifdef CALM_QUICK_CODE         // the build's option
+static bool quickly(EmitKind what) { return what == EMIT_OBJ || what == EMIT_QUICK; }
+#else
+static bool quickly(EmitKind what) { return what == EMIT_QUICK; }
+#endif
+
+static void optimise(Cg *g, LLVMTargetMachineRef tm, const char *passes) {
   LLVMPassBuilderOptionsRef o = LLVMCreatePassBuilderOptions();
-  LLVMErrorRef e = LLVMRunPasses(g->mod, pipeline, tm, o);
+  LLVMErrorRef e = LLVMRunPasses(g->mod, passes, tm, o);
   if (e) fail("LLVM passes", LLVMGetErrorMessage(e));
   LLVMDisposePassBuilderOptions(o);
 }
 
 void cg_finish(Cg *g, EmitKind what, Buf *out) {
   char *error = NULL;
-  LLVMTargetMachineRef tm = machine(g);
+  LLVMTargetMachineRef tm = machine(g, quickly(what) ? LLVMCodeGenLevelNone : LLVMCodeGenLevelDefault);
   if (LLVMVerifyModule(g->mod, LLVMReturnStatusAction, &error)) fail("malformed LLVM module", error);
   LLVMDisposeMessage(error);
-  optimise(g, tm);
+  optimise(g, tm, quickly(what) ? quick : pipeline);
   if (what == EMIT_LLVM) {
     char *text = LLVMPrintModuleToString(g->mod);
     buf_puts(out, text);

@@ -33,7 +33,7 @@ static void die(const char *what, const char *detail) {
 const char *harness_isa(int i) { return native_isa(i); }
 
 // A plan of two entries with one call each: the second adds to what is there.
-static NativeObject load_kernel(const Kernel *k) {
+static NativeObject load_kernel(const Kernel *k, const char *path) {
   Kernel copy = *k;
   KArg no_arg[HARNESS_MAX_ARGS] = {0};
   int id[HARNESS_MAX_ARGS];
@@ -53,7 +53,7 @@ static NativeObject load_kernel(const Kernel *k) {
   Plan plan = {.sym = sym, .nsym = 2, .kernel = &copy, .nkernel = 1, .buf = buf, .nbuf = HARNESS_MAX_ARGS};
   plan.entry = entry;
   plan.nentry = 2;
-  return native_load(&plan);
+  return native_load(&plan, path, false);
 }
 
 HarnessKernel *harness_compile(const Kernel *k, const char *isa) { return harness_compile_in(k, isa, PRECISION_F32); }
@@ -69,8 +69,13 @@ static HarnessKernel *of_object(const NativeObject *o, const char *isa, Precisio
 }
 
 HarnessKernel *harness_compile_in(const Kernel *k, const char *isa, Precision precision) {
-  NativeObject o = load_kernel(k);
+  NativeObject o = load_kernel(k, isa);
   return of_object(&o, isa, precision);
+}
+
+HarnessKernel *harness_compile_all(const Kernel *k) {
+  NativeObject o = load_kernel(k, NULL);
+  return of_object(&o, harness_isa(0), PRECISION_F32);
 }
 
 HarnessKernel *harness_other(const HarnessKernel *h, const char *isa, Precision precision) {

@@ -17,7 +17,9 @@ const char *harness_isa(int i);
 // test (exits with a message) when anything goes wrong.
 HarnessKernel *harness_compile(const Kernel *k, const char *isa);                          // in f32
 HarnessKernel *harness_compile_in(const Kernel *k, const char *isa, Precision precision);
-// The same kernel of another path or precision, out of h's object: freed before h is.
+// For all paths and precisions, where a test runs them all: the best path's in f32, the others by harness_other.
+HarnessKernel *harness_compile_all(const Kernel *k);
+// The same kernel of another path or precision, out of h's object, which is of all paths where it is another: freed before h is.
 HarnessKernel *harness_other(const HarnessKernel *h, const char *isa, Precision precision);
 // One call with n pointer arguments.
 void harness_run(HarnessKernel *h, int64_t rows, void *const *arg, int n);

@@ -109,7 +109,7 @@ static void check_lean(PlanRunner *r, int entry, const NativeCase *c, Wanted *w,
   }
 }
 
-void native_check(const NativeCase *c, int n, double tolerance) {
+void native_check(const NativeCase *c, int n, double tolerance, bool quick) {
   Arena *a = arena_new();
   Plan *p = plan_new(a);
   Wanted *w = ARENA_ARRAY(a, Wanted, n);
@@ -120,7 +120,7 @@ void native_check(const NativeCase *c, int n, double tolerance) {
   }
   int lean = plan_lean(p, c, n);
   plan_finish(p);
-  NativeObject o = native_load(p);
+  NativeObject o = native_load(p, NULL, quick);
   for (int k = 0; native_isa(k); k++) {
     PlanRunner *one = runner_new(p, &o, native_isa(k), 1), *three = runner_new(p, &o, native_isa(k), 3);
     for (int i = 0; i < n; i++) check_entry(one, three, i, &c[i], &w[i], native_isa(k), tolerance);

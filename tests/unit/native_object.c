@@ -43,9 +43,9 @@ static const void *symbol(void *library, const char *name) {
   return p;
 }
 
-NativeObject native_load(const Plan *p) {
+NativeObject native_load(const Plan *p, const char *path, bool quick) {
   Buf object = {0};
-  llvm_emit(p, "{}", NULL, NULL, EMIT_OBJ, &object);
+  llvm_emit(p, "{}", NULL, path, quick ? EMIT_QUICK : EMIT_OBJ, &object);
   NativeObject n = {.library = load_object(&object)};
   buf_free(&object);
   n.entry = symbol(n.library, "calm_entries");

@@ -13,8 +13,9 @@ typedef struct NativeObject {
 // Name of the i-th instruction-set path this processor runs, best first; NULL ends.
 const char *native_isa(int i);
 
-// Exits with a message when anything goes wrong.
-NativeObject native_load(const Plan *p);
+// Kernels of all instruction-set paths, or of `path` alone; quick: code that is not optimised, which is there sooner. Exits
+// with a message when anything goes wrong.
+NativeObject native_load(const Plan *p, const char *path, bool quick);
 // Whether this processor runs kernels of a path and a precision: in bf16, those with an instruction that it lacks it does not.
 bool native_runs(const char *isa, Precision precision);
 RtKernel *const *native_kernels(const NativeObject *o, const char *isa, Precision precision);   // by kernel id

@@ -23,12 +23,12 @@ void runner_free(PlanRunner *r);
 // Compiles graphs to one plan and runs each, on every instruction-set path of this machine, against the reference
 // evaluator on `meaning`: an output may differ by `tolerance` times its largest number, or 1. With 1 and 3 threads the
 // bits are equal. Cases may share names of sources, each is run on its own
-// values; names of graphs differ.
+// values; names of graphs differ. quick: native_load's.
 typedef struct NativeCase {
   Kit *kit;
   const Graph *meaning;        // what is evaluated
   const Graph *graph;          // what is compiled: `meaning` after passes; the same outputs
   bool as_before;              // outputs that are no gradients have the bits of the case before
 } NativeCase;
-void native_check(const NativeCase *c, int n, double tolerance);
+void native_check(const NativeCase *c, int n, double tolerance, bool quick);
 #endif

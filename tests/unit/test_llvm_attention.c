@@ -242,7 +242,7 @@ static void compile(Compiled *c, Shape s) {
   for (int i = 0; i < 3; i++) {
     c->kernel[i] = (Kernel){.cls = i < 2 ? K_ATTN : K_ATTN_GRAD, .dim = {s.H, s.K, s.D, s.E}, .f = {1 / sqrt((double)s.D), s.cap}};
     if (i == 1) c->kernel[i].arg = c->arg, c->kernel[i].narg = 6;
-    c->h[i] = harness_compile(&c->kernel[i], harness_isa(0));
+    c->h[i] = harness_compile_all(&c->kernel[i]);
   }
   for (int i = 0; i < MOST_ISAS && harness_isa(i); i++)
     for (Precision p = 0; p < N_PRECISION; p++) {

@@ -109,7 +109,7 @@ static void products_of(Case c) {
   int64_t in = c.joins ? c.S : 1, out = c.joins ? 1 : c.S;
   KArg arg[4] = {{.per_row = true, .elems = in * c.K}, {.dt = c.dt}, {.dt = DT_I32, .per_row = true, .elems = c.S}, {.per_row = true, .written = true, .elems = out * c.N}};
   Kernel k = {.cls = c.turned ? K_EXPERTS_T : K_EXPERTS, .arg = arg, .narg = 4, .EXPERTS = {.K = c.K, .N = c.N, .E = c.E, .S = c.S, .joins = c.joins}};
-  HarnessKernel *made = harness_compile(&k, harness_isa(0));
+  HarnessKernel *made = harness_compile_all(&k);
   fill_numbers(&c);
   for (c.precision = 0; c.precision < N_PRECISION; c.precision++) {
     fill_want(&c);

@@ -79,7 +79,7 @@ enum { NSHAPE = sizeof shapes / sizeof *shapes, NCOUNT = sizeof counts / sizeof 
 // Compiles k in a precision and runs it for every number of rows at random offsets into x[ROWS, width]. run fills the outputs' want.
 typedef void Check(void *user, HarnessKernel *h, int64_t offset, int64_t rows);
 static void each_run(const Kernel *k, Precision precision, uint32_t seed, Check *check, void *user) {
-  HarnessKernel *made = harness_compile(k, harness_isa(0));
+  HarnessKernel *made = harness_compile_all(k);
   for (int i = 0; harness_isa(i); i++) {
     if (!native_runs(harness_isa(i), precision)) continue;
     HarnessKernel *h = harness_other(made, harness_isa(i), precision);
@@ -274,7 +274,7 @@ static void pack(Dtype dt, int64_t N, int64_t K, bool turned, Precision precisio
   for (int64_t i = 0; i < N * K; i++) want[turned ? i % N * K + i / N : i] = to == dt ? stored(dt, w, i) : bf16_rounded(stored(dt, w, i));
   KArg arg[2] = {{.dt = dt, .elems = N * K}, {.dt = dt, .per_row = true, .written = true, .elems = panel_elems(dt, K)}};
   Kernel k = {.cls = K_PACK, .arg = arg, .narg = 2, .dim = {N, K, turned}};
-  HarnessKernel *made = harness_compile(&k, harness_isa(0));
+  HarnessKernel *made = harness_compile_all(&k);
   for (int i = 0; harness_isa(i); i++) {
     if (!native_runs(harness_isa(i), precision)) continue;
     HarnessKernel *h = harness_other(made, harness_isa(i), precision);

@@ -141,11 +141,11 @@ typedef struct Kernels {
 static Kernels compile(Shape s, Dtype dt) {
   KArg arg[6] = {[KARG(XENT, packed)] = {.dt = dt}};
   Kernel k = {.cls = K_XENT, .arg = arg, .narg = 6, .dim = {s.D, s.V}, .f = {0, s.cap}};
-  Kernels all = {.loss = harness_compile(&k, harness_isa(0))};
+  Kernels all = {.loss = harness_compile_all(&k)};
   k.cls = K_XENT_GRAD;
-  all.grad = harness_compile(&k, harness_isa(0));
+  all.grad = harness_compile_all(&k);
   k.cls = K_XENT_DW;
-  if (dt == DT_F32) all.dw = harness_compile(&k, harness_isa(0));       // a head that is trained is f32
+  if (dt == DT_F32) all.dw = harness_compile_all(&k);                     // a head that is trained is f32
   return all;
 }
 

@@ -275,7 +275,7 @@ static void random_graphs(void **state) {
       c[2 * i] = (NativeCase){k, k->g, k->g, false};
       c[2 * i + 1] = (NativeCase){k, k->g, after, true};
     }
-    native_check(c, 2 * BATCH, 1e-4);
+    native_check(c, 2 * BATCH, 1e-4, first / BATCH % 3 != 0);
     for (int i = 0; i < BATCH; i++) kit_free(c[2 * i].kit);
   }
 }
@@ -302,7 +302,7 @@ static void entries(void **state) {
       const Graph *run = i ? passes_run(g, k->arena, NULL, NULL) : g;
       c[i] = (NativeCase){k, g, graph_copy(run, k->arena, arena_printf(k->arena, "%s.%d", g->name, i)), false};
     }
-    native_check(c, N, 1e-4);
+    native_check(c, N, 1e-4, false);
     for (int i = 0; i < N; i++) kit_free(c[i].kit);
   }
 }

@@ -437,7 +437,7 @@ static void one_op(OpId op, Draw *draw_op) {
     if (!has_op(k->g, op)) fail_msg("a case of op %s has no such node", op_name(op));
     c[i] = (NativeCase){k, k->g, i % 2 ? passes_run(k->g, k->arena, NULL, NULL) : k->g, false};
   }
-  native_check(c, ROUNDS, 1e-5);
+  native_check(c, ROUNDS, 1e-5, false);
   for (int i = 0; i < ROUNDS; i++) kit_free(c[i].kit);
 }
 

@@ -73,7 +73,7 @@ static void program(const char *text, double tolerance) {
       c[n++] = (NativeCase){k, p->entry[i], graph_copy(g, a, arena_printf(a, "%s.%d", g->name, r)), false};
     }
   }
-  native_check(c, n, tolerance);
+  native_check(c, n, tolerance, false);
   while (n) kit_free(c[--n].kit);
   program_close(p);
   arena_free(a);
