@@ -56,12 +56,13 @@ static Texts texts(int64_t N, int64_t T, int64_t Q) {
   Texts t = {.mask = {.nseq = N}};
   size_t rows = (size_t)(N * Q) + RT_ROW_ROUND;
   t.lo = checked(calloc(rows, sizeof *t.lo)), t.hi = checked(calloc(rows, sizeof *t.hi));
-  t.blk = checked(calloc((size_t)(N * (Q / RT_QBLOCK + 1)), sizeof *t.blk)), t.seq = checked(calloc((size_t)N, sizeof *t.seq));
+  int64_t most = rt_qblock(N);
+  t.blk = checked(calloc((size_t)(N * (Q / most + 1)), sizeof *t.blk)), t.seq = checked(calloc((size_t)N, sizeof *t.seq));
   for (int64_t n = 0; n < N; n++) {
     t.seq[n] = (RtSeq){(int32_t)(n * Q), (int32_t)Q, (int32_t)(n * T), (int32_t)T};
     for (int64_t i = 0; i < Q; i++) t.hi[n * Q + i] = (int32_t)(T - Q + i + 1), t.pairs += (double)(T - Q + i + 1);
-    for (int64_t i = 0; i < Q; i += RT_QBLOCK) {
-      int64_t m = Q - i < RT_QBLOCK ? Q - i : RT_QBLOCK;
+    for (int64_t i = 0; i < Q; i += most) {
+      int64_t m = Q - i < most ? Q - i : most;
       t.blk[t.mask.nblk++] = (RtQBlock){(int32_t)(n * Q + i), (int32_t)m, (int32_t)(n * T), (int32_t)(T - Q + i + m)};
     }
   }

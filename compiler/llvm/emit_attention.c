@@ -12,7 +12,7 @@
 enum {
   FEW = 8,                     // fewer query rows than this, and than heads: a line is a query row's heads
   LEAST_PACKED = 8,            // so many rows of a task pay for packing values
-  STATE = 256 << 10,           // bytes of outputs of a pass over the keys: they stay in the second cache
+  STATE = 512 << 10,           // bytes of outputs of a pass over the keys: those of a block of half the rows, as a long text has, stay in the second cache
   PANELS = 136 << 10,          // bytes of keys and values that are packed at once, or one key block: they stay there beside
 };
 

@@ -34,7 +34,10 @@ typedef struct Bwd {
   AttnNext next;               // what comes after a block and head
   LLVMValueRef k, v, dk, dv;   // key row 0 of the sequence, this head
   int64_t qt, ot, q, o;        // scratch of a block and head: q and dout, transposed to panels and as they are
-  int64_t kt;                  // of a key block: k turned, a left operand [D][ATTN_LEFT]
+  int64_t kt;                  // of each key block of the part: k turned, a left operand [D][ATTN_LEFT]
+  int64_t kt_blocks, kt_floats;        // so many lie side by side, in as much room
+  LLVMValueRef turned_blocks;  // variable: those that have been turned, a bit each
+  LLVMValueRef seen_end;       // behind the last key that a row of the task sees
   int64_t P, dS;               // tiles [chunk][ATTN_LEFT], left operands; f32 scores and dP before
   int64_t right;               // dS of a key block, a right operand: panels [SB / 16][words of keys][16], RIGHT words apart
   int64_t dq, turned;          // dq of the block and head: [D][DQ], and turned back
@@ -70,7 +73,8 @@ static void layout(Cg *g, Bwd *b) {
   b->ot = attn_panels(g, &s, SB, b->E);
   b->q = attn_panels(g, &s, b->D, SB);
   b->o = attn_panels(g, &s, b->E, SB);
-  b->kt = attn_region(&s, attn_round16(b->D) * ATTN_LEFT);
+  b->kt_blocks = MM_KC * (b->pairs ? 2 : 1) / ATTN_BK, b->kt_floats = attn_round16(b->D) * ATTN_LEFT;
+  b->kt = attn_region(&s, PART / ATTN_BK / b->kt_blocks * b->kt_floats);
   b->P = attn_region(&s, b->chunk * ATTN_LEFT);
   b->dS = attn_region(&s, b->chunk * ATTN_LEFT);
   b->right = attn_region(&s, GROUPS * right_words(b));
@@ -122,7 +126,7 @@ static Bwd begin(Cg *g, const Kernel *k) {
   LLVMValueRef mask = b.arg[KARG(ATTN_GRAD, mask)], lanes = seq_heads(g, mask, b.K), parts = most_parts(g, mask), per_phase = cg_mul(g, lanes, parts);
   LLVMValueRef phase = cg_udiv(g, cg_task(g), per_phase), t = cg_urem(g, cg_task(g), per_phase);
   b.at = place(g, &b, phase, t, lanes), b.then = next_place(g, &b, phase, t, lanes, per_phase);
-  b.next.at = cg_var(g, g->i64, cg_i64(g, 0));
+  b.next.at = cg_var(g, g->i64, cg_i64(g, 0)), b.turned_blocks = cg_var(g, g->i64, cg_i64(g, 0));
   b.lo = attn_field_ptr(g, mask, offsetof(RtMask, lo));
   b.hi = attn_field_ptr(g, mask, offsetof(RtMask, hi));
   b.k = row_of(g, b.arg[KARG(ATTN_GRAD, k)], b.at.key0, b.K, b.at.kh, b.D);
@@ -343,14 +347,30 @@ static void chunk(Cg *g, const Bwd *b, const Block *q, Chunk *c) {
 
 // ---- a block of keys
 
-// dq, turned, of 32 query rows from the keys of the block that they see.
+// k turned, of the key block that begins at kb: once for all query rows and heads of the task. Where it lies.
+static LLVMValueRef turned_block(Cg *g, const Bwd *b, LLVMValueRef kb) {
+  int64_t word = b->pairs ? 2 : 1, ks = b->K * b->D;
+  LLVMValueRef i = cg_udiv(g, cg_sub(g, kb, b->at.keys), cg_i64(g, ATTN_BK)), blocks = cg_i64(g, b->kt_blocks);
+  LLVMValueRef at = cg_add(g, scaled(g, cg_udiv(g, i, blocks), b->kt_floats), scaled(g, cg_urem(g, i, blocks), ATTN_BK / word));
+  LLVMValueRef bit = LLVMBuildShl(g->b, cg_i64(g, 1), i, ""), were = cg_get(g, g->i64, b->turned_blocks);
+  CgIf turn = cg_if(g, LLVMBuildICmp(g->b, LLVMIntEQ, LLVMBuildAnd(g->b, were, bit, ""), cg_i64(g, 0), ""));
+  attn_turn(g, (int)word, attn_floats(g, b->kt, at), ATTN_LEFT, &(AttnRows){DT_F32, cg_at(g, g->f32, b->k, scaled(g, kb, ks)), ks}, b->D, cg_i64(g, 0),
+            cg_min(g, cg_i64(g, ATTN_BK), cg_sub(g, b->seen_end, kb)));
+  cg_set(g, b->turned_blocks, LLVMBuildOr(g->b, were, bit, ""));
+  cg_endif(g, &turn);
+  return at;
+}
+
+// dq, turned, of 32 query rows from the keys of the block that they see; k is turned at kt.
 enum { COLUMNS = 2 * PANEL };
-static void to_queries(Cg *g, const Bwd *b, const Block *q, LLVMValueRef kb, LLVMValueRef keys, LLVMValueRef r) {
+static void to_queries(Cg *g, const Bwd *b, const Block *q, LLVMValueRef kb, LLVMValueRef keys, LLVMValueRef kt, LLVMValueRef r) {
   LLVMValueRef m = cg_min(g, cg_i64(g, COLUMNS), cg_sub(g, q->m, r)), lo, hi;
   attn_span(g, b->lo, b->hi, cg_add(g, q->row, r), m, &lo, &hi);
   LLVMValueRef a = attn_floor(g, cg_max(g, cg_sub(g, lo, kb), cg_i64(g, 0)), 2), n = cg_min(g, cg_sub(g, hi, kb), keys);
   CgIf some = cg_if(g, cg_lt(g, a, n));
-  cg_mm(g, &(MmCall){.A = attn_left(g, b->kt, a),
+  MmOperand k = attn_left(g, b->kt, a);
+  k.p = cg_at(g, g->f32, k.p, kt);
+  cg_mm(g, &(MmCall){.A = k,
                      .B = mm_packed(attn_panel(g), right_at(g, b, a, r), cg_i64(g, right_words(b) * (b->pairs ? 2 : 1))), .pairs = b->pairs,
                      .C = mm_rows(DT_F32, attn_floats(g, b->dq, r), cg_i64(g, DQ)), .M = cg_i64(g, b->D), .N = attn_ceil(g, m, PANEL),
                      .K = cg_sub(g, n, a), .acc = cg_i64(g, 1)});
@@ -386,17 +406,16 @@ static void fetch(Cg *g, const Bwd *b, LLVMValueRef from, LLVMValueRef to) {
 }
 
 static void key_block(Cg *g, const Bwd *b, const Block *q, LLVMValueRef kb) {
-  int64_t ks = b->K * b->D;
   LLVMValueRef zero = cg_i64(g, 0), end = cg_min(g, b->at.key_end, q->hi), keys = cg_min(g, cg_i64(g, ATTN_BK), cg_sub(g, end, kb));
   LLVMValueRef a = attn_floor(g, cg_max(g, zero, cg_sub(g, q->lo, kb)), 2), next = cg_add(g, kb, cg_i64(g, ATTN_BK));
   fetch(g, b, next, cg_min(g, end, cg_add(g, next, cg_i64(g, ATTN_BK))));
-  attn_turn(g, b->pairs ? 2 : 1, cg_scratch(g, b->kt), ATTN_LEFT, &(AttnRows){DT_F32, cg_at(g, g->f32, b->k, scaled(g, kb, ks)), ks}, b->D, a, keys);
+  LLVMValueRef kt = turned_block(g, b, kb);
   CgLoop l = cg_loop(g, a, keys, b->chunk);
   Chunk c = {.key = cg_add(g, kb, l.i), .n = cg_min(g, cg_i64(g, b->chunk), cg_sub(g, keys, l.i)), .at = l.i};
   chunk(g, b, q, &c);
   cg_loop_end(g, &l);
   l = cg_loop(g, zero, q->m, COLUMNS);
-  to_queries(g, b, q, kb, keys, l.i);
+  to_queries(g, b, q, kb, keys, kt, l.i);
   cg_loop_end(g, &l);
 }
 
@@ -409,7 +428,9 @@ void emit_ATTN_GRAD(Cg *g, const Kernel *k) {
   attn_zero(g, cg_at(g, g->f32, b.dk, scaled(g, b.at.keys, ks)), cg_i64(g, ks), n, b.D);
   attn_zero(g, cg_at(g, g->f32, b.dv, scaled(g, b.at.keys, vs)), cg_i64(g, vs), n, b.E);
   cg_endif(g, &first);
-  LLVMValueRef none = cg_lt(g, b.at.rows, zero);
+  LLVMValueRef none = cg_lt(g, b.at.rows, zero), lo, hi;
+  attn_span(g, b.lo, b.hi, cg_add(g, b.at.q0, b.at.rows), cg_select(g, none, zero, cg_sub(g, b.at.row_end, b.at.rows)), &lo, &hi);
+  b.seen_end = cg_min(g, b.at.key_end, hi);
   CgLoop s = cg_loop(g, b.at.rows, cg_select(g, none, b.at.rows, b.at.row_end), SB);
   Block q = {.row = cg_add(g, b.at.q0, s.i), .m = cg_min(g, cg_i64(g, SB), cg_sub(g, b.at.row_end, s.i))};
   find_intervals(g, &b, &q);

@@ -22,12 +22,13 @@ typedef struct Cut {
 static int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 static int64_t part(int64_t n, int64_t parts) { return ceil_div(ceil_div(n, parts), PANEL) * PANEL; }
 
-// An odd number of tiles is doubled, so that two threads share even the smallest matrix.
+// An odd number of tiles becomes even, so that two threads share even the smallest matrix: by one more part along N or K, whichever copies less (each part
+// of one copies the other once).
 static Cut cut_for(int64_t N, int64_t K) {
   int64_t pn = ceil_div(N, DW_TILE), pk = ceil_div(K, DW_TILE);
   if (pn * pk % 2 && (N > PANEL || K > PANEL)) {
-    if (N >= K) pn *= 2;
-    else pk *= 2;
+    if (N >= K) pn++;
+    else pk++;
   }
   Cut c = {.rows = part(N, pn), .cols = part(K, pk)};
   c.across = ceil_div(K, c.cols);

@@ -14,7 +14,9 @@ enum {
 
 // A mask is an interval per query row. Row numbers of keys are relative to the sequence's first key row, so that the cutting of a
 // row's keys into blocks depends on the row's own sequence only (row invariance).
-enum { RT_QBLOCK = 128 };      // most query rows in a block
+enum { RT_QBLOCK = 256 };      // most query rows in a block
+// As many rows as a step of nseq sequences cuts its query rows into: keys are packed once a block, but of few sequences there shall be enough blocks to share.
+static inline int64_t rt_qblock(int64_t nseq) { return nseq < 4 ? RT_QBLOCK / 2 : RT_QBLOCK; }
 typedef struct RtQBlock {
   int32_t q0, nq;              // query rows [q0, q0 + nq), all of one sequence
   int32_t key0;                // first key row of that sequence

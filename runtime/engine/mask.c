@@ -24,8 +24,8 @@ static int64_t sees(const Step *s, int q, int k, int64_t t) {
 static void build(const Step *s, MaskData *m) {
   MaskKey key = m->key;
   const StepStream *qs = &s->stream[key.q], *ks = &s->stream[key.k];
-  int64_t blocks = 0;
-  for (int64_t i = 0; i < s->nseq; i++) blocks += ((key.rows ? s->seq[i].nr : qs->part[i].n) + RT_QBLOCK - 1) / RT_QBLOCK;
+  int64_t blocks = 0, most = rt_qblock(s->nseq);
+  for (int64_t i = 0; i < s->nseq; i++) blocks += ((key.rows ? s->seq[i].nr : qs->part[i].n) + most - 1) / most;
   room(m, key.rows ? s->nrow : qs->ntok, blocks, s->nseq);
   blocks = 0;
   for (int64_t i = 0; i < s->nseq; i++) {
@@ -39,8 +39,8 @@ static void build(const Step *s, MaskData *m) {
       m->lo[r] = (int32_t)(key.window > 0 && hi > key.window ? hi - key.window : 0);
     }
     m->seq[i] = (RtSeq){(int32_t)q0, (int32_t)nq, (int32_t)key0, (int32_t)nk};
-    for (int64_t r = q0; r < q0 + nq; r += RT_QBLOCK) {
-      int64_t n = q0 + nq - r < RT_QBLOCK ? q0 + nq - r : RT_QBLOCK;
+    for (int64_t r = q0; r < q0 + nq; r += most) {
+      int64_t n = q0 + nq - r < most ? q0 + nq - r : most;
       m->blk[blocks++] = (RtQBlock){(int32_t)r, (int32_t)n, (int32_t)key0, m->hi[r + n - 1]};    // what is seen only grows
     }
   }

@@ -181,12 +181,12 @@ static EvalMask intervals(const PlanRunner *r, const Kit *k, const PBuf *b) {
 }
 
 static RtMask *make_mask(const Kit *k, EvalMask m, int64_t queries, int64_t keys) {
-  int64_t n = (queries + RT_QBLOCK - 1) / RT_QBLOCK;
+  int64_t most = rt_qblock(1), n = (queries + most - 1) / most;
   RtQBlock *blk = ARENA_ARRAY(k->arena, RtQBlock, n + 1);
   RtSeq *seq = ARENA_NEW(k->arena, RtSeq);
   RtMask *mask = ARENA_NEW(k->arena, RtMask);
   for (int64_t i = 0; i < n; i++) {
-    int64_t q0 = i * RT_QBLOCK, nq = queries - q0 < RT_QBLOCK ? queries - q0 : RT_QBLOCK;
+    int64_t q0 = i * most, nq = queries - q0 < most ? queries - q0 : most;
     blk[i] = (RtQBlock){(int32_t)q0, (int32_t)nq, 0, 0};
     for (int64_t t = q0; t < q0 + nq; t++) {
       if (m.lo[t] < m.hi[t] && m.hi[t] > blk[i].kmax) blk[i].kmax = m.hi[t];

@@ -58,7 +58,7 @@ static void check_mask(Step *s, bool rows, bool cache, int64_t window, int64_t s
   }
   for (int64_t b = 0, seq = 0; b < m->nblk; b++) {
     const RtQBlock *x = &m->blk[b];
-    assert_true(x->nq > 0 && x->nq <= RT_QBLOCK);
+    assert_true(x->nq > 0 && x->nq <= rt_qblock(m->nseq));
     assert_int_equal(x->q0, covered);
     covered += x->nq;
     while (m->seq[seq].q0 + m->seq[seq].nq <= x->q0) seq++;
@@ -164,7 +164,7 @@ static void check_between(Step *s, const Sequence *seq, const int *which, int fr
       int64_t next = first + x->nk, all = q->seen[to][q->n - 1];
       if (next < all) assert_false(may_see(q, from, a, to, next));
     }
-    for (int64_t r = 0; r < x->nq; r += RT_QBLOCK, blocks++) {
+    for (int64_t r = 0; r < x->nq; r += rt_qblock(m->nseq), blocks++) {
       const RtQBlock *b = &m->blk[blocks];
       assert_int_equal(b->q0, x->q0 + r);
       assert_int_equal(b->key0, x->key0);

@@ -344,7 +344,7 @@ static void same_bits(const float *a, const float *b, int64_t n, const char *wha
 // Blocks of other sizes.
 static void check_cuts(HarnessKernel *k, Problem *p) {
   Result want = forward(k, p);
-  static const int64_t most[] = {1, 2, 7, 31, 100};
+  static const int64_t most[] = {1, 2, 7, 31, 100, RT_QBLOCK / 2};
   for (size_t i = 0; i < sizeof most / sizeof *most; i++) {
     cut(p, most[i]);
     Result got = forward(k, p);
