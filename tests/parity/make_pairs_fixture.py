@@ -43,7 +43,7 @@ class Cross(nn.Module):
         split = lambda x: x.view(T, HEADS, D // HEADS).transpose(0, 1)
         p, q = even(a) @ self.proj.T, even(b)
         o = F.scaled_dot_product_attention(split(q @ self.wq.T), split(p @ self.wk.T), split(p @ self.wv.T), is_causal=True)
-        return 64 / D * (o.transpose(0, 1).reshape(T, D) @ self.wo.T)
+        return 256 / D * (o.transpose(0, 1).reshape(T, D) @ self.wo.T)
 
 
 def last_state(m, ids):
