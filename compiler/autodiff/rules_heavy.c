@@ -21,15 +21,17 @@ void grad_none(Reverse *r, NodeId y, NodeId dy) {
 static void give_matrix(Reverse *r, NodeId y, NodeId out, NodeId inner) {
   NodeId w = in(r, y, 1);
   int n = (int)r->g->node[y].attr.of_linear.inner;              // and of its transpose, linear_dx
+  int64_t exact = r->g->node[y].attr.of_linear.exact;
   bool turned = r->g->node[w].op == OP_transpose;
-  Attr attr = {.of_linear_dw = {turned ? r->g->node[w].type.rank - n : n}};
+  Attr attr = {.of_linear_dw = {turned ? r->g->node[w].type.rank - n : n, exact}};
   NodeId dw = graph_add(r->g, OP_linear_dw, turned ? (NodeId[]){inner, out} : (NodeId[]){out, inner}, 2, &attr, NULL);
   grad_give(r, turned ? w : y, !turned, dw);
 }
 
 void grad_linear(Reverse *r, NodeId y, NodeId dy) {
   NodeId x = in(r, y, 0), w = in(r, y, 1);
-  Attr inner = {.of_linear_dx = {r->g->node[y].attr.of_linear.inner}};
+  const OpInts_linear *a = &r->g->node[y].attr.of_linear;
+  Attr inner = {.of_linear_dx = {a->inner, a->exact}};
   if (grad_wanted(r, y, 0)) grad_give(r, y, 0, graph_add(r->g, OP_linear_dx, (NodeId[]){dy, w}, 2, &inner, NULL));
   if (grad_wanted(r, y, 1)) give_matrix(r, y, dy, x);
 }
@@ -37,7 +39,8 @@ void grad_linear(Reverse *r, NodeId y, NodeId dy) {
 // y = x W (W[out, in], x over out): x' = linear(dy, W), W' = x^T dy
 void grad_linear_dx(Reverse *r, NodeId y, NodeId dy) {
   NodeId x = in(r, y, 0), w = in(r, y, 1);
-  Attr inner = {.of_linear = {r->g->node[y].attr.of_linear_dx.inner}};
+  const OpInts_linear_dx *a = &r->g->node[y].attr.of_linear_dx;
+  Attr inner = {.of_linear = {a->inner, a->exact}};
   if (grad_wanted(r, y, 0)) grad_give(r, y, 0, graph_add(r->g, OP_linear, (NodeId[]){dy, w}, 2, &inner, NULL));
   if (grad_wanted(r, y, 1)) give_matrix(r, y, x, dy);
 }

@@ -69,7 +69,7 @@ static NodeId sum_middle(Graph *g, NodeId dx, const Stretch *s) {
   }
   NodeId m = graph_source(g, OP_const, (Type){.dt = DT_F32, .rank = 2, .dim = {out, in}}, &(Attr){.data = w});
   NodeId inputs[2] = {graph_reshape(g, dx, &in, 1, NULL), m};
-  return graph_reshape(g, graph_add(g, OP_linear, inputs, 2, &(Attr){.of_linear = {1}}, NULL), ext, s->n, NULL);
+  return graph_reshape(g, graph_add(g, OP_linear, inputs, 2, &(Attr){.of_linear = {1, 0}}, NULL), ext, s->n, NULL);
 }
 
 NodeId sum_to(Graph *g, NodeId dx, const Type *to) {

@@ -21,7 +21,16 @@ static Value need_tensor(Ev *ev, const Args *a, int i) {
 
 // ---- products and attention
 
-// A matrix or table as it is read: as int8 where the spec says so of its model. What is computed from weights stays as it is.
+// Argument i, true or false, which where left out is false.
+static bool flag_arg(Ev *ev, const Args *a, int i, bool *out) {
+  *out = a->v[i].kind == V_BOOL && a->v[i].b;
+  if (a->v[i].kind == V_BOOL || a->v[i].kind == V_NONE) return true;
+  fail(ev, a->at[i], "%s: expected true or false; found %s", a->call->name, v_text(ev, &a->v[i]));
+  return false;
+}
+
+// A matrix or table as it is read: as int8 where the spec says so of its model. What is computed from weights stays as it is, and so does what exact
+// products read.
 static NodeId as_kept(Ev *ev, Loc loc, NodeId w, int inner) {
   NodeId root = w;
   if (w == NODE_NONE || !ev->m || ev->m->pub->keep != KEEP_INT8) return w;
@@ -45,7 +54,8 @@ static Value turn(Ev *ev, const Args *a, NodeId x, Value w) {
 static Value call_linear(Ev *ev, Args *a) {
   Build *b = ev->b;
   NodeId x = operand(ev, a, 0);
-  bool turned = a->v[1].kind == V_TURNED;
+  bool turned = a->v[1].kind == V_TURNED, exact;
+  if (!flag_arg(ev, a, 3, &exact)) return v_poison();
   Value w = x != NODE_NONE && turned ? turn(ev, a, x, a->v[1]) : need_tensor(ev, a, 1);
   if (x == NODE_NONE || w.kind != V_TENSOR) return v_poison();
   Type tx = *t_type(ev, x), tw = *t_type(ev, w.node);
@@ -62,8 +72,8 @@ static Value call_linear(Ev *ev, Args *a) {
   }
   if (turned) param_turned(ev, w.node, inner);
   else param_used(ev, w.node, inner);
-  NodeId in[2] = {x, as_kept(ev, a->at[1], w.node, inner)};
-  NodeId y = t_add(ev, a->call->loc, OP_linear, in, 2, &(Attr){.of_linear = {inner}});
+  NodeId in[2] = {x, exact ? w.node : as_kept(ev, a->at[1], w.node, inner)};
+  NodeId y = t_add(ev, a->call->loc, OP_linear, in, 2, &(Attr){.of_linear = {inner, exact}});
   if (a->v[2].kind == V_NONE) return v_tensor(adapt_product(ev, x, w.node, y));
   NodeId bias = operand(ev, a, 2);
   if (y == NODE_NONE || bias == NODE_NONE) return v_poison();
@@ -233,8 +243,8 @@ static Value call_pick(Ev *ev, Args *a) {
 // x has `lead` extents before those that the matrices sum over.
 static Value experts(Ev *ev, Args *a, OpId op, int lead) {
   NodeId x = operand(ev, a, 0);
-  bool turned = a->v[1].kind == V_TURNED;
-  if (x == NODE_NONE || a->v[1].kind == V_POISON || a->v[2].kind == V_POISON || !ids_arg(ev, a, 2, x)) return v_poison();
+  bool turned = a->v[1].kind == V_TURNED, exact;
+  if (x == NODE_NONE || a->v[1].kind == V_POISON || a->v[2].kind == V_POISON || !ids_arg(ev, a, 2, x) || !flag_arg(ev, a, 3, &exact)) return v_poison();
   if (!turned && a->v[1].kind != V_TENSOR) return v_tensor(operand(ev, a, 1));
   NodeId w = a->v[1].node, root = w;
   const Type *tx = t_type(ev, x), *tw = t_type(ev, w), *ids = t_type(ev, a->v[2].node);
@@ -250,8 +260,8 @@ static Value experts(Ev *ev, Args *a, OpId op, int lead) {
     return fail(ev, a->call->loc, "%s: x %s, weights %s%s and ids %s do not fit: expected x[T, %sin…], w[E, %s], ids[T, n], n at most E", a->call->name, show_type(ev->b, ev->g, tx),
                 show_type(ev->b, ev->g, tw), turned ? ".t" : "", show_type(ev->b, ev->g, ids), lead == 1 ? "" : "n, ", turned ? "in…, out…].t" : "out…, in…]");
   if (turned) w = t_add(ev, a->at[1], OP_transpose, &w, 1, &(Attr){.of_transpose = {inner, 1}});
-  NodeId in[3] = {x, as_kept(ev, a->at[1], w, inner), a->v[2].node};
-  return v_tensor(t_add(ev, a->call->loc, op, in, 3, &(Attr){.of_to_experts = {inner}}));
+  NodeId in[3] = {x, exact ? w : as_kept(ev, a->at[1], w, inner), a->v[2].node};
+  return v_tensor(t_add(ev, a->call->loc, op, in, 3, &(Attr){.of_to_experts = {inner, exact}}));
 }
 static Value call_to_experts(Ev *ev, Args *a) { return experts(ev, a, OP_to_experts, 1); }
 static Value call_from_experts(Ev *ev, Args *a) { return experts(ev, a, OP_from_experts, 2); }

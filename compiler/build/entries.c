@@ -164,6 +164,10 @@ static NodeId loss_node(Ev *ev, NodeId logits) {
       note_model(ev->b, m);
     return NODE_NONE;
   }
+  if (n.attr.of_linear.exact) {
+    fail_at(ev->b, m->head->loc, "the head's product follows the precision of the program: linear takes no 'exact' here");
+    return NODE_NONE;
+  }
   const Node *w = &ev->g->node[n.in[1]];
   if (w->op == OP_transpose && ev->entry == ENTRY_TRAIN && !m->file) {
     fail_at(ev->b, m->head->loc, "the head of a model that is trained whole cannot be a transposed weight");

@@ -50,6 +50,7 @@ typedef enum Stage { STAGE_CONSTANT, STAGE_FROZEN, STAGE_LIVE } Stage;
 #define ATTR_SHAPE none
 #define ATTR_REALS(...) none
 #define ATTR_INTS(...) __VA_ARGS__
+#define ATTR_PRODUCT(...) __VA_ARGS__
 #define X(id, name, cls, lo, hi, attrs, ...) typedef struct OpInts_##id { int64_t ATTR_##attrs; } OpInts_##id;
 #include "graph/ops.def"
 #undef X

@@ -22,6 +22,7 @@ typedef struct OpRow {
 #define SPEC_NAMED {.kind = 'n'}
 #define SPEC_DATA {.kind = 'd'}
 #define SPEC_INTS(...) {.kind = 'i', .keys = #__VA_ARGS__}
+#define SPEC_PRODUCT(...) {.kind = 'i', .keys = #__VA_ARGS__, .flagged = true}
 #define SPEC_REALS(...) {.kind = 'f', .keys = #__VA_ARGS__}
 static const OpRow row[] = {
 #define X(id, name, cls, lo, hi, attrs, shape, grad, eval, lower, lanes, cost, traits, formula) {name, cls, lo, hi, SPEC_##attrs, shape_##shape, cost, traits, formula},
@@ -47,6 +48,7 @@ bool op_attr_field(AttrFields *at, AttrField *f) {
   snprintf(f->key, sizeof f->key, "%.*s", (int)n, at->keys);
   at->keys += n + strspn(at->keys + n, ", ");
   f->index = f->kind == 'i' ? at->index++ : strcmp(f->key, "scale") != 0;        // Attr's order
+  f->flag = at->flagged && !*at->keys;
   return true;
 }
 

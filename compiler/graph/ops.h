@@ -10,12 +10,14 @@ const char *op_infer(const Graph *g, Node *n);
 typedef struct AttrField {
   char kind;                                 // 'n' name, 'd' data, 'i' integer, 'f' number
   int index;                                 // of attr.i or attr.f
+  bool flag;                                 // 1, or 0 and not in the text
   char key[16];                              // what the text form calls it
 } AttrField;
 typedef struct AttrFields {
   char kind;
   const char *keys;                          // that are to come
   int index;
+  bool flagged;                              // the last of them is a flag
 } AttrFields;
 AttrFields op_attr_fields(OpId op);
 bool op_attr_field(AttrFields *at, AttrField *f);

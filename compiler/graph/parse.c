@@ -184,11 +184,13 @@ static void attrs(Reader *r, Node *n, int64_t *ndata) {
       n->attr.name = quoted(r);
     } else if (f.kind == 'd') {
       n->attr.data = data(r, ndata);
+    } else if (!accept_word(r, f.key)) {
+      if (!f.flag) fail(r, arena_printf(r->arena, "expected %s=", f.key));
     } else {
-      if (!accept_word(r, f.key)) fail(r, arena_printf(r->arena, "expected %s=", f.key));
       expect(r, '=');
       if (f.kind == 'i') n->attr.i[f.index] = integer(r);
       else n->attr.f[f.index] = number(r);
+      if (f.flag && n->attr.i[f.index] != 1) fail(r, arena_printf(r->arena, "expected %s=1", f.key));
     }
   }
 }

@@ -36,7 +36,10 @@ static void print_attrs(const Node *n, Buf *out) {
         print_quoted(n->attr.name ? n->attr.name : "", out);
         break;
       case 'd': print_data(n, out); break;
-      case 'i': buf_printf(out, " %s=%lld", f.key, (long long)n->attr.i[f.index]); break;
+      case 'i':
+        if (f.flag && !n->attr.i[f.index]) break;
+        buf_printf(out, " %s=%lld", f.key, (long long)n->attr.i[f.index]);
+        break;
       default: buf_printf(out, " %s=%.17g", f.key, n->attr.f[f.index]); break;
     }
   }

@@ -145,7 +145,7 @@ static LLVMValueRef emit_kernel(Cg *g, const Kernel *k, const Isa *isa, int64_t 
   return fn;
 }
 
-// Kernels of a path and a precision; those that do not ask for it are the first precision's.
+// Kernels of a path and a precision; those that do not ask for it, or are exact, are the first precision's, f32.
 static LLVMValueRef kernel_table(Cg *g, const Plan *p, const Isa *isa, Precision precision, LLVMValueRef *fn, bool *asks, int64_t *scratch) {
   g->precision = precision;
   for (int i = 0; i < p->nkernel; i++) {
@@ -153,7 +153,7 @@ static LLVMValueRef kernel_table(Cg *g, const Plan *p, const Isa *isa, Precision
     if (precision && !asks[i]) continue;
     g->asked = false;
     fn[i] = kernel_emitters[k->cls].body ? emit_kernel(g, k, isa, &scratch[i]) : LLVMConstNull(g->ptr);
-    asks[i] = g->asked;
+    asks[i] = g->asked && !k->exact;
   }
   g->precision = PRECISION_F32;
   char name[64];

@@ -95,7 +95,7 @@ int lower_buf(Lower *l, NodeId n) {
 }
 
 // Panels are shared by all entries when the matrix is a tensor or a parameter; a computed matrix is packed where it is computed.
-int lower_packed(Lower *l, NodeId w, int64_t N, int64_t K) {
+int lower_packed(Lower *l, NodeId w, int64_t N, int64_t K, bool exact) {
   Plan *p = l->p;
   NodeId r = fuse_root(l->g, w);
   bool rounded = op_is(l->g->node[r].op, T_ROUNDED);         // of a tensor
@@ -106,21 +106,21 @@ int lower_packed(Lower *l, NodeId w, int64_t N, int64_t K) {
   Dtype dt = rounded ? DT_I8 : panel_dtype(p->buf[source].dt);
   int64_t elems = panels_elems(dt, N, K);
   if (from == BUF_ACT) {
-    if (l->dup[r] >= 0) return l->dup[r];
-    int b = lower_new_act(l, dt, -1, elems);
-    l->dup[r] = b;
-    KernelDraft d = {.k = {.cls = K_PACK, .PACK = {.N = N, .K = K}}};
+    int *made = &l->dup[2 * (size_t)r + exact];
+    if (*made >= 0) return *made;
+    int b = *made = lower_new_act(l, dt, -1, elems);
+    KernelDraft d = {.k = {.cls = K_PACK, .PACK = {.N = N, .K = K}, .exact = exact}};
     draft_arg_rows(l, &d, source, false, false, N * K);
     draft_arg_rows(l, &d, b, true, true, panel_elems(dt, K));
     lower_call(l, &d, -1, (N + PANEL - 1) / PANEL);
     return b;
   }
   BufKind kind = from == BUF_PARAM ? BUF_LIVE : BUF_PACKED;
-  const char *key = arena_printf(p->arena, "%d.%lld.%d.%s", source, (long long)K, turned, dtype_name(dt));
+  const char *key = arena_printf(p->arena, "%d.%lld.%d.%s%s", source, (long long)K, turned, dtype_name(dt), exact ? ".exact" : "");
   int there = map_find(&p->named[kind], key);
   if (there >= 0) return there;
   PBuf b = {.kind = kind, .name = p->buf[source].name, .dt = dt, .sym = -1, .elems = elems,
-            .packed = {.source = source, .N = N, .K = K, .turned = turned}};
+            .packed = {.source = source, .N = N, .K = K, .turned = turned, .exact = exact}};
   return keyed_buf(p, &b, key);
 }
 
@@ -140,7 +140,7 @@ static int stacked_source(Lower *l, const Node *w, int64_t e, int64_t E, int64_t
 }
 
 // Panels lie in the order of their buffers, each from a multiple of RT_BUF_ALIGN on, so that a kernel finds those of matrix e from the first's.
-int lower_stack(Lower *l, NodeId w, int64_t N, int64_t K) {
+int lower_stack(Lower *l, NodeId w, int64_t N, int64_t K, bool exact) {
   Plan *p = l->p;
   NodeId r = fuse_root(l->g, w);
   bool rounded = op_is(l->g->node[r].op, T_ROUNDED);
@@ -151,14 +151,14 @@ int lower_stack(Lower *l, NodeId w, int64_t N, int64_t K) {
   int64_t E = l->g->node[w].type.dim[0];
   if (!op_is(x->op, T_STORED)) bug("experts of %s: their matrices are frozen tensors", op_name(x->op));
   Dtype dt = rounded ? DT_I8 : panel_dtype(x->type.dt);
-  const char *key = arena_printf(p->arena, "stack %s.%lld.%lld.%d.%s", x->attr.name, (long long)E, (long long)K, turned, dtype_name(dt));
+  const char *key = arena_printf(p->arena, "stack %s.%lld.%lld.%d.%s%s", x->attr.name, (long long)E, (long long)K, turned, dtype_name(dt), exact ? ".exact" : "");
   int there = map_find(&p->named[BUF_PACKED], key);
   if (there >= 0) return there;
   int *source = ARENA_ARRAY(l->arena, int, E);
   for (int64_t e = 0; e < E; e++) source[e] = stacked_source(l, x, e, E, N * K);
   for (int64_t e = 0; e < E; e++) {
     PBuf b = {.kind = BUF_PACKED, .name = p->buf[source[e]].name, .dt = dt, .sym = -1, .elems = panels_elems(dt, N, K),
-              .packed = {.source = source[e], .N = N, .K = K, .turned = turned, .stack = e ? 0 : E}};
+              .packed = {.source = source[e], .N = N, .K = K, .turned = turned, .exact = exact, .stack = e ? 0 : E}};
     int made = e ? plan_buf(p, &b) : keyed_buf(p, &b, key);
     if (!e) there = made;
   }

@@ -51,7 +51,7 @@ int loss_bias_arg(KernelClass cls) {
 
 bool kernel_equal(const Kernel *a, const Kernel *b) {
   bool same = a->cls == b->cls && a->narg == b->narg && !memcmp(a->dim, b->dim, sizeof a->dim) && same_number(a->f[0], b->f[0]) &&
-              same_number(a->f[1], b->f[1]) && a->nmat == b->nmat && !memcmp(a->N, b->N, sizeof a->N) && a->paired == b->paired;
+              same_number(a->f[1], b->f[1]) && a->nmat == b->nmat && !memcmp(a->N, b->N, sizeof a->N) && a->paired == b->paired && a->exact == b->exact;
   for (int i = 0; same && i < a->narg; i++) same = same_arg(&a->arg[i], &b->arg[i]);
   for (int m = 0; same && m < MAX_MATS; m++) same = same_prog(&a->prog[m], &b->prog[m]);
   return same;

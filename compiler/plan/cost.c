@@ -146,7 +146,8 @@ static bool is_panels(const Kernel *k, int arg) {
   return first >= 0 && arg >= first && arg < first + (k->nmat ? k->nmat : 1);
 }
 
-static int64_t arg_bytes(const Kernel *k, int arg, Precision p) {
+static int64_t arg_bytes(const Kernel *k, int arg, Precision of) {
+  Precision p = k->exact ? PRECISION_F32 : of;
   const KArg *a = &k->arg[arg];
   bool stack = (k->cls == K_EXPERTS || k->cls == K_EXPERTS_T) && is_panels(k, arg);
   int64_t elems = k->cls == K_LOOKUP && arg == KARG(LOOKUP, table) ? k->LOOKUP.W : stack ? k->EXPERTS.S * a->elems : a->elems;
@@ -155,7 +156,7 @@ static int64_t arg_bytes(const Kernel *k, int arg, Precision p) {
 
 void kernel_cost(const Kernel *k, KernelCost *c) {
   const ClassCost *of = class_cost(k);
-  *c = (KernelCost){.product = of->product, .mask = of->mask ? of->mask : -1, .source = kernel_class[k->cls].form == FORM_SOURCE_ROWS ? 1 + k->narg : -1};
+  *c = (KernelCost){.product = of->product && !k->exact, .mask = of->mask ? of->mask : -1, .source = kernel_class[k->cls].form == FORM_SOURCE_ROWS ? 1 + k->narg : -1};
   c->flops[of->per] = of->flops(k);
   for (int i = 0; i < k->narg; i++)
     for (int p = 0; p < N_PRECISION && i != of->mask - 1; p++) c->bytes[counted_by(k, i)][p] += arg_bytes(k, i, (Precision)p);
@@ -165,5 +166,6 @@ void kernel_title(const Kernel *k, Buf *out) {
   const ClassCost *of = class_cost(k);
   buf_puts(out, kernel_class[k->cls].name);
   of->name(k, out);
+  if (k->exact) buf_puts(out, " exact");
   if (of->panels && k->arg[of->panels - 1].dt != DT_F32) buf_printf(out, " %s", dtype_name(k->arg[of->panels - 1].dt));
 }

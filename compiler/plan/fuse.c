@@ -120,12 +120,12 @@ static void unit_push(Fuser *z, int id, NodeId n) {
 }
 
 enum { MOST_MATS = 4 };
-// Products of one input share a unit, so that the input is read once and their results may meet in one epilogue.
+// Products of one input share a unit, so that the input is read once and their results may meet in one epilogue; exact ones have one of their own.
 static int gemm_unit(Fuser *z, NodeId i) {
   const Graph *g = z->g;
   const Node *n = &g->node[i];
   if (op_is(n->op, T_BY_OUTER)) return unit_new(z, UNIT_GEMM, z->f->level[i], -1, i);
-  int *last = &z->by_input[fuse_root(g, n->in[0])];
+  int *last = &z->by_input[2 * (size_t)fuse_root(g, n->in[0]) + (n->attr.of_linear.exact != 0)];
   const Unit *u = *last < 0 ? NULL : &z->f->u[*last];
   if (!u || u->level != z->f->level[i] || u->nheavy == MOST_MATS || u->live != z->live[i]) *last = unit_new(z, UNIT_GEMM, z->f->level[i], -1, i);
   return *last;
@@ -407,9 +407,9 @@ static int by_time(const void *x, const void *y, void *user) {
 
 static void find_units(Fuser *z) {
   int levels = 0;
-  z->by_input = ARENA_ARRAY(z->a, int, z->g->n + 1);
+  z->by_input = ARENA_ARRAY(z->a, int, 2 * (size_t)z->g->n + 1);
   for (NodeId i = 0; i < z->g->n; i++) {
-    z->by_input[i] = -1;
+    z->by_input[2 * i] = z->by_input[2 * i + 1] = -1;
     if (z->f->level[i] >= levels) levels = z->f->level[i] + 1;
   }
   size_t n = (size_t)levels * (size_t)z->g->nsym * 2;

@@ -144,8 +144,8 @@ static void add_entry(Plan *p, Arena *a, const Graph *g, const char *name) {
   l.sym = ARENA_ARRAY(a, int, g->nsym + 1);
   for (int i = 0; i < g->nsym; i++) l.sym[i] = entry_sym(p, g, i);
   l.buf = ARENA_ARRAY(a, int, g->n + 1);
-  l.dup = ARENA_ARRAY(a, int, g->n + 1);
-  for (NodeId i = 0; i < g->n; i++) l.buf[i] = l.dup[i] = -1;
+  l.dup = ARENA_ARRAY(a, int, 2 * (size_t)g->n + 1);
+  for (NodeId i = 0; i < g->n; i++) l.buf[i] = l.dup[2 * i] = l.dup[2 * i + 1] = -1;
   find_nodes(&l);
   find_grads(&l);
   for (NodeId i = 0; i < g->n; i++) {                       // parameters keep the graph's order in the flat vector

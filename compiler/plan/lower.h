@@ -12,7 +12,7 @@ typedef struct Lower {
   int entry;
   int *sym;                    // graph symbol -> plan symbol
   int *buf;                    // node -> buffer of its value, -1
-  int *dup;                    // node (linear weight operand) -> packed buffer, -1
+  int *dup;                    // [node * 2 + exact], of a computed matrix: its packed buffer, -1
   NodeId *part;                // [node * MAX_OUT + k]: the first part node that reads result k, NODE_NONE
   int *in_place;               // node -> the input that an output of the same name writes over, -1
   int *value, *stamp, serial;  // node -> its value in the row program being made; valid where stamp[node] == serial
@@ -33,8 +33,8 @@ int plan_named_buf(Plan *p, BufKind kind, const char *name, const Type *t, int s
 int lower_buf(Lower *l, NodeId n);                                 // buffer of a node's value; makes the source's buffer when needed
 int lower_new_act(Lower *l, Dtype dt, int sym, int64_t elems);     // an unnamed activation
 int lower_sym(const Lower *l, const Type *t);                      // plan symbol of a type's rows, -1
-int lower_packed(Lower *l, NodeId w, int64_t N, int64_t K);        // packed panels of static matrix w[N, K]
-int lower_stack(Lower *l, NodeId w, int64_t N, int64_t K);         // of E static matrices w[E, N, K]: the first of E buffers that follow each other
+int lower_packed(Lower *l, NodeId w, int64_t N, int64_t K, bool exact);   // packed panels of static matrix w[N, K]
+int lower_stack(Lower *l, NodeId w, int64_t N, int64_t K, bool exact);    // of E static matrices w[E, N, K]: the first of E buffers that follow each other
 
 // kernels and calls (calls.c)
 int draft_arg(Lower *l, KernelDraft *d, int buf, bool written);    // argument index

@@ -45,7 +45,7 @@ static void arg(Lower *l, KernelDraft *d, int buf, bool written) {
 
 static void dw(Lower *l, const Node *n, int out, bool accumulate) {
   In dy = in(l, n, 0), x = in(l, n, 1);
-  KernelDraft d = {.k = {.cls = K_DW, .DW = {.N = type_row_elems(dy.t), .K = type_row_elems(x.t)}}};
+  KernelDraft d = {.k = {.cls = K_DW, .DW = {.N = type_row_elems(dy.t), .K = type_row_elems(x.t)}, .exact = n->attr.of_linear_dw.exact}};
   arg(l, &d, dy.buf, false);
   arg(l, &d, x.buf, false);
   arg(l, &d, out, true);
@@ -140,8 +140,8 @@ static void experts(Lower *l, NodeId id, bool joins) {
   const Type *w = &l->g->node[n->in[1]].type;
   int64_t S = ids.t->dim[1], K = type_row_elems(x.t) / (joins ? S : 1), N = type_row_elems(&n->type) / (joins ? 1 : S);
   bool forward = !op_is(n->op, T_BY_OUTER);
-  KernelDraft d = {.k = {.cls = forward ? K_EXPERTS : K_EXPERTS_T, .EXPERTS = {.K = K, .N = N, .E = w->dim[0], .S = S, .joins = joins}}};     // the two agree on these
-  int packed = lower_stack(l, n->in[1], forward ? N : K, forward ? K : N);
+  KernelDraft d = {.k = {.cls = forward ? K_EXPERTS : K_EXPERTS_T, .EXPERTS = {.K = K, .N = N, .E = w->dim[0], .S = S, .joins = joins}, .exact = n->attr.of_to_experts.exact}};     // the two agree on these
+  int packed = lower_stack(l, n->in[1], forward ? N : K, forward ? K : N, d.k.exact);
   arg(l, &d, x.buf, false);
   arg(l, &d, packed, false);
   arg(l, &d, ids.buf, false);
@@ -196,7 +196,7 @@ static void loss(Lower *l, NodeId id, KernelClass cls) {
   In h = in(l, n, 0);
   const Type *w = &l->g->node[n->in[1]].type;
   KernelDraft d = {.k = {.cls = cls, .XENT = {.D = type_row_elems(h.t), .V = w->dim[0], .biased = n->nin > rows}, .softcap = n->attr.softcap}};   // the three agree on these
-  int packed = lower_packed(l, n->in[1], w->dim[0], type_row_elems(h.t));
+  int packed = lower_packed(l, n->in[1], w->dim[0], type_row_elems(h.t), false);
   arg(l, &d, h.buf, false);
   arg(l, &d, packed, false);
   for (int k = 2; k < rows; k++) arg(l, &d, in(l, n, k).buf, false);
@@ -273,14 +273,14 @@ void lower_gemm(Lower *l, const Unit *u) {
   const Node *first = &l->g->node[u->node[0]];
   In x = in(l, first, 0);
   bool forward = !op_is(first->op, T_BY_OUTER);
-  KernelDraft d = {.k = {.cls = forward ? K_GEMM : K_GEMM_T, .GEMM = {.K = type_row_elems(x.t)}, .nmat = u->nheavy, .paired = u->paired}};
+  KernelDraft d = {.k = {.cls = forward ? K_GEMM : K_GEMM_T, .GEMM = {.K = type_row_elems(x.t)}, .nmat = u->nheavy, .paired = u->paired, .exact = first->attr.of_linear.exact}};
   int packed[MAX_MATS];
   for (int m = 0; m < u->nheavy; m++) {
     const Node *n = &l->g->node[u->node[m]];
     int64_t N, K;
     matrix_extents(&l->g->node[n->in[1]].type, (int)n->attr.of_linear.inner, &N, &K);
     d.k.N[m] = forward ? N : K;
-    packed[m] = lower_packed(l, n->in[1], N, K);
+    packed[m] = lower_packed(l, n->in[1], N, K, d.k.exact);
   }
   arg(l, &d, x.buf, false);
   for (int m = 0; m < u->nheavy; m++) arg(l, &d, packed[m], false);

@@ -87,6 +87,7 @@ typedef struct Kernel {
   int64_t N[MAX_MATS];
   RowProg prog[MAX_MATS];      // row: prog[0]. gemm: epilogue of matrix i; paired: prog[0] for all (equal N), others empty. n = 0: plain store
   bool paired;
+  bool exact;                  // products of f32 in every precision, its panels too
 } Kernel;
 bool kernel_equal(const Kernel *a, const Kernel *b);
 int loss_bias_arg(KernelClass cls);            // the argument from which on a loss without a bias has none; -1: no loss

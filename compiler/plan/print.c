@@ -35,6 +35,7 @@ static void kernel_print(const Kernel *k, Buf *out) {
   if (k->f[0] != 0 || k->f[1] != 0) buf_printf(out, " f %.17g %.17g", k->f[0], k->f[1]);
   for (int i = 0; i < k->nmat; i++) buf_printf(out, "%s%lld", i ? "," : " N ", (long long)k->N[i]);
   if (k->paired) buf_puts(out, " paired");
+  if (k->exact) buf_puts(out, " exact");
   buf_putc(out, '\n');
   for (int i = 0; i < k->narg; i++) {
     const KArg *a = &k->arg[i];

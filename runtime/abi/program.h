@@ -93,7 +93,8 @@ static inline const char *buf_kind_name(BufKind k) { return BufKind_names[k].nam
 // Of a static buffer, or a row of it, where products have this precision.
 static inline int64_t prog_buf_bytes(const ProgBuf *b, Precision p) {
   if (b->kind == BUF_CACHE) return b->elems * dtype_size(cache_dtype(p));
-  Dtype dt = b->kind == BUF_PACKED || b->kind == BUF_LIVE ? panel_under(b->dt, p) : b->dt;
+  bool rounded = (b->kind == BUF_PACKED || b->kind == BUF_LIVE) && !b->packed.exact;
+  Dtype dt = rounded ? panel_under(b->dt, p) : b->dt;
   return (dt == b->dt ? b->elems : panels_elems(dt, b->packed.N, b->packed.K)) * dtype_size(dt);
 }
 #endif

@@ -18,11 +18,11 @@ static void add(char why[PRECISION_WHY], const char *fmt, ...) {
 
 // ---- what is stored
 
-// The tensor of the first frozen matrix that stands in panels of this dtype, or NULL. What is widened to f32 for its panels (F8_E5M2) is none of f32:
+// The tensor of the first frozen matrix that stands in panels of this dtype, or NULL; exact products do not ask. What is widened to f32 for its panels (F8_E5M2) is none of f32:
 // bf16 holds its numbers too.
 static const ProgBuf *stored_in(const Prog *p, Dtype panel) {
   for (int i = 0; i < p->nbuf; i++) {
-    const ProgBuf *b = &p->buf[i], *from = b->kind == BUF_PACKED && b->dt == panel ? &p->buf[b->packed.source] : NULL;
+    const ProgBuf *b = &p->buf[i], *from = b->kind == BUF_PACKED && b->dt == panel && !b->packed.exact ? &p->buf[b->packed.source] : NULL;
     if (from && from->kind == BUF_WEIGHT && panel_dtype(from->dt) == panel && (panel != DT_F32 || from->dt == DT_F32)) return from;
   }
   return NULL;

@@ -2,7 +2,7 @@
 # calmc doc: every name that it lists it also shows; what a spec may call is there.
 . "$(dirname "$0")/lib.sh"
 "$CALMC" doc >all || fail "doc"
-for want in 'linear(x, w, b?)' 'op cross_attention(b\[N, D\], a\[M, E\], heads: int) -> delta\[N, D\]' 'arch llama for "LlamaForCausalLM"' 'fn rmsnorm(x, w, eps)' 'base\[every 4\]' '= zeros'; do
+for want in 'linear(x, w, b?, exact?)' 'op cross_attention(b\[N, D\], a\[M, E\], heads: int) -> delta\[N, D\]' 'arch llama for "LlamaForCausalLM"' 'fn rmsnorm(x, w, eps)' 'base\[every 4\]' '= zeros'; do
   grep -q -e "$want" all || fail "no $want in: $(cat all)"
 done
 # names: what stands before '(' of functions, behind op, arch and fn; all of the table of functions

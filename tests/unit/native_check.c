@@ -122,7 +122,7 @@ void native_check(const NativeCase *c, int n, double tolerance, bool quick) {
   plan_finish(p);
   NativeObject o = native_load(p, NULL, quick);
   for (int k = 0; native_isa(k); k++) {
-    PlanRunner *one = runner_new(p, &o, native_isa(k), 1), *three = runner_new(p, &o, native_isa(k), 3);
+    PlanRunner *one = runner_new(p, &o, native_isa(k), PRECISION_F32, 1), *three = runner_new(p, &o, native_isa(k), PRECISION_F32, 3);
     for (int i = 0; i < n; i++) check_entry(one, three, i, &c[i], &w[i], native_isa(k), tolerance);
     if (lean >= 0) check_lean(three, n, &c[lean], &w[lean], native_isa(k));
     runner_free(one);
@@ -130,4 +130,39 @@ void native_check(const NativeCase *c, int n, double tolerance, bool quick) {
   }
   native_unload(&o);
   arena_free(a);
+}
+
+static bool same_in_both(const Plan *p, const NativeObject *o, const NativeCase *c, const char *isa) {
+  PlanRunner *r[N_PRECISION];
+  bool same = true;
+  for (Precision k = 0; k < N_PRECISION; k++) {
+    r[k] = runner_new(p, o, isa, k, 1);
+    runner_bind(r[k], c->kit);
+    runner_pack(r[k]);
+    runner_run(r[k], 0, c->kit);
+  }
+  for (int i = 0; i < c->graph->nout; i++) {
+    int64_t n = kit_elems(c->kit, &c->graph->node[c->graph->out[i].node].type);
+    double *one = malloc((size_t)n * sizeof *one + 1), *two = malloc((size_t)n * sizeof *two + 1);
+    runner_output(r[PRECISION_F32], 0, c->graph->out[i].name, one, n);
+    runner_output(r[PRECISION_BF16], 0, c->graph->out[i].name, two, n);
+    same = same && !memcmp(one, two, (size_t)n * sizeof *one);
+    free(one), free(two);
+  }
+  for (Precision k = 0; k < N_PRECISION; k++) runner_free(r[k]);
+  return same;
+}
+
+bool native_bf16_is_f32(const NativeCase *c) {
+  Arena *a = arena_new();
+  Plan *p = plan_new(a);
+  bool same = true;
+  plan_add(p, c->graph);
+  plan_finish(p);
+  NativeObject o = native_load(p, NULL, false);
+  for (int k = 0; native_isa(k); k++)
+    if (native_runs(native_isa(k), PRECISION_BF16)) same = same_in_both(p, &o, c, native_isa(k)) && same;
+  native_unload(&o);
+  arena_free(a);
+  return same;
 }

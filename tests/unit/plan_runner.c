@@ -209,19 +209,19 @@ static void bind_masks(PlanRunner *r, const Kit *k) {
 // ---- runs
 
 // Panels of experts, one behind the other (plan/buffers.c).
-static void panels_of_stack(PlanRunner *r, int first) {
+static void panels_of_stack(PlanRunner *r, int first, Precision precision) {
   const PBuf *b = &r->p->buf[first];
-  int64_t each = (prog_buf_bytes(b, PRECISION_F32) + RT_BUF_ALIGN - 1) / RT_BUF_ALIGN * RT_BUF_ALIGN;
+  int64_t each = (prog_buf_bytes(b, precision) + RT_BUF_ALIGN - 1) / RT_BUF_ALIGN * RT_BUF_ALIGN;
   char *all = block_new(r, each * b->packed.stack);
   for (int e = 0; e < b->packed.stack; e++) r->buf[first + e] = all + e * each;
 }
 
-PlanRunner *runner_new(const Plan *p, const NativeObject *o, const char *isa, int threads) {
+PlanRunner *runner_new(const Plan *p, const NativeObject *o, const char *isa, Precision precision, int threads) {
   PlanRunner *r = calloc(1, sizeof *r);
   assert_non_null(r);
   r->p = p;
   r->o = o;
-  r->kernel = native_kernels(o, isa, PRECISION_F32);
+  r->kernel = native_kernels(o, isa, precision);
   r->pool = pool_new(threads, (size_t)o->scratch_bytes);
   r->buf = calloc((size_t)p->nbuf + 1, sizeof *r->buf);
   r->sym = calloc((size_t)p->nsym + 1, sizeof *r->sym);
@@ -231,7 +231,7 @@ PlanRunner *runner_new(const Plan *p, const NativeObject *o, const char *isa, in
   for (int i = 0; i < p->nbuf; i++) {
     const PBuf *b = &p->buf[i];
     if (b->kind == BUF_GRAD) r->buf[i] = r->grad + b->slice.offset;
-    if (b->kind == BUF_PACKED && b->packed.stack) panels_of_stack(r, i);
+    if (b->kind == BUF_PACKED && b->packed.stack) panels_of_stack(r, i, precision);
     if ((b->kind == BUF_PACKED && !r->buf[i]) || b->kind == BUF_LIVE) r->buf[i] = block_new(r, b->elems * 4);
     if (b->kind == BUF_PARAM) r->buf[i] = r->theta + b->slice.offset;
     if (b->kind == BUF_WEIGHT) r->buf[i] = block_new(r, b->elems * dtype_size(b->dt));    // NaN until it is bound

@@ -9,7 +9,7 @@
 typedef struct PlanRunner PlanRunner;
 
 // Plan and object must stay. Fails the test (cmocka) when anything goes wrong.
-PlanRunner *runner_new(const Plan *p, const NativeObject *o, const char *isa, int threads);
+PlanRunner *runner_new(const Plan *p, const NativeObject *o, const char *isa, Precision precision, int threads);
 // Gives the values of a kit to the plan's weights and parameters of those names, stored as the plan has them.
 void runner_bind(PlanRunner *r, const Kit *k);
 // init and prepare, after weights and parameters were bound (NaN before).
@@ -31,4 +31,6 @@ typedef struct NativeCase {
   bool as_before;              // outputs that are no gradients have the bits of the case before
 } NativeCase;
 void native_check(const NativeCase *c, int n, double tolerance, bool quick);
+// Whether every output of a graph has the bits in bf16 that it has in f32, on all paths that this machine runs in both.
+bool native_bf16_is_f32(const NativeCase *c);
 #endif

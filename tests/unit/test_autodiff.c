@@ -264,7 +264,7 @@ static NodeId product(Case *c, OpId op, int outer, int inner) {
   int T = tokens(c);
   NodeId x = op == OP_linear ? wanted_in(c, T, -1, 1, inner, ext + outer) : wanted_in(c, T, -1, 1, outer, ext);
   NodeId in[2] = {x, below(c, 3) ? wanted_in(c, -1, -1, 1, outer + inner, ext) : turned(c, outer, inner, ext)};
-  return graph_add(c->g, op, in, 2, &(Attr){.i = {inner}}, NULL);
+  return graph_add(c->g, op, in, 2, &(Attr){.of_linear = {inner, below(c, 2)}}, NULL);
 }
 
 static NodeId gen_linear(Case *c, OpId op) { return product(c, op, 1 + (int)below(c, 2), 1 + (int)below(c, 2)); }
@@ -330,7 +330,7 @@ static NodeId gen_experts(Case *c, OpId op) {
   NodeId w = source(c, OP_weight, make_type(DT_F32, -1, 1 + inner + outer, ext), "w", -1, 1);
   if (turned) w = graph_add(c->g, OP_transpose, &w, 1, &(Attr){.of_transpose = {inner, 1}}, NULL);
   NodeId in[3] = {wanted_in(c, T, -1, 1, slots + (back ? outer : inner), x), w, chosen(c, T, E, n)};
-  return graph_add(c->g, op, in, 3, &(Attr){.of_to_experts = {inner}}, NULL);
+  return graph_add(c->g, op, in, 3, &(Attr){.of_to_experts = {inner, below(c, 2)}}, NULL);
 }
 
 static NodeId gen_xent(Case *c, OpId op) {

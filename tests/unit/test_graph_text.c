@@ -180,6 +180,7 @@ static void text_errors(void **state) {
     {"%7 = input \"z : T.base x f32", "expected '\"' before the end of the line"},
     {"%7 = linear %0 %1 outer=1 : T.base x 128 x f32", "expected inner="},
     {"%7 = linear %0 %1 inner=x : T.base x 128 x f32", "expected an integer"},
+    {"%7 = linear %0 %1 inner=1 exact=0 : T.base x 128 x f32", "expected exact=1"},
     {"%7 = const [1 2] : 3 x f32", "3 x f32, but 2 values"},
     {"%7 = const [1 two] : 2 x f32", "expected a number"},
     {"%7 = exp %0 : T.base x 64 x f32 forward", "unexpected 'forward'"},

@@ -307,7 +307,48 @@ static void entries(void **state) {
   }
 }
 
+// ---- exact products
+
+// Rows routed by scores and multiplied, forward and backward, by what is trained, frozen and computed; all products exact, or none.
+static Kit *routed(bool exact) {
+  Kit *k = kit_new(71);
+  Graph *g = k->g;
+  enum { D = 37, E = 5, F = 18 };
+  int T = kit_tokens(k, "base", 23);
+  g->name = exact ? "exact" : "as_said";
+  NodeId scale = kit_source(k, OP_param, "scale", kit_type(-1, (int64_t[]){D}, 1), 0.5, 1), wrt[2] = {scale}, grad[2];
+  NodeId x = graph_bin(g, OP_mul, kit_source(k, OP_input, "x", kit_type(T, (int64_t[]){D}, 1), -1, 1), scale);
+  NodeId w = wrt[1] = kit_source(k, OP_param, "w", kit_type(-1, (int64_t[]){E, D}, 2), -1, 1), made = graph_un(g, OP_tanh, w), in[3] = {x, w};
+  Attr inner = {.of_linear = {1, exact}};
+  NodeId scores = graph_add(g, OP_linear, in, 2, &inner, NULL);
+  in[1] = made;
+  NodeId others = graph_add(g, OP_linear, in, 2, &inner, NULL);
+  in[1] = kit_source(k, OP_weight, "up", kit_type(-1, (int64_t[]){E, F, D}, 3), -1, 1);
+  in[2] = graph_add(g, OP_largest, &scores, 1, &(Attr){.of_largest = {2}}, NULL);
+  in[0] = graph_add(g, OP_to_experts, in, 3, &(Attr){.of_to_experts = {1, exact}}, NULL);
+  in[1] = kit_source(k, OP_weight, "down", kit_type(-1, (int64_t[]){E, E, F}, 3), -1, 1);
+  NodeId y = graph_add(g, OP_from_experts, in, 3, &(Attr){.of_from_experts = {1, exact}}, NULL);
+  y = graph_un(g, OP_sum, graph_bin(g, OP_mul, graph_bin(g, OP_add, y, others), scores));
+  graph_output(g, "chosen", in[2]);
+  graph_output(g, "y", y);
+  autodiff_reverse(g, y, kit_source(k, OP_input, "seed", g->node[y].type, -1, 1), wrt, 2, grad);
+  graph_output(g, "grad.scale", grad[0]);
+  graph_output(g, "grad.w", grad[1]);
+  return k;
+}
+
+static void exact_products(void **state) {
+  (void)state;
+  for (int exact = 0; exact < 2; exact++) {
+    Kit *k = routed(exact);
+    NativeCase c = {k, k->g, k->g, false};
+    native_check(&c, 1, 1e-5, false);
+    assert_int_equal(native_bf16_is_f32(&c), exact);
+    kit_free(k);
+  }
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(random_graphs), cmocka_unit_test(entries)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(random_graphs), cmocka_unit_test(entries), cmocka_unit_test(exact_products)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -219,7 +219,7 @@ static void draw_product(Kit *k, OpId op) {
   bool computed = !turn && kit_pick(k, 4) == 0 && k->g->node[w].type.dt == DT_F32;
   if (computed) w = graph_bin(k->g, OP_add, w, graph_const(k->g, 1));   // a matrix that stands nowhere yet
   else w = rounded(k, w, inner, int8);
-  NodeId y = graph_add(k->g, op, (NodeId[]){x, w}, 2, &(Attr){.i = {inner}}, NULL);
+  NodeId y = graph_add(k->g, op, (NodeId[]){x, w}, 2, &(Attr){.of_linear = {inner, kit_pick(k, 4) == 0}}, NULL);
   wanted(k, y);
   if (kit_pick(k, 2)) wanted(k, graph_un(k->g, OP_tanh, graph_bin(k->g, OP_mul, y, y)));
 }
@@ -300,7 +300,7 @@ static void draw_experts(Kit *k, OpId op) {
   NodeId w = kit_source(k, series ? OP_weights : OP_weight, series ? arena_printf(k->arena, "%s.*", name(k, "w")) : name(k, "w"), tw, -1, 1);
   if (turned) w = graph_add(k->g, OP_transpose, &w, 1, &(Attr){.of_transpose = {d->inner, 1}}, NULL);
   NodeId in[3] = {rows_in(k, T, -1, 1, slots + summed, x), rounded(k, w, d->inner, false), chosen(k, T, d->E, d->n)};
-  NodeId y = graph_add(k->g, op, in, 3, &(Attr){.of_to_experts = {d->inner}}, NULL);
+  NodeId y = graph_add(k->g, op, in, 3, &(Attr){.of_to_experts = {d->inner, 0}}, NULL);
   wanted(k, y);
   if (kit_pick(k, 2)) wanted(k, graph_un(k->g, OP_neg, y));
 }

@@ -57,6 +57,12 @@ static void by_weights(void **state) {
   chosen(&BOTH, &f, "", PRECISION_AUTO, here, and);
   chosen(&BOTH, &f, "avx2", PRECISION_AUTO, PRECISION_F32, "no instruction multiplies it here");
   chosen(&F32_ALONE, &f, NULL, PRECISION_AUTO, PRECISION_F32, "no kernels of it");
+  make(&f, DT_BF16, DT_F32);
+  f.buf[3].packed.exact = true;                    // a router: it is of f32 whatever the others are
+  chosen(&BOTH, &f, NULL, PRECISION_AUTO, here, and);
+  make(&f, DT_BF16, DT_F16);
+  f.buf[3].packed.exact = true;
+  chosen(&BOTH, &f, NULL, BF16, PRECISION_BF16, "somebody says so");
   make(&f, DT_BF16, DT_BF16);
   chosen(&BOTH, &f, NULL, PRECISION_AUTO, here, and);
   make(&f, DT_BF16, DT_F8_E5M2);                   // whose numbers bf16 holds
