@@ -88,15 +88,16 @@ void grad_untake(Reverse *r, NodeId y, NodeId dy) {
   grad_give(r, y, 0, graph_bin(r->g, OP_take, dy, in(r, y, 1)));
 }
 
-// dy is the gradient of result 0; the log-sum-exp (result 1) is for the backward pass only.
+// The log-sum-exp (result 1) is for the backward pass, and read beside result 0 where there are sinks (build/builtins.c).
 void grad_attention(Reverse *r, NodeId y, NodeId dy) {
   Graph *g = r->g;
-  if (r->part[1][y] >= 0) refuse(r, y);
+  NodeId dlse = r->part[1][y];
+  if (r->part[0][y] < 0) refuse(r, y);
   NodeId out = graph_part(g, y, 0), lse = graph_part(g, y, 1);
   g->node[out].backward = g->node[lse].backward = false;    // they name forward values
-  NodeId inputs[7] = {dy, in(r, y, 0), in(r, y, 1), in(r, y, 2), in(r, y, 3), out, lse};
+  NodeId inputs[8] = {dy, in(r, y, 0), in(r, y, 1), in(r, y, 2), in(r, y, 3), out, lse, dlse};
   Attr attr = {.scale = g->node[y].attr.scale, .softcap = g->node[y].attr.softcap};
-  NodeId d = graph_add(g, OP_attention_grad, inputs, 7, &attr, NULL);
+  NodeId d = graph_add(g, OP_attention_grad, inputs, 7 + (dlse >= 0), &attr, NULL);
   for (int k = 0; k < 3; k++) {
     if (grad_wanted(r, y, k)) grad_give(r, y, k, graph_part(g, d, k));
   }

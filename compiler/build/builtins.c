@@ -105,6 +105,18 @@ static bool heads(Ev *ev, const Args *a, int i, NodeId n) {
   return false;
 }
 
+// What a head attends to with a score of its own, sinks[H], beside its keys, and which gives nothing: the result without it, times the keys' share.
+static Value beside_sinks(Ev *ev, const Args *a, int i, NodeId attention) {
+  NodeId s = operand(ev, a, i), out = graph_part(ev->g, attention, 0), lse = graph_part(ev->g, attention, 1);
+  if (s == NODE_NONE) return v_poison();
+  const Type *t = t_type(ev, s);
+  int64_t H = t_type(ev, lse)->dim[1], dim[3] = {t_type(ev, lse)->dim[0], H, 1};
+  if (t->rank != 1 || t->dim[0] != H) return fail(ev, a->at[i], "attention: sinks is %s, expected [%lld], a number a head of q", show_type(ev->b, ev->g, t), (long long)H);
+  Loc loc = a->call->loc;
+  NodeId share = t_un(ev, loc, OP_sigmoid, t_bin(ev, loc, OP_sub, lse, s));
+  return v_tensor(t_bin(ev, loc, OP_mul, out, t_reshape(ev, loc, share, dim, 3)));
+}
+
 static Value call_attention(Ev *ev, Args *a) {
   NodeId in[4];
   double scale, softcap, window;
@@ -129,7 +141,8 @@ static Value call_attention(Ev *ev, Args *a) {
   }
   in[3] = t_mask(ev, type_row_sym(&q), type_row_sym(t_type(ev, in[1])), (int64_t)window);
   NodeId n = t_add(ev, a->call->loc, OP_attention, in, 4, &(Attr){.scale = scale, .softcap = softcap});
-  return n == NODE_NONE ? v_poison() : v_tensor(graph_part(ev->g, n, 0));
+  if (n == NODE_NONE) return v_poison();
+  return a->v[6].kind == V_NONE ? v_tensor(graph_part(ev->g, n, 0)) : beside_sinks(ev, a, 6, n);
 }
 
 static Value call_lookup(Ev *ev, Args *a) {

@@ -110,11 +110,21 @@ static Loc key_place(const MInst *m, const char *key) {
   return m->decl->loc;
 }
 
+// What from_pretrained of transformers takes, so that it gives the weights of a method whose model has no dequantize() of its own.
+static const char *widening(const char *how) {
+  static const struct { const char *method, *config; } by[] = {{"mxfp4", "Mxfp4Config"}, {"fp8", "FineGrainedFP8Config"}, {"mxfp8", "FineGrainedFP8Config"}};
+  for (size_t i = 0; how && i < sizeof by / sizeof *by; i++)
+    if (!strcmp(how, by[i].method)) return by[i].config;
+  return NULL;
+}
+
 // Weights that are stored in fewer bits than they are meant to have: what they are cannot be read off their tensors.
 static void quantised(Build *b, const MInst *m, const char *key, json_t *v) {
   const char *how = json_string_value(json_object_get(v, "quant_method"));
+  const char *config = widening(how);
   diag_error(b->d, key_place(m, key), "model '%s' is quantised (%s of %s%s%s): weights are read in F32, F16 and BF16. Name the checkpoint that it was made from, or write one with "
-             "transformers: AutoModelForCausalLM.from_pretrained(DIR).dequantize().save_pretrained(OUT)", m->pub->name, key, m->config_path, how ? ": " : "", how ? how : "");
+             "transformers: AutoModelForCausalLM.from_pretrained(DIR%s%s%s).save_pretrained(OUT)", m->pub->name, key, m->config_path, how ? ": " : "", how ? how : "",
+             config ? ", quantization_config=" : "", config ? config : "", config ? "(dequantize=True)" : ").dequantize(");
 }
 
 static void unknown_key(Build *b, const MInst *m, const char *top, const char *path) {

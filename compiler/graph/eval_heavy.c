@@ -166,7 +166,7 @@ void eval_attention(Eval *e, NodeId id) {
     }
 }
 
-// One query row and head; delta = sum of out' * out.
+// One query row and head; delta = sum of out' * out, less lse'.
 static void attention_row_grad(const Attn *a, const double *dout, double l, double delta, int64_t t, int64_t h,
                                double *dq, double *dk, double *dv) {
   int64_t kh = h / (a->H / a->K);
@@ -191,12 +191,12 @@ static void attention_row_grad(const Attn *a, const double *dout, double l, doub
 void eval_attention_grad(Eval *e, NodeId id) {
   Attn a = attn(e, id, 1);
   if (e->error) return;
-  const double *dout = eval_in(e, id, 0), *out = eval_in(e, id, 5), *lse = eval_in(e, id, 6);
+  const double *dout = eval_in(e, id, 0), *out = eval_in(e, id, 5), *lse = eval_in(e, id, 6), *dlse = e->g->node[id].nin == 8 ? eval_in(e, id, 7) : NULL;
   double *dq = eval_out(e, id, 0), *dk = eval_out(e, id, 1), *dv = eval_out(e, id, 2);
   for (int64_t t = 0; t < a.T; t++)
     for (int64_t h = 0; h < a.H; h++) {
       int64_t at = (t * a.H + h) * a.E;
-      double delta = 0;
+      double delta = dlse ? -dlse[t * a.H + h] : 0;
       for (int64_t x = 0; x < a.E; x++) delta += dout[at + x] * out[at + x];
       attention_row_grad(&a, dout + at, lse[t * a.H + h], delta, t, h, dq, dk, dv);
     }

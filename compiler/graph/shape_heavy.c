@@ -191,6 +191,7 @@ const char *shape_attention_grad(const Graph *g, Node *n) {
   const Type lse = {.dt = DT_F32, .rank = 2, .dim = {q->dim[0], q->dim[1]}};
   if (!type_equal(shape_in(g, n, 6), &lse))
     return shape_bad(g, n, "the log-sum-exp is not one number a query and head");
+  if (n->nin == 8 && !type_equal(shape_in(g, n, 7), &lse)) return shape_bad(g, n, "the log-sum-exp's gradient has another shape than it");
   n->nout = 3;
   for (int k = 0; k < 3; k++) n->out[k] = *shape_in(g, n, 1 + k);
   return NULL;

@@ -6,7 +6,7 @@
 // cache. Tiles are keys by queries: then a tile is the left operand of the products for dk and dv as it lies, queries are packed once per head and stay
 // in the second cache, and lse, delta and masks are vectors. For dq, which sums over keys, dS is the right operand: it is stored as panels too, and dq is
 // held turned until its keys are through. Nothing but keys and values is copied on its way into a product.
-//   S = k q^T   dP = v dout^T   P = exp(cap(scale S) - lse)   dS = scale P (dP - delta) cap'   delta = sum_e dout out
+//   S = k q^T   dP = v dout^T   P = exp(cap(scale S) - lse)   dS = scale P (dP - delta) cap'   delta = sum_e dout out - dlse
 //   dv += P dout   dk += dS q   dq += dS^T k, for a whole block of keys at once
 #include <stddef.h>
 
@@ -122,7 +122,8 @@ static Bwd begin(Cg *g, const Kernel *k) {
   Bwd b = {.H = k->ATTN_GRAD.H, .K = k->ATTN_GRAD.K, .G = k->ATTN_GRAD.H / k->ATTN_GRAD.K, .D = k->ATTN_GRAD.D, .E = k->ATTN_GRAD.E,
            .scale = k->scale, .cap = k->softcap, .pairs = cg_in_pairs(g, attn_panel(g))};
   layout(g, &b);
-  for (int i = 0; i < (int)sizeof(KArgs_ATTN_GRAD); i++) b.arg[i] = cg_arg_ptr(g, i);
+  for (int i = 0; i < (int)sizeof(KArgs_ATTN_GRAD); i++)
+    if (i != KARG(ATTN_GRAD, dlse) || k->ATTN_GRAD.shifted) b.arg[i] = cg_arg_ptr(g, i);
   LLVMValueRef mask = b.arg[KARG(ATTN_GRAD, mask)], lanes = seq_heads(g, mask, b.K), parts = most_parts(g, mask), per_phase = cg_mul(g, lanes, parts);
   LLVMValueRef phase = cg_udiv(g, cg_task(g), per_phase), t = cg_urem(g, cg_task(g), per_phase);
   b.at = place(g, &b, phase, t, lanes), b.then = next_place(g, &b, phase, t, lanes, per_phase);
@@ -218,6 +219,10 @@ static void begin_head(Cg *g, const Bwd *b, const Block *q) {
   CgLoop r = cg_loop(g, zero, attn_ceil(g, q->m, LANES), 1);
   LLVMValueRef row = row_of_column(g, q, r.i);
   LLVMValueRef sum = dot(g, cg_at(g, g->f32, dout, scaled(g, row, os)), cg_at(g, g->f32, out, scaled(g, row, os)), b->E);
+  if (b->arg[KARG(ATTN_GRAD, dlse)]) {
+    LLVMValueRef dlse = row_of(g, b->arg[KARG(ATTN_GRAD, dlse)], q->row, b->H, q->head, 1);
+    sum = cg_fsub(g, sum, cg_load(g, g->f32, cg_at(g, g->f32, dlse, scaled(g, row, b->H))));
+  }
   cg_store(g, cg_fmul(g, sum, cg_f32(g, b->cap == 0 ? -b->scale : -1)), word_at(g, g->f32, b->delta, r.i));
   LLVMValueRef l = cg_load(g, g->f32, cg_at(g, g->f32, lse, scaled(g, row, b->H)));
   cg_store(g, cg_fneg(g, l), word_at(g, g->f32, b->lse, r.i));

@@ -97,9 +97,10 @@ static void check_head(const Plan *p, int entry) {
   }
 }
 
-// So many of the arguments that its class has: a loss without a bias ends before it.
+// So many of the arguments that its class has: a loss without a bias ends before it, a gradient of attention without one of lse likewise.
 static int arguments(const Kernel *k) {
   int bias = loss_bias_arg(k->cls);
+  if (k->cls == K_ATTN_GRAD && !k->ATTN_GRAD.shifted) return KARG(ATTN_GRAD, dlse);
   return bias >= 0 && !k->XENT.biased ? bias : kernel_class[k->cls].narg;
 }
 

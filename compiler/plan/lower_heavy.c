@@ -173,16 +173,17 @@ void lower_colsum(Lower *l, NodeId id) {
   lower_call(l, &d, lower_sym(l, x.t), lower_sym(l, x.t) < 0 ? x.t->dim[0] : 0);
 }
 
-// Inputs: [out',] q, k, v, mask [, out, lse].
+// Inputs: [out',] q, k, v, mask [, out, lse [, lse']]; the last stands behind everything that gradients without it have.
 static void attention(Lower *l, NodeId id, bool grad) {
   const Node *n = &l->g->node[id];
   int q = grad;
   const Type *tq = in(l, n, q).t, *tk = in(l, n, q + 1).t, *tv = in(l, n, q + 2).t;
   KernelDraft d = {.k = {.cls = grad ? K_ATTN_GRAD : K_ATTN, .scale = n->attr.scale, .softcap = n->attr.softcap}};
-  if (grad) d.k.ATTN_GRAD = (KExtents_ATTN_GRAD){.H = tq->dim[1], .K = tk->dim[1], .D = tq->dim[2], .E = tv->dim[2]};
+  if (grad) d.k.ATTN_GRAD = (KExtents_ATTN_GRAD){.H = tq->dim[1], .K = tk->dim[1], .D = tq->dim[2], .E = tv->dim[2], .shifted = n->nin > op_min_in(n->op)};
   else d.k.ATTN = (KExtents_ATTN){.H = tq->dim[1], .K = tk->dim[1], .D = tq->dim[2], .E = tv->dim[2]};
-  for (int k = 0; k < n->nin; k++) arg(l, &d, in(l, n, k).buf, false);
+  for (int k = 0; k < op_min_in(n->op); k++) arg(l, &d, in(l, n, k).buf, false);
   for (int k = 0; k < n->nout; k++) arg(l, &d, result(l, id, k), true);
+  for (int k = op_min_in(n->op); k < n->nin; k++) arg(l, &d, in(l, n, k).buf, false);
   call(l, &d, tq);
 }
 

@@ -40,7 +40,7 @@ paths=
 for isa in avx512 avx2; do
   if CALM_ISA=$isa ./app info >/dev/null 2>&1; then paths="$paths $isa"; else echo "this machine has no $isa"; fi
 done
-for model in apertus_a bloom_b gemma2_a gemma3_a gpt2_a gptj_a opt_b qwen3_a qwen3_b qwen3_moe_a; do
+for model in apertus_a bloom_b gemma2_a gemma3_a gpt2_a gpt_oss_moe_a gptj_a opt_b qwen3_a qwen3_b qwen3_moe_a; do
   layers=base.0,base.1
   ! grep -q '"\(num_hidden_layers\|n_layer\)": [23]' $model/config.json || layers=$layers,base.2
   ! grep -q '"\(num_hidden_layers\|n_layer\)": 3' $model/config.json || layers=$layers,base.3
@@ -158,3 +158,33 @@ build spec.calm -o app
 ./app score --precision f32 --data rows.jsonl --out int8.safetensors 2>/dev/null
 "$STCMP" int8.safetensors qwen3_moe_b.golden.safetensors --key '*.logits' --tol 0.1 || fail "experts as int8"
 "$STCMP" int8.safetensors qwen3_moe_b.golden.safetensors --key '*.logits' --differ 1e-3 >/dev/null || fail "experts are no int8"
+
+# routers: of f32 whatever the precision, from weights as stored. What follows from the experts that each names and their shares has f32's bits in bf16;
+# all else of the model is read, and counts nothing
+cat >spec.calm <<'END'
+arch routers for "Qwen3MoeForCausalLM" like qwen3_moe {
+  fn experts(m[T, D]) {
+    scores = router(m, "mlp.gate", E)
+    chosen = largest(scores, each)
+    share[T, each] = shares(scores, chosen, alone)
+    return sum(pick(scores, chosen) * share) + 0 * routed(m, scores, each, alone, "mlp.experts.*.gate_proj.weight", "mlp.experts.*.up_proj.weight", "mlp.experts.*.down_proj.weight", E, Fe, act)
+  }
+  layers i in 0..L under "layers.{i}." (x[T, D]) {
+    h = x + 0 * attend(norm(x, before), i)
+    n = norm(h, between)
+    return h + ((i not in plain) and E > 0 and (i + 1) % step == 0 ? experts(n) : 0 * feed(n))
+  }
+}
+anchor base = "qwen3_moe_a"
+END
+build spec.calm -o app
+./app score --precision f32 --data rows.jsonl --out f32.safetensors --hidden base.1,base.3 2>/dev/null
+./app score --precision bf16 --data rows.jsonl --out bf16.safetensors --hidden base.1,base.3 2>/dev/null
+"$STCMP" f32.safetensors bf16.safetensors --key '*.hidden.base.*' --exact || fail "bf16 changes what a router gives"
+"$STCMP" f32.safetensors bf16.safetensors --key '*.logits' --differ 1e-4 >/dev/null || fail "this program's bf16 is f32"
+for model in gpt_oss_moe_a granite_moe_a mixtral_moe_a olmoe_a qwen2_moe_a qwen3_moe_a; do
+  echo "anchor base = \"$model\" as int8" >spec.calm
+  "$CALMC" build --emit=graph spec.calm >graph || fail "graph of $model"
+  awk '$3 == "weight" { w[$1] } $3 == "linear" && / exact=1 / { n++; bad += !($5 in w) } END { exit bad || n < 2 }' graph || fail "routers of $model are not all f32, of weights as stored"
+done
+refuse gpt_oss_moe_a 's/"silu"/"silu", "quantization_config": { "quant_method": "mxfp4" }/' 'is quantised (quantization_config of m/config.json: mxfp4).*Mxfp4Config(dequantize=True)).save_pretrained'

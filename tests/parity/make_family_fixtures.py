@@ -134,6 +134,14 @@ TINY |= {
     "gpt2_d": tf.GPT2Config(**GPT2, n_embd=12, n_layer=2, n_head=2, n_inner=14, activation_function="relu2"),
     "apertus_b": tf.ApertusConfig(**dict(LLAMA, hidden_size=24, num_hidden_layers=1), hidden_act="gelu", rope_parameters=rope()),
 }
+TINY |= {
+    "granite_moe_a": tf.GraniteMoeConfig(**dict(LLAMA, hidden_size=24), num_local_experts=5, num_experts_per_tok=2, attention_bias=True, embedding_multiplier=3.0,
+                                         logits_scaling=1.7, residual_multiplier=0.6, attention_multiplier=0.31, hidden_act="gelu", rope_parameters=LLAMA3),
+    "gpt_oss_moe_a": tf.GptOssConfig(**WIDE, num_local_experts=5, num_experts_per_tok=2, attention_bias=True, sliding_window=4, layer_types=[FULL, SLIDES],
+                                     swiglu_alpha=1.3, swiglu_limit=0.8, rope_parameters=dict(YARN, truncate=False)),
+    "gpt_oss_moe_b": tf.GptOssConfig(**dict(WIDE, tie_word_embeddings=True), num_local_experts=4, num_experts_per_tok=3, attention_bias=False, sliding_window=5,
+                                     rope_parameters=rope()),
+}
 MODELS |= {k: (torch.bfloat16, v) for k, v in TINY.items()}
 # Keys as files of older versions of transformers write them: key -> value, None = the key goes.
 OLD = {

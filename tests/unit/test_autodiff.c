@@ -304,6 +304,10 @@ static NodeId gen_attention(Case *c, OpId op) {
   Attr attr = {.f = {uniform(c, 0.2, 2), below(c, 2) ? uniform(c, 0.5, 3) : 0}};
   NodeId n = graph_add(c->g, op, in, 4, &attr, NULL);
   NodeId out = graph_part(c->g, n, 0);
+  if (below(c, 2)) {                                                                          // with sinks: the log-sum-exp is read too
+    NodeId share = graph_un(c->g, OP_sigmoid, graph_bin(c->g, OP_sub, graph_part(c->g, n, 1), WANTED(c, -1, kv * group)));
+    return graph_bin(c->g, OP_mul, out, graph_reshape(c->g, share, (int64_t[]){kv * group, 1}, 2, NULL));
+  }
   return below(c, 3) ? out : graph_bin(c->g, OP_mul, out, graph_part(c->g, n, 0));             // read twice
 }
 

@@ -64,7 +64,7 @@ static void attention(void **state) {
   assert_int_equal(c.bytes[PER_KEY][PRECISION_F32], 4 * K * (D + E));
   assert_int_equal(c.bytes[PER_ROW][PRECISION_F32], 4 * H * (D + E + 1));
   title_is(&k, "attention 6/2 x 16/8");
-  Kernel g = {.cls = K_ATTN_GRAD, .ATTN_GRAD = {H, K, D, D}};
+  Kernel g = {.cls = K_ATTN_GRAD, .ATTN_GRAD = {H, K, D, D, 0}};
   KArg of_grad[10] = {ROWS(DT_F32, H * D), ROWS(DT_F32, H * D), ROWS(DT_F32, K * D), ROWS(DT_F32, K * D), {.dt = DT_MASK}, ROWS(DT_F32, H * D),
                       ROWS(DT_F32, H), ROWS(DT_F32, H * D), ROWS(DT_F32, K * D), ROWS(DT_F32, K * D)};
   c = cost_of(&g, of_grad, 10);

@@ -20,11 +20,12 @@
 typedef struct Shape {
   int64_t H, K, D, E;
   double cap;
+  bool shifted;                // lse has a gradient
 } Shape;
 static const Shape shapes[] = {
-    {1, 1, 1, 1, 0},   {2, 1, 8, 8, 0},    {4, 2, 24, 24, 0},  {3, 3, 32, 33, 0}, {2, 2, 33, 24, 5},
-    {4, 4, 64, 64, 0}, {8, 1, 64, 32, 0},  {5, 1, 16, 64, 30}, {40, 1, 8, 16, 0}, {6, 2, 1, 33, 0},
-    {2, 1, 260, 80, 0},
+    {1, 1, 1, 1, 0, false},   {2, 1, 8, 8, 0, true},     {4, 2, 24, 24, 0, false},  {3, 3, 32, 33, 0, false}, {2, 2, 33, 24, 5, true},
+    {4, 4, 64, 64, 0, false}, {8, 1, 64, 32, 0, true},   {5, 1, 16, 64, 30, false}, {40, 1, 8, 16, 0, false}, {6, 2, 1, 33, 0, true},
+    {2, 1, 260, 80, 0, false},
 };
 enum { NSHAPE = sizeof shapes / sizeof *shapes };
 
@@ -57,11 +58,11 @@ typedef struct Problem {
   RtMask mask;
   int32_t *lo, *hi;
   RtSeq *seq;
-  float *q, *k, *v, *dout;
+  float *q, *k, *v, *dout, *dlse;
 } Problem;
 
 static void free_problem(Problem *p) {
-  free(p->lo), free(p->hi), free(p->q), free(p->k), free(p->v), free(p->dout);
+  free(p->lo), free(p->hi), free(p->q), free(p->k), free(p->v), free(p->dout), free(p->dlse);
   free(p->seq);
   free((void *)p->mask.blk);
 }
@@ -107,6 +108,7 @@ static void operands(Problem *p, uint64_t *r) {
   p->k = randoms(r, p->Tk * s.K * s.D, 2);
   p->v = randoms(r, p->Tk * s.K * s.E, 1);
   p->dout = randoms(r, p->Tq * s.H * s.E, 1);
+  p->dlse = randoms(r, p->Tq * s.H, 1);
   float *all[] = {p->q, p->k, p->v, p->dout};
   int64_t n[] = {p->Tq * s.H * s.D, p->Tk * s.K * s.D, p->Tk * s.K * s.E, p->Tq * s.H * s.E};
   for (int i = 0; p->precision == PRECISION_BF16 && i < 4; i++)
@@ -201,7 +203,7 @@ typedef struct Grads {
 static void grad_row(const Problem *p, int64_t q, int64_t h, const Row *r, Grads *g) {
   const Shape *s = &p->s;
   int64_t kh = h / (s->H / s->K);
-  double out[128], delta = 0;
+  double out[128], delta = s->shifted ? -(double)p->dlse[q * s->H + h] : 0;
   const float *dout = &p->dout[(q * s->H + h) * s->E];
   out_row(p, h, r, out);
   for (int64_t e = 0; e < s->E; e++) delta += (double)dout[e] * out[e];
@@ -240,7 +242,7 @@ typedef struct Compiled {
 static void compile(Compiled *c, Shape s) {
   c->arg[KARG(ATTN, k)].cached = c->arg[KARG(ATTN, v)].cached = true;
   for (int i = 0; i < 3; i++) {
-    c->kernel[i] = (Kernel){.cls = i < 2 ? K_ATTN : K_ATTN_GRAD, .dim = {s.H, s.K, s.D, s.E}, .f = {1 / sqrt((double)s.D), s.cap}};
+    c->kernel[i] = (Kernel){.cls = i < 2 ? K_ATTN : K_ATTN_GRAD, .dim = {s.H, s.K, s.D, s.E, i == 2 && s.shifted}, .f = {1 / sqrt((double)s.D), s.cap}};
     if (i == 1) c->kernel[i].arg = c->arg, c->kernel[i].narg = 6;
     c->h[i] = harness_compile_all(&c->kernel[i]);
   }
@@ -275,8 +277,8 @@ typedef struct Gradient {
 
 static Gradient backward(HarnessKernel *k, const Problem *p, const Result *r) {
   Gradient g = {filled(p->Tq * p->s.H * p->s.D, NAN), filled(p->Tk * p->s.K * p->s.D, NAN), filled(p->Tk * p->s.K * p->s.E, NAN)};
-  void *arg[] = {p->dout, p->q, p->k, p->v, (void *)&p->mask, r->out, r->lse, g.dq, g.dk, g.dv};
-  harness_run(k, p->Tq, arg, 10);
+  void *arg[] = {p->dout, p->q, p->k, p->v, (void *)&p->mask, r->out, r->lse, g.dq, g.dk, g.dv, p->dlse};
+  harness_run(k, p->Tq, arg, 10 + p->s.shifted);
   return g;
 }
 
@@ -585,11 +587,12 @@ static void bounds_shape(Shape s, const Kernels *k) {
     float *q = fenced_floats(f, nq, p.q), *out = fenced_floats(f, no, NULL), *lse = fenced_floats(f, p.Tq * s.H, NULL);
     float *key = fenced_floats(f, nk, p.k), *value = fenced_floats(f, nv, p.v);
     void *fwd[] = {q, key, value, &p.mask, out, lse};
-    void *bwd[] = {fenced_floats(f, no, p.dout), q, key, value, &p.mask, out, lse, fenced_floats(f, nq, NULL), fenced_floats(f, nk, NULL), fenced_floats(f, nv, NULL)};
+    void *bwd[] = {fenced_floats(f, no, p.dout), q, key, value, &p.mask, out, lse, fenced_floats(f, nq, NULL), fenced_floats(f, nk, NULL), fenced_floats(f, nv, NULL),
+                   fenced_floats(f, p.Tq * s.H, p.dlse)};
     void *cached[] = {q, fenced(f, (size_t)nk * wide), fenced(f, (size_t)nv * wide), &p.mask, out, lse};
     harness_run(k->cached, p.Tq, cached, 6);
     harness_run(k->fwd, p.Tq, fwd, 6);
-    harness_run(k->bwd, p.Tq, bwd, 10);
+    harness_run(k->bwd, p.Tq, bwd, 10 + s.shifted);
     fences_free(f);
     free_problem(&p);
   }

@@ -181,7 +181,10 @@ static NodeId step_attention(Pool *p) {
   if (*mask == NODE_NONE) *mask = kit_intervals(p->k, p->T, key);
   in[3] = *mask;
   Attr attr = {.f = {0.5, kit_pick(p->k, 2) ? 2 : 0}};
-  return graph_part(p->k->g, graph_add(p->k->g, OP_attention, in, 4, &attr, NULL), 0);
+  NodeId n = graph_add(p->k->g, OP_attention, in, 4, &attr, NULL), out = graph_part(p->k->g, n, 0);
+  if (kit_pick(p->k, 2)) return out;
+  NodeId share = un(p, OP_sigmoid, bin(p, OP_sub, graph_part(p->k->g, n, 1), tensor(p, 1, (int64_t[]){heads * group}, 1)));      // with sinks
+  return bin(p, OP_mul, out, graph_reshape(p->k->g, share, (int64_t[]){heads * group, 1}, 2, NULL));
 }
 
 static NodeId step_take(Pool *p) { return bin(p, OP_take, rows_over(p, p->T), p->rows); }

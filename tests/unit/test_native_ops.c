@@ -342,9 +342,11 @@ static NodeId some_attention(Kit *k, OpId op, int *T) {
   attr.scale = (float)attr.scale, attr.softcap = (float)attr.softcap;
   NodeId n = graph_add(k->g, OP_attention, in, 4, &attr, NULL);
   if (op == OP_attention) return n;
-  NodeId back[7] = {rows_in(k, Q, -1, 1, EXTENTS(heads * group, E)), in[0], in[1], in[2], in[3],
+  bool shifted = kit_pick(k, 2);
+  NodeId back[8] = {rows_in(k, Q, -1, 1, EXTENTS(heads * group, E)), in[0], in[1], in[2], in[3],
                     graph_part(k->g, n, 0), graph_part(k->g, n, 1)};
-  return backward(k, graph_add(k->g, op, back, 7, &attr, NULL));
+  if (shifted) back[7] = rows_in(k, Q, -1, 1, EXTENTS(heads * group));
+  return backward(k, graph_add(k->g, op, back, 7 + shifted, &attr, NULL));
 }
 
 static void draw_attention(Kit *k, OpId op) {
