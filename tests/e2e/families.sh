@@ -124,7 +124,7 @@ refuse gemma3_a 's/"use_bidirectional_attention": [a-z]*/"use_bidirectional_atte
 refuse gemma3_a 's/"factor": 3.0/"factor": 3.0, "long_factr": 4.0/' 'rope_parameters.full_attention.long_factr'
 refuse qwen3_a 's/"silu"/"silu", "quantization_config": { "quant_method": "fp8" }/' 'is quantised (quantization_config of m/config.json: fp8).*dequantize'
 refuse gpt2_a 's/"gelu_new"/"geglu"/' 'act is "geglu"'
-refuse bloom_a 's/"n_head": 6/"n_head": 6, "pretraining_tp": 2, "slow_but_exact": true/' 'leaves biases out where slow_but_exact'
+refuse bloom_a 's/"pretraining_tp": 1/"pretraining_tp": 2/; s/"slow_but_exact": false/"slow_but_exact": true/' 'leaves biases out where slow_but_exact'
 refuse gpt2_a 's/"add_cross_attention": false/"add_cross_attention": true/' 'add_cross_attention'
 echo "every key and value that is not understood is refused"
 
