@@ -95,8 +95,15 @@ static void dump_pass(void *user, const Pass *p, const Graph *g) {
   buf_free(&text);
 }
 
-static int emit_graphs(const Run *r, const Program *p) {
+// A stage as text: a line that says which, by which it is known later, and the rest.
+static Buf stage_text(const Run *r) {
   Buf text = {0};
+  buf_printf(&text, EMIT_BEGIN "%s\n", r->o->emit);
+  return text;
+}
+
+static int emit_graphs(const Run *r, const Program *p) {
+  Buf text = stage_text(r);
   for (int i = 0; i < p->nentry; i++) graph_print(p->entry[i], &text);
   return give(r, &text);
 }
@@ -219,7 +226,7 @@ static int compile(Run *r, const Program *p, const Spec *spec, Diags *d) {
   plan_finish(plan);
   stage_done(r, "plan", NULL);
   if (!stop_at(r, "plan")) return plan_all(r, p, plan, spec, d);
-  Buf text = {0};
+  Buf text = stage_text(r);
   plan_print(plan, &text);
   return give(r, &text);
 }
@@ -229,9 +236,9 @@ static int front_end(Run *r, Sources *sources, Diags *d) {
   spec->context = r->o->context ? strtoll(r->o->context, NULL, 10) : 0;      // main has looked at it
   stage_done(r, "parse", "building the graphs");
   if (!d->errors && stop_at(r, "tree")) {
-    Buf text = {0};
     show_diags(r, d);
     if (!output_allowed(r->o, r->out, spec, NULL)) return 1;
+    Buf text = stage_text(r);
     ast_print(spec->file, &text);
     return give(r, &text);
   }

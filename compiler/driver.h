@@ -43,6 +43,7 @@ int driver_draw(const Options *o);         // draw.c: a spec as a picture
 int driver_written(int status);            // status, or 1 after telling that standard output could not be written
 bool driver_is_spec(const char *path);     // whether it is named as one: SPEC.calm
 const char *driver_program(Arena *a, const char *spec);    // where a program goes when nobody says: SPEC without .calm, in the current folder
+#define EMIT_BEGIN "# calmc build --emit="  // how the texts begin that are calm's own, and are known to be
 bool emit_known(const char *kind);         // of --emit
 void emit_near(Near *n);                   // offers them
 void emit_list(Buf *out);                  // "tree, graph, …"
@@ -72,8 +73,8 @@ const char *path_best(void);               // of all, wherever
 // What --isa asks for: *path is a path's name, or NULL: all.
 bool path_of(const Options *o, const char **path, RtError *e);
 
-// output.c: whether a build may write to path (NULL: standard output): over nothing that it reads, a program only over one that calmc linked. p may be
-// NULL. False after telling why not.
+// output.c: whether a build may write to path (NULL: standard output): over nothing that it reads, a program only over one that calmc linked, a picture
+// or what --emit asks for only over its like. p may be NULL. False after telling why not.
 bool output_allowed(const Options *o, const char *path, const Spec *spec, const Program *p);
 // Says what was made at path and, of a program, what to do with it.
 void output_say(const Options *o, const char *path, const Program *p);

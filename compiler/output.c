@@ -5,6 +5,7 @@
 
 #include "driver.h"
 #include "dsl/path.h"
+#include "runtime/draw/draw.h"
 #include "runtime/files/files.h"
 
 // Whether a declaration names the file or its directory; from the spec's own folder. For a build that ends before models are read.
@@ -24,24 +25,10 @@ static bool reads(const char *path, const Spec *spec, const Program *p) {
   return file_is_input(path, "/proc/self/exe");
 }
 
-// An executable with the mark that every program of calmc's has in it; not one that could not be read.
-static bool is_program(const char *path) {
-  RtError ignored;
-  FileMap m;
-  if (!file_map(&m, path, &ignored)) return false;
-  bool elf = m.size > 64 && !memcmp(m.data, "\177ELF", 4), is = elf && memmem(m.data, m.size, PROGRAM_MARK, sizeof PROGRAM_MARK);
-  file_unmap(&m);
-  return is;
-}
-
-// What calmc draw made, or nothing.
-static bool is_picture(const char *path) {
-  char begin[4];
-  FILE *f = fopen(path, "r");
-  size_t n = f ? fread(begin, 1, sizeof begin, f) : 1;
-  if (f) fclose(f);
-  return !n || (n == sizeof begin && !memcmp(begin, "<svg", sizeof begin));
-}
+#define ELF "\177ELF"
+// What may stand where a result goes: its like, made by calmc earlier.
+static const FileMark program[] = {{0, ELF, PROGRAM_MARK}}, picture[] = {{0, DRAW_BEGIN, NULL}},
+                      stage[] = {{0, EMIT_BEGIN, NULL}, {0, "; ModuleID = 'calm'\n", NULL}, {0, "\t.text\n\t.file\t\"calm\"\n", NULL}, {0, ELF, "calm_program_json_len"}};
 
 bool output_allowed(const Options *o, const char *path, const Spec *spec, const Program *p) {
   if (!path || !strcmp(path, "-")) return true;
@@ -50,8 +37,8 @@ bool output_allowed(const Options *o, const char *path, const Spec *spec, const 
     return false;
   }
   bool drawn = o->emit && !strcmp(o->emit, EMIT_DRAWING);
-  if ((o->emit && !drawn) || !file_is_regular(path) || (drawn ? is_picture(path) : is_program(path))) return true;
-  const char *what = drawn ? "picture" : "program";
+  const char *what = drawn ? "picture" : o->emit ? "output of --emit" : "program";
+  if (drawn ? file_takes_place(path, picture, 1) : o->emit ? file_takes_place(path, stage, sizeof stage / sizeof *stage) : file_takes_place(path, program, 1)) return true;
   fprintf(stderr, "error: cannot write the %s %s: a file is there that is no %s of calmc's, and it is left as it is; name another with -o, or remove it\n", what, path, what);
   return false;
 }

@@ -59,6 +59,8 @@ bool app_load_params(App *a, const Options *o, const char *params, const Load *l
 bool app_load(App *a, const Options *o, const Load *l, RtError *e);
 // outputs.c: whether path, which the command is going to write, is none of the files that it reads. set: a training's settings, else NULL.
 bool output_allowed(const App *a, const Options *o, const TrainSettings *set, const char *path, RtError *e);
+// Likewise a file of one kind, which `what` says, and it takes the place of none but that kind.
+bool output_replaces(const App *a, const Options *o, const char *path, const char *what, const FileMark *kind, RtError *e);
 // Likewise that of --trace, where there is one; and it is none of the n files `made` (some may be NULL) that the command writes itself.
 bool trace_allowed(const App *a, const Options *o, const TrainSettings *set, const char *const *made, int n, RtError *e);
 // Likewise a directory, which need not be there yet: it is none of those that the command reads, in none of them, and no checkpoint.

@@ -6,6 +6,7 @@
 #include "runtime/rows/rows.h"
 
 typedef struct EvalRows EvalRows;
+#define EVALROWS_MARK (FileMark){0, "{\"line\":", ",\"labelled\":"}      // what such a file is known by
 
 // out: *out becomes NULL when it could not be written. title, of: members "eval" and "of" of every line; NULL: none. All borrowed.
 EvalRows *evalrows_new(FileOut **out, const char *title, const char *of, const DataFile *file);

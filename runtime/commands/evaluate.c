@@ -276,7 +276,7 @@ static bool run_all(const Prog *p, const Options *o, EvalJob *base, json_t *all,
   EvalResult *r = rt_alloc((size_t)(job ? n : 0), sizeof *r);
   Compare c = {.o = o, .p = p};
   App a = {0};
-  bool ok = job && (!o->compare || compare_asked(&c, job, n, e)) && app_open(&a, o, e) && (!o->eval_out || output_allowed(&a, o, NULL, o->eval_out, e)) && eval_load(&a, o, &base->cap, e);
+  bool ok = job && (!o->compare || compare_asked(&c, job, n, e)) && app_open(&a, o, e) && (!o->eval_out || output_replaces(&a, o, o->eval_out, "result of eval", &EVALROWS_MARK, e)) && eval_load(&a, o, &base->cap, e);
   if (ok && o->eval_out) ok = (*base->out = file_out_open(o->eval_out, e)) != NULL;
   if (ok && o->compare) compare_opened(&c, &a);
   for (int i = 0; i < n && ok; i++) {

@@ -29,11 +29,21 @@ bool output_allowed(const App *a, const Options *o, const TrainSettings *set, co
   return !reads(a, o, set, path) || rt_fail(e, "cannot write %s: this command reads it, and it is left as it is; name another place", path);
 }
 
+static bool takes_place(const char *path, const char *what, const FileMark *kind, RtError *e) {
+  return file_takes_place(path, kind, 1) ||
+         rt_fail(e, "cannot write %s: a file is there that is no %s of calm's, and it is left as it is; name another place, or remove it", path, what);
+}
+
+bool output_replaces(const App *a, const Options *o, const char *path, const char *what, const FileMark *kind, RtError *e) {
+  return output_allowed(a, o, NULL, path, e) && takes_place(path, what, kind, e);
+}
+
 bool trace_allowed(const App *a, const Options *o, const TrainSettings *set, const char *const *made, int n, RtError *e) {
   bool ok = !o->trace || output_allowed(a, o, set, o->trace, e);
   for (int i = 0; i < n && ok && o->trace; i++)
     if (made[i] && (!strcmp(o->trace, made[i]) || file_is_input(o->trace, made[i])))
       ok = rt_fail(e, "cannot write the trace to %s: this command writes something else there; name another place", o->trace);
+  ok = ok && (!o->trace || takes_place(o->trace, "trace", &(FileMark){0, TRACE_BEGIN, NULL}, e));
   if (o->measured) o->measured->keep = ok;
   return ok;
 }

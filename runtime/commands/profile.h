@@ -33,6 +33,7 @@ bool profile_end(Profile *p, RtError *e);
 
 const char *profile_phase_name(RtPhase phase);
 
+#define TRACE_BEGIN "{\"displayTimeUnit\": \"ms\",\n\"otherData\": {\"seconds\""     // what a trace is known by
 // trace.c: all spans as Chrome's JSON, which Perfetto reads, into p->out.
 bool trace_write(Profile *p, double end, RtError *e);
 #endif

@@ -15,6 +15,9 @@
 #include "runtime/rows/rows.h"
 #include "runtime/work/work.h"
 
+#define SCORES "calm.scores"             // in its metadata, which come first: what such a file is known by
+static const FileMark MARK = {sizeof(uint64_t), "{\"__metadata__\":{\"" SCORES "\":", NULL};
+
 typedef struct Score {
   App app;
   Engine *en;                  // the app's
@@ -310,7 +313,7 @@ static bool score(Score *s, const Options *o, RtError *e) {
   s->vocab = s->en->prog->model[s->en->prog->anchor].vocab;
   s->top = o->top;
   if (s->top > s->vocab) return rt_fail(e, "--top %lld: expected a number from 0 to the vocabulary's %lld", (long long)s->top, (long long)s->vocab);
-  if (!output_allowed(&s->app, o, NULL, o->score_out, e) || !read_hidden(s, o, e) || !(s->data = read_rows(s, o->score_data, e)) ||
+  if (!output_replaces(&s->app, o, o->score_out, "result of score", &MARK, e) || !read_hidden(s, o, e) || !(s->data = read_rows(s, o->score_data, e)) ||
       !load(s, o, e)) return false;
   s->step = step_new(s->en->nstream);
   s->row = data_rows(s->data);
@@ -330,6 +333,7 @@ int cmd_score(const Options *o) {
   if (ok) {
     s.en = s.app.en;
     s.out = st_writer_new();
+    st_writer_meta(s.out, SCORES, CALM_VERSION);
     ok = score(&s, o, &e);
   }
   if (s.out) st_writer_free(s.out);

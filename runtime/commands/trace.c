@@ -51,7 +51,7 @@ bool trace_write(Profile *p, double end, RtError *e) {
   Trace *t = rt_alloc(1, sizeof *t);
   *t = (Trace){.p = p, .e = e, .ok = true};
   long long events = p->phases.n + m->steps.n;
-  put(t, "{\"displayTimeUnit\": \"ms\",\n\"otherData\": {\"seconds\": %.6f, \"isa\": \"%s\", \"precision\": \"%s\", \"cut\": %s},\n\"traceEvents\": [\n", end - p->start, p->isa,
+  put(t, TRACE_BEGIN ": %.6f, \"isa\": \"%s\", \"precision\": \"%s\", \"cut\": %s},\n\"traceEvents\": [\n", end - p->start, p->isa,
       precision_name(p->precision), m->cut ? "true" : "false");
   name_track(t, TRACK_PHASES, "phases", -1);
   name_track(t, TRACK_STEPS, "steps", -1);

@@ -28,6 +28,7 @@ typedef struct Drawing {
   int nconnection;
 } Drawing;
 
+#define DRAW_BEGIN "<svg xmlns=\"http://www.w3.org/2000/svg\" data-made-by=\"calm\""      // what a picture is known by
 // To be freed. Lengths are in pixels; whoever shows it may scale it.
 char *draw_svg(const Drawing *d);
 #endif

@@ -177,7 +177,7 @@ static void lay_out(Svg *s) {
 // ---- what is written
 
 static void begin(Svg *s) {
-  markup_say(&s->out, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %.0f %.0f\" width=\"%.0f\" height=\"%.0f\" font-family=\"sans-serif\">\n<title>", s->width, s->height,
+  markup_say(&s->out, DRAW_BEGIN " viewBox=\"0 0 %.0f %.0f\" width=\"%.0f\" height=\"%.0f\" font-family=\"sans-serif\">\n<title>", s->width, s->height,
       s->width, s->height);
   markup_words(&s->out, s->d->title);
   static const char STYLE[] =

@@ -85,13 +85,21 @@ bool file_target(const char *path, char out[PATH_MAX]) {
 
 static bool same_file(const struct stat *a, const struct stat *b) { return a->st_dev == b->st_dev && a->st_ino == b->st_ino; }
 
+// Which of standard output and error a file is; -1: neither.
+static int own_stream(const struct stat *st) {
+  struct stat own;
+  for (int fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++)
+    if (fstat(fd, &own) == 0 && same_file(&own, st)) return fd;
+  return -1;
+}
+
 int file_open_in_place(const char *path) {
-  struct stat st, own;
+  struct stat st;
   errno = 0;
   if (stat(path, &st) != 0) return errno = errno == ENOENT ? 0 : errno, -1;
   bool opens = S_ISFIFO(st.st_mode) || S_ISCHR(st.st_mode);      // by its name too
-  for (int fd = STDOUT_FILENO; !opens && fd <= STDERR_FILENO; fd++)
-    if (fstat(fd, &own) == 0 && same_file(&own, &st)) return fcntl(fd, F_DUPFD_CLOEXEC, 3);
+  int own = opens ? -1 : own_stream(&st);
+  if (own >= 0) return fcntl(own, F_DUPFD_CLOEXEC, 3);
   if (S_ISREG(st.st_mode)) return errno = 0, -1;
   if (S_ISDIR(st.st_mode)) return errno = EISDIR, -1;
   if (S_ISBLK(st.st_mode)) return errno = ENOTSUP, -1;
@@ -122,6 +130,26 @@ bool file_is_input(const char *out, const char *in) {
   if (stat(out, &s.st) != 0 || S_ISCHR(s.st.st_mode) || stat(in, &st) != 0) return false;
   if (S_ISDIR(st.st_mode)) file_each(in, seek_file, &s);
   return s.found || same_file(&st, &s.st);
+}
+
+static bool has_mark(const FileMap *m, const FileMark *k) {
+  size_t n = strlen(k->says);
+  return m->size >= k->at + n && !memcmp(m->data + k->at, k->says, n) && (!k->within || memmem(m->data, m->size, k->within, strlen(k->within)));
+}
+
+bool file_is_of(const char *path, const FileMark *kind, int n) {
+  RtError ignored;
+  FileMap m;
+  bool is = false;
+  if (!file_map(&m, path, &ignored)) return false;
+  for (int i = 0; i < n && !is; i++) is = has_mark(&m, &kind[i]);
+  file_unmap(&m);
+  return is;
+}
+
+bool file_takes_place(const char *path, const FileMark *kind, int n) {
+  struct stat st;
+  return stat(path, &st) != 0 || !S_ISREG(st.st_mode) || !st.st_size || own_stream(&st) >= 0 || file_is_of(path, kind, n);
 }
 
 // The directory that path is, or the nearest above it that is there: held open, or -1.

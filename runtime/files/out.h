@@ -35,6 +35,15 @@ int file_open_in_place(const char *path);
 const char *file_why(int why);
 // Whether a file that is written would take the place of one that is read: `in` is the same file (by device and inode), or a directory with that file.
 bool file_is_input(const char *out, const char *in);
+// How a kind of file is known that calm makes: by what stands at a place of it, and (within, unless NULL) anywhere in it.
+typedef struct FileMark {
+  size_t at;
+  const char *says, *within;
+} FileMark;
+bool file_is_of(const char *path, const FileMark *kind, int n);               // whether it can be read and is of one of n kinds
+// Whether a file that is written takes the place of nothing of a user's: nothing is at path, no regular file, an empty one, what standard
+// output or error goes to anyway, or one of n kinds.
+bool file_takes_place(const char *path, const FileMark *kind, int n);
 // Whether path, which need not be there yet, is directory `in` or would be made in it, however deep (by device and inode).
 bool file_lies_in(const char *path, const char *in);
 // Syncs the directory that path is in, where that can be; false with errno.

@@ -51,6 +51,18 @@ build tiny.calm -o app; build tiny.calm -o fresh
 [ -L app ] && [ -L fresh ] && [ -x bin/fresh ] && cmp -s bin/app bin/fresh || fail "links were not followed: $(ls -l . bin)"
 rm app fresh; mv bin/app app
 
+# --- so do what --emit asks for, in the place of another such, and a picture
+for kind in tree graph plan llvm asm obj; do
+  echo 'my notes' >mine; keeps 'the output of --emit mine: a file is there that is no output of --emit of calmc' "$CALMC" build tiny.calm --emit=$kind -o mine
+  cp object emitted; ln -sf emitted to_emitted
+  for again in 1 2; do expect 0 "wrote to_emitted" "$CALMC" build tiny.calm --emit=$kind -o to_emitted; done
+  ! cmp -s emitted object && [ -L to_emitted ] && : >mine && expect 0 'wrote mine' "$CALMC" build tiny.calm --emit=$kind -o mine
+  cmp mine emitted
+done
+head -n 1 mine >/dev/null; echo '<svg xmlns="http://www.w3.org/2000/svg"></svg>' >mine; keeps 'no picture of calmc' "$CALMC" draw spec.calm -o mine
+keeps 'no picture of calmc' "$CALMC" draw spec.calm -o emitted
+rm mine emitted to_emitted
+
 # --- devices: written where they are, and nothing is left elsewhere
 rm -f said; ls -A >before
 for what in '' --emit=plan --emit=obj; do
@@ -83,10 +95,21 @@ keeps 'run/log.csv: this command reads it' ./app train --data run/log.csv --step
 keeps 'run/last/theta.safetensors: this command reads it' ./app train --data rows.jsonl --params run/last --steps 2 --out run --overwrite
 rm rows.link theta.hard config.link hard.json
 
-# a single file that was named takes the place of what was there, through a link too; what was made is said
-echo old >dump.real; ln -s dump.real dump
-./new eval --data pairs.jsonl --out dump 2>err >/dev/null || fail "eval: $(cat err)"
-[ -L dump ] && [ "$(wc -l <dump.real)" = 2 ] && grep -q '^wrote dump: 2 rows$' err || fail "--out: $(cat dump.real err)"
+# a single file that was named takes the place of its like alone, or of an empty file, through a link too; what was made is said
+: >dump.real; ln -s dump.real dump
+for again in 1 2; do
+  ./new eval --data pairs.jsonl --out dump 2>err >/dev/null || fail "eval: $(cat err)"
+  [ -L dump ] && [ "$(wc -l <dump.real)" = 2 ] && grep -q '^wrote dump: 2 rows$' err || fail "--out: $(cat dump.real err)"
+done
+echo '{"line": 1}' >mine; cp base/model.safetensors mine.st
+for out in mine mine.st run/log.csv run/last/theta.json; do
+  keeps "cannot write $out: a file is there that is no result of eval of calm's.*remove it" ./new eval --data pairs.jsonl --out $out
+  keeps "cannot write $out: a file is there that is no result of score of calm's" ./app score --data rows.jsonl --out $out
+  keeps "cannot write $out: a file is there that is no trace of calm's" ./app score --data rows.jsonl --out score.st --trace $out
+done
+keeps 'dump: a file is there that is no result of score' ./app score --data rows.jsonl --out dump
+for again in 1 2; do ./app score --data rows.jsonl --out score.st --trace trace.json 2>err || fail "score: $(cat err)"; done
+rm mine mine.st trace.json
 ./app score --data rows.jsonl --out score.st 2>err || fail "score: $(cat err)"
 tensors=$(head -c $(($(od -An -tu4 -N4 score.st) + 8)) score.st | tail -c +9 | grep -ao '"dtype"' | wc -l)
 grep -q "^wrote score.st: $tensors tensors\$" err || fail "score of $tensors tensors says $(cat err)"
