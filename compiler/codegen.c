@@ -2,7 +2,9 @@
 // say why, and where there is no memory to load it, calmc can still start.
 #include <dlfcn.h>
 #include <stdio.h>
+#include <string.h>
 
+#include "codegen_gen/codegen_build.h"
 #include "driver.h"
 #include "dsl/base/alloc.h"
 
@@ -14,16 +16,17 @@ typedef struct Job {
   const char *name;
 } Job;
 
-// The library's only door.
+// The library's only door. One of another build, which lies where a calmc was copied to, would take a plan for what it is not.
 static LlvmEmit *open_generator(void) {
   char path[PATH_MAX];
   if (!find_library(CODEGEN_LIBRARY, NULL, path)) return NULL;
   void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-  const char *why = library ? NULL : dlerror(), *lacks = why ? ran_out_of(why) : NULL;
+  const char *why = library ? NULL : dlerror(), *lacks = why ? ran_out_of(why) : NULL, *build = library ? dlsym(library, "calm_codegen_build") : NULL;
   LlvmEmit *const *emit = library ? dlsym(library, "calm_llvm_emit") : NULL;
-  if (emit) return *emit;
+  if (emit && build && !strcmp(build, CODEGEN_BUILD)) return *emit;
   if (lacks) tell_out_of("code generation", lacks);
-  else fprintf(stderr, "error: cannot load the code generator: %s\n", why ? why : "it has another version");
+  else if (why) fprintf(stderr, "error: cannot load the code generator %s: %s\n", path, why);
+  else fprintf(stderr, "error: %s, which calmc needs, is of another build than this calmc; copy both together, build calm again, or install it with `cmake --install BUILD --prefix DIR`\n", path);
   return NULL;
 }
 

@@ -16,6 +16,7 @@ typedef enum EmitKind {
 typedef void LlvmEmit(const Plan *p, const char *json, const char *alone, const char *path, EmitKind what, Buf *out);
 LlvmEmit llvm_emit;
 extern LlvmEmit *const calm_llvm_emit;             // what calmc, which loads this folder as a library, asks it for
+extern const char calm_codegen_build[];            // and which build it is of
 // Names of the instruction-set paths a program carries, best first; NULL after the last.
 const char *llvm_isa_name(int i);
 // The matrix micro-kernels of every instruction set, as an object (used by the build of calm itself: tool calm-mkgen).

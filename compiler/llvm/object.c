@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "codegen_gen/codegen_build.h"
 #include "dsl/base/alloc.h"
 #include "dsl/base/bug.h"
 #include "runtime/abi/abi.h"
@@ -212,6 +213,7 @@ static void isa_tables(Cg *g, const Plan *p, const char *path, LLVMValueRef *of)
 }
 
 LlvmEmit *const calm_llvm_emit = llvm_emit;
+const char calm_codegen_build[] = CODEGEN_BUILD;
 
 static bool is_number(int member) { return member == OF_JSON_LEN || member == OF_ISA_COUNT || member == OF_SCRATCH_BYTES; }
 

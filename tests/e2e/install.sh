@@ -29,7 +29,11 @@ refuses "libcalm_rt.a, which calmc needs, is neither in $dir/prefix/bin/ nor in 
 mv hidden.a prefix/lib/calm/libcalm_rt.a
 mv prefix/lib/calm/calm_codegen.so hidden.so
 refuses "calm_codegen.so, which calmc needs, is neither in $dir/prefix/bin/ nor in $dir/prefix/bin/../lib/calm/; build calm again, or install"
-mv hidden.so prefix/lib/calm/calm_codegen.so
+# one of another build, as where a calmc was copied beside it
+echo 'const char calm_codegen_build[] = "another"; void *calm_llvm_emit;' >other.c
+cc -shared -fPIC other.c -o prefix/lib/calm/calm_codegen.so
+refuses "lib/calm/calm_codegen.so, which calmc needs, is of another build than this calmc; copy both together, build calm again, or install"
+rm other.c; mv hidden.so prefix/lib/calm/calm_codegen.so
 path=$dir/bin
 refuses 'error: there is no C compiler `cc`, which links programs: install one (on Debian: apt-get install gcc libc6-dev)'
 # a compiler without the C library's development files

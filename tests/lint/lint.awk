@@ -4,13 +4,14 @@ function here(what, rule) { broken(FILENAME ":" FNR ": " what, rule) }
 function folder_of(path) { return sub("/[^/]*$", "", path) ? path : "." }
 function room_of(path) {                                    # the room that a file is in: the nearest folder above it that is one
   while (path ~ "/") { path = folder_of(path); if (path in may) return path }
-  return path == "dsl_gen" ? path : ""
+  return path == "dsl_gen" || path == "codegen_gen" ? path : ""
 }
 function unit_of(path) { sub("[.][chly]$", "", path); return path }
 
 # What an include names, as a path from the root; "" where it is not calm's.
 function included(how, name) {
   if (name == "parser.h") return "dsl_gen/parser.h"
+  if (name ~ "^codegen_gen/") return name
   if (name ~ "^(runtime|dsl|tests|examples|bench)/") return name
   if (how == "\"" || ("compiler/" name) in is_file) return "compiler/" name
   return ""

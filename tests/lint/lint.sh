@@ -28,8 +28,8 @@ compiler/autodiff dsl/base runtime/abi compiler/graph
 compiler/passes   dsl/base runtime/abi compiler/graph
 compiler/plan     dsl/base runtime/abi compiler/graph
 compiler/build    dsl/base dsl runtime/abi runtime/core runtime/files runtime/text compiler/model compiler/graph compiler/autodiff compiler/passes
-compiler/llvm     dsl/base runtime/abi compiler/graph compiler/plan
-compiler          dsl/base dsl runtime/abi runtime/core runtime/files runtime/text runtime/draw runtime/machine compiler/model compiler/graph compiler/autodiff compiler/passes compiler/build compiler/plan compiler/llvm
+compiler/llvm     dsl/base runtime/abi compiler/graph compiler/plan codegen_gen
+compiler          dsl/base dsl runtime/abi runtime/core runtime/files runtime/text runtime/draw runtime/machine compiler/model compiler/graph compiler/autodiff compiler/passes compiler/build compiler/plan compiler/llvm codegen_gen
 END
 }
 for d in $(rooms | sed 's/ .*//'); do [ -d "$d" ] || say "lint: no folder $d"; done

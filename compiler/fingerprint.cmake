@@ -1,0 +1,15 @@
+# cmake -DOUT=FILE.h -DDIR=SOURCES -DOF="compiler/plan/*;…" -P fingerprint.cmake: what calmc and its code-generation library know each other by,
+# a hash of the sources that both are made of.
+set(all "")
+foreach(of ${OF})
+  file(GLOB files ${DIR}/${of})
+  list(SORT files)
+  foreach(file ${files})
+    if(NOT IS_DIRECTORY ${file})
+      file(SHA256 ${file} hash)
+      string(APPEND all "${hash}")
+    endif()
+  endforeach()
+endforeach()
+string(SHA256 all "${all}")
+file(WRITE ${OUT} "// Made by compiler/fingerprint.cmake.\n#define CODEGEN_BUILD \"${all}\"\n")
