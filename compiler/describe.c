@@ -91,7 +91,7 @@ static int param_named(const Program *p, const char *name) {
 }
 
 static ProgAdapter adapter(const BAdapter *x, const Program *p) {
-  return (ProgAdapter){.model = x->model, .tensor = x->tensor, .module = x->module, .op = x->op, .down = param_named(p, x->down), .up = param_named(p, x->up),
+  return (ProgAdapter){.model = x->model, .layer = x->layer, .tensor = x->tensor, .module = x->module, .op = x->op, .down = param_named(p, x->down), .up = param_named(p, x->up),
                        .scale = x->scale, .turned = x->turned};
 }
 

@@ -1,10 +1,8 @@
 // See report.h. No script, and nothing that a reader would have to fetch; every text of the user's is escaped. Light or dark is the reader's choice.
 #include "runtime/commands/report.h"
 
-#include <ctype.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "runtime/core/core.h"
@@ -23,26 +21,9 @@ static const char HEAD[] =
     ".plot text{fill:var(--fg);font-size:12px;text-anchor:middle}.plot .right{text-anchor:end}.plot path{stroke:var(--line)}.plot polyline{fill:none;stroke-width:1.4;stroke-linecap:round}\n"
     "</style>\n";
 
-bool report_is(const char *path) {
-  RtError ignored;
-  FileMap m;
-  if (!file_map(&m, path, &ignored)) return false;
-  bool is = m.size >= sizeof BEGIN - 1 && !memcmp(m.data, BEGIN, sizeof BEGIN - 1);
-  file_unmap(&m);
-  return is;
-}
+bool report_is(const char *path) { return file_is_of(path, &(FileMark){0, BEGIN, NULL}, 1); }
 
 // ---- the composition
-
-// The layer whose block a tensor is in, by the first number of its name; 0, the embedding's, where it has none.
-static int64_t layer_of(const char *tensor, int64_t blocks) {
-  for (const char *c = tensor; *c; c++)
-    if (isdigit((unsigned char)*c) && (c == tensor || c[-1] == '.')) {
-      int64_t layer = strtoll(c, NULL, 10) + 1;
-      return layer <= blocks ? layer : blocks;
-    }
-  return 0;
-}
 
 static int64_t trained_under(const Prog *p, const char *name) {
   size_t n = strlen(name);
@@ -65,7 +46,7 @@ static DrawModel draw_model(const Prog *p, int i) {
     if (a->model != i) continue;
     if (!adapted) adapted = rt_alloc((size_t)x->blocks + 1, sizeof *adapted), m.adapter = a->op;
     char *name = rt_format("%s.%s", x->name, a->module);
-    adapted[layer_of(a->tensor, x->blocks)] += trained_under(p, name);
+    adapted[a->layer] += trained_under(p, name);
     rt_free(name);
   }
   m.adapted = adapted;
@@ -207,11 +188,10 @@ static void summary(Bytes *b, const Prog *p, const json_t *about) {
   markup_say(b, "</p>\n");
 }
 
-bool report_write(const char *path, const Prog *p, const TrainSettings *set, const char *about_path, const char *log, RtError *e) {
-  TrainTable t = {0};
+bool report_write(const char *path, const Prog *p, const TrainSettings *set, const char *about_path, const char *log, TrainTable *t, RtError *e) {
   Bytes b = {0};
   json_t *about = rtj_object_file(about_path, 0, e);
-  bool ok = about && trainlog_read(&t, log, POINTS, e);
+  bool ok = about && trainlog_read_on(t, log, POINTS, e);
   if (ok) {
     bytes_put(&b, BEGIN, sizeof BEGIN - 1);
     markup_say(&b, "<html lang=\"en\"><head><title>"), markup_words(&b, p->spec), markup_say(&b, "</title>");
@@ -219,16 +199,16 @@ bool report_write(const char *path, const Prog *p, const TrainSettings *set, con
     markup_say(&b, "</head><body>\n<h1>"), markup_words(&b, p->spec), markup_say(&b, "</h1>\n");
     summary(&b, p, about);
     composition(&b, p);
-    plot(&b, &t, "loss", "Loss, nats per labelled token");
-    plot(&b, &t, "lr", "Learning rate");
-    plot(&b, &t, "tokens_per_s", "Tokens per second");
-    last_figures(&b, &t);
+    plot(&b, t, "loss", "Loss, nats per labelled token");
+    plot(&b, t, "lr", "Learning rate");
+    plot(&b, t, "tokens_per_s", "Tokens per second");
+    last_figures(&b, t);
     settings(&b, set);
     markup_say(&b, "<h2>Run and hashes</h2>\n<details><summary>theta.json</summary>\n<table>\n");
     values(&b, "", about);
     markup_say(&b, "</table></details>\n</body></html>\n");
     ok = file_save(path, b.s, b.n, e);
   }
-  rt_free(b.s), trainlog_free(&t), json_decref(about);
+  rt_free(b.s), json_decref(about);
   return ok;
 }

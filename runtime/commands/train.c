@@ -234,7 +234,7 @@ int cmd_train(const Options *o) {
   bool ok = app_open(&t.app, o, &e);
   t.en = t.app.en, t.id.models = t.app.models;
   ok = ok && (o->check ? check_data(&t, o, &e) : o->dry_run ? dry_run(&t, o, &e) : train(&t, o, &sig, &e));
-  trainlog_close(t.log);
+  trainlog_close(t.log), trainlog_free(&t.curves);
   if (t.half_line) fputc('\n', stderr);
   if (ok && t.nothing) say_nothing(&t);
   else if (ok && !o->check && !o->dry_run) say_done(&t, sig);

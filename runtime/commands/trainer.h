@@ -35,6 +35,7 @@ typedef struct Trainer {
   RunData run_data;
   CheckpointDraft *best;       // of the best parameters so far, to be put in best/ with the next last/; NULL: best/ has them
   TrainLog *log;
+  TrainTable curves;           // what the report has read of it
   double *each;                // the last look's loss of each held-out file
   double told;                 // when the last line of progress was shown
   int64_t dead_since;          // the first of the last steps whose gradient was 0, or 0

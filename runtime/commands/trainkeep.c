@@ -35,10 +35,10 @@ static bool save_both(Trainer *t, RtError *e) {
 }
 
 // Once there is a log: what the one of an earlier run says, which is replaced with the first save, is not of this one.
-static bool save_report(const Trainer *t, RtError *e) {
+static bool save_report(Trainer *t, RtError *e) {
   if (!t->log) return true;
   char *about = file_join(t->dir.last, CHECKPOINT_ABOUT);
-  bool ok = report_write(t->dir.report, t->en->prog, &t->set, about, t->dir.log, e);
+  bool ok = report_write(t->dir.report, t->en->prog, &t->set, about, t->dir.log, &t->curves, e);
   rt_free(about);
   return ok;
 }

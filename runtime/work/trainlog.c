@@ -30,15 +30,8 @@ struct TrainLog {
 static const char HEADER[] = "step,tokens,loss,lr,grad_norm,tokens_per_s,held_out_loss";
 enum { STEP, TOKENS, LOSS, TOKENS_PER_S = 5, FIXED = 7 };            // columns of it
 
-bool trainlog_is(const char *path) {
-  RtError ignored;
-  FileMap m;
-  if (!file_map(&m, path, &ignored)) return false;
-  size_t n = strlen("step,tokens,loss,");            // columns after these may come and go
-  bool is = m.size >= n && !memcmp(m.data, HEADER, n);
-  file_unmap(&m);
-  return is;
-}
+// Columns behind these may come and go.
+bool trainlog_is(const char *path) { return file_is_of(path, &(FileMark){0, "step,tokens,loss,", NULL}, 1); }
 
 // ---- fields
 
@@ -276,36 +269,60 @@ static bool line_looked(const char *at, const char *nl) {
   return at && at < nl && *at != ',';
 }
 
-static void table_row(TrainTable *t, int64_t *room, const char *at, const char *nl) {
+static void table_row(TrainTable *t, TrainRow at_place, const char *at, const char *nl) {
   Fields line = fields_of(at, (size_t)(nl - at));
-  if (t->rows == *room) t->value = rt_realloc(t->value, (size_t)(*room = 2 * *room + 64), (size_t)t->n * sizeof *t->value);
+  if (t->rows == t->room) {
+    t->room = 2 * t->room + 64;
+    t->value = rt_realloc(t->value, (size_t)t->room, (size_t)t->n * sizeof *t->value);
+    t->row = rt_realloc(t->row, (size_t)t->room, sizeof *t->row);
+  }
   for (int k = 0; k < t->n; k++) t->value[t->rows * t->n + k] = k < line.n && *line.v[k] ? strtod(line.v[k], NULL) : NAN;
-  t->rows++;
+  t->row[t->rows++] = at_place;
   fields_free(&line);
 }
 
-bool trainlog_read(TrainTable *t, const char *path, int64_t most, RtError *e) {
-  FileMap m;
-  *t = (TrainTable){0};
-  if (!file_map(&m, path, e)) return false;
-  const char *at = (const char *)m.data, *end = at + m.size, *nl = line_end(at, end), *first = nl ? nl + 1 : end;
-  Fields head = nl ? fields_of(at, (size_t)(nl - at)) : (Fields){0};
-  t->name = rt_alloc((size_t)head.n, sizeof *t->name);
-  for (; t->n < head.n; t->n++) t->name[t->n] = tag_of(head.v[t->n]);
-  int64_t lines = 0, looks = 0, room = 0;
-  for (at = first; (nl = line_end(at, end)); at = nl + 1) lines++, looks += line_looked(at, nl);
-  int64_t each = lines / most + 1, each_look = looks / most + 1, line = 0, look = 0;
-  for (at = first; (nl = line_end(at, end)); at = nl + 1) {
-    bool looked = line_looked(at, nl);
-    line++, look += looked;
-    if (line % each == 0 || line == lines || (looked && (look % each_look == 0 || look == looks))) table_row(t, &room, at, nl);
+// Of the rows those that are evenly apart, for as many lines as there are now: the distances double, so that whoever is left was never dropped.
+static void table_thin(TrainTable *t, int64_t most) {
+  int64_t n = 0;
+  while (t->lines / t->each >= most) t->each *= 2;
+  while (t->looks / t->each_look >= most) t->each_look *= 2;
+  for (int64_t i = 0; i < t->rows; i++) {
+    const TrainRow r = t->row[i];
+    if (r.line % t->each && r.line != t->lines && !(r.look && (r.look % t->each_look == 0 || r.look == t->looks))) continue;
+    memmove(t->value + n * t->n, t->value + i * t->n, (size_t)t->n * sizeof *t->value);
+    t->row[n++] = r;
   }
-  fields_free(&head), file_unmap(&m);
+  t->rows = n;
+}
+
+bool trainlog_read_on(TrainTable *t, const char *path, int64_t most, RtError *e) {
+  FileMap m;
+  if (!file_map(&m, path, e)) return false;
+  if (t->at > m.size) trainlog_free(t);            // it is another log
+  const char *at = (const char *)m.data + t->at, *end = (const char *)m.data + m.size, *nl = line_end(at, end);
+  if (!t->at && nl) {
+    Fields head = fields_of(at, (size_t)(nl - at));
+    t->name = rt_alloc((size_t)head.n, sizeof *t->name);
+    for (; t->n < head.n; t->n++) t->name[t->n] = tag_of(head.v[t->n]);
+    fields_free(&head);
+    t->each = t->each_look = 1;
+    at = nl + 1, nl = line_end(at, end);
+  }
+  for (const char *after; nl; at = nl + 1, nl = after) {
+    bool looked = line_looked(at, nl);
+    after = line_end(nl + 1, end);
+    t->lines++, t->looks += looked;
+    if (t->lines % t->each == 0 || looked || !after) table_row(t, (TrainRow){t->lines, looked ? t->looks : 0}, at, nl);
+    if (t->rows > 4 * most) table_thin(t, most);
+  }
+  t->at = (size_t)(at - (const char *)m.data);
+  if (t->rows) table_thin(t, most);
+  file_unmap(&m);
   return true;
 }
 
 void trainlog_free(TrainTable *t) {
   for (int k = 0; k < t->n; k++) rt_free(t->name[k]);
-  rt_free(t->name), rt_free(t->value);
+  rt_free(t->name), rt_free(t->value), rt_free(t->row);
   *t = (TrainTable){0};
 }

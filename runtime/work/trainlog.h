@@ -22,13 +22,21 @@ TrainLog *trainlog_open(const char *path, const char *events, int64_t keep, cons
 bool trainlog_add(TrainLog *l, const TrainLine *x, RtError *e);
 void trainlog_close(TrainLog *l);
 
-// A log as numbers: of its steps, and of those among them at which held-out data was looked at, about `most` each, evenly, and the last.
+// A log as numbers: of its steps, and of those among them at which held-out data was looked at, half of `most` to `most` each, evenly, and the last.
+typedef struct TrainRow {
+  int64_t line, look;          // which of the lines, and of those of looks (0: none), from 1 on
+} TrainRow;
 typedef struct TrainTable {
   char **name;                 // of columns, as text
   int n;
   double *value;               // rows of n; NaN where a field is empty
   int64_t rows;
+  size_t at;                   // bytes that were read; the rest is of trainlog_read_on
+  TrainRow *row;
+  int64_t lines, looks, each, each_look, room;
 } TrainTable;
-bool trainlog_read(TrainTable *t, const char *path, int64_t most, RtError *e);      // trainlog_free in any case
+// Reads what was added to the log since the last time, all of it into a table of zeros: a run that looks at its log again and again reads it once.
+// A line that is not whole yet waits for the next time. To be freed with trainlog_free in any case.
+bool trainlog_read_on(TrainTable *t, const char *path, int64_t most, RtError *e);
 void trainlog_free(TrainTable *t);
 #endif

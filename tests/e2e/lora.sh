@@ -23,6 +23,16 @@ for n in llama gpt2; do
   awk '{ exit $3 != $5 }' said || fail "the adapter has another loss: $(cat said)"
 done
 
+# --- the report draws an adapter at the layer whose block has its product, whatever number stands in the product's name
+cp -r base moved; LC_ALL=C sed -i 's/"model\./"m.9.s./g' moved/model.safetensors; sed -i 's/LlamaForCausalLM/MovedForCausalLM/' moved/config.json
+{ sed 's/^arch llama for "LlamaForCausalLM"/arch moved for "MovedForCausalLM"/; s/prefix "model."/prefix "m.9.s."/' "$root/dsl/std/llama.calm"
+  sed 's/"base"$/"moved"/; s/"rows.jsonl"/"moved.jsonl"/; s/steps = 10/steps = 1/' llama.calm; } >moved.calm
+cp "$root/tests/parity/fixture/rows.jsonl" moved.jsonl
+build moved.calm -o moved_app
+./moved_app train --out moved.run 2>err || fail "train: $(cat err)"
+"$CALMC" draw moved.calm -o drawn.svg 2>err || fail "draw: $(cat err)"
+sed -n 's/^<div class="drawn">//; /^<svg xmlns/,/^<\/svg>/p' moved.run/report.html | cmp - drawn.svg || fail "an adapter is at another layer than calmc draw's"
+
 # --- no gradient of a frozen product: what is summed over tokens has the rank as one of its extents
 "$CALMC" build llama.calm --emit=plan -o plan 2>err || fail "plan: $(cat err)"
 grep -E '^k[0-9]+ dw ' plan >dw

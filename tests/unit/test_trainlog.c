@@ -174,6 +174,58 @@ static void unwritable(void **state) {
   assert_non_null(strstr(e.text, path));
 }
 
+// ---- read as a table
+
+// Lines of steps from..to, the loss a hundredth of the step, held-out data looked at every 10th; a part of a line behind them. at: where to write.
+static long put_lines(const char *mode, long at, int from, int to, double loss, const char *part) {
+  FILE *f = fopen(log_path, mode);
+  assert_non_null(f);
+  fseek(f, at, SEEK_SET);
+  if (from == 1) fputs("step,tokens,loss,lr,grad_norm,tokens_per_s,held_out_loss\n", f);
+  for (int k = from; k <= to; k++) {
+    fprintf(f, "%06d,%06d,%09.2f,1,1,1,", k, k, loss ? loss : k / 100.0);
+    fputs(k % 10 ? "\n" : "7\n", f);
+  }
+  fputs(part, f);
+  long end = ftell(f);
+  fclose(f);
+  return end;
+}
+
+static void same_table(const TrainTable *a, const TrainTable *b) {
+  assert_true(a->rows == b->rows && a->n == b->n && a->lines == b->lines && a->looks == b->looks);
+  for (int64_t i = 0; i < a->rows * a->n; i++) assert_true(a->value[i] == b->value[i] || (isnan(a->value[i]) && isnan(b->value[i])));
+}
+
+// What a table has of a log that grows is what it has of the whole, and what was read once is not read again: a run's reports cost what its log does, once.
+static void read_on(void **state) {
+  (void)state;
+  enum { MOST = 100 };
+  TrainTable grown = {0}, whole = {0};
+  RtError e;
+  const int to[] = {1, 2, 57, 99, 1234, 1235, 5000, 5009};
+  long end = 0;
+  for (size_t i = 0; i < sizeof to / sizeof *to; i++) {
+    int from = i ? to[i - 1] + 1 : 1;
+    end = put_lines(i ? "r+" : "w", end, from, to[i], 0, "");
+    put_lines("r+", end, 2, 1, 0, "009999,1");     // no line yet
+    assert_true(trainlog_read_on(&grown, log_path, MOST, &e));
+    assert_true(grown.lines == to[i] && grown.looks == to[i] / 10 && grown.value[(grown.rows - 1) * grown.n] == to[i] && grown.rows <= 2 * MOST + 2);
+    for (int64_t k = 0; k < grown.rows; k++) assert_true(grown.value[k * grown.n + 2] == grown.value[k * grown.n] / 100);
+    put_lines("r+", 0, 1, to[i], 5, "");           // what was read is another now
+  }
+  put_lines("w", 0, 1, 5009, 0, "");
+  assert_true(trainlog_read_on(&whole, log_path, MOST, &e));
+  same_table(&grown, &whole);
+  int64_t steps = 0;
+  for (int64_t k = 0; k < whole.rows; k++) steps += (int64_t)whole.value[k * whole.n] % whole.each == 0;
+  assert_true(steps >= MOST / 2 && steps <= MOST);
+  // another log in its place
+  put_lines("w", 0, 1, 3, 0, "");
+  assert_true(trainlog_read_on(&whole, log_path, MOST, &e) && whole.lines == 3 && whole.rows == 3);
+  trainlog_free(&grown), trainlog_free(&whole);
+}
+
 static int start(void **state) {
   (void)state;
   if (!mkdtemp(dir)) return -1;
@@ -187,6 +239,6 @@ static int end(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(known_answer), cmocka_unit_test(same_numbers), cmocka_unit_test(unwritable)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(known_answer), cmocka_unit_test(same_numbers), cmocka_unit_test(unwritable), cmocka_unit_test(read_on)};
   return cmocka_run_group_tests(tests, start, end);
 }
