@@ -40,7 +40,8 @@ sources() {
   done
 }
 
-# What rows are made of: tools, data, base models. Data is made every time, from the same sources into the same bytes; what it is stands in every result.
+# What rows are made of: tools, data, base models. Data is made every time, from the same sources into the same bytes, and a file that is the same already stays; what it
+# is stands in every result.
 prepare() {
   own_directory "$out"
   out=$(cd "$out" && pwd)
@@ -62,7 +63,9 @@ prepare() {
     echo "$mark" >tools/.of
   fi
   if [ -n "$quick" ]; then quick_models; else ln -sfn "$models/$anchor" models/anchor; ln -sfn "$models/$augment" models/augment; fi
-  make_rows data >data.txt
+  rm -rf data.new && mkdir data.new
+  make_rows data.new >data.txt
+  renewed data.new data
   (cd data && ../tools/overlap $trained -- $held) || { say "held-out text stands in a training part; nothing is trained"; exit 1; }
   data_hash=$(cd data && sha $trained $held)
 }
@@ -121,9 +124,14 @@ made() {
   kept=$cache/$experiment-$1-$key made=$cache/$experiment-$1-$key/model
   [ ! -f "$made/SHA256SUMS" ] || return 0
   mkdir -p "$kept"
-  say "training $1 ($n steps of $batch tokens), once: $kept"
-  fit make_$1 "$kept" $part.jsonl ${part}_dev.jsonl $n --seed 1
-  ./programs/make_$1 export "$made" --params "$kept/run/best" --data data/${part}_dev.jsonl --overwrite >"$kept/exported" 2>>log
+  exec 7>>"$kept/.lock"
+  flock -n 7 || { say "$kept: another run makes it; waiting"; flock 7; }
+  if [ ! -f "$made/SHA256SUMS" ]; then
+    say "training $1 ($n steps of $batch tokens), once: $kept"
+    fit make_$1 "$kept" $part.jsonl ${part}_dev.jsonl $n --seed 1
+    ./programs/make_$1 export "$made" --params "$kept/run/best" --data data/${part}_dev.jsonl --overwrite >"$kept/exported" 2>>log
+  fi
+  exec 7>&-
 }
 # random_model: the augment's config.json with weights that were never trained; its directory in $made
 random_model() {

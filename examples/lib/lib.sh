@@ -7,8 +7,8 @@ build_calm() {
   sh "$root/scripts/setup"
   launcher=
   command -v ccache >/dev/null && launcher=-DCMAKE_C_COMPILER_LAUNCHER=ccache
-  cmake -S "$root" -B "$root/build" -G Ninja $launcher >/dev/null
-  ninja -C "$root/build" calmc >&2
+  mkdir -p "$root/build"
+  (flock 8 && cmake -S "$root" -B "$root/build" -G Ninja $launcher >/dev/null && ninja -C "$root/build" calmc >&2) 8>>"$root/build/.calm-example.lock"
   calmc=$root/build/calmc
 }
 
@@ -19,7 +19,7 @@ tool() {
 }
 
 # own_directory DIR: makes DIR, or takes one that an earlier run made (it is marked, or under build/), whose results are then replaced; ends the script
-# where DIR holds what no run made.
+# where DIR holds what no run made, or another run is at work there. The mark is held locked, through descriptor 9, by the run and what it starts.
 own_directory() {
   case $1 in
     "$root"/build/?*) ;;
@@ -29,7 +29,16 @@ own_directory() {
        fi ;;
   esac
   mkdir -p "$1"
-  : >"$1/.calm-example"
+  exec 9>>"$1/.calm-example"
+  flock -n 9 || { echo "--out $1: another run is at work there (process $(cat "$1/.calm-example")); wait for it, or give another directory" >&2; exit 1; }
+  echo $$ >"$1/.calm-example"
+}
+
+# renewed MADE DIR: what MADE has new or otherwise than DIR takes its place there; the rest stays as it is, for whoever reads it. MADE is gone then.
+renewed() {
+  mkdir -p "$2"
+  for made_file in "$1"/*; do cmp -s "$made_file" "$2/${made_file##*/}" || mv "$made_file" "$2"; done
+  rm -rf "$1"
 }
 
 # build_rates DIR: makes DIR/rates, which says what this machine can do at most (rates.c)

@@ -34,6 +34,12 @@ diff -r before low/results >differ || fail "gone on with, the result is another:
 [ "$(grep -c '^wrote' err)" = 1 ] || fail "more than a row was computed: $(cat err)"
 sh "$low/run" --quick --out low >said 2>err || fail "nothing to do: $(tail -n 5 err)"
 ! grep -q '^wrote' err || fail "computed again: $(cat err)"
+# two at once: the second says so and touches nothing; data that is the same is not written again
+files() { (cd low && find data rows results -type f -printf '%p %i %T@\n' | sort); }
+files >before.files
+echo $$ >low/.calm-example; (flock 9 && expect 1 "low: another run is at work there (process $$); wait for it" sh "$low/run" --quick --out low) 9>>low/.calm-example || exit 1
+sh "$low/run" --quick --out low --row single >said 2>err || fail "nothing to do: $(tail -n 5 err)"
+files | diff before.files - || fail "files were written again"
 rm low/results/single-1.json
 echo other >low/rows/single-1/of
 expect 1 'single-1: was begun with other data, models or settings' sh "$low/run" --quick --out low --row single
