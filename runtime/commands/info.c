@@ -108,6 +108,12 @@ static const SettingFiles *text_of(const Info *in, const SettingFiles *spec) {
   return in->a->models->streams.n > 1 && are_there(spec) ? spec : &NONE;
 }
 
+// The held-out files of the spec, under the same condition: their rows may be longer than those of training.
+static const SettingFiles *held_of(const Info *in) {
+  static const SettingFiles NONE = {0};
+  return (in->data.n || in->a->models->streams.n > 1) && are_there(&in->set.validate) ? &in->set.validate : &NONE;
+}
+
 static bool part_for(const App *a, const SettingFiles *files, RtError *e) {
   DataFile *f = files->n ? data_open_all(files->of, files->n, e) : NULL;
   bool ok = !files->n || (f && app_part_for(a, f, e));
@@ -124,7 +130,7 @@ static bool part(const Info *in, RtError *e) {
     const SettingFiles spec = {.n = path != NULL, .of = {{.path = path}}};
     if (!part_for(in->a, text_of(in, &spec), e)) return false;
   }
-  return part_for(in->a, text_of(in, &in->set.data), e);
+  return part_for(in->a, text_of(in, &in->set.data), e) && part_for(in->a, held_of(in), e);
 }
 
 static bool add_eval(const Info *in, json_t *m, RtError *e) {
@@ -145,15 +151,15 @@ static bool add_eval(const Info *in, json_t *m, RtError *e) {
 static bool add_train(const Info *in, json_t *m, RtError *e) {
   const App *a = in->a;
   TrainSettings set = in->set;
-  Shape s;
-  int64_t data;
+  Shape s, look;
+  int64_t data, held;
   if (a->en->entry[ENTRY_TRAIN] < 0 || !a->prog->nparam) return true;
   set.tokens_cap = opt_int(in->o->info_cap, set.tokens_cap);
   if (!shape_of(a, text_of(in, &set.data), settings_step_tokens(&set), set.shuffle, &s, &data, e)) return false;
-  Shape look = shape_of_text(a->models, set.tokens_cap);
+  if (!shape_of(a, held_of(in), set.tokens_cap, false, &look, &held, e)) return shape_free(&s), false;
   Load l = {.training = true, .tables = s.tables, .nstep = 1, .step = {{a->en->entry[ENTRY_TRAIN], s.tokens, s.rows}}};
   if (set.validate.n) l.step[l.nstep++] = (StepLoad){a->en->entry[ENTRY_LOSS], look.tokens, look.rows};
-  json_object_set_new(m, "train", command_json(a, &l, settings_step_tokens(&set), data));
+  json_object_set_new(m, "train", command_json(a, &l, settings_step_tokens(&set), size_sum(data, held)));
   shape_free(&s), shape_free(&look);
   return true;
 }
@@ -169,11 +175,13 @@ static bool add_budget(const Info *in, json_t *m, RtError *e) {
   if (!allowed.limits.asked || allowed.en->entry[ENTRY_TRAIN] < 0 || !allowed.prog->nparam) return true;
   DataFile *f = files ? data_open_all(files->of, files->n, e) : NULL;
   Data *d = f ? feed_look(allowed.models, f, e) : NULL;
-  bool ok = d || !in->data.n, fits = budget_train(&allowed, set, d, NULL, 0, &b, &why);
+  DataFile *held = held_of(in)->n ? data_open_all(held_of(in)->of, held_of(in)->n, e) : NULL;
+  Data *look = held ? feed_look(allowed.models, held, e) : NULL;
+  bool ok = (d || !in->data.n) && (look || !held_of(in)->n), fits = budget_train(&allowed, set, d, look, 0, &b, &why);
   char *words = fits ? budget_words(set, &b) : rt_strdup(why.text);
   json_object_set_new(m, "budget", json_pack("{s:I, s:b, s:s}", "bytes", (json_int_t)allowed.limits.asked, "fits", fits, "words", words));
   if (fits) json_object_set_new(json_object_get(m, "budget"), "tokens", json_integer(b.cap)), json_object_set_new(json_object_get(m, "budget"), "again", json_boolean(b.lean));
-  rt_free(words), feed_looked(f, d), data_close(f);
+  rt_free(words), feed_looked(f, d), data_close(f), feed_looked(held, look), data_close(held);
   return ok;
 }
 

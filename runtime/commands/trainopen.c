@@ -281,7 +281,8 @@ bool train_check_memory(Trainer *t, const Options *o, RtError *e) {
   TrainSettings s = t->set;
   s.tokens_cap = t->budget.cap;
   frozen_choose(&t->frozen, a, o, &s, t->look, t->look_held, t->budget.lean, t->budget.left);
-  Shape step = shape_of_data(a->models, t->look, settings_step_tokens(&s), s.shuffle), held = shape_of_text(a->models, s.tokens_cap);
+  Shape step = shape_of_data(a->models, t->look, settings_step_tokens(&s), s.shuffle);
+  Shape held = t->look_held ? shape_of_data(a->models, t->look_held, s.tokens_cap, false) : shape_of_text(a->models, s.tokens_cap);
   Load l = {.training = true, .tables = t->held ? -1 : step.tables, .frozen = frozen_resident(&t->frozen)};
   l.step[l.nstep++] = (StepLoad){t->en->entry[t->budget.lean ? ENTRY_LEAN : ENTRY_TRAIN], step.tokens, step.rows};
   if (t->set.validate.n) l.step[l.nstep++] = (StepLoad){t->en->entry[ENTRY_LOSS], held.tokens, held.rows};

@@ -65,6 +65,11 @@ for app in new held; do
   near "$app: train" "$said" "${took:-0}000000"
   echo "${took}" >$app.took
 done
+# held-out rows that are longer than those of training are what a step at them is of
+rows 8 16 >short.jsonl
+./held info --json --data short.jsonl --tokens-cap 64 >info 2>/dev/null
+./held info --json --data rows.jsonl --tokens-cap 64 >looked 2>/dev/null
+[ "$(of train activations <info)" -ge "$(of eval activations <looked)" ] || fail "of held-out rows of 512 tokens info says $(of train activations <info), eval of them $(of eval activations <looked)"
 [ -f held.run/best/theta.safetensors ] && [ "$(wc -c <held.run/best/theta.safetensors)" -gt 50000000 ] || fail "no best/: $(ls held.run)"
 [ $(($(cat held.took) - $(cat new.took))) -lt 20 ] || fail "held-out data takes memory: $(cat new.took held.took)"
 
