@@ -308,20 +308,20 @@ static bool follow_text(const Sides *x, int64_t drop, Follow *f, RtError *e) {
   const Side *side = x->side;
   const Tokens *t = x->t;
   int n = r->streams->n;
-  const char **bytes = rt_alloc((size_t)n, sizeof *bytes);
-  size_t *len = rt_alloc((size_t)n, sizeof *len), *at = rt_alloc((size_t)n, sizeof *at);
+  FollowBytes *bytes = rt_alloc((size_t)n, sizeof *bytes);
+  size_t *at = rt_alloc((size_t)n, sizeof *at);
   bool ok = x->prompt > 0 || follow_prompt_end(f, e);
   for (int64_t i = 0; ok && i < t->n; i++) {
     for (int k = 1; k < n; k++) {
       size_t to = at[k];
       if (i < x->said && wants_text(r, k)) to = whole_chars(&side[k].r, open_until(&side[0], &side[k], x->messages, token_end(t, x->said, i, side[0].r.n)));
       if (to < at[k]) to = at[k];
-      bytes[k] = side[k].r.text ? side[k].r.text + at[k] : "", len[k] = to - at[k], at[k] = to;
+      bytes[k] = (FollowBytes){side[k].r.text ? side[k].r.text + at[k] : "", to - at[k]}, at[k] = to;
     }
     if (i >= x->keep && i < x->keep + drop) continue;
-    ok = follow_token_each(f, t->ids[i], bytes, len, e) && (i + 1 != x->prompt || follow_prompt_end(f, e));
+    ok = follow_token_each(f, t->ids[i], bytes, e) && (i + 1 != x->prompt || follow_prompt_end(f, e));
   }
-  rt_free(bytes), rt_free(len), rt_free(at);
+  rt_free(bytes), rt_free(at);
   return ok;
 }
 

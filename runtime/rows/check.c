@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 
 #include "runtime/core/core.h"
+#include "runtime/rows/read.h"
 
 enum { RUN = 256, STACK = 4 << 20 };
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "runtime/core/core.h"
+#include "runtime/rows/read.h"
 #include "runtime/rows/rowstep.h"
 
 // Whose limit it was, how many rows it met, and what became of them. of: the rows that were looked at, where they are not all.

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "runtime/core/core.h"
+#include "runtime/rows/read.h"
 #include "runtime/rows/rowstep.h"
 
 // ---- the order of an epoch

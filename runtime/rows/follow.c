@@ -118,43 +118,44 @@ void follow_own_of(Follow *f, const Follow *from) {
 
 // ---- growing
 
-static void room(Follow *f, const size_t *bytes) {
-  bool grow = f->n == f->cap;
-  if (grow) f->cap = f->cap * 2 + 32, f->id = rt_realloc(f->id, (size_t)f->cap, sizeof *f->id);
+static void room(Follow *f) {
+  if (f->n < f->cap) return;
+  f->cap = f->cap * 2 + 32, f->id = rt_realloc(f->id, (size_t)f->cap, sizeof *f->id);
   for (int k = 1; k < f->streams->n; k++) {
     FollowTokens *t = &f->s[k];
-    if (grow) t->seen = rt_realloc(t->seen, (size_t)f->cap, sizeof *t->seen), t->end = rt_realloc(t->end, (size_t)f->cap, sizeof *t->end);
-    if (t->len + bytes[k] > t->cap_said) t->said = rt_realloc(t->said, t->cap_said = (t->len + bytes[k]) * 2 + 64, 1);
+    t->seen = rt_realloc(t->seen, (size_t)f->cap, sizeof *t->seen), t->end = rt_realloc(t->end, (size_t)f->cap, sizeof *t->end);
   }
 }
 
-bool follow_token_each(Follow *f, int32_t id, const char *const *bytes, const size_t *n, RtError *e) {
-  room(f, n);
-  for (int k = 1; k < f->streams->n; k++) {
-    const Stream *s = &f->streams->s[k];
-    FollowTokens *t = &f->s[k];
-    bool copy = copies(f, k);
-    if (n[k]) memcpy(t->said + t->len, bytes[k], n[k]);
-    t->len += n[k];
-    if (!t->ended && copy) append(t, &id, 1);
-    if (!t->ended && !copy && n[k] && (!settled_push(t->text, bytes[k], n[k], e) || !settle(f, s, t, e))) return false;
-    t->seen[f->n] = (int32_t)t->n;
-    t->end[f->n] = (int64_t)t->len;
-  }
+// What stream k reads of a token.
+static bool read_token(Follow *f, int k, int32_t id, FollowBytes bytes, RtError *e) {
+  const Stream *s = &f->streams->s[k];
+  FollowTokens *t = &f->s[k];
+  bool copy = copies(f, k);
+  if (t->len + bytes.n > t->cap_said) t->said = rt_realloc(t->said, t->cap_said = (t->len + bytes.n) * 2 + 64, 1);
+  if (bytes.n) memcpy(t->said + t->len, bytes.s, bytes.n);
+  t->len += bytes.n;
+  if (!t->ended && copy) append(t, &id, 1);
+  if (!t->ended && !copy && bytes.n && (!settled_push(t->text, bytes.s, bytes.n, e) || !settle(f, s, t, e))) return false;
+  t->seen[f->n] = (int32_t)t->n;
+  t->end[f->n] = (int64_t)t->len;
+  return true;
+}
+
+bool follow_token_each(Follow *f, int32_t id, const FollowBytes *bytes, RtError *e) {
+  room(f);
+  for (int k = 1; k < f->streams->n; k++)
+    if (!read_token(f, k, id, bytes[k], e)) return false;
   f->id[f->n++] = id;
   return true;
 }
 
 bool follow_token(Follow *f, int32_t id, const char *bytes, size_t n, RtError *e) {
-  enum { FEW = 16 };
-  const char *few[FEW] = {0}, **each = few;
-  size_t few_n[FEW] = {0}, *each_n = few_n;
-  int streams = f->streams->n;
-  if (streams > FEW) each = rt_alloc((size_t)streams, sizeof *each), each_n = rt_alloc((size_t)streams, sizeof *each_n);
-  for (int k = 0; k < streams; k++) each[k] = bytes, each_n[k] = n;
-  bool ok = follow_token_each(f, id, each, each_n, e);
-  if (streams > FEW) rt_free(each), rt_free(each_n);
-  return ok;
+  room(f);
+  for (int k = 1; k < f->streams->n; k++)
+    if (!read_token(f, k, id, (FollowBytes){bytes, n}, e)) return false;
+  f->id[f->n++] = id;
+  return true;
 }
 
 bool follow_prompt_end(Follow *f, RtError *e) {
@@ -207,18 +208,17 @@ Follow *follow_copy(const Follow *f, int64_t n) {
   RtError e;
   int streams = f->streams->n;
   Follow *c = new_follow(f->streams, f->continuation, f->bare, f->rendered);
-  const char **bytes = rt_alloc((size_t)streams, sizeof *bytes);
-  size_t *len = rt_alloc((size_t)streams, sizeof *len);
+  FollowBytes *bytes = rt_alloc((size_t)streams, sizeof *bytes);
   follow_own_of(c, f);
   bool ok = f->prompt != 0 || follow_prompt_end(c, &e);
   for (int64_t i = 0; i < n && ok; i++) {
     for (int k = 1; k < streams; k++) {
       int64_t at = i ? f->s[k].end[i - 1] : 0;
-      bytes[k] = f->s[k].said + at, len[k] = (size_t)(f->s[k].end[i] - at);
+      bytes[k] = (FollowBytes){f->s[k].said + at, (size_t)(f->s[k].end[i] - at)};
     }
-    ok = follow_token_each(c, f->id[i], bytes, len, &e) && (i + 1 != f->prompt || follow_prompt_end(c, &e));
+    ok = follow_token_each(c, f->id[i], bytes, &e) && (i + 1 != f->prompt || follow_prompt_end(c, &e));
   }
-  rt_free(bytes), rt_free(len);
+  rt_free(bytes);
   if (ok) return c;
   fprintf(stderr, "calm: bug: a text that was read cannot be read again: %s\n", e.text);
   abort();

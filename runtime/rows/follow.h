@@ -77,8 +77,12 @@ void follow_own_of(Follow *f, const Follow *from);
 // The next token of the anchor, and the n bytes of text it adds, whole characters. False and an error where a following model does not know
 // a token.
 bool follow_token(Follow *f, int32_t id, const char *bytes, size_t n, RtError *e);
-// The same where each stream has its own text: bytes[k] and n[k] by stream.
-bool follow_token_each(Follow *f, int32_t id, const char *const *bytes, const size_t *n, RtError *e);
+// The same where each stream has its own text, by stream.
+typedef struct FollowBytes {
+  const char *s;
+  size_t n;
+} FollowBytes;
+bool follow_token_each(Follow *f, int32_t id, const FollowBytes *bytes, RtError *e);
 // The next token, of which only the id is known: its text is what tok (NULL: nothing) decodes after those before it.
 bool follow_id(Follow *f, const Tokenizer *tok, int32_t id, RtError *e);
 // The next n tokens of the anchor, which tok encoded: they say text[begin, end). A character belongs to the last token that has a part of it,

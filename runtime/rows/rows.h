@@ -12,6 +12,7 @@
 #include "runtime/rows/follow.h"
 #include "runtime/rows/models.h"
 #include "runtime/rows/own.h"
+#include "runtime/rows/read.h"
 #include "runtime/rows/rowstep.h"
 #include "runtime/rows/said.h"
 #include "runtime/rows/shape.h"

@@ -11,7 +11,7 @@
 
 #include "runtime/abi/abi.h"
 #include "runtime/core/alloc.h"
-#include "runtime/rows/data.h"
+#include "runtime/rows/read.h"
 #include "runtime/files/file.h"
 
 #define CHARS CALM_SOURCE_DIR "/tests/parity/tokenizer/synthetic/chars.json"            // <unk> 0, <eos> 1, then "^._+-=>" from 2, a-z from 9, 0-9 from 35

@@ -15,7 +15,7 @@
 #include "random_text.h"
 #include "runtime/abi/abi.h"
 #include "runtime/core/alloc.h"
-#include "runtime/rows/data.h"
+#include "runtime/rows/read.h"
 #include "tokenizer_files.h"
 
 enum { MOST = 4096 };          // bytes of a text here, tokens of a row
