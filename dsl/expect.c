@@ -187,9 +187,27 @@ static bool may_be_misspelt(const Parse *ps, const Expected *e, const Token *fou
   return follows && ps->prev.kind == T_NAME && !ps->in_connect && e->has['='] && !e->has['+'];
 }
 
+// Words that begin a line elsewhere, and what is written here.
+static const struct { const char *word, *text; } foreign[] = {
+  {"import", "; another file is read by use \"parts.calm\""}, {"include", "; another file is read by use \"parts.calm\""}, {"from", "; another file is read by use \"parts.calm\""},
+  {"freeze", "; what neither 'tune' nor 'adapt' names is frozen"}, {"frozen", "; what neither 'tune' nor 'adapt' names is frozen"},
+  {"def", "; a function is written fn twice(x) = x * 2"}, {"let", "; a value is written name = value, in an op or arch"},
+};
+
+// Where a declaration was expected, and a name stands.
+static const char *no_declaration(const Parse *ps, const char *name) {
+  for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++)
+    if (!strcmp(foreign[i].word, name)) return foreign[i].text;
+  if (setting_find("train", name) >= 0) return "; settings of a training stand in train { … }";
+  return ps->next.kind == '=' ? "; a model is declared as anchor NAME = \"directory\", or augment NAME = \"directory\"" : NULL;
+}
+
 // What was probably meant: "; did you mean 'x'?" or another remark; "" when nothing comes to mind.
 static const char *suggest(Parse *ps, const Expected *e, const Token *found) {
   const char *prev = ps->prev.kind == T_NAME ? ps->prev.val.text : "", *word = NULL;
+  if (found->kind == T_NAME && e->has[T_ANCHOR] && (word = no_declaration(ps, found->val.text))) return word;
+  if (found->kind == ',' && e->has[T_NAME] && e->has['}']) return "; nothing separates settings: leave ',' out";
+  if (found->kind == ':' && ps->in_connect && ps->nopen) return "; a range of layers is written 4..16, or 4..16 step 4";
   if (found->kind == T_NAME && (word = nearest_word(found->val.text, e)))
     return arena_printf(ps->arena, "; did you mean '%s'?", word);
   if (may_be_misspelt(ps, e, found) && (word = nearest_word(prev, NULL)))

@@ -126,16 +126,20 @@ static bool setting_block(const char *name) { return !strcmp(name, ast_kind_name
 // Where a name that the block does not have is one: an argument of one of its calls, or a setting of another block; else what is near to it.
 static const char *set_elsewhere(Check *c, const char *block, const Ast *setting, Near near) {
   const Ast *value = setting->kid[0];
-  const Source *src = &c->spec->sources->v[value->loc.file];
-  for (int i = 0; i < N_SETTINGS; i++) {
+  const char *ours = near_habit(setting->name), *name = ours ? ours : setting->name;
+  const char *text = c->spec->sources->v[value->loc.file].text + value->loc.begin;
+  int n = (int)(value->loc.end - value->loc.begin);
+  bool said = ours && setting_find(block, ours) >= 0;
+  for (int i = 0; i < N_SETTINGS && !said; i++) {
     const Setting *arg = &setting_row[i];
     int call = setting_find(block, arg->block);
-    if (strcmp(arg->name, setting->name) || (call < 0 && !setting_block(arg->block))) continue;
-    if (call < 0) return arena_printf(c->d->arena, "; it is one of %s", arg->block);
-    return arena_printf(c->d->arena, "; it is an argument: %s = %s(%s = %.*s)", arg->block, setting_row[call].words[0], arg->name,
-                        (int)(value->loc.end - value->loc.begin), src->text + value->loc.begin);
+    if (strcmp(arg->name, name) || (call < 0 && !setting_block(arg->block))) continue;
+    if (call < 0) return arena_printf(c->d->arena, ours ? "; it is one of %s, '%s'" : "; it is one of %s", arg->block, name);
+    return arena_printf(c->d->arena, "; it is an argument: %s = %s(%s = %.*s)", arg->block, setting_row[call].words[0], arg->name, n, text);
   }
-  return did_you_mean(c, near);
+  if (said && !strcmp(ours, "batch")) return arena_printf(c->d->arena, "; did you mean batch = %.*s rows? A number alone is one of tokens", n, text);
+  const char *remark = near_remark(setting->name);
+  return arena_printf(c->d->arena, "%s%s%s", did_you_mean(c, near), *remark ? "; " : "", remark);
 }
 
 static void check_setting(Check *c, AstKind block, const Ast *setting) {

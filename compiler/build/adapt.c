@@ -136,18 +136,20 @@ static const char *last_word(const char *s) {
   return s + n;
 }
 
-// What the products of a model's blocks are called, by the last word of their names, each once; *near: the nearest to `word`.
+// What the products of a model's blocks are called, by the last word of their names, each once; *near: the pattern of `word`, where it is one of them, or the word nearest to it.
 static const char *product_words(Build *b, const MInst *m, const char *word, const char **near) {
   Near to = near_begin(word);
+  bool is_one = false;
   Map seen = {0};
   Buf all = {0};
   for (int i = 0; i < m->nmet; i++) {
     const char *w = last_word(m->met[i].module);
     if (!m->met[i].inside || map_first(b->a, &seen, w, i) >= 0) continue;
     near_offer(&to, w);
+    is_one |= !strcmp(w, word);
     if (seen.n <= 12) buf_printf(&all, "%s%s", all.n ? ", " : "", w);
   }
-  *near = to.best;
+  *near = is_one ? arena_printf(b->a, "*.%s", word) : to.best;
   const char *text = arena_strdup(b->a, all.n ? all.s : "none");
   buf_free(&all);
   return text;

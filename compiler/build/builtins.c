@@ -425,6 +425,8 @@ const char *nearest_name(Build *b, const Scope *s, const char *name) {
   for (; s; s = s->up)
     for (int i = 0; i < s->n; i++) near_offer(&near, s->v[i].name);
   for (int i = 0; i < N_BUILTINS; i++) near_offer(&near, table[i].name);
+  static const char *const values[] = {"true", "false", "none"};
+  for (size_t i = 0; i < sizeof values / sizeof *values; i++) near_offer(&near, values[i]);
   for (int f = 0; f <= b->spec->nlib; f++) {
     const Ast *file = f ? b->spec->lib[f - 1] : b->spec->file;
     for (int i = 0; i < file->nkid; i++)

@@ -37,8 +37,8 @@ static bool distance(Build *b, const Ast *e, const MInst *m, int64_t *out) {
 static bool layer(Build *b, const Ast *e, const MInst *m, int64_t *out) {
   if (!whole(b, e, "a layer", out)) return false;
   if (*out >= 0 && *out <= m->pub->blocks) return true;
-  if (fail_at(b, e->loc, "no layer %lld in model '%s': it has %lld block%s (layer 0 is the embedding output)",
-              (long long)*out, m->pub->name, (long long)m->pub->blocks, plural(m->pub->blocks)))
+  if (fail_at(b, e->loc, "no layer %lld in model '%s': it has %lld block%s (layer 0 is the embedding output%s)",
+              (long long)*out, m->pub->name, (long long)m->pub->blocks, plural(m->pub->blocks), *out < 0 ? ", [last] the last" : ""))
     note_model(b, m);
   return false;
 }

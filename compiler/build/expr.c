@@ -190,6 +190,18 @@ void note_config(Ev *ev, const Ast *e) {
   }
 }
 
+// The values of the names in an expression that is more than a name: " (D = 48, heads = 5)"; "" where there are none.
+static void name_values(Ev *ev, Scope *s, const Ast *e, Buf *out) {
+  const Binding *x = e->kind == AST_NAME ? scope_find(s, e->name) : NULL;
+  if (x) {
+    Value v = x->v;
+    const char *text = poisoned(&v) ? NULL : arena_printf(ev->b->a, "%s = %s", e->name, v_text(ev, &v));
+    if (text && !(out->n && strstr(out->s, text))) buf_printf(out, "%s%s", out->n ? ", " : " (", text);
+  }
+  for (int i = 0; i < e->nkid && e->kind != AST_NAME; i++)
+    if (e->kid[i]) name_values(ev, s, e->kid[i], out);
+}
+
 // An extent: a whole number, or a row symbol.
 static bool eval_extent(Ev *ev, Scope *s, const Ast *e, int64_t *out) {
   Value v = eval(ev, s, e);
@@ -203,7 +215,12 @@ static bool eval_extent(Ev *ev, Scope *s, const Ast *e, int64_t *out) {
     if (!ev->b->cause) ev->b->cause = arena_printf(ev->b->a, "%s = %s", what, found);
     int before = ev->b->d->errors;
     if (v_whole(&v, out) && *out > 0) fail(ev, e->loc, "an extent is at most %lld; %s is %s", (long long)ELEMENTS_MOST, what, found);
-    else fail(ev, e->loc, "an extent is a whole number from 1 on; %s is %s", what, found);
+    else {
+      Buf where = {0};
+      if (e->kind != AST_NAME && e->kind != AST_NUMBER) name_values(ev, s, e, &where);
+      fail(ev, e->loc, "an extent is a whole number from 1 on; %s is %s%s%s", what, found, where.n ? where.s : "", where.n ? ")" : "");
+      buf_free(&where);
+    }
     if (ev->b->d->errors != before) note_config(ev, e);
     return false;
   }

@@ -268,12 +268,21 @@ static Value weight_tuned(Ev *ev, const Ast *e, const StTensor *t, const char *n
   return node == NODE_NONE ? v_poison() : v_tensor(node);
 }
 
+// A word alone that is one of a weight's name, as "q_proj" is: the pattern that would fit, and the name; "" else.
+static const char *with_word(Build *b, const MInst *m, const char *word) {
+  if (strchr(word, '*')) return "";
+  const char *dotted = arena_printf(b->a, ".%s.", word);
+  for (int64_t i = 0; i < st_count(m->file->st); i++)
+    if (strstr(st_at(m->file->st, i)->name, dotted)) return arena_printf(b->a, "; did you mean \"*%s*\", as in '%s'?", dotted, st_at(m->file->st, i)->name);
+  return "";
+}
+
 void check_tunes(Build *b, MInst *m) {
   if (!m->tune || !m->sound || m->erred) return;
   for (int i = 0; i < m->tune->nkid; i++)
     if (!m->tunes[i])
-      fail_at(b, m->tune->kid[i]->loc, "no weight that is read of model '%s' has a name like \"%s\": names are those of its file, such as '%s'",
-              m->pub->name, m->tune->kid[i]->str, st_count(m->file->st) ? st_at(m->file->st, 0)->name : "");
+      fail_at(b, m->tune->kid[i]->loc, "no weight that is read of model '%s' has a name like \"%s\": names are those of its file, such as '%s'%s",
+              m->pub->name, m->tune->kid[i]->str, st_count(m->file->st) ? st_at(m->file->st, 0)->name : "", with_word(b, m, m->tune->kid[i]->str));
 }
 
 // Of the names that a weight's spelling may mean (add_names), the one by the arch's first prefix that stands for the same as name `at`.

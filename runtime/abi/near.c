@@ -42,9 +42,40 @@ static bool is_part(const char *a, const char *b) {
   return la >= 5 && 2 * la >= lb && (!strncmp(a, b, la) || !strcmp(a, b + lb - la));
 }
 
+static const struct { const char *theirs, *ours, *remark; } habits[] = {
+#define HABIT(theirs, ours, remark) {theirs, ours, remark},
+#include "runtime/abi/habit.def"
+#undef HABIT
+};
+enum { N_HABITS = sizeof habits / sizeof *habits };
+
+// Equal but for '-' and '_'.
+static bool same_name(const char *a, const char *b) {
+  while (*a && (*a == *b || (*a == '-' && *b == '_') || (*a == '_' && *b == '-'))) a++, b++;
+  return !*a && !*b;
+}
+
+static int habit(const char *word) {
+  int i = 0;
+  while (i < N_HABITS && !same_name(word, habits[i].theirs)) i++;
+  return i;
+}
+
+const char *near_habit(const char *word) {
+  int i = habit(word);
+  return i < N_HABITS ? habits[i].ours : NULL;
+}
+
+const char *near_remark(const char *word) {
+  int i = habit(word);
+  return i < N_HABITS && habits[i].remark ? habits[i].remark : "";
+}
+
 void near_offer(Near *n, const char *candidate) {
-  if (!candidate || !strcmp(candidate, n->word) || strlen(n->word) < 2) return;
-  int d = near_distance(n->word, candidate, n->distance);
+  if (!candidate || !strcmp(candidate, n->word)) return;
+  const char *ours = near_habit(n->word);
+  if (!(ours && same_name(ours, candidate)) && strlen(n->word) < 2) return;
+  int d = ours && same_name(ours, candidate) ? -1 : near_distance(n->word, candidate, n->distance < 0 ? 0 : n->distance);
   if (d == n->distance && !n->best && is_part(n->word, candidate)) d = n->distance - 1;
   if (d < n->distance) {
     n->distance = d;

@@ -9,7 +9,10 @@ typedef struct Near {
 } Near;
 
 Near near_begin(const char *word);
-// Offers a candidate; it must outlive n. A tie keeps the first.
+// What calm calls what others call `word` (habit.def), as a setting is written; NULL. And what there is to say of it, or "".
+const char *near_habit(const char *word);
+const char *near_remark(const char *word);
+// Offers a candidate; it must outlive n. A tie keeps the first; what others call the word goes before what looks like it.
 void near_offer(Near *n, const char *candidate);
 // Edits (insert, delete, replace, swap neighbours; a change of case counts as none) between a and b, or `limit` when
 // there are that many or more.

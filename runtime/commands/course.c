@@ -129,6 +129,8 @@ char *course_words(const Course *c) {
   if (!s->batch.unsaid && n.epoch < 1)
     rt_warn("a step of %s reads the data's %lld row%s (%lld token%s) %s times; --batch %lldrows is one pass", batch, (long long)c->rows, plural(c->rows),
             (long long)c->tokens, plural(c->tokens), amount(1 / n.epoch, times), (long long)c->rows);
+  if (!s->batch.unsaid && !s->batch.rows && c->rows && (double)c->rule.want < (double)c->tokens / (double)c->rows)
+    rt_warn("a step of %s is less than a row of the data, %.0f tokens on average: it takes one; --batch %lldrows is one of rows", batch, (double)c->tokens / (double)c->rows, (long long)s->batch.n);
   return rt_format("batch %s, %s%s step%s an epoch, %lld step%s: %s%s pass%s", batch, about, amount(n.epoch, epoch), n.epoch == 1 ? "" : "s",
                    (long long)s->steps, plural(s->steps), about, amount(n.passes, passes), n.passes == 1 ? "" : "es");
 }

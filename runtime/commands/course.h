@@ -27,7 +27,7 @@ typedef struct CourseCount {
 // Rows are counted as they will be taken, in the order of these epochs; of a very long training the first four million, and what follows from these, or from a
 // sample, is `about`.
 CourseCount course_count(const Course *c);
-// "batch 4 rows, 1.5 steps an epoch, 10 steps: 6.7 passes" for the first line of a training, to be freed. Warns of a batch of more than one pass.
+// "batch 4 rows, 1.5 steps an epoch, 10 steps: 6.7 passes" for the first line of a training, to be freed. Warns of a batch of more than one pass, and of one of less than a row.
 char *course_words(const Course *c);
 // One of the files: its rows, tokens, and its share of an epoch. To be freed.
 char *course_file(const DataFile *f, const Data *look, int part);

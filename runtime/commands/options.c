@@ -176,11 +176,18 @@ static bool unknown(int command, const char *written, size_t n) {
     }
   }
   if (others && !near.best) usage_error("--%s is an option of %s, not of %s", word, name_of(others), name_of(command));
-  else usage_error("%s has no option --%s%s%s%s (%s --help lists them)", name_of(command), word, near.best ? "; did you mean --" : "",
-                   near.best ? near.best : "", near.best ? "?" : "", name_of(command));
+  else usage_error("%s has no option --%s%s%s%s%s%s (%s --help lists them)", name_of(command), word, near.best ? "; did you mean --" : "", near.best ? near.best : "",
+                   near.best ? "?" : "", *near_remark(word) ? "; " : "", near_remark(word), name_of(command));
   for (int i = 0; i < N_SETTINGS; i++) rt_free(setting[i]), rt_free(off_flag[i]);
   rt_free(word);
   return false;
+}
+
+// With one dash; a flag has two.
+static bool unknown_short(int command, const char *written) {
+  size_t n = strcspn(written + 1, "=");
+  bool off, is = find(written + 1, n, command) || (command == C_TRAIN && find_setting(written + 1, n, &off) >= 0);
+  return !usage_error("%s has no option %s%s%s%s (%s --help lists them)", name_of(command), written, is ? "; did you mean -" : "", is ? written : "", is ? "?" : "", name_of(command));
 }
 
 static bool parse_one(Options *o, int command, int argc, char **argv, int *i) {
@@ -218,7 +225,7 @@ bool options_parse(Options *o, int command, int argc, char **argv) {
     if (plain || strncmp(argv[i], "-", 1) || !argv[i][1]) o->word[o->nword++] = argv[i];
     else if (!strcmp(argv[i], "--")) plain = true;
     else if (!strcmp(argv[i], "-h")) o->help = true;
-    else if (argv[i][1] != '-') return !usage_error("%s has no option %s (%s --help lists them)", name_of(command), argv[i], name_of(command));
+    else if (argv[i][1] != '-') return unknown_short(command, argv[i]);
     else if (!parse_one(o, command, argc, argv, &i)) return false;
   }
   return true;

@@ -44,6 +44,14 @@ expect 0 '^calm [0-9.]*, program of spec.calm$' ./app --version
 expect 2 '^error: train has no option --step; did you mean --steps?' ./app train --step 3
 expect 2 '^error: train has no option --no-shufle; did you mean --no-shuffle?' ./app train --no-shufle
 expect 2 '^error: eval has no option --top-kk' ./app eval --top-kk 3
+# what other frameworks call it
+expect 2 '^error: train has no option --learning-rate; did you mean --lr?' ./app train --learning-rate 1e-4
+expect 2 '^error: train has no option --num_train_epochs; did you mean --steps?; an epoch is as many steps' ./app train --num_train_epochs 3
+expect 2 '^error: train has no option --batch-size; did you mean --batch?; a number alone is one of tokens' ./app train --batch-size 8
+expect 2 '^error: train has no option --device; calm computes on the processor' ./app train --device cuda
+expect 2 '^error: train has no option -lr; did you mean --lr?' ./app train -lr 1e-4
+expect 2 '^error: generate has no option --max_new_tokens; did you mean --max-tokens?' ./app generate --max_new_tokens 5
+expect 2 "^error: no command is called 'fit'; did you mean 'train'?" ./app fit
 expect 2 '^error: --top-k is an option of generate, not of eval' ./app eval --top-k 3
 expect 2 "^error: unexpected 'rows.jsonl': data is --data FILE" ./app train rows.jsonl
 expect 2 "^error: unexpected 'hello': prompt is --prompt TEXT" ./app generate hello
@@ -81,12 +89,12 @@ expect 0 '^warning: --top-k has no effect: at temperature 0' ./own generate --pr
 expect 0 '^warning: --top-p has no effect' ./own generate --prompt ab --top-p 0.5 --max-tokens 2
 ./own generate --prompt ab --top-k 3 --top-p 0.5 --temperature 1 --max-tokens 2 >made 2>err || fail "generate: $(cat err)"
 ! grep 'no effect' err || fail "an option that had one"
-echo mine >each.jsonl
-expect 1 'nothing to score: exact match takes rows' ./own eval --data text.jsonl --metric exact_match --out each.jsonl
-[ "$(cat each.jsonl)" = mine ] || fail "an evaluation of nothing replaced a file"
 expect 0 '^wrote each.jsonl: 2 rows' ./own eval --data pairs.jsonl --metric loss --out each.jsonl
 ! grep 'no effect' said && [ "$(grep -c '^{"line":[12],"tokens":[0-9]*,"labelled":[0-9]*,"loss":[0-9.]*,"bytes":[12],"bits_per_byte":[0-9.]*}$' each.jsonl)" = 2 ] ||
   fail "--out of two losses: $(cat said each.jsonl)"
+cp each.jsonl mine.jsonl
+expect 1 'nothing to score: exact match takes rows' ./own eval --data text.jsonl --metric exact_match --out each.jsonl
+cmp each.jsonl mine.jsonl || fail "an evaluation of nothing replaced a file"
 expect 0 '^pairs.jsonl: 2 rows .*exact match' ./own eval --data pairs.jsonl --out each.jsonl
 ! grep 'no effect' said && [ "$(wc -l <each.jsonl)" = 2 ] || fail "--out of two rows: $(cat said each.jsonl)"
 expect 0 '^warning: --eval has no effect: --data says' ./own eval --data text.jsonl --eval news
@@ -184,6 +192,8 @@ grep -q "^warning: a step of 72 tokens reads the data's 6 rows (24 tokens) 3 tim
 [ "$(cut -d, -f2 run/log.csv | tr '\n' ' ')" = 'tokens 72 144 ' ] || fail "a batch that was set does not stay: $(cat run/log.csv)"
 first --data six.jsonl --steps 1 --batch 8rows
 grep -q '^warning: a step of 8 rows reads .* 1.3 times' said || fail "no warning of a batch of more than a pass: $(cat said)"
+first --data six.jsonl --steps 1 --batch 2
+grep -q '^warning: a step of 2 tokens is less than a row of the data, 4 tokens on average: it takes one; --batch 2rows is one of rows$' said || fail "no warning of a batch of less than a row: $(cat said)"
 first --data six.jsonl --steps 1000000 --batch 6rows --stop-after 1
 grep -q 'steps: about 1000000 passes, ' first || fail "an estimate is not marked: $(cat said)"
 
