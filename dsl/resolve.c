@@ -134,7 +134,7 @@ static const char *set_elsewhere(Check *c, const char *block, const Ast *setting
     const Setting *arg = &setting_row[i];
     int call = setting_find(block, arg->block);
     if (strcmp(arg->name, name) || (call < 0 && !setting_block(arg->block))) continue;
-    if (call < 0) return arena_printf(c->d->arena, ours ? "; it is one of %s, '%s'" : "; it is one of %s", arg->block, name);
+    if (call < 0) return arena_printf(c->d->arena, "; it is one of %s%s%s%s", arg->block, ours ? ", '" : "", ours ? name : "", ours ? "'" : "");
     return arena_printf(c->d->arena, "; it is an argument: %s = %s(%s = %.*s)", arg->block, setting_row[call].words[0], arg->name, n, text);
   }
   if (said && !strcmp(ours, "batch")) return arena_printf(c->d->arena, "; did you mean batch = %.*s rows? A number alone is one of tokens", n, text);

@@ -192,6 +192,8 @@ void note_config(Ev *ev, const Ast *e) {
 
 // The values of the names in an expression that is more than a name: " (D = 48, heads = 5)"; "" where there are none.
 static void name_values(Ev *ev, Scope *s, const Ast *e, Buf *out) {
+  enum { ENOUGH = 200 };
+  if (out->n > ENOUGH) return;
   const Binding *x = e->kind == AST_NAME ? scope_find(s, e->name) : NULL;
   if (x) {
     Value v = x->v;
