@@ -43,7 +43,8 @@ bool trace_allowed(const App *a, const Options *o, const TrainSettings *set, con
   for (int i = 0; i < n && ok && o->trace; i++)
     if (made[i] && (!strcmp(o->trace, made[i]) || file_is_input(o->trace, made[i])))
       ok = rt_fail(e, "cannot write the trace to %s: this command writes something else there; name another place", o->trace);
-  ok = ok && (!o->trace || takes_place(o->trace, "trace", &(FileMark){0, TRACE_BEGIN, NULL}, e));
+  bool last = set || o->run_command != C_TRAIN;      // a training asks again when it has its settings, and knows what it writes
+  ok = ok && (!o->trace || !last || takes_place(o->trace, "trace", &(FileMark){0, TRACE_BEGIN, NULL}, e));
   if (o->measured) o->measured->keep = ok;
   return ok;
 }

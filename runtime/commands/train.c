@@ -233,6 +233,7 @@ int cmd_train(const Options *o) {
   if (o->check && o->dry_run) return usage_error("--check reads all data for its mistakes, --dry-run says what a training would take: give one of them");
   bool ok = app_open(&t.app, o, &e);
   t.en = t.app.en, t.id.models = t.app.models;
+  if (ok && (o->check || o->dry_run)) ok = trace_allowed(&t.app, o, &t.set, NULL, 0, &e);
   ok = ok && (o->check ? check_data(&t, o, &e) : o->dry_run ? dry_run(&t, o, &e) : train(&t, o, &sig, &e));
   trainlog_close(t.log), trainlog_free(&t.curves);
   if (t.half_line) fputc('\n', stderr);
