@@ -180,6 +180,12 @@ static int known_path(const char *path) {
   return usage(&near, "--isa takes avx512, avx2 or native; found '%s'", path);
 }
 
+static int known_precision(const char *name) {
+  for (int p = 0; p < N_PRECISION; p++)
+    if (!strcmp(name, precision_name((Precision)p))) return 0;
+  return strcmp(name, "auto") ? usage(NULL, "--precision takes auto, f32 or bf16; found '%s'", name) : 0;
+}
+
 static int known_context(const char *text) {
   char *end;
   errno = 0;
@@ -204,6 +210,7 @@ static int check_options(const Options *o, int which) {
   if (o->compare && o->emit) return usage(NULL, "--compare puts more than one program into what is built; --emit shows one");
   int bad = o->emit ? known_kind(o->emit) : 0;
   if (!bad && o->isa) bad = known_path(o->isa);
+  if (!bad && o->precision) bad = known_precision(o->precision);
   if (!bad && o->context) bad = known_context(o->context);
   return bad ? bad : o->dump ? known_pass(o->dump) : 0;
 }

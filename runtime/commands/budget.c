@@ -27,12 +27,12 @@ int64_t budget_largest(int64_t want, int64_t most, BudgetPeak *peak, void *user)
 
 static int64_t needs(const App *a, const Footprint *f) { return memory_surely(memory_need(a, f).peak); }
 
-// What was chosen, where that is less than was asked for.
+// What was chosen, where that is less than was asked for. Where not even one fits it is one: memory_check then says how much the least takes.
 static void lower(const App *a, BudgetPeak *peak, void *user, const char *what, int64_t *cap) {
-  int64_t n = a->limits.asked ? budget_largest(*cap, a->limits.asked, peak, user) : 0;
-  if (!n || n == *cap) return;
-  rt_note("--memory: %lld %s at a time, not %lld", (long long)n, what, (long long)*cap);
-  *cap = n;
+  if (!a->limits.asked) return;
+  int64_t n = budget_largest(*cap, a->limits.asked, peak, user);
+  if (n && n < *cap) rt_note("--memory: %lld %s at a time, not %lld", (long long)n, what, (long long)*cap);
+  *cap = n ? n : 1;
 }
 
 // ---- steps

@@ -37,7 +37,7 @@ enum { NCOMMANDS = sizeof COMMANDS / sizeof *COMMANDS };
 // What the user of a command can do about an error.
 static const struct { RtAbout about; int commands; const char *advice; } ADVICE[] = {
     {RT_ABOUT_MODEL_DIR, C_ALL, "another place for it: --model NAME=DIR"},
-    {RT_ABOUT_PRECISION, C_COMPUTES, "--precision f32"},
+    {RT_ABOUT_PRECISION, C_COMPUTES | C_EXPORT, "--precision f32"},
     {RT_ABOUT_STEP, C_TRAIN | C_EVAL | C_SCORE, "fewer tokens at a time: --tokens-cap"},
     {RT_ABOUT_MEMORY, C_ALL, "give it more memory, or take smaller models"},
     {RT_ABOUT_TEMPLATE, C_TRAIN | C_EVAL | C_GENERATE | C_SCORE | C_INFO, "give one: --chat-template FILE"},
@@ -129,16 +129,24 @@ bool app_part(const App *a, bool own, bool talk, RtError *e) {
   return true;
 }
 
-// The command that makes a pack file anew, behind what is wrong with it.
+// The command that makes a pack file anew, as this command would take it, behind what is wrong with it: from the same directories, in the precision
+// that is asked for here where it is another than what the pack file is in.
 static void say_again(const App *a, const Options *o, RtError *e) {
-  const char *params = pack_params(a->pack);
-  char *text = rt_format("%s; make it anew: %s pack --out %s%s%s", e->text, o->program, o->pack, params ? " --params " : "", params ? params : "");
+  const char *params = pack_params(a->pack), *precision = a->en ? precision_name((Precision)a->en->isa->precision) : NULL;
+  bool other = precision && options_compute(o) && (o->given[FLAG_precision] || strcmp(precision, rtj_said(packfile_about(a->pack), "precision")));
+  char *text = rt_format("%s; make it anew: %s pack --out %s%s%s%s%s", e->text, o->program, o->pack, params ? " --params " : "", params ? params : "",
+                         other ? " --precision " : "", other ? precision : "");
+  for (int i = 0; i < o->model.n; i++) {
+    char *more = rt_format("%s --model %s", text, o->model.v[i]);
+    rt_free(text);
+    text = more;
+  }
   rt_fail(e, "%s", text);
   rt_free(text);
 }
 
 bool app_pack_fits(const App *a, const Options *o, RtError *e) {
-  if (!a->pack || !(o->run_command & C_COMPUTES) || pack_fits(a->pack, a->en->isa, e)) return true;
+  if (!a->pack || !options_compute(o) || pack_fits(a->pack, a->en->isa, e)) return true;
   say_again(a, o, e);
   return false;
 }
@@ -190,7 +198,7 @@ bool app_load_params(App *a, const Options *o, const char *params, const Load *l
   Identity id = {.models = a->models};
   Checkpoint *c = NULL;
   bool ok = (!params || (c = checkpoint_open_params(params, &id, o->force, e))) && precision_of(a, o, c, false, e) && app_pack_fits(a, o, e);
-  if (ok && o->run_command & (C_RUN | C_PACK)) rt_note("%s: %s, %s: %s", en->prog->spec, en->isa->name, precision_of_app(a), a->precision_why);
+  if (ok && options_compute(o) && !(o->run_command & (C_TRAIN | C_INFO))) rt_note("%s: %s, %s: %s", en->prog->spec, en->isa->name, precision_of_app(a), a->precision_why);
   ok = ok && memory_check(a, o, l, e) && engine_load(en, a->models->dir, l->training, e);
   if (ok && c) checkpoint_take(c, &(TrainVectors){.theta = en->params.theta});
   checkpoint_close(c), identity_drop(&id);

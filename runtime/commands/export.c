@@ -398,6 +398,7 @@ static bool loss_merged(const App *a, const Options *o, const Export *x, const D
     if (strncmp(o->model.v[i], place, strlen(name) + 1)) again.model.v[again.model.n++] = o->model.v[i];
   again.model.v[again.model.n++] = place;
   again.pack = NULL;
+  again.precision = PRECISION_SAID + (int)a->en->isa->precision, again.given[FLAG_precision] = true, again.precision_by = "the loss before was";
   bool ok = app_open(&b, &again, e) && load(&b, &again, false, e);
   if (ok) {
     float *theta = b.en->params.theta;
@@ -459,6 +460,7 @@ int cmd_export(const Options *o) {
   App a;
   DataFile *data = NULL;
   Export x = {.sums = json_object()};
+  if (!o->export_data) options_idle(o, FLAG_precision, "there is no --data");
   bool ok = app_open(&a, o, &e) && export(&a, o, &x, &data, &e);
   data_close(data);
   json_decref(x.sums), json_decref(x.earlier);

@@ -19,7 +19,7 @@ MemVerdict memory_judge(const MemLimits *l, const MemNeed *n, char text[MEM_TEXT
     return MEM_OVER;
   }
   if (l->asked && memory_surely(n->peak) > l->asked) {
-    snprintf(text, MEM_TEXT, "%.0f MB of memory are needed, and --memory allows %.0f MB", mb(memory_surely(n->peak)), mb(l->asked));
+    snprintf(text, MEM_TEXT, "at least %.0f MB of memory are needed, and --memory allows %.0f MB", mb(memory_surely(n->peak)), mb(l->asked));
     return MEM_OVER;
   }
   if (l->limit && n->peak > l->limit) {

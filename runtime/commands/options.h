@@ -61,5 +61,7 @@ int usage_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 // Warns that a flag, where it was given, is of no use: "--top-k has no effect: " and why.
 void options_idle(const Options *o, int flag, const char *why);
 void options_idle_setting(const Options *o, int setting, const char *why);
+// Whether this command line computes, so that its precision matters: an export does with --data alone.
+static inline bool options_compute(const Options *o) { return o->run_command & C_COMPUTES || (o->run_command == C_EXPORT && o->export_data); }
 static inline int64_t opt_int(int64_t v, int64_t otherwise) { return v == OPT_UNSET ? otherwise : v; }
 #endif

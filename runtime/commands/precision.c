@@ -94,7 +94,7 @@ static bool by_flag(const Options *o, PrecisionAsk *ask) {
 
 static PrecisionAsk asked(const Prog *p, const Options *o) {
   PrecisionAsk ask;
-  if (!(o->run_command & C_COMPUTES)) return (PrecisionAsk){.word = PRECISION_SAID + PRECISION_F32, .by = "nothing is computed"};
+  if (!options_compute(o)) return (PrecisionAsk){.word = PRECISION_SAID + PRECISION_F32, .by = "nothing is computed"};
   if (by_flag(o, &ask)) return ask;
   const char *spec = json_string_value(json_object_get(p->train, "precision"));
   return (PrecisionAsk){.word = spec ? setting_word(&setting_row[SET_train_precision], spec) : PRECISION_AUTO, .by = "the train block says so"};
@@ -104,7 +104,7 @@ static PrecisionAsk asked(const Prog *p, const Options *o) {
 static void ask_pack(const App *a, const Options *o, PrecisionAsk *ask) {
   PrecisionAsk flag;
   const char *is = a->pack ? json_string_value(json_object_get(packfile_about(a->pack), "precision")) : NULL;
-  if (!is || !(o->run_command & C_COMPUTES) || by_flag(o, &flag) || o->run_command == C_VERIFY) return;
+  if (!is || !options_compute(o) || by_flag(o, &flag) || o->run_command == C_VERIFY) return;
   for (int p = 0; p < N_PRECISION; p++)
     if (!strcmp(is, precision_name((Precision)p))) *ask = (PrecisionAsk){.word = PRECISION_SAID + p, .by = "the pack file is in it"};
 }
@@ -118,7 +118,7 @@ int precision_open(App *a, const Options *o, RtError *e) {
 bool precision_of(App *a, const Options *o, const Checkpoint *c, bool spec, RtError *e) {
   PrecisionAsk ask;
   int trained;
-  if (!(o->run_command & C_COMPUTES) || !c) return true;
+  if (!options_compute(o) || !c) return true;
   if (!checkpoint_precision(c, &trained, e)) return false;
   if (trained < 0) return true;
   bool told = by_flag(o, &ask) || spec;

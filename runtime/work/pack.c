@@ -16,12 +16,19 @@ static const char SELF[] = "/proc/self/exe";
 // The file that --params names.
 static char *theta_file(const char *params) { return file_is_dir(params) ? file_join(params, CHECKPOINT_THETA) : rt_strdup(params); }
 
+// Each model's word for what its matrices are kept as.
+static json_t *kept_as(const Prog *p) {
+  json_t *keep = json_object();
+  for (int i = 0; i < p->nmodel; i++) json_object_set_new(keep, p->model[i].name, json_string(KeepAs_names[p->model[i].keep].name));
+  return keep;
+}
+
 static json_t *describe_all(const Models *m, const RtIsa *isa, const char *params, RtError *e) {
   char self[SHA256_HEX];
   char *theta = params ? theta_file(params) : NULL, *whole = params ? file_absolute(params) : NULL;
   json_t *from = sha256_file(SELF, self, e) ? made_from(m, theta, e) : NULL;
-  json_t *about = !from ? NULL : json_pack("{s:s, s:{s:s, s:s, s:s}, s:s, s:s, s:s?, s:o}", "calm", CALM_VERSION, "program", "spec", m->prog->spec, "spec_sha256", m->prog->spec_sha256,
-                   "sha256", self, "isa", isa->name, "precision", precision_name((Precision)isa->precision), "parameters", whole,
+  json_t *about = !from ? NULL : json_pack("{s:s, s:{s:s, s:s, s:s, s:o}, s:s, s:s, s:s?, s:o}", "calm", CALM_VERSION, "program", "spec", m->prog->spec, "spec_sha256", m->prog->spec_sha256,
+                   "sha256", self, "keep", kept_as(m->prog), "isa", isa->name, "precision", precision_name((Precision)isa->precision), "parameters", whole,
                    "made_from", from);
   rt_free(theta), rt_free(whole);
   return about;
@@ -43,6 +50,15 @@ bool pack_save(const char *path, const Models *m, Engine *en, const char *params
 
 const char *pack_params(const PackFile *f) { return json_string_value(json_object_get(packfile_about(f), "parameters")); }
 
+// Where the program that packed kept a model's matrices as something else: that, in words; else "".
+static void other_keep(const json_t *by, const Prog *p, char words[160]) {
+  words[0] = 0;
+  for (int i = 0; i < p->nmodel && !words[0]; i++) {
+    const char *was = rtj_said(json_object_get(by, "keep"), p->model[i].name), *is = KeepAs_names[p->model[i].keep].name;
+    if (strcmp(was, "?") && strcmp(was, is)) snprintf(words, 160, ", in which model %.60s was kept as %.20s, and here it is as %s", p->model[i].name, was, is);
+  }
+}
+
 bool pack_is_of(const PackFile *f, const Prog *p, RtError *e) {
   const json_t *about = packfile_about(f), *by = json_object_get(about, "program");
   const char *path = packfile_path(f);
@@ -50,8 +66,10 @@ bool pack_is_of(const PackFile *f, const Prog *p, RtError *e) {
   if (!sha256_file(SELF, self, e)) return false;
   if (strcmp(rtj_said(by, "sha256"), self)) {
     bool same = !strcmp(rtj_said(by, "spec_sha256"), p->spec_sha256);
-    return rt_fail_about(e, RT_ABOUT_PACK, "%s was packed by another program (%s %.80s, calm %.20s)", path, same ? "another build of" : "another text of",
-                         rtj_said(by, "spec"), rtj_said(about, "calm"));
+    char keep[160];
+    other_keep(by, p, keep);
+    return rt_fail_about(e, RT_ABOUT_PACK, "%s was packed by another program (%s %.80s, calm %.20s%s)", path, same ? "another build of" : "another text of",
+                         rtj_said(by, "spec"), rtj_said(about, "calm"), keep);
   }
   return json_is_array(json_object_get(about, "made_from")) || rt_fail_about(e, RT_ABOUT_PACK, "%s does not say what it was made from", path);
 }

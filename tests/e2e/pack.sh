@@ -121,6 +121,18 @@ grep -q 'bf16: the pack file is in it' err || fail "which precision, and why: $(
 cmp -s a.eval b.eval || fail "bf16 from the pack: $(cat a.eval b.eval)"
 expect 1 'narrow.pack was packed for .* in bf16, and this runs on .* in f32; make it anew' ./app generate --pack narrow.pack --precision f32 --prompt x
 
+# the command that makes it anew makes what was asked for, of the directories that were
+again() { eval "$(sed -n 's/.*make it anew: \(.*\)/\1/p' said)" 2>err || fail "made anew as told: $(cat said err)"; }
+./app pack --precision bf16 --params run/last --out narrow.pack 2>err || fail "pack bf16: $(cat err)"
+cp -r llama placed
+expect 1 'make it anew' ./app generate --pack narrow.pack --precision f32 --prompt x --max-tokens 1 --model base=placed
+grep -q -e ' --precision f32 --model base=placed$' said || fail "the way out leaves out what was asked for: $(cat said)"
+again; expect 0 '' ./app generate --pack narrow.pack --precision f32 --prompt x --max-tokens 1 --model base=placed
+# a model kept as something else is named
+mkdir kept; sed '1s/$/ as int8/' app.calm >kept/app.calm
+(cd kept && cp -r ../llama ../gemma . && build app.calm -o app)
+expect 1 'packed by another program (another text of app.calm, calm [^,]*, in which model base was kept as stored, and here it is as int8)' ./kept/app generate --pack app.pack --prompt x
+
 # --- cut, or not a pack file at all
 for n in 0 7 15 100 4096 5000 $((bytes / 2)) $((bytes - 1)); do
   head -c $n whole.pack >cut.pack
@@ -142,6 +154,9 @@ use --pack app.pack; cmp -s said.txt files.txt || fail "packed anew it says some
 for c in export verify-files; do expect 2 'pack' ./app $c x --pack app.pack; done
 
 # --- calmc pack: the program and its pack file
+"$CALMC" pack app.calm -o made --params run/last --precision f32 >out 2>&1 || fail "calmc pack: $(cat out)"
+grep -q 'in f32; next' out || fail "calmc pack --precision f32: $(cat out)"
+expect 2 "--precision takes auto, f32 or bf16; found 'fp8'" "$CALMC" pack app.calm -o never --precision fp8
 "$CALMC" pack app.calm -o made --params run/last >out 2>&1 || fail "calmc pack: $(cat out)"
 ./made generate --pack made.pack --prompt 'The 12' --max-tokens 12 --temperature 1 --seed 3 --ignore-eos >said.txt 2>err || fail "made: $(cat err)"
 cmp -s said.txt files.txt || fail "calmc pack's says something else"

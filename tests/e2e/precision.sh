@@ -16,7 +16,7 @@ for command in "train --data rows.jsonl" "eval --data rows.jsonl" "generate --pr
   expect 2 '--precision needs a value' ./app $command --precision
   ./app ${command%% *} --help | grep -q '^  --precision NAME .*f32.*bf16' || fail "$command --help says nothing of --precision"
 done
-for command in tokenize "export x" "verify-files x"; do expect 2 'precision' ./app $command --precision f32; done
+for command in tokenize "verify-files x"; do expect 2 'precision' ./app $command --precision f32; done
 [ ! -e app.run ] && [ ! -e never.st ] || fail "something was left of command lines that were refused"
 
 # --- info and the first line of every run
@@ -121,4 +121,19 @@ CALM_ISA=avx2 loss app --params whole/last >slow; says ', bf16: the parameters w
 ./app generate --prompt a --max-tokens 4 --params whole/last >kept 2>err || fail "$(cat err)"
 says ', bf16: the parameters were trained in it' err
 ./app generate --prompt a --max-tokens 4 --params whole/last --precision bf16 >said_so 2>/dev/null; cmp kept said_so || fail "generate does not keep the precision"
+
+# --- the losses of an export are those that eval says, in what trained the parameters or what is told
+{ head -1 forth.calm; echo 'tune base'; } >tuned.calm; build tuned.calm -o tuned
+{ head -1 forth.calm; echo 'adapt base "*.q_proj", "*.v_proj" with lora(rank = 2, alpha = 4)'; } >adapted.calm; build adapted.calm -o adapted
+for p in tuned adapted; do
+  ./$p train $sizes --steps 4 --precision bf16 --out $p.run 2>err || fail "train $p: $(cat err)"
+  merge=; [ $p = tuned ] || merge=--merge
+  for told in '' '--precision f32'; do
+    ./$p export $p.dir --overwrite $merge --params $p.run/last --data rows.jsonl $told >out 2>err || fail "export $p $told: $(cat err)"
+    [ -n "$told" ] || says '^[a-z]*.calm: avx[0-9]*, bf16: the parameters were trained in it' err
+    exported=$(sed -n 's/.*: loss \([0-9.]*\) before, .*/\1/p' out)
+    [ "$exported" = "$(printf %.6f "$(loss $p --params $p.run/last $told)")" ] || fail "$p $told: eval says another loss than export: $(cat out)"
+  done
+done
+expect 0 '--precision has no effect: there is no --data' ./tuned export plain.dir --params tuned.run/last --precision bf16
 echo "chosen, kept and said"
