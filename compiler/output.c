@@ -38,8 +38,11 @@ bool output_allowed(const Options *o, const char *path, const Spec *spec, const 
   }
   bool drawn = o->emit && !strcmp(o->emit, EMIT_DRAWING);
   const char *what = drawn ? "picture" : o->emit ? "output of --emit" : "program";
-  if (drawn ? file_takes_place(path, picture, 1) : o->emit ? file_takes_place(path, stage, sizeof stage / sizeof *stage) : file_takes_place(path, program, 1)) return true;
-  fprintf(stderr, "error: cannot write the %s %s: a file is there that is no %s of calmc's, and it is left as it is; name another with -o, or remove it\n", what, path, what);
+  const FileMark *kind = drawn ? picture : o->emit ? stage : program;
+  RtError unread;
+  if (file_takes_place(path, kind, drawn || !o->emit ? 1 : sizeof stage / sizeof *stage, &unread)) return true;
+  if (unread.text[0]) fprintf(stderr, "error: cannot write the %s %s: a file is there, and whether it is a %s of calmc's cannot be seen: %s\n", what, path, what, unread.text);
+  else fprintf(stderr, "error: cannot write the %s %s: a file is there that is no %s of calmc's, and it is left as it is; name another with -o, or remove it\n", what, path, what);
   return false;
 }
 

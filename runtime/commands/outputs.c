@@ -30,8 +30,10 @@ bool output_allowed(const App *a, const Options *o, const TrainSettings *set, co
 }
 
 static bool takes_place(const char *path, const char *what, const FileMark *kind, RtError *e) {
-  return file_takes_place(path, kind, 1) ||
-         rt_fail(e, "cannot write %s: a file is there that is no %s of calm's, and it is left as it is; name another place, or remove it", path, what);
+  RtError unread;
+  if (file_takes_place(path, kind, 1, &unread)) return true;
+  if (unread.text[0]) return rt_fail(e, "cannot write %s: a file is there, and whether it is a %s of calm's cannot be seen: %s", path, what, unread.text);
+  return rt_fail(e, "cannot write %s: a file is there that is no %s of calm's, and it is left as it is; name another place, or remove it", path, what);
 }
 
 bool output_replaces(const App *a, const Options *o, const char *path, const char *what, const FileMark *kind, RtError *e) {

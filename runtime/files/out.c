@@ -137,19 +137,24 @@ static bool has_mark(const FileMap *m, const FileMark *k) {
   return m->size >= k->at + n && !memcmp(m->data + k->at, k->says, n) && (!k->within || memmem(m->data, m->size, k->within, strlen(k->within)));
 }
 
-bool file_is_of(const char *path, const FileMark *kind, int n) {
-  RtError ignored;
+static bool is_of(const char *path, const FileMark *kind, int n, RtError *unread) {
   FileMap m;
   bool is = false;
-  if (!file_map(&m, path, &ignored)) return false;
+  if (!file_map(&m, path, unread)) return false;
   for (int i = 0; i < n && !is; i++) is = has_mark(&m, &kind[i]);
   file_unmap(&m);
   return is;
 }
 
-bool file_takes_place(const char *path, const FileMark *kind, int n) {
+bool file_is_of(const char *path, const FileMark *kind, int n) {
+  RtError ignored;
+  return is_of(path, kind, n, &ignored);
+}
+
+bool file_takes_place(const char *path, const FileMark *kind, int n, RtError *unread) {
   struct stat st;
-  return stat(path, &st) != 0 || !S_ISREG(st.st_mode) || !st.st_size || own_stream(&st) >= 0 || file_is_of(path, kind, n);
+  unread->text[0] = 0;
+  return stat(path, &st) != 0 || !S_ISREG(st.st_mode) || !st.st_size || own_stream(&st) >= 0 || is_of(path, kind, n, unread);
 }
 
 // The directory that path is, or the nearest above it that is there: held open, or -1.
