@@ -65,6 +65,10 @@ sed -i 's/\[{{ m.role/[ {{ m.role/' moved.jinja
 expect 1 'moved.jinja (.*) is not what the run has been trained with: .*moved.jinja (.*go on with it: --changed-data' ./app train --data rows.jsonl --out own --resume
 train --out own --resume --changed-data
 grep -q '^warning: .*moved.jinja .* is not what the run has been trained with' said || fail "a changed template is not told: $(cat said)"
+expect 0 'own/last.*: trained with the chat template .*moved.jinja; without --chat-template conversations are read by' ./app eval --data t.jsonl --metric loss --params own/last
+expect 0 'trained with the chat template .*moved.jinja, and own.jinja holds something else' ./app eval --data t.jsonl --metric loss --params own/last --chat-template own.jinja
+./app eval --data t.jsonl --metric loss --params own/last --chat-template moved.jinja >said 2>&1 || fail "eval: $(cat said)"
+if grep -q 'trained with the chat template' said; then fail "the template of the training is warned of: $(cat said)"; fi
 # a template that marks what is asked as generated too would train on everything, which has to be asked for
 echo '{% generation %}{% for m in messages %}{{ m.content }}{% endfor %}{% endgeneration %}' >marks.jinja
 expect 1 'every token of every conversation would be trained on, what is asked too.*train_on = all' ./app train --data rows.jsonl --steps 1 --out marked --chat-template marks.jinja
