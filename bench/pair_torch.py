@@ -41,7 +41,7 @@ class Cross(nn.Module):
     def forward(self, b, a, see):
         B, C, D = b.shape
         split = lambda x: x.view(B, -1, self.heads, D // self.heads).transpose(1, 2)
-        scale = 64 / D * usual(b)
+        scale = 256 / D * usual(b)
         n, p = even(b), self.proj(a)
         o = F.scaled_dot_product_attention(split(self.wq(n)), split(self.wk(p)), split(self.wv(p)), attn_mask=see[:, None])
         return scale * self.wo(o.transpose(1, 2).reshape(B, C, D))
