@@ -193,24 +193,12 @@ void app_close(App *a) {
   *a = (App){0};
 }
 
-// A run that read conversations by a template of --chat-template is told so where they would be read by another now.
-static bool warn_of_template(const Options *o, const Checkpoint *c, RtError *e) {
-  const json_t *was = json_object_get(json_object_get(checkpoint_about(c), "data"), "chat_template");
-  const char *path = json_string_value(json_object_get(was, "path")), *sha256 = json_string_value(json_object_get(was, "sha256"));
-  FileSum is;
-  if (!path || !sha256 || !(o->run_command & (C_EVAL | C_GENERATE | C_SCORE))) return true;
-  if (!o->chat_template) rt_warn("%s: trained with the chat template %s; without --chat-template conversations are read by the model's own here", checkpoint_path(c), path);
-  else if (!sha256_sum(o->chat_template, &is, e)) return false;
-  else if (strcmp(is.sha256, sha256)) rt_warn("%s: trained with the chat template %s, and %s holds something else", checkpoint_path(c), path, o->chat_template);
-  return true;
-}
-
 bool app_load_params(App *a, const Options *o, const char *params, const Load *l, RtError *e) {
   Engine *en = a->en;
   Identity id = {.models = a->models};
   Checkpoint *c = NULL;
   bool ok = (!params || (c = checkpoint_open_params(params, &id, o->force, e))) && precision_of(a, o, c, false, e) && app_pack_fits(a, o, e);
-  ok = ok && (!c || warn_of_template(o, c, e));
+  ok = ok && (!c || !(o->run_command & (C_EVAL | C_GENERATE | C_SCORE)) || rundata_template(c, o->chat_template, e));
   if (ok && options_compute(o) && !(o->run_command & (C_TRAIN | C_INFO))) rt_note("%s: %s, %s: %s", en->prog->spec, en->isa->name, precision_of_app(a), a->precision_why);
   ok = ok && memory_check(a, o, l, e) && engine_load(en, a->models->dir, l->training, e);
   if (ok && c) checkpoint_take(c, &(TrainVectors){.theta = en->params.theta});

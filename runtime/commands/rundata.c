@@ -102,6 +102,17 @@ json_t *rundata_of(const TrainSettings *s, const DataFile *data, const DataFile 
   return NULL;
 }
 
+bool rundata_template(const Checkpoint *c, const char *given, RtError *e) {
+  const json_t *was = json_object_get(json_object_get(checkpoint_about(c), "data"), "chat_template");
+  const char *path = json_string_value(json_object_get(was, "path")), *sha256 = json_string_value(json_object_get(was, "sha256"));
+  FileSum is;
+  if (!path || !sha256) return true;
+  if (!given) rt_warn("%s: trained with the chat template %s; without --chat-template conversations are read by the model's own here", checkpoint_path(c), path);
+  else if (!sha256_sum(given, &is, e)) return false;
+  else if (strcmp(is.sha256, sha256)) rt_warn("%s: trained with the chat template %s, and %s holds something else", checkpoint_path(c), path, given);
+  return true;
+}
+
 bool rundata_rules(const App *a, const TrainSettings *s, int64_t date, RtError *e) {
   a->models->train_all = s->train_on == TRAIN_ON_all, a->models->too_long = s->too_long;
   return (!s->chat_template || models_chat_template(a->models, s->chat_template, e)) && (!date || models_set_date(a->models, date, e));

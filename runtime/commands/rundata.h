@@ -21,6 +21,9 @@ json_t *rundata_of(const TrainSettings *s, const DataFile *data, const DataFile 
 bool rundata_check(const App *a, const SettingFiles *files, RtError *e);
 // What becomes of rows that are longer than a context, from now on: as the flag says (-1: nobody), else this eval block (NULL: none), else the train block.
 void rundata_too_long(const App *a, int flag, const json_t *block);
+// Of parameters whose run read conversations by a chat template of its own: warns where the one that is given now (NULL: none) is another. False and an error
+// where that cannot be read.
+bool rundata_template(const Checkpoint *c, const char *given, RtError *e);
 // How the rows of a training are read, by its settings: date 0 is today.
 bool rundata_rules(const App *a, const TrainSettings *s, int64_t date, RtError *e);
 #endif
