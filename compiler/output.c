@@ -27,8 +27,15 @@ static bool reads(const char *path, const Spec *spec, const Program *p) {
 
 #define ELF "\177ELF"
 // What may stand where a result goes: its like, made by calmc earlier.
-static const FileMark program[] = {{0, ELF, PROGRAM_MARK}}, picture[] = {{0, DRAW_BEGIN, NULL}},
-                      stage[] = {{0, EMIT_BEGIN, NULL}, {0, "; ModuleID = 'calm'\n", NULL}, {0, "\t.text\n\t.file\t\"calm\"\n", NULL}, {0, ELF, "calm_program_json_len"}};
+typedef struct Kind {
+  const char *what;
+  int n;
+  FileMark mark[4];
+} Kind;
+static const Kind program = {"program", 1, {{0, ELF, PROGRAM_MARK}}}, picture = {"picture", 1, {{0, DRAW_BEGIN, NULL}}},
+                  stage = {"output of --emit", 4, {{0, EMIT_BEGIN, NULL}, {0, "; ModuleID = 'calm'\n", NULL}, {0, "\t.text\n\t.file\t\"calm\"\n", NULL}, {0, ELF, "calm_program_json_len"}}};
+
+static const Kind *kind_of(const Options *o) { return !o->emit ? &program : strcmp(o->emit, EMIT_DRAWING) ? &stage : &picture; }
 
 bool output_allowed(const Options *o, const char *path, const Spec *spec, const Program *p) {
   if (!path || !strcmp(path, "-")) return true;
@@ -36,13 +43,11 @@ bool output_allowed(const Options *o, const char *path, const Spec *spec, const 
     fprintf(stderr, "error: cannot write %s: this build reads it, and it is left as it is; name another file with -o\n", path);
     return false;
   }
-  bool drawn = o->emit && !strcmp(o->emit, EMIT_DRAWING);
-  const char *what = drawn ? "picture" : o->emit ? "output of --emit" : "program";
-  const FileMark *kind = drawn ? picture : o->emit ? stage : program;
+  const Kind *k = kind_of(o);
   RtError unread;
-  if (file_takes_place(path, kind, drawn || !o->emit ? 1 : sizeof stage / sizeof *stage, &unread)) return true;
-  if (unread.text[0]) fprintf(stderr, "error: cannot write the %s %s: a file is there, and whether it is a %s of calmc's cannot be seen: %s\n", what, path, what, unread.text);
-  else fprintf(stderr, "error: cannot write the %s %s: a file is there that is no %s of calmc's, and it is left as it is; name another with -o, or remove it\n", what, path, what);
+  if (file_takes_place(path, k->mark, k->n, &unread)) return true;
+  if (unread.text[0]) fprintf(stderr, "error: cannot write the %s %s: a file is there, and whether it is a %s of calmc's cannot be seen: %s\n", k->what, path, k->what, unread.text);
+  else fprintf(stderr, "error: cannot write the %s %s: a file is there that is no %s of calmc's, and it is left as it is; name another with -o, or remove it\n", k->what, path, k->what);
   return false;
 }
 

@@ -74,8 +74,9 @@ const char *near_remark(const char *word) {
 void near_offer(Near *n, const char *candidate) {
   if (!candidate || !strcmp(candidate, n->word)) return;
   const char *ours = near_habit(n->word);
-  if (!(ours && same_name(ours, candidate)) && strlen(n->word) < 2) return;
-  int d = ours && same_name(ours, candidate) ? -1 : near_distance(n->word, candidate, n->distance < 0 ? 0 : n->distance);
+  bool known = ours && same_name(ours, candidate);
+  if (!known && strlen(n->word) < 2) return;
+  int d = known ? -1 : near_distance(n->word, candidate, n->distance < 0 ? 0 : n->distance);
   if (d == n->distance && !n->best && is_part(n->word, candidate)) d = n->distance - 1;
   if (d < n->distance) {
     n->distance = d;
