@@ -306,7 +306,7 @@ static void mutations(void **state) {
   assert_int_equal(glob(ERRORS, GLOB_APPEND, NULL, &g), 0);
   assert_int_equal(glob(CALM_SOURCE_DIR "/dsl/std/*.calm", GLOB_APPEND, NULL, &g), 0);
   const char *rounds = getenv("CALM_FUZZ_ROUNDS");
-  int n_rounds = rounds ? atoi(rounds) : 60;
+  int n_rounds = rounds ? atoi(rounds) : 24;
   uint32_t random = MUTATE_SEED;
   Crowd crowd;
   crowd_begin(&crowd);
