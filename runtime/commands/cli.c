@@ -102,7 +102,7 @@ static bool choose_threads(App *a, const Options *o, int *threads, RtError *e) {
 
 static int64_t *contexts_of(const Streams *ss) {
   int64_t *context = rt_alloc((size_t)ss->n, sizeof *context);
-  for (int k = 0; k < ss->n; k++) context[k] = ss->s[k].context;
+  for (int k = 0; k < ss->n; k++) context[k] = ss->s[k].silent ? 0 : ss->s[k].context;
   return context;
 }
 
@@ -169,11 +169,14 @@ bool app_open(App *a, const Options *o, RtError *e) {
   RT_IN_PHASE(RT_PHASE_OPEN);
   *a = (App){.prog = prog_parse(o->rt->json, (size_t)o->rt->json_len)};
   ModelPlace *place = rt_alloc((size_t)o->model.n, sizeof *place);
+  Gains gains;
   int n;
-  bool ok = read_places(a->prog, o, place, &n, e) && (!o->pack || ((a->pack = packfile_open(o->pack, e)) && pack_is_of(a->pack, a->prog, e))) &&
-            (a->models = models_open(a->prog, place, n, a->pack, e)) && open_rows(a, o, e) && open_engine(a, o, e) && gains_set(a, o, e) && use_pack(a, o, e);
+  bool ok = gains_read(&gains, a->prog, o, e) && read_places(a->prog, o, place, &n, e) && (!o->pack || ((a->pack = packfile_open(o->pack, e)) && pack_is_of(a->pack, a->prog, e))) &&
+            (a->models = models_open(a->prog, place, n, a->pack, gains.silent, e)) && open_rows(a, o, e) && open_engine(a, o, e);
+  if (ok) gains_set(a, &gains);
+  ok = ok && use_pack(a, o, e);
   if (!ok && a->pack && e->about == RT_ABOUT_PACK) say_again(a, o, e);         // once: that is about nothing
-  rt_free(place);
+  rt_free(place), gains_free(&gains);
   limits_memory(&a->limits);
   a->limits.asked = opt_int(o->memory, 0);
   a->resident = rt_resident(), a->address_space = rt_address_space();

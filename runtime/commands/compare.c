@@ -30,7 +30,10 @@ bool compare_asked(const Compare *c, const EvalJob *job, int n, RtError *e) {
 void compare_opened(Compare *c, const App *a) {
   const Streams *ss = &a->models->streams;
   c->other = rt_alloc((size_t)c->p->nmodel, sizeof *c->other);
-  for (int i = 0; i < c->p->nmodel; i++) c->other[i] = ss->s[ss->of[i]].tok != NULL;
+  for (int i = 0; i < c->p->nmodel; i++) {
+    const Stream *s = &ss->s[ss->of[i]];
+    c->other[i] = s->silent ? models_other_tokenizer(a->models, i) : s->tok != NULL;
+  }
   c->precision = PRECISION_SAID + (int)a->en->isa->precision;
 }
 

@@ -7,12 +7,12 @@
 
 #include "runtime/core/core.h"
 
-typedef struct Gain {          // what a flag says
+struct Gain {                  // what a flag says
   const char *flag;
   char *name;                  // of a model, or a connection; owned
   float by;
   int model, connection;       // one is -1
-} Gain;
+};
 
 static bool reads(const Prog *p, int model) {
   for (int i = 0; i < p->nconnection; i++)
@@ -61,29 +61,67 @@ static bool read_one(const Prog *p, const Options *o, int k, Gain *all, RtError 
   return true;
 }
 
-static void apply(App *a, const Gain *g) {
-  const Prog *p = a->prog;
-  int n = 0;
-  for (int i = 0; i < p->nconnection; i++) {
-    if (g->connection >= 0 ? i != g->connection : p->connection[i].from != g->model) continue;
-    engine_gain(a->en, i, g->by);
-    n++;
-  }
-  if (g->by == 0) rt_note("%s: left out (%d connection%s)", g->name, n, plural(n));
-  else rt_note("%s: counts %g times (%d connection%s)", g->name, (double)g->by, n, plural(n));
+static bool means(const Prog *p, const Gain *g, int connection) {
+  return g->connection >= 0 ? connection == g->connection : p->connection[connection].from == g->model;
 }
 
-bool gains_set(App *a, const Options *o, RtError *e) {
-  int n = o->scale.n + o->ablate.n;
-  Gain *all = rt_alloc((size_t)n, sizeof *all);
-  bool ok = true;
-  for (int k = 0; k < n && ok; k++) ok = read_one(a->prog, o, k, all, e);
-  for (int own = 0; own < 2 && ok; own++)                    // a connection's own goes before its model's
+static void weigh(const Prog *p, const Gain *all, int n, float *by) {
+  for (int i = 0; i < p->nconnection; i++) by[i] = 1;
+  for (int own = 0; own < 2; own++)                          // a connection's own goes before its model's
     for (int k = 0; k < n; k++)
-      if ((all[k].connection >= 0) == own) apply(a, &all[k]);
-  for (int k = 0; k < n; k++) rt_free(all[k].name);
-  rt_free(all);
-  return ok;
+      for (int i = 0; i < p->nconnection; i++)
+        if ((all[k].connection >= 0) == own && means(p, &all[k], i)) by[i] = all[k].by;
+}
+
+// Whether a command gives states of the model as they are: --hidden MODEL.BLOCK[,…].
+static bool is_shown(const Options *o, const char *model) {
+  size_t n = strlen(model);
+  for (int i = 0; i < o->hidden.n; i++)
+    for (const char *w = o->hidden.v[i]; w; w = strchr(w, ',') ? strchr(w, ',') + 1 : NULL)
+      if (!strncmp(w, model, n) && w[n] == '.') return true;
+  return false;
+}
+
+// The models that nothing reads which counts.
+static void find_silent(const Prog *p, const Options *o, const float *by, bool *silent) {
+  for (int m = 0; m < p->nmodel; m++) silent[m] = m != p->anchor && !is_shown(o, p->model[m].name);
+  for (bool more = true; more;) {
+    more = false;
+    for (int i = 0; i < p->nconnection; i++) {
+      const ProgConnection *c = &p->connection[i];
+      if (by[i] == 0 || silent[c->to] || !silent[c->from]) continue;
+      silent[c->from] = false, more = true;
+    }
+  }
+}
+
+bool gains_read(Gains *g, const Prog *p, const Options *o, RtError *e) {
+  bool ok = true;
+  *g = (Gains){.n = o->scale.n + o->ablate.n};
+  g->all = rt_alloc((size_t)g->n, sizeof *g->all);
+  for (int k = 0; k < g->n && ok; k++) ok = read_one(p, o, k, g->all, e);
+  if (!ok || !g->n) return ok;
+  g->by = rt_alloc((size_t)p->nconnection, sizeof *g->by), g->silent = rt_alloc((size_t)p->nmodel, sizeof *g->silent);
+  weigh(p, g->all, g->n, g->by);
+  find_silent(p, o, g->by, g->silent);
+  return true;
+}
+
+void gains_set(App *a, const Gains *g) {
+  const Prog *p = a->prog;
+  for (int i = 0; g->by && i < p->nconnection; i++) engine_gain(a->en, i, g->by[i]);
+  for (int k = 0; k < g->n; k++) {
+    const Gain *said = &g->all[k];
+    int n = 0;
+    for (int i = 0; i < p->nconnection; i++) n += means(p, said, i);
+    if (said->by == 0) rt_note("%s: left out (%d connection%s)", said->name, n, plural(n));
+    else rt_note("%s: counts %g times (%d connection%s)", said->name, (double)said->by, n, plural(n));
+  }
+}
+
+void gains_free(Gains *g) {
+  for (int k = 0; k < g->n; k++) rt_free(g->all[k].name);
+  rt_free(g->all), rt_free(g->by), rt_free(g->silent);
 }
 
 json_t *gains_json(const App *a) {

@@ -77,7 +77,7 @@ void step_follow(Step *s, int k, const int32_t *ids, const int32_t *seen) {
   StepPart a = s->stream[0].part[last];
   StepStream *t = &s->stream[k];
   int64_t past = a.past ? seen[a.past - 1] : 0, end = a.n ? seen[a.past + a.n - 1] : past;
-  add_tokens(t, last, s->seq[last].slot, ids + past, end - past, past);
+  add_tokens(t, last, s->seq[last].slot, end > past ? ids + past : NULL, end - past, past);
   GROW(t->seen, s->stream[0].captok);
   int64_t at = t->part[last].t0, to = at + (end - past);
   for (int64_t i = 0; i < a.n; i++) {

@@ -61,6 +61,7 @@ static Follow *new_follow(const Streams *ss, bool continuation, bool bare, bool 
   f->s = rt_alloc((size_t)ss->n, sizeof *f->s);
   for (int k = 1; k < ss->n; k++) {
     const int32_t *prefix;
+    f->s[k].ended = ss->s[k].silent;
     if (copies(f, k)) continue;
     if (!bare) append(&f->s[k], prefix, tokenizer_prefix(ss->s[k].tok, &prefix));
     f->s[k].text = settled_new(ss->s[k].rule, continuation);

@@ -9,6 +9,7 @@
 //   - A stream begins with its tokenizer's prefix (BOS), visible from the first position on.
 //   - `reads prompt`: the prompt is a complete text at its last token, where all of it becomes visible; nothing behind it is read.
 //     With the anchor's tokenizer the ids are the anchor's own, and position i sees those up to i.
+//   - A silent stream, of models that are left out, has no tokens, whatever the text and its own.
 //   - A text of its own (own.h) a stream reads in place of the anchor's: all of it is visible from the first anchor token on.
 #ifndef CALM_RUNTIME_FOLLOW_H
 #define CALM_RUNTIME_FOLLOW_H
@@ -21,6 +22,7 @@ typedef struct Stream {
   bool shares;                 // tok is the anchor's: of a text that is not its own it reads the anchor's ids
   bool renders;                // and of a conversation its own template's rendering
   bool prompt_only;
+  bool silent;                 // it reads nothing, for nothing reads its models: tok is NULL, and there is no limit to what fits
   int64_t context, vocab;      // smallest over its models: most tokens, and ids must be below vocab
   struct Chat *chat;           // its model's chat template, borrowed; NULL: none (chat.h)
   const char *narrow;          // the model whose context that is; NULL: none has one

@@ -90,6 +90,12 @@ static bool same_tokenizer(const Models *m, int i, int j, bool *same, RtError *e
   return !m->tokfile[i] || !m->tokfile[j] || tokenizer_same(m->tokfile[i], m->tokfile[j], same, e);
 }
 
+bool models_other_tokenizer(const Models *m, int i) {
+  RtError ignored;
+  bool same;
+  return !same_tokenizer(m, i, m->prog->anchor, &same, &ignored) || !same;
+}
+
 static Tokenizer *open_tokenizer(const Models *m, int i, RtError *e) {
   return m->pack ? packed_open(m->pack, i, m->tokfile[i], e) : tokenizer_open(m->tokfile[i], e);
 }
@@ -109,10 +115,15 @@ static bool alike(const Models *m, int i, int j) {
 // *k: the stream that model i reads, which may be a new one; *shared: with the anchor's ids.
 static bool find_stream(const Models *m, int i, int *k, bool *shared, RtError *e) {
   const Prog *p = m->prog;
+  *shared = false;
+  for (*k = 1; m->silent[i] && *k < m->streams.n; ++*k)
+    if (m->streams.s[*k].silent) return true;
+  if (m->silent[i]) return true;
   if (!same_tokenizer(m, i, p->anchor, shared, e)) return false;
   if (*shared && !p->model[i].prompt_only && (!m->apart || !m->tok || i == p->anchor) && alike(m, i, p->anchor)) return *k = 0, true;
   for (*k = 1; *k < m->streams.n; ++*k) {
     const Stream *s = &m->streams.s[*k];
+    if (s->silent) continue;
     bool same = *shared && (!s->tok || s->shares);
     if (!*shared && s->tok && !s->shares && !same_tokenizer(m, i, prog_model(p, s->model), &same, e)) return false;
     if (same && s->prompt_only == p->model[i].prompt_only && !m->apart && alike(m, i, prog_model(p, s->model))) return true;
@@ -127,15 +138,16 @@ static bool choose_stream(Models *m, int i, RtError *e) {
   if (!find_stream(m, i, &k, &shared, e)) return false;
   Stream *s = &m->streams.s[k];
   if (k == m->streams.n) {
-    *s = (Stream){.model = pm->name, .prompt_only = pm->prompt_only, .context = INT32_MAX, .vocab = INT32_MAX};
+    *s = (Stream){.model = pm->name, .prompt_only = pm->prompt_only, .context = INT32_MAX, .vocab = INT32_MAX, .silent = m->silent[i]};
     s->renders = shared && m->tok && !alike(m, i, m->prog->anchor);
     s->shares = shared && m->tok && (m->apart || s->renders);
-    if (!shared && !(s->tok = open_tokenizer(m, i, e))) return false;
+    if (!shared && !s->silent && !(s->tok = open_tokenizer(m, i, e))) return false;
     if (s->shares) s->tok = tokenizer_share(m->tok);
     if (s->tok) s->rule = settler_new(s->tok);
     m->streams.n++;
   }
   m->streams.of[i] = k;
+  if (s->silent) return true;
   if (pm->context > 0 && pm->context < s->context) s->context = pm->context, s->narrow = pm->name;
   if (pm->vocab > 0 && pm->vocab < s->vocab) s->vocab = pm->vocab;
   return true;
@@ -233,9 +245,11 @@ bool models_set_date(Models *m, int64_t date, RtError *e) {
 
 int64_t models_date(const Models *m) { return (m->date.tm_year + 1900) * 10000LL + (m->date.tm_mon + 1) * 100 + m->date.tm_mday; }
 
-Models *models_open(const Prog *p, const ModelPlace *place, int n, const PackFile *pack, RtError *e) {
+Models *models_open(const Prog *p, const ModelPlace *place, int n, const PackFile *pack, const bool *silent, RtError *e) {
   Models *m = rt_alloc(1, sizeof *m);
   m->prog = p, m->pack = pack;
+  m->silent = rt_alloc((size_t)p->nmodel, sizeof *m->silent);
+  for (int i = 0; silent && i < p->nmodel; i++) m->silent[i] = silent[i];
   set_dirs(m, place, n);
   if ((pack ? packed_check(pack, p->nmodel, e) : check_models(m, e)) && open_tokenizers(m, e) && read_ends(m, e)) {
     time_t now = time(NULL);
@@ -253,7 +267,7 @@ void models_close(Models *m) {
   close_streams(m);                                // some have shares of the anchor's tokenizer
   if (m->tok) tokenizer_free(m->tok);
   for (int i = 0; m->tokfile && i < m->prog->nmodel; i++) rt_free(m->tokfile[i]);
-  rt_free(m->dir), rt_free(m->tokfile), rt_free(m->name);
+  rt_free(m->dir), rt_free(m->tokfile), rt_free(m->name), rt_free(m->silent);
   rt_free(m);
 }
 

@@ -27,6 +27,7 @@ typedef struct Models {
   const char **name;           // per model
   bool alone;                  // DataOptions
   bool apart, talks;           // models_part
+  bool *silent;                // by model: it reads nothing
   const char *template;        // the anchor's chat template, a file; NULL: its own
   int64_t context, vocab;      // smallest over the models that read the anchor's ids (vocab: ids must be below it)
 } Models;
@@ -38,8 +39,11 @@ typedef struct ModelPlace {
 } ModelPlace;
 
 // pack: NULL, or a pack file of this program, which has tokenizers and the rest; the directories need not be there then. NULL and an error.
-Models *models_open(const Prog *p, const ModelPlace *place, int n, const PackFile *pack, RtError *e);
+// silent: by model, those that are to read nothing: their tokenizers and contexts do not count; NULL: none.
+Models *models_open(const Prog *p, const ModelPlace *place, int n, const PackFile *pack, const bool *silent, RtError *e);
 void models_close(Models *m);
+// Whether model i reads other tokens of a text than the anchor: its tokenizer is another, or cannot be compared.
+bool models_other_tokenizer(const Models *m, int i);
 // Streams change for what is to be read, and chats with them. own: augments may have texts of their own; each gets a stream that has a tokenizer, or the
 // anchor's. talk: conversations; each gets one whose template renders otherwise than that of the model with which it shares its tokens. Neither undoes the other.
 bool models_part(Models *m, bool own, bool talk, RtError *e);

@@ -28,6 +28,7 @@ static bool read_one(const Streams *ss, const char *name, const json_t *text, Ow
   int k = ss->of[i];
   if (json_is_null(text)) return true;
   if (!json_is_string(text)) return rt_fail(e, "\"augment\": \"%.80s\": expected a string, found %s", name, rtj_kind(text));
+  if (k && ss->s[k].silent) return true;
   if (!k || !ss->s[k].tok) return rt_fail(e, "\"augment\": %s has no tokenizer to read a text of its own with", name);
   own[k] = (OwnText){json_string_value(text), json_string_length(text)};
   return true;

@@ -85,7 +85,7 @@ static const char SAMPLE[] =
 
 // Tokens of each stream for one of the anchor's.
 static void ratios(const Models *m, double *per_token) {
-  for (int k = 0; k < m->streams.n; k++) per_token[k] = 1;
+  for (int k = 0; k < m->streams.n; k++) per_token[k] = m->streams.s[k].silent ? 0 : 1;
   if (m->streams.n == 1 || !m->tok) return;
   RtError e;
   int32_t *ids = NULL;

@@ -41,6 +41,40 @@ small 1
 sed -n 2p rows.jsonl >cjk.jsonl
 expect 1 "cjk.jsonl:1: aug's context is full before the text begins" ./t/app score --data cjk.jsonl --out x.st
 expect 1 'the prompt is longer than aug.s context of 1 token' ./t/app generate --prompt "He: a: b"
+# one that is left out limits nothing and reads nothing: the anchor's own logits of whole texts, of its own text too
+echo 'anchor base = "llama"' >alone.calm
+build alone.calm -o alone
+left_out() {                   # DATA FLAGS…
+  what=$1; shift
+  ./t/app score --data "$what" --out x.st --ablate aug "$@" 2>err || fail "left out, $what $*: $(cat err)"
+  ./alone score --data "$what" --out y.st "$@" 2>/dev/null
+  "$STCMP" x.st y.st --key '*.logits' --exact || fail "left out, $what $*: other logits than the anchor's"
+  [ "$("$STCAT" x.st 0.visible.aug | sort -n | tail -n 1)" = 0 ] || fail "left out, and something of it is visible"
+}
+sed 's/}$/, "augment": {"aug": "much too long a text"}}/' pairs.jsonl >ownpairs.jsonl
+left_out cjk.jsonl
+left_out pairs.jsonl --chunk 3
+./t/app score --data ownpairs.jsonl --out x.st --ablate aug 2>err || fail "a text of its own, of an augment that is left out: $(cat err)"
+"$STCMP" x.st y.st --key '*.logits' --exact || fail "left out with a text of its own: other logits than the anchor's"
+for words in '--prompt "He: a: b" --max-tokens 5 --ignore-eos' '--data pairs.jsonl --max-tokens 5'; do
+  eval "./t/app generate $words --scale aug=0" >x 2>err || fail "left out, generate $words: $(cat err)"
+  eval "./alone generate $words" >y 2>/dev/null
+  cmp x y || fail "left out, generate $words: another text than the anchor's"
+done
+for words in "--data rows.jsonl" "--data pairs.jsonl --contributions"; do
+  ./t/app eval $words --ablate aug >x 2>err || fail "left out, eval $words: $(cat err)"
+  ./alone eval ${words% --con*} >y 2>/dev/null
+  [ "$(sed -n '1s/  .*loss/loss/p' x)" = "$(sed -n '1s/  .*loss/loss/p' y)" ] || fail "left out, eval $words: $(cat x y)"
+done
+./t/app score --data cjk.jsonl --out x.st --ablate aug --hidden aug.1 >said 2>&1 && fail "what --hidden asks for is left out"
+# one with the anchor's tokenizer neither
+rm -rf u; mkdir u; cp -r llama u/base; cp -r llama u/aug; echo 'anchor base = "base" augment aug = "aug" connect aug[1] -> base[1] with cross_attention(heads = 2)' | sed 's/ \(augment\|connect\)/\n\1/g' >u/spec.calm
+sed -i 's/"max_position_embeddings": [0-9]*/"max_position_embeddings": 4/' u/aug/config.json
+build u/spec.calm -o u/app
+expect 1 "is longer than aug's context of 4 tokens" ./u/app score --data pairs.jsonl --out x.st
+./u/app score --data pairs.jsonl --out x.st --ablate aug 2>err || fail "one with the anchor's tokenizer, left out: $(cat err)"
+./alone score --data pairs.jsonl --out y.st 2>/dev/null
+"$STCMP" x.st y.st --key '*.logits' --exact || fail "one with the anchor's tokenizer, left out: other logits"
 small 6
 expect 1 'pairs.jsonl:1: the row is longer than aug.s context of 6 tokens' ./t/app score --data pairs.jsonl --out x.st
 echo '{"prompt": "a: He: a: He: a: ", "completion": "b"}' >pairs.jsonl
