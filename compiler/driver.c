@@ -180,7 +180,9 @@ static Plan *plan_of(Run *r, const Program *p) {
 }
 
 static const char *name_of(const Spec *spec) {
-  const char *path = spec->sources->v[spec->file->loc.file].path, *slash = strrchr(path, '/');
+  const Source *from = &spec->sources->v[spec->file->loc.file];
+  const char *path = from->path, *slash = strrchr(path, '/');
+  if (from->instead) return from->instead;
   return slash ? slash + 1 : path;
 }
 
@@ -232,7 +234,7 @@ static int compile(Run *r, const Program *p, const Spec *spec, Diags *d) {
 }
 
 static int front_end(Run *r, Sources *sources, Diags *d) {
-  Spec *spec = spec_parse(r->arena, sources, d, r->o->spec);
+  Spec *spec = r->o->text ? spec_parse_text(r->arena, sources, d, r->o->text, r->o->spec) : spec_parse(r->arena, sources, d, r->o->spec);
   spec->context = r->o->context ? strtoll(r->o->context, NULL, 10) : 0;      // main has looked at it
   stage_done(r, "parse", "building the graphs");
   if (!d->errors && stop_at(r, "tree")) {

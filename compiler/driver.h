@@ -22,6 +22,7 @@ typedef struct Options {
 #undef FLAG
 #undef TEXT
   const char *spec;            // what the command works on: a spec, or a model's directory
+  const char *text;            // of a spec that calmc itself makes (verify): `spec` is what messages name then; NULL: it is read
   bool quiet;                  // nobody is told what was made: calmc itself wants it (verify)
 } Options;
 

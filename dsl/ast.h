@@ -58,6 +58,8 @@ typedef struct Spec {
 // Parses path (NULL: none), the files it uses, and the embedded library; checks names, arity and duplicates. Errors go to d; later stages can go on with
 // what was right (told). Never NULL.
 Spec *spec_parse(Arena *a, Sources *s, Diags *d, const char *path);
+// The same of a text that calmc itself makes, whose paths are the current folder's; messages name `instead`.
+Spec *spec_parse_text(Arena *a, Sources *s, Diags *d, const char *text, const char *instead);
 // Parses one text (tests, fuzzing).
 Ast *ast_parse(Arena *a, Sources *s, Diags *d, uint32_t file);
 // Makes the declarations of the files that s has known to the functions below.

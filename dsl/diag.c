@@ -69,6 +69,10 @@ static void print_one(const Sources *s, const Diag *g, Buf *out) {
   }
   const Source *src = &s->v[g->loc.file];
   int line, col;
+  if (src->instead) {
+    buf_printf(out, "%s: %s: %s\n", src->instead, kinds[g->kind], g->text);
+    return;
+  }
   sources_line_col(s, g->loc, &line, &col);
   buf_printf(out, "%s:%d:%d: %s: %s\n", src->path, line, col, kinds[g->kind], g->text);
   print_line(src, g->loc, line, out);

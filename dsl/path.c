@@ -45,7 +45,7 @@ const char *path_shell(Arena *a, const char *path) {
 const char *path_remark(Arena *a, const char *from, const char *path) {
   const char *shell = path_shell(a, path);
   if (shell) return arena_printf(a, "; %s", shell);
-  if (path[0] == '/') return "";
+  if (path[0] == '/' || !*from) return "";
   char *folder = realpath(path_from(a, from, "."), NULL);
   const char *remark = folder ? arena_printf(a, "; paths in a spec are taken from its own folder, %s", folder) : "";
   free(folder);

@@ -14,14 +14,14 @@ enum { MAX_SPEC = 16 << 20 };   // a spec is hand-written text; a larger file is
 
 void sources_init(Sources *s, Arena *a) {
   *s = (Sources){.arena = a};
-  Source nowhere = {"", "", 0};
+  Source nowhere = {"", "", 0, NULL};
   ARENA_PUSH(a, s->v, s->n, s->cap, nowhere);
 }
 
 uint32_t sources_add(Sources *s, const char *path, const char *text, size_t len) {
   size_t mark = len >= 3 && !memcmp(text, "\xEF\xBB\xBF", 3) ? 3 : 0;     // a byte order mark is no text: columns count from behind it
   text += mark, len -= mark;
-  Source src = {arena_strdup(s->arena, path), arena_strndup(s->arena, text, len), len};
+  Source src = {arena_strdup(s->arena, path), arena_strndup(s->arena, text, len), len, NULL};
   ARENA_PUSH(s->arena, s->v, s->n, s->cap, src);
   return (uint32_t)(s->n - 1);
 }

@@ -17,6 +17,7 @@ typedef struct Source {
   const char *path;      // as the user named it; "<std>/nn.calm" for the embedded library
   const char *text;      // NUL-terminated
   size_t len;
+  const char *instead;   // what messages name in place of a text that nobody wrote (path is ""); NULL
 } Source;
 
 typedef struct Sources {

@@ -119,13 +119,13 @@ static int keep_told(Spec *spec, Arena *a, const Diags *d, int from) {
   return n;
 }
 
-Spec *spec_parse(Arena *a, Sources *s, Diags *d, const char *path) {
+static Spec *parse(Arena *a, Sources *s, Diags *d, const char *path, uint32_t text) {
   Spec *spec = ARENA_NEW(a, Spec);
   spec->sources = s;
   Loader l = {.arena = a, .sources = s, .diags = d, .spec = spec};
   Step root = {.real = path ? canonical(&l, path) : ""};
   int before = d->errors, first = d->n;
-  spec->file = path ? load(&l, path, &root) : NULL;
+  spec->file = path ? load(&l, path, &root) : text ? ast_parse(a, s, d, text) : NULL;
   if (!spec->file) {
     spec->file = ARENA_NEW(a, Ast);
     spec->file->kind = AST_FILE;
@@ -139,4 +139,12 @@ Spec *spec_parse(Arena *a, Sources *s, Diags *d, const char *path) {
   resolve(spec, d, spec->partial);
   spec->ntold = keep_told(spec, a, d, first);
   return spec;
+}
+
+Spec *spec_parse(Arena *a, Sources *s, Diags *d, const char *path) { return parse(a, s, d, path, 0); }
+
+Spec *spec_parse_text(Arena *a, Sources *s, Diags *d, const char *text, const char *instead) {
+  uint32_t file = sources_add(s, "", text, strlen(text));
+  s->v[file].instead = instead;
+  return parse(a, s, d, NULL, file);
 }

@@ -32,14 +32,17 @@ done
 cp -r "$root/tests/parity/families/gpt2_b" mine; chmod -R u+w mine
 sed 's/GPT2LMHeadModel/MineForCausalLM/' "$root/tests/parity/families/gpt2_b/config.json" >mine/config.json
 expect 0 'everything agrees' "$CALMC" verify mine.calm --ref "$dumps/gpt2_b.safetensors"
+expect 1 '^mine: error: no arch serves "MineForCausalLM"' "$CALMC" verify mine --ref "$dumps/gpt2_b.safetensors"
 expect 1 'calmc verify SPEC.calm' "$CALMC" verify mine --ref "$dumps/gpt2_b.safetensors"
 model=qwen3_b
 spoil model.embed_tokens.weight                    # row 0, which no token of the dump reads
-expect 0 'everything agrees' "$CALMC" verify m --ref "$dumps/qwen3_b.safetensors"
+expect 0 '^m: avx[^:]*, f32: ' "$CALMC" verify m --ref "$dumps/qwen3_b.safetensors"
+grep -q 'everything agrees' said || fail "$(cat said)"
 expect 1 'hidden.0: expected \[1, 10, 30\]' "$CALMC" verify m --ref "$dumps/gpt2_b.safetensors"
 expect 1 'hidden.0: expected \[1, 10, 20\]' "$CALMC" verify "$root/tests/parity/families/gpt2_b" --ref "$dumps/qwen3_b.safetensors"
 expect 1 'no tensor input_ids' "$CALMC" verify m --ref m/model.safetensors
-expect 1 'no such directory' "$CALMC" verify nowhere --ref "$dumps/qwen3_b.safetensors"
+expect 1 '^nowhere: error: nowhere: no such directory (expected a Hugging Face model directory)$' "$CALMC" verify nowhere --ref "$dumps/qwen3_b.safetensors"
+! grep 'calm[.]\|calmc[.]\|[.]calm:' said || fail "a folder that nobody made is named"
 expect 2 'verify needs' "$CALMC" verify m
 # a name of the Hugging Face cache; what is not there is not fetched
 export HF_HOME="$dir/hf"
@@ -51,7 +54,7 @@ cp "$root/tests/parity/families/qwen3_b/config.json" hf/hub/models--org--small.1
 ln -s ../../blobs/1234 hf/hub/models--org--small.1/snapshots/0badcafe/model.safetensors
 printf 0badcafe >hf/hub/models--org--small.1/refs/main
 expect 0 'everything agrees' "$CALMC" verify org/small.1 --ref "$dumps/qwen3_b.safetensors"
-expect 1 "no model org/other in the Hugging Face cache" "$CALMC" verify org/other --ref "$dumps/qwen3_b.safetensors"
+expect 1 "^org/other: error: org/other: no such directory, and no model org/other in the Hugging Face cache (calm downloads nothing; .hf download org/other. does)$" "$CALMC" verify org/other --ref "$dumps/qwen3_b.safetensors"
 # a composed program compares its anchor, whatever the augments read, and leaves out the gradient that it cannot give
 cp -r "$root/tests/parity/families/gpt2_b" base; chmod -R u+w base
 cp "$root/tests/parity/tokenizer/synthetic/byte_words.json" base/tokenizer.json
