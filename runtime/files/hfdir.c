@@ -7,6 +7,7 @@
 #include "runtime/core/core.h"
 #include "runtime/files/file.h"
 #include "runtime/files/json.h"
+#include "runtime/files/safetensors.h"
 
 static int by_id(const void *a, const void *b) {
   int32_t x = *(const int32_t *)a, y = *(const int32_t *)b;
@@ -152,7 +153,7 @@ HfDir *hfdir_open(const char *dir, RtError *e) {
   char *path = file_join(dir, "config.json"), *tokenizer = NULL;
   HfDir *h = NULL;
   if (!file_is_there(path)) {
-    rt_fail(e, "%s: no config.json (expected a Hugging Face model directory)", dir);
+    if (!st_only_gguf(dir, e)) rt_fail(e, "%s: no config.json (expected a Hugging Face model directory)", dir);
   } else if (hf_tokenizer(dir, &tokenizer, e)) {
     json_t *config = rtj_object_file(path, 0, e);
     if (config) h = hfdir_from(dir, config, "config.json", tokenizer, e);

@@ -223,20 +223,37 @@ static bool open_index(Safetensors *s, const char *dir, const char *index, bool 
   return ok;
 }
 
-static void note_pickle(void *user, int fd, const char *name) {
+// What lies in a directory in place of safetensors: of each form the name that comes first.
+typedef struct Instead { char pickle[256], gguf[256]; } Instead;
+
+static void note_instead(void *user, int fd, const char *name) {
+  static const struct { const char *ends; bool gguf; } form[] = {{".bin", false}, {".pt", false}, {".pth", false}, {".gguf", true}};
   const char *dot = strrchr(name, '.');
+  Instead *x = user;
   (void)fd;
-  if (dot && (strcmp(dot, ".bin") == 0 || strcmp(dot, ".pt") == 0 || strcmp(dot, ".pth") == 0)) snprintf(user, 256, "%s", name);
+  for (size_t i = 0; dot && i < sizeof form / sizeof *form; i++) {
+    char *to = form[i].gguf ? x->gguf : x->pickle;
+    if (!strcmp(dot, form[i].ends) && (!*to || strcmp(name, to) < 0)) snprintf(to, sizeof x->gguf, "%s", name);
+  }
 }
 
-// No safetensors in dir: says so, and what to do when there are pickle files instead.
+bool st_only_gguf(const char *dir, RtError *e) {
+  Instead x = {"", ""};
+  if (!file_each(dir, note_instead, &x) || *x.pickle || !*x.gguf) return false;
+  rt_fail(e, "%s: no safetensors, only %s: GGUF files are quantised as a rule, and are not read. Take the repository that it was made from, with its safetensors, or have "
+          "transformers (with gguf installed) write what the file holds: python3 -c \"from transformers import AutoModelForCausalLM as M, AutoTokenizer as T; "
+          "[X.from_pretrained('%s', gguf_file='%s').save_pretrained('%s') for X in (M, T)]\"", dir, x.gguf, dir, x.gguf, dir);
+  return true;
+}
+
+// No safetensors in dir: says so, and what to do when there are other forms of weights instead.
 static bool no_weights(const char *dir, RtError *e) {
-  char pickle[256] = "";
-  if (!file_each(dir, note_pickle, pickle)) return rt_fail(e, "cannot read %s: %s", dir, strerror(errno));
-  if (!*pickle) return rt_fail(e, "%s: no model.safetensors and no model.safetensors.index.json", dir);
+  Instead x = {"", ""};
+  if (!file_each(dir, note_instead, &x)) return rt_fail(e, "cannot read %s: %s", dir, strerror(errno));
+  if (!*x.pickle) return !st_only_gguf(dir, e) && rt_fail(e, "%s: no model.safetensors and no model.safetensors.index.json", dir);
   return rt_fail(e, "%s: no model.safetensors, only %s: pickle files can run code and are not read; convert them once: a model of "
                  "transformers by from_pretrained(DIR).save_pretrained(DIR, safe_serialization=True), a state_dict of torch by "
-                 "safetensors.torch.save_file(torch.load(\"%s\", weights_only=True), \"model.safetensors\")", dir, pickle, pickle);
+                 "safetensors.torch.save_file(torch.load(\"%s\", weights_only=True), \"model.safetensors\")", dir, x.pickle, x.pickle);
 }
 
 Safetensors *st_open_dir(const char *dir, bool headers_only, RtError *e) {

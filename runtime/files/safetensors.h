@@ -26,8 +26,10 @@ typedef struct Safetensors Safetensors;
 
 // Opens DIR/model.safetensors, or the shards DIR/model.safetensors.index.json names. headers_only: no payload is mapped.
 // Refused by name: truncation, overlapping or holed ranges, overflow, duplicate names, unknown dtype sizes, absurd header lengths,
-// pickle files (.bin/.pt) when nothing else is there (with a pointer to conversion).
+// pickle files (.bin/.pt) and GGUF when nothing else is there (with a pointer to conversion).
 Safetensors *st_open_dir(const char *dir, bool headers_only, RtError *e);
+// Whether dir has weights as GGUF alone: then e says so, and the way out.
+bool st_only_gguf(const char *dir, RtError *e);
 Safetensors *st_open_file(const char *path, bool headers_only, RtError *e);
 // A file that is mapped already: what is read are the bytes of this map, which the result takes over (also when it is NULL).
 Safetensors *st_open_map(FileMap *m, const char *path, RtError *e);

@@ -1,6 +1,6 @@
 #!/bin/sh
 # A model in shards of mixed dtypes computes what the single bf16 file does, bit for bit, in either precision; a shard that is gone, a tensor said to be in another
-# shard, a tensor in two, pickle files: refused, naming the file, by the compiler and by the program.
+# shard, a tensor in two, pickle files, GGUF: refused, naming the file, by the compiler and by the program.
 . "$(dirname "$0")/lib.sh"
 whole=$root/tests/parity/families/qwen3_a
 echo '{"input_ids": [3, 5, 9, 2, 12, 7], "labels": [3, 5, 9, 2, 12, 7]}' >rows.jsonl
@@ -28,3 +28,10 @@ rm m/*.safetensors m/model.safetensors.index.json
 for pickle in pytorch_model.bin model.pt consolidated.00.pth; do
   echo x >m/$pickle; refused "$pickle: pickle.*convert"; rm m/$pickle
 done
+echo x >m/q8.gguf; echo x >m/q4_k_m.gguf
+way="m: no safetensors, only q4_k_m.gguf: GGUF files are .*X.from_pretrained('[^ ]*m', gguf_file='q4_k_m.gguf').save_pretrained('[^ ]*m')"
+refused "$way"
+rm m/config.json                                   # as such repositories mostly are
+refused "$way"
+"$CALMC" build m.calm -o none.app 2>said || :
+[ "$(grep -c 'error: ' said)" = 1 ] || fail "a GGUF file alone is told twice: $(cat said)"
