@@ -220,7 +220,16 @@ static void put_string(Bytes *o, const char *s, size_t n) {
   bytes_put(o, "\"", 1);
 }
 
-static bool put_merges(Bytes *o, const char *path, const char *s, size_t n, RtError *e) {
+// Whether both sides of a merge, and the two together, are tokens.
+static bool joins_tokens(const TkVocab *v, const char *left, size_t nleft, const char *right, size_t nright) {
+  char *both = rt_alloc(nleft + nright + 1, 1);
+  memcpy(both, left, nleft), memcpy(both + nleft, right, nright);
+  bool ok = tk_vocab_find(v, left, nleft) >= 0 && tk_vocab_find(v, right, nright) >= 0 && tk_vocab_find(v, both, nleft + nright) >= 0;
+  rt_free(both);
+  return ok;
+}
+
+static bool put_merges(Bytes *o, const TkVocab *v, const char *path, const char *s, size_t n, RtError *e) {
   bool first = true;
   int64_t number = 0;
   for (size_t i = s ? rt_utf8_bom(s, n) : 0, end; i < n; i = end + 1) {
@@ -234,6 +243,9 @@ static bool put_merges(Bytes *o, const char *path, const char *s, size_t n, RtEr
     size_t left = space ? (size_t)(space - s) - i : 0, right = space ? len - left - 1 : 0;
     if (!left || !right || memchr(space + 1, ' ', right))
       return rt_fail(e, "%s:%lld: expected two tokens with a space between them, found \"%.*s\"", path, (long long)number, (int)(len < 80 ? len : 80), s + i);
+    if (!joins_tokens(v, s + i, left, space + 1, right))
+      return rt_fail(e, "%s:%lld: joins \"%.*s\" and \"%.*s\", but not all of these and the two together are tokens of vocab.json", path, (long long)number,
+                     (int)(left < 80 ? left : 80), s + i, (int)(right < 80 ? right : 80), space + 1);
     bytes_put(o, first ? "[" : ",[", first ? 1 : 2);
     put_string(o, s + i, left);
     bytes_put(o, ",", 1);
@@ -274,7 +286,7 @@ static bool put_together(Bytes *o, Two *t, const char *path, const FileMap *voca
     bytes_put(o, model, sizeof model - 1);
     bytes_put(o, object.s, object.n);
     bytes_put(o, ",\"merges\":[", 11);
-    ok = put_merges(o, merges, (const char *)lines.data, lines.size, e);
+    ok = put_merges(o, &t->vocab, merges, (const char *)lines.data, lines.size, e);
     bytes_put(o, "]}}", 3);
     file_unmap(&lines);
   }

@@ -41,6 +41,9 @@ rm two/added_tokens.json
 echo 'a b c' >>two/merges.txt
 expect 1 'two/merges.txt:[0-9]*: expected two tokens with a space between them, found "a b c"' "$CALMC" tokenize two <texts
 sed -i '$d' two/merges.txt
+echo 'a nonesuch' >>two/merges.txt
+expect 1 "^error: two/merges.txt:$(wc -l <two/merges.txt): joins \"a\" and \"nonesuch\", but not all of these and the two together are tokens of vocab.json\$" "$CALMC" tokenize two <texts
+sed -i '$d' two/merges.txt
 echo '{}' >>two/vocab.json
 expect 1 'two/vocab.json:1: expected the end of the file' "$CALMC" tokenize two <texts
 
