@@ -109,12 +109,13 @@ static Place place(Cg *g, const Bwd *b, LLVMValueRef phase, LLVMValueRef t, LLVM
   return p;
 }
 
-// Of the thread's next task.
+// Of the thread's next task. A text that has no such part, beside a longer one, has nothing to fetch: not less than nothing.
 static Place next_place(Cg *g, const Bwd *b, LLVMValueRef phase, LLVMValueRef t, LLVMValueRef lanes, LLVMValueRef per_phase) {
   LLVMValueRef zero = cg_i64(g, 0), none, then = attn_task_after(g, b->arg[KARG(ATTN_GRAD, mask)], t, per_phase, &none);
   Place p = place(g, b, phase, then, lanes);
   none = LLVMBuildOr(g->b, none, cg_lt(g, p.rows, zero), "");
   p.rows = cg_select(g, none, zero, p.rows), p.row_end = cg_select(g, none, zero, p.row_end), p.key_end = cg_select(g, none, p.keys, p.key_end);
+  p.row_end = cg_max(g, p.rows, p.row_end), p.key_end = cg_max(g, p.keys, p.key_end);
   return p;
 }
 

@@ -149,6 +149,24 @@ static Problem one_text(Shape s, Precision precision, int64_t nq, int64_t nk) {
   return p;
 }
 
+// Causal texts of these lengths, whole.
+static Problem texts(Shape s, Precision precision, int64_t n, const int32_t *length, int64_t ahead) {
+  uint64_t r = 19;
+  Problem p = {.s = s, .precision = precision, .scale = 1 / sqrt((double)s.D), .mask = {.nseq = n, .ahead = ahead}};
+  p.seq = calloc((size_t)n, sizeof *p.seq);
+  for (int64_t i = 0; i < n; i++) {
+    p.seq[i] = (RtSeq){(int32_t)p.Tq, length[i], (int32_t)p.Tk, length[i]};
+    p.Tq += length[i], p.Tk += length[i];
+  }
+  p.lo = calloc((size_t)p.Tq, sizeof *p.lo), p.hi = calloc((size_t)p.Tq, sizeof *p.hi);
+  for (int64_t i = 0; i < n; i++)
+    for (int32_t j = 0; j < length[i]; j++) p.hi[p.seq[i].q0 + j] = j + 1;
+  p.mask.lo = p.lo, p.mask.hi = p.hi, p.mask.seq = p.seq;
+  operands(&p, &r);
+  cut(&p, RT_QBLOCK);
+  return p;
+}
+
 static const RtSeq *sequence_of(const Problem *p, int64_t row) {
   for (int64_t i = 0; i < p->mask.nseq; i++)
     if (row >= p->seq[i].q0 && row < p->seq[i].q0 + p->seq[i].nq) return &p->seq[i];
@@ -482,6 +500,22 @@ static void test_parts(void **state) {
       }
 }
 
+// A text of several parts beside shorter ones, which have no such part: what the thread's next task begins with is then nothing (it was less than that, and the
+// kernel did not end).
+static void test_parts_beside(void **state) {
+  const All *all = *state;
+  static const int32_t length[][3] = {{600, 39, 7}, {3, 530, 40}, {513, 1040, 20}};
+  for (int i = 0; i < MOST_ISAS; i++)
+    for (int precision = 0; precision < N_PRECISION; precision++)
+      for (int64_t j = 0; j < 3; j++) {
+        const Kernels *k = &all->c[1].of[i][precision];
+        if (!k->there) continue;
+        Problem p = texts(shapes[1], k->precision, 3, length[j], 1 + j);
+        check_backward(k, &p);
+        free_problem(&p);
+      }
+}
+
 static void check_same(const Kernels *a, const Kernels *b, const Problem *p) {
   Result want = forward(a->fwd, p), got = forward(b->fwd, p);
   Gradient to = backward(a->bwd, p, &want), back = backward(b->bwd, p, &got);
@@ -613,7 +647,7 @@ int main(void) {
       cmocka_unit_test(test_row_invariance),
       cmocka_unit_test(test_garbage),
       cmocka_unit_test(test_long),
-      cmocka_unit_test(test_parts),
+      cmocka_unit_test(test_parts), cmocka_unit_test(test_parts_beside),
       cmocka_unit_test(test_paths),
       cmocka_unit_test(test_small),
       cmocka_unit_test(test_rounded),
