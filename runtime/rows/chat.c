@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "runtime/files/files.h"
+#include "runtime/rows/align.h"
 #include "runtime/rows/packed.h"
 
 // ---- templates of models
@@ -85,18 +86,6 @@ void chat_close(Chat *c) {
 
 // ---- one model's text of a conversation
 
-typedef struct Side {
-  Rendered r;
-  size_t *start, *stop;        // by message, of answers: where it begins and ends
-  bool grows;                  // it is one text, and these are places in it
-} Side;
-
-static void side_free(Side *s) {
-  rendered_free(&s->r);
-  rt_free(s->start), rt_free(s->stop);
-  *s = (Side){.grows = false};
-}
-
 static bool is_answer(const Conversation *c, size_t i) { return !strcmp(json_string_value(json_object_get(json_array_get(c->messages, i), "role")), "assistant"); }
 
 static bool begins(const Rendered *whole, const Rendered *part) { return part->n <= whole->n && !memcmp(whole->text, part->text, part->n); }
@@ -161,23 +150,29 @@ static bool says_something(const ChatRules *r, const Rendered *text, RtError *e)
 // The whole of it, and where its answers begin; whether it grows.
 static bool read_side(const ChatRules *r, int k, const Conversation *c, Side *s, RtError *e) {
   size_t n = json_array_size(c->messages);
-  *s = (Side){.start = rt_alloc(n, sizeof *s->start), .stop = rt_alloc(n, sizeof *s->stop), .grows = true};
+  *s = side_new(n);
   bool ok = text_of(r, k, c, n, false, &s->r, e);
   for (size_t i = 0; ok && s->grows && i < n; i++) {
     if (!is_answer(c, i)) continue;
     Rendered before = {0}, with = {0};
     ok = text_of(r, k, c, i, true, &before, e) && text_of(r, k, c, i + 1, false, &with, e);
     if (ok) s->grows = begins(&s->r, &before) && begins(&s->r, &with) && before.n <= with.n;
-    s->start[i] = before.n, s->stop[i] = with.n;
+    s->answer[i] = true, s->start[i] = before.n, s->stop[i] = with.n;
     rendered_free(&before), rendered_free(&with);
   }
   return ok;
 }
 
-// The prefix as generation renders it, then answer `at` and its end.
+// The prefix as generation renders it; of the anchor's then answer `at` and its end, which are the others' too.
 static bool read_turn(const ChatRules *r, int k, const Conversation *c, size_t at, Side *s, RtError *e) {
   Rendered before = {0}, with = {0};
-  *s = (Side){.start = rt_alloc(at + 1, sizeof *s->start), .stop = rt_alloc(at + 1, sizeof *s->stop)};
+  *s = side_new(at + 1);
+  s->answer[at] = true;
+  if (k) {
+    bool said = text_of(r, k, c, at, true, &s->r, e);
+    s->start[at] = s->stop[at] = s->r.n;
+    return said;
+  }
   bool ok = text_of(r, k, c, at, true, &before, e) && text_of(r, k, c, at + 1, false, &with, e);
   if (ok) {
     size_t from = before.n, first = 0;
@@ -263,26 +258,6 @@ static bool label(const ChatRules *r, const Tokens *t, const Answer *a, size_t c
 
 // ---- what the others read of it
 
-// Bytes of stream text s that are open once the anchor's text `a` is, up to e: contents byte by byte, what the template puts before an answer with the
-// anchor's own, and nothing of any markup before that.
-static size_t open_until(const Side *a, const Side *s, size_t n_messages, size_t e) {
-  size_t open = 0;
-  for (size_t i = 0; i < n_messages; i++)
-    if (a->start[i] && a->start[i] <= e && s->start[i] > open) open = s->start[i];
-  const TemplateRun *u = NULL;
-  for (size_t i = 0; i < a->r.n_runs && a->r.run[i].begin < e; i++)
-    if (a->r.run[i].message >= 0) u = &a->r.run[i];
-  if (!u) return open;
-  size_t seen = u->offset + (e < u->end ? e - u->begin : u->end - u->begin);
-  for (size_t i = 0; i < s->r.n_runs; i++) {
-    const TemplateRun *v = &s->r.run[i];
-    if (v->message != u->message || v->offset >= seen) continue;
-    size_t to = v->begin + (v->end - v->begin < seen - v->offset ? v->end - v->begin : seen - v->offset);
-    if (to > open) open = to;
-  }
-  return open;
-}
-
 static size_t whole_chars(const Rendered *r, size_t at) {
   while (at && at < r->n && ((unsigned char)r->text[at] & 0xC0) == 0x80) at--;
   return at;
@@ -297,7 +272,6 @@ static size_t token_end(const Tokens *t, int64_t said, int64_t i, size_t len) {
 typedef struct Sides {
   const ChatRules *r;
   const Side *side;
-  size_t messages;
   const Tokens *t;
   int64_t keep, said, prompt;
 } Sides;
@@ -309,25 +283,30 @@ static bool follow_text(const Sides *x, int64_t drop, Follow *f, RtError *e) {
   const Tokens *t = x->t;
   int n = r->streams->n;
   FollowBytes *bytes = rt_alloc((size_t)n, sizeof *bytes);
-  size_t *at = rt_alloc((size_t)n, sizeof *at);
+  size_t *at = rt_alloc((size_t)n, sizeof *at), *upto = rt_alloc(side[0].messages, sizeof *upto);
   bool ok = x->prompt > 0 || follow_prompt_end(f, e);
   for (int64_t i = 0; ok && i < t->n; i++) {
     for (int k = 1; k < n; k++) {
       size_t to = at[k];
-      if (i < x->said && wants_text(r, k)) to = whole_chars(&side[k].r, open_until(&side[0], &side[k], x->messages, token_end(t, x->said, i, side[0].r.n)));
+      if (i < x->said && wants_text(r, k)) to = whole_chars(&side[k].r, side_open(&side[0], &side[k], token_end(t, x->said, i, side[0].r.n), upto));
       if (to < at[k]) to = at[k];
       bytes[k] = (FollowBytes){side[k].r.text ? side[k].r.text + at[k] : "", to - at[k]}, at[k] = to;
     }
     if (i >= x->keep && i < x->keep + drop) continue;
     ok = follow_token_each(f, t->ids[i], bytes, e) && (i + 1 != x->prompt || follow_prompt_end(f, e));
   }
-  rt_free(bytes), rt_free(at);
+  rt_free(bytes), rt_free(at), rt_free(upto);
   return ok;
 }
 
 static Follow *follow_sides(const void *user, int64_t drop, RtError *e) {
   const Sides *x = user;
-  Follow *f = follow_bare(x->r->streams, drop > 0);
+  uint64_t bare = 0;                                       // a template's text has all of its tokens, contents alone begin as any text does
+  for (int k = 1; k < x->r->streams->n; k++) {
+    const Chat *chat = x->r->streams->s[k].chat;
+    if (chat && (chat->lent ? chat->lent : chat)->template) bare |= UINT64_C(1) << k;
+  }
+  Follow *f = follow_rendered(x->r->streams, drop > 0, bare);
   if (own_begin(f, x->r->own, e) && follow_text(x, drop, f, e)) return f;
   follow_free(f);
   return NULL;
@@ -380,12 +359,46 @@ static int64_t keep_of(const ChatRules *r, const Tokens *t, int64_t prompt) {
   return keep < prompt ? keep : prompt;
 }
 
-static bool make_row(const ChatRules *r, const Conversation *c, const Side *side, int64_t only, ChatRow *row, RtError *e) {
+// What the anchor says in its answers, of the first `said` tokens.
+static Spoken spoken_by(const ChatRules *r, const Side *anchor, const Tokens *t, int64_t said) {
+  Spoken out = {0};
+  for (size_t i = 0; i < anchor->messages; i++) {
+    if (!anchor->answer[i]) continue;
+    size_t content = side_content_end(anchor, i), from = 0, to = 0, offset = 0;
+    for (int64_t k = 0; k < said && (size_t)t->span[k].begin < anchor->stop[i]; k++) {
+      from = to > anchor->start[i] ? to : anchor->start[i], to = token_end(t, said, k, anchor->r.n);
+      if (to <= anchor->start[i]) continue;
+      if ((size_t)t->span[k].begin >= content && ends_turn(r, t->ids[k])) break;
+      if (to <= from || tokenizer_is_special(r->tok, t->ids[k])) continue;
+      out.run = rt_realloc(out.run, out.n + 1, sizeof *out.run);
+      out.run[out.n++] = (TemplateRun){from, to, offset, (int32_t)i, false};
+      offset += to - from;
+    }
+  }
+  return out;
+}
+
+// Aligns the others' texts with the anchor's answers. False: what stands behind an answer of one does not go on from what the anchor says.
+static bool agree(const ChatRules *r, const Tokens *t, int64_t said, Side *side) {
+  Spoken spoken = spoken_by(r, &side[0], t, said);
+  bool same = true;
+  for (int k = 1; same && !r->all && k < r->streams->n; k++)
+    if (wants_text(r, k)) same = side_agrees(&side[k], &side[0], &spoken);
+  for (int k = 1; same && k < r->streams->n; k++)
+    if (wants_text(r, k)) side_answer(&side[k], &side[0], &spoken);
+  if (same) side_answer_own(&side[0], &spoken);
+  rt_free(spoken.run);
+  return same;
+}
+
+// apart: it takes a row an answer, and none is made.
+static bool make_row(const ChatRules *r, const Conversation *c, Side *side, int64_t only, ChatRow *row, bool *apart, RtError *e) {
   Tokens t = {0};
   const Rendered *text = &side[0].r;
   Answer *a = rt_alloc(text->n_runs + json_array_size(c->messages) + 1, sizeof *a);
   size_t n = answers(r, c, &side[0], only, a);
   bool ok = says_something(r, text, e) && encode(r, text, a, n, &t, e), ended = true;
+  *apart = false;
   if (ok) {
     row->labels = rt_alloc((size_t)t.n + 1, sizeof *row->labels);
     for (int64_t i = 0; i <= t.n; i++) row->labels[i] = -100;
@@ -395,11 +408,13 @@ static bool make_row(const ChatRules *r, const Conversation *c, const Side *side
     if (t.n) row->labels[0] = -100;                        // nothing stands before it to predict it from
     while (row->prompt_n < t.n && row->labels[row->prompt_n] == -100) row->prompt_n++;
     row->ids = t.ids, row->n = t.n;
-    Sides x = {r, side, json_array_size(c->messages), &t, keep_of(r, &t, row->prompt_n), said, row->prompt_n};
-    ok = fit_row(r, &x, "row", row, e);
+    *apart = r->streams->n > 1 && !agree(r, &t, said, side) && only < 0;
+    Sides x = {r, side, &t, keep_of(r, &t, row->prompt_n), said, row->prompt_n};
+    ok = *apart || fit_row(r, &x, "row", row, e);
   } else {
     rt_free(t.ids);
   }
+  if (*apart) chat_row_free(row);
   rt_free(t.span), rt_free(a);
   return ok;
 }
@@ -408,11 +423,13 @@ bool chat_rows(const ChatRules *r, const Conversation *c, ChatRow **rows, int *n
   size_t messages = json_array_size(c->messages);
   int streams = r->streams->n;
   Side *side = rt_alloc((size_t)streams, sizeof *side);
-  bool ok = true, grows = true;
+  bool ok = true, grows = true, apart;
   for (int k = 0; ok && k < streams; k++)
     if (wants_text(r, k)) ok = read_side(r, k, c, &side[k], e), grows = grows && side[k].grows;
+  for (int k = 0; ok && !grows && k < streams; k++)        // where answers begin is nowhere in these texts
+    if (wants_text(r, k)) memset(side[k].answer, 0, messages * sizeof *side[k].answer);
   *rows = rt_alloc(messages + 1, sizeof **rows), *n = 0;
-  if (ok && (grows || r->all)) ok = make_row(r, c, side, -1, &(*rows)[(*n)++], e);
+  if (ok && (grows || r->all)) ok = make_row(r, c, side, -1, &(*rows)[(*n)++], &apart, e), grows = !apart, *n -= apart;
   for (size_t i = 0; ok && !grows && !r->all && i < messages; i++) {
     if (!is_answer(c, i)) continue;
     for (int k = 0; ok && k < streams; k++) {
@@ -421,7 +438,7 @@ bool chat_rows(const ChatRules *r, const Conversation *c, ChatRow **rows, int *n
     }
     Conversation up_to = {.messages = json_array()};
     for (size_t k = 0; k <= i; k++) json_array_append(up_to.messages, json_array_get(c->messages, k));
-    ok = ok && make_row(r, &up_to, side, (int64_t)i, &(*rows)[(*n)++], e);
+    ok = ok && make_row(r, &up_to, side, (int64_t)i, &(*rows)[(*n)++], &apart, e);
     conversation_free(&up_to);
   }
   for (int k = 0; k < streams; k++) side_free(&side[k]);
@@ -441,13 +458,13 @@ bool chat_prompt(const ChatRules *r, const Conversation *c, ChatRow *out, RtErro
   *out = (ChatRow){0};
   for (int k = 0; ok && k < streams; k++) {
     if (!wants_text(r, k)) continue;
-    side[k].start = rt_alloc(n + 1, sizeof *side[k].start);
+    side[k] = side_new(n + 1);
     ok = text_of(r, k, c, n, true, &side[k].r, e);
-    side[k].start[n] = side[k].r.n;                        // the answer that is to come
+    side[k].answer[n] = true, side[k].start[n] = side[k].stop[n] = side[k].r.n;        // the answer that is to come
   }
   ok = ok && says_something(r, &side[0].r, e) && encode(r, &side[0].r, NULL, 0, &t, e);
   out->ids = t.ids, out->n = out->prompt_n = t.n;
-  Sides x = {r, side, n + 1, &t, keep_of(r, &t, t.n), t.n, t.n};
+  Sides x = {r, side, &t, keep_of(r, &t, t.n), t.n, t.n};
   ok = ok && fit_row(r, &x, "prompt", out, e);
   for (int k = 0; k < streams; k++) side_free(&side[k]);
   rt_free(side), rt_free(t.span);

@@ -42,10 +42,14 @@ static bool copies(const Follow *f, int k) {
   return !f->s[k].own && (!s->tok || (s->shares && !(f->rendered && s->renders)));
 }
 
-// Takes over the tokens that have settled since.
-static bool settle(const Follow *f, const Stream *s, FollowTokens *t, RtError *e) {
+static int64_t prefix_of(const Follow *f, int k, const int32_t **ids) { return f->bare >> k & 1 ? 0 : tokenizer_prefix(f->streams->s[k].tok, ids); }
+
+// Takes over the tokens of stream k that have settled since.
+static bool settle(const Follow *f, int k, RtError *e) {
+  const Stream *s = &f->streams->s[k];
+  FollowTokens *t = &f->s[k];
   const int32_t *prefix, *ids;
-  int64_t np = f->bare ? 0 : tokenizer_prefix(s->tok, &prefix), n = settled_tokens(t->text, &ids, NULL);
+  int64_t np = prefix_of(f, k, &prefix), n = settled_tokens(t->text, &ids, NULL);
   for (int64_t i = t->n - np; i < n; i++)
     if (ids[i] >= s->vocab)
       return rt_fail(e, "the tokenizer of model %s gives id %d for this text; the model knows ids below %lld", s->model, (int)ids[i],
@@ -54,7 +58,7 @@ static bool settle(const Follow *f, const Stream *s, FollowTokens *t, RtError *e
   return true;
 }
 
-static Follow *new_follow(const Streams *ss, bool continuation, bool bare, bool rendered) {
+static Follow *new_follow(const Streams *ss, bool continuation, uint64_t bare, bool rendered) {
   if (ss->n < 2) return NULL;
   Follow *f = rt_alloc(1, sizeof *f);
   *f = (Follow){.streams = ss, .prompt = -1, .continuation = continuation, .bare = bare, .rendered = rendered};
@@ -63,14 +67,15 @@ static Follow *new_follow(const Streams *ss, bool continuation, bool bare, bool 
     const int32_t *prefix;
     f->s[k].ended = ss->s[k].silent;
     if (copies(f, k)) continue;
-    if (!bare) append(&f->s[k], prefix, tokenizer_prefix(ss->s[k].tok, &prefix));
+    int64_t np = prefix_of(f, k, &prefix);
+    if (np) append(&f->s[k], prefix, np);
     f->s[k].text = settled_new(ss->s[k].rule, continuation);
   }
   return f;
 }
 
-Follow *follow_new(const Streams *ss, bool continuation) { return new_follow(ss, continuation, false, false); }
-Follow *follow_bare(const Streams *ss, bool continuation) { return new_follow(ss, continuation, !continuation, true); }
+Follow *follow_new(const Streams *ss, bool continuation) { return new_follow(ss, continuation, 0, false); }
+Follow *follow_rendered(const Streams *ss, bool continuation, uint64_t bare) { return new_follow(ss, continuation, continuation ? 0 : bare, true); }
 
 void follow_seal(Follow *f) {
   for (int k = 1; f && k < f->streams->n; k++) {
@@ -130,14 +135,13 @@ static void room(Follow *f) {
 
 // What stream k reads of a token.
 static bool read_token(Follow *f, int k, int32_t id, FollowBytes bytes, RtError *e) {
-  const Stream *s = &f->streams->s[k];
   FollowTokens *t = &f->s[k];
   bool copy = copies(f, k);
   if (t->len + bytes.n > t->cap_said) t->said = rt_realloc(t->said, t->cap_said = (t->len + bytes.n) * 2 + 64, 1);
   if (bytes.n) memcpy(t->said + t->len, bytes.s, bytes.n);
   t->len += bytes.n;
   if (!t->ended && copy) append(t, &id, 1);
-  if (!t->ended && !copy && bytes.n && (!settled_push(t->text, bytes.s, bytes.n, e) || !settle(f, s, t, e))) return false;
+  if (!t->ended && !copy && bytes.n && (!settled_push(t->text, bytes.s, bytes.n, e) || !settle(f, k, e))) return false;
   t->seen[f->n] = (int32_t)t->n;
   t->end[f->n] = (int64_t)t->len;
   return true;
@@ -165,7 +169,7 @@ bool follow_prompt_end(Follow *f, RtError *e) {
     const Stream *s = &f->streams->s[k];
     FollowTokens *t = &f->s[k];
     if (!s->prompt_only || t->ended) continue;
-    if (!copies(f, k) && (!settled_end(t->text, e) || !settle(f, s, t, e))) return false;
+    if (!copies(f, k) && (!settled_end(t->text, e) || !settle(f, k, e))) return false;
     if (f->n) t->seen[f->n - 1] = (int32_t)t->n;
     t->ended = true;
   }
@@ -255,7 +259,7 @@ bool follow_share(const Follow *f, int64_t n, int k, FollowShare *sum, RtError *
   for (int64_t i = 0; i < n; i++) {
     while (ended < all && span[ended].end <= t->end[i]) ended++;
     sum->visible += t->seen[i];
-    sum->ended += !whole ? (f->bare ? 0 : tokenizer_prefix(s->tok, &prefix)) + ended : t->seen[i];
+    sum->ended += !whole ? prefix_of(f, k, &prefix) + ended : t->seen[i];
   }
   rt_free(span);
   return true;

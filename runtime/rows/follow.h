@@ -63,14 +63,15 @@ typedef struct Follow {
   int64_t n, cap;
   int64_t prompt;              // anchor tokens of the prompt; -1: it has not ended
   bool rendered;               // a conversation, which streams render by their own templates
-  bool bare;                   // streams begin with no prefix: their texts have it
+  uint64_t bare;               // streams, a bit each, that begin with no prefix: their texts have it
   TokStream *said;             // owned; decodes tokens that come without their text, NULL before the first
 } Follow;
 
 // NULL where the program has one stream. continuation: the text continues another one (a window of a longer text).
 Follow *follow_new(const Streams *ss, bool continuation);
-// The same for texts that bring all of their tokens with them (a chat template's): nothing is put before them, unless they have lost their beginning.
-Follow *follow_bare(const Streams *ss, bool continuation);
+// The same of a conversation, which streams render by their own templates. The text of a stream in `bare` (a bit each) brings all of its tokens with it (a
+// chat template's): nothing is put before it, unless it has lost its beginning.
+Follow *follow_rendered(const Streams *ss, bool continuation, uint64_t bare);
 void follow_free(Follow *f);
 // Stream k reads this text of its own, and no token of the anchor's. Before the first token.
 bool follow_own(Follow *f, int k, const char *text, size_t n, RtError *e);

@@ -186,6 +186,9 @@ echo '{"text": "the 3?"}' >x.jsonl
 expect 1 'm.jsonl:1: .*gemma/tokenizer_config.json: "chat_template": expected a string, or a list' ./app eval --data m.jsonl --chat-template drops.jinja
 # --- texts that an augment has of its own: whole from the first token on, beside rows without one, in a training gone on with, in what is kept of rows, in generation
 rm gemma/tokenizer_config.json
+# without a template it reads contents as it reads any text, behind what its tokenizer puts before one
+score app contents.st --data m.jsonl --chat-template drops.jinja
+[ "$("$STCAT" contents.st 0.input_ids.aug | head -n 1)" = 1 ] || fail "contents begin otherwise than a text: $("$STCAT" contents.st 0.input_ids.aug | tr '\n' ' ')"
 printf '%s\n' '{"prompt": "the 3?", "completion": " a 3", "augment": {"aug": "word 7 and a word"}}' '{"prompt": "the 3?", "completion": " a 3"}' \
   '{"prompt": "the 3?", "completion": " a 4", "augment": {"aug": "word 7 and a word"}}' '{"text": "the 3? a 3", "augment": {"aug": "one"}}' >own.jsonl
 sed -n 2p own.jsonl >plain.jsonl

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 #include <cmocka.h>
+#include <dirent.h>
 #include <jansson.h>
 
 #include "runtime/abi/abi.h"
@@ -50,6 +51,8 @@ static void open_chat(Chat *c, const char *template, const Tokenizer *tok) {
   assert_null(c->template);
   if (!chat_ready(c, &e)) fail_msg("%s", e.text);
   if (template) unlink(path);
+  json_decref(c->hf.names);
+  c->hf.names = json_pack("{s:s, s:s}", "bos_token", "<s>", "eos_token", "</s>");
 }
 
 // augment: its template; streams 2: it is there.
@@ -183,50 +186,152 @@ static void trained(void **state) {
   conversation_free(&c);
 }
 
-// An anchor position sees of the other model's text what its own text so far has of the contents: whatever comes later.
+// Templates that write contents in another order, more than once, changed, or not at all.
+#define LAST_FIRST "{% for m in messages | reverse %}<{{ m.role[0] }}>{{ m.content }}|{% endfor %}{% if add_generation_prompt %}<a>{% endif %}"
+#define TWICE "Of: {{ messages[0].content }}\n{% for m in messages %}<{{ m.role[0] }}>{{ m.content[3:] }} {{ m.content }}|{% endfor %}{% if add_generation_prompt %}<a>{% endif %}"
+#define SYSTEM_BEHIND "{% for m in messages if m.role != 'system' %}<{{ m.role[0] }}>{{ m.content }}|{% if loop.first %}{{ messages[0].content }}{% endif %}{% endfor %}" \
+                      "{% if add_generation_prompt %}<a>{% endif %}"
+#define UNTHOUGHT "{% for m in messages %}<{{ m.role[0] }}>{{ m.content.split('</t>')[-1] }}</s>{% endfor %}{% if add_generation_prompt %}<a>{% endif %}"
+#define LENGTHS "{% for m in messages %}<{{ m.role[0] }} {{ m.content | length }}>{{ m.content }}|{{ m.content | upper }}|{% endfor %}{% if add_generation_prompt %}<a>{% endif %}"
+static const char *const TEMPLATES[] = {IM, DROPS, MARKED, OTHER, UNTHOUGHT, LAST_FIRST, TWICE, SYSTEM_BEHIND, LENGTHS};
+enum { N_TEMPLATES = sizeof TEMPLATES / sizeof *TEMPLATES, MOST = 40 };
+
+// Those, and all of tests/parity/templates/own. The count.
+static size_t templates(char *text[MOST]) {
+  static const char *const dir = CALM_SOURCE_DIR "/tests/parity/templates/own";
+  size_t n = 0;
+  for (; n < N_TEMPLATES; n++) text[n] = rt_strdup(TEMPLATES[n]);
+  DIR *d = opendir(dir);
+  assert_non_null(d);
+  for (struct dirent *f; (f = readdir(d));) {
+    if (!strstr(f->d_name, ".jinja")) continue;
+    char path[1024], *own = rt_alloc(1 << 16, 1);
+    snprintf(path, sizeof path, "%s/%s", dir, f->d_name);
+    FILE *in = fopen(path, "r");
+    assert_true(in && n < MOST && fread(own, 1, (1 << 16) - 1, in) > 0);
+    fclose(in);
+    text[n++] = own;
+  }
+  closedir(d);
+  return n;
+}
+
+typedef struct Rows { ChatRow *row; int n; } Rows;
+
+static void free_rows(Rows *x) {
+  for (int r = 0; r < x->n; r++) chat_row_free(&x->row[r]);
+  rt_free(x->row);
+  *x = (Rows){0};
+}
+
+static const struct { const char *role, *text; } SAID[] = {{"system", "Be brief, é"}, {"user", " one two 日本"}, {"assistant", "hm</t>three 4"}, {"user", "five six "}, {"assistant", "so</t>seven"}};
+enum { N_SAID = 5 };
+
+// The conversation without its first `from` messages, whose message `at` goes on with `rest` where its text is cut, and all later ones say something else.
+static bool rows_of(const Kit *k, size_t from, size_t at, const char *rest, size_t cut, Rows *out) {
+  RtError e;
+  json_t *row = json_pack("{s:[]}", "messages");
+  for (size_t i = from; i < N_SAID; i++) {
+    char text[100];
+    if (i == at) snprintf(text, sizeof text, "%.*s%s", (int)cut, SAID[i].text, rest);
+    else snprintf(text, sizeof text, "%s%s", SAID[i].text, i > at ? rest : "");
+    json_array_append_new(json_object_get(row, "messages"), json_pack("{s:s, s:s}", "role", SAID[i].role, "content", text));
+  }
+  Conversation c;
+  *out = (Rows){0};
+  assert_true(conversation_read(&c, row, false, &e));
+  bool ok = chat_rows(&k->rules, &c, &out->row, &out->n, &e);
+  conversation_free(&c);
+  json_decref(row);
+  return ok;
+}
+
+// What positions see whose anchor has the same text so far is the same. labelled: of those alone that are trained on.
+static void same_so_far(const ChatRow *a, const ChatRow *b, bool labelled, const char *what) {
+  const FollowTokens *x = &a->follow->s[1], *y = &b->follow->s[1];
+  for (int64_t t = 0; t < a->n && t < b->n && a->ids[t] == b->ids[t]; t++) {
+    if (labelled && (t + 1 == a->n || a->labels[t + 1] == -100)) continue;
+    if (x->seen[t] != y->seen[t] || memcmp(x->ids, y->ids, (size_t)x->seen[t] * sizeof *x->ids) != 0)
+      fail_msg("%s: position %d of %d sees %d tokens, or with another text behind it %d", what, (int)t, (int)a->n, (int)x->seen[t], (int)y->seen[t]);
+  }
+}
+
+// An anchor position sees of the other model's text what its own text so far has of the contents, whatever comes later: over pairs of templates, with and
+// without a system message, each message going on otherwise, within a word or a character, or not at all. What is trained on, always; all positions, but where
+// a template makes something else of a content by what comes later in it (drops what stands before a mark, writes its length).
 static void nothing_leaks(void **state) {
   (void)state;
-  static const char *const anchors[] = {IM, DROPS, MARKED}, *const others[] = {OTHER, IM, NULL, DROPS};
-  static const char *const rest[] = {" later on", "later\n\nelse", "é日 </t> 7", ""};
-  for (size_t a = 0; a < 3; a++)
-    for (size_t b = 0; b < 8; b++) {
+  static const char *const rest[] = {" later on", "later\n\nelse", "", "朮 </t> 7"};
+  char *text[MOST + 1] = {NULL};
+  size_t n = templates(text), compared = 0;
+  for (size_t a = 0; a < n; a++)
+    for (size_t b = 0; b <= n; b++) {                         // text[n]: none
+      const char *other = text[b];
+      bool looks_ahead = other && (!strcmp(other, LENGTHS) || !strcmp(other, TWICE));
       Kit k;
-      RtError e;
-      open_kit(&k, anchors[a], 2, others[b % 4]);
-      if (b >= 4) share_tokenizer(&k);
-      ChatRow *first = NULL;
-      int n_first = 0;
-      for (size_t i = 0; i < 4; i++) {
-        json_t *row = json_pack("{s:[{s:s,s:s},{s:s,s:s},{s:s,s:s},{s:s,s:s}]}", "messages", "role", "user", "content", " one two ", "role", "assistant", "content", "three 4",
-                                "role", "user", "content", "five six", "role", "assistant", "content", "seven");
-        json_t *last = json_array_get(json_object_get(row, "messages"), 3);
-        char text[64];
-        snprintf(text, sizeof text, "seven%s", rest[i]);
-        json_object_set_new(last, "content", json_string(text));
-        Conversation c;
-        ChatRow *rows;
-        int n;
-        assert_true(conversation_read(&c, row, false, &e));
-        if (!chat_rows(&k.rules, &c, &rows, &n, &e)) fail_msg("%s", e.text);
-        if (!i) first = rows, n_first = n;
-        for (int r = 0; i && r < n; r++) {
-          assert_int_equal(n, n_first);
-          for (int64_t t = 0; t < rows[r].n && t < first[r].n && rows[r].ids[t] == first[r].ids[t]; t++) {
-            assert_int_equal(rows[r].follow->s[1].seen[t], first[r].follow->s[1].seen[t]);
-            assert_memory_equal(rows[r].follow->s[1].ids, first[r].follow->s[1].ids, (size_t)first[r].follow->s[1].seen[t] * sizeof(int32_t));
-          }
+      open_kit(&k, text[a], 2, other);
+      if ((a + b) % 2) share_tokenizer(&k);
+      for (int all = 0; all < 2; all++)
+        for (size_t from = (a + b) / 2 % 2, once = 0; !once; once++) {
+          Rows first, then;
+          k.rules.all = all;
+          if (!rows_of(&k, from, N_SAID, "", 0, &first)) continue;      // one of them takes no such conversation
+          char *written = marked(&k, &first.row[0]);
+          size_t begins = from + (!from && !strstr(written, "Be"));      // what the anchor never writes is not of its later text
+          rt_free(written);
+          for (size_t at = begins; at < N_SAID; at++)
+            for (size_t i = 0; i < 4; i++) {
+              char what[2000];
+              bool labelled = looks_ahead || i == 3;
+              snprintf(what, sizeof what, "%.300s\nwith\n%.300s\n, message %d of %d, '%s'", text[a], other ? other : "no template", (int)at, (int)from, rest[i]);
+              if ((all && labelled) || !rows_of(&k, from, at, rest[i], strlen(SAID[at].text) - 3, &then)) continue;
+              for (int r = 0; then.n == first.n && r < first.n; r++, compared++) same_so_far(&first.row[r], &then.row[r], labelled, what);
+              free_rows(&then);
+            }
+          free_rows(&first);
         }
-        const FollowTokens *x = &rows[n - 1].follow->s[1];
-        assert_true(x->n > 4 && x->seen[0] <= x->seen[rows[n - 1].n - 1]);
-        for (int r = 0; i && r < n; r++) chat_row_free(&rows[r]);
-        if (i) rt_free(rows);
-        conversation_free(&c);
-        json_decref(row);
-      }
-      for (int r = 0; r < n_first; r++) chat_row_free(&first[r]);
-      rt_free(first);
       close_kit(&k);
     }
+  assert_true(compared > 8 * n * n);
+  for (size_t i = 0; i < n; i++) rt_free(text[i]);
+}
+
+// What an augment sees along an answer is what it sees while the anchor generates it: over pairs of templates.
+static void answers_as_generated(void **state) {
+  (void)state;
+  char *text[MOST + 1] = {NULL};
+  size_t n = templates(text), compared = 0;
+  for (size_t a = 0; a < n; a++)
+    for (size_t b = 0; b <= n; b++) {
+      if (!strcmp(text[a], LAST_FIRST) || strstr(text[a], "\u2581")) break;      // an answer is not the last; what this tokenizer decodes as a space
+      Kit k;
+      Rows rows;
+      RtError e;
+      open_kit(&k, text[a], 2, text[b]);
+      if ((a + b) % 2) share_tokenizer(&k);
+      Conversation asked = {.messages = json_pack("[{s:s, s:s}]", "role", SAID[1].role, "content", SAID[1].text)};
+      ChatRow made;
+      if (rows_of(&k, 1, N_SAID, "", 0, &rows) && chat_prompt(&k.rules, &asked, &made, &e)) {
+        const ChatRow *row = &rows.row[0];
+        assert_true(made.n <= row->n);
+        assert_memory_equal(made.ids, row->ids, (size_t)made.n * sizeof *made.ids);
+        int64_t t = made.n;
+        for (; t < row->n && row->labels[t] != -100; t++)
+          if (!follow_id(made.follow, k.tok, row->ids[t], &e)) fail_msg("%s", e.text);
+        const FollowTokens *x = &row->follow->s[1], *y = &made.follow->s[1];
+        for (int64_t i = 0; i < t; i++)
+          if (x->seen[i] != y->seen[i] || memcmp(x->ids, y->ids, (size_t)x->seen[i] * sizeof *x->ids) != 0)
+            fail_msg("%.300s\nwith\n%.300s\n: position %d of %d (the answer begins at %d) sees %d tokens, in generation %d", text[a], text[b] ? text[b] : "no template",
+                     (int)i, (int)t, (int)made.n, (int)x->seen[i], (int)y->seen[i]);
+        compared += t > made.n;
+        chat_row_free(&made);
+      }
+      free_rows(&rows);
+      conversation_free(&asked);
+      close_kit(&k);
+    }
+  assert_true(compared > n * n / 2);
+  for (size_t i = 0; i < n; i++) rt_free(text[i]);
 }
 
 // Training sees before an answer what generation sees: the same tokens of both models.
@@ -335,6 +440,6 @@ static void forms(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(trained), cmocka_unit_test(nothing_leaks), cmocka_unit_test(as_generation), cmocka_unit_test(as_generation_shared), cmocka_unit_test(cut), cmocka_unit_test(forms)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(trained), cmocka_unit_test(nothing_leaks), cmocka_unit_test(answers_as_generated), cmocka_unit_test(as_generation), cmocka_unit_test(as_generation_shared), cmocka_unit_test(cut), cmocka_unit_test(forms)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
