@@ -1,6 +1,7 @@
 # Sourced by run of low_resource and of code, which set
 #   here root          folders                          experiment   its name
 #   anchor augment     directories of the checkpoints   of_b of_a    what the specs call them (m_B is the anchor, m_A the augment)
+#   shown              tests of which the README has samples
 #   tasks              TEST:MOST_TOKENS[:equation] …    held         development parts and tests, of which no training part may have a text
 #   steps batch        steps and anchor tokens a step of every trained row       a_steps b_steps   of the models that are made once (0: as it is)
 #   precision          of every training and evaluation
@@ -55,7 +56,8 @@ prepare() {
   mark=$(sha "$lib"/*.[ch] "$here"/*.[ch] "$root"/runtime/work/textscore.[ch] "$root"/runtime/work/words13a.c)
   if [ "$(cat tools/.of 2>/dev/null)" != "$mark" ]; then
     tool "$lib/record.c" tools/record -ljansson
-    tool "$lib/table.c" tools/table "$lib/rows.c" -ljansson -lm
+    tool "$lib/table.c" tools/table "$lib/results.c" "$lib/rows.c" -ljansson -lm
+    scoring_tool "$lib/page.c" tools/page "$lib/results.c" "$lib/rows.c"
     tool "$lib/overlap.c" tools/overlap "$lib/rows.c" -ljansson
     scoring_tool "$lib/score.c" tools/score "$lib/rows.c" "$lib/equation.c"
     make_tools
@@ -195,10 +197,25 @@ one() {
   say "wrote $file"
 }
 
-# show: puts the table into the README, where it stands between two marks
+# page: page.html beside the programs, of all results there are: the table, the composition drawn, held-out losses, samples
+page() {
+  set --
+  for log in rows/*/run/log.csv; do
+    [ ! -e "$log" ] || { run=${log#rows/}; set -- "$@" label="${run%%/*}" column=7 "$log"; }
+  done
+  program compose
+  "$calmc" draw compose.calm -o compose.svg 2>>log
+  [ $# = 0 ] || curves curves.svg linear "$@"
+  tools/page "$here/table.txt" "$results" data "calm: $experiment" compose.svg $([ $# = 0 ] || echo curves.svg) >page.new
+  mv page.new page.html
+  say "drew $out/page.html"
+}
+
+# show: puts the table and the samples into the README, where they stand between marks
 show() {
-  awk 'FILENAME == "table.md" { table = table $0 "\n"; next } /^<!-- end -->$/ { skip = 0 } !skip { print } /^<!-- table -->$/ { printf "%s", table; skip = 1 }' \
-    table.md "$here/README.md" >README.new
+  tools/page "$here/table.txt" "$results" data --samples $shown >samples.md
+  awk 'FILENAME != ARGV[3] { part[FILENAME] = part[FILENAME] $0 "\n"; next } /^<!-- end -->$/ { skip = 0 } !skip { print }
+    /^<!-- (table|samples) -->$/ { printf "%s", part[$2 ".md"]; skip = 1 }' table.md samples.md "$here/README.md" >README.new
   cmp -s README.new "$here/README.md" || cat README.new >"$here/README.md"
 }
 
@@ -216,5 +233,6 @@ experiment() {
   [ -z "$quick" ] || echo "QUICK: models and data of a minute. This shows that everything runs; the figures say nothing."
   tools/table "$here/table.txt" "$results" >table.md
   cat table.md
+  page
   [ "$results" != "$here/results" ] || show
 }

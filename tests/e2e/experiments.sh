@@ -12,10 +12,17 @@ rows='m_a m_b composition random untrained reads_prompt lora tuned single'
 for r in $rows; do
   f=low/results/$r-1.json
   [ -f "$f" ] || fail "no $f"
-  [ "$(tr -d ' \n' <$f | grep -o '"outputs":\[' | wc -l)" = 3 ] || fail "$f: three tasks are expected: $(cat $f)"
+  [ "$(tr -d ' \n' <$f | grep -o '"outputs":\[' | wc -l)" = 5 ] || fail "$f: five tasks are expected: $(cat $f)"
 done
 [ "$(grep -c '^| .* | [0-9.]* |' said)" = 9 ] && ! grep -q 'not computed' said || fail "table: $(cat said)"
 grep -q '^QUICK' said || fail "the figures of --quick are not told as such"
+# the page: each row in the table and beside every sample, pictures, and the samples of a README are of what was written for it
+[ "$(grep -c '^<tr><th>.*</tr>' low/page.html)" -ge 9 ] && [ "$(grep -o '<svg' low/page.html | wc -l)" = 2 ] || fail "page.html: $(head -c 3000 low/page.html)"
+[ "$(grep -o '<th>LoRA on m_B' low/page.html | wc -l)" = $((1 + $(cat low/data/translation.jsonl low/data/ntrex.jsonl low/data/problems.jsonl low/data/own_*.jsonl | wc -l))) ] || fail "page.html has not every row beside every sample: $(grep -o '<th>LoRA on m_B' low/page.html | wc -l)"
+low/tools/page "$low/table.txt" low/results low/data --samples own_translation own_problems >samples || fail "samples"
+[ "$(grep -c '^      wanted' samples)" = 10 ] && [ "$(grep -c '^      composition' samples)" = 10 ] && grep -q 'Watoto wanacheza' samples || fail "samples: $(cat samples)"
+head -n 3 low/data/ntrex.jsonl >short.jsonl; mkdir cut && cp low/data/*.jsonl cut && mv short.jsonl cut/ntrex.jsonl
+expect 1 'has 3 rows, its result 6' low/tools/page "$low/table.txt" low/results cut --samples ntrex
 # what each row is: who is composed with whom, and as many parameters of LoRA as of the composition
 hash() { sed -n "s/^ *\"$1\": \"\(.*\)\",*$/\1/p" low/results/$2-1.json; }
 for r in composition reads_prompt single m_a; do [ "$(hash augment $r)" = "$(hash augment composition)" ] || fail "$r has another augment than the composition"; done
