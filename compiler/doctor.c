@@ -52,7 +52,7 @@ static const char *path(void) {
   }
   bool fast = isa_multiplies(name, PRECISION_BF16);
   say("path", "%s: %s", name, want && *want ? "CALM_ISA says so" : !strcmp(name, path_best()) ? "the best there is, and this processor runs it" : "the best that this processor runs");
-  if (fast) say("precision", "bf16 where some frozen matrices are stored so and none in f32 or f16: an instruction multiplies pairs of them; else f32");
+  if (fast) say("precision", "bf16 for models of which some frozen matrices are stored so and none in f32 or f16: an instruction multiplies pairs of them; else f32");
   else say("precision", "f32: this path has no instruction that multiplies bf16 (--precision bf16 emulates it, bit for bit and slowly)");
   return name;
 }

@@ -165,7 +165,7 @@ static NodeId loss_node(Ev *ev, NodeId logits) {
     return NODE_NONE;
   }
   if (n.attr.of_linear.exact) {
-    fail_at(ev->b, m->head->loc, "the head's product follows the precision of the program: linear takes no 'exact' here");
+    fail_at(ev->b, m->head->loc, "the head's product follows the precision of the model: linear takes no 'exact' here");
     return NODE_NONE;
   }
   const Node *w = &ev->g->node[n.in[1]];

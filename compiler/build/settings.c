@@ -226,7 +226,7 @@ json_t *settings_train(Build *b) {
   return json_object();
 }
 
-// The tensor that a product of the graph, in the program's precision, reads as its matrix; NULL: it is none of a model's.
+// The tensor that a product of the graph, in its model's precision, reads as its matrix; NULL: it is none of a model's.
 static const Node *matrix_of(const Graph *g, const Node *n) {
   const Node *w = n->op == OP_linear && !n->attr.of_linear.exact ? &g->node[n->in[1]] : NULL;
   while (w && (op_is(w->op, T_SAME_DATA) || op_is(w->op, T_TURNED))) w = &g->node[w->in[0]];

@@ -120,7 +120,7 @@ static void round_to_lanes(Cg *g, void *user, LLVMValueRef col, LLVMValueRef mas
 
 void emit_APPEND(Cg *g, const Kernel *k) {
   CgLoop r = row_loop(g);
-  Dtype dt = cache_dtype(cg_precision(g));
+  Dtype dt = k->arg[KARG(APPEND, cache)].cached ? cache_dtype(cg_precision(g)) : DT_F32;
   LLVMValueRef to = row_at(g, cg_dtype(g, dt), KARG(APPEND, cache), index_at(g, KARG(APPEND, slots), r.i), k->APPEND.W);
   Copy c = {DT_F32, row_at(g, g->f32, KARG(APPEND, x), r.i, k->APPEND.W), to};
   cg_columns(g, cg_i64(g, 0), cg_i64(g, k->APPEND.W), dt == DT_F32 ? copy_lanes : round_to_lanes, &c);

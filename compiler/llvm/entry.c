@@ -1,6 +1,7 @@
 // Entry functions. An entry is a table of its calls, which one loop walks: the code does not grow with the depth of a model, nor the time that LLVM takes
 // over it. A call's words: how many tasks a kernel cuts them into is its launch function. Everything else a call needs is read
-// from the context the runtime fills (rt_abi.h: RtCtx): buffers by id, extents by symbol, kernels of the path in use.
+// from the context the runtime fills (rt_abi.h: RtCtx): buffers by id, extents by symbol, kernels of the path in use
+// and of the precision of the model that the call is of.
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -9,7 +10,7 @@
 #include "runtime/abi/abi.h"
 
 // A call in the table, in 64-bit words; the buffers' ids follow.
-enum { W_KERNEL, W_SYM, W_ROWS, W_SOURCE_SYM, W_ADDS, W_NBUF, W_BUFS };
+enum { W_KERNEL, W_OF, W_SYM, W_ROWS, W_SOURCE_SYM, W_ADDS, W_NBUF, W_BUFS };
 
 // Calls one of the functions of rt_abi.def.
 typedef enum RtCall {
@@ -48,11 +49,11 @@ static LLVMValueRef field(Cg *g, LLVMValueRef ctx, size_t offset) {
 }
 static LLVMValueRef word(Cg *g, LLVMValueRef words, LLVMValueRef i) { return cg_load(g, g->i64, cg_at(g, g->i64, words, i)); }
 
-// ---- launch functions: (context, words)
+// ---- launch functions: (context, words, the model that it is of)
 
 static LLVMTypeRef launch_type(Cg *g) {
-  LLVMTypeRef par[2] = {g->ptr, g->ptr};
-  return LLVMFunctionType(g->void_t, par, 2, false);
+  LLVMTypeRef par[3] = {g->ptr, g->ptr, g->i64};
+  return LLVMFunctionType(g->void_t, par, 3, false);
 }
 
 static LLVMValueRef launch_function(Cg *g, const Kernel *k) {
@@ -64,7 +65,7 @@ static LLVMValueRef launch_function(Cg *g, const Kernel *k) {
   for (int i = 0; i < k->narg; i++) ptr[i] = LLVMBuildIntToPtr(g->b, word(g, args, cg_i64(g, 1 + i)), g->ptr, "");
   g->phase = NULL;
   LLVMValueRef tasks = kernel_emitters[k->cls].tasks(g, k, rows, ptr), phase = cg_max(g, g->phase ? g->phase : tasks, cg_i64(g, 1));
-  LLVMValueRef run[] = {ctx, cg_i64(g, k->id), tasks, phase, args};
+  LLVMValueRef run[] = {ctx, LLVMGetParam(fn, 2), cg_i64(g, k->id), tasks, phase, args};
   call(g, CALL_rt_parallel, run);
   LLVMBuildRetVoid(g->b);
   free(ptr);
@@ -115,8 +116,8 @@ static LLVMValueRef run_function(Cg *g, const Plan *p, LLVMValueRef launch) {
   CgIf source = cg_if(g, cg_lt(g, cg_i64(g, -1), w[W_SOURCE_SYM]));
   cg_store(g, extent(g, ctx, w[W_SOURCE_SYM]), further);
   cg_endif(g, &source);
-  LLVMValueRef one[2] = {ctx, args};
-  cg_call(g, launch_type(g), cg_load(g, g->ptr, cg_at(g, g->ptr, launch, w[W_KERNEL])), one, 2);
+  LLVMValueRef one[3] = {ctx, args, w[W_OF]};
+  cg_call(g, launch_type(g), cg_load(g, g->ptr, cg_at(g, g->ptr, launch, w[W_KERNEL])), one, 3);
   cg_set(g, at_var, cg_add(g, at, cg_add(g, w[W_NBUF], cg_i64(g, W_BUFS))));
   cg_loop_end(g, &calls);
   LLVMBuildRetVoid(g->b);
@@ -134,7 +135,7 @@ static LLVMValueRef call_table(Cg *g, const Plan *p, const PlanEntry *e) {
     const Call *x = &e->call[c];
     const Kernel *k = &p->kernel[x->kernel];
     int64_t source = kernel_class[k->cls].form == FORM_SOURCE_ROWS ? p->buf[x->buf[0]].sym : -1;
-    const int64_t head[W_BUFS] = {[W_KERNEL] = x->kernel, [W_SYM] = x->sym, [W_ROWS] = x->rows, [W_SOURCE_SYM] = source,
+    const int64_t head[W_BUFS] = {[W_KERNEL] = x->kernel, [W_OF] = x->of + 1, [W_SYM] = x->sym, [W_ROWS] = x->rows, [W_SOURCE_SYM] = source,
                                   [W_ADDS] = x->accumulate, [W_NBUF] = k->narg};
     for (int i = 0; i < W_BUFS; i++) v[n++] = cg_i64(g, head[i]);
     for (int i = 0; i < k->narg; i++) v[n++] = cg_i64(g, x->buf[i]);

@@ -32,6 +32,11 @@ int lower_sym(const Lower *l, const Type *t) {
   return s < 0 ? -1 : l->sym[s];
 }
 
+int lower_of(const Lower *l, const Type *t) {
+  int s = lower_sym(l, t);
+  return s < 0 ? -1 : l->p->sym[s].model;
+}
+
 int lower_new_act(Lower *l, Dtype dt, int sym, int64_t elems) {
   PBuf b = {.kind = BUF_ACT, .dt = dt, .sym = sym, .elems = elems, .act = {.entry = l->entry}};
   return plan_buf(l->p, &b);
@@ -75,8 +80,12 @@ static int source_buf(Lower *l, NodeId n) {
   int sym = lower_sym(l, &x->type);
   static const struct { unsigned trait; BufKind kind; } named[] = {
       {T_GIVEN, BUF_INPUT}, {T_STORED, BUF_WEIGHT}, {T_TRAINED, BUF_PARAM}, {T_CACHED, BUF_CACHE}};
-  for (size_t i = 0; i < sizeof named / sizeof *named; i++)
-    if (op_is(x->op, named[i].trait)) return plan_named_buf(l->p, named[i].kind, x->attr.name, &x->type, sym);
+  for (size_t i = 0; i < sizeof named / sizeof *named; i++) {
+    if (!op_is(x->op, named[i].trait)) continue;
+    int b = plan_named_buf(l->p, named[i].kind, x->attr.name, &x->type, sym);
+    if (named[i].kind == BUF_CACHE) l->p->buf[b].cached.of = l->reader[n];
+    return b;
+  }
   return op_is(x->op, T_LITERAL) ? const_buf(l, x) : lower_mask(l, n);
 }
 
@@ -95,9 +104,10 @@ int lower_buf(Lower *l, NodeId n) {
 }
 
 // Panels are shared by all entries when the matrix is a tensor or a parameter; a computed matrix is packed where it is computed.
-int lower_packed(Lower *l, NodeId w, int64_t N, int64_t K, bool exact) {
+int lower_packed(Lower *l, NodeId w, int64_t N, int64_t K, bool exact, int of) {
   Plan *p = l->p;
   NodeId r = fuse_root(l->g, w);
+  if (exact) of = -1;
   bool rounded = op_is(l->g->node[r].op, T_ROUNDED);         // of a tensor
   if (rounded) r = fuse_root(l->g, l->g->node[r].in[0]);
   bool turned = op_is(l->g->node[r].op, T_TURNED);           // of a tensor or a parameter, never of a computed matrix
@@ -106,21 +116,22 @@ int lower_packed(Lower *l, NodeId w, int64_t N, int64_t K, bool exact) {
   Dtype dt = rounded ? DT_I8 : panel_dtype(p->buf[source].dt);
   int64_t elems = panels_elems(dt, N, K);
   if (from == BUF_ACT) {
-    int *made = &l->dup[2 * (size_t)r + exact];
-    if (*made >= 0) return *made;
-    int b = *made = lower_new_act(l, dt, -1, elems);
+    const char *key = arena_printf(l->arena, "%d.%d.%d", r, exact, of);
+    int b = map_find(&l->dup, key);
+    if (b >= 0) return b;
+    map_put(l->arena, &l->dup, key, b = lower_new_act(l, dt, -1, elems));
     KernelDraft d = {.k = {.cls = K_PACK, .PACK = {.N = N, .K = K}, .exact = exact}};
     draft_arg_rows(l, &d, source, false, false, N * K);
     draft_arg_rows(l, &d, b, true, true, panel_elems(dt, K));
-    lower_call(l, &d, -1, (N + PANEL - 1) / PANEL);
+    lower_call(l, &d, -1, (N + PANEL - 1) / PANEL)->of = of;
     return b;
   }
   BufKind kind = from == BUF_PARAM ? BUF_LIVE : BUF_PACKED;
-  const char *key = arena_printf(p->arena, "%d.%lld.%d.%s%s", source, (long long)K, turned, dtype_name(dt), exact ? ".exact" : "");
+  const char *key = arena_printf(p->arena, "%d.%lld.%d.%s.%d%s", source, (long long)K, turned, dtype_name(dt), of, exact ? ".exact" : "");
   int there = map_find(&p->named[kind], key);
   if (there >= 0) return there;
   PBuf b = {.kind = kind, .name = p->buf[source].name, .dt = dt, .sym = -1, .elems = elems,
-            .packed = {.source = source, .N = N, .K = K, .turned = turned, .exact = exact}};
+            .packed = {.source = source, .N = N, .K = K, .turned = turned, .exact = exact, .of = of}};
   return keyed_buf(p, &b, key);
 }
 
@@ -140,9 +151,10 @@ static int stacked_source(Lower *l, const Node *w, int64_t e, int64_t E, int64_t
 }
 
 // Panels lie in the order of their buffers, each from a multiple of RT_BUF_ALIGN on, so that a kernel finds those of matrix e from the first's.
-int lower_stack(Lower *l, NodeId w, int64_t N, int64_t K, bool exact) {
+int lower_stack(Lower *l, NodeId w, int64_t N, int64_t K, bool exact, int of) {
   Plan *p = l->p;
   NodeId r = fuse_root(l->g, w);
+  if (exact) of = -1;
   bool rounded = op_is(l->g->node[r].op, T_ROUNDED);
   if (rounded) r = fuse_root(l->g, l->g->node[r].in[0]);
   bool turned = op_is(l->g->node[r].op, T_TURNED);
@@ -151,14 +163,15 @@ int lower_stack(Lower *l, NodeId w, int64_t N, int64_t K, bool exact) {
   int64_t E = l->g->node[w].type.dim[0];
   if (!op_is(x->op, T_STORED)) bug("experts of %s: their matrices are frozen tensors", op_name(x->op));
   Dtype dt = rounded ? DT_I8 : panel_dtype(x->type.dt);
-  const char *key = arena_printf(p->arena, "stack %s.%lld.%lld.%d.%s%s", x->attr.name, (long long)E, (long long)K, turned, dtype_name(dt), exact ? ".exact" : "");
+  const char *key = arena_printf(p->arena, "stack %s.%lld.%lld.%d.%s.%d%s", x->attr.name, (long long)E, (long long)K, turned, dtype_name(dt), of,
+                                 exact ? ".exact" : "");
   int there = map_find(&p->named[BUF_PACKED], key);
   if (there >= 0) return there;
   int *source = ARENA_ARRAY(l->arena, int, E);
   for (int64_t e = 0; e < E; e++) source[e] = stacked_source(l, x, e, E, N * K);
   for (int64_t e = 0; e < E; e++) {
     PBuf b = {.kind = BUF_PACKED, .name = p->buf[source[e]].name, .dt = dt, .sym = -1, .elems = panels_elems(dt, N, K),
-              .packed = {.source = source[e], .N = N, .K = K, .turned = turned, .exact = exact, .stack = e ? 0 : E}};
+              .packed = {.source = source[e], .N = N, .K = K, .turned = turned, .exact = exact, .of = of, .stack = e ? 0 : E}};
     int made = e ? plan_buf(p, &b) : keyed_buf(p, &b, key);
     if (!e) there = made;
   }

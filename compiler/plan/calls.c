@@ -65,10 +65,11 @@ static int intern(Plan *p, Kernel *k) {
   return k->id;
 }
 
-void plan_call(Plan *p, int entry, KernelDraft *d, int sym, int64_t rows, bool live) {
-  Call c = {.kernel = intern(p, &d->k), .sym = sym, .rows = rows, .buf = d->buf, .live = live};
+Call *plan_call(Plan *p, int entry, KernelDraft *d, int sym, int64_t rows, bool live) {
+  Call c = {.kernel = intern(p, &d->k), .sym = sym, .rows = rows, .buf = d->buf, .of = sym < 0 ? -1 : p->sym[sym].model, .live = live};
   PlanEntry *e = &p->entry[entry];
   ARENA_PUSH(p->arena, e->call, e->ncall, e->capcall, c);
+  return &e->call[e->ncall - 1];
 }
 
-void lower_call(Lower *l, KernelDraft *d, int sym, int64_t rows) { plan_call(l->p, l->entry, d, sym, rows, l->live); }
+Call *lower_call(Lower *l, KernelDraft *d, int sym, int64_t rows) { return plan_call(l->p, l->entry, d, sym, rows, l->live); }

@@ -33,7 +33,8 @@ static void check_order(const Plan *p, int entry) {
       if (p->buf[b].kind == BUF_ACT && !k->arg[i].written && !ready[b]) bug_at(p, entry, c, b, "read before it is written");
       if (p->buf[b].kind == BUF_ACT && p->buf[b].act.entry != entry) bug_at(p, entry, c, b, "belongs to another entry");
       bool panels = p->buf[b].kind == BUF_PACKED || p->buf[b].kind == BUF_LIVE;
-      if (panels && p->buf[b].packed.exact != k->exact) bug_at(p, entry, c, b, "panels of another precision");
+      if (panels && (p->buf[b].packed.exact != k->exact || (!k->exact && p->buf[b].packed.of != e->call[c].of))) bug_at(p, entry, c, b, "panels of another precision");
+      if (k->arg[i].cached && p->buf[b].cached.of != e->call[c].of) bug_at(p, entry, c, b, "a cache of another precision");
       if (!holds_stack(p, k, i, b)) bug_at(p, entry, c, b, "the panels of its experts do not lie behind it");
       if (k->arg[i].written && (p->buf[b].kind == BUF_WEIGHT || p->buf[b].kind == BUF_CONST)) bug_at(p, entry, c, b, "a frozen tensor is written");
     }

@@ -27,7 +27,7 @@ static void pack_entry(Plan *p, const char *name, BufKind kind) {
     KernelDraft d = {.k = {.cls = K_PACK, .PACK = {.N = m.N, .K = m.K, .turned = m.turned}, .exact = m.exact}};
     draft_arg_rows(&l, &d, m.source, false, false, m.N * m.K);
     draft_arg_rows(&l, &d, i, true, true, panel_elems(p->buf[i].dt, m.K));
-    lower_call(&l, &d, -1, (m.N + PANEL - 1) / PANEL);
+    lower_call(&l, &d, -1, (m.N + PANEL - 1) / PANEL)->of = m.of;
   }
 }
 

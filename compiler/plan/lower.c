@@ -93,6 +93,25 @@ static void find_nodes(Lower *l) {
   }
 }
 
+// Who looks at each cache: one model's tokens, whose precision the cache is in, or several models'.
+static void find_readers(Lower *l) {
+  const Graph *g = l->g;
+  bool *looked = ARENA_ARRAY(l->arena, bool, g->n + 1);
+  l->reader = ARENA_ARRAY(l->arena, int, g->n + 1);
+  for (NodeId i = 0; i < g->n; i++) l->reader[i] = -1;
+  for (NodeId i = 0; i < g->n; i++) {
+    const Node *n = &g->node[i];
+    for (int k = 1; k < n->nin; k++) {
+      NodeId c = fuse_root(g, n->in[k]);
+      while (op_is(g->node[c].op, T_IN_PLACE)) c = fuse_root(g, g->node[c].in[0]);
+      if (!op_is(g->node[c].op, T_CACHED)) continue;
+      int of = lower_of(l, &g->node[n->in[0]].type);
+      l->reader[c] = !looked[c] || l->reader[c] == of ? of : -1;
+      looked[c] = true;
+    }
+  }
+}
+
 // As soon as an addend of a gradient is there it goes to the flat gradient, so that its own buffer lives shortly.
 static void unit_grads(Lower *l, const Unit *u) {
   const UnitGrads *of = &l->grads[u - l->f->u];
@@ -144,9 +163,9 @@ static void add_entry(Plan *p, Arena *a, const Graph *g, const char *name) {
   l.sym = ARENA_ARRAY(a, int, g->nsym + 1);
   for (int i = 0; i < g->nsym; i++) l.sym[i] = entry_sym(p, g, i);
   l.buf = ARENA_ARRAY(a, int, g->n + 1);
-  l.dup = ARENA_ARRAY(a, int, 2 * (size_t)g->n + 1);
-  for (NodeId i = 0; i < g->n; i++) l.buf[i] = l.dup[2 * i] = l.dup[2 * i + 1] = -1;
+  for (NodeId i = 0; i < g->n; i++) l.buf[i] = -1;
   find_nodes(&l);
+  find_readers(&l);
   find_grads(&l);
   for (NodeId i = 0; i < g->n; i++) {                       // parameters keep the graph's order in the flat vector
     if (op_is(g->node[i].op, T_TRAINED)) lower_buf(&l, i);

@@ -12,7 +12,8 @@ typedef struct Lower {
   int entry;
   int *sym;                    // graph symbol -> plan symbol
   int *buf;                    // node -> buffer of its value, -1
-  int *dup;                    // [node * 2 + exact], of a computed matrix: its packed buffer, -1
+  Map dup;                     // of a computed matrix, and the model it is multiplied for: its packed buffer
+  int *reader;                 // node of a cache -> the model whose tokens look at it, -1: of several
   NodeId *part;                // [node * MAX_OUT + k]: the first part node that reads result k, NODE_NONE
   int *in_place;               // node -> the input that an output of the same name writes over, -1
   int *value, *stamp, serial;  // node -> its value in the row program being made; valid where stamp[node] == serial
@@ -33,14 +34,16 @@ int plan_named_buf(Plan *p, BufKind kind, const char *name, const Type *t, int s
 int lower_buf(Lower *l, NodeId n);                                 // buffer of a node's value; makes the source's buffer when needed
 int lower_new_act(Lower *l, Dtype dt, int sym, int64_t elems);     // an unnamed activation
 int lower_sym(const Lower *l, const Type *t);                      // plan symbol of a type's rows, -1
-int lower_packed(Lower *l, NodeId w, int64_t N, int64_t K, bool exact);   // packed panels of static matrix w[N, K]
-int lower_stack(Lower *l, NodeId w, int64_t N, int64_t K, bool exact);    // of E static matrices w[E, N, K]: the first of E buffers that follow each other
+int lower_of(const Lower *l, const Type *t);                       // the model whose tokens a type's rows are, -1
+// Packed panels of static matrix w[N, K], for products with rows of a model (lower_of); of E static matrices w[E, N, K]: the first of E buffers that follow each other.
+int lower_packed(Lower *l, NodeId w, int64_t N, int64_t K, bool exact, int of);
+int lower_stack(Lower *l, NodeId w, int64_t N, int64_t K, bool exact, int of);
 
 // kernels and calls (calls.c)
 int draft_arg(Lower *l, KernelDraft *d, int buf, bool written);    // argument index
 int draft_arg_rows(Lower *l, KernelDraft *d, int buf, bool written, bool per_row, int64_t elems);
-void lower_call(Lower *l, KernelDraft *d, int sym, int64_t rows);  // interns the kernel and appends the call
-void plan_call(Plan *p, int entry, KernelDraft *d, int sym, int64_t rows, bool live);
+Call *lower_call(Lower *l, KernelDraft *d, int sym, int64_t rows); // interns the kernel and appends the call, of the model whose rows these are
+Call *plan_call(Plan *p, int entry, KernelDraft *d, int sym, int64_t rows, bool live);
 
 // row programs (rowprog.c)
 typedef struct ProgBuilder {

@@ -32,12 +32,12 @@ static int result(Lower *l, NodeId n, int k) {
   return lower_new_act(l, t->dt, lower_sym(l, t), type_row_elems(t));
 }
 
-static void call(Lower *l, KernelDraft *d, const Type *rows) { lower_call(l, d, lower_sym(l, rows), 0); }
+static Call *call(Lower *l, KernelDraft *d, const Type *rows) { return lower_call(l, d, lower_sym(l, rows), 0); }
 
 // Arguments of a heavy kernel stay as they are listed, also when one buffer stands for two.
 static void arg(Lower *l, KernelDraft *d, int buf, bool written) {
   const PBuf *b = &l->p->buf[buf];
-  KArg a = {.dt = b->dt, .per_row = b->sym >= 0, .written = written, .cached = b->kind == BUF_CACHE, .elems = b->elems};
+  KArg a = {.dt = b->dt, .per_row = b->sym >= 0, .written = written, .cached = b->kind == BUF_CACHE && b->cached.of >= 0, .elems = b->elems};
   int nbuf = d->k.narg;
   ARENA_PUSH(l->p->arena, d->k.arg, d->k.narg, d->caparg, a);
   ARENA_PUSH(l->p->arena, d->buf, nbuf, d->capbuf, buf);
@@ -49,9 +49,7 @@ static void dw(Lower *l, const Node *n, int out, bool accumulate) {
   arg(l, &d, dy.buf, false);
   arg(l, &d, x.buf, false);
   arg(l, &d, out, true);
-  call(l, &d, dy.t);
-  PlanEntry *e = &l->p->entry[l->entry];
-  e->call[e->ncall - 1].accumulate = accumulate;
+  call(l, &d, dy.t)->accumulate = accumulate;
 }
 
 void lower_linear_dw(Lower *l, NodeId id) { dw(l, &l->g->node[id], lower_buf(l, id), false); }
@@ -141,7 +139,7 @@ static void experts(Lower *l, NodeId id, bool joins) {
   int64_t S = ids.t->dim[1], K = type_row_elems(x.t) / (joins ? S : 1), N = type_row_elems(&n->type) / (joins ? 1 : S);
   bool forward = !op_is(n->op, T_BY_OUTER);
   KernelDraft d = {.k = {.cls = forward ? K_EXPERTS : K_EXPERTS_T, .EXPERTS = {.K = K, .N = N, .E = w->dim[0], .S = S, .joins = joins}, .exact = n->attr.of_to_experts.exact}};     // the two agree on these
-  int packed = lower_stack(l, n->in[1], forward ? N : K, forward ? K : N, d.k.exact);
+  int packed = lower_stack(l, n->in[1], forward ? N : K, forward ? K : N, d.k.exact, lower_of(l, x.t));
   arg(l, &d, x.buf, false);
   arg(l, &d, packed, false);
   arg(l, &d, ids.buf, false);
@@ -160,7 +158,7 @@ void lower_append(Lower *l, NodeId id) {
   arg(l, &d, x.buf, false);
   arg(l, &d, slots.buf, false);
   arg(l, &d, cache.buf, true);
-  call(l, &d, x.t);
+  call(l, &d, x.t)->of = l->p->buf[cache.buf].cached.of;
 }
 
 void lower_colsum(Lower *l, NodeId id) {
@@ -197,7 +195,7 @@ static void loss(Lower *l, NodeId id, KernelClass cls) {
   In h = in(l, n, 0);
   const Type *w = &l->g->node[n->in[1]].type;
   KernelDraft d = {.k = {.cls = cls, .XENT = {.D = type_row_elems(h.t), .V = w->dim[0], .biased = n->nin > rows}, .softcap = n->attr.softcap}};   // the three agree on these
-  int packed = lower_packed(l, n->in[1], w->dim[0], type_row_elems(h.t), false);
+  int packed = lower_packed(l, n->in[1], w->dim[0], type_row_elems(h.t), false, lower_of(l, h.t));
   arg(l, &d, h.buf, false);
   arg(l, &d, packed, false);
   for (int k = 2; k < rows; k++) arg(l, &d, in(l, n, k).buf, false);
@@ -281,7 +279,7 @@ void lower_gemm(Lower *l, const Unit *u) {
     int64_t N, K;
     matrix_extents(&l->g->node[n->in[1]].type, (int)n->attr.of_linear.inner, &N, &K);
     d.k.N[m] = forward ? N : K;
-    packed[m] = lower_packed(l, n->in[1], N, K, d.k.exact);
+    packed[m] = lower_packed(l, n->in[1], N, K, d.k.exact, lower_of(l, x.t));
   }
   arg(l, &d, x.buf, false);
   for (int m = 0; m < u->nheavy; m++) arg(l, &d, packed[m], false);

@@ -61,7 +61,7 @@ typedef struct KArg {          // a pointer argument
   Dtype dt;
   bool per_row;                // row r lies at r * elems elements; otherwise the same data for every row
   bool written;
-  bool cached;                 // rows of a cache: f32 that are kept in the width of the precision (cache_dtype)
+  bool cached;                 // rows of a cache of one model's (ProgCached): f32 that are kept in the width of the precision (cache_dtype)
   int64_t elems;               // per row, or in all
 } KArg;
 
@@ -117,6 +117,7 @@ typedef struct Call {
   int sym;                     // rows = extent of sym, or `rows` when -1
   int64_t rows;
   int *buf;                    // one per kernel argument
+  int of;                      // the model whose precision its products have: whose tokens its rows are, -1: those of none
   bool accumulate;             // dw: adds to what is there
   bool live;                   // depends on a parameter, or is the backward pass's
 } Call;

@@ -90,9 +90,13 @@ static inline const char *input_name(InputKind k) { return InputKind_names[k].na
 static inline const char *output_name(OutputKind k) { return OutputKind_names[k].name; }
 static inline const char *init_name(InitKind k) { return InitKind_names[k].name; }
 static inline const char *buf_kind_name(BufKind k) { return BufKind_names[k].name; }
-// Of a static buffer, or a row of it, where products have this precision.
+// The model whose precision a buffer is in, -1: none.
+static inline int prog_buf_of(const ProgBuf *b) {
+  return b->kind == BUF_CACHE ? b->cached.of : b->kind == BUF_PACKED || b->kind == BUF_LIVE ? b->packed.of : -1;
+}
+// Of a static buffer, or a row of it, where products of that model have this precision.
 static inline int64_t prog_buf_bytes(const ProgBuf *b, Precision p) {
-  if (b->kind == BUF_CACHE) return b->elems * dtype_size(cache_dtype(p));
+  if (b->kind == BUF_CACHE && b->cached.of >= 0) return b->elems * dtype_size(cache_dtype(p));
   bool rounded = (b->kind == BUF_PACKED || b->kind == BUF_LIVE) && !b->packed.exact;
   Dtype dt = rounded ? panel_under(b->dt, p) : b->dt;
   return (dt == b->dt ? b->elems : panels_elems(dt, b->packed.N, b->packed.K)) * dtype_size(dt);

@@ -42,7 +42,9 @@ enum { RT_PACK_TO = 2 };       // the word of a packing call that says where the
 typedef struct RtCtx {
   void **buf;                  // by buffer id
   const int64_t *sym;          // extent of each row symbol in this step
-  RtKernel *const *kernel;     // of the instruction-set path in use, by kernel id
+  RtKernel *const *const *kernel;                // of the instruction-set path in use, by Precision, by kernel id
+  const int64_t *precision;    // of a call's products: by the model that it is of, and one; 0: of none
+  int64_t nkernel;
   struct RtPool *pool;
 } RtCtx;
 typedef void RtEntry(const RtCtx *ctx);

@@ -108,12 +108,17 @@ static int64_t *contexts_of(const Streams *ss) {
 
 static bool open_engine(App *a, const Options *o, RtError *e) {
   const Streams *ss = &a->models->streams;
-  int threads, isa = precision_open(a, o, e);
-  if (isa < 0 || !choose_threads(a, o, &threads, e)) return false;
-  int64_t *context = contexts_of(ss);
-  a->en = engine_open(o->rt, a->prog, &(EngineStreams){.n = ss->n, .of = ss->of, .context = context}, isa, threads);
-  rt_free(context);
-  return true;
+  PrecisionChoice choice;
+  int threads;
+  bool ok = precision_open(a, o, &choice, e) && choose_threads(a, o, &threads, e);
+  if (ok) {
+    int64_t *context = contexts_of(ss);
+    a->en = engine_open(o->rt, a->prog, &(EngineStreams){.n = ss->n, .of = ss->of, .context = context}, choice.isa, threads);
+    rt_free(context);
+    precision_use(a, &choice);
+  }
+  precision_drop(&choice);
+  return ok;
 }
 
 bool app_part_for(const App *a, const DataFile *f, RtError *e) { return !f || app_part(a, data_augments(f), data_talks(f), e); }
@@ -132,8 +137,8 @@ bool app_part(const App *a, bool own, bool talk, RtError *e) {
 // The command that makes a pack file anew, as this command would take it, behind what is wrong with it: from the same directories, in the precision
 // that is asked for here where it is another than what the pack file is in.
 static void say_again(const App *a, const Options *o, RtError *e) {
-  const char *params = pack_params(a->pack), *precision = a->en ? precision_name((Precision)a->en->isa->precision) : NULL;
-  bool other = precision && options_compute(o) && (o->given[FLAG_precision] || strcmp(precision, rtj_said(packfile_about(a->pack), "precision")));
+  const char *params = pack_params(a->pack), *precision = json_string_value(a->precision);        // none where models differ: no flag says that
+  bool other = precision && options_compute(o) && (o->given[FLAG_precision] || !json_equal(a->precision, json_object_get(packfile_about(a->pack), "precision")));
   char *text = rt_format("%s; make it anew: %s pack --out %s%s%s%s%s", e->text, o->program, o->pack, params ? " --params " : "", params ? params : "",
                          other ? " --precision " : "", other ? precision : "");
   for (int i = 0; i < o->model.n; i++) {
@@ -146,7 +151,7 @@ static void say_again(const App *a, const Options *o, RtError *e) {
 }
 
 bool app_pack_fits(const App *a, const Options *o, RtError *e) {
-  if (!a->pack || !options_compute(o) || pack_fits(a->pack, a->en->isa, e)) return true;
+  if (!a->pack || !options_compute(o) || pack_fits(a->pack, a->en, e)) return true;
   say_again(a, o, e);
   return false;
 }
@@ -193,6 +198,7 @@ void app_close(App *a) {
   models_close(a->models);
   packfile_close(a->pack);
   if (a->prog) prog_close(a->prog);
+  json_decref(a->precision), rt_free(a->precision_words), rt_free(a->precision_why);
   *a = (App){0};
 }
 
@@ -202,7 +208,7 @@ bool app_load_params(App *a, const Options *o, const char *params, const Load *l
   Checkpoint *c = NULL;
   bool ok = (!params || (c = checkpoint_open_params(params, &id, o->force, e))) && precision_of(a, o, c, false, e) && app_pack_fits(a, o, e);
   ok = ok && (!c || !(o->run_command & (C_EVAL | C_GENERATE | C_SCORE)) || rundata_template(c, o->chat_template, e));
-  if (ok && options_compute(o) && !(o->run_command & (C_TRAIN | C_INFO))) rt_note("%s: %s, %s: %s", en->prog->spec, en->isa->name, precision_of_app(a), a->precision_why);
+  if (ok && options_compute(o) && !(o->run_command & (C_TRAIN | C_INFO))) rt_note("%s: %s, %s: %s", en->prog->spec, en->isa->name, a->precision_words, a->precision_why);
   ok = ok && memory_check(a, o, l, e) && engine_load(en, a->models->dir, l->training, e);
   if (ok && c) checkpoint_take(c, &(TrainVectors){.theta = en->params.theta});
   checkpoint_close(c), identity_drop(&id);

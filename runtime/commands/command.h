@@ -11,8 +11,6 @@ enum { GENERATE_CHUNK = 512 };         // most tokens of a prompt that generate 
 #define GENERATE_TOKENS 256             // that it generates where nobody says how many
 #define GENERATE_TOKENS_TEXT "256"
 
-enum { PRECISION_WHY = 512 };
-
 int cmd_train(const Options *o);
 int cmd_eval(const Options *o);
 int cmd_generate(const Options *o);
@@ -37,7 +35,8 @@ typedef struct App {
   Models *models;
   Engine *en;
   char threads_why[LIMITS_TEXT];   // what decided how many threads
-  char precision_why[PRECISION_WHY];       // what decided which precision (precision.h)
+  json_t *precision;           // of each model (work/precisions.h)
+  char *precision_words, *precision_why;   // and what decided which (precision.h)
   MemLimits limits;
   int64_t resident, address_space;     // of this process, before weights and data
   bool warned;                 // that memory may not suffice

@@ -30,11 +30,12 @@ bool compare_asked(const Compare *c, const EvalJob *job, int n, RtError *e) {
 void compare_opened(Compare *c, const App *a) {
   const Streams *ss = &a->models->streams;
   c->other = rt_alloc((size_t)c->p->nmodel, sizeof *c->other);
+  c->precision = rt_alloc((size_t)c->p->nmodel, sizeof *c->precision);
   for (int i = 0; i < c->p->nmodel; i++) {
     const Stream *s = &ss->s[ss->of[i]];
     c->other[i] = s->silent ? models_other_tokenizer(a->models, i) : s->tok != NULL;
+    c->precision[i] = engine_precision(a->en, i);
   }
-  c->precision = PRECISION_SAID + (int)a->en->isa->precision;
 }
 
 const char *compare_only_text(const Compare *c) {
@@ -52,7 +53,7 @@ static Options options_of(const Compare *c, const RtProgram *rt, int model) {
   o.scale = o.ablate = (OptList){0};
   if (model != c->p->anchor) o.chat_template = NULL;
   memset(o.given, 0, sizeof o.given);
-  o.precision = c->precision, o.given[FLAG_precision] = true, o.precision_by = "the composition computes in it";
+  o.precisions = &c->precision[model], o.precision_by = "the composition computes in it";
   o.model = (OptList){.v = rt_alloc((size_t)c->o->model.n, sizeof *o.model.v)};
   for (int i = 0; i < c->o->model.n; i++)
     if (!strncmp(c->o->model.v[i], c->p->model[model].name, n) && c->o->model.v[i][n] == '=') o.model.v[o.model.n++] = c->o->model.v[i];

@@ -10,7 +10,7 @@ typedef struct Compare {
   const Options *o;
   const Prog *p;               // the composition
   bool *other;                 // by model of it: it has another tokenizer than the anchor; owned
-  int precision;               // what the composition computed in
+  Precision *precision;        // what the composition computed in, by model; owned, as `other`
 } Compare;
 
 // Before anything is computed: whether the program has its models, and the data can be read again.

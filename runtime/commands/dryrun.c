@@ -127,7 +127,7 @@ static void say(const Trainer *t, const Rate *rate) {
   if (part_held > 0) printf("%s later looks %.0f %%", part > 0 && n.passes > 1 ? "," : "; the frozen cache spares", 100 * part_held);
   printf("\nhours     %.3g (%.0f:%02d:%02d) at %.1f Gflop/s, measured now on %lld row%s for %.1f s (%s, %s, %d thread%s)\n", seconds / 3600, floor(seconds / 3600),
          (int)fmod(seconds / 60, 60), (int)fmod(seconds, 60), rate->flops / 1e9, (long long)rate->rows,
-         plural(rate->rows), rate->seconds, en->isa->name, precision_name((Precision)en->isa->precision), pool_threads(en->pool), plural(pool_threads(en->pool)));
+         plural(rate->rows), rate->seconds, en->isa->name, t->app.precision_words, pool_threads(en->pool), plural(pool_threads(en->pool)));
   printf("memory    about %.0f MB", (double)(t->budget.peak + frozen_resident(&t->frozen)) / 1e6);
   if (frozen_resident(&t->frozen)) printf(", %.0f of them the frozen cache", (double)frozen_resident(&t->frozen) / 1e6);
   if (t->app.limits.available) printf("; %.0f MB are free", (double)t->app.limits.available / 1e6);

@@ -286,7 +286,7 @@ static bool run_all(const Prog *p, const Options *o, EvalJob *base, json_t *all,
   }
   app_close(&a);
   ok = ok && (!o->compare || compare_take(&c, job, r, n, all, e));
-  rt_free(c.other);
+  rt_free(c.other), rt_free(c.precision);
   for (int i = 0; job && i < n; i++) contributions_free(&r[i].without);
   rt_free(job), rt_free(r);
   return ok;

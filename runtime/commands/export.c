@@ -398,7 +398,9 @@ static bool loss_merged(const App *a, const Options *o, const Export *x, const D
     if (strncmp(o->model.v[i], place, strlen(name) + 1)) again.model.v[again.model.n++] = o->model.v[i];
   again.model.v[again.model.n++] = place;
   again.pack = NULL;
-  again.precision = PRECISION_SAID + (int)a->en->isa->precision, again.given[FLAG_precision] = true, again.precision_by = "the loss before was";
+  Precision *precisions = rt_alloc((size_t)p->nmodel, sizeof *precisions);
+  for (int i = 0; i < p->nmodel; i++) precisions[i] = engine_precision(a->en, i);
+  again.precisions = precisions, again.precision_by = "the loss before was";
   bool ok = app_open(&b, &again, e) && load(&b, &again, false, e);
   if (ok) {
     float *theta = b.en->params.theta;
@@ -411,7 +413,7 @@ static bool loss_merged(const App *a, const Options *o, const Export *x, const D
     ok = loss_of(&b, f, s, l, e);
   }
   app_close(&b);
-  rt_free(again.model.v), rt_free(place);
+  rt_free(again.model.v), rt_free(place), rt_free(precisions);
   return ok;
 }
 

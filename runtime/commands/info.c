@@ -270,7 +270,7 @@ static json_t *describe(const App *a) {
   json_t *o = json_pack("{s:s, s:s, s:s, s:i}", "spec", p->spec, "spec_sha256", p->spec_sha256, "isa", a->en->isa->name,
                         "threads", pool_threads(a->en->pool));
   json_object_set_new(o, "threads_why", json_string(a->threads_why));
-  json_object_set_new(o, "precision", json_string(precision_of_app(a)));
+  json_object_set(o, "precision", a->precision);
   json_object_set_new(o, "precision_why", json_string(a->precision_why));
   json_t *models = json_array(), *params = json_array(), *connections = json_array();
   for (int i = 0; i < p->nmodel; i++) json_array_append_new(models, model_json(a->models, i, hashes));
@@ -341,8 +341,10 @@ static void print_params(const Prog *p) {
 }
 
 static void print_text(const Engine *en, const json_t *o) {
+  char *precision = precisions_words(json_object_get(o, "precision"));
   printf("%s  sha256 %s\n%s, %lld thread%s (%s), %lld kernel%s\n%s: %s\n", text(o, "spec"), text(o, "spec_sha256"), text(o, "isa"), number(o, "threads"),
-         plural(number(o, "threads")), text(o, "threads_why"), number(o, "kernels"), plural(number(o, "kernels")), text(o, "precision"), text(o, "precision_why"));
+         plural(number(o, "threads")), text(o, "threads_why"), number(o, "kernels"), plural(number(o, "kernels")), precision, text(o, "precision_why"));
+  rt_free(precision);
   print_models(o);
   const Prog *p = en->prog;
   if (p->nconnection) puts("\nconnections");
@@ -413,8 +415,10 @@ static void print_data(const json_t *all) {
 static void print_pack(const json_t *p) {
   const char *params = json_string_value(json_object_get(p, "parameters"));
   if (!json_is_object(p)) return;
-  printf("\npack file %s, %.1f MB, for %s in %s: weights, tokenizers%s%s\n", text(p, "path"), mb(p, "bytes"), text(p, "isa"), text(p, "precision"),
+  char *precision = precisions_words(json_object_get(p, "precision"));
+  printf("\npack file %s, %.1f MB, for %s in %s: weights, tokenizers%s%s\n", text(p, "path"), mb(p, "bytes"), text(p, "isa"), precision,
          params ? ", parameters of " : "", params ? params : "");
+  rt_free(precision);
 }
 
 int cmd_info(const Options *o) {

@@ -42,7 +42,8 @@ typedef struct Options {
   const char *setting[N_SETTINGS];                 // train: the text of those settings that a flag gives, checked; NULL: not given
   OptList more[N_SETTINGS];                        // of files: behind the first
   struct Profile *measured;                        // of --profile and --trace; NULL without
-  const char *precision_by;                        // a clause: who gives --precision in the user's place; NULL: the user
+  const Precision *precisions;                     // of each model, in place of --precision; NULL: the user says
+  const char *precision_by;                        // a clause: who gives them; NULL: the user
   const RtProgram *rt;
   const char *program;                             // argv[0]
   int run_command;                                 // its bit

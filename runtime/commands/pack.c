@@ -17,9 +17,8 @@ static char *default_out(const Options *o) {
 static void say(const App *a, const Options *o, const char *out) {
   struct stat st;
   double size = stat(out, &st) == 0 ? (double)st.st_size : 0;
-  const RtIsa *isa = a->en->isa;
   fprintf(stderr, "wrote %s, %.1f %s: weights and tokenizers%s for %s in %s; next: %s generate --pack %s --prompt TEXT\n", out, size < 1e6 ? size / 1e3 : size / 1e6,
-          size < 1e6 ? "kB" : "MB", o->pack_params ? ", parameters" : "", isa->name, precision_name((Precision)isa->precision), o->program, out);
+          size < 1e6 ? "kB" : "MB", o->pack_params ? ", parameters" : "", a->en->isa->name, a->precision_words, o->program, out);
   if (a->prog->nparam && !o->pack_params) fprintf(stderr, "it has no parameters: --params CHECKPOINT packs them too\n");
 }
 

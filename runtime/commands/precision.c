@@ -7,81 +7,136 @@
 
 #include "runtime/core/core.h"
 
-static void add(char why[PRECISION_WHY], const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-static void add(char why[PRECISION_WHY], const char *fmt, ...) {
-  size_t at = strlen(why);
+// More, behind a text that is owned.
+static void add(char **text, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static void add(char **text, const char *fmt, ...) {
+  char more[768];
   va_list ap;
   va_start(ap, fmt);
-  vsnprintf(why + at, PRECISION_WHY - at, fmt, ap);
+  vsnprintf(more, sizeof more, fmt, ap);
   va_end(ap);
+  char *all = rt_format("%s%s", *text ? *text : "", more);
+  rt_free(*text);
+  *text = all;
 }
 
 // ---- what is stored
 
-// The tensor of the first frozen matrix that stands in panels of this dtype, or NULL; exact products do not ask. What is widened to f32 for its panels (F8_E5M2) is none of f32:
-// bf16 holds its numbers too.
-static const ProgBuf *stored_in(const Prog *p, Dtype panel) {
+// The first frozen matrix that stands in panels of this dtype and is multiplied with rows of a model, or NULL; exact products do not ask. What is widened to f32 for its panels
+// (F8_E5M2) is none of f32: bf16 holds its numbers too.
+static const ProgBuf *stored_in(const Prog *p, int model, Dtype panel) {
   for (int i = 0; i < p->nbuf; i++) {
     const ProgBuf *b = &p->buf[i], *from = b->kind == BUF_PACKED && b->dt == panel && !b->packed.exact ? &p->buf[b->packed.source] : NULL;
-    if (from && from->kind == BUF_WEIGHT && panel_dtype(from->dt) == panel && (panel != DT_F32 || from->dt == DT_F32)) return from;
+    int of = b->kind == BUF_PACKED && b->packed.of >= 0 ? b->packed.of : p->anchor;
+    if (from && of == model && from->kind == BUF_WEIGHT && panel_dtype(from->dt) == panel && (panel != DT_F32 || from->dt == DT_F32)) return from;
   }
   return NULL;
 }
 
-static const char *kept_as_int8(const Prog *p) {
-  for (int i = 0; i < p->nmodel; i++)
-    if (p->model[i].keep == KEEP_INT8) return p->model[i].name;
-  return NULL;
-}
-
-static const char *model_of(const Prog *p, const ProgBuf *weight) { return p->model[weight->stored.model].name; }
 static const char *file_type(const ProgBuf *weight) { return dtype_info[weight->dt].file; }
 
-static Precision by_weights(const RtProgram *rt, const Prog *p, const char *path, char why[PRECISION_WHY]) {
-  const ProgBuf *narrow = stored_in(p, DT_BF16), *other = stored_in(p, DT_F32);
-  if (!other) other = stored_in(p, DT_F16);
+// Why a model has the precision that it has, by its weights: "%s" and what is said of all models that have the same.
+typedef enum Telling { UNSTORED, AS_INT8, STORED, NARROW } Telling;        // the later, the more it tells of a choice that all share
+typedef struct Reason {
+  Precision is;
+  Telling telling;
+  char of[160];                // behind the models' names
+} Reason;
+
+static Reason by_weights(const RtProgram *rt, const Prog *p, int model, const char *path) {
+  const ProgBuf *narrow = stored_in(p, model, DT_BF16), *other = stored_in(p, model, DT_F32);
+  if (!other) other = stored_in(p, model, DT_F16);
+  Reason r = {.is = PRECISION_F32, .telling = narrow ? NARROW : other ? STORED : p->model[model].keep == KEEP_INT8 ? AS_INT8 : UNSTORED};
   if (!narrow) {
-    const char *whole = kept_as_int8(p);
-    if (other) add(why, "%s's weights are stored in %s", model_of(p, other), file_type(other));
-    else if (whole) add(why, "%s is kept as int8", whole);
-    else add(why, "no frozen weights are stored in BF16");
-    return PRECISION_F32;
+    if (other) snprintf(r.of, sizeof r.of, "weights are stored in %s", file_type(other));
+    else snprintf(r.of, sizeof r.of, "%s", r.telling == AS_INT8 ? "matrices are kept as int8" : "weights are not frozen in BF16");
+    return r;
   }
-  add(why, "%s's weights are stored in %s", model_of(p, narrow), file_type(narrow));
   if (other) {
-    add(why, ", but %s's %sin %s, which bf16 would round", model_of(p, other), other->stored.model == narrow->stored.model ? "also " : "", file_type(other));
-    return PRECISION_F32;
+    snprintf(r.of, sizeof r.of, "weights are stored in %s, but also in %s, which bf16 would round", file_type(narrow), file_type(other));
+    return r;
   }
   RtError e;
   int i = isa_choose(rt->isas, rt->isa_count, path, PRECISION_BF16, &e);
-  if (i >= 0 && isa_multiplies(rt->isas[i].name, PRECISION_BF16)) {
-    add(why, " and this processor multiplies it");
-    return PRECISION_BF16;
-  }
-  add(why, isa_built(rt->isas, rt->isa_count, PRECISION_BF16) ? ", but no instruction multiplies it here" : ", but this program has no kernels of it");
-  return PRECISION_F32;
+  bool here = i >= 0 && isa_multiplies(rt->isas[i].name, PRECISION_BF16);
+  if (here) r.is = PRECISION_BF16;
+  snprintf(r.of, sizeof r.of, "weights are stored in %s%s", file_type(narrow), here ? " and this processor multiplies it" :
+           isa_built(rt->isas, rt->isa_count, PRECISION_BF16) ? ", but no instruction multiplies it here" : ", but this program has no kernels of it");
+  return r;
 }
 
-int precision_choose(const RtProgram *rt, const Prog *p, const char *path, const PrecisionAsk *ask, char why[PRECISION_WHY], RtError *e) {
+static bool alike(const Reason *a, const Reason *b) { return a->is == b->is && !strcmp(a->of, b->of); }
+
+// Of models that differ: a clause for each reason, and whose it is.
+static void say_each(const Prog *p, const Reason *r, char **why) {
+  for (int i = 0; i < p->nmodel; i++) {
+    bool said = false;
+    for (int k = 0; k < i; k++) said |= alike(&r[k], &r[i]);
+    if (said) continue;
+    add(why, "%s%s's", *why ? "; " : "", p->model[i].name);
+    for (int k = i + 1; k < p->nmodel; k++)
+      if (alike(&r[k], &r[i])) add(why, ", %s's", p->model[k].name);
+    add(why, " %s", r[i].of);
+  }
+}
+
+static void by_all_weights(const RtProgram *rt, const Prog *p, const char *path, PrecisionChoice *c) {
+  Reason *r = rt_alloc((size_t)p->nmodel, sizeof *r);
+  bool same = true;
+  int most = 0;
+  for (int i = 0; i < p->nmodel; i++) {
+    r[i] = by_weights(rt, p, i, path);
+    c->of[i] = r[i].is, same &= r[i].is == r[0].is;
+    if (r[i].telling > r[most].telling) most = i;
+  }
+  if (!same) say_each(p, r, &c->why);
+  else if (r[most].telling == UNSTORED) add(&c->why, "no frozen weights are stored in BF16");
+  else add(&c->why, "%s's %s", p->model[most].name, r[most].of);
+  rt_free(r);
+}
+
+// A model with weights in F16 that is in bf16; -1: none.
+static int halved(const Prog *p, const Precision *of) {
+  for (int i = 0; i < p->nmodel; i++)
+    if (!precision_takes(of[i], DT_F16) && stored_in(p, i, DT_F16)) return i;
+  return -1;
+}
+
+static Precision widest_of(const Prog *p, const Precision *of) {           // what a path has to have kernels of, beside f32
+  Precision is = PRECISION_F32;
+  for (int i = 0; i < p->nmodel; i++) is = of[i] > is ? of[i] : is;
+  return is;
+}
+
+bool precision_choose(const RtProgram *rt, const Prog *p, const char *path, const PrecisionAsk *ask, PrecisionChoice *c, RtError *e) {
   RtError no;
-  why[0] = 0;
-  Precision is = ask->word == PRECISION_AUTO ? by_weights(rt, p, path, why) : (Precision)(ask->word - PRECISION_SAID);
-  if (ask->word != PRECISION_AUTO) add(why, "%s", ask->by);
-  const ProgBuf *half = stored_in(p, DT_F16);
-  if (half && !precision_takes(is, DT_F16))
+  *c = (PrecisionChoice){.isa = -1, .of = rt_alloc((size_t)p->nmodel, sizeof *c->of)};
+  bool auto_ = !ask->of && ask->word == PRECISION_AUTO;
+  if (auto_) by_all_weights(rt, p, path, c);
+  else add(&c->why, "%s", ask->by);
+  for (int i = 0; i < p->nmodel && !auto_; i++) c->of[i] = ask->of ? ask->of[i] : (Precision)(ask->word - PRECISION_SAID);
+  Precision is = widest_of(p, c->of);
+  int half = halved(p, c->of);
+  if (half >= 0)
     return rt_fail_about(e, RT_ABOUT_PRECISION, "precision %s, since %s: model %s's weights are stored in F16, whose numbers have 11 significant bits and bf16's 8; "
-                         "f32 computes with all of them in the same memory", precision_name(is), why, model_of(p, half)), -1;
-  int i = isa_choose(rt->isas, rt->isa_count, path, is, &no);
-  if (i < 0) return rt_fail(e, "%s%.900s", path && *path ? "CALM_ISA=" : "", no.text), -1;
-  if (!isa_multiplies(rt->isas[i].name, is)) add(why, "; emulated, since no instruction multiplies it here");
-  return i;
+                         "f32 computes with all of them in the same memory", precision_name(is), c->why, p->model[half].name);
+  c->isa = isa_choose(rt->isas, rt->isa_count, path, is, &no);
+  if (c->isa < 0) return rt_fail(e, "%s%.900s", path && *path ? "CALM_ISA=" : "", no.text);
+  if (!isa_multiplies(rt->isas[c->isa].name, is)) add(&c->why, "; emulated, since no instruction multiplies it here");
+  return true;
+}
+
+void precision_drop(PrecisionChoice *c) {
+  rt_free(c->of), rt_free(c->why);
+  *c = (PrecisionChoice){0};
 }
 
 // ---- who asks
 
 static bool by_flag(const Options *o, PrecisionAsk *ask) {
   const char *text = o->run_command == C_TRAIN ? o->setting[SET_train_precision] : NULL;
-  *ask = (PrecisionAsk){.by = o->precision_by ? o->precision_by : "--precision says so"};
+  *ask = (PrecisionAsk){.of = o->precisions, .by = o->precision_by ? o->precision_by : "--precision says so"};
+  if (ask->of) return true;
   if (o->run_command == C_VERIFY) {
     if (!o->given[FLAG_verify_precision]) ask->by = "verify's default";
     ask->word = o->verify_precision;
@@ -100,34 +155,55 @@ static PrecisionAsk asked(const Prog *p, const Options *o) {
   return (PrecisionAsk){.word = spec ? setting_word(&setting_row[SET_train_precision], spec) : PRECISION_AUTO, .by = "the train block says so"};
 }
 
-// Where nobody says: a pack file is in one.
-static void ask_pack(const App *a, const Options *o, PrecisionAsk *ask) {
+// Where nobody says: a pack file is in one. of: room for the models'.
+static void ask_pack(const App *a, const Options *o, Precision *of, PrecisionAsk *ask) {
   PrecisionAsk flag;
-  const char *is = a->pack ? json_string_value(json_object_get(packfile_about(a->pack), "precision")) : NULL;
+  const char *none;
+  const json_t *is = a->pack ? json_object_get(packfile_about(a->pack), "precision") : NULL;
   if (!is || !options_compute(o) || by_flag(o, &flag) || o->run_command == C_VERIFY) return;
-  for (int p = 0; p < N_PRECISION; p++)
-    if (!strcmp(is, precision_name((Precision)p))) *ask = (PrecisionAsk){.word = PRECISION_SAID + p, .by = "the pack file is in it"};
+  if (precisions_read(a->prog, is, of, &none)) *ask = (PrecisionAsk){.of = of, .by = "the pack file is in it"};
 }
 
-int precision_open(App *a, const Options *o, RtError *e) {
+bool precision_open(App *a, const Options *o, PrecisionChoice *c, RtError *e) {
   PrecisionAsk ask = asked(a->prog, o);
-  ask_pack(a, o, &ask);
-  return precision_choose(o->rt, a->prog, getenv("CALM_ISA"), &ask, a->precision_why, e);
+  Precision *of = rt_alloc((size_t)a->prog->nmodel, sizeof *of);
+  ask_pack(a, o, of, &ask);
+  bool ok = precision_choose(o->rt, a->prog, getenv("CALM_ISA"), &ask, c, e);
+  rt_free(of);
+  return ok;
+}
+
+void precision_use(App *a, PrecisionChoice *c) {
+  engine_use(a->en, c->isa, c->of);
+  json_decref(a->precision), rt_free(a->precision_words), rt_free(a->precision_why);
+  a->precision = precisions_used(a->en), a->precision_words = precisions_words(a->precision);
+  a->precision_why = rt_strdup(c->why);
+  precision_drop(c);
+}
+
+// As precision_open did.
+static void say_trained(App *a, const json_t *trained) {
+  char *words = precisions_words(trained);
+  if (strcmp(words, a->precision_words)) add(&a->precision_why, ", though the parameters were trained in %s", words);
+  rt_free(words);
 }
 
 bool precision_of(App *a, const Options *o, const Checkpoint *c, bool spec, RtError *e) {
   PrecisionAsk ask;
-  int trained;
-  if (!options_compute(o) || !c) return true;
-  if (!checkpoint_precision(c, &trained, e)) return false;
-  if (trained < 0) return true;
-  bool told = by_flag(o, &ask) || spec;
-  if (told) {                                      // as precision_open did
-    if (a->en->isa->precision != trained) add(a->precision_why, ", though the parameters were trained in %s", precision_name((Precision)trained));
-    return true;
+  PrecisionChoice choice;
+  if (!options_compute(o) || !c || !checkpoint_about(c)) return true;
+  Precision *of = rt_alloc((size_t)a->prog->nmodel, sizeof *of);
+  bool ok = checkpoint_precision(c, a->prog, of, e);
+  json_t *trained = ok ? precisions_json(a->prog, of) : NULL;
+  if (ok && (by_flag(o, &ask) || spec)) {
+    say_trained(a, trained);
+  } else if (ok) {
+    ask = (PrecisionAsk){.of = of, .by = "the parameters were trained in it"};
+    ok = precision_choose(o->rt, a->prog, getenv("CALM_ISA"), &ask, &choice, e);
+    if (ok) precision_use(a, &choice);
+    else precision_drop(&choice);
   }
-  ask = (PrecisionAsk){.word = PRECISION_SAID + trained, .by = "the parameters were trained in it"};
-  int i = precision_choose(o->rt, a->prog, getenv("CALM_ISA"), &ask, a->precision_why, e);
-  if (i >= 0) engine_use(a->en, i);
-  return i >= 0;
+  json_decref(trained);
+  rt_free(of);
+  return ok;
 }

@@ -3,9 +3,11 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "runtime/core/core.h"
 #include "runtime/machine/machine.h"
+#include "runtime/work/work.h"
 
 enum { PHASE_SPANS = 1 << 17 };
 
@@ -48,18 +50,25 @@ void profile_close(Profile *p, const Engine *en) {
   const Prog *g = en->prog;
   Meter *m = p->meter;
   size_t n = (size_t)m->nkernel;
+  json_t *precision = precisions_used(en);
   snprintf(p->isa, sizeof p->isa, "%s", en->isa->name);
-  p->precision = en->isa->precision;
+  p->precision = precisions_words(precision), p->each = g->nkernel;
+  json_decref(precision);
+  bool mixed = false;
+  for (int i = 0; i < g->nmodel; i++) p->in[engine_precision(en, i)] = true, mixed |= engine_precision(en, i) != engine_precision(en, 0);
   p->kernel = rt_alloc(n, sizeof *p->kernel), p->product = rt_alloc(n, sizeof *p->product);
   p->flops = rt_alloc(METER_PARTS * n, sizeof *p->flops), p->bytes = rt_alloc(METER_PARTS * n, sizeof *p->bytes);
   p->entry = rt_alloc((size_t)(p->nentry = g->nentry), sizeof *p->entry);
   for (int i = 0; i < g->nentry; i++) p->entry[i] = rt_strdup(entry_name(g->entry[i].kind));
   for (size_t i = 0; i < n; i++) {
-    p->kernel[i] = rt_strdup(g->kernel[i].name), p->product[i] = g->kernel[i].product;
+    const ProgKernel *k = &g->kernel[i % (size_t)g->nkernel];
+    Precision is = (Precision)(i / (size_t)g->nkernel);
+    p->product[i] = k->product;
+    p->kernel[i] = mixed && k->product ? rt_format("%s in %s", k->name, precision_name(is)) : rt_strdup(k->name);
     for (size_t part = 0; part < METER_PARTS; part++) {
       const MeterKernel *of = &m->kernel[part * n + i];
-      p->flops[part * n + i] = total(&g->kernel[i], of, p->precision, false);
-      p->bytes[part * n + i] = total(&g->kernel[i], of, p->precision, true);
+      p->flops[part * n + i] = total(k, of, is, false);
+      p->bytes[part * n + i] = total(k, of, is, true);
     }
   }
 }
@@ -88,20 +97,21 @@ static void print_others(const Profile *p, double whole) {
 
 // What this machine can do with as many threads, operations and bytes a second; 0: not known.
 typedef struct Rates {
-  double f32, product, memory;
+  double product[N_PRECISION], memory;
 } Rates;
 
 static Rates measure(const Profile *p) {
   int threads = p->meter->threads;
-  Rates r = {.f32 = rate_f32(p->isa, threads, 0.15), .memory = rate_memory(threads, 0.35, limits_memory_room() / 2)};
-  r.product = p->precision != PRECISION_BF16 ? r.f32 : isa_multiplies(p->isa, PRECISION_BF16) ? rate_bf16(threads, 0.15) : 0;
+  Rates r = {.product = {[PRECISION_F32] = rate_f32(p->isa, threads, 0.15)}, .memory = rate_memory(threads, 0.35, limits_memory_room() / 2)};
+  if (p->in[PRECISION_BF16] && isa_multiplies(p->isa, PRECISION_BF16)) r.product[PRECISION_BF16] = rate_bf16(threads, 0.15);
   return r;
 }
 
 static void print_rates(const Profile *p, const Rates *r) {
-  fprintf(stderr, "measured on %d thread%s: f32 %.1f Gflop/s (%s)", p->meter->threads, plural(p->meter->threads), r->f32 / 1e9, p->isa);
-  if (p->precision == PRECISION_BF16 && r->product > 0) fprintf(stderr, ", bf16 %.1f Gflop/s", r->product / 1e9);
-  if (p->precision == PRECISION_BF16 && r->product == 0) fputs(", bf16 emulated: there is no rate to hold it against", stderr);
+  fprintf(stderr, "measured on %d thread%s: f32 %.1f Gflop/s (%s)", p->meter->threads, plural(p->meter->threads), r->product[PRECISION_F32] / 1e9, p->isa);
+  double bf16 = r->product[PRECISION_BF16];
+  if (p->in[PRECISION_BF16] && bf16 > 0) fprintf(stderr, ", bf16 %.1f Gflop/s", bf16 / 1e9);
+  if (p->in[PRECISION_BF16] && bf16 == 0) fputs(", bf16 emulated: there is no rate to hold it against", stderr);
   if (r->memory > 0) fprintf(stderr, ", memory %.1f GB/s", r->memory / 1e9);
   fputc('\n', stderr);
 }
@@ -125,15 +135,17 @@ static int longest_first(const void *a, const void *b) {
   return (x->seconds < y->seconds) - (x->seconds > y->seconds);
 }
 
+static Precision precision_of_kernel(const Profile *p, int64_t i) { return (Precision)(i / p->each); }
+
 static void print_kernel(const Profile *p, const Rates *r, int part, int64_t i, double all) {
   const Meter *m = p->meter;
   int64_t at = part * m->nkernel + i;
   const MeterKernel *k = &m->kernel[at];
   double calls = k->count[PER_CALL];
   fprintf(stderr, "  %9.4f %5.1f %8.0f %10.1f", k->seconds, 100 * k->seconds / all, calls, 1e6 * k->seconds / calls);
-  print_share(p->flops[at], k->seconds, p->product[i] ? r->product : r->f32);
+  print_share(p->flops[at], k->seconds, r->product[p->product[i] ? precision_of_kernel(p, i) : PRECISION_F32]);
   print_share(p->bytes[at], k->seconds, r->memory);
-  fprintf(stderr, " %5.0f  k%lld %s\n", k->seconds > 0 ? 100 * busy(m, part, i) / (k->seconds * m->threads) : 0, (long long)i, p->kernel[i]);
+  fprintf(stderr, " %5.0f  k%lld %s\n", k->seconds > 0 ? 100 * busy(m, part, i) / (k->seconds * m->threads) : 0, (long long)(i % p->each), p->kernel[i]);
 }
 
 static double kernel_seconds(const Meter *m, int part) {
@@ -158,11 +170,17 @@ static void print_kernels(const Profile *p, const Rates *r, int part) {
 // All steps together: useful operations, by what the clock took, with what is around the kernels.
 static void print_steps(const Profile *p, const Rates *r) {
   const Meter *m = p->meter;
-  double flops = 0, bytes = 0, inside = kernel_seconds(m, METER_STEPS);
-  for (int64_t i = 0; i < m->nkernel; i++) flops += p->product[i] ? p->flops[i] : 0, bytes += p->bytes[i];
+  double flops = 0, bytes = 0, least = 0, inside = kernel_seconds(m, METER_STEPS);       // least: seconds, at the rates
+  bool known = true;
+  for (int64_t i = 0; i < m->nkernel; i++) {
+    double most = r->product[precision_of_kernel(p, i)], n = p->product[i] ? p->flops[i] : 0;
+    flops += n, bytes += p->bytes[i];
+    if (n > 0 && most > 0) least += n / most;
+    known &= n == 0 || most > 0;
+  }
   fprintf(stderr, "steps: %.3f s, %.1f %% of it in kernels; products %.4g Gflop in %s, %.1f Gflop/s", m->step_seconds, 100 * inside / m->step_seconds, flops / 1e9,
-          precision_name(p->precision), flops / m->step_seconds / 1e9);
-  if (r->product > 0) fprintf(stderr, ", %.1f %% of the rate", 100 * flops / m->step_seconds / r->product);
+          p->precision, flops / m->step_seconds / 1e9);
+  if (known && least > 0) fprintf(stderr, ", %.1f %% of the rate%s", 100 * least / m->step_seconds, strpbrk(p->precision, " ") ? "s" : "");
   fprintf(stderr, "; memory %.4g GB, %.1f GB/s", bytes / 1e9, bytes / m->step_seconds / 1e9);
   if (r->memory > 0) fprintf(stderr, ", %.1f %%", 100 * bytes / m->step_seconds / r->memory);
   fputc('\n', stderr);
@@ -192,7 +210,7 @@ bool profile_end(Profile *p, RtError *e) {
   if (p->out && p->keep) ok = trace_write(p, end, e);
   else if (p->out) file_out_abandon(p->out);
   free_names(p->kernel, p->meter ? p->meter->nkernel : 0), free_names(p->entry, p->nentry);
-  rt_free(p->product), rt_free(p->flops), rt_free(p->bytes), rt_free(p->phases.span);
+  rt_free(p->precision), rt_free(p->product), rt_free(p->flops), rt_free(p->bytes), rt_free(p->phases.span);
   meter_free(p->meter);
   rt_free(p);
   return ok;

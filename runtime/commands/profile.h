@@ -14,12 +14,14 @@ typedef struct Profile {
   RtPhase phase;               // it is at, since `since`
   MeterList phases;            // spans, of --trace
   Meter *meter;                // of the engine, and what its numbers mean when it is closed
-  char **kernel, **entry;      // names
+  char **kernel, **entry;      // names; of the meter's kernels, those of every precision
   bool *product;
   double *flops, *bytes;       // [METER_PARTS][kernels]
+  int64_t each;                // kernels of a precision
   int nentry;
   char isa[16];
-  Precision precision;
+  char *precision;             // of each model, in words
+  bool in[N_PRECISION];        // whether any is in it
 } Profile;
 
 // start: when the command began. NULL and an error where the trace cannot be written.

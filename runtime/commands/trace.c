@@ -52,7 +52,7 @@ bool trace_write(Profile *p, double end, RtError *e) {
   *t = (Trace){.p = p, .e = e, .ok = true};
   long long events = p->phases.n + m->steps.n;
   put(t, TRACE_BEGIN ": %.6f, \"isa\": \"%s\", \"precision\": \"%s\", \"cut\": %s},\n\"traceEvents\": [\n", end - p->start, p->isa,
-      precision_name(p->precision), m->cut ? "true" : "false");
+      p->precision, m->cut ? "true" : "false");
   name_track(t, TRACK_PHASES, "phases", -1);
   name_track(t, TRACK_STEPS, "steps", -1);
   for (int i = 0; i < m->threads; i++) name_track(t, TRACK_THREADS + i, "thread", i);

@@ -14,12 +14,13 @@
 // Bits are promised per instruction-set path and precision.
 static void set_machine(Trainer *t, bool resumed) {
   const char *isa = t->en->isa->name, *old_isa = t->st.isa ? t->st.isa : "?";
-  Precision precision = (Precision)t->en->isa->precision, old = (Precision)t->st.precision;
+  char *old = t->st.precision ? precisions_words(t->st.precision) : rt_strdup(precision_name(PRECISION_F32));
   if (resumed && strcmp(isa, old_isa))
     rt_warn("%s was trained with %s, and goes on with %s: its bits will not be those of an uninterrupted run", t->dir.last, old_isa, isa);
-  if (resumed && precision != old)
-    rt_warn("%s was trained in %s, and goes on in %s: its bits will not be those of an uninterrupted run", t->dir.last, precision_name(old), precision_name(precision));
-  t->st.precision = (int)precision;
+  if (resumed && strcmp(old, t->app.precision_words))
+    rt_warn("%s was trained in %s, and goes on in %s: its bits will not be those of an uninterrupted run", t->dir.last, old, t->app.precision_words);
+  rt_free(old);
+  t->st.precision = t->app.precision;
   t->st.spec_file = t->en->prog->spec, t->st.calm_version = CALM_VERSION, t->st.isa = isa;
 }
 
@@ -158,7 +159,7 @@ static void say_start(const Trainer *t, const Course *c, const Data *look) {
   else
     fprintf(stderr, "%lld rows of about %.3g tokens (%.3g labelled; by a sample of %lld rows)", (long long)look->of,
             (double)look->tokens / (double)look->looked * (double)look->of, (double)look->labelled / (double)look->looked * (double)look->of, (long long)look->looked);
-  fprintf(stderr, ", %s, %d thread%s, %s, %s: %s, ", course, threads, plural(threads), en->isa->name, precision_of_app(&t->app), t->app.precision_why);
+  fprintf(stderr, ", %s, %d thread%s, %s, %s: %s, ", course, threads, plural(threads), en->isa->name, t->app.precision_words, t->app.precision_why);
   rt_free(course);
   say_end(t->app.models);
   fputc('\n', stderr);

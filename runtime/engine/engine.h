@@ -43,7 +43,9 @@ typedef struct Caches {        // arena.c
 typedef struct Engine {
   const RtProgram *rt;         // borrowed, as is prog
   const Prog *prog;
-  const RtIsa *isa;
+  const RtIsa *isa;            // the path
+  RtKernel *const *kernel[N_PRECISION];            // its kernels of each precision; NULL: the program has none
+  int64_t *precision;          // RtCtx: [1 + model] of products with rows of that model's tokens, [0] of others, which is the anchor's
   RtPool *pool;
   Meter *meter;                // NULL: nobody measures
   int nstream, *stream_of;     // EngineStreams, copied
@@ -61,12 +63,13 @@ typedef struct Engine {
   int entry[N_EntryKind];      // in the program, -1 when absent
 } Engine;
 
-// isa: index into rt->isas. threads: 1 or more. rt and p must outlive the engine.
+// isa: index into rt->isas, in whose precision all models are. threads: 1 or more. rt and p must outlive the engine.
 Engine *engine_open(const RtProgram *rt, const Prog *p, const EngineStreams *streams, int isa, int threads);
 // Other streams, before any step is made.
 void engine_streams(Engine *en, const EngineStreams *streams);
-// Other kernels of the program, before engine_load.
-void engine_use(Engine *en, int isa);
+// Another path, and a precision for every model, before engine_load.
+void engine_use(Engine *en, int isa, const Precision *of);
+static inline Precision engine_precision(const Engine *en, int model) { return (Precision)en->precision[1 + model]; }
 void engine_close(Engine *en);
 
 // Before engine_load: weights come from a pack file of this program, for this path and precision (work/pack.h), not from the models' files; with

@@ -292,7 +292,7 @@ static bool open_file(Frozen *z, const char *path, const char of[SHA256_HEX], Rt
   sha256_add(&h, of, SHA256_HEX);
   sha256_add(&h, entry_name(z->of->whole), strlen(entry_name(z->of->whole)) + 1);
   sha256_add(&h, z->en->isa->name, strlen(z->en->isa->name) + 1);
-  sha256_add(&h, &z->en->isa->precision, sizeof z->en->isa->precision);
+  sha256_add(&h, z->en->precision, (1 + (size_t)z->en->prog->nmodel) * sizeof *z->en->precision);
   for (int k = 0; k < z->ngiven; k++) sha256_add(&h, &z->given[k].bytes, sizeof z->given[k].bytes);
   sha256_hex(&h, whole);
   z->path = rt_strdup(path);

@@ -16,9 +16,21 @@ void engine_streams(Engine *en, const EngineStreams *streams) {
   for (int k = 0; k < n; k++) en->stream_context[k] = streams->context[k];
 }
 
+// The tables of a path stand in rows of the same name.
+static void use_path(Engine *en, int isa) {
+  const RtIsa *rows = en->rt->isas;
+  en->isa = &rows[isa];
+  for (int p = 0; p < N_PRECISION; p++) en->kernel[p] = NULL;
+  for (int64_t i = 0; i < en->rt->isa_count; i++)
+    if (!strcmp(rows[i].name, rows[isa].name)) en->kernel[rows[i].precision] = rows[i].kernel;
+}
+
 Engine *engine_open(const RtProgram *rt, const Prog *p, const EngineStreams *streams, int isa, int threads) {
   Engine *en = rt_alloc(1, sizeof *en);
-  *en = (Engine){.rt = rt, .prog = p, .isa = &rt->isas[isa]};
+  *en = (Engine){.rt = rt, .prog = p};
+  en->precision = rt_alloc(1 + (size_t)p->nmodel, sizeof *en->precision);
+  use_path(en, isa);
+  for (int i = 0; i <= p->nmodel; i++) en->precision[i] = en->isa->precision;
   engine_streams(en, streams);
   en->pool = pool_new(threads, (size_t)rt->scratch_bytes);
   en->buf = rt_alloc((size_t)p->nbuf, sizeof *en->buf);
@@ -30,7 +42,11 @@ Engine *engine_open(const RtProgram *rt, const Prog *p, const EngineStreams *str
   return en;
 }
 
-void engine_use(Engine *en, int isa) { en->isa = &en->rt->isas[isa]; }
+void engine_use(Engine *en, int isa, const Precision *of) {
+  use_path(en, isa);
+  for (int i = 0; i < en->prog->nmodel; i++) en->precision[1 + i] = of[i];
+  en->precision[0] = of[en->prog->anchor];
+}
 
 void engine_close(Engine *en) {
   if (!en) return;
@@ -38,7 +54,7 @@ void engine_close(Engine *en) {
   weights_close(en);
   arena_close(en);
   region_free(&en->params.room);
-  rt_free(en->buf), rt_free(en->sym), rt_free(en->scalars), rt_free(en->stream_of), rt_free(en->stream_context);
+  rt_free(en->buf), rt_free(en->sym), rt_free(en->precision), rt_free(en->scalars), rt_free(en->stream_of), rt_free(en->stream_context);
   rt_free(en);
 }
 

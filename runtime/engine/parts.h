@@ -9,7 +9,7 @@
 #define CALM_RUNTIME_ENGINE_PARTS_H
 #include "runtime/engine/engine.h"
 
-static inline int64_t engine_buf_bytes(const Engine *en, const ProgBuf *b) { return prog_buf_bytes(b, (Precision)en->isa->precision); }
+static inline int64_t engine_buf_bytes(const Engine *en, const ProgBuf *b) { return prog_buf_bytes(b, engine_precision(en, prog_buf_of(b))); }
 
 // arena.c
 // Sizes (and, with base, places) the buffers of the given kinds (bits 1 << ProgBufKind) one behind the other.

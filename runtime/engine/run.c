@@ -69,7 +69,7 @@ static void run(Engine *en, int entry, Step *s) {
   }
   for (int i = 0; i < p->nsym; i++) en->sym[i] = engine_extent(en, &p->sym[i], s);
   arena_arrange(en, entry);
-  RtCtx ctx = {.buf = en->buf, .sym = en->sym, .kernel = en->isa->kernel, .pool = en->pool};
+  RtCtx ctx = {.buf = en->buf, .sym = en->sym, .kernel = en->kernel, .precision = en->precision, .nkernel = p->nkernel, .pool = en->pool};
   en->rt->entries[entry](&ctx);
 }
 
@@ -90,11 +90,14 @@ void engine_zero_grads(Engine *en) {
   if (en->meter) en->meter->step_seconds += rt_now() - from;
 }
 
+// What rt_parallel counts by: the kernels of every precision.
 Meter *engine_measure(Engine *en, bool spans) {
   const Prog *p = en->prog;
-  Meter *m = meter_new(p->nkernel, pool_threads(en->pool), spans);
-  for (int i = 0; i < p->nkernel; i++)
-    m->call[i] = (MeterCall){p->kernel[i].mask > 0 ? p->kernel[i].mask : 0, p->kernel[i].source > 0 ? p->kernel[i].source : 0};
+  Meter *m = meter_new((int64_t)N_PRECISION * p->nkernel, pool_threads(en->pool), spans);
+  for (int i = 0; i < m->nkernel; i++) {
+    const ProgKernel *k = &p->kernel[i % p->nkernel];
+    m->call[i] = (MeterCall){k->mask > 0 ? k->mask : 0, k->source > 0 ? k->source : 0};
+  }
   pool_measure(en->pool, en->meter = m);
   return m;
 }

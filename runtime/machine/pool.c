@@ -193,6 +193,10 @@ void pool_measure(RtPool *p, Meter *m) { atomic_store(&p->meter, m); }
 
 void pool_watch(RtPool *p, PoolAfter *after, int64_t slice, void *user) { p->after = after, p->slice = slice, p->after_user = user; }
 
-void rt_parallel(const RtCtx *ctx, int64_t kernel, int64_t ntasks, int64_t phase, const int64_t *args) {
-  pool_call(ctx->pool, kernel, ctx->kernel[kernel], ntasks, phase, args);
+// Measured by what runs: a kernel that is the same in every precision is one, of the first.
+void rt_parallel(const RtCtx *ctx, int64_t of, int64_t kernel, int64_t ntasks, int64_t phase, const int64_t *args) {
+  int64_t p = ctx->precision[of];
+  RtKernel *fn = ctx->kernel[p][kernel];
+  if (fn == ctx->kernel[0][kernel]) p = 0;
+  pool_call(ctx->pool, p * ctx->nkernel + kernel, fn, ntasks, phase, args);
 }

@@ -7,23 +7,23 @@
 #include <string.h>
 
 #include "runtime/files/files.h"
+#include "runtime/work/precisions.h"
 
 #define MANY 0x1p53            // a count that can be gone on from, and that doubles hold
 #define TOKEN INT32_MAX
-typedef enum FieldKind { COUNT, STEP, SEED, LOSS, TIME, TEXT, WORD } FieldKind;
+typedef enum FieldKind { COUNT, STEP, SEED, LOSS, TIME, TEXT, PRECISIONS } FieldKind;
 typedef enum FieldNeed { OPTIONAL, SAID, NEEDED } FieldNeed;
-#define KIND_COUNT(lo, hi) COUNT, (int64_t)lo, (int64_t)hi, NULL
-#define KIND_STEP(lo, hi) STEP, (int64_t)lo, (int64_t)hi, NULL
-#define KIND_SEED SEED, 0, 0, NULL
-#define KIND_LOSS LOSS, 0, 0, NULL
-#define KIND_TIME TIME, 0, 0, NULL
-#define KIND_TEXT TEXT, 0, 0, NULL
-#define KIND_WORD(words) WORD, 0, 0, words
+#define KIND_COUNT(lo, hi) COUNT, (int64_t)lo, (int64_t)hi
+#define KIND_STEP(lo, hi) STEP, (int64_t)lo, (int64_t)hi
+#define KIND_SEED SEED, 0, 0
+#define KIND_LOSS LOSS, 0, 0
+#define KIND_TIME TIME, 0, 0
+#define KIND_TEXT TEXT, 0, 0
+#define KIND_PRECISIONS PRECISIONS, 0, 0
 static const struct Field {
   const char *key;
   FieldKind kind;
   int64_t lo, hi;
-  const char *const *words;
   FieldNeed need;
   size_t at;
 } FIELD[] = {
@@ -42,21 +42,24 @@ static json_t *field_json(const struct Field *f, const TrainState *s) {
     case LOSS:
     case TIME: return isfinite(*(const double *)at) ? json_real(*(const double *)at) : json_null();
     case TEXT: return *(const char *const *)at ? json_string(*(const char *const *)at) : json_null();
-    case WORD: return json_string(f->words[*(const int *)at]);
+    case PRECISIONS: return *(json_t *const *)at ? json_incref(*(json_t *const *)at) : json_null();
   }
   return NULL;
 }
 
-// The place of a word among a row's, -1: none of them; range: what they are.
-static int read_word(const struct Field *f, const json_t *v, char *range, size_t n) {
-  const char *text = json_string_value(v);
-  int found = -1;
+// "expected": the words that there are.
+static void precision_range(char *range, size_t n) {
   size_t at = 0;
-  for (int i = 0; f->words[i] && at < n; i++) {
-    at += (size_t)snprintf(range + at, n - at, "%s\"%s\"", i ? " or " : "", f->words[i]);
-    if (text && !strcmp(text, f->words[i])) found = i;
-  }
-  return found;
+  for (int i = 0; i < N_PRECISION && at < n; i++) at += (size_t)snprintf(range + at, n - at, "%s\"%s\"", i ? " or " : "", precision_name((Precision)i));
+}
+
+// What is found where a precision is expected: a word, or the first of the models' that is none.
+static const json_t *found_word(const json_t *v) {
+  const char *name;
+  json_t *of;
+  json_object_foreach((json_t *)(uintptr_t)v, name, of)
+    if (!precisions_is(of) || json_is_object(of)) return of;
+  return v;
 }
 
 static bool read_field(const struct Field *f, TrainState *s, const json_t *v, const char *path, RtError *e) {
@@ -73,10 +76,13 @@ static bool read_field(const struct Field *f, TrainState *s, const json_t *v, co
     case LOSS: ok = null || (json_is_number(v) && isfinite(json_number_value(v))), *(double *)at = null ? INFINITY : json_number_value(v), expected = "a number"; break;
     case TIME: ok = null || (json_is_number(v) && json_number_value(v) >= 0), *(double *)at = null ? NAN : json_number_value(v), expected = "a number of 0 or more"; break;
     case TEXT: ok = null || json_is_string(v), *(const char **)at = json_string_value(v), expected = "a string"; break;
-    case WORD: ok = (*(int *)at = null ? 0 : read_word(f, v, range, sizeof range)) >= 0; break;
+    case PRECISIONS:
+      ok = null || precisions_is(v), *(const json_t **)at = null ? NULL : v;
+      if (!ok) precision_range(range, sizeof range), v = found_word(v), found = rtj_kind(v);
+      break;
   }
   if (json_is_number(v)) snprintf(number, sizeof number, "%.15g", json_number_value(v)), found = number;
-  if (json_is_string(v) && f->kind == WORD) snprintf(number, sizeof number, "\"%.80s\"", json_string_value(v)), found = number;
+  if (json_is_string(v) && f->kind == PRECISIONS) snprintf(number, sizeof number, "\"%.80s\"", json_string_value(v)), found = number;
   return ok || rt_fail(e, "%s: \"%s\": expected %s, found %s", path, f->key, expected, found);
 }
 

@@ -13,8 +13,8 @@
 #define CKPT_TYPE_LOSS double
 #define CKPT_TYPE_TIME double
 #define CKPT_TYPE_TEXT const char *
-#define CKPT_TYPE_WORD(words) int
-typedef struct TrainState {    // texts are borrowed
+#define CKPT_TYPE_PRECISIONS const json_t *
+typedef struct TrainState {    // texts and JSON are borrowed
 #define X(field, kind, need) CKPT_TYPE_##kind field;
 #include "runtime/work/checkpoint.def"
 #undef X

@@ -8,6 +8,7 @@
 #include "runtime/files/files.h"
 #include "runtime/work/checkpoint.h"
 #include "runtime/work/madefrom.h"
+#include "runtime/work/precisions.h"
 
 static const char SELF[] = "/proc/self/exe";
 
@@ -23,12 +24,12 @@ static json_t *kept_as(const Prog *p) {
   return keep;
 }
 
-static json_t *describe_all(const Models *m, const RtIsa *isa, const char *params, RtError *e) {
+static json_t *describe_all(const Models *m, const Engine *en, const char *params, RtError *e) {
   char self[SHA256_HEX];
   char *theta = params ? theta_file(params) : NULL, *whole = params ? file_absolute(params) : NULL;
   json_t *from = sha256_file(SELF, self, e) ? made_from(m, theta, e) : NULL;
-  json_t *about = !from ? NULL : json_pack("{s:s, s:{s:s, s:s, s:s, s:o}, s:s, s:s, s:s?, s:o}", "calm", CALM_VERSION, "program", "spec", m->prog->spec, "spec_sha256", m->prog->spec_sha256,
-                   "sha256", self, "keep", kept_as(m->prog), "isa", isa->name, "precision", precision_name((Precision)isa->precision), "parameters", whole,
+  json_t *about = !from ? NULL : json_pack("{s:s, s:{s:s, s:s, s:s, s:o}, s:s, s:o, s:s?, s:o}", "calm", CALM_VERSION, "program", "spec", m->prog->spec, "spec_sha256", m->prog->spec_sha256,
+                   "sha256", self, "keep", kept_as(m->prog), "isa", en->isa->name, "precision", precisions_used(en), "parameters", whole,
                    "made_from", from);
   rt_free(theta), rt_free(whole);
   return about;
@@ -38,7 +39,7 @@ bool pack_save(const char *path, const Models *m, Engine *en, const char *params
   RT_IN_PHASE(RT_PHASE_WRITING);
   if (file_is_there(path) && !packfile_is(path))
     return rt_fail_about(e, RT_ABOUT_PACK_OUT, "cannot write the pack file %s: what is there is no pack file, and is left as it is", path);
-  json_t *about = describe_all(m, en->isa, params, e);
+  json_t *about = describe_all(m, en, params, e);
   PackOut *o = about ? packfile_begin(path, e) : NULL;
   bool ok = o && engine_pack(en, params != NULL, o, e) && models_pack(m, o, about, e) && engine_unchanged(en, e) && packfile_commit(o, about, e);
   if (o && !ok) packfile_abandon(o);
@@ -74,16 +75,20 @@ bool pack_is_of(const PackFile *f, const Prog *p, RtError *e) {
   return json_is_array(json_object_get(about, "made_from")) || rt_fail_about(e, RT_ABOUT_PACK, "%s does not say what it was made from", path);
 }
 
-bool pack_fits(const PackFile *f, const RtIsa *isa, RtError *e) {
-  const char *precision = precision_name((Precision)isa->precision), *path = rtj_said(packfile_about(f), "isa"), *packed = rtj_said(packfile_about(f), "precision");
-  if (!strcmp(path, isa->name) && !strcmp(packed, precision)) return true;
-  return rt_fail_about(e, RT_ABOUT_PACK, "%s was packed for %.20s in %.20s, and this runs on %s in %s", packfile_path(f), path, packed, isa->name, precision);
+bool pack_fits(const PackFile *f, const Engine *en, RtError *e) {
+  const char *path = rtj_said(packfile_about(f), "isa");
+  json_t *precision = precisions_used(en), *packed = json_object_get(packfile_about(f), "precision");
+  char *here = precisions_words(precision), *there = precisions_words(packed);
+  bool ok = !strcmp(path, en->isa->name) && json_equal(packed, precision);
+  if (!ok) rt_fail_about(e, RT_ABOUT_PACK, "%s was packed for %.20s in %.200s, and this runs on %s in %.200s", packfile_path(f), path, there, en->isa->name, here);
+  rt_free(here), rt_free(there), json_decref(precision);
+  return ok;
 }
 
 json_t *pack_describe(const PackFile *f) {
   const json_t *about = packfile_about(f);
-  return json_pack("{s:s, s:I, s:s, s:s, s:s?}", "path", packfile_path(f), "bytes", (json_int_t)packfile_bytes(f), "isa", rtj_said(about, "isa"), "precision",
-                   rtj_said(about, "precision"), "parameters", pack_params(f));
+  return json_pack("{s:s, s:I, s:s, s:O?, s:s?}", "path", packfile_path(f), "bytes", (json_int_t)packfile_bytes(f), "isa", rtj_said(about, "isa"), "precision",
+                   json_object_get(about, "precision"), "parameters", pack_params(f));
 }
 
 // ---- every byte

@@ -14,8 +14,8 @@
 bool pack_save(const char *path, const Models *m, Engine *en, const char *params, RtError *e);
 // Whether a pack file is of this program. What is wrong with it, here and below, is RT_ABOUT_PACK: made anew it would do.
 bool pack_is_of(const PackFile *f, const Prog *p, RtError *e);
-// Whether it is for these kernels.
-bool pack_fits(const PackFile *f, const RtIsa *isa, RtError *e);
+// Whether it is for the kernels that the engine runs.
+bool pack_fits(const PackFile *f, const Engine *en, RtError *e);
 // Where its parameters are from; NULL: it has none.
 const char *pack_params(const PackFile *f);
 // {"path", "bytes", "parameters": path or null, "isa", "precision"}, for people; a new reference.

@@ -1,5 +1,6 @@
 // See restore.h.
 #include "runtime/work/restore.h"
+#include "runtime/work/precisions.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -230,13 +231,11 @@ const char *checkpoint_path(const Checkpoint *c) { return c->path; }
 
 bool checkpoint_state(const Checkpoint *c, TrainState *s, RtError *e) { return fields_read(s, c->about, c->path, e) && check_about(c->about, c->path, e); }
 
-bool checkpoint_precision(const Checkpoint *c, int *precision, RtError *e) {
+bool checkpoint_precision(const Checkpoint *c, const Prog *p, Precision *of, RtError *e) {
   TrainState s = {0};
-  *precision = -1;
-  if (!c->about) return true;
-  bool ok = fields_read_one(&s, "precision", c->about, c->path, e);
-  *precision = s.precision;
-  return ok;
+  const char *none;
+  if (!fields_read_one(&s, "precision", c->about, c->path, e)) return false;
+  return precisions_read(p, s.precision, of, &none) || rt_fail(e, "%s: \"precision\" says nothing of model %s", c->path, none);
 }
 
 void checkpoint_take(Checkpoint *c, const TrainVectors *x) {

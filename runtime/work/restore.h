@@ -17,8 +17,8 @@ const json_t *checkpoint_about(const Checkpoint *c);
 const char *checkpoint_path(const Checkpoint *c);
 // Where training stood, of a run. Texts are borrowed.
 bool checkpoint_state(const Checkpoint *c, TrainState *s, RtError *e);
-// The precision that trained it; -1 where nothing says whose parameters these are.
-bool checkpoint_precision(const Checkpoint *c, int *precision, RtError *e);
+// The precision that trained it, of each model: of one that says whose parameters these are (checkpoint_about).
+bool checkpoint_precision(const Checkpoint *c, const Prog *p, Precision *of, RtError *e);
 // The vectors, of which x has those that are wanted; once.
 void checkpoint_take(Checkpoint *c, const TrainVectors *x);
 

@@ -7,6 +7,7 @@
 #include "runtime/work/fields.h"
 #include "runtime/work/identity.h"
 #include "runtime/work/pack.h"
+#include "runtime/work/precisions.h"
 #include "runtime/work/restore.h"
 #include "runtime/work/sample.h"
 #include "runtime/work/settings.h"

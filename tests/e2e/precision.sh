@@ -73,9 +73,8 @@ auto() {                       # WHY DIR [DIR]: of a program of these models
   ./auto info >info; says "$1" info
 }
 cp -r "$root/tests/parity/fixture/aug" floats
-auto "^f32: base's weights are stored in BF16, but base's also in F32, which bf16 would round$" mixed
+auto "^f32: base's weights are stored in BF16, but also in F32, which bf16 would round$" mixed
 auto "^f32: base's weights are stored in F32$" floats
-auto "^f32: base's weights are stored in BF16, but code's in F32, which bf16 would round$" one floats
 made kv 16 32 1 2 1 32 10000.0 >auto.calm; build auto.calm -o auto; ./auto info >info; says '^f32: no frozen weights are stored in BF16$' info
 
 # --- f16 is no bf16: refused by flag, and by name and place where a train block asks for it
@@ -121,6 +120,78 @@ CALM_ISA=avx2 loss app --params whole/last >slow; says ', bf16: the parameters w
 ./app generate --prompt a --max-tokens 4 --params whole/last >kept 2>err || fail "$(cat err)"
 says ', bf16: the parameters were trained in it' err
 ./app generate --prompt a --max-tokens 4 --params whole/last --precision bf16 >said_so 2>/dev/null; cmp kept said_so || fail "generate does not keep the precision"
+
+# --- each model has its own: of a BF16 anchor and an F32 augment the anchor has the bits of bf16 and the augment those of f32. Where no instruction multiplies
+# it, what trained the parameters says so
+ids() { awk -v rows="$1" 'BEGIN { srand(7); for (i = 0; i < rows; i++) { s = ""; for (k = 0; k < 9 + 7 * i; k++) s = s (k ? ", " : "") int(3 + rand() * 50)
+  print "{\"input_ids\": [" s "], \"labels\": [" s "]}" } }'; }
+ids 4 >ids.jsonl
+printf '%s\n' 'anchor base = "one"' 'augment code = "floats"' 'connect code[1] -> base[1] with cross_attention(heads = 2)' >apart.calm
+only='--isa native'
+build apart.calm --compare -o apart
+apart='bf16 (base) and f32 (code)' why="base's weights are stored in BF16 and this processor multiplies it; code's weights are stored in F32"
+./apart info >info
+case $native in
+  bf16) says "^$apart: $why$" info ;;
+  f32) says "^f32: base's weights are stored in BF16, but no instruction multiplies it here$" info ;;
+esac
+steps() { ./apart train --seed 3 --data ids.jsonl --steps 4 "$@" 2>err || fail "train apart $*: $(cat err)"; }
+told=; [ $native = bf16 ] || told='--precision f32'
+steps $told --out apart.run --stop-after 2
+if [ $native = bf16 ]; then
+  says ", $apart: $why, " err
+else                           # resumed, it goes on in what its checkpoint says
+  sed -i -e '/^  "sha256"/d' -e 's/^  "precision": "f32"/  "precision": {"base": "bf16", "code": "f32"}/' apart.run/last/theta.json
+fi
+both=$(tr -d ' \n' <apart.run/last/theta.json | grep -o '"precision":{[^}]*}') || fail "theta.json: $(cat apart.run/last/theta.json)"
+[ "$both" = '"precision":{"base":"bf16","code":"f32"}' ] || fail "theta.json: $both"
+cp -r apart.run again; cp -r apart.run narrow.run
+for r in apart.run again; do
+  steps --out $r --resume
+  says ", $apart: the parameters were trained in it" err
+done
+for f in theta optimizer; do cmp apart.run/last/$f.safetensors again/last/$f.safetensors || fail "$f of a run of two precisions, resumed twice"; done
+if [ $native = bf16 ]; then
+  steps --out apart.whole --cache off
+  for f in theta optimizer; do cmp apart.whole/last/$f.safetensors again/last/$f.safetensors || fail "$f of a run of two precisions in two parts"; done
+fi
+steps --out narrow.run --resume --precision f32
+says "though the parameters were trained in $apart, " err
+says "^warning: narrow.run/last was trained in $apart, and goes on in f32: " err
+both() { out=$1; shift; ./apart score --data ids.jsonl --params apart.run/last --out "$out" "$@" 2>err || fail "score apart $*: $(cat err)"; }
+both both.st --hidden code.1,code.3 --grads
+says "^apart.calm: avx[0-9]*, $apart: the parameters were trained in it" err
+both anchor.st --ablate code; both one.st --ablate code --precision f32
+echo 'anchor base = "one"' >base.calm; echo 'anchor code = "floats"' >code.calm
+for m in base code; do build $m.calm -o $m; done
+for p in f32 bf16; do
+  ./base score --data ids.jsonl --precision $p --out base.$p.st 2>err || fail "$(cat err)"
+  ./code score --data ids.jsonl --precision $p --hidden code.1,code.3 --out code.$p.st 2>err || fail "$(cat err)"
+done
+"$STCMP" anchor.st base.bf16.st --key '*.logits' --exact >/dev/null || fail "the anchor does not compute as alone in bf16"
+"$STCMP" one.st base.f32.st --key '*.logits' --exact >/dev/null || fail "told f32, the anchor does not compute as alone in it"
+"$STCMP" both.st code.f32.st --key '*.hidden.code.*' --exact >/dev/null || fail "the augment does not compute as alone in f32"
+"$STCMP" anchor.st base.f32.st --key '*.logits' --differ 1e-5 >/dev/null || fail "the anchor's bits are those of f32"
+"$STCMP" both.st code.bf16.st --key '*.hidden.code.*' --differ 1e-5 >/dev/null || fail "the augment's bits are those of bf16"
+both chunks.st --chunk 1,4,2
+"$STCMP" chunks.st both.st --key '*.logits' --exact >/dev/null || fail "cached stepping of two precisions"
+CALM_THREADS=2 both threads.st --grads; CALM_THREADS=1 both thread.st --grads
+"$STCMP" threads.st thread.st --exact >/dev/null || fail "threads change bits of two precisions"
+./apart info --json >info 2>&1 || fail "info: $(cat info)"
+[ $native = f32 ] || tr -d ' \n' <info | grep -q '"precision":{"base":"bf16","code":"f32"}' || fail "info --json: $(cat info)"
+./apart pack --params apart.run/last --out apart.pack 2>err || fail "pack: $(cat err)"
+says "for avx[0-9]* in $apart; next" err
+loss_of() { p=$1; shift; ./$p eval --data ids.jsonl --metric loss --json "$@" 2>err | sed -n 's/^ *"loss": \(.*\),/\1/p' | head -1; }
+of_pack=$(loss_of apart --pack apart.pack --profile)
+says "^apart.calm: avx[0-9]*, $apart: the pack file is in it" err
+says "Gflop in $apart, " err
+grep -q ' in bf16$' err && grep -q ' in f32$' err || fail "--profile does not say which kernels were in which: $(cat err)"
+[ "$of_pack" = "$(loss_of apart --params apart.run/last)" ] || fail "a pack file of two precisions gives another loss"
+expect 1 "apart.pack was packed for .* in $apart, and this runs on .* in f32; make it anew: .* --precision f32" ./apart eval --pack apart.pack --precision f32 --data ids.jsonl
+./apart eval --data ids.jsonl --metric loss --compare --params apart.run/last >out 2>err || fail "eval --compare: $(cat err)"
+for m in bf16 f32; do says ", $m: the composition computes in it" err; done
+sed -e '/^  "sha256"/d' -e 's/"code": "f32"/"other": "f32"/' apart.run/last/theta.json >other.json; mv other.json again/last/theta.json
+expect 1 'again/last/theta.json: "precision" says nothing of model code' ./apart eval --data ids.jsonl --params again/last
 
 # --- the losses of an export are those that eval says, in what trained the parameters or what is told
 { head -1 forth.calm; echo 'tune base'; } >tuned.calm; build tuned.calm -o tuned

@@ -85,9 +85,9 @@ HarnessKernel *harness_other(const HarnessKernel *h, const char *isa, Precision 
 }
 
 // Stands in for the runtime's pool.
-void rt_parallel(const RtCtx *ctx, int64_t kernel, int64_t ntasks, int64_t phase, const int64_t *args) {
+void rt_parallel(const RtCtx *ctx, int64_t of, int64_t kernel, int64_t ntasks, int64_t phase, const int64_t *args) {
   HarnessCtx *c = (HarnessCtx *)ctx;
-  RtKernel *fn = ctx->kernel[kernel];
+  RtKernel *fn = ctx->kernel[ctx->precision[of]][kernel];
   c->ntasks = ntasks;
   for (int64_t done = 0, n; done < ntasks; done += n) {
     n = ntasks - done < phase ? ntasks - done : phase;
@@ -102,7 +102,8 @@ static void run(HarnessKernel *h, int entry, int64_t rows, int64_t arg0_rows, vo
   memcpy(buf, arg, (size_t)n * sizeof *buf);
   if (!h->bare) memset(h->scratch, 0xff, (size_t)h->object.scratch_bytes);
   memset(h->scratch + h->object.scratch_bytes, GUARD_BYTE, GUARD);
-  HarnessCtx c = {.rt = {.buf = buf, .sym = sym, .kernel = h->kernel}, .h = h};
+  const int64_t all_alike[2] = {0, 0};
+  HarnessCtx c = {.rt = {.buf = buf, .sym = sym, .kernel = &h->kernel, .precision = all_alike}, .h = h};
   h->object.entry[entry](&c.rt);
   h->last_tasks = c.ntasks;
   for (int i = 0; i < GUARD; i++) {

@@ -257,8 +257,10 @@ static void run(PlanRunner *r, int entry) {
     if (b->kind != BUF_ACT || b->act.entry != entry) continue;
     r->buf[i] = arena + (b->sym < 0 ? b->act.offset : region(r, entry, b->sym) + b->act.offset * r->cap[b->sym]);
   }
-  RtCtx ctx = {.buf = r->buf, .sym = r->sym, .kernel = r->kernel, .pool = r->pool};
+  int64_t *all_alike = calloc((size_t)p->nmodel + 1, sizeof *all_alike);
+  RtCtx ctx = {.buf = r->buf, .sym = r->sym, .kernel = &r->kernel, .precision = all_alike, .nkernel = p->nkernel, .pool = r->pool};
   r->o->entry[entry](&ctx);
+  free(all_alike);
   check_guards(r);
 }
 

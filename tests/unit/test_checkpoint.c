@@ -17,6 +17,7 @@
 #include "runtime/core/alloc.h"
 #include "runtime/core/call.h"
 #include "runtime/files/sha256.h"
+#include "runtime/work/precisions.h"
 #include "runtime/work/restore.h"
 #include "runtime/files/file.h"
 #include "runtime/engine/params.h"
@@ -273,7 +274,7 @@ static void fields(void **state) {
 #define LOSS 0, 0
 #define TIME 0, 0
 #define TEXT 0, 0
-#define WORD(words) 0, 0
+#define PRECISIONS 0, 0
 #define MANY 0x1p53
 #define TOKEN INT32_MAX
 #define X(field, kind, need) {#field, kind},
@@ -302,19 +303,31 @@ static void fields(void **state) {
     else json_object_del(bad, "precision");
     assert_int_equal(json_dump_file(bad, json, 0), 0);
     assert_true(resume(&r, last, &e));
-    assert_int_equal(r.s.precision, p < N_PRECISION ? p : PRECISION_F32);
-    int alone = -1;
-    assert_true(checkpoint_precision(r.c, &alone, &e));
-    assert_int_equal(alone, r.s.precision);
+    assert_int_equal(r.s.precision != NULL, p < N_PRECISION);
+    Precision alone = N_PRECISION;
+    assert_true(checkpoint_precision(r.c, f->prog, &alone, &e));
+    assert_int_equal(alone, p < N_PRECISION ? p : PRECISION_F32);
     drop_resumption(&r);
   }
-  static const char *const NO_PRECISION[] = {"\"fp8\"", "\"\"", "\"bf\"", "\"F32\"", "\"auto\"", "1", "{}", "true"};
+  static const char *const NO_PRECISION[] = {"\"fp8\"", "\"\"", "\"bf\"", "\"F32\"", "\"auto\"", "1", "{}", "true", "[\"f32\"]", "{\"kv\": \"fp8\"}", "{\"kv\": {\"kv\": \"f32\"}}", "{\"kv\": null}"};
   for (size_t i = 0; i < sizeof NO_PRECISION / sizeof *NO_PRECISION; i++) {
     json_object_update(bad, good);
     json_object_set_new(bad, "precision", json_loads(NO_PRECISION[i], JSON_DECODE_ANY, NULL));
     assert_int_equal(json_dump_file(bad, json, 0), 0);
     assert_false(can_resume(last, &e));
     if (!strstr(e.text, "\"precision\": expected \"f32\" or \"bf16\", found")) fail_msg("%s: %s", NO_PRECISION[i], e.text);
+  }
+  // of each model by name: this one's has to be among them
+  for (int named = 0; named < 2; named++) {
+    Precision of = N_PRECISION;
+    json_object_update(bad, good);
+    json_object_set_new(bad, "precision", json_pack("{s:s, s:s}", named ? "kv" : "other", "bf16", "more", "f32"));
+    assert_int_equal(json_dump_file(bad, json, 0), 0);
+    assert_true(resume(&r, last, &e));
+    assert_int_equal(checkpoint_precision(r.c, f->prog, &of, &e), named);
+    if (named) assert_int_equal(of, PRECISION_BF16);
+    else assert_non_null(strstr(e.text, "\"precision\" says nothing of model kv"));
+    drop_resumption(&r);
   }
   json_object_update(bad, good);
   json_object_set_new(bad, "calm", json_integer(CHECKPOINT_FORMAT + 1));

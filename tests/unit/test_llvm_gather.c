@@ -147,7 +147,8 @@ static void test_append_rounded(void **state) {
       uint16_t *cache = malloc((size_t)(n + GUARD) * sizeof *cache), *want = malloc((size_t)(n + GUARD) * sizeof *want);
       for (int64_t j = 0; j < n + GUARD; j++) want[j] = cache[j] = (uint16_t)j;
       for (int64_t j = 0; j < R * W; j++) x[j] *= 1.001f, want[idx[j / W] * W + j % W] = number_bits(DT_BF16, bf16_rounded(x[j]));
-      Kernel k = {.cls = K_APPEND, .dim = {W}};
+      KArg arg[3] = {[KARG(APPEND, cache)] = {.cached = true}};
+      Kernel k = {.cls = K_APPEND, .dim = {W}, .arg = arg, .narg = 3};
       HarnessKernel *h = harness_compile_in(&k, harness_isa(i), PRECISION_BF16);
       harness_run(h, R, (void *[]){x, idx, cache}, 3);
       assert_memory_equal(cache, want, (size_t)(n + GUARD) * sizeof *cache);

@@ -28,7 +28,7 @@ static Profile *measured(const Options *o, bool cut, RtError *e) {
   if (!p) return NULL;
   Meter *m = p->meter = meter_new(KERNELS, THREADS, true);
   p->keep = true, p->nentry = 2;
-  strcpy(p->isa, "avx2");
+  strcpy(p->isa, "avx2"), p->precision = copy("f32"), p->each = KERNELS;
   p->kernel = rt_alloc(KERNELS, sizeof *p->kernel), p->entry = rt_alloc(2, sizeof *p->entry);
   for (int i = 0; i < KERNELS; i++) p->kernel[i] = copy(i == 0 ? "gemm 8 -> 16" : i == 1 ? "row 8 exp …" : "pack 16 x 8");
   for (int i = 0; i < 2; i++) p->entry[i] = copy(i ? "train" : "init");
