@@ -164,10 +164,18 @@ static bool use_pack(App *a, const Options *o, RtError *e) {
   return made_current(a->pack, a->models, params, e) && app_pack_fits(a, o, e);
 }
 
+// What chat templates take for today: --date, else what they took in the run whose parameters are used; 0: today.
+static int64_t date_of(const App *a, const Options *o) {
+  if (o->date != OPT_UNSET) return o->date;
+  if (!(o->run_command & (C_EVAL | C_GENERATE | C_SCORE | C_INFO))) return 0;
+  return o->params ? checkpoint_date(o->params) : a->pack ? pack_date(a->pack) : 0;
+}
+
 // How rows are read; a training has settings of its own for that.
 static bool open_rows(App *a, const Options *o, RtError *e) {
+  int64_t date = date_of(a, o);
   rundata_too_long(a, o->too_long, NULL);
-  return (!o->chat_template || models_chat_template(a->models, o->chat_template, e)) && (o->date == OPT_UNSET || models_set_date(a->models, o->date, e));
+  return (!o->chat_template || models_chat_template(a->models, o->chat_template, e)) && (!date || models_set_date(a->models, date, e));
 }
 
 bool app_open(App *a, const Options *o, RtError *e) {

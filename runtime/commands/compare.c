@@ -36,6 +36,7 @@ void compare_opened(Compare *c, const App *a) {
     c->other[i] = s->silent ? models_other_tokenizer(a->models, i) : s->tok != NULL;
     c->precision[i] = engine_precision(a->en, i);
   }
+  c->date = models_date(a->models);
 }
 
 const char *compare_only_text(const Compare *c) {
@@ -51,6 +52,7 @@ static Options options_of(const Compare *c, const RtProgram *rt, int model) {
   o.rt = rt;
   o.params = o.pack = NULL, o.contributions = o.force = false, o.measured = NULL;
   o.scale = o.ablate = (OptList){0};
+  o.date = c->date;
   if (model != c->p->anchor) o.chat_template = NULL;
   memset(o.given, 0, sizeof o.given);
   o.precisions = &c->precision[model], o.precision_by = "the composition computes in it";

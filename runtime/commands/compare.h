@@ -11,6 +11,7 @@ typedef struct Compare {
   const Prog *p;               // the composition
   bool *other;                 // by model of it: it has another tokenizer than the anchor; owned
   Precision *precision;        // what the composition computed in, by model; owned, as `other`
+  int64_t date;                // what its chat template takes for today
 } Compare;
 
 // Before anything is computed: whether the program has its models, and the data can be read again.

@@ -9,6 +9,7 @@
 #include "runtime/work/checkpoint.h"
 #include "runtime/work/madefrom.h"
 #include "runtime/work/precisions.h"
+#include "runtime/work/restore.h"
 
 static const char SELF[] = "/proc/self/exe";
 
@@ -31,6 +32,7 @@ static json_t *describe_all(const Models *m, const Engine *en, const char *param
   json_t *about = !from ? NULL : json_pack("{s:s, s:{s:s, s:s, s:s, s:o}, s:s, s:o, s:s?, s:o}", "calm", CALM_VERSION, "program", "spec", m->prog->spec, "spec_sha256", m->prog->spec_sha256,
                    "sha256", self, "keep", kept_as(m->prog), "isa", en->isa->name, "precision", precisions_used(en), "parameters", whole,
                    "made_from", from);
+  if (about && params) json_object_set_new(about, "date", json_integer((json_int_t)checkpoint_date(params)));
   rt_free(theta), rt_free(whole);
   return about;
 }
@@ -50,6 +52,8 @@ bool pack_save(const char *path, const Models *m, Engine *en, const char *params
 // ---- opening
 
 const char *pack_params(const PackFile *f) { return json_string_value(json_object_get(packfile_about(f), "parameters")); }
+
+int64_t pack_date(const PackFile *f) { return json_integer_value(json_object_get(packfile_about(f), "date")); }
 
 // Where the program that packed kept a model's matrices as something else: that, in words; else "".
 static void other_keep(const json_t *by, const Prog *p, char words[160]) {

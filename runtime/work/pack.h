@@ -18,6 +18,7 @@ bool pack_is_of(const PackFile *f, const Prog *p, RtError *e);
 bool pack_fits(const PackFile *f, const Engine *en, RtError *e);
 // Where its parameters are from; NULL: it has none.
 const char *pack_params(const PackFile *f);
+int64_t pack_date(const PackFile *f);      // likewise checkpoint_date of these
 // {"path", "bytes", "parameters": path or null, "isa", "precision"}, for people; a new reference.
 json_t *pack_describe(const PackFile *f);
 // Reads every byte of it, and of what is here of the files that it was made from. What it says of files that are not here goes to standard output.

@@ -226,6 +226,17 @@ Checkpoint *checkpoint_open_params(const char *path, Identity *id, bool force, R
   return c;
 }
 
+int64_t checkpoint_date(const char *path) {
+  RtError ignored;
+  TrainState s = {0};
+  char *dir = file_is_dir(path) ? rt_strdup(path) : file_dirname(path), *file = file_join(dir, CHECKPOINT_ABOUT);
+  json_t *about = file_is_there(file) ? rtj_object_file(file, 0, &ignored) : NULL;
+  if (!about || !fields_read_one(&s, "date", about, file, &ignored)) s.date = 0;
+  json_decref(about);
+  rt_free(dir), rt_free(file);
+  return s.date;
+}
+
 const json_t *checkpoint_about(const Checkpoint *c) { return c->about; }
 const char *checkpoint_path(const Checkpoint *c) { return c->path; }
 

@@ -11,6 +11,8 @@ Checkpoint *checkpoint_open_run(const char *dir, Identity *id, bool force, RtErr
 // --params: the parameters of a checkpoint directory, or a safetensors file (with theta.json beside it, or unchecked with a warning).
 Checkpoint *checkpoint_open_params(const char *path, Identity *id, bool force, RtError *e);
 void checkpoint_close(Checkpoint *c);
+// What chat templates took for today in the run that such parameters are of, YYYYMMDD; 0 where nothing says it. What is wrong with them is told when they are opened.
+int64_t checkpoint_date(const char *path);
 
 // theta.json, NULL where a file of parameters has none beside it; and its path, as errors call it. Borrowed.
 const json_t *checkpoint_about(const Checkpoint *c);

@@ -69,6 +69,19 @@ expect 0 'own/last.*: trained with the chat template .*moved.jinja; without --ch
 expect 0 'trained with the chat template .*moved.jinja, and own.jinja holds something else' ./app eval --data t.jsonl --metric loss --params own/last --chat-template own.jinja
 ./app eval --data t.jsonl --metric loss --params own/last --chat-template moved.jinja >said 2>&1 || fail "eval: $(cat said)"
 if grep -q 'trained with the chat template' said; then fail "the template of the training is warned of: $(cat said)"; fi
+# what a template takes for today is the run's, with a pack file too, until --date says otherwise
+printf '%s' "{{ strftime_now('%d %Y') }} $(cat llama/chat_template.jinja)" >day.jinja
+mv llama/chat_template.jinja keep.jinja; cp day.jinja llama/chat_template.jinja
+train --steps 1 --out dated --date 20240229
+ids_at() { ./app score --data t.jsonl --out "$@" 2>err || fail "score $*: $(cat err)"; }
+ids_at kept.st --params dated/last
+ids_at told.st --params dated/last --date 20240229
+ids_at other.st --params dated/last --date 20240301
+./app pack --params dated/last --out dated.pack 2>err || fail "pack: $(cat err)"
+ids_at packed.st --pack dated.pack
+"$STCMP" kept.st told.st --key 0.input_ids --exact >said && "$STCMP" packed.st told.st --key 0.input_ids --exact >said || fail "the run's day is not taken: $(cat said)"
+! "$STCMP" other.st told.st --key 0.input_ids --exact >said 2>&1 || fail "--date changes nothing"
+mv keep.jinja llama/chat_template.jinja
 # a template that marks what is asked as generated too would train on everything, which has to be asked for
 echo '{% generation %}{% for m in messages %}{{ m.content }}{% endfor %}{% endgeneration %}' >marks.jinja
 expect 1 'every token of every conversation would be trained on, what is asked too.*train_on = all' ./app train --data rows.jsonl --steps 1 --out marked --chat-template marks.jinja
