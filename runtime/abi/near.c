@@ -32,7 +32,7 @@ int near_distance(const char *a, const char *b, int limit) {
 Near near_begin(const char *word) {
   // A third of the word may be wrong: one letter of three, two of six, never a whole short word.
   int limit = (int)(strlen(word) + 2) / 3 + 1;
-  return (Near){word, NULL, limit > 4 ? 4 : limit};
+  return (Near){word, NULL, limit > 4 ? 4 : limit, near_habit(word)};
 }
 
 // Is the shorter one the beginning or the end of the longer one, and half of it at least? hidden_layers is so of num_hidden_layers.
@@ -73,8 +73,7 @@ const char *near_remark(const char *word) {
 
 void near_offer(Near *n, const char *candidate) {
   if (!candidate || !strcmp(candidate, n->word)) return;
-  const char *ours = near_habit(n->word);
-  bool known = ours && same_name(ours, candidate);
+  bool known = n->ours && same_name(n->ours, candidate);
   if (!known && strlen(n->word) < 2) return;
   int d = known ? -1 : near_distance(n->word, candidate, n->distance < 0 ? 0 : n->distance);
   if (d == n->distance && !n->best && is_part(n->word, candidate)) d = n->distance - 1;

@@ -6,6 +6,7 @@ typedef struct Near {
   const char *word;      // what was written
   const char *best;      // the nearest candidate so far, NULL when none is near enough
   int distance;
+  const char *ours;      // what calm calls it where others call it so; NULL
 } Near;
 
 Near near_begin(const char *word);

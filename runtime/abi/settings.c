@@ -80,7 +80,7 @@ void setting_expected(const Setting *s, char *out, size_t n) {
     case SETTING_WHOLE:
     case SETTING_REAL: setting_range(s->kind == SETTING_WHOLE, s->lo, s->hi, out, n); break;
     case SETTING_TOKENS: snprintf(out, n, "a whole number of tokens%s", of); break;
-    case SETTING_BATCH: snprintf(out, n, "a whole number of tokens or rows%s", of); break;
+    case SETTING_BATCH: snprintf(out, n, "a whole number of tokens or rows%s, as in 4096tokens or 96rows (in a spec: 96 rows)", of); break;
     case SETTING_BYTES: snprintf(out, n, "a size, as in \"%s\" or \"500MB\"", s->value ? s->value : "4GB"); break;
     case SETTING_PAIR: snprintf(out, n, "two numbers%s, as in (%s)", of, s->value ? s->value : ""); break;
     case SETTING_SWITCH: snprintf(out, n, "true or false"); break;

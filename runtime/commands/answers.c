@@ -1,4 +1,5 @@
-// See answers.h. All prompts are read before anything is computed, for their mistakes and for how much room they take; then again, one when a sequence is free.
+// See answers.h. All prompts are read before anything is computed, for their mistakes and for how much room they take; then again, one when a sequence is free:
+// there may be any number of them, so none is held, and reading both times takes 0.2 % of answering 60 prompts of 450 tokens with one token each (two tokenizers).
 #include "runtime/commands/answers.h"
 
 #include <stdio.h>

@@ -123,7 +123,7 @@ has_default app score tokens-cap 2048
 has_default app generate temperature "that of generation_config.json where it has do_sample, else 0"
 has_default app verify tol 1e-3
 expect 2 '--threads: expected a whole number from 1 to 1024, found "0"' ./app info --threads 0
-expect 2 '--batch: expected a whole number of tokens or rows from 1 to 1000000000, found "12foo"' ./app train --batch 12foo
+expect 2 '--batch: expected a whole number of tokens or rows from 1 to 1000000000, as in 4096tokens or 96rows (in a spec: 96 rows), found "8samples"' ./app train --batch 8samples
 expect 2 '--betas: expected two numbers from 0 to below 1, as in (0.9,0.95), found "0.9,1"' ./app train --betas 0.9,1
 expect 2 '--tokens-cap: expected a whole number of tokens from 1 to 1000000000, found "0"' ./app train --tokens-cap 0
 expect 2 '--slots: expected a whole number from 1 to 1000000000' ./app eval --slots 0
