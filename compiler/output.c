@@ -44,11 +44,8 @@ bool output_allowed(const Options *o, const char *path, const Spec *spec, const 
     return false;
   }
   const Kind *k = kind_of(o);
-  RtError unread;
-  if (file_takes_place(path, k->mark, k->n, &unread)) return true;
-  if (unread.text[0]) fprintf(stderr, "error: cannot write the %s %s: a file is there, and whether it is a %s of calmc's cannot be seen: %s\n", k->what, path, k->what, unread.text);
-  else fprintf(stderr, "error: cannot write the %s %s: a file is there that is no %s of calmc's, and it is left as it is; name another with -o, or remove it\n", k->what, path, k->what);
-  return false;
+  RtError e;
+  return file_takes_place(path, k->what, k->mark, k->n, &e) || (fprintf(stderr, "error: %s\n", e.text), false);
 }
 
 void output_say(const Options *o, const char *path, const Program *p) {

@@ -29,15 +29,8 @@ bool output_allowed(const App *a, const Options *o, const TrainSettings *set, co
   return !reads(a, o, set, path) || rt_fail(e, "cannot write %s: this command reads it, and it is left as it is; name another place", path);
 }
 
-static bool takes_place(const char *path, const char *what, const FileMark *kind, RtError *e) {
-  RtError unread;
-  if (file_takes_place(path, kind, 1, &unread)) return true;
-  if (unread.text[0]) return rt_fail(e, "cannot write %s: a file is there, and whether it is a %s of calm's cannot be seen: %s", path, what, unread.text);
-  return rt_fail(e, "cannot write %s: a file is there that is no %s of calm's, and it is left as it is; name another place, or remove it", path, what);
-}
-
 bool output_replaces(const App *a, const Options *o, const char *path, const char *what, const FileMark *kind, RtError *e) {
-  return output_allowed(a, o, NULL, path, e) && takes_place(path, what, kind, e);
+  return output_allowed(a, o, NULL, path, e) && file_takes_place(path, what, kind, 1, e);
 }
 
 bool trace_allowed(const App *a, const Options *o, const TrainSettings *set, const char *const *made, int n, RtError *e) {
@@ -46,7 +39,7 @@ bool trace_allowed(const App *a, const Options *o, const TrainSettings *set, con
     if (made[i] && (!strcmp(o->trace, made[i]) || file_is_input(o->trace, made[i])))
       ok = rt_fail(e, "cannot write the trace to %s: this command writes something else there; name another place", o->trace);
   bool last = set || o->run_command != C_TRAIN;      // a training asks again when it has its settings, and knows what it writes
-  ok = ok && (!o->trace || !last || takes_place(o->trace, "trace", &(FileMark){0, TRACE_BEGIN, NULL}, e));
+  ok = ok && (!o->trace || !last || file_takes_place(o->trace, "trace", &(FileMark){0, TRACE_BEGIN, NULL}, 1, e));
   if (o->measured) o->measured->keep = ok;
   return ok;
 }

@@ -151,10 +151,12 @@ bool file_is_of(const char *path, const FileMark *kind, int n) {
   return is_of(path, kind, n, &ignored);
 }
 
-bool file_takes_place(const char *path, const FileMark *kind, int n, RtError *unread) {
+bool file_takes_place(const char *path, const char *what, const FileMark *kind, int n, RtError *e) {
   struct stat st;
-  unread->text[0] = 0;
-  return stat(path, &st) != 0 || !S_ISREG(st.st_mode) || !st.st_size || own_stream(&st) >= 0 || is_of(path, kind, n, unread);
+  RtError unread = {.text = ""};
+  if (stat(path, &st) != 0 || !S_ISREG(st.st_mode) || !st.st_size || own_stream(&st) >= 0 || is_of(path, kind, n, &unread)) return true;
+  if (unread.text[0]) return rt_fail(e, "cannot write %s: a file is there, and whether it is a %s of calm's cannot be seen: %s", path, what, unread.text);
+  return rt_fail(e, "cannot write %s: a file is there that is no %s of calm's, and it is left as it is; name another place, or remove it", path, what);
 }
 
 // The directory that path is, or the nearest above it that is there: held open, or -1.

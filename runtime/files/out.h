@@ -42,8 +42,8 @@ typedef struct FileMark {
 } FileMark;
 bool file_is_of(const char *path, const FileMark *kind, int n);               // whether it can be read and is of one of n kinds
 // Whether a file that is written takes the place of nothing of a user's: nothing is at path, no regular file, an empty one, what standard
-// output or error goes to anyway, or one of n kinds; *unread says why where it is there and cannot be read, and is empty where it can.
-bool file_takes_place(const char *path, const FileMark *kind, int n, RtError *unread);
+// output or error goes to anyway, or one of n kinds, together called `what`. False and an error.
+bool file_takes_place(const char *path, const char *what, const FileMark *kind, int n, RtError *e);
 // Whether path, which need not be there yet, is directory `in` or would be made in it, however deep (by device and inode).
 bool file_lies_in(const char *path, const char *in);
 // Syncs the directory that path is in, where that can be; false with errno.

@@ -63,7 +63,7 @@ expect 1 'error' "$CALMC" draw nothing.calm -o two.svg
 cmp two.svg was.svg
 expect 1 'cannot write spec.calm' "$CALMC" draw spec.calm -o spec.calm
 cp rows.jsonl mine
-expect 1 'cannot write the picture mine: a file is there that is no picture' "$CALMC" draw spec.calm -o mine
+expect 1 'cannot write mine: a file is there that is no picture' "$CALMC" draw spec.calm -o mine
 cmp mine rows.jsonl
 cp three.svg over.svg
 expect 0 'wrote over.svg' "$CALMC" draw spec.calm -o over.svg

@@ -30,13 +30,13 @@ rm spec.out
 
 # --- a program takes the place of a program, and of nothing else; also where its name was not said
 echo 'my notes' >spec; echo '#!/bin/sh' >script; cp /bin/true tool
-keeps 'spec: a file is there that is no program of calmc' "$CALMC" build spec.calm
-keeps 'script: a file is there that is no program of calmc.*-o' "$CALMC" build spec.calm -o script
-keeps 'tool: a file is there that is no program of calmc' "$CALMC" build spec.calm -o tool
+keeps 'spec: a file is there that is no program of calm' "$CALMC" build spec.calm
+keeps "script: a file is there that is no program of calm's.*name another place" "$CALMC" build spec.calm -o script
+keeps 'tool: a file is there that is no program of calm' "$CALMC" build spec.calm -o tool
 rm spec script tool
 "$CALMC" build spec.calm --emit=obj -o object 2>said || fail "--emit=obj: $(cat said)"
 grep -q '^wrote object, [0-9.]* [kM]B$' said || fail "--emit says $(cat said)"
-keeps 'no program of calmc' "$CALMC" build spec.calm -o object
+keeps 'no program of calm' "$CALMC" build spec.calm -o object
 "$CALMC" build spec.calm -o app 2>said || fail "build: $(cat said)"
 grep -q "^wrote app, [0-9.]* MB; next: ./app train --data $PWD/rows.jsonl\$" said || fail "build says $(cat said)"
 "$CALMC" build new.calm -o app 2>said || fail "over a program: $(cat said)"
@@ -53,14 +53,14 @@ rm app fresh; mv bin/app app
 
 # --- so do what --emit asks for, in the place of another such, and a picture
 for kind in tree graph plan llvm asm obj; do
-  echo 'my notes' >mine; keeps 'the output of --emit mine: a file is there that is no output of --emit of calmc' "$CALMC" build tiny.calm --emit=$kind -o mine
+  echo 'my notes' >mine; keeps 'cannot write mine: a file is there that is no output of --emit of calm' "$CALMC" build tiny.calm --emit=$kind -o mine
   cp object emitted; ln -sf emitted to_emitted
   for again in 1 2; do expect 0 "wrote to_emitted" "$CALMC" build tiny.calm --emit=$kind -o to_emitted; done
   ! cmp -s emitted object && [ -L to_emitted ] && : >mine && expect 0 'wrote mine' "$CALMC" build tiny.calm --emit=$kind -o mine
   cmp mine emitted
 done
-head -n 1 mine >/dev/null; echo '<svg xmlns="http://www.w3.org/2000/svg"></svg>' >mine; keeps 'no picture of calmc' "$CALMC" draw spec.calm -o mine
-keeps 'no picture of calmc' "$CALMC" draw spec.calm -o emitted
+head -n 1 mine >/dev/null; echo '<svg xmlns="http://www.w3.org/2000/svg"></svg>' >mine; keeps 'no picture of calm' "$CALMC" draw spec.calm -o mine
+keeps 'no picture of calm' "$CALMC" draw spec.calm -o emitted
 rm mine emitted to_emitted
 
 # --- devices: written where they are, and nothing is left elsewhere
