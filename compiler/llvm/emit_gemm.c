@@ -7,10 +7,12 @@
 #include "llvm/object.h"
 
 enum {
-  ROWS = 96,                   // rows of a task
-  ROWS_T = 256,                // the same where panels are re-packed: more rows to pay for it
+  ROWS = 96, COLS = 256,       // of a task
+  // Of many rows: every block of columns copies their numbers anew, so tasks are wider, a whole row where it has no more than WHOLE columns, else at most WIDE.
+  MANY = 384, WHOLE = 1024, WIDE = 512,
+  AREA = ROWS * WIDE,          // most of such a task: the tile stays in L2
+  ROWS_T = 256, COLS_T = 256,  // of a task where panels are re-packed: more rows to pay for it
   SHARED_T = 64,               // so many rows are shared by two tasks
-  COLS = 256, COLS_T = 256,    // columns of a task
   DEPTH_T = MM_KC,             // k of a re-packed block
   PANEL_T = (DEPTH_T + 2) * PANEL,    // from panel to panel of it: no power of two, so that the panels' lines of a k do not fall into one cache set
 };
@@ -19,33 +21,88 @@ typedef struct Block {         // the part of the output a task makes
   LLVMValueRef r0, rows, c0, cols;
 } Block;
 
-static Block block_at(Cg *g, LLVMValueRef rb, LLVMValueRef cb, int64_t rows, int64_t cols, int64_t N) {
-  Block b = {.r0 = cg_mul(g, rb, cg_i64(g, rows)), .c0 = cg_mul(g, cb, cg_i64(g, cols))};
-  b.rows = cg_min(g, cg_i64(g, rows), cg_sub(g, cg_rows(g), b.r0));
-  b.cols = cg_min(g, cg_i64(g, cols), cg_sub(g, cg_i64(g, N), b.c0));
-  return b;
-}
-
 static int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
+// Part rb of so many of nearly equal size.
+static void rows_of(Cg *g, Block *b, LLVMValueRef rb, LLVMValueRef blocks) {
+  LLVMValueRef rows = cg_rows(g);
+  b->r0 = cg_udiv(g, cg_mul(g, rb, rows), blocks);
+  b->rows = cg_sub(g, cg_udiv(g, cg_mul(g, cg_add(g, rb, cg_i64(g, 1)), rows), blocks), b->r0);
+}
+
+// Blocks of rows for so many of columns: an even number of tasks, so that two threads end together.
+static LLVMValueRef even(Cg *g, LLVMValueRef blocks, LLVMValueRef column_blocks) {
+  LLVMValueRef two = cg_i64(g, 2);
+  return cg_add(g, blocks, cg_mul(g, cg_urem(g, blocks, two), cg_urem(g, column_blocks, two)));
+}
+
 // ---- forward
-static int64_t column_blocks(const Kernel *k) {
-  if (k->paired) return ceil_div(k->N[0], COLS);
-  int64_t n = 0;
-  for (int m = 0; m < k->nmat; m++) n += ceil_div(k->N[m], COLS);
-  return n;
+// How a product is cut, by its rows.
+typedef struct Cut {
+  LLVMValueRef many;           // whether tasks are wide; NULL: never
+  LLVMValueRef row_blocks;
+  LLVMValueRef blocks[MAX_MATS], cols[MAX_MATS];      // blocks of columns of a matrix, and how many columns each has
+} Cut;
+
+static int64_t wide_cols(int64_t N) {
+  int64_t blocks = N <= WHOLE ? 1 : ceil_div(N, WIDE);
+  return N <= COLS ? COLS : ceil_div(ceil_div(N, blocks), PANEL) * PANEL;
+}
+
+// Not of int8, which is widened for a task: fewer rows would not pay for it.
+static bool has_wide_tasks(const Kernel *k, int64_t *most) {
+  *most = COLS;
+  for (int m = 0; m < k->nmat; m++) {
+    if (k->arg[KARG(GEMM, packed) + m].dt == DT_I8) return *most = COLS, false;
+    if (wide_cols(k->N[m]) > *most) *most = wide_cols(k->N[m]);
+  }
+  return *most > COLS;
+}
+
+static int64_t wide_rows(int64_t most_cols) { return AREA / (most_cols < WIDE ? WIDE : most_cols); }
+
+static LLVMValueRef one_of(Cg *g, const Cut *c, int64_t many, int64_t few) { return c->many ? cg_select(g, c->many, cg_i64(g, many), cg_i64(g, few)) : cg_i64(g, few); }
+
+// Gives the number of tasks.
+static LLVMValueRef cut_for(Cg *g, const Kernel *k, LLVMValueRef rows, Cut *c) {
+  int64_t most;
+  *c = (Cut){.many = has_wide_tasks(k, &most) ? cg_lt(g, cg_i64(g, MANY - 1), rows) : NULL};
+  LLVMValueRef across = cg_i64(g, 0);
+  for (int m = 0; m < (k->paired ? 1 : k->nmat); m++) {
+    int64_t N = k->N[m], wide = wide_cols(N);
+    c->cols[m] = one_of(g, c, wide, COLS), c->blocks[m] = one_of(g, c, ceil_div(N, wide), ceil_div(N, COLS));
+    across = cg_add(g, across, c->blocks[m]);
+  }
+  c->row_blocks = cg_udiv(g, cg_add(g, rows, one_of(g, c, wide_rows(most) - 1, ROWS - 1)), one_of(g, c, wide_rows(most), ROWS));
+  if (c->many) c->row_blocks = cg_select(g, c->many, even(g, c->row_blocks, across), c->row_blocks);
+  return cg_mul(g, c->row_blocks, across);
 }
 
 LLVMValueRef tasks_GEMM(Cg *g, const Kernel *k, LLVMValueRef rows, LLVMValueRef *ptr) {
   (void)ptr;
-  return cg_mul(g, cg_ceildiv(g, rows, ROWS), cg_i64(g, column_blocks(k)));
+  Cut cut;
+  return cut_for(g, k, rows, &cut);
 }
 
-// Bytes of the scratch that a task's tiles take.
+static Block block_at(Cg *g, const Kernel *k, const Cut *c, int m, LLVMValueRef rb, LLVMValueRef cb) {
+  Block b = {.c0 = cg_mul(g, cb, c->cols[m])};
+  b.cols = cg_min(g, c->cols[m], cg_sub(g, cg_i64(g, k->N[m]), b.c0));
+  rows_of(g, &b, rb, c->row_blocks);
+  return b;
+}
+
+// Bytes of the scratch that a task's tile of a matrix takes, and all of them.
+static int64_t tile_bytes(const Kernel *k) {
+  int64_t most;
+  bool wide = has_wide_tasks(k, &most);
+  int64_t few = (int64_t)ROWS * COLS, many = wide ? wide_rows(most) * most : 0;
+  return (few > many ? few : many) * 4;
+}
+
 static int64_t tiles(const Kernel *k) {
   bool fused = k->paired;
   for (int m = 0; m < k->nmat; m++) fused |= k->prog[m].n != 0;
-  return fused ? (int64_t)(k->paired ? k->nmat : 1) * ROWS * COLS * 4 : 0;
+  return fused ? (k->paired ? k->nmat : 1) * tile_bytes(k) : 0;
 }
 
 // One matrix's part of a block, to C.
@@ -69,54 +126,53 @@ static LLVMValueRef output_at(Cg *g, int arg, const Block *b, int64_t N) {
   return cg_at(g, g->f32, cg_arg_ptr(g, arg), cg_add(g, cg_mul(g, b->r0, cg_i64(g, N)), b->c0));
 }
 
-static LLVMValueRef tile_at(Cg *g, int m, int64_t rows, int64_t cols) {
-  int64_t bytes = rows * cols * 4;
+static LLVMValueRef tile_at(Cg *g, int m, int64_t bytes) {
   cg_need_scratch(g, (m + 1) * bytes);
   return cg_scratch(g, m * bytes);
 }
 
-static void epilogue(Cg *g, const Kernel *k, int prog, LLVMValueRef *tile, int64_t stride, const Block *b) {
-  emit_epilogue(g, k, &k->prog[prog], tile, cg_i64(g, stride), b->r0, b->rows, b->c0, b->cols);
+static void epilogue(Cg *g, const Kernel *k, int prog, LLVMValueRef *tile, LLVMValueRef stride, const Block *b) {
+  emit_epilogue(g, k, &k->prog[prog], tile, stride, b->r0, b->rows, b->c0, b->cols);
 }
 
-static void one_matrix(Cg *g, const Kernel *k, int m, const Block *b) {
+static void one_matrix(Cg *g, const Kernel *k, int m, LLVMValueRef cols, const Block *b) {
   if (!k->prog[m].n) {
     product(g, k, m, b, output_at(g, KARG(GEMM, packed) + k->nmat + m, b, k->N[m]), cg_i64(g, k->N[m]));
     return;
   }
   LLVMValueRef tile[MAX_MATS] = {0};
-  tile[m] = tile_at(g, 0, ROWS, COLS);
-  product(g, k, m, b, tile[m], cg_i64(g, COLS));
-  epilogue(g, k, m, tile, COLS, b);
+  tile[m] = tile_at(g, 0, tile_bytes(k));
+  product(g, k, m, b, tile[m], cols);
+  epilogue(g, k, m, tile, cols, b);
 }
 
-static void paired(Cg *g, const Kernel *k, const Block *b) {
+static void paired(Cg *g, const Kernel *k, LLVMValueRef cols, const Block *b) {
   LLVMValueRef tile[MAX_MATS];
   for (int m = 0; m < k->nmat; m++) {
-    tile[m] = tile_at(g, m, ROWS, COLS);
-    product(g, k, m, b, tile[m], cg_i64(g, COLS));
+    tile[m] = tile_at(g, m, tile_bytes(k));
+    product(g, k, m, b, tile[m], cols);
   }
-  epilogue(g, k, 0, tile, COLS, b);
+  epilogue(g, k, 0, tile, cols, b);
 }
 
 void emit_GEMM(Cg *g, const Kernel *k) {
   // consecutive tasks share their columns: the block of the matrix stays in cache while the rows go by
-  LLVMValueRef row_blocks = cg_ceildiv(g, cg_rows(g), ROWS);
-  LLVMValueRef rb = cg_urem(g, cg_task(g), row_blocks), cb = cg_udiv(g, cg_task(g), row_blocks);
+  Cut cut;
+  cut_for(g, k, cg_rows(g), &cut);
+  LLVMValueRef rb = cg_urem(g, cg_task(g), cut.row_blocks), cb = cg_udiv(g, cg_task(g), cut.row_blocks);
   if (k->paired) {
-    Block b = block_at(g, rb, cb, ROWS, COLS, k->N[0]);
-    paired(g, k, &b);
+    Block b = block_at(g, k, &cut, 0, rb, cb);
+    paired(g, k, cut.cols[0], &b);
     return;
   }
-  int64_t first = 0;
+  LLVMValueRef first = cg_i64(g, 0);
   for (int m = 0; m < k->nmat; m++) {
-    int64_t blocks = ceil_div(k->N[m], COLS);
-    LLVMValueRef mine = cg_sub(g, cb, cg_i64(g, first));
-    CgIf in = cg_if(g, LLVMBuildICmp(g->b, LLVMIntULT, mine, cg_i64(g, blocks), ""));
-    Block b = block_at(g, rb, mine, ROWS, COLS, k->N[m]);
-    one_matrix(g, k, m, &b);
+    LLVMValueRef mine = cg_sub(g, cb, first);
+    CgIf in = cg_if(g, LLVMBuildICmp(g->b, LLVMIntULT, mine, cut.blocks[m], ""));
+    Block b = block_at(g, k, &cut, m, rb, mine);
+    one_matrix(g, k, m, cut.cols[m], &b);
     cg_endif(g, &in);
-    first += blocks;
+    first = cg_add(g, first, cut.blocks[m]);
   }
 }
 
@@ -126,8 +182,7 @@ static int64_t column_blocks_t(const Kernel *k) { return ceil_div(k->N[0], COLS_
 // Blocks of rows, of nearly equal size; where columns are in an odd number of blocks an even one, so that two threads end together.
 static LLVMValueRef row_blocks_t(Cg *g, const Kernel *k, LLVMValueRef rows) {
   LLVMValueRef blocks = cg_ceildiv(g, rows, ROWS_T);
-  if (column_blocks_t(k) % 2 == 0) return blocks;
-  return cg_select(g, cg_lt(g, rows, cg_i64(g, SHARED_T)), blocks, cg_add(g, blocks, cg_urem(g, blocks, cg_i64(g, 2))));
+  return cg_select(g, cg_lt(g, rows, cg_i64(g, SHARED_T)), blocks, even(g, blocks, cg_i64(g, column_blocks_t(k))));
 }
 
 LLVMValueRef tasks_GEMM_T(Cg *g, const Kernel *k, LLVMValueRef rows, LLVMValueRef *ptr) {
@@ -136,10 +191,10 @@ LLVMValueRef tasks_GEMM_T(Cg *g, const Kernel *k, LLVMValueRef rows, LLVMValueRe
 }
 
 static Block block_t(Cg *g, const Kernel *k) {
-  LLVMValueRef rows = cg_rows(g), blocks = row_blocks_t(g, k, rows), rb = cg_urem(g, cg_task(g), blocks), cb = cg_udiv(g, cg_task(g), blocks);
+  LLVMValueRef blocks = row_blocks_t(g, k, cg_rows(g)), rb = cg_urem(g, cg_task(g), blocks), cb = cg_udiv(g, cg_task(g), blocks);
   int64_t across = column_blocks_t(k), cols = across ? ceil_div(ceil_div(k->N[0], across), PANEL) * PANEL : PANEL;
-  Block b = {.r0 = cg_udiv(g, cg_mul(g, rb, rows), blocks), .c0 = cg_mul(g, cb, cg_i64(g, cols))};
-  b.rows = cg_sub(g, cg_udiv(g, cg_mul(g, cg_add(g, rb, cg_i64(g, 1)), rows), blocks), b.r0);
+  Block b = {.c0 = cg_mul(g, cb, cg_i64(g, cols))};
+  rows_of(g, &b, rb, blocks);
   b.cols = cg_min(g, cg_i64(g, cols), cg_sub(g, cg_i64(g, k->N[0]), b.c0));
   return b;
 }
@@ -196,7 +251,7 @@ void emit_GEMM_T(Cg *g, const Kernel *k) {
   bool fused = k->prog[0].n;
   LLVMValueRef K = cg_i64(g, k->GEMM_T.K), zero = cg_i64(g, 0);
   Block b = block_t(g, k);
-  LLVMValueRef tile[MAX_MATS] = {fused ? tile_at(g, 0, ROWS_T, COLS_T) : output_at(g, KARG(GEMM_T, out), &b, k->N[0])};
+  LLVMValueRef tile[MAX_MATS] = {fused ? tile_at(g, 0, ROWS_T * COLS_T * 4) : output_at(g, KARG(GEMM_T, out), &b, k->N[0])};
   int64_t stride = fused ? COLS_T : k->N[0], panels_at = fused ? ROWS_T * COLS_T * 4 : 0;
   cg_need_scratch(g, panels_at + PANEL_T * COLS_T / PANEL * 4);
   LLVMValueRef panels = cg_scratch(g, panels_at);
@@ -214,5 +269,5 @@ void emit_GEMM_T(Cg *g, const Kernel *k) {
                      .C = mm_rows(DT_F32, tile[0], cg_i64(g, stride)), .pairs = cg_in_pairs(g, dt), .M = b.rows, .N = b.cols, .K = depth, .acc = later, .next = next,
                      .next_panel = cg_i64(g, panel_elems(dt, k->N[0]))});
   cg_loop_end(g, &d);
-  if (fused) epilogue(g, k, 0, tile, stride, &b);
+  if (fused) epilogue(g, k, 0, tile, cg_i64(g, stride), &b);
 }

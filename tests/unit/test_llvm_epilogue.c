@@ -11,8 +11,8 @@
 
 #include "tests/unit/kernel_harness.h"
 
-static const int64_t rows_of[] = {0, 1, 5, 33, 70};
-static const int64_t widths[] = {1, 15, 16, 37, 200};
+static const int64_t rows_of[] = {0, 1, 5, 33, 70, 390};
+static const int64_t widths[] = {1, 15, 16, 37, 300};
 enum { K = 19, NR = sizeof rows_of / sizeof *rows_of, NW = sizeof widths / sizeof *widths };
 
 static uint32_t next(uint32_t *s) { return *s = *s * 1664525u + 1013904223u; }
