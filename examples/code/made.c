@@ -39,10 +39,11 @@ int main(int argc, char **argv) {
   for (int i = 0; i < LINES; i++) line(i + 1 < LINES ? i : 0, text, code);
   make_close(text, "all.anno"), make_close(code, "all.code");
   FILE *f = make_open(argv[1], "code/mbxp/mbpp_release_v1.jsonl", "wb");
-  for (int i = 590; i < 620; i++) {
-    json_t *row = json_pack("{s:o, s:o, s:o}", "task_id", json_sprintf("MBPP/%d", i), "prompt",
+  for (int i = 11; i < 620; i = i == 13 ? 590 : i + 1) {
+    json_t *row = json_pack("{s:o, s:o, s:o, s:o, s:o}", "task_id", json_sprintf("MBPP/%d", i), "prompt",
                             json_sprintf("\n\ndef add_%d(x):\n\t\"\"\"\n\tWrite a function to add %d to a number.\n\t\"\"\"\n", i, i), "canonical_solution",
-                            json_sprintf("\treturn x + %d", i));
+                            json_sprintf("\treturn x + %d", i), "test",
+                            json_sprintf("def check(candidate):\n\tassert candidate(1) == %d\n", i + 1), "entry_point", json_sprintf("add_%d", i));
     if (!row || json_dumpf(row, f, JSON_COMPACT) || fputc('\n', f) == EOF) die("cannot write a row");
     json_decref(row);
   }

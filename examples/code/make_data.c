@@ -7,6 +7,7 @@
 //   compose.jsonl            what every row of the table trains on: `share` per cent of those lines and problems
 //   {expert,compose}_dev.jsonl   a development part, by which settings may be chosen
 //   completion.jsonl text_to_code.jsonl code_to_text.jsonl   the tests, of fixed rows whatever SEED is
+//   mbpp.jsonl               MBPP's problems from 11 on, `mbpp` of them, with their own tests
 //
 // The split is the data set's own: the first 16,000 lines train, 1,000 develop, the rest test. Django's lines repeat: a line of the last two that stands in the
 // training part, as code or as pseudo-code, is neither asked for nor shown. "row" is the line of the source.
@@ -16,9 +17,9 @@
 #include "examples/lib/make.h"
 #include "examples/lib/rows.h"
 
-enum { TRAIN, DEVELOP, SHARE, DEV, TEST, N_SIZES };
-static Size sizes[N_SIZES] = {{"train", 16000}, {"develop", 1000}, {"share", 7}, {"dev", 80}, {"test", 500}};
-enum { CONTEXT = 4, CODE_LONGEST = 200, TEXT_LONGEST = 300, MBPP_FIRST = 601, MBPP_LAST = 974 };
+enum { TRAIN, DEVELOP, SHARE, DEV, TEST, MBPP, N_SIZES };
+static Size sizes[N_SIZES] = {{"train", 16000}, {"develop", 1000}, {"share", 7}, {"dev", 80}, {"test", 500}, {"mbpp", 100}};
+enum { CONTEXT = 4, CODE_LONGEST = 200, TEXT_LONGEST = 300, MBPP_TEST = 11, MBPP_TEST_LAST = 510, MBPP_FIRST = 601, MBPP_LAST = 974 };
 
 typedef json_t *(*Ask)(const Lines *text, const Lines *code, int i, int first);
 
@@ -54,7 +55,7 @@ typedef struct Maker {
   uint64_t seed;
   Lines text, code;
   TextSet seen;                // lines of the training part
-  Rows expert, compose;
+  Rows expert, compose, mbpp;
 } Maker;
 
 static bool fits(const Maker *m, int i) {
@@ -81,7 +82,14 @@ static void train(Maker *m) {
   }
 }
 
-// MBPP as function completion: signature and description, then the body. What lies outside of 601 to 974 is its test and development and stays out.
+// A problem as function completion: signature and description, then the body. Its white space before the first line goes.
+static json_t *problem(const json_t *row, int n) {
+  const char *prompt = json_string_value(json_object_get(row, "prompt"));
+  return json_pack("{s:s, s:s, s:i, s:s}", "prompt", prompt + strspn(prompt, "\n"), "completion", json_string_value(json_object_get(row, "canonical_solution")), "row", n,
+                   "task", "mbpp");
+}
+
+// MBPP's 601 to 974 train; of 11 to 510, its test, the first are asked for; the rest, its development part among it, stays out.
 static void mbpp(Maker *m) {
   static const char file[] = "code/mbxp/mbpp_release_v1.jsonl";
   Lines rows = lines_read(m->source, file);
@@ -94,10 +102,16 @@ static void mbpp(Maker *m) {
     if (!id || strncmp(id, "MBPP/", 5) || !prompt || !body) die("%s:%d: expected \"task_id\": \"MBPP/…\", \"prompt\" and \"canonical_solution\"", file, i + 1);
     int n = atoi(id + 5);
     if (n >= MBPP_FIRST && n <= MBPP_LAST) {
-      json_t *made = json_pack("{s:s, s:s, s:i, s:s}", "prompt", prompt + strspn(prompt, "\n"), "completion", body, "row", n, "task", "mbpp");
+      json_t *made = problem(row, n);
       if (make_below(&m->seed, 100) < sizes[SHARE].value) rows_add(&m->compose, json_incref(made));
       rows_add(&m->expert, made);
       taken++;
+    }
+    if (n >= MBPP_TEST && n <= MBPP_TEST_LAST && m->mbpp.n < sizes[MBPP].value) {
+      json_t *asked = problem(row, n);
+      if (json_object_set(asked, "test", json_object_get(row, "test")) || json_object_set(asked, "entry_point", json_object_get(row, "entry_point")))
+        die("%s:%d: expected \"test\" and \"entry_point\"", file, i + 1);
+      rows_add(&m->mbpp, asked);
     }
     json_decref(row);
   }
@@ -151,5 +165,6 @@ int main(int argc, char **argv) {
     printf("%d lines that the training part has are left out\n", repeated);
     rows_write(&part, m.dir, task[t].file);
   }
+  rows_write(&m.mbpp, m.dir, "mbpp.jsonl");
   return 0;
 }

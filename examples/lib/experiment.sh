@@ -2,7 +2,8 @@
 #   here root          folders                          experiment   its name
 #   anchor augment     directories of the checkpoints   of_b of_a    what the specs call them (m_B is the anchor, m_A the augment)
 #   shown              tests of which the README has samples
-#   tasks              TEST:MOST_TOKENS[:equation] …    held         development parts and tests, of which no training part may have a text
+#   tasks              TEST:MOST_TOKENS[:HOW] …         held         development parts and tests, of which no training part may have a text
+#                      HOW: equation, or a tool of the example's own that scores answers; one that says 77 leaves the task out
 #   steps batch        steps and anchor tokens a step of every trained row       a_steps b_steps   of the models that are made once (0: as it is)
 #   precision          of every training and evaluation
 #   needs   files of the data
@@ -188,7 +189,12 @@ one() {
     ./programs/$spec eval --data "data/$task.jsonl" --metric loss --json --precision "$precision" $params "$@" >"$place/$task.loss" 2>>log
     [ -f "$place/$task.answers" ] || ./programs/$spec generate --data "data/$task.jsonl" --out "$place/$task.answers" --max-tokens "$most" --temperature 0 \
       --precision "$precision" $params "$@" 2>>log
-    tools/score "$place/$task.answers" ${how:+--$how} >"$place/$task.score"
+    status=0
+    case $how in
+      '' | equation) tools/score "$place/$task.answers" ${how:+--$how} >"$place/$task.score" || exit ;;
+      *) tools/$how "$place/$task.answers" >"$place/$task.score" || status=$? ;;
+    esac
+    case $status in 0) ;; 77) continue ;; *) exit $status ;; esac
     facts="$facts tasks.$task@=$place/$task.score losses.$task.loss@=$place/$task.loss#loss losses.$task.tokens@=$place/$task.loss#labelled losses.$task.characters@=$place/$task.score#characters"
   done
   tools/record "$file" experiment="$experiment" row="$row" seed:="$s" common.quick:=$([ -n "$quick" ] && echo true || echo false) common.steps:="$steps" common.batch_tokens:="$batch" \

@@ -77,15 +77,29 @@ expect 2 'expected a number for one of pairs' low/tools/make_data low/sources on
 # --- code: one row of the other experiment, where the augment is the smaller; the line that is also a training line is neither asked for nor shown
 sh "$root/examples/code/run" --quick --out code --row composition >said 2>err || fail "code/run --quick: $(tail -n 5 err)"
 grep -q '^| composition | [0-9.]* |' said && [ "$(grep -c 'not computed' said)" = 8 ] || fail "table: $(cat said)"
-[ "$(tr -d ' \n' <code/results/composition-1.json | grep -o '"outputs":\[' | wc -l)" = 3 ] || fail "three tasks are expected"
+case "$(tr -d ' \n' <code/results/composition-1.json | grep -o '"outputs":\[' | wc -l)" in 4) ;; 3) grep -q '^skipped: MBPP' err || fail "no MBPP" ;; *) fail "four tasks are expected" ;; esac
 mkdir lines
 code/tools/make_data code/sources lines 1 train=200 develop=40 share=20 dev=4 test=100 >told || fail "make_data"
-[ "$(sed -n 's/^\([a-z_]*\)[.]jsonl /\1 /p; s/^\(1\) lines.*/left out \1/p' told | tail -n 6 | tr '\n' ' ')" = "left out 1 completion 55 left out 1 text_to_code 59 left out 1 code_to_text 59 " ] ||
+[ "$(sed -n 's/^\([a-z_]*\)[.]jsonl /\1 /p; s/^\(1\) lines.*/left out \1/p' told | tail -n 7 | tr "\n" " ")" = "left out 1 completion 55 left out 1 text_to_code 59 left out 1 code_to_text 59 mbpp 3 " ] ||
   fail "what the tests have: $(cat told)"
 [ "$(grep -c '"row":300,' lines/completion.jsonl lines/text_to_code.jsonl | cut -d: -f2 | tr '\n' ' ')" = "0 0 " ] || fail "a line of the training part is asked for"
 sed -n 's/.*"row":\([0-9]*\),"task":"mbpp".*/\1/p' lines/expert.jsonl | sort -n | sed -n '1p;$p' | tr '\n' ' ' | grep -q '^601 619 $' || fail "MBPP's part"
 [ "$(grep -v '"task":"mbpp"' lines/expert.jsonl | sed 's/.*"row":\([0-9]*\).*/\1/' | sort -n | tail -n 1)" = 200 ] || fail "m_A trains on what is not the training part"
 awk 'NR == FNR { all[$0]; next } !($0 in all) { exit 1 }' lines/expert.jsonl lines/compose.jsonl || fail "the composition has rows that m_A has not"
+
+# --- MBPP's tests, where there is what they need: an answer that is right, wrong, no Python, leaves early, writes a file, makes a process; what is not indented is not taken
+problem='"prompt": "def f(x):\n", "completion": "  return x + 1", "test": "def check(g):\n  assert g(1) == 2\n", "entry_point": "f"'
+i=0
+for made in '  return 1 + x\nprint(1 / 0)' '  return x' '  return ((' '  import os\n  os._exit(0)' "  open('$dir/written', 'w').write('x')" '  import os\n  os.fork()\n  return 2' '  print(\"passed\")\n  raise SystemExit'; do
+  i=$((i + 1)); printf '%s\n' "{$problem, \"generated\": \"$made\", \"row\": $i}"
+done >answers.jsonl
+status=0
+code/tools/mbpp answers.jsonl >scored 2>err || status=$?
+case $status in
+  0) [ "$(number n scored) $(number python scored) $(number passed scored)" = "7 85.7143 14.2857" ] && [ ! -e written ] || fail "MBPP's tests: $(cat scored)" ;;
+  77) cat err ;;
+  *) fail "mbpp: $(cat err)" ;;
+esac
 
 # --- held-out text in a training file is found, whoever wrote it
 overlap=low/tools/overlap
