@@ -6,13 +6,13 @@
 #include "runtime/core/core.h"
 #include "runtime/draw/draw.h"
 
-enum { WIDTH = 150, LAYER = 20, ARROW = 13, TOP = 96, BOTTOM = 64, MARGIN = 28, SHOWN = 40 };
+enum { WIDTH = 150, LAYER = 20, ARROW = 13, TOP = 96, BOTTOM = 64, MARGIN = 28, SHOWN = 40, BEND = 60 };
 #define GLYPH 6.3              // a character of a label, about
+#define BOLD 9.8               // and of a name
 
 typedef struct Cell {          // a layer, or a run of those that nothing connects
   int64_t lo, hi;
-  int out[2], in[2];           // arrows that begin and end here, on its left and right
-  int outs[2], ins[2];         // of these, placed so far
+  int arrows[2], placed[2];    // that begin or end here, on its left and right; of these, placed so far
   double y, h;                 // from above
 } Cell;
 typedef struct Column {
@@ -42,15 +42,42 @@ static void text_at(Svg *s, double x, double y, const char *class, const char *t
 
 // ---- layout
 
-// Augments left and right of the anchor in turn, the first nearest to it on its left.
+// The side of the anchor on which a model belongs that others of its kind decide: where one stands that it is connected with; -1: none does.
+static int side_of(const Svg *s, int model, const int *place) {
+  for (int i = 0; i < s->d->nconnection; i++) {
+    const DrawConnection *x = &s->d->connection[i];
+    int other = x->from == model ? x->to : x->to == model ? x->from : model;
+    if (place[other] != 0 && other != model) return place[other] > 0;
+  }
+  return -1;
+}
+
+static bool meets(const Drawing *d, int a, int b) {
+  for (int i = 0; i < d->nconnection; i++) {
+    const DrawConnection *x = &d->connection[i];
+    if ((x->from == a && x->to == b) || (x->from == b && x->to == a)) return true;
+  }
+  return false;
+}
+
+// Augments left and right of the anchor in turn, the first nearest to it on its left; those that only other augments are connected with behind these, so that few
+// arrows pass a column.
 static void place_columns(Svg *s) {
   const Drawing *d = s->d;
-  int left = d->nmodel / 2, next = left, right = left + 1, k = 0;
-  for (int i = 0; i < d->nmodel; i++) {
-    int place = i == d->anchor ? left : k++ % 2 ? right++ : --next;
-    s->column[i].place = place;
-    s->at[place] = i;
+  int *place = rt_alloc((size_t)d->nmodel, sizeof *place), left = 0, right = 0, k = 0;        // of the anchor 0, to its left below
+  for (int i = 0; i < d->nmodel; i++)
+    if (i != d->anchor && meets(d, i, d->anchor)) place[i] = k++ % 2 ? ++right : --left;
+  for (bool more = true; more;) {
+    more = false;
+    for (int i = 0; i < d->nmodel; i++) {
+      int to = i != d->anchor && !place[i] ? side_of(s, i, place) : -1;
+      if (to >= 0) place[i] = to ? ++right : --left, more = true;
+    }
   }
+  for (int i = 0; i < d->nmodel; i++)
+    if (i != d->anchor && !place[i]) place[i] = k++ % 2 ? ++right : --left;
+  for (int i = 0; i < d->nmodel; i++) s->column[i].place = place[i] - left, s->at[place[i] - left] = i;
+  rt_free(place);
 }
 
 static int side(const Svg *s, int of, int other) { return s->column[other].place > s->column[of].place; }
@@ -84,10 +111,8 @@ static void make_cells(Svg *s, int model) {
 
 static double need(const Cell *c) {
   int most = 1;
-  for (int k = 0; k < 2; k++) {
-    if (c->out[k] > most) most = c->out[k];
-    if (c->in[k] > most) most = c->in[k];
-  }
+  for (int k = 0; k < 2; k++)
+    if (c->arrows[k] > most) most = c->arrows[k];
   return most * ARROW > LAYER ? most * ARROW : LAYER;
 }
 
@@ -96,8 +121,8 @@ static void count_arrows(Svg *s) {
   for (int i = 0; i < d->nconnection; i++) {
     const DrawConnection *x = &d->connection[i];
     Column *from = &s->column[x->from];
-    cell_of(from, x->from_layer)->out[side(s, x->from, x->to)]++;
-    cell_of(&s->column[x->to], x->to_layer)->in[side(s, x->to, x->from)]++;
+    cell_of(from, x->from_layer)->arrows[side(s, x->from, x->to)]++;
+    cell_of(&s->column[x->to], x->to_layer)->arrows[side(s, x->to, x->from)]++;
     if (x->from_layer > from->used) from->used = x->from_layer;
   }
   s->column[d->anchor].used = d->model[d->anchor].blocks;
@@ -126,18 +151,18 @@ static bool any_adapted(const Drawing *d) {
   return any;
 }
 
-// Room between the columns of places p and p + 1: the longest label that stands there.
-static double gap(const Svg *s, int p) {
-  double most = 60;
+// Room that labels need between the columns of places p and p + 1: the longest at its left and at its right, where a model that reads itself has its own.
+static double labels(const Svg *s, int p) {
+  double most[2] = {0};
   for (int i = 0; i < s->d->nconnection; i++) {
     const DrawConnection *x = &s->d->connection[i];
     int from = s->column[x->from].place, to = s->column[x->to].place;
-    if ((from == p && to > p) || (from == p + 1 && to <= p)) {
-      double w = GLYPH * (double)(strlen(x->op) + (x->tap ? strlen(x->tap) + 1 : 0)) + 44;
-      if (w > most) most = w;
-    }
+    if (!((from == p && to > p) || (from == p + 1 && to <= p + 1))) continue;
+    double w = GLYPH * (double)(strlen(x->op) + (x->tap ? strlen(x->tap) + 1 : 0)) + 8;
+    if (from == to && w < BEND) w = BEND;
+    if (w > most[from > p]) most[from > p] = w;
   }
-  return most;
+  return most[0] + most[1];
 }
 
 static void lay_out(Svg *s) {
@@ -153,16 +178,17 @@ static void lay_out(Svg *s) {
     for (int64_t k = 0; k < c->n; k++) c->need += need(&c->cell[k]);
     if (c->need > s->body) s->body = c->need;
   }
-  double x = MARGIN;
+  double x = MARGIN + labels(s, -1);
   for (int p = 0; p < d->nmodel; p++) {
     Column *c = &s->column[s->at[p]];
     char state[STATE];
     size_t longest = state_words(s, s->at[p], state);
     if (strlen(c->m->what) > longest) longest = strlen(c->m->what);
-    double wide = GLYPH * (double)longest, y = TOP + s->body;
+    double wide = GLYPH * (double)longest, name = BOLD * (double)strlen(c->m->name), y = TOP + s->body;
+    if (name > wide) wide = name;
     double over = wide > WIDTH ? (wide - WIDTH) / 2 : 0;
     c->x = x + over;
-    x = c->x + WIDTH + over + (p + 1 < d->nmodel ? gap(s, p) : MARGIN);
+    x = c->x + WIDTH + over + (p + 1 < d->nmodel ? fmax(labels(s, p) + 36, 60) : MARGIN);
     for (int64_t k = 0; k < c->n; k++) {
       Cell *cell = &c->cell[k];
       cell->h = need(cell) * s->body / c->need;
@@ -171,7 +197,9 @@ static void lay_out(Svg *s) {
   }
   s->width = x, s->height = TOP + s->body + BOTTOM;
   double key = any_adapted(d) ? 550 : 460;
+  double title = BOLD * (double)strlen(d->title) + 2 * MARGIN;
   if (s->width < key) s->width = key;
+  if (s->width < title) s->width = title;
 }
 
 // ---- what is written
@@ -183,7 +211,7 @@ static void begin(Svg *s) {
   static const char STYLE[] =
       "</title>\n<style>\n"
       ".box{stroke:#4a6a8a;fill:#dbe7f3}.trained{stroke:#b35900;fill:#ffd9a8}.adapter{stroke:#b35900;fill:#ffd9a8}.unread{stroke:#9aa7b4;fill:#fff;stroke-dasharray:3 2}\n"
-      ".arrow{fill:none;stroke:#555;stroke-width:1.3}.learns{stroke:#c25e00}\n"
+      ".arrow{fill:none;stroke:#555;stroke-width:1.3}.learns{stroke:#c25e00}.passes{stroke-dasharray:4 4;opacity:.6}\n"
       "text{font-size:11px;fill:#222;text-anchor:middle}.name{font-size:14px;font-weight:bold}.small{fill:#555}.start{text-anchor:start}.end{text-anchor:end}.halo{stroke:#fff;stroke-width:3px}\n"
       "</style>\n<defs>\n";
   bytes_put(&s->out, STYLE, sizeof STYLE - 1);
@@ -204,7 +232,18 @@ static void adapters(Svg *s, const Column *c, const Cell *x) {
       x->h - 8);
 }
 
-static void column(Svg *s, int model) {
+static void boxes(Svg *s, int model) {
+  const Column *c = &s->column[model];
+  for (int64_t k = 0; k < c->n; k++) {
+    const Cell *x = &c->cell[k];
+    bool unread = x->lo > c->used;
+    markup_say(&s->out, "<rect x=\"%.1f\" y=\"%.1f\" width=\"%d\" height=\"%.1f\" rx=\"3\" class=\"box%s\"/>\n", c->x, x->y + 1, WIDTH, x->h - 2,
+        unread ? " unread" : c->m->trained && (k || c->m->embedding) ? " trained" : "");
+    adapters(s, c, x);
+  }
+}
+
+static void column_words(Svg *s, int model) {
   const Column *c = &s->column[model];
   char line[STATE];
   double mid = c->x + WIDTH / 2.0;
@@ -214,39 +253,67 @@ static void column(Svg *s, int model) {
   text_at(s, mid, TOP - 12, "small", line);
   for (int64_t k = 0; k < c->n; k++) {
     const Cell *x = &c->cell[k];
-    bool unread = x->lo > c->used;
-    markup_say(&s->out, "<rect x=\"%.1f\" y=\"%.1f\" width=\"%d\" height=\"%.1f\" rx=\"3\" class=\"box%s\"/>\n", c->x, x->y + 1, WIDTH, x->h - 2,
-        unread ? " unread" : c->m->trained && (k || c->m->embedding) ? " trained" : "");
     if (x->hi > x->lo) snprintf(line, sizeof line, "layers %lld to %lld", (long long)x->lo, (long long)x->hi);
     else if (x->lo) snprintf(line, sizeof line, "layer %lld", (long long)x->lo);
     else snprintf(line, sizeof line, "embedding");
     text_at(s, mid, x->y + x->h / 2 + 4, "small", line);
-    adapters(s, c, x);
   }
 }
 
-static double place(const Cell *c, int n, int k) { return c->y + c->h * (k + 1) / (n + 1); }
+// Where the next arrow meets a box, on that side of it.
+static double place(Cell *c, int at) { return c->y + c->h * (c->placed[at]++ + 0.5) / c->arrows[at]; }
 
-static void arrow(Svg *s, const DrawConnection *x) {
+// The way of an arrow, of whose kind one more is placed at both of its ends; where its label stands, and on which side of its model.
+typedef struct Way {
+  char path[160];
+  double x, y;
+  int out;
+} Way;
+static Way way(Svg *s, const DrawConnection *x) {
   Column *from = &s->column[x->from], *to = &s->column[x->to];
   Cell *a = cell_of(from, x->from_layer), *b = cell_of(to, x->to_layer);
   int out = side(s, x->from, x->to), in = side(s, x->to, x->from);
-  bool inside = x->from == x->to;              // a model that reads itself: round on its right
+  bool inside = x->from == x->to;              // a model that reads itself: round on its left
   if (inside) out = in = 0;
-  double y1 = place(a, a->out[out], a->outs[out]++), y2 = place(b, b->in[in], b->ins[in]++), x1 = from->x + (out ? WIDTH : 0), x2 = to->x + (in ? WIDTH : 0);
-  double bend = inside ? -60 : (x2 - x1) * 0.45;
+  double y1 = place(a, out), y2 = place(b, in), x1 = from->x + (out ? WIDTH : 0), x2 = to->x + (in ? WIDTH : 0);
+  double bend = inside ? -BEND : (x2 - x1) * 0.45;
+  Way w = {.x = x1 + (out ? 8 : -8), .y = y1 - 3, .out = out};
+  snprintf(w.path, sizeof w.path, "M%.1f %.1fC%.1f %.1f %.1f %.1f %.1f %.1f", x1, y1, x1 + bend, y1, inside ? x2 - BEND : x2 - bend, y2, x2, y2);
+  return w;
+}
+
+static void arrow(Svg *s, const DrawConnection *x, const Way *w) {
   markup_say(&s->out, "<g><title>");
   markup_words(&s->out, x->name);
   markup_say(&s->out, ": ");
   markup_words(&s->out, x->op);
   if (x->tap) markup_say(&s->out, ", reads "), markup_words(&s->out, x->tap);
-  markup_say(&s->out, ", %lld parameters</title>\n<path d=\"M%.1f %.1fC%.1f %.1f %.1f %.1f %.1f %.1f\" class=\"arrow%s\" marker-end=\"url(#%s)\"/></g>\n", (long long)x->trained, x1, y1,
-      x1 + bend, y1, inside ? x2 - 60 : x2 - bend, y2, x2, y2, x->trained ? " learns" : "", x->trained ? "learns" : "fixed");
-  char *label = x->tap ? rt_format("%s.%s", x->op, x->tap) : rt_strdup(x->op);
-  const char *class = out ? "small start" : "small end";
-  put_text(s, x1 + (out ? 8 : -8), y1 - 3, class, " halo", label);     // behind it, as not all that show an SVG know paint-order
-  text_at(s, x1 + (out ? 8 : -8), y1 - 3, class, label);
-  rt_free(label);
+  markup_say(&s->out, ", %lld parameters</title>\n<path d=\"%s\" class=\"arrow%s\" marker-end=\"url(#%s)\"/></g>\n", (long long)x->trained, w->path,
+      x->trained ? " learns" : "", x->trained ? "learns" : "fixed");
+}
+
+static void label(Svg *s, const DrawConnection *x, const Way *w) {
+  char *words = x->tap ? rt_format("%s.%s", x->op, x->tap) : rt_strdup(x->op);
+  const char *class = w->out ? "small start" : "small end";
+  put_text(s, w->x, w->y, class, " halo", words);                      // behind it, as not all that show an SVG know paint-order
+  text_at(s, w->x, w->y, class, words);
+  rt_free(words);
+}
+
+// Arrows go behind the boxes, and where one passes a column it shows through, so that none seems to begin or end there. Labels stand before all arrows.
+static void connections_and_columns(Svg *s) {
+  const Drawing *d = s->d;
+  Way *w = rt_alloc((size_t)d->nconnection + 1, sizeof *w);
+  for (int i = 0; i < d->nconnection; i++) w[i] = way(s, &d->connection[i]), arrow(s, &d->connection[i], &w[i]);
+  for (int i = 0; i < d->nconnection; i++) label(s, &d->connection[i], &w[i]);
+  for (int i = 0; i < d->nmodel; i++) boxes(s, i);
+  for (int i = 0; i < d->nconnection; i++) {
+    const DrawConnection *x = &d->connection[i];
+    int far = s->column[x->from].place - s->column[x->to].place;
+    if (far > 1 || far < -1) markup_say(&s->out, "<path d=\"%s\" class=\"arrow%s passes\"/>\n", w[i].path, x->trained ? " learns" : "");
+  }
+  for (int i = 0; i < d->nmodel; i++) column_words(s, i);
+  rt_free(w);
 }
 
 static void legend(Svg *s) {
@@ -268,8 +335,7 @@ char *draw_svg(const Drawing *d) {
   place_columns(&s);
   lay_out(&s);
   begin(&s);
-  for (int i = 0; i < d->nconnection; i++) arrow(&s, &d->connection[i]);       // behind the boxes, where they pass a column
-  for (int i = 0; i < d->nmodel; i++) column(&s, i);
+  connections_and_columns(&s);
   legend(&s);
   markup_say(&s.out, "</svg>\n");
   for (int i = 0; i < d->nmodel; i++) rt_free(s.column[i].cell);

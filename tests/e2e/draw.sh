@@ -54,8 +54,40 @@ numbers() { ./lora info | awk -v of="$1" 'index($1, of) == 1 { gsub(/[][,]/, "")
 for m in aug base; do
   grep -q "frozen; $(numbers $m.model) in adapters</text>" lora.svg || fail "$m's adapters have $(numbers $m.model) numbers: $(cat lora.svg)"
 done
+# texts: none in another's place, none outside: long names, arrows both ways in one gap, many at one layer, a model that reads itself; glyphs are taken narrow
+long=an_augmenting_model_whose_name_nobody_would_want_to_type_twice
+cat >crowd.calm <<END
+anchor base = "base"
+augment $long = "aug"
+augment near = "aug"
+augment mid = "aug"
+augment far = "aug"
+connect $long[1, 2] -> base[2, 3] with gated_addition()
+connect $long[2] -> base[1] with cross_attention(heads = 3)
+connect near[3] -> base[4] with gated_addition()
+connect far[1] -> mid[2] with gated_addition()
+connect mid[2] -> near[2] with gated_addition()
+connect far[3] -> base[3] with gated_addition()
+connect base[1] -> base[2] with gated_addition()
+END
+printf 'anchor base = "base"\nconnect base[1] -> base[2] with cross_attention(heads = 3)\n' >self.calm
+apart() {
+  sed 's/<text/\n<text/g' "$1" | grep '<text' | grep -v halo | sed 's/<text x="\([^"]*\)" y="\([^"]*\)" class="\([^"]*\)">\(.*\)<.text>/\1 \2 \4 \3/; s/&[a-z]*;/./g' >texts
+  awk -v picture="$(grep -o 'width="[0-9]*"' "$1" | head -1 | tr -dc 0-9)" '
+    { n = split($0, w, " "); class = ""; for (k = n; k > 3 && w[k] ~ /^(name|small|start|end)$/; k--) class = class " " w[k]
+      text = w[3]; for (j = 4; j <= k; j++) text = text " " w[j]
+      wide = length(text) * (class ~ /name/ ? 7.5 : 5); x = w[1] - (class ~ /start/ ? 0 : class ~ /end/ ? wide : wide / 2); high = class ~ /name/ ? 12 : 9
+      if (x < 0 || x + wide > picture) { print "outside: " text; bad = 1 }
+      for (j = 1; j < NR; j++) if (x < tx[j] + tw[j] && tx[j] < x + wide && w[2] - high < ty[j] && ty[j] - th[j] < w[2]) { print text " and " tt[j]; bad = 1 }
+      tx[NR] = x; ty[NR] = w[2]; tw[NR] = wide; th[NR] = high; tt[NR] = text }
+    END { exit bad || NR < 8 }' texts >bad || fail "$1: texts in each other's place: $(cat bad)"
+}
+for f in crowd self; do "$CALMC" draw $f.calm -o $f.svg 2>err || fail "draw: $(cat err)"; inside $f.svg; done
+for f in two three deep lora crowd self; do apart $f.svg; done
+# who reads whom stands beside it: an arrow that passes a column is drawn over it, too
+[ "$(count 'class="arrow learns passes"' crowd.svg)" = 2 ] || fail "far to base and mid to near pass columns: $(cat crowd.svg)"
 # a text of XML: every tag is closed
-for f in two three deep lora; do
+for f in two three deep lora crowd self; do
   [ "$(grep -o '<[a-z]' $f.svg | wc -l)" = "$(grep -o '</[a-z]*>\|/>' $f.svg | wc -l)" ] || fail "$f.svg: tags that are not closed"
 done
 cp two.svg was.svg
