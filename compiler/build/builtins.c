@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "build/ctx.h"
+#include "dsl/base/bf16.h"
 #include "runtime/abi/abi.h"
 
 enum { MAX_ARGS = 8 };

@@ -2,6 +2,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "dsl/base/bf16.h"
 #include "graph/eval_ops.h"
 
 typedef double Binary(double a, double b);
@@ -66,6 +67,7 @@ void eval_sigmoid(Eval *e, NodeId id) { unary(e, id, f_sigmoid); }
 void eval_cos(Eval *e, NodeId id) { unary(e, id, cos); }
 void eval_sin(Eval *e, NodeId id) { unary(e, id, sin); }
 void eval_floor(Eval *e, NodeId id) { unary(e, id, floor); }
+void eval_bf16(Eval *e, NodeId id) { unary(e, id, bf16_nearest); }
 void eval_stop_gradient(Eval *e, NodeId id) { unary(e, id, f_same); }
 void eval_float(Eval *e, NodeId id) { unary(e, id, f_same); }
 void eval_reshape(Eval *e, NodeId id) { unary(e, id, f_same); }

@@ -133,6 +133,7 @@ LLVMValueRef cg_intrinsic(Cg *g, const char *name, LLVMTypeRef *overload, int no
 LLVMValueRef cg_vexp(Cg *g, LLVMValueRef x);
 LLVMValueRef cg_vexp2(Cg *g, LLVMValueRef x);                                    // 2^x for x < 128: cheaper; 0 from -126.5 down
 LLVMValueRef cg_vlog(Cg *g, LLVMValueRef x);
+LLVMValueRef cg_vbf16(Cg *g, LLVMValueRef x);                // the nearest bf16, ties to even
 LLVMValueRef cg_vtanh(Cg *g, LLVMValueRef x);
 LLVMValueRef cg_verf(Cg *g, LLVMValueRef x);
 LLVMValueRef cg_vsigmoid(Cg *g, LLVMValueRef x);

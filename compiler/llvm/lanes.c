@@ -41,6 +41,7 @@ ONE(same, a)                                       // of float, too: loads widen
 ONE(neg, cg_fneg(g, a))
 ONE(abs, without_sign(g, a))
 ONE(floor, to_floor(g, a))
+ONE(bf16, cg_vbf16(g, a))
 ONE(exp, cg_vexp(g, a))
 ONE(log, cg_vlog(g, a))
 ONE(sqrt, cg_sqrt(g, a))

@@ -94,6 +94,15 @@ static LLVMValueRef log16(Cg *g, LLVMValueRef x) {
 
 LLVMValueRef cg_vlog(Cg *g, LLVMValueRef x) { return any(g, log16, x); }
 
+static LLVMValueRef bf16_16(Cg *g, LLVMValueRef x) {
+  LLVMValueRef u = bits(g, x), last = LLVMBuildAnd(g->b, LLVMBuildLShr(g->b, u, ints(g, 16), ""), ints(g, 1), "");
+  LLVMValueRef near = LLVMBuildAdd(g->b, LLVMBuildAdd(g->b, u, ints(g, 0x7fff), ""), last, "");
+  near = floats(g, LLVMBuildAnd(g->b, near, ints(g, (int32_t)0xffff0000), ""));
+  return cg_select(g, LLVMBuildFCmp(g->b, LLVMRealUNO, x, x, ""), x, near);
+}
+
+LLVMValueRef cg_vbf16(Cg *g, LLVMValueRef x) { return any(g, bf16_16, x); }
+
 static LLVMValueRef magnitude(Cg *g, LLVMValueRef x) {
   return floats(g, LLVMBuildAnd(g->b, bits(g, x), ints(g, 0x7fffffff), ""));
 }

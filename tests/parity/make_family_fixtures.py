@@ -142,6 +142,7 @@ TINY |= {
     "gpt_oss_moe_b": tf.GptOssConfig(**dict(WIDE, tie_word_embeddings=True), num_local_experts=4, num_experts_per_tok=3, attention_bias=False, sliding_window=5,
                                      rope_parameters=rope()),
 }
+TINY |= {"mistral_d": tf.MistralConfig(**dict(WIDE, num_hidden_layers=1), sliding_window=5, hidden_act="xielu", rope_parameters=rope())}
 MODELS |= {k: (torch.bfloat16, v) for k, v in TINY.items()}
 # Keys as files of older versions of transformers write them: key -> value, None = the key goes.
 OLD = {

@@ -96,6 +96,8 @@ static void elementwise(void **state) {
     UNARY("float", 0.25, 2),
     UNARY("floor", 0, 2),
     {X2 "%1 = floor %0 : 2 x f32\n", {GIVEN("x", -0.25, 2.9)}, GIVEN("", -1, 2)},
+    UNARY("bf16", 0.25, 2),
+    {X2 "%1 = bf16 %0 : 2 x f32\n", {GIVEN("x", -1.00390625, 3.0234375)}, GIVEN("", -1, 3.03125)},      // ties, to even: 1 + 2^-8 down, 3 + 3 2^-7 up
     UNARY("stop_gradient", 0.25, 2),
     // a row's number times a shared vector; a matrix shared by rows; static only
     {"%0 = input \"x\" : T.b x 1 x f32\n%1 = input \"y\" : 3 x f32\n%2 = mul %0 %1 : T.b x 3 x f32\n",

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "graph/ops.h"
+#include "dsl/base/bf16.h"
 #include "tests/unit/kernel_harness.h"
 
 // ---- elementary functions
@@ -36,6 +37,7 @@ static const Function functions[] = {
     {"sqrt", OP_sqrt, sqrt, INFINITY, 0.5, 0},     {"rsqrt", OP_rsqrt, rsqrt_, INFINITY, 1.5, 0},
     {"neg", OP_neg, neg_, INFINITY, 0, 0},         {"abs", OP_abs, fabs, INFINITY, 0, 0},
     {"floor", OP_floor, floor, INFINITY, 0, 0},
+    {"bf16", OP_bf16, bf16_nearest, INFINITY, 0, 0},
     {"stop_gradient", OP_stop_gradient, same_, INFINITY, 0, 0},
 };
 enum { N_FUNCTIONS = sizeof functions / sizeof *functions };
