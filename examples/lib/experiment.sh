@@ -9,7 +9,7 @@
 #   needs   files of the data
 # and define make_tools, make_rows DIR, quick_sources.
 
-usage() { sed -n '2,/^set -eu/s/^# \{0,1\}//p' "$0" | sed '$d'; }
+usage() { sed -n '2,/^set -eu/s/^# \{0,1\}//p' "$0"; }
 say() { echo "$*" >&2; }
 sha() {
   for sha_of; do [ -r "$sha_of" ] || { say "cannot read $sha_of"; exit 1; }; done
@@ -23,7 +23,8 @@ options() {
       --row | --out | --models | --data | --cache | --results) [ -n "${2:-}" ] || { say "$1: expected a value"; exit 2; }; eval "${1#--}=\$2"; shift 2 ;;
       --seed) need_number --seed "${2:-}"; seed=$2; shift 2 ;;
       --quick) quick=yes; shift ;;
-      *) [ "$1" = --help ] || exec >&2; usage; [ "$1" = --help ] && exit 0; exit 2 ;;
+      --help | -h) usage; exit 0 ;;
+      *) say "$1: no such option; there are these:"; usage >&2; exit 2 ;;
     esac
   done
   [ -z "$row" ] || case " $rows " in *" $row "*) ;; *) say "--row $row: expected one of $rows"; exit 2 ;; esac

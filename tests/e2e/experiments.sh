@@ -51,6 +51,8 @@ rm low/results/single-1.json
 echo other >low/rows/single-1/of
 expect 1 'single-1: was begun with other data, models or settings' sh "$low/run" --quick --out low --row single
 expect 2 'expected one of m_a m_b' sh "$low/run" --row nothing
+expect 2 '^--rows: no such option' sh "$low/run" --rows lora
+for o in $(sed -n 's/^#  *\(--[a-z]*\) .*/\1/p' "$low/run"); do expect 0 "^ *$o " sh "$low/run" --help; done
 expect 77 'skipped: no .*smollm2-135m' sh "$low/run" --models "$dir" --out never
 [ ! -e never ] || fail "something was made"
 
