@@ -17,7 +17,7 @@ sha() {
 }
 
 options() {
-  row= seed= quick= out= results= cache= models=${CALM_REAL:-$HOME/.cache/calm-real} data=$root/../shared/data
+  row= seed= quick= out= results= cache= models= data=
   while [ $# -gt 0 ]; do
     case $1 in
       --row | --out | --models | --data | --cache | --results) [ -n "${2:-}" ] || { say "$1: expected a value"; exit 2; }; eval "${1#--}=\$2"; shift 2 ;;
@@ -28,19 +28,25 @@ options() {
     esac
   done
   [ -z "$row" ] || case " $rows " in *" $row "*) ;; *) say "--row $row: expected one of $rows"; exit 2 ;; esac
+  [ -z "$quick" ] || [ -z "$models$data$results$cache" ] || { say "--quick makes models and data of its own in --out: it takes no --models, --data, --results, --cache"; exit 2; }
   out=${out:-$root/build/$experiment${quick:+-quick}}
   results=${results:-$here/results}
   cache=${cache:-$root/build/experiments-cache}
   if [ -n "$quick" ]; then results=$out/results cache=$out/cache precision=f32; fi
 }
 
+# wanted FILE WHAT FLAG GIVEN: skips everything where FILE is not there; where the user said where it is, that is an error
+wanted() {
+  [ ! -f "$1" ] || return 0
+  [ -z "$4" ] || { say "$3: no $2 there"; exit 1; }
+  echo "skipped: no $2; README.md says where it comes from, or give $3"
+  exit 77
+}
 sources() {
-  for m in $anchor $augment; do
-    [ -f "$models/$m/config.json" ] || { echo "skipped: no $models/$m; README.md says where it comes from, or give --models"; exit 77; }
-  done
-  for f in $needs; do
-    [ -f "$data/$f" ] || { echo "skipped: no $data/$f; README.md says where it comes from, or give --data"; exit 77; }
-  done
+  given=$models models=${models:-${CALM_REAL:-$HOME/.cache/calm-real}}
+  for m in $anchor $augment; do wanted "$models/$m/config.json" "$models/$m" --models "$given"; done
+  given=$data data=${data:-$root/../shared/data}
+  for f in $needs; do wanted "$data/$f" "$data/$f" --data "$given"; done
 }
 
 # What rows are made of: tools, data, base models. Data is made every time, from the same sources into the same bytes, and a file that is the same already stays; what it
@@ -53,7 +59,8 @@ prepare() {
   [ -n "$quick" ] || { models=$(cd "$models" && pwd) data=$(cd "$data" && pwd); }
   cd "$out"
   : >log
-  trap 'failed=$?; [ $failed = 0 ] || { say "it ended with status $failed; the last lines of $out/log:"; tail -n 5 "$out/log" >&2; }' EXIT
+  trap 'say "stopped; the same command goes on from here"; exit 130' INT TERM
+  trap 'failed=$?; [ $failed = 0 ] || [ $failed = 130 ] || { say "it ended with status $failed; the last lines of $out/log:"; tail -n 5 "$out/log" >&2; }' EXIT
   lib=$root/examples/lib
   mark=$(sha "$lib"/*.[ch] "$here"/*.[ch] "$root"/runtime/work/textscore.[ch] "$root"/runtime/work/words13a.c)
   if [ "$(cat tools/.of 2>/dev/null)" != "$mark" ]; then

@@ -53,7 +53,11 @@ expect 1 'single-1: was begun with other data, models or settings' sh "$low/run"
 expect 2 'expected one of m_a m_b' sh "$low/run" --row nothing
 expect 2 '^--rows: no such option' sh "$low/run" --rows lora
 for o in $(sed -n 's/^#  *\(--[a-z]*\) .*/\1/p' "$low/run"); do expect 0 "^ *$o " sh "$low/run" --help; done
-expect 77 'skipped: no .*smollm2-135m' sh "$low/run" --models "$dir" --out never
+CALM_REAL=$dir; export CALM_REAL
+expect 77 'skipped: no .*smollm2-135m' sh "$low/run" --out never
+expect 1 '--models: no .*smollm2-135m there' sh "$low/run" --models "$dir" --out never
+unset CALM_REAL
+expect 2 '--quick makes models and data of its own' sh "$low/run" --quick --data "$dir" --out never
 [ ! -e never ] || fail "something was made"
 
 # --- the rows of the data: a training pair that is a test pair is left out, tests are the same whatever the seed, borders between MSVAMP's parts
