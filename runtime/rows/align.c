@@ -114,38 +114,49 @@ void side_answer_own(Side *anchor, const Spoken *spoken) {
 
 // ---- what is open
 
-// By message, how far the anchor has read what it says.
-static void read_so_far(const Side *a, size_t e, size_t *upto) {
-  bool later = false;
-  memset(upto, 0, a->messages * sizeof *upto);
-  for (size_t i = 0; i < a->r.n_runs; i++) {
-    const TemplateRun *u = &a->r.run[i];
-    if (u->message < 0 || u->begin >= e) continue;
-    size_t to = u->offset + (e < u->end ? e : u->end) - u->begin;
-    if (to > upto[u->message]) upto[u->message] = to;
+Reading reading_new(const Side *anchor) {
+  Reading r = {.anchor = anchor, .upto = rt_alloc(anchor->messages, sizeof *r.upto), .left = rt_alloc(anchor->messages, sizeof *r.left),
+               .written = rt_alloc(anchor->messages, sizeof *r.written), .ended = rt_alloc(anchor->r.n_runs, sizeof *r.ended)};
+  for (size_t i = 0; i < anchor->r.n_runs; i++) {
+    int32_t m = anchor->r.run[i].message;
+    if (m >= 0) r.left[m]++, r.written[m] = true;
   }
-  for (size_t m = a->messages; m-- > 0;) {                  // all that is written of it, and something behind
-    bool done = true, any = false;
-    for (size_t i = 0; done && i < a->r.n_runs; i++) {
-      if (a->r.run[i].message != (int32_t)m) continue;
-      any = true, done = a->r.run[i].end < e;
-    }
-    if (any) later = later || upto[m];
-    if (any ? done : later) upto[m] = SIZE_MAX;
-  }
+  return r;
 }
 
-size_t side_open(const Side *a, const Side *s, size_t e, size_t *upto) {
-  size_t open = 0;
+void reading_free(Reading *r) { rt_free(r->upto), rt_free(r->left), rt_free(r->written), rt_free(r->ended); }
+
+void reading_on(Reading *r, size_t e) {
+  const Rendered *a = &r->anchor->r;
+  r->e = e;
+  for (size_t i = r->run; i < a->n_runs && a->run[i].begin < e; i++) {     // runs may overlap, where a content is written within an answer
+    const TemplateRun *u = &a->run[i];
+    if (r->ended[i]) continue;
+    if (u->message >= 0) {
+      size_t *upto = &r->upto[u->message], to = u->offset + (e < u->end ? e : u->end) - u->begin;
+      if (to > *upto) *upto = to;
+      if (*upto && (size_t)u->message > r->latest) r->latest = (size_t)u->message;
+    }
+    r->ended[i] = u->end < e;
+    if (r->ended[i] && u->message >= 0 && !--r->left[u->message]) r->upto[u->message] = SIZE_MAX;
+  }
+  while (r->run < a->n_runs && r->ended[r->run]) r->run++;
+  for (; r->before < r->latest; r->before++)
+    if (!r->written[r->before]) r->upto[r->before] = SIZE_MAX;
+}
+
+size_t side_open(const Reading *r, const Side *s, Opened *o) {
+  const Side *a = r->anchor;
+  size_t open = o->open;
   for (size_t i = 0; i < a->messages; i++)
-    if (a->answer[i] && a->start[i] <= e && s->answer[i] && s->start[i] > open) open = s->start[i];
-  read_so_far(a, e, upto);
-  for (size_t i = 0; i < s->r.n_runs; i++) {
-    const TemplateRun *v = &s->r.run[i];
+    if (a->answer[i] && a->start[i] <= r->e && s->answer[i] && s->start[i] > open) open = s->start[i];
+  for (; o->run < s->r.n_runs; o->run++) {
+    const TemplateRun *v = &s->r.run[o->run];
     if (v->message < 0 || v->end <= open) continue;
-    size_t read = upto[v->message] > v->offset ? upto[v->message] - v->offset : 0, n = v->end - v->begin;
+    size_t upto = r->upto[v->message], read = upto > v->offset ? upto - v->offset : 0, n = v->end - v->begin;
     if (read && v->begin + (read < n ? read : n) > open) open = v->begin + (read < n ? read : n);
-    if (read < n || (read == n && upto[v->message] != SIZE_MAX)) break;             // the message may go on
+    if (read < n || (read == n && upto != SIZE_MAX)) return open;                   // the message may go on
+    o->open = open;
   }
   return open;
 }

@@ -27,7 +27,21 @@ bool side_agrees(const Side *s, const Side *anchor, const Spoken *spoken);
 void side_answer(Side *s, const Side *anchor, const Spoken *spoken);
 void side_answer_own(Side *anchor, const Spoken *spoken);
 
-// Bytes of s that are open once e bytes of the anchor's text are: the longest beginning of it without a byte of content that the anchor has not read. What the
-// anchor never writes counts as read with what it writes behind it. upto: room for a number by message.
-size_t side_open(const Side *anchor, const Side *s, size_t e, size_t *upto);
+// How far the anchor has read what each message says, as its text is gone through. What it never writes counts as read with what it writes behind it.
+typedef struct Reading {
+  const Side *anchor;
+  size_t *upto;                // by message: bytes of its content, SIZE_MAX once all that is written of it is, and something behind
+  size_t *left;                // by message: runs that have not ended
+  bool *written, *ended;       // by message: it has runs; by run: all of it is read, and something behind
+  size_t e, run, latest, before;       // bytes of text; the first run that has not ended; the latest message that has begun; those before which nothing is left to say
+} Reading;
+Reading reading_new(const Side *anchor);
+void reading_free(Reading *r);
+// On to byte e of the anchor's text, no less than before.
+void reading_on(Reading *r, size_t e);
+
+// What of a side is open for good; zeros to begin with.
+typedef struct Opened { size_t run, open; } Opened;
+// Bytes of s that are open: the longest beginning of it without a byte of content that the anchor has not read.
+size_t side_open(const Reading *r, const Side *s, Opened *o);
 #endif

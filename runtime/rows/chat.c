@@ -283,19 +283,23 @@ static bool follow_text(const Sides *x, int64_t drop, Follow *f, RtError *e) {
   const Tokens *t = x->t;
   int n = r->streams->n;
   FollowBytes *bytes = rt_alloc((size_t)n, sizeof *bytes);
-  size_t *at = rt_alloc((size_t)n, sizeof *at), *upto = rt_alloc(side[0].messages, sizeof *upto);
+  size_t *at = rt_alloc((size_t)n, sizeof *at);
+  Opened *opened = rt_alloc((size_t)n, sizeof *opened);
+  Reading reading = reading_new(&side[0]);
   bool ok = x->prompt > 0 || follow_prompt_end(f, e);
   for (int64_t i = 0; ok && i < t->n; i++) {
+    if (i < x->said) reading_on(&reading, token_end(t, x->said, i, side[0].r.n));
     for (int k = 1; k < n; k++) {
       size_t to = at[k];
-      if (i < x->said && wants_text(r, k)) to = whole_chars(&side[k].r, side_open(&side[0], &side[k], token_end(t, x->said, i, side[0].r.n), upto));
+      if (i < x->said && wants_text(r, k)) to = whole_chars(&side[k].r, side_open(&reading, &side[k], &opened[k]));
       if (to < at[k]) to = at[k];
       bytes[k] = (FollowBytes){side[k].r.text ? side[k].r.text + at[k] : "", to - at[k]}, at[k] = to;
     }
     if (i >= x->keep && i < x->keep + drop) continue;
     ok = follow_token_each(f, t->ids[i], bytes, e) && (i + 1 != x->prompt || follow_prompt_end(f, e));
   }
-  rt_free(bytes), rt_free(at), rt_free(upto);
+  rt_free(bytes), rt_free(at), rt_free(opened);
+  reading_free(&reading);
   return ok;
 }
 
