@@ -103,9 +103,10 @@ compile() {
   "$calmc" build --isa native "$1" -o "$2" >>log 2>&1
   echo "$mark" >"$2.made"
 }
-# program NAME: NAME.calm of the example, as programs/NAME; of --quick with as many ranks as fit its models
+# write_spec NAME: NAME.calm of the example; of --quick with as many ranks as fit its models. program NAME: that, as programs/NAME
+write_spec() { sed "${quick:+s/rank = [0-9]*, alpha = [0-9]*/rank = $quick_rank, alpha = $quick_rank/}" "$here/$1.calm" >"$1.calm"; }
 program() {
-  sed "${quick:+s/rank = [0-9]*, alpha = [0-9]*/rank = $quick_rank, alpha = $quick_rank/}" "$here/$1.calm" >"$1.calm"
+  write_spec "$1"
   compile "$1.calm" "programs/$1"
 }
 
@@ -217,7 +218,7 @@ page() {
   for log in rows/*/run/log.csv; do
     [ ! -e "$log" ] || { run=${log#rows/}; set -- "$@" label="${run%%/*}" column=7 "$log"; }
   done
-  program compose
+  write_spec compose
   "$calmc" draw compose.calm -o compose.svg 2>>log
   [ $# = 0 ] || curves curves.svg linear "$@"
   tools/page "$here/table.txt" "$results" data "calm: $experiment" compose.svg $([ $# = 0 ] || echo curves.svg) >page.new

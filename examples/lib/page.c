@@ -74,14 +74,6 @@ static int ordered(const Page *p, const char *task, Sample **sample) {
 // The k-th of `most` that are taken of n.
 static int taken(int k, int most, int n) { return most < 2 ? 0 : (int)((long long)k * (n - 1) / (most - 1)); }
 
-static void escaped(const char *s, bool html) {
-  for (; *s; s++) {
-    if (html && *s == '<') fputs("&lt;", stdout);
-    else if (html && *s == '&') fputs("&amp;", stdout);
-    else putchar(*s);
-  }
-}
-
 // --- Markdown
 
 static void markdown(const Page *p, const char *task) {
@@ -107,9 +99,17 @@ static void markdown(const Page *p, const char *task) {
 
 // --- HTML
 
+static void escaped(const char *s) {
+  for (; *s; s++) {
+    if (*s == '<') fputs("&lt;", stdout);
+    else if (*s == '&') fputs("&amp;", stdout);
+    else putchar(*s);
+  }
+}
+
 static void element(const char *tag, const char *of) {
   printf("<%s>", tag);
-  escaped(of, true);
+  escaped(of);
   printf("</%s>", tag);
 }
 
@@ -167,7 +167,7 @@ static void settings(const Page *p) {
 
 static void page(const Page *p, const char *title, char **picture, int pictures) {
   printf("<!doctype html><meta charset=\"utf-8\"><title>");
-  escaped(title, true);
+  escaped(title);
   printf("</title>\n<style>body{font:14px sans-serif;max-width:75em;margin:2em auto}table{border-collapse:collapse}td,th{border:1px solid #ccc;padding:.2em .5em;"
          "text-align:left;vertical-align:top;white-space:pre-wrap}pre{background:#f4f4f4;padding:.5em;white-space:pre-wrap;margin:1.5em 0 0}code{font-size:12px}</style>\n");
   element("h1", title);
