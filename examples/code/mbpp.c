@@ -28,12 +28,6 @@ static const char runner[] =
   "exec(test, names)\n"
   "print(word, end='', flush=True)\n";
 
-static const char *string_of(const json_t *row, const char *key, const char *path, int line) {
-  const char *s = json_string_value(json_object_get(row, key));
-  if (!s) die("%s:%d: \"%s\": expected a string", path, line, key);
-  return s;
-}
-
 // The lines of s up to the first that has text and is not indented; the caller frees it.
 static char *body_of(const char *s) {
   const char *end = s;
@@ -82,13 +76,11 @@ int main(int argc, char **argv) {
   int written = 0, passed = 0;
   long long wanted = 0;
   for (int i = 0; i < rows.n; i++) {
-    json_error_t e;
-    json_t *row = json_loads(rows.line[i], JSON_ALLOW_NUL, &e);
-    if (!row) die("%s:%d:%d: %s", argv[1], i + 1, e.column, e.text);
-    char *body = body_of(string_of(row, "generated", argv[1], i + 1));
-    Verdict v = tried(string_of(row, "prompt", argv[1], i + 1), body, string_of(row, "test", argv[1], i + 1), string_of(row, "entry_point", argv[1], i + 1));
+    json_t *row = row_read(&rows, i, argv[1], JSON_ALLOW_NUL);
+    char *body = body_of(row_string(row, "generated", argv[1], i + 1));
+    Verdict v = tried(row_string(row, "prompt", argv[1], i + 1), body, row_string(row, "test", argv[1], i + 1), row_string(row, "entry_point", argv[1], i + 1));
     written += v.python, passed += v.passed;
-    wanted += characters(string_of(row, "completion", argv[1], i + 1));
+    wanted += characters(row_string(row, "completion", argv[1], i + 1));
     json_array_append(numbers, json_object_get(row, "row"));
     json_array_append_new(outputs, json_string(body));
     free(body);

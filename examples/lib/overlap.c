@@ -21,9 +21,7 @@ static void each_text(const char *file, Take take, void *to) {
   static const char *const key[] = {"prompt", "completion", "text"};
   Lines rows = lines_read(*file == '/' ? "" : ".", file);
   for (int i = 0; i < rows.n; i++) {
-    json_error_t e;
-    json_t *row = json_loads(rows.line[i], 0, &e);
-    if (!row) die("%s:%d:%d: %s", file, i + 1, e.column, e.text);
+    json_t *row = row_read(&rows, i, file, 0);
     for (size_t k = 0; k < sizeof key / sizeof *key; k++) {
       const char *value = json_string_value(json_object_get(row, key[k]));
       char *copy = value ? strdup(value) : NULL;

@@ -65,6 +65,19 @@ Lines lines_read(const char *dir, const char *name) {
   return t;
 }
 
+json_t *row_read(const Lines *rows, int i, const char *file, size_t flags) {
+  json_error_t e;
+  json_t *row = json_loads(rows->line[i], flags, &e);
+  if (!row) die("%s:%d:%d: %s", file, i + 1, e.column, e.text);
+  return row;
+}
+
+const char *row_string(const json_t *row, const char *key, const char *file, int line) {
+  const char *s = json_string_value(json_object_get(row, key));
+  if (!s) die("%s:%d: \"%s\": expected a string", file, line, key);
+  return s;
+}
+
 int characters(const char *s) {
   int n = 0;
   for (; *s; s++) n += (*s & 0xc0) != 0x80;

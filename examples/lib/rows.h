@@ -49,6 +49,10 @@ void rows_cut(Rows *r, int n);
 // Writes DIR/NAME, prints its name and rows, and empties r.
 void rows_write(Rows *r, const char *dir, const char *name);
 
+// The JSON of line i of a file of rows; flags: jansson's, of decoding. The string at a key of one, borrowed. What is none is named by file and line.
+json_t *row_read(const Lines *rows, int i, const char *file, size_t flags);
+const char *row_string(const json_t *row, const char *key, const char *file, int line);
+
 // {"prompt": LABEL FROM \n ASKED, "completion": " " TO, "row": row, "task": task}
 json_t *row_asked(const char *label, const char *from, const char *asked, const char *to, int row, const char *task);
 json_t *row_text(const char *text, const char *task);

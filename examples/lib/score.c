@@ -23,8 +23,7 @@ typedef struct Sum {
 } Sum;
 
 static char *string_of(const json_t *row, const char *key, const char *path, int line, bool needed) {
-  const char *s = json_string_value(json_object_get(row, key));
-  if (!s && needed) die("%s:%d: \"%s\": expected a string", path, line, key);
+  const char *s = needed ? row_string(row, key, path, line) : json_string_value(json_object_get(row, key));
   char *copy = strdup(s ? s : "");
   if (!copy) die("out of memory");
   return copy;
@@ -68,9 +67,7 @@ int main(int argc, char **argv) {
   Lines rows = lines_read(*argv[1] == '/' ? "" : ".", argv[1]);
   Sum s = {.row = json_array(), .output = json_array()};
   for (int i = 0; i < rows.n; i++) {
-    json_error_t e;
-    json_t *row = json_loads(rows.line[i], JSON_ALLOW_NUL, &e);
-    if (!row) die("%s:%d:%d: %s", argv[1], i + 1, e.column, e.text);
+    json_t *row = row_read(&rows, i, argv[1], JSON_ALLOW_NUL);
     add(&s, row, argv[1], i + 1);
     json_decref(row);
   }

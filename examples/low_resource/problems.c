@@ -28,19 +28,6 @@ static void settle(ProblemList *l, Problem *p, double answer) {
   l->dropped++;
 }
 
-static const char *text_of(const json_t *row, const char *key, const char *file, int line) {
-  const char *s = json_string_value(json_object_get(row, key));
-  if (!s) die("%s:%d: \"%s\": expected a string", file, line, key);
-  return s;
-}
-
-static json_t *row_of(const Lines *rows, int i, const char *file) {
-  json_error_t e;
-  json_t *row = json_loads(rows->line[i], 0, &e);
-  if (!row) die("%s:%d:%d: %s", file, i + 1, e.column, e.text);
-  return row;
-}
-
 // The numbers of a text in their order: number0 is the first.
 static void take_numbers(Problem *p, const char *text) {
   for (const char *s = text; *s && p->numbers < PROBLEM_NUMBERS;) {
@@ -57,12 +44,12 @@ ProblemList msvamp_read(const char *source) {
   ProblemList l = {0};
   Lines rows = lines_read(source, file);
   for (int i = 0; i < rows.n; i++) {
-    json_t *row = row_of(&rows, i, file);
+    json_t *row = row_read(&rows, i, file, 0);
     Problem *p = list_next(&l);
-    const char *query = text_of(row, "query", file, i + 1), *swahili = text_of(row, "m_query", file, i + 1), *equation = text_of(row, "equation", file, i + 1);
+    const char *query = row_string(row, "query", file, i + 1), *swahili = row_string(row, "m_query", file, i + 1), *equation = row_string(row, "equation", file, i + 1);
     p->english = copied(query, strlen(query)), p->swahili = copied(swahili, strlen(swahili)), p->prefix = copied(equation, strlen(equation));
     take_numbers(p, query);
-    settle(&l, p, atof(text_of(row, "response", file, i + 1)));
+    settle(&l, p, atof(row_string(row, "response", file, i + 1)));
     json_decref(row);
   }
   return l;
@@ -218,8 +205,8 @@ ProblemList gsm8k_read(const char *source) {
   if (en.n != sw.n) die("math/qalign-sw-en: train.en has %d lines, train.sw has %d: expected as many", en.n, sw.n);
   char **question = grow(NULL, (size_t)rows.n, sizeof *question), **answer = grow(NULL, (size_t)rows.n, sizeof *answer);
   for (int i = 0; i < rows.n; i++) {
-    json_t *row = row_of(&rows, i, file);
-    const char *q = text_of(row, "question", file, i + 1), *a = text_of(row, "answer", file, i + 1);
+    json_t *row = row_read(&rows, i, file, 0);
+    const char *q = row_string(row, "question", file, i + 1), *a = row_string(row, "answer", file, i + 1);
     question[i] = copied(q, strlen(q)), answer[i] = copied(a, strlen(a));
     json_decref(row);
   }
