@@ -376,8 +376,11 @@ static const Word *named_word(Tp *t, const In *in, size_t from, const Word *(*fi
   return w;
 }
 
+// What map, select and reject go through: of none, 0 or false, which others refuse, nothing.
+static const List *items_if_any(Tp *t, Value v) { return v_items(t, v_true(v) ? v : v_undefined(NULL)); }
+
 static Value f_map(Tp *t, const In *in) {
-  const List *l = v_items(t, in->v);
+  const List *l = items_if_any(t, in->v);
   Value out = v_list(t, GENERATOR, l->n);
   Call rest;
   const Word *w = in->all->n ? named_word(t, in, 0, filter_find, "filter", &rest) : NULL;
@@ -393,7 +396,7 @@ static Value f_map(Tp *t, const In *in) {
 }
 
 static Value selected(Tp *t, const In *in, bool by_attribute, bool wanted) {
-  const List *l = v_items(t, in->v);
+  const List *l = items_if_any(t, in->v);
   Value out = v_list(t, GENERATOR, 0);
   if (by_attribute && !in->all->n) tp_fail(t, "the name of an attribute is missing");
   Getter g = by_attribute ? getter(t, in->all->at[0], true, true) : (Getter){.small = false};

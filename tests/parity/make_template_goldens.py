@@ -111,6 +111,10 @@ SNIPPETS = r"""
 {{ list | map('string') | join }}|{{ rows | map(attribute='k') | list }}|{{ rows | map(attribute='v', default=0) | list }}|{{ mixed | map('upper') | list }}|{{ [[1,2],[3]] | map('first') | list }}|{{ ['a '] | map('trim') | first }}|{{ nested | map(attribute='1') | list }}|{{ ['ab'] | map('replace', 'a', 'x') | list }}
 {{ list | select('odd') | list }}|{{ list | reject('odd') | list }}|{{ [0, 1, '', 'a'] | select | list }}|{{ rows | selectattr('v') | list }}|{{ rows | selectattr('v', 'defined') | map(attribute='k') | list }}|{{ rows | rejectattr('k', 'equalto', 'x') | list | length }}|{{ messages | selectattr('role', 'equalto', 'user') | list | length }}|{{ list | select('in', [1, 2]) | list }}|{{ list | select('>', 1) | list }}|{{ rows | selectattr('k', '==', 'x') | first }}
 {{ list | select('odd') | length }}
+{{ none | selectattr('a', 'equalto', 1) | list }}|{{ none | rejectattr('a') | list | length }}|{{ none | map('upper') | list }}|{{ 0 | select | list }}|{{ false | map(attribute='a') | join }}|{{ none | reject('odd') | first }}
+{{ none | sort }}
+{{ none | unique | list }}
+{{ 1 | select | list }}
 {{ [1, 1, 2] | unique | list }}|{{ mixed | unique | list }}|{{ ['a', 'A'] | unique | list }}|{{ ['a', 'A'] | unique(true) | list }}|{{ [1,2,3,4,5] | batch(2) | list }}|{{ [1,2,3] | batch(2, 'x') | list }}
 {{ str | upper }}|{{ str | lower }}|{{ "foo-bar baz(qux" | title }}|{{ str | capitalize }}|{{ '  x ' | trim }}|{{ 'xax' | trim('x') }}|{{ str | replace('o', '0') }}|{{ str | replace('o', '0', 1) }}|{{ 5 | string ~ 'a' }}|{{ 'x' | center(5) }}.|{{ n | trim }}|{{ 12 | upper }}
 {{ "a\nb\n\nc" | indent }}|{{ "a\nb" | indent(2, true) }}|{{ "a\n\nb" | indent(2, blank=true) }}|{{ "a\nb" | indent('> ') }}|{{ "" | indent }}|{{ "a\n" | indent }}
