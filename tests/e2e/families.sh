@@ -167,7 +167,7 @@ arch routers for "Qwen3MoeForCausalLM" like qwen3_moe {
     scores = router(m, "mlp.gate", E)
     chosen = largest(scores, each)
     share[T, each] = shares(scores, chosen, alone)
-    return sum(pick(scores, chosen) * share) + 0 * routed(m, scores, each, alone, "mlp.experts.*.gate_proj.weight", "mlp.experts.*.up_proj.weight", "mlp.experts.*.down_proj.weight", E, Fe, act)
+    return sum(pick(scores, chosen) * share) + 0 * routed(m, scores, each, alone, "mlp.experts", "gate_proj", "up_proj", "down_proj", E, Fe, act)
   }
   layers i in 0..L under "layers.{i}." (x[T, D]) {
     h = x + 0 * attend(norm(x, before), i)

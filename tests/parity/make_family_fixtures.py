@@ -143,6 +143,9 @@ TINY |= {
                                      rope_parameters=rope()),
 }
 TINY |= {"mistral_d": tf.MistralConfig(**dict(WIDE, num_hidden_layers=1), sliding_window=5, hidden_act="xielu", rope_parameters=rope())}
+# an activation with weights, of the experts' own and of the feed-forward beside them
+TINY |= {"qwen2_moe_c": tf.Qwen2MoeConfig(**dict(LLAMA, hidden_size=24, num_hidden_layers=1), **MOE, num_experts_per_tok=2, norm_topk_prob=True, shared_expert_intermediate_size=9,
+                                          qkv_bias=False, hidden_act="prelu", use_sliding_window=False, rope_parameters=rope())}
 MODELS |= {k: (torch.bfloat16, v) for k, v in TINY.items()}
 # Keys as files of older versions of transformers write them: key -> value, None = the key goes.
 OLD = {
