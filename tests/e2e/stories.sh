@@ -9,7 +9,7 @@ text=$data/text/tinyshakespeare/input.txt
 cp -r "$weights/hf" stories && chmod -R u+w stories
 echo 'anchor base = "stories"' >alone.calm
 build alone.calm -o alone
-CALM_THREADS=2 ./alone generate --prompt "" --max-tokens 200 --temperature 0 >story 2>err || fail "generate: $(cat err)"
+CALM_THREADS=2 ./alone generate --precision f32 --prompt "" --max-tokens 200 --temperature 0 >story 2>err || fail "generate: $(cat err)"
 { cat "$weights/expected-greedy-200.txt"; [ -z "$(tail -c 1 "$weights/expected-greedy-200.txt")" ] || echo; } >want
 cmp -s story want || fail "another story: $(diff story want | head -4)"
 
@@ -38,8 +38,8 @@ for aug in stories other; do
   ./with_$aug score --data few.jsonl --out $aug.st 2>err || fail "score: $(cat err)"
   "$STCMP" $aug.st alone.st --key '*.logits' --exact || fail "untrained with $aug: other logits than alone"
 done
-loss() { ./with_other eval --data held.jsonl --metric loss --json "$@" 2>err | grep -o '"loss": *[0-9.]*' | sed -n '1s/.*: *//p'; }
-train() { ./with_other train --data train.jsonl --no-shuffle --batch 8rows --seed 1 --schedule constant --warmup 0 --clip 1 --weight-decay 0 "$@" 2>err || fail "train: $(cat err)"; }
+loss() { ./with_other eval --precision ${precision:-f32} --data held.jsonl --metric loss --json "$@" 2>err | grep -o '"loss": *[0-9.]*' | sed -n '1s/.*: *//p'; }
+train() { ./with_other train --precision ${precision:-f32} --data train.jsonl --no-shuffle --batch 8rows --seed 1 --schedule constant --warmup 0 --clip 1 --weight-decay 0 "$@" 2>err || fail "train: $(cat err)"; }
 if [ "${1:-}" = --make-golden ]; then
   train --steps 1 --lr 0 --out start
   python3 "$root/tests/parity/make_stories_golden.py" "$dir" "$(loss)" >golden && cp golden "$root/tests/parity/stories.txt"
@@ -52,5 +52,13 @@ read -r torch_first torch_last <"$root/tests/parity/stories.txt"
 echo "held-out loss $first, after 200 steps $last; PyTorch $torch_first and $torch_last"
 awk -v a="$first" -v b="$last" -v ta="$torch_first" -v tb="$torch_last" 'function off(x, y) { return x > y ? x / y - 1 : y / x - 1 }
   BEGIN { exit !(b > 0 && b < a - 0.1 && off(a, ta) < 1e-4 && off(b, tb) < 0.01) }' || fail "held-out loss $first to $last, PyTorch $torch_first to $torch_last"
+# in bf16: half of a per mille off, and 200 steps end where they end in f32, half of a percent off
+precision=bf16
+first=$(loss)
+train --steps 200 --lr 1e-3 --out bf16.run
+last=$(loss --params bf16.run/last)
+echo "in bf16 $first, after 200 steps $last"
+awk -v a="$first" -v b="$last" -v ta="$torch_first" -v tb="$torch_last" 'function off(x, y) { return x > y ? x / y - 1 : y / x - 1 }
+  BEGIN { exit !(b > 0 && off(a, ta) < 5e-4 && off(b, tb) < 5e-3) }' || fail "in bf16 held-out loss $first to $last, PyTorch $torch_first to $torch_last"
 sha256sum stories/* other/* >after
 cmp -s before after || fail "training changed a model: $(diff before after)"

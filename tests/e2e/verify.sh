@@ -27,6 +27,9 @@ for model in qwen3_b gpt2_b; do
   expect 0 'everything agrees' "$CALMC" verify "$root/tests/parity/families/$model" --ref "$dumps/$model.safetensors" --tol 1e-5
   expect 1 'diverges' "$CALMC" verify "$root/tests/parity/families/$model" --ref "$dumps/$model.safetensors" --tol 1e-9
 done
+# in bf16, where it is asked for, as near as families.sh has it
+expect 1 'diverges' "$CALMC" verify "$root/tests/parity/families/gpt2_b" --ref "$dumps/gpt2_b.safetensors" --precision bf16
+expect 0 'everything agrees' "$CALMC" verify "$root/tests/parity/families/gpt2_b" --ref "$dumps/gpt2_b.safetensors" --precision bf16 --tol 8e-2
 # a spec in the model's place, for an arch that is the user's
 { sed 's/^arch gpt2 for .*{/arch mine for "MineForCausalLM" {/' "$root/dsl/std/gpt2.calm"; echo 'anchor m = "mine"'; } >mine.calm
 cp -r "$root/tests/parity/families/gpt2_b" mine; chmod -R u+w mine

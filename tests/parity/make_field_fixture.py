@@ -136,4 +136,4 @@ def main():
         print(name, "rows that see nothing:", nothing, {k: round(float(v.abs().max()), 3) for k, v in gold.items()})
 
 
-main()
+if __name__ == "__main__": main()

@@ -120,4 +120,4 @@ def main():
     print("size", sum(os.path.getsize(os.path.join(d, f)) for d, _, fs in os.walk(HERE) for f in fs))
 
 
-main()
+if __name__ == "__main__": main()

@@ -95,7 +95,8 @@ def loads(model, export, logits):
     sys.exit(worst > 1e-4)
 
 
-if sys.argv[1:2] == ["--loads"]: loads(*sys.argv[2:])
+if __name__ != "__main__": pass
+elif sys.argv[1:2] == ["--loads"]: loads(*sys.argv[2:])
 else:
     os.makedirs(HERE, exist_ok=True)
     for name, case in CASES.items(): make(name, case)

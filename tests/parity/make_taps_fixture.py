@@ -102,4 +102,4 @@ def main():
     print("size", sum(os.path.getsize(os.path.join(HERE, f)) for f in os.listdir(HERE)))
 
 
-main()
+if __name__ == "__main__": main()
