@@ -72,7 +72,7 @@ static void spec_hash(const Spec *spec, char hex[SHA256_HEX]) {
 static ProgModel model(const BModel *m) {
   return (ProgModel){.name = m->name, .role = m->role, .keep = m->keep, .dir = m->dir, .arch = m->arch,
                      .architecture = json_string_value(json_array_get(json_object_get(m->config, "architectures"), 0)), .tokenizer = m->tokenizer,
-                     .blocks = m->blocks, .width = m->width, .vocab = m->vocab, .context = m->context, .prompt_only = m->prompt_only, .computes = m->computes, .config = m->config};
+                     .blocks = m->blocks, .width = m->width, .vocab = m->vocab, .context = m->context, .reads = m->reads, .computes = m->computes, .config = m->config};
 }
 
 static ProgParam param(const BParam *q, const Plan *plan) {

@@ -52,8 +52,8 @@ void draw_program(Arena *a, const Program *p, const char *title, Buf *out) {
   for (int i = 0; i < p->nmodel; i++) {
     const BModel *x = &p->model[i];
     m[i] = (DrawModel){.name = x->name, .blocks = x->blocks};
-    m[i].what = arena_printf(a, "%s, %lld layers, %lld wide%s%s", x->arch, (long long)x->blocks, (long long)x->width, x->keep == KEEP_INT8 ? ", as int8" : "",
-                             x->prompt_only ? ", reads prompt" : "");
+    m[i].what = arena_printf(a, "%s, %lld layers, %lld wide%s%s%s", x->arch, (long long)x->blocks, (long long)x->width, x->keep == KEEP_INT8 ? ", as int8" : "",
+                             x->reads ? ", reads " : "", x->reads ? Reads_names[x->reads].name : "");
     for (int k = 0; k < p->nparam; k++)
       if (p->param[k].model == i) m[i].trained += elems(&p->param[k]), m[i].embedding |= p->param[k].rank == 2 && p->param[k].dim[0] == x->vocab;
   }

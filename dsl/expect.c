@@ -32,7 +32,7 @@ static const Hint hints[] = {
   {T_FOR, T_STRING, ANYWHERE, "an architecture in quotes, such as \"MyModelForCausalLM\""},
   {T_UNDER, T_STRING, ANYWHERE, "what the weights' names begin with, such as \"layers.{i}.\""},
   {T_LIKE, T_NAME, ANYWHERE, "the arch that it builds on"},
-  {T_READS, T_NAME, ANYWHERE, "'prompt': the augment then reads the prompt only"},
+  {T_READS, T_NAME, ANYWHERE, "'prompt': the augment then reads the prompt only; or 'aligned': its tokens then end where the anchor's do"},
   {T_AS, T_NAME, ANYWHERE, "'int8': its matrices are then kept in 8 bits"},
   {T_TOKENIZER, T_STRING, ANYWHERE, "the path of a tokenizer.json in quotes"},
   {T_PREFIX, T_STRING, ANYWHERE, "what weight names may begin with, such as \"model.\" | \"\""},

@@ -292,10 +292,21 @@ static void check_unconnected(Check *c, const Ast *file) {
 
 // ---- what is said behind a model
 
-static const ProgName *keep_named(const char *name) {
-  const ProgName *k = KeepAs_names;
+static bool is_named(const ProgName *k, const char *name) {
   while (k->name && strcmp(k->name, name)) k++;
-  return k->name ? k : NULL;
+  return k->name != NULL;
+}
+
+// No row of the table is what the text has: `what` says what is not so, and the rows what could stand there, behind `word`.
+static void none_named(Check *c, const Ast *said, const ProgName *rows, const char *what, const char *word) {
+  Near near = near_to(c, said->name);
+  Buf names = {0};
+  for (const ProgName *k = rows; k->name; k++) {
+    near_offer(&near, k->name);
+    buf_printf(&names, "%s'%s %s'", k == rows ? "" : k[1].name ? ", " : " or ", word, k->name);
+  }
+  diag_error(c->d, said->name_loc, "%s '%s': expected %s%s", what, said->name, names.s, did_you_mean(c, near));
+  buf_free(&names);
 }
 
 static void check_as(Check *c, const Ast *model, const Ast *as) {
@@ -304,23 +315,14 @@ static void check_as(Check *c, const Ast *model, const Ast *as) {
                model->name, as->name);
     return;
   }
-  if (keep_named(as->name)) return;
-  Near near = near_to(c, as->name);
-  Buf names = {0};
-  for (const ProgName *k = KeepAs_names; k->name; k++) {
-    near_offer(&near, k->name);
-    buf_printf(&names, "%s'as %s'", !names.n ? "" : k[1].name ? ", " : " or ", k->name);
-  }
-  diag_error(c->d, as->name_loc, "no weights are kept as '%s': expected %s%s", as->name, names.s, did_you_mean(c, near));
-  buf_free(&names);
+  if (!is_named(KeepAs_names, as->name)) none_named(c, as, KeepAs_names, "no weights are kept as", "as");
 }
 
 static void check_reads(Check *c, const Ast *model, const Ast *reads) {
   if (model->kind != AST_AUGMENT)
     diag_error(c->d, reads->loc, "'%s' reads the whole row, for its tokens are the ones that are predicted: 'reads' is for an augment", model->name);
-  else if (strcmp(reads->name, "prompt"))
-    diag_error(c->d, reads->name_loc,
-               "an augment reads the whole row, or with 'reads prompt' its prompt only; found 'reads %s'", reads->name);
+  else if (!is_named(Reads_names, reads->name))
+    none_named(c, reads, Reads_names, "no augment reads", "reads");
 }
 
 static void check_said(Check *c, const Ast *model) {

@@ -29,12 +29,12 @@ typedef struct BModel {
   const char *name, *dir;            // dir: absolute; NULL for a model made from nothing
   Role role;                         // runtime/abi/program.def
   KeepAs keep;                       // likewise
+  Reads reads;                       // likewise
   const char *arch;                  // arch name
   json_t *config;                    // config.json as it is; for a model made from nothing: what export writes
   const char *tokenizer;             // absolute path of tokenizer.json, NULL when there is none
   int64_t blocks, width, vocab, context;
   const char *computes;              // of a model that is trained: see runtime/abi/program.def
-  bool prompt_only;                  // reads the prompt of a row, not its completion
   Loc loc;
 } BModel;
 typedef struct BParam {

@@ -29,11 +29,12 @@ static Role role_of(const Ast *decl) {
   return decl->kind == AST_ANCHOR ? ROLE_ANCHOR : decl->kind == AST_AUGMENT ? ROLE_AUGMENT : ROLE_MODEL;
 }
 
-static KeepAs keep_of(const Ast *decl) {
-  const Ast *as = ast_kid(decl, AST_AS);
-  int k = as ? N_KeepAs - 1 : KEEP_STORED;
-  while (as && k > KEEP_STORED && strcmp(KeepAs_names[k].name, as->name)) k--;
-  return (KeepAs)k;
+// Which row of a table what is said behind a model names; the first where nothing is, or nothing that is there (an error by now).
+static int said_of(const Ast *decl, AstKind kind, const ProgName *names) {
+  const Ast *said = ast_kid(decl, kind);
+  int k = 0;
+  while (said && names[k].name && strcmp(names[k].name, said->name)) k++;
+  return said && names[k].name ? k : 0;
 }
 
 // The files of weights of a directory whose other files were refused, for `said`: they may be refused for something of their own.
@@ -184,8 +185,8 @@ void models_load(Build *b) {
     m->decl = d;
     m->pub = &b->prog->model[n++];
     *m->pub = (BModel){.name = d->name, .role = role_of(d), .loc = d->loc};
-    m->pub->prompt_only = d->kind == AST_AUGMENT && ast_kid(d, AST_READS);
-    m->pub->keep = keep_of(d);
+    m->pub->keep = (KeepAs)said_of(d, AST_AS, KeepAs_names);
+    if (d->kind == AST_AUGMENT) m->pub->reads = (Reads)said_of(d, AST_READS, Reads_names);
     if (d->kind != AST_AUGMENT && b->anchor < 0) b->anchor = m->index;
     map_first(b->a, &b->models, d->name, m->index);
     if (n == MOST_MODELS + 1) fail_at(b, d->loc, "'%s' is model number %d: a composition has at most %d", d->name, n, MOST_MODELS);

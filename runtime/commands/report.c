@@ -36,8 +36,8 @@ static int64_t trained_under(const Prog *p, const char *name) {
 static DrawModel draw_model(const Prog *p, int i) {
   const ProgModel *x = &p->model[i];
   DrawModel m = {.name = x->name, .blocks = x->blocks};
-  m.what = rt_format("%s, %lld layers, %lld wide%s%s", x->arch, (long long)x->blocks, (long long)x->width, x->keep == KEEP_INT8 ? ", as int8" : "",
-                     x->prompt_only ? ", reads prompt" : "");
+  m.what = rt_format("%s, %lld layers, %lld wide%s%s%s", x->arch, (long long)x->blocks, (long long)x->width, x->keep == KEEP_INT8 ? ", as int8" : "",
+                     x->reads ? ", reads " : "", x->reads ? Reads_names[x->reads].name : "");
   for (int k = 0; k < p->nparam; k++)
     if (p->param[k].model == i) m.trained += p->param[k].elems, m.embedding |= p->param[k].shape.n == 2 && p->param[k].shape.v[0] == x->vocab;
   int64_t *adapted = NULL;

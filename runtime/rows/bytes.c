@@ -26,13 +26,14 @@ static bool all_below(const int32_t *ids, int n, int64_t vocab) {
 }
 
 // A tokenizer's stream. What stands around a text, and the end of a completion, counts in all of them.
-static bool add_bound(ByteRule *r, const Tokenizer *tok, int64_t context, int64_t vocab, int64_t end) {
+static bool add_bound(ByteRule *r, const Tokenizer *tok, int64_t context, int64_t vocab, int64_t end, bool aligned) {
   Bound *b = &r->bound[r->n++];
   const int32_t *before, *after;
   int nbefore = tokenizer_prefix(tok, &before), nafter = tokenizer_suffix(tok, &after);
   int beyond = tokenizer_beyond(tok, vocab, r->beyond + r->nbeyond, BEYOND - r->nbeyond);
   if (beyond < 0 || !tokenizer_most(tok, &b->most) || !all_below(before, nbefore, vocab) || !all_below(after, nafter, vocab)) return false;
   r->nbeyond += beyond;
+  if (aligned) b->most.ascii += b->most.fixed, b->most.other += b->most.fixed;          // each byte may be a text of its own
   b->room = context - nbefore - nafter - end;
   return b->room > 0;
 }
@@ -44,9 +45,9 @@ ByteRule *byte_rule(const Tokenizer *tok, const TextEnds *ends, const Streams *s
   r->bound = rt_alloc((size_t)streams, sizeof *r->bound);
   for (int k = 1; k < streams; k++)            // those that read the anchor's ids
     if ((!ss->s[k].tok || ss->s[k].shares) && ss->s[k].context < context) context = ss->s[k].context;
-  bool ok = add_bound(r, tok, context, vocab, 1);
+  bool ok = add_bound(r, tok, context, vocab, 1, false);
   for (int k = 1; ok && k < streams; k++)
-    if (ss->s[k].tok) ok = add_bound(r, ss->s[k].tok, ss->s[k].context, ss->s[k].vocab, 0);
+    if (ss->s[k].tok) ok = add_bound(r, ss->s[k].tok, ss->s[k].context, ss->s[k].vocab, 0, ss->s[k].aligned);
   if (ok) return r;
   byte_rule_free(r);
   return NULL;

@@ -23,7 +23,7 @@ Streams streams_share(const Streams *ss) {
     own.s[k] = ss->s[k];
     if (!ss->s[k].tok) continue;
     own.s[k].tok = tokenizer_share(ss->s[k].tok);
-    own.s[k].rule = settler_share(ss->s[k].rule, own.s[k].tok);
+    if (ss->s[k].rule) own.s[k].rule = settler_share(ss->s[k].rule, own.s[k].tok);
   }
   return own;
 }
@@ -44,18 +44,33 @@ static bool copies(const Follow *f, int k) {
 
 static int64_t prefix_of(const Follow *f, int k, const int32_t **ids) { return f->bare >> k & 1 ? 0 : tokenizer_prefix(f->streams->s[k].tok, ids); }
 
-// Takes over the tokens of stream k that have settled since.
-static bool settle(const Follow *f, int k, RtError *e) {
+// Appends what the tokenizer of stream k made of a text.
+static bool take(const Follow *f, int k, const int32_t *ids, int64_t n, RtError *e) {
   const Stream *s = &f->streams->s[k];
-  FollowTokens *t = &f->s[k];
-  const int32_t *prefix, *ids;
-  int64_t np = prefix_of(f, k, &prefix), n = settled_tokens(t->text, &ids, NULL);
-  for (int64_t i = t->n - np; i < n; i++)
+  for (int64_t i = 0; i < n; i++)
     if (ids[i] >= s->vocab)
       return rt_fail(e, "the tokenizer of model %s gives id %d for this text; the model knows ids below %lld", s->model, (int)ids[i],
                      (long long)s->vocab);
-  append(t, ids + (t->n - np), n - (t->n - np));
+  append(&f->s[k], ids, n);
   return true;
+}
+
+// Takes over the tokens of stream k that have settled since.
+static bool settle(const Follow *f, int k, RtError *e) {
+  const FollowTokens *t = &f->s[k];
+  const int32_t *prefix, *ids;
+  int64_t had = t->n - prefix_of(f, k, &prefix), n = settled_tokens(t->text, &ids, NULL);
+  return take(f, k, ids + had, n - had, e);
+}
+
+// The tokens of bytes that an anchor token adds, cut by themselves. The first of a text begin it, unless it goes on from another.
+static bool cut_alone(const Follow *f, int k, const char *bytes, size_t n, RtError *e) {
+  int32_t *ids = NULL;
+  bool goes_on = f->continuation || f->s[k].len > n;
+  int64_t m = tokenizer_encode(f->streams->s[k].tok, bytes, n, goes_on, &ids, NULL, e);
+  bool ok = m >= 0 && take(f, k, ids, m, e);
+  rt_free(ids);
+  return ok;
 }
 
 static Follow *new_follow(const Streams *ss, bool continuation, uint64_t bare, bool rendered) {
@@ -69,7 +84,7 @@ static Follow *new_follow(const Streams *ss, bool continuation, uint64_t bare, b
     if (copies(f, k)) continue;
     int64_t np = prefix_of(f, k, &prefix);
     if (np) append(&f->s[k], prefix, np);
-    f->s[k].text = settled_new(ss->s[k].rule, continuation);
+    if (!ss->s[k].aligned) f->s[k].text = settled_new(ss->s[k].rule, continuation);
   }
   return f;
 }
@@ -141,7 +156,7 @@ static bool read_token(Follow *f, int k, int32_t id, FollowBytes bytes, RtError 
   if (bytes.n) memcpy(t->said + t->len, bytes.s, bytes.n);
   t->len += bytes.n;
   if (!t->ended && copy) append(t, &id, 1);
-  if (!t->ended && !copy && bytes.n && (!settled_push(t->text, bytes.s, bytes.n, e) || !settle(f, k, e))) return false;
+  if (!t->ended && !copy && bytes.n && !(t->text ? settled_push(t->text, bytes.s, bytes.n, e) && settle(f, k, e) : cut_alone(f, k, bytes.s, bytes.n, e))) return false;
   t->seen[f->n] = (int32_t)t->n;
   t->end[f->n] = (int64_t)t->len;
   return true;
@@ -253,7 +268,7 @@ bool follow_share(const Follow *f, int64_t n, int k, FollowShare *sum, RtError *
   TokSpan *span = NULL;
   const int32_t *prefix;
   int64_t read = s->prompt_only && f->prompt < n ? f->prompt : n, len = read > 0 ? t->end[read - 1] : 0, ended = 0;
-  bool whole = t->own || copies(f, k);            // nothing of it is waited for
+  bool whole = t->own || s->aligned || copies(f, k);            // nothing of it is waited for
   int64_t all = !whole ? tokenizer_encode(s->tok, t->said ? t->said : "", (size_t)len, f->continuation, NULL, &span, e) : 0;
   if (all < 0) return false;
   for (int64_t i = 0; i < n; i++) {

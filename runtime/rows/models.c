@@ -112,6 +112,11 @@ static bool alike(const Models *m, int i, int j) {
   return !m->talks || i == j || !has_tokenizer(m, i) || !has_tokenizer(m, j) || chat_same(&a, &b);
 }
 
+// Whether a stream reads of a row what a model does. Tokens that are the anchor's end where the anchor's do.
+static bool reads_alike(const Stream *s, Reads reads, bool shared) {
+  return s->prompt_only == (reads == READS_PROMPT) && (shared || s->aligned == (reads == READS_ALIGNED));
+}
+
 // *k: the stream that model i reads, which may be a new one; *shared: with the anchor's ids.
 static bool find_stream(const Models *m, int i, int *k, bool *shared, RtError *e) {
   const Prog *p = m->prog;
@@ -120,13 +125,13 @@ static bool find_stream(const Models *m, int i, int *k, bool *shared, RtError *e
     if (m->streams.s[*k].silent) return true;
   if (m->silent[i]) return true;
   if (!same_tokenizer(m, i, p->anchor, shared, e)) return false;
-  if (*shared && !p->model[i].prompt_only && (!m->apart || !m->tok || i == p->anchor) && alike(m, i, p->anchor)) return *k = 0, true;
+  if (*shared && p->model[i].reads != READS_PROMPT && (!m->apart || !m->tok || i == p->anchor) && alike(m, i, p->anchor)) return *k = 0, true;
   for (*k = 1; *k < m->streams.n; ++*k) {
     const Stream *s = &m->streams.s[*k];
     if (s->silent) continue;
     bool same = *shared && (!s->tok || s->shares);
     if (!*shared && s->tok && !s->shares && !same_tokenizer(m, i, prog_model(p, s->model), &same, e)) return false;
-    if (same && s->prompt_only == p->model[i].prompt_only && !m->apart && alike(m, i, prog_model(p, s->model))) return true;
+    if (same && reads_alike(s, p->model[i].reads, *shared) && !m->apart && alike(m, i, prog_model(p, s->model))) return true;
   }
   return true;
 }
@@ -138,12 +143,12 @@ static bool choose_stream(Models *m, int i, RtError *e) {
   if (!find_stream(m, i, &k, &shared, e)) return false;
   Stream *s = &m->streams.s[k];
   if (k == m->streams.n) {
-    *s = (Stream){.model = pm->name, .prompt_only = pm->prompt_only, .context = INT32_MAX, .vocab = INT32_MAX, .silent = m->silent[i]};
+    *s = (Stream){.model = pm->name, .prompt_only = pm->reads == READS_PROMPT, .aligned = pm->reads == READS_ALIGNED, .context = INT32_MAX, .vocab = INT32_MAX, .silent = m->silent[i]};
     s->renders = shared && m->tok && !alike(m, i, m->prog->anchor);
     s->shares = shared && m->tok && (m->apart || s->renders);
     if (!shared && !s->silent && !(s->tok = open_tokenizer(m, i, e))) return false;
     if (s->shares) s->tok = tokenizer_share(m->tok);
-    if (s->tok) s->rule = settler_new(s->tok);
+    if (s->tok && !s->aligned) s->rule = settler_new(s->tok);
     m->streams.n++;
   }
   m->streams.of[i] = k;

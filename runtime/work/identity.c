@@ -42,7 +42,7 @@ static void add_dtypes(json_t *list, const Safetensors *s) {
 static bool read_model(const Models *m, int i, json_t *o, RtError *e) {
   json_t *files = json_object();
   json_object_set_new(o, "files", files);
-  json_object_set_new(o, "prompt_only", json_boolean(m->prog->model[i].prompt_only));
+  json_object_set_new(o, "reads", json_string(Reads_names[m->prog->model[i].reads].name));
   json_object_set_new(o, "keep", json_string(KeepAs_names[m->prog->model[i].keep].name));
   const char *computes = m->prog->model[i].computes;
   if (computes || !m->dir[i]) json_object_set_new(o, "computes", computes ? json_string(computes) : json_null());
@@ -146,9 +146,9 @@ static void compare_model(const Models *m, const char *name, const json_t *mine,
   json_object_foreach(json_object_get(mine, "files"), file, hash)
     if (!json_equal(hash, json_object_get(theirs, file)))
       differs(d, true, "they were trained with another %s of model %s (its SHA-256 differs from %s)", file, name, dir ? dir : "this program's");
-  bool prompt = json_is_true(json_object_get(mine, "prompt_only"));
-  if (!earlier && prompt != json_is_true(json_object_get(other, "prompt_only")))
-    differs(d, false, "model %s reads %s, and read %s", name, prompt ? "the prompt alone" : "all of a row", prompt ? "all of it" : "its prompt alone");
+  const char *reads = string(mine, "reads"), *read = string(other, "reads");
+  if (!read) read = Reads_names[json_is_true(json_object_get(other, "prompt_only")) ? READS_PROMPT : READS_ROW].name;        // before there were more ways
+  if (!earlier && strcmp(reads, read)) differs(d, false, "model %s has 'reads %s', and had 'reads %s'", name, reads, read);
   const char *keep = string(mine, "keep"), *their_keep = string(other, "keep");       // absent before there was a choice
   if (!their_keep || earlier) their_keep = KeepAs_names[KEEP_STORED].name;
   if (strcmp(keep, their_keep)) differs(d, true, "model %s is kept as %s, and was kept as %s", name, keep, their_keep);

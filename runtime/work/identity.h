@@ -11,7 +11,7 @@ typedef struct Identity {
   json_t *is;                  // NULL until it is asked for
 } Identity;
 
-// {"models": {NAME: {"files": {FILE: sha256, …}, "prompt_only", "dtypes": [as stored, …], of one that is trained "computes": sha256, of one made from nothing "config": {…}}, …},
+// {"models": {NAME: {"files": {FILE: sha256, …}, "reads", "dtypes": [as stored, …], of one that is trained "computes": sha256, of one made from nothing "config": {…}}, …},
 //  "connections": {NAME: {"op": name, "tap": name or null, "computes": sha256}, …}},
 // found once and kept: what was read at the start, whatever becomes of the files. dtypes is for people, config to say what differs. Borrowed; NULL and an error
 // when a file cannot be read.

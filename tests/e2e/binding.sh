@@ -84,7 +84,7 @@ refused 'run/last/theta.safetensors: connection aug.1->base.2: tensor aug.1->bas
 expect 1 'connection aug.1->base.2: tensor aug.1->base.2.w[qk]: expected shape \[1, ' ./heads train --out run --resume
 sed 's/^augment.*/& reads prompt/' pair.calm >prompt.calm
 build prompt.calm -o prompt
-refused 'run/last: .*model aug reads the prompt alone, and read all of it' prompt
+refused 'run/last: .*model aug has .reads prompt., and had .reads row.' prompt
 echo '{"input_ids": [1, 2, 3], "labels": [1, 2, 3]}' >labelled.jsonl
 expect 1 '^error: labelled.jsonl: every token of every row is labelled, so that none has a prompt, which is all that aug reads' ./prompt train --data labelled.jsonl --steps 1 --out none
 # another model

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Compositions of models with different tokenizers, both ways round, reading prompts only, with a connection from the anchor to the augment, and
+# Compositions of models with different tokenizers, both ways round, reading prompts only, with tokens that end where the anchor's do, with a connection from the anchor to the augment, and
 # of four models with three tokenizers: untrained they are their anchor, bit for bit; later tokens never reach earlier logits, wherever words,
 # emoji and CJK characters are cut and when the ids are no UTF-8; chunks, threads, batches and generation give the bits of one forward; training
 # lowers the loss, goes on where it stopped, and leaves the models alone.
@@ -20,10 +20,10 @@ connect third[3]  -> base[2]   with cross_attention(heads = 2)
 connect second[3] -> base[3]   with cross_attention(heads = 2)
 END
 for m in llama gemma; do echo "anchor base = \"$m\"" >alone_$m.calm; only= build alone_$m.calm -o alone_$m; done
-specs="forth back prompt round dag"
+specs="forth back prompt aligned round dag"
 for s in $specs; do
   # two of them, and the anchors alone, for every instruction-set path
-  case $s in forth|dag) only= ;; *) only='--isa native' ;; esac
+  case $s in forth|aligned|dag) only= ;; *) only='--isa native' ;; esac
   build $s.calm -o $s
   loud $s 2 >loud_$s.calm
   build loud_$s.calm -o loud_$s

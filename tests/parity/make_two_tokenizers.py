@@ -35,7 +35,9 @@ SPECS = {
     "back": ("gemma", "llama", "", [("aug", 1, "base", 2), ("aug", 2, "base", 3)]),
     "prompt": ("llama", "gemma", " reads prompt", [("aug", 1, "base", 2), ("aug", 2, "base", 3)]),
     "round": ("llama", "gemma", "", [("base", 1, "aug", 2), ("aug", 3, "base", 2)]),
+    "aligned": ("llama", "gemma", " reads aligned", [("aug", 1, "base", 2), ("aug", 2, "base", 3)]),
 }
+THETA = {"prompt": "forth", "aligned": "forth"}      # whose parameters a spec has, where they are another's
 SHIFT = {"forth": -1, "back": 1}   # what one visible token less or more would have made of a row's logits
 
 
@@ -104,8 +106,30 @@ def open_end_is_allowed(name, tok, text, covered):
     return all(any(spaced[i:i + 2] in t for t in vocab) for i in range(len(spaced) - 1))
 
 
+def goes_on(tok):
+    """The tokenizer of a text that goes on from another: without what it puts before a text."""
+    t = json.loads(tok.to_str())
+    first = t["normalizer"]["normalizers"][0]
+    assert first["type"] == "Prepend"
+    del t["normalizer"]["normalizers"][0]
+    return Tokenizer.from_str(json.dumps(t))
+
+
+def check_aligned(base, aug, result):
+    """What is visible are the tokens of what each anchor token adds to the text, each by itself."""
+    ids, seen, visible = result["input_ids"], result["input_ids.aug"], result["visible.aug"]
+    want, text, later = list(aug.encode("").ids), "", goes_on(aug)
+    for i in range(len(ids)):
+        now = text_so_far(base, ids[:i + 1])
+        if now != text: want += (later if text else aug).encode(now[len(text):], add_special_tokens=False).ids
+        text = now
+        assert visible[i] == len(want) and seen[:visible[i]] == want, (i, text)
+    return [0] * len(ids)
+
+
 def check_visible(anchor, augment, reads, row, result, rng):
     base, aug = (Tokenizer.from_file(os.path.join(TOKENIZERS, MODELS[m][0] + ".json")) for m in (anchor, augment))
+    if reads == " reads aligned": return check_aligned(base, aug, result)
     ids, seen, visible = result["input_ids"], result["input_ids.aug"], result["visible.aug"]
     prefix = len(aug.encode("").ids)
     prompt = len(base.encode(row["prompt"]).ids) if "prompt" in row else 0
@@ -215,7 +239,7 @@ def main():
             for m in models.values():
                 for p in m.parameters(): p.requires_grad_(False)
             width = {k: m.config.hidden_size for k, m in models.items()}
-            seed = list(SPECS).index("forth" if spec == "prompt" else spec)
+            seed = list(SPECS).index(THETA.get(spec, spec))
             theta = new_theta(pairs, width, 10 + seed)
             base = Tokenizer.from_file(os.path.join(TOKENIZERS, MODELS[anchor][0] + ".json"))
             gold, total = {}, 0
@@ -231,7 +255,7 @@ def main():
             total.backward()
             for k, v in named(pairs, theta, lambda p: p.grad).items(): gold[f"grad.{k}"] = v
             save_file({k: v.contiguous() for k, v in gold.items()}, os.path.join(HERE, spec + ".golden.safetensors"))
-            if spec != "prompt": save_file(named(pairs, theta, lambda p: p), os.path.join(HERE, spec + ".theta.safetensors"))
+            if spec not in THETA: save_file(named(pairs, theta, lambda p: p), os.path.join(HERE, spec + ".theta.safetensors"))
             print(spec, {k: round(float(v.double().abs().max()), 3) for k, v in gold.items() if "logits" in k or k.startswith("grad")})
     with open(os.path.join(HERE, "visible.json"), "w") as f:
         f.write("{\n" + ",\n".join(f'"{s}": [\n ' + ",\n ".join(json.dumps(r) for r in rows) + "]" for s, rows in written.items()) + "\n}\n")

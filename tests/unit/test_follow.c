@@ -31,7 +31,8 @@ static Tokenizer *open_tokenizer(const char *name) {
   return t;
 }
 
-// An anchor's tokenizer, a following one that reads all (stream 1), the same reading prompts (2), and the anchor's ids of prompts (3).
+// An anchor's tokenizer, a following one that reads all (stream 1), the same reading prompts (2), the anchor's ids of prompts (3), and the following one's
+// tokens that end where the anchor's do (4).
 typedef struct Kit {
   Tokenizer *tok;
   Streams streams;
@@ -41,16 +42,18 @@ typedef struct Kit {
   char path[64];
 } Kit;
 
-enum { ALL = 1, PROMPTS = 2, SHARED = 3, STREAMS = 4 };
+enum { ALL = 1, PROMPTS = 2, SHARED = 3, ALIGNED = 4, STREAMS = 5 };
 
 static void open_kit(Kit *k, const char *anchor, const char *augment) {
   *k = (Kit){.tok = open_tokenizer(anchor), .path = "/tmp/calm-test-follow-XXXXXX"};
   k->streams = (Streams){.s = rt_alloc(STREAMS, sizeof(Stream)), .n = STREAMS};
   for (int i = 0; i < STREAMS; i++) k->streams.s[i] = (Stream){.model = i ? "aug" : "base", .context = MOST, .vocab = MOST};
-  for (int i = ALL; i <= PROMPTS; i++) {
+  for (int i = ALL; i < STREAMS; i++) {
+    if (i == SHARED) continue;
     k->streams.s[i].tok = open_tokenizer(augment);
-    k->streams.s[i].rule = settler_new(k->streams.s[i].tok);
+    if (i != ALIGNED) k->streams.s[i].rule = settler_new(k->streams.s[i].tok);
   }
+  k->streams.s[ALIGNED].aligned = true;
   k->streams.s[PROMPTS].prompt_only = k->streams.s[SHARED].prompt_only = true;
   int32_t eos = tokenizer_token_id(k->tok, "</s>");
   k->eos = eos < 0 ? 1 : eos;
@@ -100,21 +103,6 @@ static json_t *ids_row(const int32_t *ids, int64_t n, int64_t prompt) {
 
 // ---- the definition
 
-// The tokens of stream k that a text shows: settled ones, or all where it is complete.
-static int64_t shown(const Stream *s, bool continuation, const char *text, size_t n, bool complete, int32_t *ids) {
-  RtError e;
-  const int32_t *prefix, *got;
-  int64_t np = tokenizer_prefix(s->tok, &prefix);
-  SettledText *x = settled_new(s->rule, continuation);
-  if (!settled_push(x, text, n, &e) || (complete && !settled_end(x, &e))) fail_msg("%s", e.text);
-  int64_t m = settled_tokens(x, &got, NULL);
-  assert_true(np + m <= MOST);
-  if (np) memcpy(ids, prefix, (size_t)np * sizeof *ids);
-  if (m) memcpy(ids + np, got, (size_t)m * sizeof *ids);
-  settled_free(x);
-  return np + m;
-}
-
 // What the tokens of a row say: said[i] is how many bytes of `text` are known by token i.
 typedef struct Said {
   char text[MOST];
@@ -154,16 +142,56 @@ static int32_t say_text(Said *s, const Tokenizer *t, const char *text, size_t n,
   return last;
 }
 
+// The tokens of a stream that a text shows: settled ones, or all where it is complete.
+static int64_t settled(const Stream *s, bool continuation, const char *text, size_t n, bool complete, int32_t *ids) {
+  RtError e;
+  const int32_t *got;
+  SettledText *x = settled_new(s->rule, continuation);
+  if (!settled_push(x, text, n, &e) || (complete && !settled_end(x, &e))) fail_msg("%s", e.text);
+  int64_t m = settled_tokens(x, &got, NULL);
+  assert_true(m < MOST);
+  if (m) memcpy(ids, got, (size_t)m * sizeof *ids);
+  settled_free(x);
+  return m;
+}
+
+// Those of a stream that is aligned: of what each of the first n tokens says, by itself.
+static int64_t cut_alone(const Stream *s, const Said *said, int64_t n, int32_t *ids) {
+  int64_t sum = 0;
+  for (int64_t i = 0; i < n; i++) {
+    RtError e;
+    size_t begin = i ? said->said[i - 1] : 0;
+    int32_t *got;
+    if (said->said[i] == begin) continue;
+    int64_t m = tokenizer_encode(s->tok, said->text + begin, said->said[i] - begin, said->continuation || begin, &got, NULL, &e);
+    if (m < 0) fail_msg("%s", e.text);
+    assert_true(sum + m < MOST);
+    if (m) memcpy(ids + sum, got, (size_t)m * sizeof *ids);
+    sum += m;
+    rt_free(got);
+  }
+  return sum;
+}
+
+// What token a of a row sees of stream i.
+static int64_t shown(const Kit *k, int i, const Said *s, int64_t a, int32_t *ids) {
+  const Stream *x = &k->streams.s[i];
+  bool over = x->prompt_only && a >= s->prompt - 1;
+  size_t known = over ? s->prompt ? s->said[s->prompt - 1] : 0 : s->said[a];
+  const int32_t *prefix;
+  if (i == SHARED) return over ? s->prompt : a + 1;
+  int64_t np = tokenizer_prefix(x->tok, &prefix);
+  if (np) memcpy(ids, prefix, (size_t)np * sizeof *ids);
+  return np + (x->aligned ? cut_alone(x, s, a + 1, ids + np) : settled(x, s->continuation, s->text, known, over, ids + np));
+}
+
 static bool check_row(const Kit *k, const DataRow *r, const Said *s) {
   static int32_t want[MOST];
   if (r->follow->n < r->n || s->n < r->n) fail_msg("a row of %d tokens, followed %d, said %d", (int)r->n, (int)r->follow->n, (int)s->n);
   for (int i = ALL; i < STREAMS; i++) {
     const FollowTokens *t = &r->follow->s[i];
-    bool prompts = k->streams.s[i].prompt_only;
     for (int64_t a = 0; a < r->n; a++) {
-      bool over = prompts && a >= s->prompt - 1;
-      size_t known = over ? s->prompt ? s->said[s->prompt - 1] : 0 : s->said[a];
-      int64_t n = i == SHARED ? (over ? s->prompt : a + 1) : shown(&k->streams.s[i], s->continuation, s->text, known, over, want);
+      int64_t n = shown(k, i, s, a, want);
       if (i == SHARED) memcpy(want, r->ids, (size_t)n * sizeof *want);
       if (t->seen[a] == n && n <= t->n && (n == 0 || !memcmp(want, t->ids, (size_t)n * sizeof *want))) continue;
       print_message("stream %d, anchor token %d of %d (prompt %d): sees %d, should see %d\n", i, (int)a, (int)r->n, (int)s->prompt,
@@ -421,12 +449,8 @@ static void generation(void **state) {
 
 static bool fits_at(const Kit *k, const Said *s, int64_t a) {
   static int32_t ids[MOST];
-  for (int i = ALL; i < STREAMS; i++) {
-    bool over = k->streams.s[i].prompt_only && a >= s->prompt - 1;
-    size_t known = over ? s->prompt ? s->said[s->prompt - 1] : 0 : s->said[a];
-    int64_t n = i == SHARED ? (over ? s->prompt : a + 1) : shown(&k->streams.s[i], s->continuation, s->text, known, over, ids);
-    if (n > k->streams.s[i].context) return false;
-  }
+  for (int i = ALL; i < STREAMS; i++)
+    if (shown(k, i, s, a, ids) > k->streams.s[i].context) return false;
   return true;
 }
 
@@ -640,6 +664,7 @@ static void shares_of(Kit *k, Rng *r, const TextParts *parts, const char *anchor
       for (int64_t a = 0; a < row->n; a++) {
         want.visible += row->follow->s[j].seen[a];
         if (!x->tok) want.ended += a < read ? a + 1 : read;
+        else if (x->aligned) want.ended += row->follow->s[j].seen[a];
         else for (int64_t t = -tokenizer_prefix(x->tok, &prefix); t < m; t++) want.ended += t < 0 || span[t].end <= (int64_t)s.said[a];
       }
       rt_free(span);
@@ -717,7 +742,7 @@ static void real_ones(void **state) {
       Kit k;
       if (i == j) continue;
       open_kit(&k, real_path[i], real_path[j]);
-      k.o.vocab = k.streams.s[ALL].vocab = k.streams.s[PROMPTS].vocab = INT32_MAX;
+      k.o.vocab = k.streams.s[ALL].vocab = k.streams.s[PROMPTS].vocab = k.streams.s[ALIGNED].vocab = INT32_MAX;
       pairs_of(&k, &r, &parts, real_path[i], real_path[j]);
       if (i == 0) text_leaks(&k, &r, &parts, real_path[i], real_path[j]);
       ids_of(&k, &r, &parts, real_path[i], real_path[j]);
