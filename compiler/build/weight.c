@@ -194,17 +194,27 @@ static void not_there(Ev *ev, const Ast *e, const Value *w) {
               near ? "; the nearest name there is '" : "", near ? near : "", near ? "'" : "", wrapped ? wrapped : "");
 }
 
-// Equal element counts with the file's extents obtained by joining neighbouring declared ones. A product that cannot be counted joins nothing.
-static bool joins(const StTensor *t, const int64_t *dim, int n) {
+// Each extent of the file is several neighbouring declared ones joined, or a declared one several of the file's: a matrix that lies the other way
+// round has as many elements, and does not fit. A product that cannot be counted joins nothing.
+static bool joins(const int64_t *stored, int rank, const int64_t *dim, int n) {
   int i = 0, j = 0;
-  while (i < t->rank || j < n) {
-    int64_t p = i < t->rank ? t->shape[i++] : 1, q = j < n ? dim[j++] : 1;
-    while (p != q) {
-      bool more = p < q && i < t->rank ? size_times(p, t->shape[i++], &p) : q < p && j < n ? size_times(q, dim[j++], &q) : false;
-      if (!more || p <= 0 || q <= 0) return false;
+  while (i < rank || j < n) {
+    int64_t p = i < rank ? stored[i++] : 1, q = j < n ? dim[j++] : 1;
+    if (p < q) {
+      while (p < q)
+        if (i == rank || p <= 0 || !size_times(p, stored[i++], &p)) return false;
+    } else {
+      while (q < p)
+        if (j == n || q <= 0 || !size_times(q, dim[j++], &q)) return false;
     }
+    if (p != q) return false;
   }
   return true;
+}
+
+static const char *turned_hint(const StTensor *t, const int64_t *dim, int n) {
+  if (t->rank != 2 || !joins((int64_t[]){t->shape[1], t->shape[0]}, 2, dim, n)) return "";
+  return "; it is stored the other way round: linear takes weight(…)[in…, out…].t";
 }
 
 static bool stored_dtype(const StTensor *t, Dtype *out) {
@@ -223,13 +233,13 @@ static const StTensor *stored_tensor(Ev *ev, const Ast *e, const Value *w, const
     return NULL;
   }
   b->about = local_name(ev, t->name);
-  if (!joins(t, dim, n)) {
+  if (!joins(t->shape, t->rank, dim, n)) {
     int64_t elems = 0;
     const char *count = !size_of_shape(dim, n, &elems) ? "more elements than can be counted"
                                                        : arena_printf(b->a, "%lld element%s", (long long)elems, plural(elems));
-    fail(ev, e->loc, "weight '%s' of model '%s' is %s in %s, expected %s = %s (%s)", t->name,
+    fail(ev, e->loc, "weight '%s' of model '%s' is %s in %s, expected %s = %s (%s)%s", t->name,
                 ev->m->pub->name, shape_text(b, t->shape, t->rank), model_file_of(ev->m->file, b->a, t),
-                source_text(b, (Loc){e->loc.file, e->kid[0]->loc.end, e->loc.end}), shape_text(b, dim, n), count);
+                source_text(b, (Loc){e->loc.file, e->kid[0]->loc.end, e->loc.end}), shape_text(b, dim, n), count, turned_hint(t, dim, n));
     return NULL;
   }
   if (!stored_dtype(t, dt)) {
