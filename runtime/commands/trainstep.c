@@ -12,7 +12,7 @@ bool train_possible(const Engine *en, RtError *e) {
 }
 
 int64_t train_look_every(const TrainSettings *s) {
-  return s->eval_every > 0 ? s->eval_every : s->eval_every == 0 ? INT64_MAX : s->steps < 20 ? 1 : s->steps / 20;
+  return s->eval_every > 0 ? s->eval_every : s->eval_every == 0 ? INT64_MAX : s->steps < 100 ? 5 : s->steps / 20;
 }
 
 bool train_gradients(Trainer *t, const DataRow *const *row, int64_t n, double *loss, RtError *e) {

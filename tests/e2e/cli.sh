@@ -116,7 +116,7 @@ has_default app train schedule constant
 has_default app train shuffle false
 has_default app train data "$PWD/rows.jsonl"
 has_default app train warmup 0
-has_default app train eval-every 'a twentieth of the steps'
+has_default app train eval-every 'a twentieth of the steps, 5 at least'
 has_default app eval slots 128
 has_default app eval tokens-cap 4096
 has_default app score tokens-cap 2048
