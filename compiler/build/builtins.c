@@ -339,6 +339,11 @@ static Value call_len(Ev *ev, Args *a) {
   return fail(ev, a->at[0], "len takes a list; found %s", v_text(ev, &a->v[0]));
 }
 
+static Value call_said(Ev *ev, Args *a) {
+  (void)ev;
+  return v_bool(a->v[0].kind != V_NONE || a->v[0].n == NONE_SAID);
+}
+
 static Value distribution(Ev *ev, Args *a, InitKind init) {
   double x = 1;
   if (a->v[0].kind != V_NONE && !number_arg(ev, a, 0, &x)) return v_poison();

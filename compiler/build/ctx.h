@@ -20,6 +20,7 @@ typedef enum ValKind {
   V_TURNED,                    // weight("x")[in…, out…].t: node is the tensor as stored; linear, which knows how many extents are inner, turns it
   V_TENSOR,                    // node
 } ValKind;
+enum { NONE_SAID = 1 };          // n of a V_NONE: the file has the key, and null behind it
 typedef struct Value Value;
 struct Value {                 // small: lists hold them by the thousand
   ValKind kind;

@@ -28,7 +28,7 @@ int64_t json_units(const json_t *j) {
 
 Value v_json(Build *b, json_t *j, const char *path) {
   switch (json_typeof(j)) {
-    case JSON_NULL: return v_none(path);
+    case JSON_NULL: return (Value){.kind = V_NONE, .s = path, .n = NONE_SAID};
     case JSON_TRUE: return v_bool(true);
     case JSON_FALSE: return v_bool(false);
     case JSON_INTEGER: return v_int(json_integer_value(j));

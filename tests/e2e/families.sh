@@ -107,7 +107,7 @@ refuse() {
 }
 refuse qwen3_a 's/"yarn"/"ntk"/' 'kind is "ntk"'
 refuse qwen3_a 's/"yarn"/"ntk"/' 'rope_parameters.rope_type'
-refuse qwen3_a 's/"sliding_window": 5/"sliding_window": 0/' 'sliding_window >= 1'
+refuse qwen3_a 's/"sliding_window": 5/"sliding_window": 0/' 'a window (sliding_window) holds a token or more'
 refuse gemma3_a 's/"sliding_window": 5/"sliding_window": 0/' 'sliding_window .. 4096) >= 1'
 refuse gemma3_b 's/"factor": 2.0/"factor": 2.0, "sliding_attention": { "rope_theta": 5.0 }/' "config key 'rope_scaling.sliding_attention'"
 refuse gemma3_b 's/"rope_local_base_freq": 30.0/"rope_local_base_freq": 30.0, "rope_parameters": { "factor": 2.0 }/' "config key 'rope_parameters.factor'"
@@ -133,6 +133,13 @@ expect 0 '    rope_parameters: llama_4_scaling_beta ' "$CALMC" families ministra
 expect 0 '^falcon: FalconForCausalLM' "$CALMC" families FalconForCausalLM
 grep -q ' alibi ' said && ! grep -q 'rotary_emb_base' said || fail "keys of falcon: $(cat said)"
 expect 1 "no family 'mystral'; did you mean 'mistral'" "$CALMC" families mystral
+
+# a window that is left out is the family's own, null is none
+change mistral_b 's/"sliding_window": null, //'
+echo 'anchor base = "m"' >spec.calm
+"$CALMC" build --emit=graph spec.calm | grep -q 'window=4096' || fail "Mistral without a word on its window has none"
+change mistral_b 's/"use_cache": true/"use_cache": false/'
+! "$CALMC" build --emit=graph spec.calm | grep -q 'window=[1-9]' || fail "Mistral's window is null, and there is one"
 
 # longrope: one set of factors for all texts, which is said; --context chooses it and bounds what is read
 echo 'anchor base = "phi3_c"' >spec.calm
