@@ -26,13 +26,21 @@ size_t side_content_end(const Side *s, size_t answer) {
 
 // ---- answers
 
+// What is put together here begins empty, and has room for the power of two that its number asks for.
+static size_t room(size_t n) {
+  size_t r = 1;
+  while (r < n) r *= 2;
+  return r;
+}
+
 static void put_run(Rendered *r, TemplateRun u) {
-  r->run = rt_realloc(r->run, r->n_runs + 1, sizeof *r->run);
+  if (!r->n_runs || room(r->n_runs) < r->n_runs + 1) r->run = rt_realloc(r->run, room(r->n_runs + 1), sizeof *r->run);
   r->run[r->n_runs++] = u;
 }
 
 static void put_text(Rendered *r, const char *s, size_t n) {
-  r->text = rt_realloc(r->text, r->n + n + 1, 1);
+  size_t all = r->n + n + 1;
+  if (!r->text || room(r->n + 1) < all) r->text = rt_realloc(r->text, room(all), 1);
   memcpy(r->text + r->n, s, n);
   r->text[r->n += n] = 0;
 }
