@@ -51,10 +51,23 @@ const char *model_file_of(const Model *m, Arena *a, const StTensor *t) {
   return arena_printf(a, "%s/%s", m->shown, slash ? slash + 1 : path);
 }
 
+// The same weight of another block: it is read by its own name, and no misspelling.
+static bool of_another_block(const char *a, const char *b) {
+  for (;;) {
+    while (*a >= '0' && *a <= '9') a++;
+    while (*b >= '0' && *b <= '9') b++;
+    if (*a != *b || !*a) return *a == *b;
+    a++, b++;
+  }
+}
+
 const char *model_nearest_tensor(const Model *m, const char *name) {
-  Near near = near_begin(name);
-  for (int i = 0; i < st_count(m->st); i++) near_offer(&near, st_at(m->st, i)->name);
-  return near.best;
+  Near near = near_begin(name), other = near;
+  for (int i = 0; i < st_count(m->st); i++) {
+    const char *t = st_at(m->st, i)->name;
+    near_offer(of_another_block(t, name) ? &other : &near, t);
+  }
+  return near.best ? near.best : other.best;
 }
 
 const char *model_prefix_of(const Model *m, const char *name, size_t *n) {
