@@ -170,7 +170,7 @@ static void kernels(const Options *o, const char *isa) {
            100 * fs, b / 1e9, 100 * bs);
     fflush(stdout);
   }
-  static const int64_t HEAD[][2] = {{128, 128}, {768, 32000}, {576, 49152}};
+  static const int64_t HEAD[][2] = {{128, 128}, {768, 32000}, {576, 49152}, {2048, 128256}};
   for (size_t i = 0; i < sizeof HEAD / sizeof HEAD[0]; i++) {
     if (o->K && (o->K != HEAD[i][0] || o->N != HEAD[i][1])) continue;
     double rate, s = loss(o, isa, HEAD[i][0], HEAD[i][1], &rate);

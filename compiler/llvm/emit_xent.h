@@ -4,7 +4,7 @@
 #include "llvm/cg.h"
 
 enum {
-  XENT_ROWS = 96,              // most rows of a task: each walks through the whole head
+  XENT_ROWS = 128,             // most rows of a task: each walks through the whole head
   XENT_SHARED = 48,            // so many rows are shared by two tasks
   XENT_CHUNK = 128,            // vocabulary entries handled at a time; boundaries depend on the vocabulary alone (row invariance)
 };
