@@ -23,7 +23,7 @@ Streams streams_share(const Streams *ss) {
     own.s[k] = ss->s[k];
     if (!ss->s[k].tok) continue;
     own.s[k].tok = tokenizer_share(ss->s[k].tok);
-    if (ss->s[k].rule) own.s[k].rule = settler_share(ss->s[k].rule, own.s[k].tok);
+    own.s[k].rule = settler_share(ss->s[k].rule, own.s[k].tok);
   }
   return own;
 }
@@ -84,7 +84,7 @@ static Follow *new_follow(const Streams *ss, bool continuation, uint64_t bare, b
     if (copies(f, k)) continue;
     int64_t np = prefix_of(f, k, &prefix);
     if (np) append(&f->s[k], prefix, np);
-    if (!ss->s[k].aligned) f->s[k].text = settled_new(ss->s[k].rule, continuation);
+    f->s[k].text = settled_new(ss->s[k].rule, continuation);
   }
   return f;
 }
@@ -183,10 +183,11 @@ bool follow_prompt_end(Follow *f, RtError *e) {
   for (int k = 1; k < f->streams->n; k++) {
     const Stream *s = &f->streams->s[k];
     FollowTokens *t = &f->s[k];
-    if (!s->prompt_only || t->ended) continue;
+    if ((!s->prompt_only && !s->aligned) || t->ended) continue;
     if (!copies(f, k) && (!settled_end(t->text, e) || !settle(f, k, e))) return false;
     if (f->n) t->seen[f->n - 1] = (int32_t)t->n;
-    t->ended = true;
+    t->ended = s->prompt_only;
+    if (s->aligned && t->text) settled_free(t->text), t->text = NULL;
   }
   return true;
 }
@@ -267,14 +268,14 @@ bool follow_share(const Follow *f, int64_t n, int k, FollowShare *sum, RtError *
   const FollowTokens *t = &f->s[k];
   TokSpan *span = NULL;
   const int32_t *prefix;
-  int64_t read = s->prompt_only && f->prompt < n ? f->prompt : n, len = read > 0 ? t->end[read - 1] : 0, ended = 0;
-  bool whole = t->own || s->aligned || copies(f, k);            // nothing of it is waited for
+  int64_t read = (s->prompt_only || s->aligned) && f->prompt < n ? f->prompt : n, len = read > 0 ? t->end[read - 1] : 0, ended = 0;
+  bool whole = t->own || copies(f, k);            // nothing of it is waited for
   int64_t all = !whole ? tokenizer_encode(s->tok, t->said ? t->said : "", (size_t)len, f->continuation, NULL, &span, e) : 0;
   if (all < 0) return false;
   for (int64_t i = 0; i < n; i++) {
     while (ended < all && span[ended].end <= t->end[i]) ended++;
     sum->visible += t->seen[i];
-    sum->ended += !whole ? prefix_of(f, k, &prefix) + ended : t->seen[i];
+    sum->ended += whole || (s->aligned && i >= read) ? t->seen[i] : prefix_of(f, k, &prefix) + ended;
   }
   rt_free(span);
   return true;

@@ -9,9 +9,9 @@
 //   - A stream begins with its tokenizer's prefix (BOS), visible from the first position on.
 //   - `reads prompt`: the prompt is a complete text at its last token, where all of it becomes visible; nothing behind it is read.
 //     With the anchor's tokenizer the ids are the anchor's own, and position i sees those up to i.
-//   - `reads aligned`: what an anchor token adds to the text is cut into tokens by itself, as a text that goes on, so nothing that comes later changes
-//     them: they are seen at once, where settled ones come a word late. They are not always those of the whole text: where the anchor cuts
-//     what the tokenizer would have kept together, they are smaller.
+//   - `reads aligned`: the prompt is a complete text at its last token, as there; behind it what an anchor token adds to the text is cut into tokens by
+//     itself, as a text that goes on, so nothing that comes later changes them: they are seen at once, where settled ones come a word late. They are
+//     not always those of the whole text: where the anchor cuts what the tokenizer would have kept together, they are smaller.
 //   - A silent stream, of models that are left out, has no tokens, whatever the text and its own.
 //   - A text of its own (own.h) a stream reads in place of the anchor's: all of it is visible from the first anchor token on.
 #ifndef CALM_RUNTIME_FOLLOW_H
@@ -21,11 +21,11 @@
 typedef struct Stream {
   const char *model;           // the first model that reads it, for messages
   Tokenizer *tok;              // owned; NULL: stream 0, or the anchor's ids
-  Settler *rule;               // owned; NULL where tok is, or where nothing settles, for it is aligned
+  Settler *rule;               // owned; NULL where tok is
   bool shares;                 // tok is the anchor's: of a text that is not its own it reads the anchor's ids
   bool renders;                // and of a conversation its own template's rendering
   bool prompt_only;
-  bool aligned;                // its tokens end where the anchor's do
+  bool aligned;                // behind the prompt its tokens end where the anchor's do
   bool silent;                 // it reads nothing, for nothing reads its models: tok is NULL, and there is no limit to what fits
   int64_t context, vocab;      // smallest over its models: most tokens, and ids must be below vocab
   struct Chat *chat;           // its model's chat template, borrowed; NULL: none (chat.h)
@@ -51,7 +51,7 @@ typedef struct FollowTokens {
   int32_t *ids;
   int64_t n, cap;
   int32_t *seen;               // per anchor token: how many of ids its position sees
-  SettledText *text;           // NULL once no more is read, and of an aligned stream
+  SettledText *text;           // NULL once no more is read, and behind the prompt of an aligned stream
   bool ended;
   char *own;                   // its own text, own_len bytes; NULL: it reads the anchor's
   size_t own_len;

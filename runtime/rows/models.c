@@ -45,7 +45,7 @@ static void differing(Differs *d, const json_t *was, const json_t *is) {
       differing(d, v, now);
       continue;
     }
-    if (json_is_number(v) && json_is_number(now) && json_number_value(v) == json_number_value(now)) continue;
+    if (json_is_number(v) && json_is_number(now) && (float)json_number_value(v) == (float)json_number_value(now)) continue;       // a writer of 15 digits
     bool size = json_is_integer(v) && json_is_integer(now);
     int kind = !size ? OTHER : json_integer_value(v) == d->model->width ? WIDTH : SIZE;
     d->keys++;
@@ -148,7 +148,7 @@ static bool choose_stream(Models *m, int i, RtError *e) {
     s->shares = shared && m->tok && (m->apart || s->renders);
     if (!shared && !s->silent && !(s->tok = open_tokenizer(m, i, e))) return false;
     if (s->shares) s->tok = tokenizer_share(m->tok);
-    if (s->tok && !s->aligned) s->rule = settler_new(s->tok);
+    if (s->tok) s->rule = settler_new(s->tok);
     m->streams.n++;
   }
   m->streams.of[i] = k;

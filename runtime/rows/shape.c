@@ -83,6 +83,18 @@ static const char SAMPLE[] =
     "According to its report, published on Thursday, costs fell by $3.2 million while research and development grew for the fourth time.\n\n"
     "def total(items, rate=0.25):\n    result = 0\n    for item in items:\n        result += item.price * (1 + rate)\n    return result\n";
 
+// Raises the tokens of each stream for one of the anchor's to what they are where the sample is a prompt, or stands behind one.
+static void raise_ratios(const Models *m, const int32_t *ids, const TokSpan *span, int64_t n, bool prompt, double *per_token) {
+  RtError e;
+  Follow *f = follow_new(&m->streams, false);
+  bool ok = (prompt || follow_prompt_end(f, &e)) && follow_encoded(f, m->tok, ids, span, n, SAMPLE, 0, sizeof SAMPLE - 1, &e) && (!prompt || follow_prompt_end(f, &e));
+  for (int k = 1; ok && f->n && k < m->streams.n; k++) {
+    double is = (double)f->s[k].seen[f->n - 1] / (double)f->n;
+    if (is > per_token[k]) per_token[k] = is;
+  }
+  follow_free(f);
+}
+
 // Tokens of each stream for one of the anchor's.
 static void ratios(const Models *m, double *per_token) {
   for (int k = 0; k < m->streams.n; k++) per_token[k] = m->streams.s[k].silent ? 0 : 1;
@@ -92,10 +104,8 @@ static void ratios(const Models *m, double *per_token) {
   TokSpan *span = NULL;
   int64_t n = tokenizer_encode(m->tok, SAMPLE, sizeof SAMPLE - 1, false, &ids, &span, &e);
   if (n <= 0) return;
-  Follow *f = follow_new(&m->streams, false);
-  bool ok = follow_encoded(f, m->tok, ids, span, n, SAMPLE, 0, sizeof SAMPLE - 1, &e) && follow_prompt_end(f, &e);
-  for (int k = 1; ok && f->n && k < m->streams.n; k++) per_token[k] = (double)f->s[k].seen[f->n - 1] / (double)f->n;
-  follow_free(f);
+  for (int k = 1; k < m->streams.n; k++) per_token[k] = 0;
+  raise_ratios(m, ids, span, n, true, per_token), raise_ratios(m, ids, span, n, false, per_token);
   rt_free(ids), rt_free(span);
 }
 

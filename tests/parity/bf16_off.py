@@ -42,7 +42,7 @@ def set_all(ops, theta, names):
 def of_taps():
     models = {n: load(d) for n, d in taps.MODELS.items()}
     width = {n: m.config.hidden_size for n, m in models.items()}
-    cross = {(a, k, j): taps.Cross(width["base"], width[a], op == "scaled") for a, ks, js, op in taps.LINES for k, j in zip(ks, js)}
+    cross = {(a, k, j): taps.Cross(width["base"], width[a], op) for a, ks, js, op in taps.LINES for k, j in zip(ks, js)}
     theta = load_file(os.path.join(taps.HERE, "theta.safetensors"))
     set_all(cross.values(), theta, {f"{a}.{k}->base.{j}.{n}": p for (a, k, j), c in cross.items() for n, p in c.named_parameters()})
     got = {}

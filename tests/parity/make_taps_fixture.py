@@ -14,7 +14,7 @@ MODELS = dict(base="families/gpt2_b", gemma="families/gemma3_a", gpt="families/g
 HEADS = 2
 # augment, layers, anchor's layers, operator; a layer in the middle and the last of each, one of them read twice
 LINES = [("gemma", [1, 3], [1, 2], "scaled"), ("gpt", [2, 3], [1, 2], "scaled"), ("qwen", [1, 2], [0, 1], "scaled"),
-         ("llama", [1, 4], [1, 2], "normed"), ("gemma", [3], [1], "scaled")]
+         ("llama", [1, 4], [1, 2], "normed"), ("gemma", [3], [1], "scaled"), ("llama", [2, 3], [0, 2], "and_last")]
 
 
 def blocks(m): return m.transformer.h if hasattr(m, "transformer") else m.model.layers
@@ -31,17 +31,22 @@ def even(x):
 
 
 class Cross(nn.Module):
-    def __init__(self, D, E, scaled):
+    def __init__(self, D, E, op):
         super().__init__()
         r = lambda o, i, s: nn.Parameter((torch.randn(o, i) * s / i ** 0.5).double())
-        self.scaled, self.proj, self.wq, self.wk, self.wv, self.wo = scaled, r(D, E, 1), r(D, D, 1), r(D, D, 1), r(D, D, 1), r(D, D, 0.6 * D / 64)
+        self.op, keys = op, E if op == "and_last" else D
+        if op != "and_last": self.proj = r(D, E, 1)
+        self.wq, self.wk, self.wv, self.wo = r(D, D, 1), r(D, keys, 1), r(D, keys, 1), r(D, D, 0.6 * D / 64)
+        if op == "and_last": self.last = r(D, E, 0.6 * D / 64)
     def forward(self, b, a):
         T, D = b.shape
         split = lambda x: x.view(T, HEADS, D // HEADS).transpose(0, 1)
-        p, q = even(a) @ self.proj.T, even(b)
+        e, q = even(a), even(b)
+        p = e if self.op == "and_last" else e @ self.proj.T
         o = F.scaled_dot_product_attention(split(q @ self.wq.T), split(p @ self.wk.T), split(p @ self.wv.T), is_causal=True)
         y = 256 / D * (o.transpose(0, 1).reshape(T, D) @ self.wo.T)
-        return usual(b).detach() * y if self.scaled else y
+        if self.op == "and_last": y = y + 256 / e.shape[1] * (e @ self.last.T)         # with shared tokens the last row that is seen is a position's own
+        return y if self.op == "normed" else usual(b).detach() * y
 
 
 def states(m, ids):
@@ -82,7 +87,7 @@ def main():
     models = {n: load(d).requires_grad_(False) for n, d in MODELS.items()}
     width = {n: m.config.hidden_size for n, m in models.items()}
     torch.manual_seed(5)
-    cross = {(a, k, j): Cross(width["base"], width[a], op == "scaled") for a, ks, js, op in LINES for k, j in zip(ks, js)}
+    cross = {(a, k, j): Cross(width["base"], width[a], op) for a, ks, js, op in LINES for k, j in zip(ks, js)}
     for c in cross.values():
         for p in c.parameters(): p.data = p.data.float().double()
     save_file(tensors(cross, lambda p: p.detach()), os.path.join(HERE, "theta.safetensors"))

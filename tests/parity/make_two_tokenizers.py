@@ -115,27 +115,28 @@ def goes_on(tok):
     return Tokenizer.from_str(json.dumps(t))
 
 
-def check_aligned(base, aug, result):
-    """What is visible are the tokens of what each anchor token adds to the text, each by itself."""
+def check_aligned(base, aug, prompt, of_prompt, result):
+    """Behind the prompt, of so many tokens, what is visible are the tokens of what each anchor token adds to the text, each by itself."""
     ids, seen, visible = result["input_ids"], result["input_ids.aug"], result["visible.aug"]
-    want, text, later = list(aug.encode("").ids), "", goes_on(aug)
-    for i in range(len(ids)):
+    want, text, later = list(aug.encode(prompt).ids), prompt, goes_on(aug)
+    assert of_prompt == 0 or visible[of_prompt - 1] == len(want)
+    for i in range(of_prompt, len(ids)):
         now = text_so_far(base, ids[:i + 1])
         if now != text: want += (later if text else aug).encode(now[len(text):], add_special_tokens=False).ids
         text = now
         assert visible[i] == len(want) and seen[:visible[i]] == want, (i, text)
-    return [0] * len(ids)
 
 
 def check_visible(anchor, augment, reads, row, result, rng):
     base, aug = (Tokenizer.from_file(os.path.join(TOKENIZERS, MODELS[m][0] + ".json")) for m in (anchor, augment))
-    if reads == " reads aligned": return check_aligned(base, aug, result)
     ids, seen, visible = result["input_ids"], result["input_ids.aug"], result["visible.aug"]
     prefix = len(aug.encode("").ids)
     prompt = len(base.encode(row["prompt"]).ids) if "prompt" in row else 0
     slack = []
+    if reads == " reads aligned": check_aligned(base, aug, row.get("prompt", ""), prompt, result)
     for i in range(len(ids)):
         text = text_so_far(base, ids[:i + 1])
+        if reads == " reads aligned" and i + 1 >= prompt: continue
         if reads and i + 1 >= prompt:
             assert seen[:visible[i]] == aug.encode(row.get("prompt", "")).ids, (row, i)
             continue

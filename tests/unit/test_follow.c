@@ -51,7 +51,7 @@ static void open_kit(Kit *k, const char *anchor, const char *augment) {
   for (int i = ALL; i < STREAMS; i++) {
     if (i == SHARED) continue;
     k->streams.s[i].tok = open_tokenizer(augment);
-    if (i != ALIGNED) k->streams.s[i].rule = settler_new(k->streams.s[i].tok);
+    k->streams.s[i].rule = settler_new(k->streams.s[i].tok);
   }
   k->streams.s[ALIGNED].aligned = true;
   k->streams.s[PROMPTS].prompt_only = k->streams.s[SHARED].prompt_only = true;
@@ -155,10 +155,10 @@ static int64_t settled(const Stream *s, bool continuation, const char *text, siz
   return m;
 }
 
-// Those of a stream that is aligned: of what each of the first n tokens says, by itself.
-static int64_t cut_alone(const Stream *s, const Said *said, int64_t n, int32_t *ids) {
+// Of what each of tokens [from, n) says, by itself.
+static int64_t cut_alone(const Stream *s, const Said *said, int64_t from, int64_t n, int32_t *ids) {
   int64_t sum = 0;
-  for (int64_t i = 0; i < n; i++) {
+  for (int64_t i = from; i < n; i++) {
     RtError e;
     size_t begin = i ? said->said[i - 1] : 0;
     int32_t *got;
@@ -176,13 +176,14 @@ static int64_t cut_alone(const Stream *s, const Said *said, int64_t n, int32_t *
 // What token a of a row sees of stream i.
 static int64_t shown(const Kit *k, int i, const Said *s, int64_t a, int32_t *ids) {
   const Stream *x = &k->streams.s[i];
-  bool over = x->prompt_only && a >= s->prompt - 1;
+  bool over = (x->prompt_only || x->aligned) && a >= s->prompt - 1;
   size_t known = over ? s->prompt ? s->said[s->prompt - 1] : 0 : s->said[a];
   const int32_t *prefix;
   if (i == SHARED) return over ? s->prompt : a + 1;
   int64_t np = tokenizer_prefix(x->tok, &prefix);
   if (np) memcpy(ids, prefix, (size_t)np * sizeof *ids);
-  return np + (x->aligned ? cut_alone(x, s, a + 1, ids + np) : settled(x, s->continuation, s->text, known, over, ids + np));
+  np += settled(x, s->continuation, s->text, known, over, ids + np);
+  return np + (x->aligned && over ? cut_alone(x, s, s->prompt, a + 1, ids + np) : 0);
 }
 
 static bool check_row(const Kit *k, const DataRow *r, const Said *s) {
@@ -658,13 +659,13 @@ static void shares_of(Kit *k, Rng *r, const TextParts *parts, const char *anchor
       if (!follow_share(row->follow, row->n, j, &sum, &e)) fail_msg("%s", e.text);
       const int32_t *prefix;
       const Stream *x = &k->streams.s[j];
-      int64_t read = x->prompt_only && s.prompt < row->n ? s.prompt : row->n;
+      int64_t read = (x->prompt_only || x->aligned) && s.prompt < row->n ? s.prompt : row->n;
       TokSpan *span = NULL;
       int64_t m = x->tok ? tokenizer_encode(x->tok, s.text, read ? s.said[read - 1] : 0, false, NULL, &span, &e) : 0;
       for (int64_t a = 0; a < row->n; a++) {
         want.visible += row->follow->s[j].seen[a];
         if (!x->tok) want.ended += a < read ? a + 1 : read;
-        else if (x->aligned) want.ended += row->follow->s[j].seen[a];
+        else if (x->aligned && a >= read) want.ended += row->follow->s[j].seen[a];
         else for (int64_t t = -tokenizer_prefix(x->tok, &prefix); t < m; t++) want.ended += t < 0 || span[t].end <= (int64_t)s.said[a];
       }
       rt_free(span);
