@@ -167,7 +167,7 @@ add_dependencies(tests tests_unit calmc calmc_quick)
 # those about numbers, speed and memory among them, have calmc as a user has it.
 set(around binding calmc_limits chat checkpoints cli experiments families field gains generation limits no_files outputs own pack pairs run_dir taps
     two_tokenizers two_tokenizers_errors verify words)
-foreach(tool stcmp stcat stsplit stint8)
+foreach(tool stcmp stcat stsplit stint8 peak)
   add_executable(${tool} EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/tests/tool/${tool}.c)
   target_include_directories(${tool} PRIVATE ${INC})
   target_link_libraries(${tool} PRIVATE calm_files)
@@ -185,7 +185,7 @@ foreach(script ${e2e_tests})
     set(calmc ${quick}/calmc)
   endif()
   set_tests_properties(${name} PROPERTIES SKIP_RETURN_CODE 77
-    ENVIRONMENT "CALMC=${calmc};STCMP=$<TARGET_FILE:stcmp>;STCAT=$<TARGET_FILE:stcat>;STSPLIT=$<TARGET_FILE:stsplit>;STINT8=$<TARGET_FILE:stint8>")
+    ENVIRONMENT "CALMC=${calmc};STCMP=$<TARGET_FILE:stcmp>;STCAT=$<TARGET_FILE:stcat>;STSPLIT=$<TARGET_FILE:stsplit>;STINT8=$<TARGET_FILE:stint8>;PEAK=$<TARGET_FILE:peak>")
 endforeach()
 
 # The longest begin first, so that none of them is left over at the end.

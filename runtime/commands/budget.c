@@ -137,9 +137,9 @@ static bool too_little(const Training *t, int64_t asked, RtError *e) {
                      : f.params > weights                               ? "fewer or narrower connections"
                                                                         : "smaller models, or `as int8` behind a model in the spec";
   return rt_fail(e,
-                 "at least %.0f MB of memory are needed, and --memory allows %.0f MB: %.0f for weights, %.0f for parameters, gradient and moments, %.0f for a step of the longest row "
+                 "at least %lld MB of memory are needed, and --memory allows %.0f MB: %.0f for weights, %.0f for parameters, gradient and moments, %.0f for a step of the longest row "
                  "(%lld token%s), %.0f for program, tokenizers and data (what helps: more memory, %s)",
-                 (double)needs(t->a, &f) / 1e6, (double)asked / 1e6, (double)weights / 1e6, (double)f.params / 1e6, (double)f.activations / 1e6, (long long)longest,
+                 (long long)((needs(t->a, &f) + 999999) / 1000000), (double)asked / 1e6, (double)weights / 1e6, (double)f.params / 1e6, (double)f.activations / 1e6, (long long)longest,
                  plural(longest), (double)own / 1e6, help);
 }
 

@@ -51,7 +51,7 @@ static bool load(App *a, const Options *o, const Prompt *p, RtError *e) {
   const char *why;
   int64_t most = writer_most(a->models, o, p->n, &why);
   Shape step = shape_of_tokens(a->models, p->n < GENERATE_CHUNK ? p->n : GENERATE_CHUNK), all = shape_of_tokens(a->models, p->n + most);
-  bool ok = app_load(a, o, &(Load){.tables = -1, .nstep = 1, .step = {{a->en->entry[ENTRY_STEP], step.tokens, 1}}, .cached = all.tokens}, e);
+  bool ok = app_load(a, o, &(Load){.tables = all.tables, .nstep = 1, .step = {{a->en->entry[ENTRY_STEP], step.tokens, 1}}, .cached = all.tokens}, e);
   shape_free(&step), shape_free(&all);
   return ok;
 }

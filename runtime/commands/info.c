@@ -241,7 +241,7 @@ static void add_generate(const App *a, json_t *m) {
   Shape step = shape_of_tokens(a->models, context < GENERATE_CHUNK ? context : GENERATE_CHUNK), all = shape_of_tokens(a->models, context);
   Shape many = shape_of_tokens(a->models, MANY);
   json_object_set_new(m, "cache_token", json_integer(engine_footprint(a->en, &(Load){.cached = many.tokens}).caches / MANY));
-  Load l = {.tables = -1, .nstep = 1, .step = {{a->en->entry[ENTRY_STEP], step.tokens, 1}}, .cached = all.tokens};
+  Load l = {.tables = all.tables, .nstep = 1, .step = {{a->en->entry[ENTRY_STEP], step.tokens, 1}}, .cached = all.tokens};
   if (context < INT32_MAX) json_object_set_new(m, "generate", command_json(a, &l, context, 0));       // one is known
   shape_free(&step), shape_free(&all), shape_free(&many);
 }
@@ -371,7 +371,7 @@ static void print_memory(const json_t *m) {
   const json_t *limit = json_object_get(m, "limit");
   printf("\nmemory, MB\n  weights  mapped %.1f, packed %.1f", mb(m, "mapped"), mb(m, "packed"));
   if (number(m, "shared")) printf(", read in the pack file %.1f", mb(m, "shared"));
-  printf("; tables read where they are %.1f\n", mb(m, "tables"));
+  printf("; of tables that ids read in the files at most %.1f\n", mb(m, "tables"));
   print_command(m, "eval");
   print_command(m, "train");
   print_command(m, "generate");

@@ -7,19 +7,20 @@
 #include "runtime/core/core.h"
 
 static double mb(int64_t bytes) { return (double)bytes / 1e6; }
+static double mb_at_least(int64_t bytes) { return (double)(bytes / 1000000 + (bytes % 1000000 > 0)); }        // what is enough
 
 MemVerdict memory_judge(const MemLimits *l, const MemNeed *n, char text[MEM_TEXT]) {
   if (l->limit && n->certain > l->limit) {
-    snprintf(text, MEM_TEXT, "at least %.0f MB of memory are needed, and %s allows %.0f MB", mb(n->certain), l->limit_of, mb(l->limit));
+    snprintf(text, MEM_TEXT, "at least %.0f MB of memory are needed, and %s allows %.0f MB", mb_at_least(n->certain), l->limit_of, mb(l->limit));
     return MEM_OVER;
   }
   if (l->address_space && n->address_space > l->address_space) {
-    snprintf(text, MEM_TEXT, "at least %.0f MB of address space are needed, and this process may have %.0f MB (ulimit -v)", mb(n->address_space),
+    snprintf(text, MEM_TEXT, "at least %.0f MB of address space are needed, and this process may have %.0f MB (ulimit -v)", mb_at_least(n->address_space),
              mb(l->address_space));
     return MEM_OVER;
   }
   if (l->asked && memory_surely(n->peak) > l->asked) {
-    snprintf(text, MEM_TEXT, "at least %.0f MB of memory are needed, and --memory allows %.0f MB", mb(memory_surely(n->peak)), mb(l->asked));
+    snprintf(text, MEM_TEXT, "at least %.0f MB of memory are needed, and --memory allows %.0f MB", mb_at_least(memory_surely(n->peak)), mb(l->asked));
     return MEM_OVER;
   }
   if (l->limit && n->peak > l->limit) {
@@ -34,7 +35,7 @@ MemVerdict memory_judge(const MemLimits *l, const MemNeed *n, char text[MEM_TEXT
 }
 
 MemNeed memory_need(const App *a, const Footprint *f) {
-  MemNeed n = {.certain = a->resident + f->certain, .peak = size_sum(a->resident, f->peak), .address_space = a->address_space + f->mapped + f->certain};
+  MemNeed n = {.certain = a->resident + f->certain, .peak = size_sum(a->resident, f->peak), .address_space = a->address_space + f->mapped + f->room + f->certain};
   if (rt_peak_resident() > n.peak) n.peak = rt_peak_resident();        // of reading tokenizers, say
   return n;
 }

@@ -92,7 +92,7 @@ static bool allowed(Session *c, const Prompt *p, bool load, RtError *e) {
   const Models *m = c->a->models;
   int64_t most = writer_most(m, c->o, p->n, &why);
   Shape step = shape_of_tokens(m, p->n < GENERATE_CHUNK ? p->n : GENERATE_CHUNK), all = shape_of_tokens(m, p->n + most);
-  const Load l = {.tables = -1, .nstep = 1, .step = {{c->a->en->entry[ENTRY_STEP], step.tokens, 1}}, .cached = all.tokens};
+  const Load l = {.tables = all.tables, .nstep = 1, .step = {{c->a->en->entry[ENTRY_STEP], step.tokens, 1}}, .cached = all.tokens};
   bool ok = load ? app_load(c->a, c->o, &l, e) : memory_check(c->a, c->o, &l, e);
   shape_free(&step), shape_free(&all);
   return ok;

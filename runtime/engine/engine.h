@@ -18,9 +18,13 @@ typedef struct EngineStreams {
 } EngineStreams;
 
 // What the entries of the program run on, each kept by a file of this room.
+typedef struct Table Table;    // tables.c
 typedef struct Weights {       // weights.c
   Safetensors **file;          // per model, NULL when made from nothing
   Region packed, live, consts;
+  Table *table;                // that steps read by their tokens' ids
+  int ntable;
+  int64_t table_bytes;         // of theirs that are resident, at most
 } Weights;
 typedef struct Params {        // flat vectors of prog->theta numbers each, as many as params_vectors says
   float *theta;
@@ -96,7 +100,7 @@ typedef struct Load {
   StepLoad step[2];
   int nstep;
   const int64_t *cached;       // per stream: tokens in all caches together; NULL: no caches
-  int64_t tables;              // bytes it reads of weights that stay in their files; -1: all of them
+  int64_t tables;              // bytes that all its tokens read of weights that stay in their files; -1: not known
   int64_t outputs;             // bytes it keeps of what it computes
   int64_t frozen;              // of the frozen cache
   bool training;               // gradients and moments
@@ -107,13 +111,16 @@ typedef struct Footprint {
   int64_t packed;              // weights packed, and constants
   int64_t shared;              // of a pack file: weights and parameters, in memory once for all processes that use it
   int64_t params;              // with gradients and two moments
-  int64_t tables;              // weights that stay as they are in the files, as far as they are read
+  int64_t tables;              // weights that stay as they are in the files, as far as they are resident at a time
+  int64_t room;                // address space of those that are read by ids
   int64_t activations, caches, outputs, frozen;
   int64_t certain;             // what no run goes without: packed, params, a step of one token
   int64_t peak;                // the most that is resident at a time
 } Footprint;
 Footprint engine_footprint(const Engine *en, const Load *l);
 int64_t engine_step_bytes(const Engine *en, const StepLoad *s);
+// What n tokens of a table's stream have resident of it, at most; of one that is read as a whole, all. any: of however many tokens, n at a time.
+int64_t engine_table_bytes(const ProgBuf *b, int64_t n, bool any);
 // Operations over a step of an entry that comes in two, or of a part; 0 of other entries.
 double engine_flops(const Engine *en, int entry, Step *s);
 // To be called after the parameters changed: packs what depends on them.

@@ -43,6 +43,22 @@ static int64_t while_packing(const Engine *en) {
   return most;
 }
 
+// Weights that stay in their files: those that are read as a whole, and what steps of so many tokens have of the others; of all that is read where that is known and less.
+static int64_t tables_resident(const Engine *en, const Load *l) {
+  int64_t sum = 0;
+  for (int i = 0; i < en->prog->nbuf; i++) {
+    const ProgBuf *b = &en->prog->buf[i];
+    if (b->kind != BUF_WEIGHT || !b->stored.tables) continue;
+    int64_t most = 0;
+    for (int k = 0; k < l->nstep; k++) {
+      int64_t n = l->step[k].entry >= 0 ? l->step[k].tokens[en->stream_of[b->stored.model]] : 0;
+      if (n > most) most = n;
+    }
+    sum = size_sum(sum, engine_table_bytes(b, most, true));
+  }
+  return l->tables >= 0 && l->tables < sum ? l->tables : sum;
+}
+
 Footprint engine_footprint(const Engine *en, const Load *l) {
   const Prog *g = en->prog;
   bool ready = en->packed_params && !l->training;
@@ -50,11 +66,11 @@ Footprint engine_footprint(const Engine *en, const Load *l) {
   for (int i = 0; i < g->nbuf; i++) {
     const ProgBuf *b = &g->buf[i];
     bool shared = en->pack && (b->kind == BUF_PACKED || (b->kind == BUF_LIVE && ready));
-    if (b->kind == BUF_WEIGHT) f.mapped += engine_buf_bytes(en, b), f.tables += b->stored.tables ? engine_buf_bytes(en, b) : 0;
+    if (b->kind == BUF_WEIGHT) f.mapped += engine_buf_bytes(en, b), f.room += b->stored.tables > 1 ? engine_buf_bytes(en, b) : 0;
     if (b->kind == BUF_PACKED || b->kind == BUF_LIVE || b->kind == BUF_CONST) *(shared ? &f.shared : &f.packed) += engine_buf_bytes(en, b);
   }
   if (en->pack) f.mapped = (int64_t)packfile_bytes(en->pack);
-  if (l->tables >= 0 && l->tables < f.tables) f.tables = l->tables;
+  f.tables = tables_resident(en, l);
   for (int i = 0; i < l->nstep; i++) {             // entries share one arena
     int64_t n = engine_step_bytes(en, &l->step[i]);
     if (n > f.activations) f.activations = n;

@@ -92,6 +92,7 @@ bool engine_load(Engine *en, const char *const *dir, bool training, RtError *e) 
   bind_flat(en);
   if (!weights_map(en, dir, e) || !engine_place(en, e)) return false;
   weights_pack(en);
+  tables_open(en);
   return true;
 }
 

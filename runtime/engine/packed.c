@@ -15,7 +15,7 @@ static bool lay_tables(Engine *en, const char *data, PackOut *o, int64_t *bytes,
     if (data) en->buf[i] = b->stored.tables ? (void *)(uintptr_t)(data + *bytes) : NULL;      // else init alone would read it
     if (!b->stored.tables) continue;
     int64_t n = engine_buf_bytes(en, b), room = size_round(n, RT_BUF_ALIGN);
-    if (o && (!packfile_write(o, en->buf[i], (size_t)n, e) || !packfile_write(o, zeros, (size_t)(room - n), e))) return false;
+    if (o && (!packfile_write(o, tables_mapped(en, i), (size_t)n, e) || !packfile_write(o, zeros, (size_t)(room - n), e))) return false;
     *bytes = size_sum(*bytes, room);
   }
   return true;

@@ -2,6 +2,7 @@
 //   region   memory of the system
 //   arena    activations and caches placed
 //   run      an entry over a step
+//   tables   weights that steps read by their tokens' ids
 //   packed   weights of a pack file
 //   weights  mapped and packed
 //   open     all of it opened, loaded and closed
@@ -24,6 +25,12 @@ enum { SCALAR_ROOM = 16 };                          // floats between the scalar
 
 // Whether the parameters are a pack file's own, prepared, and not to be written to.
 static inline bool engine_params_mapped(const Engine *en) { return en->packed_params && !en->params.room.data; }
+
+// tables.c: in place of the maps that buffers of tables are bound to, room that has what steps ask for; where a file cannot be opened once more the map stays.
+void tables_open(Engine *en);
+const void *tables_mapped(const Engine *en, int buf);       // the whole of a weight that is bound
+void tables_fetch(Engine *en, const Step *s);               // before a step
+void tables_close(Engine *en);
 
 // packed.c: what en->pack has, bound to its buffers: weights and tables; theta as it lies there; panels of live matrices.
 bool packed_map(Engine *en, RtError *e);

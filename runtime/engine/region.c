@@ -27,6 +27,14 @@ bool region_new(Region *r, size_t bytes, const char *what, RtAbout about, RtErro
   return true;
 }
 
+void region_sparse(const Region *r) {
+  if (r->data) madvise(r->data, r->bytes, MADV_NOHUGEPAGE);
+}
+
+void region_drop(const Region *r) {
+  if (r->data) madvise(r->data, r->bytes, MADV_DONTNEED);
+}
+
 void region_free(Region *r) {
   rt_end(r->held);
   *r = (Region){0};

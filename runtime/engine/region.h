@@ -13,5 +13,8 @@ typedef struct Region {
 
 // bytes 0: an empty one. what, about: for the error where the memory is not to be had.
 bool region_new(Region *r, size_t bytes, const char *what, RtAbout about, RtError *e);
+// Of a region that is filled here and there: pages are had one at a time; region_drop gives all of them back.
+void region_sparse(const Region *r);
+void region_drop(const Region *r);
 void region_free(Region *r);
 #endif

@@ -75,6 +75,7 @@ static void run(Engine *en, int entry, Step *s) {
 
 void engine_run(Engine *en, int entry, Step *s) {
   if (entry < 0) return;
+  if (s) tables_fetch(en, s);
   bool packs = entry == en->entry[ENTRY_INIT];
   RT_IN_PHASE(packs ? RT_PHASE_PACK : RT_PHASE_KERNELS);
   if (en->meter) en->meter->part = packs ? METER_PACK : METER_STEPS;

@@ -76,6 +76,7 @@ bool engine_unchanged(const Engine *en, RtError *e) {
 
 void weights_close(Engine *en) {
   Weights *w = &en->weights;
+  tables_close(en);
   for (int i = 0; w->file && i < en->prog->nmodel; i++)
     if (w->file[i]) st_close(w->file[i]);
   region_free(&w->packed), region_free(&w->live), region_free(&w->consts);

@@ -145,6 +145,15 @@ bool file_in_look(FileIn *in) {
   return true;
 }
 
+FileIn *file_in_again(const char *path, const FileStamp *of) {
+  RtError ignored;
+  FileIn *in = file_in_open(path, &ignored);
+  const FileStamp *is = in ? &in->stamp : NULL;
+  if (!in || (is->device == of->device && is->inode == of->inode && is->size == of->size && is->seconds == of->seconds && is->nanoseconds == of->nanoseconds)) return in;
+  rt_end(in);
+  return NULL;
+}
+
 FileIn *file_in_open(const char *path, RtError *e) { return file_in_open_at(NULL, path, path, e); }
 
 FileIn *file_in_open_at(const FileDir *dir, const char *name, const char *path, RtError *e) {

@@ -46,6 +46,8 @@ typedef struct FileIn {
   FileStamp stamp;
 } FileIn;
 FileIn *file_in_open(const char *path, RtError *e);
+// The same file once more: NULL where path is another one by now, was written to since, or does not open.
+FileIn *file_in_again(const char *path, const FileStamp *of);
 // The same of an open descriptor, which is its own now (-1: none); file_in_look says how large and of when it is now: false with errno.
 FileIn *file_in_of(int fd);
 bool file_in_look(FileIn *in);

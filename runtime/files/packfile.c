@@ -104,6 +104,11 @@ const void *packfile_section(const PackFile *p, const char *name, size_t *n) {
   return p->map.data + json_integer_value(json_object_get(s, "at"));
 }
 
+FileIn *packfile_again(const PackFile *p, const void *mapped, size_t *at) {
+  *at = (size_t)((const uint8_t *)mapped - p->map.data);
+  return file_in_again(p->path, &p->stamp);
+}
+
 bool packfile_unchanged(const PackFile *p, RtError *e) { return file_unchanged(p->path, &p->stamp, e); }
 
 bool packfile_is(const char *path) {

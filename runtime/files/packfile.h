@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "runtime/files/file.h"
 #include "runtime/files/sums.h"
 
 enum { PACKFILE_FORMAT = 1, PACKFILE_PAGE = 4096 };
@@ -25,6 +26,8 @@ size_t packfile_bytes(const PackFile *p);
 const json_t *packfile_about(const PackFile *p);
 // A section, page-aligned, *n bytes; NULL when there is none of that name.
 const void *packfile_section(const PackFile *p, const char *name, size_t *n);
+// The file opened once more, to be read beside the map, and where in it that byte of a section is; NULL where it is another one by now (file_in_again).
+FileIn *packfile_again(const PackFile *p, const void *mapped, size_t *at);
 // False, and an error, where the file was written to since it was mapped.
 bool packfile_unchanged(const PackFile *p, RtError *e);
 // Whether a file begins as a pack file does.

@@ -323,6 +323,12 @@ void st_drop(const void *data, size_t bytes) {
   if (data && to > from) madvise((void *)from, to - from, MADV_DONTNEED);
 }
 
+FileIn *st_again(const Safetensors *s, const StTensor *t, size_t *at) {
+  const Shard *sh = &s->shard[t->shard];
+  *at = (size_t)(sh->data_at + t->begin);
+  return sh->map.data ? file_in_again(sh->path, &sh->stamp) : NULL;
+}
+
 bool st_unchanged(const Safetensors *s, RtError *e) {
   for (int i = 0; i < s->nshard; i++)
     if (s->shard[i].map.data && !file_unchanged(s->shard[i].path, &s->shard[i].stamp, e)) return false;

@@ -41,6 +41,8 @@ int st_shards(const Safetensors *s);
 const char *st_shard_path(const Safetensors *s, int i);
 // Tells the kernel that the pages of mapped data will not be needed again soon (after packing); what is read again comes back from the file.
 void st_drop(const void *data, size_t bytes);
+// The file of a mapped tensor opened once more, to be read beside the map, and where in it the tensor begins; NULL where it is another one by now (file_in_again).
+FileIn *st_again(const Safetensors *s, const StTensor *t, size_t *at);
 // False, and which file it is, where one was written to since it was mapped: what was read of it since then may be neither the old nor the new.
 bool st_unchanged(const Safetensors *s, RtError *e);
 // Value of the "__metadata__" entry key, or NULL.

@@ -4,36 +4,37 @@
 #include "runtime/core/core.h"
 #include "runtime/rows/rowstep.h"
 
-// ---- tables: weights with a vector a token, which stay in their files
+// ---- tables: weights with a vector a token, which stay in their files (engine/tables.c)
 
-// A page that is touched brings its neighbours in, where they are in the page cache (fault_around_bytes of the kernel).
-enum { AROUND = 65536 };
+enum { PAGE = 4096 };
 
 // Bytes of a table with `rows` vectors that the tokens of a stream read.
 static int64_t touched(const Data *d, int stream, int64_t rows, int64_t bytes) {
-  int64_t width = bytes / rows, n = 0, around = (bytes + AROUND - 1) / AROUND;
-  char *seen = rt_alloc((size_t)around, 1);
+  int64_t width = bytes / rows, n = 0, pages = (bytes + PAGE - 1) / PAGE;
+  char *seen = rt_alloc((size_t)pages, 1);
   for (int64_t i = 0; i < d->n; i++) {
     const DataRow *r = &d->row[i];
     const int32_t *ids = stream ? r->follow->s[stream].ids : r->ids;
     int64_t len = stream ? r->follow->s[stream].n : r->n;
     for (int64_t t = 0; t < len; t++) {
       if (ids[t] >= rows) continue;
-      for (int64_t at = ids[t] * width / AROUND; at <= (ids[t] * width + width - 1) / AROUND; at++) n += !seen[at], seen[at] = 1;
+      for (int64_t at = ids[t] * width / PAGE; at <= (ids[t] * width + width - 1) / PAGE; at++) n += !seen[at], seen[at] = 1;
     }
   }
   rt_free(seen);
-  return n * AROUND < bytes ? n * AROUND : bytes;
+  return n * PAGE < bytes ? n * PAGE : bytes;
 }
 
-static int64_t tables(const Models *m, const Data *d) {
+// Of those that the tokens of a data set read; d NULL: of so many tokens, by stream.
+static int64_t tables(const Models *m, const Data *d, const int64_t *tokens) {
   const Prog *p = m->prog;
   int64_t sum = 0;
   for (int i = 0; i < p->nbuf; i++) {
     const ProgBuf *b = &p->buf[i];
     if (b->kind != BUF_WEIGHT || !b->stored.tables) continue;
+    int stream = m->streams.of[b->stored.model];
     int64_t bytes = prog_buf_bytes(b, PRECISION_F32);
-    sum += b->stored.tables > 1 ? touched(d, m->streams.of[b->stored.model], b->stored.tables, bytes) : bytes;
+    sum = size_sum(sum, !d ? engine_table_bytes(b, tokens[stream], false) : b->stored.tables > 1 ? touched(d, stream, b->stored.tables, bytes) : bytes);
   }
   return sum;
 }
@@ -68,7 +69,7 @@ Shape shape_of_data(const Models *m, const Data *d, int64_t cap, bool shuffled) 
   }
   step_free(s);
   if ((shuffled || !data_whole(d)) && steps > 1) fill(m, cap, &out);
-  if (data_whole(d)) out.tables = tables(m, d);
+  if (data_whole(d)) out.tables = tables(m, d, NULL);
   return out;
 }
 
@@ -115,6 +116,7 @@ Shape shape_of_tokens(const Models *m, int64_t n) {
   ratios(m, ratio);
   for (int k = 0; k < m->streams.n; k++) out.tokens[k] = (int64_t)((double)n * ratio[k]);
   out.rows = n;
+  out.tables = tables(m, NULL, out.tokens);
   rt_free(ratio);
   return out;
 }
@@ -125,7 +127,9 @@ Shape shape_of_text(const Models *m, int64_t cap) {
   for (int k = 0; k < m->streams.n; k++)
     if (ratio[k] > most) most = ratio[k];
   rt_free(ratio);
-  return shape_of_tokens(m, (int64_t)((double)cap / most));
+  Shape out = shape_of_tokens(m, (int64_t)((double)cap / most));
+  out.tables = -1;
+  return out;
 }
 
 void shape_free(Shape *s) { rt_free(s->tokens); }

@@ -7,7 +7,7 @@
 typedef struct Shape {
   int64_t *tokens;             // per stream, of the largest step
   int64_t rows;                // wanted rows of it
-  int64_t tables;              // bytes of the models' tables of vectors that the tokens of all steps read; -1: not known
+  int64_t tables;              // bytes that all these tokens have resident of the models' tables of vectors; -1: there may be more tokens
 } Shape;
 
 // Steps of a data set at a cap of tokens of each stream (a longer row stands alone): in the order of the file, or, shuffled, in orders of which
