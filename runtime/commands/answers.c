@@ -259,10 +259,10 @@ static json_t *of_run(const Answers *w, RtError *e) {
   if (models && params_hash(w, hex, e)) {
     const char *why;
     json_t *chat = json_pack("{s:b, s:s?, s:s?, s:I}", "chat", o->chat, "system", o->system, "template", o->chat_template, "date", (json_int_t)models_date(m));
-    v = json_pack("{s:s, s:o, s:s, s:s, s:o, s:[f, I, f, f, f, I], s:I, s:[o, b], s:o, s:[o, o, i]}", "data", w->file->part[0].lines.sum.sha256, "models", hash_of(models), "parameters",
+    v = json_pack("{s:s, s:o, s:s, s:s, s:o, s:[f, I, f, f, f, I], s:I, s:[o, b], s:o, s:[o, o, i, o]}", "data", w->file->part[0].lines.sum.sha256, "models", hash_of(models), "parameters",
                   hex, "too-long", setting_row[SET_train_too_long].words[o->prompt_too_long], "augments' texts", w->own ? hash_of(w->own) : json_null(), "sampling", s.temperature, (json_int_t)s.top_k, s.top_p, s.min_p, s.repetition, (json_int_t)s.seed, "max-tokens",
                   (json_int_t)writer_most(m, o, 0, &why), "stop texts", list_of(&o->stop), o->ignore_eos, "chat", chat, "connections' scales or precision",
-                  list_of(&o->scale), list_of(&o->ablate), o->precision);
+                  list_of(&o->scale), list_of(&o->ablate), o->precision, list_of(&o->precision_of));
   }
   identity_drop(&id);
   return v;

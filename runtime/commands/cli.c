@@ -137,10 +137,16 @@ bool app_part(const App *a, bool own, bool talk, RtError *e) {
 // The command that makes a pack file anew, as this command would take it, behind what is wrong with it: from the same directories, in the precision
 // that is asked for here where it is another than what the pack file is in.
 static void say_again(const App *a, const Options *o, RtError *e) {
-  const char *params = pack_params(a->pack), *precision = json_string_value(a->precision);        // none where models differ: no flag says that
-  bool other = precision && options_compute(o) && (o->given[FLAG_precision] || !json_equal(a->precision, json_object_get(packfile_about(a->pack), "precision")));
+  const char *params = pack_params(a->pack), *precision = json_string_value(a->precision), *name;
+  const json_t *of;
+  bool other = options_compute(o) && (o->given[FLAG_precision] || o->precision_of.n || !json_equal(a->precision, json_object_get(packfile_about(a->pack), "precision")));
   char *text = rt_format("%s; make it anew: %s pack --out %s%s%s%s%s", e->text, o->program, o->pack, params ? " --params " : "", params ? params : "",
-                         other ? " --precision " : "", other ? precision : "");
+                         other && precision ? " --precision " : "", other && precision ? precision : "");
+  if (other) json_object_foreach(a->precision, name, of) {         // where models differ
+    char *more = rt_format("%s --precision %s=%s", text, name, json_string_value(of));
+    rt_free(text);
+    text = more;
+  }
   for (int i = 0; i < o->model.n; i++) {
     char *more = rt_format("%s --model %s", text, o->model.v[i]);
     rt_free(text);

@@ -463,6 +463,7 @@ int cmd_export(const Options *o) {
   DataFile *data = NULL;
   Export x = {.sums = json_object()};
   if (!o->export_data) options_idle(o, FLAG_precision, "there is no --data");
+  if (!o->export_data && o->precision_of.n) rt_warn("--precision %s has no effect: there is no --data", o->precision_of.v[0]);
   bool ok = app_open(&a, o, &e) && export(&a, o, &x, &data, &e);
   data_close(data);
   json_decref(x.sums), json_decref(x.earlier);

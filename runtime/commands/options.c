@@ -201,6 +201,7 @@ static bool parse_one(Options *o, int command, int argc, char **argv, int *i) {
   if (!*arg && eq) return !usage_error("--%.*s takes no value", (int)n, a);
   if (*arg && !eq && *i + 1 >= argc) return !usage_error("--%s needs a value: --%s %s", a, a, arg);
   const char *text = !*arg ? (off ? "false" : "true") : eq ? eq + 1 : argv[++*i];
+  if ((r ? r->kind == OPT_WORD && (int)r->lo == SET_train_precision : set == SET_train_precision) && strchr(text, '=')) return add_text(&o->precision_of, text), true;
   if (!r) return set_setting(o, set, a, n, text);
   if (o->given[r - ROW] && r->kind != OPT_LIST && r->kind != OPT_FLAG) return given_twice((int)n, a);
   o->given[r - ROW] = true;
@@ -245,7 +246,7 @@ void options_free(Options *o) {
   for (int i = 0; i < N_FLAGS; i++)
     if (ROW[i].kind == OPT_LIST) rt_free(((OptList *)((char *)o + ROW[i].at))->v);
   for (int i = 0; i < N_SETTINGS; i++) rt_free(o->more[i].v);
-  rt_free(o->word);
+  rt_free(o->word), rt_free(o->precision_of.v);
 }
 
 // ---- help

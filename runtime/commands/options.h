@@ -41,6 +41,7 @@ typedef struct Options {
   bool given[N_FLAGS];                             // which were on the command line
   const char *setting[N_SETTINGS];                 // train: the text of those settings that a flag gives, checked; NULL: not given
   OptList more[N_SETTINGS];                        // of files: behind the first
+  OptList precision_of;                            // NAME=PRECISION of --precision: of one model each
   struct Profile *measured;                        // of --profile and --trace; NULL without
   const Precision *precisions;                     // of each model, in place of --precision; NULL: the user says
   const char *precision_by;                        // a clause: who gives them; NULL: the user

@@ -108,6 +108,31 @@ static Precision widest_of(const Prog *p, const Precision *of) {           // wh
   return is;
 }
 
+static bool no_precision(const char *said, const char *what, RtError *e) { return rt_fail_about(e, RT_ABOUT_USAGE, "--precision %.200s: %s", said, what); }
+
+// What is said of models one by one. Of auto, what that would be for this one.
+static bool say_of_each(const RtProgram *rt, const Prog *p, const char *path, const OptList *each, PrecisionChoice *c, RtError *e) {
+  const Setting *row = &setting_row[SET_train_precision];
+  bool *told = rt_alloc((size_t)p->nmodel, sizeof *told), ok = true;
+  char expected[96];
+  for (int k = 0; k < each->n && ok; k++) {
+    const char *said = each->v[k], *eq = strchr(said, '=');
+    char *name = rt_strndup(said, (size_t)(eq - said));
+    int i = prog_model(p, name), word = setting_word(row, eq + 1);
+    rt_free(name);
+    setting_expected(row, expected, sizeof expected);
+    if (i < 0) ok = no_precision(said, "this program has no model of that name (see info)", e);
+    else if (word < 0) ok = rt_fail_about(e, RT_ABOUT_USAGE, "--precision %.200s: expected %s behind %s=", said, expected, p->model[i].name);
+    else if (told[i]) ok = no_precision(said, "another is given for this model before", e);
+    if (!ok) break;
+    told[i] = true;
+    c->of[i] = word == PRECISION_AUTO ? by_weights(rt, p, i, path).is : (Precision)(word - PRECISION_SAID);
+    add(&c->why, "%s%s", k ? ", " : "; --precision says so of ", p->model[i].name);
+  }
+  rt_free(told);
+  return ok;
+}
+
 bool precision_choose(const RtProgram *rt, const Prog *p, const char *path, const PrecisionAsk *ask, PrecisionChoice *c, RtError *e) {
   RtError no;
   *c = (PrecisionChoice){.isa = -1, .of = rt_alloc((size_t)p->nmodel, sizeof *c->of)};
@@ -115,6 +140,7 @@ bool precision_choose(const RtProgram *rt, const Prog *p, const char *path, cons
   if (auto_) by_all_weights(rt, p, path, c);
   else add(&c->why, "%s", ask->by);
   for (int i = 0; i < p->nmodel && !auto_; i++) c->of[i] = ask->of ? ask->of[i] : (Precision)(ask->word - PRECISION_SAID);
+  if (ask->each && !say_of_each(rt, p, path, ask->each, c, e)) return false;
   Precision is = widest_of(p, c->of);
   int half = halved(p, c->of);
   if (half >= 0)
@@ -155,6 +181,9 @@ static PrecisionAsk asked(const Prog *p, const Options *o) {
   return (PrecisionAsk){.word = spec ? setting_word(&setting_row[SET_train_precision], spec) : PRECISION_AUTO, .by = "the train block says so"};
 }
 
+// What the user says of single models; where the precisions are given, nobody is asked.
+static const OptList *each_of(const Options *o) { return o->precisions || !options_compute(o) ? NULL : &o->precision_of; }
+
 // Where nobody says: a pack file is in one. of: room for the models'.
 static void ask_pack(const App *a, const Options *o, Precision *of, PrecisionAsk *ask) {
   PrecisionAsk flag;
@@ -168,6 +197,7 @@ bool precision_open(App *a, const Options *o, PrecisionChoice *c, RtError *e) {
   PrecisionAsk ask = asked(a->prog, o);
   Precision *of = rt_alloc((size_t)a->prog->nmodel, sizeof *of);
   ask_pack(a, o, of, &ask);
+  ask.each = each_of(o);
   bool ok = precision_choose(o->rt, a->prog, getenv("CALM_ISA"), &ask, c, e);
   rt_free(of);
   return ok;
@@ -198,9 +228,9 @@ bool precision_of(App *a, const Options *o, const Checkpoint *c, bool spec, RtEr
   if (ok && (by_flag(o, &ask) || spec)) {
     say_trained(a, trained);
   } else if (ok) {
-    ask = (PrecisionAsk){.of = of, .by = "the parameters were trained in it"};
+    ask = (PrecisionAsk){.of = of, .by = "the parameters were trained in it", .each = each_of(o)};
     ok = precision_choose(o->rt, a->prog, getenv("CALM_ISA"), &ask, &choice, e);
-    if (ok) precision_use(a, &choice);
+    if (ok) precision_use(a, &choice), say_trained(a, trained);
     else precision_drop(&choice);
   }
   json_decref(trained);

@@ -8,6 +8,7 @@ typedef struct PrecisionAsk {
   int word;                    // of the setting, for all models: PRECISION_AUTO, PRECISION_SAID + p
   const Precision *of;         // for each model, in place of the word; NULL
   const char *by;              // a clause that says why, "--precision says so"; auto finds its own
+  const OptList *each;         // "NAME=PRECISION": of one model, in place of all of that; NULL
 } PrecisionAsk;
 typedef struct PrecisionChoice {
   int isa;                     // the row of the program's kernels to open the engine with

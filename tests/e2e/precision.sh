@@ -129,6 +129,7 @@ ids 4 >ids.jsonl
 printf '%s\n' 'anchor base = "one"' 'augment code = "floats"' 'connect code[1] -> base[1] with cross_attention(heads = 2)' >apart.calm
 only='--isa native'
 build apart.calm --compare -o apart
+sed "s#floats#$root/tests/parity/families/qwen3_b#" apart.calm >halved.calm; build halved.calm -o halved
 apart='bf16 (base) and f32 (code)' why="base's weights are stored in BF16 and this processor multiplies it; code's weights are stored in F32"
 ./apart info >info
 case $native in
@@ -173,6 +174,31 @@ done
 "$STCMP" both.st code.f32.st --key '*.hidden.code.*' --exact >/dev/null || fail "the augment does not compute as alone in f32"
 "$STCMP" anchor.st base.f32.st --key '*.logits' --differ 1e-5 >/dev/null || fail "the anchor's bits are those of f32"
 "$STCMP" both.st code.bf16.st --key '*.hidden.code.*' --differ 1e-5 >/dev/null || fail "the augment's bits are those of bf16"
+
+# --- of single models by flag: the others' stay what they are, by flag, checkpoint, train block or weights
+both each.st --hidden code.1,code.3 --grads --precision f32 --precision base=bf16
+says "^apart.calm: avx[0-9]*, $apart: --precision says so; --precision says so of base" err
+"$STCMP" each.st both.st --exact >/dev/null || fail "one model's precision by flag: other bits than those of the run that had it"
+both swapped.st --hidden code.1,code.3 --precision=base=f32 --precision code=bf16
+says ', f32 (base) and bf16 (code): the parameters were trained in it; --precision says so of base, code.*, though the parameters were trained in bf16 (base) and f32 (code)' err
+"$STCMP" swapped.st code.bf16.st --key '*.hidden.code.*' --exact >/dev/null || fail "--precision code=bf16 is not bf16"
+steps --out each.run --precision f32 --precision base=bf16 --stop-after 2
+says ", $apart: --precision says so; " err
+steps --out each.run --resume
+says ", $apart: the parameters were trained in it" err
+./apart train --data ids.jsonl --out each.run --resume --steps 5 --precision base=f32 2>err || fail "$(cat err)"
+says '^warning: each.run/last was trained in bf16 (base) and f32 (code), and goes on in f32: ' err
+./apart info --precision code=auto >info; says 'says so of code$' info
+expect 2 '--precision core=f32: this program has no model of that name' ./apart info --precision core=f32
+expect 2 '--precision base=fp8: expected auto, f32 or bf16 behind base=' ./apart train --data ids.jsonl --precision base=fp8 --out never
+expect 2 '--precision base=f32: another is given for this model before' ./apart info --precision base=bf16 --precision base=f32
+expect 2 '--precision: expected auto, f32 or bf16, found "base"' ./apart info --precision base
+expect 1 "model code's weights are stored in F16" ./halved info --precision base=f32 --precision code=bf16
+./halved info --precision bf16 --precision code=f32 >info || fail "of one model in F16: $(cat info)"
+says '^bf16 (base) and f32 (code): --precision says so; ' info
+./apart pack --params apart.run/last --precision base=f32 --out each.pack 2>err || fail "pack: $(cat err)"
+expect 1 'each.pack was packed for .* in f32, and this runs on .* in f32 (base) and bf16 (code); make it anew: .* --precision base=f32 --precision code=bf16$' \
+  ./apart score --data ids.jsonl --out never.st --pack each.pack --precision code=bf16
 both chunks.st --chunk 1,4,2
 "$STCMP" chunks.st both.st --key '*.logits' --exact >/dev/null || fail "cached stepping of two precisions"
 CALM_THREADS=2 both threads.st --grads; CALM_THREADS=1 both thread.st --grads

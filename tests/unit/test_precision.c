@@ -116,6 +116,16 @@ static void asked_for(void **state) {
   each(&BOTH, &f, NULL, &trained, PRECISION_BF16, PRECISION_F32, native() ? "somebody says so" : "somebody says so; emulated");
   of[0] = PRECISION_F32, of[1] = PRECISION_BF16;
   each(&BOTH, &f, NULL, &trained, -1, -1, "model code's weights are stored in F16");
+  // of one model, in place of that
+  const char *said[2] = {"code=f32", "base=auto"};
+  trained.each = &(OptList){.v = said, .n = 2};
+  each(&BOTH, &f, NULL, &trained, native() ? PRECISION_BF16 : PRECISION_F32, PRECISION_F32, "somebody says so; --precision says so of code, base");
+  said[1] = "code=bf16";
+  each(&BOTH, &f, NULL, &trained, -1, -1, "another is given for this model before");
+  said[0] = "core=f32";
+  each(&BOTH, &f, NULL, &trained, -1, -1, "no model of that name");
+  said[0] = "base=";
+  each(&BOTH, &f, NULL, &trained, -1, -1, "expected auto, f32 or bf16 behind base=");
 }
 
 // What is written is read again, and said; a word is of all models.
