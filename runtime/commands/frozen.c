@@ -48,13 +48,15 @@ FrozenWorth frozen_worth(const App *a, EntryKind kind, const TrainSettings *s, c
 
 // ---- opening it
 
-enum { WORTH = 20 };           // it has to spare one part in so many
+enum { WORTH = 20 };           // it has to spare one part in so many, with the rows for which there is room
 
-static int choose_place(const TrainSettings *s, const FrozenWorth *w, double bytes, int64_t room, int64_t left) {
+static int choose_place(const TrainSettings *s, const FrozenWorth *w, double bytes, int64_t most) {
   if (s->cache != CACHE_auto) return s->cache;
-  bool fits = bytes <= (double)s->cache_limit && bytes <= (double)room / 2 && bytes <= (double)left;
-  return w->passes > 1 && w->share * WORTH >= 1 && fits ? CACHE_memory : CACHE_off;
+  double kept = bytes > (double)most ? (double)most / bytes : 1;
+  return w->passes > 1 && w->share * kept * WORTH >= 1 ? CACHE_memory : CACHE_off;
 }
+
+static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
 // Of the limit: what held-out rows take, which come again most often, and some for what stands beside them; no more than half.
 static int64_t share_of_held(const FrozenRun *z) {
@@ -73,9 +75,9 @@ void frozen_choose(FrozenRun *z, const App *a, const Options *o, const TrainSett
   int64_t room = limits_memory_room();
   z->worth = frozen_worth(a, z->whole, s, look);
   if (held) z->worth_held = frozen_worth(a, ENTRY_LOSS, s, held);
-  z->place = choose_place(s, &z->worth, z->worth.bytes + z->worth_held.bytes, room, left);
-  if (z->place == CACHE_memory && z->limit > room / 4 * 3) z->limit = room / 4 * 3;
-  if (z->place == CACHE_memory && z->limit > left) z->limit = left;
+  int64_t most = least(z->limit, least(left, s->cache == CACHE_auto ? room / 2 : room / 4 * 3));
+  z->place = choose_place(s, &z->worth, z->worth.bytes + z->worth_held.bytes, most);
+  if (z->place == CACHE_memory) z->limit = most;
   z->limit_held = share_of_held(z);
   z->limit -= z->limit_held;
 }
@@ -114,8 +116,9 @@ bool frozen_begin(FrozenRun *z, const App *a, Identity *id, const char *path, co
 
 void frozen_tell(const FrozenRun *z) {
   if (!z->cache) return;
-  fprintf(stderr, "frozen cache %s: about %.3g MB of all rows; a row that is in it spares %.0f %% of its operations", z->path ? z->path : "in memory", z->worth.bytes / 1e6,
-          100 * z->worth.share);
+  fprintf(stderr, "frozen cache %s: about %.3g MB of all rows", z->path ? z->path : "in memory", z->worth.bytes / 1e6);
+  if (z->worth.bytes > (double)z->limit) fprintf(stderr, ", of which %.3g are kept", (double)z->limit / 1e6);
+  fprintf(stderr, "; a row that is in it spares %.0f %% of its operations", 100 * z->worth.share);
   if (z->held) fprintf(stderr, "; %.3g MB of held-out rows, each of which spares %.0f %% of a look's", z->worth_held.bytes / 1e6, 100 * z->worth_held.share);
   fputc('\n', stderr);
 }
