@@ -26,7 +26,7 @@
 // Members as runtime/abi/program.def has them.
 static const char PROGRAM[] =
     "[\"t.calm\", \"%s\","
-    "[[\"kv\", \"model\", \"stored\", null, \"made\", null, null, 1, 4, 9, 8, \"%s\", false, {}]], 0, [], [],"
+    "[[\"kv\", \"model\", \"stored\", null, \"made\", null, null, 1, 4, 9, 8, \"%s\", \"row\", {}]], 0, [], [],"
     "[[\"kv.a\", [3, 5], 15, 0, \"normal\", 0.5, 5, 0], [\"kv.b\", [400], 400, 16, \"%s\", 2, 4, 0]], 1024, [], [], [], [], null, []]";
 
 typedef struct Fixture {
