@@ -57,5 +57,5 @@ for way in "bf16-tuned 5.03 5" "f32-tuned 5.002 5"; do expect 1 "losses differ, 
 for second in 5.06 nan inf; do expect 1 "losses differ, step 2: calm 5.000000, bf16-tuned" agree bf16-tuned 5 $second; done
 
 OPENBLAS_CORETYPE=Nehalem OPENBLAS_L2_SIZE=1 python3 -c 'import sys; sys.path.insert(0, sys.argv[1]); from side import call; print(call(["env"]))' "$root/bench" >env
-! grep OPENBLAS env || fail "OpenBLAS settings reach what a bench runs"
+! grep '^OPENBLAS' env || fail "OpenBLAS settings reach what a bench runs"
 echo "tables of the benches: complete"

@@ -126,8 +126,9 @@ fi
 # --- real checkpoints
 real=${CALM_REAL:-$HOME/.cache/calm-real}
 [ -f "$real/smollm2-135m/model.safetensors" ] && [ -f "$real/gemma3-270m/model.safetensors" ] || { echo "real checkpoints: skipped, they are not there"; exit 0; }
-stories=$root/../shared/data/weights/stories260k/hf
-awk '{ gsub(/[\\"]/, ""); s = s " " $0; if (length(s) > 1400) { printf "{\"text\": \"%s\"}\n", s; s = ""; if (++n == 12) exit } }' "$root/../shared/data/text/tinyshakespeare/input.txt" >plays.jsonl
+stories=$root/../shared/data/weights/stories260k/hf plays=$root/../shared/data/text/tinyshakespeare/input.txt
+[ -f "$stories/model.safetensors" ] && [ -f "$plays" ] || { echo "real checkpoints: skipped, for the data beside them is not there"; exit 0; }
+awk '{ gsub(/[\\"]/, ""); s = s " " $0; if (length(s) > 1400) { printf "{\"text\": \"%s\"}\n", s; s = ""; if (++n == 12) exit } }' "$plays" >plays.jsonl
 echo "anchor base = \"$real/smollm2-135m\"" >smol.calm
 echo "anchor base = \"$real/gemma3-270m\"" >gem.calm
 { cat smol.calm; echo "augment aug = \"$stories\""; echo 'connect aug[every 1] -> base[spread] with cross_attention_scaled(heads = 8)'; } >smolst.calm
