@@ -165,7 +165,7 @@ add_dependencies(tests tests_unit calmc calmc_quick)
 # --- whole programs: shell scripts under tests/e2e and tests/lint; exit status 77 = skipped, saying why. Those of `around` build many
 # programs and are about calmc, the graph that it builds, or what a program does with files and words: code that is not optimised will do. The others, with
 # those about numbers, speed and memory among them, have calmc as a user has it.
-set(around binding calmc_limits chat checkpoints cli experiments families field gains generation limits no_files outputs own pack pairs run_dir taps
+set(around binding calmc_limits chat chat_aligned checkpoints cli experiments families field gains generation limits no_files outputs own pack pairs run_dir taps
     two_tokenizers two_tokenizers_errors verify words)
 foreach(tool stcmp stcat stsplit stint8 peak)
   add_executable(${tool} EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/tests/tool/${tool}.c)

@@ -4,6 +4,7 @@
 # that from the rendered text, from a pack file too, and of a conversation on a terminal that of its turns; what is wrong with a template or a row is told.
 . "$(dirname "$0")/lib.sh"
 two_tokenizers
+sed -i "s/^augment.*/&${reads:-}/" forth.calm
 sed -i 's/"max_position_embeddings": 96/"max_position_embeddings": 512/' llama/config.json gemma/config.json
 printf '%s' "{{ bos_token }}{% for m in messages %}[{{ m.role }}] {{ m.content }}</s>
 {% endfor %}{% if add_generation_prompt %}[assistant] {% endif %}" >llama/chat_template.jinja
