@@ -45,8 +45,8 @@ static void differing(Differs *d, const json_t *was, const json_t *is) {
       differing(d, v, now);
       continue;
     }
-    if (json_is_number(v) && json_is_number(now) && (float)json_number_value(v) == (float)json_number_value(now)) continue;       // a writer of 15 digits
     bool size = json_is_integer(v) && json_is_integer(now);
+    if (!size && json_is_number(v) && json_is_number(now) && (float)json_number_value(v) == (float)json_number_value(now)) continue;       // a writer of 15 digits
     int kind = !size ? OTHER : json_integer_value(v) == d->model->width ? WIDTH : SIZE;
     d->keys++;
     if (kind <= d->worst) continue;
