@@ -118,8 +118,10 @@ Value compute_call(Eval *x, Scope *s, const Node *n, Value caller) { return call
 
 static Value filter(Eval *x, Scope *s, const Node *n, Value v) {
   Call c = arguments(x, s, &n->args);
+  const Word *w = filter_find(n->name);
   x->t->line = n->line;
-  return word_call(x->t, filter_find(n->name), "filter", v, &c, x->now);
+  word_known(x->t, "filter", w != NULL, n->name);
+  return word_call(x->t, w, "filter", v, &c, x->now);
 }
 
 Value call_filters(Eval *x, Scope *s, const Node *n, Value v) {
@@ -130,8 +132,10 @@ Value call_filters(Eval *x, Scope *s, const Node *n, Value v) {
 static Value test(Eval *x, Scope *s, const Node *n) {
   Value v = compute(x, s, n->a);
   Call c = arguments(x, s, &n->args);
+  const Word *w = test_find(n->name);
   x->t->line = n->line;
-  return word_call(x->t, test_find(n->name), "test", v, &c, x->now);
+  word_known(x->t, "test", w != NULL, n->name);
+  return word_call(x->t, w, "test", v, &c, x->now);
 }
 
 static Value attribute(Eval *x, Scope *s, const Node *n) {

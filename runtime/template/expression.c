@@ -169,12 +169,16 @@ static const char *dotted(Parse *p) {
   return name;
 }
 
+static void look_up(Parse *p, const Node *n, bool known) {
+  if (!known && !p->branch && !p->unknown) p->unknown = n;
+}
+
 Node *parse_filters(Parse *p, Node *a, bool first) {
   while (first || skip_op(p, "|")) {
     Node *n = two(p, E_FILTER, p->k->line, a, NULL);
     p->t->line = p->k->line;
     n->name = dotted(p);
-    word_known(p->t, "filter", filter_find(n->name) != NULL, n->name);
+    look_up(p, n, filter_find(n->name) != NULL);
     if (at_op(p, "(")) parse_args(p, &n->args);
     a = n;
     first = false;
@@ -196,7 +200,7 @@ static Node *parse_test(Parse *p, Node *a) {
   Node *n = two(p, E_TEST, line, a, NULL);
   p->t->line = line;
   n->name = dotted(p);
-  word_known(p->t, "test", test_find(n->name) != NULL, n->name);
+  look_up(p, n, test_find(n->name) != NULL);
   if (at_op(p, "(")) parse_args(p, &n->args);
   else if (at_argument(p)) {
     if (at_name(p, "is")) unexpected(p, "no second test");
@@ -324,13 +328,17 @@ Node *parse_test_free(Parse *p) { return parse_or(p); }
 Node *parse_expression(Parse *p) {
   tp_enter(p->t);
   int depth = p->t->depth;
+  bool branch = p->branch;
+  const Node *unknown = p->unknown;
   Node *a = parse_or(p);
   for (int line = p->k->line; skip_name(p, "if"); line = p->k->line) {
     tp_enter(p->t);
+    p->branch = true, p->unknown = unknown;               // what stood before it is in a branch, too
     Node *n = two(p, E_IF, line, a, parse_or(p));
     n->c = skip_name(p, "else") ? parse_expression(p) : NULL;
     a = n;
   }
+  p->branch = branch;
   p->t->depth = depth - 1;
   return a;
 }

@@ -1,5 +1,6 @@
 // Statements: see parse.h.
 #include "runtime/template/parse.h"
+#include "runtime/template/words.h"
 
 Node *node_new(Parse *p, NodeKind kind, int line) {
   Node *n = tp_alloc(p->t, 1, sizeof *n);
@@ -88,7 +89,18 @@ static Node *body_to(Parse *p, const char *end) {
   return body;
 }
 
+// The same where names are a scope's own.
+static Node *scope_to(Parse *p, const char *end) {
+  bool branch = p->branch;
+  p->branch = false;
+  Node *body = body_to(p, end);
+  p->branch = branch;
+  return body;
+}
+
 static Node *parse_if(Parse *p, Node *n) {
+  bool branch = p->branch;
+  p->branch = true;
   for (;;) {
     node_add(p, n, parse_tuple(p, false));
     end_block(p);
@@ -100,6 +112,7 @@ static Node *parse_if(Parse *p, Node *n) {
     }
     break;
   }
+  p->branch = branch;
   p->k++;
   end_block(p);
   return n;
@@ -109,6 +122,8 @@ static Node *parse_for(Parse *p, Node *n) {
   n->b = parse_target(p, false);
   if (!skip_name(p, "in")) unexpected(p, "'in'");
   n->a = parse_tuple(p, false);
+  bool branch = p->branch;
+  p->branch = false;
   if (skip_name(p, "if")) n->c = parse_expression(p);
   n->flag = skip_name(p, "recursive");
   end_block(p);
@@ -121,6 +136,7 @@ static Node *parse_for(Parse *p, Node *n) {
   } else {
     node_add(p, n, NULL);
   }
+  p->branch = branch;
   p->k++;
   end_block(p);
   return n;
@@ -135,7 +151,7 @@ static Node *parse_set(Parse *p, Node *n) {
   }
   n->kind = S_SET_BLOCK;
   n->a = parse_filters(p, NULL, false);
-  node_add(p, n, body_to(p, "endset"));
+  node_add(p, n, scope_to(p, "endset"));
   return n;
 }
 
@@ -159,7 +175,7 @@ static void parse_parameters(Parse *p, MacroDef *m) {
 static Node *macro_body(Parse *p, const char *end) {
   int loops = p->loops;
   p->loops = 0;
-  Node *body = body_to(p, end);
+  Node *body = scope_to(p, end);
   p->loops = loops;
   return body;
 }
@@ -182,7 +198,7 @@ static Node *parse_call_block(Parse *p, Node *n) {
 
 static Node *parse_filter_block(Parse *p, Node *n) {
   n->a = parse_filters(p, NULL, true);
-  node_add(p, n, body_to(p, "endfilter"));
+  node_add(p, n, scope_to(p, "endfilter"));
   return n;
 }
 
@@ -193,16 +209,13 @@ static Node *parse_with(Parse *p, Node *n) {
     want_op(p, "=");
     node_add(p, n, parse_expression(p));
   }
-  node_add(p, n, body_to(p, "endwith"));
+  node_add(p, n, scope_to(p, "endwith"));
   return n;
 }
 
 static Node *parse_generation(Parse *p, Node *n) {
   p->generation = true;
-  int loops = p->loops;
-  p->loops = 0;
-  node_add(p, n, body_to(p, "endgeneration"));
-  p->loops = loops;
+  node_add(p, n, macro_body(p, "endgeneration"));
   return n;
 }
 
@@ -234,6 +247,7 @@ static Node *parse_statement(Parse *p) {
 Node *tp_parse(Tp *t, const Token *tokens, bool *generation) {
   Parse p = {.t = t, .k = tokens};
   Node *body = parse_body(&p, NULL);
+  if (p.unknown) t->line = p.unknown->line, word_known(t, p.unknown->kind == E_TEST ? "test" : "filter", false, p.unknown->name);
   *generation = p.generation;
   return body;
 }

@@ -1,4 +1,5 @@
-// Tokens into a tree, by jinja2's grammar. Names of filters and tests are looked up here, so that an unknown one is told when a template is read.
+// Tokens into a tree, by jinja2's grammar. Names of filters and tests are looked up here, so that an unknown one is told when a template is read; in a branch,
+// which may never be taken, when it is met: so does jinja2, and public templates have such.
 #ifndef CALM_RUNTIME_TEMPLATE_PARSE_H
 #define CALM_RUNTIME_TEMPLATE_PARSE_H
 #include "runtime/template/lex.h"
@@ -9,6 +10,8 @@ typedef struct Parse {
   const Token *k;              // where it is
   int loops;                   // inside how many; what becomes a function of its own counts anew
   bool generation;             // there was such a block
+  bool branch;                 // inside an if; a loop, macro or block with a scope of its own is outside again
+  const Node *unknown;         // the first filter or test outside of branches that nobody knows
 } Parse;
 
 Node *tp_parse(Tp *t, const Token *tokens, bool *generation);

@@ -176,6 +176,22 @@ a{% generation %}é日{% set q = 1 %}{% endgeneration %}{{ q is defined }}
 {% if x = 1 %}{% endif %}
 {{ loop.index }}
 {{ True and none is none }}|{{ None is none }}
+{% if names %}{{ i | nofilter }}{% elif not i %}{{ i | nofilter(1) }}{% else %}x{% endif %}
+{% if i %}{{ i | nofilter }}{% endif %}
+{% if i and (i | nofilter) %}x{% endif %}
+{% if not i %}{% if i is notest %}a{% endif %}{% else %}x{% endif %}
+{{ (i | nofilter) if not i else 'x' }}
+{{ (i | nofilter) if i else 'x' }}
+{{ 'x' if i else i is notest }}
+{{ i | nofilter ~ (1 if i else 2) }}
+{% if not i %}{% for a in list %}{{ a | nofilter }}{% endfor %}{% endif %}
+{% for a in list %}{% if not a %}{{ a | nofilter }}{% endif %}{{ a }}{% endfor %}
+{% macro m() %}{% if not i %}{{ i | nofilter }}{% endif %}x{% endmacro %}{{ m() }}
+{% if not i %}{% macro m() %}{{ i | nofilter }}{% endmacro %}{% endif %}x
+{% if not i %}{% set y %}{{ i | nofilter }}{% endset %}{% endif %}x
+{% if not i %}{% with %}{{ i | nofilter }}{% endwith %}{% endif %}x
+{% if not i %}{% generation %}{{ i | nofilter }}{% endgeneration %}{% endif %}x
+{% for a in list if a is notest %}{{ a }}{% endfor %}
 """
 WHITESPACE = ["  {% if true %}\n  x\n  {% endif %}\n  y\n", "a\n\n  {%- if true -%}\n\n b \n {%- endif %}\n\nc\n\n", "a {{ 1 }}\n b {{- 2 -}} \n c\n", "a\n  {#- c -#}\n  b\n  {# c #}\n  d\n",
               "{% if true %}\r\nx\r\n{% endif %}\ry", "x {%+ if true %}\ny{%+ endif +%}\nz", "  {% raw %}\n {{x}} \n  {% endraw %}\n q", "\n\n{{ 1 }}\n", "   {{ 1 }}   \n", "{% set x = 1 %}   \n{{ x }}",

@@ -130,6 +130,8 @@ static void errors(void **state) {
       {"\n{% endif %}", "t:2: expected if, for,"},
       {"\n{{ 1 | nothing }}", "t:2: there is no filter 'nothing'"},
       {"\n{{ 1 is nothing }}", "t:2: there is no test 'nothing'"},
+      {"{% if messages %}\n{{ 1 | nothing }}\n{% endif %}", "t:2: there is no filter 'nothing'"},
+      {"{{ 1 if messages\nelse 2 }}{{ 3 if not messages\n else 1 is nothing }}", "t:3: there is no test 'nothing'"},
       {"\n{% include 'x' %}", "t:2: expected if, for,"},
       {"\n{% import 'x' as y %}", "t:2: expected if, for,"},
       {"{# never", "missing end of comment"},
