@@ -3,9 +3,9 @@
 //   make_data SOURCE DIR SEED [NAME=N …]      SOURCE: the folder that README.md describes; N: another size than `sizes` below
 //
 // writes DIR/
-//   expert.jsonl             what m_A is trained further on: three tasks of every line of the training part, MBPP's 601 to 974
-//   compose.jsonl            what every row of the table trains on: `share` per cent of those lines and problems
-//   {expert,compose}_dev.jsonl   a development part, by which settings may be chosen
+//   expert.jsonl             what m_A is trained further on, as text: the training part's lines in stretches, as code and as code with comments; MBPP's 601 to 974
+//   compose.jsonl            what every row of the table trains on: three tasks of `share` per cent of those lines, and of the problems
+//   {expert,compose}_dev.jsonl   development parts of the same kinds, by which settings may be chosen
 //   completion.jsonl text_to_code.jsonl code_to_text.jsonl   the tests, of fixed rows whatever SEED is
 //   mbpp.jsonl               MBPP's problems from 11 on, `mbpp` of them, with their own tests
 //
@@ -19,7 +19,7 @@
 
 enum { TRAIN, DEVELOP, SHARE, DEV, TEST, MBPP, N_SIZES };
 static Size sizes[N_SIZES] = {{"train", 16000}, {"develop", 1000}, {"share", 7}, {"dev", 80}, {"test", 500}, {"mbpp", 100}};
-enum { CONTEXT = 4, CODE_LONGEST = 200, TEXT_LONGEST = 300, MBPP_TEST = 11, MBPP_TEST_LAST = 510, MBPP_FIRST = 601, MBPP_LAST = 974 };
+enum { CONTEXT = 4, STRETCH = 12, CODE_LONGEST = 200, TEXT_LONGEST = 300, MBPP_TEST = 11, MBPP_TEST_LAST = 510, MBPP_FIRST = 601, MBPP_LAST = 974 };
 
 typedef json_t *(*Ask)(const Lines *text, const Lines *code, int i, int first);
 
@@ -63,23 +63,50 @@ static bool fits(const Maker *m, int i) {
   return text && code && text <= TEXT_LONGEST && code <= CODE_LONGEST;
 }
 
+static bool seen(const Maker *m, int i) { return set_has(&m->seen, m->text.line[i]) || set_has(&m->seen, m->code.line[i]); }
+
 static void read_lines(Maker *m) {
   m->text = lines_read(m->source, "code/django/all.anno"), m->code = lines_read(m->source, "code/django/all.code");
   if (m->text.n != m->code.n) die("code/django: all.anno has %d lines, all.code has %d: expected as many", m->text.n, m->code.n);
   if (m->text.n <= sizes[TRAIN].value + sizes[DEVELOP].value) die("code/django: %d lines, expected more than %d", m->text.n, sizes[TRAIN].value + sizes[DEVELOP].value);
 }
 
+// Lines as a reader of Python meets them, STRETCH a row: each beneath its pseudo-code as a comment where `comments`, else alone.
+static json_t *stretch(const Maker *m, const int *line, int n, bool comments) {
+  char *text = NULL;
+  size_t size;
+  FILE *to = open_memstream(&text, &size);
+  if (!to) die("out of memory");
+  for (int i = 0; i < n; i++) {
+    if (comments) fprintf(to, "# %s\n", m->text.line[line[i]]);
+    fprintf(to, "%s\n", m->code.line[line[i]]);
+  }
+  if (fclose(to)) die("out of memory");
+  json_t *row = row_text(text, comments ? "commented" : "code");
+  if (row) json_object_set_new(row, "row", json_integer(line[0] + 1));
+  free(text);
+  return row;
+}
+
+// The lines of [first, end) in both forms; of a held-out part those that the training part has not.
+static void as_text(const Maker *m, int first, int end, bool held, Rows *to) {
+  int line[STRETCH], n = 0;
+  for (int i = first; i < end; i++) {
+    if (fits(m, i) && !(held && seen(m, i))) line[n++] = i;
+    if (!n || (n < STRETCH && i + 1 < end)) continue;
+    for (int comments = 0; comments < 2; comments++) rows_add(to, stretch(m, line, n, comments));
+    n = 0;
+  }
+}
+
 static void train(Maker *m) {
   for (int i = 0; i < sizes[TRAIN].value; i++) {
     set_add(&m->seen, m->text.line[i], 1), set_add(&m->seen, m->code.line[i], 1);
-    bool shared = make_below(&m->seed, 100) < sizes[SHARE].value;
-    for (int t = 0; t < TASKS && fits(m, i); t++) {
-      json_t *row = i >= task[t].shown ? task[t].ask(&m->text, &m->code, i, 0) : NULL;
-      if (!row) continue;
-      if (shared) rows_add(&m->compose, json_incref(row));
-      rows_add(&m->expert, row);
-    }
+    if (make_below(&m->seed, 100) >= sizes[SHARE].value || !fits(m, i)) continue;
+    for (int t = 0; t < TASKS; t++)
+      if (i >= task[t].shown) rows_add(&m->compose, task[t].ask(&m->text, &m->code, i, 0));
   }
+  as_text(m, 0, sizes[TRAIN].value, false, &m->expert);
 }
 
 // A problem as function completion: signature and description, then the body. Its white space before the first line goes.
@@ -87,6 +114,17 @@ static json_t *problem(const json_t *row, int n) {
   const char *prompt = json_string_value(json_object_get(row, "prompt"));
   return json_pack("{s:s, s:s, s:i, s:s}", "prompt", prompt + strspn(prompt, "\n"), "completion", json_string_value(json_object_get(row, "canonical_solution")), "row", n,
                    "task", "mbpp");
+}
+
+static json_t *problem_text(const char *prompt, const char *body, int n) {
+  prompt += strspn(prompt, "\n");
+  size_t size = strlen(prompt) + strlen(body) + 1;
+  char *text = grow(NULL, size, 1);
+  snprintf(text, size, "%s%s", prompt, body);
+  json_t *row = row_text(text, "mbpp");
+  if (row) json_object_set_new(row, "row", json_integer(n));
+  free(text);
+  return row;
 }
 
 // MBPP's 601 to 974 train; of 11 to 510, its test, the first are asked for; the rest, its development part among it, stays out.
@@ -102,9 +140,8 @@ static void mbpp(Maker *m) {
     if (!id || strncmp(id, "MBPP/", 5) || !prompt || !body) die("%s:%d: expected \"task_id\": \"MBPP/…\", \"prompt\" and \"canonical_solution\"", file, i + 1);
     int n = atoi(id + 5);
     if (n >= MBPP_FIRST && n <= MBPP_LAST) {
-      json_t *made = problem(row, n);
-      if (make_below(&m->seed, 100) < sizes[SHARE].value) rows_add(&m->compose, json_incref(made));
-      rows_add(&m->expert, made);
+      if (make_below(&m->seed, 100) < sizes[SHARE].value) rows_add(&m->compose, problem(row, n));
+      rows_add(&m->expert, problem_text(prompt, body, n));
       taken++;
     }
     if (n >= MBPP_TEST && n <= MBPP_TEST_LAST && m->mbpp.n < sizes[MBPP].value) {
@@ -121,7 +158,7 @@ static void mbpp(Maker *m) {
 
 // Whether a held-out row of line i asks for or shows nothing of the training part.
 static bool unseen(const Maker *m, int i, int shown) {
-  if (set_has(&m->seen, m->text.line[i]) || set_has(&m->seen, m->code.line[i])) return false;
+  if (seen(m, i)) return false;
   for (int k = i - shown; k < i; k++)
     if (k >= 0 && strlen(m->code.line[k]) >= HELD_LEAST && set_has(&m->seen, m->code.line[k])) return false;
   return true;
@@ -151,14 +188,15 @@ int main(int argc, char **argv) {
   rows_write(&m.expert, m.dir, "expert.jsonl"), rows_write(&m.compose, m.dir, "compose.jsonl");
 
   const int dev = sizes[TRAIN].value, test = dev + sizes[DEVELOP].value;
-  Rows develop = {0}, again = {0};
+  Rows develop = {0}, text = {0};
   int repeated = 0;
   for (int t = 0; t < TASKS; t++) {
     Rows part = held(&m, t, dev, test, sizes[DEV].value, &repeated);
-    for (int i = 0; i < part.n; i++) rows_add(&develop, part.row[i]), rows_add(&again, json_incref(part.row[i]));
+    for (int i = 0; i < part.n; i++) rows_add(&develop, part.row[i]);
     free(part.row);
   }
-  rows_write(&develop, m.dir, "compose_dev.jsonl"), rows_write(&again, m.dir, "expert_dev.jsonl");
+  as_text(&m, dev, test, true, &text);
+  rows_write(&develop, m.dir, "compose_dev.jsonl"), rows_write(&text, m.dir, "expert_dev.jsonl");
   for (int t = 0; t < TASKS; t++) {
     repeated = 0;
     Rows part = held(&m, t, test, m.text.n, sizes[TEST].value, &repeated);

@@ -17,17 +17,22 @@ sha() {
 }
 
 options() {
-  row= seed= quick= out= results= cache= models= data=
+  row= seed= quick= out= results= cache= models= data= search= rate= other_steps=
   while [ $# -gt 0 ]; do
     case $1 in
-      --row | --out | --models | --data | --cache | --results) [ -n "${2:-}" ] || { say "$1: expected a value"; exit 2; }; eval "${1#--}=\$2"; shift 2 ;;
+      --row | --out | --models | --data | --cache | --results | --search | --rate) [ -n "${2:-}" ] || { say "$1: expected a value"; exit 2; }; eval "${1#--}=\$2"; shift 2 ;;
       --seed) need_number --seed "${2:-}"; seed=$2; shift 2 ;;
+      --steps) need_number --steps "${2:-}"; steps=$2 other_steps=yes; shift 2 ;;
       --quick) quick=yes; shift ;;
       --help | -h) usage; exit 0 ;;
       *) say "$1: no such option; there are these:"; usage >&2; exit 2 ;;
     esac
   done
   [ -z "$row" ] || case " $rows " in *" $row "*) ;; *) say "--row $row: expected one of $rows"; exit 2 ;; esac
+  [ -n "$search" ] || [ -z "$rate$other_steps" ] || { say "--rate and --steps are of --search; a row's are those of its spec and of $here/run"; exit 2; }
+  [ -z "$search" ] || [ -z "$row" ] || { say "--search and --row: expected one of them"; exit 2; }
+  [ -z "$search" ] || [ -f "$search" ] || { say "--search $search: no such file; expected a spec, such as $here/compose.calm"; exit 2; }
+  [ -z "$search" ] || search=$(cd "$(dirname "$search")" && pwd)/$(basename "$search")
   [ -z "$quick" ] || [ -z "$models$data$results$cache" ] || { say "--quick makes models and data of its own in --out: it takes no --models, --data, --results, --cache"; exit 2; }
   out=${out:-$root/build/$experiment${quick:+-quick}}
   results=${results:-$here/results}
@@ -103,8 +108,10 @@ compile() {
   "$calmc" build --isa native "$1" -o "$2" >>log 2>&1
   echo "$mark" >"$2.made"
 }
-# write_spec NAME: NAME.calm of the example; of --quick with as many ranks as fit its models. program NAME: that, as programs/NAME
-write_spec() { sed "${quick:+s/rank = [0-9]*, alpha = [0-9]*/rank = $quick_rank, alpha = $quick_rank/}" "$here/$1.calm" >"$1.calm"; }
+# spec_of FILE [RATE]: prints it, of --quick with as many ranks as fit its models, and with another rate where one is given
+spec_of() { sed "${quick:+s/rank = [0-9]*, alpha = [0-9]*/rank = $quick_rank, alpha = $quick_rank/;}${2:+s/\(lr = \)[0-9.e-]*/\1$2/}" "$1"; }
+# write_spec NAME: NAME.calm of the example. program NAME: that, as programs/NAME
+write_spec() { spec_of "$here/$1.calm" >"$1.calm"; }
 program() {
   write_spec "$1"
   compile "$1.calm" "programs/$1"
@@ -212,6 +219,20 @@ one() {
   say "wrote $file"
 }
 
+# searched SPEC [RATE]: trains it as a row is trained, of m_A and m_B, and prints the losses on the development part; no test is looked at
+searched() {
+  tried=$(basename "$1" .calm)
+  [ -z "$2" ] || tried=$tried-$2
+  mkdir -p "search/$tried-$steps"
+  spec_of "$1" "$2" >"search-$tried.calm"
+  compile "search-$tried.calm" "programs/search-$tried"
+  set --
+  ! grep -q '^augment' "search-$tried.calm" || { made m_a; set -- "$@" --model "$of_a=$made"; }
+  made m_b; set -- "$@" --model "$of_b=$made"
+  fit "search-$tried" "search/$tried-$steps" compose.jsonl compose_dev.jsonl "$steps" --seed 1 "$@"
+  echo "$tried, $steps steps: $(sed -n 's/.*step \([0-9]*\)\/.*held-out loss \([0-9.]*\)$/\2 after \1/p' "search/$tried-$steps/train.log" | paste -sd , - | sed 's/,/, /g')"
+}
+
 # page: page.html beside the programs, of all results there are: the table, the composition drawn, held-out losses, samples
 page() {
   set --
@@ -240,6 +261,7 @@ experiment() {
   [ -n "$quick" ] || sources
   build_calm
   prepare
+  if [ -n "$search" ]; then searched "$search" "$rate"; return; fi
   for r in ${row:-$rows}; do
     case " $three " in *" $r "*) seeds='1 2 3' ;; *) seeds=1 ;; esac
     [ -z "$quick" ] || seeds=1

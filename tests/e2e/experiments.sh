@@ -84,14 +84,24 @@ expect 2 'expected a number for one of pairs' low/tools/make_data low/sources on
 sh "$root/examples/code/run" --quick --out code --row composition >said 2>err || fail "code/run --quick: $(tail -n 5 err)"
 grep -q '^| composition | [0-9.]* |' said && [ "$(grep -c 'not computed' said)" = 8 ] || fail "table: $(cat said)"
 case "$(tr -d ' \n' <code/results/composition-1.json | grep -o '"outputs":\[' | wc -l)" in 4) ;; 3) grep -q '^skipped: MBPP' err || fail "no MBPP" ;; *) fail "four tasks are expected" ;; esac
+# a spec tried by the development part alone, at another rate; what is of a search only is refused elsewhere
+sh "$root/examples/code/run" --quick --out code --search "$root/examples/code/lora.calm" --rate 3e-3 --steps 2 >said 2>err || fail "code/run --search: $(tail -n 5 err)"
+grep -q '^lora-3e-3, 2 steps: [0-9.]* after 1, [0-9.]* after 2$' said && grep -q 'lr = 3e-3' code/search-lora-3e-3.calm || fail "--search said: $(cat said)"
+expect 2 '--rate and --steps are of --search' sh "$root/examples/code/run" --quick --out code --steps 3
+expect 2 'never.calm: no such file; expected a spec' sh "$root/examples/code/run" --quick --out code --search never.calm
 mkdir lines
 code/tools/make_data code/sources lines 1 train=200 develop=40 share=20 dev=4 test=100 >told || fail "make_data"
 [ "$(sed -n 's/^\([a-z_]*\)[.]jsonl /\1 /p; s/^\(1\) lines.*/left out \1/p' told | tail -n 7 | tr "\n" " ")" = "left out 1 completion 55 left out 1 text_to_code 59 left out 1 code_to_text 59 mbpp 3 " ] ||
   fail "what the tests have: $(cat told)"
 [ "$(grep -c '"row":300,' lines/completion.jsonl lines/text_to_code.jsonl | cut -d: -f2 | tr '\n' ' ')" = "0 0 " ] || fail "a line of the training part is asked for"
-sed -n 's/.*"row":\([0-9]*\),"task":"mbpp".*/\1/p' lines/expert.jsonl | sort -n | sed -n '1p;$p' | tr '\n' ' ' | grep -q '^601 619 $' || fail "MBPP's part"
-[ "$(grep -v '"task":"mbpp"' lines/expert.jsonl | sed 's/.*"row":\([0-9]*\).*/\1/' | sort -n | tail -n 1)" = 200 ] || fail "m_A trains on what is not the training part"
-awk 'NR == FNR { all[$0]; next } !($0 in all) { exit 1 }' lines/expert.jsonl lines/compose.jsonl || fail "the composition has rows that m_A has not"
+sed -n 's/.*"task":"mbpp","row":\([0-9]*\)}$/\1/p' lines/expert.jsonl | sort -n | sed -n '1p;$p' | tr '\n' ' ' | grep -q '^601 619 $' || fail "MBPP's part"
+# m_A reads every line of the training part twice, once with its pseudo-code, and none behind it; what the composition is asked are lines of it
+grep '"task":"co' lines/expert.jsonl | sed 's/^{"text":"\(.*\)","task.*/\1/; s/\\n/\n/g' | sed '/^$/d' | sort >read
+{ sed 's/^ *//' code/sources/code/django/all.code | head -n 200 | sed p; sed 's/^ */# /' code/sources/code/django/all.anno | head -n 200; } | sort | diff read - >differ || fail "m_A reads other lines: $(head -n 5 differ)"
+sed -n 's/.*"completion":" \(.*\)","row":.*"text_to_code".*/\1/p' lines/compose.jsonl | sort | comm -23 - read >differ
+[ ! -s differ ] || fail "the composition has lines that m_A has not: $(head -n 3 differ)"
+grep '"task":"co' lines/expert_dev.jsonl | sed 's/^{"text":"\(.*\)","task.*/\1/; s/\\n/\n/g' | sed '/^$/d' | sort | comm -12 - read >differ
+[ ! -s differ ] || fail "m_A's development part has lines it trains on: $(head -n 3 differ)"
 
 # --- MBPP's tests, where there is what they need: an answer that is right, wrong, no Python, leaves early, writes a file, makes a process; what is not indented is not taken
 problem='"prompt": "def f(x):\n", "completion": "  return x + 1", "test": "def check(g):\n  assert g(1) == 2\n", "entry_point": "f"'
