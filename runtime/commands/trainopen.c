@@ -196,7 +196,7 @@ static bool every(const Data *d, bool (*is)(const DataRow *)) {
 // Ids without prompts are nothing unusual, unless a model reads nothing else.
 static bool see_text(const Models *m, const char *path, const char *of, RtError *e) {
   int k = 1;
-  while (k < m->streams.n && !m->streams.s[k].prompt_only) k++;
+  while (k < m->streams.n && m->streams.s[k].reads != READS_PROMPT) k++;
   if (k < m->streams.n)
     return rt_fail(e, "%s: every token of every row%s is labelled, so that none has a prompt, which is all that %s reads; expected prompts, whose labels are -100", path, of,
                    m->streams.s[k].model);

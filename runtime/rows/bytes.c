@@ -47,7 +47,7 @@ ByteRule *byte_rule(const Tokenizer *tok, const TextEnds *ends, const Streams *s
     if ((!ss->s[k].tok || ss->s[k].shares) && ss->s[k].context < context) context = ss->s[k].context;
   bool ok = add_bound(r, tok, context, vocab, 1, false);
   for (int k = 1; ok && k < streams; k++)
-    if (ss->s[k].tok) ok = add_bound(r, ss->s[k].tok, ss->s[k].context, ss->s[k].vocab, 0, ss->s[k].aligned);
+    if (ss->s[k].tok) ok = add_bound(r, ss->s[k].tok, ss->s[k].context, ss->s[k].vocab, 0, ss->s[k].reads == READS_ALIGNED);
   if (ok) return r;
   byte_rule_free(r);
   return NULL;

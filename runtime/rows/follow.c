@@ -183,11 +183,11 @@ bool follow_prompt_end(Follow *f, RtError *e) {
   for (int k = 1; k < f->streams->n; k++) {
     const Stream *s = &f->streams->s[k];
     FollowTokens *t = &f->s[k];
-    if ((!s->prompt_only && !s->aligned) || t->ended) continue;
+    if (s->reads == READS_ROW || t->ended) continue;
     if (!copies(f, k) && (!settled_end(t->text, e) || !settle(f, k, e))) return false;
     if (f->n) t->seen[f->n - 1] = (int32_t)t->n;
-    t->ended = s->prompt_only;
-    if (s->aligned && t->text) settled_free(t->text), t->text = NULL;
+    t->ended = s->reads == READS_PROMPT;
+    if (s->reads == READS_ALIGNED && t->text) settled_free(t->text), t->text = NULL;
   }
   return true;
 }
@@ -268,14 +268,14 @@ bool follow_share(const Follow *f, int64_t n, int k, FollowShare *sum, RtError *
   const FollowTokens *t = &f->s[k];
   TokSpan *span = NULL;
   const int32_t *prefix;
-  int64_t read = (s->prompt_only || s->aligned) && f->prompt < n ? f->prompt : n, len = read > 0 ? t->end[read - 1] : 0, ended = 0;
+  int64_t read = s->reads != READS_ROW && f->prompt < n ? f->prompt : n, len = read > 0 ? t->end[read - 1] : 0, ended = 0;
   bool whole = t->own || copies(f, k);            // nothing of it is waited for
   int64_t all = !whole ? tokenizer_encode(s->tok, t->said ? t->said : "", (size_t)len, f->continuation, NULL, &span, e) : 0;
   if (all < 0) return false;
   for (int64_t i = 0; i < n; i++) {
     while (ended < all && span[ended].end <= t->end[i]) ended++;
     sum->visible += t->seen[i];
-    sum->ended += whole || (s->aligned && i >= read) ? t->seen[i] : prefix_of(f, k, &prefix) + ended;
+    sum->ended += whole || (s->reads == READS_ALIGNED && i >= read) ? t->seen[i] : prefix_of(f, k, &prefix) + ended;
   }
   rt_free(span);
   return true;

@@ -16,6 +16,7 @@
 //   - A text of its own (own.h) a stream reads in place of the anchor's: all of it is visible from the first anchor token on.
 #ifndef CALM_RUNTIME_FOLLOW_H
 #define CALM_RUNTIME_FOLLOW_H
+#include "runtime/abi/program.h"
 #include "runtime/text/text.h"
 
 typedef struct Stream {
@@ -24,8 +25,7 @@ typedef struct Stream {
   Settler *rule;               // owned; NULL where tok is
   bool shares;                 // tok is the anchor's: of a text that is not its own it reads the anchor's ids
   bool renders;                // and of a conversation its own template's rendering
-  bool prompt_only;
-  bool aligned;                // behind the prompt its tokens end where the anchor's do
+  Reads reads;
   bool silent;                 // it reads nothing, for nothing reads its models: tok is NULL, and there is no limit to what fits
   int64_t context, vocab;      // smallest over its models: most tokens, and ids must be below vocab
   struct Chat *chat;           // its model's chat template, borrowed; NULL: none (chat.h)

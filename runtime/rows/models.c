@@ -114,7 +114,7 @@ static bool alike(const Models *m, int i, int j) {
 
 // Whether a stream reads of a row what a model does. Tokens that are the anchor's end where the anchor's do.
 static bool reads_alike(const Stream *s, Reads reads, bool shared) {
-  return s->prompt_only == (reads == READS_PROMPT) && (shared || s->aligned == (reads == READS_ALIGNED));
+  return s->reads == reads || (shared && s->reads != READS_PROMPT && reads != READS_PROMPT);
 }
 
 // *k: the stream that model i reads, which may be a new one; *shared: with the anchor's ids.
@@ -143,7 +143,7 @@ static bool choose_stream(Models *m, int i, RtError *e) {
   if (!find_stream(m, i, &k, &shared, e)) return false;
   Stream *s = &m->streams.s[k];
   if (k == m->streams.n) {
-    *s = (Stream){.model = pm->name, .prompt_only = pm->reads == READS_PROMPT, .aligned = pm->reads == READS_ALIGNED, .context = INT32_MAX, .vocab = INT32_MAX, .silent = m->silent[i]};
+    *s = (Stream){.model = pm->name, .reads = pm->reads, .context = INT32_MAX, .vocab = INT32_MAX, .silent = m->silent[i]};
     s->renders = shared && m->tok && !alike(m, i, m->prog->anchor);
     s->shares = shared && m->tok && (m->apart || s->renders);
     if (!shared && !s->silent && !(s->tok = open_tokenizer(m, i, e))) return false;

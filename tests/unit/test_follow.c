@@ -53,8 +53,8 @@ static void open_kit(Kit *k, const char *anchor, const char *augment) {
     k->streams.s[i].tok = open_tokenizer(augment);
     k->streams.s[i].rule = settler_new(k->streams.s[i].tok);
   }
-  k->streams.s[ALIGNED].aligned = true;
-  k->streams.s[PROMPTS].prompt_only = k->streams.s[SHARED].prompt_only = true;
+  k->streams.s[ALIGNED].reads = READS_ALIGNED;
+  k->streams.s[PROMPTS].reads = k->streams.s[SHARED].reads = READS_PROMPT;
   int32_t eos = tokenizer_token_id(k->tok, "</s>");
   k->eos = eos < 0 ? 1 : eos;
   k->ends = (TextEnds){.bos = -1, .eos = &k->eos, .n_eos = 1, .append = k->eos};
@@ -176,14 +176,14 @@ static int64_t cut_alone(const Stream *s, const Said *said, int64_t from, int64_
 // What token a of a row sees of stream i.
 static int64_t shown(const Kit *k, int i, const Said *s, int64_t a, int32_t *ids) {
   const Stream *x = &k->streams.s[i];
-  bool over = (x->prompt_only || x->aligned) && a >= s->prompt - 1;
+  bool over = x->reads != READS_ROW && a >= s->prompt - 1;
   size_t known = over ? s->prompt ? s->said[s->prompt - 1] : 0 : s->said[a];
   const int32_t *prefix;
   if (i == SHARED) return over ? s->prompt : a + 1;
   int64_t np = tokenizer_prefix(x->tok, &prefix);
   if (np) memcpy(ids, prefix, (size_t)np * sizeof *ids);
   np += settled(x, s->continuation, s->text, known, over, ids + np);
-  return np + (x->aligned && over ? cut_alone(x, s, s->prompt, a + 1, ids + np) : 0);
+  return np + (x->reads == READS_ALIGNED && over ? cut_alone(x, s, s->prompt, a + 1, ids + np) : 0);
 }
 
 static bool check_row(const Kit *k, const DataRow *r, const Said *s) {
@@ -659,13 +659,13 @@ static void shares_of(Kit *k, Rng *r, const TextParts *parts, const char *anchor
       if (!follow_share(row->follow, row->n, j, &sum, &e)) fail_msg("%s", e.text);
       const int32_t *prefix;
       const Stream *x = &k->streams.s[j];
-      int64_t read = (x->prompt_only || x->aligned) && s.prompt < row->n ? s.prompt : row->n;
+      int64_t read = x->reads != READS_ROW && s.prompt < row->n ? s.prompt : row->n;
       TokSpan *span = NULL;
       int64_t m = x->tok ? tokenizer_encode(x->tok, s.text, read ? s.said[read - 1] : 0, false, NULL, &span, &e) : 0;
       for (int64_t a = 0; a < row->n; a++) {
         want.visible += row->follow->s[j].seen[a];
         if (!x->tok) want.ended += a < read ? a + 1 : read;
-        else if (x->aligned && a >= read) want.ended += row->follow->s[j].seen[a];
+        else if (x->reads == READS_ALIGNED && a >= read) want.ended += row->follow->s[j].seen[a];
         else for (int64_t t = -tokenizer_prefix(x->tok, &prefix); t < m; t++) want.ended += t < 0 || span[t].end <= (int64_t)s.said[a];
       }
       rt_free(span);
