@@ -215,7 +215,7 @@ static void list(const Doc *d) {
     for (int i = 0; i < d->n; i++)
       if (!strcmp(d->v[i].kind, parts[p].kind)) list_one(&d->v[i]);
   }
-  puts("\ncalmc doc NAME prints one of them whole. The grammar is in dsl/README.md; settings of train and eval are in the README.");
+  puts("\ncalmc doc NAME prints one of them whole. The grammar is in dsl/README.md; settings of train and eval are in MANUAL.md.");
 }
 
 static bool show(const Doc *d, const char *name) {

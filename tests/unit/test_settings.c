@@ -172,9 +172,9 @@ static void batch_unsaid(void **state) {
   json_decref(o), json_decref(said);
 }
 
-// ---- the README's table
+// ---- the table of MANUAL.md
 
-// The row of a setting as the README has it; '|' of a help text would end a cell.
+// The row of a setting as MANUAL.md has it; '|' of a help text would end a cell.
 static void table_row(char *out, size_t room, const Setting *s) {
   size_t n = 0;
   char flag[64];
@@ -188,9 +188,9 @@ static void table_row(char *out, size_t room, const Setting *s) {
   snprintf(out + n, room - n, " |\n");
 }
 
-static void readme(void **state) {
+static void manual(void **state) {
   (void)state;
-  FILE *f = fopen(CALM_SOURCE_DIR "/README.md", "rb");
+  FILE *f = fopen(CALM_SOURCE_DIR "/MANUAL.md", "rb");
   assert_non_null(f);
   static char text[1 << 17], rows[1 << 15] = "| setting | flag | default | |\n|---|---|---|---|\n";
   text[fread(text, 1, sizeof text - 1, f)] = 0;
@@ -198,7 +198,7 @@ static void readme(void **state) {
   for (int i = 0; i < N_SETTINGS; i++) table_row(rows + strlen(rows), sizeof rows - strlen(rows), &setting_row[i]);
   const char *at = strstr(text, rows);
   if (!at) fputs(rows, stderr);
-  if (!at) fail_msg("README.md does not have the settings of runtime/abi/settings.def; the table above is to stand in it");
+  if (!at) fail_msg("MANUAL.md does not have the settings of runtime/abi/settings.def; the table above is to stand in it");
   assert_true(at[strlen(rows)] == '\n');           // and no more
 }
 
@@ -226,6 +226,6 @@ static void numbers(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(numbers), cmocka_unit_test(defaults), cmocka_unit_test(bounds), cmocka_unit_test(files), cmocka_unit_test(kept), cmocka_unit_test(batch_unsaid), cmocka_unit_test(readme)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(numbers), cmocka_unit_test(defaults), cmocka_unit_test(bounds), cmocka_unit_test(files), cmocka_unit_test(kept), cmocka_unit_test(batch_unsaid), cmocka_unit_test(manual)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
