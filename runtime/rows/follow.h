@@ -16,7 +16,7 @@
 //   - A text of its own (own.h) a stream reads in place of the anchor's: all of it is visible from the first anchor token on.
 #ifndef CALM_RUNTIME_FOLLOW_H
 #define CALM_RUNTIME_FOLLOW_H
-#include "runtime/abi/program.h"
+#include "runtime/abi/abi.h"
 #include "runtime/text/text.h"
 
 typedef struct Stream {

@@ -47,6 +47,6 @@ for name in $(sed -n 's/^arch \([A-Za-z0-9_]*\) for \(.*\){$/\1 \2/p' dsl/std/*.
 
 # everything else in one pass, because the lint is run often
 sources=$(find compiler dsl runtime examples tests bench -name '*.[chly]' -o -name '*.def' | sort)
-{ echo "families $families"; rooms; find compiler dsl runtime examples tests bench scripts -type f | sed 's/^/file /'; } | awk -f tests/lint/lint.awk - $sources || bad=1
+{ echo "families $families"; rooms; find compiler dsl runtime examples tests bench scripts *.md -type f | sed 's/^/file /'; } | awk -f tests/lint/lint.awk - $sources || bad=1
 [ $bad = 0 ] && echo "lint: nothing to say"
 exit $bad
