@@ -14,7 +14,7 @@
 typedef struct EngineStreams {
   int n;
   const int *of;               // per model
-  const int64_t *context;      // per stream: most tokens of a sequence
+  const int64_t *context;      // per stream: most tokens of a sequence; 0: none ever, and weights of its models are not read
 } EngineStreams;
 
 // What the entries of the program run on, each kept by a file of this room.

@@ -31,10 +31,10 @@ static int64_t while_packing(const Engine *en) {
   for (int64_t size; before; before = size) {      // all of one size at a time
     size = 0;
     for (int i = 0; i < g->nbuf; i++)
-      if (g->buf[i].kind == BUF_PACKED && g->buf[i].elems < before && g->buf[i].elems > size) size = g->buf[i].elems;
+      if (g->buf[i].kind == BUF_PACKED && engine_packs(en, &g->buf[i]) && g->buf[i].elems < before && g->buf[i].elems > size) size = g->buf[i].elems;
     for (int i = 0; size && i < g->nbuf; i++) {
       const ProgBuf *b = &g->buf[i], *from = &g->buf[b->kind == BUF_PACKED ? b->packed.source : i];
-      if (b->kind != BUF_PACKED || b->elems != size) continue;
+      if (b->kind != BUF_PACKED || !engine_packs(en, b) || b->elems != size) continue;
       done = size_sum(done, engine_buf_bytes(en, b));
       int64_t now = size_sum(done, from->kind == BUF_WEIGHT && b->packed.turned ? engine_buf_bytes(en, from) : 0);
       if (now > most) most = now;
@@ -48,7 +48,7 @@ static int64_t tables_resident(const Engine *en, const Load *l) {
   int64_t sum = 0;
   for (int i = 0; i < en->prog->nbuf; i++) {
     const ProgBuf *b = &en->prog->buf[i];
-    if (b->kind != BUF_WEIGHT || !b->stored.tables) continue;
+    if (b->kind != BUF_WEIGHT || !b->stored.tables || !engine_reads(en, b)) continue;
     int64_t most = 0;
     for (int k = 0; k < l->nstep; k++) {
       int64_t n = l->step[k].entry >= 0 ? l->step[k].tokens[en->stream_of[b->stored.model]] : 0;
@@ -67,7 +67,7 @@ Footprint engine_footprint(const Engine *en, const Load *l) {
     const ProgBuf *b = &g->buf[i];
     bool shared = en->pack && (b->kind == BUF_PACKED || (b->kind == BUF_LIVE && ready));
     if (b->kind == BUF_WEIGHT) f.mapped += engine_buf_bytes(en, b), f.room += b->stored.tables > 1 ? engine_buf_bytes(en, b) : 0;
-    if (b->kind == BUF_PACKED || b->kind == BUF_LIVE || b->kind == BUF_CONST) *(shared ? &f.shared : &f.packed) += engine_buf_bytes(en, b);
+    if ((b->kind == BUF_PACKED && engine_packs(en, b)) || b->kind == BUF_LIVE || b->kind == BUF_CONST) *(shared ? &f.shared : &f.packed) += engine_buf_bytes(en, b);
   }
   if (en->pack) f.mapped = (int64_t)packfile_bytes(en->pack);
   f.tables = tables_resident(en, l);

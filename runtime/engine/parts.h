@@ -12,6 +12,14 @@
 
 static inline int64_t engine_buf_bytes(const Engine *en, const ProgBuf *b) { return prog_buf_bytes(b, engine_precision(en, prog_buf_of(b))); }
 
+// Whether the model of a weight may ever have a token (EngineStreams).
+static inline bool engine_reads(const Engine *en, const ProgBuf *weight) { return en->stream_context[en->stream_of[weight->stored.model]] > 0; }
+// Whether a packed buffer is filled: a matrix of a model without tokens is not even read, and its panels' pages are never touched.
+static inline bool engine_packs(const Engine *en, const ProgBuf *b) {
+  const ProgBuf *from = &en->prog->buf[b->packed.source];
+  return from->kind != BUF_WEIGHT || engine_reads(en, from);
+}
+
 // arena.c
 // Sizes (and, with base, places) the buffers of the given kinds (bits 1 << ProgBufKind) one behind the other.
 int64_t buffers_lay_out(Engine *en, unsigned kinds, char *base);

@@ -102,17 +102,25 @@ static void give_back(Packing *p, const ProgBuf *b, int64_t done, int64_t ntasks
   p->given = done == ntasks ? 0 : read;
 }
 
-// After a slice of a call. Other calls than packing write nothing that is packed.
+// What a call packs; NULL: nothing. Other calls than packing write nothing that is packed.
+static const ProgBuf *packs(const Engine *en, const int64_t *args) {
+  for (int i = 0; i < en->prog->nbuf; i++)
+    if (en->prog->buf[i].kind == BUF_PACKED && (int64_t)(intptr_t)en->buf[i] == args[RT_PACK_TO]) return &en->prog->buf[i];
+  return NULL;
+}
+
+static bool wanted(void *user, const int64_t *args) {
+  const Packing *p = user;
+  const ProgBuf *b = packs(p->en, args);
+  return !b || engine_packs(p->en, b);
+}
+
+// After a slice of a call.
 static void packed_some(void *user, const int64_t *args, int64_t done, int64_t ntasks) {
   Packing *p = user;
-  const Prog *g = p->en->prog;
-  for (int i = 0; i < g->nbuf; i++) {
-    const ProgBuf *b = &g->buf[i];
-    if (b->kind != BUF_PACKED || (int64_t)(intptr_t)p->en->buf[i] != args[RT_PACK_TO]) continue;
-    give_back(p, b, done, ntasks);
-    if (done == ntasks) p->done += engine_buf_bytes(p->en, b);
-    break;
-  }
+  const ProgBuf *b = packs(p->en, args);
+  if (b) give_back(p, b, done, ntasks);
+  if (b && done == ntasks) p->done += engine_buf_bytes(p->en, b);
   if (p->done < p->total) rt_progress("packing the weights", p->done, p->total);
 }
 
@@ -121,9 +129,9 @@ void weights_pack(Engine *en) {
   RT_IN_PHASE(RT_PHASE_PACK);
   Packing p = {.en = en};
   for (int i = 0; i < en->prog->nbuf; i++)
-    if (en->prog->buf[i].kind == BUF_PACKED) p.total += engine_buf_bytes(en, &en->prog->buf[i]);
-  pool_watch(en->pool, packed_some, SLICE, &p);
+    if (en->prog->buf[i].kind == BUF_PACKED && engine_packs(en, &en->prog->buf[i])) p.total += engine_buf_bytes(en, &en->prog->buf[i]);
+  pool_watch(en->pool, &(PoolWatch){wanted, packed_some, SLICE, &p});
   engine_run(en, en->entry[ENTRY_INIT], NULL);
-  pool_watch(en->pool, NULL, 0, NULL);
+  pool_watch(en->pool, NULL);
   rt_progress("packing the weights", p.total, p.total);
 }

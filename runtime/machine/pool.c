@@ -41,9 +41,7 @@ struct RtPool {
   int threads, started, rooms; // in use; that run, the caller included; with a room
   void *mem, *held;            // the block that the pool lies in, aligned; its threads, by the call (rt_object)
   Worker *worker;                                  // threads of them; worker[0] is the caller
-  PoolAfter *after;
-  int64_t slice;
-  void *after_user;
+  const PoolWatch *watch;      // NULL: nobody
 };
 
 static void relax(void) { __builtin_ia32_pause(); }
@@ -179,19 +177,21 @@ void pool_run(RtPool *p, RtKernel *fn, int64_t ntasks, const int64_t *args) { ru
 void pool_call(RtPool *p, int64_t kernel, RtKernel *fn, int64_t ntasks, int64_t phase, const int64_t *args) {
   Meter *m = atomic_load_explicit(&p->meter, memory_order_relaxed);
   double from = m ? rt_now() : 0;
-  int64_t slice = p->after ? p->slice : ntasks;
+  const PoolWatch *w = p->watch;
+  if (w && !w->before(w->user, args)) return;
+  int64_t slice = w ? w->slice : ntasks;
   for (int64_t done = 0, n; done < ntasks; done += n) {
     int64_t left = phase - done % phase, rest = ntasks - done < left ? ntasks - done : left;
     n = rest < slice ? rest : slice;
     run(p, (int32_t)kernel, fn, done, n, args);
-    if (p->after) p->after(p->after_user, args, done + n, ntasks);
+    if (w) w->after(w->user, args, done + n, ntasks);
   }
   if (m) meter_call(m, kernel, args, from, rt_now());
 }
 
 void pool_measure(RtPool *p, Meter *m) { atomic_store(&p->meter, m); }
 
-void pool_watch(RtPool *p, PoolAfter *after, int64_t slice, void *user) { p->after = after, p->slice = slice, p->after_user = user; }
+void pool_watch(RtPool *p, const PoolWatch *w) { p->watch = w; }
 
 // Measured by what runs: a kernel that is the same in every precision is one, of the first.
 void rt_parallel(const RtCtx *ctx, int64_t of, int64_t kernel, int64_t ntasks, int64_t phase, const int64_t *args) {

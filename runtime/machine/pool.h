@@ -2,6 +2,7 @@
 // of threads.
 #ifndef CALM_RUNTIME_POOL_H
 #define CALM_RUNTIME_POOL_H
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "runtime/abi/abi.h"
@@ -20,8 +21,12 @@ void pool_run(RtPool *p, RtKernel *fn, int64_t ntasks, const int64_t *args);
 void pool_call(RtPool *p, int64_t kernel, RtKernel *fn, int64_t ntasks, int64_t phase, const int64_t *args);
 // m counts calls from now on, which is as long as it is there; NULL: nobody does.
 void pool_measure(RtPool *p, Meter *m);
-// after(user, args, done, ntasks) is called on the caller's thread when the first `done` tasks of a call of generated code are, after every `slice`
-// of them and after the last; NULL: no more.
-typedef void PoolAfter(void *user, const int64_t *args, int64_t done, int64_t ntasks);
-void pool_watch(RtPool *p, PoolAfter *after, int64_t slice, void *user);
+// Who watches the calls of generated code, on the caller's thread; NULL: nobody any more.
+typedef struct PoolWatch {
+  bool (*before)(void *user, const int64_t *args);           // false: the call is left out
+  void (*after)(void *user, const int64_t *args, int64_t done, int64_t ntasks);    // when the first `done` tasks are, after every `slice` of them and after the last
+  int64_t slice;
+  void *user;
+} PoolWatch;
+void pool_watch(RtPool *p, const PoolWatch *w);
 #endif

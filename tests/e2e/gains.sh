@@ -32,6 +32,9 @@ run app x.st $T --ablate aug
 grep -q '^aug: left out (2 connections)$' err || fail "it is not said: $(cat err)"
 same x.st alone.st "without its augment the anchor is another"
 "$STCMP" x.st as_is.st --key '*.logits' --differ 1e-3 >/dev/null || fail "the augment changes nothing: nothing is tested here"
+# nor are its matrices packed, which are those of 40 rows
+packed() { run app x.st $T --profile "$@"; sed -n '/ packing$/,$p' err | grep -c 'x 40$\|pack 40 ' || :; }
+[ "$(packed)" = 3 ] && [ "$(packed --scale aug=0)" = 0 ] && [ "$(packed --ablate 'aug.3->base.4')" = 3 ] || fail "what is packed with and without an augment: $(cat err)"
 for chunk in "" "--chunk 7"; do
   run app x.st $T --scale 'aug.1->base.2=0.5' --ablate 'aug.3->base.4' $chunk
   run other y.st $T --ablate 'aug.3->base.4' $chunk

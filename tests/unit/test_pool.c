@@ -44,13 +44,20 @@ static void every_task_once(void **state) {
   }
 }
 
-// A call that is watched is run in slices: every task once, and those before a look are done.
+// A call that is watched is run in slices: every task once, and those before a look are done; one that is not wanted is not run.
 enum { WATCHED = 103 };
 typedef struct Looks {
   atomic_int *hits;
   int64_t last;
   int n;
+  bool unwanted;
 } Looks;
+
+static bool wanted(void *user, const int64_t *args) {
+  const Looks *l = user;
+  assert_ptr_equal(l->hits, (atomic_int *)args[0]);
+  return !l->unwanted;
+}
 
 static void look(void *user, const int64_t *args, int64_t done, int64_t ntasks) {
   Looks *l = user;
@@ -69,10 +76,13 @@ static void calls_in_slices(void **state) {
       Looks l = {.hits = hits};
       int64_t args[] = {(int64_t)hits};
       memset(hits, 0, sizeof hits);
-      pool_watch(p, look, slice, &l);
+      pool_watch(p, &(PoolWatch){wanted, look, slice, &l});
       pool_call(p, 0, count_task, WATCHED, WATCHED, args);
       assert_true(l.last == WATCHED && l.n == (WATCHED + slice - 1) / slice);
-      pool_watch(p, NULL, 0, NULL);
+      l.unwanted = true;
+      pool_call(p, 0, count_task, WATCHED, WATCHED, args);
+      assert_int_equal(l.n, (WATCHED + slice - 1) / slice);
+      pool_watch(p, NULL);
       pool_call(p, 0, count_task, WATCHED, WATCHED, args);
       for (int i = 0; i < WATCHED; i++) assert_int_equal(hits[i], 2);
       pool_free(p);
