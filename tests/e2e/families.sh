@@ -92,6 +92,23 @@ agree() {      # agree DIR SED SED: the two changes mean the same
 }
 agree qwen3_b 's/"rope_theta": 100.0/"rope_theta": 100.0, "rope_parameters": { "rope_type": "default", "rope_theta": 9.0 }/' 's/"use_cache": true/"use_cache": false/'
 agree gemma3_b 's/"factor": 2.0/"factor": 2.0, "rope_theta": 77.0/' 's/"rope_theta": 300.0/"rope_theta": 77.0/'
+# what transformers takes where a config.json is silent, said: the same graph
+alike() {      # alike DIR SED SED
+  echo 'anchor base = "m"' >spec.calm
+  change "$1" "$2"
+  "$CALMC" build --emit=graph spec.calm >one.graph || fail "'$2' of $1"
+  change "$1" "$3"
+  "$CALMC" build --emit=graph spec.calm >two.graph || fail "'$3' of $1"
+  cmp one.graph two.graph || fail "'$2' and '$3' of $1 differ"
+}
+rope='"rope_parameters": {[^}]*}' yarn='"rope_parameters": {"rope_type": "yarn", "beta_fast": 32.0, "beta_slow": 1.0, "original_max_position_embeddings"'
+alike gpt_oss_moe_a "s/ $rope,//" "s/$rope/$yarn: 4096, \"factor\": 32.0, \"truncate\": false}/"
+alike ministral3_a "s/ $rope,//" "s/$rope/$yarn: 16384, \"rope_theta\": 1e6, \"factor\": 16.0, \"mscale\": 1.0, \"mscale_all_dim\": 1.0, \"llama_4_scaling_beta\": 0.1}/"
+alike apertus_a "s/ $rope,//" "s/$rope/\"rope_parameters\": {\"rope_type\": \"llama3\", \"rope_theta\": 1.2e7, \"factor\": 8.0, \"original_max_position_embeddings\": 8192, \"low_freq_factor\": 1.0, \"high_freq_factor\": 4.0}/"
+alike gemma2_a 's/ "attn_logit_softcapping": [0-9.]*,//; s/ "final_logit_softcapping": [0-9.]*,//' 's/"attn_logit_softcapping": [0-9.]*/"attn_logit_softcapping": 50/; s/"final_logit_softcapping": [0-9.]*/"final_logit_softcapping": 30/'
+alike phi3_b 's/ "original_max_position_embeddings": 32, "pad/ "pad/' 's/"original_max_position_embeddings": 32, "pad/"original_max_position_embeddings": 4096, "pad/'
+alike starcoder2_a 's/ "num_key_value_heads": 2,//' 's/"use_cache": true/"use_cache": false/'
+alike qwen2_moe_a 's/ "num_experts_per_tok": [0-9]*,//' 's/"num_experts_per_tok": [0-9]*/"num_experts_per_tok": 4/'
 # a head of its own in the file goes before the tie, as transformers has it
 for own in qwen3_b gemma3_b gpt2_b; do
   change $own 's/"tie_word_embeddings": false/"tie_word_embeddings": true/'
