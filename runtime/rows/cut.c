@@ -49,11 +49,21 @@ bool cut_refuse_own(const Follow *f, int by, RtError *e) {
                        s->model, (long long)f->s[by].n, plural(f->s[by].n), streams_narrow(f->streams, by), (long long)s->context, plural(s->context));
 }
 
+// So many tokens of the prompt are too few to drop, and so many are all that may be: the first token has nothing to be predicted from.
+static int64_t too_few(const CutRules *c, const CutRow *r) { return r->n > c->context ? r->n - c->context - 1 : 0; }
+static int64_t all_of(const CutRow *r) { return r->prompt - (r->keep ? r->keep : 1); }
+
+// Does the row without its prompt fit?
+static bool attempt_bare(const CutRules *c, const CutRow *r, CutDone *d, bool *fits, RtError *e) {
+  *fits = false;
+  return all_of(r) <= too_few(c, r) || attempt(c, r, all_of(r), d, fits, e);
+}
+
 // The fewest tokens of the prompt to drop, by halves: what other streams make of less text is, but for a token or two, less.
 static bool cut_prompt(const CutRules *c, const CutRow *r, int by, CutDone *d, RtError *e) {
-  int64_t lo = r->n > c->context ? r->n - c->context - 1 : 0, hi = r->prompt - (r->keep ? r->keep : 1);    // the first token has nothing to be predicted from
-  bool fits = false;
-  if (hi > lo && !attempt(c, r, hi, d, &fits, e)) return false;
+  int64_t lo = too_few(c, r), hi = all_of(r);
+  bool fits;
+  if (!attempt_bare(c, r, d, &fits, e)) return false;
   int own = !fits && d->follow ? cut_own_over(d->follow) : 0;
   if (own) return cut_refuse_own(d->follow, own, e);
   if (!fits) return refuse(c, r, by, ", and so is what is left without its prompt, which is all that too_long = truncate cuts; too_long = skip leaves such rows out", e);
@@ -66,6 +76,14 @@ static bool cut_prompt(const CutRules *c, const CutRow *r, int by, CutDone *d, R
   return d->drop == hi || attempt(c, r, hi, d, &fits, e);
 }
 
+// What can be done about a row that is an error.
+static const char *way_out(const CutRules *c, const CutRow *r, CutDone *d) {
+  bool fits;
+  RtError ignored;
+  return attempt_bare(c, r, d, &fits, &ignored) && fits ? "; too_long = skip leaves such rows out, truncate cuts their prompts from the left"
+                                                        : ", and so is what is left without its prompt; too_long = skip leaves such rows out";
+}
+
 bool cut_row(const CutRules *c, const CutRow *r, CutDone *d, RtError *e) {
   bool fits;
   *d = (CutDone){0};
@@ -74,8 +92,7 @@ bool cut_row(const CutRules *c, const CutRow *r, CutDone *d, RtError *e) {
   if (ok && !fits) {
     d->out = c->too_long == TOO_LONG_skip;
     if (c->too_long != TOO_LONG_skip && by && d->follow->s[by].own) ok = cut_refuse_own(d->follow, by, e);
-    else if (c->too_long == TOO_LONG_error)
-      ok = refuse(c, r, by, "; too_long = skip leaves such rows out, truncate cuts their prompts from the left", e);
+    else if (c->too_long == TOO_LONG_error) ok = refuse(c, r, by, way_out(c, r, d), e);
     else if (!d->out) ok = cut_prompt(c, r, by, d, e);
     d->by = by;
   }

@@ -62,7 +62,7 @@ large 90000 0 >large.jsonl
 ./app train --data large.jsonl --check >said 2>err || fail "--check: $(cat err)"
 grep -q '^large.jsonl: 90000 rows of about .* tokens (.* labelled; by a sample of [0-9]* rows), 45000 of them so short that their bytes tell that nothing is cut: nothing wrong' said || fail "--check says: $(cat said)"
 grep -q '^large.jsonl: 45000 rows are longer than new.s context of 12 tokens and left out' err || fail "--check says nothing of rows that are left out: $(cat err)"
-expect 1 '^error: large.jsonl:2: the row of 19 tokens is longer than new.s context of 12 tokens; too_long = skip' ./app train --data large.jsonl --check --too-long error
+expect 1 '^error: large.jsonl:2: the row of 19 tokens is longer than new.s context of 12 tokens, and so is what is left without its prompt; too_long = skip' ./app train --data large.jsonl --check --too-long error
 
 # --- what bytes decide is not tokenized: rows that cannot be longer than the context; what is longer is found among them, beforehand and beside a training
 made wide 16 32 1 2 2 64 10000 >wide.calm

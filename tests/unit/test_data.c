@@ -86,6 +86,8 @@ static void pairs(void **state) {
   f.o.context = 3;
   const char *longer = "{\"prompt\": \"^a\", \"completion\": \"77\"}\n{\"prompt\": \"^aa\", \"completion\": \"\"}\n";
   bad(&f, longer, ":1: the row of 4 tokens is longer than the model's context of 3 tokens; too_long = skip leaves such rows out, truncate cuts their prompts from the left");
+  const char *longest = "{\"prompt\": \"^aaaa\", \"completion\": \"777\"}";
+  bad(&f, longest, ":1: the row of 8 tokens is longer than the model's context of 3 tokens, and so is what is left without its prompt; too_long = skip leaves such rows out");
   f.o.too_long = TOO_LONG_skip;
   d = good(&f, longer, &cut);
   assert_true(d->n == 1 && cut == 0 && d->limit->out == 1 && d->looked == 2);
@@ -98,7 +100,7 @@ static void pairs(void **state) {
   same(d->row[0].ids, (int32_t[]){9, 42, 42}, 3);
   same(d->row[0].labels, (int32_t[]){-100, 42, 42}, 3);
   data_free(d);
-  bad(&f, "{\"prompt\": \"^aaaa\", \"completion\": \"777\"}", ":1: the row of 8 tokens is longer than the model's context of 3 tokens, and so is what is left without its prompt");
+  bad(&f, longest, ":1: the row of 8 tokens is longer than the model's context of 3 tokens, and so is what is left without its prompt, which is all that too_long = truncate cuts");
   close_fixture(&f);
 }
 
