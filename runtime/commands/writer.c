@@ -37,9 +37,10 @@ static void emit(Printer *p, const char *text, size_t n, bool last) {
 }
 
 int64_t writer_most(const Models *m, const Options *o, int64_t prompt, const char **why) {
-  int64_t room = m->context - prompt, asked = o->max_tokens, own = m->how.max_new_tokens;
+  int64_t room = m->context - prompt, asked = o->max_tokens, own = m->how.max_new_tokens, whole = m->how.max_length;
   *why = "--max-tokens";
   if (asked == OPT_UNSET && own >= 0) asked = own, *why = "max_new_tokens of generation_config.json (more: --max-tokens)";
+  if (asked == OPT_UNSET && whole >= 0) asked = whole > prompt ? whole - prompt : 0, *why = "max_length of generation_config.json, prompt and answer (more: --max-tokens)";
   if (asked == OPT_UNSET) asked = GENERATE_TOKENS, *why = "the default of " GENERATE_TOKENS_TEXT " tokens (more: --max-tokens)";
   if (asked < room) return asked;
   *why = "the end of the context";

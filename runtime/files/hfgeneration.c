@@ -13,14 +13,14 @@ bool hfgeneration_read(HfGeneration *g, const char *what, const json_t *said, Rt
       {"min_p", offsetof(HfGeneration, min_p), 0, 1},
       {"repetition_penalty", offsetof(HfGeneration, repetition_penalty), 1e-6, 1e6},
   };
-  *g = (HfGeneration){.max_new_tokens = -1, .top_k = -1};
+  *g = (HfGeneration){.max_new_tokens = -1, .max_length = -1, .top_k = -1};
   for (size_t i = 0; i < sizeof REAL / sizeof *REAL; i++) {
     double *at = (double *)(void *)((char *)g + REAL[i].at);
     *at = NAN;
     if (!rtj_get_real_in(what, said, REAL[i].key, REAL[i].low, REAL[i].high, at, e)) return false;
   }
   return rtj_get_bool(what, said, "do_sample", &g->do_sample, e) && rtj_get_int_in(what, said, "max_new_tokens", 1, INT32_MAX, &g->max_new_tokens, e) &&
-         rtj_get_int_in(what, said, "top_k", 0, INT32_MAX, &g->top_k, e);
+         rtj_get_int_in(what, said, "max_length", 1, INT32_MAX, &g->max_length, e) && rtj_get_int_in(what, said, "top_k", 0, INT32_MAX, &g->top_k, e);
 }
 
 // Whether a value leaves generation as it is.

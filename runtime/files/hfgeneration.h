@@ -10,7 +10,7 @@ enum { HF_TOP_K = 50 };        // transformers' own where a file samples and nam
 
 typedef struct HfGeneration {
   bool do_sample;              // false: greedy, whatever the rest says
-  int64_t max_new_tokens, top_k;                               // -1: not named
+  int64_t max_new_tokens, max_length, top_k;                   // -1: not named; max_length counts the prompt, and nothing beside max_new_tokens
   double temperature, top_p, min_p, repetition_penalty;        // NaN: not named
 } HfGeneration;
 

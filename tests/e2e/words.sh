@@ -136,6 +136,9 @@ generation() { sed -i "s/^{/{ $1, /" model/generation_config.json; }
 cp model/generation_config.json before.json
 generation '"max_new_tokens": 5'
 expect 0 ', 5 tokens at .*; stopped by max_new_tokens of generation_config.json (more: --max-tokens)$' ./alone generate --prompt ab --ignore-eos
+cp before.json model/generation_config.json; generation '"max_length": 7'
+expect 0 '^2 prompt tokens in .*, 5 tokens at .*; stopped by max_length of generation_config.json, prompt and answer (more: --max-tokens)$' ./alone generate --prompt ab --ignore-eos
+expect 0 ' 0 tokens; stopped by max_length of ' ./alone generate --prompt abababababab --ignore-eos
 expect 0 ', 7 tokens at .*; stopped by --max-tokens$' ./alone generate --prompt ab --ignore-eos --max-tokens 7
 for n in 0 -3 4294967299 2.5 '"many"'; do
   cp before.json model/generation_config.json; generation "\"max_new_tokens\": $n"
