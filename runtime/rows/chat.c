@@ -128,6 +128,12 @@ static bool wants_text(const ChatRules *r, int k) {
 
 static bool of_tools(const Chat *chat, const Conversation *c) { return c->tools && chat->hf.tools_apart; }
 
+// What a template makes of no message at all is asked for where an answer is the first.
+static bool begins_with_answer(RtError *e) {
+  RtError why = *e;
+  return rt_fail(e, "the conversation begins with an answer, and its chat template renders none that is empty (%.800s)", why.text);
+}
+
 // Stream k's text of the first n messages.
 static bool text_of(const ChatRules *r, int k, const Conversation *c, size_t n, bool prompt, Rendered *out, RtError *e) {
   Chat *source = r->streams->s[k].chat;
@@ -135,7 +141,7 @@ static bool text_of(const ChatRules *r, int k, const Conversation *c, size_t n, 
   if (source && !chat) return false;
   if (chat && chat->template && of_tools(chat, c))
     return rt_fail_about(e, RT_ABOUT_TEMPLATE, "%s has a template of its own for conversations with tools (tool_use), which is not read here", chat->hf.from);
-  if (chat && chat->template) return render(chat, c, n, prompt, &r->date, out, e);
+  if (chat && chat->template) return render(chat, c, n, prompt, &r->date, out, e) || (!n && begins_with_answer(e));
   if (chat && chat->why) return rt_fail(e, "%s", chat->why);
   if (k == 0) return rt_fail_about(e, RT_ABOUT_TEMPLATE, "a conversation needs a chat template, and model %s has none (chat_template.jinja, or chat_template of tokenizer_config.json)", r->streams->s[0].model);
   join_contents(c, n, prompt, out);

@@ -168,6 +168,9 @@ expect 1 'a conversation needs a chat template.*give one: --chat-template' scrip
 expect 1 '20230229: expected a day' ./app generate --chat --prompt x --date 20230229
 printf '{{ messages }}\n{{ x | nothing }}' >bad.jinja
 expect 1 "bad.jinja:2: there is no filter 'nothing'" ./app generate --chat --prompt x --chat-template bad.jinja
+printf '{{ messages[0].role }}{%% for m in messages %%}{{ m.content }}.{%% endfor %%}' >first.jinja
+echo '{"messages": [{"role": "assistant", "content": "a"}, {"role": "user", "content": "b"}, {"role": "assistant", "content": "c"}]}' >first.jsonl
+expect 1 'error: first.jsonl:1: the conversation begins with an answer, and its chat template renders none that is empty (first.jinja:1: ' ./app eval --data first.jsonl --metric loss --chat-template first.jinja
 # a template for tools besides is not that of other conversations
 cp llama/chat_template.jinja keep.jinja; rm llama/chat_template.jinja
 mv llama/tokenizer_config.json keep.json 2>/dev/null || :
