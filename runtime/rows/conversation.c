@@ -95,6 +95,20 @@ static bool take_sharegpt(Conversation *c, const json_t *row, RtError *e) {
   return true;
 }
 
+// Earlier turns beside Alpaca's keys: [["asked", "answered"], …].
+static bool take_history(Conversation *c, const json_t *row, RtError *e) {
+  static const char *const roles[] = {"user", "assistant"};
+  const json_t *all = rtj_has(row, "history");
+  if (all && !json_is_array(all)) return rt_fail(e, "\"history\": expected an array of [\"asked\", \"answered\"], found %s", rtj_kind(all));
+  for (size_t i = 0; i < json_array_size(all); i++)
+    for (size_t k = 0; k < 2; k++) {
+      const json_t *turn = json_array_get(all, i), *said = json_array_get(turn, k);
+      if (json_array_size(turn) != 2 || !json_is_string(said)) return rt_fail(e, "\"history\": turn %zu: expected [\"asked\", \"answered\"]", i + 1);
+      json_array_append_new(c->messages, said_by(roles[k], said));
+    }
+  return true;
+}
+
 static bool take_alpaca(Conversation *c, const json_t *row, bool asks, RtError *e) {
   static const char *const keys[] = {"instruction", "input", "output"};
   const bool optional[] = {false, true, asks};
@@ -114,10 +128,11 @@ static bool take_alpaca(Conversation *c, const json_t *row, bool asks, RtError *
   }
   c->messages = json_array();
   take_system(c, row);
+  bool ok = take_history(c, row, e);
   json_array_append_new(c->messages, said_by("user", asked));
   if (json_is_string(v[2])) json_array_append_new(c->messages, said_by("assistant", v[2]));
   json_decref(asked);
-  return true;
+  return ok;
 }
 
 bool conversation_read(Conversation *c, const json_t *row, bool asks, RtError *e) {

@@ -409,6 +409,9 @@ static void forms(void **state) {
       {"{\"instruction\": \"do\", \"input\": \"it\", \"output\": \"done\"}", "[{\"role\": \"user\", \"content\": \"do\\n\\nit\"}, {\"role\": \"assistant\", \"content\": \"done\"}]"},
       {"{\"instruction\": \"do\", \"input\": \"\", \"output\": \"done\", \"system\": \"s\"}",
        "[{\"role\": \"system\", \"content\": \"s\"}, {\"role\": \"user\", \"content\": \"do\"}, {\"role\": \"assistant\", \"content\": \"done\"}]"},
+      {"{\"instruction\": \"do\", \"output\": \"done\", \"history\": [[\"a\", \"b\"]], \"system\": \"s\"}",
+       "[{\"role\": \"system\", \"content\": \"s\"}, {\"role\": \"user\", \"content\": \"a\"}, {\"role\": \"assistant\", \"content\": \"b\"},"
+       " {\"role\": \"user\", \"content\": \"do\"}, {\"role\": \"assistant\", \"content\": \"done\"}]"},
       {"{\"messages\": null, \"instruction\": \"do\", \"output\": \"done\", \"text\": \"Below. do. done\"}",
        "[{\"role\": \"user\", \"content\": \"do\"}, {\"role\": \"assistant\", \"content\": \"done\"}]"},
   };
@@ -427,6 +430,9 @@ static void forms(void **state) {
       {"{\"conversations\": [{\"from\": \"dog\", \"value\": \"x\"}]}", "found \"dog\""},
       {"{\"conversations\": [{\"from\": \"human\"}]}", "expected a string as \"value\""},
       {"{\"instruction\": \"x\"}", "\"output\": expected a string, found nothing"},
+      {"{\"instruction\": \"x\", \"output\": \"y\", \"history\": \"z\"}", "\"history\": expected an array of [\"asked\", \"answered\"], found a string"},
+      {"{\"instruction\": \"x\", \"output\": \"y\", \"history\": [[\"a\", \"b\"], [\"a\"]]}", "\"history\": turn 2: expected"},
+      {"{\"instruction\": \"x\", \"output\": \"y\", \"history\": [{\"a\": 1, \"b\": 2}]}", "\"history\": turn 1: expected"},
       {"{\"messages\": [{\"role\": \"user\", \"content\": \"x\"}], \"tools\": 1}", "\"tools\": expected an array"},
   };
   for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
