@@ -4,7 +4,7 @@
 //
 // writes DIR/
 //   compose.jsonl            what every row of the table trains on: pairs, Swahili text, a few hundred Swahili problems (each `repeat` times)
-//   expert.jsonl             what m_A is trained further on: Swahili text, and pairs that compose.jsonl has not
+//   expert.jsonl             what m_A is trained further on: Swahili text
 //   english.jsonl            what m_B is trained further on: English problems
 //   {compose,expert,english}_dev.jsonl   development parts, by which settings may be chosen
 //   translation.jsonl ntrex.jsonl problems.jsonl   the tests, of fixed rows whatever SEED is
@@ -17,9 +17,9 @@
 #include "examples/low_resource/problems.h"
 
 enum { PAIR_SHORTEST = 10, PAIR_LONGEST = 220, TEXT_LONGEST = 600, LAST_TRAIN = 300, LAST_DEV = 400, BORDER = 10 };
-enum { PAIRS, EXPERT_PAIRS, TEXT, EXPERT_TEXT, GSM, REPEAT, DEV, TEST, N_SIZES };
+enum { PAIRS, TEXT, EXPERT_TEXT, GSM, REPEAT, DEV, TEST, N_SIZES };
 static Size sizes[N_SIZES] = {
-    {"pairs", 12000}, {"expert_pairs", 14000}, {"text", 2000}, {"expert_text", 40000}, {"gsm8k", 120}, {"repeat", 4}, {"dev", 150}, {"test", 500},
+    {"pairs", 12000}, {"text", 2000}, {"expert_text", 40000}, {"gsm8k", 120}, {"repeat", 4}, {"dev", 150}, {"test", 500},
 };
 
 typedef struct Maker {
@@ -56,7 +56,7 @@ static void hold_pairs(Maker *m, const char *from, const char *to, int want, Row
   rows_cut(out, want);
 }
 
-// lafand's development part: some pairs for compose.jsonl's, others, and their Swahili side as text, for expert.jsonl's.
+// lafand's development part: some pairs for compose.jsonl's, the Swahili side of others for expert.jsonl's.
 static void hold_development(Maker *m, int each) {
   Rows pairs = {0};
   hold_pairs(m, "translation/lafand-en-swa/dev.swa", "translation/lafand-en-swa/dev.en", 2 * each, &pairs);
@@ -65,13 +65,13 @@ static void hold_development(Maker *m, int each) {
     const char *prompt = json_string_value(json_object_get(pairs.row[i], "prompt")), *from = strchr(prompt, ' ') + 1;
     char *text = strndup(from, strcspn(from, "\n"));
     rows_add(&m->expert_dev, text ? row_text(text, "text") : NULL);
-    rows_add(&m->expert_dev, pairs.row[i]);
+    json_decref(pairs.row[i]);
     free(text);
   }
   free(pairs.row);
 }
 
-// lafand's training part: pairs for the composition, others for m_A, and its Swahili side as text. A sentence is taken once.
+// lafand's training part: pairs for the composition, and its Swahili side as text. A sentence is taken once.
 static void train_pairs(Maker *m) {
   Lines a, b;
   Rows pairs = {0};
@@ -85,11 +85,8 @@ static void train_pairs(Maker *m) {
     if (fits(a.line[i], PAIR_LONGEST) && fits(b.line[i], PAIR_LONGEST)) rows_add(&pairs, pair_row(a.line[i], b.line[i], i + 1));
   }
   rows_shuffle(&pairs, &m->seed);
-  for (int i = 0; i < pairs.n; i++) {
-    if (i < sizes[PAIRS].value) rows_add(&m->compose, pairs.row[i]);
-    else if (i - sizes[PAIRS].value < sizes[EXPERT_PAIRS].value) rows_add(&m->expert, pairs.row[i]);
-    else json_decref(pairs.row[i]);
-  }
+  rows_cut(&pairs, sizes[PAIRS].value);
+  for (int i = 0; i < pairs.n; i++) rows_add(&m->compose, pairs.row[i]);
   free(pairs.row);
   printf("lafand: %d training pairs dropped that a held-out part has\n", dropped);
 }
