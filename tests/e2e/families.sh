@@ -107,6 +107,7 @@ alike ministral3_a "s/ $rope,//" "s/$rope/$yarn: 16384, \"rope_theta\": 1e6, \"f
 alike apertus_a "s/ $rope,//" "s/$rope/\"rope_parameters\": {\"rope_type\": \"llama3\", \"rope_theta\": 1.2e7, \"factor\": 8.0, \"original_max_position_embeddings\": 8192, \"low_freq_factor\": 1.0, \"high_freq_factor\": 4.0}/"
 alike gemma2_a 's/ "attn_logit_softcapping": [0-9.]*,//; s/ "final_logit_softcapping": [0-9.]*,//' 's/"attn_logit_softcapping": [0-9.]*/"attn_logit_softcapping": 50/; s/"final_logit_softcapping": [0-9.]*/"final_logit_softcapping": 30/'
 alike phi3_b 's/ "original_max_position_embeddings": 32, "pad/ "pad/' 's/"original_max_position_embeddings": 32, "pad/"original_max_position_embeddings": 4096, "pad/'
+alike neo_a 's/ "attention_layers": \[[^]]*\],//; s/"attention_types": \[.*\] \]/"attention_types": [[["local"], 1], [["global"], 1]]/' 's/"attention_layers": \[[^]]*\]/"attention_layers": ["local", "global"]/'
 alike starcoder2_a 's/ "num_key_value_heads": 2,//' 's/"use_cache": true/"use_cache": false/'
 alike qwen2_moe_a 's/ "num_experts_per_tok": [0-9]*,//' 's/"num_experts_per_tok": [0-9]*/"num_experts_per_tok": 4/'
 # a head of its own in the file goes before the tie, as transformers has it
