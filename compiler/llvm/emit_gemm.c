@@ -105,15 +105,30 @@ static int64_t tiles(const Kernel *k) {
   return fused ? (k->paired ? k->nmat : 1) * tile_bytes(k) : 0;
 }
 
+static LLVMValueRef panels_at(Cg *g, const Kernel *k, int m, LLVMValueRef col) {
+  int arg = KARG(GEMM, packed) + m;
+  Dtype dt = cg_panel(g, k, arg);
+  return cg_at(g, cg_dtype(g, dt), cg_arg_ptr(g, arg), cg_mul(g, cg_udiv(g, col, cg_i64(g, PANEL)), cg_i64(g, panel_elems(dt, k->GEMM.K))));
+}
+
+// What a few rows meet after this part of a block, whose tasks are `cols` columns each: the other matrix's of the same task, or the next task's of the thread.
+static LLVMValueRef panels_after(Cg *g, const Kernel *k, int m, const Block *b, LLVMValueRef cols) {
+  if (k->paired && m + 1 < k->nmat) return panels_at(g, k, m + 1, b->c0);
+  LLVMValueRef threads = cg_max(g, cg_arg_word(g, 2 + k->narg), cg_i64(g, 1));
+  LLVMValueRef then = cg_add(g, b->c0, cg_mul(g, threads, cols)), at = panels_at(g, k, m, then);      // behind a matrix lies the one that is met next
+  return k->paired ? cg_select(g, cg_lt(g, then, cg_i64(g, k->N[0])), panels_at(g, k, 0, then), at) : at;
+}
+
 // One matrix's part of a block, to C.
-static void product(Cg *g, const Kernel *k, int m, const Block *b, LLVMValueRef C, LLVMValueRef stride) {
+static void product(Cg *g, const Kernel *k, int m, const Block *b, LLVMValueRef cols, LLVMValueRef C, LLVMValueRef stride) {
   int arg = KARG(GEMM, packed) + m;
   Dtype dt = cg_panel(g, k, arg);
   LLVMValueRef K = cg_i64(g, k->GEMM.K), panel = cg_i64(g, panel_elems(dt, k->GEMM.K));
   LLVMValueRef A = cg_at(g, g->f32, cg_arg_ptr(g, KARG(GEMM, x)), cg_mul(g, b->r0, K));
-  LLVMValueRef B = cg_at(g, cg_dtype(g, dt), cg_arg_ptr(g, arg), cg_mul(g, cg_udiv(g, b->c0, cg_i64(g, PANEL)), panel));
-  MmCall c = {.A = mm_rows(DT_F32, A, K), .B = mm_packed(dt, B, panel), .C = mm_rows(DT_F32, C, stride), .pairs = cg_in_pairs(g, dt),
+  MmCall c = {.A = mm_rows(DT_F32, A, K), .B = mm_packed(dt, panels_at(g, k, m, b->c0), panel), .C = mm_rows(DT_F32, C, stride), .pairs = cg_in_pairs(g, dt),
               .M = b->rows, .N = b->cols, .K = K};
+  if (mm_widened(dt, c.pairs))
+    c.next = cg_select(g, cg_lt(g, b->rows, cg_i64(g, MM_FEW + 1)), panels_after(g, k, m, b, cols), LLVMConstNull(g->ptr)), c.next_panel = panel;
   if (dt != DT_I8) {
     cg_mm(g, &c);
     return;
@@ -137,12 +152,12 @@ static void epilogue(Cg *g, const Kernel *k, int prog, LLVMValueRef *tile, LLVMV
 
 static void one_matrix(Cg *g, const Kernel *k, int m, LLVMValueRef cols, const Block *b) {
   if (!k->prog[m].n) {
-    product(g, k, m, b, output_at(g, KARG(GEMM, packed) + k->nmat + m, b, k->N[m]), cg_i64(g, k->N[m]));
+    product(g, k, m, b, cols, output_at(g, KARG(GEMM, packed) + k->nmat + m, b, k->N[m]), cg_i64(g, k->N[m]));
     return;
   }
   LLVMValueRef tile[MAX_MATS] = {0};
   tile[m] = tile_at(g, 0, tile_bytes(k));
-  product(g, k, m, b, tile[m], cols);
+  product(g, k, m, b, cols, tile[m], cols);
   epilogue(g, k, m, tile, cols, b);
 }
 
@@ -150,7 +165,7 @@ static void paired(Cg *g, const Kernel *k, LLVMValueRef cols, const Block *b) {
   LLVMValueRef tile[MAX_MATS];
   for (int m = 0; m < k->nmat; m++) {
     tile[m] = tile_at(g, m, tile_bytes(k));
-    product(g, k, m, b, tile[m], cols);
+    product(g, k, m, b, cols, tile[m], cols);
   }
   epilogue(g, k, 0, tile, cols, b);
 }
@@ -177,25 +192,33 @@ void emit_GEMM(Cg *g, const Kernel *k) {
 }
 
 // ---- transposed: the same panels, re-packed for the other direction
-static int64_t column_blocks_t(const Kernel *k) { return ceil_div(k->N[0], COLS_T); }
+// An even number of tasks, so that two threads end together: of an odd number of blocks of rows and of columns one more of columns, for which fewer panels are
+// re-packed anew than for more of rows.
+typedef struct CutT { LLVMValueRef row_blocks, column_blocks, cols; } CutT;
 
-// Blocks of rows, of nearly equal size; where columns are in an odd number of blocks an even one, so that two threads end together.
-static LLVMValueRef row_blocks_t(Cg *g, const Kernel *k, LLVMValueRef rows) {
-  LLVMValueRef blocks = cg_ceildiv(g, rows, ROWS_T);
-  return cg_select(g, cg_lt(g, rows, cg_i64(g, SHARED_T)), blocks, even(g, blocks, cg_i64(g, column_blocks_t(k))));
+static CutT cut_t(Cg *g, const Kernel *k, LLVMValueRef rows) {
+  int64_t N = k->N[0], few = ceil_div(N, COLS_T), many = few + (few % 2 && N > 2 * PANEL);
+  CutT c = {.row_blocks = cg_ceildiv(g, rows, ROWS_T)};
+  LLVMValueRef odd = cg_lt(g, cg_i64(g, 0), cg_urem(g, c.row_blocks, cg_i64(g, 2))), shared = cg_lt(g, cg_i64(g, SHARED_T - 1), rows);
+  LLVMValueRef more = LLVMBuildAnd(g->b, odd, shared, "");
+  int64_t cols[2];
+  for (int i = 0; i < 2; i++) cols[i] = few ? ceil_div(ceil_div(N, i ? many : few), 2 * PANEL) * 2 * PANEL : PANEL;       // tiles are of two panels
+  c.column_blocks = cg_select(g, more, cg_i64(g, ceil_div(N, cols[1])), cg_i64(g, few)), c.cols = cg_select(g, more, cg_i64(g, cols[1]), cg_i64(g, cols[0]));
+  return c;
 }
 
 LLVMValueRef tasks_GEMM_T(Cg *g, const Kernel *k, LLVMValueRef rows, LLVMValueRef *ptr) {
   (void)ptr;
-  return cg_mul(g, row_blocks_t(g, k, rows), cg_i64(g, column_blocks_t(k)));
+  CutT c = cut_t(g, k, rows);
+  return cg_mul(g, c.row_blocks, c.column_blocks);
 }
 
 static Block block_t(Cg *g, const Kernel *k) {
-  LLVMValueRef blocks = row_blocks_t(g, k, cg_rows(g)), rb = cg_urem(g, cg_task(g), blocks), cb = cg_udiv(g, cg_task(g), blocks);
-  int64_t across = column_blocks_t(k), cols = across ? ceil_div(ceil_div(k->N[0], across), PANEL) * PANEL : PANEL;
-  Block b = {.c0 = cg_mul(g, cb, cg_i64(g, cols))};
-  rows_of(g, &b, rb, blocks);
-  b.cols = cg_min(g, cg_i64(g, cols), cg_sub(g, cg_i64(g, k->N[0]), b.c0));
+  CutT c = cut_t(g, k, cg_rows(g));
+  LLVMValueRef rb = cg_urem(g, cg_task(g), c.row_blocks), cb = cg_udiv(g, cg_task(g), c.row_blocks);
+  Block b = {.c0 = cg_mul(g, cb, c.cols)};
+  rows_of(g, &b, rb, c.row_blocks);
+  b.cols = cg_min(g, c.cols, cg_sub(g, cg_i64(g, k->N[0]), b.c0));
   return b;
 }
 

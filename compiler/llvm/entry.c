@@ -85,7 +85,7 @@ static LLVMValueRef launch_table(Cg *g, const Plan *p) {
 static int max_words(const Plan *p) {
   int most = 0;
   for (int i = 0; i < p->nkernel; i++) most = p->kernel[i].narg > most ? p->kernel[i].narg : most;
-  return most + 2;
+  return most + 3;
 }
 
 static LLVMTypeRef run_type(Cg *g) {
@@ -116,6 +116,8 @@ static LLVMValueRef run_function(Cg *g, const Plan *p, LLVMValueRef launch) {
   CgIf source = cg_if(g, cg_lt(g, cg_i64(g, -1), w[W_SOURCE_SYM]));
   cg_store(g, extent(g, ctx, w[W_SOURCE_SYM]), further);
   cg_endif(g, &source);
+  LLVMValueRef threads = word(g, ctx, cg_i64(g, offsetof(RtCtx, threads) / sizeof(int64_t)));
+  cg_store(g, threads, cg_at(g, g->i64, args, cg_add(g, w[W_NBUF], cg_i64(g, 2))));
   LLVMValueRef one[3] = {ctx, args, w[W_OF]};
   cg_call(g, launch_type(g), cg_load(g, g->ptr, cg_at(g, g->ptr, launch, w[W_KERNEL])), one, 3);
   cg_set(g, at_var, cg_add(g, at, cg_add(g, w[W_NBUF], cg_i64(g, W_BUFS))));

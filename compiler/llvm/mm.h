@@ -13,7 +13,6 @@ enum {
   MM_FEW_STRIDE = MM_FEW_KC + 16,
   MM_AHEAD = 4096,             // bytes that each panel of a tile is prefetched ahead, to L2
   MM_AHEAD_FOUR = 1024,        // of four side by side: the processor sees them too
-  MM_AHEAD_WIDENED = 512,      // to L1, where numbers are widened: loads then wait so long for their turn that none runs ahead by itself
   MM_UNROLL = 2,                // more let the scheduler gather loads until accumulators are spilled
 };
 
@@ -24,6 +23,9 @@ typedef struct MmKernel {
   bool pairs;
   const char *suffix;          // of its symbols
 } MmKernel;
+
+// Whether panels do not lie in memory as they are multiplied.
+static inline bool mm_widened(Dtype B, bool pairs) { return B == DT_I8 || (B != DT_F32 && !pairs); }
 
 // Parameters of calm_mm_<isa>, in order: the contract of cg_mm (cg.h), every distance written out.
 #define MM_PARAMS(X)                                                                                                    \

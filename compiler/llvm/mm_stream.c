@@ -1,5 +1,5 @@
 // Products of few rows, which take as long as their panels take to be read: the rows are copied once, and panels go by in runs as long as they are, each line
-// once and prefetched, several panels side by side, so that enough lines are under way; of int8 a group ahead. Of an output it is the same chain over k in the same order, so
+// once and prefetched, several panels side by side, so that enough lines are under way; of widened ones a tile ahead. Of an output it is the same chain over k in the same order, so
 // its bits are those that it has among many rows.
 #include "llvm/mm.h"
 
@@ -54,11 +54,14 @@ LLVMValueRef mm_emit_few(Cg *g, const Isa *isa, const MmKernel *kernel) {
   LLVMValueRef from = cg_at(g, g->f32, arg[MM_A], cg_add(g, cg_mul(g, row.i, arg[MM_A_ROW]), k0));
   mm_copy_a(g, kernel->pairs, cg_at(g, g->f32, copy, cg_mul(g, row.i, cg_i64(g, MM_FEW_STRIDE))), from, arg[MM_A_ROW], cg_i64(g, 1), cg_i64(g, 1), k);
   cg_loop_end(g, &row);
+  LLVMValueRef wanted = LLVMBuildICmp(g->b, LLVMIntNE, arg[MM_NEXT], null, "");
+  LLVMValueRef next = cg_select(g, wanted, arg[MM_NEXT], cg_at(g, cg_dtype(g, kernel->B), arg[MM_B], cg_mul(g, cg_ceildiv(g, arg[MM_N], PANEL), arg[MM_B_PANEL])));
+  next = cg_select(g, cg_lt(g, cg_add(g, l.i, cg_i64(g, 1)), passes), mm_pass_panel(g, kernel, arg[MM_B], arg[MM_B_K], cg_add(g, k0, len)), next);
   LLVMValueRef acc = LLVMBuildOr(g->b, arg[MM_ACC], LLVMBuildZExt(g->b, cg_lt(g, zero, k0), g->i64, ""), "");
   LLVMValueRef call[MMR_COUNT] = {[MMR_A] = copy, [MMR_B] = mm_pass_panel(g, kernel, arg[MM_B], arg[MM_B_K], k0),
                                   [MMR_B_K] = arg[MM_B_K], [MMR_B_PANEL] = arg[MM_B_PANEL], [MMR_C] = arg[MM_C], [MMR_C_ROW] = arg[MM_C_ROW],
                                   [MMR_N] = arg[MM_N], [MMR_K] = word == 2 ? cg_ceildiv(g, k, 2) : k, [MMR_ACC] = acc, [MMR_TAIL] = null,
-                                  [MMR_FETCH] = null, [MMR_FETCH_PANEL] = zero, [MMR_FETCH_K] = zero, [MMR_LEAD] = zero, [MMR_AFTER] = null};
+                                  [MMR_FETCH] = null, [MMR_FETCH_PANEL] = zero, [MMR_FETCH_K] = zero, [MMR_LEAD] = zero, [MMR_AFTER] = next};
   mm_call_rows(g, rows, most, arg[MM_M], call);
   cg_endif(g, &some);
   cg_loop_end(g, &l);

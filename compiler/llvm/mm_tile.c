@@ -15,7 +15,8 @@ typedef struct Tile {          // where a tile reads and writes
   LLVMValueRef A, b[4], c, crs, K, acc;
   LLVMValueRef bks;            // NULL: PANEL, a constant, so that the loads of the inner loop are base + constant
   LLVMValueRef fetch, fps, fks;   // lines to bring to L2 on the side: distances per panel, per k (bytes); fetch NULL: none
-  LLVMValueRef turn, leap;     // few rows: from so many k on `leap` bytes further, of int8 from the last group on; NULL: nowhere
+  LLVMValueRef turn, leap;     // few rows: from so many k on `leap` bytes further; NULL: nowhere
+  LLVMValueRef behind, portion, gap;   // few rows that meet widened panels: the panels that come after these, `portion` bytes of each, `gap` behind it; NULL: none
   int m, p, stride;            // stride: words between rows of A
   int level;                   // of the cache they are brought to, as cg_fetch has it; 0: L2
   const MmKernel *kernel;
@@ -31,7 +32,7 @@ static LLVMValueRef c_at(Cg *g, const Tile *t, int i, int p) {
 
 // What streams along k beside A: pointers into p panels, and into the lines to fetch.
 typedef struct Streams {
-  LLVMValueRef b[4], fetch;
+  LLVMValueRef b[4], fetch, end;       // end: of the panel of Tile.behind that fetch is in
 } Streams;
 
 static LLVMValueRef advance(Cg *g, LLVMValueRef var, LLVMValueRef floats) {
@@ -52,6 +53,16 @@ static void fetch_lines(Cg *g, const Tile *t, const Streams *s, int steps) {
       LLVMValueRef at = cg_at(g, g->i8, cg_at(g, g->i8, from, cg_mul(g, t->fps, cg_i64(g, p))), cg_mul(g, t->fks, cg_i64(g, (int64_t)u * steps / lines)));
       cg_fetch(g, at, t->level ? t->level : 2);
     }
+}
+
+// So many bytes more of the panels behind, in the order in which they lie: memory reads one run, however many panels are multiplied side by side.
+static void fetch_behind(Cg *g, const Tile *t, const Streams *s, int64_t bytes) {
+  if (!t->behind) return;
+  LLVMValueRef from = cg_get(g, g->ptr, s->fetch), end = cg_get(g, g->ptr, s->end);
+  for (int64_t at = 0; at < bytes; at += LINE) cg_fetch(g, cg_at(g, g->i8, from, cg_i64(g, at)), 2);
+  LLVMValueRef next = cg_at(g, g->i8, from, cg_i64(g, bytes)), inside = LLVMBuildICmp(g->b, LLVMIntULT, next, end, "");
+  cg_set(g, s->fetch, cg_select(g, inside, next, cg_at(g, g->i8, next, t->gap)));
+  cg_set(g, s->end, cg_select(g, inside, end, cg_at(g, g->i8, end, cg_add(g, t->portion, t->gap))));
 }
 
 static LLVMValueRef words(Cg *g, LLVMValueRef v) { return LLVMBuildBitCast(g->b, v, g->v16i32, ""); }
@@ -96,11 +107,10 @@ static void steps(Cg *g, const Tile *t, LLVMValueRef *acc, LLVMValueRef k, const
 
 static LLVMValueRef whole_steps(Cg *g, LLVMValueRef k) { return cg_sub(g, k, cg_urem(g, k, cg_i64(g, MM_UNROLL))); }
 
-// `steps` of the four rows that words of int8 hold: numbers as they are multiplied, each made once, the scales in registers. The lines `ahead` bytes further
-// come near meanwhile, unless it is NULL.
-static void quad_steps(Cg *g, const Tile *t, LLVMValueRef *acc, LLVMValueRef k, const Streams *s, const Int8Scales *scales, LLVMValueRef ahead, int steps) {
+// `steps` of the four rows that words of int8 hold: numbers as they are multiplied, each made once, the scales in registers.
+static void quad_steps(Cg *g, const Tile *t, LLVMValueRef *acc, LLVMValueRef k, const Streams *s, const Int8Scales *scales, int steps) {
   LLVMValueRef word[4];
-  for (int p = 0; ahead && p < t->p; p++) cg_fetch(g, cg_at(g, g->i8, cg_get(g, g->ptr, s->b[p]), ahead), 2);
+  fetch_behind(g, t, s, (int64_t)t->p * INT8_QUAD * PANEL);
   for (int p = 0; p < t->p; p++) word[p] = cg_load(g, g->v16i32, advance(g, s->b[p], cg_i64(g, INT8_QUAD * PANEL / 4)));
   for (int u = 0; u < steps; u++) {
     LLVMValueRef b[4];
@@ -123,17 +133,17 @@ static void quad_steps(Cg *g, const Tile *t, LLVMValueRef *acc, LLVMValueRef k, 
 static void group_loop(Cg *g, const Tile *t, LLVMValueRef *acc, const Streams *s) {
   int each = t->kernel->pairs ? 2 : 1, quad = INT8_QUAD / each;
   CgLoop groups = cg_loop(g, cg_i64(g, 0), t->K, INT8_GROUP / each);
-  LLVMValueRef next = cg_add(g, groups.i, cg_i64(g, INT8_GROUP / each)), end = cg_min(g, t->K, next), ahead = NULL;
-  if (t->leap) ahead = cg_select(g, cg_lt(g, next, t->K), cg_i64(g, panel_elems(DT_I8, INT8_GROUP)), t->leap);
+  LLVMValueRef next = cg_add(g, groups.i, cg_i64(g, INT8_GROUP / each)), end = cg_min(g, t->K, next);
+  fetch_behind(g, t, s, (int64_t)t->p * INT8_SCALE_BYTES * PANEL);
   Int8Scales scales[4];
   for (int p = 0; p < t->p; p++) scales[p] = mm_group_scales(g, advance(g, s->b[p], cg_i64(g, INT8_SCALE_BYTES * PANEL / 4)));
   LLVMValueRef whole = cg_sub(g, end, cg_urem(g, end, cg_i64(g, quad)));
   CgLoop l = cg_loop(g, groups.i, whole, quad);
-  quad_steps(g, t, acc, l.i, s, scales, ahead, quad);
+  quad_steps(g, t, acc, l.i, s, scales, quad);
   cg_loop_end(g, &l);
   for (int left = 1; left < quad; left++) {        // the last rows of all
     CgIf rest = cg_if(g, LLVMBuildICmp(g->b, LLVMIntEQ, cg_sub(g, end, whole), cg_i64(g, left), ""));
-    quad_steps(g, t, acc, whole, s, scales, NULL, left);
+    quad_steps(g, t, acc, whole, s, scales, left);
     cg_endif(g, &rest);
   }
   cg_loop_end(g, &groups);
@@ -146,6 +156,7 @@ static void plain_loop(Cg *g, const Tile *t, LLVMValueRef *acc, const Streams *s
     if (part) cg_set(g, s->fetch, cg_at(g, g->i8, cg_get(g, g->ptr, s->fetch), t->leap));
     l = cg_loop(g, part ? turn : cg_i64(g, 0), part ? whole : turn, MM_UNROLL);
     fetch_lines(g, t, s, MM_UNROLL);
+    fetch_behind(g, t, s, (int64_t)t->p * MM_UNROLL * step_bytes(t->kernel));
     steps(g, t, acc, l.i, s, MM_UNROLL);
     cg_loop_end(g, &l);
   }
@@ -160,6 +171,7 @@ static void tile(Cg *g, const Tile *t) {
   for (int i = 0; i < t->m * t->p; i++) acc[i] = cg_var(g, g->v16f32, zero);
   for (int p = 0; p < t->p; p++) s.b[p] = cg_var(g, g->ptr, t->b[p]);
   if (t->fetch) s.fetch = cg_var(g, g->ptr, t->fetch);
+  if (t->behind) s.fetch = cg_var(g, g->ptr, t->behind), s.end = cg_var(g, g->ptr, cg_at(g, g->i8, t->behind, t->portion));
   CgIf chain = cg_if(g, LLVMBuildICmp(g->b, LLVMIntEQ, t->acc, cg_i64(g, MM_GOES_ON), ""));
   for (int i = 0; i < t->m; i++)
     for (int p = 0; p < t->p; p++) cg_set(g, acc[i * t->p + p], cg_load16(g, c_at(g, t, i, p)));
@@ -190,19 +202,28 @@ static LLVMValueRef fetch_at(Cg *g, LLVMValueRef *arg, LLVMValueRef n, int p) {
   return cg_select(g, here, at, arg[MMR_AFTER]);
 }
 
-// Few rows: each stream of panels is read ahead, at the end of its panel into the one that it goes on with, p further.
-static void read_ahead(Cg *g, Tile *t, LLVMValueRef elems) {
-  bool widened = t->kernel->B != DT_F32 && !t->kernel->pairs;
-  int64_t step = step_bytes(t->kernel), ahead = (widened ? MM_AHEAD_WIDENED : t->p < 4 ? MM_AHEAD : MM_AHEAD_FOUR) / step;
-  t->level = widened ? 3 : 2;
-  LLVMValueRef panel = cg_mul(g, elems, cg_i64(g, dtype_size(t->kernel->B)));
-  if (t->kernel->B == DT_I8) {                 // by groups: from the last of a panel to the first that comes behind
-    LLVMValueRef groups = cg_ceildiv(g, t->K, INT8_GROUP / (t->kernel->pairs ? 2 : 1)), last = cg_sub(g, groups, cg_i64(g, 1));
-    t->leap = cg_sub(g, cg_mul(g, panel, cg_i64(g, t->p)), cg_mul(g, last, cg_i64(g, panel_elems(DT_I8, INT8_GROUP))));
-    return;
-  }
+// Few rows that meet panels as they lie: each stream of panels is read ahead, at the end of its panel into the one that it goes on with, p further.
+static void read_ahead(Cg *g, Tile *t, LLVMValueRef panel) {
+  int64_t step = step_bytes(t->kernel), ahead = (t->p < 4 ? MM_AHEAD : MM_AHEAD_FOUR) / step;
   t->fetch = cg_at(g, g->i8, t->b[0], cg_i64(g, ahead * step)), t->fps = panel, t->fks = cg_i64(g, step);
   t->turn = cg_sub(g, t->K, cg_i64(g, ahead)), t->leap = cg_sub(g, cg_mul(g, panel, cg_i64(g, t->p)), cg_mul(g, t->K, cg_i64(g, step)));
+}
+
+// Few rows whose panels are widened: while a tile is multiplied from L2, all of the next one comes there. Widening leaves loads no time to run ahead, and so many
+// streams of which each is read ahead get half of what one run does.
+static void read_behind(Cg *g, Tile *t, LLVMValueRef *arg, LLVMValueRef n, LLVMValueRef panel) {
+  LLVMValueRef more = cg_lt(g, cg_add(g, n, cg_i64(g, (int64_t)t->p * PANEL)), arg[MMR_N]);
+  t->portion = cg_mul(g, t->K, cg_i64(g, step_bytes(t->kernel)));
+  if (t->kernel->B == DT_I8)
+    t->portion = cg_mul(g, cg_ceildiv(g, t->K, INT8_GROUP / (t->kernel->pairs ? 2 : 1)), cg_i64(g, panel_elems(DT_I8, INT8_GROUP)));
+  t->gap = cg_sub(g, panel, t->portion);
+  t->behind = cg_select(g, more, cg_at(g, g->i8, t->b[0], cg_mul(g, panel, cg_i64(g, t->p))), arg[MMR_AFTER]);
+}
+
+static void read_few(Cg *g, Tile *t, LLVMValueRef *arg, LLVMValueRef n) {
+  LLVMValueRef panel = cg_mul(g, arg[MMR_B_PANEL], cg_i64(g, dtype_size(t->kernel->B)));
+  if (mm_widened(t->kernel->B, t->kernel->pairs)) read_behind(g, t, arg, n, panel);
+  else read_ahead(g, t, panel);
 }
 
 // Tiles of p whole panels while that many columns are left.
@@ -214,7 +235,7 @@ static void whole_panels(Cg *g, LLVMValueRef *arg, LLVMValueRef nvar, int m, int
   Tile t = {.A = arg[MMR_A], .bks = arg[MMR_B_K], .c = cg_at(g, g->f32, arg[MMR_C], n), .crs = arg[MMR_C_ROW], .K = arg[MMR_K], .acc = arg[MMR_ACC],
             .m = m, .p = p, .stride = few ? MM_FEW_STRIDE : MM_ASTRIDE, .kernel = kernel};
   for (int i = 0; i < p; i++) t.b[i] = panel_at(g, kernel->B, arg[MMR_B], arg[MMR_B_PANEL], n, cg_i64(g, i));
-  if (few) read_ahead(g, &t, arg[MMR_B_PANEL]);
+  if (few) read_few(g, &t, arg, n);
   else if (!t.bks && p < 4 && kernel->B != DT_I8) t.fetch = fetch_at(g, arg, n, p), t.fps = arg[MMR_FETCH_PANEL], t.fks = arg[MMR_FETCH_K];      // four streams are seen by the processor itself
   tile(g, &t);
   cg_set(g, nvar, cg_add(g, n, step));
@@ -247,7 +268,7 @@ static void last_panels(Cg *g, LLVMValueRef *arg, LLVMValueRef nvar, int m, bool
   t.b[0] = panel_at(g, kernel->B, arg[MMR_B], arg[MMR_B_PANEL], n, cg_i64(g, 0));
   if (kernel->B == DT_F32 && !few) t.b[0] = cg_select(g, part, arg[MMR_TAIL], t.b[0]);
   if (arg[MMR_B_K]) t.bks = cg_select(g, part, width, arg[MMR_B_K]);
-  else if (few) read_ahead(g, &t, arg[MMR_B_PANEL]);
+  else if (few) read_few(g, &t, arg, n);
   else if (kernel->B != DT_I8) t.fetch = fetch_at(g, arg, n, 1), t.fps = arg[MMR_FETCH_PANEL], t.fks = arg[MMR_FETCH_K];
   t.c = cg_select(g, part, tmp, c);
   t.crs = cg_select(g, part, width, arg[MMR_C_ROW]);
@@ -280,7 +301,8 @@ void mm_rows_body(Cg *g, int m, bool packed, bool few, const MmKernel *kernel) {
   for (unsigned i = 0; i < MMR_COUNT; i++) arg[i] = LLVMGetParam(g->fn, i);
   if (packed) arg[MMR_B_K] = NULL;
   LLVMValueRef nvar = cg_var(g, g->i64, cg_i64(g, 0));
-  for (int p = 4; p > 1; p /= 2)               // few rows take several panels at once: enough independent chains
+  // few rows take several panels at once: enough independent chains, and of widened ones, of which the first tile of a task may not be near yet, no more
+  for (int p = few && mm_widened(kernel->B, kernel->pairs) ? 2 : 4; p > 1; p /= 2)
     if (fits(g->isa, m, p, kernel)) whole_panels(g, arg, nvar, m, p, few, kernel);
   last_panels(g, arg, nvar, m, few, kernel);
 }

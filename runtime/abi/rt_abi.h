@@ -46,6 +46,7 @@ typedef struct RtCtx {
   const int64_t *precision;    // of a call's products: by the model that it is of, and one; 0: of none
   int64_t nkernel;
   struct RtPool *pool;
+  int64_t threads;             // of the pool: from a task to what its thread probably takes next; 0: unknown
 } RtCtx;
 typedef void RtEntry(const RtCtx *ctx);
 

@@ -69,7 +69,7 @@ static void run(Engine *en, int entry, Step *s) {
   }
   for (int i = 0; i < p->nsym; i++) en->sym[i] = engine_extent(en, &p->sym[i], s);
   arena_arrange(en, entry);
-  RtCtx ctx = {.buf = en->buf, .sym = en->sym, .kernel = en->kernel, .precision = en->precision, .nkernel = p->nkernel, .pool = en->pool};
+  RtCtx ctx = {.buf = en->buf, .sym = en->sym, .kernel = en->kernel, .precision = en->precision, .nkernel = p->nkernel, .pool = en->pool, .threads = pool_threads(en->pool)};
   en->rt->entries[entry](&ctx);
 }
 

@@ -91,7 +91,7 @@ void rt_parallel(const RtCtx *ctx, int64_t of, int64_t kernel, int64_t ntasks, i
   c->ntasks = ntasks;
   for (int64_t done = 0, n; done < ntasks; done += n) {
     n = ntasks - done < phase ? ntasks - done : phase;
-    for (int64_t i = n - 1; i >= 0; i--) fn(done + i, args, c->h->scratch);
+    for (int64_t i = 0; i < n; i++) fn(done + (c->h->bare ? i : n - 1 - i), args, c->h->scratch);
   }
 }
 

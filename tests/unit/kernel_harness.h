@@ -26,7 +26,7 @@ void harness_run(HarnessKernel *h, int64_t rows, void *const *arg, int n);
 // The same where argument 0 has rows of its own (untake).
 void harness_run_from(HarnessKernel *h, int64_t rows, int64_t arg0_rows, void *const *arg, int n);
 void harness_add(HarnessKernel *h, int64_t rows, void *const *arg, int n);      // the same, adding to what is there (dw)
-void harness_bare(HarnessKernel *h);                         // for timing: the scratch is no longer filled before a run
+void harness_bare(HarnessKernel *h);                         // for timing: the scratch is no longer filled before a run, and tasks run in their order
 int64_t harness_last_tasks(const HarnessKernel *h);          // tasks of the last run
 void harness_free(HarnessKernel *h);
 #endif
