@@ -88,6 +88,12 @@ void chat_close(Chat *c) {
 
 static bool is_answer(const Conversation *c, size_t i) { return !strcmp(json_string_value(json_object_get(json_array_get(c->messages, i), "role")), "assistant"); }
 
+// Said, but not to be learned: "weight": 0.
+static bool is_left(const Conversation *c, size_t i) {
+  const json_t *weight = json_object_get(json_array_get(c->messages, i), "weight");
+  return json_is_number(weight) && json_number_value(weight) == 0;
+}
+
 static bool begins(const Rendered *whole, const Rendered *part) { return part->n <= whole->n && !memcmp(whole->text, part->text, part->n); }
 
 typedef struct Text { Bytes b; TemplateRun *run; size_t n_runs; } Text;
@@ -230,7 +236,11 @@ static bool encode_part(const ChatRules *r, const char *text, size_t begin, size
   return ok;
 }
 
-typedef struct Answer { size_t begin, end; bool marked; } Answer;      // bytes that are trained on; marked: by a generation block, as they are
+typedef struct Answer {
+  size_t begin, end;           // bytes of the rendering
+  bool marked;                 // by a generation block: trained on as they are
+  bool left;                   // not trained on
+} Answer;
 
 // Each answer begins a token: generation begins there.
 static bool encode(const ChatRules *r, const Rendered *text, const Answer *a, size_t n, Tokens *t, RtError *e) {
@@ -256,7 +266,7 @@ static bool ends_turn(const ChatRules *r, int32_t id) { return text_ends_at(r->e
 static bool label(const ChatRules *r, const Tokens *t, const Answer *a, size_t content, int32_t *labels) {
   for (int64_t i = 0; i < t->n; i++) {
     if ((size_t)t->span[i].begin < a->begin || (size_t)t->span[i].begin >= a->end) continue;
-    labels[i] = t->ids[i];
+    if (!a->left) labels[i] = t->ids[i];
     if (!a->marked && (size_t)t->span[i].begin >= content && ends_turn(r, t->ids[i])) return true;
   }
   return a->marked;
@@ -335,23 +345,24 @@ static bool fit_row(const ChatRules *r, const Sides *x, const char *what, ChatRo
 
 // ---- rows
 
-// What is trained on in the anchor's text, ascending. only: of this answer alone (-1: of all).
+// The answers in the anchor's text, ascending, which are trained on but for those that are left. only: of this answer alone (-1: of all).
 static size_t answers(const ChatRules *r, const Conversation *c, const Side *s, int64_t only, Answer *out) {
   const Rendered *t = &s->r;
   size_t n = 0, last = json_array_size(c->messages);
-  if (r->all) return out[0] = (Answer){0, t->n, true}, 1;
+  if (r->all) return out[0] = (Answer){0, t->n, true, false}, 1;
   if (template_marks_generation(anchors(r)->template)) {
     for (size_t i = 0; i < t->n_runs; i++) {
       const TemplateRun *u = &t->run[i];
       if (!u->generated || (only >= 0 && u->end <= s->start[only])) continue;
       if (n && out[n - 1].end == u->begin) out[n - 1].end = u->end;
-      else out[n++] = (Answer){u->begin, u->end, true};
+      else out[n++] = (Answer){u->begin, u->end, true, false};
+      if (u->message >= 0 && is_left(c, (size_t)u->message)) out[n - 1].left = true;
     }
     return n;
   }
   for (size_t i = 0; i < last; i++) {
     if (!is_answer(c, i) || (only >= 0 && (size_t)only != i)) continue;
-    out[n++] = (Answer){s->start[i], s->stop[i], false};
+    out[n++] = (Answer){s->start[i], s->stop[i], false, is_left(c, i)};
   }
   return n;
 }
@@ -414,7 +425,7 @@ static bool make_row(const ChatRules *r, const Conversation *c, Side *side, int6
     for (int64_t i = 0; i <= t.n; i++) row->labels[i] = -100;
     for (size_t i = 0; i < n; i++) ended = label(r, &t, &a[i], content_end(text, &a[i]), row->labels);
     int64_t said = t.n;
-    if (!ended && is_answer(c, json_array_size(c->messages) - 1) && r->ends->append >= 0) t.ids[t.n] = row->labels[t.n] = r->ends->append, t.n++;
+    if (!ended && !a[n - 1].left && is_answer(c, json_array_size(c->messages) - 1) && r->ends->append >= 0) t.ids[t.n] = row->labels[t.n] = r->ends->append, t.n++;
     if (t.n) row->labels[0] = -100;                        // nothing stands before it to predict it from
     while (row->prompt_n < t.n && row->labels[row->prompt_n] == -100) row->prompt_n++;
     row->ids = t.ids, row->n = t.n;
@@ -441,7 +452,7 @@ bool chat_rows(const ChatRules *r, const Conversation *c, ChatRow **rows, int *n
   *rows = rt_alloc(messages + 1, sizeof **rows), *n = 0;
   if (ok && (grows || r->all)) ok = make_row(r, c, side, -1, &(*rows)[(*n)++], &apart, e), grows = !apart, *n -= apart;
   for (size_t i = 0; ok && !grows && !r->all && i < messages; i++) {
-    if (!is_answer(c, i)) continue;
+    if (!is_answer(c, i) || is_left(c, i)) continue;
     for (int k = 0; ok && k < streams; k++) {
       side_free(&side[k]);
       if (wants_text(r, k)) ok = read_turn(r, k, c, i, &side[k], e);

@@ -32,10 +32,19 @@ static bool check_part(const json_t *part) {
          (strcmp(json_string_value(json_object_get(part, "type")), "text") != 0 || json_is_string(json_object_get(part, "text")));
 }
 
+// OpenAI's "weight" of an answer.
+static bool check_weight(const json_t *m, const char *key, size_t i, RtError *e) {
+  const json_t *weight = json_object_get(m, "weight");
+  double w = json_number_value(weight);
+  if (!weight || json_is_null(weight) || (json_is_number(weight) && (w == 0 || w == 1))) return true;
+  return json_is_number(weight) ? rt_fail(e, "\"%s\": message %zu: expected 0 or 1 as \"weight\", found %g", key, i + 1, w) : wrong(e, key, i, "0 or 1 as \"weight\"", weight);
+}
+
 static bool check_message(const json_t *m, const char *key, size_t i, RtError *e) {
   if (!json_is_object(m)) return wrong(e, key, i, "an object with \"role\" and \"content\"", m);
   const json_t *role = json_object_get(m, "role"), *content = json_object_get(m, "content");
   if (!json_is_string(role)) return wrong(e, key, i, "a string as \"role\"", role);
+  if (!check_weight(m, key, i, e)) return false;
   if (json_is_string(content) || json_is_null(content)) return true;
   if (!content && (json_object_get(m, "tool_calls") || json_object_get(m, "reasoning_content") || json_object_get(m, "tool_responses"))) return true;
   if (!json_is_array(content)) return wrong(e, key, i, "a string, or an array of parts, as \"content\"", content);
@@ -90,7 +99,10 @@ static bool take_sharegpt(Conversation *c, const json_t *row, RtError *e) {
     if (!json_is_string(value)) return wrong(e, key, i, "a string as \"value\"", value);
     const char *role = role_of(json_string_value(from));
     if (!role) return rt_fail(e, "\"conversations\": message %zu: expected human, gpt, system or tool as \"from\", found \"%.40s\"", i + 1, json_string_value(from));
-    json_array_append_new(c->messages, said_by(role, value));
+    json_t *said = said_by(role, value);
+    if (json_object_get(one, "weight")) json_object_set(said, "weight", json_object_get(one, "weight"));
+    json_array_append_new(c->messages, said);
+    if (!check_weight(one, key, i, e)) return false;
   }
   return true;
 }

@@ -186,6 +186,48 @@ static void trained(void **state) {
   conversation_free(&c);
 }
 
+// "weight": 0 of an answer: the same tokens, of which those of that answer are not trained on; where each answer is a row of its own, it has none.
+static void left(void **state) {
+  (void)state;
+  static const char *const whole = "{\"messages\": [{\"role\": \"user\", \"content\": \"a\"}, {\"role\": \"assistant\", \"content\": \"x</t>b\"%s}, {\"role\": \"user\","
+                                   " \"content\": \"c\"}, {\"role\": \"assistant\", \"content\": \"y</t>d\"%s}]}";
+  static const struct { const char *template; bool apart; } of[] = {{IM, false}, {MARKED, false}, {DROPS, true}};
+  RtError e;
+  for (size_t i = 0; i < sizeof of / sizeof *of; i++)
+    for (int which = 0; which < 2; which++) {
+      Kit k;
+      open_kit(&k, of[i].template, 1, NULL);
+      ChatRow *all, *some;
+      char json[2][400];
+      int n, m;
+      snprintf(json[0], sizeof json[0], whole, "", ", \"weight\": 1");
+      snprintf(json[1], sizeof json[1], whole, which ? "" : ", \"weight\": 0", which ? ", \"weight\": 0" : "");
+      Conversation a = read_row(json[0]), b = read_row(json[1]);
+      assert_true(chat_rows(&k.rules, &a, &all, &n, &e) && chat_rows(&k.rules, &b, &some, &m, &e));
+      assert_int_equal(n - m, of[i].apart);
+      if (of[i].apart) {
+        assert_int_equal(some->n, all[!which].n);
+        assert_memory_equal(some->labels, all[!which].labels, (size_t)some->n * sizeof *some->labels);
+      } else {
+        assert_int_equal(some->n, all->n);
+        assert_memory_equal(some->ids, all->ids, (size_t)all->n * sizeof *all->ids);
+        int begun = 0, kept = 0, lost = 0;                  // which answer a token is of, by the labels of all
+        for (int64_t t = 0; t < all->n; t++) {
+          begun += all->labels[t] != -100 && all->labels[t - 1] == -100;
+          if (all->labels[t] == -100) { assert_int_equal(some->labels[t], -100); continue; }
+          bool is = begun - 1 == which;
+          assert_int_equal(some->labels[t], is ? -100 : all->labels[t]);
+          *(is ? &lost : &kept) += 1;
+        }
+        assert_true(begun == 2 && kept && lost);
+      }
+      for (int j = 0; j < n; j++) chat_row_free(&all[j]);
+      for (int j = 0; j < m; j++) chat_row_free(&some[j]);
+      rt_free(all), rt_free(some), conversation_free(&a), conversation_free(&b);
+      close_kit(&k);
+    }
+}
+
 // Templates that write contents in another order, more than once, changed, or not at all.
 #define LAST_FIRST "{% for m in messages | reverse %}<{{ m.role[0] }}>{{ m.content }}|{% endfor %}{% if add_generation_prompt %}<a>{% endif %}"
 #define TWICE "Of: {{ messages[0].content }}\n{% for m in messages %}<{{ m.role[0] }}>{{ m.content[3:] }} {{ m.content }}|{% endfor %}{% if add_generation_prompt %}<a>{% endif %}"
@@ -427,6 +469,8 @@ static void forms(void **state) {
       {"{\"messages\": [{\"content\": \"x\"}]}", "message 1: expected a string as \"role\", found nothing"},
       {"{\"messages\": [{\"role\": \"user\", \"content\": 3}]}", "message 1: expected a string, or an array of parts, as \"content\", found an integer"},
       {"{\"messages\": [{\"role\": \"user\", \"content\": [{\"text\": \"x\"}]}]}", "expected parts such as"},
+      {"{\"messages\": [{\"role\": \"assistant\", \"content\": \"x\", \"weight\": 0.5}]}", "message 1: expected 0 or 1 as \"weight\", found 0.5"},
+      {"{\"conversations\": [{\"from\": \"gpt\", \"value\": \"x\", \"weight\": \"no\"}]}", "message 1: expected 0 or 1 as \"weight\", found a string"},
       {"{\"conversations\": [{\"from\": \"dog\", \"value\": \"x\"}]}", "found \"dog\""},
       {"{\"conversations\": [{\"from\": \"human\"}]}", "expected a string as \"value\""},
       {"{\"instruction\": \"x\"}", "\"output\": expected a string, found nothing"},
@@ -446,6 +490,6 @@ static void forms(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(trained), cmocka_unit_test(nothing_leaks), cmocka_unit_test(answers_as_generated), cmocka_unit_test(as_generation), cmocka_unit_test(as_generation_shared), cmocka_unit_test(cut), cmocka_unit_test(forms)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(trained), cmocka_unit_test(left), cmocka_unit_test(nothing_leaks), cmocka_unit_test(answers_as_generated), cmocka_unit_test(as_generation), cmocka_unit_test(as_generation_shared), cmocka_unit_test(cut), cmocka_unit_test(forms)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
