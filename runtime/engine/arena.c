@@ -110,8 +110,8 @@ bool engine_place(Engine *en, RtError *e) {
   if (!make_room(&en->arena.room, most, step, RT_ABOUT_STEP, e)) return false;
   const void *before = en->caches.room.data;
   if (!make_room(&en->caches.room, cache, caches, RT_ABOUT_CACHES, e)) return false;
-  // Streams that follow rarely use what is kept for them.
-  if (en->caches.room.data != before && en->nstream > 1) madvise(en->caches.room.data, en->caches.room.bytes, MADV_NOHUGEPAGE);
+  // Streams that follow rarely use what is kept for them, nor do shorter ones of many sequences; huge pages would be touched by all.
+  if (en->caches.room.data != before && (en->nstream > 1 || en->caches.slots > 1)) madvise(en->caches.room.data, en->caches.room.bytes, MADV_NOHUGEPAGE);
   buffers_lay_out(en, K_CACHE, en->caches.room.data);
   memset(en->arena.lie, 0, (size_t)(en->prog->nentry * (en->prog->nsym + 1)) * sizeof *en->arena.lie);
   return true;
