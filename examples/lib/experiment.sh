@@ -108,8 +108,8 @@ compile() {
   "$calmc" build --isa native "$1" -o "$2" >>log 2>&1
   echo "$mark" >"$2.made"
 }
-# spec_of FILE [RATE]: prints it, of --quick with as many ranks as fit its models, and with another rate where one is given
-spec_of() { sed "${quick:+s/rank = [0-9]*, alpha = [0-9]*/rank = $quick_rank, alpha = $quick_rank/;}${2:+s/\(lr = \)[0-9.e-]*/\1$2/}" "$1"; }
+# spec_of FILE [RATE]: prints it, of --quick with ranks and widths that fit its models, and with another rate where one is given
+spec_of() { sed "${quick:+s/rank = [0-9]*, alpha = [0-9]*/rank = $quick_rank, alpha = $quick_rank/;s/width = [0-9]*/width = $quick_width/;}${2:+s/\(lr = \)[0-9.e-]*/\1$2/}" "$1"; }
 # write_spec NAME: NAME.calm of the example. program NAME: that, as programs/NAME
 write_spec() { spec_of "$here/$1.calm" >"$1.calm"; }
 program() {

@@ -11,10 +11,10 @@ from transformers import AutoModelForCausalLM
 PARITY = os.path.dirname(os.path.abspath(__file__))
 HERE = os.path.join(PARITY, "taps")
 MODELS = dict(base="families/gpt2_b", gemma="families/gemma3_a", gpt="families/gpt2_a", qwen="families/qwen3_b", llama="fixture/aug")
-HEADS = 2
+HEADS, WIDTH = 2, 10
 # augment, layers, anchor's layers, operator; a layer in the middle and the last of each, one of them read twice
 LINES = [("gemma", [1, 3], [1, 2], "scaled"), ("gpt", [2, 3], [1, 2], "scaled"), ("qwen", [1, 2], [0, 1], "scaled"),
-         ("llama", [1, 4], [1, 2], "normed"), ("gemma", [3], [1], "scaled"), ("llama", [2, 3], [0, 2], "and_last")]
+         ("llama", [1, 4], [1, 2], "normed"), ("gemma", [3], [1], "scaled"), ("llama", [2, 3], [0, 2], "and_last"), ("gpt", [1, 3], [2, 1], "joint")]
 
 
 def blocks(m): return m.transformer.h if hasattr(m, "transformer") else m.model.layers
@@ -47,6 +47,17 @@ class Cross(nn.Module):
         y = 256 / D * (o.transpose(0, 1).reshape(T, D) @ self.wo.T)
         if self.op == "and_last": y = y + 256 / e.shape[1] * (e @ self.last.T)         # with shared tokens the last row that is seen is a position's own
         return y if self.op == "normed" else usual(b).detach() * y
+
+
+class Joint(nn.Module):
+    def __init__(self, D, E):
+        super().__init__()
+        r = lambda o, i, s: nn.Parameter((torch.randn(o, i) * s / i ** 0.5).double())
+        self.wb, self.wa, self.wo, self.last = r(WIDTH, D, 1), r(WIDTH, E, 1), r(D, WIDTH, 0.6 * D / 64), r(D, E, 0.6 * D / 64)
+    def forward(self, b, a):
+        s = even(a)
+        h = F.silu(even(b) @ self.wb.T + s @ self.wa.T)
+        return usual(b).detach() * 256 * (h @ self.wo.T / WIDTH + s @ self.last.T / s.shape[1])
 
 
 def states(m, ids):
@@ -87,7 +98,7 @@ def main():
     models = {n: load(d).requires_grad_(False) for n, d in MODELS.items()}
     width = {n: m.config.hidden_size for n, m in models.items()}
     torch.manual_seed(5)
-    cross = {(a, k, j): Cross(width["base"], width[a], op) for a, ks, js, op in LINES for k, j in zip(ks, js)}
+    cross = {(a, k, j): Joint(width["base"], width[a]) if op == "joint" else Cross(width["base"], width[a], op) for a, ks, js, op in LINES for k, j in zip(ks, js)}
     for c in cross.values():
         for p in c.parameters(): p.data = p.data.float().double()
     save_file(tensors(cross, lambda p: p.detach()), os.path.join(HERE, "theta.safetensors"))
@@ -102,7 +113,9 @@ def main():
     save_file({k: v.contiguous() for k, v in gold.items()}, os.path.join(HERE, "golden.safetensors"))
     with open(os.path.join(HERE, "spec.calm"), "w") as f:
         for n, d in MODELS.items(): f.write(f'{"anchor" if n == "base" else "augment"} {n} = "{os.path.basename(d)}"\n')
-        for a, ks, js, op in LINES: f.write(f"connect {a}{ks}.normed -> base{js} with cross_attention_{op}(heads = {HEADS})\n")
+        for a, ks, js, op in LINES:
+            name = f"joint_feed_forward(width = {WIDTH})" if op == "joint" else f"cross_attention_{op}(heads = {HEADS})"
+            f.write(f"connect {a}{ks}.normed -> base{js} with {name}\n")
     print({k: round(float(v.abs().max()), 3) for k, v in gold.items()})
     print("size", sum(os.path.getsize(os.path.join(HERE, f)) for f in os.listdir(HERE)))
 
