@@ -5,7 +5,7 @@ set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
-cp -r "$root/compiler" "$root/dsl" "$root/runtime" "$root/examples" "$root/tests" "$root/bench" "$root/scripts" "$dir"
+cp -r "$root/compiler" "$root/dsl" "$root/runtime" "$root/examples" "$root/tests" "$root/bench" "$root/scripts" "$root"/*.md "$dir"
 cd "$dir"
 sh tests/lint/lint.sh >said || { echo "the copy: $(cat said)"; exit 1; }
 refuses() {                    # FILE LINE TEXT: the line at the end of the file, and what the lint must say
