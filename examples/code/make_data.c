@@ -71,6 +71,14 @@ static void read_lines(Maker *m) {
   if (m->text.n <= sizes[TRAIN].value + sizes[DEVELOP].value) die("code/django: %d lines, expected more than %d", m->text.n, sizes[TRAIN].value + sizes[DEVELOP].value);
 }
 
+// A row of text from line `row` of its source on; text is freed.
+static json_t *row_from(char *text, const char *of, int row) {
+  json_t *made = row_text(text, of);
+  if (made) json_object_set_new(made, "row", json_integer(row));
+  free(text);
+  return made;
+}
+
 // Lines as a reader of Python meets them, STRETCH a row: each beneath its pseudo-code as a comment where `comments`, else alone.
 static json_t *stretch(const Maker *m, const int *line, int n, bool comments) {
   char *text = NULL;
@@ -82,10 +90,7 @@ static json_t *stretch(const Maker *m, const int *line, int n, bool comments) {
     fprintf(to, "%s\n", m->code.line[line[i]]);
   }
   if (fclose(to)) die("out of memory");
-  json_t *row = row_text(text, comments ? "commented" : "code");
-  if (row) json_object_set_new(row, "row", json_integer(line[0] + 1));
-  free(text);
-  return row;
+  return row_from(text, comments ? "commented" : "code", line[0] + 1);
 }
 
 // The lines of [first, end) in both forms; of a held-out part those that the training part has not.
@@ -117,14 +122,9 @@ static json_t *problem(const json_t *row, int n) {
 }
 
 static json_t *problem_text(const char *prompt, const char *body, int n) {
-  prompt += strspn(prompt, "\n");
-  size_t size = strlen(prompt) + strlen(body) + 1;
-  char *text = grow(NULL, size, 1);
-  snprintf(text, size, "%s%s", prompt, body);
-  json_t *row = row_text(text, "mbpp");
-  if (row) json_object_set_new(row, "row", json_integer(n));
-  free(text);
-  return row;
+  char *text;
+  if (asprintf(&text, "%s%s", prompt + strspn(prompt, "\n"), body) < 0) die("out of memory");
+  return row_from(text, "mbpp", n);
 }
 
 // MBPP's 601 to 974 train; of 11 to 510, its test, the first are asked for; the rest, its development part among it, stays out.

@@ -226,9 +226,8 @@ searched() {
   mkdir -p "search/$tried-$steps"
   spec_of "$1" "$2" >"search-$tried.calm"
   compile "search-$tried.calm" "programs/search-$tried"
-  set --
-  ! grep -q '^augment' "search-$tried.calm" || { made m_a; set -- "$@" --model "$of_a=$made"; }
-  made m_b; set -- "$@" --model "$of_b=$made"
+  if grep -q '^augment' "search-$tried.calm"; then row_of composition 1; else row_of lora 1; fi
+  set -- ${a:+--model "$of_a=$a"} ${b:+--model "$of_b=$b"}
   fit "search-$tried" "search/$tried-$steps" compose.jsonl compose_dev.jsonl "$steps" --seed 1 "$@"
   echo "$tried, $steps steps: $(sed -n 's/.*step \([0-9]*\)\/.*held-out loss \([0-9.]*\)$/\2 after \1/p' "search/$tried-$steps/train.log" | paste -sd , - | sed 's/,/, /g')"
 }
