@@ -79,27 +79,32 @@ static json_t *row_from(char *text, const char *of, int row) {
   return made;
 }
 
-// Lines as a reader of Python meets them, STRETCH a row: each beneath its pseudo-code as a comment where `comments`, else alone.
-static json_t *stretch(const Maker *m, const int *line, int n, bool comments) {
+// Lines as a reader of Python meets them, STRETCH a row: alone, or each with its pseudo-code as a comment above it or behind it.
+enum { ALONE, ABOVE, BEHIND, FORMS };
+static const char *const form_name[] = {"code", "comment above", "comment behind"};
+static json_t *stretch(const Maker *m, const int *line, int n, int form) {
   char *text = NULL;
   size_t size;
   FILE *to = open_memstream(&text, &size);
   if (!to) die("out of memory");
   for (int i = 0; i < n; i++) {
-    if (comments) fprintf(to, "# %s\n", m->text.line[line[i]]);
-    fprintf(to, "%s\n", m->code.line[line[i]]);
+    const char *comment = m->text.line[line[i]], *code = m->code.line[line[i]];
+    if (form == ABOVE) fprintf(to, "# %s\n", comment);
+    fprintf(to, "%s", code);
+    if (form == BEHIND) fprintf(to, "  # %s", comment);
+    fprintf(to, "\n");
   }
   if (fclose(to)) die("out of memory");
-  return row_from(text, comments ? "commented" : "code", line[0] + 1);
+  return row_from(text, form_name[form], line[0] + 1);
 }
 
-// The lines of [first, end) in both forms; of a held-out part those that the training part has not.
+// The lines of [first, end) in each form; of a held-out part those that the training part has not.
 static void as_text(const Maker *m, int first, int end, bool held, Rows *to) {
   int line[STRETCH], n = 0;
   for (int i = first; i < end; i++) {
     if (fits(m, i) && !(held && seen(m, i))) line[n++] = i;
     if (!n || (n < STRETCH && i + 1 < end)) continue;
-    for (int comments = 0; comments < 2; comments++) rows_add(to, stretch(m, line, n, comments));
+    for (int form = 0; form < FORMS; form++) rows_add(to, stretch(m, line, n, form));
     n = 0;
   }
 }
