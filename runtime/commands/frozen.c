@@ -48,12 +48,13 @@ FrozenWorth frozen_worth(const App *a, EntryKind kind, const TrainSettings *s, c
 
 // ---- opening it
 
-enum { WORTH = 20 };           // it has to spare one part in so many, with the rows for which there is room
+enum { WORTH = 20 };           // it has to spare one part in so many of the whole training, with the rows for which there is room
 
 static int choose_place(const TrainSettings *s, const FrozenWorth *w, double bytes, int64_t most) {
   if (s->cache != CACHE_auto) return s->cache;
   double kept = bytes > (double)most ? (double)most / bytes : 1;
-  return w->passes > 1 && w->share * kept * WORTH >= 1 ? CACHE_memory : CACHE_off;
+  double again = w->passes > 1 ? 1 - 1 / w->passes : 0;        // of the rows of all steps, those that were computed before
+  return w->share * kept * again * WORTH >= 1 ? CACHE_memory : CACHE_off;
 }
 
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
