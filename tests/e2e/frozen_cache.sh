@@ -104,8 +104,10 @@ done
 # --- the settings, in flags and specs; auto where it is of no use; what is predicted
 for bad in -1 4gb 1TB '4 G' x ''; do expect 2 '--cache-limit: expected a size, as in "4GB" or "500MB"' ./round train --data data.jsonl --cache-limit "$bad"; done
 expect 2 '--cache: expected auto, memory, disk or off, found "ram"' ./round train --data data.jsonl --cache ram
-steps=1; train round once auto; steps=16
+steps=1; train round once auto
 [ -z "$(use)" ] || fail "one pass has no later epoch: $(cat err)"
+steps=4; train round little auto; steps=16
+grep -q '1\.[0-9]* passes' err && [ -z "$(use)" ] || fail "little of a second pass is not worth its memory: $(cat err)"
 train round tight auto --cache-limit 1KB; [ -z "$(use)" ] || fail "auto beyond the limit: $(cat err)"
 { cat round.loud.calm; echo 'train { data = "data.jsonl" cache = disk cache_limit = "1.5 MB" }'; } >told.calm
 build told.calm -o told
