@@ -88,6 +88,8 @@ void weights_close(Engine *en) {
 enum { SLICE = 256, PAGE = 4096 };   // panels that are packed between two looks
 typedef struct Packing {
   Engine *en;
+  int *packed, npacked;        // buffers of panels, in the order in which they lie
+  const ProgBuf *now;          // that the call at hand fills; NULL: none
   int64_t done, total;         // bytes of packed matrices
   int64_t given;               // bytes of the source of the matrix at hand
 } Packing;
@@ -102,36 +104,48 @@ static void give_back(Packing *p, const ProgBuf *b, int64_t done, int64_t ntasks
   p->given = done == ntasks ? 0 : read;
 }
 
-// What a call packs; NULL: nothing. Other calls than packing write nothing that is packed.
-static const ProgBuf *packs(const Engine *en, const int64_t *args) {
-  for (int i = 0; i < en->prog->nbuf; i++)
-    if (en->prog->buf[i].kind == BUF_PACKED && (int64_t)(intptr_t)en->buf[i] == args[RT_PACK_TO]) return &en->prog->buf[i];
+// What a call packs; NULL: nothing. Other calls than packing write nothing that is packed. Halved, not walked: the largest are packed first, in any order of places,
+// and a model of many layers has many.
+static const ProgBuf *packs(const Packing *p, const int64_t *args) {
+  int from = 0, to = p->npacked;
+  while (from < to) {
+    int mid = from + (to - from) / 2;
+    int64_t at = (int64_t)(intptr_t)p->en->buf[p->packed[mid]];
+    if (at == args[RT_PACK_TO]) return &p->en->prog->buf[p->packed[mid]];
+    if (at < args[RT_PACK_TO]) from = mid + 1;
+    else to = mid;
+  }
   return NULL;
 }
 
 static bool wanted(void *user, const int64_t *args) {
-  const Packing *p = user;
-  const ProgBuf *b = packs(p->en, args);
-  return !b || engine_packs(p->en, b);
+  Packing *p = user;
+  p->now = packs(p, args);
+  return !p->now || engine_packs(p->en, p->now);
 }
 
 // After a slice of a call.
 static void packed_some(void *user, const int64_t *args, int64_t done, int64_t ntasks) {
+  (void)args;
   Packing *p = user;
-  const ProgBuf *b = packs(p->en, args);
-  if (b) give_back(p, b, done, ntasks);
-  if (b && done == ntasks) p->done += engine_buf_bytes(p->en, b);
+  if (!p->now) return;
+  give_back(p, p->now, done, ntasks);
+  if (done == ntasks) p->done += engine_buf_bytes(p->en, p->now);
   if (p->done < p->total) rt_progress("packing the weights", p->done, p->total);
 }
 
 void weights_pack(Engine *en) {
   if (en->pack) return;
   RT_IN_PHASE(RT_PHASE_PACK);
-  Packing p = {.en = en};
-  for (int i = 0; i < en->prog->nbuf; i++)
-    if (en->prog->buf[i].kind == BUF_PACKED && engine_packs(en, &en->prog->buf[i])) p.total += engine_buf_bytes(en, &en->prog->buf[i]);
+  Packing p = {.en = en, .packed = rt_alloc((size_t)en->prog->nbuf, sizeof *p.packed)};
+  for (int i = 0; i < en->prog->nbuf; i++) {
+    if (en->prog->buf[i].kind != BUF_PACKED) continue;
+    p.packed[p.npacked++] = i;
+    if (engine_packs(en, &en->prog->buf[i])) p.total += engine_buf_bytes(en, &en->prog->buf[i]);
+  }
   pool_watch(en->pool, &(PoolWatch){wanted, packed_some, SLICE, &p});
   engine_run(en, en->entry[ENTRY_INIT], NULL);
   pool_watch(en->pool, NULL);
   rt_progress("packing the weights", p.total, p.total);
+  rt_free(p.packed);
 }
