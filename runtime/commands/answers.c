@@ -16,7 +16,6 @@
 #include "runtime/files/files.h"
 #include "runtime/work/work.h"
 
-enum { PROMPT_CHUNK = 256, STEP_TOKENS = 1024 };
 
 typedef struct Answers {
   App *a;
@@ -207,11 +206,12 @@ static bool answer_all(Answers *w, Decoder *d, int64_t slots, RtError *e) {
 static bool run(Answers *w, RtError *e) {
   App *a = w->a;
   int64_t slots = w->o->slots < w->left ? w->o->slots : w->left;
-  budget_slots(a, w->longest, STEP_TOKENS, &slots);
-  Shape step = shape_of_text(a->models, slots > STEP_TOKENS ? slots : STEP_TOKENS), all = shape_of_tokens(a->models, slots * w->longest);
+  budget_slots(a, w->longest, &slots);
+  int64_t tokens = decoder_step_tokens(slots, w->longest);
+  Shape step = shape_of_text(a->models, tokens), all = shape_of_tokens(a->models, slots * w->longest);
   bool ok = app_load(a, w->o, &(Load){.tables = -1, .nstep = 1, .step = {{a->en->entry[ENTRY_STEP], step.tokens, slots}}, .cached = all.tokens}, e);
   shape_free(&step), shape_free(&all);
-  Decoder *d = ok ? decoder_new(a->en, a->models->tok, slots, w->longest, STEP_TOKENS, PROMPT_CHUNK, false, w->known, e) : NULL;
+  Decoder *d = ok ? decoder_new(a->en, a->models->tok, slots, w->longest, tokens, DECODE_CHUNK, false, w->known, e) : NULL;
   if (!d) return false;
   w->pace = pace_begin(w->rows - w->left, w->rows);
   ok = answer_all(w, d, slots, e);

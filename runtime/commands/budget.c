@@ -10,8 +10,8 @@
 
 // ---- searching
 
-// Caps that are tried: 1, 16, 32, 48, 64, 128, 192, …
-static int64_t rung(int64_t i) { return i == 0 ? 1 : i <= 4 ? 16 * i : 64 * (i - 3); }
+// Caps that are tried: 1, 2, 3, … 16, 32, 48, 64, 128, 192, … Of sequences every one of the first counts: 15 decode five times as fast as one.
+static int64_t rung(int64_t i) { return i < 16 ? i + 1 : i < 19 ? 16 * (i - 14) : 64 * (i - 17); }
 
 int64_t budget_largest(int64_t want, int64_t most, BudgetPeak *peak, void *user) {
   if (peak(user, want) <= most) return want;
@@ -27,11 +27,15 @@ int64_t budget_largest(int64_t want, int64_t most, BudgetPeak *peak, void *user)
 
 static int64_t needs(const App *a, const Footprint *f) { return memory_surely(memory_need(a, f).peak); }
 
+typedef struct Word {
+  const char *one, *more;      // "sequence is decoded", "sequences are decoded"
+} Word;
+
 // What was chosen, where that is less than was asked for. Where not even one fits it is one: memory_check then says how much the least takes.
-static void lower(const App *a, BudgetPeak *peak, void *user, const char *what, int64_t *cap) {
+static void lower(const App *a, BudgetPeak *peak, void *user, Word what, int64_t *cap) {
   if (!a->limits.asked) return;
   int64_t n = budget_largest(*cap, a->limits.asked, peak, user);
-  if (n && n < *cap) rt_note("--memory: %lld %s at a time, not %lld", (long long)n, what, (long long)*cap);
+  if (n && n < *cap) rt_note("--memory: %lld %s at a time, not %lld", (long long)n, n == 1 ? what.one : what.more, (long long)*cap);
   *cap = n ? n : 1;
 }
 
@@ -55,25 +59,25 @@ static int64_t steps_peak(void *user, int64_t cap) {
 }
 
 void budget_steps(const App *a, const Load *l, const Data *data, bool whole, int64_t *cap) {
-  lower(a, steps_peak, &(Steps){a, l, data, whole}, "tokens are computed", cap);
+  lower(a, steps_peak, &(Steps){a, l, data, whole}, (Word){"token is computed", "tokens are computed"}, cap);
 }
 
 typedef struct Slots {
   const App *a;
-  int64_t longest, step_tokens;
+  int64_t longest;
 } Slots;
 
 static int64_t slots_peak(void *user, int64_t slots) {
   const Slots *s = user;
   const Engine *en = s->a->en;
-  Shape step = shape_of_text(s->a->models, slots > s->step_tokens ? slots : s->step_tokens), all = shape_of_tokens(s->a->models, slots * s->longest);
+  Shape step = shape_of_text(s->a->models, decoder_step_tokens(slots, s->longest)), all = shape_of_tokens(s->a->models, slots * s->longest);
   Footprint f = engine_footprint(en, &(Load){.tables = -1, .nstep = 1, .step = {{en->entry[ENTRY_STEP], step.tokens, slots}}, .cached = all.tokens});
   shape_free(&step), shape_free(&all);
   return needs(s->a, &f);
 }
 
-void budget_slots(const App *a, int64_t longest, int64_t step_tokens, int64_t *slots) {
-  lower(a, slots_peak, &(Slots){a, longest, step_tokens}, "sequences are decoded", slots);
+void budget_slots(const App *a, int64_t longest, int64_t *slots) {
+  lower(a, slots_peak, &(Slots){a, longest}, (Word){"sequence is decoded", "sequences are decoded"}, slots);
 }
 
 // ---- a training

@@ -7,14 +7,14 @@
 
 // Bytes that a run takes at its peak which computes cap tokens at a time, or decodes cap sequences.
 typedef int64_t BudgetPeak(void *user, int64_t cap);
-// The largest cap up to `want` whose peak is `most` bytes at most, in steps of 64 above 64; 0: not even 1.
+// The largest cap up to `want` whose peak is `most` bytes at most, in steps of 16 above 16 and of 64 above 64; 0: not even 1.
 int64_t budget_largest(int64_t want, int64_t most, BudgetPeak *peak, void *user);
 
 // Lowers *cap, the tokens of a step, as far as --memory asks, and says so; without --memory, and where not even one token fits, it stays (memory_check
 // refuses that). data NULL: of any text. l: the load, but for how large its steps are. whole: every token of a row is wanted.
 void budget_steps(const App *a, const Load *l, const Data *data, bool whole, int64_t *cap);
-// The same of sequences decoded at a time, of `longest` tokens each, in steps of step_tokens or one a sequence.
-void budget_slots(const App *a, int64_t longest, int64_t step_tokens, int64_t *slots);
+// The same of sequences decoded at a time, of `longest` tokens each.
+void budget_slots(const App *a, int64_t longest, int64_t *slots);
 
 // A training.
 typedef struct TrainBudget {

@@ -8,8 +8,6 @@
 #include "runtime/rows/rows.h"
 #include "runtime/work/work.h"
 
-enum { EVAL_STEP_TOKENS = 1024 };         // most tokens of a step of generation
-
 typedef struct EvalJob {
   const char *title, *data, *path;         // data: what errors call what lies at path
   bool want_loss, want_exact;

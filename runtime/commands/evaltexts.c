@@ -9,7 +9,7 @@
 #include "runtime/core/core.h"
 #include "runtime/files/files.h"
 
-enum { SPARE_TOKENS = 8, PROMPT_CHUNK = 256, STEP_TOKENS = EVAL_STEP_TOKENS };
+enum { SPARE_TOKENS = 8 };
 
 typedef struct Text {          // any characters, NUL too; owned
   char *s;
@@ -128,7 +128,7 @@ static bool can_generate(const Tally *t, RtError *e) {
 
 // One warning where the caches of that many sequences may not fit.
 static bool check_caches(App *a, const EvalJob *job, int64_t slots, int64_t longest, RtError *e) {
-  Shape step = shape_of_text(a->models, slots > STEP_TOKENS ? slots : STEP_TOKENS), all = shape_of_tokens(a->models, slots * longest);
+  Shape step = shape_of_text(a->models, decoder_step_tokens(slots, longest)), all = shape_of_tokens(a->models, slots * longest);
   bool ok = memory_check(a, job->o, &(Load){.tables = -1, .nstep = 1, .step = {{a->en->entry[ENTRY_STEP], step.tokens, slots}}, .cached = all.tokens}, e);
   shape_free(&step), shape_free(&all);
   return ok;
@@ -188,9 +188,9 @@ bool evaltexts_take(App *a, const EvalJob *job, const DataFile *file, const Data
   out->exact_rows = t->pairs;
   if (!t->pairs) return true;
   int64_t longest = t->longest < m->context ? t->longest : m->context, slots = job->slots < t->pairs ? job->slots : t->pairs;
-  budget_slots(a, longest, STEP_TOKENS, &slots);
+  budget_slots(a, longest, &slots);
   if (!check_caches(a, job, slots, longest, e)) return false;
-  Decoder *d = decoder_new(a->en, m->tok, slots, longest, STEP_TOKENS, PROMPT_CHUNK, false, t->known, e);
+  Decoder *d = decoder_new(a->en, m->tok, slots, longest, decoder_step_tokens(slots, longest), DECODE_CHUNK, false, t->known, e);
   if (!d) return false;
   Feeder f;
   feeder_start(&f, file, o, &(FeedPlan){.once = true});

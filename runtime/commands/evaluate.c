@@ -254,7 +254,7 @@ bool eval_load(App *a, const Options *o, int64_t *cap, RtError *e) {
   bool exact = o->metric && setting_word(&setting_row[SET_eval_metric], o->metric) == METRIC_exact_match;
   Load l = {.tables = -1, .nstep = 1, .step = {{.entry = a->en->entry[ENTRY_LOSS]}}};
   if (!exact) budget_steps(a, &l, NULL, false, cap);
-  Shape s = shape_of_text(a->models, exact ? EVAL_STEP_TOKENS : *cap);
+  Shape s = shape_of_text(a->models, exact ? DECODE_TOKENS : *cap);
   bool ok = app_load(a, o, &(Load){.tables = -1, .nstep = 1, .step = {{exact ? a->en->entry[ENTRY_STEP] : a->en->entry[ENTRY_LOSS], s.tokens, exact ? 1 : s.rows}}}, e);
   shape_free(&s);
   return ok;

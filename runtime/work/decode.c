@@ -7,6 +7,11 @@
 #include "runtime/core/core.h"
 #include "runtime/rows/rows.h"
 
+int64_t decoder_step_tokens(int64_t nslots, int64_t longest) {
+  int64_t all = size_product(nslots, longest < DECODE_CHUNK ? longest : DECODE_CHUNK), most = nslots > DECODE_TOKENS ? nslots : DECODE_TOKENS;
+  return all < most ? all : most;
+}
+
 Decoder *decoder_new(Engine *en, const Tokenizer *tok, int64_t nslots, int64_t context, int64_t tokens, int64_t chunk, bool all_rows, const int64_t *known,
                      RtError *e) {
   if (tokens < nslots) tokens = nslots;

@@ -27,6 +27,10 @@ typedef struct Decoder {
   bool all_rows;               // logits of every token, not only the last (score --chunk)
 } Decoder;
 
+enum { DECODE_TOKENS = 1024, DECODE_CHUNK = 256 };     // of many sequences: most tokens of a step, most of one prompt in it
+// Most tokens that a step then takes of nslots sequences, of `longest` each.
+int64_t decoder_step_tokens(int64_t nslots, int64_t longest);
+
 // nslots sequences of up to `context` tokens; steps of up to `tokens` tokens, `chunk` of one prompt at a time. known: by stream, the most
 // tokens that a sequence already brings (follow_most). NULL and an error.
 Decoder *decoder_new(Engine *en, const Tokenizer *tok, int64_t nslots, int64_t context, int64_t tokens, int64_t chunk, bool all_rows, const int64_t *known,

@@ -69,3 +69,16 @@ least=$(sed -n 's/.*at least \([0-9]*\) MB of memory are needed.*/\1/p' said)
 [ "${least:-999999}" -lt $((most - 8)) ] || fail "eval needs $least MB, and ran with $((most - 8)): $(cat said)"
 ./lean eval --data many.jsonl --metric loss --params free/last --memory $((least + 8))MB --json >some 2>err || fail "eval with the least that is needed: $(cat err)"
 expect 2 '--memory: expected a size, as in "8GB" or "500MB", found "much"' ./lean eval --data many.jsonl --memory much
+
+# generation: as many sequences at a time as fit, not one where eleven do; each says what it says alone
+awk 'BEGIN { for (i = 0; i < 12; i++) { s = ""; for (k = 0; k < 100; k++) s = s substr("abcdefghijklmnop", (i * 7 + k * 5) % 16 + 1, 1); printf "{\"prompt\": \"%s\"}\n", s } }' >prompts.jsonl
+answer() { out=$1; shift; ./lean generate --data prompts.jsonl --params free/last --max-tokens 40 --ignore-eos --out $out "$@"; }
+answer all.jsonl 2>err || fail "generate: $(cat err)"
+expect 1 'MB of memory are needed, and --memory allows 20 MB' answer none.jsonl --memory 20MB
+least=$(sed -n 's/.*at least \([0-9]*\) MB of memory are needed.*/\1/p' said)
+answer few.jsonl --memory $((least + 8))MB 2>err || fail "generate within little memory: $(cat err)"
+grep -q '^--memory: \([2-9]\|1[01]\) sequences are decoded at a time, not 12$' err || fail "twelve prompts within little memory: $(cat err)"
+cmp all.jsonl few.jsonl || fail "generated within little memory: another text"
+# and of one, no more of it at a time than it has
+answer one.jsonl --memory $((least + 2))MB --slots 1 2>err || fail "generate of one at a time: $(cat err)"
+cmp all.jsonl one.jsonl || fail "generated one at a time: another text"
