@@ -115,6 +115,11 @@ static int emit_drawing(const Run *r, const Program *p) {
   return give(r, &text);
 }
 
+int driver_again(char **argv, int n, const char *flag, const Texts *texts) {
+  for (int i = 0; i < texts->n; i++) argv[n++] = (char *)(uintptr_t)flag, argv[n++] = (char *)(uintptr_t)texts->v[i];
+  return n;
+}
+
 int driver_written(int status) {
   if (fflush(stdout) == 0 && !ferror(stdout)) return status;
   fputs("error: cannot write to standard output\n", stderr);

@@ -13,14 +13,23 @@
 #include "runtime/core/core.h"
 #include "task.h"
 
+// What an option says that may be given again: of every model, say, and of all.
+enum { MOST_TEXTS = 65 };
+typedef struct Texts {
+  const char *v[MOST_TEXTS];
+  int n;
+} Texts;
+
 typedef struct Options {
 #define FLAG bool
 #define TEXT const char *
+#define TEXTS Texts
 #define X(field, kind, name, letter, arg, commands, help) kind field;
 #include "options.def"
 #undef X
 #undef FLAG
 #undef TEXT
+#undef TEXTS
   const char *spec;            // what the command works on: a spec, or a model's directory
   const char *text;            // of a spec that calmc itself makes (verify): `spec` is what messages name then; NULL: it is read
   bool quiet;                  // nobody is told what was made: calmc itself wants it (verify)
@@ -41,6 +50,7 @@ int driver_doc(const Options *o);          // doc.c: what the language has; spec
 int driver_families(const Options *o);     // families.c: the families of the library and the keys each understands; spec: a name, or NULL: all
 int driver_pack(const Options *o);         // pack.c: builds a program and has it write its pack file
 int driver_draw(const Options *o);         // draw.c: a spec as a picture
+int driver_again(char **argv, int n, const char *flag, const Texts *texts);     // argv[n…]: flag and value of each; how many there are then
 int driver_written(int status);            // status, or 1 after telling that standard output could not be written
 bool driver_is_spec(const char *path);     // whether it is named as one: SPEC.calm
 const char *driver_program(Arena *a, const char *spec);    // where a program goes when nobody says: SPEC without .calm, in the current folder

@@ -10,7 +10,7 @@
 #include "passes/passes.h"
 #include "runtime/abi/abi.h"
 
-enum { FLAG, TEXT };
+enum { FLAG, TEXT, TEXTS };
 enum { BUILD = 1, TOKENIZE = 2, VERIFY = 4, DOCTOR = 8, PACK = 16, DOC = 32, FAMILIES = 64, DRAW = 128 };
 typedef struct OptionRow {
   const char *name;
@@ -129,6 +129,12 @@ static int read_option(Options *o, int argc, char **argv, int *i) {
     }
     const char *value = eq ? eq + 1 : !is_long && name[1] ? name + 1 : NULL, **to = (const char **)(void *)at;
     if (!value && *i + 1 >= argc) return usage(NULL, "this option needs a value: '%s %s'", a, r->arg);
+    if (r->kind == TEXTS) {
+      Texts *all = (Texts *)(void *)at;
+      if (all->n == MOST_TEXTS) return usage(NULL, "--%s is given more than %d times", r->name, MOST_TEXTS);
+      all->v[all->n++] = value ? value : argv[++*i];
+      return 0;
+    }
     if (*to) return usage(NULL, "--%s is given twice; it takes one value", r->name);
     *to = value ? value : argv[++*i];
     return 0;
@@ -180,10 +186,17 @@ static int known_path(const char *path) {
   return usage(&near, "--isa takes avx512, avx2 or native; found '%s'", path);
 }
 
-static int known_precision(const char *name) {
-  for (int p = 0; p < N_PRECISION; p++)
-    if (!strcmp(name, precision_name((Precision)p))) return 0;
-  return strcmp(name, "auto") ? usage(NULL, "--precision takes auto, f32 or bf16; found '%s'", name) : 0;
+// A name, or MODEL=NAME; whether there is such a model the program knows.
+static int known_precision(const Texts *said) {
+  int all = 0;
+  for (int i = 0; i < said->n; i++) {
+    const char *eq = strchr(said->v[i], '='), *name = eq ? eq + 1 : said->v[i];
+    bool known = !strcmp(name, "auto");
+    for (int p = 0; p < N_PRECISION; p++) known |= !strcmp(name, precision_name((Precision)p));
+    if (!known) return usage(NULL, "--precision takes auto, f32 or bf16, or one of them behind MODEL=; found '%s'", said->v[i]);
+    all += !eq;
+  }
+  return all > 1 ? usage(NULL, "--precision is given twice for all models; MODEL=NAME gives it to one") : 0;
 }
 
 static int known_context(const char *text) {
@@ -198,7 +211,7 @@ static int check_options(const Options *o, int which) {
   int bit = commands[which].bit;
   for (int k = 0; k < N_ROWS; k++) {
     const char *at = (const char *)o + rows[k].at;
-    bool given = rows[k].kind == FLAG ? *(const bool *)(const void *)at : *(const char *const *)(const void *)at != NULL;
+    bool given = rows[k].kind == FLAG ? *(const bool *)(const void *)at : rows[k].kind == TEXTS ? ((const Texts *)(const void *)at)->n > 0 : *(const char *const *)(const void *)at != NULL;
     if (!given || !rows[k].commands || rows[k].commands & bit) continue;
     int i = 0;
     while (!(commands[i].bit & rows[k].commands)) i++;
@@ -210,7 +223,7 @@ static int check_options(const Options *o, int which) {
   if (o->compare && o->emit) return usage(NULL, "--compare puts more than one program into what is built; --emit shows one");
   int bad = o->emit ? known_kind(o->emit) : 0;
   if (!bad && o->isa) bad = known_path(o->isa);
-  if (!bad && o->precision) bad = known_precision(o->precision);
+  if (!bad) bad = known_precision(&o->precision);
   if (!bad && o->context) bad = known_context(o->context);
   return bad ? bad : o->dump ? known_pass(o->dump) : 0;
 }

@@ -18,10 +18,10 @@ static int build_and_pack(const Options *o, const char *program, const Signals *
   Ended e;
   task_run(&make, s, &e);
   if (e.status) return e.status < 0 ? 1 : e.status;
-  char *argv[9] = {start, (char *)"pack", (char *)"--out", out};
+  char *argv[7 + 2 * MOST_TEXTS] = {start, (char *)"pack", (char *)"--out", out};
   int n = 4;
   if (o->params) argv[n++] = (char *)"--params", argv[n++] = (char *)o->params;
-  if (o->precision) argv[n++] = (char *)"--precision", argv[n++] = (char *)o->precision;
+  n = driver_again(argv, n, "--precision", &o->precision);
   Task run = {.name = "the program", .argv = argv, .visible = true};
   task_run(&run, s, &e);
   return e.status < 0 || e.status > ENDED_BY ? task_failed(&run, &e) : e.status;

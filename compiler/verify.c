@@ -27,10 +27,10 @@ static int build_and_run(const Options *o, const Result *folder, const char *mod
   task_run(&make, s, &e);
   if (e.status == 1 && alone) fputs("(of a model whose arch you wrote: calmc verify SPEC.calm, with a spec that has it as its anchor)\n", stderr);
   if (e.status) return e.status < 0 ? 1 : e.status;
-  char *argv[10] = {program, (char *)"verify", (char *)"--ref", (char *)o->ref};
+  char *argv[8 + 2 * MOST_TEXTS] = {program, (char *)"verify", (char *)"--ref", (char *)o->ref};
   int n = 4;
   if (o->tol) argv[n++] = (char *)"--tol", argv[n++] = (char *)o->tol;
-  if (o->precision) argv[n++] = (char *)"--precision", argv[n++] = (char *)o->precision;
+  n = driver_again(argv, n, "--precision", &o->precision);
   Task run = {.name = "the program", .argv = argv, .visible = true};
   task_run(&run, s, &e);
   return e.status < 0 || e.status > ENDED_BY ? task_failed(&run, &e) : e.status;
