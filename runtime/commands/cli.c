@@ -135,14 +135,16 @@ bool app_part(const App *a, bool own, bool talk, RtError *e) {
 }
 
 // The command that makes a pack file anew, as this command would take it, behind what is wrong with it: from the same directories, in the precision
-// that is asked for here where it is another than what the pack file is in.
+// that is asked for here where it is another than what the pack file is in, else in what was asked for when it was packed.
 static void say_again(const App *a, const Options *o, RtError *e) {
-  const char *params = pack_params(a->pack), *precision = json_string_value(a->precision), *name;
+  const char *params = pack_params(a->pack), *name;
   const json_t *of;
   bool other = options_compute(o) && (o->given[FLAG_precision] || o->precision_of.n || !json_equal(a->precision, json_object_get(packfile_about(a->pack), "precision")));
+  const json_t *is = other ? a->precision : pack_precision_told(a->pack);
+  const char *precision = json_string_value(is);
   char *text = rt_format("%s; make it anew: %s pack --out %s%s%s%s%s", e->text, o->program, o->pack, params ? " --params " : "", params ? params : "",
-                         other && precision ? " --precision " : "", other && precision ? precision : "");
-  if (other) json_object_foreach(a->precision, name, of) {         // where models differ
+                         precision ? " --precision " : "", precision ? precision : "");
+  json_object_foreach((json_t *)(uintptr_t)is, name, of) {         // where models differ
     char *more = rt_format("%s --precision %s=%s", text, name, json_string_value(of));
     rt_free(text);
     text = more;

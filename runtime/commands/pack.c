@@ -29,7 +29,7 @@ int cmd_pack(const Options *o) {
   if (!o->pack_params) options_idle(o, FLAG_force, "there is no --params");
   bool ok = app_open(&a, o, &e) && output_allowed(&a, o, NULL, out, &e) && trace_allowed(&a, o, NULL, (const char *const[]){out}, 1, &e) &&
             app_load_params(&a, o, o->pack_params, &(Load){.tables = -1}, &e) &&
-            pack_save(out, a.models, a.en, o->pack_params, &e);
+            pack_save(out, a.models, a.en, o->pack_params, o->given[FLAG_precision] || o->precision_of.n, &e);
   if (ok) say(&a, o, out);
   app_close(&a);
   rt_free(out);

@@ -9,8 +9,10 @@
 
 // Files of a model's directory that count beside its weights; those that are not there must not appear.
 static const char *const BESIDE[] = {"config.json", "generation_config.json", "model.safetensors.index.json"};
-static const char *const WITH_TOKENIZER[] = {"tokenizer.json", "tokenizer_config.json"};
-enum { N_BESIDE = sizeof BESIDE / sizeof *BESIDE, N_WITH_TOKENIZER = sizeof WITH_TOKENIZER / sizeof *WITH_TOKENIZER };
+static const char *const WITH_TOKENIZER[] = {"tokenizer.json", "tokenizer_config.json", "chat_template.jinja"};
+// What parameters do not belong to: what is told of anew, by every run that they are used in.
+static const char *const NO_IDENTITY[] = {"generation_config.json", "model.safetensors.index.json", "tokenizer_config.json", "chat_template.jinja"};
+enum { N_BESIDE = sizeof BESIDE / sizeof *BESIDE, N_WITH_TOKENIZER = sizeof WITH_TOKENIZER / sizeof *WITH_TOKENIZER, N_NO_IDENTITY = sizeof NO_IDENTITY / sizeof *NO_IDENTITY };
 
 // ---- what it is made from
 
@@ -153,6 +155,12 @@ bool made_current(const PackFile *f, const Models *m, bool params, RtError *e) {
   return true;
 }
 
+static bool of_identity(const char *name) {
+  for (int i = 0; i < N_NO_IDENTITY; i++)
+    if (!strcmp(name, NO_IDENTITY[i])) return false;
+  return true;
+}
+
 bool made_identity(const PackFile *f, const char *model, json_t *files, RtError *e) {
   size_t i;
   json_t *g, *v;
@@ -161,8 +169,7 @@ bool made_identity(const PackFile *f, const char *model, json_t *files, RtError 
     if (strcmp(rtj_said(g, "model"), model)) continue;
     json_object_foreach(json_object_get(g, "files"), name, v) {
       if (!listed(f, name, v, e)) return false;
-      if (strcmp(name, "generation_config.json") && strcmp(name, "tokenizer_config.json") && strcmp(name, "model.safetensors.index.json"))
-        json_object_set(files, name, json_object_get(v, "sha256"));
+      if (of_identity(name)) json_object_set(files, name, json_object_get(v, "sha256"));
     }
   }
   return true;

@@ -12,6 +12,7 @@
 #include "runtime/work/restore.h"
 
 static const char SELF[] = "/proc/self/exe";
+#define PRECISION_TOLD "precision_told"
 
 // ---- writing
 
@@ -25,23 +26,24 @@ static json_t *kept_as(const Prog *p) {
   return keep;
 }
 
-static json_t *describe_all(const Models *m, const Engine *en, const char *params, RtError *e) {
+static json_t *describe_all(const Models *m, const Engine *en, const char *params, bool told, RtError *e) {
   char self[SHA256_HEX];
   char *theta = params ? theta_file(params) : NULL, *whole = params ? file_absolute(params) : NULL;
   json_t *from = sha256_file(SELF, self, e) ? made_from(m, theta, e) : NULL;
   json_t *about = !from ? NULL : json_pack("{s:s, s:{s:s, s:s, s:s, s:o}, s:s, s:o, s:s?, s:o}", "calm", CALM_VERSION, "program", "spec", m->prog->spec, "spec_sha256", m->prog->spec_sha256,
                    "sha256", self, "keep", kept_as(m->prog), "isa", en->isa->name, "precision", precisions_used(en), "parameters", whole,
                    "made_from", from);
+  if (about && told) json_object_set_new(about, PRECISION_TOLD, json_true());
   if (about && params) json_object_set_new(about, "date", json_integer((json_int_t)checkpoint_date(params)));
   rt_free(theta), rt_free(whole);
   return about;
 }
 
-bool pack_save(const char *path, const Models *m, Engine *en, const char *params, RtError *e) {
+bool pack_save(const char *path, const Models *m, Engine *en, const char *params, bool told, RtError *e) {
   RT_IN_PHASE(RT_PHASE_WRITING);
   if (file_is_there(path) && !packfile_is(path))
     return rt_fail_about(e, RT_ABOUT_PACK_OUT, "cannot write the pack file %s: what is there is no pack file, and is left as it is", path);
-  json_t *about = describe_all(m, en, params, e);
+  json_t *about = describe_all(m, en, params, told, e);
   PackOut *o = about ? packfile_begin(path, e) : NULL;
   bool ok = o && engine_pack(en, params != NULL, o, e) && models_pack(m, o, about, e) && engine_unchanged(en, e) && packfile_commit(o, about, e);
   if (o && !ok) packfile_abandon(o);
@@ -52,6 +54,11 @@ bool pack_save(const char *path, const Models *m, Engine *en, const char *params
 // ---- opening
 
 const char *pack_params(const PackFile *f) { return json_string_value(json_object_get(packfile_about(f), "parameters")); }
+
+const json_t *pack_precision_told(const PackFile *f) {
+  const json_t *about = packfile_about(f);
+  return json_is_true(json_object_get(about, PRECISION_TOLD)) ? json_object_get(about, "precision") : NULL;
+}
 
 int64_t pack_date(const PackFile *f) { return json_integer_value(json_object_get(packfile_about(f), "date")); }
 

@@ -95,6 +95,13 @@ if [ ! -e llama/generation_config.json ]; then
   stale 'llama/generation_config.json is there, and was not when it was packed'
   rm llama/generation_config.json
 fi
+# what conversations are rendered by
+printf '{{ messages[0].content }}' >llama/chat_template.jinja
+stale 'llama/chat_template.jinja is there, and was not when it was packed'
+./app pack --out chat.pack 2>err || fail "pack: $(cat err)"
+printf 'a {{ messages[0].content }}' >llama/chat_template.jinja
+expect 1 'chat.pack is stale: .*llama/chat_template.jinja of .* bytes, and had' ./app generate --pack chat.pack --chat --prompt x --max-tokens 1
+rm llama/chat_template.jinja
 # its parameters count where they are used
 cp -p run/last/theta.safetensors keep; printf ' ' >>run/last/theta.safetensors
 use --pack app.pack --params again/last
@@ -123,6 +130,11 @@ expect 1 'narrow.pack was packed for .* in bf16, and this runs on .* in f32; mak
 
 # the command that makes it anew makes what was asked for, of the directories that were
 again() { eval "$(sed -n 's/.*make it anew: \(.*\)/\1/p' said)" 2>err || fail "made anew as told: $(cat said err)"; }
+./app pack --precision bf16 --params run/last --out narrow.pack 2>err || fail "pack bf16: $(cat err)"
+echo '{}' >gemma/generation_config.json
+expect 1 'narrow.pack is stale.*make it anew: .* --precision bf16$' ./app generate --pack narrow.pack --prompt x --max-tokens 1
+again; grep -q ' in bf16; next' err || fail "made anew in another precision than it was asked for: $(cat err)"
+rm gemma/generation_config.json
 ./app pack --precision bf16 --params run/last --out narrow.pack 2>err || fail "pack bf16: $(cat err)"
 cp -r llama placed
 expect 1 'make it anew' ./app generate --pack narrow.pack --precision f32 --prompt x --max-tokens 1 --model base=placed
@@ -156,7 +168,13 @@ for c in export verify-files; do expect 2 'pack' ./app $c x --pack app.pack; don
 # --- calmc pack: the program and its pack file
 "$CALMC" pack app.calm -o made --params run/last --precision f32 >out 2>&1 || fail "calmc pack: $(cat out)"
 grep -q 'in f32; next' out || fail "calmc pack --precision f32: $(cat out)"
-expect 2 "--precision takes auto, f32 or bf16; found 'fp8'" "$CALMC" pack app.calm -o never --precision fp8
+expect 2 "--precision takes auto, f32 or bf16, or one of them behind MODEL=; found 'fp8'" "$CALMC" pack app.calm -o never --precision fp8
+expect 2 "--precision takes .*; found 'base=fp8'" "$CALMC" pack app.calm -o never --precision bf16 --precision base=fp8
+expect 2 '--precision is given twice for all models' "$CALMC" pack app.calm -o never --precision bf16 --precision f32
+[ ! -e never ] || fail "something was built for a command line that was refused"
+"$CALMC" pack app.calm -o made --precision base=bf16 --precision=aug=f32 >out 2>&1 || fail "calmc pack of each model: $(cat out)"
+grep -q 'in bf16 (base) and f32 (aug); next' out || fail "calmc pack --precision base=bf16 --precision aug=f32: $(cat out)"
+expect 2 '--precision nope=f32: this program has no model of that name' "$CALMC" pack app.calm -o made --precision nope=f32
 "$CALMC" pack app.calm -o made --params run/last >out 2>&1 || fail "calmc pack: $(cat out)"
 ./made generate --pack made.pack --prompt 'The 12' --max-tokens 12 --temperature 1 --seed 3 --ignore-eos >said.txt 2>err || fail "made: $(cat err)"
 cmp -s said.txt files.txt || fail "calmc pack's says something else"
