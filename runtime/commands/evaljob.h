@@ -10,6 +10,7 @@
 
 typedef struct EvalJob {
   const char *title, *data, *path;         // data: what errors call what lies at path
+  DataFile *file;              // opened and looked at before the weights were (--memory); NULL
   bool want_loss, want_exact;
   int64_t max_tokens;          // OPT_UNSET: the row's completion and a few more
   int64_t slots, cap;

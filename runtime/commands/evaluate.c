@@ -10,6 +10,7 @@
 #include "runtime/commands/contributions.h"
 #include "runtime/commands/evaljob.h"
 #include "runtime/commands/gains.h"
+#include "runtime/commands/memory.h"
 #include "runtime/commands/rundata.h"
 #include "runtime/commands/streams.h"
 #include "runtime/core/core.h"
@@ -59,8 +60,18 @@ static bool tally_rows(const DataFile *file, const DataOptions *o, Tally *t, RtE
   return ok;
 }
 
-// A look at the data before anything is computed: all of it, where it is not large.
-static bool look_at(App *a, const EvalJob *job, DataFile *file, RtError *e) {
+// --memory: whether a step of the longest row fits, than which there is none smaller.
+static bool longest_fits(App *a, const EvalJob *job, const Data *d, RtError *e) {
+  Shape s = shape_of_data(a->models, d, 1, false);
+  RtError why;
+  bool ok = memory_check(a, job->o, &(Load){.tables = -1, .nstep = 1, .step = {{a->en->entry[ENTRY_LOSS], s.tokens, s.rows}}}, &why);
+  int64_t n = feed_longest(d);
+  shape_free(&s);
+  return ok || rt_fail_about(e, why.about, "%s: %.800s, for a step of the longest row (%lld token%s)", job->data, why.text, (long long)n, plural(n));
+}
+
+// A look at the data before anything is computed: all of it, where it is not large. early: no weight is read yet.
+static bool look_at(App *a, const EvalJob *job, DataFile *file, bool early, RtError *e) {
   const char *only_text = a->models->only_text;
   if (job->only_text) a->models->only_text = job->only_text;
   Data *d = feed_look(a->models, file, e);
@@ -68,7 +79,7 @@ static bool look_at(App *a, const EvalJob *job, DataFile *file, RtError *e) {
   if (!d) return false;
   Tally t = {.m = a->models, .job = job, .known = rt_alloc((size_t)a->models->streams.n, sizeof *t.known)};
   for (int64_t i = 0; i < d->n; i++) t.rows++, evaltexts_tally(&t, &d->row[i]);
-  bool ok = !data_whole(d) || can_score(&t, d->labelled, e);
+  bool ok = (!data_whole(d) || can_score(&t, d->labelled, e)) && (!early || !job->want_loss || longest_fits(a, job, d, e));
   rt_free(t.known), feed_looked(file, d);
   return ok;
 }
@@ -93,15 +104,29 @@ static bool score_file(App *a, const EvalJob *job, const DataFile *file, EvalRes
   return ok;
 }
 
+static bool take_file(App *a, const EvalJob *job, DataFile *file, bool looked, EvalResult *out, RtError *e) {
+  rundata_too_long(a, job->o->eval_too_long, job->said);
+  return app_part_for(a, file, e) && (looked || look_at(a, job, file, false, e)) && score_file(a, job, file, out, e) && engine_unchanged(a->en, e);
+}
+
 bool eval_take(App *a, const EvalJob *job, EvalResult *out, RtError *e) {
   *out = (EvalResult){0};
   double start = rt_now();
-  DataFile *file = data_open_piped(job->path, e);
-  rundata_too_long(a, job->o->eval_too_long, job->said);
-  bool ok = file && app_part_for(a, file, e) && look_at(a, job, file, e) && score_file(a, job, file, out, e) && engine_unchanged(a->en, e);
+  DataFile *file = job->file ? job->file : data_open_piped(job->path, e);
+  bool ok = file && take_file(a, job, file, job->file, out, e);
   out->seconds = rt_now() - start;
-  data_close(file);
+  if (!job->file) data_close(file);
   return ok;
+}
+
+// With --memory, what does not fit is told before a weight is read, as far as the data can tell.
+static bool look_first(App *a, EvalJob *job, int n, RtError *e) {
+  for (int i = 0; i < n && a->limits.asked; i++) {
+    rundata_too_long(a, job[i].o->eval_too_long, job[i].said);
+    job[i].file = data_open_piped(job[i].path, e);
+    if (!job[i].file || !app_part_for(a, job[i].file, e) || !look_at(a, &job[i], job[i].file, true, e)) return false;
+  }
+  return true;
 }
 
 static double or_none(double x) { return isfinite(x) ? x : NAN; }
@@ -276,7 +301,8 @@ static bool run_all(const Prog *p, const Options *o, EvalJob *base, json_t *all,
   EvalResult *r = rt_alloc((size_t)(job ? n : 0), sizeof *r);
   Compare c = {.o = o, .p = p};
   App a = {0};
-  bool ok = job && (!o->compare || compare_asked(&c, job, n, e)) && app_open(&a, o, e) && (!o->eval_out || output_replaces(&a, o, o->eval_out, "result of eval", &EVALROWS_MARK, e)) && eval_load(&a, o, &base->cap, e);
+  bool ok = job && (!o->compare || compare_asked(&c, job, n, e)) && app_open(&a, o, e) && (!o->eval_out || output_replaces(&a, o, o->eval_out, "result of eval", &EVALROWS_MARK, e)) &&
+            (o->compare || look_first(&a, job, n, e)) && eval_load(&a, o, &base->cap, e);
   if (ok && o->eval_out) ok = (*base->out = file_out_open(o->eval_out, e)) != NULL;
   if (ok && o->compare) compare_opened(&c, &a);
   for (int i = 0; i < n && ok; i++) {
@@ -284,6 +310,7 @@ static bool run_all(const Prog *p, const Options *o, EvalJob *base, json_t *all,
     if (o->compare) job[i].of = COMPOSITION, job[i].only_text = compare_only_text(&c);
     ok = run_job(&a, &job[i], &r[i], all, e);
   }
+  for (int i = 0; job && i < n; i++) data_close(job[i].file);
   app_close(&a);
   ok = ok && (!o->compare || compare_take(&c, job, r, n, all, e));
   rt_free(c.other), rt_free(c.precision);

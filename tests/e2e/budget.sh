@@ -68,6 +68,14 @@ expect 1 'MB of memory are needed, and --memory allows 20 MB' ./lean eval --data
 least=$(sed -n 's/.*at least \([0-9]*\) MB of memory are needed.*/\1/p' said)
 [ "${least:-999999}" -lt $((most - 8)) ] || fail "eval needs $least MB, and ran with $((most - 8)): $(cat said)"
 ./lean eval --data many.jsonl --metric loss --params free/last --memory $((least + 8))MB --json >some 2>err || fail "eval with the least that is needed: $(cat err)"
+# a step of the longest row is the least there is of it: told before a weight is read, as what it is
+{ cat many.jsonl; awk 'BEGIN { s = 7; for (k = 1; k < 500; k++) s = s ", " k % 45; printf "{\"input_ids\": [%s], \"labels\": [%s]}\n", s, s }'; } >long.jsonl
+mv model/model.safetensors away
+expect 1 "^error: long.jsonl: at least [0-9]* MB of memory are needed, and --memory allows $((least + 1)) MB, for a step of the longest row (499 tokens)" ./lean eval --data long.jsonl --metric loss --params free/last --memory $((least + 1))MB
+mv away model/model.safetensors
+least=$(sed -n 's/.*at least \([0-9]*\) MB of memory are needed.*/\1/p' said)
+./lean eval --data long.jsonl --metric loss --params free/last --memory $((least + 2))MB --json >some 2>err || fail "eval with what its longest row needs: $(cat err)"
+[ "$(number peak_resident <some)" -le $(((least + 2) * 1000000)) ] || fail "eval of a long row took more than $((least + 2)) MB: $(cat some)"
 expect 2 '--memory: expected a size, as in "8GB" or "500MB", found "much"' ./lean eval --data many.jsonl --memory much
 
 # generation: as many sequences at a time as fit, not one where eleven do; each says what it says alone
