@@ -58,6 +58,7 @@ typedef struct Engine {
   void **buf;                  // by buffer id
   int64_t *sym;                // extents of this step
   float *scalars;              // of engine_scalar, by buffer id
+  float **gain;                // of engine_gain, in them, by connection; NULL: nothing of it reaches what those entries give
   const PackFile *pack;        // engine_use_pack: weights that are ready; NULL
   bool packed_params;          // and the parameters
   Weights weights;

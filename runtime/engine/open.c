@@ -25,6 +25,16 @@ static void use_path(Engine *en, int isa) {
     if (!strcmp(rows[i].name, rows[isa].name)) en->kernel[rows[i].precision] = rows[i].kernel;
 }
 
+static void bind_gains(Engine *en) {
+  en->gain = rt_alloc((size_t)en->prog->nconnection, sizeof(float *));
+  for (int i = 0; i < en->prog->nbuf; i++) {
+    const ProgBuf *b = &en->prog->buf[i];
+    if (b->kind != BUF_INPUT || b->given.what != INPUT_GAIN || en->gain[b->given.layer]) continue;
+    en->buf[i] = en->gain[b->given.layer] = &en->scalars[SCALAR_ROOM * i];
+    *en->gain[b->given.layer] = 1;
+  }
+}
+
 Engine *engine_open(const RtProgram *rt, const Prog *p, const EngineStreams *streams, int isa, int threads) {
   Engine *en = rt_alloc(1, sizeof *en);
   *en = (Engine){.rt = rt, .prog = p};
@@ -37,7 +47,7 @@ Engine *engine_open(const RtProgram *rt, const Prog *p, const EngineStreams *str
   en->sym = rt_alloc((size_t)p->nsym, sizeof *en->sym);
   en->scalars = rt_alloc((size_t)p->nbuf, SCALAR_ROOM * sizeof *en->scalars);
   arena_open(en);
-  for (int i = 0; i < p->nconnection; i++) engine_gain(en, i, 1);
+  bind_gains(en);
   for (int k = 0; k < N_EntryKind; k++) en->entry[k] = prog_entry(p, (EntryKind)k);
   return en;
 }
@@ -54,7 +64,7 @@ void engine_close(Engine *en) {
   weights_close(en);
   arena_close(en);
   region_free(&en->params.room);
-  rt_free(en->buf), rt_free(en->sym), rt_free(en->precision), rt_free(en->scalars), rt_free(en->stream_of), rt_free(en->stream_context);
+  rt_free(en->buf), rt_free(en->sym), rt_free(en->precision), rt_free(en->scalars), rt_free(en->gain), rt_free(en->stream_of), rt_free(en->stream_context);
   rt_free(en);
 }
 

@@ -117,24 +117,11 @@ float *engine_state(Engine *en, int entry, OutputKind what, int model, int layer
 
 float *engine_output(Engine *en, int entry, OutputKind what) { return engine_state(en, entry, what, -1, -1); }
 
-// The scalar of a connection's gain; NULL where nothing of it reaches what those entries give.
-static float *gain(const Engine *en, int connection) {
-  for (int i = 0; i < en->prog->nbuf; i++) {
-    const ProgBuf *b = &en->prog->buf[i];
-    if (b->kind == BUF_INPUT && b->given.what == INPUT_GAIN && b->given.layer == connection) return en->buf[i] = &en->scalars[SCALAR_ROOM * i];
-  }
-  return NULL;
-}
-
 void engine_gain(Engine *en, int connection, float value) {
-  float *at = gain(en, connection);
-  if (at) *at = value;
+  if (en->gain[connection]) *en->gain[connection] = value;
 }
 
-float engine_gain_of(const Engine *en, int connection) {
-  const float *at = gain(en, connection);
-  return at ? *at : 1;
-}
+float engine_gain_of(const Engine *en, int connection) { return en->gain[connection] ? *en->gain[connection] : 1; }
 
 void engine_scalar(Engine *en, InputKind what, float value) {
   for (int i = 0; i < en->prog->nbuf; i++) {
