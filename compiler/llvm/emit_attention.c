@@ -1,7 +1,7 @@
 // Attention forward, in blocks of keys with an online softmax (Dao et al., arXiv 2205.14135). One task is a block of query rows and one key head: it
 // serves all query heads of that key head's group, so that keys and values are packed once for many rows. Floor: 2 (D + E) operations a pair of query
-// and key at the rate of the matrix kernels, and an exponential (12 of AVX-512's cycles a vector with its maximum, where the products of 64 wide heads are 128, in bf16 64: there
-// products are 84 % of the time at most).
+// and key at the rate of the matrix kernels, and an exponential (12 of a Zen 4's cycles a vector with its maximum, where the products of 64 wide heads are 128, in bf16 64; 6 of a
+// Zen 5's, where they are 64 and 32: in bf16 products are 84 % of the time at most).
 // Rows of a task are "lines" that lie at one stride in memory: all query rows of one head, or, when there are fewer (decoding), all heads of one query
 // row. Lines are handled in chunks whose scores stay in the first cache from the product to the softmax to the next product.
 #include <stddef.h>

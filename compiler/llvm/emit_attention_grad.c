@@ -36,6 +36,8 @@ typedef struct Bwd {
   int64_t qt, ot, q, o;        // scratch of a block and head: q and dout, transposed to panels and as they are
   int64_t kt;                  // of each key block of the part: k turned, a left operand [D][ATTN_LEFT]
   int64_t kt_blocks, kt_floats;        // so many lie side by side, in as much room
+  int64_t kv;                  // the part's rows of k and behind them v, from word v_word on, a left operand too; -1: they are too long for one
+  int64_t v_word;
   LLVMValueRef turned_blocks;  // variable: those that have been turned, a bit each
   LLVMValueRef seen_end;       // behind the last key that a row of the task sees
   int64_t P, dS;               // tiles [chunk][ATTN_LEFT], left operands; f32 scores and dP before
@@ -75,6 +77,9 @@ static void layout(Cg *g, Bwd *b) {
   b->o = attn_panels(g, &s, b->E, SB);
   b->kt_blocks = MM_KC * (b->pairs ? 2 : 1) / ATTN_BK, b->kt_floats = attn_round16(b->D) * ATTN_LEFT;
   b->kt = attn_region(&s, PART / ATTN_BK / b->kt_blocks * b->kt_floats);
+  int64_t word = b->pairs ? 2 : 1;
+  b->v_word = attn_round16(b->D) / word;
+  b->kv = b->v_word + attn_round16(b->E) / word <= MM_KC ? attn_region(&s, PART * ATTN_LEFT) : -1;
   b->P = attn_region(&s, b->chunk * ATTN_LEFT);
   b->dS = attn_region(&s, b->chunk * ATTN_LEFT);
   b->right = attn_region(&s, GROUPS * right_words(b));
@@ -241,24 +246,21 @@ static LLVMValueRef sees(Cg *g, const Bwd *b, LLVMValueRef key, LLVMValueRef col
   return LLVMBuildAnd(g->b, from, LLVMBuildICmp(g->b, LLVMIntSLT, all, ints(g, b->to, col), ""), "");
 }
 
-// 16 queries of a key: scores become probabilities, dP becomes dS. visible NULL: all. An empty row's lse is -inf: it is hidden, so what comes of it is
-// never taken. Gives dS.
-static LLVMValueRef columns(Cg *g, const Bwd *b, LLVMValueRef visible, LLVMValueRef P, LLVMValueRef dS, LLVMValueRef col) {
+// 16 queries of a key: of scores and dP, probabilities and dS. visible NULL: all. An empty row's lse is -inf: it is hidden, so what comes of it is never taken.
+static void columns(Cg *g, const Bwd *b, LLVMValueRef visible, LLVMValueRef P, LLVMValueRef dS, LLVMValueRef col, LLVMValueRef *probability, LLVMValueRef *gradient) {
   LLVMValueRef s = cg_load16(g, cg_at(g, g->f32, P, col)), d = cg_load16(g, cg_at(g, g->f32, dS, col)), less = cg_load16(g, word_at(g, g->f32, b->lse, col));
   LLVMValueRef delta = cg_load16(g, word_at(g, g->f32, b->delta, col)), p, ds;
   if (b->cap != 0) {
     LLVMValueRef t = cg_vtanh(g, cg_fmul(g, s, cg_splatc(g, b->scale / b->cap)));
     LLVMValueRef slope = cg_fmul(g, cg_splatc(g, b->scale), cg_fsub(g, cg_splatc(g, 1), cg_fmul(g, t, t)));
-    p = cg_vexp2(g, cg_fmul(g, cg_fma(g, t, cg_splatc(g, b->cap), less), cg_splatc(g, ATTN_LOG2E)));
+    p = attn_exp2(g, cg_fmul(g, cg_fma(g, t, cg_splatc(g, b->cap), less), cg_splatc(g, ATTN_LOG2E)));
     ds = cg_fmul(g, cg_fmul(g, p, cg_fadd(g, d, delta)), slope);
   } else {
-    p = cg_vexp2(g, cg_fmul(g, cg_fadd(g, cg_fmul(g, s, cg_splatc(g, b->scale)), less), cg_splatc(g, ATTN_LOG2E)));      // as the forward kernel scaled it: exactly 0 of the one score that counts
+    p = attn_exp2(g, cg_fmul(g, cg_fadd(g, cg_fmul(g, s, cg_splatc(g, b->scale)), less), cg_splatc(g, ATTN_LOG2E)));      // as the forward kernel scaled it: exactly 0 of the one score that counts
     ds = cg_fmul(g, p, cg_fma(g, d, cg_splatc(g, b->scale), delta));
   }
   if (visible) p = cg_select(g, visible, p, cg_splatc(g, 0)), ds = cg_select(g, visible, ds, cg_splatc(g, 0));
-  attn_put_left(g, p, P, col);       // over scores, or under bf16 over those already read
-  attn_put_left(g, ds, dS, col);
-  return ds;
+  *probability = p, *gradient = ds;
 }
 
 // Where key `at` of the block, even, begins in the panel of column col, a multiple of 16.
@@ -277,26 +279,54 @@ static void put_right(Cg *g, const Bwd *b, LLVMValueRef at, LLVMValueRef col, LL
   cg_store16(g, even, p), cg_store16(g, odd, cg_at(g, g->f32, p, cg_i64(g, PANEL)));
 }
 
+// Of 32 shorts each of two keys the first or second 16, as pairs.
+static LLVMValueRef interleaved(Cg *g, LLVMValueRef even, LLVMValueRef odd, int half) {
+  LLVMValueRef at[2 * LANES];
+  for (int i = 0; i < 2 * LANES; i++) at[i] = cg_i32(g, half * LANES + i / 2 + i % 2 * 2 * LANES);
+  return LLVMBuildShuffleVector(g->b, even, odd, LLVMConstVector(at, 2 * LANES), "");
+}
+
+// Two keys' 16 columns, or in pairs 32 of which some may be none of the chunk's: nobody sees the keys there, or nobody reads them.
+static void tile_columns(Cg *g, const Bwd *b, const Chunk *c, LLVMValueRef r, LLVMValueRef col, bool masked) {
+  LLVMValueRef next = cg_add(g, col, cg_i64(g, LANES)), p[2][2], ds[2][2], words[2];
+  int n = b->pairs ? 2 : 1;
+  for (int i = 0; i < 2; i++) {
+    LLVMValueRef row = cg_add(g, r, cg_i64(g, i)), at = scaled(g, row, ATTN_LEFT), P = attn_floats(g, b->P, at), dS = attn_floats(g, b->dS, at);
+    for (int j = 0; j < n; j++) {
+      LLVMValueRef from = j ? next : col, visible = masked ? sees(g, b, cg_add(g, c->key, row), from) : NULL;
+      columns(g, b, visible, P, dS, from, &p[i][j], &ds[i][j]);
+    }
+    if (n == 2) attn_put_both(g, p[i][0], p[i][1], P, col), words[i] = attn_put_both(g, ds[i][0], ds[i][1], dS, col);      // over scores already read
+    else attn_put_left(g, p[i][0], P, col), attn_put_left(g, ds[i][0], dS, col);
+  }
+  LLVMValueRef at = cg_add(g, c->at, r);
+  if (n == 1) put_right(g, b, at, col, ds[0][0], ds[1][0]);
+  else for (int j = 0; j < n; j++) cg_store(g, interleaved(g, words[0], words[1], j), right_at(g, b, at, j ? next : col));
+}
+
 static void tile_rows(Cg *g, const Bwd *b, const Chunk *c, bool masked) {
+  int64_t each = b->pairs ? 2 * LANES : LANES;
   CgLoop r = cg_loop(g, cg_i64(g, 0), c->n, 2);
   attn_next(g, &b->next);
-  CgLoop l = cg_loop(g, c->c0, c->c1, LANES);
-  LLVMValueRef ds[2];
-  for (int i = 0; i < 2; i++) {
-    LLVMValueRef row = cg_add(g, r.i, cg_i64(g, i)), at = scaled(g, row, ATTN_LEFT), visible = masked ? sees(g, b, cg_add(g, c->key, row), l.i) : NULL;
-    ds[i] = columns(g, b, visible, attn_floats(g, b->P, at), attn_floats(g, b->dS, at), l.i);
-  }
-  put_right(g, b, cg_add(g, c->at, r.i), l.i, ds[0], ds[1]);
+  CgLoop l = cg_loop(g, attn_floor(g, c->c0, each), c->c1, each);
+  tile_columns(g, b, c, r.i, l.i, masked);
   cg_loop_end(g, &l);
   cg_loop_end(g, &r);
 }
 
 // ---- a chunk of keys: dk, dv and a part of dS
 
-// dst[n, columns] = rows of x times the packed queries [D][16].
-static void scores(Cg *g, const Bwd *b, const Chunk *c, LLVMValueRef x, int64_t stride, int64_t packed, int64_t D, LLVMValueRef dst) {
-  cg_mm(g, &(MmCall){.A = mm_rows(DT_F32, x, cg_i64(g, stride)),
-                     .B = attn_panels_at(g, packed, c->c0, NULL, D), .pairs = b->pairs,
+// The chunk's rows of k, or of v.
+static MmOperand key_rows(Cg *g, const Bwd *b, const Chunk *c, bool of_v) {
+  int64_t D = of_v ? b->E : b->D, stride = b->K * D;
+  if (b->kv < 0) return mm_rows(DT_F32, cg_at(g, g->f32, of_v ? b->v : b->k, scaled(g, c->key, stride)), cg_i64(g, stride));
+  return mm_copied(g, attn_floats(g, b->kv, cg_add(g, scaled(g, cg_sub(g, c->key, b->at.keys), ATTN_LEFT), cg_i64(g, of_v ? b->v_word : 0))));
+}
+
+// dst[n, columns] = these rows times the packed queries [D][16].
+static void scores(Cg *g, const Bwd *b, const Chunk *c, bool of_v, int64_t packed, LLVMValueRef dst) {
+  int64_t D = of_v ? b->E : b->D;
+  cg_mm(g, &(MmCall){.A = key_rows(g, b, c, of_v), .B = attn_panels_at(g, packed, c->c0, NULL, D), .pairs = b->pairs,
                      .C = mm_rows(DT_F32, cg_at(g, g->f32, dst, c->c0), cg_i64(g, ATTN_LEFT)), .M = c->n, .N = cg_sub(g, c->c1, c->c0), .K = cg_i64(g, D)});
 }
 
@@ -336,8 +366,8 @@ static void chunk(Cg *g, const Bwd *b, const Block *q, Chunk *c) {
   clear_columns(g, b, c, cg_i64(g, 0), cg_min(g, c->c0, q->m));
   clear_columns(g, b, c, c->c1, q->m);
   CgIf some = cg_if(g, cg_lt(g, c->c0, c->c1));
-  scores(g, b, c, cg_at(g, g->f32, b->k, d_at), ks, b->qt, b->D, P);
-  scores(g, b, c, cg_at(g, g->f32, b->v, e_at), vs, b->ot, b->E, dS);
+  scores(g, b, c, false, b->qt, P);
+  scores(g, b, c, true, b->ot, dS);
   LLVMValueRef whole = LLVMBuildAnd(g->b, cg_lt(g, q->inner_lo, cg_add(g, c->key, cg_i64(g, 1))),
                                     cg_lt(g, cg_add(g, c->key, cg_sub(g, c->n, cg_i64(g, 1))), q->inner_hi), "");
   whole = LLVMBuildAnd(g->b, whole, LLVMBuildICmp(g->b, LLVMIntEQ, cg_urem(g, c->n, cg_i64(g, 2)), cg_i64(g, 0), ""), "");
@@ -353,15 +383,37 @@ static void chunk(Cg *g, const Bwd *b, const Block *q, Chunk *c) {
 
 // ---- a block of keys
 
-// k turned, of the key block that begins at kb: once for all query rows and heads of the task. Where it lies.
+typedef struct Left {
+  LLVMValueRef from, to;
+} Left;
+
+static void put_left(Cg *g, void *user, LLVMValueRef at, LLVMValueRef mask) {
+  const Left *l = user;
+  attn_put_left(g, attn_load(g, l->from, at, mask), l->to, at);
+}
+
+// k and v of `keys` keys from kb on as a left operand.
+static void put_keys(Cg *g, const Bwd *b, LLVMValueRef kb, LLVMValueRef keys) {
+  if (b->kv < 0) return;
+  CgLoop r = cg_loop(g, kb, cg_add(g, kb, keys), 1);
+  LLVMValueRef to = scaled(g, cg_sub(g, r.i, b->at.keys), ATTN_LEFT);
+  Left k = {cg_at(g, g->f32, b->k, scaled(g, r.i, b->K * b->D)), attn_floats(g, b->kv, to)};
+  Left v = {cg_at(g, g->f32, b->v, scaled(g, r.i, b->K * b->E)), attn_floats(g, b->kv, cg_add(g, to, cg_i64(g, b->v_word)))};
+  attn_each16(g, b->D, put_left, &k);
+  attn_each16(g, b->E, put_left, &v);
+  cg_loop_end(g, &r);
+}
+
+// k turned, of the key block that begins at kb: once for all query rows and heads of the task, and so are k and v copied. Where it lies.
 static LLVMValueRef turned_block(Cg *g, const Bwd *b, LLVMValueRef kb) {
   int64_t word = b->pairs ? 2 : 1, ks = b->K * b->D;
   LLVMValueRef i = cg_udiv(g, cg_sub(g, kb, b->at.keys), cg_i64(g, ATTN_BK)), blocks = cg_i64(g, b->kt_blocks);
   LLVMValueRef at = cg_add(g, scaled(g, cg_udiv(g, i, blocks), b->kt_floats), scaled(g, cg_urem(g, i, blocks), ATTN_BK / word));
   LLVMValueRef bit = LLVMBuildShl(g->b, cg_i64(g, 1), i, ""), were = cg_get(g, g->i64, b->turned_blocks);
   CgIf turn = cg_if(g, LLVMBuildICmp(g->b, LLVMIntEQ, LLVMBuildAnd(g->b, were, bit, ""), cg_i64(g, 0), ""));
-  attn_turn(g, (int)word, attn_floats(g, b->kt, at), ATTN_LEFT, &(AttnRows){DT_F32, cg_at(g, g->f32, b->k, scaled(g, kb, ks)), ks}, b->D, cg_i64(g, 0),
-            cg_min(g, cg_i64(g, ATTN_BK), cg_sub(g, b->seen_end, kb)));
+  LLVMValueRef keys = cg_min(g, cg_i64(g, ATTN_BK), cg_sub(g, b->seen_end, kb));
+  attn_turn(g, (int)word, attn_floats(g, b->kt, at), ATTN_LEFT, &(AttnRows){DT_F32, cg_at(g, g->f32, b->k, scaled(g, kb, ks)), ks}, b->D, cg_i64(g, 0), keys);
+  put_keys(g, b, kb, keys);
   cg_set(g, b->turned_blocks, LLVMBuildOr(g->b, were, bit, ""));
   cg_endif(g, &turn);
   return at;

@@ -11,7 +11,8 @@
 enum { P_DST, P_SRC, P_STRIDE, P_D, P_FIRST, P_N, P_COUNT };
 
 Dtype attn_panel(Cg *g) { return panel_under(DT_F32, cg_precision(g)); }
-static int word_of(Cg *g) { return cg_in_pairs(g, attn_panel(g)) ? 2 : 1; }                  // numbers of a word
+bool attn_pairs(Cg *g) { return cg_in_pairs(g, attn_panel(g)); }
+static int word_of(Cg *g) { return attn_pairs(g) ? 2 : 1; }                  // numbers of a word
 
 int64_t attn_panels(Cg *g, AttnScratch *s, int64_t cols, int64_t K) {
   Dtype dt = attn_panel(g);
@@ -33,6 +34,14 @@ void attn_put_left(Cg *g, LLVMValueRef v, LLVMValueRef row, LLVMValueRef k) {
   if (word_of(g) == 2) cg_store(g, mm_rounded(g, v), cg_at(g, g->i16, row, k));
   else cg_store16(g, v, cg_at(g, g->f32, row, k));
 }
+
+LLVMValueRef attn_put_both(Cg *g, LLVMValueRef v, LLVMValueRef behind, LLVMValueRef row, LLVMValueRef k) {
+  LLVMValueRef both = mm_behind(g, v, behind);
+  cg_store(g, both, cg_at(g, g->i16, row, k));
+  return both;
+}
+
+LLVMValueRef attn_exp2(Cg *g, LLVMValueRef x) { return attn_pairs(g) ? cg_vexp2_near(g, x) : cg_vexp2(g, x); }
 
 AttnRows attn_rows(Cg *g, const Kernel *k, int arg, int64_t stride) {
   bool cached = k->narg && k->arg[arg].cached;

@@ -88,11 +88,8 @@ static void find_rescale(Cg *g, const AttnState *s, const AttnChunk *c) {
   cg_loop_end(g, &r);
 }
 
-// Probabilities stand where their row's scores do, or under bf16 in the first half of that: before whatever of the scores is still read.
 static LLVMValueRef exponential(Cg *g, const AttnState *s, LLVMValueRef S, LLVMValueRef col, LLVMValueRef less) {
-  LLVMValueRef e = cg_vexp2(g, cg_fmul(g, cg_fadd(g, cg_load16(g, cg_at(g, g->f32, S, col)), less), cg_splatc(g, factor(s))));
-  attn_put_left(g, e, S, col);
-  return e;
+  return attn_exp2(g, cg_fmul(g, cg_fadd(g, cg_load16(g, cg_at(g, g->f32, S, col)), less), cg_splatc(g, factor(s))));
 }
 
 static void clear(Cg *g, LLVMValueRef S, LLVMValueRef from, LLVMValueRef to) {
@@ -101,20 +98,36 @@ static void clear(Cg *g, LLVMValueRef S, LLVMValueRef from, LLVMValueRef to) {
   cg_loop_end(g, &l);
 }
 
+// Columns col … col + 31 of what begins at S, or of f32 col … col + 15, whose probabilities stand where their row's scores do, or under bf16 in the first half
+// of that: before whatever of the scores is still read. Gives the sum that goes on. `to`: those from there on are 0; NULL: none.
+static LLVMValueRef probabilities(Cg *g, const AttnState *s, LLVMValueRef S, LLVMValueRef col, LLVMValueRef to, LLVMValueRef less, LLVMValueRef sum) {
+  LLVMValueRef e = exponential(g, s, S, col, less);
+  sum = cg_fadd(g, sum, e);
+  if (!attn_pairs(g)) {
+    attn_put_left(g, e, S, col);
+    return sum;
+  }
+  LLVMValueRef next = cg_add(g, col, cg_i64(g, LANES)), behind = exponential(g, s, S, next, less);
+  if (to) behind = cg_select(g, cg_lt(g, next, to), behind, cg_splatc(g, 0));
+  attn_put_both(g, e, behind, S, col);
+  return cg_fadd(g, sum, behind);
+}
+
+static int64_t at_once(Cg *g) { return attn_pairs(g) ? 2 * LANES : LANES; }
+
 // Probabilities in place of scores, and their sum.
 static void part_probabilities(Cg *g, const AttnState *s, const AttnChunk *c, LLVMValueRef r, LLVMValueRef less, LLVMValueRef sum) {
   Row x = row_at(g, s, c, r);
   clear(g, x.S, c->first, x.from);
-  CgLoop l = cg_loop(g, x.from, x.to, LANES);
-  LLVMValueRef e = exponential(g, s, x.S, l.i, less);
-  cg_set(g, sum, cg_fadd(g, cg_get(g, g->v16f32, sum), e));
+  CgLoop l = cg_loop(g, x.from, x.to, at_once(g));
+  cg_set(g, sum, probabilities(g, s, x.S, l.i, x.to, less, cg_get(g, g->v16f32, sum)));
   cg_loop_end(g, &l);
   clear(g, x.S, x.to, c->cols);
 }
 
 static void whole_probabilities(Cg *g, const AttnState *s, LLVMValueRef r, LLVMValueRef less, LLVMValueRef sum) {
   LLVMValueRef all = cg_get(g, g->v16f32, sum), S = scores_of(g, s, r);
-  for (int i = 0; i < ATTN_BK / LANES; i++) all = cg_fadd(g, all, exponential(g, s, S, cg_i64(g, (int64_t)i * LANES), less));
+  for (int64_t i = 0; i < ATTN_BK; i += at_once(g)) all = probabilities(g, s, S, cg_i64(g, i), NULL, less, all);
   cg_set(g, sum, all);
 }
 

@@ -64,6 +64,23 @@ static LLVMValueRef exp2_16(Cg *g, LLVMValueRef x) {
 
 LLVMValueRef cg_vexp2(Cg *g, LLVMValueRef x) { return any(g, exp2_16, x); }
 
+// What is rounded to bf16 next needs fewer terms: p 2^n, n the whole number next to x, by the instruction that processors with pairs of bf16 have for it (0 where
+// n is -inf, of whatever p). Elsewhere 2^n is a product of two powers, so that subnormals too are rounded once and all have the same bits.
+static LLVMValueRef exp2_near_16(Cg *g, LLVMValueRef x) {
+  static const double c[] = {9.58285294e-3, 5.59064262e-2, 2.40240991e-1, 6.93124175e-1, 1};
+  LLVMTypeRef t = g->v16f32;
+  LLVMValueRef n = cg_intrinsic(g, "llvm.roundeven", &t, 1, &x, 1), p = horner(g, cg_fsub(g, x, n), c, 5);
+  if (cg_has_pairs(g->isa, g->precision)) {
+    LLVMValueRef arg[5] = {p, n, cg_splatc(g, 0), LLVMConstAllOnes(g->i16), cg_i32(g, 4)};       // of all lanes; rounded as the modes have it
+    return cg_intrinsic(g, "llvm.x86.avx512.mask.scalef.ps.512", NULL, 0, arg, 5);
+  }
+  LLVMValueRef low = cg_splatc(g, -160), high = cg_splatc(g, 200), none = less(g, n, low), power = cg_select(g, less(g, low, n), n, low);
+  power = LLVMBuildFPToSI(g->b, cg_select(g, less(g, power, high), power, high), g->v16i32, "");
+  return cg_select(g, none, cg_splatc(g, 0), scale_by_power(g, p, power));
+}
+
+LLVMValueRef cg_vexp2_near(Cg *g, LLVMValueRef x) { return any(g, exp2_near_16, x); }
+
 // ln x = k ln2 + ln m, m in [sqrt(1/2), sqrt 2); ln(1 + f) through s = f / (2 + f).
 static LLVMValueRef log_normal(Cg *g, LLVMValueRef x, LLVMValueRef extra) {
   LLVMValueRef ix = LLVMBuildAdd(g->b, bits(g, x), ints(g, 0x3f800000 - 0x3f3504f3), "");
