@@ -11,7 +11,7 @@ enum {
   // Of many rows: every block of columns copies their numbers anew, so tasks are wider, a whole row where it has no more than WHOLE columns, else at most WIDE.
   MANY = 384, WHOLE = 1024, WIDE = 512,
   AREA = ROWS * WIDE,          // most of such a task: the tile stays in L2
-  ROWS_T = 256, COLS_T = 256,  // of a task where panels are re-packed: more rows to pay for it
+  ROWS_T = 256, COLS_T = 288,  // of a task where panels are re-packed: more rows to pay for it; two make 576, whose rows are then copied twice and not four times
   SHARED_T = 64,               // so many rows are shared by two tasks
   DEPTH_T = MM_KC,             // k of a re-packed block
   PANEL_T = (DEPTH_T + 2) * PANEL,    // from panel to panel of it: no power of two, so that the panels' lines of a k do not fall into one cache set
