@@ -193,10 +193,17 @@ static void ask_pack(const App *a, const Options *o, Precision *of, PrecisionAsk
   if (precisions_read(a->prog, is, of, &none)) *ask = (PrecisionAsk){.of = of, .by = "the pack file is in it"};
 }
 
+// Likewise: what trained the parameters that will be used, which precision_of takes, too, once they are open. Known now, for how much is computed at a time follows from it.
+static void ask_params(const App *a, const Options *o, Precision *of, PrecisionAsk *ask) {
+  PrecisionAsk flag;
+  if (!o->params || !(o->run_command & (C_EVAL | C_GENERATE | C_SCORE)) || by_flag(o, &flag)) return;
+  if (checkpoint_expects(o->params, a->prog, of)) *ask = (PrecisionAsk){.of = of, .by = "the parameters were trained in it"};
+}
+
 bool precision_open(App *a, const Options *o, PrecisionChoice *c, RtError *e) {
   PrecisionAsk ask = asked(a->prog, o);
   Precision *of = rt_alloc((size_t)a->prog->nmodel, sizeof *of);
-  ask_pack(a, o, of, &ask);
+  ask_pack(a, o, of, &ask), ask_params(a, o, of, &ask);
   ask.each = each_of(o);
   bool ok = precision_choose(o->rt, a->prog, getenv("CALM_ISA"), &ask, c, e);
   rt_free(of);

@@ -21,7 +21,7 @@ typedef struct PrecisionChoice {
 bool precision_choose(const RtProgram *rt, const Prog *p, const char *path, const PrecisionAsk *ask, PrecisionChoice *c, RtError *e);
 void precision_drop(PrecisionChoice *c);
 
-// By flag, else the train block, else a pack file.
+// By flag, else what trained --params, else a pack file, else the train block.
 bool precision_open(App *a, const Options *o, PrecisionChoice *c, RtError *e);
 // The engine computes so from now on, and the app can say so. c is dropped.
 void precision_use(App *a, PrecisionChoice *c);

@@ -226,15 +226,31 @@ Checkpoint *checkpoint_open_params(const char *path, Identity *id, bool force, R
   return c;
 }
 
-int64_t checkpoint_date(const char *path) {
+// What theta.json beside parameters says of one field, before anything of them is opened or checked; NULL where it says nothing. To be let go when s was looked at.
+static json_t *peek(const char *path, const char *field, TrainState *s) {
   RtError ignored;
-  TrainState s = {0};
   char *dir = file_is_dir(path) ? rt_strdup(path) : file_dirname(path), *file = file_join(dir, CHECKPOINT_ABOUT);
   json_t *about = file_is_there(file) ? rtj_object_file(file, 0, &ignored) : NULL;
-  if (!about || !fields_read_one(&s, "date", about, file, &ignored)) s.date = 0;
-  json_decref(about);
+  if (about && !fields_read_one(s, field, about, file, &ignored)) json_decref(about), about = NULL;
   rt_free(dir), rt_free(file);
-  return s.date;
+  return about;
+}
+
+int64_t checkpoint_date(const char *path) {
+  TrainState s = {0};
+  json_t *about = peek(path, "date", &s);
+  int64_t date = about ? s.date : 0;
+  json_decref(about);
+  return date;
+}
+
+bool checkpoint_expects(const char *path, const Prog *p, Precision *of) {
+  TrainState s = {0};
+  const char *none;
+  json_t *about = peek(path, "precision", &s);
+  bool ok = about && precisions_read(p, s.precision, of, &none);
+  json_decref(about);
+  return ok;
 }
 
 const json_t *checkpoint_about(const Checkpoint *c) { return c->about; }

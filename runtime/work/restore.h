@@ -13,6 +13,8 @@ Checkpoint *checkpoint_open_params(const char *path, Identity *id, bool force, R
 void checkpoint_close(Checkpoint *c);
 // What chat templates took for today in the run that such parameters are of, YYYYMMDD; 0 where nothing says it. What is wrong with them is told when they are opened.
 int64_t checkpoint_date(const char *path);
+// checkpoint_precision of parameters that are not open yet, unchecked: what memory will be needed follows from it. False where nothing says.
+bool checkpoint_expects(const char *path, const Prog *p, Precision *of);
 
 // theta.json, NULL where a file of parameters has none beside it; and its path, as errors call it. Borrowed.
 const json_t *checkpoint_about(const Checkpoint *c);

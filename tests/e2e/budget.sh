@@ -90,3 +90,13 @@ cmp all.jsonl few.jsonl || fail "generated within little memory: another text"
 # and of one, no more of it at a time than it has
 answer one.jsonl --memory $((least + 2))MB --slots 1 2>err || fail "generate of one at a time: $(cat err)"
 cmp all.jsonl one.jsonl || fail "generated one at a time: another text"
+
+# what is chosen is what fits in the precision that trained the parameters, also where weights are stored in another
+./new export narrow --dtype bf16 --seed 1 2>err || fail "export: $(cat err)"
+sed 's/"model"/"narrow"/' lean.calm >narrow.calm
+build narrow.calm -o narrow.app
+./narrow.app train --data many.jsonl --steps 1 --precision f32 --out wide 2>err || fail "train: $(cat err)"
+expect 1 'MB of memory are needed, and --memory allows 20 MB' ./narrow.app generate --data prompts.jsonl --params wide/last --max-tokens 40 --ignore-eos --out never.jsonl --memory 20MB
+least=$(sed -n 's/.*at least \([0-9]*\) MB of memory are needed.*/\1/p' said)
+expect 0 'sequences are decoded at a time, not 12' ./narrow.app generate --data prompts.jsonl --params wide/last --max-tokens 40 --ignore-eos --out wide.jsonl --memory $((least + 6))MB
+grep -q ', f32: the parameters were trained in it' said || fail "another precision: $(cat said)"
