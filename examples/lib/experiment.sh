@@ -6,6 +6,7 @@
 #                      HOW: equation, or a tool of the example's own that scores answers; one that says 77 leaves the task out
 #   steps batch        steps and anchor tokens a step of every trained row       a_steps b_steps   of the models that are made once (0: as it is)
 #   precision          of every training and evaluation
+#   quick_sizes        for sed: ranks and widths of the specs, as many for the models of --quick
 #   needs   files of the data
 # and define make_tools, make_rows DIR, quick_sources.
 
@@ -109,7 +110,7 @@ compile() {
   echo "$mark" >"$2.made"
 }
 # spec_of FILE [RATE]: prints it, of --quick with ranks and widths that fit its models, and with another rate where one is given
-spec_of() { sed "${quick:+s/rank = [0-9]*, alpha = [0-9]*/rank = $quick_rank, alpha = $quick_rank/;s/width = [0-9]*/width = $quick_width/;}${2:+s/\(lr = \)[0-9.e-]*/\1$2/}" "$1"; }
+spec_of() { sed "${quick:+$quick_sizes;}${2:+s/\(lr = \)[0-9.e-]*/\1$2/}" "$1"; }
 # write_spec NAME: NAME.calm of the example. program NAME: that, as programs/NAME
 write_spec() { spec_of "$here/$1.calm" >"$1.calm"; }
 program() {
@@ -169,7 +170,7 @@ row_of() {
     random) random_model $2; a=$made spec=compose ;;
     untrained) a=models/augment spec=compose ;;
     composition) made m_a; a=$made spec=compose ;;
-    reads_prompt | single) made m_a; a=$made ;;
+    connections | reads_prompt | single) made m_a; a=$made ;;
   esac
   case $1 in m_a) ;; *) made m_b; b=$made ;; esac
 }

@@ -67,6 +67,11 @@ for s in 's/silu(\(.*\))$/gelu(\1)/' 's/even(b)/unit(b)/' 's/ linear(s, wa)/ 0.9
   { cat spec.calm; echo "$op"; } >m.calm
   differs 'grad.*'
 done
+for s in 's/even(a)/unit(a)/' 's/stop_gradient(usual(b))/1/' 's/settled(\(.*\), last)/linear(\1, last)/'; do
+  op=$(sed -n '/^op linear_last/,/^}/p' "$root/dsl/std/calm.calm" | sed "$s")
+  { cat spec.calm; echo "$op"; } >m.calm
+  differs 'grad.*'
+done
 # an option of an augment
 sed -i 's/"rms_norm_eps": 0.1/"rms_norm_eps": 0.9/' gemma3_a/config.json
 cp spec.calm m.calm

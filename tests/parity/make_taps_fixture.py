@@ -14,7 +14,8 @@ MODELS = dict(base="families/gpt2_b", gemma="families/gemma3_a", gpt="families/g
 HEADS, WIDTH = 2, 10
 # augment, layers, anchor's layers, operator; a layer in the middle and the last of each, one of them read twice
 LINES = [("gemma", [1, 3], [1, 2], "scaled"), ("gpt", [2, 3], [1, 2], "scaled"), ("qwen", [1, 2], [0, 1], "scaled"),
-         ("llama", [1, 4], [1, 2], "normed"), ("gemma", [3], [1], "scaled"), ("llama", [2, 3], [0, 2], "and_last"), ("gpt", [1, 3], [2, 1], "joint")]
+         ("llama", [1, 4], [1, 2], "normed"), ("gemma", [3], [1], "scaled"), ("llama", [2, 3], [0, 2], "and_last"), ("gpt", [1, 3], [2, 1], "joint"),
+         ("gemma", [2], [2], "linear_last")]
 
 
 def blocks(m): return m.transformer.h if hasattr(m, "transformer") else m.model.layers
@@ -47,6 +48,14 @@ class Cross(nn.Module):
         y = 256 / D * (o.transpose(0, 1).reshape(T, D) @ self.wo.T)
         if self.op == "and_last": y = y + 256 / e.shape[1] * (e @ self.last.T)         # with shared tokens the last row that is seen is a position's own
         return y if self.op == "normed" else usual(b).detach() * y
+
+
+class Linear(nn.Module):
+    def __init__(self, D, E):
+        super().__init__()
+        self.last = nn.Parameter((torch.randn(D, E) * 0.6 * D / 64 / E ** 0.5).double())
+    def forward(self, b, a):
+        return usual(b).detach() * 256 / a.shape[1] * (even(a) @ self.last.T)
 
 
 class Joint(nn.Module):
@@ -98,7 +107,9 @@ def main():
     models = {n: load(d).requires_grad_(False) for n, d in MODELS.items()}
     width = {n: m.config.hidden_size for n, m in models.items()}
     torch.manual_seed(5)
-    cross = {(a, k, j): Joint(width["base"], width[a]) if op == "joint" else Cross(width["base"], width[a], op) for a, ks, js, op in LINES for k, j in zip(ks, js)}
+    alone = dict(joint=(Joint, f"joint_feed_forward(width = {WIDTH})"), linear_last=(Linear, "linear_last()"))
+    make = lambda op, D, E: alone[op][0](D, E) if op in alone else Cross(D, E, op)
+    cross = {(a, k, j): make(op, width["base"], width[a]) for a, ks, js, op in LINES for k, j in zip(ks, js)}
     for c in cross.values():
         for p in c.parameters(): p.data = p.data.float().double()
     save_file(tensors(cross, lambda p: p.detach()), os.path.join(HERE, "theta.safetensors"))
@@ -114,7 +125,7 @@ def main():
     with open(os.path.join(HERE, "spec.calm"), "w") as f:
         for n, d in MODELS.items(): f.write(f'{"anchor" if n == "base" else "augment"} {n} = "{os.path.basename(d)}"\n')
         for a, ks, js, op in LINES:
-            name = f"joint_feed_forward(width = {WIDTH})" if op == "joint" else f"cross_attention_{op}(heads = {HEADS})"
+            name = alone[op][1] if op in alone else f"cross_attention_{op}(heads = {HEADS})"
             f.write(f"connect {a}{ks}.normed -> base{js} with {name}\n")
     print({k: round(float(v.abs().max()), 3) for k, v in gold.items()})
     print("size", sum(os.path.getsize(os.path.join(HERE, f)) for f in os.listdir(HERE)))
