@@ -24,7 +24,7 @@ typedef struct OptRow {
 #define ANY INFINITY
 #define KIND_FLAG OPT_FLAG, 0, 0
 #define KIND_WHOLE(lo, hi) OPT_WHOLE, lo, hi
-#define KIND_BYTES OPT_BYTES, 1, 1e15
+#define KIND_BYTES OPT_BYTES, 1e6, 1e15
 #define KIND_REAL(lo, hi) OPT_REAL, lo, hi
 #define KIND_TEXT OPT_TEXT, 0, 0
 #define KIND_LIST OPT_LIST, 0, 0
@@ -72,7 +72,7 @@ static bool set_number(const OptRow *r, void *at, const char *s) {
 }
 
 static bool set_bytes(const OptRow *r, int64_t *at, const char *s) {
-  return (number_bytes_text(s, at) && *at >= 1) || !usage_error("--%s: expected a size, as in \"8GB\" or \"500MB\", found \"%s\"", r->name, s);
+  return (number_bytes_text(s, at) && (double)*at >= r->lo) || !usage_error("--%s: expected a size, as in \"8GB\" or \"500MB\", found \"%s\"", r->name, s);
 }
 
 static bool set_word(const OptRow *r, int *at, const char *s) {

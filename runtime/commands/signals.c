@@ -33,6 +33,7 @@ static void on_ask(int sig) {
   static const uint64_t one = 1;
   int kept = errno, skip = !on_terminal;
   bool turn = wake >= 0 && sig == SIGINT;
+  if (sig == SIGHUP && asked) return;              // of a terminal that is closed, shell and kernel both tell
   if (!turn && (asked || !asks)) {
     signal(sig, SIG_DFL);
     raise(sig);
@@ -164,6 +165,8 @@ void signals_open(void) {
   sigemptyset(&stop.sa_mask);
   sigaction(SIGINT, &stop, NULL);
   sigaction(SIGTERM, &stop, NULL);
+  struct sigaction hangup;
+  if (!sigaction(SIGHUP, NULL, &hangup) && hangup.sa_handler != SIG_IGN) sigaction(SIGHUP, &stop, NULL);      // nohup stays nohup
   signal(SIGPIPE, SIG_IGN);
   signal(SIGXFSZ, SIG_IGN);
   stack_t stack = {.ss_sp = fault_stack, .ss_size = sizeof fault_stack};

@@ -6,8 +6,8 @@
 // First of all, once in a process. A write that nobody reads or that is over the limit of a file's size fails from now on instead of killing;
 // reading a mapped file that became shorter, and a full stack, end the process with status 1 after a line that says so.
 void signals_open(void);
-// From now on the first SIGINT or SIGTERM only asks, and says on standard error that it does; the second ends the process at once, as the first does
-// before.
+// From now on the first SIGINT, SIGTERM or SIGHUP only asks, and says on standard error that it does; the second ends the process at once, as the first does
+// before, but for a SIGHUP, which comes twice where a terminal is closed. SIGHUP that was ignored stays so.
 void signals_ask(void);
 // The signal that asked; 0: none.
 int signals_asked(void);

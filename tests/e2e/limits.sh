@@ -156,6 +156,15 @@ until_that $pid err [ -e o.run/last/theta.json ]
 kill -TERM $pid
 got=0; wait $pid || got=$?
 [ $got = 143 ] && grep -q 'again to stop at once' err && grep -q '^stopped after step' err || fail "one signal: $got ($(cat err))"
+# a terminal that is closed, which may be told twice; nohup
+for trap in - ''; do
+  ( trap "$trap" HUP; exec ./app train --data rows.jsonl --steps 100000000 --save-every 20 --out "h$trap.run" ) 2>err & pid=$!
+  until_that $pid err [ -e "h$trap.run/last/theta.json" ]
+  kill -HUP $pid; kill -HUP $pid
+  [ -n "$trap" ] || kill -TERM $pid
+  got=0; wait $pid || got=$?
+  grep -q '^stopped after step' err && [ $got = $([ -n "$trap" ] && echo 129 || echo 143) ] || fail "SIGHUP, trap '$trap': $got ($(cat err))"
+done
 if unshare --pid --fork true 2>/dev/null; then   # in a container of its own, where no default action ends it
   mkfifo silent; exec 3<>silent
   unshare --pid --fork ./own tokenize <silent >printed 2>err & pid=$!
