@@ -23,6 +23,15 @@ enum { CONTEXT = 4, STRETCH = 12, CODE_LONGEST = 200, TEXT_LONGEST = 300, MBPP_T
 
 typedef json_t *(*Ask)(const Lines *text, const Lines *code, int i, int first);
 
+// Prompts are Python, as m_A reads it: what an expert knows it says in its own surroundings.
+static json_t *asked(const char *before, const char *prompt, const char *behind, const char *space, const char *completion, int line, const char *task) {
+  char *from, *to;
+  if (asprintf(&from, "%s%s%s", before, prompt, behind) < 0 || asprintf(&to, "%s%s", space, completion) < 0) die("out of memory");
+  json_t *row = json_pack("{s:s, s:s, s:i, s:s}", "prompt", from, "completion", to, "row", line + 1, "task", task);
+  free(from), free(to);
+  return row;
+}
+
 // The lines before i that are of its part, CONTEXT at most; NULL where there are fewer.
 static json_t *ask_completion(const Lines *text, const Lines *code, int i, int first) {
   (void)text;
@@ -30,18 +39,18 @@ static json_t *ask_completion(const Lines *text, const Lines *code, int i, int f
   if (i - first < CONTEXT) return NULL;
   for (int k = i - CONTEXT; k < i; k++) n += strlen(code->line[k]) + 1;
   char *context = grow(NULL, n, 1), *to = context;
-  for (int k = i - CONTEXT; k < i; k++) to += sprintf(to, "%s%s", k > i - CONTEXT ? "\n" : "", code->line[k]);
-  json_t *row = row_asked("Code:\n", context, "Next:", code->line[i], i + 1, "completion");
+  for (int k = i - CONTEXT; k < i; k++) to += sprintf(to, "%s\n", code->line[k]);
+  json_t *row = asked("", context, "", "", code->line[i], i, "completion");
   free(context);
   return row;
 }
 static json_t *ask_code(const Lines *text, const Lines *code, int i, int first) {
   (void)first;
-  return row_asked("Pseudo-code: ", text->line[i], "Python:", code->line[i], i + 1, "text_to_code");
+  return asked("# ", text->line[i], "\n", "", code->line[i], i, "text_to_code");
 }
 static json_t *ask_text(const Lines *text, const Lines *code, int i, int first) {
   (void)first;
-  return row_asked("Python: ", code->line[i], "Pseudo-code:", text->line[i], i + 1, "code_to_text");
+  return asked("", code->line[i], "  #", " ", text->line[i], i, "code_to_text");
 }
 static const struct {
   const char *file;

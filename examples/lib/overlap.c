@@ -2,8 +2,8 @@
 //
 //   overlap TRAIN.jsonl… -- HELD.jsonl…
 //
-// A row's texts are the lines of its strings "prompt", "completion" and "text", each without a label ("Swahili:") before it. Two are the same where their
-// letters and digits are; those of less than HELD_LEAST are no finding ("return self", "Habari za leo"). Read from the files, not from what made them.
+// A row's texts are the lines of its strings "prompt", "completion" and "text", each without a label ("Swahili:") before it, and what stands before and behind a
+// comment's sign of a line. Two are the same where their letters and digits are; those of less than HELD_LEAST are no finding ("return self", "Habari za leo"). Read from the files, not from what made them.
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,6 +17,14 @@ static char *unlabelled(char *s) {
   return n && s[n] == ':' ? trimmed(s + n + 1) : s;
 }
 
+static void take_line(Take take, void *to, char *line, const char *file, int at) {
+  for (char *behind; (behind = strstr(line, "  # ")); line = behind + 4) {
+    *behind = 0;
+    take(to, unlabelled(line), file, at);
+  }
+  take(to, unlabelled(line), file, at);
+}
+
 static void each_text(const char *file, Take take, void *to) {
   static const char *const key[] = {"prompt", "completion", "text"};
   Lines rows = lines_read(*file == '/' ? "" : ".", file);
@@ -25,7 +33,7 @@ static void each_text(const char *file, Take take, void *to) {
     for (size_t k = 0; k < sizeof key / sizeof *key; k++) {
       const char *value = json_string_value(json_object_get(row, key[k]));
       char *copy = value ? strdup(value) : NULL;
-      for (char *rest = copy, *line; rest && (line = strsep(&rest, "\n"));) take(to, unlabelled(line), file, i + 1);
+      for (char *rest = copy, *line; rest && (line = strsep(&rest, "\n"));) take_line(take, to, line, file, i + 1);
       free(copy);
     }
     json_decref(row);

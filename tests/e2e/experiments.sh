@@ -98,7 +98,7 @@ sed -n 's/.*"task":"mbpp","row":\([0-9]*\)}$/\1/p' lines/expert.jsonl | sort -n 
 grep '"task":"co' lines/expert.jsonl | sed 's/^{"text":"\(.*\)","task.*/\1/; s/\\n/\n/g' | sed '/^$/d' | sort >read
 for f in code anno; do sed 's/^ *//' code/sources/code/django/all.$f | head -n 200 >of.$f; done
 { sed p of.code; sed 's/^/# /' of.anno; paste of.code of.anno | sed 's/\t/  # /'; } | sort | diff read - >differ || fail "m_A reads other lines: $(head -n 5 differ)"
-sed -n 's/.*"completion":" \(.*\)","row":.*"text_to_code".*/\1/p' lines/compose.jsonl | sort | comm -23 - read >differ
+sed -n 's/.*"completion":"\(.*\)","row":.*"text_to_code".*/\1/p' lines/compose.jsonl | sort | comm -23 - read >differ
 [ ! -s differ ] || fail "the composition has lines that m_A has not: $(head -n 3 differ)"
 grep '"task":"co' lines/expert_dev.jsonl | sed 's/^{"text":"\(.*\)","task.*/\1/; s/\\n/\n/g' | sed '/^$/d' | sort | comm -12 - read >differ
 [ ! -s differ ] || fail "m_A's development part has lines it trains on: $(head -n 3 differ)"
