@@ -2,8 +2,9 @@
 //
 //   overlap TRAIN.jsonl… -- HELD.jsonl…
 //
-// A row's texts are the lines of its strings "prompt", "completion" and "text", each without a label ("Swahili:") before it, and what stands before and behind a
-// comment's sign of a line. Two are the same where their letters and digits are; those of less than HELD_LEAST are no finding ("return self", "Habari za leo"). Read from the files, not from what made them.
+// A row's texts are the lines of its strings "prompt", "completion" and "text", each without a label ("Swahili:") before it, and cut where a comment begins behind
+// code ("  # "). Two are the same where their letters and digits are; those of less than HELD_LEAST are no finding ("return self", "Habari za leo"). Read from the
+// files, not from what made them.
 #include <stdlib.h>
 #include <string.h>
 
