@@ -16,7 +16,6 @@
 #include "runtime/files/files.h"
 #include "runtime/work/work.h"
 
-
 typedef struct Answers {
   App *a;
   const Options *o;

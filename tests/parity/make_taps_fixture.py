@@ -69,6 +69,10 @@ class Joint(nn.Module):
         return usual(b).detach() * 256 * (h @ self.wo.T / WIDTH + s @ self.last.T / s.shape[1])
 
 
+ALONE = dict(joint=(Joint, f"joint_feed_forward(width = {WIDTH})"), linear_last=(Linear, "linear_last()"))         # without attention
+def operator(op, D, E): return ALONE[op][0](D, E) if op in ALONE else Cross(D, E, op)
+
+
 def states(m, ids):
     """The residual stream after every block, before the final norm; 0: what the first block is given."""
     out = {}
@@ -107,9 +111,7 @@ def main():
     models = {n: load(d).requires_grad_(False) for n, d in MODELS.items()}
     width = {n: m.config.hidden_size for n, m in models.items()}
     torch.manual_seed(5)
-    alone = dict(joint=(Joint, f"joint_feed_forward(width = {WIDTH})"), linear_last=(Linear, "linear_last()"))
-    make = lambda op, D, E: alone[op][0](D, E) if op in alone else Cross(D, E, op)
-    cross = {(a, k, j): make(op, width["base"], width[a]) for a, ks, js, op in LINES for k, j in zip(ks, js)}
+    cross = {(a, k, j): operator(op, width["base"], width[a]) for a, ks, js, op in LINES for k, j in zip(ks, js)}
     for c in cross.values():
         for p in c.parameters(): p.data = p.data.float().double()
     save_file(tensors(cross, lambda p: p.detach()), os.path.join(HERE, "theta.safetensors"))
@@ -125,7 +127,7 @@ def main():
     with open(os.path.join(HERE, "spec.calm"), "w") as f:
         for n, d in MODELS.items(): f.write(f'{"anchor" if n == "base" else "augment"} {n} = "{os.path.basename(d)}"\n')
         for a, ks, js, op in LINES:
-            name = alone[op][1] if op in alone else f"cross_attention_{op}(heads = {HEADS})"
+            name = ALONE[op][1] if op in ALONE else f"cross_attention_{op}(heads = {HEADS})"
             f.write(f"connect {a}{ks}.normed -> base{js} with {name}\n")
     print({k: round(float(v.abs().max()), 3) for k, v in gold.items()})
     print("size", sum(os.path.getsize(os.path.join(HERE, f)) for f in os.listdir(HERE)))
