@@ -132,7 +132,7 @@ LLVMValueRef cg_intrinsic(Cg *g, const char *name, LLVMTypeRef *overload, int no
 // Elementary functions on <16 x float> (or f32): own polynomials, <= 2 ulp, correct at infinities and NaN (vmath.c).
 LLVMValueRef cg_vexp(Cg *g, LLVMValueRef x);
 LLVMValueRef cg_vexp2(Cg *g, LLVMValueRef x);                                    // 2^x for x < 128: cheaper; 0 from -126.5 down
-LLVMValueRef cg_vexp2_near(Cg *g, LLVMValueRef x);                               // the same within 3e-6 of it, for what is rounded to bf16: cheaper still
+LLVMValueRef cg_vexp2_scaled(Cg *g, LLVMValueRef x);                             // the same, with subnormals: cheaper still on processors with pairs of bf16, dearer elsewhere
 LLVMValueRef cg_vlog(Cg *g, LLVMValueRef x);
 LLVMValueRef cg_vbf16(Cg *g, LLVMValueRef x);                // the nearest bf16, ties to even
 LLVMValueRef cg_vtanh(Cg *g, LLVMValueRef x);

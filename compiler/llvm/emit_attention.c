@@ -203,22 +203,12 @@ static void fetch_share(Cg *g, const Fwd *f, const Block *b) {
   cg_set(g, b->fetched, cg_max(g, from, to));
 }
 
-// A chunk's queries, and where they are a left operand.
-typedef struct Queries {
-  LLVMValueRef from, row;
-} Queries;
-
-static void put_queries(Cg *g, void *user, LLVMValueRef at, LLVMValueRef mask) {
-  const Queries *q = user;
-  attn_put_left(g, attn_load(g, q->from, at, mask), q->row, at);
-}
-
+// A chunk's queries as a left operand.
 static MmOperand queries(Cg *g, const Fwd *f, const Lines *l) {
   LLVMValueRef p = lines_ptr(g, f, l, KARG(ATTN, q), f->D), stride = lines_stride(g, f, f->D);
   if (f->left < 0) return mm_rows(DT_F32, p, stride);
   CgLoop r = cg_loop(g, cg_i64(g, 0), l->c.m, 1);
-  Queries q = {cg_at(g, g->f32, p, cg_mul(g, r.i, stride)), attn_floats(g, f->left, scaled(g, r.i, ATTN_LEFT))};
-  attn_each16(g, f->D, put_queries, &q);
+  attn_put_row(g, cg_at(g, g->f32, p, cg_mul(g, r.i, stride)), f->D, attn_floats(g, f->left, scaled(g, r.i, ATTN_LEFT)));
   cg_loop_end(g, &r);
   return attn_left(g, f->left, cg_i64(g, 0));
 }

@@ -87,8 +87,10 @@ MmOperand attn_left(Cg *g, int64_t offset, LLVMValueRef k);
 void attn_put_left(Cg *g, LLVMValueRef v, LLVMValueRef row, LLVMValueRef k);
 // Numbers k … k + 31 in pairs, of two vectors, which one instruction rounds; gives what is stored, <32 x i16>.
 LLVMValueRef attn_put_both(Cg *g, LLVMValueRef v, LLVMValueRef behind, LLVMValueRef row, LLVMValueRef k);
+// The D floats at `from` as that row.
+void attn_put_row(Cg *g, LLVMValueRef from, int64_t D, LLVMValueRef row);
 bool attn_pairs(Cg *g);
-// 2^x of a score less its row's maximum, or sum: a probability, as exact as its product asks for.
+// 2^x of a score less its row's maximum, or sum: a probability.
 LLVMValueRef attn_exp2(Cg *g, LLVMValueRef x);
 
 // Turns rows [first, n) of D floats: column d goes to row d of dst, `stride` words apart, as words of 1 or 2 (pairs of bf16) numbers of consecutive rows from

@@ -383,24 +383,13 @@ static void chunk(Cg *g, const Bwd *b, const Block *q, Chunk *c) {
 
 // ---- a block of keys
 
-typedef struct Left {
-  LLVMValueRef from, to;
-} Left;
-
-static void put_left(Cg *g, void *user, LLVMValueRef at, LLVMValueRef mask) {
-  const Left *l = user;
-  attn_put_left(g, attn_load(g, l->from, at, mask), l->to, at);
-}
-
 // k and v of `keys` keys from kb on as a left operand.
 static void put_keys(Cg *g, const Bwd *b, LLVMValueRef kb, LLVMValueRef keys) {
   if (b->kv < 0) return;
   CgLoop r = cg_loop(g, kb, cg_add(g, kb, keys), 1);
   LLVMValueRef to = scaled(g, cg_sub(g, r.i, b->at.keys), ATTN_LEFT);
-  Left k = {cg_at(g, g->f32, b->k, scaled(g, r.i, b->K * b->D)), attn_floats(g, b->kv, to)};
-  Left v = {cg_at(g, g->f32, b->v, scaled(g, r.i, b->K * b->E)), attn_floats(g, b->kv, cg_add(g, to, cg_i64(g, b->v_word)))};
-  attn_each16(g, b->D, put_left, &k);
-  attn_each16(g, b->E, put_left, &v);
+  attn_put_row(g, cg_at(g, g->f32, b->k, scaled(g, r.i, b->K * b->D)), b->D, attn_floats(g, b->kv, to));
+  attn_put_row(g, cg_at(g, g->f32, b->v, scaled(g, r.i, b->K * b->E)), b->E, attn_floats(g, b->kv, cg_add(g, to, cg_i64(g, b->v_word))));
   cg_loop_end(g, &r);
 }
 

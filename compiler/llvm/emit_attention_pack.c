@@ -41,7 +41,18 @@ LLVMValueRef attn_put_both(Cg *g, LLVMValueRef v, LLVMValueRef behind, LLVMValue
   return both;
 }
 
-LLVMValueRef attn_exp2(Cg *g, LLVMValueRef x) { return attn_pairs(g) ? cg_vexp2_near(g, x) : cg_vexp2(g, x); }
+typedef struct Row {
+  LLVMValueRef from, to;
+} Row;
+
+static void put_vector(Cg *g, void *user, LLVMValueRef at, LLVMValueRef mask) {
+  const Row *r = user;
+  attn_put_left(g, attn_load(g, r->from, at, mask), r->to, at);
+}
+
+void attn_put_row(Cg *g, LLVMValueRef from, int64_t D, LLVMValueRef row) { attn_each16(g, D, put_vector, &(Row){from, row}); }
+
+LLVMValueRef attn_exp2(Cg *g, LLVMValueRef x) { return attn_pairs(g) ? cg_vexp2_scaled(g, x) : cg_vexp2(g, x); }
 
 AttnRows attn_rows(Cg *g, const Kernel *k, int arg, int64_t stride) {
   bool cached = k->narg && k->arg[arg].cached;

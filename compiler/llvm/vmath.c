@@ -54,22 +54,21 @@ LLVMValueRef cg_vexp(Cg *g, LLVMValueRef x) { return any(g, exp16, x); }
 
 // 2^x = 2^n 2^r, |r| <= 1/2, exact apart from the polynomial (minimax in ulp, p(0) = 1). The exponent's bias is part of what is added to round, so
 // that the sum's low bits are 2^n; n = -127 makes 0, and whatever is below counts as -127.
+static const double EXP2[] = {1.32257072e-3, 9.67176352e-3, 5.55089153e-2, 2.40222365e-1, 6.93146825e-1, 1};
 static LLVMValueRef exp2_16(Cg *g, LLVMValueRef x) {
-  static const double c[] = {1.32257072e-3, 9.67176352e-3, 5.55089153e-2, 2.40222365e-1, 6.93146825e-1, 1};
   LLVMValueRef round = cg_splatc(g, 12582912 + 127);  // 1.5 * 2^23
   x = cg_fmax(g, cg_splatc(g, -127), x);
   LLVMValueRef t = cg_fadd(g, x, round), r = cg_fsub(g, x, cg_fsub(g, t, round));
-  return cg_fmul(g, horner(g, r, c, 6), floats(g, LLVMBuildShl(g->b, bits(g, t), ints(g, 23), "")));
+  return cg_fmul(g, horner(g, r, EXP2, 6), floats(g, LLVMBuildShl(g->b, bits(g, t), ints(g, 23), "")));
 }
 
 LLVMValueRef cg_vexp2(Cg *g, LLVMValueRef x) { return any(g, exp2_16, x); }
 
-// What is rounded to bf16 next needs fewer terms: p 2^n, n the whole number next to x, by the instruction that processors with pairs of bf16 have for it (0 where
-// n is -inf, of whatever p). Elsewhere 2^n is a product of two powers, so that subnormals too are rounded once and all have the same bits.
-static LLVMValueRef exp2_near_16(Cg *g, LLVMValueRef x) {
-  static const double c[] = {9.58285294e-3, 5.59064262e-2, 2.40240991e-1, 6.93124175e-1, 1};
+// The same polynomial p 2^n, n the whole number next to x, by the instruction that processors with pairs of bf16 have for it (0 where n is -inf, of whatever p).
+// Elsewhere 2^n is a product of two powers, so that subnormals too are rounded once and all have the same bits.
+static LLVMValueRef exp2_scaled_16(Cg *g, LLVMValueRef x) {
   LLVMTypeRef t = g->v16f32;
-  LLVMValueRef n = cg_intrinsic(g, "llvm.roundeven", &t, 1, &x, 1), p = horner(g, cg_fsub(g, x, n), c, 5);
+  LLVMValueRef n = cg_intrinsic(g, "llvm.roundeven", &t, 1, &x, 1), p = horner(g, cg_fsub(g, x, n), EXP2, 6);
   if (cg_has_pairs(g->isa, g->precision)) {
     LLVMValueRef arg[5] = {p, n, cg_splatc(g, 0), LLVMConstAllOnes(g->i16), cg_i32(g, 4)};       // of all lanes; rounded as the modes have it
     return cg_intrinsic(g, "llvm.x86.avx512.mask.scalef.ps.512", NULL, 0, arg, 5);
@@ -79,7 +78,7 @@ static LLVMValueRef exp2_near_16(Cg *g, LLVMValueRef x) {
   return cg_select(g, none, cg_splatc(g, 0), scale_by_power(g, p, power));
 }
 
-LLVMValueRef cg_vexp2_near(Cg *g, LLVMValueRef x) { return any(g, exp2_near_16, x); }
+LLVMValueRef cg_vexp2_scaled(Cg *g, LLVMValueRef x) { return any(g, exp2_scaled_16, x); }
 
 // ln x = k ln2 + ln m, m in [sqrt(1/2), sqrt 2); ln(1 + f) through s = f / (2 + f).
 static LLVMValueRef log_normal(Cg *g, LLVMValueRef x, LLVMValueRef extra) {

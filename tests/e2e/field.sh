@@ -12,13 +12,13 @@ for n in same two; do
   ./$n score $p --params $n.theta.safetensors --data rows.jsonl --out $n.st --grads 2>err || fail "score: $(cat err)"
   "$STCMP" $n.st $n.golden.safetensors --key '*.logits' --tol 1e-4 || fail "$n: logits"
   "$STCMP" $n.st $n.golden.safetensors --key 'grad.*' --tol 1e-4 || fail "$n: gradients"
-  # in bf16 no further off than PyTorch's own bf16 (tests/parity/bf16_off.py), worst logits and worst gradient: same 7.9 and 47 % (of random models joined by random
-  # operators gradients of queries, keys and gates are small sums of large terms; what does not pass the softmax up to 10 %), two 0.7 and 4 %
+  # in bf16 no further off than PyTorch's own bf16 (tests/parity/bf16_off.py), worst logits and worst gradient: same 7.5 and 44 % (of random models joined by random
+  # operators gradients of queries, keys and gates are small sums of large terms; what does not pass the softmax 3 to 8 %), two 0.7 and 4 %
   ./$n score --precision bf16 --params $n.theta.safetensors --data rows.jsonl --out twin.st --grads 2>err || fail "score in bf16: $(cat err)"
   "$STCMP" twin.st $n.golden.safetensors --key '*.logits' --tol $([ $n = same ] && echo 0.075 || echo 0.0073) || fail "$n in bf16: logits"
   "$STCMP" twin.st $n.golden.safetensors --key 'grad.*' --tol $([ $n = same ] && echo 0.44 || echo 0.041) || fail "$n in bf16: gradients"
   [ $n = two ] || "$STCMP" twin.st $n.golden.safetensors --key 'grad.aug.3->base.4.[!bpw]*' --tol 0.08 || fail "$n in bf16: gradient of a norm"
-  [ $n = two ] || "$STCMP" twin.st $n.golden.safetensors --key 'grad.aug.3->base.4.[bw][ov]' --tol 0.1 || fail "$n in bf16: gradients of values"
+  [ $n = two ] || "$STCMP" twin.st $n.golden.safetensors --key 'grad.aug.3->base.4.[bw][ov]' --tol 0.082 || fail "$n in bf16: gradients of values"
   "$STCMP" twin.st $n.st --key '*.logits' --differ 1e-4 >/dev/null || fail "$n: bf16 is f32"
   ./$n score --precision bf16 --params $n.theta.safetensors --data rows.jsonl --out chunks.st --chunk 1,4,2 2>err || fail "chunks in bf16: $(cat err)"
   "$STCMP" chunks.st twin.st --key '*.logits' --exact || fail "$n in bf16: cached stepping"

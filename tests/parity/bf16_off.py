@@ -1,6 +1,5 @@
 """How far PyTorch's own bf16 is off on the compositions of this folder: autocast over f32 weights, against the goldens, which are of double. Each line is the worst tensor of
-a kind, by the measure of tests/tool/stcmp.c (largest difference over largest magnitude). The tolerances of the bf16 twins in tests/e2e are of these. Where small tensors
-hang on which way single numbers are rounded (field), the worst of AGAIN trainings' first steps whose parameters differ by a millionth. Run by hand:
+a kind, by the measure of tests/tool/stcmp.c (largest difference over largest magnitude). The tolerances of the bf16 twins in tests/e2e are of these. Run by hand:
 
     bf16_off.py"""
 import json, os
@@ -24,24 +23,14 @@ def under(run):
 def loss(logits, labels): return F.cross_entropy(logits.float()[:-1], labels[1:], ignore_index=-100, reduction="sum")
 
 
-AGAIN = 20
-
-
-def kinds_of(name):
-    """A tensor's kind; of cross_attention_released's gradients (field) those that do not pass the softmax besides."""
-    kind = next(k for k in ("grad", "hidden", "logits", "theta") if k in name or k == "theta")
-    last = name.rsplit(".", 1)[-1]
-    return [kind] + ([f"{kind} {'values' if last != 'norm' else last}"] if name.startswith("grad.aug.3->base.4.") and last in ("wv", "bv", "wo", "bo", "norm") else [])
-
-
-def tell(what, *results):
-    """results: (got, gold) of each time."""
+def tell(what, got, gold):
     worst = {}
-    for name, want, got in [(n, w, got) for got, gold in results for n, w in gold.items()]:
+    for name, want in gold.items():
         if name not in got: continue
+        kind = next(k for k in ("grad", "hidden", "logits", "theta") if k in name or k == "theta")
         off = float((got[name].detach().float().reshape(want.shape) - want).abs().max() / want.abs().max())
-        for kind in kinds_of(name): worst[kind] = max(worst.get(kind, (0, "")), (off, name))
-    for kind, (off, name) in worst.items(): print(f"{what:10} {kind:11} {off:.4f}  {name}")
+        worst[kind] = max(worst.get(kind, (0, "")), (off, name))
+    for kind, (off, name) in worst.items(): print(f"{what:8} {kind:7} {off:.4f}  {name}")
 
 
 def set_all(ops, theta, names):
@@ -62,32 +51,27 @@ def of_taps():
         got[f"{i}.logits"] = under(lambda: taps.run(models, cross, torch.tensor(row["input_ids"])))
         loss(got[f"{i}.logits"], torch.tensor(row["labels"])).backward()
     got.update({f"grad.{n}": g for n, g in taps.tensors(cross, lambda p: p.grad).items()})
-    tell("taps", (got, load_file(os.path.join(taps.HERE, "golden.safetensors"))))
+    tell("taps", got, load_file(os.path.join(taps.HERE, "golden.safetensors")))
 
 
 def of_field():
     for name, (anchor, augment, lines) in field.SPECS.items():
         base, aug = load(anchor), load(augment)
         ops = {l: field.KINDS[l[2]](base.config.hidden_size, aug.config.hidden_size, field.HEADS.get(l[2])) for l in lines}
-        theta, gold = (load_file(os.path.join(field.HERE, f"{name}.{f}.safetensors")) for f in ("theta", "golden"))
-        torch.manual_seed(1)
-        tell("field " + name, *((field_step(name, base, aug, ops, {n: t * (1 + 1e-6 * torch.randn(t.shape) * (i > 0)) for n, t in theta.items()}), gold) for i in range(AGAIN)))
-
-
-def field_step(name, base, aug, ops, theta):
-    for (i, j, kind), m in ops.items():
-        m.float(), m.zero_grad()
-        t = {n.rsplit(".", 1)[1]: x for n, x in theta.items() if n.startswith(f"aug.{i}->base.{j}.")}
-        if kind != "cross_attention_released": set_all([m], t, dict(m.named_parameters()))
-        else:
-            m.mha.in_proj_weight.data, m.mha.in_proj_bias.data = (torch.cat([t[k + x].reshape(-1, *t[k + x].shape[2:]) for x in "qkv"]) for k in "wb")
-            set_all([m], t, {"proj": m.proj.weight, "proj_bias": m.proj.bias, "wo": m.mha.out_proj.weight, "bo": m.mha.out_proj.bias, "norm": m.norm.weight})
-    got = {}
-    for i, (ids, labels, aug_ids, last) in enumerate(field.rows_of(name)):
-        got[f"{i}.logits"] = under(lambda: field.run(base, aug, ops, ids, aug_ids, last))
-        loss(got[f"{i}.logits"], labels).backward()
-    got.update({f"grad.{n}": t.clone() for n, t in field.numbers(ops, True).items()})
-    return got
+        theta = load_file(os.path.join(field.HERE, f"{name}.theta.safetensors"))
+        for (i, j, kind), m in ops.items():
+            m.float()
+            t = {n.rsplit(".", 1)[1]: x for n, x in theta.items() if n.startswith(f"aug.{i}->base.{j}.")}
+            if kind != "cross_attention_released": set_all([m], t, dict(m.named_parameters()))
+            else:
+                m.mha.in_proj_weight.data, m.mha.in_proj_bias.data = (torch.cat([t[k + x].reshape(-1, *t[k + x].shape[2:]) for x in "qkv"]) for k in "wb")
+                set_all([m], t, {"proj": m.proj.weight, "proj_bias": m.proj.bias, "wo": m.mha.out_proj.weight, "bo": m.mha.out_proj.bias, "norm": m.norm.weight})
+        got = {}
+        for i, (ids, labels, aug_ids, last) in enumerate(field.rows_of(name)):
+            got[f"{i}.logits"] = under(lambda: field.run(base, aug, ops, ids, aug_ids, last))
+            loss(got[f"{i}.logits"], labels).backward()
+        got.update({f"grad.{n}": t for n, t in field.numbers(ops, True).items()})
+        tell("field " + name, got, load_file(os.path.join(field.HERE, f"{name}.golden.safetensors")))
 
 
 def of_fixture():
@@ -114,8 +98,8 @@ def of_fixture():
         torch.nn.utils.clip_grad_norm_(cross.parameters(), fixture.CLIP)
         opt.step()
         losses.append((total / count).item())
-    tell("fixture", (got, load_file(os.path.join(fixture.HERE, "golden.safetensors"))))
-    tell("fixture", (fixture.theta(cross), load_file(os.path.join(fixture.HERE, "theta10.safetensors"))))
+    tell("fixture", got, load_file(os.path.join(fixture.HERE, "golden.safetensors")))
+    tell("fixture", fixture.theta(cross), load_file(os.path.join(fixture.HERE, "theta10.safetensors")))
     want = json.load(open(os.path.join(fixture.HERE, "losses.json")))["losses"]
     print(f"fixture  losses  {max(abs(a / b - 1) for a, b in zip(losses, want)):.4f}")
 
@@ -132,7 +116,7 @@ def of_lora():
         got = {f"{i}.logits": under(lambda: peft(ids[None], use_cache=False).logits[0]) for i, (ids, _) in enumerate(rows)}
         for i, (_, labels) in enumerate(rows): loss(got[f"{i}.logits"], labels).backward()
         got.update({f"grad.{n}": p.grad for n, p in params.items()})
-        tell("lora " + name, (got, load_file(os.path.join(lora.HERE, f"{name}.golden.safetensors"))))
+        tell("lora " + name, got, load_file(os.path.join(lora.HERE, f"{name}.golden.safetensors")))
 
 
 of_taps(), of_field(), of_fixture(), of_lora()
