@@ -27,7 +27,7 @@ typedef json_t *(*Ask)(const Lines *text, const Lines *code, int i, int first);
 static json_t *asked(const char *before, const char *prompt, const char *behind, const char *space, const char *completion, int line, const char *task) {
   char *from, *to;
   if (asprintf(&from, "%s%s%s", before, prompt, behind) < 0 || asprintf(&to, "%s%s", space, completion) < 0) die("out of memory");
-  json_t *row = json_pack("{s:s, s:s, s:i, s:s}", "prompt", from, "completion", to, "row", line + 1, "task", task);
+  json_t *row = row_pair(from, to, line + 1, task);
   free(from), free(to);
   return row;
 }
@@ -131,8 +131,7 @@ static void train(Maker *m) {
 // A problem as function completion: signature and description, then the body. Its white space before the first line goes.
 static json_t *problem(const json_t *row, int n) {
   const char *prompt = json_string_value(json_object_get(row, "prompt"));
-  return json_pack("{s:s, s:s, s:i, s:s}", "prompt", prompt + strspn(prompt, "\n"), "completion", json_string_value(json_object_get(row, "canonical_solution")), "row", n,
-                   "task", "mbpp");
+  return row_pair(prompt + strspn(prompt, "\n"), json_string_value(json_object_get(row, "canonical_solution")), n, "mbpp");
 }
 
 static json_t *problem_text(const char *prompt, const char *body, int n) {

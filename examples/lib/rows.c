@@ -177,12 +177,16 @@ void rows_write(Rows *r, const char *dir, const char *name) {
   *r = (Rows){0};
 }
 
+json_t *row_pair(const char *prompt, const char *completion, int row, const char *task) {
+  return json_pack("{s:s, s:s, s:i, s:s}", "prompt", prompt, "completion", completion, "row", row, "task", task);
+}
+
 json_t *row_asked(const char *label, const char *from, const char *asked, const char *to, int row, const char *task) {
   size_t n = strlen(label) + strlen(from) + strlen(asked) + 2, m = strlen(to) + 2;
   char *prompt = grow(NULL, n, 1), *completion = grow(NULL, m, 1);
   snprintf(prompt, n, "%s%s\n%s", label, from, asked);
   snprintf(completion, m, " %s", to);
-  json_t *made = json_pack("{s:s, s:s, s:i, s:s}", "prompt", prompt, "completion", completion, "row", row, "task", task);
+  json_t *made = row_pair(prompt, completion, row, task);
   free(prompt), free(completion);
   return made;
 }

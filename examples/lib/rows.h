@@ -53,7 +53,9 @@ void rows_write(Rows *r, const char *dir, const char *name);
 json_t *row_read(const Lines *rows, int i, const char *file, size_t flags);
 const char *row_string(const json_t *row, const char *key, const char *file, int line);
 
-// {"prompt": LABEL FROM \n ASKED, "completion": " " TO, "row": row, "task": task}
+// {"prompt": prompt, "completion": completion, "row": row, "task": task}
+json_t *row_pair(const char *prompt, const char *completion, int row, const char *task);
+// The same with the prompt LABEL FROM \n ASKED and the completion " " TO.
 json_t *row_asked(const char *label, const char *from, const char *asked, const char *to, int row, const char *task);
 json_t *row_text(const char *text, const char *task);
 
