@@ -21,14 +21,15 @@ def functions(library):
 def main():
     ap = argparse.ArgumentParser(prog="sampled")
     ap.add_argument("--seconds", type=float, default=10)
+    ap.add_argument("--after", type=float, default=2.5, help="seconds until the kernels run that are meant")
     ap.add_argument("command", nargs=argparse.REMAINDER)
     o = ap.parse_args()
     command = o.command[1:] if o.command[:1] == ["--"] else o.command
     if not command: ap.error("expected a command behind --")
     with tempfile.TemporaryDirectory(prefix="calm-sampled-") as tmp:
         program = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        time.sleep(2.5)
-        if program.poll() is not None: sys.exit("sampled: the command ended within 3 seconds")
+        time.sleep(o.after)
+        if program.poll() is not None: sys.exit(f"sampled: the command ended within {o.after} seconds")
         code = {}
         for i, (name, at) in enumerate(maps(program.pid).items()):
             shutil.copyfile(f"/proc/{program.pid}/map_files/{at}", f"{tmp}/{i}.so")
@@ -45,6 +46,7 @@ def main():
             if name not in code or name not in base: continue
             where = [f for a, f in code[name] if a <= int(at, 16) - base[name]]
             hits[name][where[-1] if where else "?"] += 1
+    if not any(hits.values()): sys.exit(f"sampled: no compiled kernel ran from {o.after} seconds on; --after says when to look")
     for name, of in hits.items():
         n = sum(of.values())
         if not n: continue
