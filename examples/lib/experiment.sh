@@ -17,13 +17,20 @@ sha() {
   cat "$@" | sha256sum | cut -c1-16
 }
 
+# plain_number FLAG VALUE: the number as JSON and file names have it, 007 as 7
+plain_number() {
+  need_number "$@"
+  case $2 in ??????????*) say "$1 $2: expected a number of at most nine digits"; exit 2 ;; esac
+  echo "$2" | sed 's/^0*\(.\)/\1/'
+}
+
 options() {
   row= seed= quick= out= results= cache= models= data= search= rate= other_steps=
   while [ $# -gt 0 ]; do
     case $1 in
       --row | --out | --models | --data | --cache | --results | --search | --rate) [ -n "${2:-}" ] || { say "$1: expected a value"; exit 2; }; eval "${1#--}=\$2"; shift 2 ;;
-      --seed) need_number --seed "${2:-}"; seed=$2; shift 2 ;;
-      --steps) need_number --steps "${2:-}"; steps=$2 other_steps=yes; shift 2 ;;
+      --seed) seed=$(plain_number --seed "${2:-}") || exit; shift 2 ;;
+      --steps) steps=$(plain_number --steps "${2:-}") || exit; other_steps=yes; shift 2 ;;
       --quick) quick=yes; shift ;;
       --help | -h) usage; exit 0 ;;
       *) say "$1: no such option; there are these:"; usage >&2; exit 2 ;;
@@ -32,6 +39,9 @@ options() {
   [ -z "$row" ] || case " $rows " in *" $row "*) ;; *) say "--row $row: expected one of $rows"; exit 2 ;; esac
   [ -n "$search" ] || [ -z "$rate$other_steps" ] || { say "--rate and --steps are of --search; a row's are those of its spec and of $here/run"; exit 2; }
   [ -z "$search" ] || [ -z "$row" ] || { say "--search and --row: expected one of them"; exit 2; }
+  [ -z "$search" ] || [ -z "$seed" ] || { say "--search and --seed: expected one of them; every search is of seed 1"; exit 2; }
+  [ "$steps" != 0 ] || { say "--steps 0: expected 1 at least"; exit 2; }
+  case $rate in *[!0-9.e-]*) say "--rate $rate: expected a learning rate such as 3e-4"; exit 2 ;; esac
   [ -z "$search" ] || [ -f "$search" ] || { say "--search $search: no such file; expected a spec, such as $here/compose.calm"; exit 2; }
   [ -z "$search" ] || search=$(cd "$(dirname "$search")" && pwd)/$(basename "$search")
   [ -z "$quick" ] || [ -z "$models$data$results$cache" ] || { say "--quick makes models and data of its own in --out: it takes no --models, --data, --results, --cache"; exit 2; }
@@ -62,6 +72,8 @@ prepare() {
   out=$(cd "$out" && pwd)
   mkdir -p "$out/tools" "$out/data" "$out/models" "$out/programs" "$out/rows" "$results" "$cache"
   results=$(cd "$results" && pwd) cache=$(cd "$cache" && pwd)
+  for d in "$results" "$cache"; do [ -w "$d" ] || { say "$d: cannot be written"; exit 1; }; done      # before an hour of training
+  case $calmc in */*) calmc=$(realpath "$calmc") ;; esac
   [ -n "$quick" ] || { models=$(cd "$models" && pwd) data=$(cd "$data" && pwd); }
   cd "$out"
   : >log

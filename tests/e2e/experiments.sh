@@ -8,16 +8,16 @@ number() { json_number "$1" <"$2"; }
 
 # --- the whole run: every row's result, and a table without a gap
 sh "$low/run" --quick --out low >said 2>err || fail "low_resource/run --quick: $(tail -n 5 err)"
-rows='m_a m_b composition random untrained reads_prompt lora tuned single'
+rows='m_a m_b composition connections random untrained reads_prompt lora tuned single'
 for r in $rows; do
   f=low/results/$r-1.json
   [ -f "$f" ] || fail "no $f"
   [ "$(tr -d ' \n' <$f | grep -o '"outputs":\[' | wc -l)" = 5 ] || fail "$f: five tasks are expected: $(cat $f)"
 done
-[ "$(grep -c '^| .* | [0-9.]* |' said)" = 9 ] && ! grep -q 'not computed' said || fail "table: $(cat said)"
+[ "$(grep -c '^| .* | [0-9.]* |' said)" = 10 ] && ! grep -q 'not computed' said || fail "table: $(cat said)"
 grep -q '^QUICK' said || fail "the figures of --quick are not told as such"
 # the page: each row in the table and beside every sample, pictures, and the samples of a README are of what was written for it
-[ "$(grep -c '^<tr><th>.*</tr>' low/page.html)" -ge 9 ] && [ "$(grep -o '<svg' low/page.html | wc -l)" = 2 ] || fail "page.html: $(head -c 3000 low/page.html)"
+[ "$(grep -c '^<tr><th>.*</tr>' low/page.html)" -ge 10 ] && [ "$(grep -o '<svg' low/page.html | wc -l)" = 2 ] || fail "page.html: $(head -c 3000 low/page.html)"
 [ "$(grep -o '<th>LoRA on m_B' low/page.html | wc -l)" = $((1 + $(cat low/data/translation.jsonl low/data/ntrex.jsonl low/data/problems.jsonl low/data/own_*.jsonl | wc -l))) ] || fail "page.html has not every row beside every sample: $(grep -o '<th>LoRA on m_B' low/page.html | wc -l)"
 low/tools/page "$low/table.txt" low/results low/data --samples own_translation own_problems >samples || fail "samples"
 [ "$(grep -c '^      wanted' samples)" = 10 ] && [ "$(grep -c '^      composition' samples)" = 10 ] && grep -q 'Watoto wanacheza' samples || fail "samples: $(cat samples)"
@@ -25,10 +25,10 @@ head -n 3 low/data/ntrex.jsonl >short.jsonl; mkdir cut && cp low/data/*.jsonl cu
 expect 1 'has 3 rows, its result 6' low/tools/page "$low/table.txt" low/results cut --samples ntrex
 # what each row is: who is composed with whom, and as many parameters of LoRA as of the composition
 hash() { sed -n "s/^ *\"$1\": \"\(.*\)\",*$/\1/p" low/results/$2-1.json; }
-for r in composition reads_prompt single m_a; do [ "$(hash augment $r)" = "$(hash augment composition)" ] || fail "$r has another augment than the composition"; done
+for r in composition connections reads_prompt single m_a; do [ "$(hash augment $r)" = "$(hash augment composition)" ] || fail "$r has another augment than the composition"; done
 [ "$(for r in composition random untrained; do hash augment $r; done | sort -u | wc -l)" = 3 ] || fail "the augments of composition, random and untrained are not three"
 [ "$(for r in $rows; do hash anchor $r; done | sort -u | wc -l)" = 1 ] || fail "rows have more than one m_B"
-awk -v a="$(number parameters low/results/composition-1.json)" -v b="$(number parameters low/results/lora-1.json)" 'BEGIN { exit !(a > 0.97 * b && a < 1.03 * b) }' ||
+awk -v a="$(number parameters low/results/composition-1.json)" -v b="$(number parameters low/results/lora-1.json)" 'BEGIN { exit !(a > 0.95 * b && a < 1.05 * b) }' ||
   fail "LoRA trains other than as many parameters"
 # no text of the data is in a result
 cut -d'"' -f8 low/data/translation.jsonl | while IFS= read -r t; do ! grep -rqF "${t# }" low/results || fail "a reference stands in a result: $t"; done
@@ -45,12 +45,13 @@ sh "$low/run" --quick --out low >said 2>err || fail "nothing to do: $(tail -n 5 
 files() { (cd low && find data rows results -type f -printf '%p %i %T@\n' | sort); }
 files >before.files
 echo $$ >low/.calm-example; (flock 9 && expect 1 "low: another run is at work there (process $$); wait for it" sh "$low/run" --quick --out low) 9>>low/.calm-example || exit 1
-sh "$low/run" --quick --out low --row single >said 2>err || fail "nothing to do: $(tail -n 5 err)"
+(cd "$(dirname "$CALMC")" && CALMC=./${CALMC##*/} sh "$low/run" --quick --out "$dir/low" --row single --seed 01) >said 2>err || fail "nothing to do: $(tail -n 5 err)"
 files | diff before.files - || fail "files were written again"
 rm low/results/single-1.json
 echo other >low/rows/single-1/of
 expect 1 'single-1: was begun with other data, models or settings' sh "$low/run" --quick --out low --row single
 expect 2 'expected one of m_a m_b' sh "$low/run" --row nothing
+expect 2 'at most nine digits' sh "$low/run" --quick --out low --row single --seed 12345678901
 expect 2 '^--rows: no such option' sh "$low/run" --rows lora
 for o in $(sed -n 's/^#  *\(--[a-z]*\) .*/\1/p' "$low/run"); do expect 0 "^ *$o " sh "$low/run" --help; done
 CALM_REAL=$dir; export CALM_REAL
@@ -87,6 +88,9 @@ case "$(tr -d ' \n' <code/results/composition-1.json | grep -o '"outputs":\[' | 
 sh "$root/examples/code/run" --quick --out code --search "$root/examples/code/lora.calm" --rate 3e-3 --steps 2 >said 2>err || fail "code/run --search: $(tail -n 5 err)"
 grep -q '^lora-3e-3, 2 steps: [0-9.]* after 1, [0-9.]* after 2$' said && grep -q 'lr = 3e-3' code/search-lora-3e-3.calm || fail "--search said: $(cat said)"
 expect 2 '--rate and --steps are of --search' sh "$root/examples/code/run" --quick --out code --steps 3
+expect 2 'rate 1/2: expected a learning rate' sh "$root/examples/code/run" --quick --out code --search "$root/examples/code/lora.calm" --rate 1/2
+expect 2 'steps 0: expected 1 at least' sh "$root/examples/code/run" --quick --out code --search "$root/examples/code/lora.calm" --steps 0
+expect 2 'every search is of seed 1' sh "$root/examples/code/run" --quick --out code --search "$root/examples/code/lora.calm" --seed 2
 expect 2 'never.calm: no such file; expected a spec' sh "$root/examples/code/run" --quick --out code --search never.calm
 mkdir lines
 code/tools/make_data code/sources lines 1 train=200 develop=40 share=20 dev=4 test=100 >told || fail "make_data"
@@ -103,16 +107,19 @@ sed -n 's/.*"completion":"\(.*\)","row":.*"text_to_code".*/\1/p' lines/compose.j
 grep '"task":"co' lines/expert_dev.jsonl | sed 's/^{"text":"\(.*\)","task.*/\1/; s/\\n/\n/g' | sed '/^$/d' | sort | comm -12 - read >differ
 [ ! -s differ ] || fail "m_A's development part has lines it trains on: $(head -n 3 differ)"
 
-# --- MBPP's tests, where there is what they need: an answer that is right, wrong, no Python, leaves early, writes a file, makes a process; what is not indented is not taken
+# --- MBPP's tests, where there is what they need: an answer that is right, wrong, no Python, leaves early, writes a file, makes a process, leaves as what could not be
+# started does, changes a file's rights, asks for a socket, kills its group (which is nobody else); what is not indented is not taken
 problem='"prompt": "def f(x):\n", "completion": "  return x + 1", "test": "def check(g):\n  assert g(1) == 2\n", "entry_point": "f"'
 i=0
-for made in '  return 1 + x\nprint(1 / 0)' '  return x' '  return ((' '  import os\n  os._exit(0)' "  open('$dir/written', 'w').write('x')" '  import os\n  os.fork()\n  return 2' '  print(\"passed\")\n  raise SystemExit'; do
+for made in '  return 1 + x\nprint(1 / 0)' '  return x' '  return ((' '  import os\n  os._exit(0)' "  open('$dir/written', 'w').write('x')" '  import os\n  os.fork()\n  return 2' '  print(\"passed\")\n  raise SystemExit' \
+  '  import os\n  os._exit(126)' "  import os\n  os.chmod('$dir/answers.jsonl', 0)\n  return x + 1" '  import socket\n  socket.socket(socket.AF_UNIX)\n  return x + 1' \
+  '  import os\n  os.kill(0, 9)\n  return x + 1'; do
   i=$((i + 1)); printf '%s\n' "{$problem, \"generated\": \"$made\", \"row\": $i}"
 done >answers.jsonl
 status=0
-code/tools/mbpp answers.jsonl >scored 2>err || status=$?
+setsid -w code/tools/mbpp answers.jsonl >scored 2>err || status=$?
 case $status in
-  0) [ "$(number n scored) $(number python scored) $(number passed scored)" = "7 85.7143 14.2857" ] && [ ! -e written ] || fail "MBPP's tests: $(cat scored)" ;;
+  0) [ "$(number n scored) $(number python scored) $(number passed scored)" = "11 90.9091 18.1818" ] && [ ! -e written ] && [ "$(stat -c %a answers.jsonl)" != 0 ] || fail "MBPP's tests: $(cat scored)" ;;
   77) cat err ;;
   *) fail "mbpp: $(cat err)" ;;
 esac
