@@ -201,9 +201,22 @@ static json_t *bos_value(const Models *ms) {
 static const char *const DTYPE_KEYS[] = {"dtype", "torch_dtype"};
 static const char *torch_name(Dtype t) { return t == DT_BF16 ? "bfloat16" : t == DT_F16 ? "float16" : "float32"; }
 
-static bool save_config_tuned(const Models *ms, const Export *x, RtError *e) {
+// A head that its file holds has been read as one of its own, and was trained apart from the table that config.json ties it to: where the two differ
+// transformers 5 goes by the weights, with a warning, and earlier ones by config.json.
+static void say_untied(const Safetensors *st, json_t *config) {
+  json_t *part = json_object_get(config, "text_config");
+  for (int i = 0; i < st_count(st); i++) {
+    const char *name = st_at(st, i)->name, *at = strstr(name, "lm_head.weight");
+    if (!at || at[strlen("lm_head.weight")]) continue;
+    json_object_set_new(config, "tie_word_embeddings", json_false());
+    if (part) json_object_set_new(part, "tie_word_embeddings", json_false());
+  }
+}
+
+static bool save_config_tuned(const Models *ms, const Safetensors *st, const Export *x, RtError *e) {
   json_t *c = json_deep_copy(ms->prog->model[x->model].config);
   bool said = false;
+  say_untied(st, c);
   for (int i = 0; i < 2; i++) said |= json_object_get(c, DTYPE_KEYS[i]) != NULL;
   for (int i = 0; x->dtype != DT_NONE && i < 2; i++)
     if (json_object_get(c, DTYPE_KEYS[i]) || !said) json_object_set_new(c, DTYPE_KEYS[i], json_string(torch_name(x->dtype)));
@@ -436,7 +449,7 @@ static bool save_all(const App *a, Export *x, RtError *e) {
   const Models *ms = a->models;
   bool tuned = ms->dir[x->model] != NULL;
   return (x->adapter ? save_config_adapter(a, x, e)
-          : tuned ? save_config_tuned(ms, x, e) && copy_files(ms->dir[x->model], x, e) && save_tokenizer_json(ms, x->model, x, e)
+          : tuned ? save_config_tuned(ms, a->en->weights.file[x->model], x, e) && copy_files(ms->dir[x->model], x, e) && save_tokenizer_json(ms, x->model, x, e)
                 : save_configs(ms, x->model, x, e) && save_tokenizer(ms, x->model, x, e)) &&
          save_weights(a, x, e) && sums_save(x->sums, x->dir, e);
 }

@@ -38,6 +38,14 @@ want=$(sed 's/.*loss \([0-9.]*\) .*/\1/' x)
 [ "$(cat said)" = "text.jsonl: loss $want before, $(loss half) as exported" ] || fail "of $(loss half) the export says $(cat said)"
 grep -q bfloat16 half/config.json || fail "config.json does not say bf16: $(cat half/config.json)"
 
+# --- a head of the file's own beside a config.json that ties it: read as its own, and the export says so
+cp -r model own_head
+sed -i 's/"tie_word_embeddings": false/"tie_word_embeddings": true/' own_head/config.json
+printf 'anchor m = "own_head"\ntune m\n' >own_head.calm
+build own_head.calm -o own_head_app
+./own_head_app export own_head.model 2>err || fail "export: $(cat err)"
+grep -q '"tie_word_embeddings": true' own_head/config.json && grep -q '"tie_word_embeddings": false' own_head.model/config.json || fail "config.json ties two weights that differ"
+
 # --- a part: what the pattern does not name stays, bit for bit
 printf 'anchor m = "model"\ntune m "*.q_proj.weight", "*.v_proj.weight"\n' >part.calm
 build part.calm -o part
