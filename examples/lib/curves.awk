@@ -1,8 +1,8 @@
 # Columns of training logs (log.csv) against the optimizer step, as SVG:
-#   awk -v scale=log|linear -f curves.awk label=NAME [column=N] [every=N] [start=Y] FILE …
-# label names the line; column is what is drawn (default 3, the loss; 7 is the held-out loss, which has gaps); every: only each N-th step; start: a
-# value at step 0. All but scale and every hold for the next file only.
-BEGIN { FS = ","; every = 1; column = 3 }
+#   awk -v scale=log|linear -f curves.awk label=NAME [column=N] [every=N] [start=Y] [what=TEXT] FILE …
+# label names the line; column is what is drawn (default 3, the loss; 4 is the learning rate, 7 the held-out loss, which has gaps), what: of what the axis is; every:
+# only each N-th step; start: a value at step 0. All but scale, what and every hold for the next file only.
+BEGIN { FS = ","; every = 1; column = 3; what = "loss (nats per labelled token)" }
 FNR == 1 {
   n++
   name[n] = label != "" ? label : FILENAME
@@ -35,6 +35,7 @@ function floor(x) { return x < int(x) ? int(x) - 1 : int(x) }
 function line_at(y) { printf "<path d=\"M60 %.1fH760\" stroke=\"#ddd\"/><text x=\"52\" y=\"%.1f\" text-anchor=\"end\">%g</text>\n", py(y), py(y) + 4, y }
 END {
   split("#1b6ca8 #c8553d #2a9d4a #8a8a8a #b08900 #7b4fa3", color, " ")
+  split("|2 2|6 3|1 4", dashes, "|")
   if (last == 0) last = 1
   if (high == "") low = high = 1
   if (low == high) { low -= 0.5; high += 0.5 }
@@ -42,11 +43,15 @@ END {
   if (scale == "log") for (y = 1e-3; y <= high; y *= 10) { if (y >= low) line_at(y) }
   else for (y = nice(high - low) * floor(low / nice(high - low) + 1); y <= high; y += nice(high - low)) line_at(y)
   for (s = 0; s <= last * 1.001; s += nice(last)) printf "<text x=\"%.1f\" y=\"400\" text-anchor=\"middle\">%d</text>\n", px(s), s
-  print "<text x=\"410\" y=\"425\" text-anchor=\"middle\">optimizer step</text><text x=\"62\" y=\"14\">loss (nats per labelled token)</text>"
+  print "<text x=\"410\" y=\"425\" text-anchor=\"middle\">optimizer step</text><text x=\"62\" y=\"14\">" what "</text>"
   for (i = 1; i <= n; i++) {
     points = ""
     for (k = 1; k <= count[i]; k++) points = points sprintf("%s%.1f,%.1f", k == 1 ? "" : " ", px(step[i, k]), py(value[i, k]))
-    printf "<polyline fill=\"none\" stroke=\"%s\" stroke-width=\"1.3\" points=\"%s\"/><text x=\"600\" y=\"%d\" fill=\"%s\">%s</text>\n", color[(i - 1) % 6 + 1], points, 20 + 16 * i, color[(i - 1) % 6 + 1], name[i]
+    dash = dashes[int((i - 1) / 6) % 4 + 1]
+    if (dash) dash = " stroke-dasharray=\"" dash "\""
+    c = color[(i - 1) % 6 + 1]
+    printf "<polyline fill=\"none\" stroke=\"%s\" stroke-width=\"1.3\"%s points=\"%s\"/>", c, dash, points
+    printf "<path d=\"M575 %dH595\" stroke=\"%s\" stroke-width=\"1.3\"%s/><text x=\"600\" y=\"%d\" fill=\"%s\">%s</text>\n", 16 + 16 * i, c, dash, 20 + 16 * i, c, name[i]
   }
   print "</svg>"
 }

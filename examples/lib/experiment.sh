@@ -245,16 +245,24 @@ searched() {
   echo "$tried, $steps steps: $(sed -n 's/.*step \([0-9]*\)\/.*held-out loss \([0-9.]*\)$/\2 after \1/p' "search/$tried-$steps/train.log" | paste -sd , - | sed 's/,/, /g')"
 }
 
-# page: page.html beside the programs, of all results there are: the table, the composition drawn, held-out losses, samples
-page() {
+# drawn PICTURE COLUMN WHAT: that column of every row's log.csv, where there is one; adds it to $pictures
+drawn() {
+  drawn_as=$1 drawn_column=$2 drawn_what=$3
   set --
   for log in rows/*/run/log.csv; do
-    [ ! -e "$log" ] || { run=${log#rows/}; set -- "$@" label="${run%%/*}" column=7 "$log"; }
+    [ ! -e "$log" ] || { run=${log#rows/}; set -- "$@" label="${run%%/*}" column="$drawn_column" "$log"; }
   done
+  [ $# = 0 ] || { curves "$drawn_as" linear what="$drawn_what" "$@"; pictures="$pictures $drawn_as"; }
+}
+# page: page.html beside the programs, of all results there are: the table, the composition drawn, curves, samples
+page() {
   write_spec compose
   "$calmc" draw compose.calm -o compose.svg 2>>log
-  [ $# = 0 ] || curves curves.svg linear "$@"
-  tools/page "$here/table.txt" "$results" data "calm: $experiment" compose.svg $([ $# = 0 ] || echo curves.svg) >page.new
+  pictures=compose.svg
+  drawn losses.svg 3 'loss (nats per labelled token)'
+  drawn curves.svg 7 'held-out loss (nats per labelled token)'
+  drawn rates.svg 4 'learning rate'
+  tools/page "$here/table.txt" "$results" data "calm: $experiment" $pictures >page.new
   mv page.new page.html
   say "drew $out/page.html"
 }

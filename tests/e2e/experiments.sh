@@ -17,7 +17,7 @@ done
 [ "$(grep -c '^| .* | [0-9.]* |' said)" = 10 ] && ! grep -q 'not computed' said || fail "table: $(cat said)"
 grep -q '^QUICK' said || fail "the figures of --quick are not told as such"
 # the page: each row in the table and beside every sample, pictures, and the samples of a README are of what was written for it
-[ "$(grep -c '^<tr><th>.*</tr>' low/page.html)" -ge 10 ] && [ "$(grep -o '<svg' low/page.html | wc -l)" = 2 ] || fail "page.html: $(head -c 3000 low/page.html)"
+[ "$(grep -c '^<tr><th>.*</tr>' low/page.html)" -ge 10 ] && [ "$(grep -o '<svg' low/page.html | wc -l)" = 4 ] && grep -q '>learning rate<' low/page.html || fail "page.html: $(head -c 3000 low/page.html)"
 [ "$(grep -o '<th>LoRA on m_B' low/page.html | wc -l)" = $((1 + $(cat low/data/translation.jsonl low/data/ntrex.jsonl low/data/problems.jsonl low/data/own_*.jsonl | wc -l))) ] || fail "page.html has not every row beside every sample: $(grep -o '<th>LoRA on m_B' low/page.html | wc -l)"
 low/tools/page "$low/table.txt" low/results low/data --samples own_translation own_problems >samples || fail "samples"
 [ "$(grep -c '^      wanted' samples)" = 10 ] && [ "$(grep -c '^      composition' samples)" = 10 ] && grep -q 'Watoto wanacheza' samples || fail "samples: $(cat samples)"
