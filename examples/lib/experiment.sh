@@ -187,10 +187,20 @@ row_of() {
   case $1 in m_a) ;; *) made m_b; b=$made ;; esac
 }
 
+# there FILE ROW: tells of a result that is not computed again, and where it is of another spec, data or budget than the row has now
+there() {
+  say "$2: $1 is there"
+  case $2 in random* | untrained* | composition*) spec=compose ;; *) spec=${2%%,*} ;; esac
+  write_spec "$spec"
+  for part in "\"spec\": \"$(sha "$spec.calm")\"" "\"data\": \"$data_hash\"" "\"steps\": $steps" "\"m_a_steps\": $a_steps" "\"m_b_steps\": $b_steps"; do
+    grep -qF "$part," "$1" || grep -q "$part\$" "$1" || say "warning: it has not $part, which the row has now; remove it, and it is computed anew"
+  done
+}
+
 # one ROW SEED: its JSON in $results
 one() {
   file=$results/$1-$2.json
-  [ ! -f "$file" ] || { say "$1, seed $2: $file is there"; return 0; }
+  [ ! -f "$file" ] || { there "$file" "$1, seed $2"; return 0; }
   row_of "$1" "$2"
   program "$spec"
   place=rows/$1-$2

@@ -40,7 +40,12 @@ sh "$low/run" --quick --out low --row single >said 2>err || fail "a row again: $
 diff -r before low/results >differ || fail "gone on with, the result is another: $(cat differ)"
 [ "$(grep -c '^wrote' err)" = 1 ] || fail "more than a row was computed: $(cat err)"
 sh "$low/run" --quick --out low >said 2>err || fail "nothing to do: $(tail -n 5 err)"
-! grep -q '^wrote' err || fail "computed again: $(cat err)"
+! grep -q '^wrote\|^warning' err || fail "computed again, or not what was computed: $(cat err)"
+# a result that is there is of the spec, data and budget of now, or that is said
+cp low/results/lora-1.json kept.json; sed -i 's/"spec": "./"spec": "x/; s/"m_a_steps": 4/"m_a_steps": 5/' low/results/lora-1.json
+sh "$low/run" --quick --out low --row lora >said 2>err || :
+[ "$(grep -c '^warning: it has not "\(spec\|m_a_steps\)": ' err)" = 2 ] && [ "$(grep -c '^warning' err)" = 2 ] || fail "another spec and budget: $(cat err)"
+mv kept.json low/results/lora-1.json
 # two at once: the second says so and touches nothing; data that is the same is not written again
 files() { (cd low && find data rows results -type f -printf '%p %i %T@\n' | sort); }
 files >before.files
