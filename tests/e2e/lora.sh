@@ -43,6 +43,14 @@ build moved.calm -o moved_app
 "$CALMC" draw moved.calm -o drawn.svg 2>err || fail "draw: $(cat err)"
 sed -n 's/^<div class="drawn">//; /^<svg xmlns/,/^<\/svg>/p' moved.run/report.html | cmp - drawn.svg || fail "an adapter is at another layer than calmc draw's"
 
+# --- a text model beside a vision tower is a part of another in transformers, whatever the file calls it, and its products are called so
+cp -r "$root/tests/parity/families/gemma3_b" seeing
+sed -i 's/Gemma3ForCausalLM/Gemma3ForConditionalGeneration/' seeing/config.json
+printf 'anchor base = "seeing"\nadapt base "*.q_proj" with lora(rank = 2)\n' >seeing.calm
+build seeing.calm -o seeing_app
+./seeing_app export seeing.adapter 2>err || fail "export: $(cat err)"
+grep -aq '"base_model.model.model.language_model.layers.0.self_attn.q_proj.lora_A.weight"' seeing.adapter/adapter_model.safetensors || fail "the adapter's names: $(head -c 600 seeing.adapter/adapter_model.safetensors)"
+
 # --- no gradient of a frozen product: what is summed over tokens has the rank as one of its extents
 "$CALMC" build llama.calm --emit=plan -o plan 2>err || fail "plan: $(cat err)"
 grep -E '^k[0-9]+ dw ' plan >dw
