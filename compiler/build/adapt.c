@@ -29,7 +29,8 @@ static const char *module_of(const Build *b, const char *tensor) {
   return n > end && !strcmp(tensor + n - end, ".weight") ? arena_strndup(b->a, tensor, n - end) : tensor;
 }
 
-// Does a pattern of a name t? *k: the first that does. Without patterns, every frozen product of a block is meant.
+// Does a pattern of a name t? *k: the first that does. Without patterns, every frozen product of a block is meant but exact ones: routers', which are no Linear in
+// transformers, so that PEFT adapts none.
 static bool names_it(const Build *b, const Adapt *a, const Met *t, int *k) {
   for (*k = 0; *k < patterns(a); ++*k)
     if (glob_matches(pattern(a, *k)->str, t->tensor) || glob_matches(pattern(a, *k)->str, module_of(b, t->tensor))) return true;
@@ -102,7 +103,7 @@ static NodeId add_to(Ev *ev, const Adapt *a, const Met *t, bool turned, NodeId x
   return t_bin(ev, loc, OP_add, y, t_reshape(ev, loc, delta, ty->dim, ty->rank));
 }
 
-NodeId adapt_product(Ev *ev, NodeId x, NodeId w, NodeId y) {
+NodeId adapt_product(Ev *ev, NodeId x, NodeId w, NodeId y, bool exact) {
   MInst *m = ev->m;
   const Graph *g = ev->g;
   if (!m || !m->nadapt || ev->unread || y == NODE_NONE) return y;
@@ -117,7 +118,7 @@ NodeId adapt_product(Ev *ev, NodeId x, NodeId w, NodeId y) {
   for (int i = 0, k; i < m->nadapt; i++) {
     const Adapt *a = &m->adapt[i];
     if (!spend(ev, a->decl->loc, 1 + a->decl->nkid / 8)) return y;
-    if (!names_it(ev->b, a, t, &k) || (!patterns(a) && (tuned || !ev->under))) continue;
+    if (!names_it(ev->b, a, t, &k) || (!patterns(a) && (tuned || exact || !ev->under))) continue;
     a->found[k] = true;
     Loc loc = patterns(a) ? pattern(a, k)->loc : a->decl->loc;
     if (tuned) fail_at(ev->b, loc, "'%s' of model '%s' is tuned: 'adapt' is for products whose weights stay as they are", t->tensor, m->pub->name);

@@ -75,7 +75,7 @@ static Value call_linear(Ev *ev, Args *a) {
   else param_used(ev, w.node, inner);
   NodeId in[2] = {x, exact ? w.node : as_kept(ev, a->at[1], w.node, inner)};
   NodeId y = t_add(ev, a->call->loc, OP_linear, in, 2, &(Attr){.of_linear = {inner, exact}});
-  if (a->v[2].kind == V_NONE) return v_tensor(adapt_product(ev, x, w.node, y));
+  if (a->v[2].kind == V_NONE) return v_tensor(adapt_product(ev, x, w.node, y, exact));
   NodeId bias = operand(ev, a, 2);
   if (y == NODE_NONE || bias == NODE_NONE) return v_poison();
   const Type *tb = t_type(ev, bias), *ty = t_type(ev, y);
@@ -84,7 +84,7 @@ static Value call_linear(Ev *ev, Args *a) {
   if (!fits)
     return fail(ev, a->at[2], "linear: the bias is %s, expected %s", show_type(b, ev->g, tb),
                 show_dims(b, ev->g, ty->dim + 1, ty->rank - 1));
-  return v_tensor(adapt_product(ev, x, w.node, t_bin(ev, a->call->loc, OP_add, y, bias)));
+  return v_tensor(adapt_product(ev, x, w.node, t_bin(ev, a->call->loc, OP_add, y, bias), exact));
 }
 
 // A compile-time number, or `other` where the argument is none.

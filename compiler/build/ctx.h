@@ -304,7 +304,7 @@ NodeId op_apply(Ev *ev, const Applied *p, NodeId to, NodeId from);   // what is 
 // ---- adapt.c
 void adapts_find(Build *b);
 void adapt_meets(Ev *ev, const char *tensor, const char *canonical);   // a weight of a file is read; canonical: its name by the arch's first prefix
-NodeId adapt_product(Ev *ev, NodeId x, NodeId w, NodeId y);   // y = linear(x, w), with what is added where w is adapted
+NodeId adapt_product(Ev *ev, NodeId x, NodeId w, NodeId y, bool exact);   // y = linear(x, w), with what is added where w is adapted
 void check_adapts(Build *b, MInst *m);         // every pattern found products, and nothing else
 
 // ---- bound.c: what a checkpoint depends on, of the score graph

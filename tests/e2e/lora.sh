@@ -51,6 +51,15 @@ build seeing.calm -o seeing_app
 ./seeing_app export seeing.adapter 2>err || fail "export: $(cat err)"
 grep -aq '"base_model.model.model.language_model.layers.0.self_attn.q_proj.lora_A.weight"' seeing.adapter/adapter_model.safetensors || fail "the adapter's names: $(head -c 600 seeing.adapter/adapter_model.safetensors)"
 
+# --- a router is adapted where it is named only: it is no Linear in transformers, and PEFT adapts none
+for what in '' ' "*.mlp.gate"'; do
+  printf 'anchor base = "%s"\nadapt base%s with lora(rank = 2)\n' "$root/tests/parity/families/qwen3_moe_a" "$what" >router.calm
+  build router.calm -o router_app
+  ./router_app info >said
+  grep -q 'self_attn.q_proj.lora_A' said && grep -q 'mlp.gate.lora_A' said && fail "a router is adapted unasked: $(cat said)"
+done
+grep -q 'mlp.gate.lora_A' said || fail "a router that is named is not adapted: $(cat said)"
+
 # --- no gradient of a frozen product: what is summed over tokens has the rank as one of its extents
 "$CALMC" build llama.calm --emit=plan -o plan 2>err || fail "plan: $(cat err)"
 grep -E '^k[0-9]+ dw ' plan >dw
