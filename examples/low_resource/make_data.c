@@ -19,7 +19,7 @@
 enum { PAIR_SHORTEST = 10, PAIR_LONGEST = 220, TEXT_LONGEST = 600, LAST_TRAIN = 300, LAST_DEV = 400, BORDER = 10 };
 enum { PAIRS, TEXT, EXPERT_TEXT, GSM, REPEAT, DEV, TEST, N_SIZES };
 static Size sizes[N_SIZES] = {
-    {"pairs", 12000}, {"text", 2000}, {"expert_text", 40000}, {"gsm8k", 120}, {"repeat", 4}, {"dev", 150}, {"test", 500},
+    {"pairs", 12000}, {"text", 200}, {"expert_text", 40000}, {"gsm8k", 120}, {"repeat", 4}, {"dev", 150}, {"test", 500},
 };
 
 typedef struct Maker {
