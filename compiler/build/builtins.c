@@ -493,7 +493,11 @@ Value call_builtin(Ev *ev, Scope *s, const Ast *e) {
       a.v[k] = v_none(NULL);
       a.at[k] = e->loc;
     }
-    if (!read_args(ev, s, e, table[i].params, &a)) return v_poison();
+    const bool within = ev->constant;
+    ev->constant |= table[i].call == call_stop_gradient;
+    const bool read = read_args(ev, s, e, table[i].params, &a);
+    ev->constant = within;
+    if (!read) return v_poison();
     for (int k = 0; k < MAX_ARGS; k++)
       if (table[i].takes == NUMBERS && a.v[k].kind == V_TENSOR)
         return fail(ev, a.at[k], "%s is of values known at compile time; found %s", e->name, v_text(ev, &a.v[k]));

@@ -169,6 +169,7 @@ typedef struct Ev {            // evaluation of text for one entry's graph (g NU
   const char *under;           // weight-name prefix of the block
   int layer;                   // whose state the block makes
   bool unread;                 // the block stands above every layer that is read of the model, and no loss depends on it
+  bool constant;               // within stop_gradient(…): a weight that is read there is none to train
   bool survey;                 // only to see which config keys the text needs: tensors and what follows from them are poison
   int depth, levels;           // nested calls, nested expressions
   Loc called;                  // where the text evaluated now was called from another file

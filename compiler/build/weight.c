@@ -259,7 +259,7 @@ static const StTensor *stored_tensor(Ev *ev, const Ast *e, const Value *w, const
 
 static bool is_tuned(Ev *ev, const char *name) {
   const Ast *t = ev->m->tune;
-  if (ev->unread) return false;
+  if (ev->unread || ev->constant) return false;
   bool any = t && !t->nkid;
   if (t && !spend(ev, t->loc, 1 + t->nkid / 8)) return false;
   for (int i = 0; t && i < t->nkid; i++)
@@ -267,8 +267,14 @@ static bool is_tuned(Ev *ev, const char *name) {
   return any;
 }
 
+static Value constant_too(Ev *ev, const Ast *e, const StTensor *t) {
+  return fail(ev, e->loc, "weight '%s' of model '%s' is tuned, and read as a constant, within stop_gradient(…), as well; bind it to a name and take that for both", t->name, ev->m->pub->name);
+}
+
 static Value weight_tuned(Ev *ev, const Ast *e, const StTensor *t, const char *name, const int64_t *dim, int n) {
   static const Value stored = {.kind = V_DIST, .n = INIT_STORED};
+  NodeId read = t_memo(ev, name);
+  if (read != NODE_NONE && ev->g->node[read].op == OP_weight) return constant_too(ev, e, t);
   NodeId node = param_node(ev, name, dim, n, &stored, ev->m->index, e->loc);
   ParamInfo *p = param_find(ev->b, name);
   if (p && t->rank <= MAX_RANK) {
@@ -347,6 +353,7 @@ Value weight_shaped(Ev *ev, const Ast *e, Value w, const int64_t *dim, int n) {
   const char *name = arena_printf(b->a, "%s.%s", ev->m->pub->name, t->name);
   adapt_meets(ev, t->name, w.v[canonical(ev, at)].s);
   if (is_tuned(ev, t->name)) return weight_tuned(ev, e, t, name, dim, n);
+  if (ev->constant && param_find(b, name)) return constant_too(ev, e, t);
   NodeId node = t_memo(ev, name);
   if (node != NODE_NONE) return v_tensor(t_reshape(ev, e->loc, node, dim, n));
   Attr attr = {.name = name};

@@ -46,6 +46,21 @@ build own_head.calm -o own_head_app
 ./own_head_app export own_head.model 2>err || fail "export: $(cat err)"
 grep -q '"tie_word_embeddings": true' own_head/config.json && grep -q '"tie_word_embeddings": false' own_head.model/config.json || fail "config.json ties two weights that differ"
 
+# --- what an arch reads as a constant is none to train, nor to decay: xIELU's beta and eps, which are buffers in transformers; read both ways, it is refused
+printf 'anchor m = "%s"\ntune m\n' "$root/tests/parity/families/apertus_a" >constants.calm
+build constants.calm -o constants
+./constants train --data "$root/tests/parity/families/rows.jsonl" --steps 2 --lr 1e-2 --weight-decay 0.5 --out constants.run 2>err || fail "train: $(cat err)"
+./constants export constants.before --dtype f32 2>err || fail "export: $(cat err)"
+./constants export constants.model --dtype f32 --params constants.run/last 2>err || fail "export: $(cat err)"
+for k in '*.act_fn.beta' '*.act_fn.eps'; do
+  "$STCMP" constants.before/model.safetensors constants.model/model.safetensors --exact --key "$k" || fail "$k changed"
+done
+"$STCMP" constants.before/model.safetensors constants.model/model.safetensors --exact --key '*.act_fn.alpha_p' >/dev/null 2>&1 && fail "alpha_p did not move"
+for both in 'stop_gradient(g) + 0 * g' '0 * g + stop_gradient(g)'; do
+  printf 'arch odd for "LlamaForCausalLM" like llama { fn norm(x[T, D], at) = rmsnorm(x, %s, eps) }\nanchor m = "model"\ntune m\n' "$(echo "$both" | sed 's/\([( ]\|^\)g\b/\1weight("{at}.weight")[D]/g')" >odd.calm
+  expect 1 'is tuned, and read as a constant' "$CALMC" build odd.calm -o never
+done
+
 # --- a part: what the pattern does not name stays, bit for bit
 printf 'anchor m = "model"\ntune m "*.q_proj.weight", "*.v_proj.weight"\n' >part.calm
 build part.calm -o part
