@@ -53,9 +53,10 @@ int main(int argc, char **argv) {
     json_array_append_new(merges, json_sprintf("%.*s %s", n, argv[i], plus + 1));
     json_object_set_new(vocab, joined, json_integer(id++));
   }
-  json_t *all = json_pack("{s:s, s:n, s:n, s:o, s:n, s:{s:s, s:b, s:b, s:b}, s:n, s:{s:s}, s:{s:s, s:n, s:n, s:b, s:b, s:b, s:o, s:o}}", "version", "1.0",
+  json_t *all = json_pack("{s:s, s:n, s:n, s:o, s:n, s:{s:s, s:b, s:b, s:b}, s:n, s:{s:s, s:b, s:b, s:b}, s:{s:s, s:n, s:n, s:b, s:b, s:b, s:o, s:o}}", "version", "1.0",
                           "truncation", "padding", "added_tokens", added, "normalizer", "pre_tokenizer", "type", "ByteLevel", "add_prefix_space", 0,
-                          "trim_offsets", 1, "use_regex", 1, "post_processor", "decoder", "type", "ByteLevel", "model", "type", "BPE", "dropout", "unk_token",
+                          "trim_offsets", 1, "use_regex", 1, "post_processor", "decoder", "type", "ByteLevel", "add_prefix_space", 0, "trim_offsets", 1,
+                          "use_regex", 1, "model", "type", "BPE", "dropout", "unk_token",
                           "fuse_unk", 0, "byte_fallback", 0, "ignore_merges", 0, "vocab", vocab, "merges", merges);
   if (!all || json_dump_file(all, argv[1], JSON_COMPACT)) return fprintf(stderr, "error: %s: %s\n", argv[1], strerror(errno)), 1;
   json_decref(all);

@@ -33,6 +33,9 @@ awk -v a="$(number parameters low/results/composition-1.json)" -v b="$(number pa
 # no text of the data is in a result
 cut -d'"' -f8 low/data/translation.jsonl | while IFS= read -r t; do ! grep -rqF "${t# }" low/results || fail "a reference stands in a result: $t"; done
 
+# its tokenizers are such as Hugging Face's library reads, which wants every key of a ByteLevel
+for t in bytes pieces; do [ "$(grep -o '{"type":"ByteLevel","add_prefix_space":[a-z]*,"trim_offsets":[a-z]*,"use_regex":[a-z]*}' low/quick/$t.json | wc -l)" = 2 ] || fail "$t.json: $(head -c 500 low/quick/$t.json)"; done
+
 # --- what is there is not computed again; what was cut off goes on and ends in the same result; other settings are refused
 cp -r low/results before
 rm low/results/single-1.json low/rows/single-1/trained low/rows/single-1/ntrex.answers
