@@ -139,10 +139,10 @@ fit() {
   go=--overwrite; [ ! -e "$fit_dir/run/last/theta.json" ] || go=--resume
   set -- --data "data/$fit_data" --validate "data/$fit_held" --steps "$fit_steps" --batch "${batch}tokens" --eval-every $(((fit_steps + 3) / 4)) --precision "$precision" "$@"
   if [ ! -s "$fit_dir/dry" ]; then
-    ./programs/$fit_program train --dry-run "$@" >dry 2>>log
+    "./programs/$fit_program" train --dry-run "$@" >dry 2>>log
     mv dry "$fit_dir/dry"
   fi
-  ./programs/$fit_program train "$@" --out "$fit_dir/run" $go 2>"$fit_dir/train.log" || { tail -n 5 "$fit_dir/train.log" >&2; exit 1; }
+  "./programs/$fit_program" train "$@" --out "$fit_dir/run" $go 2>"$fit_dir/train.log" || { tail -n 5 "$fit_dir/train.log" >&2; exit 1; }
   : >"$fit_dir/trained"
 }
 
@@ -246,13 +246,16 @@ one() {
 searched() {
   tried=$(basename "$1" .calm)
   [ -z "$2" ] || tried=$tried-$2
-  mkdir -p "search/$tried-$steps"
   spec_of "$1" "$2" >"search-$tried.calm"
   compile "search-$tried.calm" "programs/search-$tried"
   if grep -q '^augment' "search-$tried.calm"; then row_of composition 1; else row_of lora 1; fi
+  # a spec that was edited, or another m_A, is another search, whatever it is called
+  mine="$(sha "search-$tried.calm") $data_hash ${a:+$(model_hash "$a")} ${b:+$(model_hash "$b")} $batch $precision"
+  place=search/$tried-$steps-$(echo "$mine" | sha256sum | cut -c1-8)
+  mkdir -p "$place"
   set -- ${a:+--model "$of_a=$a"} ${b:+--model "$of_b=$b"}
-  fit "search-$tried" "search/$tried-$steps" compose.jsonl compose_dev.jsonl "$steps" --seed 1 "$@"
-  echo "$tried, $steps steps: $(sed -n 's/.*step \([0-9]*\)\/.*held-out loss \([0-9.]*\)$/\2 after \1/p' "search/$tried-$steps/train.log" | paste -sd , - | sed 's/,/, /g')"
+  fit "search-$tried" "$place" compose.jsonl compose_dev.jsonl "$steps" --seed 1 "$@"
+  echo "$tried, $steps steps: $(sed -n 's/.*step \([0-9]*\)\/.*held-out loss \([0-9.]*\)$/\2 after \1/p' "$place/train.log" | paste -sd , - | sed 's/,/, /g')"
 }
 
 # drawn PICTURE COLUMN WHAT: that column of every row's log.csv, where there is one; adds it to $pictures
