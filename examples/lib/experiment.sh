@@ -174,15 +174,16 @@ random_model() {
 }
 
 # The rows: which program, and which models it is of.
+#   has_m_a ROW: whether the row's figures are of m_A as it is trained further here
+has_m_a() { case $1 in m_a | composition | connections | reads_prompt | single) ;; *) return 1 ;; esac; }
 #   row_of ROW SEED: sets spec, a (directory of the augment or ""), b (of the anchor)
 row_of() {
   spec=$1 a= b= ; made=
+  case $1 in random | untrained | composition) spec=compose ;; esac
+  if has_m_a "$1"; then made m_a; a=$made; fi
   case $1 in
-    m_a) made m_a; a=$made ;;
-    random) random_model $2; a=$made spec=compose ;;
-    untrained) a=models/augment spec=compose ;;
-    composition) made m_a; a=$made spec=compose ;;
-    connections | reads_prompt | single) made m_a; a=$made ;;
+    random) random_model $2; a=$made ;;
+    untrained) a=models/augment ;;
   esac
   case $1 in m_a) ;; *) made m_b; b=$made ;; esac
 }
@@ -192,7 +193,8 @@ there() {
   say "$2: $1 is there"
   case $2 in random* | untrained* | composition*) spec=compose ;; *) spec=${2%%,*} ;; esac
   write_spec "$spec"
-  for part in "\"spec\": \"$(sha "$spec.calm")\"" "\"data\": \"$data_hash\"" "\"steps\": $steps" "\"m_a_steps\": $a_steps" "\"m_b_steps\": $b_steps"; do
+  m_a= ; ! has_m_a "${2%%,*}" || m_a=yes
+  for part in "\"spec\": \"$(sha "$spec.calm")\"" "\"data\": \"$data_hash\"" "\"steps\": $steps" "\"m_b_steps\": $b_steps" ${m_a:+"\"m_a_steps\": $a_steps"}; do
     grep -qF "$part," "$1" || grep -q "$part\$" "$1" || say "warning: it has not $part, which the row has now; remove it, and it is computed anew"
   done
 }
@@ -237,8 +239,8 @@ one() {
     facts="$facts tasks.$task@=$place/$task.score losses.$task.loss@=$place/$task.loss#loss losses.$task.tokens@=$place/$task.loss#labelled losses.$task.characters@=$place/$task.score#characters"
   done
   tools/record "$file" experiment="$experiment" row="$row" seed:="$s" common.quick:=$([ -n "$quick" ] && echo true || echo false) common.steps:="$steps" common.batch_tokens:="$batch" \
-    common.m_a_steps:="$a_steps" common.m_b_steps:="$b_steps" common.precision="$precision" common.data="$data_hash" hashes.spec="$(sha "$spec.calm")" \
-    ${a:+hashes.augment="$(model_hash "$a")"} ${b:+hashes.anchor="$(model_hash "$b")"} calm="$("$calmc" --version | head -n 1)" $facts
+    common.m_b_steps:="$b_steps" common.precision="$precision" common.data="$data_hash" hashes.spec="$(sha "$spec.calm")" \
+    $(! has_m_a "$row" || echo made.m_a_steps:=$a_steps) ${a:+hashes.augment="$(model_hash "$a")"} ${b:+hashes.anchor="$(model_hash "$b")"} calm="$("$calmc" --version | head -n 1)" $facts
   say "wrote $file"
 }
 

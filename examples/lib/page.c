@@ -155,8 +155,8 @@ static void settings(const Page *p) {
   for (int i = 0; i < p->all.n; i++) {
     const Result *r = &p->all.result[i];
     printf("<p><b>%s, seed %lld</b> ", r->row, (long long)json_integer_value(json_object_get(r->json, "seed")));
-    const char *part[] = {"common", "hashes", "training"};
-    for (int k = 0; k < 3; k++) {
+    const char *part[] = {"common", "made", "hashes", "training"};
+    for (int k = 0; k < 4; k++) {
       char *told = json_dumps(json_object_get(r->json, part[k]), JSON_REAL_PRECISION(6));
       if (told) element("code", told);
       free(told);

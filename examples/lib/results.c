@@ -8,6 +8,20 @@
 
 static int by_name(const void *a, const void *b) { return strcmp(((const Result *)a)->file, ((const Result *)b)->file); }
 
+// "common" is every row's; "made", of models that are made for some rows, those rows'.
+static void same_settings(const Results *all) {
+  const Result *made = NULL;
+  for (int i = 0; i < all->n; i++) {
+    const Result *r = &all->result[i], *first = &all->result[0];
+    if (!json_equal(json_object_get(r->json, "common"), json_object_get(first->json, "common")))
+      die("%s and %s: \"common\" differs; rows of one table have the same budget and data", first->file, r->file);
+    if (!json_object_get(r->json, "made")) continue;
+    if (!made) made = r;
+    if (!json_equal(json_object_get(r->json, "made"), json_object_get(made->json, "made")))
+      die("%s and %s: \"made\" differs; rows of one table have one m_A", made->file, r->file);
+  }
+}
+
 Results results_read(const char *dir) {
   Results all = {0};
   DIR *d = opendir(dir);
@@ -25,9 +39,7 @@ Results results_read(const char *dir) {
   }
   if (d) closedir(d);
   if (all.n) qsort(all.result, (size_t)all.n, sizeof *all.result, by_name);
-  for (int i = 1; i < all.n; i++)
-    if (!json_equal(json_object_get(all.result[i].json, "common"), json_object_get(all.result[0].json, "common")))
-      die("%s and %s: \"common\" differs; rows of one table have the same budget and data", all.result[0].file, all.result[i].file);
+  same_settings(&all);
   return all;
 }
 

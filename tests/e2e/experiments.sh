@@ -45,10 +45,10 @@ diff -r before low/results >differ || fail "gone on with, the result is another:
 sh "$low/run" --quick --out low >said 2>err || fail "nothing to do: $(tail -n 5 err)"
 ! grep -q '^wrote\|^warning' err || fail "computed again, or not what was computed: $(cat err)"
 # a result that is there is of the spec, data and budget of now, or that is said
-cp low/results/lora-1.json kept.json; sed -i 's/"spec": "./"spec": "x/; s/"m_a_steps": 4/"m_a_steps": 5/' low/results/lora-1.json
-sh "$low/run" --quick --out low --row lora >said 2>err || :
+cp low/results/single-1.json kept.json; sed -i 's/"spec": "./"spec": "x/; s/"m_a_steps": 4/"m_a_steps": 5/' low/results/single-1.json
+sh "$low/run" --quick --out low --row single >said 2>err || :
 [ "$(grep -c '^warning: it has not "\(spec\|m_a_steps\)": ' err)" = 2 ] && [ "$(grep -c '^warning' err)" = 2 ] || fail "another spec and budget: $(cat err)"
-mv kept.json low/results/lora-1.json
+mv kept.json low/results/single-1.json
 # two at once: the second says so and touches nothing; data that is the same is not written again
 files() { (cd low && find data rows results -type f -printf '%p %i %T@\n' | sort); }
 files >before.files
@@ -166,6 +166,10 @@ low/tools/table layout results >table || fail "table"
 printf '| | loss | each | other |\n|---|---|---|---|\n| it | 2.50 ± 1.00 (3) | 1.250 ± 0.500 (3) | |\n| another | not computed yet | — | — |\n' | diff - table || fail "table"
 low/tools/record results/y-1.json row=y common.steps:=6
 expect 1 '"common" differs' low/tools/table layout results
+rm results/y-1.json
+low/tools/record results/y-1.json row=y common.steps:=5 made.m_a_steps:=7 && low/tools/table layout results >table || fail "a row of m_A beside rows without"
+low/tools/record results/z-1.json row=z common.steps:=5 made.m_a_steps:=8
+expect 1 '"made" differs' low/tools/table layout results
 expect 1 'is not there in the file' low/tools/record never.json a@=results/y-1.json#common.batch
 [ ! -e never.json ] || fail "a part of a result was left"
 # the table that the README shows is that of the results beside it
