@@ -83,7 +83,7 @@ Figure results_figure(const Results *all, const char *row, const char *path) {
 
 void figure_print(Figure f, int decimals) {
   if (f.n) printf("%.*f", decimals, f.mean);
-  if (f.n > 1) printf(" ± %.*f (%d)", decimals, f.spread, f.n);
+  if (f.n > 1 && f.spread > 1e-9 * fabs(f.mean)) printf(" ± %.*f (%d)", decimals, f.spread, f.n);
 }
 
 Layout layout_read(const char *file) {

@@ -23,7 +23,7 @@ typedef struct Figure {
   double mean, spread;         // spread: 0 for fewer than two
 } Figure;
 Figure results_figure(const Results *all, const char *row, const char *path);
-// "MEAN" or "MEAN ± SPREAD (N)"; nothing where there is none.
+// "MEAN", or "MEAN ± SPREAD (N)" where results differ; nothing where there is none.
 void figure_print(Figure f, int decimals);
 
 // Lines of "row NAME LABEL" and "column PATH DECIMALS LABEL".
