@@ -41,6 +41,12 @@ for d in $(rooms | sed 's/ .*//') runtime examples examples/lib examples/kv_arit
   [ -f "$d/README.md" ] || say "$d has no README.md"
 done
 
+# nothing stands at the top by mistake: what a test or a build printed, an archive, a spec that was tried
+for f in $(git ls-files 2>/dev/null | sed 's/\/.*//' | sort -u); do
+  case $f in .ci | .gitignore | CMakeLists.txt | LICENSE | MANUAL.md | README.md | bench | compiler | dsl | examples | runtime | scripts | tests) ;;
+    *) say "$f: nothing of that name has its place at the top" ;; esac
+done
+
 # names of families, and every arch and architecture of the library
 families='llama|gemma|qwen|gpt[-_ ]?[0-9j]|gpt[-_]?neo|phi[-_]?[0-9]|mistral|mixtral|smollm|falcon|olmo|deepseek'
 for name in $(sed -n 's/^arch \([A-Za-z0-9_]*\) for \(.*\){$/\1 \2/p' dsl/std/*.calm | sed 's/ like .*//' | tr -d '",' | tr A-Z a-z); do families="$families|$name"; done
