@@ -176,10 +176,12 @@ random_model() {
 # The rows: which program, and which models it is of.
 #   has_m_a ROW: whether the row's figures are of m_A as it is trained further here
 has_m_a() { case $1 in m_a | composition | connections | reads_prompt | single) ;; *) return 1 ;; esac; }
+#   spec_for ROW: sets spec
+spec_for() { case $1 in random | untrained | composition) spec=compose ;; *) spec=$1 ;; esac; }
 #   row_of ROW SEED: sets spec, a (directory of the augment or ""), b (of the anchor)
 row_of() {
-  spec=$1 a= b= ; made=
-  case $1 in random | untrained | composition) spec=compose ;; esac
+  a= b= made=
+  spec_for "$1"
   if has_m_a "$1"; then made m_a; a=$made; fi
   case $1 in
     random) random_model $2; a=$made ;;
@@ -188,12 +190,12 @@ row_of() {
   case $1 in m_a) ;; *) made m_b; b=$made ;; esac
 }
 
-# there FILE ROW: tells of a result that is not computed again, and where it is of another spec, data or budget than the row has now
+# there FILE ROW SEED: tells of a result that is not computed again, and where it is of another spec, data or budget than the row has now
 there() {
-  say "$2: $1 is there"
-  case $2 in random* | untrained* | composition*) spec=compose ;; *) spec=${2%%,*} ;; esac
+  say "$2, seed $3: $1 is there"
+  spec_for "$2"
   write_spec "$spec"
-  m_a= ; ! has_m_a "${2%%,*}" || m_a=yes
+  m_a= ; ! has_m_a "$2" || m_a=yes
   for part in "\"spec\": \"$(sha "$spec.calm")\"" "\"data\": \"$data_hash\"" "\"steps\": $steps" "\"m_b_steps\": $b_steps" ${m_a:+"\"m_a_steps\": $a_steps"}; do
     grep -qF "$part," "$1" || grep -q "$part\$" "$1" || say "warning: it has not $part, which the row has now; remove it, and it is computed anew"
   done
@@ -202,7 +204,7 @@ there() {
 # one ROW SEED: its JSON in $results
 one() {
   file=$results/$1-$2.json
-  [ ! -f "$file" ] || { there "$file" "$1, seed $2"; return 0; }
+  [ ! -f "$file" ] || { there "$file" "$@"; return 0; }
   row_of "$1" "$2"
   program "$spec"
   place=rows/$1-$2
