@@ -2,9 +2,12 @@
 #   here root          folders                          experiment   its name
 #   anchor augment     directories of the checkpoints   of_b of_a    what the specs call them (m_B is the anchor, m_A the augment)
 #   shown              tests of which the README has samples
-#   tasks              TEST:MOST_TOKENS[:HOW] …         held         development parts and tests, of which no training part may have a text
+#   tasks              TEST:MOST_TOKENS[:HOW] …
 #                      HOW: equation, or a tool of the example's own that scores answers; one that says 77 leaves the task out
-#   steps batch        steps and anchor tokens a step of every trained row       a_steps b_steps   of the models that are made once (0: as it is)
+#   trained            training parts of every row          held         their development parts and tests, of which no training part may have a text
+#   steps batch        steps and anchor tokens a step of every trained row
+#   a_stages b_stages  PART:STEPS,… of m_A and m_B, which are made once: PART.jsonl, and PART_dev.jsonl beside it (none: the model as it is). m_A's parts need
+#                      not stand in trained and held
 #   precision          of every training and evaluation
 #   quick_sizes        for sed: ranks and widths of the specs, as many for the models of --quick
 #   needs   files of the data
@@ -95,8 +98,10 @@ prepare() {
   rm -rf data.new && mkdir data.new
   make_rows data.new >data.txt
   renewed data.new data
-  (cd data && ../tools/overlap $trained -- $held) || { say "held-out text stands in a training part; nothing is trained"; exit 1; }
-  data_hash=$(cd data && sha $trained $held)
+  a_trained= a_held=
+  for stage in $(echo "$a_stages" | tr , " "); do a_trained="$a_trained ${stage%:*}.jsonl" a_held="$a_held ${stage%:*}_dev.jsonl"; done
+  (cd data && ../tools/overlap $trained $a_trained -- $held $a_held) || { say "held-out text stands in a training part; nothing is trained"; exit 1; }
+  data_hash=$(cd data && sha $trained $held) a_hash=$(cd data && sha $a_trained $a_held)
 }
 
 # The two models of --quick, a few thousand random weights each, with two tokenizers; and their data.
@@ -146,24 +151,27 @@ fit() {
   : >"$fit_dir/trained"
 }
 
-# made m_a|m_b: the model that make_m_a.calm or make_m_b.calm trains further, made once for its base, data, spec and budget; its directory in $made
-made() {
-  case $1 in m_a) base=models/augment name=$of_a part=expert n=$a_steps ;; m_b) base=models/anchor name=$of_b part=english n=$b_steps ;; esac
-  made=$base
-  [ "$n" != 0 ] || return 0
-  program make_$1
-  key=$(echo "$(model_hash $base) $(sha make_$1.calm data/$part.jsonl data/${part}_dev.jsonl) $n $batch $precision" | sha256sum | cut -c1-16)
-  kept=$cache/$experiment-$1-$key made=$cache/$experiment-$1-$key/model
+# further m_a|m_b NAME PART STEPS: the model in $made (NAME in the spec) trained further by make_m_a.calm or make_m_b.calm on that part, made once for its base, data,
+# spec and budget; its directory in $made
+further() {
+  key=$(echo "$(model_hash "$made") $(sha make_$1.calm data/$3.jsonl data/$3_dev.jsonl) $4 $batch $precision" | sha256sum | cut -c1-16)
+  kept=$cache/$experiment-$1-$key base=$made made=$cache/$experiment-$1-$key/model
   [ ! -f "$made/SHA256SUMS" ] || return 0
   mkdir -p "$kept"
   exec 7>>"$kept/.lock"
   flock -n 7 || { say "$kept: another run makes it; waiting"; flock 7; }
   if [ ! -f "$made/SHA256SUMS" ]; then
-    say "training $1 ($n steps of $batch tokens), once: $kept"
-    fit make_$1 "$kept" $part.jsonl ${part}_dev.jsonl $n --seed 1
-    ./programs/make_$1 export "$made" --params "$kept/run/best" --data data/${part}_dev.jsonl --overwrite >"$kept/exported" 2>>log
+    say "training $1 ($4 steps of $batch tokens of $3.jsonl), once: $kept"
+    fit make_$1 "$kept" $3.jsonl $3_dev.jsonl $4 --seed 1 --model "$2=$base"
+    ./programs/make_$1 export "$made" --params "$kept/run/best" --model "$2=$base" --data data/$3_dev.jsonl --overwrite >"$kept/exported" 2>>log
   fi
   exec 7>&-
+}
+# made m_a|m_b: that model, its stages one after the other; its directory in $made
+made() {
+  case $1 in m_a) made=models/augment name=$of_a stages=$a_stages ;; m_b) made=models/anchor name=$of_b stages=$b_stages ;; esac
+  [ -z "$stages" ] || program make_$1
+  for stage in $(echo "$stages" | tr , " "); do further $1 $name "${stage%:*}" "${stage#*:}"; done
 }
 # random_model: the augment's config.json with weights that were never trained; its directory in $made
 random_model() {
@@ -196,7 +204,8 @@ there() {
   spec_for "$2"
   write_spec "$spec"
   m_a= ; ! has_m_a "$2" || m_a=yes
-  for part in "\"spec\": \"$(sha "$spec.calm")\"" "\"data\": \"$data_hash\"" "\"steps\": $steps" "\"m_b_steps\": $b_steps" ${m_a:+"\"m_a_steps\": $a_steps"}; do
+  for part in "\"spec\": \"$(sha "$spec.calm")\"" "\"data\": \"$data_hash\"" "\"steps\": $steps" "\"m_b\": \"$b_stages\"" \
+    ${m_a:+"\"m_a\": \"$a_stages\"" "\"m_a_data\": \"$a_hash\""}; do
     grep -qF "$part," "$1" || grep -q "$part\$" "$1" || say "warning: it has not $part, which the row has now; remove it, and it is computed anew"
   done
 }
@@ -241,8 +250,8 @@ one() {
     facts="$facts tasks.$task@=$place/$task.score losses.$task.loss@=$place/$task.loss#loss losses.$task.tokens@=$place/$task.loss#labelled losses.$task.characters@=$place/$task.score#characters"
   done
   tools/record "$file" experiment="$experiment" row="$row" seed:="$s" common.quick:=$([ -n "$quick" ] && echo true || echo false) common.steps:="$steps" common.batch_tokens:="$batch" \
-    common.m_b_steps:="$b_steps" common.precision="$precision" common.data="$data_hash" hashes.spec="$(sha "$spec.calm")" \
-    $(! has_m_a "$row" || echo made.m_a_steps:=$a_steps) ${a:+hashes.augment="$(model_hash "$a")"} ${b:+hashes.anchor="$(model_hash "$b")"} calm="$("$calmc" --version | head -n 1)" $facts
+    common.m_b="$b_stages" common.precision="$precision" common.data="$data_hash" hashes.spec="$(sha "$spec.calm")" \
+    $(! has_m_a "$row" || echo made.m_a="$a_stages" made.m_a_data="$a_hash") ${a:+hashes.augment="$(model_hash "$a")"} ${b:+hashes.anchor="$(model_hash "$b")"} calm="$("$calmc" --version | head -n 1)" $facts
   say "wrote $file"
 }
 

@@ -5,8 +5,9 @@
 // writes DIR/
 //   compose.jsonl            what every row of the table trains on: pairs, Swahili text, a few hundred Swahili problems (each `repeat` times)
 //   expert.jsonl             what m_A is trained further on: Swahili text
+//   expert_pairs.jsonl       and after that: pairs that are not in compose.jsonl
 //   english.jsonl            what m_B is trained further on: English problems
-//   {compose,expert,english}_dev.jsonl   development parts, by which settings may be chosen
+//   {compose,expert,expert_pairs,english}_dev.jsonl   development parts, by which settings may be chosen
 //   translation.jsonl ntrex.jsonl problems.jsonl   the tests, of fixed rows whatever SEED is
 //
 // A text that is held out, in either language, is taken from every training part; overlap.c looks at the files once more. "row" is the line of the source.
@@ -17,16 +18,16 @@
 #include "examples/low_resource/problems.h"
 
 enum { PAIR_SHORTEST = 10, PAIR_LONGEST = 220, TEXT_LONGEST = 600, LAST_TRAIN = 300, LAST_DEV = 400, BORDER = 10 };
-enum { PAIRS, TEXT, EXPERT_TEXT, GSM, REPEAT, DEV, TEST, N_SIZES };
+enum { PAIRS, TEXT, EXPERT_TEXT, EXPERT_PAIRS, GSM, REPEAT, DEV, TEST, N_SIZES };
 static Size sizes[N_SIZES] = {
-    {"pairs", 12000}, {"text", 200}, {"expert_text", 40000}, {"gsm8k", 120}, {"repeat", 4}, {"dev", 150}, {"test", 500},
+    {"pairs", 12000}, {"text", 200}, {"expert_text", 40000}, {"expert_pairs", 500}, {"gsm8k", 120}, {"repeat", 4}, {"dev", 150}, {"test", 500},
 };
 
 typedef struct Maker {
   const char *source, *dir;
   uint64_t seed;
   TextSet held;
-  Rows compose, expert, text, english, compose_dev, expert_dev, english_dev, translation, ntrex, problems;
+  Rows compose, expert, text, expert_pairs, english, compose_dev, expert_dev, expert_pairs_dev, english_dev, translation, ntrex, problems;
 } Maker;
 
 static bool fits(const char *s, int longest) {
@@ -56,7 +57,7 @@ static void hold_pairs(Maker *m, const char *from, const char *to, int want, Row
   rows_cut(out, want);
 }
 
-// lafand's development part: some pairs for compose.jsonl's, the Swahili side of others for expert.jsonl's.
+// lafand's development part: some pairs for compose.jsonl's, others for expert_pairs.jsonl's, the Swahili side of which is expert.jsonl's.
 static void hold_development(Maker *m, int each) {
   Rows pairs = {0};
   hold_pairs(m, "translation/lafand-en-swa/dev.swa", "translation/lafand-en-swa/dev.en", 2 * each, &pairs);
@@ -65,13 +66,13 @@ static void hold_development(Maker *m, int each) {
     const char *prompt = json_string_value(json_object_get(pairs.row[i], "prompt")), *from = strchr(prompt, ' ') + 1;
     char *text = strndup(from, strcspn(from, "\n"));
     rows_add(&m->expert_dev, text ? row_text(text, "text") : NULL);
-    json_decref(pairs.row[i]);
+    rows_add(&m->expert_pairs_dev, pairs.row[i]);
     free(text);
   }
   free(pairs.row);
 }
 
-// lafand's training part: pairs for the composition, and its Swahili side as text. A sentence is taken once.
+// lafand's training part: pairs for the composition, others for m_A, and its Swahili side as text. A sentence is taken once.
 static void train_pairs(Maker *m) {
   Lines a, b;
   Rows pairs = {0};
@@ -85,8 +86,9 @@ static void train_pairs(Maker *m) {
     if (fits(a.line[i], PAIR_LONGEST) && fits(b.line[i], PAIR_LONGEST)) rows_add(&pairs, pair_row(a.line[i], b.line[i], i + 1));
   }
   rows_shuffle(&pairs, &m->seed);
-  rows_cut(&pairs, sizes[PAIRS].value);
-  for (int i = 0; i < pairs.n; i++) rows_add(&m->compose, pairs.row[i]);
+  const int ours = sizes[PAIRS].value;
+  rows_cut(&pairs, ours + sizes[EXPERT_PAIRS].value);
+  for (int i = 0; i < pairs.n; i++) rows_add(i < ours ? &m->compose : &m->expert_pairs, pairs.row[i]);
   free(pairs.row);
   printf("lafand: %d training pairs dropped that a held-out part has\n", dropped);
 }
@@ -198,6 +200,7 @@ int main(int argc, char **argv) {
 
   rows_write(&m.compose, m.dir, "compose.jsonl"), rows_write(&m.compose_dev, m.dir, "compose_dev.jsonl");
   rows_write(&m.expert, m.dir, "expert.jsonl"), rows_write(&m.expert_dev, m.dir, "expert_dev.jsonl");
+  rows_write(&m.expert_pairs, m.dir, "expert_pairs.jsonl"), rows_write(&m.expert_pairs_dev, m.dir, "expert_pairs_dev.jsonl");
   rows_write(&m.english, m.dir, "english.jsonl"), rows_write(&m.english_dev, m.dir, "english_dev.jsonl");
   rows_write(&m.translation, m.dir, "translation.jsonl");
   rows_write(&m.ntrex, m.dir, "ntrex.jsonl");

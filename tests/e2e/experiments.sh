@@ -45,9 +45,9 @@ diff -r before low/results >differ || fail "gone on with, the result is another:
 sh "$low/run" --quick --out low >said 2>err || fail "nothing to do: $(tail -n 5 err)"
 ! grep -q '^wrote\|^warning' err || fail "computed again, or not what was computed: $(cat err)"
 # a result that is there is of the spec, data and budget of now, or that is said
-cp low/results/single-1.json kept.json; sed -i 's/"spec": "./"spec": "x/; s/"m_a_steps": 4/"m_a_steps": 5/' low/results/single-1.json
+cp low/results/single-1.json kept.json; sed -i 's/"spec": "./"spec": "x/; s/"m_a": "expert:4/"m_a": "expert:5/' low/results/single-1.json
 sh "$low/run" --quick --out low --row single >said 2>err || :
-[ "$(grep -c '^warning: it has not "\(spec\|m_a_steps\)": ' err)" = 2 ] && [ "$(grep -c '^warning' err)" = 2 ] || fail "another spec and budget: $(cat err)"
+[ "$(grep -c '^warning: it has not "\(spec\|m_a\)": ' err)" = 2 ] && [ "$(grep -c '^warning' err)" = 2 ] || fail "another spec and budget: $(cat err)"
 mv kept.json low/results/single-1.json
 # two at once: the second says so and touches nothing; data that is the same is not written again
 files() { (cd low && find data rows results -type f -printf '%p %i %T@\n' | sort); }
@@ -70,7 +70,7 @@ expect 2 '--quick makes models and data of its own' sh "$low/run" --quick --data
 [ ! -e never ] || fail "something was made"
 
 # --- the rows of the data: a training pair that is a test pair is left out, tests are the same whatever the seed, borders between MSVAMP's parts
-sizes='pairs=60 text=20 expert_text=100 gsm8k=8 repeat=2 dev=4 test=6'
+sizes='pairs=60 text=20 expert_text=100 expert_pairs=20 gsm8k=8 repeat=2 dev=4 test=6'
 mkdir one again other
 low/tools/make_data low/sources one 1 $sizes >told || fail "make_data"
 low/tools/make_data low/sources again 1 $sizes >/dev/null
@@ -83,6 +83,7 @@ of() { grep "\"task\":\"$2\"" one/$1.jsonl | sed 's/.*"row":\([0-9]*\).*/\1/' | 
 [ "$(of problems problems | head -n 1) $(of compose_dev problems | sed -n '1p;$p' | tr '\n' ' ')" = "411 311 400 " ] || fail "MSVAMP's parts: $(of problems problems | head -n 1), $(of compose_dev problems | sed -n '1p;$p')"
 [ "$(of compose problems | tail -n 1)" = 300 ] || fail "MSVAMP's training rows: $(of compose problems | tail -n 1)"
 [ "$(of compose translation | wc -l)" = 60 ] || fail "pairs: $(of compose translation | wc -l)"
+[ "$(of expert_pairs translation | wc -l) $({ of compose translation; of expert_pairs translation; } | sort | uniq -d | wc -l)" = "20 0" ] || fail "m_A's pairs: 20 that the composition has not are expected"
 ! grep -q '"prompt"' one/expert.jsonl || fail "m_A reads other than text: $(grep '"prompt"' one/expert.jsonl | head -n 1)"
 grep -q '"completion":" [0-9]* \* [0-9]* - [0-9]*"\|"completion":" ([0-9]* \* [0-9]*) - [0-9]*"' one/compose.jsonl || fail "no worked equation of GSM8K's"
 grep -q 'Look , I get [0-9]*\\"' one/english.jsonl || fail "a quoted field of the CSV file: $(head -n 1 one/english.jsonl)"
@@ -167,8 +168,8 @@ printf '| | loss | each | other |\n|---|---|---|---|\n| it | 2.50 ± 1.00 (3) | 
 low/tools/record results/y-1.json row=y common.steps:=6
 expect 1 '"common" differs' low/tools/table layout results
 rm results/y-1.json
-low/tools/record results/y-1.json row=y common.steps:=5 made.m_a_steps:=7 && low/tools/table layout results >table || fail "a row of m_A beside rows without"
-low/tools/record results/z-1.json row=z common.steps:=5 made.m_a_steps:=8
+low/tools/record results/y-1.json row=y common.steps:=5 made.m_a=x:7 && low/tools/table layout results >table || fail "a row of m_A beside rows without"
+low/tools/record results/z-1.json row=z common.steps:=5 made.m_a=x:8
 expect 1 '"made" differs' low/tools/table layout results
 expect 1 'is not there in the file' low/tools/record never.json a@=results/y-1.json#common.batch
 [ ! -e never.json ] || fail "a part of a result was left"
