@@ -164,6 +164,7 @@ further() {
     say "training $1 ($4 steps of $batch tokens of $3.jsonl), once: $kept"
     fit make_$1 "$kept" $3.jsonl $3_dev.jsonl $4 --seed 1 --model "$2=$base"
     ./programs/make_$1 export "$made" --params "$kept/run/best" --model "$2=$base" --data data/$3_dev.jsonl --overwrite >"$kept/exported" 2>>log
+    rm -rf "$kept/run"                                     # parameters and moments, several times what was made of them
   fi
   exec 7>&-
 }
@@ -210,6 +211,19 @@ there() {
   done
 }
 
+# answered PROGRAM DATA PLACE TASK:MOST_TOKENS[:HOW] OPTION…: greedy answers and their scores, in PLACE/TASK.answers and .score; sets task; 77: they cannot be scored here
+answered() {
+  of_program=$1 of_data=$2 of_place=$3 task=${4%%:*} most=${4#*:}
+  how=${most#"${most%%:*}"} how=${how#:} most=${most%%:*}
+  shift 4
+  [ -f "$of_place/$task.answers" ] || "./programs/$of_program" generate --data "$of_data" --out "$of_place/$task.answers" --max-tokens "$most" --temperature 0 \
+    --precision "$precision" "$@" 2>>log || exit
+  case $how in
+    '' | equation) tools/score "$of_place/$task.answers" ${how:+--$how} >"$of_place/$task.score" || exit ;;
+    *) tools/$how "$of_place/$task.answers" >"$of_place/$task.score" || return ;;
+  esac
+}
+
 # one ROW SEED: its JSON in $results
 one() {
   file=$results/$1-$2.json
@@ -236,17 +250,10 @@ one() {
          training.held_out_loss@=$place/run/last/theta.json#best hashes.theta=$(sha "$place/run/best/theta.safetensors")" ;;
   esac
   for t in $tasks; do
-    task=${t%%:*} rest=${t#*:}
-    most=${rest%%:*} how=${rest#"$most"} how=${how#:}
-    ./programs/$spec eval --data "data/$task.jsonl" --metric loss --json --precision "$precision" $params "$@" >"$place/$task.loss" 2>>log
-    [ -f "$place/$task.answers" ] || ./programs/$spec generate --data "data/$task.jsonl" --out "$place/$task.answers" --max-tokens "$most" --temperature 0 \
-      --precision "$precision" $params "$@" 2>>log
     status=0
-    case $how in
-      '' | equation) tools/score "$place/$task.answers" ${how:+--$how} >"$place/$task.score" || exit ;;
-      *) tools/$how "$place/$task.answers" >"$place/$task.score" || status=$? ;;
-    esac
+    answered "$spec" "data/${t%%:*}.jsonl" "$place" "$t" $params "$@" || status=$?
     case $status in 0) ;; 77) continue ;; *) exit $status ;; esac
+    ./programs/$spec eval --data "data/$task.jsonl" --metric loss --json --precision "$precision" $params "$@" >"$place/$task.loss" 2>>log
     facts="$facts tasks.$task@=$place/$task.score losses.$task.loss@=$place/$task.loss#loss losses.$task.tokens@=$place/$task.loss#labelled losses.$task.characters@=$place/$task.score#characters"
   done
   tools/record "$file" experiment="$experiment" row="$row" seed:="$s" common.quick:=$([ -n "$quick" ] && echo true || echo false) common.steps:="$steps" common.batch_tokens:="$batch" \
@@ -255,20 +262,32 @@ one() {
   say "wrote $file"
 }
 
-# searched SPEC [RATE]: trains it as a row is trained, of m_A and m_B, and prints the losses on the development part; no test is looked at
+# searched SPEC [RATE]: trains it as a row is trained, of m_A and m_B, and prints the losses on the development part and what answers to it score; a spec that trains
+# nothing is a model alone. No test is looked at
 searched() {
   tried=$(basename "$1" .calm)
   [ -z "$2" ] || tried=$tried-$2
   spec_of "$1" "$2" >"search-$tried.calm"
   compile "search-$tried.calm" "programs/search-$tried"
-  if grep -q '^augment' "search-$tried.calm"; then row_of composition 1; else row_of lora 1; fi
+  a= b=
+  ! grep -q "^\(anchor\|augment\)  *$of_a " "search-$tried.calm" || { made m_a; a=$made; }
+  ! grep -q "^\(anchor\|augment\)  *$of_b " "search-$tried.calm" || { made m_b; b=$made; }
   # a spec that was edited, or another m_A, is another search, whatever it is called
   mine="$(sha "search-$tried.calm") $data_hash ${a:+$(model_hash "$a")} ${b:+$(model_hash "$b")} $batch $precision"
   place=search/$tried-$steps-$(echo "$mine" | sha256sum | cut -c1-8)
   mkdir -p "$place"
   set -- ${a:+--model "$of_a=$a"} ${b:+--model "$of_b=$b"}
-  fit "search-$tried" "$place" compose.jsonl compose_dev.jsonl "$steps" --seed 1 "$@"
-  echo "$tried, $steps steps: $(sed -n 's/.*step \([0-9]*\)\/.*held-out loss \([0-9.]*\)$/\2 after \1/p' "$place/train.log" | paste -sd , - | sed 's/,/, /g')"
+  if grep -q '^\(connect\|adapt\|tune\) ' "search-$tried.calm"; then
+    fit "search-$tried" "$place" compose.jsonl compose_dev.jsonl "$steps" --seed 1 "$@"
+    echo "$tried, $steps steps: $(sed -n 's/.*step \([0-9]*\)\/.*held-out loss \([0-9.]*\)$/\2 after \1/p' "$place/train.log" | paste -sd , - | sed 's/,/, /g')"
+    set -- --params "$place/run/best" "$@"
+  fi
+  for t in $tasks; do
+    case $t in *:*:equation) ;; *:*:*) continue ;; esac           # a tool of the example's own wants more than an answer
+    grep "\"task\":\"${t%%:*}\"" data/compose_dev.jsonl >"$place/${t%%:*}.jsonl" || continue
+    answered "search-$tried" "$place/${t%%:*}.jsonl" "$place" "$t" "$@" || exit
+    echo "$tried, $task: $(for k in n chrf bleu sentence_bleu exact_match right; do echo "$k $(json_number $k <"$place/$task.score")"; done | sed '/ $/d' | paste -sd , - | sed 's/,/, /g')"
+  done
 }
 
 # drawn PICTURE COLUMN WHAT: that column of every row's log.csv, where there is one; adds it to $pictures

@@ -96,11 +96,14 @@ case "$(tr -d ' \n' <code/results/composition-1.json | grep -o '"outputs":\[' | 
 # a spec tried by the development part alone, at another rate; what is of a search only is refused elsewhere
 sh "$root/examples/code/run" --quick --out code --search "$root/examples/code/lora.calm" --rate 3e-3 --steps 2 >said 2>err || fail "code/run --search: $(tail -n 5 err)"
 grep -q '^lora-3e-3, 2 steps: [0-9.]* after 1, [0-9.]* after 2$' said && grep -q 'lr = 3e-3' code/search-lora-3e-3.calm || fail "--search said: $(cat said)"
+grep -q '^lora-3e-3, code_to_text: n 4, chrf [0-9.]*, bleu' said && ! grep -q mbpp said || fail "--search has no answers: $(cat said)"
 # a spec of the same name that is another one is tried anew, and the same one is not
 sed 's/alpha = 49/alpha = 490/' "$root/examples/code/lora.calm" >lora.calm
 sh "$root/examples/code/run" --quick --out code --search lora.calm --rate 3e-3 --steps 2 >edited 2>err || fail "code/run --search: $(tail -n 5 err)"
 sh "$root/examples/code/run" --quick --out code --search "$root/examples/code/lora.calm" --rate 3e-3 --steps 2 | cmp - said || fail "the same search says other than $(cat said)"
 ! cmp -s edited said && [ "$(ls code/search | wc -l)" = 2 ] || fail "the losses of another spec are said: $(cat edited)"
+sh "$root/examples/code/run" --quick --out code --search "$root/examples/code/m_b.calm" >alone 2>err || fail "a model alone: $(tail -n 5 err)"
+[ "$(cut -d: -f1 alone | tr '\n' ' ')" = "m_b, completion m_b, text_to_code m_b, code_to_text " ] || fail "a model alone: $(cat alone)"
 expect 2 '--rate and --steps are of --search' sh "$root/examples/code/run" --quick --out code --steps 3
 expect 2 'rate 1/2: expected a learning rate' sh "$root/examples/code/run" --quick --out code --search "$root/examples/code/lora.calm" --rate 1/2
 expect 2 'steps 0: expected 1 at least' sh "$root/examples/code/run" --quick --out code --search "$root/examples/code/lora.calm" --steps 0
