@@ -8,7 +8,7 @@ number() { json_number "$1" <"$2"; }
 
 # --- the whole run: every row's result, and a table without a gap
 sh "$low/run" --quick --out low >said 2>err || fail "low_resource/run --quick: $(tail -n 5 err)"
-rows='m_a m_b composition connections random untrained reads_prompt lora tuned single'
+rows='m_a m_b composition with_lora random untrained reads_prompt lora tuned single'
 for r in $rows; do
   f=low/results/$r-1.json
   [ -f "$f" ] || fail "no $f"
@@ -25,7 +25,7 @@ head -n 3 low/data/ntrex.jsonl >short.jsonl; mkdir cut && cp low/data/*.jsonl cu
 expect 1 'has 3 rows, its result 6' low/tools/page "$low/table.txt" low/results cut --samples ntrex
 # what each row is: who is composed with whom, and as many parameters of LoRA as of the composition
 hash() { sed -n "s/^ *\"$1\": \"\(.*\)\",*$/\1/p" low/results/$2-1.json; }
-for r in composition connections reads_prompt single m_a; do [ "$(hash augment $r)" = "$(hash augment composition)" ] || fail "$r has another augment than the composition"; done
+for r in composition with_lora reads_prompt single m_a; do [ "$(hash augment $r)" = "$(hash augment composition)" ] || fail "$r has another augment than the composition"; done
 [ "$(for r in composition random untrained; do hash augment $r; done | sort -u | wc -l)" = 3 ] || fail "the augments of composition, random and untrained are not three"
 [ "$(for r in $rows; do hash anchor $r; done | sort -u | wc -l)" = 1 ] || fail "rows have more than one m_B"
 awk -v a="$(number parameters low/results/composition-1.json)" -v b="$(number parameters low/results/lora-1.json)" 'BEGIN { exit !(a > 0.97 * b && a < 1.03 * b) }' ||
