@@ -76,6 +76,13 @@ static int taken(int k, int most, int n) { return most < 2 ? 0 : (int)((long lon
 
 // --- Markdown
 
+// An answer in the line of its row.
+static void answer_line(const char *row, const char *s) {
+  printf("      %-14s", row);
+  for (; *s; s++) fputs(*s == '\n' ? " | " : (char[]){*s, 0}, stdout);
+  putchar('\n');
+}
+
 static void markdown(const Page *p, const char *task) {
   Sample *sample;
   int n = ordered(p, task, &sample), most = n < FEW ? n : FEW;
@@ -88,10 +95,10 @@ static void markdown(const Page *p, const char *task) {
       printf("    %.*s\n", length, line);
       line += length + (line[length] == '\n');
     }
-    printf("      %-14s%s\n", "wanted", text(s->row, "completion") + (*text(s->row, "completion") == ' '));
+    answer_line("wanted", text(s->row, "completion") + (*text(s->row, "completion") == ' '));
     for (int r = 0; r < p->layout.rows; r++) {
       const Result *of = results_of(&p->all, p->layout.row[r].name);
-      if (of && task_of(of, task)) printf("      %-14s%s\n", p->layout.row[r].name, output(of, task, s->at));
+      if (of && task_of(of, task)) answer_line(p->layout.row[r].name, output(of, task, s->at));
     }
   }
   putchar('\n');
