@@ -53,8 +53,8 @@ static void add(Sum *s, const json_t *row, const char *path, int line) {
   char *guess = string_of(row, "guess", path, line, false);
   s->characters += characters(wanted);
   char *b = trimmed(wanted);
-  const char *line = strchr(b, '\n');
-  const bool two = s->equations && line && !strncmp(line + 1, second, sizeof second - 1);
+  const char *behind = strchr(b, '\n');
+  const bool two = s->equations && behind && !strncmp(behind + 1, second, sizeof second - 1);
   char *a = answer_of(made, two);
   double v, want;
   if (equation_value(equation_of(b, two), &want)) {
