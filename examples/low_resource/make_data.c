@@ -128,8 +128,8 @@ static void train_problem(Rows *to, const Problem *p, int row) {
 }
 
 // MSVAMP: nearly every problem has a near twin beside it, so rows 1-300 train, 301-400 develop, 401-1000 test, without the ten behind each border. English and
-// Swahili texts of the last two, and all of the English ones (which are SVAMP's), are held out. `guess` of a test row is the equation that is commonest
-// in the training rows, with this row's numbers.
+// Swahili texts of the last two are held out, and all of the English ones (which are SVAMP's) of everything but these rows. `guess` of a test row is the equation
+// that is commonest in the training rows, with this row's numbers.
 static void msvamp(Maker *m) {
   ProblemList list = msvamp_read(m->source);
   const char *commonest = problems_commonest(&list, LAST_TRAIN);
