@@ -2,8 +2,9 @@
 #   here root          folders                          experiment   its name
 #   anchor augment     directories of the checkpoints   of_b of_a    what the specs call them (m_B is the anchor, m_A the augment)
 #   shown              tests of which the README has samples
-#   tasks              TEST:MOST_TOKENS[:HOW] …
+#   tasks              TEST:MOST_TOKENS[:HOW[:BEFORE:OF]] …
 #                      HOW: equation, or a tool of the example's own that scores answers; one that says 77 leaves the task out
+#                      BEFORE OF: two tests before it. It asks those of OF once more, of what the row itself answered to BEFORE (again.c); it has no loss
 #   trained            training parts of every row          held         their development parts and tests, of which no training part may have a text
 #   steps batch        steps and anchor tokens a step of every trained row
 #   a_stages b_stages  PART:STEPS,… of m_A and m_B, which are made once: PART.jsonl, and PART_dev.jsonl beside it (none: the model as it is). m_A's parts need
@@ -88,6 +89,7 @@ prepare() {
     tool "$lib/record.c" tools/record -ljansson
     tool "$lib/table.c" tools/table "$lib/results.c" "$lib/rows.c" -ljansson -lm
     scoring_tool "$lib/page.c" tools/page "$lib/results.c" "$lib/rows.c"
+    tool "$lib/again.c" tools/again "$lib/rows.c" -ljansson
     tool "$lib/overlap.c" tools/overlap "$lib/rows.c" -ljansson
     scoring_tool "$lib/score.c" tools/score "$lib/rows.c" "$lib/equation.c"
     make_tools
@@ -97,6 +99,10 @@ prepare() {
   if [ -n "$quick" ]; then quick_models; else ln -sfn "$models/$anchor" models/anchor; ln -sfn "$models/$augment" models/augment; fi
   rm -rf data.new && mkdir data.new
   make_rows data.new >data.txt
+  for t in $tasks; do
+    task_of "$t"
+    [ -z "$before" ] || cp "data.new/$of.jsonl" "data.new/$task.jsonl"     # what the page shows it as asked
+  done
   renewed data.new data
   a_trained= a_held=
   for stage in $(echo "$a_stages" | tr , " "); do a_trained="$a_trained ${stage%:*}.jsonl" a_held="$a_held ${stage%:*}_dev.jsonl"; done
@@ -211,12 +217,22 @@ there() {
   done
 }
 
-# answered PROGRAM DATA PLACE TASK:MOST_TOKENS[:HOW] OPTION…: greedy answers and their scores, in PLACE/TASK.answers and .score; sets task; 77: they cannot be scored here
+# task_of TEST:MOST_TOKENS[:HOW[:BEFORE:OF]]: sets task, most, how, before, of
+task_of() {
+  oldIFS=$IFS; IFS=:; set -f
+  set -- $1
+  IFS=$oldIFS; set +f
+  task=$1 most=$2 how=${3:-} before=${4:-} of=${5:-}
+}
+# answered PROGRAM DATA PLACE OPTION…: greedy answers to the task that is set, of rows in DATA, and their scores, in PLACE/TASK.answers and .score; 77: they cannot be
+# scored here
 answered() {
-  of_program=$1 of_data=$2 of_place=$3 task=${4%%:*} most=${4#*:}
-  how=${most#"${most%%:*}"} how=${how#:} most=${most%%:*}
-  shift 4
-  [ -f "$of_place/$task.answers" ] || "./programs/$of_program" generate --data "$of_data" --out "$of_place/$task.answers" --max-tokens "$most" --temperature 0 \
+  of_program=$1 of_rows=$2/$task.jsonl of_place=$3 of_data=$2; shift 3
+  if [ -n "$before" ]; then
+    of_rows=$of_place/$task.asked
+    tools/again "$of_place/$before.answers" "$of_data/$of.jsonl" >"$of_rows" || exit
+  fi
+  [ -f "$of_place/$task.answers" ] || "./programs/$of_program" generate --data "$of_rows" --out "$of_place/$task.answers" --max-tokens "$most" --temperature 0 \
     --precision "$precision" "$@" 2>>log || exit
   case $how in
     '' | equation) tools/score "$of_place/$task.answers" ${how:+--$how} >"$of_place/$task.score" || exit ;;
@@ -251,10 +267,13 @@ one() {
   esac
   for t in $tasks; do
     status=0
-    answered "$spec" "data/${t%%:*}.jsonl" "$place" "$t" $params "$@" || status=$?
+    task_of "$t"
+    answered "$spec" data "$place" $params "$@" || status=$?
     case $status in 0) ;; 77) continue ;; *) exit $status ;; esac
+    facts="$facts tasks.$task@=$place/$task.score"
+    [ -z "$before" ] || continue
     ./programs/$spec eval --data "data/$task.jsonl" --metric loss --json --precision "$precision" $params "$@" >"$place/$task.loss" 2>>log
-    facts="$facts tasks.$task@=$place/$task.score losses.$task.loss@=$place/$task.loss#loss losses.$task.tokens@=$place/$task.loss#labelled losses.$task.characters@=$place/$task.score#characters"
+    facts="$facts losses.$task.loss@=$place/$task.loss#loss losses.$task.tokens@=$place/$task.loss#labelled losses.$task.characters@=$place/$task.score#characters"
   done
   tools/record "$file" experiment="$experiment" row="$row" seed:="$s" common.quick:=$([ -n "$quick" ] && echo true || echo false) common.steps:="$steps" common.batch_tokens:="$batch" \
     common.m_b="$b_stages" common.precision="$precision" common.data="$data_hash" hashes.spec="$(sha "$spec.calm")" \
@@ -283,9 +302,12 @@ searched() {
     set -- --params "$place/run/best" "$@"
   fi
   for t in $tasks; do
-    case $t in *:*:equation) ;; *:*:*) continue ;; esac           # a tool of the example's own wants more than an answer
-    grep "\"task\":\"${t%%:*}\"" data/compose_dev.jsonl >"$place/${t%%:*}.jsonl" || continue
-    answered "search-$tried" "$place/${t%%:*}.jsonl" "$place" "$t" "$@" || exit
+    task_of "$t"
+    case $how in '' | equation) ;; *) continue ;; esac            # a tool of the example's own wants more than an answer
+    if [ -n "$before" ]; then [ -s "$place/$of.jsonl" ] || continue
+    else grep "\"task\":\"$task\"" data/compose_dev.jsonl >"$place/$task.jsonl" || continue
+    fi
+    answered "search-$tried" "$place" "$place" "$@" || exit
     echo "$tried, $task: $(for k in n chrf bleu sentence_bleu exact_match right; do echo "$k $(json_number $k <"$place/$task.score")"; done | sed '/ $/d' | paste -sd , - | sed 's/,/, /g')"
   done
 }

@@ -78,6 +78,12 @@ const char *row_string(const json_t *row, const char *key, const char *file, int
   return s;
 }
 
+char *first_line(char *s) {
+  s = trimmed(s);
+  s[strcspn(s, "\n")] = 0;
+  return trimmed(s);
+}
+
 int characters(const char *s) {
   int n = 0;
   for (; *s; s++) n += (*s & 0xc0) != 0x80;

@@ -21,6 +21,7 @@ typedef struct Lines {
 } Lines;
 Lines lines_read(const char *dir, const char *name);
 char *trimmed(char *s);        // in place
+char *first_line(char *s);     // the first with text, trimmed, in place
 int characters(const char *utf8);
 
 // Texts shorter than this, in letters and digits, are not looked for in other parts: "return self", "Habari za leo" stand everywhere.

@@ -5,8 +5,8 @@
 // prints one line of JSON: rows, chrF, BLEU of the whole and as the mean over its rows (smoothed), edit similarity and exact match in per cent, the characters
 // of the completions, each row's number and what was generated. Texts are taken without the white space around them, and of what was generated the first line
 // with text: a model that was never taught to stop goes on with an example of its own, and may begin on a new line. With --equation also how many written
-// equations have the value of the wanted one, and how many of "guess" have, the equation that is commonest in training; where the wanted answer has its equation
-// in a second line, "Equation: …", so has the one that was generated, or there is none.
+// equations have the value of the wanted one, and how many of "guess" have, the equation that is commonest in training. What a row was asked of that the model
+// itself had answered before ("before", again.c) stands in the output, in a line above.
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +17,6 @@
 
 typedef struct Sum {
   TextScore text;
-  bool equations;              // are read
   int n, exact, right, guessed;
   double sentences;            // the sum of the rows' own BLEU
   long long characters;
@@ -31,34 +30,15 @@ static char *string_of(const json_t *row, const char *key, const char *path, int
   return copy;
 }
 
-static const char second[] = "Equation:";
-
-// The first line with text, and with `two` the next as well where it is an equation's.
-static char *answer_of(char *s, bool two) {
-  s = trimmed(s);
-  char *end = s + strcspn(s, "\n");
-  if (two && *end && !strncmp(end + 1, second, sizeof second - 1)) end += 1 + strcspn(end + 1, "\n");
-  *end = 0;
-  return trimmed(s);
-}
-// Where its equation begins; "" where the second line is wanted and there is none.
-static const char *equation_of(const char *answer, bool two) {
-  if (!two) return answer;
-  const char *line = strchr(answer, '\n');
-  return line ? line + sizeof second : "";
-}
-
 static void add(Sum *s, const json_t *row, const char *path, int line) {
   char *made = string_of(row, "generated", path, line, true), *wanted = string_of(row, "completion", path, line, true);
   char *guess = string_of(row, "guess", path, line, false);
+  char *a = first_line(made), *b;
   s->characters += characters(wanted);
-  char *b = trimmed(wanted);
-  const char *behind = strchr(b, '\n');
-  const bool two = s->equations && behind && !strncmp(behind + 1, second, sizeof second - 1);
-  char *a = answer_of(made, two);
+  b = trimmed(wanted);
   double v, want;
-  if (equation_value(equation_of(b, two), &want)) {
-    s->right += equation_value(equation_of(a, two), &v) && equation_same(v, want);
+  if (equation_value(b, &want)) {
+    s->right += equation_value(a, &v) && equation_same(v, want);
     s->guessed += equation_value(guess, &v) && equation_same(v, want);
   }
   s->n++;
@@ -69,7 +49,8 @@ static void add(Sum *s, const json_t *row, const char *path, int line) {
   s->sentences += textscore_sentence_bleu(&alone);
   json_t *number = json_object_get(row, "row");
   json_array_append_new(s->row, number ? json_incref(number) : json_integer(line));
-  json_array_append_new(s->output, json_string(a));
+  const char *before = json_string_value(json_object_get(row, "before"));
+  json_array_append_new(s->output, before ? json_sprintf("%s\n%s", before, a) : json_string(a));
   free(made), free(wanted), free(guess);
 }
 
@@ -80,7 +61,7 @@ int main(int argc, char **argv) {
     return 2;
   }
   Lines rows = lines_read(*argv[1] == '/' ? "" : ".", argv[1]);
-  Sum s = {.equations = equation, .row = json_array(), .output = json_array()};
+  Sum s = {.row = json_array(), .output = json_array()};
   for (int i = 0; i < rows.n; i++) {
     json_t *row = row_read(&rows, i, argv[1], JSON_ALLOW_NUL);
     add(&s, row, argv[1], i + 1);

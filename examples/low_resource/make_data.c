@@ -3,12 +3,13 @@
 //   make_data SOURCE DIR SEED [NAME=N …]      SOURCE: the folder that README.md describes; N: another number of rows than `sizes` below
 //
 // writes DIR/
-//   compose.jsonl            what every row of the table trains on: pairs, Swahili text, a few hundred Swahili problems (each `repeat` times)
+//   compose.jsonl            what every row of the table trains on: pairs, Swahili text, MSVAMP's first problems, their and some of GSM8K's questions in translation,
+//                            English problems (and problems of GSM8K where gsm8k says how many)
 //   expert.jsonl             what m_A is trained further on: Swahili text
-//   expert_pairs.jsonl       and after that: GSM8K's questions and their translations, which are not in compose.jsonl
+//   expert_pairs.jsonl       and after that: others of GSM8K's questions in translation
 //   english.jsonl            what m_B is trained further on: English problems
 //   {compose,expert,expert_pairs,english}_dev.jsonl   development parts, by which settings may be chosen
-//   translation.jsonl ntrex.jsonl problems.jsonl   the tests, of fixed rows whatever SEED is
+//   translation.jsonl ntrex.jsonl questions.jsonl problems.jsonl   the tests, of fixed rows whatever SEED is; problems.jsonl's questions are questions.jsonl's
 //
 // A text that is held out, in either language, is taken from every training part; overlap.c looks at the files once more. "row" is the line of the source.
 #include <stdlib.h>
@@ -18,17 +19,19 @@
 #include "examples/low_resource/problems.h"
 
 enum { PAIR_SHORTEST = 10, PAIR_LONGEST = 220, TEXT_LONGEST = 600, LAST_TRAIN = 300, LAST_DEV = 400, BORDER = 10 };
-enum { PAIRS, TEXT, EXPERT_TEXT, EXPERT_PAIRS, GSM, GSM_DEV, DIRECT, BY_ENGLISH, DEV, TEST, N_SIZES };
+// The last four: how often each stands in compose.jsonl.
+enum { PAIRS, TEXT, QUESTIONS, GSM, EXPERT_TEXT, EXPERT_PAIRS, DEV, TEST, TRANSLATED, DIRECT, IN_ENGLISH, QUESTION_TIMES, N_SIZES };
 static Size sizes[N_SIZES] = {
-    {"pairs", 12000}, {"text", 200}, {"expert_text", 40000}, {"expert_pairs", 4000}, {"gsm8k", 250}, {"gsm8k_dev", 90}, {"direct", 2}, {"by_english", 8}, {"dev", 150}, {"test", 500},
+    {"pairs", 12000}, {"text", 200}, {"questions", 1000}, {"gsm8k", 0}, {"expert_text", 40000}, {"expert_pairs", 4000}, {"dev", 150}, {"test", 500},
+    {"translated", 4}, {"direct", 2}, {"in_english", 2}, {"questions_times", 3},
 };
 
 typedef struct Maker {
   const char *source, *dir;
   uint64_t seed;
-  TextSet held;
+  TextSet held, asked;         // asked: GSM8K's problems in compose.jsonl
   ProblemList gsm8k;
-  Rows compose, expert, text, worked, expert_pairs, english, compose_dev, expert_dev, expert_pairs_dev, english_dev, translation, ntrex, problems, by_english;
+  Rows compose, expert, text, expert_pairs, english, compose_dev, expert_dev, expert_pairs_dev, english_dev, translation, ntrex, questions, problems;
 } Maker;
 
 static bool fits(const char *s, int longest) {
@@ -36,7 +39,7 @@ static bool fits(const char *s, int longest) {
   return n >= PAIR_SHORTEST && n <= longest;
 }
 
-static json_t *pair_row(const char *from, const char *to, int line) { return row_asked("Swahili: ", from, "English:", to, line, "translation"); }
+static json_t *pair_row(const char *from, const char *to, int line, const char *task) { return row_asked("Swahili: ", from, "English:", to, line, task); }
 
 // Two files of lines that belong together.
 static void read_pairs(const Maker *m, const char *from, const char *to, Lines *a, Lines *b) {
@@ -52,7 +55,7 @@ static void hold_pairs(Maker *m, const char *from, const char *to, int want, Row
   read_pairs(m, from, to, &a, &b);
   for (int i = 0; i < a.n; i++) {
     set_add(&m->held, a.line[i], HELD_LEAST), set_add(&m->held, b.line[i], HELD_LEAST);
-    if (fits(a.line[i], PAIR_LONGEST) && fits(b.line[i], PAIR_LONGEST)) rows_add(out, pair_row(a.line[i], b.line[i], i + 1));
+    if (fits(a.line[i], PAIR_LONGEST) && fits(b.line[i], PAIR_LONGEST)) rows_add(out, pair_row(a.line[i], b.line[i], i + 1, "translation"));
   }
   rows_shuffle(out, &fixed);
   rows_cut(out, want);
@@ -84,7 +87,7 @@ static void train_pairs(Maker *m) {
     if (set_has(&m->held, a.line[i]) || set_has(&m->held, b.line[i])) { dropped++; continue; }
     if (!fits(a.line[i], TEXT_LONGEST) || !set_add(&seen, a.line[i], 1)) continue;
     rows_add(&m->text, row_text(a.line[i], "text"));
-    if (fits(a.line[i], PAIR_LONGEST) && fits(b.line[i], PAIR_LONGEST)) rows_add(&pairs, pair_row(a.line[i], b.line[i], i + 1));
+    if (fits(a.line[i], PAIR_LONGEST) && fits(b.line[i], PAIR_LONGEST)) rows_add(&pairs, pair_row(a.line[i], b.line[i], i + 1, "translation"));
   }
   rows_shuffle(&pairs, &m->seed);
   rows_cut(&pairs, sizes[PAIRS].value);
@@ -110,21 +113,13 @@ static void testament(Maker *m) {
   free(xml);
 }
 
-// A problem in two forms: answered by its equation, or by its English and then the equation.
-static json_t *problem_direct(const Problem *p, const char *question, int row) { return row_asked("Problem: ", question, "Equation:", p->equation, row, "problems"); }
+static json_t *problem_row(const Problem *p, const char *question, int row) { return row_asked("Problem: ", question, "Equation:", p->equation, row, "problems"); }
 
-static json_t *problem_by_english(const Problem *p, int row) {
-  const size_t room = strlen(p->english) + sizeof "\nEquation: " + strlen(p->equation);
-  char *answer = grow(NULL, room, 1);
-  snprintf(answer, room, "%s\nEquation: %s", p->english, p->equation);
-  json_t *made = row_asked("Problem: ", p->swahili, "English:", answer, row, "problems_by_english");
-  free(answer);
-  return made;
-}
-
+// A problem that trains: its question in translation, it itself, and in English.
 static void train_problem(Rows *to, const Problem *p, int row) {
-  for (int k = 0; k < sizes[DIRECT].value; k++) rows_add(to, problem_direct(p, p->swahili, row));
-  for (int k = 0; k < sizes[BY_ENGLISH].value; k++) rows_add(to, problem_by_english(p, row));
+  for (int k = 0; k < sizes[TRANSLATED].value; k++) rows_add(to, pair_row(p->swahili, p->english, row, "questions"));
+  for (int k = 0; k < sizes[DIRECT].value; k++) rows_add(to, problem_row(p, p->swahili, row));
+  for (int k = 0; k < sizes[IN_ENGLISH].value; k++) rows_add(to, problem_row(p, p->english, row));
 }
 
 // MSVAMP: nearly every problem has a near twin beside it, so rows 1-300 train, 301-400 develop, 401-1000 test, without the ten behind each border. English and
@@ -139,11 +134,11 @@ static void msvamp(Maker *m) {
     if (i < LAST_TRAIN) { train_problem(&m->compose, p, i + 1); continue; }
     if (i < LAST_TRAIN + BORDER || (i >= LAST_DEV && i < LAST_DEV + BORDER)) continue;
     const bool dev = i < LAST_DEV;
-    json_t *direct = problem_direct(p, p->swahili, i + 1);
+    json_t *problem = problem_row(p, p->swahili, i + 1);
     char guess[EQUATION_ROOM];
-    if (equation_infix(commonest, p->number, p->numbers, guess)) json_object_set_new(direct, "guess", json_string(guess));
-    rows_add(dev ? &m->compose_dev : &m->problems, direct);
-    rows_add(dev ? &m->compose_dev : &m->by_english, problem_by_english(p, i + 1));
+    if (equation_infix(commonest, p->number, p->numbers, guess)) json_object_set_new(problem, "guess", json_string(guess));
+    rows_add(dev ? &m->compose_dev : &m->problems, problem);
+    rows_add(dev ? &m->compose_dev : &m->questions, pair_row(p->swahili, p->english, i + 1, "questions"));
   }
   printf("msvamp: %d of %d rows dropped, whose equation does not give the answer; commonest equation: %s\n", list.dropped, list.n, commonest);
 }
@@ -156,71 +151,47 @@ static void hold_msvamp(Maker *m) {
   }
 }
 
-// Whether the number of n characters at `number` stands in the text by itself.
-static bool number_stands(const char *text, const char *number, size_t n) {
-  static const char digits[] = "0123456789.";
-  while (*text) {
-    const size_t k = strspn(text, digits), left = k && text[k - 1] == '.' ? k - 1 : k;     // a full stop behind it
-    if (left == n && !memcmp(text, number, n)) return true;
-    text += k ? k : 1;
-  }
-  return false;
-}
-
-// Of the equation's numbers every one stands in the question, and of its operations, one or two, one multiplies or divides: MSVAMP's 300 rows hardly do (10
-// times and 3).
-static bool multiplies(const Problem *p) {
-  int operations = 0, wanted = 0;
-  for (const char *s = p->equation; *s;) {
-    const size_t n = strspn(s, "0123456789.");
-    if (n && !number_stands(p->swahili, s, n)) return false;
-    operations += !n && strchr("+-*/", *s), wanted += !n && strchr("*/", *s);
-    s += n ? n : 1;
-  }
-  return wanted && operations <= 2;
-}
-
-static const Problem *problem_of(const ProblemList *list, const json_t *row) { return &list->problem[json_integer_value(json_object_get(row, "row")) - 1]; }
-
-// GSM8K's questions in Swahili: all as text; those with an equation of that form become problems.
+// GSM8K's questions in Swahili: as text, and where asked for as problems.
 static void gsm8k(Maker *m) {
-  ProblemList list = gsm8k_read(m->source);
+  m->gsm8k = gsm8k_read(m->source);
   Rows rows = {0};
-  for (int i = 0; i < list.n; i++) {
-    const Problem *p = &list.problem[i];
-    if (set_has(&m->held, p->swahili) || set_has(&m->held, p->english)) continue;
-    if (fits(p->swahili, TEXT_LONGEST)) rows_add(&m->text, row_text(p->swahili, "text"));
-    if (p->equation[0] && fits(p->swahili, PAIR_LONGEST)) rows_add(&rows, problem_direct(p, p->swahili, i + 1));
-  }
-  rows_shuffle(&rows, &m->seed);
-  for (int i = 0; i < rows.n; i++)
-    if (multiplies(problem_of(&list, rows.row[i]))) rows_add(&m->worked, rows.row[i]);
-  free(rows.row);
-  m->gsm8k = list;
-  printf("gsm8k: %d of %d questions without an equation of one line, %d that multiply\n", list.dropped, list.n, m->worked.n);
-}
-
-// What of GSM8K m_A reads as text may train, as a problem or as a pair of m_A's; the rest is of the development parts, some of either.
-static void divide_gsm8k(Maker *m) {
-  TextSet read = {0}, developed = {0};
-  int train = sizes[GSM].value, dev = sizes[GSM_DEV].value;
-  for (int i = 0; i < m->expert.n; i++) set_add(&read, json_string_value(json_object_get(m->expert.row[i], "text")), 1);
-  for (int i = 0; i < m->worked.n; i++) {
-    const Problem *p = problem_of(&m->gsm8k, m->worked.row[i]);
-    const int line = (int)(p - m->gsm8k.problem) + 1;
-    if (set_has(&read, p->swahili)) {
-      if (train-- > 0) train_problem(&m->compose, p, line);
-    } else if (dev-- > 0 && set_add(&developed, p->swahili, 1)) {
-      rows_add(&m->compose_dev, problem_direct(p, p->swahili, line)), rows_add(&m->compose_dev, problem_by_english(p, line));
-    }
-  }
   for (int i = 0; i < m->gsm8k.n; i++) {
     const Problem *p = &m->gsm8k.problem[i];
-    if (!fits(p->swahili, PAIR_LONGEST) || !fits(p->english, PAIR_LONGEST) || set_has(&m->held, p->english) || set_has(&developed, p->swahili)) continue;
-    rows_add(set_has(&read, p->swahili) ? &m->expert_pairs : &m->expert_pairs_dev, pair_row(p->swahili, p->english, i + 1));
+    if (set_has(&m->held, p->swahili) || set_has(&m->held, p->english)) continue;
+    if (fits(p->swahili, TEXT_LONGEST)) rows_add(&m->text, row_text(p->swahili, "text"));
+    if (p->equation[0] && fits(p->swahili, PAIR_LONGEST)) rows_add(&rows, problem_row(p, p->swahili, i + 1));
   }
-  rows_shuffle(&m->expert_pairs, &m->seed), rows_shuffle(&m->expert_pairs_dev, &m->seed);
-  rows_cut(&m->expert_pairs, sizes[EXPERT_PAIRS].value), rows_cut(&m->expert_pairs_dev, sizes[DEV].value);
+  rows_shuffle(&rows, &m->seed);
+  rows_cut(&rows, sizes[GSM].value);
+  for (int i = 0; i < rows.n; i++) {
+    set_add(&m->asked, m->gsm8k.problem[json_integer_value(json_object_get(rows.row[i], "row")) - 1].swahili, 1);
+    rows_add(&m->compose, rows.row[i]);
+  }
+  free(rows.row);
+  printf("gsm8k: %d of %d questions without an equation of one line\n", m->gsm8k.dropped, m->gsm8k.n);
+}
+
+// Its questions in translation: of those that m_A reads as text some for compose.jsonl, the rest for m_A; those that it does not read are of m_A's development part.
+static void gsm8k_pairs(Maker *m) {
+  TextSet read = {0};
+  Rows pairs = {0};
+  for (int i = 0; i < m->expert.n; i++) set_add(&read, json_string_value(json_object_get(m->expert.row[i], "text")), 1);
+  for (int i = 0; i < m->gsm8k.n; i++) {
+    const Problem *p = &m->gsm8k.problem[i];
+    if (!fits(p->swahili, PAIR_LONGEST) || !fits(p->english, PAIR_LONGEST) || set_has(&m->held, p->english)) continue;
+    const bool trains = set_has(&read, p->swahili);
+    if (!trains && set_has(&m->asked, p->swahili)) continue;
+    rows_add(trains ? &pairs : &m->expert_pairs_dev, pair_row(p->swahili, p->english, i + 1, "questions"));
+  }
+  rows_shuffle(&pairs, &m->seed), rows_shuffle(&m->expert_pairs_dev, &m->seed);
+  rows_cut(&m->expert_pairs_dev, sizes[DEV].value);
+  for (int i = 0; i < pairs.n; i++) {
+    const bool ours = i < sizes[QUESTIONS].value;
+    if (!ours && i >= sizes[QUESTIONS].value + sizes[EXPERT_PAIRS].value) break;
+    for (int k = ours ? sizes[QUESTION_TIMES].value : 1; k > 0; k--) rows_add(ours ? &m->compose : &m->expert_pairs, json_incref(pairs.row[i]));
+  }
+  rows_cut(&pairs, 0);
+  free(pairs.row);
 }
 
 // MAWPS and ASDiv in English, for m_B; never SVAMP's dev.csv, of which MSVAMP is the translation.
@@ -232,7 +203,7 @@ static void english(Maker *m) {
     const Problem *p = &list.problem[i];
     if (!p->equation[0] || !set_add(&seen, p->english, 1)) continue;
     if (set_has(&m->held, p->english)) { held++; continue; }
-    rows_add(&m->english, problem_direct(p, p->english, i + 1));
+    rows_add(&m->english, problem_row(p, p->english, i + 1));
   }
   rows_shuffle(&m->english, &m->seed);
   for (int n = sizes[DEV].value; n > 0 && m->english.n > 1; n--) rows_add(&m->english_dev, m->english.row[--m->english.n]);
@@ -259,7 +230,8 @@ int main(int argc, char **argv) {
   for (int i = 0; i < m.text.n && i < sizes[TEXT].value; i++) rows_add(&m.compose, json_deep_copy(m.text.row[i]));
   for (int i = 0; i < m.text.n && i < sizes[EXPERT_TEXT].value; i++) rows_add(&m.expert, json_incref(m.text.row[i]));
   rows_shuffle(&m.expert, &m.seed);
-  divide_gsm8k(&m);
+  gsm8k_pairs(&m);
+  for (int i = 0; i < m.english.n; i++) rows_add(&m.compose, json_incref(m.english.row[i]));
   rows_shuffle(&m.compose, &m.seed);
 
   rows_write(&m.compose, m.dir, "compose.jsonl"), rows_write(&m.compose_dev, m.dir, "compose_dev.jsonl");
@@ -268,6 +240,7 @@ int main(int argc, char **argv) {
   rows_write(&m.english, m.dir, "english.jsonl"), rows_write(&m.english_dev, m.dir, "english_dev.jsonl");
   rows_write(&m.translation, m.dir, "translation.jsonl");
   rows_write(&m.ntrex, m.dir, "ntrex.jsonl");
-  rows_write(&m.problems, m.dir, "problems.jsonl"), rows_write(&m.by_english, m.dir, "problems_by_english.jsonl");
+  rows_write(&m.questions, m.dir, "questions.jsonl");
+  rows_write(&m.problems, m.dir, "problems.jsonl");
   return 0;
 }

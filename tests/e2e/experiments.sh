@@ -12,15 +12,15 @@ rows='m_a m_b composition random untrained reads_prompt lora tuned single'
 for r in $rows; do
   f=low/results/$r-1.json
   [ -f "$f" ] || fail "no $f"
-  [ "$(tr -d ' \n' <$f | grep -o '"outputs":\[' | wc -l)" = 6 ] || fail "$f: six tasks are expected: $(cat $f)"
+  [ "$(tr -d ' \n' <$f | grep -o '"outputs":\[' | wc -l)" = 8 ] || fail "$f: eight tasks are expected: $(cat $f)"
 done
 [ "$(grep -c '^| .* | [0-9.]* |' said)" = 9 ] && ! grep -q 'not computed' said || fail "table: $(cat said)"
 grep -q '^QUICK' said || fail "the figures of --quick are not told as such"
 # the page: each row in the table and beside every sample, pictures, and the samples of a README are of what was written for it
 [ "$(grep -c '^<tr><th>.*</tr>' low/page.html)" -ge 9 ] && [ "$(grep -o '<svg' low/page.html | wc -l)" = 4 ] && grep -q '>learning rate<' low/page.html || fail "page.html: $(head -c 3000 low/page.html)"
-[ "$(grep -o '<th>LoRA on m_B' low/page.html | wc -l)" = $((1 + $(cat low/data/translation.jsonl low/data/ntrex.jsonl low/data/problems.jsonl low/data/problems_by_english.jsonl low/data/own_*.jsonl | wc -l))) ] || fail "page.html has not every row beside every sample: $(grep -o '<th>LoRA on m_B' low/page.html | wc -l)"
-low/tools/page "$low/table.txt" low/results low/data --samples own_translation own_problems >samples || fail "samples"
-[ "$(grep -c '^      wanted' samples)" = 10 ] && [ "$(grep -c '^      composition' samples)" = 10 ] && grep -q 'Watoto wanacheza' samples || fail "samples: $(cat samples)"
+[ "$(grep -o '<th>LoRA on m_B' low/page.html | wc -l)" = $((1 + $(cd low/data && cat translation.jsonl ntrex.jsonl questions.jsonl problems.jsonl by_english.jsonl own_translation.jsonl own_questions.jsonl own_by_english.jsonl | wc -l))) ] || fail "page.html has not every row beside every sample: $(grep -o '<th>LoRA on m_B' low/page.html | wc -l)"
+low/tools/page "$low/table.txt" low/results low/data --samples own_translation own_by_english >samples || fail "samples"
+[ "$(grep -c '^      wanted' samples)" = 10 ] && [ "$(grep -c '^      composition' samples)" = 10 ] && grep -q 'Watoto wanacheza' samples && [ "$(grep -c '^      composition .* | ' samples)" = 5 ] || fail "samples: $(cat samples)"
 head -n 3 low/data/ntrex.jsonl >short.jsonl; mkdir cut && cp low/data/*.jsonl cut && mv short.jsonl cut/ntrex.jsonl
 expect 1 'has 3 rows, its result 6' low/tools/page "$low/table.txt" low/results cut --samples ntrex
 # what each row is: who is composed with whom, and as many parameters of LoRA as of the composition
@@ -70,27 +70,29 @@ expect 2 '--quick makes models and data of its own' sh "$low/run" --quick --data
 [ ! -e never ] || fail "something was made"
 
 # --- the rows of the data: a training pair that is a test pair is left out, tests are the same whatever the seed, borders between MSVAMP's parts
-sizes='pairs=60 text=20 expert_text=100 expert_pairs=20 gsm8k=8 gsm8k_dev=2 direct=1 by_english=2 dev=4 test=6'
+sizes='pairs=60 text=20 questions=5 gsm8k=8 expert_text=100 expert_pairs=20 direct=1 translated=3 in_english=2 questions_times=2 dev=4 test=6'
 mkdir one again other
 low/tools/make_data low/sources one 1 $sizes >told || fail "make_data"
 low/tools/make_data low/sources again 1 $sizes >/dev/null
 low/tools/make_data low/sources other 2 $sizes >/dev/null
 diff -r one again >differ || fail "the same seed makes other rows"
 ! cmp -s one/compose.jsonl other/compose.jsonl || fail "another seed makes the same rows"
-for t in translation ntrex problems problems_by_english; do cmp -s one/$t.jsonl other/$t.jsonl || fail "$t.jsonl follows the seed"; done
+for t in translation ntrex questions problems; do cmp -s one/$t.jsonl other/$t.jsonl || fail "$t.jsonl follows the seed"; done
 grep -q '^lafand: 1 training pairs dropped' told || fail "the pair that is held out: $(cat told)"
 of() { grep "\"task\":\"$2\"" one/$1.jsonl | sed 's/.*"row":\([0-9]*\).*/\1/' | sort -n | uniq; }
-developed=$(of compose_dev problems | awk '$1 > 40' | sed -n '1p;$p' | tr '\n' ' ')          # GSM8K's 40 are the others
-[ "$(of problems problems | head -n 1) $developed" = "411 311 400 " ] || fail "MSVAMP's parts: $(of problems problems | head -n 1), $developed"
-[ "$(of compose problems | tail -n 1)" = 300 ] || fail "MSVAMP's training rows: $(of compose problems | tail -n 1)"
+[ "$(of problems problems | head -n 1) $(of compose_dev problems | sed -n '1p;$p' | tr '\n' ' ')" = "411 311 400 " ] || fail "MSVAMP's parts: $(of problems problems | head -n 1), $(of compose_dev problems | sed -n '1p;$p')"
+[ "$(of compose questions | tail -n 1)" = 300 ] || fail "MSVAMP's training rows: $(of compose questions | tail -n 1)"
 [ "$(of compose translation | wc -l)" = 60 ] || fail "pairs: $(of compose translation | wc -l)"
-# m_A's pairs are GSM8K's questions that it reads as text, none of which is of a development part; problems have two forms
-question() { sed -n "s/.*\"$1: \([^\\]*\)\\\\n.*/\1/p" "one/$2.jsonl" | sort -u; }
-question Swahili expert_pairs >pairs; question Swahili compose | comm -12 - pairs >both; question Problem compose_dev | comm -12 - pairs >held
+# m_A's pairs are questions that it reads as text, none of which is another row's or of a development part; a problem trains in three forms; the English ones are there
+asked() { sed -n "s/.*\"$1: \([^\\]*\)\\\\n.*/\1/p" "one/$2.jsonl"; }
+asked Swahili expert_pairs | sort -u >pairs
+{ asked Swahili compose; asked Swahili compose_dev; asked Swahili expert_pairs_dev; asked Problem compose_dev; } | sort -u | comm -12 - pairs >both
 sed -n 's/^{"text":"\(.*\)","task.*/\1/p' one/expert.jsonl | sort -u | comm -13 - pairs >unread
-[ -s pairs ] && ! [ -s both ] && ! [ -s held ] && ! [ -s unread ] || fail "m_A's pairs: $(cat pairs both held unread)"
-[ "$(grep -c '"task":"problems_by_english"' one/compose.jsonl)" = $((2 * $(grep -c '"task":"problems"' one/compose.jsonl))) ] || fail "each problem is expected once directly and twice by its English"
-grep -q '"completion":" [^"]* bags [^"]*?\\nEquation: [0-9]* \* [0-9]* - [0-9]*"\|"completion":" [^"]* bags [^"]*?\\nEquation: ([0-9]* \* [0-9]*) - [0-9]*"' one/compose.jsonl || fail "no worked problem of GSM8K's by its English"
+[ -s pairs ] && ! [ -s both ] && ! [ -s unread ] || fail "m_A's pairs: $(cat pairs both unread)"
+of_300() { grep -c "\"row\":300,\"task\":\"$1\"" one/$2.jsonl; }
+[ "$(of_300 questions compose) $(($(of_300 problems compose) - $(of_300 problems english))) $(asked Swahili compose | grep -c ' mifuko ')" = "3 3 10" ] || fail "MSVAMP's problem 300, or GSM8K's questions: $(grep '"row":300,' one/compose.jsonl)"
+asked Problem compose | sort -u >inside; asked Problem english | sort -u | comm -23 - inside >differ
+[ ! -s differ ] || fail "English problems that the composition has not: $(head -n 3 differ)"
 ! grep -q '"prompt"' one/expert.jsonl || fail "m_A reads other than text: $(grep '"prompt"' one/expert.jsonl | head -n 1)"
 grep -q '"completion":" [0-9]* \* [0-9]* - [0-9]*"\|"completion":" ([0-9]* \* [0-9]*) - [0-9]*"' one/compose.jsonl || fail "no worked equation of GSM8K's"
 grep -q 'Look , I get [0-9]*\\"' one/english.jsonl || fail "a quoted field of the CSV file: $(head -n 1 one/english.jsonl)"
@@ -150,7 +152,7 @@ esac
 
 # --- held-out text in a training file is found, whoever wrote it
 overlap=low/tools/overlap
-$overlap one/compose.jsonl one/expert.jsonl one/english.jsonl -- one/translation.jsonl one/ntrex.jsonl one/problems.jsonl one/problems_by_english.jsonl one/*_dev.jsonl || fail "held-out text in training"
+$overlap one/compose.jsonl one/expert.jsonl one/english.jsonl -- one/translation.jsonl one/ntrex.jsonl one/problems.jsonl one/questions.jsonl one/*_dev.jsonl || fail "held-out text in training"
 head -n 1 one/problems.jsonl | sed 's/"prompt":"Problem: \([^\\]*\).*/"text":"\U\1"}/' >>one/expert.jsonl
 expect 1 'expert.jsonl:[0-9]*: is held out: .*' $overlap one/compose.jsonl one/expert.jsonl -- one/translation.jsonl one/problems.jsonl
 
@@ -166,14 +168,24 @@ END
 low/tools/score answers.jsonl --equation >scored || fail "score"
 [ "$(number right scored) $(number commonest scored) $(number exact_match scored) $(number n scored)" = "50.0 16.6667 16.6667 6" ] || fail "scores: $(cat scored)"
 grep -q '"rows":\[7,8,9,10,11,12\],"outputs":\["(2 + 4) \* 3",' scored || fail "rows and outputs: $(cat scored)"
-# by its English: the equation of the second line, and none where there is no such line
-cat >answers.jsonl <<'END'
-{"prompt": "", "completion": " He has 3.\nEquation: 1 + 2", "generated": " He had 4.\nEquation: 5 - 2\nProblem: more", "row": 7}
-{"prompt": "", "completion": " He has 3.\nEquation: 1 + 2", "generated": " 1 + 2", "row": 8}
-{"prompt": "", "completion": " He has 3.\nEquation: 1 + 2", "generated": " 3\n\nEquation: 1 + 2", "row": 9}
+# asked again of what was answered, which the output keeps; rows must be the same
+cat >first.answers <<'END'
+{"prompt": "Swahili: Ana 3.\nEnglish:", "completion": " He has 3.", "generated": "\n He had 4. \nmore", "row": 7}
+{"prompt": "Swahili: Ana 5.\nEnglish:", "completion": " He has 5.", "generated": " ", "row": 8}
 END
+cat >asked.jsonl <<'END'
+{"prompt": "Problem: Ana 3.\nEquation:", "completion": " 1 + 2", "row": 7, "guess": "1 + 1"}
+{"prompt": "Problem: Ana 5.\nEquation:", "completion": " 2 + 3", "row": 8}
+END
+low/tools/again first.answers asked.jsonl >asked || fail "again"
+[ "$(sed -n 's/.*"prompt":"\([^"]*\)".*/\1/p' asked | tr '\n' ';')" = 'Problem: He had 4.\nEquation:;Problem: \nEquation:;' ] && grep -q '"guess":"1 + 1"' asked || fail "asked again: $(cat asked)"
+sed 's/}$/, "generated": " 5 - 2"}/' asked >answers.jsonl
 low/tools/score answers.jsonl --equation >scored || fail "score"
-[ "$(number right scored)" = 33.3333 ] && grep -q '"outputs":\["He had 4.\\nEquation: 5 - 2","1 + 2","3"\]' scored || fail "scores by English: $(cat scored)"
+[ "$(number right scored)" = 50.0 ] && grep -q '"outputs":\["He had 4.\\n5 - 2","\\n5 - 2"\]' scored || fail "scores of what was asked again: $(cat scored)"
+sed 's/"row": 8/"row": 9/' asked.jsonl >other.jsonl
+expect 1 'first.answers:2: is of another row than line 2 of other.jsonl' low/tools/again first.answers other.jsonl
+head -n 1 asked.jsonl >other.jsonl
+expect 1 'has 2 rows, other.jsonl has 1: expected as many' low/tools/again first.answers other.jsonl
 echo '{"completion": "a"}' >broken.jsonl
 expect 1 'broken.jsonl:1: "generated"' low/tools/score broken.jsonl
 
