@@ -9,7 +9,8 @@
 //   expert_pairs.jsonl       and after that: others of GSM8K's questions in translation
 //   english.jsonl            what m_B is trained further on: English problems
 //   {compose,expert,expert_pairs,english}_dev.jsonl   development parts, by which settings may be chosen
-//   translation.jsonl ntrex.jsonl questions.jsonl problems.jsonl   the tests, of fixed rows whatever SEED is; problems.jsonl's questions are questions.jsonl's
+//   translation.jsonl ntrex.jsonl questions.jsonl problems.jsonl in_english.jsonl   the tests, of fixed rows whatever SEED is; the last three are of one part of
+//                            MSVAMP: its questions in translation, its problems, and those in English
 //
 // A text that is held out, in either language, is taken from every training part; overlap.c looks at the files once more. "row" is the line of the source.
 #include <stdlib.h>
@@ -31,7 +32,7 @@ typedef struct Maker {
   uint64_t seed;
   TextSet held, asked;         // asked: GSM8K's problems in compose.jsonl
   ProblemList gsm8k;
-  Rows compose, expert, text, expert_pairs, english, compose_dev, expert_dev, expert_pairs_dev, english_dev, translation, ntrex, questions, problems;
+  Rows compose, expert, text, expert_pairs, english, compose_dev, expert_dev, expert_pairs_dev, english_dev, translation, ntrex, questions, problems, in_english;
 } Maker;
 
 static bool fits(const char *s, int longest) {
@@ -139,6 +140,7 @@ static void msvamp(Maker *m) {
     if (equation_infix(commonest, p->number, p->numbers, guess)) json_object_set_new(problem, "guess", json_string(guess));
     rows_add(dev ? &m->compose_dev : &m->problems, problem);
     rows_add(dev ? &m->compose_dev : &m->questions, pair_row(p->swahili, p->english, i + 1, "questions"));
+    if (!dev) rows_add(&m->in_english, problem_row(p, p->english, i + 1));
   }
   printf("msvamp: %d of %d rows dropped, whose equation does not give the answer; commonest equation: %s\n", list.dropped, list.n, commonest);
 }
@@ -241,6 +243,6 @@ int main(int argc, char **argv) {
   rows_write(&m.translation, m.dir, "translation.jsonl");
   rows_write(&m.ntrex, m.dir, "ntrex.jsonl");
   rows_write(&m.questions, m.dir, "questions.jsonl");
-  rows_write(&m.problems, m.dir, "problems.jsonl");
+  rows_write(&m.problems, m.dir, "problems.jsonl"), rows_write(&m.in_english, m.dir, "in_english.jsonl");
   return 0;
 }

@@ -12,13 +12,13 @@ rows='m_a m_b composition random untrained reads_prompt lora tuned single'
 for r in $rows; do
   f=low/results/$r-1.json
   [ -f "$f" ] || fail "no $f"
-  [ "$(tr -d ' \n' <$f | grep -o '"outputs":\[' | wc -l)" = 8 ] || fail "$f: eight tasks are expected: $(cat $f)"
+  [ "$(tr -d ' \n' <$f | grep -o '"outputs":\[' | wc -l)" = 9 ] || fail "$f: nine tasks are expected: $(cat $f)"
 done
 [ "$(grep -c '^| .* | [0-9.]* |' said)" = 9 ] && ! grep -q 'not computed' said || fail "table: $(cat said)"
 grep -q '^QUICK' said || fail "the figures of --quick are not told as such"
 # the page: each row in the table and beside every sample, pictures, and the samples of a README are of what was written for it
 [ "$(grep -c '^<tr><th>.*</tr>' low/page.html)" -ge 9 ] && [ "$(grep -o '<svg' low/page.html | wc -l)" = 4 ] && grep -q '>learning rate<' low/page.html || fail "page.html: $(head -c 3000 low/page.html)"
-[ "$(grep -o '<th>LoRA on m_B' low/page.html | wc -l)" = $((1 + $(cd low/data && cat translation.jsonl ntrex.jsonl questions.jsonl problems.jsonl by_english.jsonl own_translation.jsonl own_questions.jsonl own_by_english.jsonl | wc -l))) ] || fail "page.html has not every row beside every sample: $(grep -o '<th>LoRA on m_B' low/page.html | wc -l)"
+[ "$(grep -o '<th>LoRA on m_B' low/page.html | wc -l)" = $((1 + $(cd low/data && cat translation.jsonl ntrex.jsonl questions.jsonl problems.jsonl by_english.jsonl in_english.jsonl own_translation.jsonl own_questions.jsonl own_by_english.jsonl | wc -l))) ] || fail "page.html has not every row beside every sample: $(grep -o '<th>LoRA on m_B' low/page.html | wc -l)"
 low/tools/page "$low/table.txt" low/results low/data --samples own_translation own_by_english >samples || fail "samples"
 [ "$(grep -c '^      wanted' samples)" = 10 ] && [ "$(grep -c '^      composition' samples)" = 10 ] && grep -q 'Watoto wanacheza' samples && [ "$(grep -c '^      composition .* | ' samples)" = 5 ] || fail "samples: $(cat samples)"
 head -n 3 low/data/ntrex.jsonl >short.jsonl; mkdir cut && cp low/data/*.jsonl cut && mv short.jsonl cut/ntrex.jsonl
@@ -77,7 +77,7 @@ low/tools/make_data low/sources again 1 $sizes >/dev/null
 low/tools/make_data low/sources other 2 $sizes >/dev/null
 diff -r one again >differ || fail "the same seed makes other rows"
 ! cmp -s one/compose.jsonl other/compose.jsonl || fail "another seed makes the same rows"
-for t in translation ntrex questions problems; do cmp -s one/$t.jsonl other/$t.jsonl || fail "$t.jsonl follows the seed"; done
+for t in translation ntrex questions problems in_english; do cmp -s one/$t.jsonl other/$t.jsonl || fail "$t.jsonl follows the seed"; done
 grep -q '^lafand: 1 training pairs dropped' told || fail "the pair that is held out: $(cat told)"
 of() { grep "\"task\":\"$2\"" one/$1.jsonl | sed 's/.*"row":\([0-9]*\).*/\1/' | sort -n | uniq; }
 [ "$(of problems problems | head -n 1) $(of compose_dev problems | sed -n '1p;$p' | tr '\n' ' ')" = "411 311 400 " ] || fail "MSVAMP's parts: $(of problems problems | head -n 1), $(of compose_dev problems | sed -n '1p;$p')"
@@ -152,7 +152,7 @@ esac
 
 # --- held-out text in a training file is found, whoever wrote it
 overlap=low/tools/overlap
-$overlap one/compose.jsonl one/expert.jsonl one/english.jsonl -- one/translation.jsonl one/ntrex.jsonl one/problems.jsonl one/questions.jsonl one/*_dev.jsonl || fail "held-out text in training"
+$overlap one/compose.jsonl one/expert.jsonl one/english.jsonl -- one/translation.jsonl one/ntrex.jsonl one/problems.jsonl one/questions.jsonl one/in_english.jsonl one/*_dev.jsonl || fail "held-out text in training"
 head -n 1 one/problems.jsonl | sed 's/"prompt":"Problem: \([^\\]*\).*/"text":"\U\1"}/' >>one/expert.jsonl
 expect 1 'expert.jsonl:[0-9]*: is held out: .*' $overlap one/compose.jsonl one/expert.jsonl -- one/translation.jsonl one/problems.jsonl
 
