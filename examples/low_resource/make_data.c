@@ -7,9 +7,8 @@
 //                            English problems (and problems of GSM8K where gsm8k says how many)
 //   expert.jsonl             what m_A is trained further on: Swahili text
 //   expert_pairs.jsonl       and after that: others of GSM8K's questions in translation
-//   expert_news.jsonl        and some pairs of lafand that are not in compose.jsonl
 //   english.jsonl            what m_B is trained further on: English problems
-//   {compose,expert,expert_pairs,expert_news,english}_dev.jsonl   development parts, by which settings may be chosen
+//   {compose,expert,expert_pairs,english}_dev.jsonl   development parts, by which settings may be chosen
 //   translation.jsonl ntrex.jsonl questions.jsonl problems.jsonl in_english.jsonl   the tests, of fixed rows whatever SEED is; the last three are of one part of
 //                            MSVAMP: its questions in translation, its problems, and those in English
 //
@@ -22,9 +21,9 @@
 
 enum { PAIR_SHORTEST = 10, PAIR_LONGEST = 220, TEXT_LONGEST = 600, LAST_TRAIN = 300, LAST_DEV = 400, BORDER = 10 };
 // The last four: how often each stands in compose.jsonl.
-enum { PAIRS, TEXT, QUESTIONS, GSM, EXPERT_TEXT, EXPERT_PAIRS, EXPERT_NEWS, DEV, TEST, TRANSLATED, DIRECT, IN_ENGLISH, QUESTION_TIMES, N_SIZES };
+enum { PAIRS, TEXT, QUESTIONS, GSM, EXPERT_TEXT, EXPERT_PAIRS, DEV, TEST, TRANSLATED, DIRECT, IN_ENGLISH, QUESTION_TIMES, N_SIZES };
 static Size sizes[N_SIZES] = {
-    {"pairs", 12000}, {"text", 200}, {"questions", 1000}, {"gsm8k", 0}, {"expert_text", 40000}, {"expert_pairs", 4000}, {"expert_news", 500}, {"dev", 150}, {"test", 500},
+    {"pairs", 12000}, {"text", 200}, {"questions", 1000}, {"gsm8k", 0}, {"expert_text", 40000}, {"expert_pairs", 4000}, {"dev", 150}, {"test", 500},
     {"translated", 4}, {"direct", 2}, {"in_english", 2}, {"questions_times", 3},
 };
 
@@ -33,7 +32,7 @@ typedef struct Maker {
   uint64_t seed;
   TextSet held, asked;         // asked: GSM8K's problems in compose.jsonl
   ProblemList gsm8k;
-  Rows compose, expert, text, expert_pairs, expert_news, english, compose_dev, expert_dev, expert_pairs_dev, expert_news_dev, english_dev, translation, ntrex, questions, problems, in_english;
+  Rows compose, expert, text, expert_pairs, english, compose_dev, expert_dev, expert_pairs_dev, english_dev, translation, ntrex, questions, problems, in_english;
 } Maker;
 
 static bool fits(const char *s, int longest) {
@@ -63,7 +62,7 @@ static void hold_pairs(Maker *m, const char *from, const char *to, int want, Row
   rows_cut(out, want);
 }
 
-// lafand's development part: some pairs for compose.jsonl's, others for expert_news.jsonl's, the Swahili side of which is expert.jsonl's.
+// lafand's development part: some pairs for compose.jsonl's, the Swahili side of others for expert.jsonl's.
 static void hold_development(Maker *m, int each) {
   Rows pairs = {0};
   hold_pairs(m, "translation/lafand-en-swa/dev.swa", "translation/lafand-en-swa/dev.en", 2 * each, &pairs);
@@ -72,13 +71,13 @@ static void hold_development(Maker *m, int each) {
     const char *prompt = json_string_value(json_object_get(pairs.row[i], "prompt")), *from = strchr(prompt, ' ') + 1;
     char *text = strndup(from, strcspn(from, "\n"));
     rows_add(&m->expert_dev, text ? row_text(text, "text") : NULL);
-    rows_add(&m->expert_news_dev, pairs.row[i]);
+    json_decref(pairs.row[i]);
     free(text);
   }
   free(pairs.row);
 }
 
-// lafand's training part: pairs for the composition, others for m_A, and its Swahili side as text. A sentence is taken once.
+// lafand's training part: pairs for the composition, and its Swahili side as text. A sentence is taken once.
 static void train_pairs(Maker *m) {
   Lines a, b;
   Rows pairs = {0};
@@ -92,9 +91,8 @@ static void train_pairs(Maker *m) {
     if (fits(a.line[i], PAIR_LONGEST) && fits(b.line[i], PAIR_LONGEST)) rows_add(&pairs, pair_row(a.line[i], b.line[i], i + 1, "translation"));
   }
   rows_shuffle(&pairs, &m->seed);
-  const int ours = sizes[PAIRS].value;
-  rows_cut(&pairs, ours + sizes[EXPERT_NEWS].value);
-  for (int i = 0; i < pairs.n; i++) rows_add(i < ours ? &m->compose : &m->expert_news, pairs.row[i]);
+  rows_cut(&pairs, sizes[PAIRS].value);
+  for (int i = 0; i < pairs.n; i++) rows_add(&m->compose, pairs.row[i]);
   free(pairs.row);
   printf("lafand: %d training pairs dropped that a held-out part has\n", dropped);
 }
@@ -241,7 +239,6 @@ int main(int argc, char **argv) {
   rows_write(&m.compose, m.dir, "compose.jsonl"), rows_write(&m.compose_dev, m.dir, "compose_dev.jsonl");
   rows_write(&m.expert, m.dir, "expert.jsonl"), rows_write(&m.expert_dev, m.dir, "expert_dev.jsonl");
   rows_write(&m.expert_pairs, m.dir, "expert_pairs.jsonl"), rows_write(&m.expert_pairs_dev, m.dir, "expert_pairs_dev.jsonl");
-  rows_write(&m.expert_news, m.dir, "expert_news.jsonl"), rows_write(&m.expert_news_dev, m.dir, "expert_news_dev.jsonl");
   rows_write(&m.english, m.dir, "english.jsonl"), rows_write(&m.english_dev, m.dir, "english_dev.jsonl");
   rows_write(&m.translation, m.dir, "translation.jsonl");
   rows_write(&m.ntrex, m.dir, "ntrex.jsonl");
