@@ -190,7 +190,7 @@ random_model() {
 
 # The rows: which program, and which models it is of.
 #   has_m_a ROW: whether the row's figures are of m_A as it is trained further here
-has_m_a() { case $1 in m_a | composition | connections | with_lora | reads_prompt | single) ;; *) return 1 ;; esac; }
+has_m_a() { case $1 in m_a | composition | connections | reads_prompt | single) ;; *) return 1 ;; esac; }
 #   spec_for ROW: sets spec
 spec_for() { case $1 in random | untrained | composition) spec=compose ;; *) spec=$1 ;; esac; }
 #   row_of ROW SEED: sets spec, a (directory of the augment or ""), b (of the anchor)
