@@ -29,30 +29,31 @@ plain_number() {
 }
 
 options() {
-  row= seed= quick= out= results= cache= models= data= search= rate= other_steps=
+  row= seed= quick= out= results= cache= models= data= search= rate= budget=
   while [ $# -gt 0 ]; do
     case $1 in
       --row | --out | --models | --data | --cache | --results | --search | --rate) [ -n "${2:-}" ] || { say "$1: expected a value"; exit 2; }; eval "${1#--}=\$2"; shift 2 ;;
       --seed) seed=$(plain_number --seed "${2:-}") || exit; shift 2 ;;
-      --steps) steps=$(plain_number --steps "${2:-}") || exit; other_steps=yes; shift 2 ;;
+      --steps) steps=$(plain_number --steps "${2:-}") || exit; budget=steps-$steps; shift 2 ;;
       --quick) quick=yes; shift ;;
       --help | -h) usage; exit 0 ;;
       *) say "$1: no such option; there are these:"; usage >&2; exit 2 ;;
     esac
   done
   [ -z "$row" ] || case " $rows " in *" $row "*) ;; *) say "--row $row: expected one of $rows"; exit 2 ;; esac
-  [ -n "$search" ] || [ -z "$rate$other_steps" ] || { say "--rate and --steps are of --search; a row's are those of its spec and of $here/run"; exit 2; }
+  [ -n "$search" ] || [ -z "$rate" ] || { say "--rate is of --search; a row's is that of its spec"; exit 2; }
   [ -z "$search" ] || [ -z "$row" ] || { say "--search and --row: expected one of them"; exit 2; }
   [ -z "$search" ] || [ -z "$seed" ] || { say "--search and --seed: expected one of them; every search is of seed 1"; exit 2; }
   [ "$steps" != 0 ] || { say "--steps 0: expected 1 at least"; exit 2; }
   case $rate in *[!0-9.e-]*) say "--rate $rate: expected a learning rate such as 3e-4"; exit 2 ;; esac
   [ -z "$search" ] || [ -f "$search" ] || { say "--search $search: no such file; expected a spec, such as $here/compose.calm"; exit 2; }
+  [ -z "$search" ] || budget=
   [ -z "$search" ] || search=$(cd "$(dirname "$search")" && pwd)/$(basename "$search")
   [ -z "$quick" ] || [ -z "$models$data$results$cache" ] || { say "--quick makes models and data of its own in --out: it takes no --models, --data, --results, --cache"; exit 2; }
   out=${out:-$root/build/$experiment${quick:+-quick}}
-  results=${results:-$here/results}
+  results=${results:-$here/results${budget:+/$budget}}
   cache=${cache:-$root/build/experiments-cache}
-  if [ -n "$quick" ]; then results=$out/results cache=$out/cache precision=f32; fi
+  if [ -n "$quick" ]; then results=$out/results${budget:+/$budget} cache=$out/cache precision=f32; fi
 }
 
 # wanted FILE WHAT FLAG GIVEN: skips everything where FILE is not there; where the user said where it is, that is an error
@@ -246,7 +247,7 @@ one() {
   [ ! -f "$file" ] || { there "$file" "$@"; return 0; }
   row_of "$1" "$2"
   program "$spec"
-  place=rows/$1-$2
+  place=rows/$1-$2${budget:+-$budget}
   mkdir -p "$place"
   # what a row that was cut off is gone on with must be the same row
   mine="$(sha "$spec.calm") $data_hash ${a:+$(model_hash "$a")} ${b:+$(model_hash "$b")} $steps $batch $precision $tasks"
@@ -329,16 +330,19 @@ page() {
   drawn losses.svg 3 'loss (nats per labelled token)'
   drawn curves.svg 7 'held-out loss (nats per labelled token)'
   drawn rates.svg 4 'learning rate'
-  tools/page "$here/table.txt" "$results" data "calm: $experiment" $pictures >page.new
-  mv page.new page.html
-  say "drew $out/page.html"
+  tools/page "$here/table.txt" "$results" data "calm: $experiment${budget:+, $steps steps}" $pictures >page.new
+  mv page.new "page${budget:+-$budget}.html"
+  say "drew $out/page${budget:+-$budget}.html"
 }
 
-# show: puts the table and the samples into the README, where they stand between marks
+# show: puts the table, the samples, and the rows there are of other budgets into the README, where they stand between marks
 show() {
-  tools/page "$here/table.txt" "$results" data --samples $shown >samples.md
-  awk 'FILENAME != ARGV[3] { part[FILENAME] = part[FILENAME] $0 "\n"; next } /^<!-- end -->$/ { skip = 0 } !skip { print }
-    /^<!-- (table|samples) -->$/ { printf "%s", part[$2 ".md"]; skip = 1 }' table.md samples.md "$here/README.md" >README.new
+  rm -f steps-*.md
+  tools/table "$here/table.txt" "$here/results" >table.md
+  tools/page "$here/table.txt" "$here/results" data --samples $shown >samples.md
+  for other in "$here"/results/steps-*; do [ ! -d "$other" ] || tools/table "$here/table.txt" "$other" --there >"${other##*/}.md"; done
+  awk 'FILENAME != ARGV[ARGC - 1] { part[FILENAME] = part[FILENAME] $0 "\n"; next } /^<!-- end -->$/ { skip = 0 } !skip { print }
+    /^<!-- (table|samples|steps-[0-9]+) -->$/ { printf "%s", part[$2 ".md"]; skip = 1 }' table.md samples.md $(ls steps-*.md 2>>log) "$here/README.md" >README.new
   cmp -s README.new "$here/README.md" || cat README.new >"$here/README.md"
 }
 
@@ -355,8 +359,7 @@ experiment() {
     for s in ${seed:-$seeds}; do one "$r" "$s"; done
   done
   [ -z "$quick" ] || echo "QUICK: models and data of a minute. This shows that everything runs; the figures say nothing."
-  tools/table "$here/table.txt" "$results" >table.md
-  cat table.md
+  tools/table "$here/table.txt" "$results"
   page
-  [ "$results" != "$here/results" ] || show
+  [ "$results" != "$here/results${budget:+/$budget}" ] || show
 }

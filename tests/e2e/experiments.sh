@@ -113,7 +113,11 @@ sh "$root/examples/code/run" --quick --out code --search "$root/examples/code/lo
 ! cmp -s edited said && [ "$(ls code/search | wc -l)" = 2 ] || fail "the losses of another spec are said: $(cat edited)"
 sh "$root/examples/code/run" --quick --out code --search "$root/examples/code/m_b.calm" >alone 2>err || fail "a model alone: $(tail -n 5 err)"
 [ "$(cut -d: -f1 alone | tr '\n' ' ')" = "m_b, completion m_b, text_to_code m_b, code_to_text " ] || fail "a model alone: $(cat alone)"
-expect 2 '--rate and --steps are of --search' sh "$root/examples/code/run" --quick --out code --steps 3
+expect 2 '--rate is of --search' sh "$root/examples/code/run" --quick --out code --rate 3e-3
+# a row of another budget has a result and a table of its own
+sh "$root/examples/code/run" --quick --out code --row lora --steps 2 >said 2>err || fail "code/run --steps: $(tail -n 5 err)"
+[ "$(number steps code/results/steps-2/lora-1.json)" = 2 ] && [ ! -e code/results/lora-1.json ] && [ "$(grep -c 'not computed' said)" = 9 ] && [ -s code/page-steps-2.html ] || fail "--steps: $(cat said)"
+[ "$(code/tools/table "$root/examples/code/table.txt" code/results/steps-2 --there | grep -c '^| [^|]')" = 1 ] || fail "table --there"
 expect 2 'rate 1/2: expected a learning rate' sh "$root/examples/code/run" --quick --out code --search "$root/examples/code/lora.calm" --rate 1/2
 expect 2 'steps 0: expected 1 at least' sh "$root/examples/code/run" --quick --out code --search "$root/examples/code/lora.calm" --steps 0
 expect 2 'every search is of seed 1' sh "$root/examples/code/run" --quick --out code --search "$root/examples/code/lora.calm" --seed 2
@@ -207,5 +211,10 @@ expect 1 'is not there in the file' low/tools/record never.json a@=results/y-1.j
 for e in low_resource code; do
   sed -n '/^<!-- table -->$/,/^<!-- end -->$/p' "$root/examples/$e/README.md" | sed '1d;$d' >shown
   low/tools/table "$root/examples/$e/table.txt" "$root/examples/$e/results" | diff shown - || fail "examples/$e/README.md shows another table than its results make (run without arguments writes it)"
+  for other in "$root/examples/$e"/results/steps-*; do
+    [ -d "$other" ] || continue
+    sed -n "/^<!-- ${other##*/} -->\$/,/^<!-- end -->\$/p" "$root/examples/$e/README.md" | sed '1d;$d' >shown
+    low/tools/table "$root/examples/$e/table.txt" "$other" --there | diff shown - || fail "examples/$e/README.md shows another table than $other makes"
+  done
 done
 echo "rows, scores, tables"
