@@ -143,3 +143,7 @@ bool equation_same(double a, double b) {
   double size = fmax(fabs(a), fabs(b));
   return fabs(a - b) <= fmax(1e-3, 1e-4 * size);
 }
+
+bool equation_equal(double a, double b) {
+  return fabs(a - b) <= 1e-9 * fmax(1, fmax(fabs(a), fabs(b)));
+}

@@ -15,4 +15,7 @@ bool equation_value(const char *infix, double *value);
 
 // Numbers as a problem writes them: the same where they differ by less than a part in ten thousand (or one of a thousand next to nothing).
 bool equation_same(double a, double b);
+
+// Values of two equations: equal but for what doubles round.
+bool equation_equal(double a, double b);
 #endif

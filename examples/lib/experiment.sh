@@ -45,7 +45,7 @@ options() {
   [ -z "$search" ] || [ -z "$row" ] || { say "--search and --row: expected one of them"; exit 2; }
   [ -z "$search" ] || [ -z "$seed" ] || { say "--search and --seed: expected one of them; every search is of seed 1"; exit 2; }
   [ "$steps" != 0 ] || { say "--steps 0: expected 1 at least"; exit 2; }
-  case $rate in *[!0-9.e-]*) say "--rate $rate: expected a learning rate such as 3e-4"; exit 2 ;; esac
+  [ -z "$rate" ] || echo "$rate" | grep -Eqx '[0-9]+([.][0-9]+)?(e-?[0-9]+)?' || { say "--rate $rate: expected a learning rate such as 3e-4"; exit 2; }
   [ -z "$search" ] || [ -f "$search" ] || { say "--search $search: no such file; expected a spec, such as $here/compose.calm"; exit 2; }
   [ -z "$search" ] || budget=
   [ -z "$search" ] || search=$(cd "$(dirname "$search")" && pwd)/$(basename "$search")

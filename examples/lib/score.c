@@ -30,17 +30,30 @@ static char *string_of(const json_t *row, const char *key, const char *path, int
   return copy;
 }
 
+// Whether `infix`, whose numbers may be written 1,234, has that value.
+static bool gives(const char *infix, double want) {
+  char *copy = strdup(infix), *to = copy;
+  if (!copy) die("out of memory");
+  for (const char *at = infix; *at; at++) {
+    const size_t digits = *at == ',' ? strspn(at + 1, "0123456789") : 0;
+    const bool separates = digits == 3 && at > infix && at[-1] >= '0' && at[-1] <= '9';
+    if (!separates) *to++ = *at;
+  }
+  *to = 0;
+  double v;
+  const bool right = equation_value(copy, &v) && equation_equal(v, want);
+  free(copy);
+  return right;
+}
+
 static void add(Sum *s, const json_t *row, const char *path, int line) {
   char *made = string_of(row, "generated", path, line, true), *wanted = string_of(row, "completion", path, line, true);
   char *guess = string_of(row, "guess", path, line, false);
   char *a = first_line(made), *b;
   s->characters += characters(wanted);
   b = trimmed(wanted);
-  double v, want;
-  if (equation_value(b, &want)) {
-    s->right += equation_value(a, &v) && equation_same(v, want);
-    s->guessed += equation_value(guess, &v) && equation_same(v, want);
-  }
+  double want;
+  if (equation_value(b, &want)) s->right += gives(a, want), s->guessed += gives(guess, want);
   s->n++;
   s->exact += !strcmp(a, b);
   textscore_add(&s->text, a, strlen(a), b, strlen(b));

@@ -118,6 +118,7 @@ expect 2 '--rate is of --search' sh "$root/examples/code/run" --quick --out code
 sh "$root/examples/code/run" --quick --out code --row lora --steps 2 >said 2>err || fail "code/run --steps: $(tail -n 5 err)"
 [ "$(number steps code/results/steps-2/lora-1.json)" = 2 ] && [ ! -e code/results/lora-1.json ] && [ "$(grep -c 'not computed' said)" = 9 ] && [ -s code/page-steps-2.html ] || fail "--steps: $(cat said)"
 [ "$(code/tools/table "$root/examples/code/table.txt" code/results/steps-2 --there | grep -c '^| [^|]')" = 1 ] || fail "table --there"
+expect 2 'rate e: expected a learning rate' sh "$root/examples/code/run" --quick --out code --search "$root/examples/code/lora.calm" --rate e
 expect 2 'rate 1/2: expected a learning rate' sh "$root/examples/code/run" --quick --out code --search "$root/examples/code/lora.calm" --rate 1/2
 expect 2 'steps 0: expected 1 at least' sh "$root/examples/code/run" --quick --out code --search "$root/examples/code/lora.calm" --steps 0
 expect 2 'every search is of seed 1' sh "$root/examples/code/run" --quick --out code --search "$root/examples/code/lora.calm" --seed 2
@@ -168,10 +169,12 @@ cat >answers.jsonl <<'END'
 {"prompt": "", "completion": " 1 + 1", "generated": " 1 + ", "row": 10, "guess": "0x2"}
 {"prompt": "", "completion": " 8 - 2 - 1", "generated": " 8 - (2 - 1)", "row": 11, "guess": ""}
 {"prompt": "", "completion": " 5 + 5", "generated": " 5 + 5", "row": 12, "guess": "1 / 0"}
+{"prompt": "", "completion": " 610769 + 590796", "generated": " 610769 + 22 + 590796", "row": 13, "guess": "590,796 + 610,769"}
+{"prompt": "", "completion": " 0.1 + 0.2", "generated": " 0.3", "row": 14, "guess": "610,76 + 1"}
 END
 low/tools/score answers.jsonl --equation >scored || fail "score"
-[ "$(number right scored) $(number commonest scored) $(number exact_match scored) $(number n scored)" = "50.0 16.6667 16.6667 6" ] || fail "scores: $(cat scored)"
-grep -q '"rows":\[7,8,9,10,11,12\],"outputs":\["(2 + 4) \* 3",' scored || fail "rows and outputs: $(cat scored)"
+[ "$(number right scored) $(number commonest scored) $(number exact_match scored) $(number n scored)" = "50.0 25.0 12.5 8" ] || fail "scores: $(cat scored)"
+grep -q '"rows":\[7,8,9,10,11,12,13,14\],"outputs":\["(2 + 4) \* 3",' scored || fail "rows and outputs: $(cat scored)"
 # asked again of what was answered, which the output keeps; rows must be the same
 cat >first.answers <<'END'
 {"prompt": "Swahili: Ana 3.\nEnglish:", "completion": " He has 3.", "generated": "\n He had 4. \nmore", "row": 7}
