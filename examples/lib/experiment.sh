@@ -29,7 +29,7 @@ plain_number() {
 }
 
 options() {
-  row= seed= quick= out= results= cache= models= data= search= rate= budget=
+  row= seed= quick= out= results= cache= models= data= search= rate= budget= of_table=$steps
   while [ $# -gt 0 ]; do
     case $1 in
       --row | --out | --models | --data | --cache | --results | --search | --rate) [ -n "${2:-}" ] || { say "$1: expected a value"; exit 2; }; eval "${1#--}=\$2"; shift 2 ;;
@@ -47,7 +47,7 @@ options() {
   [ "$steps" != 0 ] || { say "--steps 0: expected 1 at least"; exit 2; }
   [ -z "$rate" ] || echo "$rate" | grep -Eqx '[0-9]+([.][0-9]+)?(e-?[0-9]+)?' || { say "--rate $rate: expected a learning rate such as 3e-4"; exit 2; }
   [ -z "$search" ] || [ -f "$search" ] || { say "--search $search: no such file; expected a spec, such as $here/compose.calm"; exit 2; }
-  [ -z "$search" ] || budget=
+  [ -z "$search" ] && [ "$steps" != "$of_table" ] || budget=
   [ -z "$search" ] || search=$(cd "$(dirname "$search")" && pwd)/$(basename "$search")
   [ -z "$quick" ] || [ -z "$models$data$results$cache" ] || { say "--quick makes models and data of its own in --out: it takes no --models, --data, --results, --cache"; exit 2; }
   out=${out:-$root/build/$experiment${quick:+-quick}}
@@ -313,12 +313,14 @@ searched() {
   done
 }
 
-# drawn PICTURE COLUMN WHAT: that column of every row's log.csv, where there is one; adds it to $pictures
+# drawn PICTURE COLUMN WHAT: that column of the log.csv of every row of this budget, where there is one; adds it to $pictures
 drawn() {
   drawn_as=$1 drawn_column=$2 drawn_what=$3
   set --
   for log in rows/*/run/log.csv; do
-    [ ! -e "$log" ] || { run=${log#rows/}; set -- "$@" label="${run%%/*}" column="$drawn_column" "$log"; }
+    run=${log#rows/} run=${run%%/*} of_budget=steps-${log#*-steps-} of_budget=${of_budget%%/*}
+    case $run in *-steps-*) ;; *) of_budget= ;; esac
+    [ "$of_budget" != "$budget" ] || [ ! -e "$log" ] || set -- "$@" label="$run" column="$drawn_column" "$log"
   done
   [ $# = 0 ] || { curves "$drawn_as" linear what="$drawn_what" "$@"; pictures="$pictures $drawn_as"; }
 }
@@ -340,7 +342,11 @@ show() {
   rm -f steps-*.md
   tools/table "$here/table.txt" "$here/results" >table.md
   tools/page "$here/table.txt" "$here/results" data --samples $shown >samples.md
-  for other in "$here"/results/steps-*; do [ ! -d "$other" ] || tools/table "$here/table.txt" "$other" --there >"${other##*/}.md"; done
+  for other in "$here"/results/steps-*; do
+    [ -d "$other" ] || continue
+    tools/table "$here/table.txt" "$other" --there >"${other##*/}.md"
+    grep -q "^<!-- ${other##*/} -->\$" "$here/README.md" || say "warning: $here/README.md does not show $other; lines <!-- ${other##*/} --> and <!-- end --> say where"
+  done
   awk 'FILENAME != ARGV[ARGC - 1] { part[FILENAME] = part[FILENAME] $0 "\n"; next } /^<!-- end -->$/ { skip = 0 } !skip { print }
     /^<!-- (table|samples|steps-[0-9]+) -->$/ { printf "%s", part[$2 ".md"]; skip = 1 }' table.md samples.md $(ls steps-*.md 2>>log) "$here/README.md" >README.new
   cmp -s README.new "$here/README.md" || cat README.new >"$here/README.md"
