@@ -245,6 +245,10 @@ answered() {
 one() {
   file=$results/$1-$2.json
   [ ! -f "$file" ] || { there "$file" "$@"; return 0; }
+  for other in "$results"/*.json; do                          # no table could be drawn of both
+    [ ! -e "$other" ] || { grep -q "\"steps\": $steps,*\$" "$other" && grep -q "\"data\": \"$data_hash\",*\$" "$other"; } ||
+      { say "$other: is of another budget or other data than $1 would be; remove it, or say --results DIR"; exit 1; }
+  done
   row_of "$1" "$2"
   program "$spec"
   place=rows/$1-$2${budget:+-$budget}

@@ -5,8 +5,8 @@
 // prints one line of JSON: rows, chrF, BLEU of the whole and as the mean over its rows (smoothed), edit similarity and exact match in per cent, the characters
 // of the completions, each row's number and what was generated. Texts are taken without the white space around them, and of what was generated the first line
 // with text: a model that was never taught to stop goes on with an example of its own, and may begin on a new line. With --equation also how many written
-// equations have the value of the wanted one, and how many of "guess" have, the equation that is commonest in training. What a row was asked of that the model
-// itself had answered before ("before", again.c) stands in the output, in a line above.
+// equations have the value of the wanted one, and how many of "guess" have, where rows have it: the equation that is commonest in training. What a row was
+// asked of that the model itself had answered before ("before", again.c) stands in the output, in a line above.
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +17,7 @@
 
 typedef struct Sum {
   TextScore text;
-  int n, exact, right, guessed;
+  int n, exact, right, guesses, guessed;
   double sentences;            // the sum of the rows' own BLEU
   long long characters;
   json_t *row, *output;
@@ -54,6 +54,7 @@ static void add(Sum *s, const json_t *row, const char *path, int line) {
   b = trimmed(wanted);
   double want;
   if (equation_value(b, &want)) s->right += gives(a, want), s->guessed += gives(guess, want);
+  s->guesses += json_object_get(row, "guess") != NULL;
   s->n++;
   s->exact += !strcmp(a, b);
   textscore_add(&s->text, a, strlen(a), b, strlen(b));
@@ -86,7 +87,7 @@ int main(int argc, char **argv) {
                           100.0 * s.exact / s.n, "characters", (json_int_t)s.characters);
   if (out && equation) {
     json_object_set_new(out, "right", json_real(100.0 * s.right / s.n));
-    json_object_set_new(out, "commonest", json_real(100.0 * s.guessed / s.n));
+    if (s.guesses) json_object_set_new(out, "commonest", json_real(100.0 * s.guessed / s.n));
   }
   if (!out || json_object_set_new(out, "rows", s.row) || json_object_set_new(out, "outputs", s.output)) die("out of memory");
   if (json_dumpf(out, stdout, JSON_COMPACT | JSON_REAL_PRECISION(6)) || putchar('\n') == EOF || fflush(stdout)) die("standard output: %s", strerror(errno));

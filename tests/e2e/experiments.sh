@@ -119,6 +119,9 @@ sh "$root/examples/code/run" --quick --out code --row lora --steps 2 >said 2>err
 [ "$(number steps code/results/steps-2/lora-1.json)" = 2 ] && [ ! -e code/results/lora-1.json ] && [ "$(grep -c 'not computed' said)" = 9 ] && [ -s code/page-steps-2.html ] || fail "--steps: $(cat said)"
 [ "$(grep -c '<svg' code/page-steps-2.html)" -ge 1 ] && ! grep -q 'composition-1<' code/page-steps-2.html || fail "page-steps-2.html has curves of another budget"
 sh "$root/examples/code/run" --quick --out code --row composition --steps 4 >said 2>err && [ ! -e code/results/steps-4 ] || fail "the table's own budget is another one: $(tail -n 5 err)"
+cp code/results/steps-2/lora-1.json code/results
+expect 1 'lora-1.json: is of another budget or other data than m_b would be' sh "$root/examples/code/run" --quick --out code --row m_b
+rm code/results/lora-1.json
 [ "$(code/tools/table "$root/examples/code/table.txt" code/results/steps-2 --there | grep -c '^| [^|]')" = 1 ] || fail "table --there"
 expect 2 'rate e: expected a learning rate' sh "$root/examples/code/run" --quick --out code --search "$root/examples/code/lora.calm" --rate e
 expect 2 'rate 1/2: expected a learning rate' sh "$root/examples/code/run" --quick --out code --search "$root/examples/code/lora.calm" --rate 1/2
