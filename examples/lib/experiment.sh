@@ -321,10 +321,10 @@ searched() {
 drawn() {
   drawn_as=$1 drawn_column=$2 drawn_what=$3
   set --
-  for log in rows/*/run/log.csv; do
-    run=${log#rows/} run=${run%%/*} of_budget=steps-${log#*-steps-} of_budget=${of_budget%%/*}
-    case $run in *-steps-*) ;; *) of_budget= ;; esac
-    [ "$of_budget" != "$budget" ] || [ ! -e "$log" ] || set -- "$@" label="$run" column="$drawn_column" "$log"
+  for log in rows/*${budget:+-$budget}/run/log.csv; do
+    run=${log#rows/} run=${run%%/*}
+    case $budget:$run in :*-steps-*) continue ;; esac
+    [ ! -e "$log" ] || set -- "$@" label="$run" column="$drawn_column" "$log"
   done
   [ $# = 0 ] || { curves "$drawn_as" linear what="$drawn_what" "$@"; pictures="$pictures $drawn_as"; }
 }
