@@ -5,7 +5,8 @@
 // writes DIR/
 //   expert.jsonl             what m_A is trained further on, as text: the training part's lines in stretches, as code and as code with comments; MBPP's 601 to 974
 //   compose.jsonl            what every row of the table trains on: three tasks of `share` per cent of those lines, and of the problems
-//   {expert,compose}_dev.jsonl   development parts of the same kinds, by which settings may be chosen
+//   {expert,compose}_dev.jsonl   development parts of the same kinds, `dev` rows of a task, by which settings may be chosen
+//   {completion,text_to_code,code_to_text}_dev.jsonl   those of compose_dev and all others of the lines that develop: answers to so few as have a loss say little
 //   completion.jsonl text_to_code.jsonl code_to_text.jsonl   the tests, of fixed rows whatever SEED is
 //   mbpp.jsonl               MBPP's problems from 11 on, `mbpp` of them, with their own tests
 //
@@ -53,10 +54,10 @@ static json_t *ask_text(const Lines *text, const Lines *code, int i, int first) 
   return asked("", code->line[i], "  #", " ", text->line[i], i, "code_to_text");
 }
 static const struct {
-  const char *file;
+  const char *name;
   Ask ask;
   int shown;                   // lines before it that the prompt has
-} task[] = {{"completion.jsonl", ask_completion, CONTEXT}, {"text_to_code.jsonl", ask_code, 0}, {"code_to_text.jsonl", ask_text, 0}};
+} task[] = {{"completion", ask_completion, CONTEXT}, {"text_to_code", ask_code, 0}, {"code_to_text", ask_text, 0}};
 enum { TASKS = sizeof task / sizeof *task };
 
 typedef struct Maker {
@@ -177,8 +178,8 @@ static bool unseen(const Maker *m, int i, int shown) {
   return true;
 }
 
-// At most `want` rows of task t from lines [first, end), of one fixed order.
-static Rows held(const Maker *m, int t, int first, int end, int want, int *repeated) {
+// The rows of task t from lines [first, end), in one fixed order.
+static Rows held(const Maker *m, int t, int first, int end, int *repeated) {
   Rows rows = {0};
   uint64_t fixed = 1;
   for (int i = first + task[t].shown; i < end; i++) {
@@ -187,8 +188,13 @@ static Rows held(const Maker *m, int t, int first, int end, int want, int *repea
     rows_add(&rows, task[t].ask(&m->text, &m->code, i, first));
   }
   rows_shuffle(&rows, &fixed);
-  rows_cut(&rows, want);
   return rows;
+}
+
+static void task_write(Rows *rows, const char *dir, int t, const char *part) {
+  char name[64];
+  snprintf(name, sizeof name, "%s%s.jsonl", task[t].name, part);
+  rows_write(rows, dir, name);
 }
 
 int main(int argc, char **argv) {
@@ -204,17 +210,18 @@ int main(int argc, char **argv) {
   Rows develop = {0}, text = {0};
   int repeated = 0;
   for (int t = 0; t < TASKS; t++) {
-    Rows part = held(&m, t, dev, test, sizes[DEV].value, &repeated);
-    for (int i = 0; i < part.n; i++) rows_add(&develop, part.row[i]);
-    free(part.row);
+    Rows part = held(&m, t, dev, test, &repeated);
+    for (int i = 0; i < part.n && i < sizes[DEV].value; i++) rows_add(&develop, json_incref(part.row[i]));
+    task_write(&part, m.dir, t, "_dev");
   }
   as_text(&m, dev, test, true, &text);
   rows_write(&develop, m.dir, "compose_dev.jsonl"), rows_write(&text, m.dir, "expert_dev.jsonl");
   for (int t = 0; t < TASKS; t++) {
     repeated = 0;
-    Rows part = held(&m, t, test, m.text.n, sizes[TEST].value, &repeated);
+    Rows part = held(&m, t, test, m.text.n, &repeated);
+    rows_cut(&part, sizes[TEST].value);
     printf("%d lines that the training part has are left out\n", repeated);
-    rows_write(&part, m.dir, task[t].file);
+    task_write(&part, m.dir, t, "");
   }
   rows_write(&m.mbpp, m.dir, "mbpp.jsonl");
   return 0;

@@ -107,7 +107,7 @@ prepare() {
   renewed data.new data
   a_trained= a_held=
   for stage in $(echo "$a_stages" | tr , " "); do a_trained="$a_trained ${stage%:*}.jsonl" a_held="$a_held ${stage%:*}_dev.jsonl"; done
-  (cd data && ../tools/overlap $trained $a_trained -- $held $a_held) || { say "held-out text stands in a training part; nothing is trained"; exit 1; }
+  (cd data && ../tools/overlap $trained $a_trained -- $held $a_held *_dev.jsonl) || { say "held-out text stands in a training part; nothing is trained"; exit 1; }
   data_hash=$(cd data && sha $trained $held) a_hash=$(cd data && sha $a_trained $a_held)
 }
 
@@ -287,7 +287,7 @@ one() {
 }
 
 # searched SPEC [RATE]: trains it as a row is trained, of m_A and m_B, and prints the losses on the development part and what answers to it score; a spec that trains
-# nothing is a model alone. No test is looked at
+# nothing is a model alone. Answers are to TEST_dev.jsonl where there is one, else to the development part's rows of that test. No test is looked at
 searched() {
   tried=$(basename "$1" .calm)
   [ -z "$2" ] || tried=$tried-$2
@@ -297,7 +297,7 @@ searched() {
   ! grep -q "^\(anchor\|augment\)  *$of_a " "search-$tried.calm" || { made m_a; a=$made; }
   ! grep -q "^\(anchor\|augment\)  *$of_b " "search-$tried.calm" || { made m_b; b=$made; }
   # a spec that was edited, or another m_A, is another search, whatever it is called
-  mine="$(sha "search-$tried.calm") $data_hash ${a:+$(model_hash "$a")} ${b:+$(model_hash "$b")} $batch $precision"
+  mine="$(sha "search-$tried.calm") $data_hash $(cd data && sha *_dev.jsonl) ${a:+$(model_hash "$a")} ${b:+$(model_hash "$b")} $batch $precision"
   place=search/$tried-$steps-$(echo "$mine" | sha256sum | cut -c1-8)
   mkdir -p "$place"
   set -- ${a:+--model "$of_a=$a"} ${b:+--model "$of_b=$b"}
@@ -310,6 +310,7 @@ searched() {
     task_of "$t"
     case $how in '' | equation) ;; *) continue ;; esac            # a tool of the example's own wants more than an answer
     if [ -n "$before" ]; then [ -s "$place/$of.jsonl" ] || continue
+    elif [ -f "data/${task}_dev.jsonl" ]; then ln -sf "$PWD/data/${task}_dev.jsonl" "$place/$task.jsonl"
     else grep "\"task\":\"$task\"" data/compose_dev.jsonl >"$place/$task.jsonl" || continue
     fi
     answered "search-$tried" "$place" "$place" "$@" || exit
