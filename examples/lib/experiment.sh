@@ -206,6 +206,8 @@ row_of() {
   case $1 in m_a) ;; *) made m_b; b=$made ;; esac
 }
 
+# has FILE MEMBER: whether a result has that member, "KEY": VALUE
+has() { grep -q "$2,*\$" "$1"; }
 # there FILE ROW SEED: tells of a result that is not computed again, and where it is of another spec, data or budget than the row has now
 there() {
   say "$2, seed $3: $1 is there"
@@ -214,7 +216,7 @@ there() {
   m_a= ; ! has_m_a "$2" || m_a=yes
   for part in "\"spec\": \"$(sha "$spec.calm")\"" "\"data\": \"$data_hash\"" "\"steps\": $steps" "\"m_b\": \"$b_stages\"" \
     ${m_a:+"\"m_a\": \"$a_stages\"" "\"m_a_data\": \"$a_hash\""}; do
-    grep -qF "$part," "$1" || grep -q "$part\$" "$1" || say "warning: it has not $part, which the row has now; remove it, and it is computed anew"
+    has "$1" "$part" || say "warning: it has not $part, which the row has now; remove it, and it is computed anew"
   done
 }
 
@@ -246,7 +248,7 @@ one() {
   file=$results/$1-$2.json
   [ ! -f "$file" ] || { there "$file" "$@"; return 0; }
   for other in "$results"/*.json; do                          # no table could be drawn of both
-    [ ! -e "$other" ] || { grep -q "\"steps\": $steps,*\$" "$other" && grep -q "\"data\": \"$data_hash\",*\$" "$other"; } ||
+    [ ! -e "$other" ] || { has "$other" "\"steps\": $steps" && has "$other" "\"data\": \"$data_hash\""; } ||
       { say "$other: is of another budget or other data than $1 would be; remove it, or say --results DIR"; exit 1; }
   done
   row_of "$1" "$2"
