@@ -7,7 +7,8 @@
 //   compose.jsonl            what every row of the table trains on: three tasks of `share` per cent of those lines, and of the problems
 //   {expert,compose}_dev.jsonl   development parts of the same kinds, `dev` rows of a task, by which settings may be chosen
 //   {completion,text_to_code,code_to_text}_dev.jsonl   those of compose_dev and all others of the lines that develop: answers to so few as have a loss say little
-//   completion.jsonl text_to_code.jsonl code_to_text.jsonl   the tests, of fixed rows whatever SEED is
+//   completion.jsonl text_to_code.jsonl code_to_text.jsonl   the tests, of fixed rows whatever SEED is: `test` rows behind the first `looked_at`, which were
+//                            the tests while settings still changed
 //   mbpp.jsonl               MBPP's problems from 11 on, `mbpp` of them, with their own tests
 //
 // The split is the data set's own: the first 16,000 lines train, 1,000 develop, the rest test. Django's lines repeat: a line of the last two that stands in the
@@ -18,8 +19,8 @@
 #include "examples/lib/make.h"
 #include "examples/lib/rows.h"
 
-enum { TRAIN, DEVELOP, SHARE, DEV, TEST, MBPP, N_SIZES };
-static Size sizes[N_SIZES] = {{"train", 16000}, {"develop", 1000}, {"share", 7}, {"dev", 80}, {"test", 500}, {"mbpp", 100}};
+enum { TRAIN, DEVELOP, SHARE, DEV, LOOKED_AT, TEST, MBPP, N_SIZES };
+static Size sizes[N_SIZES] = {{"train", 16000}, {"develop", 1000}, {"share", 7}, {"dev", 80}, {"looked_at", 500}, {"test", 500}, {"mbpp", 100}};
 enum { CONTEXT = 4, STRETCH = 12, CODE_LONGEST = 200, TEXT_LONGEST = 300, MBPP_TEST = 11, MBPP_TEST_LAST = 510, MBPP_FIRST = 601, MBPP_LAST = 974 };
 
 typedef json_t *(*Ask)(const Lines *text, const Lines *code, int i, int first);
@@ -219,7 +220,7 @@ int main(int argc, char **argv) {
   for (int t = 0; t < TASKS; t++) {
     repeated = 0;
     Rows part = held(&m, t, test, m.text.n, &repeated);
-    rows_cut(&part, sizes[TEST].value);
+    rows_skip(&part, sizes[LOOKED_AT].value), rows_cut(&part, sizes[TEST].value);
     printf("%d lines that the training part has are left out\n", repeated);
     task_write(&part, m.dir, t, "");
   }

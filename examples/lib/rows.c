@@ -169,6 +169,13 @@ void rows_cut(Rows *r, int n) {
   while (r->n > n) json_decref(r->row[--r->n]);
 }
 
+void rows_skip(Rows *r, int n) {
+  if (n > r->n) n = r->n;
+  for (int i = 0; i < n; i++) json_decref(r->row[i]);
+  for (int i = n; i < r->n; i++) r->row[i - n] = r->row[i];
+  r->n -= n;
+}
+
 void rows_write(Rows *r, const char *dir, const char *name) {
   if (!r->n) die("%s: there is no row for it", name);
   FILE *f = make_open(dir, name, "wb");

@@ -47,6 +47,8 @@ void rows_add(Rows *r, json_t *row);
 void rows_shuffle(Rows *r, uint64_t *seed);
 // Keeps the first n.
 void rows_cut(Rows *r, int n);
+// Leaves out the first n, or all.
+void rows_skip(Rows *r, int n);
 // Writes DIR/NAME, prints its name and rows, and empties r.
 void rows_write(Rows *r, const char *dir, const char *name);
 

@@ -129,9 +129,12 @@ expect 2 'steps 0: expected 1 at least' sh "$root/examples/code/run" --quick --o
 expect 2 'every search is of seed 1' sh "$root/examples/code/run" --quick --out code --search "$root/examples/code/lora.calm" --seed 2
 expect 2 'never.calm: no such file; expected a spec' sh "$root/examples/code/run" --quick --out code --search never.calm
 mkdir lines
-code/tools/make_data code/sources lines 1 train=200 develop=40 share=20 dev=4 test=100 >told || fail "make_data"
+code/tools/make_data code/sources lines 1 train=200 develop=40 share=20 dev=4 looked_at=0 test=100 >told || fail "make_data"
 [ "$(sed -n 's/^\([a-z_]*\)[.]jsonl /\1 /p; s/^\(1\) lines.*/left out \1/p' told | tail -n 7 | tr "\n" " ")" = "left out 1 completion 55 left out 1 text_to_code 59 left out 1 code_to_text 59 mbpp 3 " ] ||
   fail "what the tests have: $(cat told)"
+mkdir behind
+code/tools/make_data code/sources behind 1 train=200 develop=40 share=20 dev=4 looked_at=40 test=100 >told || fail "make_data"
+tail -n 19 lines/text_to_code.jsonl | cmp - behind/text_to_code.jsonl || fail "rows that were looked at are in a test, or others are not"
 [ "$(grep -c '"row":300,' lines/completion.jsonl lines/text_to_code.jsonl | cut -d: -f2 | tr '\n' ' ')" = "0 0 " ] || fail "a line of the training part is asked for"
 sed -n 's/.*"task":"mbpp","row":\([0-9]*\)}$/\1/p' lines/expert.jsonl | sort -n | sed -n '1p;$p' | tr '\n' ' ' | grep -q '^601 619 $' || fail "MBPP's part"
 # m_A reads every line of the training part three times, twice with its pseudo-code, and no line of the other parts; what the composition is asked are lines of it
