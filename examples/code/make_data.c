@@ -5,7 +5,7 @@
 // writes DIR/
 //   expert.jsonl             what m_A is trained further on, as text: the training part's lines in stretches, as code and as code with comments; MBPP's 601 to 974
 //   compose.jsonl            what every row of the table trains on: three tasks of `share` per cent of those lines, and of the problems
-//   {expert,compose}_dev.jsonl   development parts of the same kinds, `dev` rows of a task, by which settings may be chosen
+//   {expert,compose}_dev.jsonl   development parts of the same kinds, by which settings may be chosen; compose's has `dev` rows of a task
 //   {completion,text_to_code,code_to_text}_dev.jsonl   those of compose_dev and all others of the lines that develop: answers to so few as have a loss say little
 //   completion.jsonl text_to_code.jsonl code_to_text.jsonl   the tests, of fixed rows whatever SEED is: `test` rows behind the first `looked_at`, which were
 //                            the tests while settings still changed
