@@ -9,8 +9,9 @@
 //   expert_pairs.jsonl       and after that: others of GSM8K's questions in translation
 //   english.jsonl            what m_B is trained further on: English problems
 //   {compose,expert,expert_pairs,english}_dev.jsonl   development parts, by which settings may be chosen
-//   translation.jsonl ntrex.jsonl questions.jsonl problems.jsonl in_english.jsonl   the tests, of fixed rows whatever SEED is; the last three are of one part of
-//                            MSVAMP: its questions in translation, its problems, and those in English
+//   translation.jsonl ntrex.jsonl questions.jsonl problems.jsonl in_english.jsonl   the tests, of fixed rows whatever SEED is: `test` rows of the first two behind the first
+//                            `looked_at`, which were the tests while the budget was settled; the last three are of one part of MSVAMP, which has no others: its
+//                            questions in translation, its problems, and those in English
 //
 // A text that is held out, in either language, is taken from every training part; overlap.c looks at the files once more. "row" is the line of the source.
 #include <stdlib.h>
@@ -21,9 +22,9 @@
 
 enum { PAIR_SHORTEST = 10, PAIR_LONGEST = 220, TEXT_LONGEST = 600, LAST_TRAIN = 300, LAST_DEV = 400, BORDER = 10 };
 // The last four: how often each stands in compose.jsonl.
-enum { PAIRS, TEXT, QUESTIONS, GSM, EXPERT_TEXT, EXPERT_PAIRS, DEV, TEST, TRANSLATED, DIRECT, IN_ENGLISH, QUESTION_TIMES, N_SIZES };
+enum { PAIRS, TEXT, QUESTIONS, GSM, EXPERT_TEXT, EXPERT_PAIRS, DEV, LOOKED_AT, TEST, TRANSLATED, DIRECT, IN_ENGLISH, QUESTION_TIMES, N_SIZES };
 static Size sizes[N_SIZES] = {
-    {"pairs", 12000}, {"text", 200}, {"questions", 1000}, {"gsm8k", 0}, {"expert_text", 40000}, {"expert_pairs", 4000}, {"dev", 150}, {"test", 500},
+    {"pairs", 12000}, {"text", 200}, {"questions", 1000}, {"gsm8k", 0}, {"expert_text", 40000}, {"expert_pairs", 4000}, {"dev", 150}, {"looked_at", 500}, {"test", 500},
     {"translated", 4}, {"direct", 2}, {"in_english", 2}, {"questions_times", 3},
 };
 
@@ -49,8 +50,9 @@ static void read_pairs(const Maker *m, const char *from, const char *to, Lines *
   if (a->n != b->n) die("%s/%s has %d lines, %s has %d: expected as many", m->source, from, a->n, to, b->n);
 }
 
-// A held-out part: both sides of all of it are kept out of training; rows of fitting length go to `out`, of one fixed order.
-static void hold_pairs(Maker *m, const char *from, const char *to, int want, Rows *out) {
+// A held-out part: both sides of all of it are kept out of training; of the rows of fitting length, in one fixed order, `want` behind the
+// first `skip` go to `out`.
+static void hold_pairs(Maker *m, const char *from, const char *to, int skip, int want, Rows *out) {
   Lines a, b;
   uint64_t fixed = 1;
   read_pairs(m, from, to, &a, &b);
@@ -59,13 +61,13 @@ static void hold_pairs(Maker *m, const char *from, const char *to, int want, Row
     if (fits(a.line[i], PAIR_LONGEST) && fits(b.line[i], PAIR_LONGEST)) rows_add(out, pair_row(a.line[i], b.line[i], i + 1, "translation"));
   }
   rows_shuffle(out, &fixed);
-  rows_cut(out, want);
+  rows_skip(out, skip), rows_cut(out, want);
 }
 
 // lafand's development part: some pairs for compose.jsonl's, the Swahili side of others for expert.jsonl's.
 static void hold_development(Maker *m, int each) {
   Rows pairs = {0};
-  hold_pairs(m, "translation/lafand-en-swa/dev.swa", "translation/lafand-en-swa/dev.en", 2 * each, &pairs);
+  hold_pairs(m, "translation/lafand-en-swa/dev.swa", "translation/lafand-en-swa/dev.en", 0, 2 * each, &pairs);
   for (int i = 0; i < pairs.n; i++) {
     if (i % 2 == 0) { rows_add(&m->compose_dev, pairs.row[i]); continue; }
     const char *prompt = json_string_value(json_object_get(pairs.row[i], "prompt")), *from = strchr(prompt, ' ') + 1;
@@ -215,10 +217,10 @@ static void english(Maker *m) {
 int main(int argc, char **argv) {
   const MakerArgs args = maker_args(argc, argv, sizes, N_SIZES);
   Maker m = {.source = args.source, .dir = args.dir, .seed = args.seed};
-  const int test = sizes[TEST].value, dev = sizes[DEV].value;
+  const int looked_at = sizes[LOOKED_AT].value, test = sizes[TEST].value, dev = sizes[DEV].value;
 
-  hold_pairs(&m, "translation/lafand-en-swa/test.swa", "translation/lafand-en-swa/test.en", test, &m.translation);
-  hold_pairs(&m, "translation/ntrex/newstest2019-ref.swa.txt", "translation/ntrex/newstest2019-src.eng.txt", test, &m.ntrex);
+  hold_pairs(&m, "translation/lafand-en-swa/test.swa", "translation/lafand-en-swa/test.en", looked_at, test, &m.translation);
+  hold_pairs(&m, "translation/ntrex/newstest2019-ref.swa.txt", "translation/ntrex/newstest2019-src.eng.txt", looked_at, test, &m.ntrex);
   hold_development(&m, dev);
   hold_msvamp(&m);
 

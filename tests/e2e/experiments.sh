@@ -70,7 +70,7 @@ expect 2 '--quick makes models and data of its own' sh "$low/run" --quick --data
 [ ! -e never ] || fail "something was made"
 
 # --- the rows of the data: a training pair that is a test pair is left out, tests are the same whatever the seed, borders between MSVAMP's parts
-sizes='pairs=60 text=20 questions=5 gsm8k=8 expert_text=100 expert_pairs=20 direct=1 translated=3 in_english=2 questions_times=2 dev=4 test=6'
+sizes='pairs=60 text=20 questions=5 gsm8k=8 expert_text=100 expert_pairs=20 direct=1 translated=3 in_english=2 questions_times=2 dev=4 looked_at=0 test=6'
 mkdir one again other
 low/tools/make_data low/sources one 1 $sizes >told || fail "make_data"
 low/tools/make_data low/sources again 1 $sizes >/dev/null
@@ -78,6 +78,10 @@ low/tools/make_data low/sources other 2 $sizes >/dev/null
 diff -r one again >differ || fail "the same seed makes other rows"
 ! cmp -s one/compose.jsonl other/compose.jsonl || fail "another seed makes the same rows"
 for t in translation ntrex questions problems in_english; do cmp -s one/$t.jsonl other/$t.jsonl || fail "$t.jsonl follows the seed"; done
+mkdir behind_low
+low/tools/make_data low/sources behind_low 1 $sizes looked_at=4 test=2 >/dev/null || fail "make_data looked_at"
+for t in translation ntrex; do tail -n 2 one/$t.jsonl | cmp - behind_low/$t.jsonl || fail "rows of $t that were looked at are in the test, or others are not"; done
+for t in compose expert questions; do cmp one/$t.jsonl behind_low/$t.jsonl || fail "looked_at changes $t.jsonl"; done
 grep -q '^lafand: 1 training pairs dropped' told || fail "the pair that is held out: $(cat told)"
 of() { grep "\"task\":\"$2\"" one/$1.jsonl | sed 's/.*"row":\([0-9]*\).*/\1/' | sort -n | uniq; }
 [ "$(of problems problems | head -n 1) $(of compose_dev problems | sed -n '1p;$p' | tr '\n' ' ')" = "411 311 400 " ] || fail "MSVAMP's parts: $(of problems problems | head -n 1), $(of compose_dev problems | sed -n '1p;$p')"
