@@ -37,7 +37,7 @@ options() {
       --row | --out | --models | --data | --cache | --results | --search | --rate) [ -n "${2:-}" ] || { say "$1: expected a value"; exit 2; }; eval "${1#--}=\$2"; shift 2 ;;
       --seed) seed=$(plain_number --seed "${2:-}") || exit; shift 2 ;;
       --steps) steps=$(plain_number --steps "${2:-}") || exit; apart=steps-$steps; shift 2 ;;
-      --unseen) [ -n "$unseen" ] || { say "--unseen: the tests of $experiment are that already"; exit 2; }; unseen_asked=yes; shift ;;
+      --unseen) [ -n "$unseen" ] || { say "--unseen: there are no other tests of $experiment"; exit 2; }; unseen_asked=yes; shift ;;
       --quick) quick=yes; shift ;;
       --help | -h) usage; exit 0 ;;
       *) say "$1: no such option; there are these:"; usage >&2; exit 2 ;;
@@ -344,7 +344,8 @@ page() {
   drawn losses.svg 3 'loss (nats per labelled token)'
   drawn curves.svg 7 'held-out loss (nats per labelled token)'
   drawn rates.svg 4 'learning rate'
-  tools/page "$here/table.txt" "$results" data "calm: $experiment${apart:+, $apart}" $pictures >page.new
+  case $apart in steps-*) titled=", $steps steps" ;; *) titled=${apart:+, $apart} ;; esac
+  tools/page "$here/table.txt" "$results" data "calm: $experiment$titled" $pictures >page.new
   mv page.new "page${apart:+-$apart}.html"
   say "drew $out/page${apart:+-$apart}.html"
 }
@@ -361,7 +362,7 @@ show() {
     grep -q "^<!-- $other -->\$" "$here/README.md" || say "warning: $here/README.md does not show results/$other; lines <!-- $other --> and <!-- end --> say where"
   done
   awk 'FILENAME != ARGV[ARGC - 1] { part[FILENAME] = part[FILENAME] $0 "\n"; next } /^<!-- end -->$/ { skip = 0 } !skip { print }
-    /^<!-- .* -->$/ { name = ($2 == "table" || $2 == "samples" ? "" : "apart-") $2 ".md"; if (name in part) { printf "%s", part[name]; skip = 1 } }' \
+    /^<!-- [a-z0-9-]+ -->$/ && $2 != "end" { printf "%s", part[($2 == "table" || $2 == "samples" ? "" : "apart-") $2 ".md"]; skip = 1 }' \
     table.md samples.md $(ls apart-*.md 2>>log) "$here/README.md" >README.new
   cmp -s README.new "$here/README.md" || cat README.new >"$here/README.md"
 }

@@ -59,17 +59,22 @@ rm low/results/single-1.json
 echo other >low/rows/single-1/of
 expect 1 'single-1: was begun with other data, models or settings' sh "$low/run" --quick --out low --row single
 # answers to tests that were not looked at: other rows of translation, all else the same, in a table of their own
-cp -r low/data looked_at
-sh "$low/run" --quick --out low --unseen --row m_b >said 2>err || fail "low_resource/run --unseen: $(tail -n 5 err)"
-[ -s low/results/unseen/m_b-1.json ] && [ -s low/page-unseen.html ] && [ "$(grep -c 'not computed' said)" = 8 ] || fail "--unseen: $(cat said err)"
+mkdir looked_at && cp -r low/data/* looked_at; rm -rf before && cp -r low/results before; cp low/page.html page.before
+sh "$low/run" --quick --out low --unseen --row lora >said 2>err || fail "low_resource/run --unseen: $(tail -n 5 err)"
+[ -s low/results/unseen/lora-1.json ] && [ -s low/page-unseen.html ] && [ "$(grep -c 'not computed' said)" = 8 ] || fail "--unseen: $(cat said err)"
+[ "$(hash theta lora)" = "$(hash theta unseen/lora)" ] || fail "the same training has other parameters"
+for t in questions problems by_english in_english; do cmp low/rows/lora-1/$t.answers low/rows/lora-1-unseen/$t.answers || fail "other answers to $t"; done
+diff -r before low/results | grep -v 'Only in low/results: unseen' >differ || :
+[ ! -s differ ] && cmp page.before low/page.html || fail "--unseen changes the table's: $(cat differ)"
 for t in low/data/*; do
   case $t in
     */translation.jsonl | */ntrex.jsonl) [ "$(sort "$t" "looked_at/${t##*/}" | uniq | wc -l)" = 12 ] || fail "$t: rows that were looked at, or others than six: $(cat "$t")" ;;
     *) cmp "$t" "looked_at/${t##*/}" || fail "--unseen changes $t" ;;
   esac
 done
-expect 2 'takes no --search and no --steps' sh "$low/run" --quick --unseen --steps 2
-expect 2 '--unseen: the tests of code are that already' sh "$root/examples/code/run" --quick --out never --unseen
+expect 2 'takes no --search and no --steps' sh "$low/run" --quick --out never --unseen --steps 2
+expect 2 'takes no --search and no --steps' sh "$low/run" --quick --out never --search "$low/lora.calm" --unseen
+expect 2 '--unseen: there are no other tests of code' sh "$root/examples/code/run" --quick --out never --unseen
 expect 2 'expected one of m_a m_b' sh "$low/run" --row nothing
 expect 2 'at most nine digits' sh "$low/run" --quick --out low --row single --seed 12345678901
 expect 2 '^--rows: no such option' sh "$low/run" --rows lora
@@ -243,6 +248,9 @@ for e in low_resource code; do
     other=${other%/}
     sed -n "/^<!-- ${other##*/} -->\$/,/^<!-- end -->\$/p" "$root/examples/$e/README.md" | sed '1d;$d' >shown
     low/tools/table "$root/examples/$e/table.txt" "$other" --there | diff shown - || fail "examples/$e/README.md shows another table than $other makes"
+  done
+  for mark in $(sed -n 's/^<!-- \([a-z0-9-]*\) -->$/\1/p' "$root/examples/$e/README.md"); do
+    case $mark in table | samples | end) ;; *) [ -d "$root/examples/$e/results/$mark" ] || fail "examples/$e/README.md shows results/$mark, which is not there" ;; esac
   done
 done
 echo "rows, scores, tables"
