@@ -352,18 +352,17 @@ page() {
 
 # show: puts the table, the samples, and the rows there are of other tables into the README, where they stand between marks
 show() {
-  rm -f apart-*.md
-  tools/table "$here/table.txt" "$here/results" >table.md
-  tools/page "$here/table.txt" "$here/results" data --samples $shown >samples.md
+  rm -f part-*.md
+  tools/table "$here/table.txt" "$here/results" >part-table.md
+  tools/page "$here/table.txt" "$here/results" data --samples $shown >part-samples.md
   for other in "$here"/results/*/; do
     [ -d "$other" ] || continue
-    other=${other%/} other=${other##*/}
-    tools/table "$here/table.txt" "$here/results/$other" --there >"apart-$other.md"
+    other=$(basename "$other")
+    tools/table "$here/table.txt" "$here/results/$other" --there >"part-$other.md"
     grep -q "^<!-- $other -->\$" "$here/README.md" || say "warning: $here/README.md does not show results/$other; lines <!-- $other --> and <!-- end --> say where"
   done
   awk 'FILENAME != ARGV[ARGC - 1] { part[FILENAME] = part[FILENAME] $0 "\n"; next } /^<!-- end -->$/ { skip = 0 } !skip { print }
-    /^<!-- [a-z0-9-]+ -->$/ && $2 != "end" { printf "%s", part[($2 == "table" || $2 == "samples" ? "" : "apart-") $2 ".md"]; skip = 1 }' \
-    table.md samples.md $(ls apart-*.md 2>>log) "$here/README.md" >README.new
+    /^<!-- [a-z0-9-]+ -->$/ && $2 != "end" { printf "%s", part["part-" $2 ".md"]; skip = 1 }' part-*.md "$here/README.md" >README.new
   cmp -s README.new "$here/README.md" || cat README.new >"$here/README.md"
 }
 
