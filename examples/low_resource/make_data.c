@@ -6,7 +6,7 @@
 //   compose.jsonl            what every row of the table trains on: pairs, Swahili text, MSVAMP's first problems, their and some of GSM8K's questions in translation,
 //                            English problems (and problems of GSM8K where gsm8k says how many)
 //   expert.jsonl             what m_A is trained further on: Swahili text
-//   expert_pairs.jsonl       and after that: others of GSM8K's questions in translation
+//   expert_pairs.jsonl       and after that: others of GSM8K's questions in translation, longer ones too
 //   english.jsonl            what m_B is trained further on: English problems
 //   {compose,expert,expert_pairs,english}_dev.jsonl   development parts, by which settings may be chosen
 //   translation.jsonl ntrex.jsonl questions.jsonl problems.jsonl in_english.jsonl   the tests, of fixed rows whatever SEED is: `test` rows of the first two behind the
@@ -23,7 +23,7 @@ enum { PAIR_SHORTEST = 10, PAIR_LONGEST = 220, TEXT_LONGEST = 600, LAST_TRAIN = 
 // The last four: how often each stands in compose.jsonl.
 enum { PAIRS, TEXT, QUESTIONS, GSM, EXPERT_TEXT, EXPERT_PAIRS, DEV, LOOKED_AT, TEST, TRANSLATED, DIRECT, IN_ENGLISH, QUESTION_TIMES, N_SIZES };
 static Size sizes[N_SIZES] = {
-    {"pairs", 12000}, {"text", 200}, {"questions", 1000}, {"gsm8k", 0}, {"expert_text", 40000}, {"expert_pairs", 4000}, {"dev", 150}, {"looked_at", 0}, {"test", 500},
+    {"pairs", 12000}, {"text", 200}, {"questions", 1000}, {"gsm8k", 0}, {"expert_text", 40000}, {"expert_pairs", 8000}, {"dev", 150}, {"looked_at", 0}, {"test", 500},
     {"translated", 4}, {"direct", 2}, {"in_english", 2}, {"questions_times", 3},
 };
 
@@ -174,14 +174,17 @@ static void gsm8k(Maker *m) {
   printf("gsm8k: %d of %d questions without an equation of one line\n", m->gsm8k.dropped, m->gsm8k.n);
 }
 
-// Its questions in translation: of those that m_A reads as text some for compose.jsonl, the rest for m_A; those that it does not read are of m_A's development part.
+static bool pair_fits(const Problem *p, int longest) { return fits(p->swahili, longest) && fits(p->english, longest); }
+
+// Its questions in translation: of those that m_A reads as text some for compose.jsonl, the rest for m_A, and the long ones behind them; of those that it does not read
+// short ones are of m_A's development part.
 static void gsm8k_pairs(Maker *m) {
   TextSet read = {0};
   Rows pairs = {0};
   for (int i = 0; i < m->expert.n; i++) set_add(&read, json_string_value(json_object_get(m->expert.row[i], "text")), 1);
   for (int i = 0; i < m->gsm8k.n; i++) {
     const Problem *p = &m->gsm8k.problem[i];
-    if (!fits(p->swahili, PAIR_LONGEST) || !fits(p->english, PAIR_LONGEST) || set_has(&m->held, p->english)) continue;
+    if (!pair_fits(p, PAIR_LONGEST) || set_has(&m->held, p->english)) continue;
     const bool trains = set_has(&read, p->swahili);
     if (!trains && set_has(&m->asked, p->swahili)) continue;
     rows_add(trains ? &pairs : &m->expert_pairs_dev, pair_row(p->swahili, p->english, i + 1, "questions"));
@@ -190,11 +193,15 @@ static void gsm8k_pairs(Maker *m) {
   rows_cut(&m->expert_pairs_dev, sizes[DEV].value);
   for (int i = 0; i < pairs.n; i++) {
     const bool ours = i < sizes[QUESTIONS].value;
-    if (!ours && i >= sizes[QUESTIONS].value + sizes[EXPERT_PAIRS].value) break;
+    if (!ours && m->expert_pairs.n >= sizes[EXPERT_PAIRS].value) break;
     for (int k = ours ? sizes[QUESTION_TIMES].value : 1; k > 0; k--) rows_add(ours ? &m->compose : &m->expert_pairs, json_incref(pairs.row[i]));
   }
   rows_cut(&pairs, 0);
   free(pairs.row);
+  for (int i = 0; i < m->gsm8k.n && m->expert_pairs.n < sizes[EXPERT_PAIRS].value; i++) {
+    const Problem *p = &m->gsm8k.problem[i];
+    if (pair_fits(p, TEXT_LONGEST) && !pair_fits(p, PAIR_LONGEST) && set_has(&read, p->swahili)) rows_add(&m->expert_pairs, pair_row(p->swahili, p->english, i + 1, "questions"));
+  }
 }
 
 // MAWPS and ASDiv in English, for m_B; never SVAMP's dev.csv, of which MSVAMP is the translation.
