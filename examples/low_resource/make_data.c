@@ -23,7 +23,7 @@ enum { PAIR_SHORTEST = 10, PAIR_LONGEST = 220, TEXT_LONGEST = 600, LAST_TRAIN = 
 // The last four: how often each stands in compose.jsonl.
 enum { PAIRS, TEXT, QUESTIONS, GSM, EXPERT_TEXT, EXPERT_PAIRS, DEV, LOOKED_AT, TEST, TRANSLATED, DIRECT, IN_ENGLISH, QUESTION_TIMES, N_SIZES };
 static Size sizes[N_SIZES] = {
-    {"pairs", 12000}, {"text", 200}, {"questions", 1000}, {"gsm8k", 0}, {"expert_text", 40000}, {"expert_pairs", 8000}, {"dev", 150}, {"looked_at", 0}, {"test", 500},
+    {"pairs", 12000}, {"text", 200}, {"questions", 1000}, {"gsm8k", 0}, {"expert_text", 40000}, {"expert_pairs", 8000}, {"dev", 150}, {"looked_at", 500}, {"test", 500},
     {"translated", 4}, {"direct", 2}, {"in_english", 2}, {"questions_times", 3},
 };
 
