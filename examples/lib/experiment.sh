@@ -10,7 +10,7 @@
 #   a_stages b_stages  PART:STEPS,… of m_A and m_B, which are made once: PART.jsonl, and PART_dev.jsonl beside it (none: the model as it is). m_A's parts need
 #                      not stand in trained and held
 #   precision          of every training and evaluation
-#   sizes unseen       for make_rows; what makes the tests rows that were not looked at while settings changed (of --unseen; none: they are)
+#   sizes              for make_rows
 #   quick_sizes        for sed: ranks and widths of the specs, as many for the models of --quick
 #   needs   files of the data
 # and define make_tools, make_rows DIR, quick_sources.
@@ -29,15 +29,14 @@ plain_number() {
   echo "$2" | sed 's/^0*\(.\)/\1/'
 }
 
-# apart: which other table than the README's first the rows are of, steps-N or unseen; a folder of results/
+# apart: which other table than the README's first the rows are of, steps-N; a folder of results/
 options() {
-  row= seed= quick= out= results= cache= models= data= search= rate= unseen_asked= apart= of_table=$steps
+  row= seed= quick= out= results= cache= models= data= search= rate= apart= of_table=$steps
   while [ $# -gt 0 ]; do
     case $1 in
       --row | --out | --models | --data | --cache | --results | --search | --rate) [ -n "${2:-}" ] || { say "$1: expected a value"; exit 2; }; eval "${1#--}=\$2"; shift 2 ;;
       --seed) seed=$(plain_number --seed "${2:-}") || exit; shift 2 ;;
       --steps) steps=$(plain_number --steps "${2:-}") || exit; apart=steps-$steps; shift 2 ;;
-      --unseen) [ -n "$unseen" ] || { say "--unseen: there are no other tests of $experiment"; exit 2; }; unseen_asked=yes; shift ;;
       --quick) quick=yes; shift ;;
       --help | -h) usage; exit 0 ;;
       *) say "$1: no such option; there are these:"; usage >&2; exit 2 ;;
@@ -47,12 +46,10 @@ options() {
   [ -n "$search" ] || [ -z "$rate" ] || { say "--rate is of --search; a row's is that of its spec"; exit 2; }
   [ -z "$search" ] || [ -z "$row" ] || { say "--search and --row: expected one of them"; exit 2; }
   [ -z "$search" ] || [ -z "$seed" ] || { say "--search and --seed: expected one of them; every search is of seed 1"; exit 2; }
-  [ -z "$search$apart" ] || [ -z "$unseen_asked" ] || { say "--unseen is of a row of the table's budget: it takes no --search and no --steps"; exit 2; }
   [ "$steps" != 0 ] || { say "--steps 0: expected 1 at least"; exit 2; }
   [ -z "$rate" ] || echo "$rate" | grep -Eqx '[0-9]+([.][0-9]+)?(e-?[0-9]+)?' || { say "--rate $rate: expected a learning rate such as 3e-4"; exit 2; }
   [ -z "$search" ] || [ -f "$search" ] || { say "--search $search: no such file; expected a spec, such as $here/compose.calm"; exit 2; }
   [ -z "$search" ] && [ "$steps" != "$of_table" ] || apart=
-  [ -z "$unseen_asked" ] || apart=unseen sizes="$sizes $unseen"
   [ -z "$search" ] || search=$(cd "$(dirname "$search")" && pwd)/$(basename "$search")
   [ -z "$quick" ] || [ -z "$models$data$results$cache" ] || { say "--quick makes models and data of its own in --out: it takes no --models, --data, --results, --cache"; exit 2; }
   out=${out:-$root/build/$experiment${quick:+-quick}}
@@ -331,7 +328,7 @@ drawn() {
   set --
   for log in rows/*${apart:+-$apart}/run/log.csv; do
     run=${log#rows/} run=${run%%/*}
-    case $apart:$run in :*-steps-* | :*-unseen) continue ;; esac
+    case $apart:$run in :*-steps-*) continue ;; esac
     [ ! -e "$log" ] || set -- "$@" label="$run" column="$drawn_column" "$log"
   done
   [ $# = 0 ] || { curves "$drawn_as" linear what="$drawn_what" "$@"; pictures="$pictures $drawn_as"; }
@@ -344,8 +341,7 @@ page() {
   drawn losses.svg 3 'loss (nats per labelled token)'
   drawn curves.svg 7 'held-out loss (nats per labelled token)'
   drawn rates.svg 4 'learning rate'
-  case $apart in steps-*) titled=", $steps steps" ;; *) titled=${apart:+, $apart} ;; esac
-  tools/page "$here/table.txt" "$results" data "calm: $experiment$titled" $pictures >page.new
+  tools/page "$here/table.txt" "$results" data "calm: $experiment${apart:+, $steps steps}" $pictures >page.new
   mv page.new "page${apart:+-$apart}.html"
   say "drew $out/page${apart:+-$apart}.html"
 }

@@ -58,23 +58,6 @@ files | diff before.files - || fail "files were written again"
 rm low/results/single-1.json
 echo other >low/rows/single-1/of
 expect 1 'single-1: was begun with other data, models or settings' sh "$low/run" --quick --out low --row single
-# answers to tests that were not looked at: other rows of translation, all else the same, in a table of their own
-mkdir looked_at && cp -r low/data/* looked_at; rm -rf before && cp -r low/results before; cp low/page.html page.before
-sh "$low/run" --quick --out low --unseen --row lora >said 2>err || fail "low_resource/run --unseen: $(tail -n 5 err)"
-[ -s low/results/unseen/lora-1.json ] && [ -s low/page-unseen.html ] && [ "$(grep -c 'not computed' said)" = 8 ] || fail "--unseen: $(cat said err)"
-[ "$(hash theta lora)" = "$(hash theta unseen/lora)" ] || fail "the same training has other parameters"
-for t in questions problems by_english in_english; do cmp low/rows/lora-1/$t.answers low/rows/lora-1-unseen/$t.answers || fail "other answers to $t"; done
-diff -r before low/results | grep -v 'Only in low/results: unseen' >differ || :
-[ ! -s differ ] && cmp page.before low/page.html || fail "--unseen changes the table's: $(cat differ)"
-for t in low/data/*; do
-  case $t in
-    */translation.jsonl | */ntrex.jsonl) [ "$(sort "$t" "looked_at/${t##*/}" | uniq | wc -l)" = 12 ] || fail "$t: rows that were looked at, or others than six: $(cat "$t")" ;;
-    *) cmp "$t" "looked_at/${t##*/}" || fail "--unseen changes $t" ;;
-  esac
-done
-expect 2 'takes no --search and no --steps' sh "$low/run" --quick --out never --unseen --steps 2
-expect 2 'takes no --search and no --steps' sh "$low/run" --quick --out never --search "$low/lora.calm" --unseen
-expect 2 '--unseen: there are no other tests of code' sh "$root/examples/code/run" --quick --out never --unseen
 expect 2 'expected one of m_a m_b' sh "$low/run" --row nothing
 expect 2 'at most nine digits' sh "$low/run" --quick --out low --row single --seed 12345678901
 expect 2 '^--rows: no such option' sh "$low/run" --rows lora
@@ -87,7 +70,7 @@ expect 2 '--quick makes models and data of its own' sh "$low/run" --quick --data
 [ ! -e never ] || fail "something was made"
 
 # --- the rows of the data: a training pair that is a test pair is left out, tests are the same whatever the seed, borders between MSVAMP's parts
-sizes='pairs=60 text=20 questions=5 gsm8k=8 expert_text=100 expert_pairs=20 direct=1 translated=3 in_english=2 questions_times=2 dev=4 test=6'
+sizes='pairs=60 text=20 questions=5 gsm8k=8 expert_text=100 expert_pairs=20 direct=1 translated=3 in_english=2 questions_times=2 dev=4 looked_at=0 test=6'
 mkdir one again other
 low/tools/make_data low/sources one 1 $sizes >told || fail "make_data"
 low/tools/make_data low/sources again 1 $sizes >/dev/null
