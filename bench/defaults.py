@@ -85,7 +85,7 @@ def main():
     ap.add_argument("--batch", type=int, default=8, help="rows of a step (8)")
     ap.add_argument("--held", type=int, default=32, help="held-out rows (32)")
     ap.add_argument("--lr", help="a rate other than the default")
-    ap.add_argument("--op", default="cross_attention_scaled")
+    ap.add_argument("--op", default="cross_attention_scaled", help="takes heads, or is a whole call: 'joint_feed_forward(width = 832)'")
     ap.add_argument("--connections", type=int, default=6, help="of a pair (6)")
     ap.add_argument("--widths", default="64,256,768,2048", help="of made models")
     o = ap.parse_args()
@@ -115,8 +115,9 @@ def main():
     for name, base, aug, to, of, heads, rows in cases:
         if not wanted(name): continue
         dir = f"{root}/{rows}"
-        with open(f"{dir}/spec.calm", "w") as f: f.write(f'anchor base = "{base}"\naugment aug = "{aug}"\nconnect aug{of} -> base{to} with {o.op}(heads = {heads})\n')
-        subprocess.run([o.calmc, "build", f"{dir}/spec.calm", "--isa", "native", "-o", f"{dir}/app"], check=True, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        with open(f"{dir}/spec.calm", "w") as f: f.write(f'anchor base = "{base}"\naugment aug = "{aug}"\nconnect aug{of} -> base{to} with {o.op if "(" in o.op else f"{o.op}(heads = {heads})"}\n')
+        built = subprocess.run([o.calmc, "build", f"{dir}/spec.calm", "--isa", "native", "-o", f"{dir}/app"], capture_output=True, text=True)
+        if built.returncode: sys.exit(built.stderr)
         common = ["--data", f"{dir}/train.jsonl", "--batch", f"{o.batch}rows", "--no-shuffle", "--warmup", "0", "--save-every", str(o.steps + 1)]
         first = min(o.steps, 8)       # the steps that a warm-up would have spared; at a rate of next to nothing what each batch's loss is untrained
         still = losses(f"{dir}/app", dir, *common, "--lr", "1e-12", "--steps", str(first), "--eval-every", "0", "--validate", f"{dir}/held.jsonl")

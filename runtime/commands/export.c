@@ -430,6 +430,13 @@ static bool loss_merged(const App *a, const Options *o, const Export *x, const D
   return ok;
 }
 
+// Frozen matrices that this program keeps in 8 bits have their own types in the export.
+static const char *of_int8(const Prog *p) {
+  for (int i = 0; i < p->nmodel; i++)
+    if (p->model[i].keep == KEEP_INT8) return "; both by this program, which keeps frozen matrices as int8: read in its own types the export's is another";
+  return "";
+}
+
 static bool say_losses(App *a, const Options *o, const Export *x, const DataFile *f, RtError *e) {
   FeedLoss before = {0}, after = {0};
   Step *s = step_new(a->en->nstream);
@@ -437,7 +444,7 @@ static bool say_losses(App *a, const Options *o, const Export *x, const DataFile
   if (ok && x->nmerge) ok = loss_merged(a, o, x, f, s, &after, e);
   else if (ok) round_params(a, x), ok = loss_of(a, f, s, &after, e);
   if (ok)
-    printf("%s: loss %.6f before, %.6f as exported\n", data_path(f), before.nll / (double)before.labelled, after.nll / (double)after.labelled);
+    printf("%s: loss %.6f before, %.6f as exported%s\n", data_path(f), before.nll / (double)before.labelled, after.nll / (double)after.labelled, of_int8(a->prog));
   step_free(s);
   return ok && streams_written(e);
 }

@@ -38,6 +38,12 @@ want=$(sed 's/.*loss \([0-9.]*\) .*/\1/' x)
 [ "$(cat said)" = "text.jsonl: loss $want before, $(loss half) as exported" ] || fail "of $(loss half) the export says $(cat said)"
 grep -q bfloat16 half/config.json || fail "config.json does not say bf16: $(cat half/config.json)"
 
+# --- what stays frozen as int8 has its own types in the export, whose loss is another: said
+printf 'anchor m = "model" as int8\ntune m "*.q_proj.weight"\n' >kept.calm
+build kept.calm -o kept
+./kept export kept.model --data text.jsonl >said 2>err || fail "export: $(cat err)"
+grep -q "^text.jsonl: loss [0-9.]* before, [0-9.]* as exported; both by this program, which keeps frozen matrices as int8" said || fail "as int8 the export says $(cat said)"
+
 # --- a head of the file's own beside a config.json that ties it: read as its own, and the export says so
 cp -r model own_head
 sed -i 's/"tie_word_embeddings": false/"tie_word_embeddings": true/' own_head/config.json
