@@ -39,10 +39,16 @@ static void tell(Trainer *t, const TrainLine *x) {
   t->told = now;
 }
 
-// What a training may come to without an error: no parameter moves any more. Said once, as soon as it is no matter of one step.
+// What a training may come to without an error: no parameter moves any more, or each moves too far. Said once, the first as soon as it is no matter of one step. Rows
+// differ in loss, but not by twice and a nat.
 static void watch(Trainer *t, double loss, double norm) {
   int64_t step = t->st.step, tenth = (t->until - t->done_at_start) / 10;
   if (step == t->done_at_start + 1) t->first_loss = loss;
+  if (!t->diverged && loss > 2 * t->first_loss && loss > t->first_loss + 1) {
+    t->diverged = true;
+    rt_warn("the loss of step %lld is %.4f, that of the first was %.4f: it diverges; a smaller learning rate (--lr, here %.3g) or a warm-up (--warmup) may help",
+            (long long)step, loss, t->first_loss, settings_lr(&t->set, step - 1));
+  }
   if (step > t->until - tenth) t->last_loss += loss / (double)tenth;
   if (norm > 0) t->dead_since = 0;
   else if (!t->dead_since) t->dead_since = step;

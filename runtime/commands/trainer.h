@@ -39,6 +39,7 @@ typedef struct Trainer {
   double *each;                // the last look's loss of each held-out file
   double told;                 // when the last line of progress was shown
   int64_t dead_since;          // the first of the last steps whose gradient was 0, or 0
+  bool diverged;               // that the loss is far above the first was said
   double first_loss, last_loss;             // of this call: of the first step; the mean of its last steps, a tenth of all
   int64_t until;               // the step to stop after
   bool nothing;                // left to do

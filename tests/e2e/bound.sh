@@ -62,6 +62,9 @@ build still.calm -o still
 tail -1 err | grep -q '^warning: the gradient was 0 from step 1 to the last' || fail "the end does not say it: $(cat err)"
 train --steps 20 --lr 30 --batch 1rows --out worse
 tail -1 err | grep -q '^warning: the loss rose, from ' || fail "a training to the worse says nothing: $(cat err)"
+train --steps 200 --lr 2e-2 --batch 1rows --out far
+train --steps 260 --lr 30 --resume --out far
+[ "$(grep -c '^warning: the loss of step [0-9]* is [0-9.]*, that of the first was [0-9.]*: it diverges' err)" = 1 ] || fail "not said when it diverges: $(cat err)"
 train --steps 30 --lr 1e-2 --out fine
 ! grep -q '^warning' err || fail "a warning of a training that is fine: $(cat err)"
 echo "numbers, runs and what they came to"
