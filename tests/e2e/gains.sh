@@ -63,6 +63,8 @@ tr -d ' \n' <json | grep -q '"gains":{"aug.1->base.2":0.5,"aug.3->base.4":0.5}' 
 
 # --- what cannot be meant
 expect 2 "did you mean 'aug'" ./app eval --data rows.jsonl $T --ablate augg
+./app eval --data rows.jsonl $T --scale aug=1e38 >said 2>err || fail "eval: $(cat err)"
+grep -q '  loss nan  ' said && grep -q '^warning: .*: the loss is no finite number' err || fail "logits that are no numbers: $(cat said err)"
 expect 2 'such as aug.1->base.2' ./app eval --data rows.jsonl $T --scale base=2
 expect 2 'expected NAME=X' ./app eval --data rows.jsonl $T --scale aug
 expect 2 'expected a number' ./app eval --data rows.jsonl $T --scale aug=much
