@@ -91,16 +91,21 @@ static void problems(const char *dir) {
 static void worked(const char *dir) {
   FILE *q = make_open(dir, "math/gsm8k/train.jsonl", "wb"), *en = make_open(dir, "math/qalign-sw-en/train.en", "wb");
   FILE *sw = make_open(dir, "math/qalign-sw-en/train.sw", "wb");
-  char english[256], answer[256];
+  char english[512], answer[256];
+  const int shorter = 36;      // the others are longer than a pair that rows train on
   for (int i = 0; i < 40; i++) {
     int x = 3 + i, y = 2 + i % 5, z = 1 + i % 4;
+    const char *en_way = i < shorter ? "" : "On the way home along the river and over the hill there is nobody to help, and nobody at home to ask for it either, for all of them went to the market in town "
+                                            "before the sun rose, and none of them comes back before it sets. ";
+    const char *sw_way = i < shorter ? "" : "Njiani kurudi nyumbani kando ya mto na juu ya kilima hakuna wa kusaidia, wala nyumbani hakuna wa kuulizwa, kwa maana wote walienda sokoni mjini kabla ya jua "
+                                            "kuchomoza, na hakuna anayerudi kabla halijatua. ";
     const Word *s = &who[i % N_WHO], *o = &what[i % N_WHAT];
-    snprintf(english, sizeof english, "%s has %d bags with %d times %s in each and loses %d. How many are left?", s->en, x, y, o->en, z);
+    snprintf(english, sizeof english, "%s has %d bags with %d times %s in each and loses %d. %sHow many are left?", s->en, x, y, o->en, z, en_way);
     snprintf(answer, sizeof answer, "That is %d*%d=<<%d*%d=%d>>%d.\nThen %d-%d=<<%d-%d=%d>>%d.\n#### %d", x, y, x, y, x * y, x * y, x * y, z, x * y, z,
              x * y - z, x * y - z, x * y - z);
     put_json(q, json_pack("{s:s, s:s}", "question", english, "answer", answer));
     fprintf(en, "%s\n", english);
-    fprintf(sw, "%s ana mifuko %d yenye %s %d kila mmoja, na anapoteza %d. Amebaki na ngapi?\n", s->sw, x, o->sw, y, z);
+    fprintf(sw, "%s ana mifuko %d yenye %s %d kila mmoja, na anapoteza %d. %sAmebaki na ngapi?\n", s->sw, x, o->sw, y, z, sw_way);
   }
   make_close(q, "train.jsonl"), make_close(en, "train.en"), make_close(sw, "train.sw");
 }

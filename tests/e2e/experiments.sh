@@ -71,7 +71,7 @@ expect 2 '--quick makes models and data of its own' sh "$low/run" --quick --data
 
 # --- the rows of the data: a training pair that is a test pair is left out, tests are the same whatever the seed, borders between MSVAMP's parts
 sizes='pairs=60 text=20 questions=5 gsm8k=8 expert_text=100 expert_pairs=20 direct=1 translated=3 in_english=2 questions_times=2 dev=4 looked_at=0 test=6'
-mkdir one again other
+mkdir one again other long
 low/tools/make_data low/sources one 1 $sizes >told || fail "make_data"
 low/tools/make_data low/sources again 1 $sizes >/dev/null
 low/tools/make_data low/sources other 2 $sizes >/dev/null
@@ -93,6 +93,11 @@ asked Swahili expert_pairs | sort -u >pairs
 { asked Swahili compose; asked Swahili compose_dev; asked Swahili expert_pairs_dev; asked Problem compose_dev; } | sort -u | comm -12 - pairs >both
 sed -n 's/^{"text":"\(.*\)","task.*/\1/p' one/expert.jsonl | sort -u | comm -13 - pairs >unread
 [ -s pairs ] && ! [ -s both ] && ! [ -s unread ] || fail "m_A's pairs: $(cat pairs both unread)"
+# m_A learns from long questions as well, no other row does
+low/tools/make_data low/sources long 1 $sizes expert_text=290 expert_pairs=100 >/dev/null || fail "make_data expert_pairs"
+long=$(grep -c ' Njiani kurudi ' long/expert.jsonl)
+[ "$long" -gt 0 ] && [ "$(grep -c ' Njiani kurudi .* On the way home ' long/expert_pairs.jsonl)" = "$long" ] || fail "m_A reads $long long questions, pairs of them: $(grep -c 'Njiani' long/expert_pairs.jsonl)"
+! grep -q ' Njiani kurudi ' long/compose.jsonl long/*_dev.jsonl || fail "long questions: $(grep -c ' Njiani kurudi ' long/*.jsonl)"
 of_300() { grep -c "\"row\":300,\"task\":\"$1\"" one/$2.jsonl; }
 [ "$(of_300 questions compose) $(($(of_300 problems compose) - $(of_300 problems english))) $(asked Swahili compose | grep -c ' mifuko ')" = "3 3 10" ] || fail "MSVAMP's problem 300, or GSM8K's questions: $(grep '"row":300,' one/compose.jsonl)"
 asked Problem compose | sort -u >inside; asked Problem english | sort -u | comm -23 - inside >differ
