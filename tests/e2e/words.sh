@@ -221,7 +221,7 @@ usage "one at a time; found 'b' after 'a'" 'build a b'
 expect 0 '^calmc [0-9.]*$' "$CALMC" --version
 
 # --- a build that takes long says what it is at: here the linker does
-mkdir bin && printf '#!/bin/sh\nsleep 3\nexec "%s" "$@"\n' "$(command -v cc)" >bin/cc && chmod +x bin/cc
+mkdir bin && printf '#!/bin/sh\nsleep 3\nPATH="%s"\nexec cc "$@"\n' "$PATH" >bin/cc && chmod +x bin/cc         # a cc that looks for another (ccache's) finds not this one
 PATH="$dir/bin:$PATH" "$CALMC" build own.calm -o slow >said 2>&1 || fail "build: $(cat said)"
 grep -q '^own.calm: linking$' said && tail -n 1 said | grep -q '^wrote slow' || fail "a slow build in silence: $(cat said)"
 if command -v script >/dev/null; then
