@@ -29,14 +29,14 @@ plain_number() {
   echo "$2" | sed 's/^0*\(.\)/\1/'
 }
 
-# apart: which other table than the README's first the rows are of, steps-N; a folder of results/
+# budget: which other table than the README's first the rows are of, steps-N; a folder of results/
 options() {
-  row= seed= quick= out= results= cache= models= data= search= rate= apart= of_table=$steps
+  row= seed= quick= out= results= cache= models= data= search= rate= budget= of_table=$steps
   while [ $# -gt 0 ]; do
     case $1 in
       --row | --out | --models | --data | --cache | --results | --search | --rate) [ -n "${2:-}" ] || { say "$1: expected a value"; exit 2; }; eval "${1#--}=\$2"; shift 2 ;;
       --seed) seed=$(plain_number --seed "${2:-}") || exit; shift 2 ;;
-      --steps) steps=$(plain_number --steps "${2:-}") || exit; apart=steps-$steps; shift 2 ;;
+      --steps) steps=$(plain_number --steps "${2:-}") || exit; budget=steps-$steps; shift 2 ;;
       --quick) quick=yes; shift ;;
       --help | -h) usage; exit 0 ;;
       *) say "$1: no such option; there are these:"; usage >&2; exit 2 ;;
@@ -49,13 +49,13 @@ options() {
   [ "$steps" != 0 ] || { say "--steps 0: expected 1 at least"; exit 2; }
   [ -z "$rate" ] || echo "$rate" | grep -Eqx '[0-9]+([.][0-9]+)?(e-?[0-9]+)?' || { say "--rate $rate: expected a learning rate such as 3e-4"; exit 2; }
   [ -z "$search" ] || [ -f "$search" ] || { say "--search $search: no such file; expected a spec, such as $here/compose.calm"; exit 2; }
-  [ -z "$search" ] && [ "$steps" != "$of_table" ] || apart=
+  [ -z "$search" ] && [ "$steps" != "$of_table" ] || budget=
   [ -z "$search" ] || search=$(cd "$(dirname "$search")" && pwd)/$(basename "$search")
   [ -z "$quick" ] || [ -z "$models$data$results$cache" ] || { say "--quick makes models and data of its own in --out: it takes no --models, --data, --results, --cache"; exit 2; }
   out=${out:-$root/build/$experiment${quick:+-quick}}
-  results=${results:-$here/results${apart:+/$apart}}
+  results=${results:-$here/results${budget:+/$budget}}
   cache=${cache:-$root/build/experiments-cache}
-  if [ -n "$quick" ]; then results=$out/results${apart:+/$apart} cache=$out/cache precision=f32; fi
+  if [ -n "$quick" ]; then results=$out/results${budget:+/$budget} cache=$out/cache precision=f32; fi
 }
 
 # wanted FILE WHAT FLAG GIVEN: skips everything where FILE is not there; where the user said where it is, that is an error
@@ -255,7 +255,7 @@ one() {
   done
   row_of "$1" "$2"
   program "$spec"
-  place=rows/$1-$2${apart:+-$apart}
+  place=rows/$1-$2${budget:+-$budget}
   mkdir -p "$place"
   # what a row that was cut off is gone on with must be the same row
   mine="$(sha "$spec.calm") $data_hash ${a:+$(model_hash "$a")} ${b:+$(model_hash "$b")} $steps $batch $precision $tasks"
@@ -326,9 +326,9 @@ searched() {
 drawn() {
   drawn_as=$1 drawn_column=$2 drawn_what=$3
   set --
-  for log in rows/*${apart:+-$apart}/run/log.csv; do
+  for log in rows/*${budget:+-$budget}/run/log.csv; do
     run=${log#rows/} run=${run%%/*}
-    case $apart:$run in :*-steps-*) continue ;; esac
+    case $budget:$run in :*-steps-*) continue ;; esac
     [ ! -e "$log" ] || set -- "$@" label="$run" column="$drawn_column" "$log"
   done
   [ $# = 0 ] || { curves "$drawn_as" linear what="$drawn_what" "$@"; pictures="$pictures $drawn_as"; }
@@ -341,9 +341,9 @@ page() {
   drawn losses.svg 3 'loss (nats per labelled token)'
   drawn curves.svg 7 'held-out loss (nats per labelled token)'
   drawn rates.svg 4 'learning rate'
-  tools/page "$here/table.txt" "$results" data "calm: $experiment${apart:+, $steps steps}" $pictures >page.new
-  mv page.new "page${apart:+-$apart}.html"
-  say "drew $out/page${apart:+-$apart}.html"
+  tools/page "$here/table.txt" "$results" data "calm: $experiment${budget:+, $steps steps}" $pictures >page.new
+  mv page.new "page${budget:+-$budget}.html"
+  say "drew $out/page${budget:+-$budget}.html"
 }
 
 # show: puts the table, the samples, and the rows there are of other tables into the README, where they stand between marks
@@ -377,5 +377,5 @@ experiment() {
   [ -z "$quick" ] || echo "QUICK: models and data of a minute. This shows that everything runs; the figures say nothing."
   tools/table "$here/table.txt" "$results"
   page
-  [ "$results" != "$here/results${apart:+/$apart}" ] || show
+  [ "$results" != "$here/results${budget:+/$budget}" ] || show
 }

@@ -10,7 +10,8 @@
 //   english.jsonl            what m_B is trained further on: English problems
 //   {compose,expert,expert_pairs,english}_dev.jsonl   development parts, by which settings may be chosen
 //   translation.jsonl ntrex.jsonl questions.jsonl problems.jsonl in_english.jsonl   the tests, of fixed rows whatever SEED is: `test` rows of the first two behind the
-//                            first `looked_at`; the last three are of one part of MSVAMP: its questions in translation, its problems, and those in English
+//                            first `looked_at`, which were the tests while settings changed; the last three are of one part of MSVAMP: its questions in
+//                            translation, its problems, and those in English
 //
 // A text that is held out, in either language, is taken from every training part; overlap.c looks at the files once more. "row" is the line of the source.
 #include <stdlib.h>

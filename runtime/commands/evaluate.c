@@ -192,7 +192,7 @@ static void print_result(const App *a, const EvalJob *job, const EvalResult *r) 
   const TextScore *t = &r->text;
   printf("%s: %lld row%s", job->title, (long long)r->rows, plural(r->rows));
   if (job->want_loss && r->loss.labelled) {
-    double loss = or_none(r->loss.nll / (double)r->loss.labelled);
+    double loss = eval_figure(r, EVAL_LOSS);
     printf("  loss %.6f  perplexity %.4f", loss, exp(loss));
     if (r->bytes > 0) printf("  bits per byte %.4f", eval_figure(r, EVAL_BITS));
   }
@@ -219,7 +219,7 @@ static bool run_job(App *a, const EvalJob *job, EvalResult *r, json_t *all, RtEr
   if (!eval_take(a, job, r, e)) return false;
   *job->generated |= r->exact_rows > 0;
   json_array_append_new(all, result_json(a, job, r));
-  if (job->want_loss && r->loss.labelled && !isfinite(r->loss.nll))
+  if (job->want_loss && r->loss.labelled && isnan(eval_figure(r, EVAL_LOSS)))
     rt_warn("%s: the loss is no finite number: logits of a row are none (a --scale far from 1, parameters of a training that diverged)", job->title);
   if (!job->o->json) print_result(a, job, r);
   return streams_written(e);
