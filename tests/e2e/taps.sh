@@ -63,7 +63,12 @@ for s in 's/stop_gradient(usual(b))/usual(b)/' 's/even(a)/unit(a)/' 's/even(b)/u
   differs 'grad.*'
 done
 for s in 's/silu(\(.*\))$/gelu(\1)/' 's/even(b)/unit(b)/' 's/ linear(s, wa)/ 0.9 * linear(s, wa)/' 's/settled(h, wo)/linear(h, wo)/' 's/settled(s, last)/linear(s, last)/'; do
-  op=$(sed -n '/^op joint_feed_forward/,/^}/p' "$root/dsl/std/calm.calm" | sed "$s")
+  op=$(sed -n '/^op joint_feed_forward(/,/^}/p' "$root/dsl/std/calm.calm" | sed "$s")
+  { cat spec.calm; echo "$op"; } >m.calm
+  differs 'grad.*'
+done
+for s in 's/2 \* sigmoid/1.8 * sigmoid/' 's/sigmoid(settled/sigmoid(0.9 * settled/' 's/ + settled(s, gate_a)/ + 0.9 * settled(s, gate_a)/' 's/even(b)/unit(b)/'; do
+  op=$(sed -n '/^op joint_feed_forward_gated/,/^}/p' "$root/dsl/std/calm.calm" | sed "$s")
   { cat spec.calm; echo "$op"; } >m.calm
   differs 'grad.*'
 done

@@ -15,7 +15,7 @@ HEADS, WIDTH = 2, 10
 # augment, layers, anchor's layers, operator; a layer in the middle and the last of each, one of them read twice
 LINES = [("gemma", [1, 3], [1, 2], "scaled"), ("gpt", [2, 3], [1, 2], "scaled"), ("qwen", [1, 2], [0, 1], "scaled"),
          ("llama", [1, 4], [1, 2], "normed"), ("gemma", [3], [1], "scaled"), ("llama", [2, 3], [0, 2], "and_last"), ("gpt", [1, 3], [2, 1], "joint"),
-         ("gemma", [2], [2], "linear_last")]
+         ("gemma", [2], [2], "linear_last"), ("qwen", [2], [2], "gated")]
 
 
 def blocks(m): return m.transformer.h if hasattr(m, "transformer") else m.model.layers
@@ -59,17 +59,21 @@ class Linear(nn.Module):
 
 
 class Joint(nn.Module):
-    def __init__(self, D, E):
+    def __init__(self, D, E, gated=False):
         super().__init__()
         r = lambda o, i, s: nn.Parameter((torch.randn(o, i) * s / i ** 0.5).double())
-        self.wb, self.wa, self.wo, self.last = r(WIDTH, D, 1), r(WIDTH, E, 1), r(D, WIDTH, 0.6 * D / 64), r(D, E, 0.6 * D / 64)
+        self.gated = gated             # its wo is a fifth of the other's, which is some ten times what it is added to
+        self.wb, self.wa, self.wo, self.last = r(WIDTH, D, 1), r(WIDTH, E, 1), r(D, WIDTH, (0.12 if gated else 0.6) * D / 64), r(D, E, 0.6 * D / 64)
+        if gated: self.gate_b, self.gate_a = r(1, D, 0.15 * D / 64), r(1, E, 0.15 * E / 64)
     def forward(self, b, a):
-        s = even(a)
-        h = F.silu(even(b) @ self.wb.T + s @ self.wa.T)
-        return usual(b).detach() * 256 * (h @ self.wo.T / WIDTH + s @ self.last.T / s.shape[1])
+        e, s = even(b), even(a)
+        h = F.silu(e @ self.wb.T + s @ self.wa.T)
+        y = usual(b).detach() * 256 * (h @ self.wo.T / WIDTH + s @ self.last.T / s.shape[1])
+        if self.gated: y = y * 2 * torch.sigmoid(256 * (e @ self.gate_b.T / e.shape[1] + s @ self.gate_a.T / s.shape[1]))
+        return y
 
 
-ALONE = dict(joint=(Joint, f"joint_feed_forward(width = {WIDTH})"), linear_last=(Linear, "linear_last()"))         # without attention
+ALONE = dict(joint=(Joint, f"joint_feed_forward(width = {WIDTH})"), gated=(lambda D, E: Joint(D, E, True), f"joint_feed_forward_gated(width = {WIDTH})"), linear_last=(Linear, "linear_last()"))         # without attention
 def operator(op, D, E): return ALONE[op][0](D, E) if op in ALONE else Cross(D, E, op)
 
 
