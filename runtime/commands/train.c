@@ -195,9 +195,10 @@ static bool train(Trainer *t, const Options *o, int *sig, RtError *e) {
   return run(t, sig, e);
 }
 
-// That a training was of no use is not to be found out from what was shipped.
+// That a training was of no use is not to be found out from what was shipped. One that was stopped before its first look says nothing of it.
 static void say_use(const Trainer *t, int sig) {
-  if (t->held && t->st.step > 0 && t->st.best_step == 0)
+  bool looked = t->st.step >= train_look_every(&t->set) || t->st.step == t->set.steps;
+  if (t->held && t->st.step > 0 && looked && t->st.best_step == 0)
     rt_warn("the start was best: no look at the held-out loss was below the %.4f from before training, whose parameters %s holds", t->st.best, t->dir.best);
   if (t->dead_since)
     rt_warn("the gradient was 0 from step %lld to the last: nothing was learned there; a smaller learning rate (--lr) may help", (long long)t->dead_since);

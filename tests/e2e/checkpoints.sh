@@ -31,6 +31,8 @@ train --steps 4 --out idle --validate rows.jsonl --lr 0
 grep -q '^warning: the start was best' err || fail "the start was best, and nothing says so: $(cat err)"
 train --steps 6 --out idle --lr 0 --resume
 grep -q '^warning: the start was best' err || fail "after --resume: the start was best, and nothing says so: $(cat err)"
+train --steps 8 --out early --validate rows.jsonl --lr 0 --eval-every 4 --stop-after 3
+! grep -q 'the start was best' err || fail "no look was made: $(cat err)"
 # patience: looks after steps 2, 4 and 6 find nothing lower than the start, also where the run was stopped in between
 train --steps 20 --out tired --validate rows.jsonl --lr 0 --eval-every 2 --patience 3
 grep -q 'not below .* in 3 looks (patience): done after step 6 of 20' err || fail "patience: $(cat err)"
