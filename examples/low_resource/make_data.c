@@ -9,6 +9,7 @@
 //   expert_pairs.jsonl       and after that: others of GSM8K's questions in translation, longer ones too
 //   english.jsonl            what m_B is trained further on: English problems
 //   {compose,expert,expert_pairs,english}_dev.jsonl   development parts, by which settings may be chosen
+//   translation_dev.jsonl    more pairs of lafand's development part, for answers: 150 tell no two rows apart
 //   translation.jsonl ntrex.jsonl questions.jsonl problems.jsonl in_english.jsonl   the tests, of fixed rows whatever SEED is: `test` rows of the first two behind the
 //                            first `looked_at`, which were the tests while settings changed; the last three are of one part of MSVAMP: its questions in
 //                            translation, its problems, and those in English
@@ -22,10 +23,10 @@
 
 enum { PAIR_SHORTEST = 10, PAIR_LONGEST = 220, TEXT_LONGEST = 600, LAST_TRAIN = 300, LAST_DEV = 400, BORDER = 10 };
 // The last four: how often each stands in compose.jsonl.
-enum { PAIRS, TEXT, QUESTIONS, GSM, EXPERT_TEXT, EXPERT_PAIRS, DEV, LOOKED_AT, TEST, TRANSLATED, DIRECT, IN_ENGLISH, QUESTION_TIMES, N_SIZES };
+enum { PAIRS, TEXT, QUESTIONS, GSM, EXPERT_TEXT, EXPERT_PAIRS, DEV, ANSWERED, LOOKED_AT, TEST, TRANSLATED, DIRECT, IN_ENGLISH, QUESTION_TIMES, N_SIZES };
 static Size sizes[N_SIZES] = {
-    {"pairs", 12000}, {"text", 200}, {"questions", 1000}, {"gsm8k", 0}, {"expert_text", 40000}, {"expert_pairs", 8000}, {"dev", 150}, {"looked_at", 500}, {"test", 500},
-    {"translated", 4}, {"direct", 2}, {"in_english", 2}, {"questions_times", 3},
+    {"pairs", 12000}, {"text", 200}, {"questions", 1000}, {"gsm8k", 0}, {"expert_text", 40000}, {"expert_pairs", 8000}, {"dev", 150}, {"answered", 600},
+    {"looked_at", 500}, {"test", 500}, {"translated", 4}, {"direct", 2}, {"in_english", 2}, {"questions_times", 3},
 };
 
 typedef struct Maker {
@@ -33,7 +34,8 @@ typedef struct Maker {
   uint64_t seed;
   TextSet held, asked;         // asked: GSM8K's problems in compose.jsonl
   ProblemList gsm8k;
-  Rows compose, expert, text, expert_pairs, english, compose_dev, expert_dev, expert_pairs_dev, english_dev, translation, ntrex, questions, problems, in_english;
+  Rows compose, expert, text, expert_pairs, english, compose_dev, expert_dev, expert_pairs_dev, english_dev, translation_dev, translation, ntrex;
+  Rows questions, problems, in_english;
 } Maker;
 
 static bool fits(const char *s, int longest) {
@@ -64,11 +66,12 @@ static void hold_pairs(Maker *m, const char *from, const char *to, int skip, int
   rows_skip(out, skip), rows_cut(out, want);
 }
 
-// lafand's development part: some pairs for compose.jsonl's, the Swahili side of others for expert.jsonl's.
-static void hold_development(Maker *m, int each) {
+// lafand's development part: some pairs for compose.jsonl's, the Swahili side of others for expert.jsonl's, and others again for answers.
+static void hold_development(Maker *m, int each, int answered) {
   Rows pairs = {0};
-  hold_pairs(m, "translation/lafand-en-swa/dev.swa", "translation/lafand-en-swa/dev.en", 0, 2 * each, &pairs);
+  hold_pairs(m, "translation/lafand-en-swa/dev.swa", "translation/lafand-en-swa/dev.en", 0, 2 * each + answered, &pairs);
   for (int i = 0; i < pairs.n; i++) {
+    if (i >= 2 * each) { rows_add(&m->translation_dev, pairs.row[i]); continue; }
     if (i % 2 == 0) { rows_add(&m->compose_dev, pairs.row[i]); continue; }
     const char *prompt = json_string_value(json_object_get(pairs.row[i], "prompt")), *from = strchr(prompt, ' ') + 1;
     char *text = strndup(from, strcspn(from, "\n"));
@@ -228,7 +231,7 @@ int main(int argc, char **argv) {
 
   hold_pairs(&m, "translation/lafand-en-swa/test.swa", "translation/lafand-en-swa/test.en", looked_at, test, &m.translation);
   hold_pairs(&m, "translation/ntrex/newstest2019-ref.swa.txt", "translation/ntrex/newstest2019-src.eng.txt", looked_at, test, &m.ntrex);
-  hold_development(&m, dev);
+  hold_development(&m, dev, sizes[ANSWERED].value);
   hold_msvamp(&m);
 
   train_pairs(&m);
@@ -249,7 +252,7 @@ int main(int argc, char **argv) {
   rows_write(&m.expert, m.dir, "expert.jsonl"), rows_write(&m.expert_dev, m.dir, "expert_dev.jsonl");
   rows_write(&m.expert_pairs, m.dir, "expert_pairs.jsonl"), rows_write(&m.expert_pairs_dev, m.dir, "expert_pairs_dev.jsonl");
   rows_write(&m.english, m.dir, "english.jsonl"), rows_write(&m.english_dev, m.dir, "english_dev.jsonl");
-  rows_write(&m.translation, m.dir, "translation.jsonl");
+  rows_write(&m.translation, m.dir, "translation.jsonl"), rows_write(&m.translation_dev, m.dir, "translation_dev.jsonl");
   rows_write(&m.ntrex, m.dir, "ntrex.jsonl");
   rows_write(&m.questions, m.dir, "questions.jsonl");
   rows_write(&m.problems, m.dir, "problems.jsonl"), rows_write(&m.in_english, m.dir, "in_english.jsonl");
