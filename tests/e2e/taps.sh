@@ -56,27 +56,20 @@ for s in 's/gemma\[1, 3\].normed/gemma[1, 3]/' 's/gpt\[2, 3\].normed/gpt[2, 3]/'
   ! cmp -s spec.calm m.calm || fail "the change '$s' changes nothing"
   differs '*.logits'
 done
-# the scale differentiated, and each state as it is: the same operator, written in the spec, is found before the library's
-for s in 's/stop_gradient(usual(b))/usual(b)/' 's/even(a)/unit(a)/' 's/even(b)/unit(b)/' 's/settled(o, wo)/linear(o, wo)/'; do
-  op=$(sed -n '/^op cross_attention_scaled/,/^}/p' "$root/dsl/std/calm.calm" | sed "$s")
-  { cat spec.calm; echo "$op"; } >m.calm
-  differs 'grad.*'
-done
-for s in 's/silu(\(.*\))$/gelu(\1)/' 's/even(b)/unit(b)/' 's/ linear(s, wa)/ 0.9 * linear(s, wa)/' 's/settled(h, wo)/linear(h, wo)/' 's/settled(s, last)/linear(s, last)/'; do
-  op=$(sed -n '/^op joint_feed_forward(/,/^}/p' "$root/dsl/std/calm.calm" | sed "$s")
-  { cat spec.calm; echo "$op"; } >m.calm
-  differs 'grad.*'
-done
-for s in 's/2 \* sigmoid/1.8 * sigmoid/' 's/sigmoid(settled/sigmoid(0.9 * settled/' 's/ + settled(s, gate_a)/ + 0.9 * settled(s, gate_a)/' 's/even(b)/unit(b)/'; do
-  op=$(sed -n '/^op joint_feed_forward_gated/,/^}/p' "$root/dsl/std/calm.calm" | sed "$s")
-  { cat spec.calm; echo "$op"; } >m.calm
-  differs 'grad.*'
-done
-for s in 's/even(a)/unit(a)/' 's/stop_gradient(usual(b))/1/' 's/settled(\(.*\), last)/linear(\1, last)/'; do
-  op=$(sed -n '/^op linear_last/,/^}/p' "$root/dsl/std/calm.calm" | sed "$s")
-  { cat spec.calm; echo "$op"; } >m.calm
-  differs 'grad.*'
-done
+# each_seen OP CHANGE…: the library's op with each change of its text, written in the spec, is found before the library's own, and is seen in the gradients
+each_seen() {
+  name=$1; shift
+  for s; do
+    op=$(sed -n "/^op $name(/,/^}/p" "$root/dsl/std/calm.calm" | sed "$s")
+    { cat spec.calm; echo "$op"; } >m.calm
+    differs 'grad.*'
+  done
+}
+# the scale differentiated, and each state as it is, among them
+each_seen cross_attention_scaled 's/stop_gradient(usual(b))/usual(b)/' 's/even(a)/unit(a)/' 's/even(b)/unit(b)/' 's/settled(o, wo)/linear(o, wo)/'
+each_seen joint_feed_forward 's/silu(\(.*\))$/gelu(\1)/' 's/even(b)/unit(b)/' 's/ linear(s, wa)/ 0.9 * linear(s, wa)/' 's/settled(h, wo)/linear(h, wo)/' 's/settled(s, last)/linear(s, last)/'
+each_seen joint_feed_forward_gated 's/2 \* sigmoid/1.8 * sigmoid/' 's/sigmoid(settled/sigmoid(0.9 * settled/' 's/ + settled(s, gate_a)/ + 0.9 * settled(s, gate_a)/' 's/even(b)/unit(b)/'
+each_seen linear_last 's/even(a)/unit(a)/' 's/stop_gradient(usual(b))/1/' 's/settled(\(.*\), last)/linear(\1, last)/'
 # an option of an augment
 sed -i 's/"rms_norm_eps": 0.1/"rms_norm_eps": 0.9/' gemma3_a/config.json
 cp spec.calm m.calm

@@ -62,7 +62,7 @@ class Joint(nn.Module):
     def __init__(self, D, E, gated=False):
         super().__init__()
         r = lambda o, i, s: nn.Parameter((torch.randn(o, i) * s / i ** 0.5).double())
-        self.gated = gated             # its wo is a fifth of the other's, which is some ten times what it is added to
+        self.gated = gated             # with a smaller wo: a third update of ten times the state would make bf16 a matter of chance
         self.wb, self.wa, self.wo, self.last = r(WIDTH, D, 1), r(WIDTH, E, 1), r(D, WIDTH, (0.12 if gated else 0.6) * D / 64), r(D, E, 0.6 * D / 64)
         if gated: self.gate_b, self.gate_a = r(1, D, 0.15 * D / 64), r(1, E, 0.15 * E / 64)
     def forward(self, b, a):
@@ -73,7 +73,9 @@ class Joint(nn.Module):
         return y
 
 
-ALONE = dict(joint=(Joint, f"joint_feed_forward(width = {WIDTH})"), gated=(lambda D, E: Joint(D, E, True), f"joint_feed_forward_gated(width = {WIDTH})"), linear_last=(Linear, "linear_last()"))         # without attention
+# without attention
+ALONE = dict(joint=(Joint, f"joint_feed_forward(width = {WIDTH})"), linear_last=(Linear, "linear_last()"),
+             gated=(lambda D, E: Joint(D, E, gated=True), f"joint_feed_forward_gated(width = {WIDTH})"))
 def operator(op, D, E): return ALONE[op][0](D, E) if op in ALONE else Cross(D, E, op)
 
 
