@@ -17,6 +17,8 @@ const char *ast_kind_name(AstKind k) {
   return k < AST_COUNT ? names[k] : "?";
 }
 
+bool ast_selects(const Ast *a) { return a->kind >= AST_SEL_LIST && a->kind <= AST_SEL_SPREAD; }
+
 const Ast *ast_kid(const Ast *a, AstKind k) {
   for (int i = 0; i < a->nkid; i++)
     if (a->kid[i] && a->kid[i]->kind == k) return a->kid[i];

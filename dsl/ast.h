@@ -33,6 +33,7 @@ struct Ast {
 enum { MOST_FORMALS = 200 };   // arguments that an op, a fn or a tap may have
 
 const char *ast_kind_name(AstKind k);
+bool ast_selects(const Ast *a);               // is it a layer selector, SEL_*?
 const Ast *ast_kid(const Ast *a, AstKind k);   // the first of this kind, or NULL
 void ast_print(const Ast *a, Buf *out);   // complete and deterministic: what --emit=tree shows
 

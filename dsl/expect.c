@@ -18,7 +18,7 @@ typedef struct Expected {
 // After token `before`, where `expects` could stand, the text says it all.
 typedef struct Hint {
   int before, expects;
-  enum { ANYWHERE, IN_CONNECT, ALONE } when;   // ALONE: nothing else could stand there
+  enum { ANYWHERE, IN_CONNECT, IN_ADAPT, ALONE } when;   // ALONE: nothing else could stand there
   const char *text;
 } Hint;
 
@@ -49,6 +49,10 @@ static const Hint hints[] = {
   {'[', T_SPREAD, IN_CONNECT, "a layer selector such as [every 2], [4, 8], [4..16 step 4], [all], [last] or [spread]"},
   {']', T_ARROW, IN_CONNECT, "'->' and the model to add to"},
   {']', T_WITH, IN_CONNECT, "'with' and an op, such as with cross_attention(heads = 4)"},
+  {T_NAME, T_STRING, IN_ADAPT, "which products, such as \"*.q_proj\", .{q_proj, v_proj} or [every 2], or 'with' and an op, such as with lora(rank = 8)"},
+  {'.', T_NAME, IN_ADAPT, "the products to adapt, such as q_proj or {q_proj, v_proj}"},
+  {'[', T_SPREAD, IN_ADAPT, "a layer selector such as [every 2], [4, 8], [4..16 step 4], [all] or [last]"},
+  {']', T_WITH, IN_ADAPT, "'with' and an op, such as with lora(rank = 8)"},
   {T_NAME, '(', ALONE, "the arguments in parentheses, such as (heads = 4) or ()"},
   {T_NAME, '[', ALONE, "its shape in brackets, such as [N, D]"},
   {T_NAME, T_FOR, ALONE, "'for' and the architectures it serves, such as for \"MyModelForCausalLM\""},
@@ -125,8 +129,8 @@ static void drop(Expected *e, const int *codes, int n) {
 static const char *find_hint(const Parse *ps, const Expected *e) {
   for (size_t i = 0; i < sizeof hints / sizeof *hints; i++) {
     const Hint *h = &hints[i];
-    bool here = h->when == ANYWHERE || (h->when == ALONE ? e->total == 1 : ps->in_connect);
-    if (here && h->before == ps->prev.kind && e->has[h->expects] && !e->has['+']) return h->text;
+    bool in[] = {[ANYWHERE] = true, [IN_CONNECT] = ps->in_connect, [IN_ADAPT] = ps->in_adapt, [ALONE] = e->total == 1};
+    if (in[h->when] && h->before == ps->prev.kind && e->has[h->expects] && !e->has['+']) return h->text;
   }
   return NULL;
 }

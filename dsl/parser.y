@@ -89,7 +89,7 @@ static Ast *unary(Parse *ps, Loc loc, const char *op, Ast *x) { return ADD(with_
 %right '^'
 
 %type <ast> decls decl anchor augment said use model tune adapt connect train eval op fn arch
-%type <ast> layers_of picked selector exprs settings setting keys tokenizer init_opt init rules rule
+%type <ast> adapted products product_list product layers_of picked layers_in selector exprs settings setting keys tokenizer init_opt init rules rule
 %type <ast> formals formal_list formal one_formal type_default dims dims_opt result body block stmts stmt params param
 %type <ast> sections section config items item names ignored strings prefixes embed layers tap head served
 %type <ast> expr primary postfix string call args arg_list arg list
@@ -121,14 +121,25 @@ init_opt: %empty %prec NOTHING_MORE { $$ = NULL; } | init;
 
 tune: TUNE NAME %prec NOTHING_MORE { $$ = NAMED(TUNE, @$, $2, @2); }
   | TUNE NAME strings { $$ = ADOPT(NAMED(TUNE, @$, $2, @2), $3); };
-adapt: ADAPT NAME WITH call { $$ = ADD(NAMED(ADAPT, @$, $2, @2), $4); }
-  | ADAPT NAME strings WITH call { $$ = ADOPT(ADD(NAMED(ADAPT, @$, $2, @2), $5), $3); };
+adapt: ADAPT NAME adapted WITH call { $$ = ADOPT(ADD(NAMED(ADAPT, @$, $2, @2), $5), $3); };
+adapted: %empty { $$ = NEW(BLOCK, @$); }
+  | strings
+  | layers_in { $$ = ADD(NEW(BLOCK, @$), $1); }
+  | '.' products { $$ = $2; }
+  | '.' products layers_in { $$ = ADD($2, $3); };
+products: product { $$ = ADD(NEW(BLOCK, @$), $1); }
+  | '{' product_list comma_opt '}' { $$ = $2; }
+  | '{' error '}' { $$ = NEW(BLOCK, @$); yyerrok; };
+product_list: product { $$ = ADD(NEW(BLOCK, @$), $1); }
+  | product_list ',' product { $$ = ADD($1, $3); };
+product: NAME { $$ = NAMED(NAME, @1, $1, @1); };
 
 connect: CONNECT layers_of ARROW layers_of WITH call { $$ = ADD(ADD(ADD(NEW(CONNECT, @$), $2), $4), $6); };
 layers_of: picked
   | picked '.' NAME { $$ = ADD($1, NAMED(NAME, @3, $3, @3)); $$->loc = @$; };
-picked: NAME '[' selector ']' { $$ = ADD(NAMED(LAYERS, @$, $1, @1), $3); }
-  | NAME '[' error ']' { $$ = ADD(NAMED(LAYERS, @$, $1, @1), NEW(SEL_ALL, @$)); yyerrok; };
+picked: NAME layers_in { $$ = ADD(NAMED(LAYERS, @$, $1, @1), $2); };
+layers_in: '[' selector ']' { $$ = $2; }
+  | '[' error ']' { $$ = NEW(SEL_ALL, @$); yyerrok; };
 selector: exprs { $1->kind = AST_SEL_LIST; $$ = $1; }
   | expr DOTDOT expr { $$ = ADD(ADD(ADD(NEW(SEL_RANGE, @$), $1), $3), NULL); }
   | expr DOTDOT expr STEP expr { $$ = ADD(ADD(ADD(NEW(SEL_RANGE, @$), $1), $3), $5); }

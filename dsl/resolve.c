@@ -239,6 +239,21 @@ static void check_applied(Check *c, const Ast *decl, const Ast *call) {
   }
 }
 
+// ---- layers
+
+// Selectors know numbers only: a name in one is a misspelt word. two_sides: spread is one of them.
+static void check_selector(Check *c, const Ast *a, bool two_sides) {
+  if (a->kind == AST_NAME) {
+    static const char *const known[] = {"every", "all", "last", "spread"};
+    Near near = near_to(c, a->name);
+    for (int i = 0; i < 3 + two_sides; i++) near_offer(&near, known[i]);
+    diag_error(c->d, a->loc, "'%s' means nothing in a layer selector, expected numbers, every N, all%s%s", a->name, two_sides ? ", last or spread" : " or last",
+               did_you_mean(c, near));
+  }
+  for (int i = 0; i < a->nkid; i++)
+    if (a->kid[i]) check_selector(c, a->kid[i], two_sides);
+}
+
 // ---- tune, adapt
 
 // What either is of: a model that has weights.
@@ -251,26 +266,21 @@ static void check_weights_of(Check *c, const Ast *decl) {
   diag_note(c->d, model->name_loc, "it is declared here");
 }
 
-// Selectors know numbers only: a name in one is a misspelt word.
-static void check_selector(Check *c, const Ast *a) {
-  if (a->kind == AST_NAME) {
-    static const char *const known[] = {"every", "all", "last", "spread"};
-    Near near = near_to(c, a->name);
-    for (int i = 0; i < 4; i++) near_offer(&near, known[i]);
-    diag_error(c->d, a->loc,
-               "'%s' means nothing in a layer selector, expected numbers, every N, all, last or spread%s", a->name,
-               did_you_mean(c, near));
-  }
-  for (int i = 0; i < a->nkid; i++)
-    if (a->kid[i]) check_selector(c, a->kid[i]);
+// The layers of an adapt, where it says which: the last kid.
+static void check_adapt(Check *c, const Ast *adapt) {
+  const Ast *last = adapt->kid[adapt->nkid - 1];
+  check_weights_of(c, adapt);
+  if (ast_selects(last)) check_selector(c, last, false);
+  if (last->kind == AST_SEL_SPREAD) diag_error(c->d, last->loc, "there is no other side whose layers spread could count; expected layers such as [every 2], [4, 8] or [all]");
+  check_applied(c, adapt, adapt->kid[0]);
 }
 
 static void check_connect(Check *c, const Ast *connect) {
   const Ast *from = connect->kid[0], *to = connect->kid[1], *call = connect->kid[2];
   check_model_name(c, from);
   check_model_name(c, to);
-  check_selector(c, from->kid[0]);
-  check_selector(c, to->kid[0]);
+  check_selector(c, from->kid[0], true);
+  check_selector(c, to->kid[0], true);
   if (to->nkid > 1)
     diag_error(c->d, to->kid[1]->loc, "'.%s' stands at the side that is added to: a tap is of the layers that are read",
                to->kid[1]->name);
@@ -342,7 +352,7 @@ static void check_decl(Check *c, const Ast *a) {
     case AST_ANCHOR: case AST_AUGMENT: check_said(c, a); break;
     case AST_MODEL: check_model(c, a), check_said(c, a); break;
     case AST_TUNE: check_weights_of(c, a); break;
-    case AST_ADAPT: check_weights_of(c, a), check_applied(c, a, a->kid[0]); break;
+    case AST_ADAPT: check_adapt(c, a); break;
     case AST_CONNECT: check_connect(c, a); break;
     case AST_TRAIN: case AST_EVAL: check_settings(c, a); break;
     case AST_OP: check_op(c, a); break;

@@ -78,16 +78,17 @@ static int classify(const Parse *ps, const Token *t) {
     if (!strcmp(words[i].text, t->val.text)) w = &words[i];
   if (!w) return T_NAME;
   int next = ps->next.kind;
+  bool selects = ps->in_connect || ps->in_adapt;
   bool binds = next == '=' || (next == '[' && w->kind != T_REQUIRE);
   switch (w->class) {
     case CLASS_RESERVED: return w->kind;
-    case CLASS_SELECTOR: return ps->in_connect && ps->last.kind == '[' ? w->kind : T_NAME;
+    case CLASS_SELECTOR: return selects && ps->last.kind == '[' ? w->kind : T_NAME;
     case CLASS_DECL:
       if (!ends_something(ps->last.kind))   // cut short: the line above was not finished
         return token_begins_line(ps, t->loc, true) && decl_fits(w->kind, next) ? w->kind : T_NAME;
       return !ps->nopen || decl_fits(w->kind, next) ? w->kind : T_NAME;
     default:
-      if (w->kind == T_WITH ? !ps->in_connect && !ps->in_adapt : w->kind == T_STEP && !ps->in_connect) return T_NAME;
+      if ((w->kind == T_WITH || w->kind == T_STEP) && !selects) return T_NAME;
       return ends_something(ps->last.kind) && !binds ? w->kind : T_NAME;
   }
 }

@@ -6,8 +6,14 @@
 #include "dsl/base/glob.h"
 #include "runtime/core/core.h"
 
-static int patterns(const Adapt *a) { return a->decl->nkid - 1; }
 static const Ast *pattern(const Adapt *a, int i) { return a->decl->kid[1 + i]; }
+
+// The layers that a declaration selects; an error leaves it without any.
+static void select_layers(Build *b, MInst *m, Adapt *a) {
+  a->in = ARENA_ARRAY(b->a, bool, m->pub->blocks + 1), a->met = ARENA_ARRAY(b->a, bool, m->pub->blocks + 1);
+  m->erred |= spec_told(b->spec, a->sel->loc) || !layers_select(b, a->sel, m, &a->layers);
+  for (int i = 0; i < a->layers.n; i++) a->in[a->layers.v[i]] = true;
+}
 
 void adapts_find(Build *b) {
   const Ast *file = b->spec->file;
@@ -17,7 +23,10 @@ void adapts_find(Build *b) {
     if (at < 0) continue;
     MInst *m = &b->model[at];
     Adapt a = {.decl = d, .op = spec_told_syntax(b->spec, d->loc) ? NULL : usable_op(b, d->kid[0])};
+    a.sel = ast_selects(d->kid[d->nkid - 1]) ? d->kid[d->nkid - 1] : NULL;
+    a.npattern = d->nkid - 1 - (a.sel != NULL);
     a.found = ARENA_ARRAY(b->a, bool, d->nkid);
+    if (a.sel) select_layers(b, m, &a);
     ARENA_PUSH(b->a, m->adapt, m->nadapt, m->capadapt, a);
     m->erred |= !a.op;
   }
@@ -29,13 +38,27 @@ static const char *module_of(const Build *b, const char *tensor) {
   return n > end && !strcmp(tensor + n - end, ".weight") ? arena_strndup(b->a, tensor, n - end) : tensor;
 }
 
+static const char *last_word(const char *s) {
+  size_t n = strlen(s);
+  while (n && s[n - 1] != '.' && s[n - 1] != '*') n--;
+  return s + n;
+}
+
+static bool fits(const Build *b, const Ast *p, const Met *t) {
+  const char *module = module_of(b, t->tensor);
+  return p->kind == AST_NAME ? !strcmp(p->name, last_word(module)) : glob_matches(p->str, t->tensor) || glob_matches(p->str, module);
+}
+
 // Does a pattern of a name t? *k: the first that does. Without patterns, every frozen product of a block is meant but exact ones: routers', which are no Linear in
 // transformers, so that PEFT adapts none.
 static bool names_it(const Build *b, const Adapt *a, const Met *t, int *k) {
-  for (*k = 0; *k < patterns(a); ++*k)
-    if (glob_matches(pattern(a, *k)->str, t->tensor) || glob_matches(pattern(a, *k)->str, module_of(b, t->tensor))) return true;
-  return *k = 0, !patterns(a);
+  for (*k = 0; *k < a->npattern; ++*k)
+    if (fits(b, pattern(a, *k), t)) return true;
+  return *k = 0, !a->npattern;
 }
+
+// Is a product of the block that is being made, or of none, meant by a's layers?
+static bool in_layers(const Ev *ev, const Adapt *a) { return !a->sel || (ev->under && a->in[ev->layer]); }
 
 void adapt_meets(Ev *ev, const char *tensor, const char *canonical) {
   MInst *m = ev->m;
@@ -118,9 +141,10 @@ NodeId adapt_product(Ev *ev, NodeId x, NodeId w, NodeId y, bool exact) {
   for (int i = 0, k; i < m->nadapt; i++) {
     const Adapt *a = &m->adapt[i];
     if (!spend(ev, a->decl->loc, 1 + a->decl->nkid / 8)) return y;
-    if (!names_it(ev->b, a, t, &k) || (!patterns(a) && (tuned || exact || !ev->under))) continue;
+    if (!in_layers(ev, a) || !names_it(ev->b, a, t, &k) || (!a->npattern && (tuned || exact || !ev->under))) continue;
     a->found[k] = true;
-    Loc loc = patterns(a) ? pattern(a, k)->loc : a->decl->loc;
+    if (a->sel) a->met[ev->layer] = true;
+    Loc loc = a->npattern ? pattern(a, k)->loc : a->decl->loc;
     if (tuned) fail_at(ev->b, loc, "'%s' of model '%s' is tuned: 'adapt' is for products whose weights stay as they are", t->tensor, m->pub->name);
     else if (!ev->under) fail_at(ev->b, loc, "'%s' of model '%s' stands outside of its blocks, whose products 'adapt' adds to", t->tensor, m->pub->name);
     else if (by && fail_at(ev->b, loc, "'%s' of model '%s' is adapted twice", t->tensor, m->pub->name)) diag_note(ev->b->d, by->decl->loc, "the first time here");
@@ -130,12 +154,6 @@ NodeId adapt_product(Ev *ev, NodeId x, NodeId w, NodeId y, bool exact) {
 }
 
 // ---- what patterns did not find
-
-static const char *last_word(const char *s) {
-  size_t n = strlen(s);
-  while (n && s[n - 1] != '.' && s[n - 1] != '*') n--;
-  return s + n;
-}
 
 // What the products of a model's blocks are called, by the last word of their names, each once; *near: the pattern of `word`, where it is one of them, or the word nearest to it.
 static const char *product_words(Build *b, const MInst *m, const char *word, const char **near) {
@@ -157,23 +175,38 @@ static const char *product_words(Build *b, const MInst *m, const char *word, con
 }
 
 static void check_pattern(Build *b, const MInst *m, const Adapt *a, int k) {
-  const Ast *p = patterns(a) ? pattern(a, k) : a->decl;
-  const char *near, *words = product_words(b, m, patterns(a) ? last_word(module_of(b, p->str)) : "", &near);
-  for (int i = 0, first; patterns(a) && i < m->nmet; i++)
+  const Ast *p = a->npattern ? pattern(a, k) : a->decl;
+  const char *word = !a->npattern ? "" : p->kind == AST_NAME ? p->name : last_word(module_of(b, p->str));
+  const char *near, *words = product_words(b, m, word, &near), *where = a->sel ? " in these layers" : "";
+  if (p->kind == AST_NAME && near && !strcmp(last_word(near), word)) near = NULL;      // its blocks have it, but not these layers'
+  const char *text = arena_printf(b->a, p->kind == AST_NAME ? "'%s'" : "\"%s\"", p->kind == AST_NAME ? p->name : p->str);
+  for (int i = 0, first; a->npattern && i < m->nmet; i++)
     if (!m->met[i].product && names_it(b, a, &m->met[i], &first) && first == k) {
-      fail_at(b, p->loc, "\"%s\" fits '%s' of model '%s', which no product reads: 'adapt' adds to products, of which its blocks have %s", p->str, m->met[i].tensor,
-              m->pub->name, words);
+      fail_at(b, p->loc, "%s fits '%s' of model '%s', which no product reads: 'adapt' adds to products, of which its blocks have %s", text, m->met[i].tensor, m->pub->name,
+              words);
       return;
     }
   if (a->found[k]) return;
-  if (!patterns(a)) fail_at(b, p->loc, "the blocks of model '%s' that are read have no product to adapt", m->pub->name);
+  if (!a->npattern) fail_at(b, p->loc, "the blocks of model '%s' that are read have no product to adapt%s", m->pub->name, where);
   else
-    fail_at(b, p->loc, "no product of model '%s' that is read is called like \"%s\"%s%s%s; those of its blocks end in %s", m->pub->name, p->str,
-            near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "", words);
+    fail_at(b, p->loc, "no product of model '%s' that is read is called %s%s%s%s%s%s; those of its blocks end in %s", m->pub->name, p->kind == AST_NAME ? "" : "like ", text,
+            where, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "", words);
+}
+
+// A layer that was listed by its number has something to adapt; what every, all or a range select may have layers that have not.
+static void check_listed(Build *b, const MInst *m, const Adapt *a) {
+  for (int i = 0; i < a->layers.n && a->sel->kind == AST_SEL_LIST; i++)
+    if (!a->met[a->layers.v[i]])
+      fail_at(b, a->sel->kid[i]->loc, "layer %d of model '%s' has no such product that is read%s", a->layers.v[i], m->pub->name,
+              a->layers.v[i] ? "" : " (layer 0 is the embedding output)");
 }
 
 void check_adapts(Build *b, MInst *m) {
   if (!m->sound || m->erred) return;
-  for (int i = 0; i < m->nadapt; i++)
-    for (int k = 0; k < (patterns(&m->adapt[i]) ? patterns(&m->adapt[i]) : 1); k++) check_pattern(b, m, &m->adapt[i], k);
+  for (int i = 0; i < m->nadapt; i++) {
+    const Adapt *a = &m->adapt[i];
+    int errors = b->d->errors;
+    for (int k = 0; k < (a->npattern ? a->npattern : 1); k++) check_pattern(b, m, a, k);
+    if (a->sel && b->d->errors == errors) check_listed(b, m, a);
+  }
 }

@@ -1,95 +1,12 @@
-// Layer maps: selectors to layers, the two sides paired in order, and no way round in a circle.
+// Layer maps: the two sides' layers paired in order, and no way round in a circle.
 #include <string.h>
 
 #include "build/ctx.h"
 #include "runtime/core/core.h"
 
-typedef struct Layers {
-  int *v;
-  int n, cap;
-} Layers;
-
 static MInst *model_named(const Build *b, const char *name) {
   int i = map_find(&b->models, name);
   return i < 0 ? NULL : &b->model[i];
-}
-
-static bool whole(Build *b, const Ast *e, const char *what, int64_t *out) {
-  Ev ev = {.b = b};
-  Value v = eval(&ev, NULL, e);
-  if (v.kind == V_POISON) return false;
-  if (v_whole(&v, out)) return true;
-  fail_at(b, e->loc, "%s is a whole number; found %s", what, v_text(&ev, &v));
-  return false;
-}
-
-// The distance between layers: every …, step ….
-static bool distance(Build *b, const Ast *e, const MInst *m, int64_t *out) {
-  if (!whole(b, e, "a distance between layers", out)) return false;
-  if (*out >= 1 && *out <= m->pub->blocks) return true;
-  if (fail_at(b, e->loc, "expected a distance between layers from 1 to the %lld block%s of model '%s'; found %lld", (long long)m->pub->blocks,
-              plural(m->pub->blocks), m->pub->name, (long long)*out))
-    note_model(b, m);
-  return false;
-}
-
-// A layer; false after an error.
-static bool layer(Build *b, const Ast *e, const MInst *m, int64_t *out) {
-  if (!whole(b, e, "a layer", out)) return false;
-  if (*out >= 0 && *out <= m->pub->blocks) return true;
-  if (fail_at(b, e->loc, "no layer %lld in model '%s': it has %lld block%s (layer 0 is the embedding output%s)",
-              (long long)*out, m->pub->name, (long long)m->pub->blocks, plural(m->pub->blocks), *out < 0 ? ", [last] the last" : ""))
-    note_model(b, m);
-  return false;
-}
-
-static void add(Build *b, Layers *l, int64_t k) { ARENA_PUSH(b->a, l->v, l->n, l->cap, (int)k); }
-
-// All selectors but spread, which waits for the other side.
-static bool select_layers(Build *b, const Ast *sel, const MInst *m, Layers *out) {
-  int64_t L = m->pub->blocks, x, y, step = 1;
-  bool ok = true;
-  switch (sel->kind) {
-    case AST_SEL_LIST:
-      for (int i = 0; i < sel->nkid; i++) {
-        if (layer(b, sel->kid[i], m, &x)) add(b, out, x);
-        else ok = false;
-      }
-      return ok;
-    case AST_SEL_RANGE:
-      ok = layer(b, sel->kid[0], m, &x);
-      ok = layer(b, sel->kid[1], m, &y) && ok;
-      if (sel->nkid > 2 && sel->kid[2]) ok = distance(b, sel->kid[2], m, &step) && ok;
-      if (!ok) return false;
-      if (y < x) {
-        fail_at(b, sel->loc, "this range is empty: it runs from %lld to %lld", (long long)x, (long long)y);
-        return false;
-      }
-      for (int64_t k = x; k <= y; k += step) add(b, out, k);
-      return true;
-    case AST_SEL_EVERY:
-      if (!distance(b, sel->kid[0], m, &step)) return false;
-      for (int64_t k = step; k <= L; k += step) add(b, out, k);
-      return true;
-    case AST_SEL_ALL:
-      for (int64_t k = 1; k <= L; k++) add(b, out, k);
-      return true;
-    case AST_SEL_LAST: add(b, out, L); return true;
-    default: return false;
-  }
-}
-
-// n layers, evenly: floor(L * (i + 1) / n).
-static bool spread(Build *b, const Ast *sel, const MInst *m, int n, Layers *out) {
-  int64_t L = m->pub->blocks;
-  if (n > L) {
-    if (fail_at(b, sel->loc, "%d layer%s cannot be spread over the %lld block%s of model '%s'", n, plural(n), (long long)L,
-                plural(L), m->pub->name))
-      note_model(b, m);
-    return false;
-  }
-  for (int i = 0; i < n; i++) add(b, out, L * (i + 1) / n);
-  return true;
 }
 
 static void add_connection(Build *b, Conn c, const MInst *from, int k, const MInst *to, int j) {
@@ -132,14 +49,14 @@ static bool pair(Build *b, const Ast *decl, MInst *const m[2]) {
   for (int i = 0; i < 2; i++) {
     spreads[i] = side[i]->kid[0]->kind == AST_SEL_SPREAD;
     if (!m[i] || !m[i]->counted) ok = false;
-    else if (!spreads[i]) ok = select_layers(b, side[i]->kid[0], m[i], &l[i]) && ok;
+    else if (!spreads[i]) ok = layers_select(b, side[i]->kid[0], m[i], &l[i]) && ok;
   }
   bool wants_tap = side[0]->nkid > 1 && m[0] && m[0]->counted;
   if (wants_tap && !(c.tap = arch_find_tap(b, m[0], side[0]->kid[1]))) ok = false;
   if (c.tap && (c.tap->kid[0]->nkid != 2 || spec_told(b->spec, c.tap->kid[0]->loc))) c.op = NULL;
   if (!ok || (spreads[0] && spreads[1])) return false;     // the latter was told
   for (int i = 0; i < 2; i++)
-    if (spreads[i] && !spread(b, side[i]->kid[0], m[i], l[1 - i].n, &l[i])) return false;
+    if (spreads[i] && !layers_spread(b, side[i]->kid[0], m[i], l[1 - i].n, &l[i])) return false;
   if (l[0].n != l[1].n) {
     fail_at(b, decl->loc,
             "%d layer%s of model '%s' cannot meet %d of model '%s': expected as many on both sides (one side may say "

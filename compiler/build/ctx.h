@@ -58,9 +58,17 @@ struct Scope {
 typedef struct Lack {          // a config key that is missing though it is needed
   const char *key, *must;      // must: what it has to be, as the arch's text requires it; NULL
 } Lack;
+typedef struct Layers {        // what a selector stands for, in its order
+  int *v;
+  int n, cap;
+} Layers;
 typedef struct Adapt {         // an adapt declaration
   const Ast *decl, *op;        // op NULL: there is none to apply, which was told
+  const Ast *sel;              // which layers' blocks it is for; NULL: all
+  int npattern;
   bool *found;                 // by pattern, or of all: a product was
+  Layers layers;               // with sel, those
+  bool *in, *met;              // and by layer: is it one of them; does its block have such a product
 } Adapt;
 typedef struct Met {           // a weight of a model that is adapted
   const char *tensor, *module; // its name in the file; without the .weight it ends in, by the arch's first prefix: what transformers calls the product
@@ -296,6 +304,10 @@ NodeId arch_head(Ev *ev, MInst *m, NodeId x);
 // ---- load.c
 const char *spec_file(const Build *b);                       // the spec's path
 void models_load(Build *b);
+
+// ---- layers.c
+bool layers_select(Build *b, const Ast *sel, const MInst *m, Layers *out);        // all selectors but spread; false after an error
+bool layers_spread(Build *b, const Ast *sel, const MInst *m, int n, Layers *out); // n layers, evenly: floor(L * (i + 1) / n); likewise
 
 // ---- connect.c, op.c
 void connections_make(Build *b);

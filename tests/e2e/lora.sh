@@ -43,6 +43,23 @@ build moved.calm -o moved_app
 "$CALMC" draw moved.calm -o drawn.svg 2>err || fail "draw: $(cat err)"
 sed -n 's/^<div class="drawn">//; /^<svg xmlns/,/^<\/svg>/p' moved.run/report.html | cmp - drawn.svg || fail "an adapter is at another layer than calmc draw's"
 
+# --- products by the last word of their names, in the layers that are selected; the same parameters as by patterns
+of() {
+  printf 'anchor base = "base"\n%s\n' "$1" >of.calm
+  build of.calm -o of_app
+  ./of_app info | grep -o 'base\.[a-z_.0-9]*_proj.lora_A' | sed 's/^base.model.layers.//; s/.lora_A$//; s/self_attn.//; s/mlp.//' | paste -sd ' ' -
+}
+same() { [ "$(of "$1")" = "$2" ] || fail "$1 adapts $(of "$1"), expected $2"; }
+same 'adapt base.{q_proj, v_proj}[all] with lora(rank = 4)' '0.q_proj 0.v_proj 1.q_proj 1.v_proj 2.q_proj 2.v_proj 3.q_proj 3.v_proj'
+same 'adapt base.{q_proj, v_proj,} with lora(rank = 4)' "$(of 'adapt base "*.q_proj", "*.v_proj" with lora(rank = 4)')"
+same 'adapt base.up_proj[every 3] with lora(rank = 4)  adapt base.q_proj[2, 4] with lora(rank = 4)' '1.q_proj 2.up_proj 3.q_proj'
+same 'adapt base[last] with lora(rank = 4)' '3.q_proj 3.k_proj 3.v_proj 3.o_proj 3.gate_proj 3.up_proj 3.down_proj'
+{ echo 'anchor base = "base"'; echo 'adapt base.{q_proj, v_proj, down_proj}[all] with lora(rank = 4, alpha = 8)'; sed -n '/o_proj/,$p' llama.calm; } >named.calm
+build named.calm -o named
+./named score $p --params llama.theta.safetensors --data rows.jsonl --out named.st 2>err || fail "score: $(cat err)"
+./llama score $p --params llama.theta.safetensors --data rows.jsonl --out patterns.st 2>err || fail "score: $(cat err)"
+"$STCMP" named.st patterns.st --key '*.logits' --exact || fail "products called by name are others than by patterns"
+
 # --- a text model beside a vision tower is a part of another in transformers, whatever the file calls it, and its products are called so
 cp -r "$root/tests/parity/families/gemma3_b" seeing
 sed -i 's/Gemma3ForCausalLM/Gemma3ForConditionalGeneration/' seeing/config.json
@@ -105,7 +122,8 @@ done
 
 # --- what a pattern fits
 none() {
-  printf 'anchor base = "base"\nadapt base %s with lora(rank = 4)\n' "$2" >none.calm
+  case $2 in .* | \[*) at=base ;; *) at='base ' ;; esac
+  printf 'anchor base = "base"\nadapt %s%s with lora(rank = 4)\n' "$at" "$2" >none.calm
   expect 1 "$1" "$CALMC" build none.calm -o never
 }
 none 'did you mean .q_proj.?; those of its blocks end in q_proj, k_proj' '"*.qproj"'
@@ -113,6 +131,12 @@ none 'is called like "\*.w_proj.weight"' '"*.w_proj.weight"'
 none 'fits .model.layers.0.input_layernorm.weight. of model .base., which no product reads' '"*norm*"'
 none 'stands outside of its blocks' '"lm_head"'
 none 'is adapted twice' '"*.q_proj" with lora(rank = 2) adapt base "*.layers.0.*.q_proj"'
+none "is called 'qproj'; did you mean 'q_proj'" '.{v_proj, qproj}'
+none "is called 'lm_head' in these layers" '.lm_head[all]'
+none 'stands outside of its blocks' '.lm_head'
+none 'layer 0 of model .base. has no such product that is read (layer 0 is the embedding output)' '.q_proj[1, 0]'
+none 'no layer 5 in model .base.: it has 4 blocks' '.q_proj[5]'
+none 'is adapted twice' '[1] with lora(rank = 2) adapt base.q_proj[every 1]'
 none 'is tuned' '"*.q_proj" with lora(rank = 2) tune base "*.q_proj.*" adapt base "*.v_proj"'
 
 # --- what cannot be
