@@ -93,7 +93,7 @@ static Footprint training_footprint(const Training *t, int64_t cap) {
   const Engine *en = t->a->en;
   TrainSettings s = *t->s;
   s.tokens_cap = cap;
-  int64_t at_a_time = settings_step_tokens(&s);
+  int64_t at_a_time = settings_step_tokens(&s, t->look ? feed_longest_of_all(t->look) : 0);
   Shape step = t->look ? shape_of_data(t->a->models, t->look, at_a_time, s.shuffle) : shape_of_text(t->a->models, at_a_time);
   Shape held = t->held ? shape_of_data(t->a->models, t->held, cap, false) : shape_of_text(t->a->models, cap);
   Load l = {.training = true, .tables = t->held ? -1 : step.tables, .nstep = 1, .step = {{en->entry[t->lean ? ENTRY_LEAN : ENTRY_TRAIN], step.tokens, step.rows}}};

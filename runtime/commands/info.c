@@ -72,17 +72,20 @@ static long long number(const json_t *o, const char *key) { return json_integer_
 
 // ---- memory
 
-// Steps of a data file where there is one, of any text otherwise; *data: what its rows take.
-static bool shape_of(const App *a, const SettingFiles *files, int64_t cap, bool shuffled, Shape *s, int64_t *data, RtError *e) {
+// Steps of at most *cap tokens of data files where there are some, of any text otherwise; *data: what their rows take. set: of a training, whose steps may be smaller
+// (*cap then), else NULL.
+static bool shape_of(const App *a, const SettingFiles *files, const TrainSettings *set, int64_t *cap, Shape *s, int64_t *data, RtError *e) {
   *data = 0;
-  if (!files->n) return *s = shape_of_text(a->models, cap), true;
+  if (!files->n && set) *cap = settings_step_tokens(set, 0);
+  if (!files->n) return *s = shape_of_text(a->models, *cap), true;
   int64_t before = rt_resident();
   DataFile *f = data_open_all(files->of, files->n, e);
   Data *d = f ? feed_look(a->models, f, e) : NULL;
   if (!d) return data_close(f), false;
   if (!data_whole(d)) rt_note("%s: looked at %lld of its %lld rows, spread evenly", data_path(f), (long long)d->looked, (long long)d->of);
   if (rt_resident() > before) *data = rt_resident() - before;
-  *s = shape_of_data(a->models, d, cap, shuffled);
+  if (set) *cap = settings_step_tokens(set, feed_longest_of_all(d));
+  *s = shape_of_data(a->models, d, *cap, set && set->shuffle);
   feed_looked(f, d), data_close(f);
   return true;
 }
@@ -142,7 +145,7 @@ static bool add_eval(const Info *in, json_t *m, RtError *e) {
   options_free(&eval);
   const char *path = json_string_value(json_object_get(json_array_get(a->prog->evals, 0), "data"));
   const SettingFiles spec = {.n = path != NULL, .of = {{.path = path}}};
-  if (!shape_of(a, text_of(in, &spec), cap, false, &s, &data, e)) return false;
+  if (!shape_of(a, text_of(in, &spec), NULL, &cap, &s, &data, e)) return false;
   json_object_set_new(m, "eval", command_json(a, &(Load){.tables = s.tables, .nstep = 1, .step = {{a->en->entry[ENTRY_LOSS], s.tokens, s.rows}}}, cap, data));
   shape_free(&s);
   return true;
@@ -155,11 +158,12 @@ static bool add_train(const Info *in, json_t *m, RtError *e) {
   int64_t data, held;
   if (a->en->entry[ENTRY_TRAIN] < 0 || !a->prog->nparam) return true;
   set.tokens_cap = opt_int(in->o->info_cap, set.tokens_cap);
-  if (!shape_of(a, text_of(in, &set.data), settings_step_tokens(&set), set.shuffle, &s, &data, e)) return false;
-  if (!shape_of(a, held_of(in), set.tokens_cap, false, &look, &held, e)) return shape_free(&s), false;
+  int64_t cap = set.tokens_cap, cap_held = cap;
+  if (!shape_of(a, text_of(in, &set.data), &set, &cap, &s, &data, e)) return false;
+  if (!shape_of(a, held_of(in), NULL, &cap_held, &look, &held, e)) return shape_free(&s), false;
   Load l = {.training = true, .tables = s.tables, .nstep = 1, .step = {{a->en->entry[ENTRY_TRAIN], s.tokens, s.rows}}};
   if (set.validate.n) l.step[l.nstep++] = (StepLoad){a->en->entry[ENTRY_LOSS], look.tokens, look.rows};
-  json_object_set_new(m, "train", command_json(a, &l, settings_step_tokens(&set), size_sum(data, held)));
+  json_object_set_new(m, "train", command_json(a, &l, cap, size_sum(data, held)));
   shape_free(&s), shape_free(&look);
   return true;
 }

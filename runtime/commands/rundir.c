@@ -39,13 +39,36 @@ static void look_aside(RunDir *r) {
   r->aside = NULL;
 }
 
+typedef struct Events {        // what is called as TensorBoard's events of a training are
+  const RunDir *of;
+  char one[NAME_MAX + 1], foreign[NAME_MAX + 1];       // of calm's, and not
+} Events;
+
+static void note_events(void *events, int fd, const char *name) {
+  Events *e = events;
+  (void)fd;
+  if (!events_is_name(name)) return;
+  char *path = file_join(e->of->dir, name);
+  snprintf(events_is(path) ? e->one : e->foreign, NAME_MAX + 1, "%s", name);
+  rt_free(path);
+}
+
+static Events look_events(const RunDir *r) {
+  Events e = {.of = r};
+  file_each(r->dir, note_events, &e);
+  return e;
+}
+
+enum { RUN_PARTS = 64 + NAME_MAX };
 // "last/, log.csv": what there is of a run, or "".
-static const char *list_run(const RunDir *r, char out[64]) {
+static const char *list_run(const RunDir *r, char out[RUN_PARTS]) {
+  const Events events = look_events(r);
   const struct { bool there; const char *name; } PART[] = {
-      {is_there(r->last) || was_set_aside(r), "last/"}, {is_there(r->best), "best/"}, {is_there(r->log), "log.csv"}};
+      {is_there(r->last) || was_set_aside(r), "last/"}, {is_there(r->best), "best/"}, {is_there(r->log), "log.csv"},
+      {is_there(r->report), "report.html"}, {*events.one, events.one}};
   out[0] = 0;
   for (size_t i = 0; i < sizeof PART / sizeof PART[0]; i++)
-    if (PART[i].there) snprintf(out + strlen(out), 64 - strlen(out), "%s%s", *out ? ", " : "", PART[i].name);
+    if (PART[i].there) snprintf(out + strlen(out), RUN_PARTS - strlen(out), "%s%s", *out ? ", " : "", PART[i].name);
   return out;
 }
 
@@ -79,7 +102,7 @@ static bool check_resume(const RunDir *r, RtError *e) {
 }
 
 static bool may_start(const RunDir *r, RunStart start, RtError *e) {
-  char parts[64];
+  char parts[RUN_PARTS];
   struct stat st;
   if (stat(r->dir, &st) == 0 && !S_ISDIR(st.st_mode)) return rt_fail_about(e, RT_ABOUT_RUN_DIR, "%s: expected a directory, found a file", r->dir);
   if (checkpoint_is(r->dir)) return rt_fail_about(e, RT_ABOUT_RUN_DIR, "%s: that is a checkpoint; expected the directory of a run, such as the one above it", r->dir);
@@ -89,6 +112,8 @@ static bool may_start(const RunDir *r, RunStart start, RtError *e) {
       return rt_fail_about(e, RT_ABOUT_RUN_DIR, "%s: expected a directory, found a symbolic link; it is left as it is", dirs[i]);
   if (is_there(r->report) && !report_is(r->report))
     return rt_fail_about(e, RT_ABOUT_RUN_DIR, "%s is no report of calm's, and is left as it is", r->report);
+  const Events events = look_events(r);
+  if (*events.foreign) return rt_fail_about(e, RT_ABOUT_RUN_DIR, "%s/%s is no file of calm's, and is left as it is", r->dir, events.foreign);
   switch (start) {
     case RUN_RESUME: return check_resume(r, e);
     case RUN_OVERWRITE: return made_by_calm(r, e);
@@ -122,7 +147,7 @@ static bool tidy(RunDir *r, RtError *e) {
 
 bool rundir_open(RunDir *r, const char *dir, RunStart start, RtError *e) {
   *r = (RunDir){.dir = rt_strdup(dir), .last = file_join(dir, "last"), .best = file_join(dir, "best"), .log = file_join(dir, "log.csv"), .report = file_join(dir, "report.html"), .events = rt_format("%s/" EVENTS_BEGIN "%lld" EVENTS_END, dir, (long long)time(NULL)), .frozen = file_join(dir, FROZEN_FILE), .frozen_held = file_join(dir, FROZEN_HELD_FILE)};
-  char *path = file_join(dir, ".calm.lock"), *what = rt_format("%s: another training is at work here", dir), parts[64];
+  char *path = file_join(dir, ".calm.lock"), *what = rt_format("%s: another training is at work here", dir), parts[RUN_PARTS];
   // Asked before anything is made, and again when nobody else can change it.
   look_aside(r);
   bool ok = !lock_is_held(path, what, e) && may_start(r, start, e);

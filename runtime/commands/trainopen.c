@@ -116,14 +116,13 @@ static bool check_place(const Trainer *t, const Options *o, RtError *e) {
 // Steps of the size that an optimizer step can have, where that is less than the cap.
 bool train_open_steps(Trainer *t, bool cached, RtError *e) {
   const Data *look = t->look;
-  const TrainSettings *s = &t->set;
-  int64_t cap = t->budget.cap, longest = feed_longest(look), batch = s->batch.n * s->accumulate, most = batch;
-  if (s->batch.rows) most = data_whole(look) && batch <= cap / longest ? batch * longest : cap;
+  TrainSettings s = t->set;
+  s.tokens_cap = t->budget.cap;
   t->steps = (FeedSteps){.en = t->en, .step = step_new(t->en->nstream), .entry = t->en->entry[t->budget.lean ? ENTRY_LEAN : ENTRY_TRAIN],
-                         .cap = most < cap ? most : cap, .lean = true, .file = t->data};
+                         .cap = settings_step_tokens(&s, feed_longest_of_all(look)), .lean = true, .file = t->data};
   if (cached && !frozen_begin(&t->frozen, &t->app, &t->id, t->dir.frozen, t->dir.frozen_held, e)) return false;
   if (t->frozen.cache) t->steps.frozen = t->frozen.cache, t->steps.entry = frozen_entry(t->frozen.cache);
-  return feed_room(&t->steps, longest, e);
+  return feed_room(&t->steps, feed_longest(look), e);
 }
 
 static void open_reading(Trainer *t, const Course *c, bool whole) {
@@ -282,7 +281,7 @@ bool train_check_memory(Trainer *t, const Options *o, RtError *e) {
   TrainSettings s = t->set;
   s.tokens_cap = t->budget.cap;
   frozen_choose(&t->frozen, a, o, &s, t->look, t->look_held, t->budget.lean, t->budget.left);
-  Shape step = shape_of_data(a->models, t->look, settings_step_tokens(&s), s.shuffle);
+  Shape step = shape_of_data(a->models, t->look, settings_step_tokens(&s, feed_longest_of_all(t->look)), s.shuffle);
   Shape held = t->look_held ? shape_of_data(a->models, t->look_held, s.tokens_cap, false) : shape_of_text(a->models, s.tokens_cap);
   Load l = {.training = true, .tables = t->held ? -1 : step.tables, .frozen = frozen_resident(&t->frozen)};
   l.step[l.nstep++] = (StepLoad){t->en->entry[t->budget.lean ? ENTRY_LEAN : ENTRY_TRAIN], step.tokens, step.rows};

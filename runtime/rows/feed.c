@@ -72,6 +72,8 @@ int64_t feed_longest(const Data *d) {
   return most;
 }
 
+int64_t feed_longest_of_all(const Data *d) { return data_whole(d) ? feed_longest(d) : 0; }
+
 static int64_t takes(const FeedSteps *f, const DataRow *r) { return f->whole ? r->n : row_tokens(r); }
 
 bool feed_room(FeedSteps *f, int64_t longest, RtError *e) {

@@ -17,6 +17,7 @@ Data *feed_whole(const Models *m, const DataFile *f, RtError *e);
 // Warns where rows were cut, notes where texts became windows: of all rows of the file, or of a sample, which is said.
 void feed_tell(const Models *m, const char *path, const Data *d);
 int64_t feed_longest(const Data *d);                            // most tokens a row's training takes of a stream
+int64_t feed_longest_of_all(const Data *d);                     // 0: some rows were not looked at
 
 // Rows through an entry, in steps that they share as long as they fit; a row that is longer than `cap` goes alone.
 typedef struct FeedSteps {

@@ -3,9 +3,12 @@
 
 #include <string.h>
 
+#include "runtime/files/files.h"
+
 // Fields of the messages Event, SessionLog, Summary and Summary.Value (tensorflow/core: event.proto, summary.proto).
 enum { EVENT_WALL_TIME = 1, EVENT_STEP = 2, EVENT_VERSION = 3, EVENT_SUMMARY = 5, EVENT_SESSION = 7 };
 enum { SESSION_STATUS = 1, SESSION_START = 1 };
+#define VERSION "brain.Event:2"
 enum { SUMMARY_VALUE = 1, VALUE_TAG = 1, VALUE_SIMPLE = 2 };
 enum { WIRE_VARINT = 0, WIRE_8 = 1, WIRE_LENGTH = 2, WIRE_4 = 5 };
 
@@ -15,6 +18,9 @@ bool events_is_name(const char *name) {
   size_t digits = strspn(name + n, "0123456789");
   return digits && !strcmp(name + n + digits, EVENTS_END);
 }
+
+// Behind the record's length and its checksum, the time and step 0 of the event, and the key and length of this text.
+bool events_is(const char *path) { return file_is_of(path, &(FileMark){8 + 4 + (1 + 8) + 2 + 2, VERSION, NULL}, 1); }
 
 // ---- records
 
@@ -87,7 +93,7 @@ static void put_record(Bytes *out, Bytes *event) {
 
 void events_begin(Bytes *out, double wall_time) {
   Bytes version = event(wall_time, 0), start = event(wall_time, 0);
-  put_text(&version, EVENT_VERSION, "brain.Event:2");
+  put_text(&version, EVENT_VERSION, VERSION);
   put_record(out, &version);
   put_bytes(&start, EVENT_SESSION, (const uint8_t[]){SESSION_STATUS << 3 | WIRE_VARINT, SESSION_START}, 2);
   put_record(out, &start);

@@ -11,6 +11,7 @@
 #define EVENTS_BEGIN "events.out.tfevents."
 #define EVENTS_END ".calm"
 bool events_is_name(const char *name);           // a name of calm's, its last part alone
+bool events_is(const char *path);                // begins as events_begin has it
 
 typedef struct EventScalar {
   const char *tag;             // bytes that are no UTF-8 become '?'

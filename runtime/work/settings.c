@@ -248,9 +248,10 @@ bool settings_check(const TrainSettings *s, RtError *e) {
   return s->data.n || rt_fail_about(e, RT_ABOUT_DATA, "no training data");
 }
 
-int64_t settings_step_tokens(const TrainSettings *s) {
-  int64_t batch = s->batch.n * s->accumulate;
-  return s->batch.rows || batch > s->tokens_cap ? s->tokens_cap : batch;
+int64_t settings_step_tokens(const TrainSettings *s, int64_t longest) {
+  int64_t cap = s->tokens_cap, most = s->batch.n * s->accumulate;
+  if (s->batch.rows) most = longest > 0 && most <= cap / longest ? most * longest : cap;
+  return most < cap ? most : cap;
 }
 
 // ---- to JSON and to text

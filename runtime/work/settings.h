@@ -62,7 +62,8 @@ bool settings_set(TrainSettings *s, int i, const char *text, RtError *e);
 void settings_clear(TrainSettings *s, int i);      // nobody said it
 // Is there all that a training needs?
 bool settings_check(const TrainSettings *s, RtError *e);
-int64_t settings_step_tokens(const TrainSettings *s);      // most anchor tokens computed at a time, where rows are short
+// Most anchor tokens computed at a time: those that an optimizer step can have, where that is less than the cap. longest: of the data's rows (feed_longest_of_all).
+int64_t settings_step_tokens(const TrainSettings *s, int64_t longest);
 // Paths are absolute in it.
 json_t *settings_to_json(const TrainSettings *s);
 // Row i of two: the same? And of one to another.

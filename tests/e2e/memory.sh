@@ -78,6 +78,15 @@ for app in new held; do
   near "$app: train" "$said" "${took:-0}000000"
   echo "${took}" >$app.took
 done
+# a batch of few rows is all that a step holds
+sed 's/batch = 1024 tokens/batch = 2 rows/' new.calm >few.calm
+build few.calm -o few
+rows 40 64 >even.jsonl
+said=$(./few info --json --data even.jsonl 2>/dev/null | of train peak)
+./few train --data even.jsonl --steps 4 --out few.run 2>err || fail "train: $(cat err)"
+near "few: train of 2 rows at a time" "$said" "$(sed -n 's/.*done after .*, \([0-9]*\) MB;.*/\1/p' err)000000"
+dry=$(./few train --dry-run --data even.jsonl --steps 4 2>/dev/null | sed -n 's/^memory *about \([0-9]*\) MB.*/\1/p')
+near "few: dry run" "$said" "${dry}000000"
 # held-out rows that are longer than those of training are what a step at them is of
 rows 8 16 >short.jsonl
 ./held info --json --data short.jsonl --tokens-cap 64 >info 2>/dev/null

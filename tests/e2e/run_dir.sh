@@ -110,6 +110,19 @@ mv tb/events.out.tfevents.*.calm tb/events.out.tfevents.1.calm      # as of anot
 train --steps 4 --out tb --resume
 case "$(events tb)" in 'events.out.tfevents.'[0-9]*'.calm events.out.tfevents.2.host ') ;; *) fail "events, gone on with: $(ls -A tb)" ;; esac
 [ ! -e tb/events.out.tfevents.1.calm ] && [ "$(grep -ao grad_norm tb/events.out.tfevents.*.calm | wc -l)" = 4 ] && [ "$(tail -n +2 tb/log.csv | wc -l)" = 4 ] || fail "steps in events"
+# --- events or a report that stand alone are an earlier run's; a user's file of that name is left
+mkdir ev page1 mine
+cp tb/events.out.tfevents.*.calm ev; cp tb/report.html page1; echo hi >mine/events.out.tfevents.1.calm
+for flags in '' --tensorboard; do
+  expect 1 'ev holds an earlier run: events.out.tfevents.[0-9]*.calm' ./app train --data rows.jsonl --steps 1 --out ev $flags
+  expect 1 'page1 holds an earlier run: report.html' ./app train --data rows.jsonl --steps 1 --out page1 $flags
+  for over in '' --overwrite; do
+    expect 1 'mine/events.out.tfevents.1.calm is no file of calm.s, and is left as it is' ./app train --data rows.jsonl --steps 1 --out mine $flags $over
+  done
+done
+[ "$(cat mine/events.out.tfevents.1.calm)" = hi ] && cmp -s ev/events.out.tfevents.*.calm tb/events.out.tfevents.*.calm && cmp -s page1/report.html tb/report.html || fail "a file of before was touched"
+train --steps 1 --out ev --overwrite
+[ -z "$(events ev)" ] || fail "events after --overwrite: $(ls -A ev)"
 train --steps 1 --out tb --overwrite
 [ "$(events tb)" = 'events.out.tfevents.2.host ' ] || fail "events after --overwrite: $(ls -A tb)"
 
