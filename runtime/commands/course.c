@@ -49,6 +49,9 @@ static void add_row(Course *c, const DataRow *r) {
   c->rows++, c->tokens += r->n, c->labelled += row_labelled(r);
 }
 
+// Tokens by the mean of an epoch.
+static void by_passes(CourseCount *n, const Course *c) { n->tokens = n->passes * (double)c->tokens, n->labelled = n->passes * (double)c->labelled; }
+
 static void count_epoch(Course *c) {
   Walk w;
   walk_start(&w, c);
@@ -84,15 +87,17 @@ static CourseCount count(const Course *c) {
   enum { LOOK = 1 << 22 };
   Walk w;
   CourseCount out = {0};
-  int64_t taken = 0, of_steps = 0, step = 0;
+  int64_t taken = 0, of_steps = 0, step = 0, all = 0, labelled = 0;
   bool endless = false;        // one step is too many
   walk_start(&w, c);
   const DataRow *next = walk_next(&w);
   for (; (step < s->steps || !out.epoch) && taken < LOOK && !endless; step++) {
     int64_t before = taken, tokens = 0;
-    for (; !endless && rule_takes(&c->rule, taken - before, tokens, next); endless = ++taken - before >= LOOK) tokens += next->n, next = walk_next(&w);
+    for (; !endless && rule_takes(&c->rule, taken - before, tokens, next); endless = ++taken - before >= LOOK)
+      tokens += next->n, labelled += row_labelled(next), next = walk_next(&w);
+    all += tokens;
     if (!out.epoch && taken >= c->rows) out.epoch = (double)step + (double)(c->rows - before) / (double)(taken - before);
-    if (step < s->steps) of_steps = taken;
+    if (step < s->steps) of_steps = taken, out.tokens = (double)all, out.labelled = (double)labelled;
   }
   walk_end(&w);
   out.about = endless || step < s->steps || !out.epoch;
@@ -100,13 +105,16 @@ static CourseCount count(const Course *c) {
   else if (!out.epoch) out.epoch = (double)step * (double)c->rows / (double)taken;
   out.passes = endless ? (double)s->steps / out.epoch : (double)of_steps / (double)c->rows;
   if (!endless && step < s->steps) out.passes *= (double)s->steps / (double)step;
+  if (out.about) by_passes(&out, c);
   return out;
 }
 
 static CourseCount estimate(const Course *c) {
   const TrainSettings *s = c->set;
   double epoch = (double)(c->rule.by_rows ? c->rows : c->tokens) / (double)c->rule.want;
-  return (CourseCount){.epoch = epoch, .passes = (double)s->steps / epoch, .about = true};
+  CourseCount out = {.epoch = epoch, .passes = (double)s->steps / epoch, .about = true};
+  by_passes(&out, c);
+  return out;
 }
 
 CourseCount course_count(const Course *c) { return c->exact ? count(c) : estimate(c); }

@@ -22,6 +22,7 @@ Course course_of(const TrainSettings *s, const DataFile *file, const Data *look,
 char *course_step(const TrainSettings *s);
 typedef struct CourseCount {
   double epoch, passes;        // steps of the first epoch; epochs of all steps
+  double tokens, labelled;     // of the rows that all steps take
   bool about;
 } CourseCount;
 // Rows are counted as they will be taken, in the order of these epochs; of a very long training the first four million, and what follows from these, or from a

@@ -111,7 +111,7 @@ static void say(const Trainer *t, const Rate *rate) {
   char *course = course_words(&c);
   const FrozenRun *z = &t->frozen;
   double part = spared(z, &z->worth, z->limit), part_held = spared(z, &z->worth_held, z->limit_held), looks = 0;
-  double train = passes_flops(pass_flops(t, t->steps.entry, t->data, t->look), n.passes, part);
+  double train = passes_flops(pass_flops(t, t->steps.entry, t->data, t->look), c.tokens ? n.tokens / (double)c.tokens : n.passes, part);
   int64_t every = train_look_every(s), nlooks = s->steps / every + 1 + (s->steps % every != 0);
   if (t->held) looks = passes_flops(pass_flops(t, en->entry[ENTRY_LOSS], t->held, t->look_held), (double)nlooks, part_held);
   double seconds = (train + looks) / rate->flops + (double)s->steps * rate->update;
@@ -119,8 +119,7 @@ static void say(const Trainer *t, const Rate *rate) {
   if (t->held) say_rows("held out", data_path(t->held), t->look_held);
   course_files(&c, stdout, "          ");
   printf("course    %s%s\n", course, s->patience > 0 && t->held ? " at most (patience)" : "");
-  printf("tokens    %s%.4g, %.4g of them labelled\n", n.about || !data_whole(t->look) ? "about " : "", n.passes * (double)c.tokens,
-         n.passes * (double)c.labelled);
+  printf(n.about ? "tokens    about %.4g, %.4g of them labelled\n" : "tokens    %.0f, %.0f of them labelled\n", n.tokens, n.labelled);
   printf("TFLOP     %.4g", (train + looks) / 1e12);
   if (t->held) printf(": %.4g of training, %.4g of %lld look%s at held-out data", train / 1e12, looks / 1e12, (long long)nlooks, plural(nlooks));
   if (part > 0 && n.passes > 1) printf("; the frozen cache spares later passes %.0f %%", 100 * part);

@@ -151,7 +151,7 @@ static char *tag_of(const char *field) {
 static void add_event(const TrainLog *l, Bytes *out, double when, const Fields *line) {
   EventScalar *x = rt_alloc((size_t)l->column.n, sizeof *x);
   int n = 0;
-  for (int k = LOSS; k < l->column.n && k < line->n; k++)
+  for (int k = TOKENS; k < l->column.n && k < line->n; k++)
     if (*line->v[k]) x[n++] = (EventScalar){tag_of(l->column.v[k]), strtod(line->v[k], NULL)};
   events_step(out, when, strtoll(line->v[STEP], NULL, 10), x, n);
   for (int k = 0; k < n; k++) rt_free((char *)(uintptr_t)x[k].tag);

@@ -149,15 +149,15 @@ static void same_numbers(void **state) {
   add(l, 1, 5.0 / 3, false), add(l, 2, 4.0 / 3, true), add(l, 3, 3.0 / 7, false);
   trainlog_close(l);
   Seen s = read_events();
-  assert_true(s.steps == 3 && s.n == 3 * 4 + 3 && s.step[2] == 3);
+  assert_true(s.steps == 3 && s.n == 3 * 5 + 3 && s.step[2] == 3);
   assert_true(value_of(&s, 1, "loss") == (float)(5.0 / 3) && value_of(&s, 2, "lr") == (float)5e-4 && value_of(&s, 3, "grad_norm") == (float)(1.0 / 3));
-  assert_true(value_of(&s, 3, "tokens_per_s") == 50 && value_of(&s, 2, "held_out_loss") == (float)(4.0 / 3 + 1) && isnan(value_of(&s, 1, "held_out_loss")));
+  assert_true(value_of(&s, 3, "tokens_per_s") == 50 && value_of(&s, 2, "tokens") == 200 && value_of(&s, 2, "held_out_loss") == (float)(4.0 / 3 + 1) && isnan(value_of(&s, 1, "held_out_loss")));
   assert_true(value_of(&s, 2, "held_out_loss a \"b\", c") == (float)(4.0 / 3 + 2) && value_of(&s, 2, "held_out_loss ?<é>") == (float)(4.0 / 3 + 3));
 
   // gone on with after step 2: step 3 is another one now, and none is there twice; what was before is as far apart as it took
   l = open_log(2);
   Seen kept = read_events();
-  assert_true(kept.steps == 2 && kept.n == 2 * 4 + 3 && fabs(kept.when[1] - kept.when[0] - 2) < 1e-3);
+  assert_true(kept.steps == 2 && kept.n == 2 * 5 + 3 && fabs(kept.when[1] - kept.when[0] - 2) < 1e-3);
   add(l, 3, 0.125, false);
   trainlog_close(l);
   s = read_events();
