@@ -76,7 +76,7 @@ void setting_expected(const Setting *s, char *out, size_t n) {
   bounds(s->lo, s->hi, ",", of, sizeof of);
   switch (s->kind) {
     case SETTING_PATH: snprintf(out, n, "a path in quotes"); break;
-    case SETTING_FILES: snprintf(out, n, "a path in quotes, or several%s", s->hi > 0 ? ", as in [(\"a.jsonl\", 0.7), (\"b.jsonl\", 0.3)]" : ", as in [\"a.jsonl\", \"b.jsonl\"]"); break;
+    case SETTING_FILES: snprintf(out, n, "a path in quotes, or several%s", s->hi > 0 ? ", all or none of them with a share above 0, as in [(\"a.jsonl\", 0.7), (\"b.jsonl\", 0.3)]" : ", as in [\"a.jsonl\", \"b.jsonl\"]"); break;
     case SETTING_WHOLE:
     case SETTING_REAL: setting_range(s->kind == SETTING_WHOLE, s->lo, s->hi, out, n); break;
     case SETTING_TOKENS: snprintf(out, n, "a whole number of tokens%s", of); break;
