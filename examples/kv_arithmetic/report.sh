@@ -1,8 +1,8 @@
-# Sourced by run, in the output directory: evaluates the five programs, prints the table, writes results.json and loss.svg.
+# Sourced by run, in the output directory: evaluates the five programs, prints the table, writes results.json, loss.svg and page.html.
 
 # exact PROGRAM TASK OPERANDS: exact match in per cent, greedy decoding, and the number of rows
 exact() {
-  ./"$1" eval --data "data/eval-$2-$3.jsonl" --params "$1.run/last" --metric exact_match --json 2>/dev/null |
+  ./"$1" eval --data "data/eval-$2-$3.jsonl" --params "$1.run/last" --metric exact_match --out "$1-$2-$3.jsonl" --json 2>/dev/null |
     awk -F: '/"exact_rows"/ { n = $2 + 0 } /"exact_match"/ { printf "%.2f %d\n", 100 * $2, n; exit }'
 }
 rows=0
@@ -59,8 +59,16 @@ awk -v seed="$seed" -v precision="$precision" -v rate="${peaks%%_*}" -v quick="$
     for (i = 1; i <= 5; i++) for (t = 1; t <= 3; t++) for (o = 2; o <= 3; o++)
       printf "%s\n  {\"model\": \"%s\", \"task\": \"%s\", \"operands\": %d, \"n\": %d, \"exact\": %s}", ((i + t + o > 4) ? "," : ""), name[model[i]], task[order[t]], o, n[model[i], order[t], o], e[model[i], order[t], o] >file
     printf "\n]}\n" >file
-  }' took.txt around.txt exact.txt
+  }' took.txt around.txt exact.txt >table.txt
+cat table.txt
 
 curves loss.svg log every=5 label=kv kv.run/log.csv label=math math.run/log.csv label=compose compose.run/log.csv label=random random.run/log.csv \
   label=single single.run/log.csv
-echo "results in $out/results.json, curves in $out/loss.svg"
+
+# answers TASK: what all five wrote to it, with three operands
+answers() { ./side m_A="kv-$1-3.jsonl" m_B="math-$1-3.jsonl" composition="compose-$1-3.jsonl" random\ m_A="random-$1-3.jsonl" 1\ connection="single-$1-3.jsonl" >"$1.txt"; }
+for task in subs num kv; do answers $task; done
+"$calmc" draw compose.calm -o compose.svg 2>/dev/null
+plain_page page.html "calm: key-value arithmetic${quick:+, QUICK: the figures say nothing}" table.txt "The composition=compose.svg" "Loss=loss.svg" \
+  KV-SUBS=subs.txt NUM-MATH=num.txt KV-MATH=kv.txt "Settings and hashes of the composition=compose.run/last/theta.json"
+echo "results in $out/results.json, curves in $out/loss.svg, all of it in $out/page.html"

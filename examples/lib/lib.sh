@@ -59,6 +59,24 @@ need_number() {
 # json_number KEY: the first "KEY": NUMBER of standard input
 json_number() { tr ',{}' '\n\n\n' | sed -n "s/^ *\"$1\": *\([-+.0-9eE]*\).*/\1/p" | head -n 1; }
 
+# plain_page FILE TITLE [HEADING=]PART…: FILE, HTML that needs nothing else: an SVG picture as it is, any other part as the text it is
+plain_page() {
+  page_file=$1 page_title=$2; shift 2
+  {
+    echo "<!doctype html><meta charset=\"utf-8\"><title>$page_title</title>"
+    echo '<style>body{font:14px sans-serif;max-width:75em;margin:2em auto}pre{background:#f4f4f4;padding:.5em;overflow-x:auto}</style>'
+    echo "<h1>$page_title</h1>"
+    for page_part; do
+      case $page_part in *=*) echo "<h2>${page_part%%=*}</h2>" ;; esac
+      case $page_part in
+        *.svg) cat "${page_part#*=}" ;;
+        *) echo '<pre>'; sed 's/&/\&amp;/g; s/</\&lt;/g' "${page_part#*=}"; echo '</pre>' ;;
+      esac
+    done
+  } >"$page_file.new"
+  mv "$page_file.new" "$page_file"
+}
+
 # curves FILE SCALE ARGUMENT…: log.csv files as lines in an SVG picture; see curves.awk
 curves() {
   file=$1 scale=$2; shift 2

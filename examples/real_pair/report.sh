@@ -1,4 +1,4 @@
-# Sourced by run, in the output directory: evaluates the four programs, prints the table, translates five sentences, writes results.json, loss.svg.
+# Sourced by run, in the output directory: evaluates the four programs, prints the table, translates five sentences, writes results.json, loss.svg and page.html.
 
 # params PROGRAM: what it is evaluated with (the two models alone have no parameters)
 params() { [ ! -d "$1.run" ] || echo "--params $1.run/last"; }
@@ -31,7 +31,8 @@ awk -v chars="$(size dev | cut -d' ' -f2)" -v held="$held" -v test="$test" -v ro
   END {
     printf "\n]}\n" >file
     printf "the augment is worth %.4f nats a token\n", loss["random"] - loss["compose"]
-  }' evaluated.txt
+  }' evaluated.txt >table.txt
+cat table.txt
 
 curves loss.svg linear label=composition,\ held\ out column=7 start="$(awk '$1 == "smol" { print $2 }' evaluated.txt)" compose.run/log.csv \
   label=random\ augment,\ held\ out column=7 start="$(awk '$1 == "smol" { print $2 }' evaluated.txt)" random.run/log.csv \
@@ -48,4 +49,8 @@ while IFS= read -r source; do
 " --params compose.run/last 2>>generate.log | sed 's/^ *//')"
 done <data/prompts.txt
 
-echo "$seconds s before generating, $(($(date +%s) - start)) s in all; results in $out/results.json, curves in $out/loss.svg"
+./side SmolLM2-135M\ alone=smol.test.jsonl Gemma-3-270M\ alone=gemma.test.jsonl composition=compose.test.jsonl with\ a\ random\ augment=random.test.jsonl >side.txt
+"$calmc" draw compose.calm -o compose.svg 2>/dev/null
+plain_page page.html "calm: two real models with two tokenizers" table.txt "The composition=compose.svg" "Loss=loss.svg" "Translations=side.txt" \
+  "Settings and hashes of the composition=compose.run/last/theta.json"
+echo "$seconds s before generating, $(($(date +%s) - start)) s in all; results in $out/results.json, curves in $out/loss.svg, all of it in $out/page.html"
