@@ -11,6 +11,7 @@ static const Ast *pattern(const Adapt *a, int i) { return a->decl->kid[1 + i]; }
 // The layers that a declaration selects; an error leaves it without any.
 static void select_layers(Build *b, MInst *m, Adapt *a) {
   a->in = ARENA_ARRAY(b->a, bool, m->pub->blocks + 1), a->met = ARENA_ARRAY(b->a, bool, m->pub->blocks + 1);
+  if (!m->counted) return;                         // which was told
   m->erred |= spec_told(b->spec, a->sel->loc) || !layers_select(b, a->sel, m, &a->layers);
   for (int i = 0; i < a->layers.n; i++) a->in[a->layers.v[i]] = true;
 }
