@@ -127,9 +127,9 @@ static void drop(Expected *e, const int *codes, int n) {
 }
 
 static const char *find_hint(const Parse *ps, const Expected *e) {
+  const bool in[] = {[ANYWHERE] = true, [IN_CONNECT] = ps->in_connect, [IN_ADAPT] = ps->in_adapt, [ALONE] = e->total == 1};
   for (size_t i = 0; i < sizeof hints / sizeof *hints; i++) {
     const Hint *h = &hints[i];
-    bool in[] = {[ANYWHERE] = true, [IN_CONNECT] = ps->in_connect, [IN_ADAPT] = ps->in_adapt, [ALONE] = e->total == 1};
     if (in[h->when] && h->before == ps->prev.kind && e->has[h->expects] && !e->has['+']) return h->text;
   }
   return NULL;

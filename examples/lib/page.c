@@ -71,17 +71,9 @@ static int ordered(const Page *p, const char *task, Sample **sample) {
   return lines.n;
 }
 
-// The k-th of `most` that are taken of n.
-static int taken(int k, int most, int n) { return most < 2 ? 0 : (int)((long long)k * (n - 1) / (most - 1)); }
-
 // --- Markdown
 
-// An answer in the line of its row.
-static void answer_line(const char *row, const char *s) {
-  printf("      %-14s", row);
-  for (; *s; s++) fputs(*s == '\n' ? " | " : (char[]){*s, 0}, stdout);
-  putchar('\n');
-}
+static void of_row(const char *row, const char *s) { answer_line(6, 14, row, s); }
 
 static void markdown(const Page *p, const char *task) {
   Sample *sample;
@@ -95,10 +87,10 @@ static void markdown(const Page *p, const char *task) {
       printf("    %.*s\n", length, line);
       line += length + (line[length] == '\n');
     }
-    answer_line("wanted", text(s->row, "completion") + (*text(s->row, "completion") == ' '));
+    of_row("wanted", text(s->row, "completion") + (*text(s->row, "completion") == ' '));
     for (int r = 0; r < p->layout.rows; r++) {
       const Result *of = results_of(&p->all, p->layout.row[r].name);
-      if (of && task_of(of, task)) answer_line(p->layout.row[r].name, output(of, task, s->at));
+      if (of && task_of(of, task)) of_row(p->layout.row[r].name, output(of, task, s->at));
     }
   }
   putchar('\n');

@@ -90,6 +90,14 @@ int characters(const char *s) {
   return n;
 }
 
+int taken(int k, int most, int n) { return most < 2 ? 0 : (int)((long long)k * (n - 1) / (most - 1)); }
+
+void answer_line(int indent, int width, const char *label, const char *s) {
+  printf("%*s%-*s", indent, "", width, label);
+  for (; *s; s++) fputs(*s == '\n' ? " | " : (char[]){*s, 0}, stdout);
+  putchar('\n');
+}
+
 // --- sets: open addressing over the normalised text
 
 static char *normalised(const char *text, int *n) {

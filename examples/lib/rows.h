@@ -23,6 +23,8 @@ Lines lines_read(const char *dir, const char *name);
 char *trimmed(char *s);        // in place
 char *first_line(char *s);     // the first with text, trimmed, in place
 int characters(const char *utf8);
+int taken(int k, int most, int n);                   // the k-th of `most` of n that are taken at equal distances, from the first to the last
+void answer_line(int indent, int width, const char *label, const char *s);   // prints what a model answered in one line, whatever lines it has
 
 // Texts shorter than this, in letters and digits, are not looked for in other parts: "return self", "Habari za leo" stand everywhere.
 enum { HELD_LEAST = 24 };

@@ -26,12 +26,7 @@ static const char *member(const Answers *a, int i, const json_t *row, const char
   return s;
 }
 
-// In the line of its label, whatever lines it has.
-static void answer(const char *label, const char *s) {
-  printf("  %-24s ", label);
-  for (s += *s == ' '; *s; s++) fputs(*s == '\n' ? " | " : (char[]){*s, 0}, stdout);
-  putchar('\n');
-}
+static void answer(const char *label, const char *s) { answer_line(2, 25, label, s + (*s == ' ')); }
 
 static void side(const Answers *a, int n, int i) {
   json_t *first = row_at(a, i);
@@ -64,7 +59,7 @@ int main(int argc, char **argv) {
   for (int k = 0; k < n; k++)
     if (a[k].lines.n != a->lines.n) die("%s has %d rows, %s %d", a[k].path, a[k].lines.n, a->path, a->lines.n);
   int rows = a->lines.n, most = rows < MOST ? rows : MOST;
-  for (int k = 0; k < most; k++) side(a, n, most < 2 ? 0 : (int)((long long)k * (rows - 1) / (most - 1)));
+  for (int k = 0; k < most; k++) side(a, n, taken(k, most, rows));
   if (fflush(stdout)) die("standard output could not be written");
   return 0;
 }

@@ -116,13 +116,14 @@ static bool check_place(const Trainer *t, const Options *o, RtError *e) {
 // Steps of the size that an optimizer step can have, where that is less than the cap.
 bool train_open_steps(Trainer *t, bool cached, RtError *e) {
   const Data *look = t->look;
+  int64_t longest = feed_longest(look);
   TrainSettings s = t->set;
   s.tokens_cap = t->budget.cap;
   t->steps = (FeedSteps){.en = t->en, .step = step_new(t->en->nstream), .entry = t->en->entry[t->budget.lean ? ENTRY_LEAN : ENTRY_TRAIN],
-                         .cap = settings_step_tokens(&s, feed_longest_of_all(look)), .lean = true, .file = t->data};
+                         .cap = settings_step_tokens(&s, data_whole(look) ? longest : 0), .lean = true, .file = t->data};
   if (cached && !frozen_begin(&t->frozen, &t->app, &t->id, t->dir.frozen, t->dir.frozen_held, e)) return false;
   if (t->frozen.cache) t->steps.frozen = t->frozen.cache, t->steps.entry = frozen_entry(t->frozen.cache);
-  return feed_room(&t->steps, feed_longest(look), e);
+  return feed_room(&t->steps, longest, e);
 }
 
 static void open_reading(Trainer *t, const Course *c, bool whole) {
