@@ -16,17 +16,19 @@
 
 enum { SECONDS = 5 };
 static const char python[] = "/usr/bin/python3";
-// What the program says: "python" where it is, and a word that the answer is not told, where nothing failed before the end.
+// What the program says: "python" where it is, and a word where nothing failed before the end; what the answer prints goes nowhere. An answer runs in the process that knows the
+// word, as it does in every such harness: one that went to look for it would find it. These are a model's lines, not an opponent's; the sandbox is for what they do by accident.
 static const char runner[] =
-  "import sys\n"
-  "word = sys.argv.pop()\n"
+  "import os, sys\n"
+  "word, said = sys.argv.pop(), os.dup(1)\n"
+  "os.dup2(2, 1)\n"
   "try: code = compile(sys.argv[1], 'answer', 'exec')\n"
   "except (SyntaxError, ValueError): sys.exit()\n"
-  "print('python', flush=True)\n"
+  "os.write(said, b'python\\n')\n"
   "names, test = {'__name__': 'answer'}, sys.argv[2]\n"
   "exec(code, names)\n"
   "exec(test, names)\n"
-  "print(word, end='', flush=True)\n";
+  "os.write(said, word.encode())\n";
 
 // The lines of s up to the first that has text and is not indented; the caller frees it.
 static char *body_of(const char *s) {
@@ -50,7 +52,7 @@ static char *joined(const char *a, const char *b, const char *c) {
 typedef struct Verdict { bool python, passed; } Verdict;
 
 static Verdict tried(const char *prompt, const char *body, const char *test, const char *entry) {
-  char said[4096], word[32], *code = joined(prompt, body, "\n"), *call = joined("\ncheck(", entry, ")\n"), *tests = joined(test, call, "");
+  char said[64], word[32], *code = joined(prompt, body, "\n"), *call = joined("\ncheck(", entry, ")\n"), *tests = joined(test, call, "");
   char *argv[] = {(char *)python, "-I", "-S", "-B", "-c", (char *)runner, code, tests, word, NULL};
   uint64_t r;
   if (getrandom(&r, sizeof r, 0) != sizeof r) die("no random number: %s", strerror(errno));

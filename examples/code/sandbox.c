@@ -54,13 +54,13 @@ static bool limited(int seconds) {
 }
 
 // What the kernel is not asked for. Processes and threads: a limit on their number holds for everybody but root. What Landlock lets pass: rights, owners, times and
-// attributes of any file, cutting one off (before its third version), sockets, which reach by a path what serves there; keys, which are the user's; and
-// io_uring, which would ask for all of it unseen.
+// attributes of any file (ioctl sets some, of one that is only read), cutting one off (before its third version), sockets, which reach by a path what serves there; keys, which are the
+// user's; memory and messages of System V and POSIX queues, which no limit of the process counts; and io_uring, which would ask for all of it unseen.
 static const int refused[] = {
   SYS_clone, SYS_clone3, SYS_fork, SYS_vfork,
   SYS_chmod, SYS_fchmod, SYS_fchmodat, SYS_chown, SYS_fchown, SYS_lchown, SYS_fchownat, SYS_utime, SYS_utimes, SYS_futimesat, SYS_utimensat,
   SYS_setxattr, SYS_lsetxattr, SYS_fsetxattr, SYS_removexattr, SYS_lremovexattr, SYS_fremovexattr, SYS_truncate,
-  SYS_socket, SYS_add_key, SYS_request_key, SYS_keyctl, SYS_io_uring_setup,
+  SYS_ioctl, SYS_socket, SYS_socketpair, SYS_shmget, SYS_msgget, SYS_mq_open, SYS_add_key, SYS_request_key, SYS_keyctl, SYS_io_uring_setup,
 };
 enum { REFUSED = sizeof refused / sizeof *refused, NEWEST_CALL = 450 };      // of Linux 6.1: of later ones nobody has looked what they can do
 

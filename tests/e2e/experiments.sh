@@ -156,18 +156,20 @@ grep '"task":"co' lines/expert_dev.jsonl | sed 's/^{"text":"\(.*\)","task.*/\1/;
 [ ! -s differ ] || fail "m_A's development part has lines it trains on: $(head -n 3 differ)"
 
 # --- MBPP's tests, where there is what they need: an answer that is right, wrong, no Python, leaves early, writes a file, makes a process, leaves as what could not be
-# started does, changes a file's rights, asks for a socket, kills its group (which is nobody else); what is not indented is not taken
+# started does, changes a file's rights or its attributes, asks for a socket or a pair of them or for memory that is not counted, kills its group (which is nobody else), prints much and
+# a 0; what is not indented is not taken
 problem='"prompt": "def f(x):\n", "completion": "  return x + 1", "test": "def check(g):\n  assert g(1) == 2\n", "entry_point": "f"'
 i=0
 for made in '  return 1 + x\nprint(1 / 0)' '  return x' '  return ((' '  import os\n  os._exit(0)' "  open('$dir/written', 'w').write('x')" '  import os\n  os.fork()\n  return 2' '  print(\"passed\")\n  raise SystemExit' \
   '  import os\n  os._exit(126)' "  import os\n  os.chmod('$dir/answers.jsonl', 0)\n  return x + 1" '  import socket\n  socket.socket(socket.AF_UNIX)\n  return x + 1' \
-  '  import os\n  os.kill(0, 9)\n  return x + 1'; do
+  '  import os\n  os.kill(0, 9)\n  return x + 1' '  import socket\n  socket.socketpair()\n  return x + 1' '  import fcntl\n  fcntl.ioctl(0, 0x5451)\n  return x + 1' \
+  '  import ctypes\n  if ctypes.CDLL(None).shmget(0, 4096, 512) < 0: return x\n  return x + 1' '  print(\"\\u0000\" * 100000)\n  return x + 1'; do
   i=$((i + 1)); printf '%s\n' "{$problem, \"generated\": \"$made\", \"row\": $i}"
 done >answers.jsonl
 status=0
 setsid -w code/tools/mbpp answers.jsonl >scored 2>err || status=$?
 case $status in
-  0) [ "$(number n scored) $(number python scored) $(number passed scored)" = "11 90.9091 18.1818" ] && [ ! -e written ] && [ "$(stat -c %a answers.jsonl)" != 0 ] || fail "MBPP's tests: $(cat scored)" ;;
+  0) [ "$(number n scored) $(number python scored) $(number passed scored)" = "15 93.3333 20.0000" ] && [ ! -e written ] && [ "$(stat -c %a answers.jsonl)" != 0 ] || fail "MBPP's tests: $(cat scored)" ;;
   77) cat err ;;
   *) fail "mbpp: $(cat err)" ;;
 esac
