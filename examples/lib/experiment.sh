@@ -210,6 +210,8 @@ row_of() {
 
 # has FILE MEMBER: whether a result has that member, "KEY": VALUE
 has() { grep -q "$2,*\$" "$1"; }
+# differs FILE KEY VALUE: whether a result has that key with another value
+differs() { grep -q "\"$2\": " "$1" && ! has "$1" "\"$2\": \"$3\""; }
 # there FILE ROW SEED: tells of a result that is not computed again, and where it is of another spec, data or budget than the row has now
 there() {
   say "$2, seed $3: $1 is there"
@@ -254,11 +256,19 @@ one() {
       { say "$other: is of another budget or other data than $1 would be; remove it, or say --results DIR"; exit 1; }
   done
   row_of "$1" "$2"
+  of_a_hash=${a:+$(model_hash "$a")} of_b_hash=${b:+$(model_hash "$b")}
+  for other in "$results"/*.json; do
+    [ -e "$other" ] || continue
+    other_is=
+    [ -z "$b" ] || ! differs "$other" anchor "$of_b_hash" || other_is=m_B
+    ! has_m_a "$1" || ! grep -q '"m_a": ' "$other" || ! differs "$other" augment "$of_a_hash" || other_is=m_A
+    [ -z "$other_is" ] || { say "$other: is of another $other_is than $1 would be; remove it, or say --results DIR"; exit 1; }
+  done
   program "$spec"
   place=rows/$1-$2${budget:+-$budget}
   mkdir -p "$place"
   # what a row that was cut off is gone on with must be the same row
-  mine="$(sha "$spec.calm") $data_hash ${a:+$(model_hash "$a")} ${b:+$(model_hash "$b")} $steps $batch $precision $tasks"
+  mine="$(sha "$spec.calm") $data_hash $of_a_hash $of_b_hash $steps $batch $precision $tasks"
   [ "$(cat "$place/of" 2>/dev/null || echo "$mine")" = "$mine" ] || { say "$out/$place: was begun with other data, models or settings; remove it to begin anew"; exit 1; }
   echo "$mine" >"$place/of"
   set -- "$1" "$2" ${a:+--model "$of_a=$a"} ${b:+--model "$of_b=$b"}
@@ -286,7 +296,7 @@ one() {
   done
   tools/record "$file" experiment="$experiment" row="$row" seed:="$s" common.quick:=$([ -n "$quick" ] && echo true || echo false) common.steps:="$steps" common.batch_tokens:="$batch" \
     common.m_b="$b_stages" common.precision="$precision" common.data="$data_hash" hashes.spec="$(sha "$spec.calm")" \
-    $(! has_m_a "$row" || echo made.m_a="$a_stages" made.m_a_data="$a_hash") ${a:+hashes.augment="$(model_hash "$a")"} ${b:+hashes.anchor="$(model_hash "$b")"} calm="$("$calmc" --version | head -n 1)" $facts
+    $(! has_m_a "$row" || echo made.m_a="$a_stages" made.m_a_data="$a_hash") ${a:+hashes.augment="$of_a_hash"} ${b:+hashes.anchor="$of_b_hash"} calm="$("$calmc" --version | head -n 1)" $facts
   say "wrote $file"
 }
 

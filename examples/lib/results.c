@@ -8,18 +8,30 @@
 
 static int by_name(const void *a, const void *b) { return strcmp(((const Result *)a)->file, ((const Result *)b)->file); }
 
-// "common" is every row's; "made", of models that are made for some rows, those rows'.
-static void same_settings(const Results *all) {
-  const Result *made = NULL;
-  for (int i = 0; i < all->n; i++) {
-    const Result *r = &all->result[i], *first = &all->result[0];
-    if (!json_equal(json_object_get(r->json, "common"), json_object_get(first->json, "common")))
-      die("%s and %s: \"common\" differs; rows of one table have the same budget and data", first->file, r->file);
-    if (!json_object_get(r->json, "made")) continue;
-    if (!made) made = r;
-    if (!json_equal(json_object_get(r->json, "made"), json_object_get(made->json, "made")))
-      die("%s and %s: \"made\" differs; rows of one table have one m_A", made->file, r->file);
+// What results of one table have in common: VALUE of OBJECT (NULL: the object itself), in any two that have it.
+static const struct { const char *object, *value; bool of_made, of_row; const char *why; } shared[] = {   // of_made: only of rows with m_A; of_row: only within a row
+  {"common", NULL, false, false, "rows of one table have the same budget and data"},
+  {"made", NULL, true, false, "rows of one table have one m_A"},
+  {"hashes", "augment", true, false, "rows of one table have one m_A"},
+  {"hashes", "anchor", false, false, "rows of one table have one m_B"},
+  {"hashes", "spec", false, true, "seeds of one row have one spec"},
+};
+
+static void same_settings(const Result *one, const Result *other) {
+  const bool made = json_object_get(one->json, "made") && json_object_get(other->json, "made");
+  for (size_t i = 0; i < sizeof shared / sizeof *shared; i++) {
+    if ((shared[i].of_made && !made) || (shared[i].of_row && strcmp(one->row, other->row))) continue;
+    const json_t *a = json_object_get(one->json, shared[i].object), *b = json_object_get(other->json, shared[i].object);
+    if (shared[i].value) a = json_object_get(a, shared[i].value), b = json_object_get(b, shared[i].value);
+    if (a && b && !json_equal(a, b)) die("%s and %s: \"%s\" differs; %s", one->file, other->file, shared[i].value ? shared[i].value : shared[i].object, shared[i].why);
   }
+}
+
+// A result under another's name would be counted as another seed.
+static void named_as_it_is(const Result *r, const char *name) {
+  char expected[512];
+  snprintf(expected, sizeof expected, "%s-%" JSON_INTEGER_FORMAT ".json", r->row, json_integer_value(json_object_get(r->json, "seed")));
+  if (strcmp(name, expected)) die("%s: by its \"row\" and \"seed\" it should be called %s", r->file, expected);
 }
 
 Results results_read(const char *dir) {
@@ -36,10 +48,12 @@ Results results_read(const char *dir) {
     if (!r->json) die("%s:%d: %s", r->file, error.line, error.text);
     r->row = json_string_value(json_object_get(r->json, "row"));
     if (!r->row) die("%s: \"row\": expected a string", r->file);
+    named_as_it_is(r, e->d_name);
   }
   if (d) closedir(d);
   if (all.n) qsort(all.result, (size_t)all.n, sizeof *all.result, by_name);
-  same_settings(&all);
+  for (int i = 1; i < all.n; i++)
+    for (int j = 0; j < i; j++) same_settings(&all.result[j], &all.result[i]);
   return all;
 }
 

@@ -12,7 +12,7 @@ typedef struct Results {
   Result *result;              // by their files' names
   int n, room;
 } Results;
-// Those of DIR, files NAME-SEED.json. Results whose settings ("common", or "made" where both have it) differ are refused.
+// Those of DIR, files ROW-SEED.json. Results of which no table can be drawn are refused: of other budgets, data or models.
 Results results_read(const char *dir);
 // The first of a row; NULL: it was not computed.
 const Result *results_of(const Results *all, const char *row);

@@ -55,7 +55,13 @@ files >before.files
 echo $$ >low/.calm-example; (flock 9 && expect 1 "low: another run is at work there (process $$); wait for it" sh "$low/run" --quick --out low) 9>>low/.calm-example || exit 1
 (cd "$(dirname "$CALMC")" && CALMC=./${CALMC##*/} sh "$low/run" --quick --out "$dir/low" --row single --seed 01) >said 2>err || fail "nothing to do: $(tail -n 5 err)"
 files | diff before.files - || fail "files were written again"
-rm low/results/single-1.json
+# nor is a row computed beside those of another m_A or m_B: no table could be drawn of both
+mv low/results/single-1.json kept.json; cp low/results/lora-1.json low/results/m_a-1.json .
+sed -i 's/"anchor": "./"anchor": "x/' low/results/lora-1.json
+expect 1 'lora-1.json: is of another m_B than single would be; remove it' sh "$low/run" --quick --out low --row single
+cp lora-1.json low/results; sed -i 's/"augment": "./"augment": "x/' low/results/m_a-1.json
+expect 1 'm_a-1.json: is of another m_A than single would be; remove it' sh "$low/run" --quick --out low --row single
+cp m_a-1.json low/results
 echo other >low/rows/single-1/of
 expect 1 'single-1: was begun with other data, models or settings' sh "$low/run" --quick --out low --row single
 expect 2 'expected one of m_a m_b' sh "$low/run" --row nothing
@@ -221,12 +227,19 @@ for s in 1 2 3; do low/tools/record results/x-$s.json row=x seed:=$s common.step
 printf 'row x it\nrow y another\ncolumn t.loss 2 loss\ncolumn t.loss/t.n*t.m 3 each\ncolumn t.other 1 other\n' >layout
 low/tools/table layout results >table || fail "table"
 printf '| | loss | each | other |\n|---|---|---|---|\n| it | 2.50 ± 1.00 (3) | 1.250 ± 0.500 (3) | |\n| another | not computed yet | — | — |\n' | diff - table || fail "table"
-low/tools/record results/y-1.json row=y common.steps:=6
-expect 1 '"common" differs' low/tools/table layout results
-rm results/y-1.json
-low/tools/record results/y-1.json row=y common.steps:=5 made.m_a=x:7 && low/tools/table layout results >table || fail "a row of m_A beside rows without"
-low/tools/record results/z-1.json row=z common.steps:=5 made.m_a=x:8
+y() { rm -f results/y-1.json; low/tools/record results/y-1.json row=y seed:=1 "$@" || fail "record"; }
+y common.steps:=6; expect 1 '"common" differs' low/tools/table layout results
+y common.steps:=5 made.m_a=x:7; low/tools/table layout results >table || fail "a row of m_A beside rows without"
+low/tools/record results/z-1.json row=z seed:=1 common.steps:=5 made.m_a=x:8 hashes.augment=a hashes.anchor=b hashes.spec=c
 expect 1 '"made" differs' low/tools/table layout results
+y made.m_a=x:8 hashes.augment=d; expect 1 '"augment" differs; rows of one table have one m_A' low/tools/table layout results
+y hashes.anchor=d; expect 1 '"anchor" differs; rows of one table have one m_B' low/tools/table layout results
+y hashes.augment=d hashes.anchor=b hashes.spec=d; low/tools/table layout results >table || fail "a row of another augment and spec, of no m_A"
+low/tools/record results/z-2.json row=z seed:=2 hashes.spec=d
+expect 1 '"spec" differs; seeds of one row' low/tools/table layout results
+rm results/z-2.json; cp results/x-1.json results/x-4.json
+expect 1 'x-4.json: by its "row" and "seed" it should be called x-1.json' low/tools/table layout results
+rm results/x-4.json
 expect 1 'is not there in the file' low/tools/record never.json a@=results/y-1.json#common.batch
 [ ! -e never.json ] || fail "a part of a result was left"
 # the table that the README shows is that of the results beside it
