@@ -175,7 +175,7 @@ done >answers.jsonl
 status=0
 setsid -w code/tools/mbpp answers.jsonl >scored 2>err || status=$?
 case $status in
-  0) [ "$(number n scored) $(number python scored) $(number passed scored)" = "15 93.3333 20.0000" ] && [ ! -e written ] && [ "$(stat -c %a answers.jsonl)" != 0 ] || fail "MBPP's tests: $(cat scored)" ;;
+  0) [ "$(number n scored) $(number python scored) $(number passed scored)" = "15 93.3333 20.0" ] && [ ! -e written ] && [ "$(stat -c %a answers.jsonl)" != 0 ] || fail "MBPP's tests: $(cat scored)" ;;
   77) cat err ;;
   *) fail "mbpp: $(cat err)" ;;
 esac
