@@ -42,7 +42,10 @@ options() {
       *) say "$1: no such option; there are these:"; usage >&2; exit 2 ;;
     esac
   done
-  [ -z "$row" ] || case " $rows " in *" $row "*) ;; *) say "--row $row: expected one of $rows"; exit 2 ;; esac
+  known=
+  for r in $rows; do [ "$r" != "$row" ] || known=yes; done
+  [ -z "$row" ] || [ -n "$known" ] || { say "--row $row: expected one of $rows"; exit 2; }
+  case $row:$seed in m_a:1 | m_b:1 | m_a: | m_b:) ;; m_a:* | m_b:*) say "--row $row --seed $seed: it is a model alone, which no seed changes: expected --seed 1, or none"; exit 2 ;; esac
   [ -n "$search" ] || [ -z "$rate" ] || { say "--rate is of --search; a row's is that of its spec"; exit 2; }
   [ -z "$search" ] || [ -z "$row" ] || { say "--search and --row: expected one of them"; exit 2; }
   [ -z "$search" ] || [ -z "$seed" ] || { say "--search and --seed: expected one of them; every search is of seed 1"; exit 2; }
@@ -343,15 +346,20 @@ drawn() {
   done
   [ $# = 0 ] || { curves "$drawn_as" linear what="$drawn_what" "$@"; pictures="$pictures $drawn_as"; }
 }
-# page: page.html beside the programs, of all results there are: the table, the composition drawn, curves, samples
+# page: page.html beside the programs, of all results there are: the table, the composition drawn, curves, samples, settings and specs
 page() {
-  write_spec compose
+  specs=
+  for r in ${a_stages:+make_m_a} ${b_stages:+make_m_b} $rows; do
+    spec_for $r
+    write_spec $spec
+    case " $specs " in *" $spec.calm "*) ;; *) specs="$specs $spec.calm" ;; esac
+  done
   "$calmc" draw compose.calm -o compose.svg 2>>log
   pictures=compose.svg
   drawn losses.svg 3 'loss (nats per labelled token)'
   drawn curves.svg 7 'held-out loss (nats per labelled token)'
   drawn rates.svg 4 'learning rate'
-  tools/page "$here/table.txt" "$results" data "calm: $experiment${budget:+, $steps steps}" $pictures >page.new
+  tools/page "$here/table.txt" "$results" data "calm: $experiment${budget:+, $steps steps}" $pictures $specs >page.new
   mv page.new "page${budget:+-$budget}.html"
   say "drew $out/page${budget:+-$budget}.html"
 }
@@ -382,7 +390,9 @@ experiment() {
   for r in ${row:-$rows}; do
     case " $three " in *" $r "*) seeds='1 2 3' ;; *) seeds=1 ;; esac
     [ -z "$quick" ] || seeds=1
-    for s in ${seed:-$seeds}; do one "$r" "$s"; done
+    [ -z "$seed" ] || seeds=$seed
+    case $r in m_a | m_b) seeds=1 ;; esac
+    for s in $seeds; do one "$r" "$s"; done
   done
   [ -z "$quick" ] || echo "QUICK: models and data of a minute. This shows that everything runs; the figures say nothing."
   tools/table "$here/table.txt" "$results"

@@ -1,7 +1,7 @@
 // The page of an experiment, HTML that needs nothing else, or the samples of its README: what the models wrote, side by side, under what they were asked and what
 // was wanted. The data's text is read from DATA, where it is; results hold none of it.
 //
-//   page LAYOUT RESULTS DATA TITLE [PICTURE.svg …]      the page: pictures, table, settings and hashes of each row, SAMPLES of each task
+//   page LAYOUT RESULTS DATA TITLE [FILE …]             the page: table, pictures (FILEs .svg), SAMPLES of each task, settings and hashes of each row, specs (other FILEs)
 //   page LAYOUT RESULTS DATA --samples TASK …           Markdown: FEW of each task
 //
 // Samples are not chosen by hand: the test's rows are ordered by how near (edit similarity) the composition's answers are, the layout's first computed row's where that
@@ -148,8 +148,14 @@ static void samples(const Page *p, const char *task) {
   }
 }
 
-// Settings and hashes of every result, as it has them.
-static void settings(const Page *p) {
+static bool is_picture(const char *file) {
+  size_t n = strlen(file);
+  return n > 4 && !strcmp(file + n - 4, ".svg");
+}
+static char *whole(const char *file) { return file_read(*file == '/' ? "" : ".", file, NULL); }
+
+// Settings and hashes of every result, as it has them; the specs' text.
+static void settings(const Page *p, char **file, int files) {
   printf("<h2>Settings</h2>\n");
   for (int i = 0; i < p->all.n; i++) {
     const Result *r = &p->all.result[i];
@@ -162,26 +168,33 @@ static void settings(const Page *p) {
     }
     printf("</p>\n");
   }
+  for (int i = 0; i < files; i++) {
+    if (is_picture(file[i])) continue;
+    element("h3", file[i]);
+    element("pre", whole(file[i]));
+    putchar('\n');
+  }
 }
 
-static void page(const Page *p, const char *title, char **picture, int pictures) {
+static void page(const Page *p, const char *title, char **file, int files) {
   printf("<!doctype html><meta charset=\"utf-8\"><title>");
   escaped(title);
   printf("</title>\n<style>body{font:14px sans-serif;max-width:75em;margin:2em auto}table{border-collapse:collapse}td,th{border:1px solid #ccc;padding:.2em .5em;"
          "text-align:left;vertical-align:top;white-space:pre-wrap}pre{background:#f4f4f4;padding:.5em;white-space:pre-wrap;margin:1.5em 0 0}code{font-size:12px}</style>\n");
   element("h1", title);
   table(p);
-  for (int i = 0; i < pictures; i++) printf("<div>%s</div>\n", file_read(*picture[i] == '/' ? "" : ".", picture[i], NULL));
+  for (int i = 0; i < files; i++)
+    if (is_picture(file[i])) printf("<div>%s</div>\n", whole(file[i]));
   const char *task;
   json_t *of;
   json_object_foreach(json_object_get(leading(p)->json, "tasks"), task, of) samples(p, task);
-  settings(p);
+  settings(p, file, files);
 }
 
 int main(int argc, char **argv) {
   bool few = argc > 4 && !strcmp(argv[4], "--samples");
   if (argc < 5 || (few && argc < 6)) {
-    fprintf(stderr, "usage: page LAYOUT RESULTS DATA TITLE [PICTURE.svg ...], or page LAYOUT RESULTS DATA --samples TASK ...\n");
+    fprintf(stderr, "usage: page LAYOUT RESULTS DATA TITLE [FILE ...], or page LAYOUT RESULTS DATA --samples TASK ...\n");
     return 2;
   }
   Page p = {.layout = layout_read(argv[1]), .all = results_read(argv[2]), .data = argv[3]};

@@ -17,7 +17,7 @@ done
 [ "$(grep -c '^| .* | [0-9.]* |' said)" = 9 ] && ! grep -q 'not computed' said || fail "table: $(cat said)"
 grep -q '^QUICK' said || fail "the figures of --quick are not told as such"
 # the page: each row in the table and beside every sample, pictures, and the samples of a README are of what was written for it
-[ "$(grep -c '^<tr><th>.*</tr>' low/page.html)" -ge 9 ] && [ "$(grep -o '<svg' low/page.html | wc -l)" = 4 ] && grep -q '>learning rate<' low/page.html || fail "page.html: $(head -c 3000 low/page.html)"
+[ "$(grep -c '^<tr><th>.*</tr>' low/page.html)" -ge 9 ] && [ "$(grep -o '<svg' low/page.html | wc -l)" = 4 ] && grep -q '>learning rate<' low/page.html && [ "$(grep -c '^<h3>.*[.]calm</h3>' low/page.html)" = 9 ] || fail "page.html: $(head -c 3000 low/page.html)"
 [ "$(grep -o '<th>LoRA on m_B' low/page.html | wc -l)" = $((1 + $(cd low/data && cat translation.jsonl ntrex.jsonl questions.jsonl problems.jsonl by_english.jsonl in_english.jsonl own_translation.jsonl own_questions.jsonl own_by_english.jsonl | wc -l))) ] || fail "page.html has not every row beside every sample: $(grep -o '<th>LoRA on m_B' low/page.html | wc -l)"
 low/tools/page "$low/table.txt" low/results low/data --samples own_translation own_by_english >samples || fail "samples"
 [ "$(grep -c '^      wanted' samples)" = 10 ] && [ "$(grep -c '^      composition' samples)" = 10 ] && grep -q 'Watoto wanacheza' samples && [ "$(grep -c '^      composition .* | ' samples)" = 5 ] || fail "samples: $(cat samples)"
@@ -65,6 +65,8 @@ cp m_a-1.json low/results
 echo other >low/rows/single-1/of
 expect 1 'single-1: was begun with other data, models or settings' sh "$low/run" --quick --out low --row single
 expect 2 'expected one of m_a m_b' sh "$low/run" --row nothing
+expect 2 'expected one of m_a m_b' sh "$low/run" --row 'm_a m_b'
+expect 2 'a model alone, which no seed changes' sh "$low/run" --quick --out low --row m_a --seed 2
 expect 2 'at most nine digits' sh "$low/run" --quick --out low --row single --seed 12345678901
 expect 2 '^--rows: no such option' sh "$low/run" --rows lora
 for o in $(sed -n 's/^#  *\(--[a-z]*\) .*/\1/p' "$low/run"); do expect 0 "^ *$o " sh "$low/run" --help; done
