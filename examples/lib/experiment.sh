@@ -88,7 +88,7 @@ prepare() {
   cd "$out"
   : >log
   trap 'say "stopped; the same command goes on from here"; exit 130' INT TERM
-  trap 'failed=$?; [ $failed = 0 ] || [ $failed = 130 ] || { say "it ended with status $failed; the last lines of $out/log:"; tail -n 5 "$out/log" >&2; }' EXIT
+  trap 'failed=$?; [ $failed = 0 ] || [ $failed = 130 ] || [ ! -s "$out/log" ] || { say "it ended with status $failed; the last lines of $out/log:"; tail -n 5 "$out/log" >&2; }' EXIT
   lib=$root/examples/lib
   mark=$(sha "$lib"/*.[ch] "$here"/*.[ch] "$root"/runtime/work/textscore.[ch] "$root"/runtime/work/words13a.c)
   if [ "$(cat tools/.of 2>/dev/null)" != "$mark" ]; then
@@ -259,19 +259,19 @@ one() {
       { say "$other: is of another budget or other data than $1 would be; remove it, or say --results DIR"; exit 1; }
   done
   row_of "$1" "$2"
-  of_a_hash=${a:+$(model_hash "$a")} of_b_hash=${b:+$(model_hash "$b")}
+  augment_hash=${a:+$(model_hash "$a")} anchor_hash=${b:+$(model_hash "$b")}
   for other in "$results"/*.json; do
     [ -e "$other" ] || continue
     other_is=
-    [ -z "$b" ] || ! differs "$other" anchor "$of_b_hash" || other_is=m_B
-    ! has_m_a "$1" || ! grep -q '"m_a": ' "$other" || ! differs "$other" augment "$of_a_hash" || other_is=m_A
+    [ -z "$b" ] || ! differs "$other" anchor "$anchor_hash" || other_is=m_B
+    ! has_m_a "$1" || ! grep -q '"m_a": ' "$other" || ! differs "$other" augment "$augment_hash" || other_is=m_A
     [ -z "$other_is" ] || { say "$other: is of another $other_is than $1 would be; remove it, or say --results DIR"; exit 1; }
   done
   program "$spec"
   place=rows/$1-$2${budget:+-$budget}
   mkdir -p "$place"
   # what a row that was cut off is gone on with must be the same row
-  mine="$(sha "$spec.calm") $data_hash $of_a_hash $of_b_hash $steps $batch $precision $tasks"
+  mine="$(sha "$spec.calm") $data_hash $augment_hash $anchor_hash $steps $batch $precision $tasks"
   [ "$(cat "$place/of" 2>/dev/null || echo "$mine")" = "$mine" ] || { say "$out/$place: was begun with other data, models or settings; remove it to begin anew"; exit 1; }
   echo "$mine" >"$place/of"
   set -- "$1" "$2" ${a:+--model "$of_a=$a"} ${b:+--model "$of_b=$b"}
@@ -299,7 +299,7 @@ one() {
   done
   tools/record "$file" experiment="$experiment" row="$row" seed:="$s" common.quick:=$([ -n "$quick" ] && echo true || echo false) common.steps:="$steps" common.batch_tokens:="$batch" \
     common.m_b="$b_stages" common.precision="$precision" common.data="$data_hash" hashes.spec="$(sha "$spec.calm")" \
-    $(! has_m_a "$row" || echo made.m_a="$a_stages" made.m_a_data="$a_hash") ${a:+hashes.augment="$of_a_hash"} ${b:+hashes.anchor="$of_b_hash"} calm="$("$calmc" --version | head -n 1)" $facts
+    $(! has_m_a "$row" || echo made.m_a="$a_stages" made.m_a_data="$a_hash") ${a:+hashes.augment="$augment_hash"} ${b:+hashes.anchor="$anchor_hash"} calm="$("$calmc" --version | head -n 1)" $facts
   say "wrote $file"
 }
 
