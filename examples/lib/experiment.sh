@@ -45,7 +45,7 @@ options() {
   known=
   for r in $rows; do [ "$r" != "$row" ] || known=yes; done
   [ -z "$row" ] || [ -n "$known" ] || { say "--row $row: expected one of $rows"; exit 2; }
-  case $row:$seed in m_a:1 | m_b:1 | m_a: | m_b:) ;; m_a:* | m_b:*) say "--row $row --seed $seed: it is a model alone, which no seed changes: expected --seed 1, or none"; exit 2 ;; esac
+  ! alone "$row" || [ "${seed:-1}" = 1 ] || { say "--row $row --seed $seed: it is a model alone, which no seed changes: expected --seed 1, or none"; exit 2; }
   [ -n "$search" ] || [ -z "$rate" ] || { say "--rate is of --search; a row's is that of its spec"; exit 2; }
   [ -z "$search" ] || [ -z "$row" ] || { say "--search and --row: expected one of them"; exit 2; }
   [ -z "$search" ] || [ -z "$seed" ] || { say "--search and --seed: expected one of them; every search is of seed 1"; exit 2; }
@@ -195,6 +195,8 @@ random_model() {
 }
 
 # The rows: which program, and which models it is of.
+#   alone ROW: whether it is a model of which nothing is trained here
+alone() { case $1 in m_a | m_b) ;; *) return 1 ;; esac; }
 #   has_m_a ROW: whether the row's figures are of m_A as it is trained further here
 has_m_a() { case $1 in m_a | composition | connections | reads_prompt | single) ;; *) return 1 ;; esac; }
 #   spec_for ROW: sets spec
@@ -213,8 +215,13 @@ row_of() {
 
 # has FILE MEMBER: whether a result has that member, "KEY": VALUE
 has() { grep -q "$2,*\$" "$1"; }
-# differs FILE KEY VALUE: whether a result has that key with another value
-differs() { grep -q "\"$2\": " "$1" && ! has "$1" "\"$2\": \"$3\""; }
+# beside ROW MEMBER WHAT [TEXT]: ends where there is a result (with TEXT) that has not that member, which this row would have: no table could be drawn of both
+beside() {
+  for other in "$results"/*.json; do
+    [ -e "$other" ] && grep -qF "${4:-}" "$other" || continue
+    has "$other" "$2" || { say "$other: is of $3 than $1 would be; remove it, or say --results DIR"; exit 1; }
+  done
+}
 # there FILE ROW SEED: tells of a result that is not computed again, and where it is of another spec, data or budget than the row has now
 there() {
   say "$2, seed $3: $1 is there"
@@ -254,19 +261,12 @@ answered() {
 one() {
   file=$results/$1-$2.json
   [ ! -f "$file" ] || { there "$file" "$@"; return 0; }
-  for other in "$results"/*.json; do                          # no table could be drawn of both
-    [ ! -e "$other" ] || { has "$other" "\"steps\": $steps" && has "$other" "\"data\": \"$data_hash\""; } ||
-      { say "$other: is of another budget or other data than $1 would be; remove it, or say --results DIR"; exit 1; }
-  done
+  beside "$1" "\"steps\": $steps" 'another budget or other data'
+  beside "$1" "\"data\": \"$data_hash\"" 'another budget or other data'
   row_of "$1" "$2"
   augment_hash=${a:+$(model_hash "$a")} anchor_hash=${b:+$(model_hash "$b")}
-  for other in "$results"/*.json; do
-    [ -e "$other" ] || continue
-    other_is=
-    [ -z "$b" ] || ! differs "$other" anchor "$anchor_hash" || other_is=m_B
-    ! has_m_a "$1" || ! grep -q '"m_a": ' "$other" || ! differs "$other" augment "$augment_hash" || other_is=m_A
-    [ -z "$other_is" ] || { say "$other: is of another $other_is than $1 would be; remove it, or say --results DIR"; exit 1; }
-  done
+  [ -z "$b" ] || beside "$1" "\"anchor\": \"$anchor_hash\"" 'another m_B' '"anchor": '
+  ! has_m_a "$1" || beside "$1" "\"augment\": \"$augment_hash\"" 'another m_A' '"m_a": '
   program "$spec"
   place=rows/$1-$2${budget:+-$budget}
   mkdir -p "$place"
@@ -278,15 +278,14 @@ one() {
   row=$1 s=$2; shift 2
   say "$row, seed $s"
   params= facts=
-  case $row in
-    m_a | m_b) ;;
-    *) fit "$spec" "$place" compose.jsonl compose_dev.jsonl "$steps" --seed "$s" "$@"
-       params="--params $place/run/best"
-       facts="training.parameters:=$(./programs/$spec info "$@" 2>>log | sed -n 's/^trained: \([0-9]*\) parameters.*/\1/p')
-         training.tokens@=$place/run/last/theta.json#tokens training.seconds@=$place/run/last/theta.json#seconds
-         training.tflop:=$(sed -n 's/^TFLOP *\([0-9.e+-]*\).*/\1/p' "$place/dry") training.best_step@=$place/run/last/theta.json#best_step
-         training.held_out_loss@=$place/run/last/theta.json#best hashes.theta=$(sha "$place/run/best/theta.safetensors")" ;;
-  esac
+  if ! alone "$row"; then
+    fit "$spec" "$place" compose.jsonl compose_dev.jsonl "$steps" --seed "$s" "$@"
+    params="--params $place/run/best"
+    facts="training.parameters:=$(./programs/$spec info "$@" 2>>log | sed -n 's/^trained: \([0-9]*\) parameters.*/\1/p')
+      training.tokens@=$place/run/last/theta.json#tokens training.seconds@=$place/run/last/theta.json#seconds
+      training.tflop:=$(sed -n 's/^TFLOP *\([0-9.e+-]*\).*/\1/p' "$place/dry") training.best_step@=$place/run/last/theta.json#best_step
+      training.held_out_loss@=$place/run/last/theta.json#best hashes.theta=$(sha "$place/run/best/theta.safetensors")"
+  fi
   for t in $tasks; do
     status=0
     task_of "$t"
@@ -391,7 +390,7 @@ experiment() {
     case " $three " in *" $r "*) seeds='1 2 3' ;; *) seeds=1 ;; esac
     [ -z "$quick" ] || seeds=1
     [ -z "$seed" ] || seeds=$seed
-    case $r in m_a | m_b) seeds=1 ;; esac
+    ! alone "$r" || seeds=1
     for s in $seeds; do one "$r" "$s"; done
   done
   [ -z "$quick" ] || echo "QUICK: models and data of a minute. This shows that everything runs; the figures say nothing."
